@@ -1,0 +1,167 @@
+//! `http TARGET`: an HTTP endpoint answers as expected. RFC 9110, RFC 9112.
+
+mod answer;
+mod body;
+mod request;
+
+use clap::Arg;
+
+use self::body::Assertion;
+use self::request::Request;
+use super::{Attempt, Check, Kind};
+use crate::cli::{Given, UsageError, flag_list, operand, option};
+use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
+use crate::net::url::Url;
+use crate::outcome::Finding;
+use crate::units::{self, StatusSet};
+
+/// The default of `--max-body`, in bytes.
+const MAX_BODY: u64 = 64 << 10;
+/// The most redirects that `--follow` takes.
+const MOST_REDIRECTS: u64 = 50;
+
+pub(super) const KIND: Kind = Kind {
+    name: "http",
+    summary: "an HTTP endpoint answers as expected",
+    arguments,
+    plan,
+    examples: r"porthole http :8080/healthz
+porthole http :8080/healthz --status 200 --field /status=UP
+porthole http http://app/health --unix /run/app.sock
+porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
+};
+
+fn arguments() -> Vec<Arg> {
+    vec![
+        operand("TARGET", "http://host:port/path, :port/path or host:port/path"),
+        option("method", "M", "the method (GET; POST with --data)").short('X'),
+        flag_list("header", "'NAME: VALUE'", "a header, repeatable; Host: replaces the one from the URL")
+            .short('H'),
+        option("data", "TEXT", "the request body").short('d'),
+        option("user", "NAME:PASSWORD", "basic authentication"),
+        option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
+        flag_list("contains", "TEXT", "the body has this text, repeatable"),
+        flag_list("matches", "REGEX", "the body matches this expression, repeatable"),
+        flag_list(
+            "field",
+            "POINTER[=VALUE]",
+            "the JSON body has this value at this JSON Pointer, repeatable",
+        ),
+        option("max-body", "SIZE", "read at most so much of the body (64k)"),
+        option("follow", "N", "follow at most N redirects, to the same host only (0)"),
+        option("connect", "TARGET", "connect there; the Host header stays that of the URL"),
+        option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
+    ]
+}
+
+#[derive(Debug)]
+struct Http {
+    url: Url,
+    /// Where to connect, if not where the URL says.
+    via: Option<(Endpoint, String)>,
+    request: Request,
+    status: StatusSet,
+    assertions: Vec<Assertion>,
+    max_body: usize,
+    follow: u64,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
+    let target = given.text("TARGET")?.unwrap_or_default();
+    let url = Url::parse(&target).map_err(|expected| given.unexpected_unshown("TARGET", &expected))?;
+    if url.tls {
+        return Err(given.wrong("TARGET", "https is not part of this version; http:// is"));
+    }
+    let request = request::plan(given)?;
+    let status = given.parsed("status", units::STATUS, StatusSet::parse)?.unwrap_or_default();
+    let assertions = body::plan(given)?;
+    if !assertions.is_empty() && request.method == "HEAD" {
+        return Err(
+            given.wrong("method", "HEAD has no body that --contains, --matches or --field could look at")
+        );
+    }
+    let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
+    let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
+    let expected = "a number from 0 to 50";
+    let follow = given
+        .parsed("follow", expected, |text| units::number(text, MOST_REDIRECTS).ok_or(expected))?
+        .unwrap_or_default();
+    let connect = given.parsed("connect", HOST_PORT, HostPort::parse)?;
+    let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
+    let via = match (connect, unix) {
+        (Some(_), Some(_)) => return Err(given.wrong("unix", "cannot be used together with --connect")),
+        (Some(place), None) => Some((place.to_string(), Endpoint::Tcp(place))),
+        (None, Some(path)) => Some((path.shown(), Endpoint::Unix(path))),
+        (None, None) => None,
+    };
+    let via = via.map(|(shown, endpoint)| (endpoint, shown));
+    Ok(Box::new(Http { url, via, request, status, assertions, max_body, follow }))
+}
+
+impl Check for Http {
+    fn target(&self) -> String {
+        match &self.via {
+            Some((_, shown)) => format!("{} via {shown}", self.url),
+            None => self.url.to_string(),
+        }
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        let mut url = self.url.clone();
+        let mut request = self.request.clone();
+        let mut redirects = 0;
+        loop {
+            let endpoint = match &self.via {
+                Some((endpoint, _)) => endpoint.clone(),
+                None => Endpoint::Tcp(url.place.clone()),
+            };
+            let mut answer = match request.send(&url, &endpoint, attempt) {
+                Ok(answer) => answer,
+                Err(finding) => return redirected(finding, redirects, &url),
+            };
+            let next = answer.redirect().filter(|_| self.follow > 0).map(|location| url.join(&location));
+            let finding = match next {
+                Some(Ok(next)) if next.place.host != url.place.host => {
+                    let found = format!("{}, not followed to another host, {next}", answer.status_words());
+                    answer.judge(&self.status, &[], self.max_body, found)
+                }
+                Some(Ok(next)) if next.tls => Finding::unhealthy(format!(
+                    "{} to {next}, and https is not part of this version",
+                    answer.status_words()
+                )),
+                Some(Ok(_)) if redirects == self.follow => {
+                    Finding::unhealthy(format!("{} after {redirects} redirects", answer.status_words()))
+                        .expected(format!("at most {} (--follow)", self.follow))
+                }
+                Some(Ok(next)) => {
+                    redirects += 1;
+                    request.redirect(answer.status());
+                    url = next;
+                    continue;
+                }
+                Some(Err(expected)) => Finding::unhealthy(format!(
+                    "{} with a Location that leads nowhere",
+                    answer.status_words()
+                ))
+                .expected(expected),
+                None => {
+                    let found = answer.status_words();
+                    answer.judge(&self.status, &self.assertions, self.max_body, found)
+                }
+            };
+            return redirected(answer.describe(finding), redirects, &url);
+        }
+    }
+}
+
+/// Names where the redirects that were followed have led.
+fn redirected(mut finding: Finding, redirects: u64, url: &Url) -> Finding {
+    if redirects > 0 {
+        finding.facts.push(("redirects", redirects.into()));
+        finding.facts.push(("url", url.to_string().into()));
+        if finding.verdict != crate::outcome::Verdict::Healthy {
+            finding.found = format!("redirected to {url}: {}", finding.found);
+        }
+    }
+    finding
+}

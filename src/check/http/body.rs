@@ -1,0 +1,179 @@
+//! What may be asserted of a response body.
+
+use regex_lite::Regex;
+use serde_json::Value;
+
+use crate::cli::{Given, UsageError};
+use crate::expand::find;
+use crate::text::{escape_within, quoted};
+use crate::units::show_size;
+
+/// How much of a value that is not as expected a verdict repeats, in bytes.
+const SHOWN: usize = 100;
+
+/// One assertion.
+#[derive(Debug)]
+pub(super) enum Assertion {
+    /// `--contains`.
+    Contains(String),
+    /// `--matches`.
+    Matches(Regex),
+    /// `--field`: a JSON Pointer (RFC 6901), and the value there if one is wanted.
+    Field(String, Option<String>),
+}
+
+/// What was seen of a body.
+pub(super) enum Seen<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// As much as may be read, and there is more.
+    Cut(&'a [u8]),
+}
+
+pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
+    let mut assertions = Vec::new();
+    for text in given.texts("contains")? {
+        assertions.push(Assertion::Contains(text));
+    }
+    for text in given.texts("matches")? {
+        let regex = Regex::new(&text)
+            .map_err(|e| given.wrong("matches", &format!("not a regular expression: {e}")))?;
+        assertions.push(Assertion::Matches(regex));
+    }
+    for text in given.texts("field")? {
+        let (pointer, value) = match text.split_once('=') {
+            Some((pointer, value)) => (pointer, Some(value.to_owned())),
+            None => (text.as_str(), None),
+        };
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
+        }
+        assertions.push(Assertion::Field(pointer.to_owned(), value));
+    }
+    Ok(assertions)
+}
+
+impl Assertion {
+    /// Whether this beginning of the body is enough to say that it holds.
+    pub(super) fn is_settled_by(&self, beginning: &[u8]) -> bool {
+        match self {
+            Assertion::Contains(text) => find(beginning, text.as_bytes()).is_some(),
+            // A match may depend on what follows (`ok$`), and half of a JSON document is none.
+            Assertion::Matches(_) | Assertion::Field(..) => false,
+        }
+    }
+}
+
+/// What was expected by the first of the assertions that does not hold.
+pub(super) fn first_miss(assertions: &[Assertion], seen: &Seen<'_>) -> Option<String> {
+    let (body, limit) = match seen {
+        Seen::Whole(body) => (*body, String::new()),
+        Seen::Cut(body) => {
+            (*body, format!(" within the first {} (--max-body)", show_size(body.len() as u64)))
+        }
+    };
+    let cut = !limit.is_empty();
+    let text = String::from_utf8_lossy(body);
+    let mut json: Option<Result<Value, serde_json::Error>> = None;
+    assertions.iter().find_map(|assertion| match assertion {
+        Assertion::Contains(wanted) if find(body, wanted.as_bytes()).is_some() => None,
+        Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
+        Assertion::Matches(regex) => {
+            // Where more follows, a match up to the very end may be none: `ok$`.
+            let holds = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
+            if holds { None } else { Some(format!("the body to match {}{limit}", quoted(regex.as_str()))) }
+        }
+        Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
+        Assertion::Field(pointer, wanted) => match json.get_or_insert_with(|| serde_json::from_slice(body)) {
+            Err(error) => Some(format!("a JSON body ({error})")),
+            Ok(document) => field_miss(document, pointer, wanted.as_deref()),
+        },
+    })
+}
+
+fn field_miss(document: &Value, pointer: &str, wanted: Option<&str>) -> Option<String> {
+    let place = if pointer.is_empty() { "the whole body" } else { pointer };
+    let Some(value) = document.pointer(pointer) else {
+        return Some(match wanted {
+            Some(wanted) => {
+                format!("{place} to be {} in the JSON body, which has no such field", quoted(wanted))
+            }
+            None => format!("{place} in the JSON body"),
+        });
+    };
+    let wanted = wanted?;
+    let holds = match value {
+        Value::String(text) => text == wanted,
+        other => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
+    };
+    if holds {
+        return None;
+    }
+    let found = escape_within(value.to_string().as_bytes(), SHOWN);
+    Some(format!("{place} to be {}, not {found}", quoted(wanted)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn miss(assertion: Assertion, seen: &Seen<'_>) -> String {
+        first_miss(&[assertion], seen).unwrap_or_default()
+    }
+
+    fn regex(text: &str) -> Assertion {
+        Assertion::Matches(Regex::new(text).unwrap())
+    }
+
+    fn field(pointer: &str, value: Option<&str>) -> Assertion {
+        Assertion::Field(pointer.to_owned(), value.map(str::to_owned))
+    }
+
+    #[test]
+    fn text() {
+        let body = Seen::Whole(b"status: ready\n");
+        assert_eq!(miss(Assertion::Contains("ready".into()), &body), "");
+        assert_eq!(miss(Assertion::Contains("Ready".into()), &body), "the body to contain \"Ready\"");
+        assert_eq!(miss(regex("^status: r.*y$"), &Seen::Whole(b"status: ready")), "");
+        assert_eq!(miss(regex("^r"), &body), "the body to match \"^r\"");
+        assert_eq!(miss(Assertion::Contains("x".into()), &Seen::Whole(b"\xffx")), "");
+    }
+
+    #[test]
+    fn json_fields() {
+        let body = Seen::Whole(br#"{"status":"UP","n":1,"ok":true,"none":null,"a":[{"b/c":"d"}],"s":"1"}"#);
+        for (pointer, value) in [
+            ("/status", Some("UP")),
+            ("/status", None),
+            ("/n", Some("1")),
+            ("/s", Some("1")),
+            ("/ok", Some("true")),
+            ("/none", None),
+            ("/none", Some("null")),
+            ("/a/0/b~1c", Some("d")),
+            ("", None),
+        ] {
+            assert_eq!(miss(field(pointer, value), &body), "", "{pointer}");
+        }
+        assert_eq!(miss(field("/status", Some("DOWN")), &body), "/status to be \"DOWN\", not \"UP\"");
+        assert_eq!(miss(field("/x", None), &body), "/x in the JSON body");
+        assert!(miss(field("/x", Some("1")), &body).contains("no such field"));
+        assert!(miss(field("/n", Some("1x")), &body).contains("not 1"));
+        assert!(miss(field("/n", None), &Seen::Whole(b"<html>")).starts_with("a JSON body (expected value"));
+    }
+
+    #[test]
+    fn what_a_cut_body_cannot_say_does_not_hold() {
+        let body = Seen::Cut(b"ok");
+        assert_eq!(
+            miss(regex("ok$"), &body),
+            "the body to match \"ok$\" within the first 2 bytes (--max-body)"
+        );
+        assert_eq!(miss(regex("o"), &body), "");
+        assert_eq!(
+            miss(field("", None), &Seen::Cut(b"1")),
+            "a JSON body within the first 1 byte (--max-body)"
+        );
+        assert_eq!(miss(Assertion::Contains("k".into()), &body), "");
+    }
+}

@@ -1,0 +1,180 @@
+//! The request of an http check: from options to bytes on a wire.
+
+use std::time::Instant;
+
+use ureq::http::header::{self, HeaderName, HeaderValue};
+use ureq::http::{Method, Request as HttpRequest};
+
+use super::answer::{Answer, failure};
+use crate::check::Attempt;
+use crate::cli::{Given, UsageError};
+use crate::net::connect::open;
+use crate::net::target::Endpoint;
+use crate::net::transport::Exchange;
+use crate::net::url::Url;
+use crate::outcome::Finding;
+
+/// What is sent, but for the URL.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Option<String>,
+}
+
+pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
+    let body = given.text("data")?;
+    let fallback = if body.is_some() { Method::POST } else { Method::GET };
+    let expected = "a method such as GET, HEAD or POST";
+    let method = given
+        .parsed("method", expected, |text| Method::from_bytes(text.as_bytes()).map_err(|_| expected))?
+        .unwrap_or(fallback);
+    if method == Method::CONNECT {
+        return Err(given.wrong("method", "CONNECT asks for a tunnel, which is no health check"));
+    }
+    let mut headers = Vec::new();
+    for text in given.texts("header")? {
+        // The value may be a secret, so it is not repeated.
+        let (name, value) =
+            parse_header(&text).map_err(|expected| given.unexpected_unshown("header", expected))?;
+        if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(&name) {
+            let message = format!("{name} is set by porthole itself and cannot be given");
+            return Err(given.wrong("header", &message));
+        }
+        if name == header::HOST && headers.iter().any(|(known, _)| known == header::HOST) {
+            return Err(given.wrong("header", "Host can be given only once"));
+        }
+        headers.push((name, value));
+    }
+    if let Some(user) = given.text("user")? {
+        if !user.contains(':') {
+            return Err(given.unexpected_unshown("user", "NAME:PASSWORD"));
+        }
+        headers.retain(|(name, _)| name != header::AUTHORIZATION);
+        headers.push((header::AUTHORIZATION, basic(user.as_bytes())));
+    }
+    if body.is_some() && !headers.iter().any(|(name, _)| name == header::CONTENT_TYPE) {
+        // As curl does with --data.
+        headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
+    }
+    Ok(Request { method, headers, body })
+}
+
+fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("'Name: value'")?;
+    let name = HeaderName::from_bytes(name.trim_end().as_bytes())
+        .map_err(|_| "'Name: value' with a name of letters, digits and hyphens")?;
+    let value = HeaderValue::from_bytes(value.trim().as_bytes())
+        .map_err(|_| "'Name: value' with a value without control characters")?;
+    Ok((name, value))
+}
+
+/// RFC 7617.
+fn basic(user_info: &[u8]) -> HeaderValue {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(user_info);
+    // Base64 is always a valid header value.
+    HeaderValue::try_from(format!("Basic {encoded}")).unwrap_or(HeaderValue::from_static(""))
+}
+
+impl Request {
+    /// Sends it to the endpoint and returns once the head of the final response is there.
+    pub(super) fn send(&self, url: &Url, endpoint: &Endpoint, attempt: &Attempt) -> Result<Answer, Finding> {
+        let start = Instant::now();
+        let connection =
+            open(endpoint, attempt.reach, attempt.deadline).map_err(|e| e.finding(attempt.deadline))?;
+        let connected = Instant::now();
+        let exchange = Exchange::new(connection.wire);
+        let about = |finding: Finding| finding.fact("address", connection.address.clone());
+
+        // Only what goes on the request line and into Host: user info is a header by now.
+        let mut builder = HttpRequest::builder()
+            .method(&self.method)
+            .uri(format!("http://{}{}", url.place, url.path))
+            .header(header::CONNECTION, "close");
+        if !self.has(&header::HOST) {
+            builder = builder.header(header::HOST, url.host_header());
+        }
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value);
+        }
+        if let Some(user_info) = url.user_info.as_ref().filter(|_| !self.has(&header::AUTHORIZATION)) {
+            let user_info =
+                if user_info.contains(&b':') { user_info.clone() } else { [user_info, &b":"[..]].concat() };
+            builder = builder.header(header::AUTHORIZATION, basic(&user_info));
+        }
+        let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
+        let agent = exchange.agent(longest);
+        let unsendable =
+            |e: ureq::http::Error| Finding::unhealthy(format!("the request cannot be sent: {e}"));
+        let result = match &self.body {
+            Some(body) => agent.run(builder.body(body.as_str()).map_err(unsendable)?),
+            None => agent.run(builder.body(()).map_err(unsendable)?),
+        };
+        let mut state = exchange.state();
+        state.head_is_over = true;
+        let sent = state.sent.unwrap_or(connected);
+        drop(state);
+        match result {
+            Ok(response) => Ok(Answer {
+                response,
+                exchange,
+                address: connection.address,
+                phases: vec![
+                    ("resolve", connection.resolving),
+                    ("connect", connected.duration_since(start).saturating_sub(connection.resolving)),
+                    ("request", sent.duration_since(connected)),
+                    ("head", sent.elapsed()),
+                ],
+            }),
+            Err(error) => Err(about(failure(&error, &exchange, attempt.deadline))),
+        }
+    }
+
+    /// What is sent after this redirect. RFC 9110, 15.4: 303 asks for GET, and after 301 and 302 every
+    /// client makes a GET of a POST.
+    pub(super) fn redirect(&mut self, status: u16) {
+        let to_get = match status {
+            303 => self.method != Method::HEAD,
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if to_get {
+            self.method = Method::GET;
+            self.body = None;
+            self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
+        }
+    }
+
+    fn has(&self, name: &HeaderName) -> bool {
+        self.headers.iter().any(|(known, _)| known == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers() {
+        for (text, name, value) in [
+            ("X-A: b", "x-a", "b"),
+            ("X-A:b: c", "x-a", "b: c"),
+            ("X-A:", "x-a", ""),
+            ("Host: app.example", "host", "app.example"),
+        ] {
+            let (parsed_name, parsed_value) = parse_header(text).unwrap();
+            assert_eq!((parsed_name.as_str(), parsed_value.to_str().unwrap()), (name, value), "{text}");
+        }
+        for text in ["", "no colon", ": x", "a b: c", "X: a\r\nY: b", "X: \u{7f}"] {
+            assert!(parse_header(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn basic_authentication() {
+        // The example of RFC 7617, section 2.
+        assert_eq!(basic(b"Aladdin:open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    }
+}

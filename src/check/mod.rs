@@ -1,0 +1,150 @@
+//! The checks: what one is, and how a run makes them.
+//!
+//! A new check is one file with its [`Kind`], one line in [`KINDS`], and one test file.
+
+mod http;
+mod stream;
+mod tcp;
+mod unix;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use clap::Arg;
+
+use crate::cli::{Given, UsageError};
+use crate::expand::Secrets;
+use crate::net::deadline::Deadline;
+use crate::net::local::Reach;
+use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
+use crate::report::{Progress, Style};
+
+/// Every check, in the order in which help lists them.
+pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, unix::KIND];
+
+/// A kind of check: its place on the command line.
+pub struct Kind {
+    /// The command: `http`.
+    pub name: &'static str,
+    /// One line for the list of commands.
+    pub summary: &'static str,
+    /// The operand and options, as clap knows them.
+    pub arguments: fn() -> Vec<Arg>,
+    /// From what was given to a check that can run.
+    pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Check>, UsageError>,
+    /// A few invocations for the help text.
+    pub examples: &'static str,
+}
+
+/// One check of one target, its arguments validated and expanded.
+pub trait Check: Send + Sync + fmt::Debug {
+    /// The target as it may be shown.
+    fn target(&self) -> String;
+    /// Makes the check once.
+    fn run(&self, attempt: &Attempt) -> Finding;
+}
+
+/// What bounds one attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// When the attempt is over.
+    pub deadline: Deadline,
+    /// Where it may connect.
+    pub reach: Reach,
+}
+
+/// How a run goes about its checks: plain data.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The whole of one attempt.
+    pub timeout: Duration,
+    /// How long to try again, if at all.
+    pub wait: Option<Duration>,
+    /// The pause between two attempts.
+    pub every: Duration,
+    /// Where checks may connect.
+    pub reach: Reach,
+    /// How the answer is printed.
+    pub style: Style,
+}
+
+/// Everything a run needs, validated, with no type of the command line left.
+#[derive(Debug)]
+pub struct Plan {
+    /// The options of the run.
+    pub options: RunOptions,
+    /// The checks by their kind's name, in the order given.
+    pub checks: Vec<(&'static str, Box<dyn Check>)>,
+    /// What must not be printed.
+    pub secrets: Secrets,
+}
+
+/// Makes the checks until all are healthy or the wait is over; once where there is no wait.
+pub fn run(plan: &Plan) -> RunOutcome {
+    let options = &plan.options;
+    let start = Instant::now();
+    let mut attempts = 0;
+    let mut last: Option<Vec<Outcome>> = None;
+    let end = options.wait.map(Deadline::after);
+    let mut progress = options.wait.is_some().then(Progress::new);
+    loop {
+        attempts += 1;
+        let deadline = Deadline::after(options.timeout);
+        let left = end.and_then(|end| end.remaining().ok());
+        let cut_short = left.is_some_and(|left| left < options.timeout);
+        let deadline = left.map_or(deadline, |left| deadline.at_most(left));
+        let outcomes = attempt(&plan.checks, Attempt { deadline, reach: options.reach });
+        // An attempt that the end of the wait cut short knows less than the whole one before it.
+        let tells_less =
+            cut_short && deadline.remaining().is_err() && !outcomes.iter().all(Outcome::is_healthy);
+        let outcomes = match last.take() {
+            Some(earlier) if tells_less => earlier,
+            _ => outcomes,
+        };
+        let settled = outcomes.iter().all(Outcome::is_healthy)
+            || outcomes.iter().any(|outcome| outcome.finding.verdict == Verdict::Refused);
+        let over = settled
+            || end.is_none_or(|end| {
+                let failed = outcomes.iter().find(|outcome| !outcome.is_healthy());
+                if let (Some(progress), Ok(left)) = (&mut progress, end.remaining()) {
+                    progress.show(attempts, left, failed, &plan.secrets);
+                }
+                end.wait_any(&mut [], options.every).is_err() || end.remaining().is_err()
+            });
+        if over {
+            return RunOutcome { elapsed: start.elapsed(), attempts, checks: outcomes };
+        }
+        last = Some(outcomes);
+    }
+}
+
+/// Makes each check once, side by side, without a child process.
+fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<Outcome> {
+    let make = |(name, check): &(&'static str, Box<dyn Check>)| {
+        let start = Instant::now();
+        let finding = check.run(&attempt);
+        Outcome { check: name, target: check.target(), finding, elapsed: start.elapsed() }
+    };
+    let Some((first, others)) = checks.split_first() else {
+        return Vec::new();
+    };
+    if others.is_empty() {
+        return vec![make(first)];
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = others
+            .iter()
+            .map(|check| {
+                let builder = std::thread::Builder::new().stack_size(256 << 10);
+                (check, builder.spawn_scoped(scope, move || make(check)))
+            })
+            .collect();
+        let mut outcomes = vec![make(first)];
+        for (check, thread) in threads {
+            // Where the pids limit allows no thread, the check is made here, in turn.
+            let made = thread.ok().and_then(|thread| thread.join().ok());
+            outcomes.push(made.unwrap_or_else(|| make(check)));
+        }
+        outcomes
+    })
+}

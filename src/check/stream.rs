@@ -1,0 +1,99 @@
+//! What `tcp` and `unix` share: send something, and find something in what comes back.
+
+use std::time::Instant;
+
+use clap::Arg;
+
+use super::Attempt;
+use crate::cli::{Given, UsageError, option};
+use crate::expand::find;
+use crate::net::connect::{Connection, open};
+use crate::net::target::Endpoint;
+use crate::net::wire::WireError;
+use crate::outcome::Finding;
+use crate::text::quoted;
+
+/// How much of what came is kept for the verdict, in bytes.
+const KEPT: usize = 256;
+/// How much is read at once, in bytes.
+const PIECE: usize = 4096;
+
+/// What to say to the server and what to hear from it.
+#[derive(Debug)]
+pub(super) struct Talk {
+    send: Option<Vec<u8>>,
+    expect: Option<Vec<u8>>,
+}
+
+pub(super) fn arguments() -> Vec<Arg> {
+    vec![
+        option("send", "TEXT", r"send this once connected (\r \n \t \0 \xNN \\ are understood)"),
+        option("expect", "TEXT", "healthy only once this is found in what is received"),
+    ]
+}
+
+pub(super) fn plan(given: &mut Given<'_>) -> Result<Talk, UsageError> {
+    let send = given.unescaped("send")?;
+    let expect = given.unescaped("expect")?;
+    if expect.as_ref().is_some_and(Vec::is_empty) {
+        return Err(given.wrong("expect", "expected at least one character to look for"));
+    }
+    Ok(Talk { send, expect })
+}
+
+/// Connects to the endpoint, says and hears what is to be said and heard.
+pub(super) fn run(endpoint: &Endpoint, talk: &Talk, attempt: &Attempt) -> Finding {
+    let start = Instant::now();
+    let Connection { mut wire, address, shown, resolving } =
+        match open(endpoint, attempt.reach, attempt.deadline) {
+            Ok(connection) => connection,
+            Err(error) => return error.finding(attempt.deadline),
+        };
+    let connected = start.elapsed();
+    let mut finding = talk_over(&mut wire, talk, &shown, attempt);
+    finding.facts.insert(0, ("address", address.into()));
+    finding.phases = vec![("resolve", resolving), ("connect", connected.saturating_sub(resolving))];
+    if talk.send.is_some() || talk.expect.is_some() {
+        finding.phases.push(("talk", start.elapsed().saturating_sub(connected)));
+    }
+    finding
+}
+
+fn talk_over(wire: &mut crate::net::wire::Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Finding {
+    if let Some(send) = &talk.send
+        && let Err(error) = wire.write_all(send)
+    {
+        return Finding::unhealthy(error.reason(attempt.deadline, "while sending"));
+    }
+    let Some(expect) = &talk.expect else {
+        return Finding::healthy(format!("connected{shown}"));
+    };
+    let wanted = quoted(&String::from_utf8_lossy(expect));
+    // What was received, as far as a match may still begin in it, and its beginning.
+    let mut window: Vec<u8> = Vec::new();
+    let mut beginning: Vec<u8> = Vec::new();
+    let mut piece = [0; PIECE];
+    let found = loop {
+        match wire.read(&mut piece) {
+            Ok(0) => break "the server closed the connection".to_owned(),
+            Ok(count) => {
+                let piece = piece.get(..count).unwrap_or_default();
+                let room = KEPT.saturating_sub(beginning.len()).min(count);
+                beginning.extend_from_slice(piece.get(..room).unwrap_or_default());
+                window.extend_from_slice(piece);
+                if find(&window, expect).is_some() {
+                    return Finding::healthy(format!("received {wanted}{shown}"));
+                }
+                let done = window.len().saturating_sub(expect.len() - 1);
+                window.drain(..done);
+            }
+            Err(error @ WireError::TimedOut) => {
+                let doing = format!("waiting for {wanted}");
+                return Finding::unhealthy(error.reason(attempt.deadline, &doing))
+                    .quoting("received", &beginning);
+            }
+            Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
+        }
+    };
+    Finding::unhealthy(found).timed().expected(wanted).quoting("received", &beginning)
+}

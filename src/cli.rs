@@ -1,0 +1,313 @@
+//! From arguments to an [`Action`]: commands, options of a run, `and`, names by `argv[0]`.
+//!
+//! clap parses one command at a time, each with its own options and those of a run, so that the tree of
+//! all commands is never built. What was given is then read through [`Given`], which expands and validates
+//! it; no clap type goes further than a command's own planning.
+
+mod given;
+mod help;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::builder::ValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+pub use self::given::Given;
+use crate::check::{KINDS, Kind, Plan, RunOptions};
+use crate::expand::{Secrets, Values};
+use crate::net::local::Reach;
+use crate::outcome::Conclusion;
+use crate::report::Style;
+use crate::text::escape_within;
+use crate::units;
+
+/// The variable that stands in for `--timeout`.
+const TIMEOUT_VARIABLE: &str = "PORTHOLE_TIMEOUT";
+/// The default of `--timeout`.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The default of `--every`.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub enum Action {
+    /// To make checks.
+    Check(Plan),
+    /// To print this text.
+    Print(String, Conclusion),
+}
+
+/// Wrong usage: which argument, what was expected, what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UsageError(String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An option with one value.
+pub fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .help(help)
+        .value_parser(ValueParser::os_string())
+        .allow_hyphen_values(true)
+}
+
+/// An option with a value that may be given several times.
+pub fn flag_list(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    option(name, value, help).action(ArgAction::Append)
+}
+
+/// An option without a value.
+pub fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+}
+
+/// What stands without an option in front; it has to be given.
+pub fn operand(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).value_name(name).help(help).required(true).value_parser(ValueParser::os_string())
+}
+
+/// What the arguments ask for; `argv[0]` is the name of the program.
+pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
+    let mut words = argv.into_iter();
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().unwrap_or_default();
+    let mut words: Vec<OsString> = words.collect();
+    if find_kind(program).is_some() {
+        words.insert(0, program.to_owned());
+    }
+    let mut given_first: Option<ArgMatches> = None;
+    let (name, rest) = match words.split_first() {
+        None => return Ok(Action::Print(help::short(), Conclusion::Bad)),
+        // The usual order, command first, needs no second parser.
+        Some((name, rest)) if find_kind(name).is_some() => (name.clone(), rest.to_vec()),
+        Some(_) => {
+            let mut matches = match root().try_get_matches_from(&words) {
+                Ok(matches) => matches,
+                Err(error) => return refusal(&error, None),
+            };
+            let Some((name, mut sub)) = matches.remove_subcommand() else {
+                return Err(UsageError("no command is given; porthole --help lists them".to_owned()));
+            };
+            given_first = Some(matches);
+            let rest = sub.remove_many::<OsString>("").map(Iterator::collect).unwrap_or_default();
+            (OsString::from(name), rest)
+        }
+    };
+    if name == "help" {
+        return help_on(rest.first());
+    }
+    let kind = known(&name)?;
+    let mut secrets = Secrets::default();
+    let mut checks = Vec::new();
+    let mut given_run: Vec<ArgMatches> = given_first.into_iter().collect();
+    for (kind, arguments) in split(kind, &rest) {
+        let matches = match command(kind).try_get_matches_from(arguments) {
+            Ok(matches) => matches,
+            Err(error) => return refusal(&error, Some(kind)),
+        };
+        let mut given = Given::new(kind.name, &matches, values, &mut secrets);
+        checks.push((kind.name, (kind.plan)(&mut given)?));
+        given_run.push(matches);
+    }
+    let options = run_options(&given_run, values)?;
+    Ok(Action::Check(Plan { options, checks, secrets }))
+}
+
+/// The checks that `and` separates: only in front of a check's name is it more than a word.
+fn split<'a>(first: &'static Kind, rest: &'a [OsString]) -> Vec<(&'static Kind, &'a [OsString])> {
+    let mut parts = Vec::new();
+    let mut kind = first;
+    let mut rest = rest;
+    loop {
+        let next = rest.windows(2).enumerate().find_map(|(at, pair)| match pair {
+            [and, name] if and == "and" => find_kind(name).map(|kind| (at, kind)),
+            _ => None,
+        });
+        let Some((at, next)) = next else {
+            parts.push((kind, rest));
+            return parts;
+        };
+        parts.push((kind, rest.get(..at).unwrap_or_default()));
+        rest = rest.get(at + 2..).unwrap_or_default();
+        kind = next;
+    }
+}
+
+fn find_kind(name: &OsStr) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| name == kind.name)
+}
+
+fn known(name: &OsStr) -> Result<&'static Kind, UsageError> {
+    find_kind(name).ok_or_else(|| {
+        let shown = escape_within(name.as_encoded_bytes(), 60);
+        UsageError(format!("'{shown}' is no command; porthole --help lists them"))
+    })
+}
+
+fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {
+    Ok(Action::Print(
+        match topic {
+            None => help::long(),
+            Some(name) => help::of(known(name)?),
+        },
+        Conclusion::Good,
+    ))
+}
+
+/// The parser for what stands before a command's name.
+fn root() -> Command {
+    Command::new("porthole")
+        .no_binary_name(true)
+        .disable_help_subcommand(true)
+        .allow_external_subcommands(true)
+        .external_subcommand_value_parser(ValueParser::os_string())
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(run_arguments())
+}
+
+/// The parser for one check.
+fn command(kind: &Kind) -> Command {
+    Command::new(kind.name).no_binary_name(true).args((kind.arguments)()).args(run_arguments())
+}
+
+/// The options of a run, which may stand at any place, once.
+fn run_arguments() -> Vec<Arg> {
+    let mut arguments = vec![
+        option("timeout", "DUR", "the whole of one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
+        option("wait", "DUR", "try again until healthy, or until DUR is over"),
+        option("every", "DUR", "the pause between two attempts (500ms)"),
+    ];
+    if cfg!(feature = "remote") {
+        arguments.push(flag("remote", "allow addresses other than this machine's own, and DNS"));
+    }
+    arguments.extend([
+        flag("json", "print the answer as JSON"),
+        flag("quiet", "print nothing when healthy").short('q'),
+        flag("verbose", "also the time of each phase").short('v'),
+    ]);
+    arguments
+}
+
+fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, UsageError> {
+    let source = |name: &str| -> Result<Option<&ArgMatches>, UsageError> {
+        let mut having = given
+            .iter()
+            .filter(|matches| matches.try_contains_id(name).is_ok())
+            .filter(|matches| matches.value_source(name) == Some(ValueSource::CommandLine));
+        match (having.next(), having.next()) {
+            (first, None) => Ok(first),
+            (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it belongs to the whole run"))),
+        }
+    };
+    let duration = |name: &str| -> Result<Option<Duration>, UsageError> {
+        let text = source(name)?.and_then(|matches| matches.get_one::<OsString>(name));
+        text.map(|text| parse_duration(&format!("--{name}"), text)).transpose()
+    };
+    let is_set = |name: &str| source(name).map(|found| found.is_some());
+    let timeout = match duration("timeout")? {
+        Some(timeout) => timeout,
+        None => match values.variable(TIMEOUT_VARIABLE).filter(|text| !text.is_empty()) {
+            Some(text) => parse_duration(TIMEOUT_VARIABLE, &text)?,
+            None => TIMEOUT,
+        },
+    };
+    let style = Style { json: is_set("json")?, quiet: is_set("quiet")?, verbose: is_set("verbose")? };
+    if style.quiet && style.verbose {
+        return Err(UsageError("--quiet and --verbose cannot be used together".to_owned()));
+    }
+    #[cfg(feature = "remote")]
+    let reach = if is_set("remote")? { Reach::Anywhere } else { Reach::Local };
+    #[cfg(not(feature = "remote"))]
+    let reach = Reach::Local;
+    let wait = duration("wait")?;
+    let every = duration("every")?;
+    if every.is_some() && wait.is_none() {
+        return Err(UsageError(
+            "--every is the pause between the attempts of --wait, which is not given".to_owned(),
+        ));
+    }
+    Ok(RunOptions { timeout, wait, every: every.unwrap_or(EVERY), reach, style })
+}
+
+fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
+    text.to_str().ok_or(units::DURATION).and_then(units::duration).map_err(|expected| {
+        let shown = escape_within(text.as_encoded_bytes(), 60);
+        UsageError(format!("{name}: expected {expected}, got '{shown}'"))
+    })
+}
+
+/// clap's complaint as one line of ours, or the help that was asked for.
+fn refusal(error: &clap::Error, kind: Option<&Kind>) -> Result<Action, UsageError> {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(escape_within(text.as_bytes(), 100)),
+        Some(ContextValue::Strings(list)) => Some(escape_within(list.join(" ").as_bytes(), 100)),
+        _ => None,
+    };
+    // "--status <LIST>" is the option --status, "<TARGET>" the operand TARGET.
+    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
+    let argument = argument.split(" <").next().unwrap_or_default().trim_matches(['<', '>', '.']);
+    let (name, advice) = match kind {
+        Some(kind) => (format!("{}: ", kind.name), format!("; see porthole {} --help", kind.name)),
+        None => (String::new(), "; see porthole --help".to_owned()),
+    };
+    let what = match error.kind() {
+        ErrorKind::DisplayHelp => {
+            return Ok(Action::Print(kind.map_or_else(help::long, help::of), Conclusion::Good));
+        }
+        ErrorKind::DisplayVersion => return Ok(Action::Print(help::version(), Conclusion::Good)),
+        ErrorKind::UnknownArgument if argument.starts_with('-') => format!("unknown option {argument}"),
+        ErrorKind::UnknownArgument => format!("unexpected argument '{argument}'"),
+        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
+        ErrorKind::ArgumentConflict => format!("{argument} is given twice"),
+        ErrorKind::InvalidValue
+            if context(ContextKind::InvalidValue).is_none_or(|value| value.is_empty()) =>
+        {
+            format!("{argument} needs a value")
+        }
+        ErrorKind::TooManyValues => format!("{argument} takes no value"),
+        ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
+        other => format!("{argument}: {other}"),
+    };
+    Err(UsageError(format!("{name}{what}{advice}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &[&str]) -> Vec<(&'static str, usize)> {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        split(&KINDS[0], &words).into_iter().map(|(kind, rest)| (kind.name, rest.len())).collect()
+    }
+
+    #[test]
+    fn and_separates_only_before_a_check() {
+        assert_eq!(names(&[":80"]), [("http", 1)]);
+        assert_eq!(
+            names(&[":80", "and", "tcp", ":81", "-q", "and", "unix", "/x"]),
+            [("http", 1), ("tcp", 2), ("unix", 1)]
+        );
+        assert_eq!(names(&[":80", "--contains", "and", "--contains", "tcp"]), [("http", 5)]);
+        assert_eq!(names(&[":80", "and"]), [("http", 2)]);
+        assert_eq!(names(&["and", "tcp"]), [("http", 0), ("tcp", 0)]);
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        root().debug_assert();
+        for kind in KINDS {
+            command(kind).debug_assert();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Help and version, rendered from the same definitions that parse the arguments.
+
+use clap::Arg;
+
+use super::{command, run_arguments};
+use crate::check::{KINDS, Kind};
+
+/// The width that help is made for.
+const WIDTH: usize = 100;
+
+/// What `porthole` alone prints: the commands, by groups.
+pub(super) fn short() -> String {
+    format!(
+        "porthole: is the service in this container healthy?\n\n{}\nporthole --help says more, porthole COMMAND --help all of one command.\n",
+        commands()
+    )
+}
+
+/// What `porthole --help` prints.
+pub(super) fn long() -> String {
+    let mut out = format!(
+        "porthole: is the service in this container healthy?\n\n\
+         Usage: porthole COMMAND TARGET [OPTIONS] [and COMMAND TARGET [OPTIONS]]...\n\n{}",
+        commands()
+    );
+    out.push_str("\nOptions of a run, once, at any place:\n");
+    out.push_str(&list(&run_arguments()));
+    out.push_str(
+        "  -h, --help                 this text; porthole COMMAND --help for one command\n  \
+           -V, --version              version, features and target\n\n\
+         DUR is 500ms, 2s, 1m30s or 2 (seconds), at most 1h. ${NAME}, ${NAME:-default} and ${file:PATH} in\n\
+         targets and values are replaced. Exit status: 0 healthy, 1 everything else.\n\n\
+         Example: HEALTHCHECK CMD [\"/porthole\", \"http\", \":8080/healthz\"]\n",
+    );
+    out
+}
+
+/// What `porthole COMMAND --help` prints.
+pub(super) fn of(kind: &Kind) -> String {
+    let arguments = (kind.arguments)();
+    let operand =
+        arguments.iter().find(|argument| argument.is_positional()).map(value_name).unwrap_or_default();
+    let mut out = format!(
+        "porthole {0}: {1}\n\nUsage: porthole {0} {operand} [OPTIONS] [and COMMAND TARGET [OPTIONS]]...\n\n",
+        kind.name, kind.summary
+    );
+    out.push_str(&list(&arguments));
+    out.push_str("\nOptions of a run, once, at any place:\n");
+    out.push_str(&list(&run_arguments()));
+    out.push_str("\nExamples:\n");
+    for line in kind.examples.lines() {
+        out.push_str(&format!("  {line}\n"));
+    }
+    out
+}
+
+/// What `porthole --version` prints: version, features, target.
+pub(super) fn version() -> String {
+    let features: Vec<&str> = [
+        ("tls", cfg!(feature = "tls")),
+        ("remote", cfg!(feature = "remote")),
+        ("inspect", cfg!(feature = "inspect")),
+    ]
+    .into_iter()
+    .filter_map(|(name, on)| on.then_some(name))
+    .collect();
+    let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+    let environment = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
+    format!(
+        "porthole {} (features: {features}; target: {}-linux-{environment})\n",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH
+    )
+}
+
+fn commands() -> String {
+    let mut out = String::from("Checks:\n");
+    for kind in KINDS {
+        let command = command(kind);
+        let operand = command.get_arguments().find(|argument| argument.is_positional()).map(value_name);
+        entry(&mut out, &format!("{} {}", kind.name, operand.unwrap_or_default()), kind.summary);
+    }
+    out
+}
+
+fn list(arguments: &[Arg]) -> String {
+    let mut out = String::new();
+    for argument in arguments {
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        entry(&mut out, &syntax(argument), &help);
+    }
+    out
+}
+
+/// `-t, --timeout DUR`
+fn syntax(argument: &Arg) -> String {
+    let value = value_name(argument);
+    let Some(long) = argument.get_long() else {
+        return value;
+    };
+    let short = argument.get_short().map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
+    if argument.get_action().takes_values() {
+        format!("{short}--{long} {value}")
+    } else {
+        format!("{short}--{long}")
+    }
+}
+
+fn value_name(argument: &Arg) -> String {
+    argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default()
+}
+
+/// One line of a list; where the left side is too long, its explanation stands below.
+fn entry(out: &mut String, left: &str, right: &str) {
+    const COLUMN: usize = 27;
+    out.push_str(&format!("  {left:<COLUMN$}"));
+    if left.len() >= COLUMN || COLUMN + 2 + right.len() > WIDTH {
+        out.truncate(out.trim_end().len());
+        out.push_str(&format!("\n  {:<COLUMN$}", ""));
+    }
+    out.push_str(right);
+    out.push('\n');
+}

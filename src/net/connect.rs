@@ -1,0 +1,294 @@
+//! Connecting: every address of a target is tried within one deadline, each of them under the local rule.
+//!
+//! The attempts are staggered as RFC 8305 ("Happy Eyeballs") has them, so that an address that swallows
+//! packets does not use up the time of one that answers.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::socket::sockopt::{SendTimeout, SocketError, TcpNoDelay};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, connect, getsockopt, setsockopt, socket,
+};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+
+use super::deadline::Deadline;
+use super::hosts::{Unresolved, resolve};
+use super::local::Reach;
+use super::target::{Endpoint, Host, HostPort, SocketPath};
+use super::wire::{Stream, Wire};
+use super::words;
+use crate::outcome::{Finding, Verdict};
+use crate::units::show_duration;
+
+/// How long the first address has before the next is tried beside it: RFC 8305, section 5.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// A connection, and to where it was made.
+#[derive(Debug)]
+pub struct Connection {
+    /// The stream under its deadline.
+    pub wire: Wire,
+    /// For programs: `127.0.0.1:8080`, or the path of the socket.
+    pub address: String,
+    /// For people: `127.0.0.1`.
+    pub shown: String,
+    /// How long the name took.
+    pub resolving: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// No address of this name is known.
+    Unknown(String, Reach),
+    /// The local rule forbids these addresses.
+    NotLocal(Vec<IpAddr>, Reach),
+    /// The resolver answered with an error.
+    Unresolved(String),
+    /// Nothing came of it in time; what was waited for.
+    TimedOut(String),
+    /// Not permitted.
+    Denied(String),
+    /// Every address failed, each for its reason.
+    Failed(Vec<(String, String)>),
+}
+
+impl ConnectError {
+    /// What this says of the target.
+    pub fn finding(self, deadline: Deadline) -> Finding {
+        match self {
+            ConnectError::Unknown(name, reach) => {
+                let place = match reach {
+                    Reach::Local => "is not in /etc/hosts, and no DNS server is asked",
+                    #[cfg(feature = "remote")]
+                    Reach::Anywhere => return Finding::unhealthy(format!("unknown host {name}")),
+                };
+                let advice = reach.advice();
+                Finding::new(Verdict::Refused, format!("unknown host: {name} {place} ({advice})"))
+            }
+            ConnectError::NotLocal(addresses, reach) => {
+                let list = join(addresses.iter().map(ToString::to_string));
+                let advice = reach.advice();
+                let found =
+                    format!("{list} is no address of this machine, so it is not connected to ({advice})");
+                Finding::new(Verdict::Refused, found)
+            }
+            ConnectError::Unresolved(why) => Finding::unhealthy(format!("the name does not resolve: {why}")),
+            ConnectError::TimedOut(doing) => {
+                Finding::unhealthy(format!("timed out after {} {doing}", show_duration(deadline.limit())))
+            }
+            ConnectError::Denied(why) => Finding::new(Verdict::Denied, why),
+            ConnectError::Failed(failures) => Finding::unhealthy(grouped(&failures)),
+        }
+    }
+}
+
+/// Connects to the endpoint, and returns when the connection stands.
+pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Connection, ConnectError> {
+    match endpoint {
+        Endpoint::Tcp(place) => tcp(place, reach, deadline),
+        Endpoint::Unix(path) => unix(path, deadline),
+    }
+}
+
+fn tcp(place: &HostPort, reach: Reach, deadline: Deadline) -> Result<Connection, ConnectError> {
+    let start = std::time::Instant::now();
+    let addresses = resolve(&place.host, reach, deadline).map_err(|why| match why {
+        Unresolved::Unknown => ConnectError::Unknown(place.host.to_string(), reach),
+        #[cfg(feature = "remote")]
+        Unresolved::TimedOut => ConnectError::TimedOut(format!("looking up {}", place.host)),
+        #[cfg(feature = "remote")]
+        Unresolved::Failed(why) => ConnectError::Unresolved(why),
+    })?;
+    let resolving = start.elapsed();
+    let (allowed, forbidden): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|&a| reach.allows(a));
+    if allowed.is_empty() {
+        return Err(ConnectError::NotLocal(forbidden, reach));
+    }
+    let targets: Vec<SocketAddr> = allowed.into_iter().map(|ip| SocketAddr::new(ip, place.port)).collect();
+    let (stream, peer) = race(&targets, deadline)?;
+    let shown = match place.host {
+        Host::Address(_) => String::new(),
+        Host::Name(_) => format!(" ({})", peer.ip()),
+    };
+    Ok(Connection {
+        wire: Wire::new(Stream::Tcp(stream), deadline),
+        address: peer.to_string(),
+        shown,
+        resolving,
+    })
+}
+
+/// The first of the addresses that connects.
+fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let mut waiting = targets.iter();
+    let mut under_way: Vec<(OwnedFd, SocketAddr)> = Vec::new();
+    let mut failures: Vec<(String, String)> = Vec::new();
+    let failed = |target: SocketAddr, errno: Errno| (target.ip().to_string(), words(&io::Error::from(errno)));
+    loop {
+        if let Some(&target) = waiting.next() {
+            match begin(target) {
+                Ok(socket) => under_way.push((socket, target)),
+                Err(errno) => {
+                    failures.push(failed(target, errno));
+                    continue;
+                }
+            }
+        } else if under_way.is_empty() {
+            return Err(ConnectError::Failed(failures));
+        }
+        let patience = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
+        let mut entries: Vec<PollFd<'_>> =
+            under_way.iter().map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)).collect();
+        if deadline.wait_any(&mut entries, patience).is_err() {
+            let tried = join(under_way.iter().map(|(_, target)| target.ip().to_string()));
+            let mut doing = format!("connecting ({tried})");
+            if !failures.is_empty() {
+                doing = format!("{doing}; {}", grouped(&failures));
+            }
+            return Err(ConnectError::TimedOut(doing));
+        }
+        let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(true)).collect();
+        let mut still = Vec::new();
+        for ((socket, target), ready) in under_way.into_iter().zip(ready) {
+            if !ready {
+                still.push((socket, target));
+                continue;
+            }
+            match finish(socket) {
+                Ok(stream) => return Ok((stream, target)),
+                Err(errno) => failures.push(failed(target, errno)),
+            }
+        }
+        under_way = still;
+    }
+}
+
+/// Starts a connection; its end is awaited with poll(2). connect(2), EINPROGRESS.
+fn begin(target: SocketAddr) -> Result<OwnedFd, Errno> {
+    let family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(family, SockType::Stream, flags, None)?;
+    match connect(socket.as_raw_fd(), &SockaddrStorage::from(target)) {
+        Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The stream, if the connection stands.
+fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
+    match getsockopt(&socket, SocketError)? {
+        0 => {}
+        code => return Err(Errno::from_raw(code)),
+    }
+    // Without it a request in two writes waits for the peer's delayed acknowledgement.
+    setsockopt(&socket, TcpNoDelay, &true)?;
+    let stream = TcpStream::from(socket);
+    // Where nobody listens on an ephemeral port, TCP may connect a socket to itself
+    // ("simultaneous open", RFC 9293, 3.5): that is no server.
+    match (stream.local_addr(), stream.peer_addr()) {
+        (Ok(own), Ok(peer)) if own == peer => Err(Errno::ECONNREFUSED),
+        (_, Err(_)) => Err(Errno::ECONNRESET),
+        _ => Ok(stream),
+    }
+}
+
+/// unix(7): a full accept queue blocks connect(2), which SO_SNDTIMEO bounds (socket(7)).
+fn unix(path: &SocketPath, deadline: Deadline) -> Result<Connection, ConnectError> {
+    let stream = unix_stream(path, deadline).map_err(|errno| {
+        let words = words(&io::Error::from(errno));
+        match errno {
+            Errno::EAGAIN | Errno::EINPROGRESS => {
+                ConnectError::TimedOut("connecting: its accept queue is full".to_owned())
+            }
+            Errno::EACCES | Errno::EPERM => ConnectError::Denied(format!(
+                "{words}: connecting needs write permission on the socket and search permission on its folders"
+            )),
+            Errno::ENOENT => ConnectError::Failed(vec![(String::new(), "no such socket".to_owned())]),
+            Errno::ECONNREFUSED => {
+                let what = match path.file().map(std::fs::symlink_metadata) {
+                    Some(Ok(found)) if is_no_socket(path, &found) => "not a socket",
+                    Some(_) => "connection refused: the socket is there, but nobody listens on it",
+                    None => "connection refused: nobody listens on it",
+                };
+                ConnectError::Failed(vec![(String::new(), what.to_owned())])
+            }
+            Errno::EPROTOTYPE => {
+                ConnectError::Failed(vec![(String::new(), "not a stream socket".to_owned())])
+            }
+            _ => ConnectError::Failed(vec![(String::new(), words)]),
+        }
+    })?;
+    Ok(Connection {
+        wire: Wire::new(Stream::Unix(stream), deadline),
+        address: path.shown(),
+        shown: String::new(),
+        resolving: Duration::ZERO,
+    })
+}
+
+fn is_no_socket(path: &SocketPath, found: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    let target = if found.is_symlink() { path.file().and_then(|p| p.metadata().ok()) } else { None };
+    !target.as_ref().unwrap_or(found).file_type().is_socket()
+}
+
+fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errno> {
+    let address = match path {
+        SocketPath::File(path) => UnixAddr::new(path)?,
+        SocketPath::Abstract(name) => UnixAddr::new_abstract(name)?,
+    };
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let left = deadline.remaining().map_err(|_| Errno::EAGAIN)?;
+    let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
+    setsockopt(&socket, SendTimeout, &TimeVal::microseconds(micros))?;
+    connect(socket.as_raw_fd(), &address)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(true).map_err(|_| Errno::EINVAL)?;
+    Ok(stream)
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share.
+fn grouped(failures: &[(String, String)]) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (address, reason) in failures {
+        match groups.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, addresses)) => addresses.push(address),
+            None => groups.push((reason, vec![address])),
+        }
+    }
+    join(groups.into_iter().map(|(reason, addresses)| {
+        if addresses == [""] { reason.to_owned() } else { format!("{reason} ({})", addresses.join(", ")) }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_share_their_reason() {
+        let failures = |list: &[(&str, &str)]| {
+            list.iter().map(|(a, r)| ((*a).to_owned(), (*r).to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            grouped(&failures(&[("::1", "connection refused"), ("127.0.0.1", "connection refused")])),
+            "connection refused (::1, 127.0.0.1)"
+        );
+        assert_eq!(
+            grouped(&failures(&[("::1", "address not available"), ("127.0.0.1", "connection refused")])),
+            "address not available (::1), connection refused (127.0.0.1)"
+        );
+        assert_eq!(grouped(&failures(&[("", "no such socket")])), "no such socket");
+    }
+}

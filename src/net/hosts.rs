@@ -1,0 +1,158 @@
+//! Names to addresses: `/etc/hosts`, `localhost`, and with `--remote` the system's resolver.
+//!
+//! Without `--remote` no query leaves: a name that hosts(5) does not know is unknown.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::deadline::Deadline;
+use super::local::Reach;
+use super::target::Host;
+
+/// The file of hosts(5).
+const HOSTS: &str = "/etc/hosts";
+/// The most of it that is read, in bytes.
+const HOSTS_LIMIT: u64 = 1 << 20;
+/// The most addresses of one name that are tried.
+const MOST: usize = 16;
+
+/// Why a name has no address.
+#[derive(Debug)]
+pub enum Unresolved {
+    /// The name is in no place that may be asked.
+    Unknown,
+    /// The deadline passed while the resolver was at work.
+    #[cfg(feature = "remote")]
+    TimedOut,
+    /// The resolver's own words.
+    #[cfg(feature = "remote")]
+    Failed(String),
+}
+
+/// The addresses of a host, IPv6 and IPv4, in the order in which they are tried.
+pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
+    let name = match host {
+        Host::Address(address) => return Ok(vec![*address]),
+        Host::Name(name) => name.strip_suffix('.').unwrap_or(name),
+    };
+    // A missing or unreadable file is the rule in an empty image: then only localhost is known.
+    let mut text = Vec::new();
+    let _ = File::open(HOSTS).and_then(|file| file.take(HOSTS_LIMIT).read_to_end(&mut text));
+    let mut addresses = lookup(&text, name);
+    if is_localhost(name) {
+        for own in [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)] {
+            if !addresses.contains(&own) {
+                addresses.push(own);
+            }
+        }
+        // IPv6 first, as RFC 6724 has it, whatever the order in the file.
+        addresses.sort_by_key(IpAddr::is_ipv4);
+    }
+    addresses.truncate(MOST);
+    if addresses.is_empty() { ask(name, reach, deadline) } else { Ok(addresses) }
+}
+
+/// RFC 6761, section 6.3: localhost and everything below it.
+fn is_localhost(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The addresses that hosts(5) gives a name; lines that are none are passed over.
+fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    for line in hosts.split(|&b| b == b'\n') {
+        let line = line.split(|&b| b == b'#').next().unwrap_or_default();
+        let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let address = fields.next().and_then(|field| std::str::from_utf8(field).ok()?.parse().ok());
+        if let Some(address) = address
+            && fields.any(|field| field.eq_ignore_ascii_case(name.as_bytes()))
+            && !found.contains(&address)
+        {
+            found.push(address);
+        }
+    }
+    found
+}
+
+#[cfg(not(feature = "remote"))]
+fn ask(_: &str, _: Reach, _: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
+    Err(Unresolved::Unknown)
+}
+
+/// getaddrinfo(3) knows no deadline, so it runs beside; past the deadline the answer is not waited for.
+#[cfg(feature = "remote")]
+fn ask(name: &str, reach: Reach, deadline: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
+    use std::net::ToSocketAddrs as _;
+    use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+
+    if reach == Reach::Local {
+        return Err(Unresolved::Unknown);
+    }
+    let (answer, answered) = sync_channel(1);
+    let question = name.to_owned();
+    let asked = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
+        let _ = answer.send((question.as_str(), 0).to_socket_addrs());
+    });
+    asked.map_err(|e| Unresolved::Failed(super::words(&e)))?;
+    let left = deadline.remaining().map_err(|_| Unresolved::TimedOut)?;
+    match answered.recv_timeout(left) {
+        Ok(Ok(addresses)) => {
+            let mut found: Vec<IpAddr> = Vec::new();
+            for address in addresses.map(|address| address.ip()) {
+                if !found.contains(&address) && found.len() < MOST {
+                    found.push(address);
+                }
+            }
+            if found.is_empty() { Err(Unresolved::Unknown) } else { Ok(found) }
+        }
+        Ok(Err(error)) => {
+            let text = error.to_string();
+            let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+            Err(Unresolved::Failed(text.to_owned()))
+        }
+        Err(RecvTimeoutError::Timeout) => Err(Unresolved::TimedOut),
+        Err(RecvTimeoutError::Disconnected) => Err(Unresolved::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(hosts: &str, name: &str) -> Vec<String> {
+        lookup(hosts.as_bytes(), name).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_hosts_file() {
+        let hosts = "127.0.0.1\tlocalhost\n::1 localhost ip6-localhost # comment db\n\n\
+                     172.17.0.2  db  DB.example\n172.17.0.3 db\n172.17.0.2 db\n# 10.0.0.1 ghost\n\
+                     not-an-address db\n10.0.0.9\nfe80::1%eth0 zone\n  10.1.1.1 indented\r\n";
+        assert_eq!(known(hosts, "localhost"), ["127.0.0.1", "::1"]);
+        assert_eq!(known(hosts, "db"), ["172.17.0.2", "172.17.0.3"]);
+        assert_eq!(known(hosts, "db.example"), ["172.17.0.2"]);
+        assert_eq!(known(hosts, "indented"), ["10.1.1.1"]);
+        for unknown in ["ghost", "comment", "zone", "d", ""] {
+            assert!(known(hosts, unknown).is_empty(), "{unknown}");
+        }
+        assert!(lookup(b"\xff\xfe 1 \n127.0.0.1 \xff", "1").is_empty());
+    }
+
+    #[test]
+    fn localhost_is_always_known_in_both_families() {
+        let deadline = Deadline::after(std::time::Duration::from_secs(5));
+        for name in ["localhost", "localhost.", "app.localhost"] {
+            let addresses = resolve(&Host::Name(name.to_owned()), Reach::Local, deadline).unwrap();
+            assert!(addresses.contains(&IpAddr::V6(Ipv6Addr::LOCALHOST)), "{name}: {addresses:?}");
+            assert!(addresses.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)), "{name}: {addresses:?}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_unknown_without_a_query() {
+        let deadline = Deadline::after(std::time::Duration::from_secs(5));
+        let host = Host::Name("porthole.invalid".to_owned());
+        assert!(matches!(resolve(&host, Reach::Local, deadline), Err(Unresolved::Unknown)));
+    }
+}

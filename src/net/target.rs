@@ -1,0 +1,202 @@
+//! Where a check connects to: `host:port`, `[::1]:port`, `:port`, `port`, or a Unix socket.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// What [`HostPort::parse`] expects.
+pub const HOST_PORT: &str = "host:port, [::1]:port, :port or port, with a port from 1 to 65535";
+/// What [`SocketPath::parse`] expects.
+pub const SOCKET_PATH: &str =
+    "the path of a Unix socket, at most 107 bytes long (or @name for an abstract one)";
+
+/// A host as it was named: an address, or a name to look up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// An address; nothing is looked up.
+    Address(IpAddr),
+    /// A name, in lower case.
+    Name(String),
+}
+
+impl Host {
+    /// The host where none is given.
+    pub fn localhost() -> Self {
+        Host::Name("localhost".to_owned())
+    }
+
+    /// `name`, `127.0.0.1` or `[::1]`. The error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if let Some(bracketed) = text.strip_prefix('[') {
+            let inner = bracketed.strip_suffix(']').unwrap_or_default();
+            let address: Ipv6Addr =
+                inner.parse().map_err(|_| "an IPv6 address in brackets, such as [::1]")?;
+            return Ok(Host::Address(IpAddr::V6(address)));
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return match address {
+                IpAddr::V4(_) => Ok(Host::Address(address)),
+                IpAddr::V6(_) => Err("an IPv6 address in brackets, such as [::1]"),
+            };
+        }
+        // RFC 1123 names, and the underscore that container engines allow.
+        let fits = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_');
+        if text.is_empty() || text.len() > 253 || !text.bytes().all(fits) {
+            return Err("a host name or address");
+        }
+        Ok(Host::Name(text.to_ascii_lowercase()))
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Host::Address(IpAddr::V4(address)) => write!(f, "{address}"),
+            Host::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    /// The host.
+    pub host: Host,
+    /// The port, from 1.
+    pub port: u16,
+}
+
+impl HostPort {
+    /// `host:port`, `[::1]:port`, `:port`, `port`; no host means localhost.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let (host, port) = match text.rsplit_once(':') {
+            None => (Host::localhost(), text),
+            Some(("", port)) => (Host::localhost(), port),
+            Some((host, port)) => (Host::parse(host).map_err(|_| HOST_PORT)?, port),
+        };
+        Ok(HostPort { host, port: parse_port(port).ok_or(HOST_PORT)? })
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A port from 1 to 65535.
+pub fn parse_port(text: &str) -> Option<u16> {
+    crate::units::number(text, 65_535).and_then(|n| u16::try_from(n).ok()).filter(|&port| port != 0)
+}
+
+/// A Unix socket's place: a path, or a name in the abstract namespace. unix(7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketPath {
+    /// A path in the file system.
+    File(PathBuf),
+    /// A name in the network namespace, typed with a leading `@`.
+    Abstract(Vec<u8>),
+}
+
+impl SocketPath {
+    /// A path, or `@name`; `./@name` is a path again.
+    pub fn parse(text: OsString) -> Result<Self, &'static str> {
+        // sun_path has 108 bytes; a path ends in NUL, an abstract name begins with one.
+        let bytes = text.as_bytes();
+        if bytes.is_empty() || bytes.len() > 107 || bytes.contains(&0) {
+            return Err(SOCKET_PATH);
+        }
+        match bytes.strip_prefix(b"@") {
+            Some([]) => Err(SOCKET_PATH),
+            Some(name) => Ok(SocketPath::Abstract(name.to_vec())),
+            None => Ok(SocketPath::File(PathBuf::from(text))),
+        }
+    }
+
+    /// The path, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            SocketPath::File(path) => Some(path),
+            SocketPath::Abstract(_) => None,
+        }
+    }
+
+    /// As it was typed; bytes that are not UTF-8 become U+FFFD.
+    pub fn shown(&self) -> String {
+        match self {
+            SocketPath::File(path) => path.to_string_lossy().into_owned(),
+            SocketPath::Abstract(name) => format!("@{}", String::from_utf8_lossy(name)),
+        }
+    }
+}
+
+/// Where a connection goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A TCP port.
+    Tcp(HostPort),
+    /// A Unix stream socket.
+    Unix(SocketPath),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets() {
+        for (text, shown) in [
+            ("5432", "localhost:5432"),
+            (":5432", "localhost:5432"),
+            ("db:5432", "db:5432"),
+            ("DB_1.Example:65535", "db_1.example:65535"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("[::1]:80", "[::1]:80"),
+            ("[0:0::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(HostPort::parse(text).map(|t| t.to_string()).as_deref(), Ok(shown), "{text}");
+        }
+    }
+
+    #[test]
+    fn not_targets() {
+        for text in [
+            "",
+            ":",
+            "0",
+            ":0",
+            ":65536",
+            "abc",
+            "host:",
+            "host:abc",
+            "host:+1",
+            "::1:80",
+            "[::1]",
+            "[::1:80",
+            "[x]:80",
+            "ho st:80",
+            "host/:80",
+            "http://host:80",
+            "[127.0.0.1]:80",
+            "host:80:90",
+            "hóst:80",
+        ] {
+            assert_eq!(HostPort::parse(text), Err(HOST_PORT), "{text}");
+        }
+    }
+
+    #[test]
+    fn socket_paths() {
+        let parse = |text: &str| SocketPath::parse(OsString::from(text));
+        assert_eq!(parse("/run/x.sock").unwrap().shown(), "/run/x.sock");
+        assert_eq!(parse("@bus").unwrap(), SocketPath::Abstract(b"bus".to_vec()));
+        assert_eq!(parse("./@bus").unwrap(), SocketPath::File("./@bus".into()));
+        for text in [String::new(), "@".to_owned(), "/x".repeat(54), "a\0b".to_owned()] {
+            assert_eq!(parse(&text), Err(SOCKET_PATH), "{text:?}");
+        }
+        assert!(parse(&"x".repeat(107)).is_ok());
+    }
+}

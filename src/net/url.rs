@@ -1,0 +1,265 @@
+//! HTTP URLs as a health check names them, and where a redirect leads. RFC 3986, RFC 9110 section 4.2.
+
+use std::fmt;
+
+use super::target::{Host, HostPort, parse_port};
+
+/// What [`Url::parse`] expects.
+pub const URL: &str = "http://host:port/path, :port/path or host:port/path";
+
+/// A parsed URL without a fragment. Its `Display` has no user info, and is what may be printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url {
+    /// Whether the scheme is https.
+    pub tls: bool,
+    /// The host and port, the scheme's default port filled in.
+    pub place: HostPort,
+    /// Whether the port was written, and is to be shown.
+    explicit_port: bool,
+    /// Path and query, never empty.
+    pub path: String,
+    /// `user:password` or `user`, percent-encoding resolved.
+    pub user_info: Option<Vec<u8>>,
+}
+
+impl Url {
+    /// `http://host:port/path?query`, `https://…`, or short and http: `:8080/healthz`, `host:8080/healthz`.
+    /// The error says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+            None => ("http".to_owned(), text),
+        };
+        let tls = match scheme.as_str() {
+            "http" => false,
+            "https" => true,
+            _ => return Err("an http:// or https:// URL".to_owned()),
+        };
+        let short = !text.contains("://");
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let (user_info, place) = match authority.rsplit_once('@') {
+            Some((user_info, place)) => (Some(percent_decoded(user_info)), place),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(place);
+        if short && port.is_none() {
+            return Err(if host.bytes().all(|b| b.is_ascii_digit()) && !host.is_empty() {
+                format!("{URL}; a port alone is written :{host}")
+            } else {
+                URL.to_owned()
+            });
+        }
+        let host = match host {
+            "" if short => Host::localhost(),
+            host => Host::parse(host)?,
+        };
+        let explicit_port = port.is_some_and(|port| !port.is_empty());
+        let port = match port {
+            // RFC 3986, 3.2.3: an empty port is the default.
+            None | Some("") if !short => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            port => port.and_then(parse_port).ok_or("a port from 1 to 65535")?,
+        };
+        let path = path_and_query(tail)?;
+        Ok(Url { tls, place: HostPort { host, port }, explicit_port, path, user_info })
+    }
+
+    /// The URL that `location`, seen in an answer from here, leads to. RFC 3986, section 5.2.
+    /// User info stays with the host that it was given for.
+    pub fn join(&self, location: &str) -> Result<Self, String> {
+        let reference = location.split_once('#').map_or(location, |(before, _)| before);
+        let scheme = if self.tls { "https" } else { "http" };
+        let colon_first = reference.find([':', '/', '?']).and_then(|at| reference.as_bytes().get(at));
+        let mut url = if let Some(rest) = reference.strip_prefix("//") {
+            Url::parse(&format!("{scheme}://{rest}"))?
+        } else if colon_first == Some(&b':') {
+            if !reference.contains("://") {
+                return Err("an http:// or https:// URL".to_owned());
+            }
+            Url::parse(reference)?
+        } else {
+            let base = self.path.split('?').next().unwrap_or("/");
+            let path = if reference.is_empty() {
+                self.path.clone()
+            } else if reference.starts_with('?') {
+                format!("{base}{reference}")
+            } else {
+                let (path, query) =
+                    reference.split_once('?').map_or((reference, None), |(p, q)| (p, Some(q)));
+                let merged = if path.starts_with('/') {
+                    path.to_owned()
+                } else {
+                    format!("{}/{path}", base.rsplit_once('/').map_or("", |(folder, _)| folder))
+                };
+                let mut out = without_dots(&merged);
+                if let Some(query) = query {
+                    out.push('?');
+                    out.push_str(query);
+                }
+                out
+            };
+            Url { path: path_and_query(&path)?, ..self.clone() }
+        };
+        if url.user_info.is_none() && url.place.host == self.place.host {
+            url.user_info.clone_from(&self.user_info);
+        }
+        Ok(url)
+    }
+
+    /// What the `Host` header says: the port only where it is not the scheme's own.
+    pub fn host_header(&self) -> String {
+        let default = if self.tls { 443 } else { 80 };
+        if self.place.port == default { self.place.host.to_string() } else { self.place.to_string() }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.place.host)?;
+        if self.explicit_port {
+            write!(f, ":{}", self.place.port)?;
+        }
+        f.write_str(&self.path)
+    }
+}
+
+/// Splits `host:port`, not within the brackets of an IPv6 address.
+fn split_port(place: &str) -> (&str, Option<&str>) {
+    match place.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (place, None),
+    }
+}
+
+/// Path and query without the fragment, `/` in front; only what may stand in a request line.
+fn path_and_query(tail: &str) -> Result<String, String> {
+    let tail = tail.split('#').next().unwrap_or_default();
+    if let Some(bad) =
+        tail.chars().find(|&c| !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '`' | '\\'))
+    {
+        let mut encoded = String::new();
+        for byte in bad.encode_utf8(&mut [0; 4]).bytes() {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        return Err(format!("a URL in which {bad:?} is written {encoded}"));
+    }
+    Ok(if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") })
+}
+
+/// RFC 3986, 5.2.4: `.` and `..` resolved.
+fn without_dots(path: &str) -> String {
+    let mut out: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    out.pop();
+                }
+                if last {
+                    out.push("");
+                }
+            }
+            segment => out.push(segment),
+        }
+    }
+    format!("/{}", out.join("/"))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits =
+            if first == b'%' { tail.get(..2).and_then(|d| std::str::from_utf8(d).ok()) } else { None };
+        let byte = digits
+            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|d| u8::from_str_radix(d, 16).ok());
+        out.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        for (text, shown, place) in [
+            (":8080/healthz", "http://localhost:8080/healthz", "localhost:8080"),
+            (":8080", "http://localhost:8080/", "localhost:8080"),
+            ("host:8080/healthz", "http://host:8080/healthz", "host:8080"),
+            ("[::1]:8080", "http://[::1]:8080/", "[::1]:8080"),
+            ("http://127.0.0.1/", "http://127.0.0.1/", "127.0.0.1:80"),
+            ("http://127.0.0.1:/x", "http://127.0.0.1/x", "127.0.0.1:80"),
+            ("https://Host", "https://host/", "host:443"),
+            ("HTTP://host:80?a=b", "http://host:80/?a=b", "host:80"),
+            ("http://host/a#frag", "http://host/a", "host:80"),
+            ("http://user:p%40ss@host/a", "http://host/a", "host:80"),
+            ("http://a@b@host/a", "http://host/a", "host:80"),
+            (":80/a:b@c", "http://localhost:80/a:b@c", "localhost:80"),
+        ] {
+            let url = Url::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!((url.to_string().as_str(), url.place.to_string().as_str()), (shown, place), "{text}");
+        }
+        assert_eq!(Url::parse("http://u:p%40s%zz@h").unwrap().user_info.unwrap(), b"u:p@s%zz");
+    }
+
+    #[test]
+    fn not_urls() {
+        for (text, part) in [
+            ("", URL),
+            ("8080", ":8080"),
+            ("host/path", URL),
+            ("ftp://host/", "http://"),
+            ("http://", "a host name"),
+            ("http://host:0/", "a port from 1"),
+            ("http://host:65536/", "a port from 1"),
+            ("http://host:abc/", "a port from 1"),
+            (":/x", "a port from 1"),
+            ("http://::1/", "in brackets"),
+            ("http://[::1/", "in brackets"),
+            (":80/a b", "%20"),
+            (":80/é", "%C3%A9"),
+            (":80/\n", "%0A"),
+        ] {
+            let error = Url::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn where_redirects_lead() {
+        let base = Url::parse("http://u:p@host:8080/a/b?q=1").unwrap();
+        for (location, target) in [
+            ("/login", "http://host:8080/login"),
+            ("c", "http://host:8080/a/c"),
+            ("./c?x=/../y", "http://host:8080/a/c?x=/../y"),
+            ("../c", "http://host:8080/c"),
+            ("../../../c", "http://host:8080/c"),
+            ("..", "http://host:8080/"),
+            ("?r=2", "http://host:8080/a/b?r=2"),
+            ("", "http://host:8080/a/b?q=1"),
+            ("//other/x", "http://other/x"),
+            ("https://host/x#f", "https://host/x"),
+            ("http://host:9090", "http://host:9090/"),
+        ] {
+            let url = base.join(location).unwrap_or_else(|e| panic!("{location}: {e}"));
+            assert_eq!(url.to_string(), target, "{location}");
+            assert_eq!(url.user_info.is_some(), !location.starts_with("//other"), "{location}");
+        }
+        for location in ["mailto:x@y", "ftp://host/", "http://host:0/", "/a b"] {
+            assert!(base.join(location).is_err(), "{location}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A connected stream on which every read and write keeps to one deadline.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use nix::poll::PollFlags;
+
+use super::deadline::Deadline;
+
+/// How many of the first bytes from the peer are kept, to say what answered.
+const OPENING: usize = 64;
+
+/// A stream socket, non-blocking.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// Unix.
+    Unix(UnixStream),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// Why a read or write did not happen.
+#[derive(Debug)]
+pub enum WireError {
+    /// The deadline passed.
+    TimedOut,
+    /// The system's error, such as a reset.
+    Failed(io::Error),
+}
+
+impl WireError {
+    /// The reason for a person, after the thing that was going on: `waiting for the response head`.
+    pub fn reason(&self, deadline: Deadline, doing: &str) -> String {
+        match self {
+            WireError::TimedOut => {
+                format!("timed out after {} {doing}", crate::units::show_duration(deadline.limit()))
+            }
+            WireError::Failed(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                format!("the server reset the connection {doing}")
+            }
+            WireError::Failed(error) => format!("{} {doing}", super::words(error)),
+        }
+    }
+}
+
+/// A stream and its deadline.
+#[derive(Debug)]
+pub struct Wire {
+    stream: Stream,
+    deadline: Deadline,
+    received: u64,
+    opening: Vec<u8>,
+}
+
+impl Wire {
+    /// A wire over a connected, non-blocking stream.
+    pub fn new(stream: Stream, deadline: Deadline) -> Self {
+        Wire { stream, deadline, received: 0, opening: Vec::new() }
+    }
+
+    /// The deadline that reads and writes keep.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// From now on keep this deadline.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
+    /// How many bytes the peer has sent, as far as they were read.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The first bytes that the peer sent.
+    pub fn opening(&self) -> &[u8] {
+        &self.opening
+    }
+
+    /// Waits for bytes and reads them; 0 at the end of the stream.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
+        loop {
+            self.wait(PollFlags::POLLIN)?;
+            let result = match &mut self.stream {
+                Stream::Tcp(stream) => stream.read(buffer),
+                Stream::Unix(stream) => stream.read(buffer),
+            };
+            match result {
+                Ok(count) => {
+                    self.received += count as u64;
+                    let room = OPENING.saturating_sub(self.opening.len()).min(count);
+                    self.opening.extend_from_slice(buffer.get(..room).unwrap_or_default());
+                    return Ok(count);
+                }
+                Err(e) if passing(&e) => {}
+                Err(e) => return Err(WireError::Failed(e)),
+            }
+        }
+    }
+
+    /// Writes all of it.
+    pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
+        while !bytes.is_empty() {
+            let result = match &mut self.stream {
+                Stream::Tcp(stream) => stream.write(bytes),
+                Stream::Unix(stream) => stream.write(bytes),
+            };
+            match result {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(e) if passing(&e) => self.wait(PollFlags::POLLOUT)?,
+                Err(e) => return Err(WireError::Failed(e)),
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&self, what: PollFlags) -> Result<(), WireError> {
+        self.deadline.wait(self.stream.as_fd(), what).map_err(|_| WireError::TimedOut)
+    }
+}
+
+fn passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn pair(limit: Duration) -> (Wire, UnixStream) {
+        let (near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        (Wire::new(Stream::Unix(near), Deadline::after(limit)), far)
+    }
+
+    #[test]
+    fn reads_what_came_and_sees_the_end() {
+        let (mut wire, mut far) = pair(Duration::from_secs(60));
+        far.write_all(b"hello").unwrap();
+        drop(far);
+        let mut buffer = [0; 3];
+        assert_eq!(wire.read(&mut buffer).unwrap(), 3);
+        assert_eq!(wire.read(&mut buffer).unwrap(), 2);
+        assert_eq!(wire.read(&mut buffer).unwrap(), 0);
+        assert_eq!((wire.received(), wire.opening()), (5, &b"hello"[..]));
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_cannot_hold_a_write_past_the_deadline() {
+        let (mut wire, _far) = pair(Duration::from_millis(30));
+        let start = Instant::now();
+        let error = wire.write_all(&vec![0; 4 << 20]).unwrap_err();
+        assert!(matches!(error, WireError::TimedOut), "{error:?}");
+        assert!(start.elapsed() >= Duration::from_millis(30));
+    }
+}

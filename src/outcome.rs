@@ -1,0 +1,283 @@
+//! What a command concluded, as data, and the one table from there to the exit status.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_core::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+
+/// How a command ended. The exit status is 0 or 1 and nothing else: Docker reserves 2, Kubernetes and
+/// Podman know only zero and not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Healthy, found, done.
+    Good,
+    /// Unhealthy, not found, or the question could not be answered.
+    Bad,
+}
+
+impl From<Conclusion> for ExitCode {
+    fn from(conclusion: Conclusion) -> Self {
+        match conclusion {
+            Conclusion::Good => ExitCode::from(0),
+            Conclusion::Bad => ExitCode::from(1),
+        }
+    }
+}
+
+/// What a check says of its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As expected.
+    Healthy,
+    /// Not as expected; another attempt may find it healthy.
+    Unhealthy,
+    /// The check was not made, and another attempt would not make it either: the local rule forbids it.
+    Refused,
+    /// The check could not be made: not permitted. Another attempt may.
+    Denied,
+}
+
+/// What one run of one check found. The strings may hold what a server said, as it said it.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was found, in words: `503 Service Unavailable`, `connection refused (::1, 127.0.0.1)`.
+    pub found: String,
+    /// Whether the time it took belongs behind [`Finding::found`].
+    pub timed: bool,
+    /// What was wanted in its place, if that is not plain from what was found.
+    pub expected: Option<String>,
+    /// What the server said: a label (`body`, `received`) and the bytes.
+    pub quote: Option<(&'static str, Vec<u8>)>,
+    /// What programs may want to know, by stable names.
+    pub facts: Vec<(&'static str, Fact)>,
+    /// The parts of the time, in the order in which they came.
+    pub phases: Vec<(&'static str, Duration)>,
+}
+
+impl Finding {
+    /// A finding of these words, with nothing else to say.
+    pub fn new(verdict: Verdict, found: impl Into<String>) -> Self {
+        Finding {
+            verdict,
+            found: found.into(),
+            timed: false,
+            expected: None,
+            quote: None,
+            facts: Vec::new(),
+            phases: Vec::new(),
+        }
+    }
+
+    /// Healthy, as was found in a time that is worth telling.
+    pub fn healthy(found: impl Into<String>) -> Self {
+        Finding { timed: true, ..Finding::new(Verdict::Healthy, found) }
+    }
+
+    /// Unhealthy for this reason.
+    pub fn unhealthy(found: impl Into<String>) -> Self {
+        Finding::new(Verdict::Unhealthy, found)
+    }
+
+    /// With the time it took shown behind what was found.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.timed = true;
+        self
+    }
+
+    /// With what was expected in place of what was found.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// With what the server said, which also becomes a fact of that name.
+    #[must_use]
+    pub fn quoting(mut self, label: &'static str, bytes: &[u8]) -> Self {
+        if !bytes.is_empty() {
+            self.quote = Some((label, bytes.to_vec()));
+            self.facts.push((label, Fact::Bytes(bytes.to_vec())));
+        }
+        self
+    }
+
+    /// With this fact for programs.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, fact: impl Into<Fact>) -> Self {
+        self.facts.push((name, fact.into()));
+        self
+    }
+}
+
+/// One check's finding, with its name and target.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The check: `http`.
+    pub check: &'static str,
+    /// The target as it is shown.
+    pub target: String,
+    /// What was found.
+    pub finding: Finding,
+    /// How long the last attempt took.
+    pub elapsed: Duration,
+}
+
+impl Outcome {
+    /// Whether the verdict is healthy.
+    pub fn is_healthy(&self) -> bool {
+        self.finding.verdict == Verdict::Healthy
+    }
+}
+
+/// What a run of one or several checks came to.
+#[derive(Debug, Clone)]
+pub struct RunOutcome {
+    /// How long the whole run took, all attempts and pauses.
+    pub elapsed: Duration,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// Each check's outcome in the last attempt, in the order given.
+    pub checks: Vec<Outcome>,
+}
+
+impl RunOutcome {
+    /// Whether every check is healthy.
+    pub fn is_healthy(&self) -> bool {
+        self.checks.iter().all(Outcome::is_healthy)
+    }
+
+    /// What this means for the exit status.
+    pub fn conclusion(&self) -> Conclusion {
+        if self.is_healthy() { Conclusion::Good } else { Conclusion::Bad }
+    }
+}
+
+/// A value for programs, printed as JSON: ordered keys, and `{"bytes": "<base64>"}` for a string from
+/// outside that is not UTF-8.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Count(u64),
+    /// A number with a fraction.
+    Number(f64),
+    /// Text of ours.
+    Text(String),
+    /// A string from outside.
+    Bytes(Vec<u8>),
+    /// A list.
+    List(Vec<Fact>),
+    /// Named values, in this order.
+    Object(Vec<(&'static str, Fact)>),
+}
+
+impl Serialize for Fact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Fact::Bool(value) => serializer.serialize_bool(*value),
+            Fact::Count(value) => serializer.serialize_u64(*value),
+            Fact::Number(value) => serializer.serialize_f64(*value),
+            Fact::Text(value) => serializer.serialize_str(value),
+            Fact::Bytes(value) => match std::str::from_utf8(value) {
+                Ok(text) => serializer.serialize_str(text),
+                Err(_) => {
+                    use base64::Engine as _;
+                    let mut map = serializer.serialize_map(Some(1))?;
+                    map.serialize_entry("bytes", &base64::engine::general_purpose::STANDARD.encode(value))?;
+                    map.end()
+                }
+            },
+            Fact::List(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(item)?;
+                }
+                list.end()
+            }
+            Fact::Object(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (name, value) in entries {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+impl From<String> for Fact {
+    fn from(text: String) -> Self {
+        Fact::Text(text)
+    }
+}
+
+impl From<u64> for Fact {
+    fn from(count: u64) -> Self {
+        Fact::Count(count)
+    }
+}
+
+impl From<u16> for Fact {
+    fn from(count: u16) -> Self {
+        Fact::Count(u64::from(count))
+    }
+}
+
+impl From<bool> for Fact {
+    fn from(value: bool) -> Self {
+        Fact::Bool(value)
+    }
+}
+
+impl Fact {
+    /// A time in milliseconds, to a hundredth.
+    pub fn milliseconds(duration: Duration) -> Self {
+        Fact::Number((duration.as_secs_f64() * 100_000.0).round() / 100.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_status_is_zero_or_one() {
+        assert_eq!(ExitCode::from(Conclusion::Good), ExitCode::SUCCESS);
+        assert_eq!(ExitCode::from(Conclusion::Bad), ExitCode::from(1));
+    }
+
+    #[test]
+    fn a_run_is_healthy_only_as_a_whole() {
+        let outcome = |verdict| Outcome {
+            check: "tcp",
+            target: String::new(),
+            finding: Finding::new(verdict, ""),
+            elapsed: Duration::ZERO,
+        };
+        for (second, conclusion) in [
+            (Verdict::Healthy, Conclusion::Good),
+            (Verdict::Unhealthy, Conclusion::Bad),
+            (Verdict::Refused, Conclusion::Bad),
+            (Verdict::Denied, Conclusion::Bad),
+        ] {
+            let checks = vec![outcome(Verdict::Healthy), outcome(second)];
+            let run = RunOutcome { elapsed: Duration::ZERO, attempts: 1, checks };
+            assert_eq!(run.conclusion(), conclusion, "{second:?}");
+        }
+    }
+
+    #[test]
+    fn facts_as_json() {
+        let fact = Fact::Object(vec![
+            ("z", Fact::Bytes(b"ok\xff".to_vec())),
+            ("a", Fact::List(vec![Fact::Bytes("é".into()), Fact::Count(3), Fact::Bool(true)])),
+            ("t_ms", Fact::milliseconds(Duration::from_micros(12_345))),
+        ]);
+        let json = serde_json::to_string(&fact).unwrap();
+        assert_eq!(json, r#"{"z":{"bytes":"b2v/"},"a":["é",3,true],"t_ms":12.35}"#);
+    }
+}

@@ -1,0 +1,306 @@
+//! Verdict lines and JSON: the only place that prints results.
+//!
+//! A verdict is one line of at most [`LINE`] bytes, its reason before anything that may be long: Podman
+//! keeps 500 characters of a health check's output, Docker 4096 bytes.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use serde_core::Serialize as _;
+
+use crate::expand::Secrets;
+use crate::outcome::{Fact, Finding, Outcome, RunOutcome, Verdict};
+use crate::text::{HarmlessJson, escape, escape_within};
+use crate::units::show_duration;
+
+/// The most bytes of one verdict line, without the newline.
+const LINE: usize = 480;
+/// The most of them that the target may take, so that the reason is never crowded out.
+const TARGET: usize = 200;
+
+/// How the answer is to be printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    /// One JSON document in place of lines.
+    pub json: bool,
+    /// Nothing when healthy.
+    pub quiet: bool,
+    /// The time of each phase too.
+    pub verbose: bool,
+}
+
+/// Prints what a run of checks found.
+pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
+    if style.quiet && outcome.is_healthy() {
+        return;
+    }
+    if style.json {
+        let mut json = json(&document(outcome, style, secrets));
+        json.push(b'\n');
+        to_stdout(&json);
+        return;
+    }
+    let (mut answers, mut obstacles) = (String::new(), String::new());
+    let (healthy, failed): (Vec<_>, Vec<_>) = outcome.checks.iter().partition(|check| check.is_healthy());
+    for check in failed.into_iter().chain(healthy.into_iter().filter(|_| !style.quiet)) {
+        let out = match check.finding.verdict {
+            Verdict::Healthy | Verdict::Unhealthy => &mut answers,
+            Verdict::Refused | Verdict::Denied => &mut obstacles,
+        };
+        out.push_str(&line(check, outcome, secrets));
+        out.push('\n');
+        if style.verbose {
+            out.push_str(&phases(&check.finding));
+        }
+    }
+    to_stdout(answers.as_bytes());
+    to_stderr(obstacles.as_bytes());
+}
+
+/// Prints text of ours as it is: help, version.
+pub fn text(text: &str) {
+    to_stdout(text.as_bytes());
+}
+
+/// Prints what stopped the tool from answering, on one line of stderr.
+pub fn error(message: &str) {
+    to_stderr(format!("porthole: {}\n", escape(message.as_bytes())).as_bytes());
+}
+
+/// The line that tells a person at a terminal how a wait goes; nothing where stderr is none.
+pub struct Progress {
+    shown: bool,
+    terminal: bool,
+}
+
+impl Progress {
+    /// Progress on stderr, if that is a terminal.
+    pub fn new() -> Self {
+        Progress { shown: false, terminal: io::stderr().is_terminal() }
+    }
+
+    /// Shows the attempt that failed, its reason and the time left.
+    pub fn show(&mut self, attempts: u32, left: Duration, outcome: Option<&Outcome>, secrets: &Secrets) {
+        if !self.terminal {
+            return;
+        }
+        let reason = outcome.map_or_else(String::new, |check| {
+            let reason = secrets.redact_text(&check.finding.found);
+            format!(": {} {}", check.check, escape_within(reason.as_bytes(), 50))
+        });
+        self.shown = true;
+        // Carriage return and "erase in line" (ECMA-48).
+        to_stderr(format!("\r\x1b[Kattempt {attempts}, {} left{reason}", show_duration(left)).as_bytes());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            to_stderr(b"\r\x1b[K");
+        }
+    }
+}
+
+fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
+    let finding = &check.finding;
+    let label = match finding.verdict {
+        Verdict::Healthy => "healthy",
+        Verdict::Unhealthy => "unhealthy",
+        Verdict::Refused | Verdict::Denied => "porthole",
+    };
+    let target = escape_within(secrets.redact_text(&check.target).as_bytes(), TARGET);
+    let mut line = format!("{label}: {} {target}: ", check.check);
+    let attempts = if run.attempts > 1 {
+        format!(" ({} attempts in {})", run.attempts, show_duration(run.elapsed))
+    } else {
+        String::new()
+    };
+    let elapsed = finding.timed.then_some(check.elapsed);
+    let reason = secrets.redact_text(&reason(finding, elapsed));
+    line.push_str(&escape_within(reason.as_bytes(), LINE.saturating_sub(line.len() + attempts.len())));
+    line.push_str(&attempts);
+    if let Some((label, bytes)) = &finding.quote {
+        let label = format!("; {label}: ");
+        let room = LINE.saturating_sub(line.len() + label.len());
+        let quote = escape_within(secrets.redact(bytes.trim_ascii()).as_slice(), room);
+        // A few characters of a quote explain nothing.
+        if room >= 8 && !quote.is_empty() {
+            line.push_str(&label);
+            line.push_str(&quote);
+        }
+    }
+    line
+}
+
+/// What was found, the time it took where that is given, what was expected.
+fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
+    let mut reason = finding.found.clone();
+    if let Some(elapsed) = elapsed {
+        reason.push_str(" in ");
+        reason.push_str(&show_duration(elapsed));
+    }
+    if let Some(expected) = &finding.expected {
+        reason.push_str(", expected ");
+        reason.push_str(expected);
+    }
+    reason
+}
+
+fn phases(finding: &Finding) -> String {
+    let parts: Vec<String> = finding
+        .phases
+        .iter()
+        .map(|(name, time)| {
+            let hundredths = time.as_micros() / 10;
+            format!("{name} {}.{:02} ms", hundredths / 100, hundredths % 100)
+        })
+        .collect();
+    if parts.is_empty() { String::new() } else { format!("  {}\n", parts.join(", ")) }
+}
+
+fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
+    let checks = run.checks.iter().map(|check| {
+        let finding = &check.finding;
+        let facts = finding.facts.iter().map(|(name, fact)| (*name, redacted(fact, secrets))).collect();
+        let mut entries = vec![
+            ("check", Fact::Text(check.check.to_owned())),
+            ("target", Fact::Text(secrets.redact_text(&check.target))),
+            ("healthy", Fact::Bool(check.is_healthy())),
+            ("reason", Fact::Text(secrets.redact_text(&reason(finding, None)))),
+            ("elapsed_ms", Fact::milliseconds(check.elapsed)),
+            ("facts", Fact::Object(facts)),
+        ];
+        if style.verbose {
+            let phases = finding.phases.iter().map(|&(name, time)| {
+                Fact::Object(vec![
+                    ("phase", Fact::Text(name.to_owned())),
+                    ("elapsed_ms", Fact::milliseconds(time)),
+                ])
+            });
+            entries.push(("phases", Fact::List(phases.collect())));
+        }
+        Fact::Object(entries)
+    });
+    Fact::Object(vec![
+        ("healthy", Fact::Bool(run.is_healthy())),
+        ("elapsed_ms", Fact::milliseconds(run.elapsed)),
+        ("attempts", Fact::Count(u64::from(run.attempts))),
+        ("checks", Fact::List(checks.collect())),
+    ])
+}
+
+fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
+    match fact {
+        Fact::Text(text) => Fact::Text(secrets.redact_text(text)),
+        Fact::Bytes(bytes) => Fact::Bytes(secrets.redact(bytes)),
+        Fact::List(items) => Fact::List(items.iter().map(|item| redacted(item, secrets)).collect()),
+        Fact::Object(entries) => {
+            Fact::Object(entries.iter().map(|(name, value)| (*name, redacted(value, secrets))).collect())
+        }
+        plain => plain.clone(),
+    }
+}
+
+fn json(document: &Fact) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    // Writing to a vector cannot fail, and neither can a Fact's keys, which are strings.
+    let _ = document.serialize(&mut serde_json::Serializer::with_formatter(&mut out, HarmlessJson));
+    out
+}
+
+/// A reader that went away is no error (`porthole … | head -1`), and there is nobody to tell of any other.
+fn to_stdout(bytes: &[u8]) {
+    if !bytes.is_empty() {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    }
+}
+
+fn to_stderr(bytes: &[u8]) {
+    if !bytes.is_empty() {
+        let _ = io::stderr().write_all(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_of(finding: Finding, attempts: u32) -> RunOutcome {
+        let target = "http://127.0.0.1:8080/healthz".to_owned();
+        let check = Outcome { check: "http", target, finding, elapsed: Duration::from_millis(12) };
+        RunOutcome { elapsed: Duration::from_secs(3), attempts, checks: vec![check] }
+    }
+
+    fn line_of(finding: Finding, attempts: u32) -> String {
+        let run = run_of(finding, attempts);
+        line(&run.checks[0], &run, &Secrets::default())
+    }
+
+    #[test]
+    fn lines() {
+        assert_eq!(
+            line_of(Finding::healthy("200 OK"), 1),
+            "healthy: http http://127.0.0.1:8080/healthz: 200 OK in 12 ms"
+        );
+        assert_eq!(
+            line_of(
+                Finding::unhealthy("503 Service Unavailable")
+                    .timed()
+                    .expected("200-399")
+                    .quoting("body", b"db: no connection\n"),
+                1
+            ),
+            "unhealthy: http http://127.0.0.1:8080/healthz: \
+             503 Service Unavailable in 12 ms, expected 200-399; body: db: no connection"
+        );
+        assert_eq!(
+            line_of(Finding::unhealthy("connection refused (::1)"), 4),
+            "unhealthy: http http://127.0.0.1:8080/healthz: connection refused (::1) (4 attempts in 3 s)"
+        );
+        assert_eq!(
+            line_of(Finding::new(Verdict::Refused, "10.0.0.1 is elsewhere"), 1),
+            "porthole: http http://127.0.0.1:8080/healthz: 10.0.0.1 is elsewhere"
+        );
+    }
+
+    #[test]
+    fn a_line_is_bounded_and_keeps_its_reason() {
+        let mut run = run_of(
+            Finding::unhealthy("503 Service Unavailable")
+                .timed()
+                .expected("200")
+                .quoting("body", &[27; 4096]),
+            3,
+        );
+        run.checks[0].target = "x".repeat(5000);
+        let line = line(&run.checks[0], &run, &Secrets::default());
+        assert!(line.len() <= LINE, "{}", line.len());
+        assert!(
+            line.contains(
+                "…: 503 Service Unavailable in 12 ms, expected 200 (3 attempts in 3 s); body: \\x1b"
+            )
+        );
+        let run = run_of(Finding::unhealthy("é".repeat(4096)), 1);
+        assert!(super::line(&run.checks[0], &run, &Secrets::default()).len() <= LINE);
+    }
+
+    #[test]
+    fn json_has_stable_keys_in_order() {
+        let run = run_of(
+            Finding::unhealthy("503 Service Unavailable")
+                .timed()
+                .expected("200-399")
+                .fact("status", 503_u16)
+                .quoting("body", b"db: \xff"),
+            1,
+        );
+        let style = Style { json: true, ..Style::default() };
+        let json = String::from_utf8(json(&document(&run, style, &Secrets::default()))).unwrap();
+        assert_eq!(
+            json,
+            r#"{"healthy": false, "elapsed_ms": 3000.0, "attempts": 1, "checks": [{"check": "http", "target": "http://127.0.0.1:8080/healthz", "healthy": false, "reason": "503 Service Unavailable, expected 200-399", "elapsed_ms": 12.0, "facts": {"status": 503, "body": {"bytes": "ZGI6IP8="}}}]}"#
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! What comes from outside, made harmless for a terminal and a log.
+//!
+//! Invariant: every string that a server, a process or a file chose goes through [`escape`] (text) or
+//! [`HarmlessJson`] (JSON) before it is printed. C0, DEL and C1 control characters (ECMA-48), the
+//! backslash, and the format characters that reorder or hide text (Unicode Standard, 23.2 and UAX #9)
+//! are spelled out.
+
+use std::fmt::Write as _;
+use std::io;
+
+use serde_json::ser::Formatter;
+
+/// What stands where text was cut: U+2026, three bytes.
+const ELLIPSIS: &str = "…";
+/// The most that [`quoted`] repeats, in bytes.
+const QUOTED: usize = 100;
+
+/// The bytes as text in which nothing acts on a terminal: `\n`, `\x1b`, `\u{202e}`, `\\`.
+/// Bytes that are not UTF-8 are written as `\xNN`.
+pub fn escape(bytes: &[u8]) -> String {
+    escape_within(bytes, usize::MAX)
+}
+
+/// As [`escape`], cut to at most `max` bytes; where it was cut it ends in `…`. No escape is cut in half.
+pub fn escape_within(bytes: &[u8], max: usize) -> String {
+    let mut out = String::new();
+    // The length up to which the ellipsis would still fit behind what is there.
+    let mut fits = 0;
+    let mut piece = String::new();
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid().chars().map(Ok);
+        let invalid = chunk.invalid().iter().copied().map(Err);
+        for unit in valid.chain(invalid) {
+            piece.clear();
+            match unit {
+                Ok(c) => push_escaped(&mut piece, c),
+                Err(byte) => push_hex(&mut piece, u32::from(byte)),
+            }
+            if out.len() + piece.len() > max {
+                out.truncate(fits);
+                out.push_str(ELLIPSIS);
+                return out;
+            }
+            out.push_str(&piece);
+            if out.len() + ELLIPSIS.len() <= max {
+                fits = out.len();
+            }
+        }
+    }
+    out
+}
+
+fn push_escaped(out: &mut String, c: char) {
+    match c {
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\0' => out.push_str("\\0"),
+        '\u{1}'..='\u{1f}' | '\u{7f}' => push_hex(out, u32::from(c)),
+        c if is_harmful(c) => {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        }
+        c => out.push(c),
+    }
+}
+
+fn push_hex(out: &mut String, value: u32) {
+    let _ = write!(out, "\\x{value:02x}");
+}
+
+/// The text in quotes, cut to what a verdict can repeat of it. Not escaped: the report does that.
+pub fn quoted(text: &str) -> String {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= QUOTED).last();
+    match end {
+        Some(end) if end < text.len() => format!("\"{}…\"", text.get(..end).unwrap_or_default()),
+        _ => format!("\"{text}\""),
+    }
+}
+
+/// Whether this character beyond ASCII acts on a terminal or hides what is there: C1 controls,
+/// bidirectional and zero-width format characters, line and paragraph separators, tags.
+fn is_harmful(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}'
+        | '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+/// JSON on one line, in which DEL, C1, bidirectional and zero-width characters are `\uXXXX`
+/// (surrogate pairs beyond the basic plane, RFC 8259 section 7).
+pub struct HarmlessJson;
+
+impl Formatter for HarmlessJson {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        // The fragment holds nothing that JSON itself escapes: quotes, backslashes, C0.
+        let mut plain = fragment;
+        while let Some((at, c)) = plain.char_indices().find(|&(_, c)| c == '\u{7f}' || is_harmful(c)) {
+            let (before, rest) = plain.split_at(at);
+            out.write_all(before.as_bytes())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            plain = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+        out.write_all(plain.as_bytes())
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_stays() {
+        assert_eq!(escape("grün, 好, \"quoted\" it's".as_bytes()), "grün, 好, \"quoted\" it's");
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_spelled_out() {
+        for (from, to) in [
+            (&b"a\nb\r\t\0"[..], r"a\nb\r\t\0"),
+            (b"\x1b[2J", r"\x1b[2J"),
+            (b"\x7f", r"\x7f"),
+            ("\u{9b}31m".as_bytes(), r"\u{9b}31m"),
+            ("\u{202e}gpj.exe".as_bytes(), r"\u{202e}gpj.exe"),
+            ("a\u{200b}b\u{feff}".as_bytes(), r"a\u{200b}b\u{feff}"),
+            ("\u{e0041}".as_bytes(), r"\u{e0041}"),
+            (br"C:\x1b", r"C:\\x1b"),
+            (b"ok\xff\xc3", r"ok\xff\xc3"),
+        ] {
+            assert_eq!(escape(from), to, "{from:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_marked_and_keeps_characters_and_escapes_whole() {
+        assert_eq!(escape_within(b"abcdef", 6), "abcdef");
+        assert_eq!(escape_within(b"abcdefg", 6), "abc…");
+        assert_eq!(escape_within(b"\n\n\n\n", 7), r"\n\n…");
+        assert_eq!(escape_within("ééééé".as_bytes(), 7), "éé…");
+        for max in 3..40 {
+            assert!(escape_within("a\u{1b}\u{202e}é\n".repeat(9).as_bytes(), max).len() <= max);
+        }
+    }
+
+    #[test]
+    fn json_is_harmless_on_a_terminal_and_reads_back() {
+        use serde_core::Serialize as _;
+        let text = "a\"\\\n\u{7f}\u{9b}x\u{202e}\u{e0041}é";
+        let mut out = Vec::new();
+        text.serialize(&mut serde_json::Serializer::with_formatter(&mut out, HarmlessJson)).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, r#""a\"\\\n\u007f\u009bx\u202e\udb40\udc41é""#);
+        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+    }
+
+    #[test]
+    fn a_long_expectation_is_cut() {
+        assert_eq!(quoted(&"é".repeat(60)), format!("\"{}…\"", "é".repeat(50)));
+        assert_eq!(quoted("a"), "\"a\"");
+    }
+}

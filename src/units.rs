@@ -1,0 +1,270 @@
+//! Durations, sizes and status lists, as they are typed and as they are shown.
+//!
+//! Each parser returns what was expected in place of an error: the caller knows the name of the option.
+
+use std::time::Duration;
+
+/// The longest duration that an option takes.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What [`duration`] expects.
+pub const DURATION: &str = "a duration such as 500ms, 2s or 1m30s, more than zero and at most 1h";
+/// What [`size`] expects.
+pub const SIZE: &str = "a size such as 512, 64k or 10M (powers of 1024)";
+/// What [`StatusSet::parse`] expects.
+pub const STATUS: &str = "status codes such as 200, 200,204, 200-299 or 2xx";
+
+/// `500ms`, `2s`, `1m30s`, `1h`, `1.5s`, `2` (seconds): more than zero, at most one hour.
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
+    let nanos = if let Some(seconds) = decimal(text, 1_000_000_000) {
+        seconds
+    } else {
+        nanoseconds_of_parts(text).ok_or(DURATION)?
+    };
+    let duration = Duration::from_nanos(nanos);
+    if duration.is_zero() || duration > LONGEST { Err(DURATION) } else { Ok(duration) }
+}
+
+/// `1m30s` and the like: numbers each followed by a unit, the larger unit first.
+fn nanoseconds_of_parts(text: &str) -> Option<u64> {
+    let mut total = 0_u64;
+    let mut last_unit = u64::MAX;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let number_end = rest.find(|c: char| c.is_ascii_alphabetic())?;
+        let (number, tail) = rest.split_at_checked(number_end)?;
+        let unit_end = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at_checked(unit_end)?;
+        let unit: u64 = match unit {
+            "h" => 3_600_000_000_000,
+            "m" => 60_000_000_000,
+            "s" => 1_000_000_000,
+            "ms" => 1_000_000,
+            _ => return None,
+        };
+        if unit >= last_unit {
+            return None;
+        }
+        last_unit = unit;
+        total = total.checked_add(decimal(number, unit)?)?;
+        rest = tail;
+    }
+    Some(total)
+}
+
+/// A number with an optional fraction, times `unit`, digits below one dropped.
+fn decimal(text: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let value = digits(whole)?.checked_mul(unit)?;
+    if fraction.is_empty() || fraction.len() > 9 {
+        return None;
+    }
+    let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let below_one = u128::from(digits(fraction)?) * u128::from(unit) / u128::from(scale);
+    value.checked_add(u64::try_from(below_one).ok()?)
+}
+
+/// A number of ASCII digits only: `str::parse` would take a sign too.
+fn digits(text: &str) -> Option<u64> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) { None } else { text.parse().ok() }
+}
+
+/// `512`, `64k`, `10M`, `1G`: bytes, in powers of 1024.
+pub fn size(text: &str) -> Result<u64, &'static str> {
+    let (number, unit) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (text.get(..text.len() - 1), 1 << 10),
+        Some(b'm' | b'M') => (text.get(..text.len() - 1), 1 << 20),
+        Some(b'g' | b'G') => (text.get(..text.len() - 1), 1 << 30),
+        _ => (Some(text), 1),
+    };
+    number.and_then(digits).and_then(|n| n.checked_mul(unit)).ok_or(SIZE)
+}
+
+/// A whole number up to `max`.
+pub fn number(text: &str, max: u64) -> Option<u64> {
+    digits(text).filter(|&n| n <= max)
+}
+
+/// A size as a person writes it: `64 KiB`, `10 MiB`, `512 bytes`.
+pub fn show_size(bytes: u64) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= unit && bytes.is_multiple_of(unit) {
+            return format!("{} {name}", bytes / unit);
+        }
+    }
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+}
+
+/// A time for people, of three figures at most: `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
+pub fn show_duration(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    let (whole, tenth, unit) = if micros < 1_000_000 {
+        (micros / 1_000, micros % 1_000 / 100, "ms")
+    } else {
+        (micros / 1_000_000, micros % 1_000_000 / 100_000, "s")
+    };
+    let tenths_matter = if unit == "ms" { whole == 0 } else { whole < 10 };
+    if tenths_matter && tenth > 0 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
+}
+
+/// The HTTP status codes that count as healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusSet {
+    ranges: Vec<(u16, u16)>,
+    typed: String,
+}
+
+impl StatusSet {
+    /// `200`, `200,204`, `200-299`, `2xx`, and mixtures: codes from 100 to 999.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let ranges: Option<Vec<_>> = text.split(',').map(|part| status_range(part.trim())).collect();
+        Ok(StatusSet { ranges: ranges.ok_or(STATUS)?, typed: text.to_owned() })
+    }
+
+    /// Whether this status is among them.
+    pub fn contains(&self, status: u16) -> bool {
+        self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))
+    }
+
+    /// The list as it was typed.
+    pub fn typed(&self) -> &str {
+        &self.typed
+    }
+}
+
+impl Default for StatusSet {
+    /// 200 to 399, what Kubernetes takes for healthy.
+    fn default() -> Self {
+        StatusSet { ranges: vec![(200, 399)], typed: "200-399".to_owned() }
+    }
+}
+
+fn status_range(part: &str) -> Option<(u16, u16)> {
+    let code = |text: &str| {
+        if text.len() == 3 {
+            number(text, 999).and_then(|n| u16::try_from(n).ok()).filter(|&n| n >= 100)
+        } else {
+            None
+        }
+    };
+    if let Some(class) = part.strip_suffix("xx").or_else(|| part.strip_suffix("XX")) {
+        let low = u16::try_from(number(class, 9)?).ok()? * 100;
+        return if low >= 100 && class.len() == 1 { Some((low, low + 99)) } else { None };
+    }
+    if let Some((low, high)) = part.split_once('-') {
+        let range = (code(low)?, code(high)?);
+        return if range.0 <= range.1 { Some(range) } else { None };
+    }
+    code(part).map(|code| (code, code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("2s", 2_000),
+            ("1m30s", 90_000),
+            ("2", 2_000),
+            ("0.5", 500),
+            ("1.5s", 1_500),
+            ("1h", 3_600_000),
+            ("60m", 3_600_000),
+            ("1s500ms", 1_500),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn not_durations() {
+        for text in [
+            "",
+            "0",
+            "0s",
+            "0ms",
+            "2h",
+            "1h1ms",
+            "abc",
+            "s",
+            "1x",
+            "-1s",
+            "+1s",
+            "1s1m",
+            "1s1s",
+            "1 s",
+            "1.s",
+            ".5s",
+            "1..5s",
+            "99999999999999999999s",
+            "3601",
+            "1e3",
+            "٣s",
+            "1é",
+            "1.0000000001s",
+            "5d",
+        ] {
+            assert_eq!(duration(text), Err(DURATION), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("512"), Ok(512));
+        assert_eq!(size("64k"), Ok(65_536));
+        assert_eq!(size("10M"), Ok(10_485_760));
+        assert_eq!(size("1G"), Ok(1_073_741_824));
+        for text in ["", "k", "-1", "1.5k", "64kb", "99999999999999999999", "99999999999999G", "é"] {
+            assert_eq!(size(text), Err(SIZE), "{text}");
+        }
+    }
+
+    #[test]
+    fn shown_sizes() {
+        assert_eq!(show_size(65_536), "64 KiB");
+        assert_eq!(show_size(1 << 30), "1 GiB");
+        assert_eq!(show_size(1_000), "1000 bytes");
+        assert_eq!(show_size(1), "1 byte");
+    }
+
+    #[test]
+    fn shown_durations() {
+        for (micros, text) in [
+            (0, "0 ms"),
+            (430, "0.4 ms"),
+            (3_900, "3 ms"),
+            (999_999, "999 ms"),
+            (2_000_000, "2 s"),
+            (1_500_000, "1.5 s"),
+            (90_000_000, "90 s"),
+        ] {
+            assert_eq!(show_duration(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn status_lists() {
+        let set = StatusSet::parse("200, 204,3xx,500-599").unwrap();
+        for healthy in [200, 204, 300, 399, 500, 599] {
+            assert!(set.contains(healthy), "{healthy}");
+        }
+        for unhealthy in [100, 199, 201, 299, 400, 499, 600] {
+            assert!(!set.contains(unhealthy), "{unhealthy}");
+        }
+        assert_eq!(set.typed(), "200, 204,3xx,500-599");
+        assert!(StatusSet::default().contains(200) && StatusSet::default().contains(399));
+        assert!(!StatusSet::default().contains(199) && !StatusSet::default().contains(400));
+    }
+
+    #[test]
+    fn not_status_lists() {
+        for text in
+            ["", "20", "2000", "099", "299-200", "0xx", "12xx", "xx", "200,", "abc", "200-", "+200", "2x"]
+        {
+            assert_eq!(StatusSet::parse(text), Err(STATUS), "{text}");
+        }
+    }
+}
