@@ -72,9 +72,9 @@ impl Secrets {
 
     fn add(&mut self, value: &[u8], expression: &[u8]) {
         if !value.is_empty() {
-            self.0.push((value.to_vec(), String::from_utf8_lossy(expression).into_owned()));
             // A secret that holds another one is replaced first, and whole.
-            self.0.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+            let at = self.0.iter().position(|(known, _)| known.len() < value.len()).unwrap_or(self.0.len());
+            self.0.insert(at, (value.to_vec(), String::from_utf8_lossy(expression).into_owned()));
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_core::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
 /// How a command ended. The exit status is 0 or 1 and nothing else: Docker reserves 2, Kubernetes and
@@ -182,15 +184,14 @@ impl Serialize for Fact {
             Fact::Count(value) => serializer.serialize_u64(*value),
             Fact::Number(value) => serializer.serialize_f64(*value),
             Fact::Text(value) => serializer.serialize_str(value),
-            Fact::Bytes(value) => match std::str::from_utf8(value) {
-                Ok(text) => serializer.serialize_str(text),
-                Err(_) => {
-                    use base64::Engine as _;
-                    let mut map = serializer.serialize_map(Some(1))?;
-                    map.serialize_entry("bytes", &base64::engine::general_purpose::STANDARD.encode(value))?;
-                    map.end()
+            Fact::Bytes(value) => {
+                if let Ok(text) = std::str::from_utf8(value) {
+                    return serializer.serialize_str(text);
                 }
-            },
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("bytes", &STANDARD.encode(value))?;
+                map.end()
+            }
             Fact::List(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
                 for item in items {

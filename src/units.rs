@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// The longest duration that an option takes.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// What [`duration`] expects.
 pub const DURATION: &str = "a duration such as 500ms, 2s or 1m30s, more than zero and at most 1h";

@@ -117,7 +117,7 @@ impl Check for Http {
             };
             let mut answer = match request.send(&url, &endpoint, attempt) {
                 Ok(answer) => answer,
-                Err(finding) => return redirected(finding, redirects, &url),
+                Err(finding) => return redirected(*finding, redirects, &url),
             };
             let next = answer.redirect().filter(|_| self.follow > 0).map(|location| url.join(&location));
             let finding = match next {

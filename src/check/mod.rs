@@ -142,8 +142,8 @@ fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<O
         let mut outcomes = vec![make(first)];
         for (check, thread) in threads {
             // Where the pids limit allows no thread, the check is made here, in turn.
-            let made = thread.ok().and_then(|thread| thread.join().ok());
-            outcomes.push(made.unwrap_or_else(|| make(check)));
+            let joined = thread.ok().and_then(|thread| thread.join().ok());
+            outcomes.push(joined.unwrap_or_else(|| make(check)));
         }
         outcomes
     })

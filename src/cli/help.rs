@@ -1,5 +1,7 @@
 //! Help and version, rendered from the same definitions that parse the arguments.
 
+use std::fmt::Write as _;
+
 use clap::Arg;
 
 use super::{command, run_arguments};
@@ -49,7 +51,7 @@ pub(super) fn of(kind: &Kind) -> String {
     out.push_str(&list(&run_arguments()));
     out.push_str("\nExamples:\n");
     for line in kind.examples.lines() {
-        out.push_str(&format!("  {line}\n"));
+        let _ = writeln!(out, "  {line}");
     }
     out
 }
@@ -113,10 +115,11 @@ fn value_name(argument: &Arg) -> String {
 /// One line of a list; where the left side is too long, its explanation stands below.
 fn entry(out: &mut String, left: &str, right: &str) {
     const COLUMN: usize = 27;
-    out.push_str(&format!("  {left:<COLUMN$}"));
+    // Writing to a String cannot fail.
+    let _ = write!(out, "  {left:<COLUMN$}");
     if left.len() >= COLUMN || COLUMN + 2 + right.len() > WIDTH {
         out.truncate(out.trim_end().len());
-        out.push_str(&format!("\n  {:<COLUMN$}", ""));
+        let _ = write!(out, "\n  {:<COLUMN$}", "");
     }
     out.push_str(right);
     out.push('\n');

@@ -19,7 +19,7 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use super::deadline::Deadline;
 use super::hosts::{Unresolved, resolve};
-use super::local::Reach;
+use super::local::{ADVICE, Reach};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::{Stream, Wire};
 use super::words;
@@ -48,8 +48,9 @@ pub enum ConnectError {
     /// No address of this name is known.
     Unknown(String, Reach),
     /// The local rule forbids these addresses.
-    NotLocal(Vec<IpAddr>, Reach),
+    NotLocal(Vec<IpAddr>),
     /// The resolver answered with an error.
+    #[cfg(feature = "remote")]
     Unresolved(String),
     /// Nothing came of it in time; what was waited for.
     TimedOut(String),
@@ -69,16 +70,15 @@ impl ConnectError {
                     #[cfg(feature = "remote")]
                     Reach::Anywhere => return Finding::unhealthy(format!("unknown host {name}")),
                 };
-                let advice = reach.advice();
-                Finding::new(Verdict::Refused, format!("unknown host: {name} {place} ({advice})"))
+                Finding::new(Verdict::Refused, format!("unknown host: {name} {place} ({ADVICE})"))
             }
-            ConnectError::NotLocal(addresses, reach) => {
+            ConnectError::NotLocal(addresses) => {
                 let list = join(addresses.iter().map(ToString::to_string));
-                let advice = reach.advice();
                 let found =
-                    format!("{list} is no address of this machine, so it is not connected to ({advice})");
+                    format!("{list} is no address of this machine, so it is not connected to ({ADVICE})");
                 Finding::new(Verdict::Refused, found)
             }
+            #[cfg(feature = "remote")]
             ConnectError::Unresolved(why) => Finding::unhealthy(format!("the name does not resolve: {why}")),
             ConnectError::TimedOut(doing) => {
                 Finding::unhealthy(format!("timed out after {} {doing}", show_duration(deadline.limit())))
@@ -109,7 +109,7 @@ fn tcp(place: &HostPort, reach: Reach, deadline: Deadline) -> Result<Connection,
     let resolving = start.elapsed();
     let (allowed, forbidden): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|&a| reach.allows(a));
     if allowed.is_empty() {
-        return Err(ConnectError::NotLocal(forbidden, reach));
+        return Err(ConnectError::NotLocal(forbidden));
     }
     let targets: Vec<SocketAddr> = allowed.into_iter().map(|ip| SocketAddr::new(ip, place.port)).collect();
     let (stream, peer) = race(&targets, deadline)?;
@@ -199,7 +199,7 @@ fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
     }
 }
 
-/// unix(7): a full accept queue blocks connect(2), which SO_SNDTIMEO bounds (socket(7)).
+/// unix(7): a full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds (socket(7)).
 fn unix(path: &SocketPath, deadline: Deadline) -> Result<Connection, ConnectError> {
     let stream = unix_stream(path, deadline).map_err(|errno| {
         let words = words(&io::Error::from(errno));

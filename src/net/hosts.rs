@@ -41,13 +41,10 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
     let _ = File::open(HOSTS).and_then(|file| file.take(HOSTS_LIMIT).read_to_end(&mut text));
     let mut addresses = lookup(&text, name);
     if is_localhost(name) {
-        for own in [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)] {
-            if !addresses.contains(&own) {
-                addresses.push(own);
-            }
-        }
         // IPv6 first, as RFC 6724 has it, whatever the order in the file.
-        addresses.sort_by_key(IpAddr::is_ipv4);
+        let own = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        addresses.retain(|address| !own.contains(address));
+        addresses.splice(..0, own);
     }
     addresses.truncate(MOST);
     if addresses.is_empty() { ask(name, reach, deadline) } else { Ok(addresses) }

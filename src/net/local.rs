@@ -3,9 +3,7 @@
 //! Invariant: the rule looks at the resolved address, in [`Reach::allows`], and every connection goes
 //! through it. A build without the feature `remote` has no way round it.
 
-use std::net::IpAddr;
-
-use nix::ifaddrs::getifaddrs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// How far a check may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,31 +24,35 @@ impl Reach {
             Reach::Anywhere => true,
         }
     }
-
-    /// What would help where the rule forbids: the option, or a build that has it.
-    pub fn advice(self) -> &'static str {
-        if cfg!(feature = "remote") {
-            "--remote allows it"
-        } else {
-            "this build stays local; the full build has --remote"
-        }
-    }
 }
 
-/// Loopback, an address of one of this network namespace's interfaces, or the unspecified address, with
-/// which connect(2) reaches loopback (ip(7), ipv6(7)).
+/// What would help where the rule forbids: the option, or a build that has it.
+pub const ADVICE: &str = if cfg!(feature = "remote") {
+    "--remote allows it"
+} else {
+    "this build stays local; the full build has --remote"
+};
+
+/// Whether the kernel would deliver here: loopback, an address of this network namespace, or the unspecified
+/// address, with which connect(2) reaches loopback (ip(7), ipv6(7)).
+///
+/// A datagram socket that is connected sends nothing, but is routed: only a destination of the routing
+/// table `local` is its own source (ip-route(8), type `local`). That needs neither netlink, which a sandbox
+/// may lack, nor a list of the interfaces.
 fn is_own(address: IpAddr) -> bool {
     if address.is_loopback() || address.is_unspecified() {
         return true;
     }
-    let Ok(interfaces) = getifaddrs() else {
-        return false;
+    let from: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    interfaces.filter_map(|interface| interface.address).any(|own| {
-        let v4 = own.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
-        let v6 = own.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip()));
-        v4.or(v6) == Some(address)
-    })
+    // The port does not matter to the route; 9 is "discard" (RFC 863).
+    let source = UdpSocket::bind((from, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == address)
 }
 
 #[cfg(test)]
@@ -67,19 +69,20 @@ mod tests {
     #[test]
     fn addresses_of_documentation_networks_are_not() {
         // RFC 5737 and RFC 3849: never assigned to an interface.
-        for address in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "224.0.0.1", "255.255.255.255"] {
+        for address in ["203.0.113.1", "::ffff:203.0.113.1", "2001:db8::1", "224.0.0.1", "255.255.255.255"] {
             assert!(!Reach::Local.allows(address.parse().unwrap()), "{address}");
         }
     }
 
     #[test]
     fn every_address_of_an_interface_is_local() {
-        for interface in getifaddrs().unwrap() {
+        for interface in nix::ifaddrs::getifaddrs().unwrap() {
             let Some(address) = interface.address else { continue };
             if let Some(v4) = address.as_sockaddr_in() {
                 assert!(Reach::Local.allows(v4.ip().into()), "{v4}");
             }
-            if let Some(v6) = address.as_sockaddr_in6() {
+            // A link-local address means nothing without its interface, which a target cannot name.
+            if let Some(v6) = address.as_sockaddr_in6().filter(|v6| !v6.ip().is_unicast_link_local()) {
                 assert!(Reach::Local.allows(v6.ip().into()), "{v6}");
             }
         }

@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn reasons_of_the_operating_system() {
-        let words = |code| super::words(&io::Error::from_raw_os_error(code));
+        let words = |code| words(&io::Error::from_raw_os_error(code));
         assert_eq!(words(nix::libc::ECONNREFUSED), "connection refused");
         assert_eq!(words(nix::libc::ENOENT), "no such file or directory");
         assert!(!words(nix::libc::EIO).contains("os error"));

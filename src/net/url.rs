@@ -1,6 +1,6 @@
 //! HTTP URLs as a health check names them, and where a redirect leads. RFC 3986, RFC 9110 section 4.2.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::target::{Host, HostPort, parse_port};
 
@@ -146,9 +146,10 @@ fn path_and_query(tail: &str) -> Result<String, String> {
     {
         let mut encoded = String::new();
         for byte in bad.encode_utf8(&mut [0; 4]).bytes() {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
-        return Err(format!("a URL in which {bad:?} is written {encoded}"));
+        return Err(format!("a URL in which '{bad}' is written {encoded}"));
     }
     Ok(if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") })
 }
@@ -227,7 +228,7 @@ mod tests {
             ("http://host:65536/", "a port from 1"),
             ("http://host:abc/", "a port from 1"),
             (":/x", "a port from 1"),
-            ("http://::1/", "in brackets"),
+            ("http://::1/", "a host name or address"),
             ("http://[::1/", "in brackets"),
             (":80/a b", "%20"),
             (":80/é", "%C3%A9"),

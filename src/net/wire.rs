@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn reads_what_came_and_sees_the_end() {
-        let (mut wire, mut far) = pair(Duration::from_secs(60));
+        let (mut wire, mut far) = pair(Duration::from_mins(1));
         far.write_all(b"hello").unwrap();
         drop(far);
         let mut buffer = [0; 3];

@@ -79,13 +79,17 @@ fn basic(user_info: &[u8]) -> HeaderValue {
 
 impl Request {
     /// Sends it to the endpoint and returns once the head of the final response is there.
-    pub(super) fn send(&self, url: &Url, endpoint: &Endpoint, attempt: &Attempt) -> Result<Answer, Finding> {
+    pub(super) fn send(
+        &self,
+        url: &Url,
+        endpoint: &Endpoint,
+        attempt: &Attempt,
+    ) -> Result<Answer, Box<Finding>> {
         let start = Instant::now();
-        let connection =
-            open(endpoint, attempt.reach, attempt.deadline).map_err(|e| e.finding(attempt.deadline))?;
+        let connection = open(endpoint, attempt.reach, attempt.deadline)
+            .map_err(|e| Box::new(e.finding(attempt.deadline)))?;
         let connected = Instant::now();
         let exchange = Exchange::new(connection.wire);
-        let about = |finding: Finding| finding.fact("address", connection.address.clone());
 
         // Only what goes on the request line and into Host: user info is a header by now.
         let mut builder = HttpRequest::builder()
@@ -128,7 +132,9 @@ impl Request {
                     ("head", sent.elapsed()),
                 ],
             }),
-            Err(error) => Err(about(failure(&error, &exchange, attempt.deadline))),
+            Err(error) => Err(Box::new(
+                failure(&error, &exchange, attempt.deadline).fact("address", connection.address),
+            )),
         }
     }
 

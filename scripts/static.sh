@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Builds the static binaries: target/static/porthole-probe (no features), target/static/porthole (default
+# features) and the example service that the tests and the demo put into containers.
+#
+#   scripts/static.sh [probe|full|service]...      all three when none is named
+#
+# The standard library is built from source, without panic messages and Debug formatting and for size, which is
+# a good half of what makes the binary small. Its sources come from, in this order:
+#   rustup  the installed toolchain, with the musl target and rust-src (added if rustup can)
+#   debian  Debian's rustc-web, rust-web-src, musl-tools and lld (installed if this is Debian and we are root)
+#   target  the musl target's own prebuilt library, where neither can be had: it runs as well, but is larger
+# PORTHOLE_STD=rustup|debian|target picks one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=$(uname -m)-unknown-linux-musl
+out=target/static
+# Unstable options on a stable compiler: build-std, immediate-abort, fmt-debug.
+export RUSTC_BOOTSTRAP=1
+
+say() { printf '%s\n' "static: $*" >&2; }
+
+rustup_has_std() {
+    command -v rustup >/dev/null || return 1
+    local sysroot
+    sysroot=$(rustc --print sysroot)
+    if [ ! -f "$sysroot/lib/rustlib/$target/lib/self-contained/crt1.o" ]; then
+        say "adding the target $target with rustup"
+        timeout 300 rustup target add "$target" >&2 || return 1
+    fi
+    if [ ! -d "$sysroot/lib/rustlib/src/rust/library/std" ]; then
+        say "adding rust-src with rustup"
+        timeout 300 rustup component add rust-src >&2 || return 1
+    fi
+}
+
+debian_has_std() {
+    [ -x /usr/bin/musl-gcc ] && [ -x /usr/bin/ld.lld ] && [ -x /usr/bin/rustc ] && [ -d /usr/src ] &&
+        debian_sources >/dev/null && return 0
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    say "installing rustc-web, rust-web-src, musl-tools and lld from Debian"
+    apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        rustc-web rust-web-src musl-tools musl-dev lld gcc libc6-dev >&2
+}
+
+# Where rustc expects the sources of the standard library, and Debian has them.
+debian_sources() {
+    local sources
+    sources=$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library
+    [ -d "$sources/std" ] && echo "$sources"
+}
+
+pick() {
+    case "${PORTHOLE_STD:-}" in
+        rustup | debian | target) echo "$PORTHOLE_STD"; return ;;
+        '') ;;
+        *) say "PORTHOLE_STD: expected rustup, debian or target, got '$PORTHOLE_STD'"; exit 1 ;;
+    esac
+    if rustup_has_std; then echo rustup
+    elif debian_has_std; then echo debian
+    else echo target
+    fi
+}
+
+how=$(pick)
+case $how in
+    rustup) rustup_has_std || { say "rustup has neither $target nor rust-src"; exit 1; } ;;
+    debian) debian_has_std || { say "Debian's compiler cannot be had"; exit 1; } ;;
+    target) ;;
+esac
+
+flags=(-C target-feature=+crt-static -C relocation-model=static)
+smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no -Z fmt-debug=none
+    -Z location-detail=none -C llvm-args=-enable-machine-outliner=always)
+std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
+# Identical code folding, and no name of the build machine in the result.
+fold=(--icf=all --build-id=none)
+remap=(--remap-path-prefix "$PWD=." --remap-path-prefix "${CARGO_HOME:-$HOME/.cargo}=cargo")
+case $how in
+    rustup)
+        flags+=("${smaller[@]}" -C linker=rust-lld -C linker-flavor=ld.lld)
+        for arg in "${fold[@]}"; do flags+=(-C "link-arg=$arg"); done
+        remap+=(--remap-path-prefix "$(rustc --print sysroot)=rust")
+        ;;
+    debian)
+        export RUSTC=/usr/bin/rustc
+        # With immediate abort nothing unwinds, so an empty library is all that std's link line needs.
+        mkdir -p target/musl && ar rcs target/musl/libunwind.a
+        flags+=("${smaller[@]}" -C linker=musl-gcc -C link-self-contained=no -C link-arg=-fuse-ld=lld
+            -L "native=$PWD/target/musl")
+        for arg in "${fold[@]}"; do flags+=(-C "link-arg=-Wl,$arg"); done
+        ;;
+    target)
+        say "no sources of the standard library: the binaries will be larger than they need to be"
+        std=()
+        unset RUSTC_BOOTSTRAP
+        ;;
+esac
+export CC_x86_64_unknown_linux_musl=${CC_x86_64_unknown_linux_musl:-musl-gcc}
+flags+=("${remap[@]}")
+CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
+export CARGO_ENCODED_RUSTFLAGS
+
+# Each flavour has a folder of its own, so that a second run finds all of it built.
+build() {
+    local name=$1 artifact=$2
+    shift 2
+    cargo build --quiet --locked --release --target "$target" --target-dir "target/musl-$how" "${std[@]}" "$@"
+    mkdir -p "$out"
+    install -m 0755 "target/musl-$how/$target/release/$artifact" "$out/$name.new"
+    # Left alone when nothing changed, so that whatever depends on it stays as it is.
+    if cmp -s "$out/$name.new" "$out/$name"; then rm "$out/$name.new"; else mv "$out/$name.new" "$out/$name"; fi
+    say "$out/$name: $(stat -c %s "$out/$name") bytes (std from: $how)"
+}
+
+for flavour in "${@:-probe full service}"; do
+    for one in $flavour; do
+        case $one in
+            probe) build porthole-probe porthole --no-default-features ;;
+            full) build porthole porthole ;;
+            service) build service examples/service --example service --no-default-features ;;
+            *) say "expected probe, full or service, got '$one'"; exit 1 ;;
+        esac
+    done
+done
+echo "$how" >"$out/std"
