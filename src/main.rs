@@ -9,6 +9,7 @@ mod expand;
 mod net;
 mod outcome;
 mod report;
+mod sys;
 mod text;
 mod units;
 

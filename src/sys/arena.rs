@@ -1,0 +1,195 @@
+//! The global allocator: an arena in `.bss`, and the system's allocator for what does not fit.
+//!
+//! musl's allocator maps and unmaps small groups of pages one by one, which was half of all system calls
+//! and a third of all page faults of a check. A check needs some 60 KiB in all, so it is served from
+//! memory that is there from the start, packed, touched page by page. Freed memory is reused only if it is
+//! the last that was handed out; a run that needs more (`--wait` for minutes) goes on with musl's.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// The size of the arena, in bytes. Pages that are never touched cost nothing.
+const SIZE: usize = 128 << 10;
+
+#[global_allocator]
+static ALLOCATOR: Arena = Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) };
+
+#[repr(C, align(64))]
+struct Memory(UnsafeCell<[u8; SIZE]>);
+
+// SAFETY: the bytes are only handed out, each to one owner at a time; `Arena::used` decides who gets which.
+unsafe impl Sync for Memory {}
+
+struct Arena {
+    memory: Memory,
+    /// How many of the bytes are handed out, from the start. Only the counter itself is shared between
+    /// threads, so relaxed ordering suffices: what passes a block from one to another synchronises.
+    used: AtomicUsize,
+}
+
+impl Arena {
+    fn base(&self) -> *mut u8 {
+        self.memory.0.get().cast()
+    }
+
+    /// The place of a block in the arena, if it is one of ours.
+    fn offset(&self, block: *mut u8) -> Option<usize> {
+        block.addr().checked_sub(self.base().addr()).filter(|&offset| offset < SIZE)
+    }
+
+    /// Takes a block of this layout from the arena.
+    fn take(&self, layout: Layout) -> Option<*mut u8> {
+        let mut used = self.used.load(Relaxed);
+        loop {
+            // The base is aligned to 64; a stricter layout is none of ours.
+            if layout.align() > 64 {
+                return None;
+            }
+            let start = used.checked_next_multiple_of(layout.align())?;
+            let end = start.checked_add(layout.size()).filter(|&end| end <= SIZE)?;
+            match self.used.compare_exchange_weak(used, end, Relaxed, Relaxed) {
+                // SAFETY: start is within the arena.
+                Ok(_) => return Some(unsafe { self.base().add(start) }),
+                Err(now) => used = now,
+            }
+        }
+    }
+}
+
+// SAFETY: blocks of the arena do not overlap, for `used` only moves past a block when it is taken and back
+// to its start when it, being the last, is freed; all other blocks are the system allocator's.
+unsafe impl GlobalAlloc for Arena {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises about the layout are passed on.
+        self.take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match self.take(layout) {
+            Some(block) => {
+                // A block may have been used before. SAFETY: it is layout.size() bytes of ours.
+                unsafe { block.write_bytes(0, layout.size()) };
+                block
+            }
+            // SAFETY: as in alloc.
+            None => unsafe { System.alloc_zeroed(layout) },
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        match self.offset(block) {
+            Some(start) => {
+                // Only the last block's end is where `used` stands.
+                let _ = self.used.compare_exchange(start + layout.size(), start, Relaxed, Relaxed);
+            }
+            // SAFETY: it is not of the arena, so it is the system's, of this layout.
+            None => unsafe { System.dealloc(block, layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let Some(start) = self.offset(block) else {
+            // SAFETY: it is the system's, of this layout.
+            return unsafe { System.realloc(block, layout, size) };
+        };
+        let (end, new_end) = (start + layout.size(), start.saturating_add(size));
+        if new_end <= SIZE && self.used.compare_exchange(end, new_end, Relaxed, Relaxed).is_ok() {
+            return block;
+        }
+        if size <= layout.size() {
+            return block;
+        }
+        // SAFETY: the caller promises that this size is valid for this alignment.
+        let layout_now = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        // SAFETY: the new block is larger than the old one and another.
+        unsafe {
+            let new = self.alloc(layout_now);
+            if !new.is_null() {
+                ptr::copy_nonoverlapping(block, new, layout.size());
+                self.dealloc(block, layout);
+            }
+            new
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arena() -> Box<Arena> {
+        Box::new(Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) })
+    }
+
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).unwrap()
+    }
+
+    #[test]
+    fn blocks_are_aligned_apart_and_the_last_is_reused() {
+        let arena = arena();
+        // SAFETY: each block is used within its layout and freed with it.
+        unsafe {
+            let a = arena.alloc(layout(3, 1));
+            let b = arena.alloc(layout(8, 32));
+            assert_eq!(b.addr() % 32, 0);
+            assert!(b.addr() >= a.addr() + 3);
+            arena.dealloc(b, layout(8, 32));
+            assert_eq!(arena.alloc(layout(8, 32)), b);
+            arena.dealloc(a, layout(3, 1));
+            assert_ne!(arena.alloc(layout(3, 1)), a, "only the last block is reused");
+        }
+    }
+
+    #[test]
+    fn the_last_block_grows_in_place_and_others_move_with_their_bytes() {
+        let arena = arena();
+        // SAFETY: as above.
+        unsafe {
+            let a = arena.alloc(layout(4, 1));
+            a.copy_from(b"abcd".as_ptr(), 4);
+            assert_eq!(arena.realloc(a, layout(4, 1), 100), a);
+            let _b = arena.alloc(layout(1, 1));
+            let moved = arena.realloc(a, layout(100, 1), 200);
+            assert_ne!(moved, a);
+            assert_eq!(std::slice::from_raw_parts(moved, 4), b"abcd");
+            assert_eq!(arena.realloc(moved, layout(200, 1), 4), moved);
+        }
+    }
+
+    #[test]
+    fn reused_memory_is_cleared_where_that_is_asked() {
+        let arena = arena();
+        // SAFETY: as above.
+        unsafe {
+            let a = arena.alloc(layout(16, 1));
+            a.write_bytes(7, 16);
+            arena.dealloc(a, layout(16, 1));
+            let b = arena.alloc_zeroed(layout(16, 1));
+            assert_eq!(b, a);
+            assert_eq!(std::slice::from_raw_parts(b, 16), [0; 16]);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_the_systems() {
+        let arena = arena();
+        for request in [layout(SIZE + 1, 1), layout(1, 4096), layout(usize::MAX >> 1, 1)] {
+            assert!(arena.take(request).is_none());
+        }
+        // SAFETY: as above.
+        unsafe {
+            let big = arena.alloc(layout(SIZE * 2, 1));
+            assert!(arena.offset(big).is_none());
+            let bigger = arena.realloc(big, layout(SIZE * 2, 1), SIZE * 3);
+            arena.dealloc(bigger, layout(SIZE * 3, 1));
+            let all = arena.alloc(layout(SIZE, 1));
+            assert_eq!(arena.offset(all), Some(0));
+            let grown = arena.realloc(all, layout(SIZE, 1), SIZE + 1);
+            assert!(arena.offset(grown).is_none());
+            arena.dealloc(grown, layout(SIZE + 1, 1));
+        }
+    }
+}

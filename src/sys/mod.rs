@@ -1,0 +1,7 @@
+//! The only room with unsafe code: what a start of a few hundred microseconds needs and no library gives.
+
+#![allow(unsafe_code, reason = "an allocator and a C symbol cannot be had without")]
+
+mod arena;
+#[cfg(target_env = "musl")]
+mod thread_name;
