@@ -96,11 +96,11 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
                 Ok(matches) => matches,
                 Err(error) => return refusal(&error, None),
             };
-            let Some((name, mut sub)) = matches.remove_subcommand() else {
+            let Some((name, sub)) = matches.remove_subcommand() else {
                 return Err(UsageError("no command is given; porthole --help lists them".to_owned()));
             };
             given_first = Some(matches);
-            let rest = sub.remove_many::<OsString>("").map(Iterator::collect).unwrap_or_default();
+            let rest = sub.get_raw("").into_iter().flatten().map(OsStr::to_owned).collect();
             (OsString::from(name), rest)
         }
     };
@@ -256,7 +256,7 @@ fn refusal(error: &clap::Error, kind: Option<&Kind>) -> Result<Action, UsageErro
     };
     // "--status <LIST>" is the option --status, "<TARGET>" the operand TARGET.
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    let argument = argument.split(" <").next().unwrap_or_default().trim_matches(['<', '>', '.']);
+    let argument = argument.trim_start_matches('<').split(['<', '>']).next().unwrap_or_default().trim_end();
     let (name, advice) = match kind {
         Some(kind) => (format!("{}: ", kind.name), format!("; see porthole {} --help", kind.name)),
         None => (String::new(), "; see porthole --help".to_owned()),

@@ -6,11 +6,10 @@
 //! the process in print: see [`Secrets`].
 
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
-use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use crate::files::read_regular;
 
 /// The most that `${file:PATH}` reads, in bytes.
 const FILE_LIMIT: u64 = 64 << 10;
@@ -32,19 +31,7 @@ impl Values for System {
     }
 
     fn file(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let why = |e: std::io::Error| crate::net::words(&e);
-        // Non-blocking, so that a FIFO without a writer does not hold the probe up (open(2)).
-        let nonblock = nix::libc::O_NONBLOCK;
-        let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(why)?;
-        if !file.metadata().map_err(why)?.is_file() {
-            return Err("not a regular file".to_owned());
-        }
-        let mut bytes = Vec::new();
-        file.take(FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(why)?;
-        if bytes.len() as u64 > FILE_LIMIT {
-            return Err(format!("larger than {}", crate::units::show_size(FILE_LIMIT)));
-        }
-        Ok(bytes)
+        read_regular(path, FILE_LIMIT)
     }
 }
 

@@ -6,6 +6,7 @@
 mod check;
 mod cli;
 mod expand;
+mod files;
 mod net;
 mod outcome;
 mod report;

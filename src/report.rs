@@ -152,8 +152,8 @@ fn phases(finding: &Finding) -> String {
         .phases
         .iter()
         .map(|(name, time)| {
-            let hundredths = time.as_micros() / 10;
-            format!("{name} {}.{:02} ms", hundredths / 100, hundredths % 100)
+            let millis = time.as_secs() * 1000 + u64::from(time.subsec_millis());
+            format!("{name} {millis}.{:02} ms", time.subsec_micros() % 1000 / 10)
         })
         .collect();
     if parts.is_empty() { String::new() } else { format!("  {}\n", parts.join(", ")) }

@@ -60,8 +60,9 @@ fn decimal(text: &str, unit: u64) -> Option<u64> {
         return None;
     }
     let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let below_one = u128::from(digits(fraction)?) * u128::from(unit) / u128::from(scale);
-    value.checked_add(u64::try_from(below_one).ok()?)
+    // Nine digits times an hour in nanoseconds do not fit, so an hour's fraction is counted in microseconds.
+    let (unit, factor) = if unit > 1_000_000_000 { (unit / 1_000, 1_000) } else { (unit, 1) };
+    value.checked_add(digits(fraction)?.checked_mul(unit)? / scale * factor)
 }
 
 /// A number of ASCII digits only: `str::parse` would take a sign too.
@@ -97,11 +98,9 @@ pub fn show_size(bytes: u64) -> String {
 
 /// A time for people, of three figures at most: `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
 pub fn show_duration(duration: Duration) -> String {
-    let micros = duration.as_micros();
-    let (whole, tenth, unit) = if micros < 1_000_000 {
-        (micros / 1_000, micros % 1_000 / 100, "ms")
-    } else {
-        (micros / 1_000_000, micros % 1_000_000 / 100_000, "s")
+    let (whole, tenth, unit) = match duration.as_secs() {
+        0 => (u64::from(duration.subsec_millis()), duration.subsec_micros() % 1_000 / 100, "ms"),
+        seconds => (seconds, duration.subsec_millis() / 100, "s"),
     };
     let tenths_matter = if unit == "ms" { whole == 0 } else { whole < 10 };
     if tenths_matter && tenth > 0 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }

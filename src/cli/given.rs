@@ -55,8 +55,13 @@ impl<'a> Given<'a> {
         expected: &str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Option<T>, UsageError> {
-        let text = self.text(name)?;
-        text.map(|text| parse(&text).map_err(|_| self.unexpected(name, expected))).transpose()
+        match self.text(name)? {
+            None => Ok(None),
+            Some(text) => match parse(&text) {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => Err(self.unexpected(name, expected)),
+            },
+        }
     }
 
     /// The operand, parsed.

@@ -3,6 +3,7 @@
 //! The attempts are staggered as RFC 8305 ("Happy Eyeballs") has them, so that an address that swallows
 //! packets does not use up the time of one that answers.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
@@ -15,7 +16,7 @@ use nix::sys::socket::sockopt::{SendTimeout, SocketError, TcpNoDelay};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, connect, getsockopt, setsockopt, socket,
 };
-use nix::sys::time::{TimeVal, TimeValLike as _};
+use nix::sys::time::TimeVal;
 
 use super::deadline::Deadline;
 use super::hosts::{Unresolved, resolve};
@@ -73,9 +74,10 @@ impl ConnectError {
                 Finding::new(Verdict::Refused, format!("unknown host: {name} {place} ({ADVICE})"))
             }
             ConnectError::NotLocal(addresses) => {
-                let list = join(addresses.iter().map(ToString::to_string));
-                let found =
-                    format!("{list} is no address of this machine, so it is not connected to ({ADVICE})");
+                let addresses = list(addresses.iter());
+                let found = format!(
+                    "{addresses} is no address of this machine, so it is not connected to ({ADVICE})"
+                );
                 Finding::new(Verdict::Refused, found)
             }
             #[cfg(feature = "remote")]
@@ -147,7 +149,8 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
         let mut entries: Vec<PollFd<'_>> =
             under_way.iter().map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)).collect();
         if deadline.wait_any(&mut entries, patience).is_err() {
-            let tried = join(under_way.iter().map(|(_, target)| target.ip().to_string()));
+            let tried: Vec<IpAddr> = under_way.iter().map(|(_, target)| target.ip()).collect();
+            let tried = list(tried.iter());
             let mut doing = format!("connecting ({tried})");
             if !failures.is_empty() {
                 doing = format!("{doing}; {}", grouped(&failures));
@@ -246,30 +249,50 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
     };
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     let left = deadline.remaining().map_err(|_| Errno::EAGAIN)?;
-    let micros = i64::try_from(left.as_micros()).unwrap_or(i64::MAX).max(1);
-    setsockopt(&socket, SendTimeout, &TimeVal::microseconds(micros))?;
+    let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+    // Zero would mean no limit at all.
+    let micros = i64::from(left.subsec_micros()).max(1);
+    setsockopt(&socket, SendTimeout, &TimeVal::new(seconds, micros))?;
     connect(socket.as_raw_fd(), &address)?;
     let stream = UnixStream::from(socket);
     stream.set_nonblocking(true).map_err(|_| Errno::EINVAL)?;
     Ok(stream)
 }
 
-fn join(parts: impl Iterator<Item = String>) -> String {
-    parts.collect::<Vec<_>>().join(", ")
-}
-
 /// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share.
 fn grouped(failures: &[(String, String)]) -> String {
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (address, reason) in failures {
-        match groups.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, addresses)) => addresses.push(address),
-            None => groups.push((reason, vec![address])),
+    let mut out = String::new();
+    for (at, (_, reason)) in failures.iter().enumerate() {
+        if failures.iter().take(at).any(|(_, earlier)| earlier == reason) {
+            continue;
+        }
+        if at > 0 {
+            out.push_str(", ");
+        }
+        out.push_str(reason);
+        let mut opening = " (";
+        for (address, _) in failures.iter().filter(|(address, other)| other == reason && !address.is_empty())
+        {
+            out.push_str(opening);
+            out.push_str(address);
+            opening = ", ";
+        }
+        if opening == ", " {
+            out.push(')');
         }
     }
-    join(groups.into_iter().map(|(reason, addresses)| {
-        if addresses == [""] { reason.to_owned() } else { format!("{reason} ({})", addresses.join(", ")) }
-    }))
+    out
+}
+
+/// The addresses, with commas between.
+fn list<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
+    let mut out = String::new();
+    for address in addresses {
+        let comma = if out.is_empty() { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{comma}{address}");
+    }
+    out
 }
 
 #[cfg(test)]

@@ -52,8 +52,9 @@ impl Deadline {
             let left = self.remaining()?;
             let pause = left.min(until.saturating_duration_since(Instant::now()));
             // Rounded up, for poll counts in milliseconds and must not spin through the last one.
-            let millis = i32::try_from(pause.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-            match poll(entries, PollTimeout::try_from(millis).unwrap_or(PollTimeout::ZERO)) {
+            let up = u64::from(pause.subsec_nanos() % 1_000_000 > 0);
+            let millis = pause.as_secs().saturating_mul(1000) + u64::from(pause.subsec_millis()) + up;
+            match poll(entries, PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)) {
                 Ok(0) if Instant::now() < until => {}
                 Ok(ready) => return Ok(ready > 0),
                 Err(Errno::EINTR | Errno::EAGAIN | Errno::ENOMEM) => {}

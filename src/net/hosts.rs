@@ -2,13 +2,13 @@
 //!
 //! Without `--remote` no query leaves: a name that hosts(5) does not know is unknown.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 
 use super::deadline::Deadline;
 use super::local::Reach;
 use super::target::Host;
+use crate::files::read_regular;
 
 /// The file of hosts(5).
 const HOSTS: &str = "/etc/hosts";
@@ -37,14 +37,15 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         Host::Name(name) => name.strip_suffix('.').unwrap_or(name),
     };
     // A missing or unreadable file is the rule in an empty image: then only localhost is known.
-    let mut text = Vec::new();
-    let _ = File::open(HOSTS).and_then(|file| file.take(HOSTS_LIMIT).read_to_end(&mut text));
+    let text = read_regular(Path::new(HOSTS), HOSTS_LIMIT).unwrap_or_default();
     let mut addresses = lookup(&text, name);
     if is_localhost(name) {
         // IPv6 first, as RFC 6724 has it, whatever the order in the file.
         let own = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
         addresses.retain(|address| !own.contains(address));
-        addresses.splice(..0, own);
+        for (at, address) in own.into_iter().enumerate() {
+            addresses.insert(at, address);
+        }
     }
     addresses.truncate(MOST);
     if addresses.is_empty() { ask(name, reach, deadline) } else { Ok(addresses) }

@@ -14,15 +14,17 @@ use std::io;
 /// The operating system's reason, in lower case and without its number: `connection refused`.
 pub fn words(error: &io::Error) -> String {
     let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut characters = text.chars();
-    match characters.next() {
-        // Acronyms stay: "I/O error".
-        Some(first) if characters.clone().next().is_some_and(char::is_lowercase) => {
-            first.to_lowercase().chain(characters).collect()
-        }
-        _ => text.to_owned(),
+    let end = text.rfind('(').unwrap_or(text.len());
+    let text = text.get(..end).unwrap_or(&text).trim_end();
+    // Acronyms stay: "I/O error".
+    if !text.as_bytes().get(1).is_some_and(u8::is_ascii_lowercase) {
+        return text.to_owned();
     }
+    let mut words = text.to_owned();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    words
 }
 
 #[cfg(test)]

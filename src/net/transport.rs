@@ -15,7 +15,7 @@ use ureq::{Agent, Error, http};
 
 use super::wire::{Wire, WireError};
 
-/// The largest response head, from the status line to the empty line, in bytes.
+/// The largest response head, from the status line to the empty line, in bytes: ureq's default.
 pub const HEAD_LIMIT: usize = 64 << 10;
 /// What the buffers start with, in bytes.
 const PAGE: usize = 4 << 10;
@@ -84,9 +84,6 @@ impl Exchange {
             .max_redirects(0)
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
-            .max_response_header_size(HEAD_LIMIT)
-            .max_idle_connections(0)
-            .user_agent(concat!("porthole/", env!("CARGO_PKG_VERSION")))
             .build();
         let output = PAGE.max(longest_line + 64);
         Agent::with_parts(config, HandOver { exchange: self.clone(), output }, Nowhere)

@@ -18,7 +18,7 @@ pub struct Url {
     explicit_port: bool,
     /// Path and query, never empty.
     pub path: String,
-    /// `user:password` or `user`, percent-encoding resolved.
+    /// `user:password`, percent-encoding resolved; the password may be empty.
     pub user_info: Option<Vec<u8>>,
 }
 
@@ -39,7 +39,7 @@ impl Url {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let (user_info, place) = match authority.rsplit_once('@') {
-            Some((user_info, place)) => (Some(percent_decoded(user_info)), place),
+            Some((user_info, place)) => (Some(credentials(user_info)), place),
             None => (None, authority),
         };
         let (host, port) = split_port(place);
@@ -173,6 +173,15 @@ fn without_dots(path: &str) -> String {
         }
     }
     format!("/{}", out.join("/"))
+}
+
+/// User info as basic authentication wants it, with a colon.
+fn credentials(user_info: &str) -> Vec<u8> {
+    let mut decoded = percent_decoded(user_info);
+    if !user_info.contains(':') {
+        decoded.push(b':');
+    }
+    decoded
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {

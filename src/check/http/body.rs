@@ -1,12 +1,15 @@
 //! What may be asserted of a response body.
 
+use std::fmt;
+
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::cli::{Given, UsageError};
 use crate::expand::find;
 use crate::text::{escape_within, quoted};
-use crate::units::show_size;
+use crate::units::{self, show_size};
 
 /// How much of a value that is not as expected a verdict repeats, in bytes.
 const SHOWN: usize = 100;
@@ -74,7 +77,6 @@ pub(super) fn first_miss(assertions: &[Assertion], seen: &Seen<'_>) -> Option<St
     };
     let cut = !limit.is_empty();
     let text = String::from_utf8_lossy(body);
-    let mut json: Option<Result<Value, serde_json::Error>> = None;
     assertions.iter().find_map(|assertion| match assertion {
         Assertion::Contains(wanted) if find(body, wanted.as_bytes()).is_some() => None,
         Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
@@ -84,16 +86,21 @@ pub(super) fn first_miss(assertions: &[Assertion], seen: &Seen<'_>) -> Option<St
             if holds { None } else { Some(format!("the body to match {}{limit}", quoted(regex.as_str()))) }
         }
         Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
-        Assertion::Field(pointer, wanted) => match json.get_or_insert_with(|| serde_json::from_slice(body)) {
+        Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
             Err(error) => Some(format!("a JSON body ({error})")),
             Ok(document) => field_miss(document, pointer, wanted.as_deref()),
         },
     })
 }
 
-fn field_miss(document: &Value, pointer: &str, wanted: Option<&str>) -> Option<String> {
+fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Option<String> {
     let place = if pointer.is_empty() { "the whole body" } else { pointer };
-    let Some(value) = document.pointer(pointer) else {
+    let mut value = Some(document);
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        value = value.and_then(|value| member(value, &token));
+    }
+    let Some(value) = value else {
         return Some(match wanted {
             Some(wanted) => {
                 format!("{place} to be {} in the JSON body, which has no such field", quoted(wanted))
@@ -102,15 +109,72 @@ fn field_miss(document: &Value, pointer: &str, wanted: Option<&str>) -> Option<S
         });
     };
     let wanted = wanted?;
-    let holds = match value {
-        Value::String(text) => text == wanted,
-        other => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
+    let holds = match serde_json::from_str::<String>(value.get()) {
+        Ok(text) => text == wanted,
+        // A number, true, false, null, or what an array or object looks like in the body.
+        Err(_) => value.get() == wanted,
     };
     if holds {
         return None;
     }
-    let found = escape_within(value.to_string().as_bytes(), SHOWN);
+    let found = escape_within(value.get().as_bytes(), SHOWN);
     Some(format!("{place} to be {}, not {found}", quoted(wanted)))
+}
+
+/// What an object has under this name, or an array at this index; of several like members the last counts.
+fn member<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
+    let member = Member { token, in_object: value.get().starts_with('{') };
+    member.deserialize(&mut serde_json::Deserializer::from_str(value.get())).ok().flatten()
+}
+
+/// Finds one member without keeping the others. It asks for the one type it needs: to take any would link
+/// the parser of numbers, 4 KiB, for values that are only passed over.
+struct Member<'t> {
+    token: &'t str,
+    in_object: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Member<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        if self.in_object { deserializer.deserialize_map(self) } else { deserializer.deserialize_seq(self) }
+    }
+}
+
+impl<'de> Visitor<'de> for Member<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or array")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key::<String>()? {
+            if name == self.token {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        // RFC 6901, section 4: digits without a leading zero.
+        let wanted =
+            units::number(self.token, u64::MAX).filter(|_| self.token == "0" || !self.token.starts_with('0'));
+        let mut found = None;
+        let mut index = 0;
+        while let Some(value) = list.next_element()? {
+            if Some(index) == wanted {
+                found = Some(value);
+            }
+            index += 1;
+        }
+        Ok(found)
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +205,9 @@ mod tests {
 
     #[test]
     fn json_fields() {
-        let body = Seen::Whole(br#"{"status":"UP","n":1,"ok":true,"none":null,"a":[{"b/c":"d"}],"s":"1"}"#);
+        let body = Seen::Whole(
+            br#"{"status":"UP","n":1,"ok":true,"none":null,"a":[{"b/c":"d"}],"s":"1","t~u":{"":1,"":2}}"#,
+        );
         for (pointer, value) in [
             ("/status", Some("UP")),
             ("/status", None),
@@ -151,6 +217,9 @@ mod tests {
             ("/none", None),
             ("/none", Some("null")),
             ("/a/0/b~1c", Some("d")),
+            ("/a/0", Some("{\"b/c\":\"d\"}")),
+            ("/a/0", None),
+            ("/t~0u/", Some("2")),
             ("", None),
         ] {
             assert_eq!(miss(field(pointer, value), &body), "", "{pointer}");
@@ -159,6 +228,9 @@ mod tests {
         assert_eq!(miss(field("/x", None), &body), "/x in the JSON body");
         assert!(miss(field("/x", Some("1")), &body).contains("no such field"));
         assert!(miss(field("/n", Some("1x")), &body).contains("not 1"));
+        for pointer in ["/a/1", "/a/00", "/a/-", "/a/b", "/n/0", "/status/x", "/"] {
+            assert!(miss(field(pointer, None), &body).contains("in the JSON body"), "{pointer}");
+        }
         assert!(miss(field("/n", None), &Seen::Whole(b"<html>")).starts_with("a JSON body (expected value"));
     }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ureq::http::header::{self, HeaderName, HeaderValue};
-use ureq::http::{Method, Request as HttpRequest};
+use ureq::http::{Method, Request as HttpRequest, Uri};
 
 use super::answer::{Answer, failure};
 use crate::check::Attempt;
@@ -13,6 +13,9 @@ use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
 use crate::net::url::Url;
 use crate::outcome::Finding;
+
+/// What the server sees of us where `-H` says nothing else.
+const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
 
 /// What is sent, but for the URL.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         let (name, value) =
             parse_header(&text).map_err(|expected| given.unexpected_unshown("header", expected))?;
         if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(&name) {
-            let message = format!("{name} is set by porthole itself and cannot be given");
+            let message = format!("{} is set by porthole itself and cannot be given", name.as_str());
             return Err(given.wrong("header", &message));
         }
         if name == header::HOST && headers.iter().any(|(known, _)| known == header::HOST) {
@@ -91,30 +94,12 @@ impl Request {
         let connected = Instant::now();
         let exchange = Exchange::new(connection.wire);
 
-        // Only what goes on the request line and into Host: user info is a header by now.
-        let mut builder = HttpRequest::builder()
-            .method(&self.method)
-            .uri(format!("http://{}{}", url.place, url.path))
-            .header(header::CONNECTION, "close");
-        if !self.has(&header::HOST) {
-            builder = builder.header(header::HOST, url.host_header());
-        }
-        for (name, value) in &self.headers {
-            builder = builder.header(name, value);
-        }
-        if let Some(user_info) = url.user_info.as_ref().filter(|_| !self.has(&header::AUTHORIZATION)) {
-            let user_info =
-                if user_info.contains(&b':') { user_info.clone() } else { [user_info, &b":"[..]].concat() };
-            builder = builder.header(header::AUTHORIZATION, basic(&user_info));
-        }
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
         let agent = exchange.agent(longest);
-        let unsendable =
-            |e: ureq::http::Error| Finding::unhealthy(format!("the request cannot be sent: {e}"));
         let result = match &self.body {
-            Some(body) => agent.run(builder.body(body.as_str()).map_err(unsendable)?),
-            None => agent.run(builder.body(()).map_err(unsendable)?),
+            Some(body) => agent.run(self.head(url)?.map(|()| body.as_str())),
+            None => agent.run(self.head(url)?),
         };
         let mut state = exchange.state();
         state.head_is_over = true;
@@ -138,6 +123,35 @@ impl Request {
         }
     }
 
+    /// The request for this URL.
+    fn head(&self, url: &Url) -> Result<HttpRequest<()>, Box<Finding>> {
+        let mut request = HttpRequest::new(());
+        *request.method_mut() = self.method.clone();
+        // Only what goes on the request line: user info is a header by now, and Host is given below.
+        *request.uri_mut() = Uri::try_from(format!("http://{}{}", url.place, url.path))
+            .map_err(|e| Box::new(Finding::unhealthy(format!("the URL cannot be sent: {e}"))))?;
+        let headers = request.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        let mut default = |name: HeaderName, value: HeaderValue| {
+            if !self.headers.iter().any(|(known, _)| *known == name) {
+                headers.insert(name, value);
+            }
+        };
+        default(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        // The parts of a URL hold nothing that a header value cannot.
+        default(
+            header::HOST,
+            HeaderValue::try_from(url.host_header()).unwrap_or(HeaderValue::from_static("")),
+        );
+        if let Some(user_info) = &url.user_info {
+            default(header::AUTHORIZATION, basic(user_info));
+        }
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
+        }
+        Ok(request)
+    }
+
     /// What is sent after this redirect. RFC 9110, 15.4: 303 asks for GET, and after 301 and 302 every
     /// client makes a GET of a POST.
     pub(super) fn redirect(&mut self, status: u16) {
@@ -151,10 +165,6 @@ impl Request {
             self.body = None;
             self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
         }
-    }
-
-    fn has(&self, name: &HeaderName) -> bool {
-        self.headers.iter().any(|(known, _)| known == name)
     }
 }
 
