@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_core::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+
+use crate::text::push_json_string;
 
 /// How a command ended. The exit status is 0 or 1 and nothing else: Docker reserves 2, Kubernetes and
 /// Podman know only zero and not zero.
@@ -177,36 +178,45 @@ pub enum Fact {
     Object(Vec<(&'static str, Fact)>),
 }
 
-impl Serialize for Fact {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Fact {
+    /// Appends it as JSON on one line, harmless on a terminal.
+    pub fn push_json(&self, out: &mut String) {
         match self {
-            Fact::Bool(value) => serializer.serialize_bool(*value),
-            Fact::Count(value) => serializer.serialize_u64(*value),
-            Fact::Number(value) => serializer.serialize_f64(*value),
-            Fact::Text(value) => serializer.serialize_str(value),
-            Fact::Bytes(value) => {
-                if let Ok(text) = std::str::from_utf8(value) {
-                    return serializer.serialize_str(text);
+            Fact::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Fact::Count(value) => out.push_str(&value.to_string()),
+            // A number that is none, which no clock gives, is null.
+            Fact::Number(value) => out.push_str(&serde_json::to_string(value).unwrap_or_default()),
+            Fact::Text(value) => push_json_string(out, value),
+            Fact::Bytes(value) => match std::str::from_utf8(value) {
+                Ok(text) => push_json_string(out, text),
+                Err(_) => {
+                    Fact::Object(vec![("bytes", Fact::Text(STANDARD.encode(value)))]).push_json(out);
                 }
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry("bytes", &STANDARD.encode(value))?;
-                map.end()
-            }
+            },
             Fact::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
+                out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    out.push_str(if at > 0 { ", " } else { "" });
+                    item.push_json(out);
                 }
-                list.end()
+                out.push(']');
             }
             Fact::Object(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (name, value) in entries {
-                    map.serialize_entry(name, value)?;
+                out.push('{');
+                for (at, (name, value)) in entries.iter().enumerate() {
+                    out.push_str(if at > 0 { ", " } else { "" });
+                    push_json_string(out, name);
+                    out.push_str(": ");
+                    value.push_json(out);
                 }
-                map.end()
+                out.push('}');
             }
         }
+    }
+
+    /// A time in milliseconds, to a hundredth.
+    pub fn milliseconds(duration: Duration) -> Self {
+        Fact::Number((duration.as_secs_f64() * 100_000.0).round() / 100.0)
     }
 }
 
@@ -231,13 +241,6 @@ impl From<u16> for Fact {
 impl From<bool> for Fact {
     fn from(value: bool) -> Self {
         Fact::Bool(value)
-    }
-}
-
-impl Fact {
-    /// A time in milliseconds, to a hundredth.
-    pub fn milliseconds(duration: Duration) -> Self {
-        Fact::Number((duration.as_secs_f64() * 100_000.0).round() / 100.0)
     }
 }
 
@@ -278,7 +281,8 @@ mod tests {
             ("a", Fact::List(vec![Fact::Bytes("é".into()), Fact::Count(3), Fact::Bool(true)])),
             ("t_ms", Fact::milliseconds(Duration::from_micros(12_345))),
         ]);
-        let json = serde_json::to_string(&fact).unwrap();
-        assert_eq!(json, r#"{"z":{"bytes":"b2v/"},"a":["é",3,true],"t_ms":12.35}"#);
+        let mut json = String::new();
+        fact.push_json(&mut json);
+        assert_eq!(json, r#"{"z": {"bytes": "b2v/"}, "a": ["é", 3, true], "t_ms": 12.35}"#);
     }
 }

@@ -6,11 +6,9 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use serde_core::Serialize as _;
-
 use crate::expand::Secrets;
 use crate::outcome::{Fact, Finding, Outcome, RunOutcome, Verdict};
-use crate::text::{HarmlessJson, escape, escape_within};
+use crate::text::{escape, escape_within};
 use crate::units::show_duration;
 
 /// The most bytes of one verdict line, without the newline.
@@ -35,9 +33,10 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         return;
     }
     if style.json {
-        let mut json = json(&document(outcome, style, secrets));
-        json.push(b'\n');
-        to_stdout(&json);
+        let mut json = String::with_capacity(512);
+        document(outcome, style, secrets).push_json(&mut json);
+        json.push('\n');
+        to_stdout(json.as_bytes());
         return;
     }
     let (mut answers, mut obstacles) = (String::new(), String::new());
@@ -202,13 +201,6 @@ fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
     }
 }
 
-fn json(document: &Fact) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    // Writing to a vector cannot fail, and neither can a Fact's keys, which are strings.
-    let _ = document.serialize(&mut serde_json::Serializer::with_formatter(&mut out, HarmlessJson));
-    out
-}
-
 /// A reader that went away is no error (`porthole … | head -1`), and there is nobody to tell of any other.
 fn to_stdout(bytes: &[u8]) {
     if !bytes.is_empty() {
@@ -297,7 +289,8 @@ mod tests {
             1,
         );
         let style = Style { json: true, ..Style::default() };
-        let json = String::from_utf8(json(&document(&run, style, &Secrets::default()))).unwrap();
+        let mut json = String::new();
+        document(&run, style, &Secrets::default()).push_json(&mut json);
         assert_eq!(
             json,
             r#"{"healthy": false, "elapsed_ms": 3000.0, "attempts": 1, "checks": [{"check": "http", "target": "http://127.0.0.1:8080/healthz", "healthy": false, "reason": "503 Service Unavailable, expected 200-399", "elapsed_ms": 12.0, "facts": {"status": 503, "body": {"bytes": "ZGI6IP8="}}}]}"#

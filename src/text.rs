@@ -1,14 +1,11 @@
 //! What comes from outside, made harmless for a terminal and a log.
 //!
 //! Invariant: every string that a server, a process or a file chose goes through [`escape`] (text) or
-//! [`HarmlessJson`] (JSON) before it is printed. C0, DEL and C1 control characters (ECMA-48), the
+//! [`push_json_string`] (JSON) before it is printed. C0, DEL and C1 control characters (ECMA-48), the
 //! backslash, and the format characters that reorder or hide text (Unicode Standard, 23.2 and UAX #9)
 //! are spelled out.
 
 use std::fmt::Write as _;
-use std::io;
-
-use serde_json::ser::Formatter;
 
 /// What stands where text was cut: U+2026, three bytes.
 const ELLIPSIS: &str = "…";
@@ -95,39 +92,19 @@ fn is_harmful(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
-/// JSON on one line, in which DEL, C1, bidirectional and zero-width characters are `\uXXXX`
-/// (surrogate pairs beyond the basic plane, RFC 8259 section 7).
-pub struct HarmlessJson;
-
-impl Formatter for HarmlessJson {
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        // The fragment holds nothing that JSON itself escapes: quotes, backslashes, C0.
-        let mut plain = fragment;
-        while let Some((at, c)) = plain.char_indices().find(|&(_, c)| c == '\u{7f}' || is_harmful(c)) {
-            let (before, rest) = plain.split_at(at);
-            out.write_all(before.as_bytes())?;
+/// Appends the text as a JSON string in which DEL, C1, bidirectional and zero-width characters are `\uXXXX`
+/// too (surrogate pairs beyond the basic plane, RFC 8259 section 7).
+pub fn push_json_string(out: &mut String, text: &str) {
+    // A string is always valid JSON once quoted.
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    for c in quoted.chars() {
+        if c == '\u{7f}' || is_harmful(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
+                let _ = write!(out, "\\u{unit:04x}");
             }
-            plain = rest.get(c.len_utf8()..).unwrap_or_default();
+        } else {
+            out.push(c);
         }
-        out.write_all(plain.as_bytes())
-    }
-
-    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b": ")
     }
 }
 
@@ -170,11 +147,9 @@ mod tests {
 
     #[test]
     fn json_is_harmless_on_a_terminal_and_reads_back() {
-        use serde_core::Serialize as _;
         let text = "a\"\\\n\u{7f}\u{9b}x\u{202e}\u{e0041}é";
-        let mut out = Vec::new();
-        text.serialize(&mut serde_json::Serializer::with_formatter(&mut out, HarmlessJson)).unwrap();
-        let out = String::from_utf8(out).unwrap();
+        let mut out = String::new();
+        push_json_string(&mut out, text);
         assert_eq!(out, r#""a\"\\\n\u007f\u009bx\u202e\udb40\udc41é""#);
         assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
     }

@@ -109,7 +109,7 @@ fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Optio
         });
     };
     let wanted = wanted?;
-    let holds = match serde_json::from_str::<String>(value.get()) {
+    let holds = match serde_json::from_slice::<String>(value.get().as_bytes()) {
         Ok(text) => text == wanted,
         // A number, true, false, null, or what an array or object looks like in the body.
         Err(_) => value.get() == wanted,
@@ -124,7 +124,7 @@ fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Optio
 /// What an object has under this name, or an array at this index; of several like members the last counts.
 fn member<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
     let member = Member { token, in_object: value.get().starts_with('{') };
-    member.deserialize(&mut serde_json::Deserializer::from_str(value.get())).ok().flatten()
+    member.deserialize(&mut serde_json::Deserializer::from_slice(value.get().as_bytes())).ok().flatten()
 }
 
 /// Finds one member without keeping the others. It asks for the one type it needs: to take any would link
