@@ -86,35 +86,33 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
     if find_kind(program).is_some() {
         words.insert(0, program.to_owned());
     }
-    let mut given_first: Option<ArgMatches> = None;
-    let (name, rest) = match words.split_first() {
-        None => return Ok(Action::Print(help::short(), Conclusion::Bad)),
-        // The usual order, command first, needs no second parser.
-        Some((name, rest)) if find_kind(name).is_some() => (name.clone(), rest.to_vec()),
-        Some(_) => {
-            let mut matches = match root().try_get_matches_from(&words) {
-                Ok(matches) => matches,
-                Err(error) => return refusal(&error, None),
-            };
-            let Some((name, sub)) = matches.remove_subcommand() else {
-                return Err(UsageError("no command is given; porthole --help lists them".to_owned()));
-            };
-            given_first = Some(matches);
-            let rest = sub.get_raw("").into_iter().flatten().map(OsStr::to_owned).collect();
-            (OsString::from(name), rest)
-        }
-    };
+    if words.is_empty() {
+        return Ok(Action::Print(help::short(), Conclusion::Bad));
+    }
+    // Options of a run may stand in front of the command; behind it they mean the same.
+    let at = command_at(&words);
+    let leading = words.get(..at).unwrap_or_default();
+    if leading.iter().any(|word| word == "-h" || word == "--help") {
+        return Ok(Action::Print(help::long(), Conclusion::Good));
+    }
+    if leading.iter().any(|word| word == "-V" || word == "--version") {
+        return Ok(Action::Print(help::version(), Conclusion::Good));
+    }
+    if at >= words.len() {
+        return Err(UsageError("no command is given; porthole --help lists them".to_owned()));
+    }
+    let name = words.remove(at);
     if name == "help" {
-        return help_on(rest.first());
+        return help_on(words.get(at));
     }
     let kind = known(&name)?;
     let mut secrets = Secrets::default();
     let mut checks = Vec::new();
-    let mut given_run: Vec<ArgMatches> = given_first.into_iter().collect();
-    for (kind, arguments) in split(kind, &rest) {
+    let mut given_run = Vec::new();
+    for (kind, arguments) in split(kind, &words) {
         let matches = match command(kind).try_get_matches_from(arguments) {
             Ok(matches) => matches,
-            Err(error) => return refusal(&error, Some(kind)),
+            Err(error) => return refusal(&error, kind),
         };
         let mut given = Given::new(kind.name, &matches, values, &mut secrets);
         checks.push((kind.name, (kind.plan)(&mut given)?));
@@ -122,6 +120,26 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
     }
     let options = run_options(&given_run, values)?;
     Ok(Action::Check(Plan { options, checks, secrets }))
+}
+
+/// Where the command's name stands: the first word that is neither an option nor the value of one.
+fn command_at(words: &[OsString]) -> usize {
+    let options = run_arguments();
+    let takes_value = |word: &[u8]| {
+        options.iter().filter(|option| option.get_action().takes_values()).any(|option| match word {
+            [b'-', b'-', long @ ..] => option.get_long().is_some_and(|name| name.as_bytes() == long),
+            // Of short options behind one dash only the last can take the next word.
+            [b'-', .., last] => option.get_short() == Some(char::from(*last)),
+            _ => false,
+        })
+    };
+    let mut at = 0;
+    while let Some(word) = words.get(at).map(|word| word.as_encoded_bytes())
+        && word.starts_with(b"-")
+    {
+        at += if takes_value(word) { 2 } else { 1 };
+    }
+    at
 }
 
 /// The checks that `and` separates: only in front of a check's name is it more than a word.
@@ -163,17 +181,6 @@ fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {
         },
         Conclusion::Good,
     ))
-}
-
-/// The parser for what stands before a command's name.
-fn root() -> Command {
-    Command::new("porthole")
-        .no_binary_name(true)
-        .disable_help_subcommand(true)
-        .allow_external_subcommands(true)
-        .external_subcommand_value_parser(ValueParser::os_string())
-        .version(env!("CARGO_PKG_VERSION"))
-        .args(run_arguments())
 }
 
 /// The parser for one check.
@@ -248,7 +255,7 @@ fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
 }
 
 /// clap's complaint as one line of ours, or the help that was asked for.
-fn refusal(error: &clap::Error, kind: Option<&Kind>) -> Result<Action, UsageError> {
+fn refusal(error: &clap::Error, kind: &Kind) -> Result<Action, UsageError> {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(escape_within(text.as_bytes(), 100)),
         Some(ContextValue::Strings(list)) => Some(escape_within(list.join(" ").as_bytes(), 100)),
@@ -257,15 +264,8 @@ fn refusal(error: &clap::Error, kind: Option<&Kind>) -> Result<Action, UsageErro
     // "--status <LIST>" is the option --status, "<TARGET>" the operand TARGET.
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     let argument = argument.trim_start_matches('<').split(['<', '>']).next().unwrap_or_default().trim_end();
-    let (name, advice) = match kind {
-        Some(kind) => (format!("{}: ", kind.name), format!("; see porthole {} --help", kind.name)),
-        None => (String::new(), "; see porthole --help".to_owned()),
-    };
     let what = match error.kind() {
-        ErrorKind::DisplayHelp => {
-            return Ok(Action::Print(kind.map_or_else(help::long, help::of), Conclusion::Good));
-        }
-        ErrorKind::DisplayVersion => return Ok(Action::Print(help::version(), Conclusion::Good)),
+        ErrorKind::DisplayHelp => return Ok(Action::Print(help::of(kind), Conclusion::Good)),
         ErrorKind::UnknownArgument if argument.starts_with('-') => format!("unknown option {argument}"),
         ErrorKind::UnknownArgument => format!("unexpected argument '{argument}'"),
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
@@ -279,7 +279,7 @@ fn refusal(error: &clap::Error, kind: Option<&Kind>) -> Result<Action, UsageErro
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
         other => format!("{argument}: {other}"),
     };
-    Err(UsageError(format!("{name}{what}{advice}")))
+    Err(UsageError(format!("{0}: {what}; see porthole {0} --help", kind.name)))
 }
 
 #[cfg(test)]
@@ -304,8 +304,25 @@ mod tests {
     }
 
     #[test]
+    fn the_command_stands_behind_options_of_a_run() {
+        for (words, at) in [
+            (&["http", "-q"][..], 0),
+            (&["-q", "http"], 1),
+            (&["-t", "2s", "--json", "http"], 3),
+            (&["--timeout=2s", "http"], 1),
+            (&["--timeout", "http", "tcp"], 2),
+            (&["-qt", "1s", "http"], 2),
+            (&["-t2s", "http"], 1),
+            (&["-x"], 1),
+            (&["-t"], 2),
+        ] {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(command_at(&words), at, "{words:?}");
+        }
+    }
+
+    #[test]
     fn the_definitions_are_sound() {
-        root().debug_assert();
         for kind in KINDS {
             command(kind).debug_assert();
         }

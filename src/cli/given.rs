@@ -49,11 +49,11 @@ impl<'a> Given<'a> {
     }
 
     /// The value of an option, parsed. `expected` says what the parser takes.
-    pub fn parsed<T, E>(
+    pub fn parsed<T>(
         &mut self,
         name: &str,
         expected: &str,
-        parse: impl Fn(&str) -> Result<T, E>,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Result<Option<T>, UsageError> {
         match self.text(name)? {
             None => Ok(None),
@@ -65,11 +65,11 @@ impl<'a> Given<'a> {
     }
 
     /// The operand, parsed.
-    pub fn operand<T, E>(
+    pub fn operand<T>(
         &mut self,
         name: &str,
         expected: &str,
-        parse: impl Fn(&str) -> Result<T, E>,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Result<T, UsageError> {
         let value = self.parsed(name, expected, parse)?;
         value.ok_or_else(|| self.wrong(name, "is missing"))

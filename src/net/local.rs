@@ -3,7 +3,10 @@
 //! Invariant: the rule looks at the resolved address, in [`Reach::allows`], and every connection goes
 //! through it. A build without the feature `remote` has no way round it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd as _;
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, getsockname, socket};
 
 /// How far a check may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +46,18 @@ fn is_own(address: IpAddr) -> bool {
     if address.is_loopback() || address.is_unspecified() {
         return true;
     }
-    let from: IpAddr = match address {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     // The port does not matter to the route; 9 is "discard" (RFC 863).
-    let source = UdpSocket::bind((from, 0)).and_then(|socket| {
-        socket.connect((address, 9))?;
-        socket.local_addr()
+    let destination = SockaddrStorage::from(SocketAddr::new(address, 9));
+    let source = socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).and_then(|socket| {
+        connect(socket.as_raw_fd(), &destination)?;
+        getsockname::<SockaddrStorage>(socket.as_raw_fd())
     });
-    source.is_ok_and(|source| source.ip() == address)
+    source.is_ok_and(|source| {
+        let v4 = source.as_sockaddr_in().map(|source| IpAddr::V4(source.ip()));
+        let v6 = source.as_sockaddr_in6().map(|source| IpAddr::V6(source.ip()));
+        v4.or(v6) == Some(address)
+    })
 }
 
 #[cfg(test)]

@@ -40,11 +40,11 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         // The value may be a secret, so it is not repeated.
         let (name, value) =
             parse_header(&text).map_err(|expected| given.unexpected_unshown("header", expected))?;
-        if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(&name) {
+        if matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection") {
             let message = format!("{} is set by porthole itself and cannot be given", name.as_str());
             return Err(given.wrong("header", &message));
         }
-        if name == header::HOST && headers.iter().any(|(known, _)| known == header::HOST) {
+        if name == header::HOST && has(&headers, &header::HOST) {
             return Err(given.wrong("header", "Host can be given only once"));
         }
         headers.push((name, value));
@@ -56,11 +56,15 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         headers.retain(|(name, _)| name != header::AUTHORIZATION);
         headers.push((header::AUTHORIZATION, basic(user.as_bytes())));
     }
-    if body.is_some() && !headers.iter().any(|(name, _)| name == header::CONTENT_TYPE) {
+    if body.is_some() && !has(&headers, &header::CONTENT_TYPE) {
         // As curl does with --data.
         headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
     }
     Ok(Request { method, headers, body })
+}
+
+fn has(headers: &[(HeaderName, HeaderValue)], name: &HeaderName) -> bool {
+    headers.iter().any(|(known, _)| known == name)
 }
 
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
@@ -133,7 +137,7 @@ impl Request {
         let headers = request.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         let mut default = |name: HeaderName, value: HeaderValue| {
-            if !self.headers.iter().any(|(known, _)| *known == name) {
+            if !has(&self.headers, &name) {
                 headers.insert(name, value);
             }
         };
