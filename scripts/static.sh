@@ -88,7 +88,8 @@ case $how in
         mkdir -p target/musl && ar rcs target/musl/libunwind.a
         flags+=("${smaller[@]}" -C linker=musl-gcc -C link-self-contained=no -C link-arg=-fuse-ld=lld
             -L "native=$PWD/target/musl")
-        for arg in "${fold[@]}"; do flags+=(-C "link-arg=-Wl,$arg"); done
+        # musl-gcc always names an interpreter, and lld, unlike GNU ld, puts it into a static program too.
+        for arg in "${fold[@]}" --no-dynamic-linker; do flags+=(-C "link-arg=-Wl,$arg"); done
         ;;
     target)
         say "no sources of the standard library: the binaries will be larger than they need to be"
@@ -101,7 +102,6 @@ flags+=("${remap[@]}")
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS
 
-# Each flavour has a folder of its own, so that a second run finds all of it built.
 build() {
     local name=$1 artifact=$2
     shift 2

@@ -185,7 +185,11 @@ fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {
 
 /// The parser for one check.
 fn command(kind: &Kind) -> Command {
-    Command::new(kind.name).no_binary_name(true).args((kind.arguments)()).args(run_arguments())
+    Command::new(kind.name)
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        .args((kind.arguments)())
+        .args(run_arguments())
 }
 
 /// The options of a run, which may stand at any place, once.
@@ -202,6 +206,7 @@ fn run_arguments() -> Vec<Arg> {
         flag("json", "print the answer as JSON"),
         flag("quiet", "print nothing when healthy").short('q'),
         flag("verbose", "also the time of each phase").short('v'),
+        flag("help", "this text").short('h').action(ArgAction::Help),
     ]);
     arguments
 }

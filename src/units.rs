@@ -96,14 +96,20 @@ pub fn show_size(bytes: u64) -> String {
     if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
-/// A time for people, of three figures at most: `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
+/// A time for people, of three figures at most: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
 pub fn show_duration(duration: Duration) -> String {
-    let (whole, tenth, unit) = match duration.as_secs() {
-        0 => (u64::from(duration.subsec_millis()), duration.subsec_micros() % 1_000 / 100, "ms"),
-        seconds => (seconds, duration.subsec_millis() / 100, "s"),
+    let (whole, hundredths, unit) = match duration.as_secs() {
+        0 => (u64::from(duration.subsec_millis()), duration.subsec_micros() % 1_000 / 10, "ms"),
+        seconds => (seconds, duration.subsec_millis() / 10, "s"),
     };
-    let tenths_matter = if unit == "ms" { whole == 0 } else { whole < 10 };
-    if tenths_matter && tenth > 0 { format!("{whole}.{tenth} {unit}") } else { format!("{whole} {unit}") }
+    let tenths = hundredths / 10;
+    if whole == 0 && tenths == 0 {
+        format!("0.{hundredths:02} {unit}")
+    } else if tenths > 0 && (whole == 0 || (unit == "s" && whole < 10)) {
+        format!("{whole}.{tenths} {unit}")
+    } else {
+        format!("{whole} {unit}")
+    }
 }
 
 /// The HTTP status codes that count as healthy.
@@ -232,7 +238,8 @@ mod tests {
     #[test]
     fn shown_durations() {
         for (micros, text) in [
-            (0, "0 ms"),
+            (0, "0.00 ms"),
+            (67, "0.06 ms"),
             (430, "0.4 ms"),
             (3_900, "3 ms"),
             (999_999, "999 ms"),

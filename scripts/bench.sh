@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Measures what a check costs, beside busybox wget and curl: see benches/check/main.rs.
+# Fails if a bound does not hold.
+#
+#   PORTHOLE_BENCH_RUNS=2000   runs of each program, 500 if not given
+#   PORTHOLE_BENCH_DIR=DIR     measure the porthole-probe and porthole of that folder, and build none
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "bench: $*" >&2; }
+
+missing=()
+for tool in busybox-static:busybox curl:curl gcc:cc; do
+    command -v "${tool#*:}" >/dev/null || missing+=("${tool%:*}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing ${missing[*]} from Debian"
+        apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
+            say "could not install ${missing[*]}"
+    else
+        say "${missing[*]}: not installed, and only root can; going on without"
+    fi
+fi
+
+[ -n "${PORTHOLE_BENCH_DIR:-}" ] || scripts/static.sh probe full
+
+mkdir -p target/bench
+# Built anew each time: a matter of milliseconds.
+rm -f target/bench/floor
+if command -v cc >/dev/null; then
+    cc -static -nostdlib -Wl,--build-id=none -o target/bench/floor benches/floor.S
+fi
+
+# The dev profile shares its dependencies with the tests; nothing that is timed runs in the harness itself.
+cargo bench --quiet --locked --profile dev --bench check
