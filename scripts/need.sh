@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Sees to it that what the Makefile's targets need is there: scripts/need.sh cc engine …
+# Where it is missing and this is Debian and we are root, it is installed; elsewhere the message says what to do.
+set -euo pipefail
+
+# need NAME COMMAND PACKAGE...
+need() {
+    local name=$1 command=$2
+    shift 2
+    if command -v "$command" >/dev/null; then return; fi
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "need: installing $* for $name" >&2
+        apt-get update -qq >&2
+        if DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; then return; fi
+    fi
+    echo "need: $name is missing; install $* (or what has $command on this system)" >&2
+    return 1
+}
+
+command -v cargo >/dev/null || { echo "need: cargo is missing; https://rustup.rs says how to install Rust" >&2; exit 1; }
+for what in "$@"; do
+    case $what in
+        cc) need "a C compiler as linker" cc gcc libc6-dev ;;
+        # Not fatal: the tests say what they skip where no engine can be had.
+        engine) need "a container engine" docker docker.io || true ;;
+        *) echo "need: expected cc or engine, got '$what'" >&2; exit 1 ;;
+    esac
+done
