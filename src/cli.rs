@@ -202,6 +202,9 @@ fn run_arguments() -> Vec<Arg> {
     if cfg!(feature = "remote") {
         arguments.push(flag("remote", "allow addresses other than this machine's own, and DNS"));
     }
+    if cfg!(feature = "inspect") {
+        arguments.push(flag("explain", "after an unhealthy verdict, what bears on it: who listens where"));
+    }
     arguments.extend([
         flag("json", "print the answer as JSON"),
         flag("quiet", "print nothing when healthy").short('q'),
@@ -242,6 +245,8 @@ fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, 
     let reach = if is_set("remote")? { Reach::Anywhere } else { Reach::Local };
     #[cfg(not(feature = "remote"))]
     let reach = Reach::Local;
+    #[cfg(feature = "inspect")]
+    let explain = is_set("explain")?;
     let wait = duration("wait")?;
     let every = duration("every")?;
     if every.is_some() && wait.is_none() {
@@ -249,7 +254,15 @@ fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, 
             "--every is the pause between the attempts of --wait, which is not given".to_owned(),
         ));
     }
-    Ok(RunOptions { timeout, wait, every: every.unwrap_or(EVERY), reach, style })
+    Ok(RunOptions {
+        timeout,
+        wait,
+        every: every.unwrap_or(EVERY),
+        reach,
+        #[cfg(feature = "inspect")]
+        explain,
+        style,
+    })
 }
 
 fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {

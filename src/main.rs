@@ -9,6 +9,8 @@ mod expand;
 mod files;
 mod net;
 mod outcome;
+#[cfg(feature = "inspect")]
+mod procfs;
 mod report;
 mod sys;
 mod text;

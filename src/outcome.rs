@@ -57,6 +57,8 @@ pub struct Finding {
     pub facts: Vec<(&'static str, Fact)>,
     /// The parts of the time, in the order in which they came.
     pub phases: Vec<(&'static str, Duration)>,
+    /// What bears on it, a sentence each, escaped; filled where that is asked for.
+    pub explanation: Vec<String>,
 }
 
 impl Finding {
@@ -70,6 +72,7 @@ impl Finding {
             quote: None,
             facts: Vec::new(),
             phases: Vec::new(),
+            explanation: Vec::new(),
         }
     }
 

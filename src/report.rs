@@ -51,6 +51,15 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         if style.verbose {
             out.push_str(&phases(&check.finding));
         }
+        for sentence in &check.finding.explanation {
+            let sentence = secrets.redact_text(sentence);
+            // Escaped already, so only cut.
+            let end = sentence.char_indices().map(|(at, _)| at).take_while(|&at| at <= LINE - 2).last();
+            let cut = if sentence.len() > LINE - 2 { end } else { None };
+            out.push_str("  ");
+            out.push_str(cut.and_then(|end| sentence.get(..end)).unwrap_or(&sentence));
+            out.push('\n');
+        }
     }
     to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());
@@ -178,6 +187,10 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
                 ])
             });
             entries.push(("phases", Fact::List(phases.collect())));
+        }
+        if !finding.explanation.is_empty() {
+            let sentences = finding.explanation.iter().map(|text| Fact::Text(secrets.redact_text(text)));
+            entries.push(("explanation", Fact::List(sentences.collect())));
         }
         Fact::Object(entries)
     });

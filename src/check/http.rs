@@ -57,8 +57,10 @@ fn arguments() -> Vec<Arg> {
 #[derive(Debug)]
 struct Http {
     url: Url,
-    /// Where to connect, if not where the URL says.
-    via: Option<(Endpoint, String)>,
+    /// Where to connect.
+    endpoint: Endpoint,
+    /// That, as it is shown, if it is not what the URL says.
+    via: Option<String>,
     request: Request,
     status: StatusSet,
     assertions: Vec<Assertion>,
@@ -94,16 +96,23 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         (None, Some(path)) => Some((path.shown(), Endpoint::Unix(path))),
         (None, None) => None,
     };
-    let via = via.map(|(shown, endpoint)| (endpoint, shown));
-    Ok(Box::new(Http { url, via, request, status, assertions, max_body, follow }))
+    let (via, endpoint) = match via {
+        Some((shown, endpoint)) => (Some(shown), endpoint),
+        None => (None, Endpoint::Tcp(url.place.clone())),
+    };
+    Ok(Box::new(Http { url, endpoint, via, request, status, assertions, max_body, follow }))
 }
 
 impl Check for Http {
     fn target(&self) -> String {
         match &self.via {
-            Some((_, shown)) => format!("{} via {shown}", self.url),
+            Some(shown) => format!("{} via {shown}", self.url),
             None => self.url.to_string(),
         }
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(&self.endpoint)
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
@@ -112,7 +121,7 @@ impl Check for Http {
         let mut redirects = 0;
         loop {
             let endpoint = match &self.via {
-                Some((endpoint, _)) => endpoint.clone(),
+                Some(_) => self.endpoint.clone(),
                 None => Endpoint::Tcp(url.place.clone()),
             };
             let mut answer = match request.send(&url, &endpoint, attempt) {

@@ -2,6 +2,8 @@
 //!
 //! A new check is one file with its [`Kind`], one line in [`KINDS`], and one test file.
 
+#[cfg(feature = "inspect")]
+mod explain;
 mod http;
 mod stream;
 mod tcp;
@@ -16,6 +18,7 @@ use crate::cli::{Given, UsageError};
 use crate::expand::Secrets;
 use crate::net::deadline::Deadline;
 use crate::net::local::Reach;
+use crate::net::target::Endpoint;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
 
@@ -40,6 +43,9 @@ pub struct Kind {
 pub trait Check: Send + Sync + fmt::Debug {
     /// The target as it may be shown.
     fn target(&self) -> String;
+    /// Where it connects to, if it does.
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only --explain asks for it"))]
+    fn endpoint(&self) -> Option<&Endpoint>;
     /// Makes the check once.
     fn run(&self, attempt: &Attempt) -> Finding;
 }
@@ -64,6 +70,9 @@ pub struct RunOptions {
     pub every: Duration,
     /// Where checks may connect.
     pub reach: Reach,
+    /// Whether to say what bears on a failure.
+    #[cfg(feature = "inspect")]
+    pub explain: bool,
     /// How the answer is printed.
     pub style: Style,
 }
@@ -81,6 +90,25 @@ pub struct Plan {
 
 /// Makes the checks until all are healthy or the wait is over; once where there is no wait.
 pub fn run(plan: &Plan) -> RunOutcome {
+    let outcome = attempts(plan);
+    #[cfg(feature = "inspect")]
+    let outcome = if plan.options.explain { explained(outcome, plan) } else { outcome };
+    outcome
+}
+
+/// With what bears on each check that failed.
+#[cfg(feature = "inspect")]
+fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
+    let deadline = Deadline::after(plan.options.timeout);
+    for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
+        if let Some(endpoint) = check.endpoint().filter(|_| !outcome.is_healthy()) {
+            outcome.finding.explanation = explain::explain(endpoint, std::path::Path::new("/proc"), deadline);
+        }
+    }
+    outcome
+}
+
+fn attempts(plan: &Plan) -> RunOutcome {
     let options = &plan.options;
     let start = Instant::now();
     let mut attempts = 0;

@@ -36,6 +36,10 @@ impl Check for Tcp {
         self.target.to_string()
     }
 
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(&self.endpoint)
+    }
+
     fn run(&self, attempt: &Attempt) -> Finding {
         stream::run(&self.endpoint, &self.talk, attempt)
     }

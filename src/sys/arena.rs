@@ -119,6 +119,7 @@ unsafe impl GlobalAlloc for Arena {
 mod tests {
     use super::*;
 
+    #[allow(clippy::large_stack_arrays, reason = "a test has the stack for it")]
     fn arena() -> Box<Arena> {
         Box::new(Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) })
     }
