@@ -1,0 +1,80 @@
+//! What a check may cost at most. A build that does not keep to it fails `make bench`.
+
+use std::fmt;
+
+use super::Measured;
+use super::run::Summary;
+use super::sizes::Size;
+
+/// The row that the others are measured against: what a user takes where there is no tool for it.
+pub const BASE: &str = "busybox wget";
+/// The row of an http check by the small build.
+pub const PROBE_HTTP: &str = "porthole-probe http";
+/// The row of an http check by the full build.
+pub const FULL_HTTP: &str = "porthole http";
+
+/// The most of the base's time, and of its CPU, that an http check may take.
+const RATIO: f64 = 0.65;
+/// The most page faults of an http check.
+const FAULTS: f64 = 45.0;
+/// What the peak memory of an http check stays below, in KiB.
+const PEAK: f64 = 2048.0;
+/// The largest that each build may be, in bytes.
+const SIZES: [(&str, f64); 2] = [("porthole-probe", 400.0 * 1024.0), ("porthole", 500.0 * 1024.0)];
+
+/// A bound and what was found. What was not measured does not hold: it was not shown.
+pub struct Bound {
+    what: String,
+    limit: f64,
+    found: Option<f64>,
+    /// Whether the limit itself is too much.
+    below: bool,
+    decimals: usize,
+}
+
+impl Bound {
+    /// Whether what was found keeps to the bound.
+    pub fn holds(&self) -> bool {
+        self.found.is_some_and(|found| if self.below { found < self.limit } else { found <= self.limit })
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = self.decimals;
+        f.write_str(if self.holds() { "holds  " } else { "FAILS  " })?;
+        match self.found {
+            Some(found) => write!(f, "{}: {found:.decimals$}", self.what)?,
+            None => write!(f, "{}: not measured", self.what)?,
+        }
+        let word = if self.below { "below" } else { "at most" };
+        write!(f, " ({word} {:.decimals$})", self.limit)
+    }
+}
+
+/// Every bound, with what this run has found.
+pub fn judge(measured: &[Measured], sizes: &[Size]) -> Vec<Bound> {
+    let summary =
+        |name: &str| measured.iter().find(|measured| measured.row.name == name).map(|found| &found.summary);
+    let ratio = |name: &str, value: fn(&Summary) -> f64| Some(value(summary(name)?) / value(summary(BASE)?));
+    let bound = |what, limit, found| Bound { what, limit, found, below: false, decimals: 0 };
+    let mut bounds = Vec::new();
+    for name in [PROBE_HTTP, FULL_HTTP] {
+        let time = ratio(name, |summary| summary.time);
+        let cpu = ratio(name, |summary| summary.cpu);
+        let times = |what, found| Bound { decimals: 2, ..bound(what, RATIO, found) };
+        bounds.push(times(format!("{name}: median time, as a share of {BASE}'s"), time));
+        bounds.push(times(format!("{name}: median CPU, as a share of {BASE}'s"), cpu));
+        let faults = summary(name).map(|summary| summary.faults);
+        bounds.push(bound(format!("{name}: page faults"), FAULTS, faults));
+        let peak = summary(name).and_then(|summary| summary.peak);
+        bounds.push(Bound { below: true, ..bound(format!("{name}: peak memory in KiB"), PEAK, peak) });
+    }
+    for (name, limit) in SIZES {
+        // A size is far below 2^32, up to which the conversion is exact.
+        let found = sizes.iter().find(|size| size.name == name);
+        let found = found.and_then(|size| u32::try_from(size.file).ok()).map(f64::from);
+        bounds.push(bound(format!("{name}: bytes"), limit, found));
+    }
+    bounds
+}

@@ -1,0 +1,185 @@
+//! What a check costs as a user pays it, from spawn to exit, beside what a user would take instead.
+//!
+//! The engine starts a process for every check, every few seconds, in every container: so a run here is a
+//! whole process, not a function. `scripts/bench.sh` builds what is needed and runs this.
+//!
+//! - **Time** is the wall clock from before the spawn to after the wait. The spawn (std uses `posix_spawn`,
+//!   which copies no pages), the exec and the scheduler are part of it, for all programs alike: the floor, a
+//!   program that only exits, shows how much that is. So is the server, a thread of this process.
+//! - **CPU** and **page faults** are the difference of `getrusage(RUSAGE_CHILDREN)` around one run. The
+//!   children run strictly one after the other, so it is exact. It has the few faults between spawn and exec.
+//! - **Peak memory** comes from runs of its own under ptrace, see [`memory`].
+//!
+//! Every round runs every program once, in an order shuffled anew, so that a slow moment of the machine
+//! hits all of them and none always follows the same other. Nothing is pinned to a core, as no engine does.
+//! The absolute times move with the machine; the medians' ratios of one run are what to compare. The p99 is
+//! noise where another process takes the cores: then it shows the scheduler's time slice. Page faults and
+//! memory hardly move at all.
+
+#![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
+
+mod bounds;
+mod memory;
+mod run;
+mod server;
+mod sizes;
+mod table;
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use run::{Program, Summary};
+use server::{Request, Server};
+use table::{Table, cell};
+
+/// What stops a bench, in words.
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How often each program runs; `PORTHOLE_BENCH_RUNS` asks for another number.
+const RUNS: usize = 500;
+/// How often it runs before that, not counted: page cache, CPU frequency, the server's first answers.
+const WARM_UP: usize = 20;
+
+/// One line of the table: a program, and the one that its numbers are compared to.
+struct Row {
+    name: &'static str,
+    /// A file below the folder of built binaries, or a program in `PATH`.
+    program: &'static str,
+    arguments: Vec<String>,
+    /// What the server has to have seen of each run.
+    request: Request,
+    /// The name of the row that this one is measured against.
+    base: &'static str,
+}
+
+/// A row and what was found out about it.
+struct Measured {
+    row: Row,
+    summary: Summary,
+}
+
+/// The rows. A new check is one more of them here, and its bound, if it has one, in [`bounds`].
+fn rows(server: &Server) -> Vec<Row> {
+    let base = bounds::BASE;
+    let url = format!("http://{}/", server.address());
+    let row = |name, program, arguments: &[&str], request| Row {
+        name,
+        program,
+        arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        request,
+        base,
+    };
+    let address = server.address().to_string();
+    let path = server.path().to_string_lossy();
+    vec![
+        row("nothing but exit", "floor", &[], Request::None),
+        row(bounds::PROBE_HTTP, "porthole-probe", &["http", &url], Request::Http),
+        row(bounds::FULL_HTTP, "porthole", &["http", &url], Request::Http),
+        row("porthole-probe tcp", "porthole-probe", &["tcp", &address], Request::Connection),
+        row("porthole tcp", "porthole", &["tcp", &address], Request::Connection),
+        row("porthole-probe unix", "porthole-probe", &["unix", &path], Request::Connection),
+        row("porthole unix", "porthole", &["unix", &path], Request::Connection),
+        row(base, "busybox", &["wget", "-q", "-O", "/dev/null", &url], Request::Http),
+        row("curl", "curl", &["-s", "-o", "/dev/null", "-f", &url], Request::Http),
+    ]
+}
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` starts benches too, without this argument: that is no time to measure.
+    if !env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    match bench() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures and prints; says whether all bounds hold.
+fn bench() -> Result<bool> {
+    let runs = match env::var("PORTHOLE_BENCH_RUNS") {
+        Ok(text) => text
+            .parse()
+            .ok()
+            .filter(|&runs| runs > 0)
+            .ok_or_else(|| format!("PORTHOLE_BENCH_RUNS: expected a number, got '{text}'"))?,
+        Err(_) => RUNS,
+    };
+    let server = Server::start()?;
+    let mut missing = Vec::new();
+    let mut found = Vec::new();
+    for row in rows(&server) {
+        match find(row.program) {
+            Some(file) => found.push((Program::new(&file, &row.arguments, row.request)?, row)),
+            None => missing.push(row.program),
+        }
+    }
+    missing.dedup();
+    println!("{}", machine(runs));
+    for program in missing {
+        println!("{program} is missing: what needs it is not measured");
+    }
+
+    let (mut programs, rows): (Vec<Program>, Vec<Row>) = found.into_iter().unzip();
+    let summaries = run::in_turn(&mut programs, &server, WARM_UP, runs)?;
+    let measured: Vec<Measured> =
+        rows.into_iter().zip(summaries).map(|(row, summary)| Measured { row, summary }).collect();
+
+    println!("\n{}", costs(&measured));
+    let sizes = sizes::measure(&["porthole-probe", "porthole", "busybox", "curl"], find)?;
+    println!("{}", sizes::table(&sizes));
+    let bounds = bounds::judge(&measured, &sizes);
+    for bound in &bounds {
+        println!("{bound}");
+    }
+    Ok(bounds.iter().all(bounds::Bound::holds))
+}
+
+fn costs(measured: &[Measured]) -> Table {
+    let mut table =
+        Table::new(&["", "time, median", "time, p99", "CPU, median", "page faults", "peak memory"]);
+    for Measured { row, summary } in measured {
+        let base = measured.iter().find(|other| other.row.name == row.base).map(|other| &other.summary);
+        table.row(vec![
+            row.name.to_owned(),
+            cell(Some(summary.time), "us", base.map(|base| base.time)),
+            cell(Some(summary.time_p99), "us", base.map(|base| base.time_p99)),
+            cell(Some(summary.cpu), "us", base.map(|base| base.cpu)),
+            cell(Some(summary.faults), "", base.map(|base| base.faults)),
+            cell(summary.peak, "KiB", base.and_then(|base| base.peak)),
+        ]);
+    }
+    table
+}
+
+/// Where a row's program is: what was built for the bench first, then `PATH`.
+fn find(program: &str) -> Option<PathBuf> {
+    let built =
+        env::var_os("PORTHOLE_BENCH_DIR").map_or_else(|| PathBuf::from("target/static"), PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = [built, PathBuf::from("target/bench")].into_iter().chain(env::split_paths(&path));
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())?.canonicalize().ok()
+}
+
+/// What the numbers were measured on.
+fn machine(runs: usize) -> String {
+    let line = |file: &str, key: &str| -> String {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let found = text.lines().find_map(|line| line.strip_prefix(key));
+        found.unwrap_or("?").trim_start_matches(['\t', ' ', ':']).to_owned()
+    };
+    let cores = std::thread::available_parallelism().map_or_else(|_| "?".to_owned(), |n| n.to_string());
+    format!(
+        "{runs} runs each; Linux {}, {cores} cores, {}, load {}",
+        line("/proc/sys/kernel/osrelease", ""),
+        line("/proc/cpuinfo", "model name"),
+        line("/proc/loadavg", "").split(' ').next().unwrap_or("?"),
+    )
+}

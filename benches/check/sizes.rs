@@ -1,0 +1,66 @@
+//! What a program weighs in an image: its file, and the shared libraries that it does not start without.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Result;
+use super::table::{Table, grouped};
+
+/// A program's file and its libraries.
+pub struct Size {
+    /// The program.
+    pub name: &'static str,
+    /// Its own file, in bytes.
+    pub file: u64,
+    /// How many shared libraries it needs, the loader included, and their bytes; unknown without ldd.
+    pub libraries: Option<(usize, u64)>,
+}
+
+/// The sizes of the programs that are there.
+pub fn measure(names: &[&'static str], find: impl Fn(&str) -> Option<PathBuf>) -> Result<Vec<Size>> {
+    let mut sizes = Vec::new();
+    for &name in names {
+        let Some(file) = find(name) else { continue };
+        let libraries = match libraries(&file)? {
+            Some(list) => Some((list.len(), list.iter().map(|library| bytes(library)).sum::<Result<u64>>()?)),
+            None => None,
+        };
+        sizes.push(Size { name, file: bytes(&file)?, libraries });
+    }
+    Ok(sizes)
+}
+
+/// The table of sizes.
+pub fn table(sizes: &[Size]) -> Table {
+    let mut table = Table::new(&["", "file, bytes", "libraries", "libraries, bytes", "together, bytes"]);
+    for size in sizes {
+        let (count, bytes, together) = match size.libraries {
+            Some((count, bytes)) => (count.to_string(), grouped(bytes), grouped(size.file + bytes)),
+            None => ("?".to_owned(), "?".to_owned(), "?".to_owned()),
+        };
+        table.row(vec![size.name.to_owned(), grouped(size.file), count, bytes, together]);
+    }
+    table
+}
+
+/// The files that ldd(1) names. It fails for a static program, which has none.
+fn libraries(program: &Path) -> Result<Option<Vec<PathBuf>>> {
+    let ldd = match Command::new("ldd").arg(program).env("LC_ALL", "C").output() {
+        Ok(ldd) => ldd,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("ldd: {error}").into()),
+    };
+    if !ldd.status.success() {
+        return Ok(Some(Vec::new()));
+    }
+    let text = String::from_utf8(ldd.stdout)?;
+    let words =
+        text.lines().filter_map(|line| line.split_ascii_whitespace().find(|word| word.starts_with('/')));
+    Ok(Some(words.map(PathBuf::from).collect()))
+}
+
+fn bytes(file: &Path) -> Result<u64> {
+    Ok(fs::metadata(file).map_err(|error| format!("{}: {error}", file.display()))?.len())
+}
