@@ -122,8 +122,11 @@ pub struct StatusSet {
 impl StatusSet {
     /// `200`, `200,204`, `200-299`, `2xx`, and mixtures: codes from 100 to 999.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let ranges: Option<Vec<_>> = text.split(',').map(|part| status_range(part.trim())).collect();
-        Ok(StatusSet { ranges: ranges.ok_or(STATUS)?, typed: text.to_owned() })
+        let mut ranges = Vec::new();
+        for part in text.split(',') {
+            ranges.push(status_range(part.trim()).ok_or(STATUS)?);
+        }
+        Ok(StatusSet { ranges, typed: text.to_owned() })
     }
 
     /// Whether this status is among them.

@@ -22,6 +22,9 @@ use crate::net::target::Endpoint;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
 
+/// The stack of a check's own thread, in bytes; only what is touched of it is used.
+const STACK: usize = 256 << 10;
+
 /// Every check, in the order in which help lists them.
 pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, unix::KIND];
 
@@ -148,31 +151,31 @@ fn attempts(plan: &Plan) -> RunOutcome {
 
 /// Makes each check once, side by side, without a child process.
 fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<Outcome> {
-    let make = |(name, check): &(&'static str, Box<dyn Check>)| {
-        let start = Instant::now();
-        let finding = check.run(&attempt);
-        Outcome { check: name, target: check.target(), finding, elapsed: start.elapsed() }
-    };
     let Some((first, others)) = checks.split_first() else {
         return Vec::new();
     };
     if others.is_empty() {
-        return vec![make(first)];
+        return vec![make(first, attempt)];
     }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = others
-            .iter()
-            .map(|check| {
-                let builder = std::thread::Builder::new().stack_size(256 << 10);
-                (check, builder.spawn_scoped(scope, move || make(check)))
-            })
-            .collect();
-        let mut outcomes = vec![make(first)];
+        let mut threads = Vec::new();
+        for check in others {
+            let builder = std::thread::Builder::new().stack_size(STACK);
+            threads.push((check, builder.spawn_scoped(scope, move || make(check, attempt))));
+        }
+        let mut outcomes = vec![make(first, attempt)];
         for (check, thread) in threads {
             // Where the pids limit allows no thread, the check is made here, in turn.
             let joined = thread.ok().and_then(|thread| thread.join().ok());
-            outcomes.push(joined.unwrap_or_else(|| make(check)));
+            outcomes.push(joined.unwrap_or_else(|| make(check, attempt)));
         }
         outcomes
     })
+}
+
+/// Makes one check.
+fn make((name, check): &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
+    let start = Instant::now();
+    let finding = check.run(&attempt);
+    Outcome { check: name, target: check.target(), finding, elapsed: start.elapsed() }
 }

@@ -38,14 +38,19 @@ impl<'a> Given<'a> {
 
     /// The text of an option or operand.
     pub fn text(&mut self, name: &str) -> Result<Option<String>, UsageError> {
-        let raw = self.raw(name);
-        raw.map(|raw| self.expand_text(name, raw)).transpose()
+        match self.raw(name) {
+            None => Ok(None),
+            Some(raw) => self.expand_text(name, raw).map(Some),
+        }
     }
 
     /// The texts of an option that may be given several times.
     pub fn texts(&mut self, name: &str) -> Result<Vec<String>, UsageError> {
-        let all = self.matches.get_many::<OsString>(name).into_iter().flatten();
-        all.map(|raw| self.expand_text(name, raw)).collect()
+        let mut texts = Vec::new();
+        for raw in self.matches.get_many::<OsString>(name).into_iter().flatten() {
+            texts.push(self.expand_text(name, raw)?);
+        }
+        Ok(texts)
     }
 
     /// The value of an option, parsed. `expected` says what the parser takes.
