@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ureq::http::{Response, header};
 use ureq::{Body, Error};
 
-use super::body::{Assertion, Seen, first_miss};
+use super::body::{Assertion, Open, Seen, first_miss};
 use crate::net::deadline::Deadline;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::WireError;
@@ -76,7 +76,7 @@ impl Answer {
             let soon = state.wire.deadline().at_most(EXCERPT_PATIENCE);
             state.wire.set_deadline(soon);
             drop(state);
-            let (body, _) = self.read_body(EXCERPT, |seen| seen.len() >= EXCERPT);
+            let (body, _) = self.read_body(EXCERPT, &mut |seen| seen.len() >= EXCERPT);
             return Finding::unhealthy(found).timed().expected(status.typed()).quoting("body", &body);
         }
         if assertions.is_empty() {
@@ -84,8 +84,8 @@ impl Answer {
         }
         let deadline = self.exchange.state().wire.deadline();
         let start = Instant::now();
-        let settled = |seen: &[u8]| assertions.iter().all(|assertion| assertion.is_settled_by(seen));
-        let (body, end) = self.read_body(max_body, settled);
+        let mut open = Open::new(assertions);
+        let (body, end) = self.read_body(max_body, &mut |beginning| open.is_settled_by(beginning));
         self.phases.push(("body", start.elapsed()));
         let excerpt = body.get(..EXCERPT).unwrap_or(&body);
         let seen = match end {
@@ -123,7 +123,7 @@ impl Answer {
     }
 
     /// Reads until the body is over, `settled` with what it has, or longer than `most`.
-    fn read_body(&mut self, most: usize, settled: impl Fn(&[u8]) -> bool) -> (Vec<u8>, End) {
+    fn read_body(&mut self, most: usize, settled: &mut dyn FnMut(&[u8]) -> bool) -> (Vec<u8>, End) {
         let mut reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
         let mut body = Vec::new();
         let mut piece = [0; PIECE];

@@ -25,6 +25,25 @@ pub(super) enum Assertion {
     Field(String, Option<String>),
 }
 
+/// The assertions that what came of a body so far does not settle.
+pub(super) struct Open<'a> {
+    assertions: Vec<&'a Assertion>,
+    seen: usize,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn new(assertions: &'a [Assertion]) -> Self {
+        Open { assertions: assertions.iter().collect(), seen: 0 }
+    }
+
+    /// Whether none is left, now that this much of the body is there.
+    pub(super) fn is_settled_by(&mut self, beginning: &[u8]) -> bool {
+        let seen = std::mem::replace(&mut self.seen, beginning.len());
+        self.assertions.retain(|assertion| !assertion.is_settled_by(beginning, seen));
+        self.assertions.is_empty()
+    }
+}
+
 /// What was seen of a body.
 pub(super) enum Seen<'a> {
     /// All of it.
@@ -57,10 +76,14 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
 }
 
 impl Assertion {
-    /// Whether this beginning of the body is enough to say that it holds.
-    pub(super) fn is_settled_by(&self, beginning: &[u8]) -> bool {
+    /// Whether what came since `seen` bytes of this beginning is enough to say that it holds. Each byte is
+    /// looked at once, however small the pieces are in which the body comes.
+    fn is_settled_by(&self, beginning: &[u8], seen: usize) -> bool {
         match self {
-            Assertion::Contains(text) => find(beginning, text.as_bytes()).is_some(),
+            Assertion::Contains(text) => {
+                let from = seen.saturating_sub(text.len().saturating_sub(1));
+                find(beginning.get(from..).unwrap_or_default(), text.as_bytes()).is_some()
+            }
             // A match may depend on what follows (`ok$`), and half of a JSON document is none.
             Assertion::Matches(_) | Assertion::Field(..) => false,
         }
@@ -232,6 +255,20 @@ mod tests {
             assert!(miss(field(pointer, None), &body).contains("in the JSON body"), "{pointer}");
         }
         assert!(miss(field("/n", None), &Seen::Whole(b"<html>")).starts_with("a JSON body (expected value"));
+    }
+
+    #[test]
+    fn a_text_is_found_however_the_body_comes() {
+        let assertions = [Assertion::Contains("ready".into()), Assertion::Contains("y".into())];
+        let body = b"almost ready";
+        for step in 1..body.len() {
+            let mut open = Open::new(&assertions);
+            let settled: Vec<bool> = (0..=body.len() / step + 1)
+                .map(|n| open.is_settled_by(&body[..(n * step).min(body.len())]))
+                .collect();
+            assert_eq!((settled.first(), settled.last()), (Some(&false), Some(&true)), "{step}");
+        }
+        assert!(!Open::new(&[regex("a")]).is_settled_by(b"a"));
     }
 
     #[test]
