@@ -23,7 +23,7 @@ use crate::expand::{Secrets, Values};
 use crate::net::local::Reach;
 use crate::outcome::Conclusion;
 use crate::report::Style;
-use crate::text::escape_within;
+use crate::text::clip;
 use crate::units;
 
 /// The variable that stands in for `--timeout`.
@@ -168,7 +168,7 @@ fn find_kind(name: &OsStr) -> Option<&'static Kind> {
 
 fn known(name: &OsStr) -> Result<&'static Kind, UsageError> {
     find_kind(name).ok_or_else(|| {
-        let shown = escape_within(name.as_encoded_bytes(), 60);
+        let shown = clip(name.as_encoded_bytes());
         UsageError(format!("'{shown}' is no command; porthole --help lists them"))
     })
 }
@@ -267,7 +267,7 @@ fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, 
 
 fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
     text.to_str().ok_or(units::DURATION).and_then(units::duration).map_err(|expected| {
-        let shown = escape_within(text.as_encoded_bytes(), 60);
+        let shown = clip(text.as_encoded_bytes());
         UsageError(format!("{name}: expected {expected}, got '{shown}'"))
     })
 }
@@ -275,8 +275,8 @@ fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
 /// clap's complaint as one line of ours, or the help that was asked for.
 fn refusal(error: &clap::Error, kind: &Kind) -> Result<Action, UsageError> {
     let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(escape_within(text.as_bytes(), 100)),
-        Some(ContextValue::Strings(list)) => Some(escape_within(list.join(" ").as_bytes(), 100)),
+        Some(ContextValue::String(text)) => Some(clip(text.as_bytes())),
+        Some(ContextValue::Strings(list)) => Some(clip(list.join(" ").as_bytes())),
         _ => None,
     };
     // "--status <LIST>" is the option --status, "<TARGET>" the operand TARGET.

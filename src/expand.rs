@@ -10,6 +10,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
 use crate::files::read_regular;
+use crate::text::clip;
 
 /// The most that `${file:PATH}` reads, in bytes.
 const FILE_LIMIT: u64 = 64 << 10;
@@ -106,7 +107,7 @@ pub fn expand(raw: &OsStr, values: &dyn Values, secrets: &mut Secrets) -> Result
             out.extend_from_slice(before);
             let end = expression.iter().position(|&b| b == b'}');
             let inner = end.and_then(|end| expression.get(2..end)).ok_or_else(|| {
-                format!("{} is never closed by }} (a plain ${{ is written $${{)", show(expression))
+                format!("{} is never closed by }} (a plain ${{ is written $${{)", clip(expression))
             })?;
             let (whole, tail) = expression.split_at(inner.len() + 3);
             out.extend(value_of(inner, whole, values, secrets)?);
@@ -130,7 +131,7 @@ fn value_of(
 ) -> Result<Vec<u8>, String> {
     if let Some(path) = inner.strip_prefix(b"file:") {
         let path = Path::new(OsStr::from_bytes(path));
-        let mut bytes = values.file(path).map_err(|why| format!("{}: {why}", show(whole)))?;
+        let mut bytes = values.file(path).map_err(|why| format!("{}: {why}", clip(whole)))?;
         if bytes.last() == Some(&b'\n') {
             bytes.pop();
             if bytes.last() == Some(&b'\r') {
@@ -147,7 +148,7 @@ fn value_of(
     let name = std::str::from_utf8(name).ok().filter(|name| is_name(name)).ok_or_else(|| {
         format!(
             "{} is none of ${{NAME}}, ${{NAME:-default}}, ${{file:PATH}} (a plain ${{ is written $${{)",
-            show(whole)
+            clip(whole)
         )
     })?;
     match values.variable(name).map(OsString::into_vec) {
@@ -176,10 +177,6 @@ fn is_telling(name: &str) -> bool {
     ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "COOKIE", "PWD"]
         .iter()
         .any(|word| name.contains(word))
-}
-
-fn show(expression: &[u8]) -> String {
-    crate::text::escape_within(expression, 100)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub struct Finding {
     pub facts: Vec<(&'static str, Fact)>,
     /// The parts of the time, in the order in which they came.
     pub phases: Vec<(&'static str, Duration)>,
-    /// What bears on it, a sentence each, escaped; filled where that is asked for.
+    /// What bears on it, a sentence each; filled where that is asked for.
     pub explanation: Vec<String>,
 }
 
@@ -123,8 +123,8 @@ impl Finding {
 pub struct Outcome {
     /// The check: `http`.
     pub check: &'static str,
-    /// The target as it is shown.
-    pub target: String,
+    /// The target as it was named.
+    pub target: Vec<u8>,
     /// What was found.
     pub finding: Finding,
     /// How long the last attempt took.
@@ -229,6 +229,12 @@ impl From<String> for Fact {
     }
 }
 
+impl From<Vec<u8>> for Fact {
+    fn from(bytes: Vec<u8>) -> Self {
+        Fact::Bytes(bytes)
+    }
+}
+
 impl From<u64> for Fact {
     fn from(count: u64) -> Self {
         Fact::Count(count)
@@ -261,7 +267,7 @@ mod tests {
     fn a_run_is_healthy_only_as_a_whole() {
         let outcome = |verdict| Outcome {
             check: "tcp",
-            target: String::new(),
+            target: Vec::new(),
             finding: Finding::new(verdict, ""),
             elapsed: Duration::ZERO,
         };

@@ -52,12 +52,8 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
             out.push_str(&phases(&check.finding));
         }
         for sentence in &check.finding.explanation {
-            let sentence = secrets.redact_text(sentence);
-            // Escaped already, so only cut.
-            let end = sentence.char_indices().map(|(at, _)| at).take_while(|&at| at <= LINE - 2).last();
-            let cut = if sentence.len() > LINE - 2 { end } else { None };
             out.push_str("  ");
-            out.push_str(cut.and_then(|end| sentence.get(..end)).unwrap_or(&sentence));
+            out.push_str(&escape_within(secrets.redact_text(sentence).as_bytes(), LINE - 2));
             out.push('\n');
         }
     }
@@ -117,7 +113,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         Verdict::Unhealthy => "unhealthy",
         Verdict::Refused | Verdict::Denied => "porthole",
     };
-    let target = escape_within(secrets.redact_text(&check.target).as_bytes(), TARGET);
+    let target = escape_within(&secrets.redact(&check.target), TARGET);
     let mut line = format!("{label}: {} {target}: ", check.check);
     let attempts = if run.attempts > 1 {
         format!(" ({} attempts in {})", run.attempts, show_duration(run.elapsed))
@@ -173,7 +169,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
         let facts = finding.facts.iter().map(|(name, fact)| (*name, redacted(fact, secrets))).collect();
         let mut entries = vec![
             ("check", Fact::Text(check.check.to_owned())),
-            ("target", Fact::Text(secrets.redact_text(&check.target))),
+            ("target", Fact::Bytes(secrets.redact(&check.target))),
             ("healthy", Fact::Bool(check.is_healthy())),
             ("reason", Fact::Text(secrets.redact_text(&reason(finding, None)))),
             ("elapsed_ms", Fact::milliseconds(check.elapsed)),
@@ -233,7 +229,7 @@ mod tests {
     use super::*;
 
     fn run_of(finding: Finding, attempts: u32) -> RunOutcome {
-        let target = "http://127.0.0.1:8080/healthz".to_owned();
+        let target = b"http://127.0.0.1:8080/healthz".to_vec();
         let check = Outcome { check: "http", target, finding, elapsed: Duration::from_millis(12) };
         RunOutcome { elapsed: Duration::from_secs(3), attempts, checks: vec![check] }
     }
@@ -279,7 +275,7 @@ mod tests {
                 .quoting("body", &[27; 4096]),
             3,
         );
-        run.checks[0].target = "x".repeat(5000);
+        run.checks[0].target = vec![b'x'; 5000];
         let line = line(&run.checks[0], &run, &Secrets::default());
         assert!(line.len() <= LINE, "{}", line.len());
         assert!(

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 /// What stands where text was cut: U+2026, three bytes.
 const ELLIPSIS: &str = "…";
-/// The most that [`quoted`] repeats, in bytes.
-const QUOTED: usize = 100;
+/// The most that a message repeats of what was given or came, in bytes.
+const REPEATED: usize = 100;
 
 /// The bytes as text in which nothing acts on a terminal: `\n`, `\x1b`, `\u{202e}`, `\\`.
 /// Bytes that are not UTF-8 are written as `\xNN`.
@@ -69,11 +69,19 @@ fn push_hex(out: &mut String, value: u32) {
 
 /// The text in quotes, cut to what a verdict can repeat of it. Not escaped: the report does that.
 pub fn quoted(text: &str) -> String {
-    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= QUOTED).last();
-    match end {
-        Some(end) if end < text.len() => format!("\"{}…\"", text.get(..end).unwrap_or_default()),
-        _ => format!("\"{text}\""),
+    format!("\"{}\"", clip(text.as_bytes()))
+}
+
+/// The bytes as text, cut to what a message can repeat of them: `…` stands where it was cut, U+FFFD for what
+/// is not UTF-8. Not escaped: the report does that.
+pub fn clip(bytes: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= REPEATED).last();
+    if let Some(end) = end.filter(|&end| end < text.len()) {
+        text.truncate(end);
+        text.push_str(ELLIPSIS);
     }
+    text
 }
 
 /// Whether this character beyond ASCII acts on a terminal or hides what is there: C1 controls,

@@ -10,12 +10,11 @@ use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
 use crate::procfs::net::{Listener, tcp_listeners, unix_listeners};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
-use crate::text::escape;
 
 /// The most addresses that are listed where something else listens.
 const MOST: usize = 8;
 
-/// What is known of the endpoint, a sentence each, already escaped.
+/// What is known of the endpoint, a sentence each.
 pub(super) fn explain(endpoint: &Endpoint, proc: &Path, deadline: Deadline) -> Vec<String> {
     match endpoint {
         Endpoint::Tcp(place) => tcp(place, proc, deadline),
@@ -32,7 +31,7 @@ fn tcp(place: &HostPort, proc: &Path, deadline: Deadline) -> Vec<String> {
     }
     let listeners = match tcp_listeners(proc) {
         Ok(listeners) => listeners,
-        Err(why) => return vec![format!("what listens here cannot be read: {}", escape(why.as_bytes()))],
+        Err(why) => return vec![format!("what listens here cannot be read: {why}")],
     };
     let on_port: Vec<&Listener> =
         listeners.iter().filter(|known| known.address.port() == place.port).collect();
@@ -61,14 +60,10 @@ fn tcp(place: &HostPort, proc: &Path, deadline: Deadline) -> Vec<String> {
 }
 
 fn unix(path: &SocketPath, proc: &Path) -> Vec<String> {
-    let name = match path {
-        SocketPath::File(path) => path.as_os_str().as_encoded_bytes().to_vec(),
-        SocketPath::Abstract(name) => [b"@", name.as_slice()].concat(),
-    };
-    let mut lines = vec![match unix_listeners(proc, &name) {
+    let mut lines = vec![match unix_listeners(proc, &path.shown()) {
         Ok(0) => "no socket of this name listens in this network namespace".to_owned(),
         Ok(_) => "a socket of this name listens in this network namespace".to_owned(),
-        Err(why) => format!("what listens here cannot be read: {}", escape(why.as_bytes())),
+        Err(why) => format!("what listens here cannot be read: {why}"),
     }];
     lines.extend(first_process(proc));
     lines
@@ -94,7 +89,12 @@ fn first_process(proc: &Path) -> Option<String> {
 }
 
 fn shown(process: &Process) -> String {
-    format!("pid {} ({}), {}", process.pid, escape(&process.name), state_words(process.state))
+    format!(
+        "pid {} ({}), {}",
+        process.pid,
+        String::from_utf8_lossy(&process.name),
+        state_words(process.state)
+    )
 }
 
 fn list<'a>(listeners: impl Iterator<Item = &'a Listener>) -> String {

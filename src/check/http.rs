@@ -60,7 +60,7 @@ struct Http {
     /// Where to connect.
     endpoint: Endpoint,
     /// That, as it is shown, if it is not what the URL says.
-    via: Option<String>,
+    via: Option<Vec<u8>>,
     request: Request,
     status: StatusSet,
     assertions: Vec<Assertion>,
@@ -92,7 +92,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
     let via = match (connect, unix) {
         (Some(_), Some(_)) => return Err(given.wrong("unix", "cannot be used together with --connect")),
-        (Some(place), None) => Some((place.to_string(), Endpoint::Tcp(place))),
+        (Some(place), None) => Some((place.to_string().into_bytes(), Endpoint::Tcp(place))),
         (None, Some(path)) => Some((path.shown(), Endpoint::Unix(path))),
         (None, None) => None,
     };
@@ -104,11 +104,13 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 }
 
 impl Check for Http {
-    fn target(&self) -> String {
-        match &self.via {
-            Some(shown) => format!("{} via {shown}", self.url),
-            None => self.url.to_string(),
+    fn target(&self) -> Vec<u8> {
+        let mut target = self.url.to_string().into_bytes();
+        if let Some(via) = &self.via {
+            target.extend_from_slice(b" via ");
+            target.extend_from_slice(via);
         }
+        target
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {

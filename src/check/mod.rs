@@ -44,8 +44,8 @@ pub struct Kind {
 
 /// One check of one target, its arguments validated and expanded.
 pub trait Check: Send + Sync + fmt::Debug {
-    /// The target as it may be shown.
-    fn target(&self) -> String;
+    /// The target as it was named, without what must not be shown.
+    fn target(&self) -> Vec<u8>;
     /// Where it connects to, if it does.
     #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only --explain asks for it"))]
     fn endpoint(&self) -> Option<&Endpoint>;

@@ -32,8 +32,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 }
 
 impl Check for Tcp {
-    fn target(&self) -> String {
-        self.target.to_string()
+    fn target(&self) -> Vec<u8> {
+        self.target.to_string().into_bytes()
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {

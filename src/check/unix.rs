@@ -21,7 +21,7 @@ porthole unix /run/redis.sock --send 'PING\r\n' --expect +PONG",
 #[derive(Debug)]
 struct Unix {
     endpoint: Endpoint,
-    shown: String,
+    shown: Vec<u8>,
     talk: stream::Talk,
 }
 
@@ -32,7 +32,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 }
 
 impl Check for Unix {
-    fn target(&self) -> String {
+    fn target(&self) -> Vec<u8> {
         self.shown.clone()
     }
 

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 
 use super::UsageError;
 use crate::expand::{Secrets, Values, expand};
-use crate::text::escape_within;
+use crate::text::clip;
 
 /// What [`unescape`] expects.
 const ESCAPES: &str = r"text in which \ is followed by r, n, t, 0, xNN or \";
@@ -108,7 +108,7 @@ impl<'a> Given<'a> {
 
     /// The error for an argument that is not what was expected, which repeats it as it was typed.
     fn unexpected(&self, name: &str, expected: &str) -> UsageError {
-        let typed = self.raw(name).map(|raw| escape_within(raw.as_bytes(), 100)).unwrap_or_default();
+        let typed = self.raw(name).map(|raw| clip(raw.as_bytes())).unwrap_or_default();
         self.wrong(name, &format!("expected {expected}, got '{typed}'"))
     }
 

@@ -36,7 +36,7 @@ pub struct Connection {
     /// The stream under its deadline.
     pub wire: Wire,
     /// For programs: `127.0.0.1:8080`, or the path of the socket.
-    pub address: String,
+    pub address: Vec<u8>,
     /// For people: `127.0.0.1`.
     pub shown: String,
     /// How long the name took.
@@ -121,7 +121,7 @@ fn tcp(place: &HostPort, reach: Reach, deadline: Deadline) -> Result<Connection,
     };
     Ok(Connection {
         wire: Wire::new(Stream::Tcp(stream), deadline),
-        address: peer.to_string(),
+        address: peer.to_string().into_bytes(),
         shown,
         resolving,
     })

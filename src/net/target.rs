@@ -124,11 +124,11 @@ impl SocketPath {
         }
     }
 
-    /// As it was typed; bytes that are not UTF-8 become U+FFFD.
-    pub fn shown(&self) -> String {
+    /// As it was typed.
+    pub fn shown(&self) -> Vec<u8> {
         match self {
-            SocketPath::File(path) => path.to_string_lossy().into_owned(),
-            SocketPath::Abstract(name) => format!("@{}", String::from_utf8_lossy(name)),
+            SocketPath::File(path) => path.as_os_str().as_bytes().to_vec(),
+            SocketPath::Abstract(name) => [b"@", name.as_slice()].concat(),
         }
     }
 }
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn socket_paths() {
         let parse = |text: &str| SocketPath::parse(OsString::from(text));
-        assert_eq!(parse("/run/x.sock").unwrap().shown(), "/run/x.sock");
+        assert_eq!(parse("/run/x.sock").unwrap().shown(), b"/run/x.sock");
         assert_eq!(parse("@bus").unwrap(), SocketPath::Abstract(b"bus".to_vec()));
         assert_eq!(parse("./@bus").unwrap(), SocketPath::File("./@bus".into()));
         for text in [String::new(), "@".to_owned(), "/x".repeat(54), "a\0b".to_owned()] {

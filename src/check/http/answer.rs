@@ -24,7 +24,7 @@ const PIECE: usize = 4096;
 pub(super) struct Answer {
     pub(super) response: Response<Body>,
     pub(super) exchange: Exchange,
-    pub(super) address: String,
+    pub(super) address: Vec<u8>,
     pub(super) phases: Vec<(&'static str, Duration)>,
 }
 

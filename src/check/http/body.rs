@@ -8,11 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::cli::{Given, UsageError};
 use crate::expand::find;
-use crate::text::{escape_within, quoted};
+use crate::text::{clip, quoted};
 use crate::units::{self, show_size};
-
-/// How much of a value that is not as expected a verdict repeats, in bytes.
-const SHOWN: usize = 100;
 
 /// One assertion.
 #[derive(Debug)]
@@ -140,7 +137,7 @@ fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Optio
     if holds {
         return None;
     }
-    let found = escape_within(value.get().as_bytes(), SHOWN);
+    let found = clip(value.get().as_bytes());
     Some(format!("{place} to be {}, not {found}", quoted(wanted)))
 }
 
