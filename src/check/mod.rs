@@ -120,10 +120,13 @@ fn attempts(plan: &Plan) -> RunOutcome {
     let mut progress = options.wait.is_some().then(Progress::new);
     loop {
         attempts += 1;
-        let deadline = Deadline::after(options.timeout);
         let left = end.and_then(|end| end.remaining().ok());
         let cut_short = left.is_some_and(|left| left < options.timeout);
-        let deadline = left.map_or(deadline, |left| deadline.at_most(left));
+        let deadline = match end {
+            // The whole of the wait, to the millisecond, where that is less than an attempt.
+            Some(end) if cut_short && attempts == 1 => end,
+            _ => Deadline::after(left.map_or(options.timeout, |left| left.min(options.timeout))),
+        };
         let outcomes = attempt(&plan.checks, Attempt { deadline, reach: options.reach });
         // An attempt that the end of the wait cut short knows less than the whole one before it.
         let tells_less =

@@ -31,8 +31,10 @@ pub struct Exchange(Arc<Mutex<State>>);
 pub struct State {
     /// The connection.
     pub wire: Wire,
-    /// When the last part of the request was written.
+    /// When the last part of the request was written, so far.
     pub sent: Option<Instant>,
+    /// Whether all of it was, and the answer is awaited.
+    pub awaiting: bool,
     /// Whether the head of the final response is over.
     pub head_is_over: bool,
 }
@@ -67,7 +69,7 @@ impl From<WireError> for Error {
 impl Exchange {
     /// An exchange that is about to begin on this wire.
     pub fn new(wire: Wire) -> Self {
-        Exchange(Arc::new(Mutex::new(State { wire, sent: None, head_is_over: false })))
+        Exchange(Arc::new(Mutex::new(State { wire, sent: None, awaiting: false, head_is_over: false })))
     }
 
     /// What it holds; only one thread ever asks.
@@ -136,6 +138,7 @@ impl Transport for HttpTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let mut state = self.exchange.state();
+        state.awaiting = true;
         let buffer = self.buffers.input_append_buf();
         if buffer.is_empty() {
             return Err(Error::Other(Box::new(TransportError::LineTooLong)));

@@ -170,10 +170,10 @@ fn broken(error: Error) -> String {
 pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) -> Finding {
     let state = exchange.state();
     let (received, opening) = (state.wire.received(), state.wire.opening());
-    let doing = match (state.sent, received) {
-        (None, _) => "while the request was sent".to_owned(),
-        (Some(_), 0) => "waiting for the response head".to_owned(),
-        (Some(_), n) => format!("waiting for the rest of the response head ({} came)", show_size(n)),
+    let doing = match (state.awaiting, received) {
+        (false, _) => "while the request was sent".to_owned(),
+        (true, 0) => "waiting for the response head".to_owned(),
+        (true, n) => format!("waiting for the rest of the response head ({} came)", show_size(n)),
     };
     match error {
         Error::Other(other) => match other.downcast_ref::<TransportError>() {

@@ -1,0 +1,63 @@
+//! `and`: several checks in one process, with one verdict.
+
+use std::time::Duration;
+
+use crate::support::command::porthole;
+use crate::support::server::{Server, Step, answer, response};
+use crate::tcp::closed_port;
+
+#[test]
+fn all_healthy_is_healthy() {
+    let http = Server::new(answer(response("200 OK", "ok")));
+    let tcp = Server::new(vec![Step::Hold]);
+    let unix = Server::unix(vec![Step::Hold]);
+    let path = unix.socket().to_str().unwrap();
+    porthole(["http", &http.url("/"), "and", "tcp", &tcp.address().to_string(), "and", "unix", path]).healthy(
+        &format!(
+            "healthy: http {}: 200 OK in <T>\nhealthy: tcp {}: connected in <T>\nhealthy: unix {path}: connected in <T>",
+            http.url("/"),
+            tcp.address()
+        ),
+    );
+}
+
+#[test]
+fn the_failed_ones_come_first_and_decide() {
+    let http = Server::new(answer(response("200 OK", "ok")));
+    let port = closed_port();
+    let target = format!("127.0.0.1:{port}");
+    let failed = format!("unhealthy: tcp {target}: connection refused (127.0.0.1)");
+    let healthy = format!("healthy: http {}: 200 OK in <T>", http.url("/"));
+    porthole(["http", &http.url("/"), "and", "tcp", &target]).unhealthy(&format!("{failed}\n{healthy}"));
+    porthole(["tcp", &target, "and", "http", &http.url("/")]).unhealthy(&format!("{failed}\n{healthy}"));
+    porthole(["http", &http.url("/"), "and", "tcp", &target, "-q"]).unhealthy(&failed);
+}
+
+#[test]
+fn they_run_side_by_side() {
+    let slow = Server::new(vec![Step::Hold]);
+    let url = slow.url("/");
+    let line = format!("unhealthy: http {url}: timed out after 1 s waiting for the response head");
+    let arguments = "http URL -t 1s and http URL and http URL and http URL and http URL and http URL"
+        .replace("URL", &url);
+    porthole(arguments.split(' ')).unhealthy(&[line.as_str(); 6].join("\n")).within(Duration::from_secs(5));
+}
+
+#[test]
+fn elsewhere_and_is_a_word() {
+    let server = Server::new(answer(response("200 OK", "this and that")));
+    porthole(["http", &server.url("/"), "--contains", "and", "--contains", "that"])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+}
+
+#[test]
+fn json_keeps_the_order_given() {
+    let server = Server::new(vec![Step::Hold]);
+    let address = server.address().to_string();
+    let closed = format!("127.0.0.1:{}", closed_port());
+    let json = porthole(["tcp", &address, "and", "tcp", &closed, "--json"]).json();
+    assert_eq!(json["healthy"], false);
+    let targets: Vec<&str> =
+        json["checks"].as_array().unwrap().iter().map(|c| c["target"].as_str().unwrap()).collect();
+    assert_eq!(targets, [address, closed]);
+}

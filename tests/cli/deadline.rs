@@ -1,0 +1,214 @@
+//! Servers that misbehave: the deadline holds against each, memory stays small, the verdict says what it was.
+
+use std::time::Duration;
+
+use crate::support::command::{Ran, porthole};
+use crate::support::server::{Server, Step, answer, folder, response, send};
+
+/// Long enough for a busy machine, far below what these servers would take.
+const SOON: Duration = Duration::from_secs(8);
+/// The pause between two bytes of a server that drips.
+const PACE: Duration = Duration::from_millis(200);
+
+/// One http check with a deadline of half a second.
+fn check(script: Vec<Step>, options: &[&str]) -> (Server, Ran) {
+    let server = Server::new(script);
+    let url = server.url("/");
+    let ran = porthole([&["http", &url, "-t", "500ms"], options].concat()).run();
+    (server, ran)
+}
+
+fn unhealthy(script: Vec<Step>, options: &[&str], reason: &str) {
+    let (server, ran) = check(script, options);
+    ran.is(1, &format!("unhealthy: http {}: {reason}", server.url("/")), "").within(SOON);
+}
+
+fn healthy(script: Vec<Step>, options: &[&str]) {
+    let (server, ran) = check(script, options);
+    ran.is(0, &format!("healthy: http {}: 200 OK in <T>", server.url("/")), "").within(SOON);
+}
+
+#[test]
+fn silence_after_accept() {
+    unhealthy(vec![Step::Hold], &[], "timed out after 500 ms waiting for the response head");
+    unhealthy(vec![Step::Request, Step::Hold], &[], "timed out after 500 ms waiting for the response head");
+}
+
+#[test]
+fn a_byte_now_and_then() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n".to_vec();
+    let (server, ran) = check(vec![Step::Request, Step::Drip(head, PACE)], &[]);
+    let start = format!("unhealthy: http {}: timed out after 500 ms waiting for the ", server.url("/"));
+    assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
+    ran.within(SOON);
+
+    let body = b"x".repeat(100);
+    let script =
+        vec![Step::Request, send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"), Step::Drip(body, PACE)];
+    // The head is enough where nothing is asserted of the body.
+    healthy(script.clone(), &[]);
+    let (server, ran) = check(script, &["--contains", "y"]);
+    let start =
+        format!("unhealthy: http {}: 200 OK, but timed out after 500 ms reading the body (", server.url("/"));
+    assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
+    ran.within(SOON);
+}
+
+#[test]
+fn half_a_head() {
+    let half = "HTTP/1.1 200 OK\r\nContent-";
+    unhealthy(
+        vec![Step::Request, send(half), Step::Hold],
+        &[],
+        "timed out after 500 ms waiting for the rest of the response head (25 bytes came)",
+    );
+    unhealthy(
+        answer(half),
+        &[],
+        "the server closed the connection waiting for the rest of the response head (25 bytes came) in <T>; received: HTTP/1.1 200 OK\\r\\nContent-",
+    );
+}
+
+#[test]
+fn no_answer_at_all() {
+    unhealthy(vec![Step::Request], &[], "the server closed the connection without an answer in <T>");
+    unhealthy(
+        vec![Step::Request, Step::Reset],
+        &[],
+        "the server reset the connection waiting for the response head",
+    );
+}
+
+#[test]
+fn garbage() {
+    for (text, shown) in [
+        ("SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"),
+        ("\x15\x03\x01\x00\x02\x02\x46", "\\x15\\x03\\x01\\0\\x02\\x02F"),
+        ("HTTP/9.9 200 OK\r\n\r\n", "HTTP/9.9 200 OK"),
+        ("HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 2000 OK"),
+        ("HTTP/1.1 099 No\r\n\r\n", "HTTP/1.1 099 No"),
+    ] {
+        unhealthy(answer(text), &[], &format!("what came is not an HTTP response in <T>; received: {shown}"));
+    }
+    unhealthy(
+        answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+        &[],
+        "what came is not an HTTP response in <T>; received: HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\nContent-Length: 2\\r\\n\\r\\nab",
+    );
+}
+
+#[test]
+fn an_endless_stream() {
+    let flood = || vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\n"), Step::Flood(vec![b'x'; 65_536])];
+    healthy(flood(), &[]);
+    healthy(flood(), &["--contains", "xxx"]);
+    let (_server, ran) = check(flood(), &["--contains", "y"]);
+    assert!(ran.stdout.contains("within the first 64 KiB (--max-body)"), "{}", ran.story());
+    ran.within(SOON);
+}
+
+#[test]
+fn a_connection_kept_open() {
+    healthy(vec![Step::Request, send(response("200 OK", "ok")), Step::Hold], &["--matches", "^ok$"]);
+    // Without a length the end of the connection is the end of the body, and it never comes.
+    unhealthy(
+        vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\nok"), Step::Hold],
+        &["--matches", "^ok$"],
+        "200 OK, but timed out after 500 ms reading the body (2 bytes of it came); body: ok",
+    );
+}
+
+#[test]
+fn endless_interim_answers() {
+    let (server, ran) = check(
+        vec![Step::Request, Step::Flood(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(100))],
+        &[],
+    );
+    let start = format!(
+        "unhealthy: http {}: timed out after 500 ms waiting for the rest of the response head",
+        server.url("/")
+    );
+    assert!(ran.stdout.starts_with(&start), "{}", ran.story());
+    ran.within(SOON);
+}
+
+#[test]
+fn ten_megabytes_of_headers() {
+    let fields = format!("X-Filler: {}\r\n", "a".repeat(1000)).repeat(10_000);
+    unhealthy(
+        answer(format!("HTTP/1.1 200 OK\r\n{fields}\r\n")),
+        &[],
+        "the response head is too large in <T>, expected at most 64 KiB",
+    );
+    unhealthy(
+        answer(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(200))),
+        &[],
+        "the response head has too many header fields in <T>, expected at most 128",
+    );
+}
+
+#[test]
+fn a_server_that_never_reads_the_request() {
+    unhealthy(
+        vec![Step::Until(b"GET"), Step::Hold],
+        &[],
+        "timed out after 500 ms waiting for the response head",
+    );
+    // A head of 12 MB is more than the buffers of both sockets take.
+    let folder = folder();
+    let filler = folder.join("filler");
+    std::fs::write(&filler, vec![b'x'; 60_000]).unwrap();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let mut arguments = vec!["http".to_owned(), url.clone(), "-t".to_owned(), "500ms".to_owned()];
+    for number in 0..200 {
+        arguments.extend(["-H".to_owned(), format!("X-{number}: ${{file:{}}}", filler.display())]);
+    }
+    porthole(arguments)
+        .unhealthy(&format!("unhealthy: http {url}: timed out after 500 ms while the request was sent"))
+        .within(SOON);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_stream_without_what_is_expected() {
+    let server = Server::new(vec![Step::Flood(vec![b'x'; 65_536])]);
+    let address = server.address();
+    let ran = porthole(["tcp", &address.to_string(), "--expect", "xy", "-t", "500ms"]).run();
+    let start = format!("unhealthy: tcp {address}: timed out after 500 ms waiting for \"xy\"; received: xxx");
+    assert!(ran.stdout.starts_with(&start), "{}", ran.story());
+    ran.within(SOON);
+}
+
+#[test]
+fn memory_stays_small_whatever_comes() {
+    // 16 MiB of address space for all of the program: what grew past it would abort. The host's own binary
+    // maps shared libraries, which alone take that much; the static ones are what is bounded.
+    if std::env::var_os("PORTHOLE_BIN").is_none() {
+        return;
+    }
+    let fields = format!("X-Filler: {}\r\n", "a".repeat(1000)).repeat(10_000);
+    let nested = format!("HTTP/1.1 200 OK\r\n\r\n{}", "[[],".repeat(16_000));
+    for (script, options) in [
+        (answer(format!("HTTP/1.1 200 OK\r\n{fields}\r\n")), &["-q"][..]),
+        (
+            vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\n"), Step::Flood(vec![b'x'; 65_536])],
+            &["--contains", "y"],
+        ),
+        (
+            vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\n"), Step::Flood(vec![b'x'; 65_536])],
+            &["--matches", "(x+x+)+y"],
+        ),
+        (answer(nested), &["--field", "/0/0=1"]),
+    ] {
+        let server = Server::new(script);
+        let output = std::process::Command::new("prlimit")
+            .args(["--as=16777216", &crate::support::command::binary(), "http", &server.url("/"), "-t", "3s"])
+            .args(options)
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{options:?}: {:?} {stdout}", output.status);
+        assert!(stdout.starts_with("unhealthy: http "), "{options:?}: {stdout}");
+    }
+}

@@ -1,0 +1,105 @@
+//! `${NAME}`, `${NAME:-default}`, `${file:PATH}`, and that no secret is ever printed.
+
+use crate::support::command::porthole;
+use crate::support::server::{Server, Step, answer, folder, response, send};
+
+#[test]
+fn variables_in_targets_and_values() {
+    let server = Server::new(answer(response("200 OK", "ready")));
+    let port = server.port().to_string();
+    porthole(["http", ":${PORT}/${PATH_TO:-healthz}", "--contains", "${WORD}"])
+        .env("PORT", &port)
+        .env("WORD", "ready")
+        .healthy(&format!("healthy: http http://localhost:{port}/healthz: 200 OK in <T>"));
+}
+
+#[test]
+fn a_doubled_dollar_is_a_plain_one() {
+    let server = Server::new(answer(response("200 OK", "costs ${PORT}")));
+    porthole(["http", &server.url("/"), "--contains", "$${PORT}"])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    porthole(["http", ":${PORT}/"]).refused(
+        "http: TARGET: the environment has no variable PORT (set it, or give a default: ${PORT:-…})",
+    );
+    porthole(["http", ":80", "-H", "X: ${file:/none}"])
+        .refused("http: --header: ${file:/none}: no such file or directory");
+    porthole(["tcp", ":80", "--expect", "${oops"])
+        .refused("tcp: --expect: ${oops is never closed by } (a plain ${ is written $${)");
+    porthole(["http", ":${PORT}/"]).env("PORT", "0").refused("http: TARGET: expected a port from 1 to 65535");
+}
+
+#[test]
+fn a_secret_is_sent_and_never_printed() {
+    let folder = folder();
+    let file = folder.join("token");
+    std::fs::write(&file, "hunter2\n").unwrap();
+    let expression = format!("${{file:{}}}", file.display());
+    let server = Server::new(answer(response("403 Forbidden", "the token hunter2 is unknown")));
+    let target = format!("{}?token={expression}", server.url("/"));
+    let header = format!("Authorization: Bearer {expression}");
+    let shown = format!("{}?token={expression}", server.url("/"));
+    porthole(["http", &target, "-H", &header, "-d", &expression, "-X", "GET"]).unhealthy(&format!(
+        "unhealthy: http {shown}: 403 Forbidden in <T>, expected 200-399; body: the token {expression} is unknown"
+    ));
+    let json = porthole(["http", &target, "-H", &header, "--json"]).run();
+    assert!(!json.stdout.contains("hunter2") && json.stdout.contains("is unknown"), "{}", json.story());
+    for asked in server.asked() {
+        assert!(asked.starts_with("GET /?token=hunter2 HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains("\r\nauthorization: Bearer hunter2\r\n"), "{asked}");
+    }
+    // A missed expectation would name it too.
+    let ran =
+        porthole(["http", &server.url("/"), "-s", "403", "--contains", &format!("{expression}!")]).run();
+    assert!(!ran.stdout.contains("hunter2"), "{}", ran.story());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_variable_with_a_telling_name_is_a_secret() {
+    let server = Server::new(vec![Step::Until(b"t0psecret"), send("no t0psecret here")]);
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--send", "AUTH ${REDIS_PASSWORD}", "--expect", "+OK"])
+        .env("REDIS_PASSWORD", "t0psecret")
+        .unhealthy(&format!(
+            "unhealthy: tcp {address}: the server closed the connection in <T>, expected \"+OK\"; received: no ${{REDIS_PASSWORD}} here"
+        ));
+}
+
+#[test]
+fn what_was_typed_as_a_secret_is_not_repeated_either() {
+    for (arguments, message) in [
+        (
+            &["http", ":80", "-H", "Authorization Bearer hunter2"][..],
+            "http: --header: expected 'Name: value'",
+        ),
+        (&["http", ":80", "--user", "hunter2"], "http: --user: expected NAME:PASSWORD"),
+    ] {
+        porthole(arguments).refused(message);
+    }
+    let server = Server::new(answer(response("401 Unauthorized", "")));
+    let place = server.address();
+    porthole(["http", &format!("http://me:hunter2@{place}/")])
+        .unhealthy(&format!("unhealthy: http http://{place}/: 401 Unauthorized in <T>, expected 200-399"));
+}
+
+#[test]
+fn only_a_regular_file_is_read() {
+    let folder = folder();
+    let fifo = folder.join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let large = folder.join("large");
+    std::fs::write(&large, vec![b'x'; 65_537]).unwrap();
+    for (path, why) in [
+        (fifo.display().to_string(), "not a regular file"),
+        ("/dev/zero".to_owned(), "not a regular file"),
+        (large.display().to_string(), "larger than 64 KiB"),
+    ] {
+        let expression = format!("${{file:{path}}}");
+        porthole(["tcp", ":80", "--send", &expression]).refused(&format!("tcp: --send: {expression}: {why}"));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,360 @@
+//! `porthole http`: requests as they are sent, and verdicts of answers.
+
+use crate::support::command::porthole;
+use crate::support::server::{Server, Step, answer, response, send};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+
+fn healthy(answer_text: impl AsRef<[u8]>, options: &[&str], found: &str) {
+    let server = Server::new(answer(answer_text));
+    let url = server.url("/healthz");
+    porthole([&["http", &url], options].concat()).healthy(&format!("healthy: http {url}: {found} in <T>"));
+}
+
+fn unhealthy(answer_text: impl AsRef<[u8]>, options: &[&str], reason: &str) {
+    let server = Server::new(answer(answer_text));
+    let url = server.url("/healthz");
+    porthole([&["http", &url], options].concat()).unhealthy(&format!("unhealthy: http {url}: {reason}"));
+}
+
+#[test]
+fn the_request_is_plain_http() {
+    let server = Server::new(answer(OK));
+    porthole(["http", &server.url("/healthz?full=1#part")])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/healthz?full=1")));
+    let asked = server.asked().remove(0);
+    let (line, fields) = asked.split_once("\r\n").unwrap();
+    assert_eq!(line, "GET /healthz?full=1 HTTP/1.1");
+    let mut fields: Vec<&str> = fields.trim_end().split("\r\n").collect();
+    fields.sort_unstable();
+    let host = format!("host: {}", server.address());
+    assert_eq!(fields, ["accept: */*", "connection: close", &host, "user-agent: porthole/0.1.0"]);
+}
+
+#[test]
+fn short_targets_mean_http_and_localhost() {
+    let server = Server::new(answer(OK));
+    let port = server.port();
+    for target in [format!(":{port}/a"), format!("localhost:{port}/a"), format!("http://LocalHost:{port}/a")]
+    {
+        porthole(["http", &target])
+            .healthy(&format!("healthy: http http://localhost:{port}/a: 200 OK in <T>"));
+    }
+}
+
+#[test]
+fn the_verdict_of_a_status() {
+    healthy(OK, &[], "200 OK");
+    healthy(response("399 Odd", ""), &[], "399");
+    healthy(response("404 Not Found", ""), &["-s", "200,404"], "404 Not Found");
+    healthy(response("204 No Content", ""), &["--status", "2xx"], "204 No Content");
+    unhealthy(
+        response("503 Service Unavailable", "db: no connection\n"),
+        &[],
+        "503 Service Unavailable in <T>, expected 200-399; body: db: no connection",
+    );
+    unhealthy(response("400 Bad", ""), &[], "400 Bad Request in <T>, expected 200-399");
+    unhealthy(
+        OK,
+        &["--status=500-599, 2xx,204".trim_end_matches(", 2xx,204")],
+        "200 OK in <T>, expected 500-599; body: ok",
+    );
+}
+
+#[test]
+fn older_and_odder_answers_count() {
+    healthy("HTTP/1.0 200 OK\r\n\r\nok", &["--contains", "ok"], "200 OK");
+    healthy("HTTP/1.1 200\r\nA: b\r\n\r\n", &[], "200 OK");
+    healthy("HTTP/1.1 200 OK\nA: b\n\n", &[], "200 OK");
+    healthy("HTTP/1.1 204 No Content\r\n\r\n", &[], "204 No Content");
+    unhealthy(
+        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        &[],
+        "101 Switching Protocols in <T>, expected 200-399",
+    );
+}
+
+#[test]
+fn interim_answers_are_skipped() {
+    let last = response("503 Service Unavailable", "no");
+    let reason = "503 Service Unavailable in <T>, expected 200-399; body: no";
+    for interim in [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\nX-With: fields\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
+    ] {
+        unhealthy(format!("{interim}{last}"), &[], reason);
+        healthy(format!("{interim}{OK}"), &["--contains", "ok"], "200 OK");
+    }
+}
+
+#[test]
+fn chunks_and_trailers() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n";
+    healthy(chunked, &["--matches", "^hello world$"], "200 OK");
+    unhealthy(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX\r\n",
+        &["--contains", "world"],
+        "200 OK, but chunks that are no HTTP stopped it reading the body (0 bytes of it came)",
+    );
+}
+
+#[test]
+fn a_body_that_breaks_off_is_no_body() {
+    unhealthy(
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        &["--matches", "half"],
+        "200 OK, but the server closed the connection reading the body (4 bytes of it came); body: half",
+    );
+    // What is known already stays known.
+    healthy("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", &["--contains", "half"], "200 OK");
+}
+
+#[test]
+fn head_has_no_body() {
+    let server = Server::new(answer("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"));
+    porthole(["http", &server.url("/"), "-X", "HEAD"])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+    assert!(server.asked()[0].starts_with("HEAD / HTTP/1.1\r\n"));
+    porthole(["http", ":1", "-X", "HEAD", "--contains", "x"])
+        .refused("http: --method: HEAD has no body that --contains, --matches or --field could look at");
+}
+
+#[test]
+fn what_is_sent_can_be_chosen() {
+    let server = Server::new(vec![Step::Until(b"{\"ping\": 1}"), send(OK)]);
+    porthole([
+        "http",
+        &server.url("/"),
+        "-d",
+        "{\"ping\": 1}",
+        "-H",
+        "Content-Type: application/json",
+        "-H",
+        "X-A: 1",
+        "-H",
+        "X-A:2",
+        "--header=Host: app.example",
+        "-H",
+        "User-Agent: me",
+    ])
+    .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+    let asked = server.asked().remove(0);
+    assert!(asked.starts_with("POST / HTTP/1.1\r\n"), "{asked}");
+    for field in [
+        "content-type: application/json",
+        "x-a: 1",
+        "x-a: 2",
+        "host: app.example",
+        "user-agent: me",
+        "content-length: 11",
+    ] {
+        assert_eq!(asked.matches(&format!("\r\n{field}\r\n")).count(), 1, "{field}: {asked}");
+    }
+    for name in ["host:", "user-agent:", "content-type:"] {
+        assert_eq!(asked.matches(&format!("\r\n{name}")).count(), 1, "{asked}");
+    }
+}
+
+#[test]
+fn data_is_a_form_unless_said_otherwise_and_the_method_can_be_any() {
+    let server = Server::new(vec![Step::Until(b"a=b"), send(OK)]);
+    porthole(["http", &server.url("/"), "--data", "a=b", "-X", "PURGE"])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+    let asked = server.asked().remove(0);
+    assert!(asked.starts_with("PURGE / HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("content-type: application/x-www-form-urlencoded\r\n"), "{asked}");
+}
+
+#[test]
+fn basic_authentication_from_the_option_or_the_url() {
+    let server = Server::new(answer(OK));
+    let place = server.address();
+    porthole(["http", &server.url("/"), "--user", "me:secret"]).run().is(
+        0,
+        &format!("healthy: http http://{place}/: 200 OK in <T>"),
+        "",
+    );
+    porthole(["http", &format!("http://me:sec%72et@{place}/")]).run().is(
+        0,
+        &format!("healthy: http http://{place}/: 200 OK in <T>"),
+        "",
+    );
+    for asked in server.asked() {
+        assert!(asked.contains("\r\nauthorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
+    }
+}
+
+#[test]
+fn a_server_that_answers_before_it_reads_is_heard() {
+    let server = Server::new(vec![send(response("413 Payload Too Large", "")), Step::Hold]);
+    let body = "x".repeat(200_000);
+    porthole([String::from("http"), server.url("/"), "-d".into(), body[..100_000].into()]).unhealthy(
+        &format!("unhealthy: http {}: 413 Payload Too Large in <T>, expected 200-399", server.url("/")),
+    );
+}
+
+#[test]
+fn assertions_on_text() {
+    let body = response("200 OK", "status: ready\nworkers: 3");
+    healthy(&body, &["--contains", "ready", "--contains", "workers"], "200 OK");
+    healthy(&body, &["--matches", "workers: [1-9]$"], "200 OK");
+    unhealthy(
+        &body,
+        &["--contains", "ready", "--contains", "steady"],
+        "200 OK in <T>, expected the body to contain \"steady\"; body: status: ready\\nworkers: 3",
+    );
+    unhealthy(
+        &body,
+        &["--matches", "^workers"],
+        "200 OK in <T>, expected the body to match \"^workers\"; body: status: ready\\nworkers: 3",
+    );
+}
+
+#[test]
+fn assertions_on_json() {
+    let body = response("200 OK", r#"{"status":"UP","n":[1,{"a/b":null}]}"#);
+    healthy(&body, &["--field", "/status=UP", "--field", "/n/0=1", "--field", "/n/1/a~1b"], "200 OK");
+    unhealthy(
+        &body,
+        &["--field", "/status=DOWN"],
+        "200 OK in <T>, expected /status to be \"DOWN\", not \"UP\"; body: {\"status\":\"UP\",\"n\":[1,{\"a/b\":null}]}",
+    );
+    unhealthy(
+        OK,
+        &["--field", "/status"],
+        "200 OK in <T>, expected a JSON body (expected value at line 1 column 1); body: ok",
+    );
+}
+
+#[test]
+fn no_more_of_the_body_is_read_than_allowed() {
+    let body = response("200 OK", &format!("{}needle", "x".repeat(100_000)));
+    healthy(&body, &["--contains", "needle", "--max-body", "200k"], "200 OK");
+    let server = Server::new(answer(&body));
+    let ran = porthole(["http", &server.url("/"), "--contains", "needle"]).run();
+    assert!(
+        ran.stdout.contains(
+            "expected the body to contain \"needle\" within the first 64 KiB (--max-body); body: xxx"
+        ),
+        "{}",
+        ran.story()
+    );
+    assert!(ran.stdout.len() <= 481, "{}", ran.story());
+    unhealthy(
+        response("200 OK", "{\"a\":1}"),
+        &["--field", "/a=1", "--max-body", "3"],
+        "200 OK in <T>, expected a JSON body within the first 3 bytes (--max-body); body: {\"a",
+    );
+}
+
+#[test]
+fn a_redirect_is_an_answer_unless_it_is_followed() {
+    let redirect =
+        |to: &str| answer(format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"));
+    let server = Server::scripts(vec![redirect("/login")]);
+    porthole(["http", &server.url("/")])
+        .healthy(&format!("healthy: http {}: 302 Found in <T>", server.url("/")));
+
+    let server = Server::scripts(vec![redirect("a?b"), redirect("../c"), answer(OK)]);
+    porthole(["http", &server.url("/x/y"), "--follow", "2"])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/x/y")));
+    let lines: Vec<String> =
+        server.asked().iter().map(|asked| asked.lines().next().unwrap().to_owned()).collect();
+    assert_eq!(lines, ["GET /x/y HTTP/1.1", "GET /x/a?b HTTP/1.1", "GET /c HTTP/1.1"]);
+
+    let server = Server::scripts(vec![redirect("/loop")]);
+    porthole(["http", &server.url("/"), "--follow", "3"]).unhealthy(&format!(
+        "unhealthy: http {}: redirected to {}: 302 Found after 3 redirects, expected at most 3 (--follow)",
+        server.url("/"),
+        server.url("/loop")
+    ));
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[test]
+fn redirects_change_post_to_get_as_browsers_do() {
+    let redirect = |status: &str| {
+        vec![
+            Step::Until(b"a=b"),
+            send(format!("HTTP/1.1 {status}\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n")),
+        ]
+    };
+    for (status, line) in [
+        ("302 Found", "GET /next HTTP/1.1"),
+        ("303 See Other", "GET /next HTTP/1.1"),
+        ("307 Temporary Redirect", "POST /next HTTP/1.1"),
+    ] {
+        let server = Server::scripts(vec![redirect(status), answer(OK)]);
+        porthole(["http", &server.url("/"), "-d", "a=b", "--follow", "1"])
+            .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+        assert_eq!(server.asked()[1].lines().next().unwrap(), line, "{status}");
+    }
+}
+
+#[test]
+fn odd_locations() {
+    let redirect =
+        |location: &str| answer(format!("HTTP/1.1 302 Found\r\n{location}Content-Length: 0\r\n\r\n"));
+    for (location, reason) in [
+        (
+            "Location: mailto:x@y\r\n",
+            "302 Found with a Location that leads nowhere, expected an http:// or https:// URL",
+        ),
+        (
+            "Location: http://127.0.0.1:0/\r\n",
+            "302 Found with a Location that leads nowhere, expected a port from 1 to 65535",
+        ),
+    ] {
+        let server = Server::new(redirect(location));
+        porthole(["http", &server.url("/"), "--follow", "1"])
+            .unhealthy(&format!("unhealthy: http {}: {reason}", server.url("/")));
+    }
+    let server = Server::new(redirect(""));
+    porthole(["http", &server.url("/"), "--follow", "1"])
+        .healthy(&format!("healthy: http {}: 302 Found in <T>", server.url("/")));
+}
+
+#[test]
+fn connecting_elsewhere_keeps_the_host_header() {
+    let server = Server::new(answer(OK));
+    let address = server.address();
+    porthole(["http", "http://app.example:81/health", "--connect", &address.to_string()])
+        .healthy(&format!("healthy: http http://app.example:81/health via {address}: 200 OK in <T>"));
+    assert!(server.asked()[0].contains("\r\nhost: app.example:81\r\n"));
+
+    let server = Server::unix(answer(OK));
+    let path = server.socket().to_str().unwrap();
+    porthole(["http", "http://app.example/health", "--unix", path])
+        .healthy(&format!("healthy: http http://app.example/health via {path}: 200 OK in <T>"));
+    assert!(server.asked()[0].contains("\r\nhost: app.example\r\n"));
+
+    porthole(["http", "http://app/", "--unix", "/none"])
+        .unhealthy("unhealthy: http http://app/ via /none: no such socket");
+}
+
+#[test]
+fn proxy_variables_are_ignored() {
+    let server = Server::new(answer(OK));
+    let proxy = Server::new(answer(response("500 From The Proxy", ""))).unasked();
+    let mut run = porthole(["http", &server.url("/")]);
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy", "https_proxy", "HTTPS_PROXY"] {
+        run = run.env(name, proxy.url("/"));
+    }
+    run.healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+}
+
+#[test]
+fn what_a_server_says_is_harmless() {
+    unhealthy(
+        response("500 Internal Server Error", "\x1b[2J\u{202e}evil\u{9b}\r\n\\ \x07"),
+        &[],
+        "500 Internal Server Error in <T>, expected 200-399; body: \\x1b[2J\\u{202e}evil\\u{9b}\\r\\n\\\\ \\x07",
+    );
+}
+
+#[test]
+fn https_is_said_to_be_missing() {
+    porthole(["http", "https://127.0.0.1/"])
+        .refused("http: TARGET: https is not part of this version; http:// is");
+}

@@ -1,0 +1,32 @@
+//! The program as a whole: each test runs the binary and asserts all that it printed and its exit status.
+//! With PORTHOLE_BIN set, the same tests run on that binary: `make test` does so for both static ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    missing_docs,
+    reason = "tests may fail loudly, and say what they do by their names"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+// The checks, a file each.
+mod http;
+mod tcp;
+mod unix;
+
+// What holds for all of them.
+mod and;
+mod deadline;
+mod expand;
+mod json;
+mod local;
+mod usage;
+mod wait;
+
+// What once went wrong.
+mod regression;

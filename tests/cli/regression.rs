@@ -1,0 +1,42 @@
+//! What once went wrong, a test each.
+
+use crate::support::command::{has_feature, porthole};
+use crate::support::server::{Server, answer, response};
+
+/// The static build once wrote `GET / ` without a version: a formatting trait was compiled away.
+#[test]
+fn the_request_line_is_whole() {
+    let server = Server::new(answer(response("200 OK", "")));
+    porthole(["http", &server.url("/")])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+    assert!(server.asked()[0].starts_with("GET / HTTP/1.1\r\n"), "{}", server.asked()[0]);
+}
+
+/// `--contains` once looked at the whole body again for each piece of it, and ran out of time at a megabyte.
+#[test]
+fn a_large_body_is_looked_at_once() {
+    let body = response("200 OK", &format!("{}end", "x".repeat(8 << 20)));
+    let server = Server::new(answer(body));
+    let url = server.url("/");
+    porthole(["http", &url, "--contains", "end", "--max-body", "10M", "-t", "20s"])
+        .healthy(&format!("healthy: http {url}: 200 OK in <T>"))
+        .within(std::time::Duration::from_secs(10));
+}
+
+/// A listener on the other family is what `--explain` is for.
+#[test]
+fn explain_says_who_listens_where() {
+    let server = Server::on("[::1]:0", vec![vec![crate::support::server::Step::Hold]]).unasked();
+    let port = server.port();
+    let run = porthole(["tcp", &format!("127.0.0.1:{port}"), "--explain"]);
+    if !has_feature("inspect") {
+        run.refused("tcp: unknown option --explain; see porthole tcp --help");
+        return;
+    }
+    let ran = run.run();
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
+    assert_eq!(lines[0], format!("unhealthy: tcp 127.0.0.1:{port}: connection refused (127.0.0.1)"));
+    assert_eq!(lines[1], format!("  TCP port {port} is listened on, but only at [::1]:{port}"));
+    assert!(lines[2].starts_with("  the container's first process is pid 1 ("), "{}", ran.story());
+}

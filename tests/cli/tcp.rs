@@ -1,0 +1,95 @@
+//! `porthole tcp`.
+
+use crate::support::command::porthole;
+use crate::support::server::{Server, Step, send};
+
+/// A port on which nobody listens: it was free a moment ago, and is not in the ephemeral range's use.
+pub fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn a_port_that_accepts_is_healthy() {
+    let server = Server::new(vec![Step::Hold]);
+    let address = server.address();
+    porthole(["tcp", &address.to_string()]).healthy(&format!("healthy: tcp {address}: connected in <T>"));
+}
+
+#[test]
+fn no_host_means_localhost() {
+    let server = Server::new(vec![Step::Hold]);
+    let port = server.port();
+    for target in [format!("{port}"), format!(":{port}"), format!("LOCALHOST:{port}")] {
+        porthole(["tcp", &target])
+            .healthy(&format!("healthy: tcp localhost:{port}: connected (127.0.0.1) in <T>"));
+    }
+}
+
+#[test]
+fn localhost_is_ipv6_too() {
+    let server = Server::on("[::1]:0", vec![vec![Step::Hold]]);
+    let port = server.port();
+    porthole(["tcp", &format!("localhost:{port}")])
+        .healthy(&format!("healthy: tcp localhost:{port}: connected (::1) in <T>"));
+    porthole(["tcp", &format!("[::1]:{port}")])
+        .healthy(&format!("healthy: tcp [::1]:{port}: connected in <T>"));
+}
+
+#[test]
+fn a_refused_connection_names_every_address() {
+    let port = closed_port();
+    porthole(["tcp", &format!(":{port}")])
+        .unhealthy(&format!("unhealthy: tcp localhost:{port}: connection refused (::1, 127.0.0.1)"));
+}
+
+#[test]
+fn what_is_expected_is_found_anywhere_and_in_pieces() {
+    let server = Server::new(vec![
+        Step::Until(b"PING\r\n"),
+        send("-LOADING\r\n+PO"),
+        Step::Drip(b"NG\r\n".to_vec(), std::time::Duration::from_millis(5)),
+        Step::Hold,
+    ]);
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--send", r"PING\r\n", "--expect", "+PONG"])
+        .healthy(&format!("healthy: tcp {address}: received \"+PONG\" in <T>"));
+    assert_eq!(server.asked(), ["PING\r\n"]);
+}
+
+#[test]
+fn bytes_are_sent_and_expected_as_they_are_escaped() {
+    let server = Server::new(vec![Step::Until(b"\x00\xff\t\\"), send(b"a\x1bb\x80"), Step::Hold]);
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--send", r"\0\xff\t\\", "--expect", r"\x1bb\x80"])
+        .healthy(&format!("healthy: tcp {address}: received \"\\x1bb\u{fffd}\" in <T>"));
+}
+
+#[test]
+fn something_else_is_unhealthy_and_quoted() {
+    let server = Server::new(vec![send("-ERR \x1b[31mno\r\n")]);
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--expect", "+PONG"]).unhealthy(&format!(
+        "unhealthy: tcp {address}: the server closed the connection in <T>, expected \"+PONG\"; received: -ERR \\x1b[31mno"
+    ));
+}
+
+#[test]
+fn a_reset_is_named() {
+    let server = Server::new(vec![Step::Until(b"x"), Step::Reset]);
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--send", "x", "--expect", "y"]).unhealthy(&format!(
+        "unhealthy: tcp {address}: the server reset the connection in <T>, expected \"y\""
+    ));
+}
+
+#[test]
+fn what_happened_by_phases() {
+    let server = Server::new(vec![send("hello"), Step::Hold]);
+    let ran = porthole(["tcp", &server.address().to_string(), "--expect", "hello", "-v"]).run();
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!((ran.status, lines.len()), (Some(0), 2), "{}", ran.story());
+    for phase in ["  resolve ", ", connect ", ", talk "] {
+        assert!(lines[1].contains(phase), "{}", ran.story());
+    }
+}

@@ -1,0 +1,97 @@
+//! `porthole unix`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::time::Duration;
+
+use crate::support::command::porthole;
+use crate::support::server::{Server, Step, folder, send};
+
+#[test]
+fn a_socket_that_accepts_is_healthy() {
+    let server = Server::unix(vec![Step::Hold]);
+    let path = server.socket().to_str().unwrap();
+    porthole(["unix", path]).healthy(&format!("healthy: unix {path}: connected in <T>"));
+}
+
+#[test]
+fn an_abstract_socket_has_an_at_sign() {
+    let name = format!("porthole-test-{}", std::process::id());
+    let server = Server::abstract_socket(&name, vec![Step::Until(b"hi"), send("there"), Step::Hold]);
+    porthole(["unix", &format!("@{name}"), "--send", "hi", "--expect", "there"])
+        .healthy(&format!("healthy: unix @{name}: received \"there\" in <T>"));
+    drop(server);
+}
+
+#[test]
+fn why_a_path_is_no_socket_that_accepts() {
+    let folder = folder();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("file"), "").unwrap();
+    let _datagram = UnixDatagram::bind(path("datagram")).unwrap();
+    drop(UnixListener::bind(path("stale")).unwrap());
+    for (name, reason) in [
+        ("none", "no such socket"),
+        ("file", "not a socket"),
+        ("datagram", "not a stream socket"),
+        ("stale", "connection refused: the socket is there, but nobody listens on it"),
+    ] {
+        porthole(["unix", &path(name)]).unhealthy(&format!("unhealthy: unix {}: {reason}", path(name)));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_full_accept_queue_is_named() {
+    let folder = folder();
+    let path = folder.join("full");
+    // The smallest queue there is: a listener that never accepts, filled by connections of our own.
+    let listener = UnixListener::bind(&path).unwrap();
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+    let _waiting = UnixStream::connect(&path).unwrap();
+    let path = path.to_str().unwrap();
+    porthole(["unix", path, "-t", "200ms"])
+        .unhealthy(&format!(
+            "unhealthy: unix {path}: timed out after 200 ms connecting: its accept queue is full"
+        ))
+        .within(Duration::from_secs(5));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn no_permission_is_said_on_stderr() {
+    if !nix_is_root() {
+        return;
+    }
+    let folder = folder();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = folder.join("ours");
+    let _listener = UnixListener::bind(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    // A copy that another user can reach.
+    let copy = folder.join("porthole");
+    std::fs::copy(crate::support::command::binary(), &copy).unwrap();
+    let output = std::process::Command::new("setpriv")
+        .args(["--reuid", "65532", "--regid", "65532", "--clear-groups"])
+        .arg(&copy)
+        .arg("unix")
+        .arg(&path)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.stdout.is_empty() && output.status.code() == Some(1), "{stderr}");
+    assert!(stderr.starts_with(&format!("porthole: unix {}: permission denied", path.display())), "{stderr}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn nix_is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|us| std::os::unix::fs::MetadataExt::uid(&us) == 0)
+}
+
+#[test]
+fn a_path_that_is_not_utf8_is_escaped() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = std::ffi::OsStr::from_bytes(b"/none/\xff\x1b");
+    porthole([std::ffi::OsStr::new("unix"), path])
+        .unhealthy(r"unhealthy: unix /none/\xff\x1b: no such socket");
+}

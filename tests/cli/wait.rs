@@ -1,0 +1,75 @@
+//! `--wait` and `--every`.
+
+use std::time::Duration;
+
+use crate::support::command::porthole;
+use crate::support::server::{Server, answer, response};
+use crate::tcp::closed_port;
+
+#[test]
+fn it_tries_again_until_healthy() {
+    let not_yet = answer(response("503 Service Unavailable", "starting"));
+    let server = Server::scripts(vec![not_yet.clone(), not_yet, answer(response("200 OK", "ok"))]);
+    let url = server.url("/");
+    porthole(["http", &url, "--wait", "30s", "--every", "10ms"])
+        .healthy(&format!("healthy: http {url}: 200 OK in <T> (3 attempts in <T>)"))
+        .within(Duration::from_secs(20));
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[test]
+fn it_gives_up_when_the_time_is_over() {
+    let target = format!("127.0.0.1:{}", closed_port());
+    let ran = porthole(["tcp", &target, "--wait", "400ms", "--every", "100ms"])
+        .run()
+        .within(Duration::from_secs(8));
+    let start = format!("unhealthy: tcp {target}: connection refused (127.0.0.1) (");
+    assert!(ran.stdout.starts_with(&start) && ran.stdout.contains(" attempts in "), "{}", ran.story());
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
+    assert!(ran.elapsed >= Duration::from_millis(400), "{}", ran.story());
+}
+
+#[test]
+fn the_wait_bounds_an_attempt_too() {
+    let server = Server::new(vec![crate::support::server::Step::Hold]);
+    let url = server.url("/");
+    porthole(["http", &url, "--timeout", "50s", "--wait", "300ms"])
+        .unhealthy(&format!("unhealthy: http {url}: timed out after 300 ms waiting for the response head"))
+        .within(Duration::from_secs(8));
+}
+
+#[test]
+fn a_service_that_starts_late_is_found() {
+    let port = closed_port();
+    let target = format!("127.0.0.1:{port}");
+    let waiting = {
+        let target = target.clone();
+        std::thread::spawn(move || {
+            porthole(["tcp", &target, "--wait", "50s", "--every", "20ms", "--json"]).json()
+        })
+    };
+    // The first attempts find nobody; how many is the machine's affair.
+    let listener = loop {
+        if let Ok(listener) = std::net::TcpListener::bind(&target) {
+            break listener;
+        }
+    };
+    let json = waiting.join().unwrap();
+    assert_eq!(json["healthy"], true);
+    assert!(json["attempts"].as_u64().unwrap() >= 1);
+    drop(listener);
+}
+
+#[test]
+fn a_terminal_shows_how_it_goes() {
+    let target = format!("127.0.0.1:{}", closed_port());
+    // script(1) gives the program a terminal.
+    let command = format!("{} tcp {target} --wait 300ms --every 100ms", crate::support::command::binary());
+    let output = std::process::Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("\r\x1b[Kattempt 1, ") && text.contains(" left: tcp connection refused"),
+        "{text:?}"
+    );
+    assert!(text.contains(&format!("\r\x1b[Kunhealthy: tcp {target}: connection refused")), "{text:?}");
+}

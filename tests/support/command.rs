@@ -1,0 +1,139 @@
+//! The program under test: runs it, and asserts all of stdout, stderr and exit status at once.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use regex_lite::Regex;
+use serde_json::Value;
+
+/// What a test that hangs may take before it fails.
+const HANG: &str = "60";
+
+/// The binary of the environment variable, one of the static ones, or the host's own.
+pub fn binary() -> String {
+    std::env::var("PORTHOLE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_porthole").to_owned())
+}
+
+/// Whether the binary has this Cargo feature, by its own word.
+pub fn has_feature(name: &str) -> bool {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let output = Command::new(binary()).arg("--version").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    });
+    VERSION.contains(name)
+}
+
+/// A run of porthole in the making: no environment but what is given.
+pub struct Porthole {
+    command: Command,
+    shown: String,
+}
+
+/// What a run came to.
+pub struct Ran {
+    shown: String,
+    pub stdout: String,
+    pub stderr: String,
+    pub status: Option<i32>,
+    pub elapsed: Duration,
+}
+
+/// porthole with these arguments.
+pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Porthole {
+    // timeout(1) ends what hangs, with a status of its own.
+    let mut command = Command::new("/usr/bin/timeout");
+    command.arg(HANG).arg(binary()).env_clear().stdin(Stdio::null());
+    let mut shown = String::from("porthole");
+    for argument in arguments {
+        if shown.len() < 1000 {
+            let _ = write!(shown, " {}", argument.as_ref().to_string_lossy());
+        }
+        command.arg(argument);
+    }
+    Porthole { command, shown }
+}
+
+impl Porthole {
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn run(mut self) -> Ran {
+        let start = Instant::now();
+        let output = self.command.output().unwrap();
+        Ran {
+            shown: self.shown,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            status: output.status.code(),
+            elapsed: start.elapsed(),
+        }
+    }
+
+    /// Exit status 0, this on stdout, nothing on stderr.
+    #[track_caller]
+    pub fn healthy(self, stdout: &str) -> Ran {
+        self.run().is(0, stdout, "")
+    }
+
+    /// Exit status 1, this on stdout, nothing on stderr.
+    #[track_caller]
+    pub fn unhealthy(self, stdout: &str) -> Ran {
+        self.run().is(1, stdout, "")
+    }
+
+    /// Exit status 1, nothing on stdout, this on stderr behind `porthole: `.
+    #[track_caller]
+    pub fn refused(self, stderr: &str) -> Ran {
+        self.run().is(1, "", &format!("porthole: {stderr}"))
+    }
+
+    /// The JSON of a run, and that its exit status fits it.
+    #[track_caller]
+    pub fn json(self) -> Value {
+        let ran = self.run();
+        let json: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}", ran.story()));
+        let status = i32::from(json["healthy"] != Value::Bool(true));
+        assert_eq!((ran.status, ran.stderr.as_str()), (Some(status), ""), "{}", ran.story());
+        assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.story());
+        json
+    }
+}
+
+impl Ran {
+    /// Asserts status, stdout and stderr, each line without its newline at the end; times read `<T>`.
+    #[track_caller]
+    pub fn is(self, status: i32, stdout: &str, stderr: &str) -> Self {
+        let line = |text: &str| if text.is_empty() { String::new() } else { format!("{text}\n") };
+        let same = self.status == Some(status)
+            && timeless(&self.stdout) == line(stdout)
+            && timeless(&self.stderr) == line(stderr);
+        assert!(same, "expected status {status}\nstdout: {stdout}\nstderr: {stderr}\n\n{}", self.story());
+        self
+    }
+
+    /// Asserts that it took no longer than this.
+    #[track_caller]
+    pub fn within(self, limit: Duration) -> Self {
+        assert!(self.elapsed < limit, "took {:?}, at most {limit:?}\n{}", self.elapsed, self.story());
+        self
+    }
+
+    pub fn story(&self) -> String {
+        format!(
+            "$ {}\nstatus: {:?}\nstdout: {}\nstderr: {}",
+            self.shown, self.status, self.stdout, self.stderr
+        )
+    }
+}
+
+/// The text with ` in 3 ms` as ` in <T>`.
+fn timeless(text: &str) -> String {
+    static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" in \d+(\.\d+)? m?s").unwrap());
+    TIME.replace_all(text, " in <T>").into_owned()
+}

@@ -1,0 +1,4 @@
+//! What the integration tests share: the program under test, and servers that behave as badly as they like.
+
+pub mod command;
+pub mod server;

@@ -1,0 +1,256 @@
+//! Servers on port 0 or a Unix socket, scripted step by step. Each records what it was asked; its drop asserts
+//! that it was, and that no connection's thread panicked.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt::Linger};
+
+/// What a server does next.
+#[derive(Clone)]
+pub enum Step {
+    /// Reads until the head of a request is there.
+    Request,
+    /// Reads until this is there.
+    Until(&'static [u8]),
+    /// Sends this at once.
+    Send(Vec<u8>),
+    /// Sends this a byte at a time, with so long a pause before each.
+    Drip(Vec<u8>, Duration),
+    /// Sends this over and over until the peer goes away.
+    Flood(Vec<u8>),
+    /// Says nothing more until the peer goes away.
+    Hold,
+    /// Closes with a reset.
+    Reset,
+}
+
+/// Sends this text at once.
+pub fn send(text: impl AsRef<[u8]>) -> Step {
+    Step::Send(text.as_ref().to_vec())
+}
+
+/// A request, and this answer to it.
+pub fn answer(text: impl AsRef<[u8]>) -> Vec<Step> {
+    vec![Step::Request, send(text)]
+}
+
+/// A response of this status line and body, with its length.
+pub fn response(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+trait Conn: Read + Write + AsFd + Send {}
+impl<T: Read + Write + AsFd + Send> Conn for T {}
+
+#[derive(Default)]
+struct Shared {
+    stop: Mutex<bool>,
+    stopped: Condvar,
+    asked: Mutex<Vec<Vec<u8>>>,
+    connections: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Shared {
+    fn is_stopped(&self) -> bool {
+        *self.stop.lock().unwrap()
+    }
+
+    /// A timer that the end of the server cuts short.
+    fn pause(&self, pause: Duration) {
+        let stop = self.stop.lock().unwrap();
+        drop(self.stopped.wait_timeout_while(stop, pause, |stop| !*stop).unwrap());
+    }
+}
+
+/// A server, until it is dropped.
+pub struct Server {
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+    wake: Box<dyn Fn() + Send>,
+    address: Option<SocketAddr>,
+    socket: Option<PathBuf>,
+    may_idle: bool,
+}
+
+impl Server {
+    /// On 127.0.0.1: the n-th connection gets the n-th script, later ones the last.
+    pub fn scripts(scripts: Vec<Vec<Step>>) -> Self {
+        Server::on("127.0.0.1:0", scripts)
+    }
+
+    /// On 127.0.0.1, every connection alike.
+    pub fn new(script: Vec<Step>) -> Self {
+        Server::scripts(vec![script])
+    }
+
+    /// On this address.
+    pub fn on(address: &str, scripts: Vec<Vec<Step>>) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accept = move || listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok();
+        let wake = Box::new(move || drop(TcpStream::connect(address)));
+        let mut server = Server::start(accept, wake, scripts);
+        server.address = Some(address);
+        server
+    }
+
+    /// On a Unix socket in a folder of its own.
+    pub fn unix(script: Vec<Step>) -> Self {
+        let socket = folder().join("server.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let path = socket.clone();
+        let accept = move || listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok();
+        let wake = Box::new(move || drop(UnixStream::connect(&path)));
+        let mut server = Server::start(accept, wake, vec![script]);
+        server.socket = Some(socket);
+        server
+    }
+
+    /// On an abstract Unix socket of this name.
+    pub fn abstract_socket(name: &str, script: Vec<Step>) -> Self {
+        let address = UnixAddress::from_abstract_name(name).unwrap();
+        let listener = UnixListener::bind_addr(&address).unwrap();
+        let accept = move || listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok();
+        let wake = Box::new(move || drop(UnixStream::connect_addr(&address)));
+        Server::start(accept, wake, vec![script])
+    }
+
+    fn start(
+        accept: impl Fn() -> Option<Box<dyn Conn>> + Send + 'static,
+        wake: Box<dyn Fn() + Send>,
+        scripts: Vec<Vec<Step>>,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        let ours = Arc::clone(&shared);
+        let accepting = std::thread::spawn(move || {
+            let mut number = 0;
+            while let Some(connection) = accept() {
+                if ours.is_stopped() {
+                    break;
+                }
+                let script = scripts[number.min(scripts.len() - 1)].clone();
+                number += 1;
+                let theirs = Arc::clone(&ours);
+                let thread = std::thread::spawn(move || serve(connection, &script, &theirs));
+                ours.connections.lock().unwrap().push(thread);
+            }
+        });
+        Server { shared, accepting: Some(accepting), wake, address: None, socket: None, may_idle: false }
+    }
+
+    /// For a server whose point is that nobody asks it.
+    pub fn unasked(mut self) -> Self {
+        self.may_idle = true;
+        self
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address.unwrap()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address().port()
+    }
+
+    pub fn socket(&self) -> &Path {
+        self.socket.as_deref().unwrap()
+    }
+
+    /// `http://127.0.0.1:PORT` and this path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address())
+    }
+
+    /// What was received so far, a connection each.
+    pub fn asked(&self) -> Vec<String> {
+        let asked = self.shared.asked.lock().unwrap();
+        asked.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        *self.shared.stop.lock().unwrap() = true;
+        self.shared.stopped.notify_all();
+        (self.wake)();
+        let accepted = self.accepting.take().unwrap().join();
+        let connections = std::mem::take(&mut *self.shared.connections.lock().unwrap());
+        let number = connections.len();
+        let failed = connections.into_iter().filter_map(|thread| thread.join().err()).count();
+        if let Some(folder) = self.socket.as_ref().and_then(|socket| socket.parent()) {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        if !std::thread::panicking() {
+            assert!(accepted.is_ok() && failed == 0, "a server's thread panicked");
+            assert_eq!(number == 0, self.may_idle, "{number} connections came");
+        }
+    }
+}
+
+/// A folder of our own, which the caller removes.
+pub fn folder() -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("porthole-test-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Carries out the script. A peer that goes away ends it, as it would a real server.
+fn serve(mut connection: Box<dyn Conn>, script: &[Step], shared: &Shared) {
+    let number = {
+        let mut asked = shared.asked.lock().unwrap();
+        asked.push(Vec::new());
+        asked.len() - 1
+    };
+    let read_until = |connection: &mut Box<dyn Conn>, end: &[u8]| {
+        let mut piece = [0; 4096];
+        loop {
+            let there = {
+                let asked = shared.asked.lock().unwrap();
+                !end.is_empty() && asked[number].windows(end.len()).any(|window| window == end)
+            };
+            if there {
+                return true;
+            }
+            match connection.read(&mut piece) {
+                Ok(0) | Err(_) => return false,
+                Ok(count) => shared.asked.lock().unwrap()[number].extend_from_slice(&piece[..count]),
+            }
+        }
+    };
+    for step in script {
+        let goes_on = match step {
+            Step::Request => read_until(&mut connection, b"\r\n\r\n"),
+            Step::Until(end) => read_until(&mut connection, end),
+            Step::Send(bytes) => connection.write_all(bytes).is_ok(),
+            Step::Drip(bytes, pause) => bytes.iter().all(|&byte| {
+                shared.pause(*pause);
+                !shared.is_stopped() && connection.write_all(&[byte]).is_ok()
+            }),
+            Step::Flood(bytes) => {
+                while !shared.is_stopped() && connection.write_all(bytes).is_ok() {}
+                false
+            }
+            // Nothing ends this but the peer.
+            Step::Hold => read_until(&mut connection, b""),
+            Step::Reset => {
+                let now = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+                setsockopt(&connection.as_fd(), Linger, &now).unwrap();
+                false
+            }
+        };
+        if !goes_on {
+            return;
+        }
+    }
+}
