@@ -17,4 +17,4 @@ for binary in porthole-probe porthole; do
     PORTHOLE_BIN="$PWD/target/static/$binary" cargo test --locked --test cli
 done
 run cargo test --locked --test artifact
-run cargo test --locked --test docker
+run scripts/engine.sh cargo test --locked --test docker

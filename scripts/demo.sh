@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# What a health check with porthole looks like: a service without a shell is checked, broken, checked again and mended.
+# In a container where a Docker engine answers, else in an empty root. PORTHOLE_DEMO=root picks the latter.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# The engine script comes back here with an engine, if one can be had.
+if [ -z "${PORTHOLE_DEMO:-}" ]; then
+    PORTHOLE_DEMO=auto exec scripts/engine.sh scripts/demo.sh
+fi
+
+bold() { if [ -t 1 ]; then printf '\033[1m%s\033[0m\n' "$*"; else printf '%s\n' "$*"; fi; }
+step() { printf '\n'; bold "# $*"; }
+
+# Shows a command, runs it, and insists on its exit status: run STATUS COMMAND...
+run() {
+    local wanted=$1 status=0
+    shift
+    printf '$ %s\n' "$*"
+    "$@" || status=$?
+    if [ "$status" != "$wanted" ]; then
+        printf 'demo: exit status %s, where %s was expected\n' "$status" "$wanted" >&2
+        exit 1
+    fi
+}
+
+# Waits until the command succeeds: until_true SECONDS COMMAND...
+until_true() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if [ $SECONDS -ge $deadline ]; then
+            echo "demo: this did not come true: $*" >&2
+            exit 1
+        fi
+        sleep 0.2
+    done
+}
+
+port=8080
+
+story() {
+    step "A service, checked from inside where it runs"
+    run 0 "${inside[@]}" /porthole http ":$port/healthz"
+    run 0 "${inside[@]}" /porthole tcp ":$port"
+    step "Something else is expected: the verdict says what came and what was wanted"
+    run 1 "${inside[@]}" /porthole http ":$port/healthz" --contains ready
+    step "Nobody listens there; who does?"
+    run 1 "${inside[@]}" /porthole tcp :9090 --explain
+    step "Now the service breaks"
+    run 0 "${inside[@]}" /porthole http ":$port/break" -X POST
+    run 1 "${inside[@]}" /porthole http ":$port/healthz"
+    run 1 "${inside[@]}" /porthole http ":$port/healthz" and tcp ":$port"
+    run 1 "${inside[@]}" /porthole http ":$port/healthz" --json
+}
+
+in_container() {
+    local name=porthole-demo-$$
+    trap "docker rm -f $name >/dev/null 2>&1 || true; docker rmi -f $name >/dev/null 2>&1 || true" EXIT
+    step "An image FROM scratch: the service, porthole, and nothing else (examples/service/Dockerfile)"
+    run 0 env DOCKER_BUILDKIT=0 docker build -q -f examples/service/Dockerfile -t "$name" .
+    run 0 docker run -d --name "$name" --network none --read-only --cap-drop ALL --security-opt no-new-privileges "$name"
+    inside=(docker exec "$name")
+    until_true 30 "${inside[@]}" /porthole tcp ":$port"
+    story
+    step "Docker ran the same check by itself (HEALTHCHECK), and has noticed"
+    health() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$name")" = "$1" ]; }
+    until_true 30 health unhealthy
+    run 0 docker inspect -f '{{.State.Health.Status}}' "$name"
+    run 0 docker inspect -f '{{with index .State.Health.Log 0}}{{.Output}}{{end}}{{range .State.Health.Log}}{{.ExitCode}} {{end}}' "$name"
+    step "Mended"
+    run 0 "${inside[@]}" /porthole http ":$port/heal" -X POST
+    until_true 30 health healthy
+    run 0 docker inspect -f '{{.State.Health.Status}}' "$name"
+}
+
+in_empty_root() {
+    local root
+    # The network is the machine's own here, and somebody may have 8080.
+    port=$((20000 + $$ % 10000))
+    root=$(mktemp -d /tmp/porthole-demo-XXXXXX)
+    cp target/static/service target/static/porthole "$root"
+    inside=(chroot "$root")
+    [ "$(id -u)" = 0 ] || inside=(unshare --map-root-user chroot "$root")
+    step "No container engine here, so: an empty root with the service, porthole, and nothing else"
+    run 0 ls "$root"
+    ADDRESS=127.0.0.1 PORT=$port "${inside[@]}" /service &
+    local service=$!
+    # shellcheck disable=SC2064
+    trap "kill $service 2>/dev/null || true; rm -rf $root" EXIT
+    until_true 30 "${inside[@]}" /porthole tcp ":$port"
+    story
+    step "Mended"
+    run 0 "${inside[@]}" /porthole http ":$port/heal" -X POST
+    run 0 "${inside[@]}" /porthole http ":$port/healthz"
+}
+
+if [ "$PORTHOLE_DEMO" != root ] && docker version >/dev/null 2>&1; then in_container; else in_empty_root; fi
+step "That was it. README.md has every option; make test runs everything."

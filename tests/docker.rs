@@ -1,0 +1,221 @@
+//! A real engine: images FROM scratch, containers as nonroot with a read-only root, no capabilities, no network.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests may fail loudly, and say what they do by their names"
+)]
+
+#[path = "support/engine.rs"]
+mod engine;
+
+use std::process::Command;
+
+use regex_lite::Regex;
+
+use engine::{Container, Image, docker, docker_ok};
+
+/// A health check each second; the engine's own timeout is beyond porthole's.
+const HEALTHCHECK: &str = r#"HEALTHCHECK --interval=1s --timeout=10s --retries=1 CMD ["/porthole", "http", ":8080/healthz"]
+ENTRYPOINT ["/service"]"#;
+
+/// The text with ` in 3 ms` as ` in <T>`.
+fn timeless(text: &str) -> String {
+    Regex::new(r" in \d+(\.\d+)? m?s").unwrap().replace_all(text, " in <T>").into_owned()
+}
+
+#[test]
+fn a_health_check_turns_healthy_and_unhealthy_with_our_verdict() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch(HEALTHCHECK);
+    let container = Container::run(&image, &[]);
+    container.until_health("healthy");
+    let (code, output) = container.last_health();
+    assert_eq!(
+        (code.as_str(), timeless(&output).as_str()),
+        ("0", "healthy: http http://localhost:8080/healthz: 200 OK in <T>\n")
+    );
+    let (status, ..) = container.exec(&["/porthole", "http", ":8080/break", "-X", "POST"]);
+    assert_eq!(status, Some(0));
+    container.until_health("unhealthy");
+    let (code, output) = container.last_health();
+    assert_eq!(
+        (code.as_str(), timeless(&output).as_str()),
+        (
+            "1",
+            "unhealthy: http http://localhost:8080/healthz: 503 Service Unavailable in <T>, expected 200-399; body: db: no connection\n"
+        )
+    );
+    container.exec(&["/porthole", "http", ":8080/heal", "-X", "POST"]);
+    container.until_health("healthy");
+}
+
+#[test]
+fn a_service_that_hangs_gives_our_reason() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch(HEALTHCHECK);
+    let container = Container::run(&image, &[]);
+    container.until_health("healthy");
+    container.exec(&["/porthole", "http", ":8080/hang", "-X", "POST"]);
+    container.until_health("unhealthy");
+    assert_eq!(
+        container.last_health(),
+        (
+            "1".to_owned(),
+            "unhealthy: http http://localhost:8080/healthz: timed out after 2 s waiting for the response head\n"
+                .to_owned()
+        )
+    );
+    assert!(!container.health_log().contains("Health check exceeded timeout"));
+}
+
+#[test]
+fn both_flavours_by_docker_exec() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch("ENV SOCKET=/run/service.sock\nENTRYPOINT [\"/service\"]");
+    let container = Container::run(&image, &["--tmpfs", "/run:mode=1777"]);
+    container.until_listening(8080);
+    for porthole in ["/porthole", "/porthole-probe"] {
+        let run = |words: &str| {
+            let words: Vec<&str> = std::iter::once(porthole).chain(words.split(' ')).collect();
+            let (status, stdout, stderr) = container.exec(&words);
+            (status, timeless(&stdout), stderr)
+        };
+        for (words, status, stdout, stderr) in [
+            ("http :8080/healthz", 0, "healthy: http http://localhost:8080/healthz: 200 OK in <T>\n", ""),
+            (
+                "http http://x/healthz --unix /run/service.sock --contains ok",
+                0,
+                "healthy: http http://x/healthz via /run/service.sock: 200 OK in <T>\n",
+                "",
+            ),
+            (
+                "http :8080/nope",
+                1,
+                "unhealthy: http http://localhost:8080/nope: 404 Not Found in <T>, expected 200-399; body: GET /healthz, POST /break, /hang or /heal\n",
+                "",
+            ),
+            ("tcp 127.0.0.1:8080", 0, "healthy: tcp 127.0.0.1:8080: connected in <T>\n", ""),
+            ("tcp 127.0.0.1:1", 1, "unhealthy: tcp 127.0.0.1:1: connection refused (127.0.0.1)\n", ""),
+            (
+                "unix /run/service.sock and tcp :8080 and unix /none",
+                1,
+                "unhealthy: unix /none: no such socket\nhealthy: unix /run/service.sock: connected in <T>\nhealthy: tcp localhost:8080: connected (127.0.0.1) in <T>\n",
+                "",
+            ),
+            (
+                "tcp 0",
+                1,
+                "",
+                "porthole: tcp: TARGET: expected host:port, [::1]:port, :port or port, with a port from 1 to 65535, got '0'\n",
+            ),
+        ] {
+            assert_eq!(
+                run(words),
+                (Some(status), stdout.to_owned(), stderr.to_owned()),
+                "{porthole} {words}"
+            );
+        }
+        let (status, json, _) = run("http :8080/healthz --json");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((status, &json["checks"][0]["facts"]["status"]), (Some(0), &serde_json::json!(200)));
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_log_of_the_engine() {
+    if !engine::is_there() {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("porthole-secret-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("token"), "hunter2\n").unwrap();
+    let image = Image::from_scratch(
+        r#"HEALTHCHECK --interval=1s --retries=1 CMD ["/porthole-probe", "http", ":8080/nope?t=${file:/run/secrets/token}", "-H", "X-Token: ${file:/run/secrets/token}"]
+ENTRYPOINT ["/service"]"#,
+    );
+    let mount = format!("{}:/run/secrets:ro", folder.display());
+    let container = Container::run(&image, &["-v", &mount]);
+    container.until_health("unhealthy");
+    let log = container.health_log();
+    assert!(log.contains("404 Not Found") && log.contains("?t=${file:/run/secrets/token}"), "{log}");
+    assert!(!docker_ok(&["inspect", &container.0]).contains("hunter2"));
+    drop(container);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn the_port_comes_from_the_environment_of_the_container() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch(
+        r#"HEALTHCHECK --interval=1s --retries=1 CMD ["/porthole-probe", "http", ":${PORT:-8080}/healthz"]
+ENTRYPOINT ["/service"]"#,
+    );
+    let container = Container::run(&image, &["-e", "PORT=9191", "-e", "ADDRESS=127.0.0.1"]);
+    container.until_health("healthy");
+    assert!(container.last_health().1.starts_with("healthy: http http://localhost:9191/healthz: 200 OK"));
+}
+
+#[test]
+fn explain_looks_around_in_the_container() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch("ENTRYPOINT [\"/service\"]");
+    let container = Container::run(&image, &[]);
+    container.until_listening(8080);
+    let (status, stdout, stderr) = container.exec(&["/porthole", "tcp", "127.0.0.1:9090", "--explain"]);
+    assert_eq!(
+        (status, stdout.as_str(), stderr.as_str()),
+        (
+            Some(1),
+            "unhealthy: tcp 127.0.0.1:9090: connection refused (127.0.0.1)\n  \
+             nothing listens on TCP port 9090; what listens here: 0.0.0.0:8080\n  \
+             the container's first process is pid 1 (service), sleeping\n",
+            ""
+        )
+    );
+}
+
+#[test]
+fn the_example_dockerfile_builds_as_it_is_and_turns_healthy() {
+    if !engine::is_there() {
+        return;
+    }
+    // Its base under its real name, made of Debian's packages where no registry is reached.
+    let made = Command::new("scripts/stand-in.sh").current_dir(engine::project()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "the stand-in for distroless could not be made: {stderr}");
+    let image = Image::from_file("Dockerfile.example");
+    let user = docker_ok(&["inspect", "-f", "{{.Config.User}}", &image.0]);
+    assert!(user == "65532:65532" || user == "65532" || user == "nonroot", "{user}");
+    let container = Container::run(&image, &[]);
+    container.until_health("healthy");
+    assert!(container.last_health().1.starts_with("healthy: http http://localhost:8080/healthz: 200 OK"));
+    drop(container);
+    drop(image);
+    if made.stdout.starts_with(b"made") {
+        docker(&["rmi", "gcr.io/distroless/static-debian12:nonroot"]);
+    }
+}
+
+#[test]
+fn the_image_of_the_example_service_builds_as_it_is() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_file("examples/service/Dockerfile");
+    let container = Container::run(&image, &[]);
+    container.until_health("healthy");
+}

@@ -1,0 +1,178 @@
+//! Docker, through its command line: images and containers that are gone when they are dropped.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// What waiting for a state of a container may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often it is asked for.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The folder of the project.
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether there is an engine and the static binaries. Where not, it says so past the capture of the test
+/// harness, or fails if PORTHOLE_REQUIRE_ENGINE is set.
+pub fn is_there() -> bool {
+    let built = ["porthole", "porthole-probe", "service"].iter().all(|name| binary(name).exists());
+    let missing = if !built {
+        "no static binaries; make test builds them"
+    } else if !docker(&["version"]).status.success() {
+        "no Docker engine answers, and none could be started (scripts/engine.sh)"
+    } else {
+        return true;
+    };
+    assert!(std::env::var_os("PORTHOLE_REQUIRE_ENGINE").is_none(), "{missing}");
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {missing}");
+    false
+}
+
+/// A binary that `make static` leaves.
+pub fn binary(name: &str) -> PathBuf {
+    project().join("target/static").join(name)
+}
+
+/// Runs docker with these arguments.
+pub fn docker(arguments: &[&str]) -> Output {
+    let output =
+        Command::new("docker").args(arguments).env("DOCKER_BUILDKIT", "0").current_dir(project()).output();
+    output.unwrap_or_else(|error| Output {
+        status: std::os::unix::process::ExitStatusExt::from_raw(127 << 8),
+        stdout: Vec::new(),
+        stderr: error.to_string().into_bytes(),
+    })
+}
+
+/// Runs docker, insists that it succeeds, and returns what it printed.
+#[track_caller]
+pub fn docker_ok(arguments: &[&str]) -> String {
+    let output = docker(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {}: {stderr}", arguments.join(" "));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// A name that no other test of this or another run has.
+fn unique(what: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("porthole-{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// An image of ours, and the layers of its build that have no name and would stay behind.
+pub struct Image(pub String, Vec<String>);
+
+impl Image {
+    /// FROM scratch with the static binaries, and these lines of a Dockerfile.
+    #[track_caller]
+    pub fn from_scratch(lines: &str) -> Image {
+        let folder = std::env::temp_dir().join(unique("context"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["porthole", "porthole-probe", "service"] {
+            std::fs::copy(binary(name), folder.join(name)).unwrap();
+        }
+        let dockerfile =
+            format!("FROM scratch\nCOPY porthole porthole-probe service /\nUSER 65532:65532\n{lines}\n");
+        std::fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
+        let image = Image(unique("image"), Vec::new());
+        let output = docker(&["build", "-q", "-t", &image.0, folder.to_str().unwrap()]);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        image
+    }
+
+    /// From a Dockerfile of this project as it is, built at its root.
+    #[track_caller]
+    pub fn from_file(dockerfile: &str) -> Image {
+        let mut image = Image(unique("image"), Vec::new());
+        let log = docker_ok(&["build", "-f", dockerfile, "-t", &image.0, "."]);
+        image.1 = log.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::to_owned).collect();
+        image
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        docker(&["rmi", "-f", &self.0]);
+        for layer in &self.1 {
+            // A base has a name and stays.
+            let names = docker(&["image", "inspect", "-f", "{{len .RepoTags}}", layer]);
+            if names.stdout.trim_ascii() == b"0" {
+                docker(&["rmi", layer]);
+            }
+        }
+    }
+}
+
+/// A container of ours: no network, read-only, without capabilities or the way to more.
+pub struct Container(pub String);
+
+impl Container {
+    /// Runs the image with these options more.
+    #[track_caller]
+    pub fn run(image: &Image, options: &[&str]) -> Container {
+        let container = Container(unique("container"));
+        let hardened =
+            ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+        let arguments =
+            [&["run", "-d", "--name", &container.0], &hardened[..], options, &[&image.0]].concat();
+        docker_ok(&arguments);
+        container
+    }
+
+    /// `docker exec` of these words: exit status, stdout, stderr.
+    pub fn exec(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let output = docker(&[&["exec", &self.0], words].concat());
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Waits until the container's service listens on this port.
+    #[track_caller]
+    pub fn until_listening(&self, port: u16) {
+        let (status, stdout, stderr) =
+            self.exec(&["/porthole", "tcp", &format!(":{port}"), "--wait", "60s", "--every", "50ms"]);
+        assert_eq!(status, Some(0), "{stdout}{stderr}");
+    }
+
+    /// Waits until the engine's own health check has come to this.
+    #[track_caller]
+    pub fn until_health(&self, wanted: &str) {
+        let start = Instant::now();
+        loop {
+            let state = docker_ok(&["inspect", "-f", "{{.State.Health.Status}}", &self.0]);
+            if state == wanted {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{state}, not {wanted}: {}", self.health_log());
+            // The engine has no event to wait for that could not be missed.
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
+    /// The last exit status and output of the engine's health check.
+    #[track_caller]
+    pub fn last_health(&self) -> (String, String) {
+        let format = "{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}\x1f{{end}}";
+        let log = docker_ok(&["inspect", "-f", format, &self.0]);
+        let last = log.trim_end_matches('\x1f').rsplit('\x1f').next().unwrap();
+        let (code, output) = last.split_once(' ').unwrap();
+        (code.to_owned(), output.to_owned())
+    }
+
+    /// All that the engine keeps of its health checks, as JSON.
+    pub fn health_log(&self) -> String {
+        docker_ok(&["inspect", "-f", "{{json .State.Health}}", &self.0])
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        docker(&["rm", "-f", "-v", &self.0]);
+    }
+}
