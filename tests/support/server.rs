@@ -73,7 +73,8 @@ impl Shared {
 /// A server, until it is dropped.
 pub struct Server {
     shared: Arc<Shared>,
-    accepting: Option<JoinHandle<()>>,
+    /// Counts the connections that came.
+    accepting: Option<JoinHandle<usize>>,
     wake: Box<dyn Fn() + Send>,
     address: Option<SocketAddr>,
     socket: Option<PathBuf>,
@@ -95,7 +96,10 @@ impl Server {
     pub fn on(address: &str, scripts: Vec<Vec<Step>>) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
-        let accept = move || listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok();
+        let accept = move |waits: bool| {
+            listener.set_nonblocking(!waits).ok()?;
+            listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok()
+        };
         let wake = Box::new(move || drop(TcpStream::connect(address)));
         let mut server = Server::start(accept, wake, scripts);
         server.address = Some(address);
@@ -107,7 +111,10 @@ impl Server {
         let socket = folder().join("server.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let path = socket.clone();
-        let accept = move || listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok();
+        let accept = move |waits: bool| {
+            listener.set_nonblocking(!waits).ok()?;
+            listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok()
+        };
         let wake = Box::new(move || drop(UnixStream::connect(&path)));
         let mut server = Server::start(accept, wake, vec![script]);
         server.socket = Some(socket);
@@ -118,13 +125,16 @@ impl Server {
     pub fn abstract_socket(name: &str, script: Vec<Step>) -> Self {
         let address = UnixAddress::from_abstract_name(name).unwrap();
         let listener = UnixListener::bind_addr(&address).unwrap();
-        let accept = move || listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok();
+        let accept = move |waits: bool| {
+            listener.set_nonblocking(!waits).ok()?;
+            listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Conn>).ok()
+        };
         let wake = Box::new(move || drop(UnixStream::connect_addr(&address)));
         Server::start(accept, wake, vec![script])
     }
 
     fn start(
-        accept: impl Fn() -> Option<Box<dyn Conn>> + Send + 'static,
+        accept: impl Fn(bool) -> Option<Box<dyn Conn>> + Send + 'static,
         wake: Box<dyn Fn() + Send>,
         scripts: Vec<Vec<Step>>,
     ) -> Self {
@@ -132,9 +142,11 @@ impl Server {
         let ours = Arc::clone(&shared);
         let accepting = std::thread::spawn(move || {
             let mut number = 0;
-            while let Some(connection) = accept() {
+            while let Some(connection) = accept(true) {
                 if ours.is_stopped() {
-                    break;
+                    // What is queued now was there before the end, but for the connection that wakes us.
+                    let queued = std::iter::from_fn(|| accept(false)).count();
+                    return number + queued;
                 }
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 number += 1;
@@ -142,6 +154,7 @@ impl Server {
                 let thread = std::thread::spawn(move || serve(connection, &script, &theirs));
                 ours.connections.lock().unwrap().push(thread);
             }
+            number
         });
         Server { shared, accepting: Some(accepting), wake, address: None, socket: None, may_idle: false }
     }
@@ -183,13 +196,13 @@ impl Drop for Server {
         (self.wake)();
         let accepted = self.accepting.take().unwrap().join();
         let connections = std::mem::take(&mut *self.shared.connections.lock().unwrap());
-        let number = connections.len();
         let failed = connections.into_iter().filter_map(|thread| thread.join().err()).count();
         if let Some(folder) = self.socket.as_ref().and_then(|socket| socket.parent()) {
             let _ = std::fs::remove_dir_all(folder);
         }
         if !std::thread::panicking() {
-            assert!(accepted.is_ok() && failed == 0, "a server's thread panicked");
+            assert_eq!(failed, 0, "a connection's thread panicked");
+            let number = accepted.expect("the accepting thread panicked");
             assert_eq!(number == 0, self.may_idle, "{number} connections came");
         }
     }
