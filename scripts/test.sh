@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that is tested: on the host's target, then the integration suite once more on each static binary as it
-# is shipped, then the static binaries themselves and a real container engine.
+# is shipped, with real servers where they are installed, then the static binaries themselves and a real container engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ run cargo test --locked --bins --test cli
 run cargo test --locked --no-default-features --bins
 for binary in porthole-probe porthole; do
     printf '\n== the integration suite on target/static/%s\n' "$binary"
-    PORTHOLE_BIN="$PWD/target/static/$binary" cargo test --locked --test cli
+    PORTHOLE_BIN="$PWD/target/static/$binary" cargo test --locked --test cli --test servers
 done
 run cargo test --locked --test artifact
 run scripts/engine.sh cargo test --locked --test docker

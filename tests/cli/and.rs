@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::support::command::porthole;
-use crate::support::server::{Server, Step, answer, response};
-use crate::tcp::closed_port;
+use crate::support::server::{Server, Step, answer, closed_port, response};
 
 #[test]
 fn all_healthy_is_healthy() {

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::command::porthole;
-use crate::support::server::{Server, Step, answer, response};
-use crate::tcp::closed_port;
+use crate::support::server::{Server, Step, answer, closed_port, response};
 
 /// Takes the times out, having seen that they are numbers.
 fn timeless(mut value: Value) -> Value {

@@ -1,13 +1,7 @@
 //! `porthole tcp`.
 
 use crate::support::command::porthole;
-use crate::support::server::{Server, Step, send};
-
-/// A port on which nobody listens: it was free a moment ago, and is not in the ephemeral range's use.
-pub fn closed_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
+use crate::support::server::{Server, Step, closed_port, send};
 
 #[test]
 fn a_port_that_accepts_is_healthy() {

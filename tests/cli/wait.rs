@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::support::command::porthole;
-use crate::support::server::{Server, answer, response};
-use crate::tcp::closed_port;
+use crate::support::server::{Server, answer, closed_port, response};
 
 #[test]
 fn it_tries_again_until_healthy() {

@@ -17,7 +17,7 @@ pub fn project() -> &'static Path {
 }
 
 /// Whether there is an engine and the static binaries. Where not, it says so past the capture of the test
-/// harness, or fails if PORTHOLE_REQUIRE_ENGINE is set.
+/// harness, or fails if PORTHOLE_SKIP_NOTHING is set.
 pub fn is_there() -> bool {
     let built = ["porthole", "porthole-probe", "service"].iter().all(|name| binary(name).exists());
     let missing = if !built {
@@ -27,7 +27,7 @@ pub fn is_there() -> bool {
     } else {
         return true;
     };
-    assert!(std::env::var_os("PORTHOLE_REQUIRE_ENGINE").is_none(), "{missing}");
+    assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "{missing}");
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {missing}");
     false

@@ -208,6 +208,12 @@ impl Drop for Server {
     }
 }
 
+/// A port on which nobody listens: it was free a moment ago, and is not in the ephemeral range's use.
+pub fn closed_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// A folder of our own, which the caller removes.
 pub fn folder() -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
