@@ -4,10 +4,7 @@
 
 #[cfg(feature = "inspect")]
 mod explain;
-mod http;
 mod stream;
-mod tcp;
-mod unix;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -25,8 +22,20 @@ use crate::report::{Progress, Style};
 /// The stack of a check's own thread, in bytes; only what is touched of it is used.
 const STACK: usize = 256 << 10;
 
-/// Every check, in the order in which help lists them.
-pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, unix::KIND];
+/// Declares each check's module and lists its [`Kind`], so that a new check is one line.
+macro_rules! checks {
+    ($($(#[$condition:meta])* $name:ident,)*) => {
+        $($(#[$condition])* mod $name;)*
+        /// Every check, in the order in which help lists them.
+        pub const KINDS: &[Kind] = &[$($(#[$condition])* $name::KIND,)*];
+    };
+}
+
+checks! {
+    http,
+    tcp,
+    unix,
+}
 
 /// A kind of check: its place on the command line.
 pub struct Kind {
