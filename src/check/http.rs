@@ -8,7 +8,8 @@ use clap::Arg;
 
 use self::body::Assertion;
 use self::request::Request;
-use super::{Attempt, Check, Kind};
+use super::secure::{self, Secure};
+use super::{Attempt, Check, Kind, Need};
 use crate::cli::{Given, UsageError, flag_list, operand, option};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
@@ -32,8 +33,8 @@ porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/toke
 };
 
 fn arguments() -> Vec<Arg> {
-    vec![
-        operand("TARGET", "http://host:port/path, :port/path or host:port/path"),
+    let mut arguments = vec![
+        operand("TARGET", "http://host:port/path, https://…, :port/path or host:port/path"),
         option("method", "M", "the method (GET; POST with --data)").short('X'),
         flag_list("header", "'NAME: VALUE'", "a header, repeatable; Host: replaces the one from the URL")
             .short('H'),
@@ -51,7 +52,9 @@ fn arguments() -> Vec<Arg> {
         option("follow", "N", "follow at most N redirects, to the same host only (0)"),
         option("connect", "TARGET", "connect there; the Host header stays that of the URL"),
         option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
-    ]
+    ];
+    arguments.extend(secure::arguments());
+    arguments
 }
 
 #[derive(Debug)]
@@ -62,6 +65,7 @@ struct Http {
     /// That, as it is shown, if it is not what the URL says.
     via: Option<Vec<u8>>,
     request: Request,
+    secure: Option<Secure>,
     status: StatusSet,
     assertions: Vec<Assertion>,
     max_body: usize,
@@ -71,9 +75,6 @@ struct Http {
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let target = given.text("TARGET")?.unwrap_or_default();
     let url = Url::parse(&target).map_err(|expected| given.unexpected_unshown("TARGET", &expected))?;
-    if url.tls {
-        return Err(given.wrong("TARGET", "https is not part of this version; http:// is"));
-    }
     let request = request::plan(given)?;
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?.unwrap_or_default();
     let assertions = body::plan(given)?;
@@ -88,6 +89,12 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let follow = given
         .parsed("follow", expected, |text| units::number(text, MOST_REDIRECTS).ok_or(expected))?
         .unwrap_or_default();
+    let need = match (url.tls, follow) {
+        (true, _) => Need::Always,
+        (false, 0) => Need::Never("the URL is http, without TLS; write https://…"),
+        (false, _) => Need::Perhaps,
+    };
+    let secure = secure::plan(given, &need, None)?;
     let connect = given.parsed("connect", HOST_PORT, HostPort::parse)?;
     let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
     let via = match (connect, unix) {
@@ -100,7 +107,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         Some((shown, endpoint)) => (Some(shown), endpoint),
         None => (None, Endpoint::Tcp(url.place.clone())),
     };
-    Ok(Box::new(Http { url, endpoint, via, request, status, assertions, max_body, follow }))
+    Ok(Box::new(Http { url, endpoint, via, request, secure, status, assertions, max_body, follow }))
 }
 
 impl Check for Http {
@@ -126,7 +133,7 @@ impl Check for Http {
                 Some(_) => self.endpoint.clone(),
                 None => Endpoint::Tcp(url.place.clone()),
             };
-            let mut answer = match request.send(&url, &endpoint, attempt) {
+            let mut answer = match request.send(&url, &endpoint, self.secure.as_ref(), attempt) {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),
             };
@@ -136,8 +143,8 @@ impl Check for Http {
                     let found = format!("{}, not followed to another host, {next}", answer.status_words());
                     answer.judge(&self.status, &[], self.max_body, found)
                 }
-                Some(Ok(next)) if next.tls => Finding::unhealthy(format!(
-                    "{} to {next}, and https is not part of this version",
+                Some(Ok(next)) if next.tls && self.secure.is_none() => Finding::unhealthy(format!(
+                    "{} to {next}, and this build has no TLS",
                     answer.status_words()
                 )),
                 Some(Ok(_)) if redirects == self.follow => {

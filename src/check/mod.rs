@@ -4,6 +4,8 @@
 
 #[cfg(feature = "inspect")]
 mod explain;
+#[cfg_attr(not(feature = "tls"), path = "insecure.rs")]
+mod secure;
 mod stream;
 
 use std::fmt;
@@ -35,6 +37,8 @@ checks! {
     http,
     tcp,
     unix,
+    #[cfg(feature = "tls")]
+    tls,
 }
 
 /// A kind of check: its place on the command line.
@@ -60,6 +64,17 @@ pub trait Check: Send + Sync + fmt::Debug {
     fn endpoint(&self) -> Option<&Endpoint>;
     /// Makes the check once.
     fn run(&self, attempt: &Attempt) -> Finding;
+}
+
+/// Whether a check speaks TLS.
+enum Need {
+    /// It does.
+    Always,
+    /// Where a redirect leads it to https.
+    Perhaps,
+    /// It does not, and options for it are wrong for this reason.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there are no such options"))]
+    Never(&'static str),
 }
 
 /// What bounds one attempt.

@@ -101,6 +101,12 @@ impl<'a> Given<'a> {
         self.expand(name, &OsString::from_vec(bytes)).map(|bytes| Some(bytes.into_vec()))
     }
 
+    /// A variable of the environment that stands for an option.
+    #[cfg(feature = "tls")]
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        self.values.variable(name).filter(|value| !value.is_empty())
+    }
+
     /// The error for an argument that is wrong for this reason.
     pub fn wrong(&self, name: &str, message: &str) -> UsageError {
         UsageError(format!("{}: {}: {message}", self.command, label(name)))

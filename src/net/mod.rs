@@ -5,6 +5,8 @@ pub mod deadline;
 pub mod hosts;
 pub mod local;
 pub mod target;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod transport;
 pub mod url;
 pub mod wire;

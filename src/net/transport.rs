@@ -53,6 +53,8 @@ impl fmt::Display for TransportError {
         match self {
             TransportError::Wire(WireError::TimedOut) => f.write_str("timed out"),
             TransportError::Wire(WireError::Failed(error)) => f.write_str(&super::words(error)),
+            #[cfg(feature = "tls")]
+            TransportError::Wire(WireError::Tls(why)) => f.write_str(why),
             TransportError::LineTooLong => f.write_str("a line too long to be HTTP"),
         }
     }

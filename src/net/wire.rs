@@ -1,4 +1,4 @@
-//! A connected stream on which every read and write keeps to one deadline.
+//! A connected stream on which every read and write keeps to one deadline, with TLS on it or without.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,6 +8,10 @@ use std::os::unix::net::UnixStream;
 use nix::poll::PollFlags;
 
 use super::deadline::Deadline;
+#[cfg(feature = "tls")]
+use super::target::Host;
+#[cfg(feature = "tls")]
+use super::tls::{Client, Peer, Session, TlsError};
 
 /// How many of the first bytes from the peer are kept, to say what answered.
 const OPENING: usize = 64;
@@ -37,6 +41,9 @@ pub enum WireError {
     TimedOut,
     /// The system's error, such as a reset.
     Failed(io::Error),
+    /// TLS came to an end after its handshake; the reason in words.
+    #[cfg(feature = "tls")]
+    Tls(String),
 }
 
 impl WireError {
@@ -50,15 +57,72 @@ impl WireError {
                 format!("the server reset the connection {doing}")
             }
             WireError::Failed(error) => format!("{} {doing}", super::words(error)),
+            #[cfg(feature = "tls")]
+            WireError::Tls(why) => why.clone(),
         }
     }
 }
 
 /// A stream and its deadline.
 #[derive(Debug)]
-pub struct Wire {
+pub struct Socket {
     stream: Stream,
     deadline: Deadline,
+}
+
+impl Socket {
+    /// Waits for bytes and reads them; 0 at the end of the stream.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
+        loop {
+            self.wait(PollFlags::POLLIN)?;
+            let result = match &mut self.stream {
+                Stream::Tcp(stream) => stream.read(buffer),
+                Stream::Unix(stream) => stream.read(buffer),
+            };
+            match result {
+                Ok(count) => return Ok(count),
+                Err(e) if passing(&e) => {}
+                Err(e) => return Err(WireError::Failed(e)),
+            }
+        }
+    }
+
+    /// Writes all of it.
+    pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
+        while !bytes.is_empty() {
+            match self.write(bytes) {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(e) if passing(&e) => self.wait(PollFlags::POLLOUT)?,
+                Err(e) => return Err(WireError::Failed(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what can be written without waiting; for a last word that may be lost.
+    #[cfg(feature = "tls")]
+    pub fn write_now(&mut self, bytes: &[u8]) {
+        let _ = self.write(bytes);
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn wait(&self, what: PollFlags) -> Result<(), WireError> {
+        self.deadline.wait(self.stream.as_fd(), what).map_err(|_| WireError::TimedOut)
+    }
+}
+
+/// What a check talks over: a socket, and TLS on it once [`Wire::start_tls`] was called.
+#[derive(Debug)]
+pub struct Wire {
+    socket: Socket,
+    #[cfg(feature = "tls")]
+    session: Option<Session>,
     received: u64,
     opening: Vec<u8>,
 }
@@ -66,17 +130,31 @@ pub struct Wire {
 impl Wire {
     /// A wire over a connected, non-blocking stream.
     pub fn new(stream: Stream, deadline: Deadline) -> Self {
-        Wire { stream, deadline, received: 0, opening: Vec::new() }
+        Wire {
+            socket: Socket { stream, deadline },
+            #[cfg(feature = "tls")]
+            session: None,
+            received: 0,
+            opening: Vec::new(),
+        }
+    }
+
+    /// Makes the handshake with a server of this name; from then on what is read and written is encrypted.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(&mut self, client: &Client, host: &Host) -> Result<Peer, TlsError> {
+        let (session, peer) = client.handshake(&mut self.socket, host)?;
+        self.session = Some(session);
+        Ok(peer)
     }
 
     /// The deadline that reads and writes keep.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.socket.deadline
     }
 
     /// From now on keep this deadline.
     pub fn set_deadline(&mut self, deadline: Deadline) {
-        self.deadline = deadline;
+        self.socket.deadline = deadline;
     }
 
     /// How many bytes the peer has sent, as far as they were read.
@@ -91,43 +169,35 @@ impl Wire {
 
     /// Waits for bytes and reads them; 0 at the end of the stream.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
-        loop {
-            self.wait(PollFlags::POLLIN)?;
-            let result = match &mut self.stream {
-                Stream::Tcp(stream) => stream.read(buffer),
-                Stream::Unix(stream) => stream.read(buffer),
-            };
-            match result {
-                Ok(count) => {
-                    self.received += count as u64;
-                    let room = OPENING.saturating_sub(self.opening.len()).min(count);
-                    self.opening.extend_from_slice(buffer.get(..room).unwrap_or_default());
-                    return Ok(count);
-                }
-                Err(e) if passing(&e) => {}
-                Err(e) => return Err(WireError::Failed(e)),
-            }
-        }
+        #[cfg(feature = "tls")]
+        let count = match &mut self.session {
+            Some(session) => session.read(&mut self.socket, buffer),
+            None => self.socket.read(buffer),
+        }?;
+        #[cfg(not(feature = "tls"))]
+        let count = self.socket.read(buffer)?;
+        self.received += count as u64;
+        let room = OPENING.saturating_sub(self.opening.len()).min(count);
+        self.opening.extend_from_slice(buffer.get(..room).unwrap_or_default());
+        Ok(count)
     }
 
     /// Writes all of it.
-    pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
-        while !bytes.is_empty() {
-            let result = match &mut self.stream {
-                Stream::Tcp(stream) => stream.write(bytes),
-                Stream::Unix(stream) => stream.write(bytes),
-            };
-            match result {
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(e) if passing(&e) => self.wait(PollFlags::POLLOUT)?,
-                Err(e) => return Err(WireError::Failed(e)),
-            }
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        #[cfg(feature = "tls")]
+        if let Some(session) = &mut self.session {
+            return session.write_all(&mut self.socket, bytes);
         }
-        Ok(())
+        self.socket.write_all(bytes)
     }
+}
 
-    fn wait(&self, what: PollFlags) -> Result<(), WireError> {
-        self.deadline.wait(self.stream.as_fd(), what).map_err(|_| WireError::TimedOut)
+#[cfg(feature = "tls")]
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.close(&mut self.socket);
+        }
     }
 }
 

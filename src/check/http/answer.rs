@@ -10,7 +10,7 @@ use super::body::{Assertion, Open, Seen, first_miss};
 use crate::net::deadline::Deadline;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::WireError;
-use crate::outcome::Finding;
+use crate::outcome::{Fact, Finding};
 use crate::units::{StatusSet, show_duration, show_size};
 
 /// How much of the body goes into an unhealthy verdict, in bytes.
@@ -24,7 +24,8 @@ const PIECE: usize = 4096;
 pub(super) struct Answer {
     pub(super) response: Response<Body>,
     pub(super) exchange: Exchange,
-    pub(super) address: Vec<u8>,
+    /// What is known of the connection: `address`, and of TLS.
+    pub(super) facts: Vec<(&'static str, Fact)>,
     pub(super) phases: Vec<(&'static str, Duration)>,
 }
 
@@ -113,11 +114,12 @@ impl Answer {
 
     /// With what is known of the answer, whatever the verdict.
     pub(super) fn describe(self, mut finding: Finding) -> Finding {
-        finding.facts.insert(0, ("status", self.status().into()));
-        if let Some(location) = self.redirect() {
-            finding.facts.insert(1, ("location", location.into()));
-        }
-        finding.facts.insert(1, ("address", self.address.into()));
+        let location = self.redirect();
+        let mut facts = vec![("status", self.status().into())];
+        facts.extend(self.facts);
+        facts.extend(location.map(|location| ("location", location.into())));
+        facts.append(&mut finding.facts);
+        finding.facts = facts;
         finding.phases = self.phases;
         finding
     }

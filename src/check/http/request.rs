@@ -1,18 +1,19 @@
 //! The request of an http check: from options to bytes on a wire.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ureq::http::header::{self, HeaderName, HeaderValue};
 use ureq::http::{Method, Request as HttpRequest, Uri};
 
 use super::answer::{Answer, failure};
 use crate::check::Attempt;
+use crate::check::secure::{Secure, facts as facts_of};
 use crate::cli::{Given, UsageError};
 use crate::net::connect::open;
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
 use crate::net::url::Url;
-use crate::outcome::Finding;
+use crate::outcome::{Fact, Finding};
 
 /// What the server sees of us where `-H` says nothing else.
 const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
@@ -90,12 +91,24 @@ impl Request {
         &self,
         url: &Url,
         endpoint: &Endpoint,
+        secure: Option<&Secure>,
         attempt: &Attempt,
     ) -> Result<Answer, Box<Finding>> {
         let start = Instant::now();
-        let connection = open(endpoint, attempt.reach, attempt.deadline)
+        let mut connection = open(endpoint, attempt.reach, attempt.deadline)
             .map_err(|e| Box::new(e.finding(attempt.deadline)))?;
         let connected = Instant::now();
+        let mut facts = vec![("address", Fact::Bytes(connection.address))];
+        if let Some(secure) = secure.filter(|_| url.tls) {
+            match secure.start(&mut connection.wire, &url.place.host) {
+                Ok(peer) => facts.extend(facts_of(&peer)),
+                Err(mut finding) => {
+                    finding.facts.splice(0..0, facts);
+                    return Err(finding);
+                }
+            }
+        }
+        let secured = Instant::now();
         let exchange = Exchange::new(connection.wire);
 
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
@@ -107,27 +120,25 @@ impl Request {
         };
         let mut state = exchange.state();
         state.head_is_over = true;
-        let sent = state.sent.unwrap_or(connected);
+        let sent = state.sent.unwrap_or(secured);
         drop(state);
         match result {
             Ok(response) => Ok(Answer {
                 response,
                 exchange,
-                address: connection.address,
-                phases: vec![
-                    ("resolve", connection.resolving),
-                    ("connect", connected.duration_since(start).saturating_sub(connection.resolving)),
-                    ("request", sent.duration_since(connected)),
-                    ("head", sent.elapsed()),
-                ],
+                facts,
+                phases: phases(connection.resolving, &[start, connected, secured, sent], url.tls),
             }),
-            Err(error) => Err(Box::new(
-                failure(&error, &exchange, attempt.deadline).fact("address", connection.address),
-            )),
+            Err(error) => {
+                let mut finding = failure(&error, &exchange, attempt.deadline);
+                finding.facts.extend(facts);
+                Err(Box::new(finding))
+            }
         }
     }
 
-    /// The request for this URL.
+    /// The request for this URL. Its scheme is http in any case: TLS, where it is spoken, is the wire's, and ureq
+    /// would ask its transport for it.
     fn head(&self, url: &Url) -> Result<HttpRequest<()>, Box<Finding>> {
         let mut request = HttpRequest::new(());
         *request.method_mut() = self.method.clone();
@@ -170,6 +181,18 @@ impl Request {
             self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
         }
     }
+}
+
+/// The time of each part; that of TLS where it was spoken.
+fn phases(resolving: Duration, ends: &[Instant; 4], tls: bool) -> Vec<(&'static str, Duration)> {
+    let [start, connected, secured, sent] = *ends;
+    let mut phases =
+        vec![("resolve", resolving), ("connect", connected.duration_since(start).saturating_sub(resolving))];
+    if tls {
+        phases.push(("tls", secured.duration_since(connected)));
+    }
+    phases.extend([("request", sent.duration_since(secured)), ("head", sent.elapsed())]);
+    phases
 }
 
 #[cfg(test)]

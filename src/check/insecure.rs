@@ -1,0 +1,43 @@
+//! In place of `secure.rs` in a build without TLS: no options, and an https URL says so.
+
+use clap::Arg;
+
+use super::Need;
+use crate::cli::{Given, UsageError};
+use crate::net::target::Host;
+use crate::net::wire::Wire;
+use crate::outcome::{Fact, Finding};
+
+pub(super) fn arguments() -> Vec<Arg> {
+    Vec::new()
+}
+
+/// There is none of it.
+#[derive(Debug)]
+pub(super) enum Secure {}
+
+/// Nothing, or an error where TLS cannot be done without.
+pub(super) fn plan(
+    given: &mut Given<'_>,
+    need: &Need,
+    _protocol: Option<&'static [u8]>,
+) -> Result<Option<Secure>, UsageError> {
+    match need {
+        Need::Always => Err(given.wrong("TARGET", "this build has no TLS; the full build of porthole has")),
+        Need::Perhaps | Need::Never(_) => Ok(None),
+    }
+}
+
+/// Nor any handshake.
+#[derive(Debug)]
+pub(super) enum Peer {}
+
+impl Secure {
+    pub(super) fn start(&self, _: &mut Wire, _: &Host) -> Result<Peer, Box<Finding>> {
+        match *self {}
+    }
+}
+
+pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
+    match *peer {}
+}

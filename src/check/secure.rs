@@ -1,0 +1,169 @@
+//! The TLS options that several checks share, and what a handshake comes to in a verdict.
+//!
+//! A build without the feature `tls` has `insecure.rs` in its place, with the same functions.
+
+use std::path::PathBuf;
+
+use clap::Arg;
+
+use super::Need;
+use crate::cli::{Given, UsageError, flag, option};
+use crate::net::deadline::Deadline;
+use crate::net::target::Host;
+use crate::net::tls::certificate::{Certificate, date};
+use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, now};
+use crate::net::wire::Wire;
+use crate::outcome::{Fact, Finding, Verdict};
+use crate::units;
+
+/// What helps where there is nothing to trust.
+const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE names some, --insecure does without";
+/// The most days that `--min-days` asks for: a hundred years.
+const MOST_DAYS: u64 = 36_500;
+/// The options, by their names.
+const OPTIONS: [&str; 6] = ["insecure", "ca-file", "server-name", "client-cert", "client-key", "min-days"];
+
+pub(super) fn arguments() -> Vec<Arg> {
+    vec![
+        flag("insecure", "accept any certificate").short('k'),
+        option("ca-file", "PATH", "trust the certificates of this PEM file alone"),
+        option("server-name", "NAME", "the name that the certificate has to be valid for"),
+        option("client-cert", "PATH", "the client certificate, in PEM"),
+        option("client-key", "PATH", "its key, in PEM, if that is not in the same file"),
+        option("min-days", "N", "the certificate stays valid for at least N days more"),
+    ]
+}
+
+/// How a check speaks TLS.
+#[derive(Debug)]
+pub(super) struct Secure {
+    client: Client,
+    min_days: Option<i64>,
+}
+
+/// The options, read and validated; nothing where TLS is not needed, in which case none of them may be given.
+/// `protocol` is the name of what is spoken above it in ALPN.
+pub(super) fn plan(
+    given: &mut Given<'_>,
+    need: &Need,
+    protocol: Option<&'static [u8]>,
+) -> Result<Option<Secure>, UsageError> {
+    if let Need::Never(why) = need {
+        let useless = OPTIONS.into_iter().find(|name| given.has(name));
+        return useless.map_or(Ok(None), |name| Err(given.wrong(name, why)));
+    }
+    let file = given.variable("SSL_CERT_FILE").map(PathBuf::from);
+    let folders = given.variable("SSL_CERT_DIR");
+    let mut settings = Settings::default();
+    settings.insecure = given.has("insecure");
+    settings.system = SystemRoots { file, folders };
+    settings.protocol = protocol;
+    let path = |given: &mut Given<'_>, name| {
+        if given.has(name) { given.path(name, |path| Ok(PathBuf::from(path))).map(Some) } else { Ok(None) }
+    };
+    if let Some(path) = path(given, "ca-file")? {
+        settings.trust(&path).map_err(|why| given.wrong("ca-file", &why))?;
+    }
+    let key = path(given, "client-key")?;
+    match path(given, "client-cert")? {
+        Some(chain) => {
+            let key_option = if key.is_some() { "client-key" } else { "client-cert" };
+            settings
+                .present(&chain, key.as_ref().unwrap_or(&chain))
+                .map_err(|why| given.wrong(key_option, &why))?;
+        }
+        None if key.is_some() => {
+            return Err(given.wrong("client-key", "is the key to --client-cert, which is not given"));
+        }
+        None => {}
+    }
+    settings.name = given.parsed("server-name", "a host name or address", Host::parse)?;
+    let expected = "a number of days from 0 to 36500";
+    let min_days =
+        given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
+    let min_days = min_days.and_then(|days| i64::try_from(days).ok());
+    Ok(Some(Secure { client: Client::new(settings), min_days }))
+}
+
+impl Secure {
+    /// Speaks TLS on this wire to a server of this name.
+    pub(super) fn start(&self, wire: &mut Wire, host: &Host) -> Result<Peer, Box<Finding>> {
+        let deadline = wire.deadline();
+        let peer = wire.start_tls(&self.client, host).map_err(|error| Box::new(failure(error, deadline)))?;
+        match (self.min_days, &peer.certificate) {
+            (Some(min), Some(certificate)) if certificate.days_left(now()) < min => {
+                Err(Box::new(too_short(certificate, min)))
+            }
+            (Some(_), None) => Err(Box::new(Finding::unhealthy(
+                "the certificate cannot be read, so how long it stays valid is unknown",
+            ))),
+            _ => Ok(peer),
+        }
+    }
+}
+
+fn failure(error: TlsError, deadline: Deadline) -> Finding {
+    match error {
+        TlsError::Wire(error) => Finding::unhealthy(error.reason(deadline, "during the TLS handshake")),
+        TlsError::NoRoots(why) => Finding::new(Verdict::Refused, format!("{why} ({ROOTS_ADVICE})")),
+        TlsError::Failed(why, certificate) => {
+            let mut finding = Finding::unhealthy(why);
+            finding.facts.extend(certificate.as_ref().map(fact));
+            finding
+        }
+        TlsError::NotTls(opening) if opening.is_empty() => {
+            Finding::unhealthy("the server closed the connection during the TLS handshake").timed()
+        }
+        TlsError::NotTls(opening) if opening.starts_with(b"HTTP/") => {
+            Finding::unhealthy("this port speaks plain HTTP, not TLS")
+        }
+        TlsError::NotTls(opening) => Finding::unhealthy("what came is not TLS").quoting("received", &opening),
+    }
+}
+
+fn too_short(certificate: &Certificate, min: i64) -> Finding {
+    let left = certificate.days_left(now());
+    let found = if left < 0 {
+        format!("the certificate expired on {}", date(certificate.not_after))
+    } else {
+        format!("the certificate expires on {}, in {left} days", date(certificate.not_after))
+    };
+    let (name, fact) = fact(certificate);
+    Finding::unhealthy(found).expected(format!("at least {min} days (--min-days)")).fact(name, fact)
+}
+
+/// What programs may want to know of a certificate.
+fn fact(certificate: &Certificate) -> (&'static str, Fact) {
+    let seconds = |time: i64| Fact::Count(u64::try_from(time).unwrap_or_default());
+    let names = certificate.names.iter().cloned().map(Fact::Text).collect();
+    let entries = vec![
+        ("subject", Fact::Text(certificate.subject.clone())),
+        ("issuer", Fact::Text(certificate.issuer.clone())),
+        ("names", Fact::List(names)),
+        ("not_before", seconds(certificate.not_before)),
+        ("not_after", seconds(certificate.not_after)),
+    ];
+    ("certificate", Fact::Object(entries))
+}
+
+/// What programs may want to know of the other end.
+pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
+    let mut facts = vec![("tls", Fact::Text(peer.version.to_owned()))];
+    facts.extend(peer.certificate.as_ref().map(fact));
+    if peer.wants_certificate {
+        facts.push(("client_certificate_wanted", Fact::Bool(true)));
+    }
+    facts
+}
+
+/// `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29 days more`.
+pub(super) fn describe(certificate: &Certificate) -> String {
+    let names = if certificate.names.is_empty() { "no name".to_owned() } else { list(&certificate.names) };
+    format!(
+        "{}, valid for {names}, issued by {}, until {}, {} days more",
+        if certificate.subject.is_empty() { "no subject" } else { &certificate.subject },
+        certificate.issuer,
+        date(certificate.not_after),
+        certificate.days_left(now())
+    )
+}

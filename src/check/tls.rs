@@ -1,0 +1,75 @@
+//! `tls TARGET`: a certificate is valid, and for how long. RFC 8446, RFC 5280.
+
+use std::time::Instant;
+
+use super::{Attempt, Check, Kind, Need, secure};
+use crate::cli::{Given, UsageError, operand};
+use crate::net::connect::open;
+use crate::net::target::{Endpoint, HOST_PORT, HostPort};
+use crate::outcome::Finding;
+
+pub(super) const KIND: Kind = Kind {
+    name: "tls",
+    summary: "a certificate is valid, and for how long",
+    arguments: || {
+        let mut arguments = vec![operand("TARGET", "host:port, :port or port; no host means localhost")];
+        arguments.extend(secure::arguments());
+        arguments
+    },
+    plan,
+    examples: r"porthole tls :8443 --server-name app.example --min-days 14
+porthole tls :8443 --ca-file /etc/ssl/internal-ca.pem",
+};
+
+#[derive(Debug)]
+struct Tls {
+    target: HostPort,
+    endpoint: Endpoint,
+    secure: Option<secure::Secure>,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
+    let target = given.operand("TARGET", HOST_PORT, HostPort::parse)?;
+    let endpoint = Endpoint::Tcp(target.clone());
+    let secure = secure::plan(given, &Need::Always, None)?;
+    Ok(Box::new(Tls { target, endpoint, secure }))
+}
+
+impl Check for Tls {
+    fn target(&self) -> Vec<u8> {
+        self.target.to_string().into_bytes()
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(&self.endpoint)
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        let start = Instant::now();
+        let mut connection = match open(&self.endpoint, attempt.reach, attempt.deadline) {
+            Ok(connection) => connection,
+            Err(error) => return error.finding(attempt.deadline),
+        };
+        let connected = start.elapsed();
+        let Some(secure) = &self.secure else { return Finding::unhealthy("no TLS") };
+        let mut finding = match secure.start(&mut connection.wire, &self.target.host) {
+            Err(finding) => *finding,
+            Ok(peer) => {
+                let found = match &peer.certificate {
+                    Some(certificate) => secure::describe(certificate),
+                    None => "a certificate that cannot be read".to_owned(),
+                };
+                let mut finding = Finding::healthy(format!("{found}{}", connection.shown));
+                finding.facts = secure::facts(&peer);
+                finding
+            }
+        };
+        finding.facts.insert(0, ("address", connection.address.into()));
+        finding.phases = vec![
+            ("resolve", connection.resolving),
+            ("connect", connected.saturating_sub(connection.resolving)),
+            ("tls", start.elapsed().saturating_sub(connected)),
+        ];
+        finding
+    }
+}

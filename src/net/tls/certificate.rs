@@ -1,0 +1,282 @@
+//! What a certificate says of itself, for people: subject, issuer, names, validity. RFC 5280, in DER (X.690).
+//!
+//! Read only to be shown and for `--min-days`; whether it is to be trusted is webpki's to say, which keeps these
+//! fields to itself.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The most names of one certificate that are kept.
+const MOST_NAMES: usize = 100;
+
+/// The fields of a certificate; text as the certificate has it, not escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// `CN=example.org, O=Example`: RFC 4514's order, the most specific first.
+    pub subject: String,
+    /// Who signed it, in the same form.
+    pub issuer: String,
+    /// The host names and addresses that it is valid for (`subjectAltName`).
+    pub names: Vec<String>,
+    /// The first second of its validity, since the epoch.
+    pub not_before: i64,
+    /// The last second of its validity, since the epoch.
+    pub not_after: i64,
+}
+
+impl Certificate {
+    /// The fields of this DER, or nothing where it is no certificate.
+    pub fn parse(der: &[u8]) -> Option<Self> {
+        let certificate = expect(SEQUENCE, &mut { der })?;
+        let mut tbs = expect(SEQUENCE, &mut { certificate })?;
+        // [0] EXPLICIT Version, absent from version 1.
+        if tbs.first() == Some(&CONTEXT_0) {
+            next(&mut tbs)?;
+        }
+        expect(INTEGER, &mut tbs)?;
+        expect(SEQUENCE, &mut tbs)?;
+        let issuer = name(expect(SEQUENCE, &mut tbs)?)?;
+        let mut validity = expect(SEQUENCE, &mut tbs)?;
+        let not_before = time(next(&mut validity)?)?;
+        let not_after = time(next(&mut validity)?)?;
+        let subject = name(expect(SEQUENCE, &mut tbs)?)?;
+        expect(SEQUENCE, &mut tbs)?;
+        let mut names = Vec::new();
+        while let Some((tag, mut content)) = next(&mut tbs) {
+            if tag == CONTEXT_3 {
+                names = alternative_names(expect(SEQUENCE, &mut content)?).unwrap_or_default();
+            }
+        }
+        Some(Certificate { subject, issuer, names, not_before, not_after })
+    }
+
+    /// Whether it names itself as its issuer.
+    pub fn is_self_signed(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    /// How many whole days are left of its validity at `now`, seconds since the epoch; negative when it is over.
+    pub fn days_left(&self, now: i64) -> i64 {
+        (self.not_after - now).div_euclid(DAY)
+    }
+}
+
+/// One day, in seconds.
+pub const DAY: i64 = 86_400;
+
+const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+const BMP_STRING: u8 = 0x1e;
+const CONTEXT_0: u8 = 0xa0;
+const CONTEXT_3: u8 = 0xa3;
+/// 2.5.29.17, subjectAltName.
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+
+/// The tag and content of the value that `input` begins with, which is then past it. Lengths of up to four bytes.
+fn next<'a>(input: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let (&tag, rest) = input.split_first()?;
+    let (&first, mut rest) = rest.split_first()?;
+    let length = if first < 0x80 {
+        usize::from(first)
+    } else {
+        let (digits, tail) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        if digits.len() > 4 {
+            return None;
+        }
+        rest = tail;
+        digits.iter().fold(0_usize, |length, &digit| length << 8 | usize::from(digit))
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    *input = rest;
+    Some((tag, content))
+}
+
+/// The content of the next value, which has to have this tag.
+fn expect<'a>(tag: u8, input: &mut &'a [u8]) -> Option<&'a [u8]> {
+    next(input).filter(|&(found, _)| found == tag).map(|(_, content)| content)
+}
+
+/// A distinguished name: RFC 5280, 4.1.2.4. The attribute types that RFC 4514 has names for; others are passed over.
+fn name(mut sequence: &[u8]) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    while !sequence.is_empty() {
+        let mut set = expect(SET, &mut sequence)?;
+        while !set.is_empty() {
+            let mut attribute = expect(SEQUENCE, &mut set)?;
+            let kind = match expect(OBJECT_IDENTIFIER, &mut attribute)? {
+                [0x55, 4, 3] => "CN",
+                [0x55, 4, 6] => "C",
+                [0x55, 4, 7] => "L",
+                [0x55, 4, 8] => "ST",
+                [0x55, 4, 10] => "O",
+                [0x55, 4, 11] => "OU",
+                _ => continue,
+            };
+            let (tag, value) = next(&mut attribute)?;
+            parts.push(format!("{kind}={}", text(tag, value)));
+        }
+    }
+    parts.reverse();
+    Some(parts.join(", "))
+}
+
+/// The string types of X.520. All but `BMPString` are supersets of ASCII in practice.
+fn text(tag: u8, value: &[u8]) -> String {
+    if tag == BMP_STRING {
+        let units =
+            value.chunks_exact(2).map(|pair| pair.iter().fold(0, |unit, &b| unit << 8 | u16::from(b)));
+        return char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    }
+    String::from_utf8_lossy(value).into_owned()
+}
+
+/// The names of the extension `subjectAltName`: RFC 5280, 4.2.1.6.
+fn alternative_names(mut extensions: &[u8]) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    while !extensions.is_empty() {
+        let mut extension = expect(SEQUENCE, &mut extensions)?;
+        if expect(OBJECT_IDENTIFIER, &mut extension)? != SUBJECT_ALT_NAME {
+            continue;
+        }
+        // A BOOLEAN in between says that it is critical.
+        while let Some((tag, mut value)) = next(&mut extension) {
+            if tag != OCTET_STRING {
+                continue;
+            }
+            let mut general_names = expect(SEQUENCE, &mut value)?;
+            while let Some((kind, name)) = next(&mut general_names)
+                && names.len() < MOST_NAMES
+            {
+                names.extend(general_name(kind, name));
+            }
+        }
+    }
+    Some(names)
+}
+
+/// `dNSName` and `iPAddress`; the other kinds are of no use to a check.
+fn general_name(kind: u8, name: &[u8]) -> Option<String> {
+    match kind {
+        0x82 => Some(String::from_utf8_lossy(name).into_owned()),
+        0x87 if name.len() == 4 => <[u8; 4]>::try_from(name).ok().map(|ip| Ipv4Addr::from(ip).to_string()),
+        0x87 => <[u8; 16]>::try_from(name).ok().map(|ip| Ipv6Addr::from(ip).to_string()),
+        _ => None,
+    }
+}
+
+/// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`: RFC 5280, 4.1.2.5.
+fn time((tag, digits): (u8, &[u8])) -> Option<i64> {
+    let digits = digits.strip_suffix(b"Z")?;
+    let (year, rest) = digits.split_at_checked(match tag {
+        UTC_TIME => 2,
+        GENERALIZED_TIME => 4,
+        _ => return None,
+    })?;
+    let year = match (tag, number(year)?) {
+        (UTC_TIME, short) if short < 50 => 2000 + short,
+        (UTC_TIME, short) => 1900 + short,
+        (_, year) => year,
+    };
+    let mut parts = rest.chunks_exact(2).map(number);
+    let mut part = || parts.next().flatten();
+    let (month, day, hour, minute, second) = (part()?, part()?, part()?, part()?, part()?);
+    if !(1..=12).contains(&month) {
+        return None;
+    }
+    Some(days_to(year, month, day) * DAY + hour * 3600 + minute * 60 + second)
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
+}
+
+/// The days from the epoch to this date of the Gregorian calendar, whose years are counted from March here, so that
+/// the leap day is their last.
+fn days_to(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    // 719,468 days lie between the first of March of the year 0 and the epoch.
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+}
+
+/// The day of this second since the epoch, as `2026-11-25`.
+pub fn date(seconds: i64) -> String {
+    // Within the 400 years after which the calendar repeats, from the first of March on.
+    let days = seconds.div_euclid(DAY) + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_there_and_back() {
+        for (text, seconds) in [
+            ("1970-01-01", 0),
+            ("1969-12-31", -1),
+            ("2000-02-29", 951_782_400),
+            ("2026-11-25", 1_795_564_800),
+            ("2038-01-19", i64::from(i32::MAX)),
+            ("2100-03-01", 4_107_542_400),
+            ("9999-12-31", 253_402_300_799),
+        ] {
+            assert_eq!(date(seconds), text);
+            let parts: Vec<i64> = text.split('-').map(|part| part.parse().unwrap()).collect();
+            assert_eq!(days_to(parts[0], parts[1], parts[2]), seconds.div_euclid(DAY), "{text}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(time((UTC_TIME, b"700101000000Z")), Some(0));
+        assert_eq!(time((UTC_TIME, b"491231235959Z")), Some(2_524_607_999));
+        assert_eq!(time((GENERALIZED_TIME, b"99991231235959Z")), Some(253_402_300_799));
+        for odd in [&b""[..], b"Z", b"7001010000Z", b"70010100000Z", b"701301000000Z", b"7+0101000000Z"] {
+            assert_eq!(time((UTC_TIME, odd)), None, "{odd:?}");
+        }
+        assert_eq!(time((SEQUENCE, b"700101000000Z")), None);
+    }
+
+    // Made with: openssl req -x509 -newkey ed25519 -nodes -days 30 -subj '/O=Acme/CN=app' -outform DER
+    //     -addext 'subjectAltName=DNS:app.example,DNS:*.app.example,IP:127.0.0.1,IP:::1,email:x@y'
+    const ACME: &[u8] = include_bytes!("../../../tests/fixtures/certificate-ed25519-names.der");
+
+    #[test]
+    fn a_certificate() {
+        let certificate = Certificate::parse(ACME).unwrap();
+        assert_eq!(
+            (certificate.subject.as_str(), certificate.issuer.as_str()),
+            ("CN=app, O=Acme", "CN=app, O=Acme")
+        );
+        assert!(certificate.is_self_signed());
+        assert_eq!(certificate.names, ["app.example", "*.app.example", "127.0.0.1", "::1"]);
+        assert_eq!(certificate.not_after - certificate.not_before, 30 * DAY);
+        assert_eq!(certificate.days_left(certificate.not_after - DAY), 1);
+        assert_eq!(certificate.days_left(certificate.not_after + 1), -1);
+    }
+
+    #[test]
+    fn what_is_cut_or_changed_is_no_panic() {
+        for length in 0..ACME.len() {
+            assert_eq!(Certificate::parse(&ACME[..length]), None, "{length}");
+        }
+        for at in 0..ACME.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut odd = ACME.to_vec();
+                odd[at] ^= change;
+                let _ = Certificate::parse(&odd);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Certificates and keys from PEM files (RFC 7468), and where the system keeps its roots. None are bundled.
+//!
+//! A message names the file and what is wrong with it, never what it holds.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+use crate::expand::find;
+use crate::files::read_regular;
+
+/// The most of one file that is read, in bytes; the bundle of a distribution has some 220 KB.
+const FILE_LIMIT: u64 = 4 << 20;
+/// The most files of a folder of roots that are read.
+const MOST_FILES: usize = 1000;
+
+/// Where distributions keep their bundle of roots.
+const BUNDLES: [&str; 5] = [
+    // Debian, Ubuntu, Alpine, Wolfi, distroless
+    "/etc/ssl/certs/ca-certificates.crt",
+    // Fedora, RHEL
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    // SUSE
+    "/etc/ssl/ca-bundle.pem",
+    // Alpine, OpenSSL's own default
+    "/etc/ssl/cert.pem",
+];
+
+/// A folder of roots, a file each, where there is no bundle.
+const FOLDER: &str = "/etc/ssl/certs";
+
+/// What is trusted besides `--ca-file`: the variables that OpenSSL and Go know.
+#[derive(Debug, Clone, Default)]
+pub struct SystemRoots {
+    /// `SSL_CERT_FILE`: a bundle in place of the usual ones.
+    pub file: Option<PathBuf>,
+    /// `SSL_CERT_DIR`: folders, with `:` between, in place of the usual one.
+    pub folders: Option<std::ffi::OsString>,
+}
+
+impl SystemRoots {
+    /// The certificates. The error says where was looked.
+    pub fn read(&self) -> Result<Vec<CertificateDer<'static>>, String> {
+        // A variable that is wrong is said: whoever set it meant it.
+        let mut found = match &self.file {
+            Some(file) => certificates(file)?,
+            None => Vec::new(),
+        };
+        if let Some(folders) = &self.folders {
+            for folder in folders.as_bytes().split(|&b| b == b':').filter(|folder| !folder.is_empty()) {
+                found.extend(folder_of(Path::new(OsStr::from_bytes(folder))));
+            }
+        }
+        if self.file.is_none() && self.folders.is_none() {
+            let bundle = BUNDLES.iter().find_map(|file| certificates(Path::new(file)).ok());
+            found = bundle.unwrap_or_else(|| folder_of(Path::new(FOLDER)));
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        Err(match (&self.file, &self.folders) {
+            (None, None) => {
+                "there are no root certificates in this container (none in /etc/ssl, /etc/pki)".to_owned()
+            }
+            _ => "there are no root certificates where SSL_CERT_FILE and SSL_CERT_DIR lead".to_owned(),
+        })
+    }
+}
+
+/// The certificates of every file in a folder that has any; others are passed over.
+fn folder_of(folder: &Path) -> Vec<CertificateDer<'static>> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_FILES);
+    entries.filter_map(|entry| certificates(&entry.path()).ok()).flatten().collect()
+}
+
+/// The certificates of a PEM file, at least one.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = read(path)?;
+    let mut found = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        found.push(certificate.map_err(|_| format!("{}: a certificate in it is not PEM", path.display()))?);
+    }
+    if found.is_empty() {
+        let what = if find(&text, b"-----BEGIN").is_some() {
+            "has PEM in it, but no certificate"
+        } else {
+            "has no certificate in it; expected PEM, -----BEGIN CERTIFICATE-----"
+        };
+        return Err(format!("{}: {what}", path.display()));
+    }
+    Ok(found)
+}
+
+/// A certificate with what leads to its root, and its key, which may stand in the same file.
+pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+    let certificates = certificates(chain)?;
+    let text = read(key)?;
+    let shown = key.display();
+    if find(&text, b"ENCRYPTED").is_some() {
+        return Err(format!(
+            "{shown}: the private key is encrypted, and a check cannot ask for its passphrase; \
+             openssl pkey -in KEY -out PLAIN decrypts it"
+        ));
+    }
+    let der = PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
+        format!("{shown}: has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")
+    })?;
+    let key = provider.key_provider.load_private_key(der).map_err(|_| {
+        format!("{shown}: the private key is none of RSA (2048 bits and more), P-256, P-384, Ed25519")
+    })?;
+    let identity = CertifiedKey::new(certificates, key);
+    match identity.keys_match() {
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
+            Err(format!("{shown}: the private key does not belong to the certificate in {}", chain.display()))
+        }
+        _ => Ok(identity),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    read_regular(path, FILE_LIMIT).map_err(|why| format!("{}: {why}", path.display()))
+}

@@ -1,0 +1,258 @@
+//! TLS 1.2 and 1.3 on a wire: rustls with ring. RFC 8446, RFC 5246.
+//!
+//! Invariant: rustls' types end in this room. What goes in is plain data, what comes out a [`Session`] under a
+//! wire, or a reason in words.
+
+pub mod certificate;
+mod files;
+mod verify;
+mod words;
+
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::Resumption;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection, Error, ProtocolVersion};
+
+use self::certificate::Certificate;
+pub use self::files::SystemRoots;
+pub use self::verify::now;
+use self::verify::{Identity, Notes, Trust, Verifier};
+pub use self::words::list;
+use super::target::Host;
+use super::wire::{Socket, WireError};
+
+/// How much is read from the socket at once, in bytes; a record has at most 16 KiB.
+const PIECE: usize = 4 << 10;
+
+/// Whom to trust and what to present; validated.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Any certificate will do: `--insecure`.
+    pub insecure: bool,
+    /// The certificates of `--ca-file`; the system's where it is not given.
+    roots: Option<Vec<CertificateDer<'static>>>,
+    /// Where the system's are.
+    pub system: SystemRoots,
+    /// What we present where we are asked to.
+    identity: Option<Arc<CertifiedKey>>,
+    /// The name to expect in place of the target's host: `--server-name`.
+    pub name: Option<Host>,
+    /// The protocol above TLS, by its name in ALPN (RFC 7301), where servers insist on one.
+    pub protocol: Option<&'static [u8]>,
+}
+
+impl Settings {
+    /// Trusts the certificates of this file alone. The error names it and what is wrong with it.
+    pub fn trust(&mut self, path: &Path) -> Result<(), String> {
+        self.roots = Some(files::certificates(path)?);
+        Ok(())
+    }
+
+    /// Presents this certificate, with the key of that file. The error names the file and what is wrong with it.
+    pub fn present(&mut self, chain: &Path, key: &Path) -> Result<(), String> {
+        self.identity = Some(Arc::new(files::identity(chain, key, &default_provider())?));
+        Ok(())
+    }
+}
+
+/// Makes handshakes, all with the same settings.
+#[derive(Debug)]
+pub struct Client {
+    settings: Settings,
+    notes: Notes,
+    /// Made for the first handshake, as the system's roots are only read where one takes place.
+    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+}
+
+/// What a handshake found.
+#[derive(Debug)]
+pub struct Peer {
+    /// The server's certificate; nothing where it cannot be read.
+    pub certificate: Option<Certificate>,
+    /// `1.3` or `1.2`.
+    pub version: &'static str,
+    /// The server asked for a client certificate, and none is there to be given.
+    pub wants_certificate: bool,
+}
+
+/// Why a handshake failed.
+#[derive(Debug)]
+pub enum TlsError {
+    /// Reading or writing.
+    Wire(WireError),
+    /// There is nothing to trust, so no handshake was made.
+    NoRoots(String),
+    /// The reason in words, and what is known of the server's certificate.
+    Failed(String, Option<Certificate>),
+    /// The server speaks something else, beginning with these bytes; nothing where it just closed.
+    NotTls(Vec<u8>),
+}
+
+impl Client {
+    /// A client of these settings.
+    pub fn new(settings: Settings) -> Self {
+        Client { settings, notes: Notes::default(), config: OnceLock::new() }
+    }
+
+    /// Speaks TLS on a connected socket to a server of this name.
+    pub fn handshake(&self, socket: &mut Socket, host: &Host) -> Result<(Session, Peer), TlsError> {
+        let config = self.config.get_or_init(|| self.config()).clone().map_err(TlsError::NoRoots)?;
+        let host = self.settings.name.as_ref().unwrap_or(host);
+        let name = server_name(host).ok_or_else(|| {
+            TlsError::Failed(format!("{host} cannot be the name of a server (--server-name NAME)"), None)
+        })?;
+        let connection =
+            ClientConnection::new(config, name).map_err(|e| TlsError::Failed(e.to_string(), None))?;
+        let mut session =
+            Session { connection: Box::new(connection), notes: self.notes.clone(), host: host.to_string() };
+        let mut opening = Vec::new();
+        loop {
+            session.flush(socket).map_err(TlsError::Wire)?;
+            if !session.connection.is_handshaking() {
+                break;
+            }
+            let mut piece = [0; PIECE];
+            let count = socket.read(&mut piece).map_err(TlsError::Wire)?;
+            let piece = piece.get(..count).unwrap_or_default();
+            if opening.len() < 64 {
+                opening.extend_from_slice(piece.get(..64).unwrap_or(piece));
+            }
+            if count == 0 {
+                return Err(TlsError::NotTls(if is_tls(&opening) { Vec::new() } else { opening }));
+            }
+            if let Err(error) = session.take(piece) {
+                if !is_tls(&opening) {
+                    return Err(TlsError::NotTls(opening));
+                }
+                // The alert that tells the server why.
+                let _ = session.flush(socket);
+                let told = self.notes.take();
+                return Err(TlsError::Failed(words::failure(&error, &told, &session.host), told.certificate));
+            }
+        }
+        let version = match session.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "1.2",
+            _ => "1.3",
+        };
+        let told = self.notes.take();
+        let wants_certificate = told.asked_for_ours && self.settings.identity.is_none();
+        if wants_certificate {
+            // In TLS 1.3 it says only after the handshake that it does without us.
+            self.notes.keep_asked();
+        }
+        Ok((session, Peer { certificate: told.certificate, version, wants_certificate }))
+    }
+
+    fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        let settings = &self.settings;
+        let trust = match &settings.roots {
+            _ if settings.insecure => Trust::Anything,
+            Some(roots) => Trust::Roots(roots.clone()),
+            None => Trust::Roots(settings.system.read()?),
+        };
+        let provider = Arc::new(default_provider());
+        let verifier = Verifier::new(&trust, Arc::clone(&provider), self.notes.clone())?;
+        let identity = Identity { ours: settings.identity.clone(), notes: self.notes.clone() };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| e.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_cert_resolver(Arc::new(identity));
+        // Each handshake is to see the certificate.
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols.extend(settings.protocol.map(<[u8]>::to_vec));
+        Ok(Arc::new(config))
+    }
+}
+
+fn server_name(host: &Host) -> Option<ServerName<'static>> {
+    match host {
+        Host::Address(address) => Some(ServerName::from(*address)),
+        Host::Name(name) => ServerName::try_from(name.strip_suffix('.').unwrap_or(name).to_owned()).ok(),
+    }
+}
+
+/// Whether bytes begin as a TLS record of the handshake or an alert does. RFC 8446, 5.1.
+pub fn is_tls(opening: &[u8]) -> bool {
+    matches!(opening, [] | [0x14..=0x16] | [0x14..=0x16, 3, ..])
+}
+
+/// An established TLS connection, without its socket.
+#[derive(Debug)]
+pub struct Session {
+    connection: Box<ClientConnection>,
+    notes: Notes,
+    host: String,
+}
+
+impl Session {
+    /// Reads what the peer said; 0 at its end. A peer that closes without a word ends it as well: the protocols
+    /// above have lengths of their own.
+    pub fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, WireError> {
+        loop {
+            match self.connection.reader().read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                Err(_) => {}
+            }
+            let mut piece = [0; PIECE];
+            let count = socket.read(&mut piece)?;
+            if count == 0 {
+                return Ok(0);
+            }
+            let taken = self.take(piece.get(..count).unwrap_or_default());
+            // A key update is to be answered, and so is an error.
+            self.flush(socket)?;
+            taken.map_err(|error| WireError::Tls(words::failure(&error, &self.notes.take(), &self.host)))?;
+        }
+    }
+
+    /// Writes all of it.
+    pub fn write_all(&mut self, socket: &mut Socket, mut bytes: &[u8]) -> Result<(), WireError> {
+        while !bytes.is_empty() {
+            // Takes as much as its buffer has room for; never nothing, as it is emptied each time.
+            let count = self.connection.writer().write(bytes).map_err(WireError::Failed)?;
+            bytes = bytes.get(count..).unwrap_or_default();
+            self.flush(socket)?;
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more will come (RFC 8446, 6.1), if that can be said without waiting.
+    pub fn close(&mut self, socket: &mut Socket) {
+        self.connection.send_close_notify();
+        let mut last = Vec::new();
+        if self.connection.write_tls(&mut last).is_ok() {
+            socket.write_now(&last);
+        }
+    }
+
+    /// Takes in bytes of the peer.
+    fn take(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            match self.connection.read_tls(&mut bytes) {
+                Ok(0) | Err(_) => return Err(Error::General("too much at once".to_owned())),
+                Ok(_) => {
+                    self.connection.process_new_packets()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what is to be sent.
+    fn flush(&mut self, socket: &mut Socket) -> Result<(), WireError> {
+        while self.connection.wants_write() {
+            let mut records = Vec::new();
+            self.connection.write_tls(&mut records).map_err(WireError::Failed)?;
+            socket.write_all(&records)?;
+        }
+        Ok(())
+    }
+}

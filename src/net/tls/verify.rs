@@ -1,0 +1,171 @@
+//! Whom a check trusts: webpki's verdict on the server's certificate, and the certificate kept for the message.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use super::certificate::Certificate;
+
+/// What is to be trusted.
+#[derive(Debug)]
+pub enum Trust {
+    /// Whatever is presented: `--insecure`.
+    Anything,
+    /// These certificates, and what they vouch for.
+    Roots(Vec<CertificateDer<'static>>),
+}
+
+/// What the handshake told, for the verdict.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The server's own certificate.
+    pub certificate: Option<Certificate>,
+    /// The server asked for a client certificate.
+    pub asked_for_ours: bool,
+}
+
+/// What was told, where both halves of the handshake write it.
+#[derive(Debug, Clone, Default)]
+pub struct Notes(Arc<Mutex<Told>>);
+
+impl Notes {
+    /// What was told since the last time.
+    pub fn take(&self) -> Told {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes that the server has asked for a certificate that we lack, for what it may say later.
+    pub fn keep_asked(&self) {
+        self.write(|told| told.asked_for_ours = true);
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// The verifier under rustls.
+#[derive(Debug)]
+pub struct Verifier {
+    provider: Arc<CryptoProvider>,
+    notes: Notes,
+    /// webpki with the roots; nothing where anything is trusted.
+    webpki: Option<Arc<WebPkiServerVerifier>>,
+    pinned: Vec<CertificateDer<'static>>,
+}
+
+impl Verifier {
+    /// A verifier for this trust. The error says that none of the roots can be used.
+    pub fn new(trust: &Trust, provider: Arc<CryptoProvider>, notes: Notes) -> Result<Self, String> {
+        let Trust::Roots(certificates) = trust else {
+            return Ok(Verifier { provider, notes, webpki: None, pinned: Vec::new() });
+        };
+        let mut roots = RootCertStore::empty();
+        // A bundle may have some that webpki does not take; the others count.
+        roots.add_parsable_certificates(certificates.iter().map(|der| CertificateDer::from(der.as_ref())));
+        let webpki =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+        let webpki = webpki.map_err(|_| "none of the root certificates can be used".to_owned())?;
+        Ok(Verifier { provider, notes, webpki: Some(webpki), pinned: certificates.clone() })
+    }
+
+    /// A certificate that stands in `--ca-file` itself, to the byte, is trusted as it is: webpki takes no certificate
+    /// of an authority for that of a server, and what `openssl req -x509` makes is both.
+    fn is_pinned(&self, presented: &CertificateDer<'_>) -> bool {
+        self.pinned.iter().any(|known| known == presented)
+    }
+}
+
+/// Name and validity, all that there is to check of a certificate that is trusted as it is.
+fn verify_pinned(
+    presented: &CertificateDer<'_>,
+    told: Option<&Certificate>,
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let told = told.ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if seconds > told.not_after {
+        return Err(Error::InvalidCertificate(CertificateError::Expired));
+    }
+    if seconds < told.not_before {
+        return Err(Error::InvalidCertificate(CertificateError::NotValidYet));
+    }
+    verify_server_name(&ParsedCertificate::try_from(presented)?, name)
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        presented: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let certificate = Certificate::parse(presented);
+        let verified = match &self.webpki {
+            None => Ok(()),
+            Some(_) if self.is_pinned(presented) => verify_pinned(presented, certificate.as_ref(), name, now),
+            Some(webpki) => webpki.verify_server_cert(presented, intermediates, name, ocsp, now).map(|_| ()),
+        };
+        self.notes.write(|told| told.certificate = certificate);
+        verified.map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Our certificate where there is one, and a note that the server asked for it.
+#[derive(Debug)]
+pub struct Identity {
+    /// The certificate and its key.
+    pub ours: Option<Arc<CertifiedKey>>,
+    /// Where that is noted.
+    pub notes: Notes,
+}
+
+impl ResolvesClientCert for Identity {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.notes.write(|told| told.asked_for_ours = true);
+        self.ours.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        // Asked in any case, so that it is known that the server wants one.
+        true
+    }
+}
+
+/// The wall clock, in seconds since the epoch.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
