@@ -1,0 +1,197 @@
+//! Files as a process sees them: our own, or another's below its root directory.
+//!
+//! Invariant: below another root every path is resolved by openat2(2) with `RESOLVE_IN_ROOT`, so that an absolute
+//! link leads to that process's file, never to ours of the same name. Where openat2 is not to be had it is said;
+//! there is no other way that would be right. No FIFO and no device is opened for reading unless that is asked for.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+
+use crate::net::words;
+
+/// Whose files.
+#[derive(Debug)]
+pub struct Root {
+    /// The root directory of another process; nothing for our own view.
+    root: Option<OwnedFd>,
+    /// Where that process's relative paths begin.
+    folder: PathBuf,
+}
+
+/// A file as fstat(2) has it.
+pub type Meta = FileStat;
+
+/// Why a file cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileError(pub Errno);
+
+impl FileError {
+    /// In words; `of_another` names the cause of what only happens below another's root.
+    pub fn words(self) -> String {
+        match self.0 {
+            Errno::ENOSYS => "openat2(2) is not to be had here (Linux 5.6, or the seccomp profile), and without it \
+                              another process's files cannot be told from our own"
+                .to_owned(),
+            errno => words(&io::Error::from(errno)),
+        }
+    }
+
+    /// Whether it is not permitted.
+    pub fn is_denied(self) -> bool {
+        matches!(self.0, Errno::EACCES | Errno::EPERM)
+    }
+}
+
+impl From<Errno> for FileError {
+    fn from(errno: Errno) -> Self {
+        FileError(errno)
+    }
+}
+
+/// What a file is, in the letter of `ls -l` and in words.
+pub fn kind(mode: u32) -> (char, &'static str) {
+    match SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFREG => ('-', "a regular file"),
+        SFlag::S_IFDIR => ('d', "a directory"),
+        SFlag::S_IFLNK => ('l', "a link"),
+        SFlag::S_IFIFO => ('p', "a FIFO"),
+        SFlag::S_IFSOCK => ('s', "a socket"),
+        SFlag::S_IFBLK => ('b', "a block device"),
+        SFlag::S_IFCHR => ('c', "a character device"),
+        _ => ('?', "of an unknown type"),
+    }
+}
+
+impl Root {
+    /// Our own view.
+    pub fn own() -> Self {
+        Root { root: None, folder: PathBuf::new() }
+    }
+
+    /// The view of a process whose root directory this is, and whose relative paths begin at `folder`.
+    pub fn of(root: OwnedFd, folder: PathBuf) -> Self {
+        Root { root: Some(root), folder }
+    }
+
+    /// Opens the path with these flags.
+    fn at(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, FileError> {
+        let flags = flags | OFlag::O_CLOEXEC;
+        match &self.root {
+            None => Ok(open(path, flags, Mode::empty())?),
+            Some(root) => {
+                let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+                // A rename elsewhere at the wrong moment makes the kernel ask for another try: openat2(2), EAGAIN.
+                let mut tries = 0;
+                loop {
+                    match openat2(root, &self.folder.join(path), how) {
+                        Err(Errno::EAGAIN) if tries < 8 => tries += 1,
+                        other => return Ok(other?),
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the path leads to, or where it is a link, the link itself if not `follow`.
+    pub fn meta(&self, path: &Path, follow: bool) -> Result<Meta, FileError> {
+        let flags = if follow { OFlag::empty() } else { OFlag::O_NOFOLLOW };
+        Ok(fstat(self.at(path, OFlag::O_PATH | flags)?)?)
+    }
+
+    /// Where a link leads, as it was written.
+    pub fn link(&self, path: &Path) -> Result<OsString, FileError> {
+        let link = self.at(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
+        Ok(readlinkat(link, "")?)
+    }
+
+    /// Opens a file for reading. Directories are refused as read(2) would, and FIFOs, sockets and devices are not
+    /// opened at all unless `special`.
+    pub fn open(&self, path: &Path, special: bool) -> Result<(File, Meta), String> {
+        let words = |error: FileError| error.words();
+        // Looked at first: to open a FIFO is seen by its writer, and to open a device may do something.
+        refuse(fstat(self.at(path, OFlag::O_PATH).map_err(words)?).map_err(|e| words(e.into()))?.st_mode, special)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY;
+        let flags = if special { flags } else { flags | OFlag::O_NONBLOCK };
+        let file = self.at(path, flags).map_err(words)?;
+        let meta = fstat(&file).map_err(|e| words(e.into()))?;
+        refuse(meta.st_mode, special)?;
+        Ok((File::from(file), meta))
+    }
+
+    /// Opens a directory.
+    pub fn folder(&self, path: &Path) -> Result<Folder, FileError> {
+        let descriptor = self.at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK)?;
+        Ok(Folder(Dir::from_fd(descriptor)?))
+    }
+
+    /// A descriptor that stands for the path without opening it, for statvfs(3) and the like.
+    pub fn handle(&self, path: &Path) -> Result<OwnedFd, FileError> {
+        self.at(path, OFlag::O_PATH)
+    }
+}
+
+fn refuse(mode: u32, special: bool) -> Result<(), String> {
+    match kind(mode) {
+        ('-', _) => Ok(()),
+        ('d', _) => Err("is a directory".to_owned()),
+        _ if special => Ok(()),
+        (_, what) => Err(format!("is {what}, which is not read unless --special is given")),
+    }
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Folder(Dir);
+
+/// An entry of a directory.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its type where the directory tells it, as in [`kind`]: d_type of readdir(3).
+    pub kind: Option<char>,
+}
+
+impl Folder {
+    /// The entries without `.` and `..`, in the directory's own order. What cannot be read further ends them.
+    pub fn entries(&mut self) -> impl Iterator<Item = Entry> + '_ {
+        self.0.iter().map_while(Result::ok).filter_map(|entry| {
+            let name = entry.file_name().to_bytes();
+            let kind = entry.file_type().map(|kind| match kind {
+                nix::dir::Type::File => '-',
+                nix::dir::Type::Directory => 'd',
+                nix::dir::Type::Symlink => 'l',
+                nix::dir::Type::Fifo => 'p',
+                nix::dir::Type::Socket => 's',
+                nix::dir::Type::BlockDevice => 'b',
+                nix::dir::Type::CharacterDevice => 'c',
+            });
+            (name != b"." && name != b"..").then(|| Entry { name: name.to_vec(), kind })
+        })
+    }
+
+    /// What this entry is, links not followed.
+    pub fn meta(&self, name: &[u8]) -> Result<Meta, FileError> {
+        Ok(fstatat(self.0.as_fd(), OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
+    }
+
+    /// Where this entry, a link, leads.
+    pub fn link(&self, name: &[u8]) -> Result<Vec<u8>, FileError> {
+        Ok(readlinkat(self.0.as_fd(), OsStr::from_bytes(name))?.into_vec())
+    }
+
+    /// Opens a directory in this one, not through a link, so that it stays below any root.
+    pub fn folder(&self, name: &[u8]) -> Result<Folder, FileError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        Ok(Folder(Dir::openat(self.0.as_fd(), OsStr::from_bytes(name), flags, Mode::empty())?))
+    }
+}
