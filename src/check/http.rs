@@ -70,7 +70,10 @@ struct Http {
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let target = given.text("TARGET")?.unwrap_or_default();
-    let url = Url::parse(&target).map_err(|expected| given.unexpected_unshown("TARGET", &expected))?;
+    let url = Url::parse(&target).map_err(|expected| given.unexpected("TARGET", &expected))?;
+    if let Some(user_info) = &url.user_info {
+        request::hide_user(given, user_info);
+    }
     if url.tls {
         return Err(given.wrong("TARGET", "https is not part of this version; http:// is"));
     }
