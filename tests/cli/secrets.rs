@@ -255,5 +255,11 @@ fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
     assert_eq!(stdout, "unhealthy: tcp localhost:1: connection refused (::1, 127.0.0.1)\n");
     let (stdout, _) = with_hosts(&large, "last.example:1").unwrap();
     assert_eq!(stdout, "unhealthy: tcp last.example:1: connection refused (127.0.0.1)\n");
+    std::fs::write(&large, "0.0.0.0 ads.example\n".repeat(110_000)).unwrap();
+    let (_, stderr) = with_hosts(&large, "db:80").unwrap();
+    assert_eq!(
+        stderr,
+        "porthole: tcp db:80: unknown host: db: /etc/hosts cannot be read: larger than 2 MiB\n"
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }
