@@ -160,9 +160,9 @@ pub fn expand(
         } else {
             push(before, before);
             let end = expression.iter().position(|&b| b == b'}');
-            let inner = end.and_then(|end| expression.get(2..end)).ok_or_else(|| {
-                format!("{} is never closed by }} (a plain ${{ is written $${{)", clip(expression))
-            })?;
+            let inner = end
+                .and_then(|end| expression.get(2..end))
+                .ok_or_else(|| about(expression, " is never closed by } (a plain ${ is written $${)"))?;
             let (whole, tail) = expression.split_at(inner.len() + 3);
             let (part, is_secret) = value_of(inner, whole, values)?;
             if is_secret {
@@ -181,7 +181,7 @@ pub fn expand(
 fn value_of(inner: &[u8], whole: &[u8], values: &dyn Values) -> Result<(Vec<u8>, bool), String> {
     if let Some(path) = inner.strip_prefix(b"file:") {
         let path = Path::new(OsStr::from_bytes(path));
-        let bytes = values.file(path).map_err(|why| format!("{}: {why}", clip(whole)))?;
+        let bytes = values.file(path).map_err(|why| about(whole, ": ") + &why)?;
         return Ok((without_newline(&bytes).to_vec(), true));
     }
     let (name, default) = match find(inner, b":-") {
@@ -189,10 +189,7 @@ fn value_of(inner: &[u8], whole: &[u8], values: &dyn Values) -> Result<(Vec<u8>,
         None => (inner, None),
     };
     let name = std::str::from_utf8(name).ok().filter(|name| is_name(name)).ok_or_else(|| {
-        format!(
-            "{} is none of ${{NAME}}, ${{NAME:-default}}, ${{file:PATH}} (a plain ${{ is written $${{)",
-            clip(whole)
-        )
+        about(whole, " is none of ${NAME}, ${NAME:-default}, ${file:PATH} (a plain ${ is written $${)")
     })?;
     match values.variable(name).map(OsString::into_vec) {
         Some(value) if !(value.is_empty() && default.is_some()) => Ok((value, is_telling(name))),
@@ -200,6 +197,11 @@ fn value_of(inner: &[u8], whole: &[u8], values: &dyn Values) -> Result<(Vec<u8>,
             format!("the environment has no variable {name} (set it, or give a default: ${{{name}:-…}})")
         }),
     }
+}
+
+/// What is wrong with an expression, which is named.
+fn about(expression: &[u8], what: &str) -> String {
+    clip(expression) + what
 }
 
 /// Whether this is the name of a variable (POSIX, "Environment Variables").
