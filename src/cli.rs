@@ -17,7 +17,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-pub use self::given::Given;
+pub use self::given::{Given, Text};
 use crate::check::{KINDS, Kind, Plan, RunOptions};
 use crate::expand::{Secrets, Values};
 use crate::net::local::Reach;

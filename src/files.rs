@@ -1,24 +1,43 @@
 //! Reading small files of this container, bounded in size and never blocking.
 
-use std::fs::OpenOptions;
-use std::io::Read as _;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 
 use crate::net::words;
 use crate::units::show_size;
 
-/// The bytes of a regular file of at most `limit` bytes, or why they cannot be had. A FIFO or device is
-/// not read: opened without blocking (open(2)), it is told from a file by fstat(2).
+/// Opens a regular file. A FIFO or device is not even opened, for that alone has effects: it lets the writer of a
+/// FIFO go on, into nowhere. Should one take the file's place in between, it does not block (open(2)).
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let regular = |found: &Metadata| {
+        if found.is_file() { Ok(()) } else { Err(io::Error::other("not a regular file")) }
+    };
+    regular(&fs::metadata(path)?)?;
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY | O_CLOEXEC).open(path)?;
+    regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// The bytes of a regular file of at most `limit` bytes, in which a newline at its end does not count, or why they
+/// cannot be had.
 pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let nonblock = nix::libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(|e| words(&e))?;
-    if !file.metadata().map_err(|e| words(&e))?.is_file() {
-        return Err("not a regular file".to_owned());
-    }
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| words(&e))?;
-    if bytes.len() as u64 > limit { Err(format!("larger than {}", show_size(limit))) } else { Ok(bytes) }
+    open_regular(path)
+        .and_then(|file| file.take(limit + 3).read_to_end(&mut bytes))
+        .map_err(|error| words(&error))?;
+    if without_newline(&bytes).len() as u64 > limit {
+        return Err(format!("larger than {}", show_size(limit)));
+    }
+    Ok(bytes)
+}
+
+/// The bytes without the newline at their end, a carriage return in front of it included.
+pub fn without_newline(bytes: &[u8]) -> &[u8] {
+    bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 #[cfg(test)]
@@ -27,8 +46,10 @@ mod tests {
 
     #[test]
     fn regular_files_within_the_limit() {
-        let size = std::fs::metadata("Cargo.toml").unwrap().len();
+        let size = fs::metadata("Cargo.toml").unwrap().len();
         assert_eq!(read_regular(Path::new("Cargo.toml"), size).unwrap().len() as u64, size);
+        assert!(read_regular(Path::new("Cargo.toml"), size - 1).is_ok());
+        assert!(read_regular(Path::new("Cargo.toml"), size - 2).is_err());
         let error = read_regular(Path::new("Cargo.toml"), 512).unwrap_err();
         assert_eq!(error, "larger than 512 bytes");
     }

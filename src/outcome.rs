@@ -58,6 +58,7 @@ pub struct Finding {
     /// The parts of the time, in the order in which they came.
     pub phases: Vec<(&'static str, Duration)>,
     /// What bears on it, a sentence each; filled where that is asked for.
+    #[cfg(feature = "inspect")]
     pub explanation: Vec<String>,
 }
 
@@ -72,6 +73,7 @@ impl Finding {
             quote: None,
             facts: Vec::new(),
             phases: Vec::new(),
+            #[cfg(feature = "inspect")]
             explanation: Vec::new(),
         }
     }

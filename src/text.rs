@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 /// What stands where text was cut: U+2026, three bytes.
-const ELLIPSIS: &str = "…";
+pub const ELLIPSIS: &str = "…";
 /// The most that a message repeats of what was given or came, in bytes.
 const REPEATED: usize = 100;
 
@@ -76,9 +76,8 @@ pub fn quoted(text: &str) -> String {
 /// is not UTF-8. Not escaped: the report does that.
 pub fn clip(bytes: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
-    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= REPEATED).last();
-    if let Some(end) = end.filter(|&end| end < text.len()) {
-        text.truncate(end);
+    if text.len() > REPEATED {
+        text.truncate(text.floor_char_boundary(REPEATED));
         text.push_str(ELLIPSIS);
     }
     text

@@ -74,7 +74,10 @@ struct Http {
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let target = given.text("TARGET")?.unwrap_or_default();
-    let url = Url::parse(&target).map_err(|expected| given.unexpected_unshown("TARGET", &expected))?;
+    let url = Url::parse(&target).map_err(|expected| given.unexpected("TARGET", &expected))?;
+    if let Some(user_info) = &url.user_info {
+        request::hide_user(given, user_info);
+    }
     let request = request::plan(given)?;
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?.unwrap_or_default();
     let assertions = body::plan(given)?;

@@ -6,7 +6,7 @@ use clap::Arg;
 
 use super::Attempt;
 use crate::cli::{Given, UsageError, option};
-use crate::expand::find;
+use crate::expand::{Expanded, find};
 use crate::net::connect::{Connection, open};
 use crate::net::target::Endpoint;
 use crate::net::wire::WireError;
@@ -22,7 +22,7 @@ const PIECE: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Talk {
     send: Option<Vec<u8>>,
-    expect: Option<Vec<u8>>,
+    expect: Option<Expanded>,
 }
 
 pub(super) fn arguments() -> Vec<Arg> {
@@ -33,9 +33,9 @@ pub(super) fn arguments() -> Vec<Arg> {
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Talk, UsageError> {
-    let send = given.unescaped("send")?;
+    let send = given.unescaped("send")?.map(|text| text.value);
     let expect = given.unescaped("expect")?;
-    if expect.as_ref().is_some_and(Vec::is_empty) {
+    if expect.as_ref().is_some_and(|text| text.value.is_empty()) {
         return Err(given.wrong("expect", "expected at least one character to look for"));
     }
     Ok(Talk { send, expect })
@@ -68,7 +68,8 @@ fn talk_over(wire: &mut crate::net::wire::Wire, talk: &Talk, shown: &str, attemp
     let Some(expect) = &talk.expect else {
         return Finding::healthy(format!("connected{shown}"));
     };
-    let wanted = quoted(&String::from_utf8_lossy(expect));
+    let wanted = quoted(&String::from_utf8_lossy(&expect.shown));
+    let expect = &expect.value;
     // What was received, as far as a match may still begin in it, and its beginning.
     let mut window: Vec<u8> = Vec::new();
     let mut beginning: Vec<u8> = Vec::new();

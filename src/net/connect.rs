@@ -103,6 +103,9 @@ fn tcp(place: &HostPort, reach: Reach, deadline: Deadline) -> Result<Connection,
     let start = std::time::Instant::now();
     let addresses = resolve(&place.host, reach, deadline).map_err(|why| match why {
         Unresolved::Unknown => ConnectError::Unknown(place.host.to_string(), reach),
+        Unresolved::Unreadable(why) => {
+            ConnectError::Denied(format!("unknown host: {}: /etc/hosts cannot be read: {why}", place.host))
+        }
         #[cfg(feature = "remote")]
         Unresolved::TimedOut => ConnectError::TimedOut(format!("looking up {}", place.host)),
         #[cfg(feature = "remote")]

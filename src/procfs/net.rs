@@ -44,8 +44,8 @@ pub fn tcp_listeners(proc: &Path) -> Result<Vec<Listener>, String> {
         read_regular(&path, TABLE_LIMIT).map_err(|why| format!("{}: {why}", path.display()))
     };
     let mut listeners = parse_tcp(&read("tcp")?);
-    if let Ok(table) = read("tcp6") {
-        listeners.extend(parse_tcp(&table));
+    if !matches!(proc.join("net/tcp6").try_exists(), Ok(false)) {
+        listeners.extend(parse_tcp(&read("tcp6")?));
     }
     Ok(listeners)
 }

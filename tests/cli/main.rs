@@ -25,6 +25,7 @@ mod deadline;
 mod expand;
 mod json;
 mod local;
+mod secrets;
 mod usage;
 mod wait;
 

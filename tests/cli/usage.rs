@@ -90,7 +90,7 @@ fn wrong_values() {
         (":80/a b", "a URL in which ' ' is written %20"),
         ("http://[::1/", "an IPv6 address in brackets, such as [::1]"),
     ] {
-        porthole(["http", target]).refused(&format!("http: TARGET: expected {expected}"));
+        porthole(["http", target]).refused(&format!("http: TARGET: expected {expected}, got '{target}'"));
     }
     let long = "/x".repeat(60);
     porthole(["unix", &long]).refused(&format!(

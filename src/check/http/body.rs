@@ -6,7 +6,7 @@ use regex_lite::Regex;
 use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::cli::{Given, UsageError};
+use crate::cli::{Given, Text, UsageError};
 use crate::expand::find;
 use crate::text::{clip, quoted};
 use crate::units::{self, show_size};
@@ -15,11 +15,11 @@ use crate::units::{self, show_size};
 #[derive(Debug)]
 pub(super) enum Assertion {
     /// `--contains`.
-    Contains(String),
-    /// `--matches`.
-    Matches(Regex),
+    Contains(Text),
+    /// `--matches`, and as it is shown.
+    Matches(Regex, String),
     /// `--field`: a JSON Pointer (RFC 6901), and the value there if one is wanted.
-    Field(String, Option<String>),
+    Field(Text, Option<Text>),
 }
 
 /// The assertions that what came of a body so far does not settle.
@@ -55,21 +55,27 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
         assertions.push(Assertion::Contains(text));
     }
     for text in given.texts("matches")? {
-        let regex = Regex::new(&text)
+        let regex = Regex::new(&text.value)
             .map_err(|e| given.wrong("matches", &format!("not a regular expression: {e}")))?;
-        assertions.push(Assertion::Matches(regex));
+        assertions.push(Assertion::Matches(regex, text.shown));
     }
     for text in given.texts("field")? {
-        let (pointer, value) = match text.split_once('=') {
-            Some((pointer, value)) => (pointer, Some(value.to_owned())),
-            None => (text.as_str(), None),
-        };
+        let (pointer, wanted) = parts(&text.value);
         if !pointer.is_empty() && !pointer.starts_with('/') {
             return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
         }
-        assertions.push(Assertion::Field(pointer.to_owned(), value));
+        let (shown_pointer, shown_wanted) = parts(&text.shown);
+        let text_of = |value: &str, shown: &str| Text { value: value.to_owned(), shown: shown.to_owned() };
+        // Where the sign itself is part of a secret, its expression stands for both.
+        let wanted = wanted.map(|wanted| text_of(wanted, shown_wanted.unwrap_or(shown_pointer)));
+        assertions.push(Assertion::Field(text_of(pointer, shown_pointer), wanted));
     }
     Ok(assertions)
+}
+
+/// `POINTER=VALUE` as its parts.
+fn parts(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=').map_or((text, None), |(pointer, value)| (pointer, Some(value)))
 }
 
 impl Assertion {
@@ -78,11 +84,12 @@ impl Assertion {
     fn is_settled_by(&self, beginning: &[u8], seen: usize) -> bool {
         match self {
             Assertion::Contains(text) => {
+                let text = text.value.as_bytes();
                 let from = seen.saturating_sub(text.len().saturating_sub(1));
-                find(beginning.get(from..).unwrap_or_default(), text.as_bytes()).is_some()
+                find(beginning.get(from..).unwrap_or_default(), text).is_some()
             }
             // A match may depend on what follows (`ok$`), and half of a JSON document is none.
-            Assertion::Matches(_) | Assertion::Field(..) => false,
+            Assertion::Matches(..) | Assertion::Field(..) => false,
         }
     }
 }
@@ -98,47 +105,47 @@ pub(super) fn first_miss(assertions: &[Assertion], seen: &Seen<'_>) -> Option<St
     let cut = !limit.is_empty();
     let text = String::from_utf8_lossy(body);
     assertions.iter().find_map(|assertion| match assertion {
-        Assertion::Contains(wanted) if find(body, wanted.as_bytes()).is_some() => None,
-        Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
-        Assertion::Matches(regex) => {
+        Assertion::Contains(wanted) if find(body, wanted.value.as_bytes()).is_some() => None,
+        Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(&wanted.shown))),
+        Assertion::Matches(regex, shown) => {
             // Where more follows, a match up to the very end may be none: `ok$`.
             let holds = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
-            if holds { None } else { Some(format!("the body to match {}{limit}", quoted(regex.as_str()))) }
+            if holds { None } else { Some(format!("the body to match {}{limit}", quoted(shown))) }
         }
         Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
         Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
             Err(error) => Some(format!("a JSON body ({error})")),
-            Ok(document) => field_miss(document, pointer, wanted.as_deref()),
+            Ok(document) => field_miss(document, pointer, wanted.as_ref()),
         },
     })
 }
 
-fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Option<String> {
-    let place = if pointer.is_empty() { "the whole body" } else { pointer };
+fn field_miss(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Option<String> {
+    let place = if pointer.value.is_empty() { "the whole body" } else { &pointer.shown };
     let mut value = Some(document);
-    for token in pointer.split('/').skip(1) {
+    for token in pointer.value.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
         value = value.and_then(|value| member(value, &token));
     }
     let Some(value) = value else {
         return Some(match wanted {
             Some(wanted) => {
-                format!("{place} to be {} in the JSON body, which has no such field", quoted(wanted))
+                format!("{place} to be {} in the JSON body, which has no such field", quoted(&wanted.shown))
             }
             None => format!("{place} in the JSON body"),
         });
     };
     let wanted = wanted?;
     let holds = match serde_json::from_slice::<String>(value.get().as_bytes()) {
-        Ok(text) => text == wanted,
+        Ok(text) => text == wanted.value,
         // A number, true, false, null, or what an array or object looks like in the body.
-        Err(_) => value.get() == wanted,
+        Err(_) => value.get() == wanted.value,
     };
     if holds {
         return None;
     }
     let found = clip(value.get().as_bytes());
-    Some(format!("{place} to be {}, not {found}", quoted(wanted)))
+    Some(format!("{place} to be {}, not {found}", quoted(&wanted.shown)))
 }
 
 /// What an object has under this name, or an array at this index; of several like members the last counts.
@@ -206,21 +213,29 @@ mod tests {
     }
 
     fn regex(text: &str) -> Assertion {
-        Assertion::Matches(Regex::new(text).unwrap())
+        Assertion::Matches(Regex::new(text).unwrap(), text.to_owned())
+    }
+
+    fn plain(text: &str) -> Text {
+        Text { value: text.to_owned(), shown: text.to_owned() }
+    }
+
+    fn contains(text: &str) -> Assertion {
+        Assertion::Contains(plain(text))
     }
 
     fn field(pointer: &str, value: Option<&str>) -> Assertion {
-        Assertion::Field(pointer.to_owned(), value.map(str::to_owned))
+        Assertion::Field(plain(pointer), value.map(plain))
     }
 
     #[test]
     fn text() {
         let body = Seen::Whole(b"status: ready\n");
-        assert_eq!(miss(Assertion::Contains("ready".into()), &body), "");
-        assert_eq!(miss(Assertion::Contains("Ready".into()), &body), "the body to contain \"Ready\"");
+        assert_eq!(miss(contains("ready"), &body), "");
+        assert_eq!(miss(contains("Ready"), &body), "the body to contain \"Ready\"");
         assert_eq!(miss(regex("^status: r.*y$"), &Seen::Whole(b"status: ready")), "");
         assert_eq!(miss(regex("^r"), &body), "the body to match \"^r\"");
-        assert_eq!(miss(Assertion::Contains("x".into()), &Seen::Whole(b"\xffx")), "");
+        assert_eq!(miss(contains("x"), &Seen::Whole(b"\xffx")), "");
     }
 
     #[test]
@@ -256,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_text_is_found_however_the_body_comes() {
-        let assertions = [Assertion::Contains("ready".into()), Assertion::Contains("y".into())];
+        let assertions = [contains("ready"), contains("y")];
         let body = b"almost ready";
         for step in 1..body.len() {
             let mut open = Open::new(&assertions);
@@ -280,6 +295,6 @@ mod tests {
             miss(field("", None), &Seen::Cut(b"1")),
             "a JSON body within the first 1 byte (--max-body)"
         );
-        assert_eq!(miss(Assertion::Contains("k".into()), &body), "");
+        assert_eq!(miss(contains("k"), &body), "");
     }
 }

@@ -9,6 +9,7 @@ use super::answer::{Answer, failure};
 use crate::check::Attempt;
 use crate::check::secure::{Secure, facts as facts_of};
 use crate::cli::{Given, UsageError};
+use crate::expand::is_listed;
 use crate::net::connect::open;
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
@@ -27,7 +28,8 @@ pub(super) struct Request {
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
-    let body = given.text("data")?;
+    let body = given.unshown("data")?;
+    given.hide(body.as_deref().unwrap_or_default().as_bytes(), "<data>");
     let fallback = if body.is_some() { Method::POST } else { Method::GET };
     let expected = "a method such as GET, HEAD or POST";
     let method = given
@@ -40,7 +42,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     for text in given.texts("header")? {
         // The value may be a secret, so it is not repeated.
         let (name, value) =
-            parse_header(&text).map_err(|expected| given.unexpected_unshown("header", expected))?;
+            parse_header(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
         if matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection") {
             let message = format!("{} is set by porthole itself and cannot be given", name.as_str());
             return Err(given.wrong("header", &message));
@@ -48,20 +50,52 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         if name == header::HOST && has(&headers, &header::HOST) {
             return Err(given.wrong("header", "Host can be given only once"));
         }
+        if !is_harmless(name.as_str()) {
+            let shown = format!("<header {}>", name.as_str());
+            given.hide(value.as_bytes(), &shown);
+            // `Bearer x`
+            given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
+        }
         headers.push((name, value));
     }
-    if let Some(user) = given.text("user")? {
+    if let Some(user) = given.unshown("user")? {
         if !user.contains(':') {
             return Err(given.unexpected_unshown("user", "NAME:PASSWORD"));
         }
         headers.retain(|(name, _)| name != header::AUTHORIZATION);
         headers.push((header::AUTHORIZATION, basic(user.as_bytes())));
+        hide_user(given, user.as_bytes());
     }
     if body.is_some() && !has(&headers, &header::CONTENT_TYPE) {
         // As curl does with --data.
         headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
     }
     Ok(Request { method, headers, body })
+}
+
+/// Headers whose value is no secret.
+const HARMLESS: &str =
+    " accept cache-control connection content-type host origin referer user-agent x-real-ip ";
+
+/// Whether the value of this header is no secret.
+fn is_harmless(name: &str) -> bool {
+    is_listed(HARMLESS, name.as_bytes()) || name.starts_with("accept-") || name.starts_with("x-forwarded-")
+}
+
+/// Notes what must not be printed of `user:password`: that, the password, and what goes over the wire.
+pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
+    given.hide(user_info, "<user>");
+    given.hide(halves(basic(user_info).as_bytes(), b' ').1, "<user>");
+    // A token may stand in place of the name, with no password.
+    let (name, password) = halves(user_info, b':');
+    given.hide(if password.is_empty() { name } else { password }, "<user>");
+}
+
+/// What stands in front of the separator and behind it.
+fn halves(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
+    let at = text.iter().position(|&b| b == separator).unwrap_or(text.len());
+    let (before, behind) = text.split_at(at);
+    (before, behind.get(1..).unwrap_or_default())
 }
 
 fn has(headers: &[(HeaderName, HeaderValue)], name: &HeaderName) -> bool {
