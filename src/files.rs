@@ -1,24 +1,77 @@
-//! Reading small files of this container, bounded in size and never blocking.
+//! Reading files of this container, bounded in size and never blocking.
 
-use std::fs::OpenOptions;
-use std::io::Read as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::net::words;
+use crate::outcome::{Finding, Verdict};
 use crate::units::show_size;
 
-/// The bytes of a regular file of at most `limit` bytes, or why they cannot be had. A FIFO or device is
-/// not read: opened without blocking (open(2)), it is told from a file by fstat(2).
-pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let nonblock = nix::libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(|e| words(&e))?;
-    if !file.metadata().map_err(|e| words(&e))?.is_file() {
-        return Err("not a regular file".to_owned());
+/// Why something cannot be read: not permitted is told apart from all else.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Whether it is a matter of permission.
+    pub denied: bool,
+    /// The reason in words: `no such file or directory`.
+    pub why: String,
+}
+
+impl Unread {
+    /// The reason with the path in front.
+    #[must_use]
+    pub fn at(self, path: &Path) -> Self {
+        Unread { why: format!("{}: {}", path.to_string_lossy(), self.why), ..self }
     }
+
+    /// What a check says of it: not permitted is no answer, all else is unhealthy.
+    pub fn finding(self, what: &str) -> Finding {
+        if self.denied {
+            let why = format!("{what}{}; run the check as a user who may read it", self.why);
+            Finding::new(Verdict::Denied, why)
+        } else {
+            Finding::unhealthy(format!("{what}{}", self.why))
+        }
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Unread { denied: error.kind() == io::ErrorKind::PermissionDenied, why: words(&error) }
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(why: &str) -> Self {
+        Unread { denied: false, why: why.to_owned() }
+    }
+}
+
+/// Opens a regular file. A FIFO or device is not read: opened without blocking (open(2)), it is told from
+/// a file by fstat(2).
+pub fn open_regular(path: &Path) -> Result<File, Unread> {
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err("not a regular file".into()) }
+}
+
+/// The first bytes of a regular file, at most `limit`, and whether there are more.
+pub fn read_start(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Unread> {
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| words(&e))?;
-    if bytes.len() as u64 > limit { Err(format!("larger than {}", show_size(limit))) } else { Ok(bytes) }
+    open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    let more = bytes.len() as u64 > limit;
+    if more {
+        bytes.pop();
+    }
+    Ok((bytes, more))
+}
+
+/// The bytes of a regular file of at most `limit` bytes.
+pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+    match read_start(path, limit)? {
+        (bytes, false) => Ok(bytes),
+        (_, true) => Err(format!("larger than {}", show_size(limit)).as_str().into()),
+    }
 }
 
 #[cfg(test)]
@@ -29,14 +82,15 @@ mod tests {
     fn regular_files_within_the_limit() {
         let size = std::fs::metadata("Cargo.toml").unwrap().len();
         assert_eq!(read_regular(Path::new("Cargo.toml"), size).unwrap().len() as u64, size);
+        assert_eq!(read_start(Path::new("Cargo.toml"), 9).unwrap(), (b"[package]".to_vec(), true));
         let error = read_regular(Path::new("Cargo.toml"), 512).unwrap_err();
-        assert_eq!(error, "larger than 512 bytes");
+        assert_eq!(error.why, "larger than 512 bytes");
     }
 
     #[test]
     fn what_is_no_regular_file_is_named() {
-        assert_eq!(read_regular(Path::new("src"), 1).unwrap_err(), "not a regular file");
-        assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err(), "not a regular file");
-        assert_eq!(read_regular(Path::new("src/none"), 1).unwrap_err(), "no such file or directory");
+        assert_eq!(read_regular(Path::new("src"), 1).unwrap_err().why, "not a regular file");
+        assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err().why, "not a regular file");
+        assert_eq!(read_regular(Path::new("src/none"), 1).unwrap_err().why, "no such file or directory");
     }
 }

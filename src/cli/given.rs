@@ -86,9 +86,12 @@ impl<'a> Given<'a> {
         name: &str,
         parse: impl Fn(OsString) -> Result<T, &'static str>,
     ) -> Result<T, UsageError> {
-        let raw = self.raw(name).unwrap_or_default();
-        let path = self.expand(name, raw)?;
-        parse(path).map_err(|expected| self.unexpected(name, expected))
+        parse(self.bytes(name)?).map_err(|expected| self.unexpected(name, expected))
+    }
+
+    #[inline(never)]
+    fn bytes(&mut self, name: &str) -> Result<OsString, UsageError> {
+        self.expand(name, self.raw(name).unwrap_or_default())
     }
 
     /// The bytes of an option in which `\r \n \t \0 \xNN \\` are understood. What `${…}` stands for is
@@ -107,6 +110,7 @@ impl<'a> Given<'a> {
     }
 
     /// The error for an argument that is not what was expected, which repeats it as it was typed.
+    #[inline(never)]
     fn unexpected(&self, name: &str, expected: &str) -> UsageError {
         let typed = self.raw(name).map(|raw| clip(raw.as_bytes())).unwrap_or_default();
         self.wrong(name, &format!("expected {expected}, got '{typed}'"))
