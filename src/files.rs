@@ -1,4 +1,4 @@
-//! Reading small files of this container, bounded in size and never blocking.
+//! Reading files of this container, bounded in size and never blocking.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -8,29 +8,74 @@ use std::path::Path;
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 
 use crate::net::words;
+use crate::outcome::{Finding, Verdict};
 use crate::units::show_size;
+
+/// Why something cannot be read: not permitted is told apart from all else.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Whether it is a matter of permission.
+    pub denied: bool,
+    /// The reason in words: `no such file or directory`.
+    pub why: String,
+}
+
+impl Unread {
+    /// The reason with the path in front.
+    #[must_use]
+    pub fn at(self, path: &Path) -> Self {
+        Unread { why: format!("{}: {}", path.to_string_lossy(), self.why), ..self }
+    }
+
+    /// What a check says of it: not permitted is no answer, all else is unhealthy.
+    pub fn finding(self, what: &str) -> Finding {
+        if self.denied {
+            let why = format!("{what}{}; run the check as a user who may read it", self.why);
+            Finding::new(Verdict::Denied, why)
+        } else {
+            Finding::unhealthy(format!("{what}{}", self.why))
+        }
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Unread { denied: error.kind() == io::ErrorKind::PermissionDenied, why: words(&error) }
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(why: &str) -> Self {
+        Unread { denied: false, why: why.to_owned() }
+    }
+}
 
 /// Opens a regular file. A FIFO or device is not even opened, for that alone has effects: it lets the writer of a
 /// FIFO go on, into nowhere. Should one take the file's place in between, it does not block (open(2)).
-pub fn open_regular(path: &Path) -> io::Result<File> {
-    let regular = |found: &Metadata| {
-        if found.is_file() { Ok(()) } else { Err(io::Error::other("not a regular file")) }
-    };
+pub fn open_regular(path: &Path) -> Result<File, Unread> {
+    let regular = |found: &Metadata| if found.is_file() { Ok(()) } else { Err("not a regular file") };
     regular(&fs::metadata(path)?)?;
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY | O_CLOEXEC).open(path)?;
     regular(&file.metadata()?)?;
     Ok(file)
 }
 
-/// The bytes of a regular file of at most `limit` bytes, in which a newline at its end does not count, or why they
-/// cannot be had.
-pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+/// The first bytes of a regular file, at most `limit`, and whether there are more.
+pub fn read_start(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Unread> {
     let mut bytes = Vec::new();
-    open_regular(path)
-        .and_then(|file| file.take(limit + 3).read_to_end(&mut bytes))
-        .map_err(|error| words(&error))?;
+    open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    let more = bytes.len() as u64 > limit;
+    if more {
+        bytes.pop();
+    }
+    Ok((bytes, more))
+}
+
+/// The bytes of a regular file of at most `limit` bytes, in which a newline at its end does not count.
+pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+    let (bytes, _) = read_start(path, limit + 2)?;
     if without_newline(&bytes).len() as u64 > limit {
-        return Err(format!("larger than {}", show_size(limit)));
+        return Err(format!("larger than {}", show_size(limit)).as_str().into());
     }
     Ok(bytes)
 }
@@ -50,14 +95,15 @@ mod tests {
         assert_eq!(read_regular(Path::new("Cargo.toml"), size).unwrap().len() as u64, size);
         assert!(read_regular(Path::new("Cargo.toml"), size - 1).is_ok());
         assert!(read_regular(Path::new("Cargo.toml"), size - 2).is_err());
+        assert_eq!(read_start(Path::new("Cargo.toml"), 9).unwrap(), (b"[package]".to_vec(), true));
         let error = read_regular(Path::new("Cargo.toml"), 512).unwrap_err();
-        assert_eq!(error, "larger than 512 bytes");
+        assert_eq!(error.why, "larger than 512 bytes");
     }
 
     #[test]
     fn what_is_no_regular_file_is_named() {
-        assert_eq!(read_regular(Path::new("src"), 1).unwrap_err(), "not a regular file");
-        assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err(), "not a regular file");
-        assert_eq!(read_regular(Path::new("src/none"), 1).unwrap_err(), "no such file or directory");
+        assert_eq!(read_regular(Path::new("src"), 1).unwrap_err().why, "not a regular file");
+        assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err().why, "not a regular file");
+        assert_eq!(read_regular(Path::new("src/none"), 1).unwrap_err().why, "no such file or directory");
     }
 }

@@ -9,7 +9,6 @@ mod expand;
 mod files;
 mod net;
 mod outcome;
-#[cfg(feature = "inspect")]
 mod procfs;
 mod report;
 mod sys;

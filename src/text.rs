@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 pub const ELLIPSIS: &str = "…";
 /// The most that a message repeats of what was given or came, in bytes.
 const REPEATED: usize = 100;
+/// The most items that [`list`] names.
+const LISTED: usize = 8;
 
 /// The bytes as text in which nothing acts on a terminal: `\n`, `\x1b`, `\u{202e}`, `\\`.
 /// Bytes that are not UTF-8 are written as `\xNN`.
@@ -65,6 +67,14 @@ fn push_escaped(out: &mut String, c: char) {
 
 fn push_hex(out: &mut String, value: u32) {
     let _ = write!(out, "\\x{value:02x}");
+}
+
+/// The items with commas between, the first few of many.
+pub fn list(mut items: Vec<String>) -> String {
+    let more = items.len().saturating_sub(LISTED);
+    items.truncate(LISTED);
+    let list = items.join(", ");
+    if more > 0 { format!("{list} and {more} more") } else { list }
 }
 
 /// The text in quotes, cut to what a verdict can repeat of it. Not escaped: the report does that.

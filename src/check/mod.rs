@@ -4,6 +4,7 @@
 
 #[cfg(feature = "inspect")]
 mod explain;
+mod listeners;
 #[cfg_attr(not(feature = "tls"), path = "insecure.rs")]
 mod secure;
 mod stream;
@@ -39,6 +40,9 @@ checks! {
     unix,
     #[cfg(feature = "tls")]
     tls,
+    listen,
+    file,
+    process,
 }
 
 /// A kind of check: its place on the command line.
@@ -129,7 +133,8 @@ fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
     let deadline = Deadline::after(plan.options.timeout);
     for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
         if let Some(endpoint) = check.endpoint().filter(|_| !outcome.is_healthy()) {
-            outcome.finding.explanation = explain::explain(endpoint, std::path::Path::new("/proc"), deadline);
+            outcome.finding.explanation =
+                explain::explain(endpoint, std::path::Path::new(crate::procfs::ROOT), deadline);
         }
     }
     outcome

@@ -56,7 +56,7 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         return Ok(addresses);
     }
     match ask(name, reach, deadline) {
-        Err(Unresolved::Unknown) if let Err(why) = text => Err(Unresolved::Unreadable(why)),
+        Err(Unresolved::Unknown) if let Err(why) = text => Err(Unresolved::Unreadable(why.why)),
         answer => answer,
     }
 }

@@ -15,7 +15,10 @@
 mod support;
 
 // The checks, a file each.
+mod file;
 mod http;
+mod listen;
+mod process;
 mod tcp;
 mod unix;
 

@@ -2,12 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use regex_lite::Regex;
 use serde_json::Value;
+
+use super::server::folder;
 
 /// What a test that hangs may take before it fails.
 const HANG: &str = "60";
@@ -54,6 +59,55 @@ pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Port
         command.arg(argument);
     }
     Porthole { command, shown }
+}
+
+/// A folder that other users may enter, which holds a copy of the program for them; nothing, said aloud, where we
+/// are not root and could not become another user.
+pub fn for_other_users() -> Option<PathBuf> {
+    if our_uid() != 0 {
+        skipped("only root can become another user");
+        return None;
+    }
+    let folder = folder();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::copy(binary(), folder.join("porthole")).unwrap();
+    Some(folder)
+}
+
+/// Says past the capture of the test harness why the running test is skipped.
+pub fn skipped(why: &str) {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(io::stderr(), "SKIPPED {name}: {why}");
+}
+
+/// The user that the tests run as.
+pub fn our_uid() -> u32 {
+    std::fs::metadata("/proc/self").unwrap().uid()
+}
+
+/// Runs a command, the copy of [`for_other_users`] or one that starts it, once no other test's child holds the
+/// copy open for writing any more.
+pub fn output(command: &mut Command) -> Ran {
+    let start = Instant::now();
+    let output = started(command, Command::output);
+    Ran {
+        shown: format!("{command:?}"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        status: output.status.code(),
+        elapsed: start.elapsed(),
+    }
+}
+
+/// Starts a program that was just written: a child that another test forks may hold it open for writing until
+/// it has become another program, and the kernel says ETXTBSY (execve(2)).
+pub fn started<T>(command: &mut Command, start: impl Fn(&mut Command) -> io::Result<T>) -> T {
+    loop {
+        match start(command) {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            result => return result.unwrap(),
+        }
+    }
 }
 
 impl Porthole {

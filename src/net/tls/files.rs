@@ -124,5 +124,5 @@ pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<C
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    read_regular(path, FILE_LIMIT).map_err(|why| format!("{}: {why}", path.display()))
+    read_regular(path, FILE_LIMIT).map_err(|unread| unread.at(path).why)
 }
