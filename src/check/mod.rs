@@ -35,6 +35,8 @@ checks! {
     http,
     tcp,
     unix,
+    #[cfg(feature = "remote")]
+    dns,
 }
 
 /// A kind of check: its place on the command line.

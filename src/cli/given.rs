@@ -107,7 +107,7 @@ impl<'a> Given<'a> {
     }
 
     /// The error for an argument that is not what was expected, which repeats it as it was typed.
-    fn unexpected(&self, name: &str, expected: &str) -> UsageError {
+    pub fn unexpected(&self, name: &str, expected: &str) -> UsageError {
         let typed = self.raw(name).map(|raw| clip(raw.as_bytes())).unwrap_or_default();
         self.wrong(name, &format!("expected {expected}, got '{typed}'"))
     }

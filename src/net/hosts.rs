@@ -36,9 +36,7 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         Host::Address(address) => return Ok(vec![*address]),
         Host::Name(name) => name.strip_suffix('.').unwrap_or(name),
     };
-    // A missing or unreadable file is the rule in an empty image: then only localhost is known.
-    let text = read_regular(Path::new(HOSTS), HOSTS_LIMIT).unwrap_or_default();
-    let mut addresses = lookup(&text, name);
+    let mut addresses = in_file(name);
     if is_localhost(name) {
         // IPv6 first, as RFC 6724 has it, whatever the order in the file.
         let own = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
@@ -49,6 +47,12 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
     }
     addresses.truncate(MOST);
     if addresses.is_empty() { ask(name, reach, deadline) } else { Ok(addresses) }
+}
+
+/// The addresses that the file gives a name. A missing or unreadable file is the rule in an empty image: then
+/// only localhost is known.
+pub fn in_file(name: &str) -> Vec<IpAddr> {
+    lookup(&read_regular(Path::new(HOSTS), HOSTS_LIMIT).unwrap_or_default(), name)
 }
 
 /// RFC 6761, section 6.3: localhost and everything below it.
