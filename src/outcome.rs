@@ -57,6 +57,9 @@ pub struct Finding {
     pub facts: Vec<(&'static str, Fact)>,
     /// The parts of the time, in the order in which they came.
     pub phases: Vec<(&'static str, Duration)>,
+    /// What else there is to say, a sentence each; shown with `--verbose`.
+    #[cfg(feature = "remote")]
+    pub details: Vec<String>,
     /// What bears on it, a sentence each; filled where that is asked for.
     #[cfg(feature = "inspect")]
     pub explanation: Vec<String>,
@@ -79,6 +82,8 @@ impl Finding {
             quote: None,
             facts: Vec::new(),
             phases: Vec::new(),
+            #[cfg(feature = "remote")]
+            details: Vec::new(),
             #[cfg(feature = "inspect")]
             explanation: Vec::new(),
         }

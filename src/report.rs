@@ -50,13 +50,11 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         out.push('\n');
         if style.verbose {
             out.push_str(&phases(&check.finding));
+            #[cfg(feature = "remote")]
+            push_sentences(out, &check.finding.details, secrets);
         }
         #[cfg(feature = "inspect")]
-        for sentence in &check.finding.explanation {
-            out.push_str("  ");
-            out.push_str(&escape_within(secrets.redact_text(sentence).as_bytes(), LINE - 2));
-            out.push('\n');
-        }
+        push_sentences(out, &check.finding.explanation, secrets);
     }
     to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());
@@ -152,6 +150,16 @@ fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
     reason
 }
 
+/// Each sentence on a line of its own below the verdict.
+#[cfg(any(feature = "remote", feature = "inspect"))]
+fn push_sentences(out: &mut String, sentences: &[String], secrets: &Secrets) {
+    for sentence in sentences {
+        out.push_str("  ");
+        out.push_str(&escape_within(secrets.redact_text(sentence).as_bytes(), LINE - 2));
+        out.push('\n');
+    }
+}
+
 fn phases(finding: &Finding) -> String {
     let parts: Vec<String> = finding
         .phases
@@ -191,11 +199,14 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
                 ])
             });
             entries.push(("phases", Fact::List(phases.collect())));
+            #[cfg(feature = "remote")]
+            if !finding.details.is_empty() {
+                entries.push(("details", sentences(&finding.details, secrets)));
+            }
         }
         #[cfg(feature = "inspect")]
         if !finding.explanation.is_empty() {
-            let sentences = finding.explanation.iter().map(|text| Fact::Text(secrets.redact_text(text)));
-            entries.push(("explanation", Fact::List(sentences.collect())));
+            entries.push(("explanation", sentences(&finding.explanation, secrets)));
         }
         Fact::Object(entries)
     });
@@ -205,6 +216,11 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
         ("attempts", Fact::Count(u64::from(run.attempts))),
         ("checks", Fact::List(checks.collect())),
     ])
+}
+
+#[cfg(any(feature = "remote", feature = "inspect"))]
+fn sentences(sentences: &[String], secrets: &Secrets) -> Fact {
+    Fact::List(sentences.iter().map(|text| Fact::Text(secrets.redact_text(text))).collect())
 }
 
 fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {

@@ -43,6 +43,8 @@ checks! {
     listen,
     file,
     process,
+    #[cfg(feature = "remote")]
+    dns,
 }
 
 /// A kind of check: its place on the command line.

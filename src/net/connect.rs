@@ -138,7 +138,7 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
     let failed = |target: SocketAddr, errno: Errno| (target.ip().to_string(), words(&io::Error::from(errno)));
     loop {
         if let Some(&target) = waiting.next() {
-            match begin(target) {
+            match begin(target, SockType::Stream) {
                 Ok(socket) => under_way.push((socket, target)),
                 Err(errno) => {
                     failures.push(failed(target, errno));
@@ -177,10 +177,10 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
 }
 
 /// Starts a connection; its end is awaited with poll(2). connect(2), EINPROGRESS.
-fn begin(target: SocketAddr) -> Result<OwnedFd, Errno> {
+pub(super) fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
     let family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(family, SockType::Stream, flags, None)?;
+    let socket = socket(family, kind, flags, None)?;
     match connect(socket.as_raw_fd(), &SockaddrStorage::from(target)) {
         Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
         Err(errno) => Err(errno),
@@ -263,7 +263,7 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
 }
 
 /// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share.
-fn grouped(failures: &[(String, String)]) -> String {
+pub fn grouped(failures: &[(String, String)]) -> String {
     let mut out = String::new();
     for (at, (_, reason)) in failures.iter().enumerate() {
         if failures.iter().take(at).any(|(_, earlier)| earlier == reason) {
@@ -288,7 +288,7 @@ fn grouped(failures: &[(String, String)]) -> String {
 }
 
 /// The addresses, with commas between.
-fn list<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
+pub fn list<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
     let mut out = String::new();
     for address in addresses {
         let comma = if out.is_empty() { "" } else { ", " };

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::deadline::Deadline;
 use super::local::Reach;
 use super::target::Host;
-use crate::files::read_regular;
+use crate::files::{Unread, read_regular};
 
 /// The file of hosts(5).
 const HOSTS: &str = "/etc/hosts";
@@ -38,11 +38,8 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         Host::Address(address) => return Ok(vec![*address]),
         Host::Name(name) => name.strip_suffix('.').unwrap_or(name),
     };
-    let file = Path::new(HOSTS);
-    // A missing file is the rule in an empty image: then only localhost is known.
-    let missing = matches!(file.try_exists(), Ok(false));
-    let text = if missing { Ok(Vec::new()) } else { read_regular(file, HOSTS_LIMIT) };
-    let mut addresses = lookup(text.as_deref().unwrap_or_default(), name);
+    let in_file = in_file(name);
+    let mut addresses = in_file.as_deref().unwrap_or_default().to_vec();
     if is_localhost(name) {
         // IPv6 first, as RFC 6724 has it, whatever the order in the file.
         let own = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
@@ -56,9 +53,19 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         return Ok(addresses);
     }
     match ask(name, reach, deadline) {
-        Err(Unresolved::Unknown) if let Err(why) = text => Err(Unresolved::Unreadable(why.why)),
+        Err(Unresolved::Unknown) if let Err(unread) = in_file => Err(Unresolved::Unreadable(unread.why)),
         answer => answer,
     }
+}
+
+/// The addresses that the file gives a name. A missing file is the rule in an empty image: then only localhost is
+/// known. The error is why one that is there cannot be read.
+pub fn in_file(name: &str) -> Result<Vec<IpAddr>, Unread> {
+    let file = Path::new(HOSTS);
+    if matches!(file.try_exists(), Ok(false)) {
+        return Ok(Vec::new());
+    }
+    read_regular(file, HOSTS_LIMIT).map(|text| lookup(&text, name))
 }
 
 /// RFC 6761, section 6.3: localhost and everything below it.

@@ -2,8 +2,14 @@
 
 pub mod connect;
 pub mod deadline;
+#[cfg(feature = "remote")]
+pub mod dns;
 pub mod hosts;
 pub mod local;
+#[cfg(feature = "remote")]
+pub mod resolv_conf;
+#[cfg(feature = "remote")]
+pub mod resolver;
 pub mod target;
 #[cfg(feature = "tls")]
 pub mod tls;

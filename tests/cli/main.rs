@@ -15,6 +15,7 @@
 mod support;
 
 // The checks, a file each.
+mod dns;
 mod file;
 mod http;
 mod listen;

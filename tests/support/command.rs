@@ -116,6 +116,19 @@ impl Porthole {
         self
     }
 
+    /// Run by this program, such as nsenter(1), with these arguments of its own in front.
+    #[allow(dead_code, reason = "only tests/servers needs a network of its own")]
+    pub fn inside(mut self, wrapper: &[&str]) -> Self {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        command.env_clear().stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        self.command = command;
+        self
+    }
+
     pub fn run(mut self) -> Ran {
         let start = Instant::now();
         let output = self.command.output().unwrap();
