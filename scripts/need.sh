@@ -20,6 +20,7 @@ need() {
 # The real servers that the checks are tested against, as PROGRAM:PACKAGE.
 servers=(
     nginx:nginx-light
+    redis-server:redis-server
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

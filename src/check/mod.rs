@@ -4,6 +4,7 @@
 
 #[cfg(feature = "inspect")]
 mod explain;
+mod server;
 mod stream;
 
 use std::fmt;
@@ -35,6 +36,7 @@ checks! {
     http,
     tcp,
     unix,
+    redis,
 }
 
 /// A kind of check: its place on the command line.

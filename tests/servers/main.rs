@@ -17,5 +17,9 @@ mod daemon;
 #[path = "../support/mod.rs"]
 mod support;
 
+// What all of them have to take.
+mod manners;
+
 // The servers, a file each.
 mod nginx;
+mod redis;
