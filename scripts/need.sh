@@ -21,6 +21,7 @@ need() {
 servers=(
     nginx:nginx-light
     redis-server:redis-server
+    postgres:postgresql
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

@@ -37,6 +37,7 @@ checks! {
     tcp,
     unix,
     redis,
+    postgres,
 }
 
 /// A kind of check: its place on the command line.

@@ -22,4 +22,5 @@ mod manners;
 
 // The servers, a file each.
 mod nginx;
+mod postgres;
 mod redis;
