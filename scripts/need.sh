@@ -22,6 +22,7 @@ servers=(
     nginx:nginx-light
     redis-server:redis-server
     postgres:postgresql
+    mariadbd:mariadb-server
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

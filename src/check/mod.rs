@@ -38,6 +38,7 @@ checks! {
     unix,
     redis,
     postgres,
+    mysql,
 }
 
 /// A kind of check: its place on the command line.
