@@ -23,6 +23,7 @@ servers=(
     redis-server:redis-server
     postgres:postgresql
     mariadbd:mariadb-server
+    rabbitmq-server:rabbitmq-server
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

@@ -39,6 +39,7 @@ checks! {
     redis,
     postgres,
     mysql,
+    amqp,
 }
 
 /// A kind of check: its place on the command line.

@@ -21,6 +21,7 @@ mod support;
 mod manners;
 
 // The servers, a file each.
+mod amqp;
 mod mysql;
 mod nginx;
 mod postgres;
