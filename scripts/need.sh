@@ -24,6 +24,7 @@ servers=(
     postgres:postgresql
     mariadbd:mariadb-server
     rabbitmq-server:rabbitmq-server
+    memcached:memcached
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

@@ -40,6 +40,7 @@ checks! {
     postgres,
     mysql,
     amqp,
+    memcached,
 }
 
 /// A kind of check: its place on the command line.

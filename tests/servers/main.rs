@@ -22,6 +22,7 @@ mod manners;
 
 // The servers, a file each.
 mod amqp;
+mod memcached;
 mod mysql;
 mod nginx;
 mod postgres;
