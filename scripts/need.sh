@@ -18,14 +18,26 @@ need() {
 }
 
 # The real servers that the checks are tested against, as PROGRAM:PACKAGE.
-servers=(nginx:nginx-light dnsmasq:dnsmasq-base ip:iproute2)
+servers=(
+    nginx:nginx-light
+    redis-server:redis-server
+    postgres:postgresql
+    mariadbd:mariadb-server
+    rabbitmq-server:rabbitmq-server
+    memcached:memcached
+    dnsmasq:dnsmasq-base
+    ip:iproute2
+)
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as
 # invoke-rc.d(8) has it).
 need_servers() {
-    local missing=() entry policy=/usr/sbin/policy-rc.d
+    local missing=() entry policy=/usr/sbin/policy-rc.d path folder
+    path=$PATH:/usr/sbin:/sbin
+    # Debian keeps a folder for each version of PostgreSQL.
+    for folder in /usr/lib/postgresql/*/bin; do path+=:$folder; done
     for entry in "${servers[@]}"; do
-        command -v "${entry%%:*}" >/dev/null || [ -x "/usr/sbin/${entry%%:*}" ] || missing+=("${entry#*:}")
+        PATH=$path command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -1,12 +1,13 @@
 //! The checks: what one is, and how a run makes them.
 //!
-//! A new check is one file with its [`Kind`], one line in [`KINDS`], and one test file.
+//! A new check is one file with its [`Kind`], one line in the list below, and one test file.
 
 #[cfg(feature = "inspect")]
 mod explain;
 mod listeners;
 #[cfg_attr(not(feature = "tls"), path = "insecure.rs")]
 mod secure;
+mod server;
 mod stream;
 
 use std::fmt;
@@ -45,6 +46,11 @@ checks! {
     process,
     #[cfg(feature = "remote")]
     dns,
+    redis,
+    postgres,
+    mysql,
+    amqp,
+    memcached,
 }
 
 /// A kind of check: its place on the command line.

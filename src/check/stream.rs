@@ -1,4 +1,5 @@
-//! What `tcp` and `unix` share: send something, and find something in what comes back.
+//! What `tcp` and `unix` share: send something, and find something in what comes back; and the connection under
+//! that, which the servers' checks share too.
 
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::cli::{Given, UsageError, option};
 use crate::expand::{Expanded, find};
 use crate::net::connect::{Connection, open};
 use crate::net::target::Endpoint;
-use crate::net::wire::WireError;
+use crate::net::wire::{Wire, WireError};
 use crate::outcome::Finding;
 use crate::text::quoted;
 
@@ -17,6 +18,8 @@ use crate::text::quoted;
 const KEPT: usize = 256;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
+/// The phase after connecting.
+const TALK: &str = "talk";
 
 /// What to say to the server and what to hear from it.
 #[derive(Debug)]
@@ -43,6 +46,20 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Talk, UsageError> {
 
 /// Connects to the endpoint, says and hears what is to be said and heard.
 pub(super) fn run(endpoint: &Endpoint, talk: &Talk, attempt: &Attempt) -> Finding {
+    let mut finding = over(endpoint, attempt, &mut |wire, shown| talk_over(wire, talk, shown, attempt));
+    if talk.send.is_none() && talk.expect.is_none() {
+        finding.phases.retain(|&(phase, _)| phase != TALK);
+    }
+    finding
+}
+
+/// Connects to the endpoint and has `talk` find something out over the connection, whose address it is told as
+/// it is shown.
+pub(super) fn over(
+    endpoint: &Endpoint,
+    attempt: &Attempt,
+    talk: &mut dyn FnMut(&mut Wire, &str) -> Finding,
+) -> Finding {
     let start = Instant::now();
     let Connection { mut wire, address, shown, resolving } =
         match open(endpoint, attempt.reach, attempt.deadline) {
@@ -50,16 +67,17 @@ pub(super) fn run(endpoint: &Endpoint, talk: &Talk, attempt: &Attempt) -> Findin
             Err(error) => return error.finding(attempt.deadline),
         };
     let connected = start.elapsed();
-    let mut finding = talk_over(&mut wire, talk, &shown, attempt);
+    let mut finding = talk(&mut wire, &shown);
     finding.facts.insert(0, ("address", address.into()));
-    finding.phases = vec![("resolve", resolving), ("connect", connected.saturating_sub(resolving))];
-    if talk.send.is_some() || talk.expect.is_some() {
-        finding.phases.push(("talk", start.elapsed().saturating_sub(connected)));
-    }
+    finding.phases = vec![
+        ("resolve", resolving),
+        ("connect", connected.saturating_sub(resolving)),
+        (TALK, start.elapsed().saturating_sub(connected)),
+    ];
     finding
 }
 
-fn talk_over(wire: &mut crate::net::wire::Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Finding {
+fn talk_over(wire: &mut Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Finding {
     if let Some(send) = &talk.send
         && let Err(error) = wire.write_all(send)
     {

@@ -17,6 +17,14 @@ mod daemon;
 #[path = "../support/mod.rs"]
 mod support;
 
+// What all of them have to take.
+mod manners;
+
 // The servers, a file each.
+mod amqp;
 mod dns;
+mod memcached;
+mod mysql;
 mod nginx;
+mod postgres;
+mod redis;
