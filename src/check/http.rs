@@ -8,6 +8,7 @@ use clap::Arg;
 
 use self::body::Assertion;
 use self::request::Request;
+pub(super) use self::request::{USER_AGENT, parse_header};
 use super::{Attempt, Check, Kind};
 use crate::cli::{Given, UsageError, flag_list, operand, option};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};

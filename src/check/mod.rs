@@ -35,6 +35,7 @@ checks! {
     http,
     tcp,
     unix,
+    grpc,
 }
 
 /// A kind of check: its place on the command line.

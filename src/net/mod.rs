@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod deadline;
 pub mod hosts;
+pub mod http2;
 pub mod local;
 pub mod target;
 pub mod transport;
@@ -25,6 +26,14 @@ pub fn words(error: &io::Error) -> String {
         first.make_ascii_lowercase();
     }
     words
+}
+
+/// `503 Service Unavailable`, or the number alone where it has no name.
+pub fn status_words(status: u16) -> String {
+    match ureq::http::StatusCode::from_u16(status).ok().and_then(|known| known.canonical_reason()) {
+        Some(reason) => format!("{status} {reason}"),
+        None => status.to_string(),
+    }
 }
 
 #[cfg(test)]

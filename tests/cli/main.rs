@@ -15,6 +15,7 @@
 mod support;
 
 // The checks, a file each.
+mod grpc;
 mod http;
 mod tcp;
 mod unix;

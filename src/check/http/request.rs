@@ -15,7 +15,7 @@ use crate::net::url::Url;
 use crate::outcome::Finding;
 
 /// What the server sees of us where `-H` says nothing else.
-const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
+pub(in crate::check) const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
 
 /// What is sent, but for the URL.
 #[derive(Debug, Clone)]
@@ -67,7 +67,8 @@ fn has(headers: &[(HeaderName, HeaderValue)], name: &HeaderName) -> bool {
     headers.iter().any(|(known, _)| known == name)
 }
 
-fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+/// The name, in lower case, and value of `Name: value`.
+pub(in crate::check) fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
     let (name, value) = text.split_once(':').ok_or("'Name: value'")?;
     let name = HeaderName::from_bytes(name.trim_end().as_bytes())
         .map_err(|_| "'Name: value' with a name of letters, digits and hyphens")?;
