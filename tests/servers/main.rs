@@ -18,4 +18,5 @@ mod daemon;
 mod support;
 
 // The servers, a file each.
+mod grpc;
 mod nginx;
