@@ -8,12 +8,20 @@ need() {
     local name=$1 command=$2
     shift 2
     if command -v "$command" >/dev/null; then return; fi
+    need_package "$name" "$@" && return
+    echo "need: $name is missing; install $* (or what has $command on this system)" >&2
+    return 1
+}
+
+# need_package NAME PACKAGE...
+need_package() {
+    local name=$1
+    shift
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "need: installing $* for $name" >&2
         apt-get update -qq >&2
         if DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; then return; fi
     fi
-    echo "need: $name is missing; install $* (or what has $command on this system)" >&2
     return 1
 }
 
@@ -54,13 +62,32 @@ need_servers() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# A gRPC server of Python's packages, in an environment of its own below target/.
+need_grpc() {
+    local folder venv
+    folder=$(cd "$(dirname "$0")/.." && pwd)/target
+    venv=$folder/grpc-venv
+    if "$venv/bin/python" -c 'import grpc, grpc_health.v1' 2>/dev/null; then return; fi
+    python3 -c 'import ensurepip, venv' 2>/dev/null || need_package "a gRPC server" python3 python3-venv || {
+        echo "need: Python's venv is missing; install python3-venv (or what has it on this system)" >&2
+        return 1
+    }
+    echo "need: installing grpcio and grpcio-health-checking to test against, in target/grpc-venv" >&2
+    mkdir -p "$folder"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: grpcio grpcio-health-checking
+}
+
 command -v cargo >/dev/null || { echo "need: cargo is missing; https://rustup.rs says how to install Rust" >&2; exit 1; }
 for what in "$@"; do
     case $what in
         cc) need "a C compiler as linker" cc gcc libc6-dev ;;
         # Not fatal: the tests say what they skip where no engine can be had.
         engine) need "a container engine" docker docker.io || true ;;
-        servers) need_servers ;;
+        servers)
+            need_servers
+            need_grpc
+            ;;
         *) echo "need: expected cc, engine or servers, got '$what'" >&2; exit 1 ;;
     esac
 done

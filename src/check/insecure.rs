@@ -4,8 +4,8 @@ use clap::Arg;
 
 use super::Need;
 use crate::cli::{Given, UsageError};
+use crate::net::connect::Connection;
 use crate::net::target::Host;
-use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding};
 
 pub(super) fn arguments() -> Vec<Arg> {
@@ -28,16 +28,11 @@ pub(super) fn plan(
     }
 }
 
-/// Nor any handshake.
-#[derive(Debug)]
-pub(super) enum Peer {}
-
-impl Secure {
-    pub(super) fn start(&self, _: &mut Wire, _: &Host) -> Result<Peer, Box<Finding>> {
-        match *self {}
-    }
-}
-
-pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
-    match *peer {}
+/// The address of a new connection.
+pub(super) fn begin(
+    _: Option<&Secure>,
+    connection: &mut Connection,
+    _: &Host,
+) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
+    Ok(vec![("address", Fact::Bytes(connection.address.clone()))])
 }

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "inspect")]
 mod explain;
+mod headers;
 mod listeners;
 #[cfg_attr(not(feature = "tls"), path = "insecure.rs")]
 mod secure;
@@ -39,6 +40,7 @@ checks! {
     http,
     tcp,
     unix,
+    grpc,
     #[cfg(feature = "tls")]
     tls,
     listen,

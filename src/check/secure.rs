@@ -8,6 +8,7 @@ use clap::Arg;
 
 use super::Need;
 use crate::cli::{Given, UsageError, flag, option};
+use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date};
@@ -144,6 +145,26 @@ fn fact(certificate: &Certificate) -> (&'static str, Fact) {
         ("not_after", seconds(certificate.not_after)),
     ];
     ("certificate", Fact::Object(entries))
+}
+
+/// Speaks TLS on a new connection to a server of this name, if that is to be. What programs may want to know of it,
+/// its address first, is returned, or stands in the finding where it fails.
+pub(super) fn begin(
+    secure: Option<&Secure>,
+    connection: &mut Connection,
+    host: &Host,
+) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
+    let mut facts = vec![("address", Fact::Bytes(connection.address.clone()))];
+    if let Some(secure) = secure {
+        match secure.start(&mut connection.wire, host) {
+            Ok(peer) => facts.extend(self::facts(&peer)),
+            Err(mut finding) => {
+                finding.facts.splice(0..0, facts);
+                return Err(finding);
+            }
+        }
+    }
+    Ok(facts)
 }
 
 /// What programs may want to know of the other end.

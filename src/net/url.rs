@@ -184,7 +184,8 @@ fn credentials(user_info: &str) -> Vec<u8> {
     decoded
 }
 
-fn percent_decoded(text: &str) -> Vec<u8> {
+/// The bytes behind `%41`; a `%` with anything else behind it stays.
+pub fn percent_decoded(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

@@ -17,6 +17,7 @@ mod support;
 // The checks, a file each.
 mod dns;
 mod file;
+mod grpc;
 mod http;
 mod listen;
 mod process;

@@ -23,6 +23,7 @@ mod manners;
 // The servers, a file each.
 mod amqp;
 mod dns;
+mod grpc;
 mod memcached;
 mod mysql;
 mod nginx;

@@ -8,6 +8,7 @@ use ureq::{Body, Error};
 
 use super::body::{Assertion, Open, Seen, first_miss};
 use crate::net::deadline::Deadline;
+use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding};
@@ -46,13 +47,8 @@ impl Answer {
         self.response.status().as_u16()
     }
 
-    /// `503 Service Unavailable`, or the number alone where it has no name.
     pub(super) fn status_words(&self) -> String {
-        let status = self.response.status();
-        match status.canonical_reason() {
-            Some(reason) => format!("{} {reason}", status.as_u16()),
-            None => status.as_u16().to_string(),
-        }
+        status_words(self.status())
     }
 
     /// Where it redirects to, if it does. RFC 9110, 15.4.

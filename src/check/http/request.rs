@@ -7,17 +7,14 @@ use ureq::http::{Method, Request as HttpRequest, Uri};
 
 use super::answer::{Answer, failure};
 use crate::check::Attempt;
-use crate::check::secure::{Secure, facts as facts_of};
+use crate::check::headers::{self, USER_AGENT, halves};
+use crate::check::secure::{self, Secure};
 use crate::cli::{Given, UsageError};
-use crate::expand::is_listed;
 use crate::net::connect::open;
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
 use crate::net::url::Url;
-use crate::outcome::{Fact, Finding};
-
-/// What the server sees of us where `-H` says nothing else.
-const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
+use crate::outcome::Finding;
 
 /// What is sent, but for the URL.
 #[derive(Debug, Clone)]
@@ -38,25 +35,10 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     if method == Method::CONNECT {
         return Err(given.wrong("method", "CONNECT asks for a tunnel, which is no health check"));
     }
-    let mut headers = Vec::new();
-    for text in given.texts("header")? {
-        // The value may be a secret, so it is not repeated.
-        let (name, value) =
-            parse_header(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
-        if matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection") {
-            let message = format!("{} is set by porthole itself and cannot be given", name.as_str());
-            return Err(given.wrong("header", &message));
-        }
-        if name == header::HOST && has(&headers, &header::HOST) {
-            return Err(given.wrong("header", "Host can be given only once"));
-        }
-        if !is_harmless(name.as_str()) {
-            let shown = format!("<header {}>", name.as_str());
-            given.hide(value.as_bytes(), &shown);
-            // `Bearer x`
-            given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
-        }
-        headers.push((name, value));
+    let own = |name: &str| matches!(name, "content-length" | "transfer-encoding" | "connection");
+    let mut headers = headers::plan(given, &own)?;
+    if headers.iter().filter(|(name, _)| *name == header::HOST).count() > 1 {
+        return Err(given.wrong("header", "Host can be given only once"));
     }
     if let Some(user) = given.unshown("user")? {
         if !user.contains(':') {
@@ -73,15 +55,6 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     Ok(Request { method, headers, body })
 }
 
-/// Headers whose value is no secret.
-const HARMLESS: &str =
-    " accept cache-control connection content-type host origin referer user-agent x-real-ip ";
-
-/// Whether the value of this header is no secret.
-fn is_harmless(name: &str) -> bool {
-    is_listed(HARMLESS, name.as_bytes()) || name.starts_with("accept-") || name.starts_with("x-forwarded-")
-}
-
 /// Notes what must not be printed of `user:password`: that, the password, and what goes over the wire.
 pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
     given.hide(user_info, "<user>");
@@ -91,24 +64,8 @@ pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
     given.hide(if password.is_empty() { name } else { password }, "<user>");
 }
 
-/// What stands in front of the separator and behind it.
-fn halves(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
-    let at = text.iter().position(|&b| b == separator).unwrap_or(text.len());
-    let (before, behind) = text.split_at(at);
-    (before, behind.get(1..).unwrap_or_default())
-}
-
 fn has(headers: &[(HeaderName, HeaderValue)], name: &HeaderName) -> bool {
     headers.iter().any(|(known, _)| known == name)
-}
-
-fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
-    let (name, value) = text.split_once(':').ok_or("'Name: value'")?;
-    let name = HeaderName::from_bytes(name.trim_end().as_bytes())
-        .map_err(|_| "'Name: value' with a name of letters, digits and hyphens")?;
-    let value = HeaderValue::from_bytes(value.trim().as_bytes())
-        .map_err(|_| "'Name: value' with a value without control characters")?;
-    Ok((name, value))
 }
 
 /// RFC 7617.
@@ -132,16 +89,7 @@ impl Request {
         let mut connection = open(endpoint, attempt.reach, attempt.deadline)
             .map_err(|e| Box::new(e.finding(attempt.deadline)))?;
         let connected = Instant::now();
-        let mut facts = vec![("address", Fact::Bytes(connection.address))];
-        if let Some(secure) = secure.filter(|_| url.tls) {
-            match secure.start(&mut connection.wire, &url.place.host) {
-                Ok(peer) => facts.extend(facts_of(&peer)),
-                Err(mut finding) => {
-                    finding.facts.splice(0..0, facts);
-                    return Err(finding);
-                }
-            }
-        }
+        let facts = secure::begin(secure.filter(|_| url.tls), &mut connection, &url.place.host)?;
         let secured = Instant::now();
         let exchange = Exchange::new(connection.wire);
 
@@ -232,22 +180,6 @@ fn phases(resolving: Duration, ends: &[Instant; 4], tls: bool) -> Vec<(&'static 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn headers() {
-        for (text, name, value) in [
-            ("X-A: b", "x-a", "b"),
-            ("X-A:b: c", "x-a", "b: c"),
-            ("X-A:", "x-a", ""),
-            ("Host: app.example", "host", "app.example"),
-        ] {
-            let (parsed_name, parsed_value) = parse_header(text).unwrap();
-            assert_eq!((parsed_name.as_str(), parsed_value.to_str().unwrap()), (name, value), "{text}");
-        }
-        for text in ["", "no colon", ": x", "a b: c", "X: a\r\nY: b", "X: \u{7f}"] {
-            assert!(parse_header(text).is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn basic_authentication() {
