@@ -29,6 +29,7 @@ pub(super) fn plan(
 }
 
 /// The address of a new connection.
+#[expect(clippy::unnecessary_wraps, reason = "as in secure.rs, where a handshake may fail")]
 pub(super) fn begin(
     _: Option<&Secure>,
     connection: &mut Connection,
