@@ -179,7 +179,13 @@ fn interim_head(input: &[u8]) -> Option<usize> {
     if !status.starts_with(b" 1") || status == b" 101" {
         return None;
     }
-    crate::expand::find(input, b"\r\n\r\n").map(|at| at + 4)
+    // RFC 9112, 2.2: a line may end in a bare LF, which ureq takes in a final head too.
+    let mut ends = input.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+    ends.find_map(|(at, _)| {
+        let rest = input.get(at + 1..)?;
+        let rest = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
+        Some(input.len() - rest.len())
+    })
 }
 
 /// An output buffer of fixed size, and an input buffer that grows up to [`INPUT_LIMIT`].
@@ -244,7 +250,10 @@ mod tests {
             (&b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"[..], Some(25)),
             (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", Some(37)),
             (b"HTTP/1.0 100 \r\n\r\n", Some(17)),
+            (b"HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\n\n", Some(23)),
+            (b"HTTP/1.1 103 Early Hints\nLink: x\n\r\n", Some(35)),
             (b"HTTP/1.1 100 Continue\r\n", None),
+            (b"HTTP/1.1 100 Continue\r\n\r", None),
             (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", None),
             (b"HTTP/1.1 200 OK\r\n\r\n", None),
             (b"HTTP/1.1 1", None),
