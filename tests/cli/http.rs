@@ -43,6 +43,14 @@ fn short_targets_mean_http_and_localhost() {
 }
 
 #[test]
+fn a_url_in_the_query_is_no_scheme() {
+    let server = Server::new(answer(OK));
+    let target = format!(":{}/ok?next=http://x/", server.port());
+    porthole(["http", &target]).healthy(&format!("healthy: http http://localhost{target}: 200 OK in <T>"));
+    assert!(server.asked()[0].starts_with("GET /ok?next=http://x/ HTTP/1.1\r\n"), "{}", server.asked()[0]);
+}
+
+#[test]
 fn the_verdict_of_a_status() {
     healthy(OK, &[], "200 OK");
     healthy(response("399 Odd", ""), &[], "399");
@@ -81,6 +89,7 @@ fn interim_answers_are_skipped() {
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 100 Continue\r\nX-With: fields\r\n\r\n",
+        "HTTP/1.1 100 Continue\n\n",
         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
     ] {
         unhealthy(format!("{interim}{last}"), &[], reason);
@@ -164,6 +173,19 @@ fn data_is_a_form_unless_said_otherwise_and_the_method_can_be_any() {
     let asked = server.asked().remove(0);
     assert!(asked.starts_with("PURGE / HTTP/1.1\r\n"), "{asked}");
     assert!(asked.contains("content-type: application/x-www-form-urlencoded\r\n"), "{asked}");
+}
+
+#[test]
+fn a_method_that_has_a_body_says_that_it_is_empty() {
+    for (method, length) in [("POST", 1), ("PUT", 1), ("PATCH", 1), ("DELETE", 0), ("GET", 0)] {
+        let server = Server::new(answer(OK));
+        porthole(["http", &server.url("/"), "-X", method])
+            .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+        let asked = server.asked().remove(0);
+        assert_eq!(asked.matches("\r\ncontent-length: 0\r\n").count(), length, "{asked}");
+        assert!(!asked.contains("transfer-encoding") && !asked.contains("content-type"), "{asked}");
+        assert!(asked.ends_with("\r\n\r\n"), "{asked}");
+    }
 }
 
 #[test]

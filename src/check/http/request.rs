@@ -101,8 +101,10 @@ impl Request {
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
         let agent = exchange.agent(longest);
-        let result = match &self.body {
-            Some(body) => agent.run(self.head(url)?.map(|()| body.as_str())),
+        // As curl does: a method that is for sending something says that it sends nothing.
+        let empty = matches!(self.method, Method::POST | Method::PUT | Method::PATCH).then_some("");
+        let result = match self.body.as_deref().or(empty) {
+            Some(body) => agent.run(self.head(url)?.map(|()| body)),
             None => agent.run(self.head(url)?),
         };
         let mut state = exchange.state();
