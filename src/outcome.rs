@@ -1,7 +1,7 @@
 //! What a command concluded, as data, and the one table from there to the exit status.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -57,6 +57,8 @@ pub struct Finding {
     pub facts: Vec<(&'static str, Fact)>,
     /// The parts of the time, in the order in which they came.
     pub phases: Vec<(&'static str, Duration)>,
+    /// When the verdict fell, where more was read after that, for the message.
+    pub decided: Option<Instant>,
     /// What bears on it, a sentence each; filled where that is asked for.
     pub explanation: Vec<String>,
 }
@@ -72,6 +74,7 @@ impl Finding {
             quote: None,
             facts: Vec::new(),
             phases: Vec::new(),
+            decided: None,
             explanation: Vec::new(),
         }
     }

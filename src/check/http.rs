@@ -134,7 +134,7 @@ impl Check for Http {
             let finding = match next {
                 Some(Ok(next)) if next.place.host != url.place.host => {
                     let found = format!("{}, not followed to another host, {next}", answer.status_words());
-                    answer.judge(&self.status, &[], self.max_body, found)
+                    answer.judge(&self.status, &self.assertions, self.max_body, found)
                 }
                 Some(Ok(next)) if next.tls => Finding::unhealthy(format!(
                     "{} to {next}, and https is not part of this version",
@@ -147,6 +147,9 @@ impl Check for Http {
                 Some(Ok(next)) => {
                     redirects += 1;
                     request.redirect(answer.status());
+                    if (next.tls, &next.place) != (url.tls, &url.place) {
+                        request.forget_credentials();
+                    }
                     url = next;
                     continue;
                 }
@@ -160,7 +163,7 @@ impl Check for Http {
                     answer.judge(&self.status, &self.assertions, self.max_body, found)
                 }
             };
-            return redirected(answer.describe(finding), redirects, &url);
+            return redirected(answer.describe(finding, &url), redirects, &url);
         }
     }
 }

@@ -189,5 +189,6 @@ fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<O
 fn make((name, check): &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
     let start = Instant::now();
     let finding = check.run(&attempt);
-    Outcome { check: name, target: check.target(), finding, elapsed: start.elapsed() }
+    let elapsed = finding.decided.unwrap_or_else(Instant::now).saturating_duration_since(start);
+    Outcome { check: name, target: check.target(), finding, elapsed }
 }

@@ -70,7 +70,7 @@ impl Url {
     }
 
     /// The URL that `location`, seen in an answer from here, leads to. RFC 3986, section 5.2.
-    /// User info stays with the host that it was given for.
+    /// User info stays with the host, port and scheme that it was given for.
     pub fn join(&self, location: &str) -> Result<Self, String> {
         let reference = location.split_once('#').map_or(location, |(before, _)| before);
         let scheme = if self.tls { "https" } else { "http" };
@@ -105,7 +105,7 @@ impl Url {
             };
             Url { path: path_and_query(&path)?, ..self.clone() }
         };
-        if url.user_info.is_none() && url.place.host == self.place.host {
+        if url.user_info.is_none() && (url.tls, &url.place) == (self.tls, &self.place) {
             url.user_info.clone_from(&self.user_info);
         }
         Ok(url)
@@ -272,10 +272,13 @@ mod tests {
             ("//other/x", "http://other/x"),
             ("https://host/x#f", "https://host/x"),
             ("http://host:9090", "http://host:9090/"),
+            ("http://HOST:8080/x", "http://host:8080/x"),
+            ("https://host:8080/x", "https://host:8080/x"),
         ] {
             let url = base.join(location).unwrap_or_else(|e| panic!("{location}: {e}"));
             assert_eq!(url.to_string(), target, "{location}");
-            assert_eq!(url.user_info.is_some(), !location.starts_with("//other"), "{location}");
+            let same = url.place == base.place && !url.tls;
+            assert_eq!(url.user_info.is_some(), same, "{location}");
         }
         for location in ["mailto:x@y", "mailto:x@y:1?http://z", "ftp://host/", "http://host:0/", "/a b"] {
             assert!(base.join(location).is_err(), "{location}");

@@ -250,6 +250,33 @@ fn assertions_on_json() {
 }
 
 #[test]
+fn a_compressed_body_is_not_quoted_nor_looked_into() {
+    let compressed = |status: &str, encoding: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Encoding: {encoding}\r\nContent-Length: 3\r\n\r\n\x1f\x01\x08")
+    };
+    unhealthy(
+        compressed("500 No", "gzip"),
+        &[],
+        "500 Internal Server Error in <T>, expected 200-399; body: compressed (gzip)",
+    );
+    unhealthy(
+        compressed("200 OK", "br"),
+        &["--contains", "ok"],
+        "200 OK in <T>, expected a body that is not compressed, as Content-Encoding: br says",
+    );
+    healthy(compressed("200 OK", "gzip"), &[], "200 OK");
+    healthy(compressed("200 OK", "Identity"), &["--matches", "\x1f"], "200 OK");
+    unhealthy(
+        "HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n",
+        &[],
+        "500 Internal Server Error in <T>, expected 200-399",
+    );
+    let server = Server::new(answer(compressed("500 No", "gzip")));
+    let facts = porthole(["http", &server.url("/"), "--json"]).json()["checks"][0]["facts"].clone();
+    assert_eq!((&facts["content_encoding"], facts.get("body")), (&"gzip".into(), None), "{facts}");
+}
+
+#[test]
 fn no_more_of_the_body_is_read_than_allowed() {
     let body = response("200 OK", &format!("{}needle", "x".repeat(100_000)));
     healthy(&body, &["--contains", "needle", "--max-body", "200k"], "200 OK");
@@ -312,6 +339,64 @@ fn redirects_change_post_to_get_as_browsers_do() {
             .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
         assert_eq!(server.asked()[1].lines().next().unwrap(), line, "{status}");
     }
+}
+
+#[test]
+fn credentials_stay_with_host_port_and_scheme() {
+    let other = Server::new(answer(OK));
+    let first = Server::scripts(vec![
+        answer("HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"),
+        answer(format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{}/\r\nContent-Length: 0\r\n\r\n",
+            other.port()
+        )),
+    ]);
+    let secret = ["authorization: Bearer t", "cookie: s=1"];
+    let options = ["--follow", "2", "-H", "Authorization: Bearer t", "-H", "Cookie: s=1", "-H", "X-A: b"];
+    porthole([&["http", &first.url("/")], &options[..]].concat())
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
+    for asked in first.asked() {
+        assert!(secret.iter().all(|field| asked.contains(field)), "{asked}");
+    }
+    let asked = other.asked().remove(0);
+    assert!(!secret.iter().any(|field| asked.contains(field)) && asked.contains("x-a: b"), "{asked}");
+    drop(first);
+
+    let first = Server::new(answer(format!(
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{}/\r\nContent-Length: 0\r\n\r\n",
+        other.port()
+    )));
+    let url = format!("http://me:word@{}/", first.address());
+    porthole(["http", &url, "--follow", "1"])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
+    assert!(
+        first.asked()[0].contains("authorization: Basic ") && !other.asked()[1].contains("authorization")
+    );
+}
+
+#[test]
+fn user_info_of_a_location_is_not_printed() {
+    for location in ["http://me:hunter2@other.example/", "http://me:hunter2@other.example:0/"] {
+        for options in [&["--json"][..], &["--json", "--follow", "1"]] {
+            let server = Server::new(answer(format!(
+                "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+            )));
+            let ran = porthole([&["http", &server.url("/")], options].concat()).run();
+            assert!(ran.stdout.contains("302 Found") && !ran.stdout.contains("hunter2"), "{}", ran.story());
+        }
+    }
+}
+
+#[test]
+fn what_a_redirect_elsewhere_says_is_judged_too() {
+    let text = "HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nContent-Length: 5\r\n\r\nmoved";
+    let found = "302 Found, not followed to another host, http://other.example/";
+    healthy(text, &["--follow", "1", "--contains", "moved"], found);
+    unhealthy(
+        text,
+        &["--follow", "1", "--contains", "ready"],
+        &format!("{found} in <T>, expected the body to contain \"ready\"; body: moved"),
+    );
 }
 
 #[test]

@@ -42,6 +42,10 @@ fn wrong_arguments() {
             "http: --matches: not a regular expression: found open group without closing ')'",
         ),
         (
+            "http :80 --matches (x{50}){50}",
+            "http: --matches: expected an expression of at most 64 KiB once compiled",
+        ),
+        (
             "http :80 --field status=UP",
             "http: --field: expected a JSON Pointer such as /status, or /status=UP",
         ),

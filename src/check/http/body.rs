@@ -2,14 +2,21 @@
 
 use std::fmt;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::cli::{Given, UsageError};
 use crate::expand::find;
+use crate::net::deadline::{Deadline, Passed};
 use crate::text::{clip, quoted};
 use crate::units::{self, show_size};
+
+/// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
+/// that and the body's length.
+const EXPRESSION_LIMIT: usize = 64 << 10;
+/// What of the body is kept beyond need before it is let go, in bytes.
+const SLACK: usize = 8 << 10;
 
 /// One assertion.
 #[derive(Debug)]
@@ -25,19 +32,91 @@ pub(super) enum Assertion {
 /// The assertions that what came of a body so far does not settle.
 pub(super) struct Open<'a> {
     assertions: Vec<&'a Assertion>,
-    seen: usize,
+    /// The end of what came, as far as a text may still begin in it.
+    window: Vec<u8>,
+    /// How much that is at most: the longest of the texts, less one.
+    reach: usize,
 }
 
 impl<'a> Open<'a> {
     pub(super) fn new(assertions: &'a [Assertion]) -> Self {
-        Open { assertions: assertions.iter().collect(), seen: 0 }
+        let texts = assertions.iter().map(|assertion| match assertion {
+            Assertion::Contains(text) => text.len().saturating_sub(1),
+            _ => 0,
+        });
+        let reach = texts.max().unwrap_or_default();
+        Open { assertions: assertions.iter().collect(), window: Vec::new(), reach }
     }
 
-    /// Whether none is left, now that this much of the body is there.
-    pub(super) fn is_settled_by(&mut self, beginning: &[u8]) -> bool {
-        let seen = std::mem::replace(&mut self.seen, beginning.len());
-        self.assertions.retain(|assertion| !assertion.is_settled_by(beginning, seen));
+    /// Whether one is left that can only be decided when all of the body is there.
+    pub(super) fn need_all(&self) -> bool {
+        self.assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)))
+    }
+
+    /// Whether none is left, now that this piece of the body is there too. Each byte is looked at once, however
+    /// small the pieces are.
+    pub(super) fn is_settled_by(&mut self, piece: &[u8]) -> bool {
+        let before = self.window.len();
+        self.window.extend_from_slice(piece);
+        let window = &self.window;
+        self.assertions.retain(|assertion| match assertion {
+            Assertion::Contains(text) => {
+                let from = before.saturating_sub(text.len().saturating_sub(1));
+                find(window.get(from..).unwrap_or_default(), text.as_bytes()).is_none()
+            }
+            // A match may depend on what follows (`ok$`), and half of a JSON document is none.
+            Assertion::Matches(_) | Assertion::Field(..) => true,
+        });
+        let done = self.window.len().saturating_sub(self.reach);
+        if done > self.reach + SLACK {
+            self.window.drain(..done);
+        }
         self.assertions.is_empty()
+    }
+
+    /// What was expected by the first of those left that does not hold, now that the body is over or no more of
+    /// it is read. Expressions are matched after all else, and only until the deadline.
+    pub(super) fn miss(&self, seen: &Seen<'_>, deadline: Deadline) -> Result<Option<String>, Passed> {
+        let (body, limit) = match seen {
+            Seen::Whole(body) => (*body, String::new()),
+            Seen::Cut(body, length) => {
+                (*body, format!(" within the first {} (--max-body)", show_size(*length as u64)))
+            }
+        };
+        let cut = !limit.is_empty();
+        let mut expressions: Vec<Regex> = Vec::new();
+        for assertion in &self.assertions {
+            let miss = match assertion {
+                Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
+                Assertion::Matches(regex) => {
+                    expressions.push(regex.clone());
+                    None
+                }
+                Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
+                Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
+                    Err(error) => Some(format!("a JSON body ({error})")),
+                    Ok(document) => field_miss(document, pointer, wanted.as_deref()),
+                },
+            };
+            if miss.is_some() {
+                return Ok(miss);
+            }
+        }
+        if expressions.is_empty() {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(body).into_owned();
+        let missed = deadline.bound(move || {
+            // Where more follows, a match up to the very end may be none: `ok$`.
+            let holds = |found: regex_lite::Match<'_>| !cut || found.end() < text.len();
+            expressions.iter().position(|regex| !regex.find(&text).is_some_and(holds))
+        })?;
+        let mut expressions = self.assertions.iter().filter_map(|assertion| match assertion {
+            Assertion::Matches(regex) => Some(regex.as_str()),
+            _ => None,
+        });
+        let missed = missed.and_then(|at| expressions.nth(at));
+        Ok(missed.map(|text| format!("the body to match {}{limit}", quoted(text))))
     }
 }
 
@@ -45,8 +124,8 @@ impl<'a> Open<'a> {
 pub(super) enum Seen<'a> {
     /// All of it.
     Whole(&'a [u8]),
-    /// As much as may be read, and there is more.
-    Cut(&'a [u8]),
+    /// As much as may be read, and there is more; how much that was.
+    Cut(&'a [u8], usize),
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
@@ -55,8 +134,19 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
         assertions.push(Assertion::Contains(text));
     }
     for text in given.texts("matches")? {
-        let regex = Regex::new(&text)
-            .map_err(|e| given.wrong("matches", &format!("not a regular expression: {e}")))?;
+        let regex = RegexBuilder::new(&text).size_limit(EXPRESSION_LIMIT).build();
+        let regex = regex.map_err(|e| {
+            let why = e.to_string();
+            let message = if why.contains("size limit") {
+                format!(
+                    "expected an expression of at most {} once compiled",
+                    show_size(EXPRESSION_LIMIT as u64)
+                )
+            } else {
+                format!("not a regular expression: {why}")
+            };
+            given.wrong("matches", &message)
+        })?;
         assertions.push(Assertion::Matches(regex));
     }
     for text in given.texts("field")? {
@@ -70,47 +160,6 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
         assertions.push(Assertion::Field(pointer.to_owned(), value));
     }
     Ok(assertions)
-}
-
-impl Assertion {
-    /// Whether what came since `seen` bytes of this beginning is enough to say that it holds. Each byte is
-    /// looked at once, however small the pieces are in which the body comes.
-    fn is_settled_by(&self, beginning: &[u8], seen: usize) -> bool {
-        match self {
-            Assertion::Contains(text) => {
-                let from = seen.saturating_sub(text.len().saturating_sub(1));
-                find(beginning.get(from..).unwrap_or_default(), text.as_bytes()).is_some()
-            }
-            // A match may depend on what follows (`ok$`), and half of a JSON document is none.
-            Assertion::Matches(_) | Assertion::Field(..) => false,
-        }
-    }
-}
-
-/// What was expected by the first of the assertions that does not hold.
-pub(super) fn first_miss(assertions: &[Assertion], seen: &Seen<'_>) -> Option<String> {
-    let (body, limit) = match seen {
-        Seen::Whole(body) => (*body, String::new()),
-        Seen::Cut(body) => {
-            (*body, format!(" within the first {} (--max-body)", show_size(body.len() as u64)))
-        }
-    };
-    let cut = !limit.is_empty();
-    let text = String::from_utf8_lossy(body);
-    assertions.iter().find_map(|assertion| match assertion {
-        Assertion::Contains(wanted) if find(body, wanted.as_bytes()).is_some() => None,
-        Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
-        Assertion::Matches(regex) => {
-            // Where more follows, a match up to the very end may be none: `ok$`.
-            let holds = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
-            if holds { None } else { Some(format!("the body to match {}{limit}", quoted(regex.as_str()))) }
-        }
-        Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
-        Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
-            Err(error) => Some(format!("a JSON body ({error})")),
-            Ok(document) => field_miss(document, pointer, wanted.as_deref()),
-        },
-    })
 }
 
 fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Option<String> {
@@ -202,7 +251,12 @@ mod tests {
     use super::*;
 
     fn miss(assertion: Assertion, seen: &Seen<'_>) -> String {
-        first_miss(&[assertion], seen).unwrap_or_default()
+        let assertions = [assertion];
+        let mut open = Open::new(&assertions);
+        let (Seen::Whole(body) | Seen::Cut(body, _)) = seen;
+        open.is_settled_by(body);
+        let deadline = Deadline::after(std::time::Duration::from_mins(1));
+        open.miss(seen, deadline).unwrap().unwrap_or_default()
     }
 
     fn regex(text: &str) -> Assertion {
@@ -260,24 +314,29 @@ mod tests {
         let body = b"almost ready";
         for step in 1..body.len() {
             let mut open = Open::new(&assertions);
-            let settled: Vec<bool> = (0..=body.len() / step + 1)
-                .map(|n| open.is_settled_by(&body[..(n * step).min(body.len())]))
-                .collect();
+            let settled: Vec<bool> = body.chunks(step).map(|piece| open.is_settled_by(piece)).collect();
             assert_eq!((settled.first(), settled.last()), (Some(&false), Some(&true)), "{step}");
         }
+        // Nor does it matter how much came before, of which little is kept.
+        let mut open = Open::new(&assertions);
+        for _ in 0..100 {
+            assert!(!open.is_settled_by(&[b'x'; 4096]));
+            assert!(open.window.len() <= SLACK + 4096, "{}", open.window.len());
+        }
+        assert!(!open.is_settled_by(b"rea") && open.is_settled_by(b"dy"));
         assert!(!Open::new(&[regex("a")]).is_settled_by(b"a"));
     }
 
     #[test]
     fn what_a_cut_body_cannot_say_does_not_hold() {
-        let body = Seen::Cut(b"ok");
+        let body = Seen::Cut(b"ok", 2);
         assert_eq!(
             miss(regex("ok$"), &body),
             "the body to match \"ok$\" within the first 2 bytes (--max-body)"
         );
         assert_eq!(miss(regex("o"), &body), "");
         assert_eq!(
-            miss(field("", None), &Seen::Cut(b"1")),
+            miss(field("", None), &Seen::Cut(b"1", 1)),
             "a JSON body within the first 1 byte (--max-body)"
         );
         assert_eq!(miss(Assertion::Contains("k".into()), &body), "");

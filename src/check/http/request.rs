@@ -158,6 +158,12 @@ impl Request {
         Ok(request)
     }
 
+    /// What is sent to another port or scheme of the host is without what this one knows the user by, as curl
+    /// does: another server may stand there.
+    pub(super) fn forget_credentials(&mut self) {
+        self.headers.retain(|(name, _)| name != header::AUTHORIZATION && name != header::COOKIE);
+    }
+
     /// What is sent after this redirect. RFC 9110, 15.4: 303 asks for GET, and after 301 and 302 every
     /// client makes a GET of a POST.
     pub(super) fn redirect(&mut self, status: u16) {
