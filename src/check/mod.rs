@@ -19,8 +19,9 @@ use crate::net::target::Endpoint;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
 
-/// The stack of a check's own thread, in bytes; only what is touched of it is used.
-const STACK: usize = 256 << 10;
+/// The stack of a check's own thread, in bytes; only what is touched of it is used, but all of it is address space.
+/// Without optimisation frames are larger.
+const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
 
 /// Declares each check's module and lists its [`Kind`], so that a new check is one line.
 macro_rules! checks {
@@ -175,14 +176,33 @@ fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<O
             let builder = std::thread::Builder::new().stack_size(STACK);
             threads.push((check, builder.spawn_scoped(scope, move || make(check, attempt))));
         }
-        let mut outcomes = vec![make(first, attempt)];
-        for (check, thread) in threads {
-            // Where the pids limit allows no thread, the check is made here, in turn.
-            let joined = thread.ok().and_then(|thread| thread.join().ok());
-            outcomes.push(joined.unwrap_or_else(|| make(check, attempt)));
+        let mut outcomes = vec![Some(make(first, attempt))];
+        // Where the pids limit allows no thread, the check is made here, in turn, while time is left.
+        for (check, thread) in &threads {
+            outcomes.push(if thread.is_err() { Some(make_if_in_time(check, attempt)) } else { None });
         }
-        outcomes
+        for ((check, thread), outcome) in threads.into_iter().zip(outcomes.iter_mut().skip(1)) {
+            if let Ok(thread) = thread {
+                *outcome = Some(thread.join().unwrap_or_else(|_| make(check, attempt)));
+            }
+        }
+        outcomes.into_iter().flatten().collect()
     })
+}
+
+/// Makes one check in the thread that has made others before, if those have left it time.
+fn make_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
+    if attempt.deadline.remaining().is_ok() {
+        return make(check, attempt);
+    }
+    let why =
+        "not made: no thread could be started for it (pids limit), and those before it took all the time";
+    Outcome {
+        check: check.0,
+        target: check.1.target(),
+        finding: Finding::unhealthy(why),
+        elapsed: Duration::ZERO,
+    }
 }
 
 /// Makes one check.

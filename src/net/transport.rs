@@ -33,6 +33,8 @@ pub struct State {
     pub wire: Wire,
     /// When the last part of the request was written, so far.
     pub sent: Option<Instant>,
+    /// What kept the rest from being sent: the peer closed, perhaps with an answer before that.
+    pub unsent: Option<WireError>,
     /// Whether all of it was, and the answer is awaited.
     pub awaiting: bool,
     /// Whether the head of the final response is over.
@@ -69,7 +71,13 @@ impl From<WireError> for Error {
 impl Exchange {
     /// An exchange that is about to begin on this wire.
     pub fn new(wire: Wire) -> Self {
-        Exchange(Arc::new(Mutex::new(State { wire, sent: None, awaiting: false, head_is_over: false })))
+        Exchange(Arc::new(Mutex::new(State {
+            wire,
+            sent: None,
+            unsent: None,
+            awaiting: false,
+            head_is_over: false,
+        })))
     }
 
     /// What it holds; only one thread ever asks.
@@ -131,7 +139,12 @@ impl Transport for HttpTransport {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let mut state = self.exchange.state();
-        state.wire.write_all(self.buffers.output.get(..amount).unwrap_or_default())?;
+        if state.unsent.is_none() {
+            match state.wire.write_all(self.buffers.output.get(..amount).unwrap_or_default()) {
+                Err(error) if error.is_hung_up() => state.unsent = Some(error),
+                other => other?,
+            }
+        }
         state.sent = Some(Instant::now());
         Ok(())
     }
@@ -154,6 +167,13 @@ impl Transport for HttpTransport {
         let count = match result {
             Err(WireError::TimedOut) if whole.remaining().is_ok() => {
                 return Err(Error::Timeout(timeout.reason));
+            }
+            Ok(0) | Err(_) if state.wire.received() == 0 && state.unsent.is_some() => {
+                state.awaiting = false;
+                match state.unsent.take() {
+                    Some(error) => return Err(error.into()),
+                    None => 0,
+                }
             }
             other => other?,
         };
@@ -216,6 +236,8 @@ impl Buffers for GrowingBuffers {
         }
         if self.filled == self.input.len() {
             let size = (self.input.len() * 2).clamp(PAGE, INPUT_LIMIT);
+            // As much as that and no more, where a Vec by itself would double.
+            self.input.reserve_exact(size - self.input.len());
             self.input.resize(size, 0);
         }
         self.input.get_mut(self.filled..).unwrap_or_default()

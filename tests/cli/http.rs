@@ -1,7 +1,7 @@
 //! `porthole http`: requests as they are sent, and verdicts of answers.
 
 use crate::support::command::porthole;
-use crate::support::server::{Server, Step, answer, response, send};
+use crate::support::server::{Server, Step, answer, closed_port, response, send};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
@@ -214,6 +214,40 @@ fn a_server_that_answers_before_it_reads_is_heard() {
     porthole([String::from("http"), server.url("/"), "-d".into(), body[..100_000].into()]).unhealthy(
         &format!("unhealthy: http {}: 413 Payload Too Large in <T>, expected 200-399", server.url("/")),
     );
+}
+
+#[test]
+fn an_answer_that_came_before_the_request_could_be_sent_counts() {
+    let text = response("503 Service Unavailable", "busy");
+    let server = Server::unix(vec![send(text)]);
+    let path = server.socket().to_str().unwrap();
+    // More than the socket takes before the server is gone.
+    let body = "x".repeat(100_000);
+    let mut arguments = vec!["http", "http://app/", "--unix", path, "-d", &body];
+    let fields: Vec<String> = (0..4).map(|n| format!("X-{n}: {body}")).collect();
+    arguments.extend(fields.iter().flat_map(|field| ["-H", field]));
+    porthole(arguments).unhealthy(&format!(
+        "unhealthy: http http://app/ via {path}: 503 Service Unavailable in <T>, expected 200-399; body: busy"
+    ));
+}
+
+#[test]
+fn phases_are_told_of_failures_too() {
+    for (script, phases) in [
+        (vec![Step::Hold], &["resolve", "connect", "request", "head"][..]),
+        (vec![send("no HTTP\r\n\r\n")], &["resolve", "connect", "request", "head"]),
+    ] {
+        let server = Server::new(script);
+        assert_eq!(phase_names(&server.url("/")), phases);
+    }
+    assert_eq!(phase_names(&format!("http://127.0.0.1:{}/", closed_port())), ["resolve", "connect"]);
+    assert_eq!(phase_names("http://203.0.113.1/"), ["resolve"]);
+}
+
+fn phase_names(url: &str) -> Vec<String> {
+    let json = porthole(["http", url, "--json", "-v", "-t", "400ms"]).json();
+    let phases = json["checks"][0]["phases"].as_array().unwrap().clone();
+    phases.iter().map(|phase| phase["phase"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

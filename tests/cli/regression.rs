@@ -2,6 +2,7 @@
 
 use crate::support::command::{has_feature, porthole};
 use crate::support::server::{Server, answer, response};
+use crate::support::skip::has_ipv6;
 
 /// The static build once wrote `GET / ` without a version: a formatting trait was compiled away.
 #[test]
@@ -26,6 +27,9 @@ fn a_large_body_is_looked_at_once() {
 /// A listener on the other family is what `--explain` is for.
 #[test]
 fn explain_says_who_listens_where() {
+    if !has_ipv6() {
+        return;
+    }
     let server = Server::on("[::1]:0", vec![vec![crate::support::server::Step::Hold]]).unasked();
     let port = server.port();
     let run = porthole(["tcp", &format!("127.0.0.1:{port}"), "--explain"]);

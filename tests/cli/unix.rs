@@ -24,6 +24,24 @@ fn an_abstract_socket_has_an_at_sign() {
 }
 
 #[test]
+fn what_a_server_said_before_it_closed_is_heard() {
+    let server = Server::unix(vec![send("hello\n")]);
+    let path = server.socket().to_str().unwrap();
+    // Which of the two is first, our bytes or its end, is the machine's affair; with so many it is the end.
+    let bytes = "x".repeat(100_000);
+    let big = server.socket().parent().unwrap().join("big");
+    std::fs::write(&big, &bytes[..60_000]).unwrap();
+    let send = format!("${{file:{}}}", big.display()).repeat(8);
+    porthole(["unix", path, "--send", &send, "--expect", "hello"])
+        .healthy(&format!("healthy: unix {path}: received \"hello\" in <T>"));
+    porthole(["unix", path, "--send", &send, "--expect", "ready"]).unhealthy(&format!(
+        "unhealthy: unix {path}: broken pipe while sending in <T>, expected \"ready\"; received: hello"
+    ));
+    porthole(["unix", path, "--send", &send])
+        .unhealthy(&format!("unhealthy: unix {path}: broken pipe while sending in <T>; received: hello"));
+}
+
+#[test]
 fn why_a_path_is_no_socket_that_accepts() {
     let folder = folder();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();

@@ -1,9 +1,10 @@
 //! The program under test: runs it, and asserts all of stdout, stderr and exit status at once.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use regex_lite::Regex;
@@ -11,6 +12,9 @@ use serde_json::Value;
 
 /// What a test that hangs may take before it fails.
 const HANG: &str = "60";
+
+/// Where the programs are that a test runs porthole by.
+const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// The binary of the environment variable, one of the static ones, or the host's own.
 pub fn binary() -> String {
@@ -59,6 +63,32 @@ pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Port
 impl Porthole {
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// With 16 MiB of address space, where it is a static binary: what grew past that would abort. The host's own
+    /// maps shared libraries, which alone take that much, and has larger stacks: its data is bounded.
+    pub fn in_little_memory(self) -> Self {
+        let is_static = std::env::var_os("PORTHOLE_BIN").is_some();
+        self.under(&["prlimit", if is_static { "--as=16777216" } else { "--data=33554432" }])
+    }
+
+    /// As a user of its own that may have no process or thread beside it; needs root.
+    pub fn one_process(self) -> Self {
+        static USER: AtomicU32 = AtomicU32::new(0);
+        let user = 70_000 + std::process::id() % 100_000 * 10 + USER.fetch_add(1, Ordering::Relaxed);
+        let user = format!("--reuid={user}");
+        self.under(&["prlimit", "--nproc=1", "setpriv", &user, "--regid=65532", "--clear-groups"])
+    }
+
+    /// The same, run by another program.
+    fn under(mut self, words: &[&str]) -> Self {
+        let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
+        let (limit, rest) = arguments.split_first().unwrap();
+        let mut command = Command::new("/usr/bin/timeout");
+        command.arg(limit).args(words).args(rest).env_clear().env("PATH", PATH).stdin(Stdio::null());
+        self.shown = format!("{} {}", words.join(" "), self.shown);
+        self.command = command;
         self
     }
 

@@ -109,23 +109,21 @@ impl Request {
         };
         let mut state = exchange.state();
         state.head_is_over = true;
-        let sent = state.sent.unwrap_or(connected);
+        let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
+        let mut phases = vec![
+            ("resolve", connection.resolving),
+            ("connect", connected.duration_since(start).saturating_sub(connection.resolving)),
+            ("request", sent.unwrap_or_else(Instant::now).duration_since(connected)),
+        ];
+        phases.extend(sent.map(|sent| ("head", sent.elapsed())));
+        let address = connection.address;
         match result {
-            Ok(response) => Ok(Answer {
-                response,
-                exchange,
-                address: connection.address,
-                phases: vec![
-                    ("resolve", connection.resolving),
-                    ("connect", connected.duration_since(start).saturating_sub(connection.resolving)),
-                    ("request", sent.duration_since(connected)),
-                    ("head", sent.elapsed()),
-                ],
-            }),
-            Err(error) => Err(Box::new(
-                failure(&error, &exchange, attempt.deadline).fact("address", connection.address),
-            )),
+            Ok(response) => Ok(Answer { response, exchange, address, phases }),
+            Err(error) => {
+                let finding = failure(&error, &exchange, attempt.deadline).fact("address", address);
+                Err(Box::new(Finding { phases, ..finding }))
+            }
         }
     }
 
