@@ -23,6 +23,10 @@ use crate::report::{Progress, Style};
 /// Without optimisation frames are larger.
 const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
 
+/// How long looking for an explanation may take, for all checks of a run.
+#[cfg(feature = "inspect")]
+const EXPLAINING: Duration = Duration::from_millis(500);
+
 /// Declares each check's module and lists its [`Kind`], so that a new check is one line.
 macro_rules! checks {
     ($($(#[$condition:meta])* $name:ident,)*) => {
@@ -112,10 +116,13 @@ pub fn run(plan: &Plan) -> RunOutcome {
 /// With what bears on each check that failed.
 #[cfg(feature = "inspect")]
 fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
-    let deadline = Deadline::after(plan.options.timeout);
+    let deadline = Deadline::after(plan.options.timeout.min(EXPLAINING));
+    let surroundings = explain::Surroundings::new(std::path::Path::new("/proc"), deadline);
     for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
         if let Some(endpoint) = check.endpoint().filter(|_| !outcome.is_healthy()) {
-            outcome.finding.explanation = explain::explain(endpoint, std::path::Path::new("/proc"), deadline);
+            // Every check that connects tells the address when the connection stands.
+            let connected = outcome.finding.facts.iter().any(|(name, _)| *name == "address");
+            outcome.finding.explanation = surroundings.explain(endpoint, connected);
         }
     }
     outcome

@@ -50,11 +50,11 @@ pub fn tcp_listeners(proc: &Path) -> Result<Vec<Listener>, String> {
     Ok(listeners)
 }
 
-/// How many Unix sockets of this name listen, by the table of this network namespace.
-pub fn unix_listeners(proc: &Path, name: &[u8]) -> Result<usize, String> {
+/// The names of the Unix sockets that listen, by the table of this network namespace.
+pub fn unix_listeners(proc: &Path) -> Result<Vec<Vec<u8>>, String> {
     let path = proc.join("net/unix");
     let table = read_regular(&path, TABLE_LIMIT).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(parse_unix(&table).into_iter().filter(|path| *path == name).count())
+    Ok(parse_unix(&table).into_iter().map(<[u8]>::to_vec).collect())
 }
 
 /// The rows of `tcp` or `tcp6` in state LISTEN.

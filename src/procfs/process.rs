@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::files::read_regular;
+use crate::net::deadline::Deadline;
 
 /// The most of one `stat` that is read, in bytes.
 const STAT_LIMIT: u64 = 4096;
@@ -25,12 +26,13 @@ pub fn process(proc: &Path, pid: u32) -> Option<Process> {
     parse_stat(&stat).map(|(name, state)| Process { pid, name: name.to_vec(), state })
 }
 
-/// The process that holds the socket of this inode, if its descriptors may be seen.
-pub fn socket_owner(proc: &Path, inode: u64) -> Option<Process> {
+/// The process that holds the socket of this inode, if its descriptors may be seen and it is found in time.
+pub fn socket_owner(proc: &Path, inode: u64, deadline: Deadline) -> Option<Process> {
     let wanted = format!("socket:[{inode}]");
     let entries = fs::read_dir(proc).ok()?;
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     for pid in pids {
+        deadline.remaining().ok()?;
         let Ok(descriptors) = fs::read_dir(proc.join(pid.to_string()).join("fd")) else { continue };
         let holds = descriptors.flatten().any(|entry| {
             fs::read_link(entry.path()).is_ok_and(|target| target.as_os_str() == wanted.as_str())
@@ -85,7 +87,9 @@ mod tests {
         let link = fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
         let inode =
             link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap();
-        let owner = socket_owner(Path::new("/proc"), inode).unwrap();
+        let owner =
+            socket_owner(Path::new("/proc"), inode, Deadline::after(std::time::Duration::from_mins(1)))
+                .unwrap();
         assert_eq!(owner.pid, std::process::id());
         assert_eq!(process(Path::new("/proc"), u32::MAX), None);
     }
