@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, folder, send};
+use crate::support::skip::{is_root, skip};
 
 #[test]
 fn a_socket_that_accepts_is_healthy() {
@@ -78,8 +79,8 @@ fn a_full_accept_queue_is_named() {
 
 #[test]
 fn no_permission_is_said_on_stderr() {
-    if !nix_is_root() {
-        return;
+    if !is_root() {
+        return skip("only root can become another user");
     }
     let folder = folder();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -100,10 +101,6 @@ fn no_permission_is_said_on_stderr() {
     assert!(output.stdout.is_empty() && output.status.code() == Some(1), "{stderr}");
     assert!(stderr.starts_with(&format!("porthole: unix {}: permission denied", path.display())), "{stderr}");
     std::fs::remove_dir_all(folder).unwrap();
-}
-
-fn nix_is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|us| std::os::unix::fs::MetadataExt::uid(&us) == 0)
 }
 
 #[test]

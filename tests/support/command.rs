@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use regex_lite::Regex;
 use serde_json::Value;
+
+use super::times::timeless;
 
 /// What a test that hangs may take before it fails.
 const HANG: &str = "60";
@@ -160,10 +161,4 @@ impl Ran {
             self.shown, self.status, self.stdout, self.stderr
         )
     }
-}
-
-/// The text with ` in 3 ms` as ` in <T>`.
-fn timeless(text: &str) -> String {
-    static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" in \d+(\.\d+)? m?s").unwrap());
-    TIME.replace_all(text, " in <T>").into_owned()
 }

@@ -4,7 +4,6 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::server::folder;
+pub use crate::support::skip::skip;
 
 /// What a server may take to start.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -37,13 +37,6 @@ pub fn installed(program: &str) -> Option<PathBuf> {
         skip(&format!("{program} is not installed"));
     }
     found
-}
-
-/// Says past the capture of the test harness why the running test is skipped; fails where nothing may be.
-pub fn skip(why: &str) {
-    assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "{why}");
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {why}");
 }
 
 /// A server of a real package.

@@ -3,3 +3,4 @@
 pub mod command;
 pub mod server;
 pub mod skip;
+pub mod times;
