@@ -4,6 +4,8 @@ mod answer;
 mod body;
 mod request;
 
+use std::sync::Arc;
+
 use clap::Arg;
 
 use self::body::Assertion;
@@ -63,7 +65,7 @@ struct Http {
     via: Option<Vec<u8>>,
     request: Request,
     status: StatusSet,
-    assertions: Vec<Assertion>,
+    assertions: Arc<[Assertion]>,
     max_body: usize,
     follow: u64,
 }
@@ -76,7 +78,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     }
     let request = request::plan(given)?;
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?.unwrap_or_default();
-    let assertions = body::plan(given)?;
+    let assertions: Arc<[Assertion]> = body::plan(given)?.into();
     if !assertions.is_empty() && request.method == "HEAD" {
         return Err(
             given.wrong("method", "HEAD has no body that --contains, --matches or --field could look at")
@@ -130,8 +132,9 @@ impl Check for Http {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),
             };
-            let next = answer.redirect().filter(|_| self.follow > 0).map(|location| url.join(&location));
-            let finding = match next {
+            let next = answer.redirect().map(|location| url.join(&location));
+            let location = next.as_ref().and_then(|next| Some(next.as_ref().ok()?.to_string()));
+            let finding = match next.filter(|_| self.follow > 0) {
                 Some(Ok(next)) if next.place.host != url.place.host => {
                     let found = format!("{}, not followed to another host, {next}", answer.status_words());
                     answer.judge(&self.status, &self.assertions, self.max_body, found)
@@ -163,7 +166,7 @@ impl Check for Http {
                     answer.judge(&self.status, &self.assertions, self.max_body, found)
                 }
             };
-            return redirected(answer.describe(finding, &url), redirects, &url);
+            return redirected(answer.describe(finding, location), redirects, &url);
         }
     }
 }

@@ -7,6 +7,7 @@ mod explain;
 mod stream;
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Arg;
@@ -18,10 +19,7 @@ use crate::net::local::Reach;
 use crate::net::target::Endpoint;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
-
-/// The stack of a check's own thread, in bytes; only what is touched of it is used, but all of it is address space.
-/// Without optimisation frames are larger.
-const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
+use crate::threads::{Job, fill, thread};
 
 /// How long looking for an explanation may take, for all checks of a run.
 #[cfg(feature = "inspect")]
@@ -171,30 +169,30 @@ fn attempts(plan: &Plan) -> RunOutcome {
 
 /// Makes each check once, side by side, without a child process.
 fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<Outcome> {
-    let Some((first, others)) = checks.split_first() else {
-        return Vec::new();
-    };
-    if others.is_empty() {
-        return vec![make(first, attempt)];
+    if let [only] = checks {
+        return vec![make(only, attempt)];
     }
+    let places: Vec<Mutex<Option<Outcome>>> = checks.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for check in others {
-            let builder = std::thread::Builder::new().stack_size(STACK);
-            threads.push((check, builder.spawn_scoped(scope, move || make(check, attempt))));
-        }
-        let mut outcomes = vec![Some(make(first, attempt))];
-        // Where the pids limit allows no thread, the check is made here, in turn, while time is left.
-        for (check, thread) in &threads {
-            outcomes.push(if thread.is_err() { Some(make_if_in_time(check, attempt)) } else { None });
-        }
-        for ((check, thread), outcome) in threads.into_iter().zip(outcomes.iter_mut().skip(1)) {
-            if let Ok(thread) = thread {
-                *outcome = Some(thread.join().unwrap_or_else(|_| make(check, attempt)));
+        let mut here = Vec::new();
+        for (check, place) in checks.iter().zip(&places) {
+            let job: Job<'_> = Box::new(move || fill(place, make(check, attempt)));
+            let is_first = here.is_empty();
+            if is_first || thread().spawn_scoped(scope, job).is_err() {
+                here.push((check, place));
             }
         }
-        outcomes.into_iter().flatten().collect()
-    })
+        // Where the pids limit allows no thread, the check is made here, in turn, while time is left.
+        for (check, place) in here {
+            fill(place, make_if_in_time(check, attempt));
+        }
+    });
+    let mut outcomes = Vec::new();
+    for (check, place) in checks.iter().zip(places) {
+        let made = place.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.push(made.unwrap_or_else(|| make(check, attempt)));
+    }
+    outcomes
 }
 
 /// Makes one check in the thread that has made others before, if those have left it time.
@@ -204,12 +202,8 @@ fn make_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> 
     }
     let why =
         "not made: no thread could be started for it (pids limit), and those before it took all the time";
-    Outcome {
-        check: check.0,
-        target: check.1.target(),
-        finding: Finding::unhealthy(why),
-        elapsed: Duration::ZERO,
-    }
+    let finding = Finding::unhealthy(why);
+    Outcome { check: check.0, target: check.1.target(), finding, elapsed: Duration::ZERO }
 }
 
 /// Makes one check.

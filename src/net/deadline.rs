@@ -3,16 +3,11 @@
 //! Invariant: no function takes a bare timeout. A peer that sends a byte a second cannot stretch a
 //! deadline as it stretches a timeout per read.
 
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-/// The stack of a thread that may be left behind, in bytes; only what is touched of it is used.
-const STACK: usize = 256 << 10;
 
 /// A moment on the monotonic clock by which an attempt is over.
 #[derive(Debug, Clone, Copy)]
@@ -69,23 +64,6 @@ impl Deadline {
         }
     }
 
-    /// What this job comes to, which knows no deadline: it has a thread of its own, and past the deadline that is
-    /// not waited for. Where no thread can be had, the job is done here.
-    pub fn bound<T: Send + 'static>(&self, job: impl Fn() -> T + Send + Sync + 'static) -> Result<T, Passed> {
-        let job = Arc::new(job);
-        let theirs = Arc::clone(&job);
-        // Its end is seen where everything else is waited for: the far side closes.
-        let Ok((near, far)) = UnixStream::pair() else { return Ok(job()) };
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || {
-            let result = theirs();
-            drop(far);
-            result
-        });
-        let Ok(thread) = thread else { return Ok(job()) };
-        self.wait(near.as_fd(), PollFlags::POLLIN)?;
-        thread.join().map_err(|_| Passed)
-    }
-
     /// Waits until this descriptor is ready for `what`.
     pub fn wait(&self, descriptor: BorrowedFd<'_>, what: PollFlags) -> Result<(), Passed> {
         while !self.wait_any(&mut [PollFd::new(descriptor, what)], self.remaining()?)? {}
@@ -97,6 +75,8 @@ impl Deadline {
 mod tests {
     use super::*;
     use std::io::Write as _;
+    use std::os::fd::AsFd as _;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn silence_ends_at_the_deadline() {
@@ -114,16 +94,6 @@ mod tests {
         far.write_all(b"x").unwrap();
         let deadline = Deadline::after(Duration::from_mins(1));
         assert_eq!(deadline.wait(near.as_fd(), PollFlags::POLLIN), Ok(()));
-    }
-
-    #[test]
-    fn a_job_is_not_waited_for_past_the_deadline() {
-        let deadline = Deadline::after(Duration::from_mins(1));
-        assert_eq!(deadline.bound(|| 7), Ok(7));
-        let (near, far) = UnixStream::pair().unwrap();
-        let job = move || std::io::Read::read(&mut &near, &mut [0]).is_ok();
-        assert_eq!(Deadline::after(Duration::from_millis(30)).bound(job), Err(Passed));
-        drop(far);
     }
 
     #[test]

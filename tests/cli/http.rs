@@ -324,6 +324,10 @@ fn no_more_of_the_body_is_read_than_allowed() {
         ran.story()
     );
     assert!(ran.stdout.len() <= 481, "{}", ran.story());
+    // Of two texts the one that is there is not missed, though little of the body is kept.
+    let server = Server::new(answer(response("200 OK", &format!("{}near{0}", "x".repeat(20_000)))));
+    let ran = porthole(["http", &server.url("/"), "--contains", "near", "--contains", "far"]).run();
+    assert!(ran.stdout.contains("expected the body to contain \"far\"; body: xxx"), "{}", ran.story());
     unhealthy(
         response("200 OK", "{\"a\":1}"),
         &["--field", "/a=1", "--max-body", "3"],

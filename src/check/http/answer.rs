@@ -1,15 +1,15 @@
 //! The answer to an http check: its verdict, or why there is none.
 
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{Response, header};
 use ureq::{Body, Error};
 
-use super::body::{Assertion, Open, Seen};
+use super::body::{Assertion, Open};
 use crate::net::deadline::Deadline;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
-use crate::net::url::Url;
 use crate::net::wire::WireError;
 use crate::outcome::Finding;
 use crate::units::{StatusSet, show_duration, show_size};
@@ -68,7 +68,7 @@ impl Answer {
     pub(super) fn judge(
         &mut self,
         status: &StatusSet,
-        assertions: &[Assertion],
+        assertions: &Arc<[Assertion]>,
         max_body: usize,
         found: String,
     ) -> Finding {
@@ -105,49 +105,39 @@ impl Answer {
         let deadline = self.exchange.state().wire.deadline();
         let start = Instant::now();
         let mut open = Open::new(assertions);
-        if open.is_settled_by(b"") {
-            return Finding::healthy(found);
-        }
         let (body, length, end) =
             self.read_body(max_body, open.need_all(), &mut |piece| open.is_settled_by(piece));
         self.phases.push(("body", start.elapsed()));
-        let excerpt = body.get(..EXCERPT).unwrap_or(&body);
-        let seen = match end {
-            End::Whole => Seen::Whole(&body),
-            End::Limit => Seen::Cut(&body, length),
+        let excerpt = body.get(..EXCERPT).unwrap_or(&body).to_vec();
+        let (why, doing) = match end {
             End::Enough => return Finding::healthy(found),
-            End::Broken(why) => {
-                let why = if deadline.remaining().is_err() {
-                    format!("timed out after {}", show_duration(deadline.limit()))
-                } else {
-                    why
-                };
-                let length = show_size(length as u64);
-                return Finding::unhealthy(format!(
-                    "{found}, but {why} reading the body ({length} of it came)"
-                ))
-                .quoting("body", excerpt);
+            End::Broken(why) => (why, format!("reading the body ({} of it came)", show_size(length as u64))),
+            End::Whole | End::Limit => {
+                let cut_at = matches!(end, End::Limit).then_some(length);
+                match open.miss(body, cut_at, deadline) {
+                    Ok(None) => return Finding::healthy(found),
+                    Ok(Some(expected)) => {
+                        let finding = Finding::unhealthy(found).timed().expected(expected);
+                        return finding.quoting("body", &excerpt);
+                    }
+                    Err(_) => (String::new(), "matching --matches".to_owned()),
+                }
             }
         };
-        match open.miss(&seen, deadline) {
-            Ok(None) => Finding::healthy(found),
-            Err(_) => {
-                let limit = show_duration(deadline.limit());
-                Finding::unhealthy(format!("{found}, but timed out after {limit} matching --matches"))
-                    .quoting("body", excerpt)
-            }
-            Ok(Some(expected)) => {
-                Finding::unhealthy(found).timed().expected(expected).quoting("body", excerpt)
-            }
-        }
+        let why = if deadline.remaining().is_err() {
+            format!("timed out after {}", show_duration(deadline.limit()))
+        } else {
+            why
+        };
+        Finding::unhealthy(format!("{found}, but {why} {doing}")).quoting("body", &excerpt)
     }
 
-    /// With what is known of the answer to the request for this URL, whatever the verdict.
-    pub(super) fn describe(self, mut finding: Finding, url: &Url) -> Finding {
+    /// With what is known of the answer, whatever the verdict, and where it redirects to, as a URL is shown: the
+    /// field's own text may hold user info.
+    pub(super) fn describe(self, mut finding: Finding, location: Option<String>) -> Finding {
         finding.facts.insert(0, ("status", self.status().into()));
-        // As a URL is shown: the field's own text may hold user info.
-        if let Some(Ok(location)) = self.redirect().map(|location| url.join(&location)) {
-            finding.facts.insert(1, ("location", location.to_string().into()));
+        if let Some(location) = location {
+            finding.facts.insert(1, ("location", location.into()));
         }
         finding.facts.insert(1, ("address", self.address.into()));
         finding.phases = self.phases;

@@ -1,6 +1,7 @@
 //! What may be asserted of a response body.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex_lite::{Regex, RegexBuilder};
 use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -10,6 +11,7 @@ use crate::cli::{Given, UsageError};
 use crate::expand::find;
 use crate::net::deadline::{Deadline, Passed};
 use crate::text::{clip, quoted};
+use crate::threads::bounded;
 use crate::units::{self, show_size};
 
 /// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
@@ -32,6 +34,8 @@ pub(super) enum Assertion {
 /// The assertions that what came of a body so far does not settle.
 pub(super) struct Open<'a> {
     assertions: Vec<&'a Assertion>,
+    /// These and those that are settled.
+    all: &'a Arc<[Assertion]>,
     /// The end of what came, as far as a text may still begin in it.
     window: Vec<u8>,
     /// How much that is at most: the longest of the texts, less one.
@@ -39,13 +43,13 @@ pub(super) struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(assertions: &'a [Assertion]) -> Self {
+    pub(super) fn new(assertions: &'a Arc<[Assertion]>) -> Self {
         let texts = assertions.iter().map(|assertion| match assertion {
             Assertion::Contains(text) => text.len().saturating_sub(1),
             _ => 0,
         });
         let reach = texts.max().unwrap_or_default();
-        Open { assertions: assertions.iter().collect(), window: Vec::new(), reach }
+        Open { assertions: assertions.iter().collect(), all: assertions, window: Vec::new(), reach }
     }
 
     /// Whether one is left that can only be decided when all of the body is there.
@@ -74,58 +78,23 @@ impl<'a> Open<'a> {
         self.assertions.is_empty()
     }
 
-    /// What was expected by the first of those left that does not hold, now that the body is over or no more of
-    /// it is read. Expressions are matched after all else, and only until the deadline.
-    pub(super) fn miss(&self, seen: &Seen<'_>, deadline: Deadline) -> Result<Option<String>, Passed> {
-        let (body, limit) = match seen {
-            Seen::Whole(body) => (*body, String::new()),
-            Seen::Cut(body, length) => {
-                (*body, format!(" within the first {} (--max-body)", show_size(*length as u64)))
-            }
-        };
-        let cut = !limit.is_empty();
-        let mut expressions: Vec<Regex> = Vec::new();
-        for assertion in &self.assertions {
-            let miss = match assertion {
-                Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
-                Assertion::Matches(regex) => {
-                    expressions.push(regex.clone());
-                    None
-                }
-                Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
-                Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
-                    Err(error) => Some(format!("a JSON body ({error})")),
-                    Ok(document) => field_miss(document, pointer, wanted.as_deref()),
-                },
-            };
-            if miss.is_some() {
-                return Ok(miss);
-            }
+    /// What was expected by the first that does not hold of this body, now that no more of it comes. Of a body that
+    /// goes on, `cut_at` is how much of it was read. An expression is matched only until the deadline.
+    pub(super) fn miss(
+        &self,
+        body: Vec<u8>,
+        cut_at: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Passed> {
+        if !self.need_all() {
+            // The body is not all there, and what is left was not in it.
+            return Ok(self.assertions.iter().find_map(|assertion| assertion.miss(b"", cut_at)));
         }
-        if expressions.is_empty() {
-            return Ok(None);
-        }
-        let text = String::from_utf8_lossy(body).into_owned();
-        let missed = deadline.bound(move || {
-            // Where more follows, a match up to the very end may be none: `ok$`.
-            let holds = |found: regex_lite::Match<'_>| !cut || found.end() < text.len();
-            expressions.iter().position(|regex| !regex.find(&text).is_some_and(holds))
-        })?;
-        let mut expressions = self.assertions.iter().filter_map(|assertion| match assertion {
-            Assertion::Matches(regex) => Some(regex.as_str()),
-            _ => None,
-        });
-        let missed = missed.and_then(|at| expressions.nth(at));
-        Ok(missed.map(|text| format!("the body to match {}{limit}", quoted(text))))
+        let has_expression = self.all.iter().any(|assertion| matches!(assertion, Assertion::Matches(_)));
+        let all = Arc::clone(self.all);
+        let work = move || all.iter().find_map(|assertion| assertion.miss(&body, cut_at));
+        if has_expression { bounded(deadline, work) } else { Ok(work()) }
     }
-}
-
-/// What was seen of a body.
-pub(super) enum Seen<'a> {
-    /// All of it.
-    Whole(&'a [u8]),
-    /// As much as may be read, and there is more; how much that was.
-    Cut(&'a [u8], usize),
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
@@ -160,6 +129,35 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
         assertions.push(Assertion::Field(pointer.to_owned(), value));
     }
     Ok(assertions)
+}
+
+impl Assertion {
+    /// What was expected, where it does not hold.
+    fn miss(&self, body: &[u8], cut_at: Option<usize>) -> Option<String> {
+        let limit =
+            cut_at.map(|length| format!(" within the first {} (--max-body)", show_size(length as u64)));
+        let cut = limit.is_some();
+        let limit = limit.unwrap_or_default();
+        match self {
+            Assertion::Contains(wanted) if find(body, wanted.as_bytes()).is_some() => None,
+            Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
+            Assertion::Matches(regex) => {
+                let text = String::from_utf8_lossy(body);
+                // Where more follows, a match up to the very end may be none: `ok$`.
+                let holds = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
+                if holds {
+                    None
+                } else {
+                    Some(format!("the body to match {}{limit}", quoted(regex.as_str())))
+                }
+            }
+            Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
+            Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
+                Err(error) => Some(format!("a JSON body ({error})")),
+                Ok(document) => field_miss(document, pointer, wanted.as_deref()),
+            },
+        }
+    }
 }
 
 fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Option<String> {
@@ -250,13 +248,18 @@ impl<'de> Visitor<'de> for Member<'_> {
 mod tests {
     use super::*;
 
-    fn miss(assertion: Assertion, seen: &Seen<'_>) -> String {
-        let assertions = [assertion];
-        let mut open = Open::new(&assertions);
-        let (Seen::Whole(body) | Seen::Cut(body, _)) = seen;
-        open.is_settled_by(body);
+    fn miss(assertion: Assertion, body: &[u8], cut_at: Option<usize>) -> String {
         let deadline = Deadline::after(std::time::Duration::from_mins(1));
-        open.miss(seen, deadline).unwrap().unwrap_or_default()
+        let assertions = Arc::from([assertion]);
+        let mut open = Open::new(&assertions);
+        if open.is_settled_by(body) {
+            return String::new();
+        }
+        open.miss(body.to_vec(), cut_at, deadline).unwrap().unwrap_or_default()
+    }
+
+    fn whole(assertion: Assertion, body: &[u8]) -> String {
+        miss(assertion, body, None)
     }
 
     fn regex(text: &str) -> Assertion {
@@ -269,19 +272,18 @@ mod tests {
 
     #[test]
     fn text() {
-        let body = Seen::Whole(b"status: ready\n");
-        assert_eq!(miss(Assertion::Contains("ready".into()), &body), "");
-        assert_eq!(miss(Assertion::Contains("Ready".into()), &body), "the body to contain \"Ready\"");
-        assert_eq!(miss(regex("^status: r.*y$"), &Seen::Whole(b"status: ready")), "");
-        assert_eq!(miss(regex("^r"), &body), "the body to match \"^r\"");
-        assert_eq!(miss(Assertion::Contains("x".into()), &Seen::Whole(b"\xffx")), "");
+        let body = b"status: ready\n";
+        assert_eq!(whole(Assertion::Contains("ready".into()), body), "");
+        assert_eq!(whole(Assertion::Contains("Ready".into()), body), "the body to contain \"Ready\"");
+        assert_eq!(whole(regex("^status: r.*y$"), b"status: ready"), "");
+        assert_eq!(whole(regex("^r"), body), "the body to match \"^r\"");
+        assert_eq!(whole(Assertion::Contains("x".into()), b"\xffx"), "");
     }
 
     #[test]
     fn json_fields() {
-        let body = Seen::Whole(
-            br#"{"status":"UP","n":1,"ok":true,"none":null,"a":[{"b/c":"d"}],"s":"1","t~u":{"":1,"":2}}"#,
-        );
+        let body =
+            br#"{"status":"UP","n":1,"ok":true,"none":null,"a":[{"b/c":"d"}],"s":"1","t~u":{"":1,"":2}}"#;
         for (pointer, value) in [
             ("/status", Some("UP")),
             ("/status", None),
@@ -296,21 +298,21 @@ mod tests {
             ("/t~0u/", Some("2")),
             ("", None),
         ] {
-            assert_eq!(miss(field(pointer, value), &body), "", "{pointer}");
+            assert_eq!(whole(field(pointer, value), body), "", "{pointer}");
         }
-        assert_eq!(miss(field("/status", Some("DOWN")), &body), "/status to be \"DOWN\", not \"UP\"");
-        assert_eq!(miss(field("/x", None), &body), "/x in the JSON body");
-        assert!(miss(field("/x", Some("1")), &body).contains("no such field"));
-        assert!(miss(field("/n", Some("1x")), &body).contains("not 1"));
+        assert_eq!(whole(field("/status", Some("DOWN")), body), "/status to be \"DOWN\", not \"UP\"");
+        assert_eq!(whole(field("/x", None), body), "/x in the JSON body");
+        assert!(whole(field("/x", Some("1")), body).contains("no such field"));
+        assert!(whole(field("/n", Some("1x")), body).contains("not 1"));
         for pointer in ["/a/1", "/a/00", "/a/-", "/a/b", "/n/0", "/status/x", "/"] {
-            assert!(miss(field(pointer, None), &body).contains("in the JSON body"), "{pointer}");
+            assert!(whole(field(pointer, None), body).contains("in the JSON body"), "{pointer}");
         }
-        assert!(miss(field("/n", None), &Seen::Whole(b"<html>")).starts_with("a JSON body (expected value"));
+        assert!(whole(field("/n", None), b"<html>").starts_with("a JSON body (expected value"));
     }
 
     #[test]
     fn a_text_is_found_however_the_body_comes() {
-        let assertions = [Assertion::Contains("ready".into()), Assertion::Contains("y".into())];
+        let assertions = Arc::from([Assertion::Contains("ready".into()), Assertion::Contains("y".into())]);
         let body = b"almost ready";
         for step in 1..body.len() {
             let mut open = Open::new(&assertions);
@@ -324,21 +326,18 @@ mod tests {
             assert!(open.window.len() <= SLACK + 4096, "{}", open.window.len());
         }
         assert!(!open.is_settled_by(b"rea") && open.is_settled_by(b"dy"));
-        assert!(!Open::new(&[regex("a")]).is_settled_by(b"a"));
+        assert!(!Open::new(&Arc::from([regex("a")])).is_settled_by(b"a"));
     }
 
     #[test]
     fn what_a_cut_body_cannot_say_does_not_hold() {
-        let body = Seen::Cut(b"ok", 2);
+        let body = b"ok";
         assert_eq!(
-            miss(regex("ok$"), &body),
+            miss(regex("ok$"), body, Some(2)),
             "the body to match \"ok$\" within the first 2 bytes (--max-body)"
         );
-        assert_eq!(miss(regex("o"), &body), "");
-        assert_eq!(
-            miss(field("", None), &Seen::Cut(b"1", 1)),
-            "a JSON body within the first 1 byte (--max-body)"
-        );
-        assert_eq!(miss(Assertion::Contains("k".into()), &body), "");
+        assert_eq!(miss(regex("o"), body, Some(2)), "");
+        assert_eq!(miss(field("", None), b"1", Some(1)), "a JSON body within the first 1 byte (--max-body)");
+        assert_eq!(miss(Assertion::Contains("k".into()), body, Some(2)), "");
     }
 }
