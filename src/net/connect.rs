@@ -22,10 +22,9 @@ use super::deadline::Deadline;
 use super::hosts::{Unresolved, resolve};
 use super::local::{ADVICE, Reach};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
-use super::wire::{Stream, Wire};
+use super::wire::{Stream, Wire, WireError};
 use super::words;
 use crate::outcome::{Finding, Verdict};
-use crate::units::show_duration;
 
 /// How long the first address has before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -97,9 +96,7 @@ impl ConnectError {
             }
             #[cfg(feature = "remote")]
             ConnectError::Unresolved(why) => Finding::unhealthy(format!("the name does not resolve: {why}")),
-            ConnectError::TimedOut(doing) => {
-                Finding::unhealthy(format!("timed out after {} {doing}", show_duration(deadline.limit())))
-            }
+            ConnectError::TimedOut(doing) => Finding::unhealthy(WireError::TimedOut.reason(deadline, &doing)),
             ConnectError::Denied(why) => Finding::new(Verdict::Denied, why),
             ConnectError::Failed(failures) => Finding::unhealthy(grouped(&failures)),
         }

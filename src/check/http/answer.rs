@@ -12,7 +12,7 @@ use crate::net::deadline::Deadline;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::WireError;
 use crate::outcome::Finding;
-use crate::units::{StatusSet, show_duration, show_size};
+use crate::units::{StatusSet, show_size};
 
 /// How much of the body goes into an unhealthy verdict, in bytes.
 const EXCERPT: usize = 512;
@@ -124,12 +124,11 @@ impl Answer {
                 }
             }
         };
-        let why = if deadline.remaining().is_err() {
-            format!("timed out after {}", show_duration(deadline.limit()))
-        } else {
-            why
+        let reason = match deadline.remaining() {
+            Err(_) => WireError::TimedOut.reason(deadline, &doing),
+            Ok(_) => format!("{why} {doing}"),
         };
-        Finding::unhealthy(format!("{found}, but {why} {doing}")).quoting("body", &excerpt)
+        Finding::unhealthy(format!("{found}, but {reason}")).quoting("body", &excerpt)
     }
 
     /// With what is known of the answer, whatever the verdict, and where it redirects to, as a URL is shown: the

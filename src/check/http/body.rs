@@ -138,25 +138,25 @@ impl Assertion {
             cut_at.map(|length| format!(" within the first {} (--max-body)", show_size(length as u64)));
         let cut = limit.is_some();
         let limit = limit.unwrap_or_default();
-        match self {
-            Assertion::Contains(wanted) if find(body, wanted.as_bytes()).is_some() => None,
-            Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
+        let (verb, wanted, holds) = match self {
+            Assertion::Contains(wanted) => {
+                ("contain", wanted.as_str(), find(body, wanted.as_bytes()).is_some())
+            }
             Assertion::Matches(regex) => {
                 let text = String::from_utf8_lossy(body);
                 // Where more follows, a match up to the very end may be none: `ok$`.
-                let holds = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
-                if holds {
-                    None
-                } else {
-                    Some(format!("the body to match {}{limit}", quoted(regex.as_str())))
-                }
+                let found = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
+                ("match", regex.as_str(), found)
             }
-            Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
-            Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
-                Err(error) => Some(format!("a JSON body ({error})")),
-                Ok(document) => field_miss(document, pointer, wanted.as_deref()),
-            },
-        }
+            Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
+            Assertion::Field(pointer, wanted) => {
+                return match serde_json::from_slice::<&RawValue>(body) {
+                    Err(error) => Some(format!("a JSON body ({error})")),
+                    Ok(document) => field_miss(document, pointer, wanted.as_deref()),
+                };
+            }
+        };
+        if holds { None } else { Some(format!("the body to {verb} {}{limit}", quoted(wanted))) }
     }
 }
 
