@@ -200,8 +200,7 @@ fn make_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> 
     if attempt.deadline.remaining().is_ok() {
         return make(check, attempt);
     }
-    let why =
-        "not made: no thread could be started for it (pids limit), and those before it took all the time";
+    let why = "not made: no thread could be started (pids limit), and those before it took all the time";
     let finding = Finding::unhealthy(why);
     Outcome { check: check.0, target: check.1.target(), finding, elapsed: Duration::ZERO }
 }
