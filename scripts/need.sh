@@ -81,7 +81,11 @@ need_grpc() {
 command -v cargo >/dev/null || { echo "need: cargo is missing; https://rustup.rs says how to install Rust" >&2; exit 1; }
 for what in "$@"; do
     case $what in
-        cc) need "a C compiler as linker" cc gcc libc6-dev ;;
+        cc)
+            need "a C compiler as linker" cc gcc libc6-dev
+            # For the C code of crates, where the host is not musl itself. Not fatal: it may be had in another way.
+            if getconf GNU_LIBC_VERSION >/dev/null 2>&1; then need "a C compiler for musl" musl-gcc musl-tools || true; fi
+            ;;
         # Not fatal: the tests say what they skip where no engine can be had.
         engine) need "a container engine" docker docker.io || true ;;
         servers)

@@ -33,6 +33,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// The default of `--every`.
 const EVERY: Duration = Duration::from_millis(500);
 
+/// The most checks of one run: each has its thread and its buffers.
+const MOST_CHECKS: usize = 50;
+
 /// What the arguments ask for.
 #[derive(Debug)]
 pub enum Action {
@@ -91,12 +94,16 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
     }
     // Options of a run may stand in front of the command; behind it they mean the same.
     let at = command_at(&words);
-    let leading = words.get(..at).unwrap_or_default();
-    if leading.iter().any(|word| word == "-h" || word == "--help") {
+    let leading = words.get(..at.min(words.len())).unwrap_or_default();
+    if leading.iter().any(is_help) {
         return Ok(Action::Print(help::long(), Conclusion::Good));
     }
-    if leading.iter().any(|word| word == "-V" || word == "--version") {
-        return Ok(Action::Print(help::version(), Conclusion::Good));
+    if !leading.is_empty() {
+        // What is wrong there is for the check to say, if there is one.
+        let wrong = of_a_run("").try_get_matches_from(leading).err().map(|error| refusal(&error, None));
+        if let Some(wrong) = wrong.filter(|wrong| wrong.is_ok() || at >= words.len()) {
+            return wrong;
+        }
     }
     if at >= words.len() {
         return Err(UsageError("no command is given; porthole --help lists them".to_owned()));
@@ -106,13 +113,18 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
         return help_on(words.get(at));
     }
     let kind = known(&name)?;
+    let parts = split(kind, &words);
+    if parts.len() > MOST_CHECKS {
+        let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
+        return Err(UsageError(message));
+    }
     let mut secrets = Secrets::default();
     let mut checks = Vec::new();
     let mut given_run = Vec::new();
-    for (kind, arguments) in split(kind, &words) {
+    for (kind, arguments) in parts {
         let matches = match command(kind).try_get_matches_from(arguments) {
             Ok(matches) => matches,
-            Err(error) => return refusal(&error, kind),
+            Err(error) => return refusal(&error, Some(kind)),
         };
         let mut given = Given::new(kind.name, &matches, values, &mut secrets);
         checks.push((kind.name, (kind.plan)(&mut given)?));
@@ -137,9 +149,14 @@ fn command_at(words: &[OsString]) -> usize {
     while let Some(word) = words.get(at).map(|word| word.as_encoded_bytes())
         && word.starts_with(b"-")
     {
-        at += if takes_value(word) { 2 } else { 1 };
+        let value = takes_value(word) && !words.get(at + 1).is_some_and(is_help);
+        at += if value { 2 } else { 1 };
     }
     at
+}
+
+fn is_help(word: &OsString) -> bool {
+    word == "-h" || word == "--help"
 }
 
 /// The checks that `and` separates: only in front of a check's name is it more than a word.
@@ -185,10 +202,17 @@ fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {
 
 /// The parser for one check.
 fn command(kind: &Kind) -> Command {
-    Command::new(kind.name)
+    of_a_run(kind.name).args((kind.arguments)())
+}
+
+/// The parser for the options of a run alone.
+fn of_a_run(name: &'static str) -> Command {
+    Command::new(name)
         .no_binary_name(true)
         .disable_help_flag(true)
-        .args((kind.arguments)())
+        // Ours stands in its place; clap insists on having one to show.
+        .disable_version_flag(true)
+        .version("")
         .args(run_arguments())
 }
 
@@ -210,6 +234,7 @@ fn run_arguments() -> Vec<Arg> {
         flag("quiet", "print nothing when healthy").short('q'),
         flag("verbose", "also the time of each phase").short('v'),
         flag("help", "this text").short('h').action(ArgAction::Help),
+        flag("version", "version, features and target").short('V').action(ArgAction::Version),
     ]);
     arguments
 }
@@ -273,7 +298,7 @@ fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
 }
 
 /// clap's complaint as one line of ours, or the help that was asked for.
-fn refusal(error: &clap::Error, kind: &Kind) -> Result<Action, UsageError> {
+fn refusal(error: &clap::Error, kind: Option<&Kind>) -> Result<Action, UsageError> {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(clip(text.as_bytes())),
         Some(ContextValue::Strings(list)) => Some(clip(list.join(" ").as_bytes())),
@@ -283,7 +308,11 @@ fn refusal(error: &clap::Error, kind: &Kind) -> Result<Action, UsageError> {
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     let argument = argument.trim_start_matches('<').split(['<', '>']).next().unwrap_or_default().trim_end();
     let what = match error.kind() {
-        ErrorKind::DisplayHelp => return Ok(Action::Print(help::of(kind), Conclusion::Good)),
+        ErrorKind::DisplayHelp => {
+            let help = kind.map_or_else(help::long, help::of);
+            return Ok(Action::Print(help, Conclusion::Good));
+        }
+        ErrorKind::DisplayVersion => return Ok(Action::Print(help::version(), Conclusion::Good)),
         ErrorKind::UnknownArgument if argument.starts_with('-') => format!("unknown option {argument}"),
         ErrorKind::UnknownArgument => format!("unexpected argument '{argument}'"),
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
@@ -297,7 +326,10 @@ fn refusal(error: &clap::Error, kind: &Kind) -> Result<Action, UsageError> {
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
         other => format!("{argument}: {other}"),
     };
-    Err(UsageError(format!("{0}: {what}; see porthole {0} --help", kind.name)))
+    Err(UsageError(match kind {
+        Some(kind) => format!("{0}: {what}; see porthole {0} --help", kind.name),
+        None => format!("{what}; see porthole --help"),
+    }))
 }
 
 #[cfg(test)]

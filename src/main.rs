@@ -13,6 +13,7 @@ mod procfs;
 mod report;
 mod sys;
 mod text;
+mod threads;
 mod units;
 
 use std::process::ExitCode;

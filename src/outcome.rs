@@ -1,7 +1,7 @@
 //! What a command concluded, as data, and the one table from there to the exit status.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -60,6 +60,8 @@ pub struct Finding {
     /// What else there is to say, a sentence each; shown with `--verbose`.
     #[cfg(feature = "remote")]
     pub details: Vec<String>,
+    /// When the verdict fell, where more was read after that, for the message.
+    pub decided: Option<Instant>,
     /// What bears on it, a sentence each; filled where that is asked for.
     #[cfg(feature = "inspect")]
     pub explanation: Vec<String>,
@@ -82,6 +84,7 @@ impl Finding {
             quote: None,
             facts: Vec::new(),
             phases: Vec::new(),
+            decided: None,
             #[cfg(feature = "remote")]
             details: Vec::new(),
             #[cfg(feature = "inspect")]

@@ -9,9 +9,13 @@
     reason = "tests may fail loudly"
 )]
 
-use std::io::Write as _;
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use skip::{skip, skip_by_design};
 
 /// What each flavour may weigh, in bytes.
 const CEILINGS: [(&str, u64); 2] = [("porthole-probe", 400 << 10), ("porthole", 500 << 10)];
@@ -23,14 +27,8 @@ fn binaries() -> Vec<(PathBuf, u64)> {
     if built.iter().all(|(path, _)| path.exists()) {
         return built;
     }
-    assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "no static binaries: run make static");
-    skipped("no static binaries; make static builds them");
+    skip("no static binaries; make static builds them");
     Vec::new()
-}
-
-/// Straight to stderr, past the capture of the test harness.
-fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 fn word(bytes: &[u8], at: usize, size: usize) -> usize {
@@ -71,7 +69,7 @@ fn they_stay_below_their_ceilings() {
     let std = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/std"));
     for (path, ceiling) in binaries() {
         if std.as_deref().is_ok_and(|std| std.trim() == "target") {
-            skipped("the size of binaries made with a prebuilt standard library");
+            skip_by_design("the size of binaries made with a prebuilt standard library");
             return;
         }
         let size = path.metadata().unwrap().len();
@@ -115,7 +113,7 @@ fn in_empty_root(binary: &Path, arguments: &[&str]) -> Option<Output> {
     }
     std::fs::remove_dir_all(&root).unwrap();
     if output.is_none() {
-        skipped("an empty root: neither chroot nor a user namespace is permitted");
+        skip("an empty root: neither chroot nor a user namespace is permitted");
     }
     output
 }

@@ -11,21 +11,19 @@
 
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/skip.rs"]
+mod skip;
+#[path = "support/times.rs"]
+mod times;
 
 use std::process::Command;
 
-use regex_lite::Regex;
-
 use engine::{Container, Image, docker, docker_ok};
+use times::timeless;
 
 /// A health check each second; the engine's own timeout is beyond porthole's.
 const HEALTHCHECK: &str = r#"HEALTHCHECK --interval=1s --timeout=10s --retries=1 CMD ["/porthole", "http", ":8080/healthz"]
 ENTRYPOINT ["/service"]"#;
-
-/// The text with ` in 3 ms` as ` in <T>`.
-fn timeless(text: &str) -> String {
-    Regex::new(r" in \d+(\.\d+)? m?s").unwrap().replace_all(text, " in <T>").into_owned()
-}
 
 #[test]
 fn a_health_check_turns_healthy_and_unhealthy_with_our_verdict() {

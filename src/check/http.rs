@@ -4,6 +4,8 @@ mod answer;
 mod body;
 mod request;
 
+use std::sync::Arc;
+
 use clap::Arg;
 
 use self::body::Assertion;
@@ -67,7 +69,7 @@ struct Http {
     request: Request,
     secure: Option<Secure>,
     status: StatusSet,
-    assertions: Vec<Assertion>,
+    assertions: Arc<[Assertion]>,
     max_body: usize,
     follow: u64,
 }
@@ -80,7 +82,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     }
     let request = request::plan(given)?;
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?.unwrap_or_default();
-    let assertions = body::plan(given)?;
+    let assertions: Arc<[Assertion]> = body::plan(given)?.into();
     if !assertions.is_empty() && request.method == "HEAD" {
         return Err(
             given.wrong("method", "HEAD has no body that --contains, --matches or --field could look at")
@@ -140,11 +142,12 @@ impl Check for Http {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),
             };
-            let next = answer.redirect().filter(|_| self.follow > 0).map(|location| url.join(&location));
-            let finding = match next {
+            let next = answer.redirect().map(|location| url.join(&location));
+            let location = next.as_ref().and_then(|next| Some(next.as_ref().ok()?.to_string()));
+            let finding = match next.filter(|_| self.follow > 0) {
                 Some(Ok(next)) if next.place.host != url.place.host => {
                     let found = format!("{}, not followed to another host, {next}", answer.status_words());
-                    answer.judge(&self.status, &[], self.max_body, found)
+                    answer.judge(&self.status, &self.assertions, self.max_body, found)
                 }
                 Some(Ok(next)) if next.tls && self.secure.is_none() => Finding::unhealthy(format!(
                     "{} to {next}, and this build has no TLS",
@@ -157,6 +160,9 @@ impl Check for Http {
                 Some(Ok(next)) => {
                     redirects += 1;
                     request.redirect(answer.status());
+                    if (next.tls, &next.place) != (url.tls, &url.place) {
+                        request.forget_credentials();
+                    }
                     url = next;
                     continue;
                 }
@@ -170,7 +176,7 @@ impl Check for Http {
                     answer.judge(&self.status, &self.assertions, self.max_body, found)
                 }
             };
-            return redirected(answer.describe(finding), redirects, &url);
+            return redirected(answer.describe(finding, location), redirects, &url);
         }
     }
 }

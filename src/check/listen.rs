@@ -20,7 +20,7 @@ use crate::net::deadline::Deadline;
 use crate::net::target::{Endpoint, SocketPath, parse_port};
 use crate::outcome::{Fact, Finding};
 use crate::procfs;
-use crate::procfs::net::{DATAGRAM, Protocol, SEQPACKET, is_named, listeners, unix_sockets};
+use crate::procfs::net::{DATAGRAM, Protocol, SEQPACKET, is_named, listeners, unix_sockets, unix_table};
 use crate::procfs::process::{Process, socket_owner};
 use crate::text::list;
 
@@ -157,7 +157,7 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
                         .is_ok_and(|bound| (bound.dev(), bound.ino()) == place)
             })
     };
-    let sockets = match unix_sockets(proc, &is_it) {
+    let sockets = match unix_table(proc).map(|table| unix_sockets(&table, &is_it)) {
         Ok(sockets) => sockets,
         Err(unread) => return unread.finding(UNREAD),
     };

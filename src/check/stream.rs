@@ -78,16 +78,17 @@ pub(super) fn over(
 }
 
 fn talk_over(wire: &mut Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Finding {
-    if let Some(send) = &talk.send
-        && let Err(error) = wire.write_all(send)
-    {
-        return Finding::unhealthy(error.reason(attempt.deadline, "while sending"));
+    let sent = talk.send.as_ref().map_or(Ok(()), |send| wire.write_all(send));
+    let unsent = sent.as_ref().err().map(|error| error.reason(attempt.deadline, "while sending"));
+    // A server that does not wait to be asked may have said all it had to say.
+    if let (Some(why), false) = (&unsent, sent.is_err_and(|error| error.is_hung_up())) {
+        return Finding::unhealthy(why);
     }
-    let Some(expect) = &talk.expect else {
-        return Finding::healthy(format!("connected{shown}"));
+    let (expect, wanted) = match &talk.expect {
+        Some(expect) => (expect.value.as_slice(), quoted(&String::from_utf8_lossy(&expect.shown))),
+        None if unsent.is_none() => return Finding::healthy(format!("connected{shown}")),
+        None => (&[][..], String::new()),
     };
-    let wanted = quoted(&String::from_utf8_lossy(&expect.shown));
-    let expect = &expect.value;
     // What was received, as far as a match may still begin in it, and its beginning.
     let mut window: Vec<u8> = Vec::new();
     let mut beginning: Vec<u8> = Vec::new();
@@ -100,10 +101,10 @@ fn talk_over(wire: &mut Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Fi
                 let room = KEPT.saturating_sub(beginning.len()).min(count);
                 beginning.extend_from_slice(piece.get(..room).unwrap_or_default());
                 window.extend_from_slice(piece);
-                if find(&window, expect).is_some() {
+                if !expect.is_empty() && find(&window, expect).is_some() {
                     return Finding::healthy(format!("received {wanted}{shown}"));
                 }
-                let done = window.len().saturating_sub(expect.len() - 1);
+                let done = window.len().saturating_sub(expect.len().saturating_sub(1));
                 window.drain(..done);
             }
             Err(error @ WireError::TimedOut) => {
@@ -114,5 +115,7 @@ fn talk_over(wire: &mut Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Fi
             Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
         }
     };
-    Finding::unhealthy(found).timed().expected(wanted).quoting("received", &beginning)
+    let mut finding = Finding::unhealthy(unsent.unwrap_or(found)).timed().quoting("received", &beginning);
+    finding.expected = (!expect.is_empty()).then_some(wanted);
+    finding
 }

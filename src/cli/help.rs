@@ -28,8 +28,7 @@ pub(super) fn long() -> String {
     out.push_str("\nOptions of a run, once, at any place:\n");
     out.push_str(&list(&run_arguments()));
     out.push_str(
-        "  -V, --version              version, features and target\n\n\
-         DUR is 500ms, 2s, 1m30s or 2 (seconds), at most 1h. ${NAME}, ${NAME:-default} and ${file:PATH} in\n\
+        "\nDUR is 500ms, 2s, 1m30s or 2 (seconds), at most 1h. ${NAME}, ${NAME:-default} and ${file:PATH} in\n\
          targets and values are replaced. Exit status: 0 healthy, 1 everything else.\n\n\
          Example: HEALTHCHECK CMD [\"/porthole\", \"http\", \":8080/healthz\"]\n",
     );

@@ -92,11 +92,10 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unrea
     Ok(listeners)
 }
 
-/// The Unix sockets of this network namespace whose name is `wanted`; see [`is_named`].
-pub fn unix_sockets(proc: &Path, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Vec<UnixSocket>, Unread> {
+/// The table of the Unix sockets of this network namespace, for [`unix_sockets`].
+pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Unread> {
     let path = proc.join("net/unix");
-    let table = read_regular(&path, TABLE_LIMIT).map_err(|unread| unread.at(&path))?;
-    Ok(parse_unix(&table, wanted))
+    read_regular(&path, TABLE_LIMIT).map_err(|unread| unread.at(&path))
 }
 
 /// Whether the name is this one where the table goes on like that: names are raw and may hold newlines.
@@ -140,8 +139,9 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::try_from(hex(port)?).ok()?))
 }
 
-/// The rows of `unix` of a wanted name: raw bytes behind seven fields; abstract ones begin with `@`.
-fn parse_unix(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSocket> {
+/// The Unix sockets in the table whose name is `wanted`, see [`is_named`]: raw bytes behind seven fields; abstract
+/// names begin with `@`.
+pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSocket> {
     let mut sockets = Vec::new();
     let mut rest = table;
     while let Some(end) = rest.iter().position(|&b| b == b'\n') {
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn unix_sockets_by_their_name() {
         let find = |table: &[u8], name: &[u8]| -> Vec<(bool, u64, u64)> {
-            let sockets = parse_unix(table, &|rest| is_named(rest, name));
+            let sockets = unix_sockets(table, &|rest| is_named(rest, name));
             sockets.iter().map(|socket| (socket.listens, socket.kind, socket.inode)).collect()
         };
         assert_eq!(find(UNIX, b"/tmp/ph-fix/with space.sock"), [(true, 1, 109_462)]);
@@ -261,7 +261,7 @@ mod tests {
         for table in
             [&b""[..], b"h", b"h\n", b"h\n0: 1 2 00010000\n\nx", b"h\n0: 1 2 00010000 1 1 9", b"h\n \n  \xff"]
         {
-            assert!(parse_unix(table, &|_| true).is_empty(), "{}", String::from_utf8_lossy(table));
+            assert!(unix_sockets(table, &|_| true).is_empty(), "{}", String::from_utf8_lossy(table));
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use serde_json::json;
 
-use crate::support::command::{for_other_users, our_uid, output, porthole};
+use crate::support::command::{for_other_users, output, porthole};
 use crate::support::server::folder;
 
 /// This process, which holds the listeners: `pid 7 (cli-1234)`.
@@ -47,7 +47,7 @@ fn connections_that_wait_to_be_accepted_are_counted() {
         if facts["accept_queue"] == 3 {
             assert_eq!(
                 *facts,
-                json!({"addresses": [address.to_string()], "uid": our_uid(), "pid": std::process::id(),
+                json!({"addresses": [address.to_string()], "uid": nix::unistd::getuid().as_raw(), "pid": std::process::id(),
                        "process": our_name(), "accept_queue": 3})
             );
             return;

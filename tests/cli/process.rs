@@ -11,8 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, gettid};
 use serde_json::json;
 
-use crate::support::command::{binary, for_other_users, output, porthole, skipped, started};
+use crate::support::command::{binary, for_other_users, output, porthole, started};
 use crate::support::server::folder;
+use crate::support::skip::skip;
 
 /// A program that does nothing, until it is dropped.
 struct Running(Child);
@@ -288,7 +289,7 @@ fn hidden_processes_are_not_absent_ones() {
         command.args(["--mount", "sh", "-c", script, "sh"]).arg(folder.join("porthole")).args(arguments);
         let ran = output(&mut command);
         if ran.status != Some(1) || ran.stderr.starts_with("unshare: ") {
-            skipped(&format!("no mount namespace can be had here: {}", ran.stderr));
+            skip(&format!("no mount namespace can be had here: {}", ran.stderr));
             break;
         }
         let target = arguments.last().filter(|word| **word != "0").unwrap_or(&"x");

@@ -4,8 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::server::folder;
+use crate::support::skip::is_root;
+pub use crate::support::skip::skip;
 
 /// What a server may take to start.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -43,16 +44,9 @@ pub fn installed(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Says past the capture of the test harness why the running test is skipped; fails where nothing may be.
-pub fn skip(why: &str) {
-    assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "{why}");
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {why}");
-}
-
 /// Has the command run as nobody, where it would be root.
 pub fn unprivileged(command: &mut Command) {
-    if fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0) {
+    if is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
 }

@@ -96,25 +96,23 @@ impl Request {
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
         let agent = exchange.agent(longest);
-        let result = match &self.body {
-            Some(body) => agent.run(self.head(url)?.map(|()| body.as_str())),
+        // As curl does: a method that is for sending something says that it sends nothing.
+        let empty = matches!(self.method, Method::POST | Method::PUT | Method::PATCH).then_some("");
+        let result = match self.body.as_deref().or(empty) {
+            Some(body) => agent.run(self.head(url)?.map(|()| body)),
             None => agent.run(self.head(url)?),
         };
         let mut state = exchange.state();
         state.head_is_over = true;
-        let sent = state.sent.unwrap_or(secured);
+        let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
+        let phases = phases(connection.resolving, &[start, connected, secured], sent, url.tls);
         match result {
-            Ok(response) => Ok(Answer {
-                response,
-                exchange,
-                facts,
-                phases: phases(connection.resolving, &[start, connected, secured, sent], url.tls),
-            }),
+            Ok(response) => Ok(Answer { response, exchange, facts, phases }),
             Err(error) => {
                 let mut finding = failure(&error, &exchange, attempt.deadline);
                 finding.facts.extend(facts);
-                Err(Box::new(finding))
+                Err(Box::new(Finding { phases, ..finding }))
             }
         }
     }
@@ -149,6 +147,12 @@ impl Request {
         Ok(request)
     }
 
+    /// What is sent to another port or scheme of the host is without what this one knows the user by, as curl
+    /// does: another server may stand there.
+    pub(super) fn forget_credentials(&mut self) {
+        self.headers.retain(|(name, _)| name != header::AUTHORIZATION && name != header::COOKIE);
+    }
+
     /// What is sent after this redirect. RFC 9110, 15.4: 303 asks for GET, and after 301 and 302 every
     /// client makes a GET of a POST.
     pub(super) fn redirect(&mut self, status: u16) {
@@ -165,15 +169,21 @@ impl Request {
     }
 }
 
-/// The time of each part; that of TLS where it was spoken.
-fn phases(resolving: Duration, ends: &[Instant; 4], tls: bool) -> Vec<(&'static str, Duration)> {
-    let [start, connected, secured, sent] = *ends;
+/// The time of each part that was begun; that of TLS where it was spoken.
+fn phases(
+    resolving: Duration,
+    ends: &[Instant; 3],
+    sent: Option<Instant>,
+    tls: bool,
+) -> Vec<(&'static str, Duration)> {
+    let [start, connected, secured] = *ends;
     let mut phases =
         vec![("resolve", resolving), ("connect", connected.duration_since(start).saturating_sub(resolving))];
     if tls {
         phases.push(("tls", secured.duration_since(connected)));
     }
-    phases.extend([("request", sent.duration_since(secured)), ("head", sent.elapsed())]);
+    phases.push(("request", sent.unwrap_or_else(Instant::now).duration_since(secured)));
+    phases.extend(sent.map(|sent| ("head", sent.elapsed())));
     phases
 }
 
