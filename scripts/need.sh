@@ -18,7 +18,7 @@ need() {
 }
 
 # The real servers that the checks are tested against, as PROGRAM:PACKAGE.
-servers=(nginx:nginx-light)
+servers=(nginx:nginx-light haproxy:haproxy openssl:openssl python3:python3)
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as
 # invoke-rc.d(8) has it).

@@ -352,9 +352,3 @@ fn what_a_server_says_is_harmless() {
         "500 Internal Server Error in <T>, expected 200-399; body: \\x1b[2J\\u{202e}evil\\u{9b}\\r\\n\\\\ \\x07",
     );
 }
-
-#[test]
-fn https_is_said_to_be_missing() {
-    porthole(["http", "https://127.0.0.1/"])
-        .refused("http: TARGET: https is not part of this version; http:// is");
-}

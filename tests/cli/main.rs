@@ -17,6 +17,7 @@ mod support;
 // The checks, a file each.
 mod http;
 mod tcp;
+mod tls;
 mod unix;
 
 // What holds for all of them.

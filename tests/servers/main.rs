@@ -12,10 +12,14 @@
     reason = "tests may fail loudly, say what they do by their names, and share what not all of them use"
 )]
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/daemon.rs"]
 mod daemon;
 #[path = "../support/mod.rs"]
 mod support;
 
 // The servers, a file each.
+mod https;
 mod nginx;
+mod tls;
