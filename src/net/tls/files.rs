@@ -85,10 +85,21 @@ impl SystemRoots {
     }
 }
 
-/// The certificates of every file in a folder that has any; others are passed over.
+/// The certificates of every file in a folder that has any, as far as they are no more than one file may hold; others
+/// are passed over.
 fn folder_of(folder: &Path) -> Vec<CertificateDer<'static>> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_FILES);
-    entries.filter_map(|entry| certificates(&entry.path()).ok()).flatten().collect()
+    let mut found = Vec::new();
+    let mut size = 0;
+    for entry in entries {
+        let more = certificates(&entry.path()).unwrap_or_default();
+        size += more.iter().map(|certificate| certificate.len() as u64).sum::<u64>();
+        if size > FILE_LIMIT {
+            break;
+        }
+        found.extend(more);
+    }
+    found
 }
 
 /// The certificates of a PEM file, at least one.

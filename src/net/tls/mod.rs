@@ -119,8 +119,14 @@ impl Client {
         self.notes.take();
         let mut opening = Vec::new();
         loop {
-            session.flush(socket).map_err(TlsError::Wire)?;
-            if !session.connection.is_handshaking() {
+            let flushed = session.flush(socket);
+            let goes_on = session.connection.is_handshaking();
+            match flushed {
+                // A server that has closed may have said why.
+                Err(WireError::Failed(_)) if goes_on => {}
+                other => other.map_err(TlsError::Wire)?,
+            }
+            if !goes_on {
                 break;
             }
             let mut piece = [0; PIECE];
