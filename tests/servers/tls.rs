@@ -113,6 +113,13 @@ fn certificates_that_are_not_valid() {
     let Some(set) = with_tls() else { return };
     let (past, soon) = (set.day(-4), set.day(2));
     unhealthy(set, "expired", &[], &format!("the certificate expired 3 days ago, on {past}"));
+    // What is known of it is there for programs all the same.
+    let Some((_nginx, port)) = server(set, "expired", "server") else { return };
+    let json = check(set, &format!("127.0.0.1:{port}"), &["--json"]).json();
+    let facts = &json["checks"][0]["facts"];
+    assert_eq!(facts["address"], format!("127.0.0.1:{port}"));
+    assert_eq!(facts["certificate"]["subject"], "CN=app, O=Acme");
+    assert_eq!(facts["certificate"]["not_after"], set.validity().1 - (VALID + 4) * 86_400);
     unhealthy(
         set,
         "future",
@@ -279,6 +286,25 @@ fn what_a_certificate_says_is_harmless() {
     let ran = check(set, &target, &["--json"]).run();
     let text = r#""subject": "CN=a\nhealthy: b\\c, O=\u001b[2J\u202e\u009b""#;
     assert!(ran.stdout.contains(text), "{}", ran.story());
+}
+
+#[test]
+fn a_line_stays_short_whatever_a_certificate_says() {
+    let Some(set) = with_tls() else { return };
+    let Some((_nginx, port)) = server(set, "long", "server") else { return };
+    let target = format!("127.0.0.1:{port}");
+    let name = format!("{0}.{0}.{0}.example", "x".repeat(63));
+    for options in [&["--server-name", "localhost"][..], &[], &["-k"], &["--ca-file", &set.pem("other-root")]]
+    {
+        let trust = if options.len() == 2 && options[0] == "--ca-file" {
+            &[][..]
+        } else {
+            &["--ca-file", &set.pem("root")]
+        };
+        let ran = porthole([&["tls", &target], options, trust].concat()).run();
+        assert!(ran.stdout.len() <= 481 && ran.stdout.lines().count() == 1, "{}", ran.story());
+        assert!(ran.stdout.contains(&name[..100]) || options.contains(&"--ca-file"), "{}", ran.story());
+    }
 }
 
 #[test]

@@ -261,6 +261,9 @@ impl Certificates {
         let subject = "/O=\u{1b}[2J\u{202e}\u{9b}/CN=a\nhealthy: b\\\\c";
         let extensions = "subjectAltName = DNS:localhost, DNS:\u{1b}]0;evil\u{7}\n".to_owned();
         self.sign(&Leaf { name: "evil", subject, extensions, ..Leaf::default() });
+        let long = format!("{0}.{0}.{0}.example", "x".repeat(63));
+        let extensions = format!("subjectAltName = DNS:{long}, DNS:a.{long}, DNS:b.{long}, DNS:c.{long}\n");
+        self.sign(&Leaf { name: "long", extensions, ..Leaf::default() });
         // Without extensions openssl makes version 1.
         self.openssl_words("req -new -config ca.conf -key server.key -subj /CN=localhost -out version-1.csr");
         self.openssl_words("x509 -req -in version-1.csr -key server.key -days 31 -out version-1.pem");
