@@ -35,6 +35,9 @@ servers=(
     memcached:memcached
     dnsmasq:dnsmasq-base
     ip:iproute2
+    haproxy:haproxy
+    openssl:openssl
+    python3:python3
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

@@ -128,6 +128,7 @@ impl Finding {
 
     /// With this fact for programs.
     #[must_use]
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "not every set of checks has one"))]
     pub fn fact(mut self, name: &'static str, fact: impl Into<Fact>) -> Self {
         self.push(name, fact.into());
         self

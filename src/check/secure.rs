@@ -11,8 +11,8 @@ use crate::cli::{Given, UsageError, flag, option};
 use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
 use crate::net::target::Host;
-use crate::net::tls::certificate::{Certificate, date};
-use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, now};
+use crate::net::tls::certificate::{Certificate, date, shown};
+use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, Unusable, list, now};
 use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
@@ -68,17 +68,20 @@ pub(super) fn plan(
     let key = path(given, "client-key")?;
     match path(given, "client-cert")? {
         Some(chain) => {
-            let key_option = if key.is_some() { "client-key" } else { "client-cert" };
-            settings
-                .present(&chain, key.as_ref().unwrap_or(&chain))
-                .map_err(|why| given.wrong(key_option, &why))?;
+            settings.present(&chain, key.as_ref().unwrap_or(&chain)).map_err(|why| match why {
+                Unusable::Key(why) if key.is_some() => given.wrong("client-key", &why),
+                Unusable::Key(why) | Unusable::Certificate(why) => given.wrong("client-cert", &why),
+            })?;
         }
         None if key.is_some() => {
             return Err(given.wrong("client-key", "is the key to --client-cert, which is not given"));
         }
         None => {}
     }
-    settings.name = given.parsed("server-name", "a host name or address", Host::parse)?;
+    settings.name = given.parsed("server-name", "a host name or address", |text| {
+        // Without a port behind it, an IPv6 address needs no brackets.
+        text.parse().map(Host::Address).or_else(|_| Host::parse(text))
+    })?;
     let expected = "a number of days from 0 to 36500";
     let min_days =
         given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
@@ -127,10 +130,15 @@ fn too_short(certificate: &Certificate, min: i64) -> Finding {
     let found = if left < 0 {
         format!("the certificate expired on {}", date(certificate.not_after))
     } else {
-        format!("the certificate expires on {}, in {left} days", date(certificate.not_after))
+        format!("the certificate expires on {}, in {}", date(certificate.not_after), days(left))
     };
     let (name, fact) = fact(certificate);
-    Finding::unhealthy(found).expected(format!("at least {min} days (--min-days)")).fact(name, fact)
+    Finding::unhealthy(found).expected(format!("at least {} (--min-days)", days(min))).fact(name, fact)
+}
+
+/// `1 day`, `2 days`.
+fn days(count: i64) -> String {
+    format!("{count} day{}", if count == 1 { "" } else { "s" })
 }
 
 /// What programs may want to know of a certificate.
@@ -177,14 +185,17 @@ pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     facts
 }
 
-/// `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29 days more`.
+/// `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29 days more`; with `--insecure` it may be over.
 pub(super) fn describe(certificate: &Certificate) -> String {
     let names = if certificate.names.is_empty() { "no name".to_owned() } else { list(&certificate.names) };
+    let left = match certificate.days_left(now()) {
+        ..0 => "expired".to_owned(),
+        left => format!("{} more", days(left)),
+    };
     format!(
-        "{}, valid for {names}, issued by {}, until {}, {} days more",
-        if certificate.subject.is_empty() { "no subject" } else { &certificate.subject },
-        certificate.issuer,
+        "{}, valid for {names}, issued by {}, until {}, {left}",
+        shown(&certificate.subject),
+        shown(&certificate.issuer),
         date(certificate.not_after),
-        certificate.days_left(now())
     )
 }

@@ -62,6 +62,9 @@ impl WireError {
             WireError::Failed(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 format!("the server reset the connection {doing}")
             }
+            WireError::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                format!("the server closed the connection {doing}")
+            }
             WireError::Failed(error) => format!("{} {doing}", super::words(error)),
             #[cfg(feature = "tls")]
             WireError::Tls(why) => why.clone(),

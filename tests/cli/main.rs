@@ -22,6 +22,7 @@ mod http;
 mod listen;
 mod process;
 mod tcp;
+mod tls;
 mod unix;
 
 // What holds for all of them.

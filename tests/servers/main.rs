@@ -12,6 +12,8 @@
     reason = "tests may fail loudly, say what they do by their names, and share what not all of them use"
 )]
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/daemon.rs"]
 mod daemon;
 #[path = "../support/mod.rs"]
@@ -24,8 +26,10 @@ mod manners;
 mod amqp;
 mod dns;
 mod grpc;
+mod https;
 mod memcached;
 mod mysql;
 mod nginx;
 mod postgres;
 mod redis;
+mod tls;

@@ -211,6 +211,10 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         (true, 0) => "waiting for the response head".to_owned(),
         (true, n) => format!("waiting for the rest of the response head ({} came)", show_size(n)),
     };
+    // A TLS alert (RFC 8446, 6): TLS servers answer so to what is not TLS.
+    if opening.starts_with(&[0x15, 3]) {
+        return Finding::unhealthy("this port speaks TLS, not plain HTTP (https://…)");
+    }
     match error {
         Error::Other(other) => match other.downcast_ref::<TransportError>() {
             Some(TransportError::Wire(wire)) => Finding::unhealthy(wire.reason(deadline, &doing)),
