@@ -38,8 +38,9 @@ fn what_a_server_said_before_it_closed_is_heard() {
     porthole(["unix", path, "--send", &send, "--expect", "ready"]).unhealthy(&format!(
         "unhealthy: unix {path}: the server closed the connection while sending in <T>, expected \"ready\"; received: hello"
     ));
-    porthole(["unix", path, "--send", &send])
-        .unhealthy(&format!("unhealthy: unix {path}: the server closed the connection while sending in <T>; received: hello"));
+    porthole(["unix", path, "--send", &send]).unhealthy(&format!(
+        "unhealthy: unix {path}: the server closed the connection while sending in <T>; received: hello"
+    ));
 }
 
 #[test]
