@@ -18,7 +18,7 @@ const FRAME_END: u8 = 0xce;
 pub(super) const KIND: Kind = Kind {
     name: "amqp",
     summary: "an AMQP 0-9-1 server (RabbitMQ) accepts connections",
-    arguments: server::arguments,
+    options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole amqp :5672",
 };

@@ -7,10 +7,8 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 
-use clap::Arg;
-
 use super::{Attempt, Check, Kind};
-use crate::cli::{Given, UsageError, flag_list, operand};
+use crate::cli::{Given, UsageError, operand, option_list};
 use crate::files::read_regular;
 use crate::net::connect::{grouped, list};
 use crate::net::dns::Name;
@@ -35,12 +33,10 @@ const ADDRESS: &str = "an address such as 10.0.0.5 or fd00::5";
 pub(super) const KIND: Kind = Kind {
     name: "dns",
     summary: "a name resolves (asks a name server, so it needs --remote)",
-    arguments: || -> Vec<Arg> {
-        vec![
-            operand("NAME", "the name; with a dot at its end it is tried as it is, not in the search list"),
-            flag_list("expect", "ADDRESS", "this is among the addresses, repeatable"),
-        ]
-    },
+    options: &[&[
+        operand("NAME", "the name; with a dot at its end it is tried as it is, not in the search list"),
+        option_list("expect", "ADDRESS", "this is among the addresses, repeatable"),
+    ]],
     plan,
     examples: r"porthole dns db --remote
 porthole dns db.example.org. --remote --expect 10.0.0.5 -v",

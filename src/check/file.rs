@@ -31,15 +31,13 @@ const AHEAD: Duration = Duration::from_secs(1);
 pub(super) const KIND: Kind = Kind {
     name: "file",
     summary: "a file exists, is fresh, has this content",
-    arguments: || {
-        vec![
-            operand("PATH", "the file; a link is followed"),
-            option("max-age", "DUR", "it was modified at most so long ago"),
-            option("min-size", "SIZE", "it is at least so large"),
-            option("contains", "TEXT", "it has this text, within its first 1 MiB"),
-            flag("absent", "nothing is there"),
-        ]
-    },
+    options: &[&[
+        operand("PATH", "the file; a link is followed"),
+        option("max-age", "DUR", "it was modified at most so long ago"),
+        option("min-size", "SIZE", "it is at least so large"),
+        option("contains", "TEXT", "it has this text, within its first 1 MiB"),
+        flag("absent", "nothing is there"),
+    ]],
     plan,
     examples: r"porthole file /run/worker.beat --max-age 30s
 porthole file /run/app/state --contains ready

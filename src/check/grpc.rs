@@ -14,7 +14,7 @@ use self::answer::number;
 use super::headers::{self, USER_AGENT};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need};
-use crate::cli::{Given, UsageError, flag, flag_list, operand, option};
+use crate::cli::{Given, UsageError, operand, option, option_list};
 use crate::net::connect::open;
 use crate::net::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
@@ -34,19 +34,16 @@ const GRACE: Duration = Duration::from_millis(100);
 pub(super) const KIND: Kind = Kind {
     name: "grpc",
     summary: "a gRPC service reports SERVING (grpc.health.v1)",
-    arguments: || {
-        let mut arguments = vec![
+    options: &[
+        &[
             operand("TARGET", "host:port, :port or port; no host means localhost"),
             option("service", "NAME", "the service to ask for; the server as a whole if none is given"),
-            flag_list("header", "'NAME: VALUE'", "metadata, repeatable").short('H'),
+            option_list("header", "'NAME: VALUE'", "metadata, repeatable").short('H'),
             option("unix", "PATH", "connect to this Unix socket; :authority stays TARGET"),
-        ];
-        if cfg!(feature = "tls") {
-            arguments.push(flag("tls", "speak TLS"));
-        }
-        arguments.extend(secure::arguments());
-        arguments
-    },
+        ],
+        secure::SPEAK,
+        secure::OPTIONS,
+    ],
     plan,
     examples: r"porthole grpc :50051
 porthole grpc :50051 --service shop.Cart -H 'authorization: Bearer ${file:/run/secrets/token}'

@@ -6,13 +6,11 @@ mod request;
 
 use std::sync::Arc;
 
-use clap::Arg;
-
 use self::body::Assertion;
 use self::request::Request;
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need};
-use crate::cli::{Given, UsageError, flag_list, operand, option};
+use crate::cli::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::outcome::Finding;
@@ -26,7 +24,7 @@ const MOST_REDIRECTS: u64 = 50;
 pub(super) const KIND: Kind = Kind {
     name: "http",
     summary: "an HTTP endpoint answers as expected",
-    arguments,
+    options: &[OPTIONS, secure::OPTIONS],
     plan,
     examples: r"porthole http :8080/healthz
 porthole http :8080/healthz --status 200 --field /status=UP
@@ -34,30 +32,22 @@ porthole http http://app/health --unix /run/app.sock
 porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
 };
 
-fn arguments() -> Vec<Arg> {
-    let mut arguments = vec![
-        operand("TARGET", "http://host:port/path, https://…, :port/path or host:port/path"),
-        option("method", "M", "the method (GET; POST with --data)").short('X'),
-        flag_list("header", "'NAME: VALUE'", "a header, repeatable; Host: replaces the one from the URL")
-            .short('H'),
-        option("data", "TEXT", "the request body").short('d'),
-        option("user", "NAME:PASSWORD", "basic authentication"),
-        option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
-        flag_list("contains", "TEXT", "the body has this text, repeatable"),
-        flag_list("matches", "REGEX", "the body matches this expression, repeatable"),
-        flag_list(
-            "field",
-            "POINTER[=VALUE]",
-            "the JSON body has this value at this JSON Pointer, repeatable",
-        ),
-        option("max-body", "SIZE", "read at most so much of the body (64k)"),
-        option("follow", "N", "follow at most N redirects, to the same host only (0)"),
-        option("connect", "TARGET", "connect there; the Host header stays that of the URL"),
-        option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
-    ];
-    arguments.extend(secure::arguments());
-    arguments
-}
+const OPTIONS: &[Opt] = &[
+    operand("TARGET", "http://host:port/path, https://…, :port/path or host:port/path"),
+    option("method", "M", "the method (GET; POST with --data)").short('X'),
+    option_list("header", "'NAME: VALUE'", "a header, repeatable; Host: replaces the one from the URL")
+        .short('H'),
+    option("data", "TEXT", "the request body").short('d'),
+    option("user", "NAME:PASSWORD", "basic authentication"),
+    option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
+    option_list("contains", "TEXT", "the body has this text, repeatable"),
+    option_list("matches", "REGEX", "the body matches this expression, repeatable"),
+    option_list("field", "POINTER[=VALUE]", "the JSON body has this value at this JSON Pointer, repeatable"),
+    option("max-body", "SIZE", "read at most so much of the body (64k)"),
+    option("follow", "N", "follow at most N redirects, to the same host only (0)"),
+    option("connect", "TARGET", "connect there; the Host header stays that of the URL"),
+    option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
+];
 
 #[derive(Debug)]
 struct Http {

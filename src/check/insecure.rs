@@ -1,16 +1,13 @@
 //! In place of `secure.rs` in a build without TLS: no options, and an https URL says so.
 
-use clap::Arg;
-
 use super::Need;
-use crate::cli::{Given, UsageError};
+use crate::cli::{Given, Opt, UsageError};
 use crate::net::connect::Connection;
 use crate::net::target::Host;
 use crate::outcome::{Fact, Finding};
 
-pub(super) fn arguments() -> Vec<Arg> {
-    Vec::new()
-}
+pub(super) const SPEAK: &[Opt] = &[];
+pub(super) const OPTIONS: &[Opt] = &[];
 
 /// There is none of it.
 #[derive(Debug)]

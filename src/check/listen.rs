@@ -32,13 +32,11 @@ const ADDRESS: &str = "an IPv4 or IPv6 address";
 pub(super) const KIND: Kind = Kind {
     name: "listen",
     summary: "something listens on this port; found in /proc, no connection made",
-    arguments: || {
-        vec![
-            operand("PORT", "the port, or a Unix socket's path, or @name for an abstract one"),
-            flag("udp", "a UDP port in place of a TCP port"),
-            option("address", "ADDR", "it is to be reached at this address: 0.0.0.0 and :: are every one"),
-        ]
-    },
+    options: &[&[
+        operand("PORT", "the port, or a Unix socket's path, or @name for an abstract one"),
+        flag("udp", "a UDP port in place of a TCP port"),
+        option("address", "ADDR", "it is to be reached at this address: 0.0.0.0 and :: are every one"),
+    ]],
     plan,
     examples: r"porthole listen 8080
 porthole listen 53 --udp --address 127.0.0.1

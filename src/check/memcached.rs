@@ -19,7 +19,7 @@ const BINARY_VERSION: &[u8] = b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0
 pub(super) const KIND: Kind = Kind {
     name: "memcached",
     summary: "a memcached server is ready",
-    arguments: server::arguments,
+    options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, text, Some(binary)),
     examples: "porthole memcached :11211",
 };

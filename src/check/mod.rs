@@ -15,9 +15,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::Arg;
-
-use crate::cli::{Given, UsageError};
+use crate::cli::{Given, Opt, UsageError};
 use crate::expand::Secrets;
 use crate::net::deadline::Deadline;
 use crate::net::local::Reach;
@@ -64,8 +62,8 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for the list of commands.
     pub summary: &'static str,
-    /// The operand and options, as clap knows them.
-    pub arguments: fn() -> Vec<Arg>,
+    /// The operand and options, in the order in which help lists them.
+    pub options: &'static [&'static [Opt]],
     /// From what was given to a check that can run.
     pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Check>, UsageError>,
     /// A few invocations for the help text.

@@ -30,7 +30,7 @@ const NOT_READY: &[u16] = &[1040, 1041, 1053, 1135];
 pub(super) const KIND: Kind = Kind {
     name: "mysql",
     summary: "a MySQL or MariaDB server accepts connections",
-    arguments: server::arguments,
+    options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole mysql :3306\nporthole mysql /run/mysqld/mysqld.sock",
 };

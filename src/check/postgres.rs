@@ -25,7 +25,7 @@ const LONGEST_REQUEST: usize = 2000;
 pub(super) const KIND: Kind = Kind {
     name: "postgres",
     summary: "a PostgreSQL server accepts connections",
-    arguments: server::arguments,
+    options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole postgres :5432\nporthole postgres /run/postgresql/.s.PGSQL.5432",
 };

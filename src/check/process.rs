@@ -30,15 +30,13 @@ const COUNT: &str = "a number of processes, from 0 to 4194304";
 pub(super) const KIND: Kind = Kind {
     name: "process",
     summary: "a process runs and is not a zombie",
-    arguments: || {
-        vec![
-            operand("NAME", "its name or that of its executable; or use --pid, --pid-file").required(false),
-            option("pid", "N", "the process of this number"),
-            option("pid-file", "PATH", "the process whose number is in this file's first line"),
-            option("min", "N", "at least so many run (1, or 0 with --max 0)"),
-            option("max", "N", "at most so many run"),
-        ]
-    },
+    options: &[&[
+        operand("NAME", "its name or that of its executable; or use --pid, --pid-file").optional(),
+        option("pid", "N", "the process of this number"),
+        option("pid-file", "PATH", "the process whose number is in this file's first line"),
+        option("min", "N", "at least so many run (1, or 0 with --max 0)"),
+        option("max", "N", "at most so many run"),
+    ]],
     plan,
     examples: r"porthole process nginx --min 2
 porthole process --pid-file /run/app.pid

@@ -11,7 +11,7 @@ use crate::text::clip;
 pub(super) const KIND: Kind = Kind {
     name: "redis",
     summary: "a Redis server (Valkey, KeyDB, Sentinel) is ready",
-    arguments: server::arguments,
+    options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole redis :6379\nporthole redis /run/redis/redis.sock",
 };

@@ -4,10 +4,8 @@
 
 use std::path::PathBuf;
 
-use clap::Arg;
-
 use super::Need;
-use crate::cli::{Given, UsageError, flag, option};
+use crate::cli::{Given, Opt, UsageError, flag, option};
 use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
 use crate::net::target::Host;
@@ -21,19 +19,18 @@ use crate::units;
 const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE names some, --insecure does without";
 /// The most days that `--min-days` asks for: a hundred years.
 const MOST_DAYS: u64 = 36_500;
-/// The options, by their names.
-const OPTIONS: [&str; 6] = ["insecure", "ca-file", "server-name", "client-cert", "client-key", "min-days"];
 
-pub(super) fn arguments() -> Vec<Arg> {
-    vec![
-        flag("insecure", "accept any certificate").short('k'),
-        option("ca-file", "PATH", "trust the certificates of this PEM file alone"),
-        option("server-name", "NAME", "the name that the certificate has to be valid for"),
-        option("client-cert", "PATH", "the client certificate, in PEM"),
-        option("client-key", "PATH", "its key, in PEM, if that is not in the same file"),
-        option("min-days", "N", "the certificate stays valid for at least N days more"),
-    ]
-}
+/// Asks for TLS where no URL does.
+pub(super) const SPEAK: &[Opt] = &[flag("tls", "speak TLS")];
+
+pub(super) const OPTIONS: &[Opt] = &[
+    flag("insecure", "accept any certificate").short('k'),
+    option("ca-file", "PATH", "trust the certificates of this PEM file alone"),
+    option("server-name", "NAME", "the name that the certificate has to be valid for"),
+    option("client-cert", "PATH", "the client certificate, in PEM"),
+    option("client-key", "PATH", "its key, in PEM, if that is not in the same file"),
+    option("min-days", "N", "the certificate stays valid for at least N days more"),
+];
 
 /// How a check speaks TLS.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ pub(super) fn plan(
     protocol: Option<&'static [u8]>,
 ) -> Result<Option<Secure>, UsageError> {
     if let Need::Never(why) = need {
-        let useless = OPTIONS.into_iter().find(|name| given.has(name));
+        let useless = OPTIONS.iter().map(|option| option.name).find(|name| given.has(name));
         return useless.map_or(Ok(None), |name| Err(given.wrong(name, why)));
     }
     let file = given.variable("SSL_CERT_FILE").map(PathBuf::from);

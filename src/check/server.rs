@@ -4,10 +4,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
-use clap::Arg;
-
 use super::{Attempt, Check, stream};
-use crate::cli::{Given, UsageError, operand};
+use crate::cli::{Given, Opt, UsageError, operand};
 use crate::net::deadline::Deadline;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
 use crate::net::wire::{Wire, WireError};
@@ -87,9 +85,8 @@ pub(super) fn line(heard: &[u8]) -> usize {
     heard.iter().position(|&byte| byte == b'\n').map_or(heard.len(), |at| at) + 1
 }
 
-pub(super) fn arguments() -> Vec<Arg> {
-    vec![operand("TARGET", "host:port, :port or port (no host: localhost), or a Unix socket's path")]
-}
+pub(super) const OPTIONS: &[Opt] =
+    &[operand("TARGET", "host:port, :port or port (no host: localhost), or a Unix socket's path")];
 
 /// A check by this handshake, and by the other one where the server closes on the first without a word.
 pub(super) fn plan(

@@ -3,10 +3,8 @@
 
 use std::time::Instant;
 
-use clap::Arg;
-
 use super::Attempt;
-use crate::cli::{Given, UsageError, option};
+use crate::cli::{Given, Opt, UsageError, option};
 use crate::expand::{Expanded, find};
 use crate::net::connect::{Connection, open};
 use crate::net::target::Endpoint;
@@ -28,12 +26,10 @@ pub(super) struct Talk {
     expect: Option<Expanded>,
 }
 
-pub(super) fn arguments() -> Vec<Arg> {
-    vec![
-        option("send", "TEXT", r"send this once connected (\r \n \t \0 \xNN \\ are understood)"),
-        option("expect", "TEXT", "healthy only once this is found in what is received"),
-    ]
-}
+pub(super) const OPTIONS: &[Opt] = &[
+    option("send", "TEXT", r"send this once connected (\r \n \t \0 \xNN \\ are understood)"),
+    option("expect", "TEXT", "healthy only once this is found in what is received"),
+];
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Talk, UsageError> {
     let send = given.unescaped("send")?.map(|text| text.value);

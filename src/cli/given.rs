@@ -22,6 +22,16 @@ pub struct Text {
     pub shown: String,
 }
 
+/// Whether this option was given. clap does not know of those that were not.
+pub(super) fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    matches.try_contains_id(name).is_ok() && matches.value_source(name) == Some(ValueSource::CommandLine)
+}
+
+/// The value of this operand or option, if it was given.
+pub(super) fn value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a OsStr> {
+    matches.try_get_one::<OsString>(name).ok().flatten().map(OsString::as_os_str)
+}
+
 /// What was given to one command.
 ///
 /// What [`Given::text`], [`Given::parsed`] and the like hand out may become part of a target's name; the texts and
@@ -45,7 +55,7 @@ impl<'a> Given<'a> {
 
     /// Whether this option was given.
     pub fn has(&self, name: &str) -> bool {
-        self.matches.value_source(name) == Some(ValueSource::CommandLine)
+        is_given(self.matches, name)
     }
 
     /// The text of an option or operand.
@@ -154,7 +164,7 @@ impl<'a> Given<'a> {
 
     fn expanded(&mut self, name: &str, in_target: bool) -> Result<Vec<Text>, UsageError> {
         let mut texts = Vec::new();
-        for raw in self.matches.get_many::<OsString>(name).into_iter().flatten() {
+        for raw in self.matches.try_get_many::<OsString>(name).ok().flatten().into_iter().flatten() {
             let Expanded { value, shown } = self.expand(name, raw.as_bytes(), in_target)?;
             let value = String::from_utf8(value).map_err(|_| self.wrong(name, "expected UTF-8 text"))?;
             texts.push(Text { value, shown: String::from_utf8_lossy(&shown).into_owned() });
@@ -163,7 +173,7 @@ impl<'a> Given<'a> {
     }
 
     fn raw(&self, name: &str) -> Option<&'a OsStr> {
-        self.matches.get_one::<OsString>(name).map(OsString::as_os_str)
+        value(self.matches, name)
     }
 
     fn expand(&mut self, name: &str, raw: &[u8], in_target: bool) -> Result<Expanded, UsageError> {
