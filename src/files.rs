@@ -11,6 +11,9 @@ use crate::net::words;
 use crate::outcome::{Finding, Verdict};
 use crate::units::show_size;
 
+/// What a file is given to begin with, in bytes; pages that stay empty cost nothing.
+const ROOM: usize = 8 << 10;
+
 /// Why something cannot be read: not permitted is told apart from all else.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unread {
@@ -62,7 +65,9 @@ pub fn open_regular(path: &Path) -> Result<File, Unread> {
 
 /// The first bytes of a regular file, at most `limit`, and whether there are more.
 pub fn read_start(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Unread> {
-    let mut bytes = Vec::new();
+    // With room from the start: std reads a few bytes into an empty one to see what comes, and each read of a table
+    // of /proc/net walks all of the kernel's sockets.
+    let mut bytes = Vec::with_capacity(usize::try_from(limit).map_or(ROOM, |limit| limit.min(ROOM)));
     open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     let more = bytes.len() as u64 > limit;
     if more {
