@@ -105,6 +105,33 @@ fn both_flavours_by_docker_exec() {
             ("tcp 127.0.0.1:8080", 0, "healthy: tcp 127.0.0.1:8080: connected in <T>\n", ""),
             ("tcp 127.0.0.1:1", 1, "unhealthy: tcp 127.0.0.1:1: connection refused (127.0.0.1)\n", ""),
             (
+                "listen 8080",
+                0,
+                "healthy: listen 8080: listening on 0.0.0.0:8080, pid 1 (service), accept queue 0 in <T>\n",
+                "",
+            ),
+            (
+                "listen /run/service.sock",
+                0,
+                "healthy: listen /run/service.sock: listening, pid 1 (service) in <T>\n",
+                "",
+            ),
+            ("process service", 0, "healthy: process service: 1 running (pid 1)\n", ""),
+            ("process nginx", 1, "unhealthy: process nginx: none running, expected at least 1\n", ""),
+            (
+                "file /run/beat --max-age 30s",
+                1,
+                "unhealthy: file /run/beat: no such file or directory\n",
+                "",
+            ),
+            ("file /run/beat --absent", 0, "healthy: file /run/beat: no such file or directory\n", ""),
+            (
+                "redis :8080 -t 500ms",
+                1,
+                "unhealthy: redis localhost:8080: timed out after 500 ms waiting for the answer to PING\n",
+                "",
+            ),
+            (
                 "unix /run/service.sock and tcp :8080 and unix /none",
                 1,
                 "unhealthy: unix /none: no such socket\nhealthy: unix /run/service.sock: connected in <T>\nhealthy: tcp localhost:8080: connected (127.0.0.1) in <T>\n",
