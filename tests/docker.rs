@@ -118,12 +118,7 @@ fn both_flavours_by_docker_exec() {
             ),
             ("process service", 0, "healthy: process service: 1 running (pid 1)\n", ""),
             ("process nginx", 1, "unhealthy: process nginx: none running, expected at least 1\n", ""),
-            (
-                "file /run/beat --max-age 30s",
-                1,
-                "unhealthy: file /run/beat: no such file or directory\n",
-                "",
-            ),
+            ("file /run/beat --max-age 30s", 1, "unhealthy: file /run/beat: no such file or directory\n", ""),
             ("file /run/beat --absent", 0, "healthy: file /run/beat: no such file or directory\n", ""),
             (
                 "redis :8080 -t 500ms",
