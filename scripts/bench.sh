@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 say() { printf '%s\n' "bench: $*" >&2; }
 
 missing=()
-for tool in busybox-static:busybox curl:curl gcc:cc; do
+for tool in busybox-static:busybox curl:curl openssl:openssl gcc:cc; do
     command -v "${tool#*:}" >/dev/null || missing+=("${tool%:*}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -31,6 +31,13 @@ mkdir -p target/bench
 rm -f target/bench/floor
 if command -v cc >/dev/null; then
     cc -static -nostdlib -Wl,--build-id=none -o target/bench/floor benches/floor.S
+fi
+
+# The certificate of the server that answers https.
+rm -f target/bench/cert.pem target/bench/key.pem
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench \
+        -addext subjectAltName=IP:127.0.0.1 -keyout target/bench/key.pem -out target/bench/cert.pem 2>/dev/null
 fi
 
 # The dev profile shares its dependencies with the tests. Of the harness only the server is timed, and that is

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is checked without running the program: format, lints of every combination of features, and the
+# What is checked without running the program: format, lints with all features, without, and with each alone, and the
 # dependencies' licences, sources and duplicates. Advisories need the RustSec database, which is asked for only with
 # ADVISORIES=fetch; a copy that is there already is used.
 set -euo pipefail

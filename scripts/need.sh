@@ -8,24 +8,47 @@ need() {
     local name=$1 command=$2
     shift 2
     if command -v "$command" >/dev/null; then return; fi
+    need_package "$name" "$@" && return
+    echo "need: $name is missing; install $* (or what has $command on this system)" >&2
+    return 1
+}
+
+# need_package NAME PACKAGE...
+need_package() {
+    local name=$1
+    shift
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "need: installing $* for $name" >&2
         apt-get update -qq >&2
         if DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; then return; fi
     fi
-    echo "need: $name is missing; install $* (or what has $command on this system)" >&2
     return 1
 }
 
 # The real servers that the checks are tested against, as PROGRAM:PACKAGE.
-servers=(nginx:nginx-light)
+servers=(
+    nginx:nginx-light
+    redis-server:redis-server
+    postgres:postgresql
+    mariadbd:mariadb-server
+    rabbitmq-server:rabbitmq-server
+    memcached:memcached
+    dnsmasq:dnsmasq-base
+    ip:iproute2
+    haproxy:haproxy
+    openssl:openssl
+    python3:python3
+)
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as
 # invoke-rc.d(8) has it).
 need_servers() {
-    local missing=() entry policy=/usr/sbin/policy-rc.d
+    local missing=() entry policy=/usr/sbin/policy-rc.d path folder
+    path=$PATH:/usr/sbin:/sbin
+    # Debian keeps a folder for each version of PostgreSQL.
+    for folder in /usr/lib/postgresql/*/bin; do path+=:$folder; done
     for entry in "${servers[@]}"; do
-        command -v "${entry%%:*}" >/dev/null || [ -x "/usr/sbin/${entry%%:*}" ] || missing+=("${entry#*:}")
+        PATH=$path command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -42,13 +65,36 @@ need_servers() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# A gRPC server of Python's packages, in an environment of its own below target/.
+need_grpc() {
+    local folder venv
+    folder=$(cd "$(dirname "$0")/.." && pwd)/target
+    venv=$folder/grpc-venv
+    if "$venv/bin/python" -c 'import grpc, grpc_health.v1' 2>/dev/null; then return; fi
+    python3 -c 'import ensurepip, venv' 2>/dev/null || need_package "a gRPC server" python3 python3-venv || {
+        echo "need: Python's venv is missing; install python3-venv (or what has it on this system)" >&2
+        return 1
+    }
+    echo "need: installing grpcio and grpcio-health-checking to test against, in target/grpc-venv" >&2
+    mkdir -p "$folder"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: grpcio grpcio-health-checking
+}
+
 command -v cargo >/dev/null || { echo "need: cargo is missing; https://rustup.rs says how to install Rust" >&2; exit 1; }
 for what in "$@"; do
     case $what in
-        cc) need "a C compiler as linker" cc gcc libc6-dev ;;
+        cc)
+            need "a C compiler as linker" cc gcc libc6-dev
+            # For the C code of crates, where the host is not musl itself. Not fatal: it may be had in another way.
+            if getconf GNU_LIBC_VERSION >/dev/null 2>&1; then need "a C compiler for musl" musl-gcc musl-tools || true; fi
+            ;;
         # Not fatal: the tests say what they skip where no engine can be had.
         engine) need "a container engine" docker docker.io || true ;;
-        servers) need_servers ;;
+        servers)
+            need_servers
+            need_grpc
+            ;;
         *) echo "need: expected cc, engine or servers, got '$what'" >&2; exit 1 ;;
     esac
 done

@@ -9,6 +9,7 @@
 #   rustup  the installed toolchain, with the musl target and rust-src (added if rustup can)
 #   debian  Debian's rustc-web, rust-web-src, musl-tools and lld (installed if this is Debian and we are root)
 #   target  the musl target's own prebuilt library, where neither can be had: it runs as well, but is larger
+# What is there already, or was taken last time (target/static/std), goes before what had to be downloaded.
 # PORTHOLE_STD=rustup|debian|target picks one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,23 +21,41 @@ export RUSTC_BOOTSTRAP=1
 
 say() { printf '%s\n' "static: $*" >&2; }
 
+# What is there already, and needs no download.
+rustup_is_there() {
+    local lib
+    lib=$(rustc --print sysroot)/lib/rustlib
+    [ -f "$lib/$target/lib/self-contained/crt1.o" ] && [ -d "$lib/src/rust/library/std" ]
+}
+
+debian_is_there() {
+    [ -x /usr/bin/musl-gcc ] && [ -x /usr/bin/ld.lld ] && [ -x /usr/bin/rustc ] && debian_sources >/dev/null
+}
+
+target_is_there() {
+    compgen -G "$(rustc --print sysroot)/lib/rustlib/$target/lib/libstd-*.rlib" >/dev/null
+}
+
+# rustup tries a server that it cannot reach for minutes; whoever asks for rustup has more patience.
+patience=60
+[ "${PORTHOLE_STD:-}" != rustup ] || patience=300
+
 rustup_has_std() {
+    rustup_is_there && return 0
     command -v rustup >/dev/null || return 1
-    local sysroot
-    sysroot=$(rustc --print sysroot)
-    if [ ! -f "$sysroot/lib/rustlib/$target/lib/self-contained/crt1.o" ]; then
+    if ! target_is_there; then
         say "adding the target $target with rustup"
-        timeout 300 rustup target add "$target" >&2 || return 1
+        timeout $patience rustup target add "$target" >&2 || return 1
     fi
-    if [ ! -d "$sysroot/lib/rustlib/src/rust/library/std" ]; then
+    if ! rustup_is_there; then
         say "adding rust-src with rustup"
-        timeout 300 rustup component add rust-src >&2 || return 1
+        timeout $patience rustup component add rust-src >&2 || return 1
     fi
+    rustup_is_there
 }
 
 debian_has_std() {
-    [ -x /usr/bin/musl-gcc ] && [ -x /usr/bin/ld.lld ] && [ -x /usr/bin/rustc ] && [ -d /usr/src ] &&
-        debian_sources >/dev/null && return 0
+    debian_is_there && return 0
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
     say "installing rustc-web, rust-web-src, musl-tools and lld from Debian"
     apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -56,7 +75,16 @@ pick() {
         '') ;;
         *) say "PORTHOLE_STD: expected rustup, debian or target, got '$PORTHOLE_STD'"; exit 1 ;;
     esac
-    if rustup_has_std; then echo rustup
+    # As it was made last time, so that nothing is built anew, then what is there, then what can be had.
+    local last
+    last=$(cat "$out/std" 2>/dev/null || true)
+    if [ "$last" = debian ] && debian_is_there; then echo debian
+    elif rustup_is_there; then echo rustup
+    elif debian_is_there; then echo debian
+    elif [ "$last" = target ] && target_is_there; then
+        say "as last time; without $out/std a smaller way is looked for again"
+        echo target
+    elif rustup_has_std; then echo rustup
     elif debian_has_std; then echo debian
     else echo target
     fi
@@ -72,7 +100,8 @@ esac
 flags=(-C target-feature=+crt-static -C relocation-model=static)
 # fmt-debug=none would be smaller still, but ureq writes the version of its request line with {:?}.
 smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no -Z fmt-debug=shallow
-    -Z location-detail=none -C llvm-args=-enable-machine-outliner=always)
+    -Z location-detail=none -C llvm-args=-enable-machine-outliner=always
+    -C llvm-args=-machine-outliner-reruns=4)
 std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
 # Identical code folding, and no name of the build machine in the result.
 fold=(--icf=all --build-id=none)
@@ -98,7 +127,13 @@ case $how in
         unset RUSTC_BOOTSTRAP
         ;;
 esac
-export CC_x86_64_unknown_linux_musl=${CC_x86_64_unknown_linux_musl:-musl-gcc}
+# The compiler for the C code of crates. On Alpine the host's own is musl's.
+cc=CC_${target//-/_}
+if [ -z "${!cc:-}" ]; then
+    if command -v musl-gcc >/dev/null; then export "$cc=musl-gcc"
+    elif rustc -vV | grep -qx "host: $target"; then export "$cc=cc"
+    fi
+fi
 flags+=("${remap[@]}")
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS

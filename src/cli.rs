@@ -2,22 +2,22 @@
 //!
 //! clap parses one command at a time, each with its own options and those of a run, so that the tree of
 //! all commands is never built. What was given is then read through [`Given`], which expands and validates
-//! it; no clap type goes further than a command's own planning.
+//! it; no clap type leaves this room.
 
 mod given;
 mod help;
+mod options;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::builder::ValueParser;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
 
-pub use self::given::Given;
+pub use self::given::{Given, Text};
+pub use self::options::{Opt, flag, operand, option, option_list};
 use crate::check::{KINDS, Kind, Plan, RunOptions};
 use crate::expand::{Secrets, Values};
 use crate::net::local::Reach;
@@ -32,6 +32,9 @@ const TIMEOUT_VARIABLE: &str = "PORTHOLE_TIMEOUT";
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The default of `--every`.
 const EVERY: Duration = Duration::from_millis(500);
+
+/// The most checks of one run: each has its thread and its buffers.
+const MOST_CHECKS: usize = 50;
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -52,31 +55,6 @@ impl fmt::Display for UsageError {
     }
 }
 
-/// An option with one value.
-pub fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .value_name(value)
-        .help(help)
-        .value_parser(ValueParser::os_string())
-        .allow_hyphen_values(true)
-}
-
-/// An option with a value that may be given several times.
-pub fn flag_list(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    option(name, value, help).action(ArgAction::Append)
-}
-
-/// An option without a value.
-pub fn flag(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
-}
-
-/// What stands without an option in front; it has to be given.
-pub fn operand(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).value_name(name).help(help).required(true).value_parser(ValueParser::os_string())
-}
-
 /// What the arguments ask for; `argv[0]` is the name of the program.
 pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
     let mut words = argv.into_iter();
@@ -91,12 +69,15 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
     }
     // Options of a run may stand in front of the command; behind it they mean the same.
     let at = command_at(&words);
-    let leading = words.get(..at).unwrap_or_default();
-    if leading.iter().any(|word| word == "-h" || word == "--help") {
+    let leading = words.get(..at.min(words.len())).unwrap_or_default();
+    if leading.iter().any(is_help) {
         return Ok(Action::Print(help::long(), Conclusion::Good));
     }
-    if leading.iter().any(|word| word == "-V" || word == "--version") {
-        return Ok(Action::Print(help::version(), Conclusion::Good));
+    if !leading.is_empty() {
+        // What is wrong there is for the check to say, if there is one.
+        if let Some(wrong) = read(None, leading).err().filter(|wrong| wrong.is_ok() || at >= words.len()) {
+            return wrong;
+        }
     }
     if at >= words.len() {
         return Err(UsageError("no command is given; porthole --help lists them".to_owned()));
@@ -106,13 +87,18 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
         return help_on(words.get(at));
     }
     let kind = known(&name)?;
+    let parts = split(kind, &words);
+    if parts.len() > MOST_CHECKS {
+        let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
+        return Err(UsageError(message));
+    }
     let mut secrets = Secrets::default();
     let mut checks = Vec::new();
     let mut given_run = Vec::new();
-    for (kind, arguments) in split(kind, &words) {
-        let matches = match command(kind).try_get_matches_from(arguments) {
+    for (kind, arguments) in parts {
+        let matches = match read(Some(kind), arguments) {
             Ok(matches) => matches,
-            Err(error) => return refusal(&error, kind),
+            Err(instead) => return instead,
         };
         let mut given = Given::new(kind.name, &matches, values, &mut secrets);
         checks.push((kind.name, (kind.plan)(&mut given)?));
@@ -124,22 +110,19 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
 
 /// Where the command's name stands: the first word that is neither an option nor the value of one.
 fn command_at(words: &[OsString]) -> usize {
-    let options = run_arguments();
-    let takes_value = |word: &[u8]| {
-        options.iter().filter(|option| option.get_action().takes_values()).any(|option| match word {
-            [b'-', b'-', long @ ..] => option.get_long().is_some_and(|name| name.as_bytes() == long),
-            // Of short options behind one dash only the last can take the next word.
-            [b'-', .., last] => option.get_short() == Some(char::from(*last)),
-            _ => false,
-        })
-    };
+    let takes_value = |word: &[u8]| RUN.iter().any(|option| option.takes_value() && option.ends(word));
     let mut at = 0;
     while let Some(word) = words.get(at).map(|word| word.as_encoded_bytes())
         && word.starts_with(b"-")
     {
-        at += if takes_value(word) { 2 } else { 1 };
+        let value = takes_value(word) && !words.get(at + 1).is_some_and(is_help);
+        at += if value { 2 } else { 1 };
     }
     at
+}
+
+fn is_help(word: &OsString) -> bool {
+    word == "-h" || word == "--help"
 }
 
 /// The checks that `and` separates: only in front of a check's name is it more than a word.
@@ -183,50 +166,59 @@ fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {
     ))
 }
 
-/// The parser for one check.
-fn command(kind: &Kind) -> Command {
-    Command::new(kind.name)
-        .no_binary_name(true)
-        .disable_help_flag(true)
-        .args((kind.arguments)())
-        .args(run_arguments())
+/// The options of a run, which may stand at any place, once.
+const RUN: &[Opt] = &[
+    option("timeout", "DUR", "the whole of one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
+    option("wait", "DUR", "try again until healthy, or until DUR is over"),
+    option("every", "DUR", "the pause between two attempts (500ms)"),
+    #[cfg(feature = "remote")]
+    flag("remote", "allow addresses other than this machine's own, and DNS"),
+    #[cfg(feature = "inspect")]
+    flag("explain", "after an unhealthy verdict, what bears on it: who listens where"),
+    flag("json", "print the answer as JSON"),
+    flag("quiet", "print nothing when healthy").short('q'),
+    flag("verbose", "also the time of each phase").short('v'),
+    options::HELP,
+    options::VERSION,
+];
+
+/// The options of a check and of a run, or of a run alone.
+fn options_of(kind: Option<&'static Kind>) -> impl Iterator<Item = &'static Opt> {
+    kind.into_iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN)
 }
 
-/// The options of a run, which may stand at any place, once.
-fn run_arguments() -> Vec<Arg> {
-    let mut arguments = vec![
-        option("timeout", "DUR", "the whole of one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
-        option("wait", "DUR", "try again until healthy, or until DUR is over"),
-        option("every", "DUR", "the pause between two attempts (500ms)"),
-    ];
-    if cfg!(feature = "remote") {
-        arguments.push(flag("remote", "allow addresses other than this machine's own, and DNS"));
-    }
-    if cfg!(feature = "inspect") {
-        arguments.push(flag("explain", "after an unhealthy verdict, what bears on it: who listens where"));
-    }
-    arguments.extend([
-        flag("json", "print the answer as JSON"),
-        flag("quiet", "print nothing when healthy").short('q'),
-        flag("verbose", "also the time of each phase").short('v'),
-        flag("help", "this text").short('h').action(ArgAction::Help),
-    ]);
-    arguments
+/// Has clap read the words. What stands in place of what was given is the help that was asked for, or the error.
+fn read(kind: Option<&'static Kind>, words: &[OsString]) -> Result<ArgMatches, Result<Action, UsageError>> {
+    let command = Command::new("")
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        // Ours stands in its place; clap insists on having one to show.
+        .disable_version_flag(true)
+        .version("")
+        .args(options::args(options_of(kind), words));
+    command.try_get_matches_from(words).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp => Ok(Action::Print(kind.map_or_else(help::long, help::of), Conclusion::Good)),
+        ErrorKind::DisplayVersion => Ok(Action::Print(help::version(), Conclusion::Good)),
+        _ => {
+            let what = options::wrong(&options_of(kind).collect::<Vec<_>>(), words);
+            Err(UsageError(match kind {
+                Some(kind) => format!("{0}: {what}; see porthole {0} --help", kind.name),
+                None => format!("{what}; see porthole --help"),
+            }))
+        }
+    })
 }
 
 fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, UsageError> {
     let source = |name: &str| -> Result<Option<&ArgMatches>, UsageError> {
-        let mut having = given
-            .iter()
-            .filter(|matches| matches.try_contains_id(name).is_ok())
-            .filter(|matches| matches.value_source(name) == Some(ValueSource::CommandLine));
+        let mut having = given.iter().filter(|matches| given::is_given(matches, name));
         match (having.next(), having.next()) {
             (first, None) => Ok(first),
             (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it belongs to the whole run"))),
         }
     };
     let duration = |name: &str| -> Result<Option<Duration>, UsageError> {
-        let text = source(name)?.and_then(|matches| matches.get_one::<OsString>(name));
+        let text = source(name)?.and_then(|matches| given::value(matches, name));
         text.map(|text| parse_duration(&format!("--{name}"), text)).transpose()
     };
     let is_set = |name: &str| source(name).map(|found| found.is_some());
@@ -272,34 +264,6 @@ fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
     })
 }
 
-/// clap's complaint as one line of ours, or the help that was asked for.
-fn refusal(error: &clap::Error, kind: &Kind) -> Result<Action, UsageError> {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(clip(text.as_bytes())),
-        Some(ContextValue::Strings(list)) => Some(clip(list.join(" ").as_bytes())),
-        _ => None,
-    };
-    // "--status <LIST>" is the option --status, "<TARGET>" the operand TARGET.
-    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    let argument = argument.trim_start_matches('<').split(['<', '>']).next().unwrap_or_default().trim_end();
-    let what = match error.kind() {
-        ErrorKind::DisplayHelp => return Ok(Action::Print(help::of(kind), Conclusion::Good)),
-        ErrorKind::UnknownArgument if argument.starts_with('-') => format!("unknown option {argument}"),
-        ErrorKind::UnknownArgument => format!("unexpected argument '{argument}'"),
-        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
-        ErrorKind::ArgumentConflict => format!("{argument} is given twice"),
-        ErrorKind::InvalidValue
-            if context(ContextKind::InvalidValue).is_none_or(|value| value.is_empty()) =>
-        {
-            format!("{argument} needs a value")
-        }
-        ErrorKind::TooManyValues => format!("{argument} takes no value"),
-        ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),
-        other => format!("{argument}: {other}"),
-    };
-    Err(UsageError(format!("{0}: {what}; see porthole {0} --help", kind.name)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,7 +306,12 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         for kind in KINDS {
-            command(kind).debug_assert();
+            let words: Vec<OsString> =
+                options_of(Some(kind)).map(|option| format!("--{}", option.name).into()).collect();
+            let args = options::args(options_of(Some(kind)), &words);
+            assert_eq!(args.len(), options_of(Some(kind)).count(), "{}", kind.name);
+            let bare = Command::new(kind.name).disable_help_flag(true).disable_version_flag(true);
+            bare.version("").args(args).debug_assert();
         }
     }
 }

@@ -1,24 +1,93 @@
-//! Reading small files of this container, bounded in size and never blocking.
+//! Reading files of this container, bounded in size and never blocking.
 
-use std::fs::OpenOptions;
-use std::io::Read as _;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
+
 use crate::net::words;
+use crate::outcome::{Finding, Verdict};
 use crate::units::show_size;
 
-/// The bytes of a regular file of at most `limit` bytes, or why they cannot be had. A FIFO or device is
-/// not read: opened without blocking (open(2)), it is told from a file by fstat(2).
-pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let nonblock = nix::libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(nonblock).open(path).map_err(|e| words(&e))?;
-    if !file.metadata().map_err(|e| words(&e))?.is_file() {
-        return Err("not a regular file".to_owned());
+/// What a file is given to begin with, in bytes; pages that stay empty cost nothing.
+const ROOM: usize = 8 << 10;
+
+/// Why something cannot be read: not permitted is told apart from all else.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Whether it is a matter of permission.
+    pub denied: bool,
+    /// The reason in words: `no such file or directory`.
+    pub why: String,
+}
+
+impl Unread {
+    /// The reason with the path in front.
+    #[must_use]
+    pub fn at(self, path: &Path) -> Self {
+        Unread { why: format!("{}: {}", path.to_string_lossy(), self.why), ..self }
     }
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| words(&e))?;
-    if bytes.len() as u64 > limit { Err(format!("larger than {}", show_size(limit))) } else { Ok(bytes) }
+
+    /// What a check says of it: not permitted is no answer, all else is unhealthy.
+    pub fn finding(self, what: &str) -> Finding {
+        if self.denied {
+            let why = format!("{what}{}; run the check as a user who may read it", self.why);
+            Finding::new(Verdict::Denied, why)
+        } else {
+            Finding::unhealthy(format!("{what}{}", self.why))
+        }
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Unread { denied: error.kind() == io::ErrorKind::PermissionDenied, why: words(&error) }
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(why: &str) -> Self {
+        Unread { denied: false, why: why.to_owned() }
+    }
+}
+
+/// Opens a regular file. A FIFO or device is not even opened, for that alone has effects: it lets the writer of a
+/// FIFO go on, into nowhere. Should one take the file's place in between, it does not block (open(2)).
+pub fn open_regular(path: &Path) -> Result<File, Unread> {
+    let regular = |found: &Metadata| if found.is_file() { Ok(()) } else { Err("not a regular file") };
+    regular(&fs::metadata(path)?)?;
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY | O_CLOEXEC).open(path)?;
+    regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// The first bytes of a regular file, at most `limit`, and whether there are more.
+pub fn read_start(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Unread> {
+    // With room from the start: std reads a few bytes into an empty one to see what comes, and each read of a table
+    // of /proc/net walks all of the kernel's sockets.
+    let mut bytes = Vec::with_capacity(usize::try_from(limit).map_or(ROOM, |limit| limit.min(ROOM)));
+    open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    let more = bytes.len() as u64 > limit;
+    if more {
+        bytes.pop();
+    }
+    Ok((bytes, more))
+}
+
+/// The bytes of a regular file of at most `limit` bytes, in which a newline at its end does not count.
+pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+    let (bytes, _) = read_start(path, limit + 2)?;
+    if without_newline(&bytes).len() as u64 > limit {
+        return Err(format!("larger than {}", show_size(limit)).as_str().into());
+    }
+    Ok(bytes)
+}
+
+/// The bytes without the newline at their end, a carriage return in front of it included.
+pub fn without_newline(bytes: &[u8]) -> &[u8] {
+    bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 #[cfg(test)]
@@ -27,16 +96,19 @@ mod tests {
 
     #[test]
     fn regular_files_within_the_limit() {
-        let size = std::fs::metadata("Cargo.toml").unwrap().len();
+        let size = fs::metadata("Cargo.toml").unwrap().len();
         assert_eq!(read_regular(Path::new("Cargo.toml"), size).unwrap().len() as u64, size);
+        assert!(read_regular(Path::new("Cargo.toml"), size - 1).is_ok());
+        assert!(read_regular(Path::new("Cargo.toml"), size - 2).is_err());
+        assert_eq!(read_start(Path::new("Cargo.toml"), 9).unwrap(), (b"[package]".to_vec(), true));
         let error = read_regular(Path::new("Cargo.toml"), 512).unwrap_err();
-        assert_eq!(error, "larger than 512 bytes");
+        assert_eq!(error.why, "larger than 512 bytes");
     }
 
     #[test]
     fn what_is_no_regular_file_is_named() {
-        assert_eq!(read_regular(Path::new("src"), 1).unwrap_err(), "not a regular file");
-        assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err(), "not a regular file");
-        assert_eq!(read_regular(Path::new("src/none"), 1).unwrap_err(), "no such file or directory");
+        assert_eq!(read_regular(Path::new("src"), 1).unwrap_err().why, "not a regular file");
+        assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err().why, "not a regular file");
+        assert_eq!(read_regular(Path::new("src/none"), 1).unwrap_err().why, "no such file or directory");
     }
 }

@@ -9,11 +9,11 @@ mod expand;
 mod files;
 mod net;
 mod outcome;
-#[cfg(feature = "inspect")]
 mod procfs;
 mod report;
 mod sys;
 mod text;
+mod threads;
 mod units;
 
 use std::process::ExitCode;

@@ -50,12 +50,11 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         out.push('\n');
         if style.verbose {
             out.push_str(&phases(&check.finding));
+            #[cfg(feature = "remote")]
+            push_sentences(out, &check.finding.details, secrets);
         }
-        for sentence in &check.finding.explanation {
-            out.push_str("  ");
-            out.push_str(&escape_within(secrets.redact_text(sentence).as_bytes(), LINE - 2));
-            out.push('\n');
-        }
+        #[cfg(feature = "inspect")]
+        push_sentences(out, &check.finding.explanation, secrets);
     }
     to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());
@@ -113,7 +112,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         Verdict::Unhealthy => "unhealthy",
         Verdict::Refused | Verdict::Denied => "porthole",
     };
-    let target = escape_within(&secrets.redact(&check.target), TARGET);
+    let target = escape_within(&secrets.redact_target(&check.target), TARGET);
     let mut line = format!("{label}: {} {target}: ", check.check);
     let attempts = if run.attempts > 1 {
         format!(" ({} attempts in {})", run.attempts, show_duration(run.elapsed))
@@ -127,7 +126,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
     if let Some((label, bytes)) = &finding.quote {
         let label = format!("; {label}: ");
         let room = LINE.saturating_sub(line.len() + label.len());
-        let quote = escape_within(secrets.redact(bytes.trim_ascii()).as_slice(), room);
+        let quote = escape_within(secrets.redact(bytes).trim_ascii(), room);
         // A few characters of a quote explain nothing.
         if room >= 8 && !quote.is_empty() {
             line.push_str(&label);
@@ -151,6 +150,16 @@ fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
     reason
 }
 
+/// Each sentence on a line of its own below the verdict.
+#[cfg(any(feature = "remote", feature = "inspect"))]
+fn push_sentences(out: &mut String, sentences: &[String], secrets: &Secrets) {
+    for sentence in sentences {
+        out.push_str("  ");
+        out.push_str(&escape_within(secrets.redact_text(sentence).as_bytes(), LINE - 2));
+        out.push('\n');
+    }
+}
+
 fn phases(finding: &Finding) -> String {
     let parts: Vec<String> = finding
         .phases
@@ -166,14 +175,21 @@ fn phases(finding: &Finding) -> String {
 fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
     let checks = run.checks.iter().map(|check| {
         let finding = &check.finding;
-        let facts = finding.facts.iter().map(|(name, fact)| (*name, redacted(fact, secrets))).collect();
+        let facts = finding.facts.iter().map(|(name, fact)| {
+            let fact = match fact {
+                // Ours, not the server's.
+                Fact::Bytes(address) if *name == "address" => Fact::Bytes(secrets.redact_target(address)),
+                fact => redacted(fact, secrets),
+            };
+            (*name, fact)
+        });
         let mut entries = vec![
             ("check", Fact::Text(check.check.to_owned())),
-            ("target", Fact::Bytes(secrets.redact(&check.target))),
+            ("target", Fact::Bytes(secrets.redact_target(&check.target))),
             ("healthy", Fact::Bool(check.is_healthy())),
             ("reason", Fact::Text(secrets.redact_text(&reason(finding, None)))),
             ("elapsed_ms", Fact::milliseconds(check.elapsed)),
-            ("facts", Fact::Object(facts)),
+            ("facts", Fact::Object(facts.collect())),
         ];
         if style.verbose {
             let phases = finding.phases.iter().map(|&(name, time)| {
@@ -183,10 +199,14 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
                 ])
             });
             entries.push(("phases", Fact::List(phases.collect())));
+            #[cfg(feature = "remote")]
+            if !finding.details.is_empty() {
+                entries.push(("details", sentences(&finding.details, secrets)));
+            }
         }
+        #[cfg(feature = "inspect")]
         if !finding.explanation.is_empty() {
-            let sentences = finding.explanation.iter().map(|text| Fact::Text(secrets.redact_text(text)));
-            entries.push(("explanation", Fact::List(sentences.collect())));
+            entries.push(("explanation", sentences(&finding.explanation, secrets)));
         }
         Fact::Object(entries)
     });
@@ -196,6 +216,11 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
         ("attempts", Fact::Count(u64::from(run.attempts))),
         ("checks", Fact::List(checks.collect())),
     ])
+}
+
+#[cfg(any(feature = "remote", feature = "inspect"))]
+fn sentences(sentences: &[String], secrets: &Secrets) -> Fact {
+    Fact::List(sentences.iter().map(|text| Fact::Text(secrets.redact_text(text))).collect())
 }
 
 fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {

@@ -8,9 +8,11 @@
 use std::fmt::Write as _;
 
 /// What stands where text was cut: U+2026, three bytes.
-const ELLIPSIS: &str = "…";
+pub const ELLIPSIS: &str = "…";
 /// The most that a message repeats of what was given or came, in bytes.
 const REPEATED: usize = 100;
+/// The most items that [`list`] names.
+const LISTED: usize = 8;
 
 /// The bytes as text in which nothing acts on a terminal: `\n`, `\x1b`, `\u{202e}`, `\\`.
 /// Bytes that are not UTF-8 are written as `\xNN`.
@@ -67,6 +69,14 @@ fn push_hex(out: &mut String, value: u32) {
     let _ = write!(out, "\\x{value:02x}");
 }
 
+/// The items with commas between, the first few of many.
+pub fn list(mut items: Vec<String>) -> String {
+    let more = items.len().saturating_sub(LISTED);
+    items.truncate(LISTED);
+    let list = items.join(", ");
+    if more > 0 { format!("{list} and {more} more") } else { list }
+}
+
 /// The text in quotes, cut to what a verdict can repeat of it. Not escaped: the report does that.
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", clip(text.as_bytes()))
@@ -76,9 +86,8 @@ pub fn quoted(text: &str) -> String {
 /// is not UTF-8. Not escaped: the report does that.
 pub fn clip(bytes: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
-    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= REPEATED).last();
-    if let Some(end) = end.filter(|&end| end < text.len()) {
-        text.truncate(end);
+    if text.len() > REPEATED {
+        text.truncate(text.floor_char_boundary(REPEATED));
         text.push_str(ELLIPSIS);
     }
     text

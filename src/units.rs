@@ -112,6 +112,22 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// An age for people, in one or two units: `0.4 ms`, `45 s`, `3 m 20 s`, `2 h 5 m`, `3 days 4 h`.
+pub fn show_age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    let (unit, name, small_unit, small_name) = match seconds {
+        0..120 => return show_duration(age),
+        120..7_200 => (60, "m", 1, "s"),
+        7_200..172_800 => (3_600, "h", 60, "m"),
+        _ => (86_400, "days", 3_600, "h"),
+    };
+    let large = seconds / unit;
+    match seconds % unit / small_unit {
+        0 => format!("{large} {name}"),
+        small => format!("{large} {name} {small} {small_name}"),
+    }
+}
+
 /// The HTTP status codes that count as healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusSet {
@@ -251,6 +267,24 @@ mod tests {
             (90_000_000, "90 s"),
         ] {
             assert_eq!(show_duration(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn shown_ages() {
+        for (seconds, text) in [
+            (0, "0.00 ms"),
+            (45, "45 s"),
+            (119, "119 s"),
+            (120, "2 m"),
+            (200, "3 m 20 s"),
+            (3_605, "60 m 5 s"),
+            (7_200, "2 h"),
+            (7_559, "2 h 5 m"),
+            (273_600, "3 days 4 h"),
+            (u64::MAX, "213503982334601 days 7 h"),
+        ] {
+            assert_eq!(show_age(Duration::from_secs(seconds)), text);
         }
     }
 

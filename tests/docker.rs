@@ -11,21 +11,19 @@
 
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/skip.rs"]
+mod skip;
+#[path = "support/times.rs"]
+mod times;
 
 use std::process::Command;
 
-use regex_lite::Regex;
-
 use engine::{Container, Image, docker, docker_ok};
+use times::timeless;
 
 /// A health check each second; the engine's own timeout is beyond porthole's.
 const HEALTHCHECK: &str = r#"HEALTHCHECK --interval=1s --timeout=10s --retries=1 CMD ["/porthole", "http", ":8080/healthz"]
 ENTRYPOINT ["/service"]"#;
-
-/// The text with ` in 3 ms` as ` in <T>`.
-fn timeless(text: &str) -> String {
-    Regex::new(r" in \d+(\.\d+)? m?s").unwrap().replace_all(text, " in <T>").into_owned()
-}
 
 #[test]
 fn a_health_check_turns_healthy_and_unhealthy_with_our_verdict() {
@@ -106,6 +104,28 @@ fn both_flavours_by_docker_exec() {
             ),
             ("tcp 127.0.0.1:8080", 0, "healthy: tcp 127.0.0.1:8080: connected in <T>\n", ""),
             ("tcp 127.0.0.1:1", 1, "unhealthy: tcp 127.0.0.1:1: connection refused (127.0.0.1)\n", ""),
+            (
+                "listen 8080",
+                0,
+                "healthy: listen 8080: listening on 0.0.0.0:8080, pid 1 (service), accept queue 0 in <T>\n",
+                "",
+            ),
+            (
+                "listen /run/service.sock",
+                0,
+                "healthy: listen /run/service.sock: listening, pid 1 (service) in <T>\n",
+                "",
+            ),
+            ("process service", 0, "healthy: process service: 1 running (pid 1)\n", ""),
+            ("process nginx", 1, "unhealthy: process nginx: none running, expected at least 1\n", ""),
+            ("file /run/beat --max-age 30s", 1, "unhealthy: file /run/beat: no such file or directory\n", ""),
+            ("file /run/beat --absent", 0, "healthy: file /run/beat: no such file or directory\n", ""),
+            (
+                "redis :8080 -t 500ms",
+                1,
+                "unhealthy: redis localhost:8080: timed out after 500 ms waiting for the answer to PING\n",
+                "",
+            ),
             (
                 "unix /run/service.sock and tcp :8080 and unix /none",
                 1,

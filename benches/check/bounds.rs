@@ -13,6 +13,13 @@ pub const PROBE_HTTP: &str = "porthole-probe http";
 /// The row of an http check by the full build.
 pub const FULL_HTTP: &str = "porthole http";
 
+/// The row of an https check, and of the program that it is measured against.
+pub const FULL_HTTPS: &str = "porthole https";
+/// See [`FULL_HTTPS`].
+pub const CURL_HTTPS: &str = "curl https";
+
+/// The most of curl's time that an https check may take.
+const HTTPS_RATIO: f64 = 0.6;
 /// The most of the base's time, and of its CPU, that an http check may take.
 const RATIO: f64 = 0.65;
 /// The most page faults of an http check.
@@ -20,7 +27,7 @@ const FAULTS: f64 = 45.0;
 /// What the peak memory of an http check stays below, in KiB.
 const PEAK: f64 = 2048.0;
 /// The largest that each build may be, in bytes.
-const SIZES: [(&str, f64); 2] = [("porthole-probe", 400.0 * 1024.0), ("porthole", 500.0 * 1024.0)];
+const SIZES: [(&str, f64); 2] = [("porthole-probe", 450.0 * 1024.0), ("porthole", 1.4 * 1024.0 * 1024.0)];
 
 /// A bound and what was found. What was not measured does not hold: it was not shown.
 pub struct Bound {
@@ -56,7 +63,10 @@ impl fmt::Display for Bound {
 pub fn judge(measured: &[Measured], sizes: &[Size]) -> Vec<Bound> {
     let summary =
         |name: &str| measured.iter().find(|measured| measured.row.name == name).map(|found| &found.summary);
-    let ratio = |name: &str, value: fn(&Summary) -> f64| Some(value(summary(name)?) / value(summary(BASE)?));
+    let ratio_to = |name: &str, base: &str, value: fn(&Summary) -> f64| {
+        Some(value(summary(name)?) / value(summary(base)?))
+    };
+    let ratio = |name: &str, value: fn(&Summary) -> f64| ratio_to(name, BASE, value);
     let bound = |what, limit, found| Bound { what, limit, found, below: false, decimals: 0 };
     let mut bounds = Vec::new();
     for name in [PROBE_HTTP, FULL_HTTP] {
@@ -70,6 +80,14 @@ pub fn judge(measured: &[Measured], sizes: &[Size]) -> Vec<Bound> {
         let peak = summary(name).and_then(|summary| summary.peak);
         bounds.push(Bound { below: true, ..bound(format!("{name}: peak memory in KiB"), PEAK, peak) });
     }
+    bounds.push(Bound {
+        decimals: 2,
+        ..bound(
+            format!("{FULL_HTTPS}: median time, as a share of {CURL_HTTPS}'s"),
+            HTTPS_RATIO,
+            ratio_to(FULL_HTTPS, CURL_HTTPS, |summary| summary.time),
+        )
+    });
     for (name, limit) in SIZES {
         // A size is far below 2^32, up to which the conversion is exact.
         let found = sizes.iter().find(|size| size.name == name);

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use run::{Program, Summary};
-use server::{Request, Server};
+use server::{Request, Server, certificate};
 use table::{Table, cell};
 
 /// What stops a bench, in words.
@@ -73,8 +73,10 @@ fn rows(server: &Server) -> Vec<Row> {
         base,
     };
     let address = server.address().to_string();
+    let port = server.address().port().to_string();
+    let grpc = server.grpc().to_string();
     let path = server.path().to_string_lossy();
-    vec![
+    let mut rows = vec![
         row("nothing but exit", "floor", &[], Request::None),
         row(bounds::PROBE_HTTP, "porthole-probe", &["http", &url], Request::Http),
         row(bounds::FULL_HTTP, "porthole", &["http", &url], Request::Http),
@@ -82,9 +84,28 @@ fn rows(server: &Server) -> Vec<Row> {
         row("porthole tcp", "porthole", &["tcp", &address], Request::Connection),
         row("porthole-probe unix", "porthole-probe", &["unix", &path], Request::Connection),
         row("porthole unix", "porthole", &["unix", &path], Request::Connection),
+        row("porthole-probe grpc", "porthole-probe", &["grpc", &grpc], Request::Grpc),
+        row("porthole grpc", "porthole", &["grpc", &grpc], Request::Grpc),
+        row("porthole-probe listen", "porthole-probe", &["listen", &port], Request::None),
+        row("porthole listen", "porthole", &["listen", &port], Request::None),
         row(base, "busybox", &["wget", "-q", "-O", "/dev/null", &url], Request::Http),
         row("curl", "curl", &["-s", "-o", "/dev/null", "-f", &url], Request::Http),
-    ]
+    ];
+    if let Some(tls) = server.tls() {
+        let url = format!("https://{tls}/");
+        let trust = certificate();
+        let https = |name, program, arguments: &[&str]| Row {
+            base: bounds::CURL_HTTPS,
+            ..row(name, program, arguments, Request::Http)
+        };
+        rows.push(https(bounds::FULL_HTTPS, "porthole", &["http", &url, "--ca-file", trust]));
+        rows.push(https(
+            bounds::CURL_HTTPS,
+            "curl",
+            &["-s", "-o", "/dev/null", "-f", "--cacert", trust, &url],
+        ));
+    }
+    rows
 }
 
 fn main() -> ExitCode {

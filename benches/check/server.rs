@@ -1,4 +1,5 @@
-//! The server that the checks ask: one thread a listener, a fixed answer, nothing allocated for it.
+//! The server that the checks ask: one thread a listener, a fixed answer. What TLS needs is the one thing that is
+//! allocated for it, by rustls, with the certificate that the script made (P-256, TLS 1.3).
 //!
 //! It reports every connection that is over, so that a run counts only if it has really asked, and so
 //! that nothing of one run is left to do while the next is timed.
@@ -6,13 +7,18 @@
 use std::env;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Result;
 
@@ -30,13 +36,29 @@ pub enum Request {
     Connection,
     /// A request, which was answered.
     Http,
+    /// A call of grpc.health.v1.Health/Check, which was answered.
+    Grpc,
     /// What is no request of HTTP/1: not the same work, so it must not be measured as if it were.
     Malformed,
 }
 
-/// A TCP and a Unix listener with the same manners. The socket's file goes when this is dropped.
+/// The certificate and key that `scripts/bench.sh` makes for the server, where openssl is installed.
+const CERTIFICATE: &str = "target/bench/cert.pem";
+const KEY: &str = "target/bench/key.pem";
+
+/// The frames of an answer of a gRPC health service, RFC 9113: SETTINGS that the client waits for, ...
+const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+/// ... then HEADERS (`:status` 200 by its index, content-type as a literal), DATA with SERVING, and the trailers.
+const SERVING: &[u8] = b"\0\0\x14\x01\x04\0\0\0\x01\x88\x0f\x10\x10application/grpc\
+    \0\0\x07\0\0\0\0\0\x01\0\0\0\0\x02\x08\x01\
+    \0\0\x0f\x01\x05\0\0\0\x01\0\x0bgrpc-status\x010";
+
+/// Listeners for HTTP over TCP, over a Unix socket and over TLS, with the same manners, and for gRPC. The socket's
+/// file goes when this is dropped.
 pub struct Server {
     address: SocketAddr,
+    tls: Option<SocketAddr>,
+    grpc: SocketAddr,
     path: PathBuf,
     seen: Receiver<Request>,
 }
@@ -49,15 +71,30 @@ impl Server {
         let path = env::temp_dir().join(format!("porthole-bench-{}.sock", process::id()));
         let unix = UnixListener::bind(&path)?;
         let (report, seen) = channel();
+        let grpc = listen(&report, grpc_answer)?;
+        let tls = match tls_config() {
+            Some(config) => Some(listen(&report, move |tcp| tls_answer(tcp, &config))?),
+            None => None,
+        };
         let unix_report = report.clone();
-        thread::spawn(move || serve(tcp.incoming(), &report));
-        thread::spawn(move || serve(unix.incoming(), &unix_report));
-        Ok(Server { address, path, seen })
+        thread::spawn(move || serve(tcp.incoming(), &report, answer));
+        thread::spawn(move || serve(unix.incoming(), &unix_report, answer));
+        Ok(Server { address, tls, grpc, path, seen })
     }
 
     /// Where it listens for TCP.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for TLS, if it has a certificate.
+    pub fn tls(&self) -> Option<SocketAddr> {
+        self.tls
+    }
+
+    /// Where it listens for gRPC.
+    pub fn grpc(&self) -> SocketAddr {
+        self.grpc
     }
 
     /// The path of its Unix socket.
@@ -89,7 +126,72 @@ impl Drop for Server {
     }
 }
 
-fn serve<S: Read + Write>(connections: impl Iterator<Item = std::io::Result<S>>, report: &Sender<Request>) {
+/// The certificate that a check of this server trusts.
+pub fn certificate() -> &'static str {
+    CERTIFICATE
+}
+
+/// Listens on a port of its own, and answers so.
+fn listen(
+    report: &Sender<Request>,
+    answer: impl Fn(&mut TcpStream) -> Request + Send + 'static,
+) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let report = report.clone();
+    thread::spawn(move || serve(listener.incoming(), &report, answer));
+    Ok(address)
+}
+
+fn tls_config() -> Option<Arc<ServerConfig>> {
+    let certificate = CertificateDer::from_pem_file(CERTIFICATE).ok()?;
+    let key = PrivateKeyDer::from_pem_file(KEY).ok()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .ok()?;
+    config.with_no_client_auth().with_single_cert(vec![certificate], key).map(Arc::new).ok()
+}
+
+fn tls_answer(tcp: &mut TcpStream, config: &Arc<ServerConfig>) -> Request {
+    let Ok(connection) = ServerConnection::new(Arc::clone(config)) else { return Request::Connection };
+    let Ok(tcp) = tcp.try_clone() else { return Request::Connection };
+    let mut tls = StreamOwned::new(connection, tcp);
+    let request = answer(&mut tls);
+    tls.conn.send_close_notify();
+    let _ = tls.flush();
+    request
+}
+
+/// Answers one call: the preface, then frames up to the one that ends the request. RFC 9113, 3.4 and 4.1.
+fn grpc_answer(tcp: &mut TcpStream) -> Request {
+    let mut call = || -> std::io::Result<()> {
+        tcp.write_all(SETTINGS)?;
+        tcp.read_exact(&mut [0; 24])?;
+        loop {
+            let mut head = [0; 9];
+            tcp.read_exact(&mut head)?;
+            let [a, b, c, kind, flags, ..] = head;
+            let length = u64::from(u32::from_be_bytes([0, a, b, c]));
+            std::io::copy(&mut Read::by_ref(tcp).take(length), &mut std::io::sink())?;
+            if kind == 0 && flags & 1 == 1 {
+                return tcp.write_all(SERVING);
+            }
+        }
+    };
+    if call().is_err() {
+        return Request::Connection;
+    }
+    // Until the client goes: what it still sends must not be met with a reset.
+    let _ = std::io::copy(tcp, &mut std::io::sink());
+    Request::Grpc
+}
+
+fn serve<S: Read + Write>(
+    connections: impl Iterator<Item = std::io::Result<S>>,
+    report: &Sender<Request>,
+    answer: impl Fn(&mut S) -> Request,
+) {
     for mut connection in connections.flatten() {
         let request = answer(&mut connection);
         drop(connection);
@@ -100,7 +202,7 @@ fn serve<S: Read + Write>(connections: impl Iterator<Item = std::io::Result<S>>,
 }
 
 /// Answers one request, if one comes. The peer is a program under test: if it resets, it asked nothing.
-fn answer(connection: &mut (impl Read + Write)) -> Request {
+fn answer<S: Read + Write>(connection: &mut S) -> Request {
     let mut buffer = [0; 2048];
     let mut used = 0;
     while let Some(free) = buffer.get_mut(used..).filter(|free| !free.is_empty()) {

@@ -1,106 +1,146 @@
 //! `--explain`: what bears on a failed check. Is anything listening there, on which address, do connections
 //! wait to be accepted, does the process live. Read from /proc; no connection is made.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use super::listeners::{UNREAD, elsewhere};
+use crate::files::Unread;
 use crate::net::deadline::Deadline;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
-use crate::procfs::net::{Listener, tcp_listeners, unix_listeners};
+use crate::procfs::net::{Listener, Protocol, is_named, listeners, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
 
-/// The most addresses that are listed where something else listens.
-const MOST: usize = 8;
-
-/// What is known of the endpoint, a sentence each.
-pub(super) fn explain(endpoint: &Endpoint, proc: &Path, deadline: Deadline) -> Vec<String> {
-    match endpoint {
-        Endpoint::Tcp(place) => tcp(place, proc, deadline),
-        Endpoint::Unix(path) => unix(path, proc),
-    }
+/// What is there around the checks of a run; each table is read once, when it is first asked for.
+pub(super) struct Surroundings<'a> {
+    proc: &'a Path,
+    deadline: Deadline,
+    tcp: OnceCell<Result<Vec<Listener>, Unread>>,
+    unix: OnceCell<Result<Vec<u8>, Unread>>,
 }
 
-fn tcp(place: &HostPort, proc: &Path, deadline: Deadline) -> Vec<String> {
-    // Without a query: only what this machine knows by itself bears on it.
-    let addresses = resolve(&place.host, Reach::Local, deadline).unwrap_or_default();
-    let own: Vec<IpAddr> = addresses.into_iter().filter(|&address| Reach::Local.allows(address)).collect();
-    if own.is_empty() {
-        return vec![format!("{} is not this machine, so its sockets cannot be looked at", place.host)];
+impl<'a> Surroundings<'a> {
+    pub(super) fn new(proc: &'a Path, deadline: Deadline) -> Self {
+        Surroundings { proc, deadline, tcp: OnceCell::new(), unix: OnceCell::new() }
     }
-    let listeners = match tcp_listeners(proc) {
-        Ok(listeners) => listeners,
-        Err(why) => return vec![format!("what listens here cannot be read: {why}")],
-    };
-    let on_port: Vec<&Listener> =
-        listeners.iter().filter(|known| known.address.port() == place.port).collect();
-    let reached: Vec<&&Listener> =
-        on_port.iter().filter(|known| own.iter().any(|&target| known.takes(target))).collect();
-    if !reached.is_empty() {
-        return reached.into_iter().map(|listener| held(listener, proc)).collect();
-    }
-    let mut lines = Vec::new();
-    if on_port.is_empty() {
-        let others = list(listeners.iter());
-        lines.push(if others.is_empty() {
-            format!("nothing listens on TCP port {}, nor on any other in this network namespace", place.port)
-        } else {
-            format!("nothing listens on TCP port {}; what listens here: {others}", place.port)
-        });
-    } else {
-        lines.push(format!(
-            "TCP port {} is listened on, but only at {}",
-            place.port,
-            list(on_port.into_iter())
-        ));
-    }
-    lines.extend(first_process(proc));
-    lines
-}
 
-fn unix(path: &SocketPath, proc: &Path) -> Vec<String> {
-    let mut lines = vec![match unix_listeners(proc, &path.shown()) {
-        Ok(0) => "no socket of this name listens in this network namespace".to_owned(),
-        Ok(_) => "a socket of this name listens in this network namespace".to_owned(),
-        Err(why) => format!("what listens here cannot be read: {why}"),
-    }];
-    lines.extend(first_process(proc));
-    lines
-}
+    /// What is known of the endpoint, a sentence each. `connected`: a connection to it was made, so that somebody
+    /// listens, whether it is seen or not.
+    pub(super) fn explain(&self, endpoint: &Endpoint, connected: bool) -> Vec<String> {
+        match endpoint {
+            Endpoint::Tcp(place) => self.tcp(place, connected),
+            Endpoint::Unix(path) => self.unix(path, connected),
+        }
+    }
 
-/// Who holds the listener, how that process is, and what waits for it.
-fn held(listener: &Listener, proc: &Path) -> String {
-    let by = match socket_owner(proc, listener.inode) {
-        Some(owner) => format!("by {}", shown(&owner)),
-        None => format!("by a process of uid {} that may not be looked at", listener.uid),
-    };
-    let waiting = match listener.waiting {
-        0 => "no connection waits to be accepted".to_owned(),
-        1 => "1 connection waits to be accepted".to_owned(),
-        n => format!("{n} connections wait to be accepted"),
-    };
-    format!("{} is listened on {by}; {waiting}", listener.address)
+    fn tcp(&self, place: &HostPort, connected: bool) -> Vec<String> {
+        // Without a query: only what this machine knows by itself bears on it.
+        let addresses = resolve(&place.host, Reach::Local, self.deadline).unwrap_or_default();
+        let own: Vec<IpAddr> =
+            addresses.into_iter().filter(|&address| Reach::Local.allows(address)).collect();
+        if own.is_empty() {
+            return vec![format!("{} is not this machine, so its sockets cannot be looked at", place.host)];
+        }
+        let all = match self.tcp.get_or_init(|| listeners(self.proc, Protocol::Tcp)) {
+            Ok(all) => all,
+            Err(unread) => return vec![format!("{UNREAD}{}", unread.why)],
+        };
+        let reached: Vec<&Listener> = all
+            .iter()
+            .filter(|known| known.address.port() == place.port)
+            .filter(|known| own.iter().any(|&target| known.takes(target)))
+            .collect();
+        if !reached.is_empty() {
+            return reached.into_iter().map(|listener| self.held(listener)).collect();
+        }
+        // A connection was taken by a socket that this table does not show.
+        let mut lines = if connected { Vec::new() } else { vec![elsewhere(Protocol::Tcp, place.port, all)] };
+        lines.extend(first_process(self.proc));
+        lines
+    }
+
+    fn unix(&self, path: &SocketPath, connected: bool) -> Vec<String> {
+        // The table has the path by which the socket was bound, which need not be the one that leads to it here.
+        let mut names = vec![path.shown()];
+        if let Some(file) = path.file() {
+            let others = [std::path::absolute(file), file.canonicalize()];
+            names.extend(others.into_iter().flatten().map(|path| path.as_os_str().as_bytes().to_vec()));
+        }
+        let is_it = |rest: &[u8]| names.iter().any(|name| is_named(rest, name));
+        let mut lines = Vec::new();
+        match self.unix.get_or_init(|| unix_table(self.proc)) {
+            Ok(table) if unix_sockets(table, &is_it).iter().any(|socket| socket.listens) => {
+                lines.push("a socket of this name listens in this network namespace".to_owned());
+            }
+            Ok(_) if connected => {}
+            Ok(_) => lines.push("no socket of this name listens in this network namespace".to_owned()),
+            Err(unread) => lines.push(format!("{UNREAD}{}", unread.why)),
+        }
+        lines.extend(first_process(self.proc));
+        lines
+    }
+
+    /// Who holds the listener, how that process is, and what waits for it.
+    fn held(&self, listener: &Listener) -> String {
+        let by = match socket_owner(self.proc, &[listener.inode], self.deadline) {
+            Some(owner) => format!("by {}", shown(&owner)),
+            None if self.deadline.remaining().is_err() => {
+                format!("by a process of uid {} that was not found in time", listener.uid)
+            }
+            None => format!("by a process of uid {} that may not be looked at", listener.uid),
+        };
+        let waiting = match listener.waiting {
+            0 => "no connection waits to be accepted".to_owned(),
+            1 => "1 connection waits to be accepted".to_owned(),
+            n => format!("{n} connections wait to be accepted"),
+        };
+        format!("{} is listened on {by}; {waiting}", listener.address)
+    }
 }
 
 /// PID 1, which in a container is the application or what started it.
 fn first_process(proc: &Path) -> Option<String> {
-    process(proc, 1).map(|first| format!("the container's first process is {}", shown(&first)))
+    process(proc, 1).ok().map(|first| format!("the container's first process is {}", shown(&first)))
 }
 
 fn shown(process: &Process) -> String {
-    format!(
-        "pid {} ({}), {}",
-        process.pid,
-        String::from_utf8_lossy(&process.name),
-        state_words(process.state)
-    )
+    format!("{}, {}", process.shown(), state_words(process.state))
 }
 
-fn list<'a>(listeners: impl Iterator<Item = &'a Listener>) -> String {
-    let mut shown: Vec<String> = listeners.map(|listener| listener.address.to_string()).collect();
-    let more = shown.len().saturating_sub(MOST);
-    shown.truncate(MOST);
-    let list = shown.join(", ");
-    if more > 0 { format!("{list} and {more} more") } else { list }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_tables_are_read_once() {
+        let proc = std::env::temp_dir().join(format!("porthole-explain-{}", std::process::id()));
+        std::fs::create_dir_all(proc.join("net")).unwrap();
+        let table = include_str!("../../tests/fixtures/linux-6.18-proc-net-tcp-listen-full-queue");
+        std::fs::write(proc.join("net/tcp"), table).unwrap();
+        let around = Surroundings::new(&proc, Deadline::after(Duration::from_mins(1)));
+        let endpoint = |port: &str| Endpoint::Tcp(HostPort::parse(port).unwrap());
+        let first = around.explain(&endpoint("127.0.0.1:18091"), false);
+        assert!(first[0].starts_with("127.0.0.1:18091 is listened on by "), "{first:?}");
+        std::fs::remove_dir_all(&proc).unwrap();
+        assert_eq!(around.explain(&endpoint("127.0.0.1:18091"), false), first);
+        let lines = around.explain(&endpoint("127.0.0.1:1"), false);
+        assert_eq!(
+            lines,
+            ["nothing listens on TCP port 1; what listens here: 127.0.0.1:18091, 0.0.0.0:18092"]
+        );
+        assert!(around.explain(&endpoint("127.0.0.1:1"), true).is_empty());
+    }
+
+    #[test]
+    fn an_owner_is_looked_for_until_the_deadline() {
+        let past = Deadline::after(Duration::ZERO);
+        let around = Surroundings::new(Path::new("/proc"), past);
+        let listener = Listener { address: ([127, 0, 0, 1], 1).into(), waiting: 0, uid: 7, inode: 1 };
+        assert!(around.held(&listener).contains("by a process of uid 7 that was not found in time"));
+    }
 }

@@ -4,13 +4,13 @@ mod answer;
 mod body;
 mod request;
 
-use clap::Arg;
+use std::sync::Arc;
 
 use self::body::Assertion;
 use self::request::Request;
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need};
-use crate::cli::{Given, UsageError, flag_list, operand, option};
+use crate::cli::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::outcome::Finding;
@@ -24,7 +24,7 @@ const MOST_REDIRECTS: u64 = 50;
 pub(super) const KIND: Kind = Kind {
     name: "http",
     summary: "an HTTP endpoint answers as expected",
-    arguments,
+    options: &[OPTIONS, secure::OPTIONS],
     plan,
     examples: r"porthole http :8080/healthz
 porthole http :8080/healthz --status 200 --field /status=UP
@@ -32,30 +32,22 @@ porthole http http://app/health --unix /run/app.sock
 porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
 };
 
-fn arguments() -> Vec<Arg> {
-    let mut arguments = vec![
-        operand("TARGET", "http://host:port/path, https://…, :port/path or host:port/path"),
-        option("method", "M", "the method (GET; POST with --data)").short('X'),
-        flag_list("header", "'NAME: VALUE'", "a header, repeatable; Host: replaces the one from the URL")
-            .short('H'),
-        option("data", "TEXT", "the request body").short('d'),
-        option("user", "NAME:PASSWORD", "basic authentication"),
-        option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
-        flag_list("contains", "TEXT", "the body has this text, repeatable"),
-        flag_list("matches", "REGEX", "the body matches this expression, repeatable"),
-        flag_list(
-            "field",
-            "POINTER[=VALUE]",
-            "the JSON body has this value at this JSON Pointer, repeatable",
-        ),
-        option("max-body", "SIZE", "read at most so much of the body (64k)"),
-        option("follow", "N", "follow at most N redirects, to the same host only (0)"),
-        option("connect", "TARGET", "connect there; the Host header stays that of the URL"),
-        option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
-    ];
-    arguments.extend(secure::arguments());
-    arguments
-}
+const OPTIONS: &[Opt] = &[
+    operand("TARGET", "http://host:port/path, https://…, :port/path or host:port/path"),
+    option("method", "M", "the method (GET; POST with --data)").short('X'),
+    option_list("header", "'NAME: VALUE'", "a header, repeatable; Host: replaces the one from the URL")
+        .short('H'),
+    option("data", "TEXT", "the request body").short('d'),
+    option("user", "NAME:PASSWORD", "basic authentication"),
+    option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
+    option_list("contains", "TEXT", "the body has this text, repeatable"),
+    option_list("matches", "REGEX", "the body matches this expression, repeatable"),
+    option_list("field", "POINTER[=VALUE]", "the JSON body has this value at this JSON Pointer, repeatable"),
+    option("max-body", "SIZE", "read at most so much of the body (64k)"),
+    option("follow", "N", "follow at most N redirects, to the same host only (0)"),
+    option("connect", "TARGET", "connect there; the Host header stays that of the URL"),
+    option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
+];
 
 #[derive(Debug)]
 struct Http {
@@ -67,17 +59,20 @@ struct Http {
     request: Request,
     secure: Option<Secure>,
     status: StatusSet,
-    assertions: Vec<Assertion>,
+    assertions: Arc<[Assertion]>,
     max_body: usize,
     follow: u64,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let target = given.text("TARGET")?.unwrap_or_default();
-    let url = Url::parse(&target).map_err(|expected| given.unexpected_unshown("TARGET", &expected))?;
+    let url = Url::parse(&target).map_err(|expected| given.unexpected("TARGET", &expected))?;
+    if let Some(user_info) = &url.user_info {
+        request::hide_user(given, user_info);
+    }
     let request = request::plan(given)?;
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?.unwrap_or_default();
-    let assertions = body::plan(given)?;
+    let assertions: Arc<[Assertion]> = body::plan(given)?.into();
     if !assertions.is_empty() && request.method == "HEAD" {
         return Err(
             given.wrong("method", "HEAD has no body that --contains, --matches or --field could look at")
@@ -137,11 +132,12 @@ impl Check for Http {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),
             };
-            let next = answer.redirect().filter(|_| self.follow > 0).map(|location| url.join(&location));
-            let finding = match next {
+            let next = answer.redirect().map(|location| url.join(&location));
+            let location = next.as_ref().and_then(|next| Some(next.as_ref().ok()?.to_string()));
+            let finding = match next.filter(|_| self.follow > 0) {
                 Some(Ok(next)) if next.place.host != url.place.host => {
                     let found = format!("{}, not followed to another host, {next}", answer.status_words());
-                    answer.judge(&self.status, &[], self.max_body, found)
+                    answer.judge(&self.status, &self.assertions, self.max_body, found)
                 }
                 Some(Ok(next)) if next.tls && self.secure.is_none() => Finding::unhealthy(format!(
                     "{} to {next}, and this build has no TLS",
@@ -154,6 +150,9 @@ impl Check for Http {
                 Some(Ok(next)) => {
                     redirects += 1;
                     request.redirect(answer.status());
+                    if (next.tls, &next.place) != (url.tls, &url.place) {
+                        request.forget_credentials();
+                    }
                     url = next;
                     continue;
                 }
@@ -167,7 +166,7 @@ impl Check for Http {
                     answer.judge(&self.status, &self.assertions, self.max_body, found)
                 }
             };
-            return redirected(answer.describe(finding), redirects, &url);
+            return redirected(answer.describe(finding, location), redirects, &url);
         }
     }
 }

@@ -1,16 +1,13 @@
 //! In place of `secure.rs` in a build without TLS: no options, and an https URL says so.
 
-use clap::Arg;
-
 use super::Need;
-use crate::cli::{Given, UsageError};
+use crate::cli::{Given, Opt, UsageError};
+use crate::net::connect::Connection;
 use crate::net::target::Host;
-use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding};
 
-pub(super) fn arguments() -> Vec<Arg> {
-    Vec::new()
-}
+pub(super) const SPEAK: &[Opt] = &[];
+pub(super) const OPTIONS: &[Opt] = &[];
 
 /// There is none of it.
 #[derive(Debug)]
@@ -28,16 +25,12 @@ pub(super) fn plan(
     }
 }
 
-/// Nor any handshake.
-#[derive(Debug)]
-pub(super) enum Peer {}
-
-impl Secure {
-    pub(super) fn start(&self, _: &mut Wire, _: &Host) -> Result<Peer, Box<Finding>> {
-        match *self {}
-    }
-}
-
-pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
-    match *peer {}
+/// The address of a new connection.
+#[expect(clippy::unnecessary_wraps, reason = "as in secure.rs, where a handshake may fail")]
+pub(super) fn begin(
+    _: Option<&Secure>,
+    connection: &mut Connection,
+    _: &Host,
+) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
+    Ok(vec![("address", Fact::Bytes(connection.address.clone()))])
 }

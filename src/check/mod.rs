@@ -1,28 +1,32 @@
 //! The checks: what one is, and how a run makes them.
 //!
-//! A new check is one file with its [`Kind`], one line in [`KINDS`], and one test file.
+//! A new check is one file with its [`Kind`], one line in the list below, and one test file.
 
 #[cfg(feature = "inspect")]
 mod explain;
+mod headers;
+mod listeners;
 #[cfg_attr(not(feature = "tls"), path = "insecure.rs")]
 mod secure;
+mod server;
 mod stream;
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::Arg;
-
-use crate::cli::{Given, UsageError};
+use crate::cli::{Given, Opt, UsageError};
 use crate::expand::Secrets;
 use crate::net::deadline::Deadline;
 use crate::net::local::Reach;
 use crate::net::target::Endpoint;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
+use crate::threads::{Job, fill, thread};
 
-/// The stack of a check's own thread, in bytes; only what is touched of it is used.
-const STACK: usize = 256 << 10;
+/// How long looking for an explanation may take, for all checks of a run.
+#[cfg(feature = "inspect")]
+const EXPLAINING: Duration = Duration::from_millis(500);
 
 /// Declares each check's module and lists its [`Kind`], so that a new check is one line.
 macro_rules! checks {
@@ -37,8 +41,19 @@ checks! {
     http,
     tcp,
     unix,
+    grpc,
     #[cfg(feature = "tls")]
     tls,
+    listen,
+    file,
+    process,
+    #[cfg(feature = "remote")]
+    dns,
+    redis,
+    postgres,
+    mysql,
+    amqp,
+    memcached,
 }
 
 /// A kind of check: its place on the command line.
@@ -47,8 +62,8 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for the list of commands.
     pub summary: &'static str,
-    /// The operand and options, as clap knows them.
-    pub arguments: fn() -> Vec<Arg>,
+    /// The operand and options, in the order in which help lists them.
+    pub options: &'static [&'static [Opt]],
     /// From what was given to a check that can run.
     pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Check>, UsageError>,
     /// A few invocations for the help text.
@@ -126,10 +141,13 @@ pub fn run(plan: &Plan) -> RunOutcome {
 /// With what bears on each check that failed.
 #[cfg(feature = "inspect")]
 fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
-    let deadline = Deadline::after(plan.options.timeout);
+    let deadline = Deadline::after(plan.options.timeout.min(EXPLAINING));
+    let surroundings = explain::Surroundings::new(std::path::Path::new(crate::procfs::ROOT), deadline);
     for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
         if let Some(endpoint) = check.endpoint().filter(|_| !outcome.is_healthy()) {
-            outcome.finding.explanation = explain::explain(endpoint, std::path::Path::new("/proc"), deadline);
+            // Every check that connects tells the address when the connection stands.
+            let connected = outcome.finding.facts.iter().any(|(name, _)| *name == "address");
+            outcome.finding.explanation = surroundings.explain(endpoint, connected);
         }
     }
     outcome
@@ -178,31 +196,46 @@ fn attempts(plan: &Plan) -> RunOutcome {
 
 /// Makes each check once, side by side, without a child process.
 fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<Outcome> {
-    let Some((first, others)) = checks.split_first() else {
-        return Vec::new();
-    };
-    if others.is_empty() {
-        return vec![make(first, attempt)];
+    if let [only] = checks {
+        return vec![make(only, attempt)];
     }
+    let places: Vec<Mutex<Option<Outcome>>> = checks.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for check in others {
-            let builder = std::thread::Builder::new().stack_size(STACK);
-            threads.push((check, builder.spawn_scoped(scope, move || make(check, attempt))));
+        let mut here = Vec::new();
+        for (check, place) in checks.iter().zip(&places) {
+            let job: Job<'_> = Box::new(move || fill(place, make(check, attempt)));
+            let is_first = here.is_empty();
+            if is_first || thread().spawn_scoped(scope, job).is_err() {
+                here.push((check, place));
+            }
         }
-        let mut outcomes = vec![make(first, attempt)];
-        for (check, thread) in threads {
-            // Where the pids limit allows no thread, the check is made here, in turn.
-            let joined = thread.ok().and_then(|thread| thread.join().ok());
-            outcomes.push(joined.unwrap_or_else(|| make(check, attempt)));
+        // Where the pids limit allows no thread, the check is made here, in turn, while time is left.
+        for (check, place) in here {
+            fill(place, make_if_in_time(check, attempt));
         }
-        outcomes
-    })
+    });
+    let mut outcomes = Vec::new();
+    for (check, place) in checks.iter().zip(places) {
+        let made = place.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.push(made.unwrap_or_else(|| make(check, attempt)));
+    }
+    outcomes
+}
+
+/// Makes one check in the thread that has made others before, if those have left it time.
+fn make_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
+    if attempt.deadline.remaining().is_ok() {
+        return make(check, attempt);
+    }
+    let why = "not made: no thread could be started (pids limit), and those before it took all the time";
+    let finding = Finding::unhealthy(why);
+    Outcome { check: check.0, target: check.1.target(), finding, elapsed: Duration::ZERO }
 }
 
 /// Makes one check.
 fn make((name, check): &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
     let start = Instant::now();
     let finding = check.run(&attempt);
-    Outcome { check: name, target: check.target(), finding, elapsed: start.elapsed() }
+    let elapsed = finding.decided.unwrap_or_else(Instant::now).saturating_duration_since(start);
+    Outcome { check: name, target: check.target(), finding, elapsed }
 }

@@ -4,14 +4,13 @@
 
 use std::path::PathBuf;
 
-use clap::Arg;
-
 use super::Need;
-use crate::cli::{Given, UsageError, flag, option};
+use crate::cli::{Given, Opt, UsageError, flag, option};
+use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
 use crate::net::target::Host;
-use crate::net::tls::certificate::{Certificate, date};
-use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, now};
+use crate::net::tls::certificate::{Certificate, date, shown};
+use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, Unusable, list, now};
 use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
@@ -20,19 +19,18 @@ use crate::units;
 const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE names some, --insecure does without";
 /// The most days that `--min-days` asks for: a hundred years.
 const MOST_DAYS: u64 = 36_500;
-/// The options, by their names.
-const OPTIONS: [&str; 6] = ["insecure", "ca-file", "server-name", "client-cert", "client-key", "min-days"];
 
-pub(super) fn arguments() -> Vec<Arg> {
-    vec![
-        flag("insecure", "accept any certificate").short('k'),
-        option("ca-file", "PATH", "trust the certificates of this PEM file alone"),
-        option("server-name", "NAME", "the name that the certificate has to be valid for"),
-        option("client-cert", "PATH", "the client certificate, in PEM"),
-        option("client-key", "PATH", "its key, in PEM, if that is not in the same file"),
-        option("min-days", "N", "the certificate stays valid for at least N days more"),
-    ]
-}
+/// Asks for TLS where no URL does.
+pub(super) const SPEAK: &[Opt] = &[flag("tls", "speak TLS")];
+
+pub(super) const OPTIONS: &[Opt] = &[
+    flag("insecure", "accept any certificate").short('k'),
+    option("ca-file", "PATH", "trust the certificates of this PEM file alone"),
+    option("server-name", "NAME", "the name that the certificate has to be valid for"),
+    option("client-cert", "PATH", "the client certificate, in PEM"),
+    option("client-key", "PATH", "its key, in PEM, if that is not in the same file"),
+    option("min-days", "N", "the certificate stays valid for at least N days more"),
+];
 
 /// How a check speaks TLS.
 #[derive(Debug)]
@@ -49,7 +47,7 @@ pub(super) fn plan(
     protocol: Option<&'static [u8]>,
 ) -> Result<Option<Secure>, UsageError> {
     if let Need::Never(why) = need {
-        let useless = OPTIONS.into_iter().find(|name| given.has(name));
+        let useless = OPTIONS.iter().map(|option| option.name).find(|name| given.has(name));
         return useless.map_or(Ok(None), |name| Err(given.wrong(name, why)));
     }
     let file = given.variable("SSL_CERT_FILE").map(PathBuf::from);
@@ -67,17 +65,20 @@ pub(super) fn plan(
     let key = path(given, "client-key")?;
     match path(given, "client-cert")? {
         Some(chain) => {
-            let key_option = if key.is_some() { "client-key" } else { "client-cert" };
-            settings
-                .present(&chain, key.as_ref().unwrap_or(&chain))
-                .map_err(|why| given.wrong(key_option, &why))?;
+            settings.present(&chain, key.as_ref().unwrap_or(&chain)).map_err(|why| match why {
+                Unusable::Key(why) if key.is_some() => given.wrong("client-key", &why),
+                Unusable::Key(why) | Unusable::Certificate(why) => given.wrong("client-cert", &why),
+            })?;
         }
         None if key.is_some() => {
             return Err(given.wrong("client-key", "is the key to --client-cert, which is not given"));
         }
         None => {}
     }
-    settings.name = given.parsed("server-name", "a host name or address", Host::parse)?;
+    settings.name = given.parsed("server-name", "a host name or address", |text| {
+        // Without a port behind it, an IPv6 address needs no brackets.
+        text.parse().map(Host::Address).or_else(|_| Host::parse(text))
+    })?;
     let expected = "a number of days from 0 to 36500";
     let min_days =
         given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
@@ -126,10 +127,15 @@ fn too_short(certificate: &Certificate, min: i64) -> Finding {
     let found = if left < 0 {
         format!("the certificate expired on {}", date(certificate.not_after))
     } else {
-        format!("the certificate expires on {}, in {left} days", date(certificate.not_after))
+        format!("the certificate expires on {}, in {}", date(certificate.not_after), days(left))
     };
     let (name, fact) = fact(certificate);
-    Finding::unhealthy(found).expected(format!("at least {min} days (--min-days)")).fact(name, fact)
+    Finding::unhealthy(found).expected(format!("at least {} (--min-days)", days(min))).fact(name, fact)
+}
+
+/// `1 day`, `2 days`.
+fn days(count: i64) -> String {
+    format!("{count} day{}", if count == 1 { "" } else { "s" })
 }
 
 /// What programs may want to know of a certificate.
@@ -146,6 +152,26 @@ fn fact(certificate: &Certificate) -> (&'static str, Fact) {
     ("certificate", Fact::Object(entries))
 }
 
+/// Speaks TLS on a new connection to a server of this name, if that is to be. What programs may want to know of it,
+/// its address first, is returned, or stands in the finding where it fails.
+pub(super) fn begin(
+    secure: Option<&Secure>,
+    connection: &mut Connection,
+    host: &Host,
+) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
+    let mut facts = vec![("address", Fact::Bytes(connection.address.clone()))];
+    if let Some(secure) = secure {
+        match secure.start(&mut connection.wire, host) {
+            Ok(peer) => facts.extend(self::facts(&peer)),
+            Err(mut finding) => {
+                finding.facts.splice(0..0, facts);
+                return Err(finding);
+            }
+        }
+    }
+    Ok(facts)
+}
+
 /// What programs may want to know of the other end.
 pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     let mut facts = vec![("tls", Fact::Text(peer.version.to_owned()))];
@@ -156,14 +182,17 @@ pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     facts
 }
 
-/// `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29 days more`.
+/// `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29 days more`; with `--insecure` it may be over.
 pub(super) fn describe(certificate: &Certificate) -> String {
     let names = if certificate.names.is_empty() { "no name".to_owned() } else { list(&certificate.names) };
+    let left = match certificate.days_left(now()) {
+        ..0 => "expired".to_owned(),
+        left => format!("{} more", days(left)),
+    };
     format!(
-        "{}, valid for {names}, issued by {}, until {}, {} days more",
-        if certificate.subject.is_empty() { "no subject" } else { &certificate.subject },
-        certificate.issuer,
+        "{}, valid for {names}, issued by {}, until {}, {left}",
+        shown(&certificate.subject),
+        shown(&certificate.issuer),
         date(certificate.not_after),
-        certificate.days_left(now())
     )
 }

@@ -1,15 +1,14 @@
-//! What `tcp` and `unix` share: send something, and find something in what comes back.
+//! What `tcp` and `unix` share: send something, and find something in what comes back; and the connection under
+//! that, which the servers' checks share too.
 
 use std::time::Instant;
 
-use clap::Arg;
-
 use super::Attempt;
-use crate::cli::{Given, UsageError, option};
-use crate::expand::find;
+use crate::cli::{Given, Opt, UsageError, option};
+use crate::expand::{Expanded, find};
 use crate::net::connect::{Connection, open};
 use crate::net::target::Endpoint;
-use crate::net::wire::WireError;
+use crate::net::wire::{Wire, WireError};
 use crate::outcome::Finding;
 use crate::text::quoted;
 
@@ -17,25 +16,25 @@ use crate::text::quoted;
 const KEPT: usize = 256;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
+/// The phase after connecting.
+const TALK: &str = "talk";
 
 /// What to say to the server and what to hear from it.
 #[derive(Debug)]
 pub(super) struct Talk {
     send: Option<Vec<u8>>,
-    expect: Option<Vec<u8>>,
+    expect: Option<Expanded>,
 }
 
-pub(super) fn arguments() -> Vec<Arg> {
-    vec![
-        option("send", "TEXT", r"send this once connected (\r \n \t \0 \xNN \\ are understood)"),
-        option("expect", "TEXT", "healthy only once this is found in what is received"),
-    ]
-}
+pub(super) const OPTIONS: &[Opt] = &[
+    option("send", "TEXT", r"send this once connected (\r \n \t \0 \xNN \\ are understood)"),
+    option("expect", "TEXT", "healthy only once this is found in what is received"),
+];
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Talk, UsageError> {
-    let send = given.unescaped("send")?;
+    let send = given.unescaped("send")?.map(|text| text.value);
     let expect = given.unescaped("expect")?;
-    if expect.as_ref().is_some_and(Vec::is_empty) {
+    if expect.as_ref().is_some_and(|text| text.value.is_empty()) {
         return Err(given.wrong("expect", "expected at least one character to look for"));
     }
     Ok(Talk { send, expect })
@@ -43,6 +42,20 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Talk, UsageError> {
 
 /// Connects to the endpoint, says and hears what is to be said and heard.
 pub(super) fn run(endpoint: &Endpoint, talk: &Talk, attempt: &Attempt) -> Finding {
+    let mut finding = over(endpoint, attempt, &mut |wire, shown| talk_over(wire, talk, shown, attempt));
+    if talk.send.is_none() && talk.expect.is_none() {
+        finding.phases.retain(|&(phase, _)| phase != TALK);
+    }
+    finding
+}
+
+/// Connects to the endpoint and has `talk` find something out over the connection, whose address it is told as
+/// it is shown.
+pub(super) fn over(
+    endpoint: &Endpoint,
+    attempt: &Attempt,
+    talk: &mut dyn FnMut(&mut Wire, &str) -> Finding,
+) -> Finding {
     let start = Instant::now();
     let Connection { mut wire, address, shown, resolving } =
         match open(endpoint, attempt.reach, attempt.deadline) {
@@ -50,25 +63,28 @@ pub(super) fn run(endpoint: &Endpoint, talk: &Talk, attempt: &Attempt) -> Findin
             Err(error) => return error.finding(attempt.deadline),
         };
     let connected = start.elapsed();
-    let mut finding = talk_over(&mut wire, talk, &shown, attempt);
+    let mut finding = talk(&mut wire, &shown);
     finding.facts.insert(0, ("address", address.into()));
-    finding.phases = vec![("resolve", resolving), ("connect", connected.saturating_sub(resolving))];
-    if talk.send.is_some() || talk.expect.is_some() {
-        finding.phases.push(("talk", start.elapsed().saturating_sub(connected)));
-    }
+    finding.phases = vec![
+        ("resolve", resolving),
+        ("connect", connected.saturating_sub(resolving)),
+        (TALK, start.elapsed().saturating_sub(connected)),
+    ];
     finding
 }
 
-fn talk_over(wire: &mut crate::net::wire::Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Finding {
-    if let Some(send) = &talk.send
-        && let Err(error) = wire.write_all(send)
-    {
-        return Finding::unhealthy(error.reason(attempt.deadline, "while sending"));
+fn talk_over(wire: &mut Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Finding {
+    let sent = talk.send.as_ref().map_or(Ok(()), |send| wire.write_all(send));
+    let unsent = sent.as_ref().err().map(|error| error.reason(attempt.deadline, "while sending"));
+    // A server that does not wait to be asked may have said all it had to say.
+    if let (Some(why), false) = (&unsent, sent.is_err_and(|error| error.is_hung_up())) {
+        return Finding::unhealthy(why);
     }
-    let Some(expect) = &talk.expect else {
-        return Finding::healthy(format!("connected{shown}"));
+    let (expect, wanted) = match &talk.expect {
+        Some(expect) => (expect.value.as_slice(), quoted(&String::from_utf8_lossy(&expect.shown))),
+        None if unsent.is_none() => return Finding::healthy(format!("connected{shown}")),
+        None => (&[][..], String::new()),
     };
-    let wanted = quoted(&String::from_utf8_lossy(expect));
     // What was received, as far as a match may still begin in it, and its beginning.
     let mut window: Vec<u8> = Vec::new();
     let mut beginning: Vec<u8> = Vec::new();
@@ -81,10 +97,10 @@ fn talk_over(wire: &mut crate::net::wire::Wire, talk: &Talk, shown: &str, attemp
                 let room = KEPT.saturating_sub(beginning.len()).min(count);
                 beginning.extend_from_slice(piece.get(..room).unwrap_or_default());
                 window.extend_from_slice(piece);
-                if find(&window, expect).is_some() {
+                if !expect.is_empty() && find(&window, expect).is_some() {
                     return Finding::healthy(format!("received {wanted}{shown}"));
                 }
-                let done = window.len().saturating_sub(expect.len() - 1);
+                let done = window.len().saturating_sub(expect.len().saturating_sub(1));
                 window.drain(..done);
             }
             Err(error @ WireError::TimedOut) => {
@@ -95,5 +111,7 @@ fn talk_over(wire: &mut crate::net::wire::Wire, talk: &Talk, shown: &str, attemp
             Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
         }
     };
-    Finding::unhealthy(found).timed().expected(wanted).quoting("received", &beginning)
+    let mut finding = Finding::unhealthy(unsent.unwrap_or(found)).timed().quoting("received", &beginning);
+    finding.expected = (!expect.is_empty()).then_some(wanted);
+    finding
 }

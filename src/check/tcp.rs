@@ -8,11 +8,7 @@ use crate::outcome::Finding;
 pub(super) const KIND: Kind = Kind {
     name: "tcp",
     summary: "a TCP port accepts (and says what is expected)",
-    arguments: || {
-        let mut arguments = vec![operand("TARGET", "host:port, :port or port; no host means localhost")];
-        arguments.extend(stream::arguments());
-        arguments
-    },
+    options: &[&[operand("TARGET", "host:port, :port or port; no host means localhost")], stream::OPTIONS],
     plan,
     examples: r"porthole tcp :5432
 porthole tcp 127.0.0.1:6379 --send 'PING\r\n' --expect +PONG",

@@ -11,11 +11,7 @@ use crate::outcome::Finding;
 pub(super) const KIND: Kind = Kind {
     name: "tls",
     summary: "a certificate is valid, and for how long",
-    arguments: || {
-        let mut arguments = vec![operand("TARGET", "host:port, :port or port; no host means localhost")];
-        arguments.extend(secure::arguments());
-        arguments
-    },
+    options: &[&[operand("TARGET", "host:port, :port or port; no host means localhost")], secure::OPTIONS],
     plan,
     examples: r"porthole tls :8443 --server-name app.example --min-days 14
 porthole tls :8443 --ca-file /etc/ssl/internal-ca.pem",

@@ -8,11 +8,7 @@ use crate::outcome::Finding;
 pub(super) const KIND: Kind = Kind {
     name: "unix",
     summary: "a Unix stream socket accepts (and says what is expected)",
-    arguments: || {
-        let mut arguments = vec![operand("PATH", "the socket's path, or @name for an abstract one")];
-        arguments.extend(stream::arguments());
-        arguments
-    },
+    options: &[&[operand("PATH", "the socket's path, or @name for an abstract one")], stream::OPTIONS],
     plan,
     examples: r"porthole unix /run/app.sock
 porthole unix /run/redis.sock --send 'PING\r\n' --expect +PONG",

@@ -7,13 +7,35 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::UsageError;
-use crate::expand::{Secrets, Values, expand};
-use crate::text::clip;
+use crate::expand::{Expanded, Secrets, Values, expand, find};
+use crate::text::{ELLIPSIS, clip};
 
 /// What [`unescape`] expects.
 const ESCAPES: &str = r"text in which \ is followed by r, n, t, 0, xNN or \";
 
+/// A text, and as it may be printed.
+#[derive(Debug)]
+pub struct Text {
+    /// The text, with all that was expanded in it.
+    pub value: String,
+    /// The text in which a secret is left as its expression.
+    pub shown: String,
+}
+
+/// Whether this option was given. clap does not know of those that were not.
+pub(super) fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    matches.try_contains_id(name).is_ok() && matches.value_source(name) == Some(ValueSource::CommandLine)
+}
+
+/// The value of this operand or option, if it was given.
+pub(super) fn value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a OsStr> {
+    matches.try_get_one::<OsString>(name).ok().flatten().map(OsString::as_os_str)
+}
+
 /// What was given to one command.
+///
+/// What [`Given::text`], [`Given::parsed`] and the like hand out may become part of a target's name; the texts and
+/// bytes of the other getters may not.
 pub struct Given<'a> {
     command: &'static str,
     matches: &'a ArgMatches,
@@ -33,24 +55,27 @@ impl<'a> Given<'a> {
 
     /// Whether this option was given.
     pub fn has(&self, name: &str) -> bool {
-        self.matches.value_source(name) == Some(ValueSource::CommandLine)
+        is_given(self.matches, name)
     }
 
     /// The text of an option or operand.
     pub fn text(&mut self, name: &str) -> Result<Option<String>, UsageError> {
-        match self.raw(name) {
-            None => Ok(None),
-            Some(raw) => self.expand_text(name, raw).map(Some),
-        }
+        self.one(name, true)
+    }
+
+    /// As [`Given::text`], for an option that no target shows.
+    pub fn unshown(&mut self, name: &str) -> Result<Option<String>, UsageError> {
+        self.one(name, false)
     }
 
     /// The texts of an option that may be given several times.
-    pub fn texts(&mut self, name: &str) -> Result<Vec<String>, UsageError> {
-        let mut texts = Vec::new();
-        for raw in self.matches.get_many::<OsString>(name).into_iter().flatten() {
-            texts.push(self.expand_text(name, raw)?);
-        }
-        Ok(texts)
+    pub fn texts(&mut self, name: &str) -> Result<Vec<Text>, UsageError> {
+        self.expanded(name, false)
+    }
+
+    /// From now on this value, where a server repeats it, is shown as `shown`.
+    pub fn hide(&mut self, value: &[u8], shown: &str) {
+        self.secrets.add(value, shown, false);
     }
 
     /// The value of an option, parsed. `expected` says what the parser takes.
@@ -87,18 +112,20 @@ impl<'a> Given<'a> {
         parse: impl Fn(OsString) -> Result<T, &'static str>,
     ) -> Result<T, UsageError> {
         let raw = self.raw(name).unwrap_or_default();
-        let path = self.expand(name, raw)?;
-        parse(path).map_err(|expected| self.unexpected(name, expected))
+        let path = self.expand(name, raw.as_bytes(), true)?.value;
+        parse(OsString::from_vec(path)).map_err(|expected| self.unexpected(name, expected))
     }
 
     /// The bytes of an option in which `\r \n \t \0 \xNN \\` are understood. What `${…}` stands for is
     /// taken as it is.
-    pub fn unescaped(&mut self, name: &str) -> Result<Option<Vec<u8>>, UsageError> {
+    pub fn unescaped(&mut self, name: &str) -> Result<Option<Expanded>, UsageError> {
         let Some(raw) = self.raw(name) else {
             return Ok(None);
         };
-        let bytes = unescape(raw.as_bytes()).ok_or_else(|| self.unexpected(name, ESCAPES))?;
-        self.expand(name, &OsString::from_vec(bytes)).map(|bytes| Some(bytes.into_vec()))
+        let Some(bytes) = unescape(raw.as_bytes()) else {
+            return Err(self.unexpected(name, ESCAPES));
+        };
+        self.expand(name, &bytes, false).map(Some)
     }
 
     /// A variable of the environment that stands for an option.
@@ -109,13 +136,21 @@ impl<'a> Given<'a> {
 
     /// The error for an argument that is wrong for this reason.
     pub fn wrong(&self, name: &str, message: &str) -> UsageError {
-        UsageError(format!("{}: {}: {message}", self.command, label(name)))
+        // `--status` for an option, `TARGET` for an operand.
+        let dashes = if name.starts_with(|c: char| c.is_ascii_uppercase()) { "" } else { "--" };
+        UsageError(format!("{}: {dashes}{name}: {message}", self.command))
     }
 
-    /// The error for an argument that is not what was expected, which repeats it as it was typed.
-    fn unexpected(&self, name: &str, expected: &str) -> UsageError {
-        let typed = self.raw(name).map(|raw| clip(raw.as_bytes())).unwrap_or_default();
-        self.wrong(name, &format!("expected {expected}, got '{typed}'"))
+    /// The error for an argument that is not what was expected, which repeats it as it may be shown.
+    pub fn unexpected(&mut self, name: &str, expected: &str) -> UsageError {
+        let raw = self.raw(name).unwrap_or_default();
+        match self.expand(name, raw.as_bytes(), false) {
+            Ok(Expanded { shown, .. }) => {
+                let shown = without_user_info(&shown, name == "TARGET");
+                self.wrong(name, &format!("expected {expected}, got '{}'", clip(&shown)))
+            }
+            Err(error) => error,
+        }
     }
 
     /// As [`Given::wrong`], for an argument that may hold a secret: it is not repeated.
@@ -123,27 +158,45 @@ impl<'a> Given<'a> {
         self.wrong(name, &format!("expected {expected}"))
     }
 
+    fn one(&mut self, name: &str, in_target: bool) -> Result<Option<String>, UsageError> {
+        Ok(self.expanded(name, in_target)?.pop().map(|text| text.value))
+    }
+
+    fn expanded(&mut self, name: &str, in_target: bool) -> Result<Vec<Text>, UsageError> {
+        let mut texts = Vec::new();
+        for raw in self.matches.try_get_many::<OsString>(name).ok().flatten().into_iter().flatten() {
+            let Expanded { value, shown } = self.expand(name, raw.as_bytes(), in_target)?;
+            let value = String::from_utf8(value).map_err(|_| self.wrong(name, "expected UTF-8 text"))?;
+            texts.push(Text { value, shown: String::from_utf8_lossy(&shown).into_owned() });
+        }
+        Ok(texts)
+    }
+
     fn raw(&self, name: &str) -> Option<&'a OsStr> {
-        self.matches.get_one::<OsString>(name).map(OsString::as_os_str)
+        value(self.matches, name)
     }
 
-    fn expand(&mut self, name: &str, raw: &OsStr) -> Result<OsString, UsageError> {
-        expand(raw, self.values, self.secrets).map_err(|why| self.wrong(name, &why))
-    }
-
-    fn expand_text(&mut self, name: &str, raw: &OsStr) -> Result<String, UsageError> {
-        self.expand(name, raw)?.into_string().map_err(|_| self.wrong(name, "expected UTF-8 text"))
+    fn expand(&mut self, name: &str, raw: &[u8], in_target: bool) -> Result<Expanded, UsageError> {
+        expand(raw, self.values, self.secrets, in_target).map_err(|why| self.wrong(name, &why))
     }
 }
 
-/// `--status` for an option, `TARGET` for an operand.
-fn label(name: &str) -> String {
-    if name.starts_with(|c: char| c.is_ascii_uppercase()) { name.to_owned() } else { format!("--{name}") }
+/// The text with `…` for the user info that a URL has, or in a target what may be meant as such.
+fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
+    let scheme = find(text, b"://").map(|at| at + 3).or(target.then_some(0));
+    let end = text.iter().rposition(|&b| b == b'@');
+    match (scheme, end) {
+        (Some(start), Some(end)) if start < end => {
+            let part = |range| text.get(range).unwrap_or_default();
+            [part(0..start), ELLIPSIS.as_bytes(), part(end..text.len())].concat()
+        }
+        _ => text.to_vec(),
+    }
 }
 
 /// The bytes with their escapes resolved; nothing where one is unknown.
 fn unescape(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
+    let mut out = Vec::new();
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
         out.push(match byte {
@@ -176,6 +229,21 @@ mod tests {
         assert_eq!(unescape("é".as_bytes()).unwrap(), "é".as_bytes());
         for text in [r"\", r"\q", r"\x", r"\x1", r"\xg0"] {
             assert_eq!(unescape(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn user_info_is_not_repeated() {
+        for (text, target, shown) in [
+            ("http://me:pw@host:0/", true, "http://…@host:0/"),
+            ("http://me:p/w@h@host:0/", true, "http://…@host:0/"),
+            ("me:pw@host:0/", true, "…@host:0/"),
+            ("http://host:0/", true, "http://host:0/"),
+            ("postgres://me:pw@db", false, "postgres://…@db"),
+            ("@name", true, "@name"),
+            ("a@b", false, "a@b"),
+        ] {
+            assert_eq!(without_user_info(text.as_bytes(), target), shown.as_bytes(), "{text}");
         }
     }
 }

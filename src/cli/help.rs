@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::Arg;
-
-use super::{command, run_arguments};
+use super::{Opt, RUN};
 use crate::check::{KINDS, Kind};
 
 /// The width that help is made for.
@@ -26,10 +24,9 @@ pub(super) fn long() -> String {
         commands()
     );
     out.push_str("\nOptions of a run, once, at any place:\n");
-    out.push_str(&list(&run_arguments()));
+    out.push_str(&list(RUN));
     out.push_str(
-        "  -V, --version              version, features and target\n\n\
-         DUR is 500ms, 2s, 1m30s or 2 (seconds), at most 1h. ${NAME}, ${NAME:-default} and ${file:PATH} in\n\
+        "\nDUR is 500ms, 2s, 1m30s or 2 (seconds), at most 1h. ${NAME}, ${NAME:-default} and ${file:PATH} in\n\
          targets and values are replaced. Exit status: 0 healthy, 1 everything else.\n\n\
          Example: HEALTHCHECK CMD [\"/porthole\", \"http\", \":8080/healthz\"]\n",
     );
@@ -38,16 +35,16 @@ pub(super) fn long() -> String {
 
 /// What `porthole COMMAND --help` prints.
 pub(super) fn of(kind: &Kind) -> String {
-    let arguments = (kind.arguments)();
-    let operand =
-        arguments.iter().find(|argument| argument.is_positional()).map(value_name).unwrap_or_default();
+    let operand = operand_of(kind);
     let mut out = format!(
         "porthole {0}: {1}\n\nUsage: porthole {0} {operand} [OPTIONS] [and COMMAND TARGET [OPTIONS]]...\n\n",
         kind.name, kind.summary
     );
-    out.push_str(&list(&arguments));
+    for options in kind.options {
+        out.push_str(&list(options));
+    }
     out.push_str("\nOptions of a run, once, at any place:\n");
-    out.push_str(&list(&run_arguments()));
+    out.push_str(&list(RUN));
     out.push_str("\nExamples:\n");
     for line in kind.examples.lines() {
         let _ = writeln!(out, "  {line}");
@@ -77,38 +74,39 @@ pub(super) fn version() -> String {
 fn commands() -> String {
     let mut out = String::from("Checks:\n");
     for kind in KINDS {
-        let command = command(kind);
-        let operand = command.get_arguments().find(|argument| argument.is_positional()).map(value_name);
-        entry(&mut out, &format!("{} {}", kind.name, operand.unwrap_or_default()), kind.summary);
+        entry(&mut out, &format!("{} {}", kind.name, operand_of(kind)), kind.summary);
     }
     out
 }
 
-fn list(arguments: &[Arg]) -> String {
+/// What the command's operand is called.
+fn operand_of(kind: &Kind) -> &'static str {
+    kind.options
+        .iter()
+        .copied()
+        .flatten()
+        .find(|option| option.is_operand())
+        .map_or("", |option| option.value)
+}
+
+fn list(options: &[Opt]) -> String {
     let mut out = String::new();
-    for argument in arguments {
-        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        entry(&mut out, &syntax(argument), &help);
+    for option in options {
+        entry(&mut out, &syntax(option), option.help);
     }
     out
 }
 
 /// `-t, --timeout DUR`
-fn syntax(argument: &Arg) -> String {
-    let value = value_name(argument);
-    let Some(long) = argument.get_long() else {
-        return value;
-    };
-    let short = argument.get_short().map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
-    if argument.get_action().takes_values() {
-        format!("{short}--{long} {value}")
-    } else {
-        format!("{short}--{long}")
+fn syntax(option: &Opt) -> String {
+    if option.is_operand() {
+        return option.value.to_owned();
     }
-}
-
-fn value_name(argument: &Arg) -> String {
-    argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default()
+    let mut out = option.short.map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
+    for part in ["--", option.name, if option.value.is_empty() { "" } else { " " }, option.value] {
+        out.push_str(part);
+    }
+    out
 }
 
 /// One line of a list; where the left side is too long, its explanation stands below.

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
@@ -22,10 +22,9 @@ use super::deadline::Deadline;
 use super::hosts::{Unresolved, resolve};
 use super::local::{ADVICE, Reach};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
-use super::wire::{Stream, Wire};
+use super::wire::{Stream, Wire, WireError};
 use super::words;
 use crate::outcome::{Finding, Verdict};
-use crate::units::show_duration;
 
 /// How long the first address has before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -41,6 +40,15 @@ pub struct Connection {
     pub shown: String,
     /// How long the name took.
     pub resolving: Duration,
+}
+
+/// That there is no connection.
+#[derive(Debug)]
+pub struct Unconnected {
+    /// The reason.
+    pub why: ConnectError,
+    /// What the attempt spent its time on.
+    pub phases: Vec<(&'static str, Duration)>,
 }
 
 /// Why there is no connection.
@@ -61,9 +69,15 @@ pub enum ConnectError {
     Failed(Vec<(String, String)>),
 }
 
-impl ConnectError {
+impl Unconnected {
     /// What this says of the target.
     pub fn finding(self, deadline: Deadline) -> Finding {
+        Finding { phases: self.phases, ..self.why.finding(deadline) }
+    }
+}
+
+impl ConnectError {
+    fn finding(self, deadline: Deadline) -> Finding {
         match self {
             ConnectError::Unknown(name, reach) => {
                 let place = match reach {
@@ -82,9 +96,7 @@ impl ConnectError {
             }
             #[cfg(feature = "remote")]
             ConnectError::Unresolved(why) => Finding::unhealthy(format!("the name does not resolve: {why}")),
-            ConnectError::TimedOut(doing) => {
-                Finding::unhealthy(format!("timed out after {} {doing}", show_duration(deadline.limit())))
-            }
+            ConnectError::TimedOut(doing) => Finding::unhealthy(WireError::TimedOut.reason(deadline, &doing)),
             ConnectError::Denied(why) => Finding::new(Verdict::Denied, why),
             ConnectError::Failed(failures) => Finding::unhealthy(grouped(&failures)),
         }
@@ -92,17 +104,37 @@ impl ConnectError {
 }
 
 /// Connects to the endpoint, and returns when the connection stands.
-pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Connection, ConnectError> {
-    match endpoint {
-        Endpoint::Tcp(place) => tcp(place, reach, deadline),
-        Endpoint::Unix(path) => unix(path, deadline),
-    }
+pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Connection, Unconnected> {
+    let start = Instant::now();
+    let mut resolving = None;
+    let connection = match endpoint {
+        Endpoint::Tcp(place) => tcp(place, reach, deadline, &mut resolving),
+        Endpoint::Unix(path) => {
+            resolving = Some(Duration::ZERO);
+            unix(path, deadline)
+        }
+    };
+    connection.map_err(|why| {
+        let phases = match resolving {
+            None => vec![("resolve", start.elapsed())],
+            Some(time) => vec![("resolve", time), ("connect", start.elapsed().saturating_sub(time))],
+        };
+        Unconnected { why, phases }
+    })
 }
 
-fn tcp(place: &HostPort, reach: Reach, deadline: Deadline) -> Result<Connection, ConnectError> {
-    let start = std::time::Instant::now();
+fn tcp(
+    place: &HostPort,
+    reach: Reach,
+    deadline: Deadline,
+    resolved: &mut Option<Duration>,
+) -> Result<Connection, ConnectError> {
+    let start = Instant::now();
     let addresses = resolve(&place.host, reach, deadline).map_err(|why| match why {
         Unresolved::Unknown => ConnectError::Unknown(place.host.to_string(), reach),
+        Unresolved::Unreadable(why) => {
+            ConnectError::Denied(format!("unknown host: {}: /etc/hosts cannot be read: {why}", place.host))
+        }
         #[cfg(feature = "remote")]
         Unresolved::TimedOut => ConnectError::TimedOut(format!("looking up {}", place.host)),
         #[cfg(feature = "remote")]
@@ -114,6 +146,7 @@ fn tcp(place: &HostPort, reach: Reach, deadline: Deadline) -> Result<Connection,
         return Err(ConnectError::NotLocal(forbidden));
     }
     let targets: Vec<SocketAddr> = allowed.into_iter().map(|ip| SocketAddr::new(ip, place.port)).collect();
+    *resolved = Some(resolving);
     let (stream, peer) = race(&targets, deadline)?;
     let shown = match place.host {
         Host::Address(_) => String::new(),
@@ -135,7 +168,7 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
     let failed = |target: SocketAddr, errno: Errno| (target.ip().to_string(), words(&io::Error::from(errno)));
     loop {
         if let Some(&target) = waiting.next() {
-            match begin(target) {
+            match begin(target, SockType::Stream) {
                 Ok(socket) => under_way.push((socket, target)),
                 Err(errno) => {
                     failures.push(failed(target, errno));
@@ -174,10 +207,10 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
 }
 
 /// Starts a connection; its end is awaited with poll(2). connect(2), EINPROGRESS.
-fn begin(target: SocketAddr) -> Result<OwnedFd, Errno> {
+pub(super) fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
     let family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(family, SockType::Stream, flags, None)?;
+    let socket = socket(family, kind, flags, None)?;
     match connect(socket.as_raw_fd(), &SockaddrStorage::from(target)) {
         Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
         Err(errno) => Err(errno),
@@ -260,7 +293,7 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
 }
 
 /// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share.
-fn grouped(failures: &[(String, String)]) -> String {
+pub fn grouped(failures: &[(String, String)]) -> String {
     let mut out = String::new();
     for (at, (_, reason)) in failures.iter().enumerate() {
         if failures.iter().take(at).any(|(_, earlier)| earlier == reason) {
@@ -285,7 +318,7 @@ fn grouped(failures: &[(String, String)]) -> String {
 }
 
 /// The addresses, with commas between.
-fn list<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
+pub fn list<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
     let mut out = String::new();
     for address in addresses {
         let comma = if out.is_empty() { "" } else { ", " };

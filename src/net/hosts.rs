@@ -8,12 +8,12 @@ use std::path::Path;
 use super::deadline::Deadline;
 use super::local::Reach;
 use super::target::Host;
-use crate::files::read_regular;
+use crate::files::{Unread, read_regular};
 
 /// The file of hosts(5).
 const HOSTS: &str = "/etc/hosts";
 /// The most of it that is read, in bytes.
-const HOSTS_LIMIT: u64 = 1 << 20;
+const HOSTS_LIMIT: u64 = 2 << 20;
 /// The most addresses of one name that are tried.
 const MOST: usize = 16;
 
@@ -22,6 +22,8 @@ const MOST: usize = 16;
 pub enum Unresolved {
     /// The name is in no place that may be asked.
     Unknown,
+    /// The file that may know it cannot be read, for this reason.
+    Unreadable(String),
     /// The deadline passed while the resolver was at work.
     #[cfg(feature = "remote")]
     TimedOut,
@@ -36,9 +38,8 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         Host::Address(address) => return Ok(vec![*address]),
         Host::Name(name) => name.strip_suffix('.').unwrap_or(name),
     };
-    // A missing or unreadable file is the rule in an empty image: then only localhost is known.
-    let text = read_regular(Path::new(HOSTS), HOSTS_LIMIT).unwrap_or_default();
-    let mut addresses = lookup(&text, name);
+    let in_file = in_file(name);
+    let mut addresses = in_file.as_deref().unwrap_or_default().to_vec();
     if is_localhost(name) {
         // IPv6 first, as RFC 6724 has it, whatever the order in the file.
         let own = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
@@ -48,7 +49,23 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         }
     }
     addresses.truncate(MOST);
-    if addresses.is_empty() { ask(name, reach, deadline) } else { Ok(addresses) }
+    if !addresses.is_empty() {
+        return Ok(addresses);
+    }
+    match ask(name, reach, deadline) {
+        Err(Unresolved::Unknown) if let Err(unread) = in_file => Err(Unresolved::Unreadable(unread.why)),
+        answer => answer,
+    }
+}
+
+/// The addresses that the file gives a name. A missing file is the rule in an empty image: then only localhost is
+/// known. The error is why one that is there cannot be read.
+pub fn in_file(name: &str) -> Result<Vec<IpAddr>, Unread> {
+    let file = Path::new(HOSTS);
+    if matches!(file.try_exists(), Ok(false)) {
+        return Ok(Vec::new());
+    }
+    read_regular(file, HOSTS_LIMIT).map(|text| lookup(&text, name))
 }
 
 /// RFC 6761, section 6.3: localhost and everything below it.

@@ -2,8 +2,15 @@
 
 pub mod connect;
 pub mod deadline;
+#[cfg(feature = "remote")]
+pub mod dns;
 pub mod hosts;
+pub mod http2;
 pub mod local;
+#[cfg(feature = "remote")]
+pub mod resolv_conf;
+#[cfg(feature = "remote")]
+pub mod resolver;
 pub mod target;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -27,6 +34,14 @@ pub fn words(error: &io::Error) -> String {
         first.make_ascii_lowercase();
     }
     words
+}
+
+/// `503 Service Unavailable`, or the number alone where it has no name.
+pub fn status_words(status: u16) -> String {
+    match ureq::http::StatusCode::from_u16(status).ok().and_then(|known| known.canonical_reason()) {
+        Some(reason) => format!("{status} {reason}"),
+        None => status.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub struct State {
     pub wire: Wire,
     /// When the last part of the request was written, so far.
     pub sent: Option<Instant>,
+    /// What kept the rest from being sent: the peer closed, perhaps with an answer before that.
+    pub unsent: Option<WireError>,
     /// Whether all of it was, and the answer is awaited.
     pub awaiting: bool,
     /// Whether the head of the final response is over.
@@ -71,7 +73,13 @@ impl From<WireError> for Error {
 impl Exchange {
     /// An exchange that is about to begin on this wire.
     pub fn new(wire: Wire) -> Self {
-        Exchange(Arc::new(Mutex::new(State { wire, sent: None, awaiting: false, head_is_over: false })))
+        Exchange(Arc::new(Mutex::new(State {
+            wire,
+            sent: None,
+            unsent: None,
+            awaiting: false,
+            head_is_over: false,
+        })))
     }
 
     /// What it holds; only one thread ever asks.
@@ -133,7 +141,12 @@ impl Transport for HttpTransport {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let mut state = self.exchange.state();
-        state.wire.write_all(self.buffers.output.get(..amount).unwrap_or_default())?;
+        if state.unsent.is_none() {
+            match state.wire.write_all(self.buffers.output.get(..amount).unwrap_or_default()) {
+                Err(error) if error.is_hung_up() => state.unsent = Some(error),
+                other => other?,
+            }
+        }
         state.sent = Some(Instant::now());
         Ok(())
     }
@@ -156,6 +169,13 @@ impl Transport for HttpTransport {
         let count = match result {
             Err(WireError::TimedOut) if whole.remaining().is_ok() => {
                 return Err(Error::Timeout(timeout.reason));
+            }
+            Ok(0) | Err(_) if state.wire.received() == 0 && state.unsent.is_some() => {
+                state.awaiting = false;
+                match state.unsent.take() {
+                    Some(error) => return Err(error.into()),
+                    None => 0,
+                }
             }
             other => other?,
         };
@@ -181,7 +201,13 @@ fn interim_head(input: &[u8]) -> Option<usize> {
     if !status.starts_with(b" 1") || status == b" 101" {
         return None;
     }
-    crate::expand::find(input, b"\r\n\r\n").map(|at| at + 4)
+    // RFC 9112, 2.2: a line may end in a bare LF, which ureq takes in a final head too.
+    let mut ends = input.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+    ends.find_map(|(at, _)| {
+        let rest = input.get(at + 1..)?;
+        let rest = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
+        Some(input.len() - rest.len())
+    })
 }
 
 /// An output buffer of fixed size, and an input buffer that grows up to [`INPUT_LIMIT`].
@@ -212,6 +238,8 @@ impl Buffers for GrowingBuffers {
         }
         if self.filled == self.input.len() {
             let size = (self.input.len() * 2).clamp(PAGE, INPUT_LIMIT);
+            // As much as that and no more, where a Vec by itself would double.
+            self.input.reserve_exact(size - self.input.len());
             self.input.resize(size, 0);
         }
         self.input.get_mut(self.filled..).unwrap_or_default()
@@ -246,7 +274,10 @@ mod tests {
             (&b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"[..], Some(25)),
             (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", Some(37)),
             (b"HTTP/1.0 100 \r\n\r\n", Some(17)),
+            (b"HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\n\n", Some(23)),
+            (b"HTTP/1.1 103 Early Hints\nLink: x\n\r\n", Some(35)),
             (b"HTTP/1.1 100 Continue\r\n", None),
+            (b"HTTP/1.1 100 Continue\r\n\r", None),
             (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", None),
             (b"HTTP/1.1 200 OK\r\n\r\n", None),
             (b"HTTP/1.1 1", None),

@@ -7,6 +7,9 @@ use super::target::{Host, HostPort, parse_port};
 /// What [`Url::parse`] expects.
 pub const URL: &str = "http://host:port/path, :port/path or host:port/path";
 
+/// What is expected of a scheme.
+const SCHEME: &str = "an http:// or https:// URL";
+
 /// A parsed URL without a fragment. Its `Display` has no user info, and is what may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
@@ -26,16 +29,12 @@ impl Url {
     /// `http://host:port/path?query`, `https://…`, or short and http: `:8080/healthz`, `host:8080/healthz`.
     /// The error says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (scheme, rest) = match text.split_once("://") {
-            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
-            None => ("http".to_owned(), text),
-        };
-        let tls = match scheme.as_str() {
-            "http" => false,
-            "https" => true,
-            _ => return Err("an http:// or https:// URL".to_owned()),
-        };
-        let short = !text.contains("://");
+        let (scheme, rest) = split_scheme(text).unwrap_or(("http", text));
+        let tls = scheme.eq_ignore_ascii_case("https");
+        if !tls && !scheme.eq_ignore_ascii_case("http") {
+            return Err(SCHEME.to_owned());
+        }
+        let short = rest.len() == text.len();
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let (user_info, place) = match authority.rsplit_once('@') {
@@ -71,7 +70,7 @@ impl Url {
     }
 
     /// The URL that `location`, seen in an answer from here, leads to. RFC 3986, section 5.2.
-    /// User info stays with the host that it was given for.
+    /// User info stays with the host, port and scheme that it was given for.
     pub fn join(&self, location: &str) -> Result<Self, String> {
         let reference = location.split_once('#').map_or(location, |(before, _)| before);
         let scheme = if self.tls { "https" } else { "http" };
@@ -79,8 +78,8 @@ impl Url {
         let mut url = if let Some(rest) = reference.strip_prefix("//") {
             Url::parse(&format!("{scheme}://{rest}"))?
         } else if colon_first == Some(&b':') {
-            if !reference.contains("://") {
-                return Err("an http:// or https:// URL".to_owned());
+            if split_scheme(reference).is_none() {
+                return Err(SCHEME.to_owned());
             }
             Url::parse(reference)?
         } else {
@@ -106,7 +105,7 @@ impl Url {
             };
             Url { path: path_and_query(&path)?, ..self.clone() }
         };
-        if url.user_info.is_none() && url.place.host == self.place.host {
+        if url.user_info.is_none() && (url.tls, &url.place) == (self.tls, &self.place) {
             url.user_info.clone_from(&self.user_info);
         }
         Ok(url)
@@ -128,6 +127,12 @@ impl fmt::Display for Url {
         }
         f.write_str(&self.path)
     }
+}
+
+/// Splits off the scheme: `://` further in than the first `/`, `?` or `#` is part of a path or query.
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_at_checked(text.find(['/', '?', '#'])?)?;
+    Some((scheme.strip_suffix(':')?, rest.strip_prefix("//")?))
 }
 
 /// Splits `host:port`, not within the brackets of an IPv6 address.
@@ -184,7 +189,8 @@ fn credentials(user_info: &str) -> Vec<u8> {
     decoded
 }
 
-fn percent_decoded(text: &str) -> Vec<u8> {
+/// The bytes behind `%41`; a `%` with anything else behind it stays.
+pub fn percent_decoded(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -218,6 +224,9 @@ mod tests {
             ("http://user:p%40ss@host/a", "http://host/a", "host:80"),
             ("http://a@b@host/a", "http://host/a", "host:80"),
             (":80/a:b@c", "http://localhost:80/a:b@c", "localhost:80"),
+            (":80/ok?next=http://x/", "http://localhost:80/ok?next=http://x/", "localhost:80"),
+            ("h:80?ftp://x", "http://h:80/?ftp://x", "h:80"),
+            (":80/http://x", "http://localhost:80/http://x", "localhost:80"),
         ] {
             let url = Url::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!((url.to_string().as_str(), url.place.to_string().as_str()), (shown, place), "{text}");
@@ -232,6 +241,7 @@ mod tests {
             ("8080", ":8080"),
             ("host/path", URL),
             ("ftp://host/", "http://"),
+            ("://host/", "http://"),
             ("http://", "a host name"),
             ("http://host:0/", "a port from 1"),
             ("http://host:65536/", "a port from 1"),
@@ -263,12 +273,15 @@ mod tests {
             ("//other/x", "http://other/x"),
             ("https://host/x#f", "https://host/x"),
             ("http://host:9090", "http://host:9090/"),
+            ("http://HOST:8080/x", "http://host:8080/x"),
+            ("https://host:8080/x", "https://host:8080/x"),
         ] {
             let url = base.join(location).unwrap_or_else(|e| panic!("{location}: {e}"));
             assert_eq!(url.to_string(), target, "{location}");
-            assert_eq!(url.user_info.is_some(), !location.starts_with("//other"), "{location}");
+            let same = url.place == base.place && !url.tls;
+            assert_eq!(url.user_info.is_some(), same, "{location}");
         }
-        for location in ["mailto:x@y", "ftp://host/", "http://host:0/", "/a b"] {
+        for location in ["mailto:x@y", "mailto:x@y:1?http://z", "ftp://host/", "http://host:0/", "/a b"] {
             assert!(base.join(location).is_err(), "{location}");
         }
     }

@@ -47,6 +47,12 @@ pub enum WireError {
 }
 
 impl WireError {
+    /// Whether the peer has closed: what it sent before that can still be read.
+    pub fn is_hung_up(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        matches!(self, WireError::Failed(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
+    }
+
     /// The reason for a person, after the thing that was going on: `waiting for the response head`.
     pub fn reason(&self, deadline: Deadline, doing: &str) -> String {
         match self {
@@ -55,6 +61,9 @@ impl WireError {
             }
             WireError::Failed(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 format!("the server reset the connection {doing}")
+            }
+            WireError::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                format!("the server closed the connection {doing}")
             }
             WireError::Failed(error) => format!("{} {doing}", super::words(error)),
             #[cfg(feature = "tls")]

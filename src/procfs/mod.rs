@@ -5,3 +5,6 @@
 
 pub mod net;
 pub mod process;
+
+/// Where proc is mounted.
+pub const ROOT: &str = "/proc";

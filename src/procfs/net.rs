@@ -3,21 +3,58 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use crate::files::read_regular;
+use crate::files::{Unread, read_regular, read_start};
 
-/// The most of one table that is read, in bytes: some 25,000 sockets.
-const TABLE_LIMIT: u64 = 4 << 20;
+/// The most of one table that is read, in bytes: some 14,000 sockets.
+const TABLE_LIMIT: u64 = 2 << 20;
 /// The state of a listening TCP socket, `TCP_LISTEN` in the kernel's tcp_states.h.
 const LISTEN: u64 = 0x0a;
+/// The state of a UDP socket without a peer, `TCP_CLOSE` there.
+const UNCONNECTED: u64 = 0x07;
 /// The flag of a listening Unix socket, `__SO_ACCEPTCON` in the kernel's net.h.
 const ACCEPTS: u64 = 0x10000;
 
-/// A TCP socket that listens.
+/// `SOCK_DGRAM` and `SOCK_SEQPACKET`, as the kernel's net.h numbers the types of sockets.
+pub const DATAGRAM: u64 = 2;
+/// See [`DATAGRAM`].
+pub const SEQPACKET: u64 = 5;
+
+/// A protocol with ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// TCP: what listens is in state LISTEN.
+    Tcp,
+    /// UDP: what is bound and has no peer receives from anyone.
+    Udp,
+}
+
+impl Protocol {
+    /// `TCP`, `UDP`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "TCP",
+            Protocol::Udp => "UDP",
+        }
+    }
+}
+
+/// A Unix socket with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnixSocket {
+    /// Whether it listens: a stream or seqpacket socket after listen(2).
+    pub listens: bool,
+    /// Its type: 1 for a stream, [`DATAGRAM`], [`SEQPACKET`].
+    pub kind: u64,
+    /// Its inode, which is not that of the file.
+    pub inode: u64,
+}
+
+/// A TCP socket that listens, or a UDP socket that receives from anyone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// Where it listens; unspecified means every address of its family (and, for IPv6, usually IPv4 too).
     pub address: SocketAddr,
-    /// How many connections wait to be accepted.
+    /// How many connections wait to be accepted; for UDP, how many bytes to be received.
     pub waiting: u64,
     /// The user that owns it.
     pub uid: u64,
@@ -29,43 +66,52 @@ impl Listener {
     /// Whether a connection to this address reaches it. An IPv6 wildcard takes IPv4 as well unless the
     /// socket has `IPV6_V6ONLY` (ipv6(7)), which the table does not show.
     pub fn takes(&self, target: IpAddr) -> bool {
-        let own = self.address.ip();
-        own == target
-            || own.to_canonical() == target.to_canonical()
-            || (own.is_unspecified() && (own.is_ipv6() || target.is_ipv4()))
+        let (own, target) = (self.address.ip().to_canonical(), target.to_canonical());
+        own == target || (own.is_unspecified() && (own.is_ipv6() || target.is_ipv4()))
     }
 }
 
-/// The listening TCP sockets of this network namespace, IPv4 and IPv6. The error is why the tables cannot
-/// be read; a kernel without IPv6 has only the one.
-pub fn tcp_listeners(proc: &Path) -> Result<Vec<Listener>, String> {
-    let read = |name: &str| {
-        let path = proc.join("net").join(name);
-        read_regular(&path, TABLE_LIMIT).map_err(|why| format!("{}: {why}", path.display()))
+/// The listening sockets of this network namespace, IPv4 and IPv6. The error is why the tables cannot be
+/// read; a kernel without IPv6 has only the one.
+pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unread> {
+    let (v4, v6, state) = match protocol {
+        Protocol::Tcp => ("net/tcp", "net/tcp6", LISTEN),
+        Protocol::Udp => ("net/udp", "net/udp6", UNCONNECTED),
     };
-    let mut listeners = parse_tcp(&read("tcp")?);
-    if let Ok(table) = read("tcp6") {
-        listeners.extend(parse_tcp(&table));
+    let read = |name: &str| match read_start(&proc.join(name), TABLE_LIMIT) {
+        // The kernel prints the listening sockets of TCP before all connections (`tcp_seq_start`), so that a
+        // busy proxy's table may be cut.
+        Ok((_, true)) if protocol == Protocol::Udp => Err(Unread::from("too large").at(&proc.join(name))),
+        Ok((table, _)) => Ok(table),
+        Err(unread) => Err(unread.at(&proc.join(name))),
+    };
+    let mut listeners = parse_inet(&read(v4)?, state);
+    if !matches!(proc.join(v6).try_exists(), Ok(false)) {
+        listeners.extend(parse_inet(&read(v6)?, state));
     }
     Ok(listeners)
 }
 
-/// How many Unix sockets of this name listen, by the table of this network namespace.
-pub fn unix_listeners(proc: &Path, name: &[u8]) -> Result<usize, String> {
+/// The table of the Unix sockets of this network namespace, for [`unix_sockets`].
+pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Unread> {
     let path = proc.join("net/unix");
-    let table = read_regular(&path, TABLE_LIMIT).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(parse_unix(&table).into_iter().filter(|path| *path == name).count())
+    read_regular(&path, TABLE_LIMIT).map_err(|unread| unread.at(&path))
 }
 
-/// The rows of `tcp` or `tcp6` in state LISTEN.
-fn parse_tcp(table: &[u8]) -> Vec<Listener> {
-    table.split(|&b| b == b'\n').skip(1).filter_map(parse_tcp_row).collect()
+/// Whether the name is this one where the table goes on like that: names are raw and may hold newlines.
+pub fn is_named(rest: &[u8], name: &[u8]) -> bool {
+    rest.strip_prefix(name).is_some_and(|end| end.first().is_none_or(|&byte| byte == b'\n'))
 }
 
-fn parse_tcp_row(row: &[u8]) -> Option<Listener> {
+/// The rows of `tcp`, `tcp6`, `udp` or `udp6` in this state.
+fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
+    table.split(|&b| b == b'\n').skip(1).filter_map(|row| parse_inet_row(row, state)).collect()
+}
+
+fn parse_inet_row(row: &[u8], state: u64) -> Option<Listener> {
     let mut fields = std::str::from_utf8(row).ok()?.split_ascii_whitespace().skip(1);
     let address = parse_address(fields.next()?)?;
-    if hex(fields.nth(1)?)? != LISTEN {
+    if hex(fields.nth(1)?)? != state {
         return None;
     }
     let (_, waiting) = fields.next()?.split_once(':')?;
@@ -93,23 +139,37 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::try_from(hex(port)?).ok()?))
 }
 
-/// The paths of the listening sockets in `unix`: raw bytes behind seven fields; abstract ones begin with `@`.
-fn parse_unix(table: &[u8]) -> Vec<&[u8]> {
-    let listening = |row: &[u8]| {
-        let mut rest = row;
-        let mut flags = None;
-        for field in 0..7 {
-            rest = rest.trim_ascii_start();
-            let end = rest.iter().position(|&b| b == b' ')?;
-            let (text, tail) = rest.split_at(end);
-            if field == 3 {
-                flags = std::str::from_utf8(text).ok().and_then(hex);
-            }
-            rest = tail;
+/// The Unix sockets in the table whose name is `wanted`, see [`is_named`]: raw bytes behind seven fields; abstract
+/// names begin with `@`.
+pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSocket> {
+    let mut sockets = Vec::new();
+    let mut rest = table;
+    while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if let Some((socket, name)) = parse_unix_row(rest)
+            && wanted(name)
+        {
+            sockets.push(socket);
         }
-        (flags? & ACCEPTS != 0).then_some(row.len() - rest.len() + 1)
-    };
-    table.split(|&b| b == b'\n').skip(1).filter_map(|row| row.get(listening(row)?..)).collect()
+    }
+    sockets
+}
+
+/// The socket of the row at the beginning, and the table from its name on.
+fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
+    let mut rest = table;
+    let mut fields = [""; 7];
+    for field in &mut fields {
+        rest = rest.get(rest.iter().position(|&b| b != b' ')?..)?;
+        // The last field of a socket without a name ends the row.
+        let (text, tail) = rest.split_at(rest.iter().position(|&b| b == b' ' || b == b'\n')?);
+        *field = std::str::from_utf8(text).ok()?;
+        rest = tail;
+    }
+    let [_, _, _, flags, kind, _, inode] = fields;
+    let socket =
+        UnixSocket { listens: hex(flags)? & ACCEPTS != 0, kind: hex(kind)?, inode: inode.parse().ok()? };
+    Some((socket, rest.strip_prefix(b" ")?))
 }
 
 fn hex(digits: &str) -> Option<u64> {
@@ -122,25 +182,40 @@ mod tests {
 
     const TCP: &str = include_str!("../../tests/fixtures/linux-6.18-proc-net-tcp-listen-full-queue");
     const TCP6: &str = include_str!("../../tests/fixtures/linux-6.18-proc-net-tcp6-wildcard-and-loopback");
-    const UNIX: &str = include_str!("../../tests/fixtures/linux-6.18-proc-net-unix-abstract-and-spaces");
+    const UDP: &str = include_str!("../../tests/fixtures/linux-6.18-proc-net-udp-unconnected-and-connected");
+    const UDP6: &str = include_str!("../../tests/fixtures/linux-6.18-proc-net-udp6-wildcard-and-mapped");
+    const UNIX: &[u8] = include_bytes!("../../tests/fixtures/linux-6.18-proc-net-unix-abstract-and-spaces");
+    const TYPES: &[u8] = include_bytes!("../../tests/fixtures/linux-6.18-proc-net-unix-types-and-newline");
 
     fn listener(address: &str, waiting: u64) -> (SocketAddr, u64) {
         (address.parse().unwrap(), waiting)
     }
 
-    fn rows(table: &str) -> Vec<(SocketAddr, u64)> {
-        parse_tcp(table.as_bytes()).into_iter().map(|row| (row.address, row.waiting)).collect()
+    fn rows(table: &str, state: u64) -> Vec<(SocketAddr, u64)> {
+        parse_inet(table.as_bytes(), state).into_iter().map(|row| (row.address, row.waiting)).collect()
     }
 
     #[test]
     fn listening_sockets_of_ipv4() {
-        assert_eq!(rows(TCP), [listener("127.0.0.1:18091", 3), listener("0.0.0.0:18092", 1)]);
-        assert!(parse_tcp(TCP.as_bytes()).iter().all(|row| row.inode > 0 && row.uid == 0));
+        assert_eq!(rows(TCP, LISTEN), [listener("127.0.0.1:18091", 3), listener("0.0.0.0:18092", 1)]);
+        assert!(parse_inet(TCP.as_bytes(), LISTEN).iter().all(|row| row.inode > 0 && row.uid == 0));
     }
 
     #[test]
     fn listening_sockets_of_ipv6() {
-        assert_eq!(rows(TCP6), [listener("[::1]:18093", 0), listener("[::]:18094", 0)]);
+        assert_eq!(rows(TCP6, LISTEN), [listener("[::1]:18093", 0), listener("[::]:18094", 0)]);
+    }
+
+    #[test]
+    fn udp_sockets_without_a_peer() {
+        assert_eq!(
+            rows(UDP, UNCONNECTED),
+            [listener("127.0.0.1:18095", 0x9c0), listener("0.0.0.0:18096", 0)]
+        );
+        let v6 =
+            [listener("[::1]:18098", 0), listener("[::]:18099", 0), listener("[::ffff:127.0.0.1]:18100", 0)];
+        assert_eq!(rows(UDP6, UNCONNECTED), v6);
+        assert_eq!(parse_inet(UDP.as_bytes(), UNCONNECTED)[0].inode, 73857);
     }
 
     #[test]
@@ -152,9 +227,9 @@ mod tests {
             "x: zz:1 00000000:0000 0A 0:0 0:0 0 0 0 1",
             "é",
         ] {
-            assert!(parse_tcp(format!("header\n{row}\n").as_bytes()).is_empty(), "{row}");
+            assert!(parse_inet(format!("header\n{row}\n").as_bytes(), LISTEN).is_empty(), "{row}");
         }
-        assert!(parse_tcp(b"\n\xff\xff\xff\n").is_empty());
+        assert!(parse_inet(b"\n\xff\xff\xff\n", LISTEN).is_empty());
     }
 
     #[test]
@@ -169,12 +244,24 @@ mod tests {
     }
 
     #[test]
-    fn listening_unix_sockets() {
-        let paths: Vec<String> = parse_unix(UNIX.as_bytes())
-            .iter()
-            .map(|path| String::from_utf8_lossy(path).into_owned())
-            .collect();
-        assert_eq!(paths, ["/tmp/ph-fix/with space.sock", "@ph-fix-abstract"]);
-        assert!(parse_unix(b"h\n0: 1 2 00010000\n\nx").is_empty());
+    fn unix_sockets_by_their_name() {
+        let find = |table: &[u8], name: &[u8]| -> Vec<(bool, u64, u64)> {
+            let sockets = unix_sockets(table, &|rest| is_named(rest, name));
+            sockets.iter().map(|socket| (socket.listens, socket.kind, socket.inode)).collect()
+        };
+        assert_eq!(find(UNIX, b"/tmp/ph-fix/with space.sock"), [(true, 1, 109_462)]);
+        assert_eq!(find(UNIX, b"@ph-fix-abstract"), [(true, 1, 109_463)]);
+        assert_eq!(find(UNIX, b"/tmp/ph-fix/with"), []);
+        assert_eq!(find(UNIX, b""), []);
+        assert_eq!(find(TYPES, b"/tmp/ph-fix/listening.sock"), [(true, 1, 73850)]);
+        assert_eq!(find(TYPES, b"/tmp/ph-fix/bound.sock"), [(false, 1, 73851)]);
+        assert_eq!(find(TYPES, b"/tmp/ph-fix/datagram.sock"), [(false, DATAGRAM, 73852)]);
+        assert_eq!(find(TYPES, b"/tmp/ph-fix/seqpacket.sock"), [(true, SEQPACKET, 73853)]);
+        assert_eq!(find(TYPES, b"/tmp/ph-fix/new\nline.sock"), [(true, 1, 73854)]);
+        for table in
+            [&b""[..], b"h", b"h\n", b"h\n0: 1 2 00010000\n\nx", b"h\n0: 1 2 00010000 1 1 9", b"h\n \n  \xff"]
+        {
+            assert!(unix_sockets(table, &|_| true).is_empty(), "{}", String::from_utf8_lossy(table));
+        }
     }
 }

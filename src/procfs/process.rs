@@ -1,12 +1,22 @@
-//! Processes: who holds a socket, and how a process is. proc_pid_stat(5), proc_pid_fd(5).
+//! Processes: which there are, what they are called, who holds a socket. proc_pid_stat(5), proc_pid_fd(5),
+//! proc_pid_exe(5), proc_pid_cmdline(5).
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
-use crate::files::read_regular;
+use crate::files::{Unread, read_regular, read_start};
+use crate::net::deadline::Deadline;
+use crate::units::number;
 
-/// The most of one `stat` that is read, in bytes.
-const STAT_LIMIT: u64 = 4096;
+/// The most of one small file that is read, in bytes.
+const LIMIT: u64 = 4096;
+/// See [`parse_pid`].
+const PID_LIMIT: u32 = 4 << 20;
+/// The most bytes of its name that the kernel keeps of a process, `TASK_COMM_LEN` without the NUL.
+const NAME_KEPT: usize = 15;
 
 /// A process by its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,27 +29,131 @@ pub struct Process {
     pub state: char,
 }
 
-/// The process of this number, if it is there and may be read.
-pub fn process(proc: &Path, pid: u32) -> Option<Process> {
-    let stat = read_regular(&proc.join(pid.to_string()).join("stat"), STAT_LIMIT).ok()?;
-    parse_stat(&stat).map(|(name, state)| Process { pid, name: name.to_vec(), state })
+impl Process {
+    /// `pid 7 (worker)`
+    pub fn shown(&self) -> String {
+        format!("pid {} ({})", self.pid, String::from_utf8_lossy(&self.name))
+    }
+
+    /// Whether it has ended and only waits for its parent to ask how.
+    pub fn is_zombie(&self) -> bool {
+        matches!(self.state, 'Z' | 'X' | 'x')
+    }
+
+    /// Whether it was stopped, by a signal or a tracer.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
+    }
+
+    /// Whether it is called so: by its name, its executable or the first word of its command line; the last two
+    /// without their folders unless one is asked for. The kernel cuts names to 15 bytes, and a zombie has
+    /// nothing else.
+    pub fn is_called(&self, proc: &Path, name: &[u8]) -> bool {
+        if self.name == name {
+            return true;
+        }
+        if self.is_zombie() {
+            return self.name.len() == NAME_KEPT && name.starts_with(&self.name);
+        }
+        let is_it = |path: &[u8]| {
+            let own = if name.contains(&b'/') { Some(path) } else { path.rsplit(|&b| b == b'/').next() };
+            own == Some(name)
+        };
+        let command = read_start(&file(proc, self.pid, "cmdline"), LIMIT).unwrap_or_default().0;
+        if command.split(|&b| b == 0).next().is_some_and(is_it) {
+            return true;
+        }
+        let link = file(proc, self.pid, "exe");
+        fs::read_link(&link).is_ok_and(|target| {
+            let target = target.as_os_str().as_bytes();
+            is_it(target)
+                // What the kernel writes behind a name without a file may be part of one with a file.
+                || target.strip_suffix(b" (deleted)").is_some_and(|target| {
+                    is_it(target) && fs::metadata(&link).is_ok_and(|program| program.nlink() == 0)
+                })
+        })
+    }
 }
 
-/// The process that holds the socket of this inode, if its descriptors may be seen.
-pub fn socket_owner(proc: &Path, inode: u64) -> Option<Process> {
-    let wanted = format!("socket:[{inode}]");
-    let entries = fs::read_dir(proc).ok()?;
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    for pid in pids {
-        let Ok(descriptors) = fs::read_dir(proc.join(pid.to_string()).join("fd")) else { continue };
-        let holds = descriptors.flatten().any(|entry| {
-            fs::read_link(entry.path()).is_ok_and(|target| target.as_os_str() == wanted.as_str())
+/// The numbers of all processes that may be seen, the lowest first, as the kernel lists them.
+pub fn pids(proc: &Path) -> Result<Vec<u32>, Unread> {
+    let mut pids = Vec::new();
+    each(proc, &mut |name| {
+        pids.extend(parse_pid(name.as_bytes()));
+        true
+    })
+    .map_err(|unread| unread.at(proc))?;
+    Ok(pids)
+}
+
+/// The process of this number. The error is why it cannot be seen; mostly it is gone.
+pub fn process(proc: &Path, pid: u32) -> Result<Process, Unread> {
+    let stat = read_regular(&file(proc, pid, "stat"), LIMIT)?;
+    let (name, state) = parse_stat(&stat).ok_or("not the state of a process")?;
+    Ok(Process { pid, name: name.to_vec(), state })
+}
+
+/// The process that this thread belongs to; for a process its own number. proc_pid_status(5)
+pub fn thread_group(proc: &Path, pid: u32) -> Option<u32> {
+    parse_group(&read_start(&file(proc, pid, "status"), LIMIT).ok()?.0)
+}
+
+/// The number of this process, in the pid namespace that this proc shows; nothing where no proc is mounted.
+pub fn own_pid(proc: &Path) -> Option<u32> {
+    parse_pid(fs::read_link(proc.join("self")).ok()?.as_os_str().as_bytes())
+}
+
+/// The process of the lowest number that holds a socket of these inodes, if its descriptors may be seen and it
+/// is found before the deadline.
+pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<Process> {
+    for pid in pids(proc).ok()? {
+        let folder = file(proc, pid, "fd");
+        let mut holds = false;
+        let _ = each(&folder, &mut |name| {
+            let target = fs::read_link(folder.join(name)).unwrap_or_default();
+            let inode = parse_socket(target.as_os_str().as_bytes());
+            holds = inode.is_some_and(|inode| inodes.contains(&inode));
+            !holds && deadline.remaining().is_ok()
         });
         if holds {
-            return process(proc, pid);
+            return process(proc, pid).ok();
         }
+        deadline.remaining().ok()?;
     }
     None
+}
+
+/// The number of a process in decimal digits, from 1 to 2^22, `PID_MAX_LIMIT` in the kernel's threads.h.
+pub fn parse_pid(text: &[u8]) -> Option<u32> {
+    parse_number(text).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| (1..=PID_LIMIT).contains(pid))
+}
+
+fn parse_number(text: &[u8]) -> Option<u64> {
+    number(std::str::from_utf8(text).ok()?, u64::MAX)
+}
+
+/// Calls for the name of each entry until that returns false.
+fn each(folder: &Path, visit: &mut dyn FnMut(&OsStr) -> bool) -> Result<(), Unread> {
+    for entry in fs::read_dir(folder)? {
+        if entry.is_ok_and(|entry| !visit(&entry.file_name())) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {
+    proc.join(pid.to_string()).join(name)
+}
+
+/// `socket:[109454]`
+fn parse_socket(target: &[u8]) -> Option<u64> {
+    parse_number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
+}
+
+/// The line `Tgid:` of `status`; a newline in the name above it is escaped there.
+fn parse_group(status: &[u8]) -> Option<u32> {
+    parse_pid(status.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"Tgid:\t"))?)
 }
 
 /// Name and state. The name is raw: it stands between the first `(` and the last `)`.
@@ -67,6 +181,7 @@ pub fn state_words(state: char) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn names_may_hold_anything() {
@@ -79,14 +194,26 @@ mod tests {
     }
 
     #[test]
+    fn links_and_status() {
+        assert_eq!(parse_socket(b"socket:[109454]"), Some(109_454));
+        for target in [&b""[..], b"/dev/null", b"socket:[]", b"socket:[1", b"pipe:[1]", b"socket:[x]"] {
+            assert_eq!(parse_socket(target), None, "{}", String::from_utf8_lossy(target));
+        }
+        assert_eq!(parse_group(b"Name:\ta\\nTgid:\t1\nUmask:\t0022\nTgid:\t7\nPid:\t8\n"), Some(7));
+        assert_eq!(parse_group(b"Name:\tTgid:\t1"), None);
+    }
+
+    #[test]
     fn our_own_socket_is_found() {
         use std::os::fd::AsRawFd as _;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let link = fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
-        let inode =
-            link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap();
-        let owner = socket_owner(Path::new("/proc"), inode).unwrap();
-        assert_eq!(owner.pid, std::process::id());
-        assert_eq!(process(Path::new("/proc"), u32::MAX), None);
+        let inode = parse_socket(link.as_os_str().as_bytes()).unwrap();
+        let (proc, deadline) = (Path::new("/proc"), Deadline::after(Duration::from_mins(1)));
+        assert_eq!(socket_owner(proc, &[1, inode], deadline).unwrap().pid, std::process::id());
+        assert_eq!(own_pid(proc), Some(std::process::id()));
+        assert_eq!(thread_group(proc, nix::unistd::gettid().as_raw().cast_unsigned()), own_pid(proc));
+        let gone = process(proc, u32::MAX).unwrap_err();
+        assert_eq!((gone.denied, gone.why.as_str()), (false, "no such file or directory"));
     }
 }

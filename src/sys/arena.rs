@@ -8,7 +8,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
 
 /// The size of the arena, in bytes. Pages that are never touched cost nothing.
 const SIZE: usize = 128 << 10;
@@ -24,8 +27,9 @@ unsafe impl Sync for Memory {}
 
 struct Arena {
     memory: Memory,
-    /// How many of the bytes are handed out, from the start. Only the counter itself is shared between
-    /// threads, so relaxed ordering suffices: what passes a block from one to another synchronises.
+    /// How many of the bytes are handed out, from the start. Bytes that one thread gave back may be the next
+    /// one's: giving back releases what was done with them, and taking acquires it, so that nothing of the old
+    /// owner's comes after.
     used: AtomicUsize,
 }
 
@@ -49,7 +53,7 @@ impl Arena {
             }
             let start = used.checked_next_multiple_of(layout.align())?;
             let end = start.checked_add(layout.size()).filter(|&end| end <= SIZE)?;
-            match self.used.compare_exchange_weak(used, end, Relaxed, Relaxed) {
+            match self.used.compare_exchange_weak(used, end, Acquire, Relaxed) {
                 // SAFETY: start is within the arena.
                 Ok(_) => return Some(unsafe { self.base().add(start) }),
                 Err(now) => used = now,
@@ -82,7 +86,7 @@ unsafe impl GlobalAlloc for Arena {
         match self.offset(block) {
             Some(start) => {
                 // Only the last block's end is where `used` stands.
-                let _ = self.used.compare_exchange(start + layout.size(), start, Relaxed, Relaxed);
+                let _ = self.used.compare_exchange(start + layout.size(), start, Release, Relaxed);
             }
             // SAFETY: it is not of the arena, so it is the system's, of this layout.
             None => unsafe { System.dealloc(block, layout) },
@@ -95,7 +99,8 @@ unsafe impl GlobalAlloc for Arena {
             return unsafe { System.realloc(block, layout, size) };
         };
         let (end, new_end) = (start + layout.size(), start.saturating_add(size));
-        if new_end <= SIZE && self.used.compare_exchange(end, new_end, Relaxed, Relaxed).is_ok() {
+        // It may grow, which takes, or shrink, which gives back.
+        if new_end <= SIZE && self.used.compare_exchange(end, new_end, AcqRel, Relaxed).is_ok() {
             return block;
         }
         if size <= layout.size() {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::support::command::porthole;
-use crate::support::server::{Server, Step, answer, closed_port, response};
+use crate::support::server::{Server, Step, answer, closed_port, response, send};
+use crate::support::skip::{is_root, skip};
 
 #[test]
 fn all_healthy_is_healthy() {
@@ -40,6 +41,36 @@ fn they_run_side_by_side() {
     let arguments = "http URL -t 1s and http URL and http URL and http URL and http URL and http URL"
         .replace("URL", &url);
     porthole(arguments.split(' ')).unhealthy(&[line.as_str(); 6].join("\n")).within(Duration::from_secs(5));
+}
+
+#[test]
+fn fifty_of_them_stay_small() {
+    let server =
+        Server::new(vec![Step::Request, send("HTTP/1.1 200 OK\r\nX: "), Step::Flood(vec![b'x'; 4096])]);
+    let arguments = vec![format!("http {}", server.url("/")); 50].join(" and ");
+    let ran = porthole(arguments.split(' ')).in_little_memory().run();
+    assert_eq!(ran.stdout.lines().count(), 50, "{}", ran.story());
+    let line = format!("unhealthy: http {}: the response head is too large", server.url("/"));
+    assert!(ran.stdout.lines().all(|found| found.starts_with(&line)), "{}", ran.story());
+}
+
+/// Runs as a user of its own who may have no more than this one process.
+#[test]
+fn where_no_thread_can_be_had_they_are_made_in_turn() {
+    if !is_root() {
+        return skip("only root can become another user");
+    }
+    let slow = Server::new(vec![Step::Hold]);
+    let good = Server::new(vec![Step::Hold]);
+    let (url, good) = (slow.url("/"), good.address());
+    let healthy = format!("healthy: tcp {good}: connected in <T>");
+    porthole(["tcp", &good.to_string(), "and", "tcp", &good.to_string()])
+        .one_process()
+        .healthy(&format!("{healthy}\n{healthy}"));
+    porthole(["http", &url, "-t", "300ms", "and", "tcp", &good.to_string()]).one_process().unhealthy(&format!(
+        "unhealthy: http {url}: timed out after 300 ms waiting for the response head\n\
+         unhealthy: tcp {good}: not made: no thread could be started (pids limit), and those before it took all the time"
+    ));
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn what_is_missing_is_named() {
         .refused("http: --header: ${file:/none}: no such file or directory");
     porthole(["tcp", ":80", "--expect", "${oops"])
         .refused("tcp: --expect: ${oops is never closed by } (a plain ${ is written $${)");
-    porthole(["http", ":${PORT}/"]).env("PORT", "0").refused("http: TARGET: expected a port from 1 to 65535");
+    porthole(["http", ":${PORT}/"])
+        .env("PORT", "0")
+        .refused("http: TARGET: expected a port from 1 to 65535, got ':0/'");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `porthole http`: requests as they are sent, and verdicts of answers.
 
 use crate::support::command::porthole;
-use crate::support::server::{Server, Step, answer, response, send};
+use crate::support::server::{Server, Step, answer, closed_port, response, send};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
@@ -43,6 +43,14 @@ fn short_targets_mean_http_and_localhost() {
 }
 
 #[test]
+fn a_url_in_the_query_is_no_scheme() {
+    let server = Server::new(answer(OK));
+    let target = format!(":{}/ok?next=http://x/", server.port());
+    porthole(["http", &target]).healthy(&format!("healthy: http http://localhost{target}: 200 OK in <T>"));
+    assert!(server.asked()[0].starts_with("GET /ok?next=http://x/ HTTP/1.1\r\n"), "{}", server.asked()[0]);
+}
+
+#[test]
 fn the_verdict_of_a_status() {
     healthy(OK, &[], "200 OK");
     healthy(response("399 Odd", ""), &[], "399");
@@ -81,6 +89,7 @@ fn interim_answers_are_skipped() {
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 100 Continue\r\nX-With: fields\r\n\r\n",
+        "HTTP/1.1 100 Continue\n\n",
         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
     ] {
         unhealthy(format!("{interim}{last}"), &[], reason);
@@ -167,6 +176,19 @@ fn data_is_a_form_unless_said_otherwise_and_the_method_can_be_any() {
 }
 
 #[test]
+fn a_method_that_has_a_body_says_that_it_is_empty() {
+    for (method, length) in [("POST", 1), ("PUT", 1), ("PATCH", 1), ("DELETE", 0), ("GET", 0)] {
+        let server = Server::new(answer(OK));
+        porthole(["http", &server.url("/"), "-X", method])
+            .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
+        let asked = server.asked().remove(0);
+        assert_eq!(asked.matches("\r\ncontent-length: 0\r\n").count(), length, "{asked}");
+        assert!(!asked.contains("transfer-encoding") && !asked.contains("content-type"), "{asked}");
+        assert!(asked.ends_with("\r\n\r\n"), "{asked}");
+    }
+}
+
+#[test]
 fn basic_authentication_from_the_option_or_the_url() {
     let server = Server::new(answer(OK));
     let place = server.address();
@@ -192,6 +214,40 @@ fn a_server_that_answers_before_it_reads_is_heard() {
     porthole([String::from("http"), server.url("/"), "-d".into(), body[..100_000].into()]).unhealthy(
         &format!("unhealthy: http {}: 413 Payload Too Large in <T>, expected 200-399", server.url("/")),
     );
+}
+
+#[test]
+fn an_answer_that_came_before_the_request_could_be_sent_counts() {
+    let text = response("503 Service Unavailable", "busy");
+    let server = Server::unix(vec![send(text)]);
+    let path = server.socket().to_str().unwrap();
+    // More than the socket takes before the server is gone.
+    let body = "x".repeat(100_000);
+    let mut arguments = vec!["http", "http://app/", "--unix", path, "-d", &body];
+    let fields: Vec<String> = (0..4).map(|n| format!("X-{n}: {body}")).collect();
+    arguments.extend(fields.iter().flat_map(|field| ["-H", field]));
+    porthole(arguments).unhealthy(&format!(
+        "unhealthy: http http://app/ via {path}: 503 Service Unavailable in <T>, expected 200-399; body: busy"
+    ));
+}
+
+#[test]
+fn phases_are_told_of_failures_too() {
+    for (script, phases) in [
+        (vec![Step::Hold], &["resolve", "connect", "request", "head"][..]),
+        (vec![send("no HTTP\r\n\r\n")], &["resolve", "connect", "request", "head"]),
+    ] {
+        let server = Server::new(script);
+        assert_eq!(phase_names(&server.url("/")), phases);
+    }
+    assert_eq!(phase_names(&format!("http://127.0.0.1:{}/", closed_port())), ["resolve", "connect"]);
+    assert_eq!(phase_names("http://203.0.113.1/"), ["resolve"]);
+}
+
+fn phase_names(url: &str) -> Vec<String> {
+    let json = porthole(["http", url, "--json", "-v", "-t", "400ms"]).json();
+    let phases = json["checks"][0]["phases"].as_array().unwrap().clone();
+    phases.iter().map(|phase| phase["phase"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -228,6 +284,33 @@ fn assertions_on_json() {
 }
 
 #[test]
+fn a_compressed_body_is_not_quoted_nor_looked_into() {
+    let compressed = |status: &str, encoding: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Encoding: {encoding}\r\nContent-Length: 3\r\n\r\n\x1f\x01\x08")
+    };
+    unhealthy(
+        compressed("500 No", "gzip"),
+        &[],
+        "500 Internal Server Error in <T>, expected 200-399; body: compressed (gzip)",
+    );
+    unhealthy(
+        compressed("200 OK", "br"),
+        &["--contains", "ok"],
+        "200 OK in <T>, expected a body that is not compressed, as Content-Encoding: br says",
+    );
+    healthy(compressed("200 OK", "gzip"), &[], "200 OK");
+    healthy(compressed("200 OK", "Identity"), &["--matches", "\x1f"], "200 OK");
+    unhealthy(
+        "HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n",
+        &[],
+        "500 Internal Server Error in <T>, expected 200-399",
+    );
+    let server = Server::new(answer(compressed("500 No", "gzip")));
+    let facts = porthole(["http", &server.url("/"), "--json"]).json()["checks"][0]["facts"].clone();
+    assert_eq!((&facts["content_encoding"], facts.get("body")), (&"gzip".into(), None), "{facts}");
+}
+
+#[test]
 fn no_more_of_the_body_is_read_than_allowed() {
     let body = response("200 OK", &format!("{}needle", "x".repeat(100_000)));
     healthy(&body, &["--contains", "needle", "--max-body", "200k"], "200 OK");
@@ -241,6 +324,10 @@ fn no_more_of_the_body_is_read_than_allowed() {
         ran.story()
     );
     assert!(ran.stdout.len() <= 481, "{}", ran.story());
+    // Of two texts the one that is there is not missed, though little of the body is kept.
+    let server = Server::new(answer(response("200 OK", &format!("{}near{0}", "x".repeat(20_000)))));
+    let ran = porthole(["http", &server.url("/"), "--contains", "near", "--contains", "far"]).run();
+    assert!(ran.stdout.contains("expected the body to contain \"far\"; body: xxx"), "{}", ran.story());
     unhealthy(
         response("200 OK", "{\"a\":1}"),
         &["--field", "/a=1", "--max-body", "3"],
@@ -290,6 +377,64 @@ fn redirects_change_post_to_get_as_browsers_do() {
             .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
         assert_eq!(server.asked()[1].lines().next().unwrap(), line, "{status}");
     }
+}
+
+#[test]
+fn credentials_stay_with_host_port_and_scheme() {
+    let other = Server::new(answer(OK));
+    let first = Server::scripts(vec![
+        answer("HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"),
+        answer(format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{}/\r\nContent-Length: 0\r\n\r\n",
+            other.port()
+        )),
+    ]);
+    let secret = ["authorization: Bearer t", "cookie: s=1"];
+    let options = ["--follow", "2", "-H", "Authorization: Bearer t", "-H", "Cookie: s=1", "-H", "X-A: b"];
+    porthole([&["http", &first.url("/")], &options[..]].concat())
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
+    for asked in first.asked() {
+        assert!(secret.iter().all(|field| asked.contains(field)), "{asked}");
+    }
+    let asked = other.asked().remove(0);
+    assert!(!secret.iter().any(|field| asked.contains(field)) && asked.contains("x-a: b"), "{asked}");
+    drop(first);
+
+    let first = Server::new(answer(format!(
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{}/\r\nContent-Length: 0\r\n\r\n",
+        other.port()
+    )));
+    let url = format!("http://me:word@{}/", first.address());
+    porthole(["http", &url, "--follow", "1"])
+        .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
+    assert!(
+        first.asked()[0].contains("authorization: Basic ") && !other.asked()[1].contains("authorization")
+    );
+}
+
+#[test]
+fn user_info_of_a_location_is_not_printed() {
+    for location in ["http://me:hunter2@other.example/", "http://me:hunter2@other.example:0/"] {
+        for options in [&["--json"][..], &["--json", "--follow", "1"]] {
+            let server = Server::new(answer(format!(
+                "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+            )));
+            let ran = porthole([&["http", &server.url("/")], options].concat()).run();
+            assert!(ran.stdout.contains("302 Found") && !ran.stdout.contains("hunter2"), "{}", ran.story());
+        }
+    }
+}
+
+#[test]
+fn what_a_redirect_elsewhere_says_is_judged_too() {
+    let text = "HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nContent-Length: 5\r\n\r\nmoved";
+    let found = "302 Found, not followed to another host, http://other.example/";
+    healthy(text, &["--follow", "1", "--contains", "moved"], found);
+    unhealthy(
+        text,
+        &["--follow", "1", "--contains", "ready"],
+        &format!("{found} in <T>, expected the body to contain \"ready\"; body: moved"),
+    );
 }
 
 #[test]
@@ -351,10 +496,4 @@ fn what_a_server_says_is_harmless() {
         &[],
         "500 Internal Server Error in <T>, expected 200-399; body: \\x1b[2J\\u{202e}evil\\u{9b}\\r\\n\\\\ \\x07",
     );
-}
-
-#[test]
-fn https_is_said_to_be_missing() {
-    porthole(["http", "https://127.0.0.1/"])
-        .refused("http: TARGET: https is not part of this version; http:// is");
 }

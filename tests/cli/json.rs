@@ -89,7 +89,10 @@ fn redirects_are_facts() {
     assert_eq!(facts, json!({"status": 200, "address": address, "redirects": 1, "url": server.url("/b")}));
     let server = Server::new(redirect);
     let facts = porthole(["http", &server.url("/a"), "--json"]).json()["checks"][0]["facts"].clone();
-    assert_eq!(facts, json!({"status": 302, "address": server.address().to_string(), "location": "/b"}));
+    assert_eq!(
+        facts,
+        json!({"status": 302, "address": server.address().to_string(), "location": server.url("/b")})
+    );
 }
 
 #[test]

@@ -15,8 +15,14 @@
 mod support;
 
 // The checks, a file each.
+mod dns;
+mod file;
+mod grpc;
 mod http;
+mod listen;
+mod process;
 mod tcp;
+mod tls;
 mod unix;
 
 // What holds for all of them.
@@ -25,6 +31,7 @@ mod deadline;
 mod expand;
 mod json;
 mod local;
+mod secrets;
 mod usage;
 mod wait;
 

@@ -1,7 +1,8 @@
 //! What once went wrong, a test each.
 
 use crate::support::command::{has_feature, porthole};
-use crate::support::server::{Server, answer, response};
+use crate::support::server::{Server, Step, answer, response};
+use crate::support::skip::has_ipv6;
 
 /// The static build once wrote `GET / ` without a version: a formatting trait was compiled away.
 #[test]
@@ -23,10 +24,33 @@ fn a_large_body_is_looked_at_once() {
         .within(std::time::Duration::from_secs(10));
 }
 
+/// `--explain` once said of a socket that it had just connected to that nobody listened on it: it was bound by
+/// another path.
+#[test]
+fn explain_knows_a_socket_by_its_other_names() {
+    let server = Server::unix(vec![Step::Hold]);
+    let link = server.socket().with_file_name("link");
+    std::os::unix::fs::symlink("server.sock", &link).unwrap();
+    let link = link.to_str().unwrap();
+    let run = porthole(["unix", link, "--expect", "x", "-t", "200ms", "--explain"]);
+    if !has_feature("inspect") {
+        drop(server.unasked());
+        run.refused("unix: unknown option --explain; see porthole unix --help");
+        return;
+    }
+    let ran = run.run();
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines[0], format!("unhealthy: unix {link}: timed out after 200 ms waiting for \"x\""));
+    assert_eq!(lines[1], "  a socket of this name listens in this network namespace", "{}", ran.story());
+}
+
 /// A listener on the other family is what `--explain` is for.
 #[test]
 fn explain_says_who_listens_where() {
-    let server = Server::on("[::1]:0", vec![vec![crate::support::server::Step::Hold]]).unasked();
+    if !has_ipv6() {
+        return;
+    }
+    let server = Server::on("[::1]:0", vec![vec![Step::Hold]]).unasked();
     let port = server.port();
     let run = porthole(["tcp", &format!("127.0.0.1:{port}"), "--explain"]);
     if !has_feature("inspect") {

@@ -2,6 +2,7 @@
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, closed_port, send};
+use crate::support::skip::has_ipv6;
 
 #[test]
 fn a_port_that_accepts_is_healthy() {
@@ -22,6 +23,9 @@ fn no_host_means_localhost() {
 
 #[test]
 fn localhost_is_ipv6_too() {
+    if !has_ipv6() {
+        return;
+    }
     let server = Server::on("[::1]:0", vec![vec![Step::Hold]]);
     let port = server.port();
     porthole(["tcp", &format!("localhost:{port}")])

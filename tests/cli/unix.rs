@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, folder, send};
+use crate::support::skip::{is_root, skip};
 
 #[test]
 fn a_socket_that_accepts_is_healthy() {
@@ -21,6 +22,25 @@ fn an_abstract_socket_has_an_at_sign() {
     porthole(["unix", &format!("@{name}"), "--send", "hi", "--expect", "there"])
         .healthy(&format!("healthy: unix @{name}: received \"there\" in <T>"));
     drop(server);
+}
+
+#[test]
+fn what_a_server_said_before_it_closed_is_heard() {
+    let server = Server::unix(vec![send("hello\n")]);
+    let path = server.socket().to_str().unwrap();
+    // Which of the two is first, our bytes or its end, is the machine's affair; with so many it is the end.
+    let bytes = "x".repeat(100_000);
+    let big = server.socket().parent().unwrap().join("big");
+    std::fs::write(&big, &bytes[..60_000]).unwrap();
+    let send = format!("${{file:{}}}", big.display()).repeat(8);
+    porthole(["unix", path, "--send", &send, "--expect", "hello"])
+        .healthy(&format!("healthy: unix {path}: received \"hello\" in <T>"));
+    porthole(["unix", path, "--send", &send, "--expect", "ready"]).unhealthy(&format!(
+        "unhealthy: unix {path}: the server closed the connection while sending in <T>, expected \"ready\"; received: hello"
+    ));
+    porthole(["unix", path, "--send", &send]).unhealthy(&format!(
+        "unhealthy: unix {path}: the server closed the connection while sending in <T>; received: hello"
+    ));
 }
 
 #[test]
@@ -60,8 +80,8 @@ fn a_full_accept_queue_is_named() {
 
 #[test]
 fn no_permission_is_said_on_stderr() {
-    if !nix_is_root() {
-        return;
+    if !is_root() {
+        return skip("only root can become another user");
     }
     let folder = folder();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -82,10 +102,6 @@ fn no_permission_is_said_on_stderr() {
     assert!(output.stdout.is_empty() && output.status.code() == Some(1), "{stderr}");
     assert!(stderr.starts_with(&format!("porthole: unix {}: permission denied", path.display())), "{stderr}");
     std::fs::remove_dir_all(folder).unwrap();
-}
-
-fn nix_is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|us| std::os::unix::fs::MetadataExt::uid(&us) == 0)
 }
 
 #[test]

@@ -16,6 +16,10 @@ fn wrong_arguments() {
     for (arguments, message) in [
         ("nope", "'nope' is no command; porthole --help lists them"),
         ("-q", "no command is given; porthole --help lists them"),
+        ("--help=1", "--help takes no value; see porthole --help"),
+        ("--version=1 http :80", "http: --version takes no value; see porthole http --help"),
+        ("http :80 --help=1", "http: --help takes no value; see porthole http --help"),
+        ("-t", "--timeout needs a value; see porthole --help"),
         ("help nope", "'nope' is no command; porthole --help lists them"),
         ("http", "http: TARGET is missing; see porthole http --help"),
         ("unix", "unix: PATH is missing; see porthole unix --help"),
@@ -42,6 +46,10 @@ fn wrong_arguments() {
             "http: --matches: not a regular expression: found open group without closing ')'",
         ),
         (
+            "http :80 --matches (x{50}){50}",
+            "http: --matches: expected an expression of at most 64 KiB once compiled",
+        ),
+        (
             "http :80 --field status=UP",
             "http: --field: expected a JSON Pointer such as /status, or /status=UP",
         ),
@@ -49,6 +57,8 @@ fn wrong_arguments() {
     ] {
         porthole(arguments.split(' ')).refused(message);
     }
+    porthole(vec!["tcp :80"; 51].join(" and ").split(' '))
+        .refused("51 checks are given; one run makes at most 50");
     porthole(["tcp", ":80", "--expect", ""])
         .refused("tcp: --expect: expected at least one character to look for");
     porthole(["tcp", ":80", "--send", r"\q"])
@@ -90,7 +100,7 @@ fn wrong_values() {
         (":80/a b", "a URL in which ' ' is written %20"),
         ("http://[::1/", "an IPv6 address in brackets, such as [::1]"),
     ] {
-        porthole(["http", target]).refused(&format!("http: TARGET: expected {expected}"));
+        porthole(["http", target]).refused(&format!("http: TARGET: expected {expected}, got '{target}'"));
     }
     let long = "/x".repeat(60);
     porthole(["unix", &long]).refused(&format!(
@@ -146,7 +156,7 @@ fn help_names_every_option() {
     }
     assert_eq!(long.stdout.contains("--remote"), has_feature("remote"));
     assert_eq!(long.stdout.contains("--explain"), has_feature("inspect"));
-    for arguments in ["help", "-h", "-q --help"] {
+    for arguments in ["help", "-h", "-q --help", "-qh", "-t --help http :80", "-t -h"] {
         assert_eq!(porthole(arguments.split(' ')).run().stdout, long.stdout, "{arguments}");
     }
     let http = porthole(["http", "--help"]).run();
@@ -180,7 +190,12 @@ fn version_names_features_and_target() {
         "{}",
         ran.story()
     );
-    assert_eq!(porthole(["-V"]).run().stdout, ran.stdout);
+    for arguments in
+        ["-V", "-qV", "-q --version", "http :80 --version", "http -V", "-t 1s tcp :80 and tcp -qV"]
+    {
+        let again = porthole(arguments.split(' ')).run();
+        assert_eq!((again.stdout.as_str(), again.status), (ran.stdout.as_str(), Some(0)), "{arguments}");
+    }
 }
 
 #[test]

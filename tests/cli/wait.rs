@@ -1,9 +1,14 @@
 //! `--wait` and `--every`.
 
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
+};
+
 use crate::support::command::porthole;
-use crate::support::server::{Server, answer, closed_port, response};
+use crate::support::server::{Server, Step, answer, closed_port, response};
 
 #[test]
 fn it_tries_again_until_healthy() {
@@ -30,7 +35,7 @@ fn it_gives_up_when_the_time_is_over() {
 
 #[test]
 fn the_wait_bounds_an_attempt_too() {
-    let server = Server::new(vec![crate::support::server::Step::Hold]);
+    let server = Server::new(vec![Step::Hold]);
     let url = server.url("/");
     porthole(["http", &url, "--timeout", "50s", "--wait", "300ms"])
         .unhealthy(&format!("unhealthy: http {url}: timed out after 300 ms waiting for the response head"))
@@ -39,24 +44,24 @@ fn the_wait_bounds_an_attempt_too() {
 
 #[test]
 fn a_service_that_starts_late_is_found() {
-    let port = closed_port();
-    let target = format!("127.0.0.1:{port}");
+    // Bound and not listening: the port is ours, and who connects is refused.
+    let family = AddressFamily::Inet;
+    let late = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(late.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let target = format!("127.0.0.1:{}", getsockname::<SockaddrIn>(late.as_raw_fd()).unwrap().port());
+    // Asked in each attempt, it tells when the next one has begun.
+    let witness = Server::new(vec![Step::Hold]);
     let waiting = {
-        let target = target.clone();
-        std::thread::spawn(move || {
-            porthole(["tcp", &target, "--wait", "50s", "--every", "20ms", "--json"]).json()
-        })
+        let arguments = format!("tcp {} and tcp {target} --wait 50s --every 20ms --json", witness.address());
+        std::thread::spawn(move || porthole(arguments.split(' ')).json())
     };
-    // The first attempts find nobody; how many is the machine's affair.
-    let listener = loop {
-        if let Ok(listener) = std::net::TcpListener::bind(&target) {
-            break listener;
-        }
-    };
+    while witness.asked().len() < 2 {
+        std::thread::yield_now();
+    }
+    listen(&late, Backlog::new(8).unwrap()).unwrap();
     let json = waiting.join().unwrap();
-    assert_eq!(json["healthy"], true);
-    assert!(json["attempts"].as_u64().unwrap() >= 1);
-    drop(listener);
+    assert_eq!(json["healthy"], true, "{json}");
+    assert!(json["attempts"].as_u64().unwrap() >= 2, "{json}");
 }
 
 #[test]

@@ -12,10 +12,24 @@
     reason = "tests may fail loudly, say what they do by their names, and share what not all of them use"
 )]
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/daemon.rs"]
 mod daemon;
 #[path = "../support/mod.rs"]
 mod support;
 
+// What all of them have to take.
+mod manners;
+
 // The servers, a file each.
+mod amqp;
+mod dns;
+mod grpc;
+mod https;
+mod memcached;
+mod mysql;
 mod nginx;
+mod postgres;
+mod redis;
+mod tls;

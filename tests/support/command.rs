@@ -1,16 +1,26 @@
 //! The program under test: runs it, and asserts all of stdout, stderr and exit status at once.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use regex_lite::Regex;
 use serde_json::Value;
+
+use super::server::folder;
+use super::skip::{is_root, skip};
+use super::times::timeless;
 
 /// What a test that hangs may take before it fails.
 const HANG: &str = "60";
+
+/// Where the programs are that a test runs porthole by.
+const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// The binary of the environment variable, one of the static ones, or the host's own.
 pub fn binary() -> String {
@@ -56,9 +66,86 @@ pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Port
     Porthole { command, shown }
 }
 
+/// A folder that other users may enter, which holds a copy of the program for them; nothing, said aloud, where we
+/// are not root and could not become another user.
+pub fn for_other_users() -> Option<PathBuf> {
+    if !is_root() {
+        skip("only root can become another user");
+        return None;
+    }
+    let folder = folder();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::copy(binary(), folder.join("porthole")).unwrap();
+    Some(folder)
+}
+
+/// Runs a command, the copy of [`for_other_users`] or one that starts it, once no other test's child holds the
+/// copy open for writing any more.
+pub fn output(command: &mut Command) -> Ran {
+    let start = Instant::now();
+    let output = started(command, Command::output);
+    Ran {
+        shown: format!("{command:?}"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        status: output.status.code(),
+        elapsed: start.elapsed(),
+    }
+}
+
+/// Starts a program that was just written: a child that another test forks may hold it open for writing until
+/// it has become another program, and the kernel says ETXTBSY (execve(2)).
+pub fn started<T>(command: &mut Command, start: impl Fn(&mut Command) -> io::Result<T>) -> T {
+    loop {
+        match start(command) {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            result => return result.unwrap(),
+        }
+    }
+}
+
 impl Porthole {
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Run by this program, such as nsenter(1), with these arguments of its own in front.
+    #[allow(dead_code, reason = "only tests/servers needs a network of its own")]
+    pub fn inside(mut self, wrapper: &[&str]) -> Self {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        command.env_clear().stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        self.command = command;
+        self
+    }
+
+    /// With 16 MiB of address space, where it is a static binary: what grew past that would abort. The host's own
+    /// maps shared libraries, which alone take that much, and has larger stacks: its data is bounded.
+    pub fn in_little_memory(self) -> Self {
+        let is_static = std::env::var_os("PORTHOLE_BIN").is_some();
+        self.under(&["prlimit", if is_static { "--as=16777216" } else { "--data=33554432" }])
+    }
+
+    /// As a user of its own that may have no process or thread beside it; needs root.
+    pub fn one_process(self) -> Self {
+        static USER: AtomicU32 = AtomicU32::new(0);
+        let user = 70_000 + std::process::id() % 100_000 * 10 + USER.fetch_add(1, Ordering::Relaxed);
+        let user = format!("--reuid={user}");
+        self.under(&["prlimit", "--nproc=1", "setpriv", &user, "--regid=65532", "--clear-groups"])
+    }
+
+    /// The same, run by another program.
+    fn under(mut self, words: &[&str]) -> Self {
+        let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
+        let (limit, rest) = arguments.split_first().unwrap();
+        let mut command = Command::new("/usr/bin/timeout");
+        command.arg(limit).args(words).args(rest).env_clear().env("PATH", PATH).stdin(Stdio::null());
+        self.shown = format!("{} {}", words.join(" "), self.shown);
+        self.command = command;
         self
     }
 
@@ -130,10 +217,4 @@ impl Ran {
             self.shown, self.status, self.stdout, self.stderr
         )
     }
-}
-
-/// The text with ` in 3 ms` as ` in <T>`.
-fn timeless(text: &str) -> String {
-    static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" in \d+(\.\d+)? m?s").unwrap());
-    TIME.replace_all(text, " in <T>").into_owned()
 }

@@ -4,7 +4,6 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::server::folder;
+use crate::support::skip::is_root;
+pub use crate::support::skip::skip;
 
 /// What a server may take to start.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -23,15 +24,19 @@ const INTERVAL: Duration = Duration::from_millis(20);
 /// When timeout(1) ends a server that nobody ended, in seconds.
 const END: &str = "900";
 /// A user that servers may run as which refuse to be root: Debian's nobody.
-pub const NOBODY: u32 = 65_534;
+const NOBODY: u32 = 65_534;
 
 /// The path of this program; nothing, said aloud, where it is not installed.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
+    // Debian keeps a folder for each version of PostgreSQL.
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let found = path
         .split(':')
         .chain(["/usr/sbin", "/sbin", "/usr/local/sbin"])
-        .map(|folder| Path::new(folder).join(program))
+        .map(PathBuf::from)
+        .chain(versions.map(|version| version.path().join("bin")))
+        .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file());
     if found.is_none() {
         skip(&format!("{program} is not installed"));
@@ -39,11 +44,21 @@ pub fn installed(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Says past the capture of the test harness why the running test is skipped; fails where nothing may be.
-pub fn skip(why: &str) {
-    assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "{why}");
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {why}");
+/// Has the command run as nobody, where it would be root.
+pub fn unprivileged(command: &mut Command) {
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+}
+
+/// Runs what prepares a server to its end, as nobody.
+#[track_caller]
+pub fn prepare<S: AsRef<OsStr>>(folder: &Path, program: &Path, arguments: impl IntoIterator<Item = S>) {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    unprivileged(&mut command);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}: {output:?}", program.display());
 }
 
 /// A server of a real package.
@@ -103,6 +118,13 @@ impl Daemon {
         self.until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
 
+    /// Ends the server, and leaves its folder.
+    pub fn end(mut self) -> PathBuf {
+        let folder = std::mem::take(&mut self.folder);
+        drop(self);
+        folder
+    }
+
     /// Sends the server this signal.
     pub fn signal(&self, signal: Signal) {
         let _ = kill(Pid::from_raw(-self.child.id().cast_signed()), signal);
@@ -121,6 +143,8 @@ impl Drop for Daemon {
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGCONT);
         let _ = self.child.wait();
         self.signal(Signal::SIGKILL);
-        let _ = fs::remove_dir_all(&self.folder);
+        if !self.folder.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
     }
 }

@@ -2,3 +2,5 @@
 
 pub mod command;
 pub mod server;
+pub mod skip;
+pub mod times;

@@ -208,10 +208,20 @@ impl Drop for Server {
     }
 }
 
-/// A port on which nobody listens: it was free a moment ago, and is not in the ephemeral range's use.
+/// A port on which nobody listens, and none that is given out at random: those are of the ephemeral range, which
+/// begins at 32768 (ip(7)). No two calls of a process get the same.
 pub fn closed_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // Processes that run side by side have ids that are near to each other.
+        let port = 10_000 + (std::process::id().wrapping_mul(211).wrapping_add(number)) % 20_000;
+        let port = u16::try_from(port).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A folder of our own, which the caller removes.

@@ -1,17 +1,19 @@
 //! The answer to an http check: its verdict, or why there is none.
 
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{Response, header};
 use ureq::{Body, Error};
 
-use super::body::{Assertion, Open, Seen, first_miss};
+use super::body::{Assertion, Open};
 use crate::net::deadline::Deadline;
+use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding};
-use crate::units::{StatusSet, show_duration, show_size};
+use crate::units::{StatusSet, show_size};
 
 /// How much of the body goes into an unhealthy verdict, in bytes.
 const EXCERPT: usize = 512;
@@ -46,13 +48,8 @@ impl Answer {
         self.response.status().as_u16()
     }
 
-    /// `503 Service Unavailable`, or the number alone where it has no name.
     pub(super) fn status_words(&self) -> String {
-        let status = self.response.status();
-        match status.canonical_reason() {
-            Some(reason) => format!("{} {reason}", status.as_u16()),
-            None => status.as_u16().to_string(),
-        }
+        status_words(self.status())
     }
 
     /// Where it redirects to, if it does. RFC 9110, 15.4.
@@ -68,53 +65,72 @@ impl Answer {
     pub(super) fn judge(
         &mut self,
         status: &StatusSet,
-        assertions: &[Assertion],
+        assertions: &Arc<[Assertion]>,
         max_body: usize,
         found: String,
     ) -> Finding {
+        let encoding = self.encoding();
         if !status.contains(self.status()) {
+            let decided = Instant::now();
             let mut state = self.exchange.state();
             let soon = state.wire.deadline().at_most(EXCERPT_PATIENCE);
             state.wire.set_deadline(soon);
             drop(state);
-            let (body, _) = self.read_body(EXCERPT, &mut |seen| seen.len() >= EXCERPT);
-            return Finding::unhealthy(found).timed().expected(status.typed()).quoting("body", &body);
+            let mut wanted = EXCERPT;
+            let (body, ..) = self.read_body(EXCERPT, true, &mut |piece| {
+                wanted = wanted.saturating_sub(piece.len());
+                wanted == 0
+            });
+            let finding = Finding::unhealthy(found).timed().expected(status.typed());
+            let mut finding = match encoding {
+                Some(encoding) if !body.is_empty() => Finding {
+                    quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
+                    ..finding.fact("content_encoding", encoding)
+                },
+                _ => finding.quoting("body", &body),
+            };
+            finding.decided = Some(decided);
+            return finding;
         }
         if assertions.is_empty() {
             return Finding::healthy(found);
         }
+        if let Some(encoding) = encoding {
+            let expected = format!("a body that is not compressed, as Content-Encoding: {encoding} says");
+            return Finding::unhealthy(found).timed().expected(expected).fact("content_encoding", encoding);
+        }
         let deadline = self.exchange.state().wire.deadline();
         let start = Instant::now();
         let mut open = Open::new(assertions);
-        let (body, end) = self.read_body(max_body, &mut |beginning| open.is_settled_by(beginning));
+        let (body, length, end) =
+            self.read_body(max_body, open.need_all(), &mut |piece| open.is_settled_by(piece));
         self.phases.push(("body", start.elapsed()));
-        let excerpt = body.get(..EXCERPT).unwrap_or(&body);
-        let seen = match end {
-            End::Whole => Seen::Whole(&body),
-            End::Limit => Seen::Cut(&body),
+        let excerpt = body.get(..EXCERPT).unwrap_or(&body).to_vec();
+        let (why, doing) = match end {
             End::Enough => return Finding::healthy(found),
-            End::Broken(why) => {
-                let why = if deadline.remaining().is_err() {
-                    format!("timed out after {}", show_duration(deadline.limit()))
-                } else {
-                    why
-                };
-                let length = show_size(body.len() as u64);
-                return Finding::unhealthy(format!(
-                    "{found}, but {why} reading the body ({length} of it came)"
-                ))
-                .quoting("body", excerpt);
+            End::Broken(why) => (why, format!("reading the body ({} of it came)", show_size(length as u64))),
+            End::Whole | End::Limit => {
+                let cut_at = matches!(end, End::Limit).then_some(length);
+                match open.miss(body, cut_at, deadline) {
+                    Ok(None) => return Finding::healthy(found),
+                    Ok(Some(expected)) => {
+                        let finding = Finding::unhealthy(found).timed().expected(expected);
+                        return finding.quoting("body", &excerpt);
+                    }
+                    Err(_) => (String::new(), "matching --matches".to_owned()),
+                }
             }
         };
-        match first_miss(assertions, &seen) {
-            None => Finding::healthy(found),
-            Some(expected) => Finding::unhealthy(found).timed().expected(expected).quoting("body", excerpt),
-        }
+        let reason = match deadline.remaining() {
+            Err(_) => WireError::TimedOut.reason(deadline, &doing),
+            Ok(_) => format!("{why} {doing}"),
+        };
+        Finding::unhealthy(format!("{found}, but {reason}")).quoting("body", &excerpt)
     }
 
-    /// With what is known of the answer, whatever the verdict.
-    pub(super) fn describe(self, mut finding: Finding) -> Finding {
-        let location = self.redirect();
+    /// With what is known of the answer, whatever the verdict, and where it redirects to, as a URL is shown: the
+    /// field's own text may hold user info.
+    pub(super) fn describe(self, mut finding: Finding, location: Option<String>) -> Finding {
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
         facts.extend(location.map(|location| ("location", location.into())));
@@ -124,25 +140,43 @@ impl Answer {
         finding
     }
 
-    /// Reads until the body is over, `settled` with what it has, or longer than `most`.
-    fn read_body(&mut self, most: usize, settled: &mut dyn FnMut(&[u8]) -> bool) -> (Vec<u8>, End) {
+    /// How the body is encoded, if it is. We ask for nothing of the kind; some servers do not wait to be asked.
+    fn encoding(&self) -> Option<String> {
+        let encoding = self.response.headers().get(header::CONTENT_ENCODING)?.as_bytes();
+        let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
+        (!plain).then(|| String::from_utf8_lossy(encoding).into_owned())
+    }
+
+    /// Reads until the body is over, `settled` with the pieces it was shown, or longer than `most`. Returns what of it
+    /// is kept, all or an excerpt, and how much was read.
+    fn read_body(
+        &mut self,
+        most: usize,
+        keep_all: bool,
+        settled: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> (Vec<u8>, usize, End) {
+        let keep = if keep_all { most } else { EXCERPT };
+        let mut length: usize = 0;
         let mut reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
         let mut body = Vec::new();
         let mut piece = [0; PIECE];
         loop {
             match reader.read(&mut piece) {
-                Ok(0) => return (body, End::Whole),
+                Ok(0) => return (body, length, End::Whole),
                 Ok(count) => {
-                    let room = most.saturating_sub(body.len());
-                    body.extend_from_slice(piece.get(..count.min(room)).unwrap_or_default());
-                    if settled(&body) {
-                        return (body, End::Enough);
+                    let room = most.saturating_sub(length);
+                    let piece = piece.get(..count.min(room)).unwrap_or_default();
+                    length += piece.len();
+                    let kept = keep.saturating_sub(body.len()).min(piece.len());
+                    body.extend_from_slice(piece.get(..kept).unwrap_or_default());
+                    if settled(piece) {
+                        return (body, length, End::Enough);
                     }
                     if count > room {
-                        return (body, End::Limit);
+                        return (body, length, End::Limit);
                     }
                 }
-                Err(error) => return (body, End::Broken(broken(Error::from(error)))),
+                Err(error) => return (body, length, End::Broken(broken(Error::from(error)))),
             }
         }
     }
@@ -177,6 +211,10 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         (true, 0) => "waiting for the response head".to_owned(),
         (true, n) => format!("waiting for the rest of the response head ({} came)", show_size(n)),
     };
+    // A TLS alert (RFC 8446, 6): TLS servers answer so to what is not TLS.
+    if opening.starts_with(&[0x15, 3]) {
+        return Finding::unhealthy("this port speaks TLS, not plain HTTP (https://…)");
+    }
     match error {
         Error::Other(other) => match other.downcast_ref::<TransportError>() {
             Some(TransportError::Wire(wire)) => Finding::unhealthy(wire.reason(deadline, &doing)),

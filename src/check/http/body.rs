@@ -1,52 +1,101 @@
 //! What may be asserted of a response body.
 
 use std::fmt;
+use std::sync::Arc;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::cli::{Given, UsageError};
+use crate::cli::{Given, Text, UsageError};
 use crate::expand::find;
+use crate::net::deadline::{Deadline, Passed};
 use crate::text::{clip, quoted};
+use crate::threads::bounded;
 use crate::units::{self, show_size};
+
+/// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
+/// that and the body's length.
+const EXPRESSION_LIMIT: usize = 64 << 10;
+/// What of the body is kept beyond need before it is let go, in bytes.
+const SLACK: usize = 8 << 10;
 
 /// One assertion.
 #[derive(Debug)]
 pub(super) enum Assertion {
     /// `--contains`.
-    Contains(String),
-    /// `--matches`.
-    Matches(Regex),
+    Contains(Text),
+    /// `--matches`, and as it is shown.
+    Matches(Regex, String),
     /// `--field`: a JSON Pointer (RFC 6901), and the value there if one is wanted.
-    Field(String, Option<String>),
+    Field(Text, Option<Text>),
 }
 
 /// The assertions that what came of a body so far does not settle.
 pub(super) struct Open<'a> {
     assertions: Vec<&'a Assertion>,
-    seen: usize,
+    /// These and those that are settled.
+    all: &'a Arc<[Assertion]>,
+    /// The end of what came, as far as a text may still begin in it.
+    window: Vec<u8>,
+    /// How much that is at most: the longest of the texts, less one.
+    reach: usize,
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(assertions: &'a [Assertion]) -> Self {
-        Open { assertions: assertions.iter().collect(), seen: 0 }
+    pub(super) fn new(assertions: &'a Arc<[Assertion]>) -> Self {
+        let texts = assertions.iter().map(|assertion| match assertion {
+            Assertion::Contains(text) => text.value.len().saturating_sub(1),
+            _ => 0,
+        });
+        let reach = texts.max().unwrap_or_default();
+        Open { assertions: assertions.iter().collect(), all: assertions, window: Vec::new(), reach }
     }
 
-    /// Whether none is left, now that this much of the body is there.
-    pub(super) fn is_settled_by(&mut self, beginning: &[u8]) -> bool {
-        let seen = std::mem::replace(&mut self.seen, beginning.len());
-        self.assertions.retain(|assertion| !assertion.is_settled_by(beginning, seen));
+    /// Whether one is left that can only be decided when all of the body is there.
+    pub(super) fn need_all(&self) -> bool {
+        self.assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)))
+    }
+
+    /// Whether none is left, now that this piece of the body is there too. Each byte is looked at once, however
+    /// small the pieces are.
+    pub(super) fn is_settled_by(&mut self, piece: &[u8]) -> bool {
+        let before = self.window.len();
+        self.window.extend_from_slice(piece);
+        let window = &self.window;
+        self.assertions.retain(|assertion| match assertion {
+            Assertion::Contains(text) => {
+                let text = text.value.as_bytes();
+                let from = before.saturating_sub(text.len().saturating_sub(1));
+                find(window.get(from..).unwrap_or_default(), text).is_none()
+            }
+            // A match may depend on what follows (`ok$`), and half of a JSON document is none.
+            Assertion::Matches(..) | Assertion::Field(..) => true,
+        });
+        let done = self.window.len().saturating_sub(self.reach);
+        if done > self.reach + SLACK {
+            self.window.drain(..done);
+        }
         self.assertions.is_empty()
     }
-}
 
-/// What was seen of a body.
-pub(super) enum Seen<'a> {
-    /// All of it.
-    Whole(&'a [u8]),
-    /// As much as may be read, and there is more.
-    Cut(&'a [u8]),
+    /// What was expected by the first that does not hold of this body, now that no more of it comes. Of a body that
+    /// goes on, `cut_at` is how much of it was read. An expression is matched only until the deadline.
+    pub(super) fn miss(
+        &self,
+        body: Vec<u8>,
+        cut_at: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Passed> {
+        if !self.need_all() {
+            // The body is not all there, and what is left was not in it.
+            return Ok(self.assertions.iter().find_map(|assertion| assertion.miss(b"", cut_at)));
+        }
+        let has_expression = self.all.iter().any(|assertion| matches!(assertion, Assertion::Matches(..)));
+        let all = Arc::clone(self.all);
+        let work = move || all.iter().find_map(|assertion| assertion.miss(&body, cut_at));
+        if has_expression { bounded(deadline, work) } else { Ok(work()) }
+    }
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
@@ -55,90 +104,95 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
         assertions.push(Assertion::Contains(text));
     }
     for text in given.texts("matches")? {
-        let regex = Regex::new(&text)
-            .map_err(|e| given.wrong("matches", &format!("not a regular expression: {e}")))?;
-        assertions.push(Assertion::Matches(regex));
+        let regex = RegexBuilder::new(&text.value).size_limit(EXPRESSION_LIMIT).build();
+        let regex = regex.map_err(|e| {
+            let why = e.to_string();
+            let message = if why.contains("size limit") {
+                format!(
+                    "expected an expression of at most {} once compiled",
+                    show_size(EXPRESSION_LIMIT as u64)
+                )
+            } else {
+                format!("not a regular expression: {why}")
+            };
+            given.wrong("matches", &message)
+        })?;
+        assertions.push(Assertion::Matches(regex, text.shown));
     }
     for text in given.texts("field")? {
-        let (pointer, value) = match text.split_once('=') {
-            Some((pointer, value)) => (pointer, Some(value.to_owned())),
-            None => (text.as_str(), None),
-        };
+        let (pointer, wanted) = parts(&text.value);
         if !pointer.is_empty() && !pointer.starts_with('/') {
             return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
         }
-        assertions.push(Assertion::Field(pointer.to_owned(), value));
+        let (shown_pointer, shown_wanted) = parts(&text.shown);
+        let text_of = |value: &str, shown: &str| Text { value: value.to_owned(), shown: shown.to_owned() };
+        // Where the sign itself is part of a secret, its expression stands for both.
+        let wanted = wanted.map(|wanted| text_of(wanted, shown_wanted.unwrap_or(shown_pointer)));
+        assertions.push(Assertion::Field(text_of(pointer, shown_pointer), wanted));
     }
     Ok(assertions)
 }
 
+/// `POINTER=VALUE` as its parts.
+fn parts(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=').map_or((text, None), |(pointer, value)| (pointer, Some(value)))
+}
+
 impl Assertion {
-    /// Whether what came since `seen` bytes of this beginning is enough to say that it holds. Each byte is
-    /// looked at once, however small the pieces are in which the body comes.
-    fn is_settled_by(&self, beginning: &[u8], seen: usize) -> bool {
-        match self {
-            Assertion::Contains(text) => {
-                let from = seen.saturating_sub(text.len().saturating_sub(1));
-                find(beginning.get(from..).unwrap_or_default(), text.as_bytes()).is_some()
+    /// What was expected, where it does not hold.
+    fn miss(&self, body: &[u8], cut_at: Option<usize>) -> Option<String> {
+        let limit =
+            cut_at.map(|length| format!(" within the first {} (--max-body)", show_size(length as u64)));
+        let cut = limit.is_some();
+        let limit = limit.unwrap_or_default();
+        let (verb, wanted, holds) = match self {
+            Assertion::Contains(wanted) => {
+                ("contain", &wanted.shown, find(body, wanted.value.as_bytes()).is_some())
             }
-            // A match may depend on what follows (`ok$`), and half of a JSON document is none.
-            Assertion::Matches(_) | Assertion::Field(..) => false,
-        }
+            Assertion::Matches(regex, shown) => {
+                let text = String::from_utf8_lossy(body);
+                // Where more follows, a match up to the very end may be none: `ok$`.
+                let found = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
+                ("match", shown, found)
+            }
+            Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
+            Assertion::Field(pointer, wanted) => {
+                return match serde_json::from_slice::<&RawValue>(body) {
+                    Err(error) => Some(format!("a JSON body ({error})")),
+                    Ok(document) => field_miss(document, pointer, wanted.as_ref()),
+                };
+            }
+        };
+        if holds { None } else { Some(format!("the body to {verb} {}{limit}", quoted(wanted))) }
     }
 }
 
-/// What was expected by the first of the assertions that does not hold.
-pub(super) fn first_miss(assertions: &[Assertion], seen: &Seen<'_>) -> Option<String> {
-    let (body, limit) = match seen {
-        Seen::Whole(body) => (*body, String::new()),
-        Seen::Cut(body) => {
-            (*body, format!(" within the first {} (--max-body)", show_size(body.len() as u64)))
-        }
-    };
-    let cut = !limit.is_empty();
-    let text = String::from_utf8_lossy(body);
-    assertions.iter().find_map(|assertion| match assertion {
-        Assertion::Contains(wanted) if find(body, wanted.as_bytes()).is_some() => None,
-        Assertion::Contains(wanted) => Some(format!("the body to contain {}{limit}", quoted(wanted))),
-        Assertion::Matches(regex) => {
-            // Where more follows, a match up to the very end may be none: `ok$`.
-            let holds = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
-            if holds { None } else { Some(format!("the body to match {}{limit}", quoted(regex.as_str()))) }
-        }
-        Assertion::Field(..) if cut => Some(format!("a JSON body{limit}")),
-        Assertion::Field(pointer, wanted) => match serde_json::from_slice::<&RawValue>(body) {
-            Err(error) => Some(format!("a JSON body ({error})")),
-            Ok(document) => field_miss(document, pointer, wanted.as_deref()),
-        },
-    })
-}
-
-fn field_miss(document: &RawValue, pointer: &str, wanted: Option<&str>) -> Option<String> {
-    let place = if pointer.is_empty() { "the whole body" } else { pointer };
+fn field_miss(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Option<String> {
+    let place = if pointer.value.is_empty() { "the whole body" } else { &pointer.shown };
     let mut value = Some(document);
-    for token in pointer.split('/').skip(1) {
+    for token in pointer.value.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
         value = value.and_then(|value| member(value, &token));
     }
     let Some(value) = value else {
         return Some(match wanted {
             Some(wanted) => {
-                format!("{place} to be {} in the JSON body, which has no such field", quoted(wanted))
+                format!("{place} to be {} in the JSON body, which has no such field", quoted(&wanted.shown))
             }
             None => format!("{place} in the JSON body"),
         });
     };
     let wanted = wanted?;
     let holds = match serde_json::from_slice::<String>(value.get().as_bytes()) {
-        Ok(text) => text == wanted,
+        Ok(text) => text == wanted.value,
         // A number, true, false, null, or what an array or object looks like in the body.
-        Err(_) => value.get() == wanted,
+        Err(_) => value.get() == wanted.value,
     };
     if holds {
         return None;
     }
     let found = clip(value.get().as_bytes());
-    Some(format!("{place} to be {}, not {found}", quoted(wanted)))
+    Some(format!("{place} to be {}, not {found}", quoted(&wanted.shown)))
 }
 
 /// What an object has under this name, or an array at this index; of several like members the last counts.
@@ -201,33 +255,50 @@ impl<'de> Visitor<'de> for Member<'_> {
 mod tests {
     use super::*;
 
-    fn miss(assertion: Assertion, seen: &Seen<'_>) -> String {
-        first_miss(&[assertion], seen).unwrap_or_default()
+    fn miss(assertion: Assertion, body: &[u8], cut_at: Option<usize>) -> String {
+        let deadline = Deadline::after(std::time::Duration::from_mins(1));
+        let assertions = Arc::from([assertion]);
+        let mut open = Open::new(&assertions);
+        if open.is_settled_by(body) {
+            return String::new();
+        }
+        open.miss(body.to_vec(), cut_at, deadline).unwrap().unwrap_or_default()
+    }
+
+    fn whole(assertion: Assertion, body: &[u8]) -> String {
+        miss(assertion, body, None)
     }
 
     fn regex(text: &str) -> Assertion {
-        Assertion::Matches(Regex::new(text).unwrap())
+        Assertion::Matches(Regex::new(text).unwrap(), text.to_owned())
+    }
+
+    fn plain(text: &str) -> Text {
+        Text { value: text.to_owned(), shown: text.to_owned() }
+    }
+
+    fn contains(text: &str) -> Assertion {
+        Assertion::Contains(plain(text))
     }
 
     fn field(pointer: &str, value: Option<&str>) -> Assertion {
-        Assertion::Field(pointer.to_owned(), value.map(str::to_owned))
+        Assertion::Field(plain(pointer), value.map(plain))
     }
 
     #[test]
     fn text() {
-        let body = Seen::Whole(b"status: ready\n");
-        assert_eq!(miss(Assertion::Contains("ready".into()), &body), "");
-        assert_eq!(miss(Assertion::Contains("Ready".into()), &body), "the body to contain \"Ready\"");
-        assert_eq!(miss(regex("^status: r.*y$"), &Seen::Whole(b"status: ready")), "");
-        assert_eq!(miss(regex("^r"), &body), "the body to match \"^r\"");
-        assert_eq!(miss(Assertion::Contains("x".into()), &Seen::Whole(b"\xffx")), "");
+        let body = b"status: ready\n";
+        assert_eq!(whole(contains("ready"), body), "");
+        assert_eq!(whole(contains("Ready"), body), "the body to contain \"Ready\"");
+        assert_eq!(whole(regex("^status: r.*y$"), b"status: ready"), "");
+        assert_eq!(whole(regex("^r"), body), "the body to match \"^r\"");
+        assert_eq!(whole(contains("x"), b"\xffx"), "");
     }
 
     #[test]
     fn json_fields() {
-        let body = Seen::Whole(
-            br#"{"status":"UP","n":1,"ok":true,"none":null,"a":[{"b/c":"d"}],"s":"1","t~u":{"":1,"":2}}"#,
-        );
+        let body =
+            br#"{"status":"UP","n":1,"ok":true,"none":null,"a":[{"b/c":"d"}],"s":"1","t~u":{"":1,"":2}}"#;
         for (pointer, value) in [
             ("/status", Some("UP")),
             ("/status", None),
@@ -242,44 +313,46 @@ mod tests {
             ("/t~0u/", Some("2")),
             ("", None),
         ] {
-            assert_eq!(miss(field(pointer, value), &body), "", "{pointer}");
+            assert_eq!(whole(field(pointer, value), body), "", "{pointer}");
         }
-        assert_eq!(miss(field("/status", Some("DOWN")), &body), "/status to be \"DOWN\", not \"UP\"");
-        assert_eq!(miss(field("/x", None), &body), "/x in the JSON body");
-        assert!(miss(field("/x", Some("1")), &body).contains("no such field"));
-        assert!(miss(field("/n", Some("1x")), &body).contains("not 1"));
+        assert_eq!(whole(field("/status", Some("DOWN")), body), "/status to be \"DOWN\", not \"UP\"");
+        assert_eq!(whole(field("/x", None), body), "/x in the JSON body");
+        assert!(whole(field("/x", Some("1")), body).contains("no such field"));
+        assert!(whole(field("/n", Some("1x")), body).contains("not 1"));
         for pointer in ["/a/1", "/a/00", "/a/-", "/a/b", "/n/0", "/status/x", "/"] {
-            assert!(miss(field(pointer, None), &body).contains("in the JSON body"), "{pointer}");
+            assert!(whole(field(pointer, None), body).contains("in the JSON body"), "{pointer}");
         }
-        assert!(miss(field("/n", None), &Seen::Whole(b"<html>")).starts_with("a JSON body (expected value"));
+        assert!(whole(field("/n", None), b"<html>").starts_with("a JSON body (expected value"));
     }
 
     #[test]
     fn a_text_is_found_however_the_body_comes() {
-        let assertions = [Assertion::Contains("ready".into()), Assertion::Contains("y".into())];
+        let assertions = Arc::from([contains("ready"), contains("y")]);
         let body = b"almost ready";
         for step in 1..body.len() {
             let mut open = Open::new(&assertions);
-            let settled: Vec<bool> = (0..=body.len() / step + 1)
-                .map(|n| open.is_settled_by(&body[..(n * step).min(body.len())]))
-                .collect();
+            let settled: Vec<bool> = body.chunks(step).map(|piece| open.is_settled_by(piece)).collect();
             assert_eq!((settled.first(), settled.last()), (Some(&false), Some(&true)), "{step}");
         }
-        assert!(!Open::new(&[regex("a")]).is_settled_by(b"a"));
+        // Nor does it matter how much came before, of which little is kept.
+        let mut open = Open::new(&assertions);
+        for _ in 0..100 {
+            assert!(!open.is_settled_by(&[b'x'; 4096]));
+            assert!(open.window.len() <= SLACK + 4096, "{}", open.window.len());
+        }
+        assert!(!open.is_settled_by(b"rea") && open.is_settled_by(b"dy"));
+        assert!(!Open::new(&Arc::from([regex("a")])).is_settled_by(b"a"));
     }
 
     #[test]
     fn what_a_cut_body_cannot_say_does_not_hold() {
-        let body = Seen::Cut(b"ok");
+        let body = b"ok";
         assert_eq!(
-            miss(regex("ok$"), &body),
+            miss(regex("ok$"), body, Some(2)),
             "the body to match \"ok$\" within the first 2 bytes (--max-body)"
         );
-        assert_eq!(miss(regex("o"), &body), "");
-        assert_eq!(
-            miss(field("", None), &Seen::Cut(b"1")),
-            "a JSON body within the first 1 byte (--max-body)"
-        );
-        assert_eq!(miss(Assertion::Contains("k".into()), &body), "");
+        assert_eq!(miss(regex("o"), body, Some(2)), "");
+        assert_eq!(miss(field("", None), b"1", Some(1)), "a JSON body within the first 1 byte (--max-body)");
+        assert_eq!(miss(contains("k"), body, Some(2)), "");
     }
 }

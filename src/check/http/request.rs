@@ -7,16 +7,14 @@ use ureq::http::{Method, Request as HttpRequest, Uri};
 
 use super::answer::{Answer, failure};
 use crate::check::Attempt;
-use crate::check::secure::{Secure, facts as facts_of};
+use crate::check::headers::{self, USER_AGENT, halves};
+use crate::check::secure::{self, Secure};
 use crate::cli::{Given, UsageError};
 use crate::net::connect::open;
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
 use crate::net::url::Url;
-use crate::outcome::{Fact, Finding};
-
-/// What the server sees of us where `-H` says nothing else.
-const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
+use crate::outcome::Finding;
 
 /// What is sent, but for the URL.
 #[derive(Debug, Clone)]
@@ -27,7 +25,8 @@ pub(super) struct Request {
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
-    let body = given.text("data")?;
+    let body = given.unshown("data")?;
+    given.hide(body.as_deref().unwrap_or_default().as_bytes(), "<data>");
     let fallback = if body.is_some() { Method::POST } else { Method::GET };
     let expected = "a method such as GET, HEAD or POST";
     let method = given
@@ -36,26 +35,18 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     if method == Method::CONNECT {
         return Err(given.wrong("method", "CONNECT asks for a tunnel, which is no health check"));
     }
-    let mut headers = Vec::new();
-    for text in given.texts("header")? {
-        // The value may be a secret, so it is not repeated.
-        let (name, value) =
-            parse_header(&text).map_err(|expected| given.unexpected_unshown("header", expected))?;
-        if matches!(name.as_str(), "content-length" | "transfer-encoding" | "connection") {
-            let message = format!("{} is set by porthole itself and cannot be given", name.as_str());
-            return Err(given.wrong("header", &message));
-        }
-        if name == header::HOST && has(&headers, &header::HOST) {
-            return Err(given.wrong("header", "Host can be given only once"));
-        }
-        headers.push((name, value));
+    let own = |name: &str| matches!(name, "content-length" | "transfer-encoding" | "connection");
+    let mut headers = headers::plan(given, &own)?;
+    if headers.iter().filter(|(name, _)| *name == header::HOST).count() > 1 {
+        return Err(given.wrong("header", "Host can be given only once"));
     }
-    if let Some(user) = given.text("user")? {
+    if let Some(user) = given.unshown("user")? {
         if !user.contains(':') {
             return Err(given.unexpected_unshown("user", "NAME:PASSWORD"));
         }
         headers.retain(|(name, _)| name != header::AUTHORIZATION);
         headers.push((header::AUTHORIZATION, basic(user.as_bytes())));
+        hide_user(given, user.as_bytes());
     }
     if body.is_some() && !has(&headers, &header::CONTENT_TYPE) {
         // As curl does with --data.
@@ -64,17 +55,17 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     Ok(Request { method, headers, body })
 }
 
-fn has(headers: &[(HeaderName, HeaderValue)], name: &HeaderName) -> bool {
-    headers.iter().any(|(known, _)| known == name)
+/// Notes what must not be printed of `user:password`: that, the password, and what goes over the wire.
+pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
+    given.hide(user_info, "<user>");
+    given.hide(halves(basic(user_info).as_bytes(), b' ').1, "<user>");
+    // A token may stand in place of the name, with no password.
+    let (name, password) = halves(user_info, b':');
+    given.hide(if password.is_empty() { name } else { password }, "<user>");
 }
 
-fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
-    let (name, value) = text.split_once(':').ok_or("'Name: value'")?;
-    let name = HeaderName::from_bytes(name.trim_end().as_bytes())
-        .map_err(|_| "'Name: value' with a name of letters, digits and hyphens")?;
-    let value = HeaderValue::from_bytes(value.trim().as_bytes())
-        .map_err(|_| "'Name: value' with a value without control characters")?;
-    Ok((name, value))
+fn has(headers: &[(HeaderName, HeaderValue)], name: &HeaderName) -> bool {
+    headers.iter().any(|(known, _)| known == name)
 }
 
 /// RFC 7617.
@@ -98,41 +89,30 @@ impl Request {
         let mut connection = open(endpoint, attempt.reach, attempt.deadline)
             .map_err(|e| Box::new(e.finding(attempt.deadline)))?;
         let connected = Instant::now();
-        let mut facts = vec![("address", Fact::Bytes(connection.address))];
-        if let Some(secure) = secure.filter(|_| url.tls) {
-            match secure.start(&mut connection.wire, &url.place.host) {
-                Ok(peer) => facts.extend(facts_of(&peer)),
-                Err(mut finding) => {
-                    finding.facts.splice(0..0, facts);
-                    return Err(finding);
-                }
-            }
-        }
+        let facts = secure::begin(secure.filter(|_| url.tls), &mut connection, &url.place.host)?;
         let secured = Instant::now();
         let exchange = Exchange::new(connection.wire);
 
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
         let agent = exchange.agent(longest);
-        let result = match &self.body {
-            Some(body) => agent.run(self.head(url)?.map(|()| body.as_str())),
+        // As curl does: a method that is for sending something says that it sends nothing.
+        let empty = matches!(self.method, Method::POST | Method::PUT | Method::PATCH).then_some("");
+        let result = match self.body.as_deref().or(empty) {
+            Some(body) => agent.run(self.head(url)?.map(|()| body)),
             None => agent.run(self.head(url)?),
         };
         let mut state = exchange.state();
         state.head_is_over = true;
-        let sent = state.sent.unwrap_or(secured);
+        let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
+        let phases = phases(connection.resolving, &[start, connected, secured], sent, url.tls);
         match result {
-            Ok(response) => Ok(Answer {
-                response,
-                exchange,
-                facts,
-                phases: phases(connection.resolving, &[start, connected, secured, sent], url.tls),
-            }),
+            Ok(response) => Ok(Answer { response, exchange, facts, phases }),
             Err(error) => {
                 let mut finding = failure(&error, &exchange, attempt.deadline);
                 finding.facts.extend(facts);
-                Err(Box::new(finding))
+                Err(Box::new(Finding { phases, ..finding }))
             }
         }
     }
@@ -167,6 +147,12 @@ impl Request {
         Ok(request)
     }
 
+    /// What is sent to another port or scheme of the host is without what this one knows the user by, as curl
+    /// does: another server may stand there.
+    pub(super) fn forget_credentials(&mut self) {
+        self.headers.retain(|(name, _)| name != header::AUTHORIZATION && name != header::COOKIE);
+    }
+
     /// What is sent after this redirect. RFC 9110, 15.4: 303 asks for GET, and after 301 and 302 every
     /// client makes a GET of a POST.
     pub(super) fn redirect(&mut self, status: u16) {
@@ -183,37 +169,27 @@ impl Request {
     }
 }
 
-/// The time of each part; that of TLS where it was spoken.
-fn phases(resolving: Duration, ends: &[Instant; 4], tls: bool) -> Vec<(&'static str, Duration)> {
-    let [start, connected, secured, sent] = *ends;
+/// The time of each part that was begun; that of TLS where it was spoken.
+fn phases(
+    resolving: Duration,
+    ends: &[Instant; 3],
+    sent: Option<Instant>,
+    tls: bool,
+) -> Vec<(&'static str, Duration)> {
+    let [start, connected, secured] = *ends;
     let mut phases =
         vec![("resolve", resolving), ("connect", connected.duration_since(start).saturating_sub(resolving))];
     if tls {
         phases.push(("tls", secured.duration_since(connected)));
     }
-    phases.extend([("request", sent.duration_since(secured)), ("head", sent.elapsed())]);
+    phases.push(("request", sent.unwrap_or_else(Instant::now).duration_since(secured)));
+    phases.extend(sent.map(|sent| ("head", sent.elapsed())));
     phases
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn headers() {
-        for (text, name, value) in [
-            ("X-A: b", "x-a", "b"),
-            ("X-A:b: c", "x-a", "b: c"),
-            ("X-A:", "x-a", ""),
-            ("Host: app.example", "host", "app.example"),
-        ] {
-            let (parsed_name, parsed_value) = parse_header(text).unwrap();
-            assert_eq!((parsed_name.as_str(), parsed_value.to_str().unwrap()), (name, value), "{text}");
-        }
-        for text in ["", "no colon", ": x", "a b: c", "X: a\r\nY: b", "X: \u{7f}"] {
-            assert!(parse_header(text).is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn basic_authentication() {

@@ -21,6 +21,10 @@ pub struct Certificate {
     pub not_before: i64,
     /// The last second of its validity, since the epoch.
     pub not_after: i64,
+    /// Whether it names itself as its issuer.
+    pub is_self_signed: bool,
+    /// Whether it is of X.509's first version, which has no extensions, so no names.
+    pub is_version_1: bool,
 }
 
 impl Certificate {
@@ -29,16 +33,17 @@ impl Certificate {
         let certificate = expect(SEQUENCE, &mut { der })?;
         let mut tbs = expect(SEQUENCE, &mut { certificate })?;
         // [0] EXPLICIT Version, absent from version 1.
-        if tbs.first() == Some(&CONTEXT_0) {
+        let is_version_1 = tbs.first() != Some(&CONTEXT_0);
+        if !is_version_1 {
             next(&mut tbs)?;
         }
         expect(INTEGER, &mut tbs)?;
         expect(SEQUENCE, &mut tbs)?;
-        let issuer = name(expect(SEQUENCE, &mut tbs)?)?;
+        let issuer = expect(SEQUENCE, &mut tbs)?;
         let mut validity = expect(SEQUENCE, &mut tbs)?;
         let not_before = time(next(&mut validity)?)?;
         let not_after = time(next(&mut validity)?)?;
-        let subject = name(expect(SEQUENCE, &mut tbs)?)?;
+        let subject = expect(SEQUENCE, &mut tbs)?;
         expect(SEQUENCE, &mut tbs)?;
         let mut names = Vec::new();
         while let Some((tag, mut content)) = next(&mut tbs) {
@@ -46,18 +51,26 @@ impl Certificate {
                 names = alternative_names(expect(SEQUENCE, &mut content)?).unwrap_or_default();
             }
         }
-        Some(Certificate { subject, issuer, names, not_before, not_after })
-    }
-
-    /// Whether it names itself as its issuer.
-    pub fn is_self_signed(&self) -> bool {
-        self.subject == self.issuer
+        Some(Certificate {
+            subject: name(subject)?,
+            issuer: name(issuer)?,
+            names,
+            not_before,
+            not_after,
+            is_self_signed: subject == issuer,
+            is_version_1,
+        })
     }
 
     /// How many whole days are left of its validity at `now`, seconds since the epoch; negative when it is over.
     pub fn days_left(&self, now: i64) -> i64 {
         (self.not_after - now).div_euclid(DAY)
     }
+}
+
+/// A subject or issuer for people; it may have nothing that is shown.
+pub fn shown(name: &str) -> &str {
+    if name.is_empty() { "no name" } else { name }
 }
 
 /// One day, in seconds.
@@ -259,7 +272,7 @@ mod tests {
             (certificate.subject.as_str(), certificate.issuer.as_str()),
             ("CN=app, O=Acme", "CN=app, O=Acme")
         );
-        assert!(certificate.is_self_signed());
+        assert!(certificate.is_self_signed && !certificate.is_version_1);
         assert_eq!(certificate.names, ["app.example", "*.app.example", "127.0.0.1", "::1"]);
         assert_eq!(certificate.not_after - certificate.not_before, 30 * DAY);
         assert_eq!(certificate.days_left(certificate.not_after - DAY), 1);

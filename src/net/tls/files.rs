@@ -5,11 +5,12 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::expand::find;
 use crate::files::read_regular;
@@ -49,7 +50,7 @@ impl SystemRoots {
     pub fn read(&self) -> Result<Vec<CertificateDer<'static>>, String> {
         // A variable that is wrong is said: whoever set it meant it.
         let mut found = match &self.file {
-            Some(file) => certificates(file)?,
+            Some(file) => certificates(file).map_err(|why| format!("SSL_CERT_FILE: {why}"))?,
             None => Vec::new(),
         };
         if let Some(folders) = &self.folders {
@@ -58,8 +59,19 @@ impl SystemRoots {
             }
         }
         if self.file.is_none() && self.folders.is_none() {
-            let bundle = BUNDLES.iter().find_map(|file| certificates(Path::new(file)).ok());
-            found = bundle.unwrap_or_else(|| folder_of(Path::new(FOLDER)));
+            let mut unusable = None;
+            for file in BUNDLES.map(Path::new) {
+                match certificates(file) {
+                    Ok(bundle) => return Ok(bundle),
+                    Err(why) if file.exists() => unusable = Some(why),
+                    Err(_) => {}
+                }
+            }
+            found = folder_of(Path::new(FOLDER));
+            // What may not be read is not absent.
+            if let Some(why) = unusable.filter(|_| found.is_empty()) {
+                return Err(why);
+            }
         }
         if !found.is_empty() {
             return Ok(found);
@@ -73,10 +85,21 @@ impl SystemRoots {
     }
 }
 
-/// The certificates of every file in a folder that has any; others are passed over.
+/// The certificates of every file in a folder that has any, as far as they are no more than one file may hold; others
+/// are passed over.
 fn folder_of(folder: &Path) -> Vec<CertificateDer<'static>> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_FILES);
-    entries.filter_map(|entry| certificates(&entry.path()).ok()).flatten().collect()
+    let mut found = Vec::new();
+    let mut size = 0;
+    for entry in entries {
+        let more = certificates(&entry.path()).unwrap_or_default();
+        size += more.iter().map(|certificate| certificate.len() as u64).sum::<u64>();
+        if size > FILE_LIMIT {
+            break;
+        }
+        found.extend(more);
+    }
+    found
 }
 
 /// The certificates of a PEM file, at least one.
@@ -97,9 +120,32 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
     Ok(found)
 }
 
+/// Why there is no identity: the file of its certificate or that of its key, and what is wrong with it.
+#[derive(Debug)]
+pub enum Unusable {
+    /// The certificate's.
+    Certificate(String),
+    /// The key's.
+    Key(String),
+}
+
 /// A certificate with what leads to its root, and its key, which may stand in the same file.
-pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
-    let certificates = certificates(chain)?;
+pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, Unusable> {
+    let certificates = certificates(chain).map_err(Unusable::Certificate)?;
+    let key_of_it = private_key(key, provider).map_err(Unusable::Key)?;
+    let identity = CertifiedKey::new(certificates, key_of_it);
+    match identity.keys_match() {
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
+            let (key, chain) = (key.display(), chain.display());
+            Err(Unusable::Key(format!(
+                "{key}: the private key does not belong to the certificate in {chain}"
+            )))
+        }
+        _ => Ok(identity),
+    }
+}
+
+fn private_key(key: &Path, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, String> {
     let text = read(key)?;
     let shown = key.display();
     if find(&text, b"ENCRYPTED").is_some() {
@@ -111,18 +157,11 @@ pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<C
     let der = PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
         format!("{shown}: has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")
     })?;
-    let key = provider.key_provider.load_private_key(der).map_err(|_| {
+    provider.key_provider.load_private_key(der).map_err(|_| {
         format!("{shown}: the private key is none of RSA (2048 bits and more), P-256, P-384, Ed25519")
-    })?;
-    let identity = CertifiedKey::new(certificates, key);
-    match identity.keys_match() {
-        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
-            Err(format!("{shown}: the private key does not belong to the certificate in {}", chain.display()))
-        }
-        _ => Ok(identity),
-    }
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    read_regular(path, FILE_LIMIT).map_err(|why| format!("{}: {why}", path.display()))
+    read_regular(path, FILE_LIMIT).map_err(|unread| unread.at(path).why)
 }

@@ -19,7 +19,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, Error, ProtocolVersion};
 
 use self::certificate::Certificate;
-pub use self::files::SystemRoots;
+pub use self::files::{SystemRoots, Unusable};
 pub use self::verify::now;
 use self::verify::{Identity, Notes, Trust, Verifier};
 pub use self::words::list;
@@ -54,7 +54,7 @@ impl Settings {
     }
 
     /// Presents this certificate, with the key of that file. The error names the file and what is wrong with it.
-    pub fn present(&mut self, chain: &Path, key: &Path) -> Result<(), String> {
+    pub fn present(&mut self, chain: &Path, key: &Path) -> Result<(), Unusable> {
         self.identity = Some(Arc::new(files::identity(chain, key, &default_provider())?));
         Ok(())
     }
@@ -108,12 +108,25 @@ impl Client {
         })?;
         let connection =
             ClientConnection::new(config, name).map_err(|e| TlsError::Failed(e.to_string(), None))?;
-        let mut session =
-            Session { connection: Box::new(connection), notes: self.notes.clone(), host: host.to_string() };
+        let mut session = Session {
+            connection: Box::new(connection),
+            waiting: Vec::new(),
+            failed: None,
+            notes: self.notes.clone(),
+            host: host.to_string(),
+        };
+        // What an attempt before this one noted that came to no end.
+        self.notes.take();
         let mut opening = Vec::new();
         loop {
-            session.flush(socket).map_err(TlsError::Wire)?;
-            if !session.connection.is_handshaking() {
+            let flushed = session.flush(socket);
+            let goes_on = session.connection.is_handshaking();
+            match flushed {
+                // A server that has closed may have said why.
+                Err(WireError::Failed(_)) if goes_on => {}
+                other => other.map_err(TlsError::Wire)?,
+            }
+            if !goes_on {
                 break;
             }
             let mut piece = [0; PIECE];
@@ -140,7 +153,7 @@ impl Client {
             _ => "1.3",
         };
         let told = self.notes.take();
-        let wants_certificate = told.asked_for_ours && self.settings.identity.is_none();
+        let wants_certificate = told.asked_for_ours;
         if wants_certificate {
             // In TLS 1.3 it says only after the handshake that it does without us.
             self.notes.keep_asked();
@@ -156,7 +169,7 @@ impl Client {
             None => Trust::Roots(settings.system.read()?),
         };
         let provider = Arc::new(default_provider());
-        let verifier = Verifier::new(&trust, Arc::clone(&provider), self.notes.clone())?;
+        let verifier = Verifier::new(trust, Arc::clone(&provider), self.notes.clone())?;
         let identity = Identity { ours: settings.identity.clone(), notes: self.notes.clone() };
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -178,15 +191,19 @@ fn server_name(host: &Host) -> Option<ServerName<'static>> {
     }
 }
 
-/// Whether bytes begin as a TLS record of the handshake or an alert does. RFC 8446, 5.1.
-pub fn is_tls(opening: &[u8]) -> bool {
-    matches!(opening, [] | [0x14..=0x16] | [0x14..=0x16, 3, ..])
+/// Whether bytes begin as a TLS record does. RFC 8446, 5.1.
+fn is_tls(opening: &[u8]) -> bool {
+    matches!(opening, [] | [0x14..=0x17] | [0x14..=0x17, 3, ..])
 }
 
 /// An established TLS connection, without its socket.
 #[derive(Debug)]
 pub struct Session {
     connection: Box<ClientConnection>,
+    /// What the peer sent that is not taken in yet.
+    waiting: Vec<u8>,
+    /// Why nothing more comes, in words, once what came before has been read.
+    failed: Option<String>,
     notes: Notes,
     host: String,
 }
@@ -201,15 +218,26 @@ impl Session {
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 Err(_) => {}
             }
-            let mut piece = [0; PIECE];
-            let count = socket.read(&mut piece)?;
-            if count == 0 {
-                return Ok(0);
+            if let Some(why) = self.failed.take() {
+                return Err(WireError::Tls(why));
             }
-            let taken = self.take(piece.get(..count).unwrap_or_default());
-            // A key update is to be answered, and so is an error.
-            self.flush(socket)?;
-            taken.map_err(|error| WireError::Tls(words::failure(&error, &self.notes.take(), &self.host)))?;
+            let waiting = std::mem::take(&mut self.waiting);
+            let taken = if waiting.is_empty() {
+                let mut piece = [0; PIECE];
+                let count = socket.read(&mut piece)?;
+                if count == 0 {
+                    return Ok(0);
+                }
+                self.take(piece.get(..count).unwrap_or_default())
+            } else {
+                self.take(&waiting)
+            };
+            // A key update is to be answered, and so is an error, where anybody still listens.
+            let flushed = self.flush(socket);
+            match taken {
+                Ok(()) => flushed?,
+                Err(error) => self.failed = Some(words::failure(&error, &self.notes.take(), &self.host)),
+            }
         }
     }
 
@@ -233,14 +261,16 @@ impl Session {
         }
     }
 
-    /// Takes in bytes of the peer.
+    /// Takes in bytes of the peer, until there is something to read: rustls takes no more as long as it holds more
+    /// than 16 KiB of that. The rest waits.
     fn take(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            match self.connection.read_tls(&mut bytes) {
-                Ok(0) | Err(_) => return Err(Error::General("too much at once".to_owned())),
-                Ok(_) => {
-                    self.connection.process_new_packets()?;
-                }
+            if !matches!(self.connection.read_tls(&mut bytes), Ok(1..)) {
+                return Err(Error::General("too much at once".to_owned()));
+            }
+            if self.connection.process_new_packets()?.plaintext_bytes_to_read() > 0 {
+                self.waiting = bytes.to_vec();
+                break;
             }
         }
         Ok(())

@@ -27,7 +27,7 @@ pub enum Trust {
 pub struct Told {
     /// The server's own certificate.
     pub certificate: Option<Certificate>,
-    /// The server asked for a client certificate.
+    /// The server asked for a client certificate, and there is none to be given.
     pub asked_for_ours: bool,
 }
 
@@ -63,7 +63,7 @@ pub struct Verifier {
 
 impl Verifier {
     /// A verifier for this trust. The error says that none of the roots can be used.
-    pub fn new(trust: &Trust, provider: Arc<CryptoProvider>, notes: Notes) -> Result<Self, String> {
+    pub fn new(trust: Trust, provider: Arc<CryptoProvider>, notes: Notes) -> Result<Self, String> {
         let Trust::Roots(certificates) = trust else {
             return Ok(Verifier { provider, notes, webpki: None, pinned: Vec::new() });
         };
@@ -73,7 +73,7 @@ impl Verifier {
         let webpki =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
         let webpki = webpki.map_err(|_| "none of the root certificates can be used".to_owned())?;
-        Ok(Verifier { provider, notes, webpki: Some(webpki), pinned: certificates.clone() })
+        Ok(Verifier { provider, notes, webpki: Some(webpki), pinned: certificates })
     }
 
     /// A certificate that stands in `--ca-file` itself, to the byte, is trusted as it is: webpki takes no certificate
@@ -101,6 +101,8 @@ fn verify_pinned(
     verify_server_name(&ParsedCertificate::try_from(presented)?, name)
 }
 
+/// Where anything is trusted, so is the signature of the handshake: it proves nothing of a certificate that anybody may
+/// have made, and webpki reads no key from one of X.509 version 1, which `--insecure` is to accept too.
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
@@ -126,6 +128,9 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.webpki.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
@@ -135,6 +140,9 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.webpki.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
@@ -143,7 +151,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Our certificate where there is one, and a note that the server asked for it.
+/// Our certificate where there is one, or a note that the server asked for it.
 #[derive(Debug)]
 pub struct Identity {
     /// The certificate and its key.
@@ -154,7 +162,9 @@ pub struct Identity {
 
 impl ResolvesClientCert for Identity {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.notes.write(|told| told.asked_for_ours = true);
+        if self.ours.is_none() {
+            self.notes.keep_asked();
+        }
         self.ours.clone()
     }
 

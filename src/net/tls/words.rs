@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
-use super::certificate::{Certificate, DAY, date};
+use super::certificate::{Certificate, DAY, date, shown};
 use super::verify::{Told, now};
 
 /// The most names of a certificate that a verdict lists.
@@ -67,9 +67,9 @@ fn alert_words(alert: AlertDescription) -> String {
             "it does not offer the protocol that this check speaks (ALPN)"
         }
         AlertDescription::InternalError => "internal error",
-        other => return format!("the server ended the handshake with alert {}", u8::from(other)),
+        other => return format!("the server ended TLS with alert {}", u8::from(other)),
     };
-    format!("the server ended the handshake: {words}")
+    format!("the server ended TLS: {words}")
 }
 
 fn certificate_failure(why: &CertificateError, certificate: Option<&Certificate>, name: &str) -> String {
@@ -100,12 +100,19 @@ fn certificate_failure(why: &CertificateError, certificate: Option<&Certificate>
             let not_after = i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX);
             format!("a certificate between this one and its root expired on {}", date(not_after))
         }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            let not_before = i64::try_from(not_before.as_secs()).unwrap_or(i64::MAX);
+            format!(
+                "a certificate between this one and its root is not valid before {} (is the clock right?)",
+                date(not_before)
+            )
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = list(&certificate.names);
             if names.is_empty() {
                 format!(
                     "the certificate is not valid for {name}: it has no names (subjectAltName), only {}",
-                    certificate.subject
+                    shown(&certificate.subject)
                 )
             } else {
                 format!(
@@ -113,24 +120,34 @@ fn certificate_failure(why: &CertificateError, certificate: Option<&Certificate>
                 )
             }
         }
-        CertificateError::UnknownIssuer if certificate.is_self_signed() => format!(
+        CertificateError::UnknownIssuer if certificate.is_self_signed => format!(
             "the certificate is self-signed ({}), and not trusted (--ca-file with that certificate, or --insecure)",
-            certificate.subject
+            shown(&certificate.subject)
         ),
         CertificateError::UnknownIssuer => format!(
             "the certificate's issuer is unknown: {} (--ca-file with its certificate, or --insecure; \
              or the server sends no intermediate certificate)",
-            certificate.issuer
+            shown(&certificate.issuer)
         ),
         CertificateError::BadSignature => "the signature on the certificate is wrong".to_owned(),
-        CertificateError::Other(_) if certificate.is_self_signed() => format!(
+        CertificateError::Other(_) if certificate.is_version_1 => {
+            "the certificate is of X.509 version 1, which has no names; expected version 3 (or --insecure)"
+                .to_owned()
+        }
+        CertificateError::Other(_) if certificate.is_self_signed => format!(
             "the certificate is self-signed, one of an authority ({}), and not trusted (--ca-file with that certificate, or --insecure)",
-            certificate.subject
+            shown(&certificate.subject)
         ),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is not made for servers (extendedKeyUsage)".to_owned()
         }
-        other => format!("the certificate is not valid: {other}"),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the certificate, or one between it and its root, is signed with an algorithm that is not accepted (SHA-1?)"
+                .to_owned()
+        }
+        // What rustls says of it is for debugging, and not in a release build.
+        _ => "the certificate, or one between it and its root, breaks the rules of X.509 (RFC 5280)".to_owned(),
     }
 }
 

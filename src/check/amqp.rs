@@ -1,0 +1,73 @@
+//! `amqp TARGET`: an AMQP 0-9-1 server, such as RabbitMQ, begins a connection.
+//!
+//! <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>, 2.2.4 and 4.2.2: the client names the version; the
+//! server answers with `connection.start`, or with the version that it speaks and closes. Whoever stops there
+//! is not logged in, so there is nothing to close.
+
+use super::Kind;
+use super::server::{self, Failure, Talk};
+use crate::expand::find;
+use crate::outcome::Finding;
+use crate::text::clip;
+
+/// What the client opens with: AMQP 0-9-1.
+const HEADER: &[u8] = b"AMQP\0\0\x09\x01";
+/// What follows the payload of a frame.
+const FRAME_END: u8 = 0xce;
+
+pub(super) const KIND: Kind = Kind {
+    name: "amqp",
+    summary: "an AMQP 0-9-1 server (RabbitMQ) accepts connections",
+    options: &[server::OPTIONS],
+    plan: |given| server::plan(given, KIND.name, handshake, None),
+    examples: "porthole amqp :5672",
+};
+
+fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
+    talk.say(HEADER);
+    let answer = talk.hear("the start of the connection", |heard| match heard {
+        // A method on channel 0: type, channel, size, and around the payload eight bytes in all.
+        [1, 0, 0, a, b, c, d, ..] => {
+            usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?.checked_add(8)
+        }
+        _ if heard.starts_with(b"AMQP") || [1, 0, 0].starts_with(heard.get(..3).unwrap_or(heard)) => Some(8),
+        _ if b"AMQP".starts_with(heard) => Some(4),
+        _ => None,
+    })?;
+    if let Some([_, major, minor, revision]) = answer.strip_prefix(b"AMQP") {
+        let found = format!("the server speaks AMQP {major}-{minor}-{revision}");
+        return Ok(Finding::unhealthy(found).expected("0-9-1"));
+    }
+    // Class 10, method 10; the version of the protocol; the server's properties.
+    let start =
+        answer.strip_suffix(&[FRAME_END]).and_then(|frame| frame.get(7..)?.strip_prefix(b"\0\x0a\0\x0a"));
+    let start = start.ok_or(Failure::Foreign)?;
+    let mut finding = Finding::healthy("accepts connections");
+    for (name, key) in [("product", &b"\x07productS"[..]), ("version", b"\x07versionS")] {
+        if let Some(value) = property(start, key) {
+            finding.found.push_str(if name == "product" { ", " } else { " " });
+            finding.found.push_str(&clip(value));
+            finding = finding.fact(name, value.to_vec());
+        }
+    }
+    Ok(finding)
+}
+
+/// The long string behind this key of a field table.
+fn property<'a>(table: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let (length, value) = table.get(find(table, key)?..)?.get(key.len()..)?.split_first_chunk()?;
+    value.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties() {
+        let table = b"\0\x09\0\0\0\x1f\x07productS\0\0\0\x08RabbitMQ\x07versionS\0\0\0\x09x";
+        assert_eq!(property(table, b"\x07productS"), Some(&b"RabbitMQ"[..]));
+        assert_eq!(property(table, b"\x07versionS"), None);
+        assert_eq!(property(b"", b"\x07versionS"), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! `file PATH`: a file exists, is fresh, has this content; or nothing is there. inode(7), path_resolution(7).
+//!
+//! Links are followed. Existence and age are asked of anything, size and content of regular files alone,
+//! and nothing else is ever opened: a FIFO would wait for a writer, and opening a device may do something.
+
+use std::fs::{self, FileType, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Attempt, Check, Kind};
+use crate::cli::{Given, Text, UsageError, flag, operand, option};
+use crate::expand::find;
+use crate::files::{Unread, open_regular};
+use crate::net::deadline::Deadline;
+use crate::net::target::Endpoint;
+use crate::net::wire::WireError;
+use crate::outcome::{Fact, Finding, Verdict};
+use crate::text::quoted;
+use crate::units::{self, show_age, show_size};
+
+/// How much of a file `--contains` looks at, in bytes.
+const LOOKED_AT: u64 = 1 << 20;
+/// How much is read at once, in bytes.
+const PIECE: usize = 8192;
+/// How far ahead of the clock a time may be and still be now: another machine's clock sets it on a network
+/// file system, and some file systems round it.
+const AHEAD: Duration = Duration::from_secs(1);
+
+pub(super) const KIND: Kind = Kind {
+    name: "file",
+    summary: "a file exists, is fresh, has this content",
+    options: &[&[
+        operand("PATH", "the file; a link is followed"),
+        option("max-age", "DUR", "it was modified at most so long ago"),
+        option("min-size", "SIZE", "it is at least so large"),
+        option("contains", "TEXT", "it has this text, within its first 1 MiB"),
+        flag("absent", "nothing is there"),
+    ]],
+    plan,
+    examples: r"porthole file /run/worker.beat --max-age 30s
+porthole file /run/app/state --contains ready
+porthole file /run/maintenance --absent",
+};
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    max_age: Option<Duration>,
+    min_size: Option<u64>,
+    contains: Option<Text>,
+    absent: bool,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
+    let path = given.path("PATH", |text| {
+        if text.is_empty() { Err("the path of a file") } else { Ok(PathBuf::from(text)) }
+    })?;
+    let absent = given.has("absent");
+    if let Some(name) = ["max-age", "min-size", "contains"].into_iter().find(|name| absent && given.has(name))
+    {
+        return Err(given.wrong(name, "cannot be used together with --absent"));
+    }
+    let contains = given.texts("contains")?.pop();
+    if contains.as_ref().is_some_and(|text| text.value.is_empty()) {
+        return Err(given.wrong("contains", "expected at least one character to look for"));
+    }
+    Ok(Box::new(File {
+        path,
+        max_age: given.parsed("max-age", units::DURATION, units::duration)?,
+        min_size: given.parsed("min-size", units::SIZE, units::size)?,
+        contains,
+        absent,
+    }))
+}
+
+impl Check for File {
+    fn target(&self) -> Vec<u8> {
+        self.path.as_os_str().as_encoded_bytes().to_vec()
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        None
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        let metadata = match fs::metadata(&self.path) {
+            Ok(metadata) => metadata,
+            Err(error) => return self.missing(error),
+        };
+        let age = Age::of(&metadata);
+        let kind = metadata.file_type();
+        let size = metadata.len();
+        let (name, what) = kind_words(kind);
+        let shown = if kind.is_file() { show_size(size) } else { what.to_owned() };
+        let mut found = format!("{shown}, modified {}", age.shown(self.max_age));
+        let mut finding = match self.judge(kind, size, &age, &mut found, attempt.deadline) {
+            Ok(wrong) => {
+                let verdict = if wrong.is_some() { Verdict::Unhealthy } else { Verdict::Healthy };
+                let mut finding = Finding::new(verdict, found);
+                finding.expected = wrong.filter(|expected| !expected.is_empty());
+                finding
+            }
+            Err(unread) => unread.finding(""),
+        };
+        finding.push("type", Fact::Text(name.to_owned()));
+        if kind.is_file() {
+            finding.push("size", Fact::Count(size));
+        }
+        finding.push("age_ms", age.fact());
+        finding
+    }
+}
+
+impl File {
+    fn missing(&self, error: io::Error) -> Finding {
+        let is_absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        let mut unread = Unread::from(error);
+        if let Ok(target) = fs::read_link(&self.path) {
+            unread.why.push_str(": a link to ");
+            unread.why.push_str(&target.to_string_lossy());
+        }
+        if self.absent && is_absent {
+            return Finding::new(Verdict::Healthy, unread.why);
+        }
+        unread.finding("")
+    }
+
+    /// What was expected in place of what was found, nothing where all is as expected; empty where what was found
+    /// says it all.
+    fn judge(
+        &self,
+        kind: FileType,
+        size: u64,
+        age: &Age,
+        found: &mut String,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Unread> {
+        if self.absent {
+            return Ok(Some("nothing there".to_owned()));
+        }
+        match (self.max_age, age) {
+            (Some(_), Age::Future(ahead)) if *ahead > AHEAD => return Ok(Some(String::new())),
+            (Some(max), Age::Past(age)) if *age > max => {
+                return Ok(Some(format!("at most {}", show_age(max))));
+            }
+            _ => {}
+        }
+        if (self.min_size.is_some() || self.contains.is_some()) && !kind.is_file() {
+            *found = format!("is {}", kind_words(kind).1);
+            return Ok(Some("a regular file".to_owned()));
+        }
+        if let Some(min_size) = self.min_size.filter(|&min_size| size < min_size) {
+            return Ok(Some(format!("at least {}", show_size(min_size))));
+        }
+        let Some(text) = &self.contains else {
+            return Ok(None);
+        };
+        let search = contains(&self.path, text.value.as_bytes(), deadline)?;
+        let mut expected = format!("to contain {}", quoted(&text.shown));
+        match search {
+            Search::Found => {
+                found.push_str(", contains ");
+                found.push_str(&quoted(&text.shown));
+                return Ok(None);
+            }
+            Search::NotFound => {}
+            Search::NotSoFar => expected.push_str(" within the first 1 MiB"),
+            Search::TimedOut => *found = WireError::TimedOut.reason(deadline, "reading"),
+        }
+        Ok(Some(expected))
+    }
+}
+
+/// What came of looking for a text.
+enum Search {
+    Found,
+    NotFound,
+    /// The file goes on behind what was looked at.
+    NotSoFar,
+    TimedOut,
+}
+
+/// Looks for the text piece by piece; what stays in memory is a piece and as much as a match may begin in.
+fn contains(path: &Path, text: &[u8], deadline: Deadline) -> Result<Search, Unread> {
+    let mut file = open_regular(path)?.take(LOOKED_AT);
+    let mut window: Vec<u8> = Vec::new();
+    let mut piece = [0; PIECE];
+    loop {
+        if deadline.remaining().is_err() {
+            return Ok(Search::TimedOut);
+        }
+        let count = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        window.extend_from_slice(piece.get(..count).unwrap_or_default());
+        if find(&window, text).is_some() {
+            return Ok(Search::Found);
+        }
+        window.drain(..window.len().saturating_sub(text.len() - 1));
+    }
+    let is_cut = file.limit() == 0 && file.into_inner().read(&mut piece).is_ok_and(|count| count > 0);
+    Ok(if is_cut { Search::NotSoFar } else { Search::NotFound })
+}
+
+/// How long ago a file was modified, or how far ahead of the clock its time is.
+enum Age {
+    Past(Duration),
+    Future(Duration),
+}
+
+impl Age {
+    fn of(metadata: &Metadata) -> Self {
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        match SystemTime::now().duration_since(modified) {
+            Ok(age) => Age::Past(age),
+            Err(ahead) => Age::Future(ahead.duration()),
+        }
+    }
+
+    /// In words, rounded up where that is more than it may be, so that it reads as more.
+    fn shown(&self, max: Option<Duration>) -> String {
+        match self {
+            Age::Past(age) => {
+                let late = max.is_some_and(|max| *age > max && max.as_secs() > 0);
+                let step = match age.as_secs() {
+                    _ if !late => 0,
+                    0..10 => 99_999_999,
+                    _ => 999_999_999,
+                };
+                format!("{} ago", show_age(age.saturating_add(Duration::from_nanos(step))))
+            }
+            Age::Future(ahead) => format!("{} in the future", show_age(*ahead)),
+        }
+    }
+
+    /// In milliseconds; less than zero in the future.
+    fn fact(&self) -> Fact {
+        match (
+            self,
+            Fact::milliseconds(match self {
+                Age::Past(time) | Age::Future(time) => *time,
+            }),
+        ) {
+            (Age::Future(_), Fact::Number(ahead)) => Fact::Number(-ahead),
+            (_, fact) => fact,
+        }
+    }
+}
+
+/// The type for programs and for people.
+fn kind_words(kind: FileType) -> (&'static str, &'static str) {
+    if kind.is_file() {
+        ("file", "a regular file")
+    } else if kind.is_dir() {
+        ("directory", "a directory")
+    } else if kind.is_fifo() {
+        ("fifo", "a FIFO")
+    } else if kind.is_socket() {
+        ("socket", "a socket")
+    } else if kind.is_char_device() {
+        ("character device", "a character device")
+    } else {
+        ("block device", "a block device")
+    }
+}

@@ -1,0 +1,165 @@
+//! `grpc TARGET`: a gRPC service reports SERVING.
+//!
+//! grpc.health.v1 over HTTP/2: https://github.com/grpc/grpc/blob/master/doc/health-checking.md and
+//! https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+
+mod answer;
+mod message;
+
+use std::time::{Duration, Instant};
+
+use ureq::http::header::{HeaderName, HeaderValue, USER_AGENT as USER_AGENT_NAME};
+
+use self::answer::number;
+use super::headers::{self, USER_AGENT};
+use super::secure::{self, Secure};
+use super::{Attempt, Check, Kind, Need};
+use crate::cli::{Given, UsageError, operand, option, option_list};
+use crate::net::connect::open;
+use crate::net::deadline::Deadline;
+use crate::net::http2::hpack::push_field;
+use crate::net::http2::{Client, Trouble, field};
+use crate::net::status_words;
+use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
+use crate::outcome::Finding;
+
+/// What HTTP/2 and gRPC keep for themselves, beside names that begin with `grpc-`.
+const RESERVED: &[&str] =
+    &["connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"];
+
+/// What the server is given beyond the deadline, so that its timer is not ahead of ours. It notices anyway when we
+/// go.
+const GRACE: Duration = Duration::from_millis(100);
+
+pub(super) const KIND: Kind = Kind {
+    name: "grpc",
+    summary: "a gRPC service reports SERVING (grpc.health.v1)",
+    options: &[
+        &[
+            operand("TARGET", "host:port, :port or port; no host means localhost"),
+            option("service", "NAME", "the service to ask for; the server as a whole if none is given"),
+            option_list("header", "'NAME: VALUE'", "metadata, repeatable").short('H'),
+            option("unix", "PATH", "connect to this Unix socket; :authority stays TARGET"),
+        ],
+        secure::SPEAK,
+        secure::OPTIONS,
+    ],
+    plan,
+    examples: r"porthole grpc :50051
+porthole grpc :50051 --service shop.Cart -H 'authorization: Bearer ${file:/run/secrets/token}'
+porthole grpc app:80 --unix /run/app.sock",
+};
+
+#[derive(Debug)]
+struct Grpc {
+    target: HostPort,
+    /// Where to connect.
+    endpoint: Endpoint,
+    /// None is the server as a whole, which on the wire is the empty name.
+    service: Option<String>,
+    metadata: Vec<(HeaderName, HeaderValue)>,
+    secure: Option<Secure>,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
+    let target = given.operand("TARGET", HOST_PORT, HostPort::parse)?;
+    let service = given.text("service")?.filter(|name| !name.is_empty());
+    let metadata = headers::plan(given, &|name| name.starts_with("grpc-") || RESERVED.contains(&name))?;
+    let speaks_tls = cfg!(feature = "tls") && given.has("tls");
+    let need = if speaks_tls { Need::Always } else { Need::Never("is for --tls, which is not given") };
+    // RFC 9113, 3.3: the name of HTTP/2 over TLS.
+    let secure = secure::plan(given, &need, Some(b"h2"))?;
+    let endpoint = if given.has("unix") {
+        Endpoint::Unix(given.path("unix", SocketPath::parse)?)
+    } else {
+        Endpoint::Tcp(target.clone())
+    };
+    Ok(Box::new(Grpc { target, endpoint, service, metadata, secure }))
+}
+
+impl Check for Grpc {
+    fn target(&self) -> Vec<u8> {
+        let mut target = self.target.to_string().into_bytes();
+        if let Endpoint::Unix(path) = &self.endpoint {
+            target.extend_from_slice(b" via ");
+            target.extend_from_slice(&path.shown());
+        }
+        target
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(&self.endpoint)
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        let start = Instant::now();
+        let mut connection = match open(&self.endpoint, attempt.reach, attempt.deadline) {
+            Ok(connection) => connection,
+            Err(error) => return error.finding(attempt.deadline),
+        };
+        let connected = start.elapsed();
+        let mut facts = match secure::begin(self.secure.as_ref(), &mut connection, &self.target.host) {
+            Ok(facts) => facts,
+            Err(finding) => return *finding,
+        };
+        let mut client = Client::new(connection.wire);
+        let mut finding = self
+            .call(&mut client, &connection.shown)
+            .unwrap_or_else(|trouble| self.failure(&trouble, &client, attempt.deadline));
+        facts.extend(self.service.clone().map(|service| ("service", service.into())));
+        finding.facts.splice(0..0, facts);
+        finding.phases = vec![
+            ("resolve", connection.resolving),
+            ("connect", connected.saturating_sub(connection.resolving)),
+            ("call", start.elapsed().saturating_sub(connected)),
+        ];
+        finding
+    }
+}
+
+impl Grpc {
+    /// Asks, and says what came of it.
+    fn call(&self, client: &mut Client, shown: &str) -> Result<Finding, Trouble> {
+        client.handshake()?;
+        let body = message::request(self.service.as_deref().unwrap_or_default());
+        let block = self.header_block(client.wire().deadline());
+        let head = client.request(&block, &body)?;
+        let status = number(head, ":status").filter(|&status| status >= 100);
+        let status = status.ok_or(Trouble::Invalid("a response without :status"))?;
+        let content_type = field(head, "content-type").unwrap_or_default();
+        let mut finding = if status != 200 {
+            Finding::unhealthy(status_words(u16::try_from(status).unwrap_or_default())).expected("200 OK")
+        } else if !content_type.starts_with(b"application/grpc") {
+            Finding::unhealthy("the answer is not gRPC")
+                .expected("content-type application/grpc")
+                .quoting("content_type", content_type)
+        } else {
+            let (body, trailers) = client.rest()?;
+            self.judge(body, trailers, shown)
+        };
+        finding.timed = true;
+        finding.facts.push(("http_status", status.into()));
+        Ok(finding)
+    }
+
+    /// The fields of the request, as PROTOCOL-HTTP2 orders them.
+    fn header_block(&self, deadline: Deadline) -> Vec<u8> {
+        let mut block = Vec::new();
+        let mut push = |name: &str, value: &str| push_field(&mut block, name.as_bytes(), value.as_bytes());
+        push(":method", "POST");
+        push(":scheme", if self.secure.is_some() { "https" } else { "http" });
+        push(":path", "/grpc.health.v1.Health/Check");
+        push(":authority", &self.target.to_string());
+        push("te", "trailers");
+        let left = deadline.remaining().unwrap_or_default() + GRACE;
+        push("grpc-timeout", &format!("{}m", left.as_millis()));
+        push("content-type", "application/grpc");
+        if !self.metadata.iter().any(|(name, _)| *name == USER_AGENT_NAME) {
+            push("user-agent", USER_AGENT);
+        }
+        for (name, value) in &self.metadata {
+            push_field(&mut block, name.as_str().as_bytes(), value.as_bytes());
+        }
+        block
+    }
+}

@@ -1,0 +1,125 @@
+//! The answer to a grpc check: its verdict, or why there is none.
+
+use super::{Grpc, message};
+use crate::net::deadline::Deadline;
+use crate::net::http2::hpack::Fields;
+use crate::net::http2::{Client, Trouble, error_name, field};
+use crate::net::url::percent_decoded;
+use crate::outcome::{Finding, Verdict};
+use crate::text::quoted;
+use crate::units::{self, show_size};
+
+/// Names of status codes, from 0. https://grpc.io/docs/guides/status-codes/
+const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS \
+    PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL \
+    UNAVAILABLE DATA_LOSS UNAUTHENTICATED";
+
+impl Grpc {
+    /// The verdict of a gRPC response.
+    pub(super) fn judge(&self, body: &[u8], trailers: &Fields, shown: &str) -> Finding {
+        let Some(code) = number(trailers, "grpc-status") else {
+            return Finding::unhealthy("the answer has no grpc-status");
+        };
+        let mut finding = if code == 0 { self.verdict(body, shown) } else { self.refusal(code) };
+        let said = field(trailers, "grpc-message").unwrap_or_default();
+        let said = percent_decoded(&String::from_utf8_lossy(said));
+        if code != 0 && !said.is_empty() {
+            finding.quote = Some(("message", said.clone()));
+            finding.facts.push(("grpc_message", said.into()));
+        }
+        finding.facts.push(("grpc_status", code.into()));
+        finding
+    }
+
+    /// What a health service has answered.
+    fn verdict(&self, body: &[u8], shown: &str) -> Finding {
+        let status = match message::response(body) {
+            Ok(status) => status,
+            Err(why) => return Finding::unhealthy(why).quoting("received", body),
+        };
+        let mut found = match &self.service {
+            Some(service) => format!("{} is {status}", quoted(service)),
+            None => status.clone(),
+        };
+        let mut finding = Finding::unhealthy("");
+        match status.as_str() {
+            "SERVING" => {
+                finding.verdict = Verdict::Healthy;
+                found.push_str(shown);
+            }
+            "SERVICE_UNKNOWN" => found = self.unknown_service(&status),
+            _ => finding.expected = Some("SERVING".to_owned()),
+        }
+        finding.found = found;
+        finding.facts.push(("status", status.into()));
+        finding
+    }
+
+    /// What a status other than OK means.
+    fn refusal(&self, code: u64) -> Finding {
+        let known = usize::try_from(code).ok().and_then(|code| CODES.split(' ').nth(code));
+        let name = known.map_or_else(|| format!("grpc-status {code}"), str::to_owned);
+        Finding::unhealthy(match code {
+            5 => self.unknown_service(&name),
+            7 | 16 => format!("{name} (-H 'authorization: …' sends credentials)"),
+            12 => format!("the server speaks gRPC, but has no health service ({name})"),
+            _ => name,
+        })
+    }
+
+    fn unknown_service(&self, name: &str) -> String {
+        match &self.service {
+            Some(service) => {
+                format!("the server knows no service {} ({name}; see --service)", quoted(service))
+            }
+            None => format!("the server has no status as a whole ({name}; --service names a service)"),
+        }
+    }
+
+    /// What it means that there was no answer.
+    pub(super) fn failure(&self, trouble: &Trouble, client: &Client, deadline: Deadline) -> Finding {
+        let wire = client.wire();
+        let opening = wire.opening();
+        let mut doing = format!("waiting for {}", client.awaiting());
+        if wire.received() > 0 {
+            doing = format!("{doing} ({} came)", show_size(wire.received()));
+        }
+        let mut quote = ("received", &[][..]);
+        let found = match trouble {
+            Trouble::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
+            Trouble::Unsent(error) => {
+                return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
+            }
+            Trouble::Closed if opening.is_empty() && self.secure.is_none() => {
+                "the server closed the connection without an answer (does the port speak TLS?)".to_owned()
+            }
+            Trouble::Closed => format!("the server closed the connection {doing}"),
+            Trouble::NotHttp2 => {
+                quote.1 = opening;
+                // An alert record of TLS (RFC 8446, section 5.1).
+                let found = if opening.starts_with(b"HTTP/1.") {
+                    "the port speaks HTTP/1, not HTTP/2"
+                } else if opening.starts_with(&[0x15, 3]) {
+                    "the port seems to speak TLS, not plaintext"
+                } else {
+                    "what came is not HTTP/2"
+                };
+                found.to_owned()
+            }
+            Trouble::Invalid(what) => format!("what came is not valid HTTP/2: {what}"),
+            Trouble::Excess(what) => (*what).to_owned(),
+            Trouble::GoAway(code, debug) => {
+                quote = ("debug", debug);
+                format!("the server ended the connection with GOAWAY {}", error_name(*code))
+            }
+            Trouble::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
+        };
+        Finding::unhealthy(found).timed().quoting(quote.0, quote.1)
+    }
+}
+
+/// The value of this field, a status of up to three digits.
+pub(super) fn number(fields: &Fields, name: &str) -> Option<u64> {
+    let text = std::str::from_utf8(field(fields, name)?).ok()?;
+    units::number(text, 999)
+}

@@ -1,0 +1,221 @@
+//! `listen PORT`: something listens on this port or Unix socket, by the tables of /proc/net. proc_net(5),
+//! unix(7). No connection is made, so that the service does not see the check.
+//!
+//! The tables are those of this network namespace. A UDP socket counts while it is bound and has no peer, a
+//! Unix datagram socket while it is bound, where no other socket of that name listens: no listen(2) is
+//! needed to receive datagrams.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+
+use super::listeners::{UNREAD, add, elsewhere};
+use super::{Attempt, Check, Kind};
+use crate::cli::{Given, UsageError, flag, operand, option};
+use crate::net::deadline::Deadline;
+use crate::net::target::{Endpoint, SocketPath, parse_port};
+use crate::outcome::{Fact, Finding};
+use crate::procfs;
+use crate::procfs::net::{DATAGRAM, Protocol, SEQPACKET, is_named, listeners, unix_sockets, unix_table};
+use crate::procfs::process::{Process, socket_owner};
+use crate::text::list;
+
+/// What is expected as PORT.
+const PLACE: &str = "a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
+/// What is expected as `--address`.
+const ADDRESS: &str = "an IPv4 or IPv6 address";
+
+pub(super) const KIND: Kind = Kind {
+    name: "listen",
+    summary: "something listens on this port; found in /proc, no connection made",
+    options: &[&[
+        operand("PORT", "the port, or a Unix socket's path, or @name for an abstract one"),
+        flag("udp", "a UDP port in place of a TCP port"),
+        option("address", "ADDR", "it is to be reached at this address: 0.0.0.0 and :: are every one"),
+    ]],
+    plan,
+    examples: r"porthole listen 8080
+porthole listen 53 --udp --address 127.0.0.1
+porthole listen /run/app.sock",
+};
+
+#[derive(Debug)]
+enum Listen {
+    Port(Protocol, u16, Option<IpAddr>),
+    Unix(SocketPath),
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
+    let protocol = if given.has("udp") { Protocol::Udp } else { Protocol::Tcp };
+    let address = given.parsed("address", ADDRESS, |text| {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        bare.parse().map_err(|_| ADDRESS)
+    })?;
+    let listen = given.path("PORT", |text| match text.as_bytes() {
+        [b'@', ..] => SocketPath::parse(text).map(Listen::Unix),
+        bytes if bytes.contains(&b'/') => SocketPath::parse(text).map(Listen::Unix),
+        _ => match text.to_str().and_then(parse_port) {
+            Some(port) => Ok(Listen::Port(protocol, port, address)),
+            None => Err(PLACE),
+        },
+    })?;
+    if let Listen::Unix(_) = listen
+        && let Some(name) = ["udp", "address"].into_iter().find(|name| given.has(name))
+    {
+        return Err(given.wrong(name, "cannot be used together with a Unix socket"));
+    }
+    Ok(Box::new(listen))
+}
+
+impl Check for Listen {
+    fn target(&self) -> Vec<u8> {
+        match self {
+            Listen::Port(_, port, _) => port.to_string().into_bytes(),
+            Listen::Unix(path) => path.shown(),
+        }
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        None
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        let proc = Path::new(procfs::ROOT);
+        match self {
+            Listen::Port(protocol, number, address) => {
+                port(*protocol, *number, *address, proc, attempt.deadline)
+            }
+            Listen::Unix(path) => unix(path, proc, attempt.deadline),
+        }
+    }
+}
+
+fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, deadline: Deadline) -> Finding {
+    let all = match listeners(proc, protocol) {
+        Ok(all) => all,
+        Err(unread) => return unread.finding(UNREAD),
+    };
+    let (mut fitting, mut on_port, mut inodes) = (Vec::new(), false, Vec::new());
+    let (mut waiting, mut uid) = (0_u64, 0);
+    for known in all.iter().filter(|known| known.address.port() == port) {
+        on_port = true;
+        if address.is_none_or(|address| known.takes(address)) {
+            add(&mut fitting, known);
+            inodes.push(known.inode);
+            waiting = waiting.saturating_add(known.waiting);
+            uid = known.uid;
+        }
+    }
+    if fitting.is_empty() {
+        let mut finding = Finding::unhealthy(elsewhere(protocol, port, &all));
+        finding.expected = address.filter(|_| on_port).map(|address| address.to_string());
+        return finding;
+    }
+    let owner = socket_owner(proc, &inodes, deadline);
+    // Its owner may be another user's process, or in another pid namespace.
+    let by = owner.as_ref().map_or_else(|| format!("uid {uid}"), Process::shown);
+    let facts = fitting.iter().cloned().map(Fact::Text).collect();
+    let mut found = format!("listening on {}, {by}", list(fitting));
+    let mut finding = Finding::healthy(String::new());
+    finding.push("addresses", Fact::List(facts));
+    finding.push("uid", Fact::Count(uid));
+    if protocol == Protocol::Tcp {
+        // Writing to a String cannot fail.
+        let _ = write!(found, ", accept queue {waiting}");
+        finding.push("accept_queue", Fact::Count(waiting));
+    }
+    finding.found = found;
+    owned(finding, owner)
+}
+
+fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
+    let name = path.shown();
+    // The path has to lead to a socket, for a name in the table may be one of another mount namespace. Where
+    // it may not be looked at, the table's word is taken for it.
+    let place = match path.file().map(fs::metadata) {
+        Some(Ok(place)) if !place.file_type().is_socket() => return Finding::unhealthy("not a socket"),
+        Some(Ok(place)) => Some((place.dev(), place.ino())),
+        Some(Err(error)) if error.kind() != std::io::ErrorKind::PermissionDenied => {
+            return Finding::unhealthy("no such socket");
+        }
+        Some(Err(_)) | None => None,
+    };
+    // The table has the path that was bound: /var/run/app.sock may be meant where /run/app.sock is asked for.
+    let is_it = |rest: &[u8]| {
+        is_named(rest, &name)
+            || place.is_some_and(|place| {
+                let bound = rest.split(|&b| b == b'\n').next().unwrap_or_default();
+                bound.starts_with(b"/")
+                    && file_name(bound) == file_name(&name)
+                    && fs::metadata(OsStr::from_bytes(bound))
+                        .is_ok_and(|bound| (bound.dev(), bound.ino()) == place)
+            })
+    };
+    let sockets = match unix_table(proc).map(|table| unix_sockets(&table, &is_it)) {
+        Ok(sockets) => sockets,
+        Err(unread) => return unread.finding(UNREAD),
+    };
+    let listening = sockets.iter().find(|socket| socket.listens);
+    let Some(socket) = listening.or_else(|| sockets.iter().find(|socket| socket.kind == DATAGRAM)) else {
+        return Finding::unhealthy(if path.file().is_some() {
+            "the socket is there, but nobody in this network namespace listens on it"
+        } else {
+            "no socket of this name listens in this network namespace"
+        });
+    };
+    let (kind, what) = match socket.kind {
+        DATAGRAM => ("datagram", "bound for datagrams"),
+        SEQPACKET => ("seqpacket", "listening for sequenced packets"),
+        _ => ("stream", "listening"),
+    };
+    let owner = socket_owner(proc, &[socket.inode], deadline);
+    let mut found = what.to_owned();
+    if let Some(owner) = &owner {
+        found.push_str(", ");
+        found.push_str(&owner.shown());
+    }
+    let mut finding = Finding::healthy(found);
+    finding.push("type", Fact::Text(kind.to_owned()));
+    owned(finding, owner)
+}
+
+fn file_name(path: &[u8]) -> Option<&[u8]> {
+    path.rsplit(|&b| b == b'/').next()
+}
+
+/// With the process that holds it, where that may be seen.
+fn owned(mut finding: Finding, owner: Option<Process>) -> Finding {
+    if let Some(owner) = owner {
+        finding.push("pid", Fact::Count(u64::from(owner.pid)));
+        finding.push("process", Fact::Bytes(owner.name));
+    }
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Verdict;
+    use std::time::Duration;
+
+    #[test]
+    fn without_tables_nothing_is_said_of_listeners() {
+        let deadline = Deadline::after(Duration::from_mins(1));
+        let none = Path::new("/none");
+        let finding = port(Protocol::Tcp, 80, None, none, deadline);
+        assert_eq!(finding.verdict, Verdict::Unhealthy);
+        assert_eq!(
+            finding.found,
+            "what listens here cannot be read: /none/net/tcp: no such file or directory"
+        );
+        let finding = unix(&SocketPath::Abstract(b"x".to_vec()), none, deadline);
+        assert_eq!(
+            finding.found,
+            "what listens here cannot be read: /none/net/unix: no such file or directory"
+        );
+    }
+}

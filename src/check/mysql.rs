@@ -1,0 +1,117 @@
+//! `mysql TARGET`: a MySQL or MariaDB server greets and answers a login.
+//!
+//! Connection phase:
+//! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>. The server greets with its
+//! version, or with an error.
+//!
+//! A client that closes on the greeting counts as a handshake error, and `max_connect_errors` of them (100) make
+//! the server block the whole host; a refused login does not count towards that.
+//! <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-host-cache-table.html> So the check logs in as
+//! `porthole`, without a password. Where that account does not exist the server refuses it and may log so; where it
+//! exists (`CREATE USER porthole@localhost`) the session is begun and ended in order.
+
+use super::Kind;
+use super::server::{self, Failure, Talk};
+use crate::outcome::Finding;
+use crate::text::clip;
+
+/// `HandshakeResponse41`: the capabilities long password, protocol 4.1, secure connection, and plugins; packets
+/// of up to 64 KiB; UTF-8; the user; no password; the plugin that does without one.
+const LOGIN: &[u8] =
+    b"\x40\0\0\x01\x01\x82\x08\0\0\0\x01\0\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+    porthole\0\0mysql_native_password\0";
+/// `COM_QUIT`.
+const QUIT: &[u8] = b"\x01\0\0\0\x01";
+/// Errors that tell of the server, not of the client: too many connections (1040), out of memory (1041), shutting down
+/// (1053), no thread to be had (1135).
+/// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
+const NOT_READY: &[u16] = &[1040, 1041, 1053, 1135];
+
+pub(super) const KIND: Kind = Kind {
+    name: "mysql",
+    summary: "a MySQL or MariaDB server accepts connections",
+    options: &[server::OPTIONS],
+    plan: |given| server::plan(given, KIND.name, handshake, None),
+    examples: "porthole mysql :3306\nporthole mysql /run/mysqld/mysqld.sock",
+};
+
+fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
+    let greeting = talk.hear("the greeting", |heard| match heard.get(3..5) {
+        None => Some(5),
+        // The first packet of a connection: an error, or version 10 of the handshake.
+        Some([0, 0xff | 10]) => Some(length(heard)),
+        Some(_) => None,
+    })?;
+    if let Some(error) = error(&greeting) {
+        return Ok(match error {
+            (code, message) if NOT_READY.contains(&code) => Finding::unhealthy(message).fact("error", code),
+            (code, message) => {
+                Finding::healthy(format!("up, refuses this client: {message}")).fact("error", code)
+            }
+        });
+    }
+    let version = greeting.get(5..).unwrap_or_default().split(|&byte| byte == 0).next().unwrap_or_default();
+    // MariaDB before 11 says it is 5.5.5 first, for clients that know one digit only.
+    let version = version.strip_prefix(b"5.5.5-").unwrap_or(version).to_vec();
+    talk.say(LOGIN);
+    let mut answer = talk.hear("the answer to the login", |heard| Some(length(heard)))?;
+    // `AuthSwitchRequest`: another plugin is wanted, to which no password is an empty packet.
+    if answer.get(4) == Some(&0xfe) {
+        talk.say(&[0, 0, 0, answer.get(3).copied().unwrap_or_default().wrapping_add(1)]);
+        answer = talk.hear("the answer to the login", |heard| Some(length(heard)))?;
+    }
+    let error = error(&answer);
+    let finding = match &error {
+        Some((code, message)) if NOT_READY.contains(code) => {
+            Finding::unhealthy(message.as_str()).fact("error", *code)
+        }
+        _ => Finding::healthy(format!("accepts connections, version {}", clip(&version))),
+    };
+    talk.say(QUIT);
+    Ok(finding.fact("version", version).fact("auth", error.is_some()))
+}
+
+/// The length of a packet: three bytes that do not count the four of the header.
+fn length(heard: &[u8]) -> usize {
+    match heard {
+        [low, middle, high, ..] => {
+            4 + usize::from(*low) + (usize::from(*middle) << 8) + (usize::from(*high) << 16)
+        }
+        _ => 4,
+    }
+}
+
+/// `ERR_Packet`: the code and the message, with `#` and an SQLSTATE before it once the client is known.
+fn error(packet: &[u8]) -> Option<(u16, String)> {
+    let (code, message) = packet.get(4..)?.strip_prefix(b"\xff")?.split_first_chunk()?;
+    let message = message.strip_prefix(b"#").and_then(|stated| stated.get(5..)).unwrap_or(message);
+    Some((u16::from_le_bytes(*code), clip(message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_login_has_its_length() {
+        assert_eq!(length(LOGIN), LOGIN.len());
+    }
+
+    #[test]
+    fn errors_with_and_without_a_state() {
+        // From MariaDB 10.11.
+        let host = b"D\0\0\0\xffj\x04Host '127.0.0.2' is not allowed to connect to this MariaDB server";
+        let (code, message) = error(host).unwrap();
+        assert_eq!(
+            (code, message.as_str()),
+            (1130, "Host '127.0.0.2' is not allowed to connect to this MariaDB server")
+        );
+        assert_eq!(
+            error(b"\x16\0\0\x02\xff\x13\x04#08S01Bad handshake"),
+            Some((1043, "Bad handshake".to_owned()))
+        );
+        for packet in [&b"\x01\0\0\x02\0"[..], b"\x01\0\0\0\xff", b""] {
+            assert_eq!(error(packet), None);
+        }
+    }
+}

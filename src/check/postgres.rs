@@ -1,0 +1,108 @@
+//! `postgres TARGET`: a PostgreSQL server accepts connections.
+//!
+//! Frontend/Backend Protocol 3.0: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. The
+//! check begins a session, as pg_isready does, and is content with being asked for a password, which leaves
+//! nothing in the server's log. Where none is asked for the session is begun and ended in order.
+//!
+//! pg_isready takes each error but `cannot_connect_now` for a sign of life. Here an error that tells of the
+//! server is unhealthy (SQLSTATE classes 53, out of resources such as connections; 57, starting up or shutting
+//! down; 58 and XX, broken), and one that tells of the client only is not.
+//! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+
+use super::Kind;
+use super::server::{self, Failure, Talk};
+use crate::outcome::Finding;
+use crate::text::clip;
+
+/// `StartupMessage` with its length, for a user and a database that most servers have.
+const STARTUP: &[u8] =
+    b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
+/// `Terminate`.
+const TERMINATE: &[u8] = b"X\0\0\0\x04";
+/// The longest message that asks for authentication, in bytes: as libpq has it.
+const LONGEST_REQUEST: usize = 2000;
+
+pub(super) const KIND: Kind = Kind {
+    name: "postgres",
+    summary: "a PostgreSQL server accepts connections",
+    options: &[server::OPTIONS],
+    plan: |given| server::plan(given, KIND.name, handshake, None),
+    examples: "porthole postgres :5432\nporthole postgres /run/postgresql/.s.PGSQL.5432",
+};
+
+fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
+    talk.say(STARTUP);
+    let request = talk.hear("the answer to the startup message", |heard| match heard.first() {
+        Some(b'R') => length(heard).filter(|&length| length <= LONGEST_REQUEST),
+        None | Some(b'E') => length(heard),
+        Some(_) => None,
+    })?;
+    if request.first() == Some(&b'E') {
+        return refusal(&request);
+    }
+    // The kinds of authentication: 0 is none, 12 the last that there is.
+    match request.get(5..9) {
+        Some([0, 0, 0, 0]) => {}
+        Some([0, 0, 0, 1..=12]) => {
+            return Ok(Finding::healthy("accepts connections, asks for a password").fact("auth", true));
+        }
+        _ => return Err(Failure::Foreign),
+    }
+    // Parameters and notices, until the server is ready for a query.
+    loop {
+        let message = talk.hear("the session to begin", |heard| match heard.first() {
+            Some(kind) if !kind.is_ascii_uppercase() => None,
+            _ => length(heard),
+        })?;
+        match message.first() {
+            Some(b'E') => return refusal(&message),
+            Some(b'Z') => {
+                talk.say(TERMINATE);
+                return Ok(Finding::healthy("accepts connections").fact("auth", false));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The length of a message: its kind and four bytes that count themselves, but not the kind.
+fn length(heard: &[u8]) -> Option<usize> {
+    let Some((_, rest)) = heard.split_first() else { return Some(1) };
+    let Some(length) = rest.first_chunk() else { return Some(5) };
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    if length < 4 { None } else { length.checked_add(1) }
+}
+
+/// `ErrorResponse`: fields of a letter and a text, of which `C` is the SQLSTATE and `M` the message.
+fn refusal(error: &[u8]) -> Result<Finding, Failure> {
+    let fields = || error.get(5..).unwrap_or_default().split(|&byte| byte == 0);
+    let field = |letter| fields().find_map(|field: &[u8]| field.strip_prefix(&[letter]));
+    let (Some(state), Some(message)) = (field(b'C'), field(b'M')) else { return Err(Failure::Foreign) };
+    let is_of_the_server = matches!(state.get(..2), Some(b"53" | b"57" | b"58" | b"XX"));
+    let message = clip(message);
+    let finding = if is_of_the_server {
+        Finding::unhealthy(message)
+    } else {
+        Finding::healthy(format!("up, refuses this client: {message}"))
+    };
+    Ok(finding.fact("sqlstate", state.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_startup_message_has_its_length() {
+        let length = STARTUP.first_chunk().map(|length| u32::from_be_bytes(*length));
+        assert_eq!(length, u32::try_from(STARTUP.len()).ok());
+    }
+
+    #[test]
+    fn lengths() {
+        assert_eq!(length(b"R\0\0\0\x08"), Some(9));
+        assert_eq!(length(b"R\0\0"), Some(5));
+        assert_eq!(length(b"R\0\0\0\x03"), None);
+        assert_eq!(length(b"E\xff\xff\xff\xff"), Some(1 << 32));
+    }
+}

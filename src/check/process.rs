@@ -1,0 +1,252 @@
+//! `process NAME`: a process runs and is not a zombie. proc_pid_stat(5).
+//!
+//! NAME is the name of the process, of its executable or of the first word of its command line, as for pgrep(1)
+//! and pidof(8). The check never counts itself. A stopped process counts, for it has not ended, and is named.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{Attempt, Check, Kind};
+use crate::cli::{Given, UsageError, operand, option};
+use crate::files::{Unread, read_regular};
+use crate::net::deadline::Deadline;
+use crate::net::target::Endpoint;
+use crate::net::wire::WireError;
+use crate::outcome::{Fact, Finding, Verdict};
+use crate::procfs;
+use crate::procfs::process::{own_pid, parse_pid, pids, process, state_words, thread_group};
+use crate::text::list;
+use crate::units::number;
+
+/// The most of a pid file that is read, in bytes.
+const FILE_LIMIT: u64 = 4096;
+/// The most processes there may be: no pid is larger.
+const MOST: u64 = 4 << 20;
+/// What is expected as `--pid`.
+const PID: &str = "the number of a process, from 1 to 4194304";
+/// What is expected as `--min` and `--max`.
+const COUNT: &str = "a number of processes, from 0 to 4194304";
+
+pub(super) const KIND: Kind = Kind {
+    name: "process",
+    summary: "a process runs and is not a zombie",
+    options: &[&[
+        operand("NAME", "its name or that of its executable; or use --pid, --pid-file").optional(),
+        option("pid", "N", "the process of this number"),
+        option("pid-file", "PATH", "the process whose number is in this file's first line"),
+        option("min", "N", "at least so many run (1, or 0 with --max 0)"),
+        option("max", "N", "at most so many run"),
+    ]],
+    plan,
+    examples: r"porthole process nginx --min 2
+porthole process --pid-file /run/app.pid
+porthole process debugger --max 0",
+};
+
+#[derive(Debug)]
+enum Wanted {
+    Name(Vec<u8>),
+    Pid(u32),
+    PidFile(PathBuf),
+}
+
+#[derive(Debug)]
+struct Processes {
+    wanted: Wanted,
+    min: u64,
+    max: Option<u64>,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
+    let mut named = ["NAME", "pid", "pid-file"].into_iter().filter(|name| given.has(name));
+    let wanted = match (named.next(), named.next()) {
+        (Some("NAME"), None) => Wanted::Name(given.path("NAME", |text| {
+            let name = text.into_encoded_bytes();
+            if name.is_empty() { Err("the name of a process") } else { Ok(name) }
+        })?),
+        (Some("pid"), None) => {
+            Wanted::Pid(given.operand("pid", PID, |text| parse_pid(text.as_bytes()).ok_or(PID))?)
+        }
+        (Some(name), None) => Wanted::PidFile(given.path(name, |text| {
+            if text.is_empty() { Err("the path of a file") } else { Ok(PathBuf::from(text)) }
+        })?),
+        (Some(first), Some(name)) => {
+            let dashes = if first == "NAME" { "" } else { "--" };
+            return Err(given.wrong(name, &format!("cannot be used together with {dashes}{first}")));
+        }
+        (None, _) => return Err(given.wrong("NAME", "is missing, and so are --pid and --pid-file")),
+    };
+    let count = |text: &str| number(text, MOST).ok_or(COUNT);
+    let max = given.parsed("max", COUNT, count)?;
+    let min = given.parsed("min", COUNT, count)?.unwrap_or(u64::from(max != Some(0)));
+    if max.is_some_and(|max| max < min) {
+        return Err(given.wrong("min", "is more than --max"));
+    }
+    Ok(Box::new(Processes { wanted, min, max }))
+}
+
+impl Check for Processes {
+    fn target(&self) -> Vec<u8> {
+        match &self.wanted {
+            Wanted::Name(name) => name.clone(),
+            Wanted::Pid(pid) => pid.to_string().into_bytes(),
+            Wanted::PidFile(path) => path.as_os_str().as_encoded_bytes().to_vec(),
+        }
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        None
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        self.look(Path::new(procfs::ROOT), attempt.deadline)
+    }
+}
+
+impl Processes {
+    fn look(&self, proc: &Path, deadline: Deadline) -> Finding {
+        let Some(own) = own_pid(proc) else {
+            return Finding::unhealthy(format!(
+                "no process can be seen: {} is not mounted",
+                proc.to_string_lossy()
+            ));
+        };
+        match &self.wanted {
+            Wanted::Name(name) => self.by_name(name, own, proc, deadline),
+            Wanted::Pid(pid) => self.by_pid(*pid, own, proc),
+            Wanted::PidFile(path) => match read_pid(path) {
+                Ok(pid) => self.by_pid(pid, own, proc),
+                Err(unread) => unread.finding(""),
+            },
+        }
+    }
+
+    fn by_name(&self, name: &[u8], own: u32, proc: &Path, deadline: Deadline) -> Finding {
+        let all = match pids(proc) {
+            Ok(all) => all,
+            Err(unread) => return unread.finding(""),
+        };
+        // Those that run, the stopped ones among them, and zombies.
+        let mut groups = [Vec::new(), Vec::new(), Vec::new()];
+        let mut denied = false;
+        for pid in all.into_iter().filter(|&pid| pid != own) {
+            if deadline.remaining().is_err() {
+                return Finding::unhealthy(WireError::TimedOut.reason(deadline, "looking at processes"));
+            }
+            let process = match process(proc, pid) {
+                Ok(process) if process.is_called(proc, name) => process,
+                Ok(_) => continue,
+                Err(unread) => {
+                    // One that is gone is none.
+                    denied |= unread.denied;
+                    continue;
+                }
+            };
+            let [alive, stopped, zombies] = &mut groups;
+            if process.is_zombie() {
+                zombies.push(pid);
+            } else {
+                alive.push(pid);
+                if process.is_stopped() {
+                    stopped.push(pid);
+                }
+            }
+        }
+        let count = groups.first().map_or(0, |alive| alive.len() as u64);
+        let mut found = String::new();
+        for (group, what) in groups.iter().zip(["running", "stopped", "zombie"]) {
+            if group.is_empty() {
+                found.push_str(if found.is_empty() { "none running" } else { "" });
+                continue;
+            }
+            let comma = if found.is_empty() { "" } else { ", " };
+            let s = if what == "zombie" && group.len() > 1 { "s" } else { "" };
+            let pids = list(group.iter().map(ToString::to_string).collect());
+            // Writing to a String cannot fail.
+            let _ = write!(found, "{comma}{} {what}{s} (pid {pids})", group.len());
+        }
+        let mut finding = self.judge(count, found, denied, proc);
+        for (group, name) in groups.into_iter().zip(["pids", "stopped", "zombies"]) {
+            finding
+                .push(name, Fact::List(group.into_iter().map(|pid| Fact::Count(u64::from(pid))).collect()));
+        }
+        finding
+    }
+
+    fn by_pid(&self, pid: u32, own: u32, proc: &Path) -> Finding {
+        let process = match process(proc, pid) {
+            Ok(process) => process,
+            Err(unread) => {
+                return self.judge(0, format!("pid {pid}: no such process"), unread.denied, proc);
+            }
+        };
+        // A number left over from an earlier start may by now be that of this check, or of a thread, which proc has
+        // too though it does not list it.
+        let group = thread_group(proc, pid).unwrap_or(pid);
+        let (count, found) = if group == own {
+            (0, format!("pid {pid} is this check itself"))
+        } else if group != pid {
+            (0, format!("pid {pid} is a thread of pid {group}"))
+        } else {
+            let state = match process.state {
+                state if process.is_zombie() || process.is_stopped() => state_words(state),
+                _ => "running",
+            };
+            (u64::from(!process.is_zombie()), format!("{} is {state}", process.shown()))
+        };
+        let mut finding = self.judge(count, found, false, proc);
+        finding.push("pid", Fact::Count(u64::from(pid)));
+        finding.push("process", Fact::Bytes(process.name));
+        finding.push("state", Fact::Text(process.state.to_string()));
+        finding
+    }
+
+    /// The verdict on so many that run. Where others may be hidden, only what they cannot change is said.
+    fn judge(&self, count: u64, found: String, denied: bool, proc: &Path) -> Finding {
+        let too_many = self.max.is_some_and(|max| count > max);
+        let enough = count >= self.min;
+        // Every pid namespace has a first process; where it is not to be seen, others may not be either.
+        if !too_many && (!enough || self.max.is_some()) && (denied || process(proc, 1).is_err()) {
+            let why = "processes of other users are hidden in /proc (hidepid); run the check as their user";
+            return Finding::new(Verdict::Denied, why);
+        }
+        if enough && !too_many {
+            return Finding::new(Verdict::Healthy, found);
+        }
+        let mut finding = Finding::unhealthy(found);
+        finding.expected = Some(match self.max {
+            // That a process named by its number is to run is plain.
+            None if self.min == 1 && !matches!(self.wanted, Wanted::Name(_)) => return finding,
+            None => format!("at least {}", self.min),
+            Some(0) => "none".to_owned(),
+            Some(max) if max == self.min => format!("exactly {max}"),
+            Some(max) if self.min == 0 => format!("at most {max}"),
+            Some(max) => format!("{} to {max}", self.min),
+        });
+        finding
+    }
+}
+
+/// The number in the first line of a pid file. The error does not repeat what is there.
+fn read_pid(path: &Path) -> Result<u32, Unread> {
+    let text = read_regular(path, FILE_LIMIT)?;
+    if text.trim_ascii().is_empty() {
+        return Err("the pid file is empty".into());
+    }
+    let line = text.split(|&b| b == b'\n').next().unwrap_or_default().trim_ascii();
+    parse_pid(line).ok_or_else(|| "the pid file's first line is not the number of a process".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn without_proc_nothing_is_said_of_processes() {
+        let wanted = Processes { wanted: Wanted::Pid(1), min: 0, max: Some(0) };
+        let finding = wanted.look(Path::new("/none"), Deadline::after(Duration::from_mins(1)));
+        assert_eq!(finding.verdict, Verdict::Unhealthy);
+        assert_eq!(finding.found, "no process can be seen: /none is not mounted");
+    }
+}

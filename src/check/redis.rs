@@ -1,0 +1,42 @@
+//! `redis TARGET`: a Redis server answers PING. Valkey, KeyDB and Sentinel do as well.
+//!
+//! RESP: <https://redis.io/docs/latest/develop/reference/protocol-spec/>. PING is answered with an error by a
+//! server that loads its data set, waits for its master, is busy with a script or cannot save: that is not ready.
+
+use super::Kind;
+use super::server::{self, Failure, Talk};
+use crate::outcome::Finding;
+use crate::text::clip;
+
+pub(super) const KIND: Kind = Kind {
+    name: "redis",
+    summary: "a Redis server (Valkey, KeyDB, Sentinel) is ready",
+    options: &[server::OPTIONS],
+    plan: |given| server::plan(given, KIND.name, handshake, None),
+    examples: "porthole redis :6379\nporthole redis /run/redis/redis.sock",
+};
+
+fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
+    // As an array: proxies do not know the inline form.
+    talk.say(b"*1\r\n$4\r\nPING\r\n");
+    // A simple string or a simple error.
+    let answer = talk.hear("the answer to PING", |heard| match heard.first() {
+        None | Some(b'+' | b'-') => Some(server::line(heard)),
+        Some(_) => None,
+    })?;
+    let answer = answer.trim_ascii_end();
+    if answer == b"+PONG" {
+        return Ok(Finding::healthy("PONG").fact("auth", false));
+    }
+    let error = answer.strip_prefix(b"-").ok_or(Failure::Foreign)?;
+    let code = error.split(|&byte| byte == b' ').next().unwrap_or_default();
+    let finding = match code {
+        b"NOAUTH" | b"NOPERM" => return Ok(Finding::healthy("up, asks for a password").fact("auth", true)),
+        b"LOADING" => Finding::unhealthy("loading its data set"),
+        b"DENIED" => Finding::unhealthy(
+            "its protected mode denies this address; it serves loopback addresses, or all once it has a password",
+        ),
+        _ => Finding::unhealthy(clip(error)),
+    };
+    Ok(finding.fact("error", error.to_vec()))
+}

@@ -1,0 +1,199 @@
+//! What the checks of servers (`redis`, `postgres`, …) share: the target, the connection, and the words for
+//! what goes wrong. Each of them adds one handshake.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::{Attempt, Check, stream};
+use crate::cli::{Given, Opt, UsageError, operand};
+use crate::net::deadline::Deadline;
+use crate::net::target::{Endpoint, HostPort, SocketPath};
+use crate::net::wire::{Wire, WireError};
+use crate::outcome::{Finding, Verdict};
+
+/// The longest message that a server may send, in bytes.
+const LIMIT: usize = 8 << 10;
+/// How much is read at once, in bytes.
+const PIECE: usize = 1024;
+/// What the target is to be.
+const TARGET: &str =
+    "host:port, [::1]:port, :port or port, with a port from 1 to 65535, or the path of a Unix socket";
+
+/// How other protocols begin that are met on a wrong port. A TLS server answers a plain text with an alert:
+/// RFC 8446, section 5.1.
+const OTHERS: &[(&[u8], &str)] = &[
+    (b"HTTP/", "HTTP"),
+    (b"\x15\x03", "TLS"),
+    (b"SSH-", "SSH"),
+    (b"-ERR ", "Redis"),
+    (b"ERROR\r\n", "memcached"),
+    (b"AMQP", "AMQP"),
+];
+
+/// What is said and heard until the server is known to be ready or not.
+pub(super) type Handshake = fn(&mut Talk<'_>) -> Result<Finding, Failure>;
+
+/// Why a handshake ended before the server was known.
+pub(super) enum Failure {
+    /// Reading failed, or the deadline passed.
+    Wire(WireError),
+    /// The server closed the connection.
+    Closed,
+    /// What came is none of this protocol.
+    Foreign,
+}
+
+/// A conversation with a server.
+pub(super) struct Talk<'a> {
+    wire: &'a mut Wire,
+    heard: Vec<u8>,
+    awaited: &'static str,
+}
+
+impl Talk<'_> {
+    /// Sends this. An error is not one yet: a server that refuses may have closed already, and what it said
+    /// is still to be heard.
+    pub fn say(&mut self, bytes: &[u8]) {
+        let _ = self.wire.write_all(bytes);
+    }
+
+    /// The next message whole. `length` says from its first bytes, maybe none, how many there must be, as
+    /// far as it knows; nothing where they begin no message.
+    pub fn hear(
+        &mut self,
+        awaited: &'static str,
+        length: fn(&[u8]) -> Option<usize>,
+    ) -> Result<Vec<u8>, Failure> {
+        self.awaited = awaited;
+        loop {
+            let length = length(&self.heard).filter(|&length| length <= LIMIT).ok_or(Failure::Foreign)?;
+            if length <= self.heard.len() {
+                let rest = self.heard.split_off(length);
+                return Ok(std::mem::replace(&mut self.heard, rest));
+            }
+            let mut piece = [0; PIECE];
+            match self.wire.read(&mut piece).map_err(Failure::Wire)? {
+                0 => return Err(Failure::Closed),
+                count => self.heard.extend_from_slice(piece.get(..count).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+/// The length of a line, newline included, for [`Talk::hear`].
+pub(super) fn line(heard: &[u8]) -> usize {
+    heard.iter().position(|&byte| byte == b'\n').map_or(heard.len(), |at| at) + 1
+}
+
+pub(super) const OPTIONS: &[Opt] =
+    &[operand("TARGET", "host:port, :port or port (no host: localhost), or a Unix socket's path")];
+
+/// A check by this handshake, and by the other one where the server closes on the first without a word.
+pub(super) fn plan(
+    given: &mut Given<'_>,
+    protocol: &'static str,
+    handshake: Handshake,
+    otherwise: Option<Handshake>,
+) -> Result<Box<dyn Check>, UsageError> {
+    let endpoint = given.path("TARGET", endpoint)?;
+    Ok(Box::new(Server { protocol, endpoint, handshake, otherwise }))
+}
+
+/// `host:port` and its short forms, or a Unix socket: what has a `/` in it or begins with `@`.
+fn endpoint(text: OsString) -> Result<Endpoint, &'static str> {
+    let bytes = text.as_bytes();
+    let is_url = bytes.windows(3).any(|three| three == b"://");
+    if bytes.starts_with(b"@") || bytes.contains(&b'/') && !is_url {
+        return SocketPath::parse(text).map(Endpoint::Unix);
+    }
+    let place = HostPort::parse(&text.to_string_lossy()).map_err(|_| TARGET)?;
+    Ok(Endpoint::Tcp(place))
+}
+
+#[derive(Debug)]
+struct Server {
+    protocol: &'static str,
+    endpoint: Endpoint,
+    handshake: Handshake,
+    otherwise: Option<Handshake>,
+}
+
+impl Check for Server {
+    fn target(&self) -> Vec<u8> {
+        match &self.endpoint {
+            Endpoint::Tcp(place) => place.to_string().into_bytes(),
+            Endpoint::Unix(path) => path.shown(),
+        }
+    }
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(&self.endpoint)
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        let (finding, turned_away) = self.shake(self.handshake, attempt);
+        match self.otherwise {
+            Some(other) if turned_away => self.shake(other, attempt).0,
+            _ => finding,
+        }
+    }
+}
+
+impl Server {
+    /// What this handshake finds, and whether the server closed on it without a word.
+    fn shake(&self, handshake: Handshake, attempt: &Attempt) -> (Finding, bool) {
+        let mut turned_away = false;
+        let finding = stream::over(&self.endpoint, attempt, &mut |wire, shown| {
+            let mut talk = Talk { wire, heard: Vec::new(), awaited: "" };
+            let result = handshake(&mut talk);
+            let awaited = talk.awaited;
+            turned_away = matches!(result, Err(Failure::Closed)) && wire.received() == 0;
+            let mut finding =
+                result.unwrap_or_else(|why| failed(&why, wire, awaited, self.protocol, attempt.deadline));
+            if finding.verdict == Verdict::Healthy {
+                finding.found.push_str(shown);
+            }
+            finding
+        });
+        (finding, turned_away)
+    }
+}
+
+/// What this failure says of the server.
+fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
+    let opening = wire.opening();
+    let other = OTHERS
+        .iter()
+        .find(|(beginning, other)| opening.starts_with(beginning) && !other.eq_ignore_ascii_case(protocol));
+    let finding = match (other, why) {
+        (Some((_, other)), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
+        (None, Failure::Foreign) => Finding::unhealthy(format!("what came is not {protocol}")),
+        (None, Failure::Wire(error @ WireError::TimedOut)) => {
+            Finding::unhealthy(error.reason(deadline, &format!("waiting for {awaited}")))
+        }
+        (None, Failure::Wire(error)) => {
+            Finding::unhealthy(error.reason(deadline, "").trim_end()).timed().expected(awaited)
+        }
+        (None, Failure::Closed) => {
+            Finding::unhealthy("the server closed the connection").timed().expected(awaited)
+        }
+    };
+    finding.quoting("received", opening)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets() {
+        let parse = |text: &str| endpoint(OsString::from(text));
+        assert_eq!(parse(":6379"), Ok(Endpoint::Tcp(HostPort::parse("6379").unwrap())));
+        for path in ["/run/redis.sock", "./redis.sock", "@redis"] {
+            assert_eq!(parse(path), SocketPath::parse(OsString::from(path)).map(Endpoint::Unix), "{path}");
+        }
+        for text in ["", "redis", "redis://localhost:6379", ":0", "[::1]"] {
+            assert_eq!(parse(text), Err(TARGET), "{text}");
+        }
+    }
+}

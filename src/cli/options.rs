@@ -1,0 +1,200 @@
+//! Operands and options as the commands define them: what help shows, and what clap is told of.
+//!
+//! The definitions are constants. clap gets those alone that the words in front of it mention, so that neither
+//! time nor memory goes into the others; that an option is unknown, or that one is wrong, shows all the same.
+
+use std::ffi::OsString;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction};
+
+use crate::text::clip;
+
+/// An operand or option.
+#[derive(Debug, Clone, Copy)]
+pub struct Opt {
+    /// `timeout` for `--timeout`, in capitals for an operand.
+    pub name: &'static str,
+    /// `t` for `-t`.
+    pub short: Option<char>,
+    /// What its value is called; empty for an option without one.
+    pub value: &'static str,
+    /// One line for the help text.
+    pub help: &'static str,
+    takes: Takes,
+}
+
+/// What an option does with what follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// It is an operand, that has to be there or not.
+    Operand { required: bool },
+    /// One value.
+    One,
+    /// A value each time it is given.
+    Each,
+    /// Nothing.
+    Nothing,
+    /// Nothing, for all that is wanted is help.
+    Help,
+    /// Nothing, for all that is wanted is the version.
+    Version,
+}
+
+/// An option with one value.
+pub const fn option(name: &'static str, value: &'static str, help: &'static str) -> Opt {
+    Opt { name, short: None, value, help, takes: Takes::One }
+}
+
+/// An option with a value that may be given several times.
+pub const fn option_list(name: &'static str, value: &'static str, help: &'static str) -> Opt {
+    Opt { takes: Takes::Each, ..option(name, value, help) }
+}
+
+/// An option without a value.
+pub const fn flag(name: &'static str, help: &'static str) -> Opt {
+    Opt { takes: Takes::Nothing, ..option(name, "", help) }
+}
+
+/// What stands without an option in front; it has to be given.
+pub const fn operand(name: &'static str, help: &'static str) -> Opt {
+    Opt { takes: Takes::Operand { required: true }, ..option(name, name, help) }
+}
+
+/// `--help`, `-h`
+pub(super) const HELP: Opt = Opt { takes: Takes::Help, ..flag("help", "this text") }.short('h');
+/// `--version`, `-V`
+pub(super) const VERSION: Opt =
+    Opt { takes: Takes::Version, ..flag("version", "version, features and target") }.short('V');
+
+impl Opt {
+    /// With this short form.
+    pub const fn short(self, short: char) -> Opt {
+        Opt { short: Some(short), ..self }
+    }
+
+    /// Not needed, for an operand.
+    pub const fn optional(self) -> Opt {
+        Opt { takes: Takes::Operand { required: false }, ..self }
+    }
+
+    /// Whether it is an operand.
+    pub fn is_operand(&self) -> bool {
+        matches!(self.takes, Takes::Operand { .. })
+    }
+
+    /// Whether it is an option with a value.
+    pub fn takes_value(&self) -> bool {
+        matches!(self.takes, Takes::One | Takes::Each)
+    }
+
+    /// Whether this is `--name`, or `-s`, or `-xs`, where what follows the last is its value.
+    pub(super) fn ends(&self, word: &[u8]) -> bool {
+        match word {
+            [b'-', b'-', long @ ..] => self.name.as_bytes() == long,
+            [b'-', .., last] => self.short == Some(char::from(*last)),
+            _ => false,
+        }
+    }
+
+    /// Whether clap has to know of it to make sense of this word. It may be the value of another option.
+    fn is_mentioned(&self, word: &[u8]) -> bool {
+        match word {
+            [b'-', b'-', long @ ..] => {
+                let name = long.split(|&b| b == b'=').next().unwrap_or_default();
+                self.name.as_bytes() == name
+            }
+            [b'-', letters @ ..] => self.short.is_some_and(|short| letters.contains(&(short as u8))),
+            _ => false,
+        }
+    }
+
+    fn arg(&self) -> Arg {
+        let arg = Arg::new(self.name);
+        let arg = match self.takes {
+            Takes::Operand { required } => {
+                return arg.required(required).value_parser(ValueParser::os_string());
+            }
+            Takes::One => arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true),
+            Takes::Each => {
+                arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true).action(ArgAction::Append)
+            }
+            Takes::Nothing => arg.action(ArgAction::SetTrue),
+            Takes::Help => arg.action(ArgAction::Help),
+            Takes::Version => arg.action(ArgAction::Version),
+        };
+        arg.long(self.name).short(self.short)
+    }
+}
+
+/// The definitions that clap needs for these words.
+pub(super) fn args<'a>(options: impl Iterator<Item = &'a Opt>, words: &[OsString]) -> Vec<Arg> {
+    let is_needed = |option: &Opt| {
+        option.is_operand() || words.iter().any(|word| option.is_mentioned(word.as_encoded_bytes()))
+    };
+    options.filter(|option| is_needed(option)).map(Opt::arg).collect()
+}
+
+/// What is wrong with these words, which clap has refused.
+pub(super) fn wrong(options: &[&Opt], words: &[OsString]) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut words = words.iter().map(|word| word.as_encoded_bytes());
+    let mut only_operands = false;
+    while let Some(word) = words.next() {
+        if word == b"--" && !only_operands {
+            only_operands = true;
+            continue;
+        }
+        let mut letters: &[u8] = word.get(1..).unwrap_or_default();
+        if only_operands || !word.starts_with(b"-") || letters.is_empty() {
+            match options.iter().find(|option| option.is_operand() && !seen.contains(&option.name)) {
+                Some(operand) => seen.push(operand.name),
+                None => return format!("unexpected argument '{}'", clip(word)),
+            }
+            continue;
+        }
+        let long = letters.strip_prefix(b"-");
+        let (name, value) = match long.unwrap_or_default().iter().position(|&b| b == b'=') {
+            Some(at) => (word.get(..at + 2).unwrap_or(word), true),
+            None => (word, false),
+        };
+        // A word with one dash is several options, of which the last may have a value.
+        loop {
+            let found = options.iter().filter(|option| !option.is_operand()).find(|option| match long {
+                Some(_) => option.ends(name),
+                None => option.short == letters.first().map(|&letter| char::from(letter)),
+            });
+            let Some(option) = found else {
+                let shown = if long.is_some() { clip(name) } else { format!("-{}", first_char(letters)) };
+                return format!("unknown option {shown}");
+            };
+            let label = option.name;
+            if option.takes != Takes::Each && seen.contains(&label) {
+                return format!("--{label} is given twice");
+            }
+            seen.push(label);
+            letters = letters.get(1..).unwrap_or_default();
+            let has_value = if long.is_some() { value } else { !letters.is_empty() };
+            if option.takes_value() {
+                if !has_value && words.next().is_none() {
+                    return format!("--{label} needs a value");
+                }
+                break;
+            }
+            if value {
+                return format!("--{label} takes no value");
+            }
+            if long.is_some() || letters.is_empty() {
+                break;
+            }
+        }
+    }
+    match options.iter().find(|option| option.takes == Takes::Operand { required: true }) {
+        Some(operand) if !seen.contains(&operand.name) => format!("{} is missing", operand.name),
+        _ => "the arguments cannot be read".to_owned(),
+    }
+}
+
+fn first_char(bytes: &[u8]) -> char {
+    String::from_utf8_lossy(bytes).chars().next().unwrap_or('?')
+}

@@ -1,0 +1,268 @@
+//! One request over HTTP/2 with prior knowledge. RFC 9113.
+//!
+//! Nothing of the request is sent before the server has shown by its SETTINGS that it speaks HTTP/2. Whatever the
+//! peer sends, memory is bounded: by the size of a frame, of a header block, of the body, and the number of frames.
+
+mod frame;
+pub mod hpack;
+
+use self::frame::{
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GOAWAY, HEADERS, LARGEST, PING,
+    PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+};
+use self::hpack::{Decoder, Fields};
+use super::wire::{Wire, WireError};
+
+/// What a client sends first (section 3.4), its SETTINGS behind it: ENABLE_PUSH 0 and MAX_HEADER_LIST_SIZE 16 KiB.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+    \0\0\x0c\x04\0\0\0\0\0\0\x02\0\0\0\0\0\x06\0\0\x40\0";
+/// The largest header block, in bytes.
+const BLOCK: usize = 16 << 10;
+/// The largest body, in bytes.
+const BODY: usize = 4 << 10;
+/// What a window is from the start. Section 6.9.2.
+const WINDOW: i64 = 65_535;
+/// The one stream.
+const STREAM: u32 = 1;
+
+/// Names of error codes, from 0. Section 7.
+const ERRORS: &str = "NO_ERROR PROTOCOL_ERROR INTERNAL_ERROR FLOW_CONTROL_ERROR SETTINGS_TIMEOUT STREAM_CLOSED \
+    FRAME_SIZE_ERROR REFUSED_STREAM CANCEL COMPRESSION_ERROR CONNECT_ERROR ENHANCE_YOUR_CALM INADEQUATE_SECURITY \
+    HTTP_1_1_REQUIRED";
+
+/// Why there is no response.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Nothing more can be read.
+    Wire(WireError),
+    /// The request could not be sent.
+    Unsent(WireError),
+    /// The server closed the connection.
+    Closed,
+    /// What came first is not HTTP/2.
+    NotHttp2,
+    /// What came later is not, for breaking this rule.
+    Invalid(&'static str),
+    /// More came than is taken.
+    Excess(&'static str),
+    /// The server ended the connection, for the reason of this code, with debug data.
+    GoAway(u32, Vec<u8>),
+    /// The server ended the stream, for the reason of this code.
+    Reset(u32),
+}
+
+/// The client's end of a connection, for one request.
+#[derive(Debug)]
+pub struct Client {
+    frames: Frames,
+    decoder: Decoder,
+    awaiting: &'static str,
+    is_http2: bool,
+    initial_window: i64,
+    connection_window: i64,
+    stream_window: i64,
+    head: Option<Fields>,
+    body: Vec<u8>,
+    trailers: Fields,
+    ended: bool,
+}
+
+impl Client {
+    /// A client on this wire.
+    pub fn new(wire: Wire) -> Self {
+        Client {
+            frames: Frames::new(wire, PREFACE),
+            decoder: Decoder::new(),
+            awaiting: "the server's HTTP/2 settings",
+            is_http2: false,
+            initial_window: WINDOW,
+            connection_window: WINDOW,
+            stream_window: WINDOW,
+            head: None,
+            body: Vec::new(),
+            trailers: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// The wire below.
+    pub fn wire(&self) -> &Wire {
+        &self.frames.wire
+    }
+
+    /// What it waits for, or did when it failed.
+    pub fn awaiting(&self) -> &'static str {
+        self.awaiting
+    }
+
+    /// Returns once the server has sent its SETTINGS.
+    pub fn handshake(&mut self) -> Result<(), Trouble> {
+        while !self.is_http2 {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Sends the request, its header block first, and returns the fields of the response's head.
+    pub fn request(&mut self, block: &[u8], mut body: &[u8]) -> Result<&Fields, Trouble> {
+        let mut pieces = block.chunks(LARGEST).peekable();
+        let mut kind = HEADERS;
+        while let Some(piece) = pieces.next() {
+            let flags = if pieces.peek().is_none() { END_HEADERS } else { 0 };
+            self.frames.queue(kind, flags, STREAM, piece);
+            kind = CONTINUATION;
+        }
+        self.awaiting = "the server's leave to send the request (its flow-control window is full)";
+        while !body.is_empty() && !self.ended {
+            let room = usize::try_from(self.connection_window.min(self.stream_window)).unwrap_or(0);
+            if room == 0 {
+                self.step()?;
+                continue;
+            }
+            let (piece, rest) = body.split_at_checked(room.min(LARGEST)).unwrap_or((body, &[]));
+            let flags = if rest.is_empty() { END_STREAM } else { 0 };
+            self.frames.queue(DATA, flags, STREAM, piece);
+            // At most LARGEST.
+            let sent = i64::try_from(piece.len()).unwrap_or_default();
+            self.connection_window -= sent;
+            self.stream_window -= sent;
+            body = rest;
+        }
+        self.awaiting = "the response head";
+        while self.head.is_none() {
+            self.step()?;
+        }
+        Ok(self.head.get_or_insert_default())
+    }
+
+    /// Returns the body and the trailers, which are the head where that is all of the response.
+    pub fn rest(&mut self) -> Result<(&[u8], &Fields), Trouble> {
+        self.awaiting = "the end of the response";
+        while !self.ended {
+            self.step()?;
+        }
+        Ok((&self.body, &self.trailers))
+    }
+
+    /// Takes the next frame.
+    fn step(&mut self) -> Result<(), Trouble> {
+        let frame = self.frames.next()?;
+        match (frame.kind, frame.stream) {
+            (SETTINGS, 0) => self.settings(&frame)?,
+            (PING, 0) if frame.payload.len() == 8 && frame.has(ACK) => {}
+            (PING, 0) if frame.payload.len() == 8 => self.frames.queue(PING, ACK, 0, &frame.payload),
+            (WINDOW_UPDATE, stream) => {
+                let more = i64::from(frame.number(0).ok_or(SIZE)? & 0x7fff_ffff);
+                match stream {
+                    0 => self.connection_window += more,
+                    STREAM => self.stream_window += more,
+                    _ => {}
+                }
+            }
+            (GOAWAY, 0) => {
+                let (last, code) = (frame.number(0).ok_or(SIZE)?, frame.number(4).ok_or(SIZE)?);
+                // A server that is about to go still answers what it has taken on.
+                if code != 0 || last & 0x7fff_ffff < STREAM {
+                    return Err(Trouble::GoAway(code, frame.payload.get(8..).unwrap_or_default().to_vec()));
+                }
+            }
+            (RST_STREAM, STREAM) => return Err(Trouble::Reset(frame.number(0).ok_or(SIZE)?)),
+            (DATA, STREAM) => self.data(&frame)?,
+            (HEADERS, STREAM) => self.headers(&frame)?,
+            (DATA | HEADERS | RST_STREAM | PUSH_PROMISE, _) => {
+                return Err(Trouble::Invalid("a frame on a stream that nobody opened"));
+            }
+            (CONTINUATION, _) => return Err(Trouble::Invalid("CONTINUATION without HEADERS")),
+            (SETTINGS | PING | GOAWAY, _) => return Err(SIZE),
+            // Section 5.5: what is unknown is ignored, and so is PRIORITY.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Section 6.5.
+    fn settings(&mut self, frame: &Frame) -> Result<(), Trouble> {
+        if frame.has(ACK) {
+            return Ok(());
+        }
+        for entry in frame.payload.chunks(6) {
+            let &[high, low, ref value @ ..] = entry.first_chunk::<6>().ok_or(SIZE)?;
+            // SETTINGS_INITIAL_WINDOW_SIZE, which moves the window of the stream (section 6.9.2).
+            if [high, low] == [0, 4] {
+                let window = i64::from(u32::from_be_bytes(*value));
+                self.stream_window += window - self.initial_window;
+                self.initial_window = window;
+            }
+        }
+        self.is_http2 = true;
+        self.frames.queue(SETTINGS, ACK, 0, &[]);
+        Ok(())
+    }
+
+    /// Section 6.1.
+    fn data(&mut self, frame: &Frame) -> Result<(), Trouble> {
+        if self.head.is_none() {
+            return Err(Trouble::Invalid("DATA before HEADERS"));
+        }
+        self.body.extend_from_slice(frame.content().ok_or(SIZE)?);
+        if self.body.len() > BODY {
+            return Err(Trouble::Excess("the response is longer than 4 KiB"));
+        }
+        self.ended = frame.has(END_STREAM);
+        // Padding counts too, so the whole payload is given back. At most LARGEST.
+        let taken = u32::try_from(frame.payload.len()).unwrap_or_default().to_be_bytes();
+        if !self.ended && taken != [0; 4] {
+            self.frames.queue(WINDOW_UPDATE, 0, 0, &taken);
+            self.frames.queue(WINDOW_UPDATE, 0, STREAM, &taken);
+        }
+        Ok(())
+    }
+
+    /// Sections 6.2 and 6.10: nothing else comes between HEADERS and the last CONTINUATION.
+    fn headers(&mut self, frame: &Frame) -> Result<(), Trouble> {
+        let mut block = frame.content().ok_or(SIZE)?.to_vec();
+        let mut is_whole = frame.has(END_HEADERS);
+        while !is_whole {
+            let more = self.frames.next()?;
+            if (more.kind, more.stream) != (CONTINUATION, STREAM) {
+                return Err(Trouble::Invalid("a frame within a header block"));
+            }
+            block.extend_from_slice(&more.payload);
+            if block.len() > BLOCK {
+                return Err(Trouble::Excess("a header block is larger than 16 KiB"));
+            }
+            is_whole = more.has(END_HEADERS);
+        }
+        let fields =
+            self.decoder.decode(&block).ok_or(Trouble::Invalid("a header block that is no HPACK"))?;
+        let ended = frame.has(END_STREAM);
+        match &self.head {
+            // An interim response (section 8.1).
+            None if !ended && field(&fields, ":status").is_some_and(|status| status.starts_with(b"1")) => {}
+            None => {
+                if ended {
+                    self.trailers.clone_from(&fields);
+                }
+                self.head = Some(fields);
+            }
+            Some(_) if ended => self.trailers = fields,
+            Some(_) => return Err(Trouble::Invalid("HEADERS within the body")),
+        }
+        self.ended = ended;
+        Ok(())
+    }
+}
+
+/// A frame that is not as long as its kind has to be, or not on the stream where it belongs.
+const SIZE: Trouble = Trouble::Invalid("a frame of the wrong size or stream");
+
+/// The value of the first field of this name.
+pub fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
+    fields.iter().find(|(known, _)| known == name.as_bytes()).map(|(_, value)| value.as_slice())
+}
+
+/// The name of an error code.
+pub fn error_name(code: u32) -> String {
+    let known = usize::try_from(code).ok().and_then(|code| ERRORS.split(' ').nth(code));
+    known.map_or_else(|| format!("error {code}"), str::to_owned)
+}

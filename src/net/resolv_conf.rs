@@ -1,0 +1,183 @@
+//! Which name servers are asked, and for which names: resolv.conf(5).
+//!
+//! As musl does, and unlike glibc, no domain is taken from the host's own name where the file has none. The
+//! variables LOCALDOMAIN and RES_OPTIONS, and the options other than ndots, timeout and attempts, are passed over.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::dns::Name;
+use crate::text::clip;
+use crate::units::number;
+
+/// The most servers that count: MAXNS.
+const MOST_SERVERS: usize = 3;
+/// The most options or search domains of a line. There is no such limit since glibc 2.26, but each domain costs two
+/// questions.
+const MOST_VALUES: usize = 32;
+
+/// What the file says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ResolvConf {
+    /// The name servers, in the order in which they are asked.
+    pub servers: Vec<IpAddr>,
+    /// The domains that a name is tried in.
+    pub search: Vec<String>,
+    /// A name with so many dots is first tried as it is.
+    pub ndots: usize,
+    /// How long one server is waited for.
+    pub timeout: Duration,
+    /// How often all servers are asked.
+    pub attempts: usize,
+    /// The name servers that are passed over, for they are no addresses of a kind that can be asked.
+    pub odd: Vec<String>,
+}
+
+impl ResolvConf {
+    /// What this file says; lines that say nothing are passed over, as every resolver does.
+    pub fn parse(text: &[u8]) -> ResolvConf {
+        let mut conf = ResolvConf {
+            servers: Vec::new(),
+            search: Vec::new(),
+            ndots: 1,
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+            odd: Vec::new(),
+        };
+        for line in text.split(|&b| b == b'\n') {
+            // The keyword stands at the very beginning; a comment begins with # or ; there.
+            let mut words = line.split(u8::is_ascii_whitespace);
+            let keyword = words.next().unwrap_or_default();
+            let values =
+                words.filter(|word| !word.is_empty()).filter_map(|word| std::str::from_utf8(word).ok());
+            for (at, value) in values.enumerate().take(MOST_VALUES) {
+                match keyword {
+                    b"options" => conf.option(value),
+                    b"nameserver" if at == 0 => conf.server(value),
+                    // The last line of either counts.
+                    b"domain" if at == 0 => conf.search = vec![value.to_owned()],
+                    b"search" => {
+                        conf.search.truncate(at);
+                        conf.search.push(value.to_owned());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if conf.servers.is_empty() {
+            conf.servers.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        conf
+    }
+
+    fn server(&mut self, text: &str) {
+        match text.parse() {
+            Ok(address) if self.servers.len() < MOST_SERVERS => self.servers.push(address),
+            // A zone (fe80::1%eth0), or garbage.
+            Err(_) if self.odd.len() < MOST_SERVERS => self.odd.push(clip(text.as_bytes())),
+            _ => {}
+        }
+    }
+
+    /// `ndots:5`; the upper limits are those of resolv.conf(5).
+    fn option(&mut self, option: &str) {
+        let Some((name, value)) = option.split_once(':') else { return };
+        let Some(value) = number(value, 65_535).and_then(|value| u16::try_from(value).ok()) else { return };
+        match name {
+            "ndots" => self.ndots = usize::from(value.min(15)),
+            "timeout" => self.timeout = Duration::from_secs(u64::from(value.clamp(1, 30))),
+            "attempts" => self.attempts = usize::from(value.clamp(1, 5)),
+            _ => {}
+        }
+    }
+
+    /// The names that this one may stand for, in the order in which they are asked for. One with a dot at its end is
+    /// tried only as it is.
+    pub fn candidates(&self, name: &str) -> Vec<Name> {
+        let dots = name.bytes().filter(|&b| b == b'.').count();
+        let absolute = name.ends_with('.');
+        let mut names = Vec::new();
+        if !absolute {
+            for domain in &self.search {
+                // "." is the root: the name as it is.
+                names.push([name, ".", domain.strip_prefix('.').unwrap_or(domain)].concat());
+            }
+        }
+        let place = if absolute || dots >= self.ndots { 0 } else { names.len() };
+        names.insert(place, name.to_owned());
+        let mut candidates = Vec::new();
+        for name in &names {
+            if let Some(candidate) = Name::parse(name)
+                && !candidates.contains(&candidate)
+            {
+                candidates.push(candidate);
+            }
+        }
+        candidates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(conf: &str, name: &str) -> Vec<String> {
+        ResolvConf::parse(conf.as_bytes()).candidates(name).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_pod_of_kubernetes() {
+        let text = b"search default.svc.cluster.local svc.cluster.local cluster.local\n\
+                     nameserver 10.96.0.10\noptions ndots:5\n";
+        assert_eq!(
+            ResolvConf::parse(text),
+            ResolvConf {
+                servers: vec!["10.96.0.10".parse().unwrap()],
+                search: ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                ndots: 5,
+                timeout: Duration::from_secs(5),
+                attempts: 2,
+                odd: Vec::new(),
+            }
+        );
+    }
+
+    #[test]
+    fn everything_else_of_the_file() {
+        let text = b"# nameserver 10.0.0.9\n; comment\n nameserver 10.0.0.8\nnameserver\t10.0.0.1  # first\n\
+                     nameserver fe80::1%eth0\nnameserver nonsense\nnameserver\nnameserver fd00::2\r\n\
+                     domain a.example\nsearch b.example c.example\nsearch\nsearch d.example\ndomain e.example f\n\
+                     nameserver 10.0.0.3\nnameserver 10.0.0.4\nnameservers 10.0.0.5\n\xff\xfe\x00\n\
+                     options rotate timeout:99 attempts:0 ndots:x ndots:16 edns0 ndots timeout:\n";
+        let conf = ResolvConf::parse(text);
+        assert_eq!(conf.servers, ["10.0.0.1", "fd00::2", "10.0.0.3"].map(|a| a.parse::<IpAddr>().unwrap()));
+        assert_eq!(conf.odd, ["fe80::1%eth0", "nonsense"]);
+        assert_eq!(conf.search, ["e.example"]);
+        assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, Duration::from_secs(30), 1));
+    }
+
+    #[test]
+    fn nothing_means_the_own_machine() {
+        for text in [&b""[..], b"garbage\n\xff\xff", b"nameserver x", b"\0\0\0"] {
+            let conf = ResolvConf::parse(text);
+            assert_eq!(conf.servers, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+            assert_eq!((conf.search.len(), conf.ndots, conf.attempts), (0, 1, 2));
+        }
+    }
+
+    #[test]
+    fn the_names_that_are_tried() {
+        let conf = "search a.example b.example.\noptions ndots:2\n";
+        assert_eq!(names(conf, "db"), ["db.a.example", "db.b.example", "db"]);
+        assert_eq!(names(conf, "db.x"), ["db.x.a.example", "db.x.b.example", "db.x"]);
+        assert_eq!(names(conf, "db.x.y"), ["db.x.y", "db.x.y.a.example", "db.x.y.b.example"]);
+        assert_eq!(names(conf, "db."), ["db"]);
+        assert_eq!(names("", "db"), ["db"]);
+        assert_eq!(names("search . .\noptions ndots:0", "db"), ["db"]);
+        assert_eq!(names("search a..b \u{fffd} .x", "db"), ["db.\u{fffd}", "db.x", "db"]);
+        let long = "x".repeat(63);
+        assert_eq!(names(&format!("search {long}.{long}.{long}.{long}"), "db"), ["db"]);
+    }
+}

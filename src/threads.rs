@@ -1,0 +1,64 @@
+//! Threads of our own: all of one kind, so that what starts one is in the binary once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, park_timeout};
+
+use crate::net::deadline::{Deadline, Passed};
+
+/// The stack of a thread, in bytes; only what is touched of it is used, but all of it is address space.
+/// Without optimisation frames are larger.
+const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
+
+/// What a thread does.
+pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+/// A thread in the making.
+pub fn thread() -> Builder {
+    Builder::new().stack_size(STACK)
+}
+
+/// Puts a result where whoever waits for it looks.
+pub fn fill<T>(place: &Mutex<Option<T>>, result: T) {
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+}
+
+/// What this work comes to, which knows no deadline: it has a thread of its own, and past the deadline that is not
+/// waited for. Where no thread can be had, it is done here.
+pub fn bounded<T: Send + 'static>(
+    deadline: Deadline,
+    work: impl Fn() -> T + Send + Sync + 'static,
+) -> Result<T, Passed> {
+    let shared = Arc::new((work, Mutex::new(None)));
+    let (theirs, waiting) = (Arc::clone(&shared), std::thread::current());
+    let job: Job<'static> = Box::new(move || {
+        fill(&theirs.1, (theirs.0)());
+        waiting.unpark();
+    });
+    if thread().spawn(job).is_err() {
+        return Ok((shared.0)());
+    }
+    loop {
+        let result = shared.1.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match result {
+            Some(result) => return Ok(result),
+            None => park_timeout(deadline.remaining()?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    #[test]
+    fn work_is_not_waited_for_past_the_deadline() {
+        assert_eq!(bounded(Deadline::after(Duration::from_mins(1)), || 7), Ok(7));
+        let (near, far) = UnixStream::pair().unwrap();
+        let work = move || (&near).read(&mut [0]).is_ok();
+        assert_eq!(bounded(Deadline::after(Duration::from_millis(30)), work), Err(Passed));
+        drop(far);
+    }
+}

@@ -1,0 +1,240 @@
+//! `porthole file`.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+
+use crate::support::command::{for_other_users, output, porthole};
+use crate::support::server::folder;
+
+/// Three days and a minute: an age whose words do not change while a test runs.
+const DAYS: Duration = Duration::from_mins(3 * 24 * 60 + 1);
+
+/// A folder that is removed with everything in it.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        Place(folder())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// A file of this content, modified three days ago.
+    fn old(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        modified(&path, SystemTime::now() - DAYS);
+        path
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn modified(path: &str, when: SystemTime) {
+    File::open(path).unwrap().set_modified(when).unwrap();
+}
+
+#[test]
+fn a_file_that_exists_is_healthy() {
+    let place = Place::new();
+    let path = place.old("beat", "hello world\n");
+    porthole(["file", &path]).healthy(&format!("healthy: file {path}: 12 bytes, modified 3 days ago"));
+    let link = place.path("link");
+    symlink(&path, &link).unwrap();
+    porthole(["file", &link]).healthy(&format!("healthy: file {link}: 12 bytes, modified 3 days ago"));
+    let json = porthole(["file", &path, "--json"]).json();
+    let facts = &json["checks"][0]["facts"];
+    let age = facts["age_ms"].as_f64().unwrap();
+    assert!((DAYS.as_secs_f64() * 1e3..DAYS.as_secs_f64() * 1e3 + 6e4).contains(&age), "{json}");
+    assert_eq!(*facts, json!({"type": "file", "size": 12, "age_ms": facts["age_ms"]}));
+}
+
+#[test]
+fn anything_may_exist_and_have_an_age() {
+    let place = Place::new();
+    fs::create_dir(place.path("folder")).unwrap();
+    modified(&place.path("folder"), SystemTime::now() - DAYS);
+    let _socket = UnixListener::bind(place.path("socket")).unwrap();
+    fifo(&place.path("fifo"));
+    for (name, what, kind) in
+        [("folder", "a directory", "directory"), ("socket", "a socket", "socket"), ("fifo", "a FIFO", "fifo")]
+    {
+        let path = place.path(name);
+        let json = porthole(["file", &path, "--json"]).json();
+        let check = &json["checks"][0];
+        assert!(check["reason"].as_str().unwrap().starts_with(&format!("{what}, modified ")), "{json}");
+        assert_eq!((&check["facts"]["type"], &check["facts"]["size"]), (&json!(kind), &json!(null)));
+        for option in [["--contains", "x"], ["--min-size", "1"]] {
+            porthole(["file", &path, option[0], option[1]])
+                .unhealthy(&format!("unhealthy: file {path}: is {what}, expected a regular file"))
+                .within(Duration::from_secs(5));
+        }
+    }
+    porthole(["file", "/dev/null", "--contains", "x"])
+        .unhealthy("unhealthy: file /dev/null: is a character device, expected a regular file");
+    let folder = place.path("folder");
+    porthole(["file", &folder, "--max-age", "1h"]).unhealthy(&format!(
+        "unhealthy: file {folder}: a directory, modified 3 days ago, expected at most 60 m"
+    ));
+}
+
+fn fifo(path: &str) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let place = Place::new();
+    let none = place.path("none");
+    porthole(["file", &none]).unhealthy(&format!("unhealthy: file {none}: no such file or directory"));
+    let dangling = place.path("dangling");
+    symlink("/none/\x1b", &dangling).unwrap();
+    porthole(["file", &dangling, "--max-age", "1s"])
+        .unhealthy(&format!("unhealthy: file {dangling}: no such file or directory: a link to /none/\\x1b"));
+    let below = format!("{}/x", place.old("file", ""));
+    porthole(["file", &below]).unhealthy(&format!("unhealthy: file {below}: not a directory"));
+    let turning = place.path("turning");
+    symlink("turning", &turning).unwrap();
+    let ran = porthole(["file", &turning, "--absent"]).run();
+    assert!(ran.status == Some(1) && ran.stdout.contains("symbolic link"), "{}", ran.story());
+}
+
+#[test]
+fn nothing_there_may_be_what_is_expected() {
+    let place = Place::new();
+    let none = place.path("none");
+    porthole(["file", &none, "--absent"])
+        .healthy(&format!("healthy: file {none}: no such file or directory"));
+    let old = place.old("old", "x");
+    porthole(["file", &format!("{old}/x"), "--absent"])
+        .healthy(&format!("healthy: file {old}/x: not a directory"));
+    porthole(["file", &old, "--absent"])
+        .unhealthy(&format!("unhealthy: file {old}: 1 byte, modified 3 days ago, expected nothing there"));
+}
+
+#[test]
+fn a_file_is_fresh_or_not() {
+    let place = Place::new();
+    let path = place.old("beat", "");
+    porthole(["file", &path, "--max-age", "30s"])
+        .unhealthy(&format!("unhealthy: file {path}: 0 bytes, modified 3 days ago, expected at most 30 s"));
+    modified(&path, SystemTime::now());
+    let ran = porthole(["file", &path, "--max-age", "1h"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.story());
+    // A little more than the limit does not read as the limit.
+    modified(&path, SystemTime::now() - Duration::from_millis(45_050));
+    let ran = porthole(["file", &path, "--max-age", "45s"]).run();
+    let words = format!("unhealthy: file {path}: 0 bytes, modified ");
+    let age = ran.stdout.strip_prefix(&words).and_then(|rest| rest.split_once(' ')).unwrap();
+    assert!(age.0.parse::<u32>().unwrap() > 45, "{}", ran.story());
+    assert_eq!(age.1, "s ago, expected at most 45 s\n");
+}
+
+#[test]
+fn a_time_in_the_future_is_named() {
+    let place = Place::new();
+    let path = place.old("beat", "");
+    modified(&path, SystemTime::now() + DAYS);
+    let found = format!("file {path}: 0 bytes, modified 3 days in the future");
+    porthole(["file", &path, "--max-age", "30s"]).unhealthy(&format!("unhealthy: {found}"));
+    porthole(["file", &path]).healthy(&format!("healthy: {found}"));
+    let json = porthole(["file", &path, "--max-age", "30s", "--json"]).json();
+    assert!(json["checks"][0]["facts"]["age_ms"].as_f64().unwrap() < 0.0, "{json}");
+}
+
+#[test]
+fn a_file_is_large_enough_or_not() {
+    let place = Place::new();
+    let path = place.old("state", vec![0; 2048]);
+    porthole(["file", &path, "--min-size", "2k"])
+        .healthy(&format!("healthy: file {path}: 2 KiB, modified 3 days ago"));
+    porthole(["file", &path, "--min-size", "1M"])
+        .unhealthy(&format!("unhealthy: file {path}: 2 KiB, modified 3 days ago, expected at least 1 MiB"));
+}
+
+#[test]
+fn content_is_found_anywhere_and_never_printed() {
+    let place = Place::new();
+    for before in [0, 8190, 8192, 16_383, (1 << 20) - 5] {
+        let path = place.old("state", format!("{}ready", "x".repeat(before)));
+        let ran = porthole(["file", &path, "--contains", "ready"]).run();
+        assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{before}\n{}", ran.story());
+        assert!(ran.stdout.ends_with(" modified 3 days ago, contains \"ready\"\n"), "{}", ran.story());
+    }
+    let path = place.old("state", "the secret is out\n");
+    porthole(["file", &path, "--contains", "ready"]).unhealthy(&format!(
+        "unhealthy: file {path}: 18 bytes, modified 3 days ago, expected to contain \"ready\""
+    ));
+    let long = "x".repeat(20_000);
+    let path = place.old("state", format!("{long}{long}y"));
+    let ran = porthole(["file", &path, "--contains", &format!("{long}y")]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.story());
+}
+
+#[test]
+fn content_is_looked_for_in_the_first_mebibyte() {
+    let place = Place::new();
+    let path = place.old("state", vec![b'x'; 1 << 20]);
+    let found = format!("unhealthy: file {path}: 1 MiB, modified 3 days ago, expected to contain \"ready\"");
+    porthole(["file", &path, "--contains", "ready"]).unhealthy(&found);
+    let path = place.old("state", [vec![b'x'; 2 << 20].as_slice(), b"ready", &[0; 1019]].concat());
+    porthole(["file", &path, "--contains", "ready"])
+        .unhealthy(&format!("{} within the first 1 MiB", found.replace("1 MiB", "2049 KiB")));
+}
+
+#[test]
+fn what_may_not_be_looked_at_is_no_answer() {
+    let Some(folder) = for_other_users() else { return };
+    let unreadable = folder.join("unreadable");
+    fs::write(&unreadable, "ready").unwrap();
+    fs::set_permissions(&unreadable, fs::Permissions::from_mode(0o600)).unwrap();
+    let closed = folder.join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let denied = |path: &Path, option: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65532", "--regid", "65532", "--clear-groups"]);
+        command.arg(folder.join("porthole")).arg("file").arg(path).args(option);
+        output(&mut command).is(
+            1,
+            "",
+            &format!(
+                "porthole: file {}: permission denied; run the check as a user who may read it",
+                path.display()
+            ),
+        );
+    };
+    denied(&unreadable, &["--contains", "ready"]);
+    denied(&closed.join("x"), &[]);
+    denied(&closed.join("x"), &["--absent"]);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn wrong_usage() {
+    porthole(["file"]).refused("file: PATH is missing; see porthole file --help");
+    porthole(["file", ""]).refused("file: PATH: expected the path of a file, got ''");
+    porthole(["file", "/x", "--max-age", "2h"]).refused(
+        "file: --max-age: expected a duration such as 500ms, 2s or 1m30s, more than zero and at most 1h, got '2h'",
+    );
+    porthole(["file", "/x", "--min-size", "1.5k"])
+        .refused("file: --min-size: expected a size such as 512, 64k or 10M (powers of 1024), got '1.5k'");
+    porthole(["file", "/x", "--contains", ""])
+        .refused("file: --contains: expected at least one character to look for");
+    for option in [["--max-age", "1s"], ["--min-size", "1"], ["--contains", "x"]] {
+        porthole(["file", "/x", "--absent", option[0], option[1]])
+            .refused(&format!("file: {}: cannot be used together with --absent", option[0]));
+    }
+}

@@ -1,0 +1,274 @@
+//! `porthole grpc` against servers of raw HTTP/2. Real ones are in tests/servers/grpc.rs.
+
+mod frames;
+mod misbehaving;
+
+use std::time::Duration;
+
+use self::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY, SERVING, SETTINGS,
+    WINDOW_UPDATE, after_request, answer, fields, frame, head, settings, trailers_only,
+};
+use crate::support::command::{Ran, porthole};
+use crate::support::server::{Server, Step, send};
+
+/// Long enough for a busy machine, far below what these servers would take.
+const SOON: Duration = Duration::from_secs(8);
+
+fn check(script: Vec<Step>, options: &[&str]) -> (Server, Ran) {
+    let server = Server::new(script);
+    let ran = porthole([&["grpc", &server.address().to_string()], options].concat()).run();
+    (server, ran)
+}
+
+#[track_caller]
+fn healthy(script: Vec<Step>, options: &[&str], found: &str) -> Server {
+    let (server, ran) = check(script, &[&["-t", "10s"], options].concat());
+    ran.is(0, &format!("healthy: grpc {}: {found} in <T>", server.address()), "").within(SOON);
+    server
+}
+
+#[track_caller]
+fn unhealthy(script: Vec<Step>, reason: &str) -> Server {
+    let (server, ran) = check(script, &["-t", "10s"]);
+    ran.is(1, &format!("unhealthy: grpc {}: {reason}", server.address()), "").within(SOON);
+    server
+}
+
+#[test]
+fn the_request() {
+    let server = healthy(
+        after_request(answer(SERVING)),
+        &["--service", "shop.Cart", "-H", "X-Token: abc", "--header=key-bin:AAE="],
+        "\"shop.Cart\" is SERVING",
+    );
+    let (asked, authority) = (server.asked().remove(0), server.address().to_string());
+    assert!(asked.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x0c\x04\0"), "{asked:?}");
+    for part in [
+        "\x07:method\x04POST",
+        "\x07:scheme\x04http",
+        "\x05:path\x1c/grpc.health.v1.Health/Check",
+        &format!("\x0a:authority{}{authority}", char::from(u8::try_from(authority.len()).unwrap())),
+        "\x02te\x08trailers",
+        "\x0ccontent-type\x10application/grpc",
+        "\x0auser-agent\x0eporthole/0.1.0",
+        "\x07x-token\x03abc",
+        "\x07key-bin\x04AAE=",
+        // The one message, in a frame of DATA that ends the stream.
+        "\0\0\x10\0\x01\0\0\0\x01\0\0\0\0\x0b\x0a\x09shop.Cart",
+    ] {
+        assert!(asked.contains(part), "{part:?} in {asked:?}");
+    }
+    // `grpc-timeout: 10093m`
+    let timeout = asked.split("grpc-timeout").nth(1).unwrap();
+    assert!(timeout[1..].trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('m'), "{timeout:?}");
+}
+
+#[test]
+fn metadata_that_takes_several_frames() {
+    let long = format!("x-long: {}", "v".repeat(40_000));
+    let server = healthy(
+        after_request(answer(SERVING)),
+        &["-H", &long, "-H", "User-Agent: me", "-H", "x-last: 1"],
+        "SERVING",
+    );
+    let asked = server.asked().remove(0);
+    assert!(asked.contains("\x06x-last\x011") && asked.contains("\x0auser-agent\x02me"));
+    assert!(!asked.contains("porthole/"));
+    // CONTINUATION of 16 KiB that does not end the block.
+    assert!(asked.contains("\0@\0\x09\0\0\0\0\x01"));
+}
+
+#[test]
+fn over_a_unix_socket_the_target_is_the_authority() {
+    let server = Server::unix(after_request(answer(SERVING)));
+    let path = server.socket().to_str().unwrap();
+    porthole(["grpc", "shop:80", "--unix", path])
+        .healthy(&format!("healthy: grpc shop:80 via {path}: SERVING in <T>"));
+    assert!(server.asked()[0].contains("\x0a:authority\x07shop:80"));
+}
+
+#[test]
+fn everything_that_http2_allows() {
+    let block = [&[0x88], &fields(&[("content-type", "application/grpc")])[..]].concat();
+    let (first, second) = block.split_at(7);
+    let padded = [&[3, 0, 0, 0, 0, 16], first, &[0; 3]].concat();
+    let bytes = [
+        frame(PING, 0, 0, "pingpong"),
+        frame(0xfa, 0xff, 7, "of a kind that nobody knows"),
+        // Windows larger, a table smaller, and settings that nobody knows.
+        frame(SETTINGS, 0, 0, b"\0\x04\0\x01\0\0\0\x01\0\0\0\0\xfa\xfa\0\0\0\x01"),
+        frame(SETTINGS, 1, 0, ""),
+        frame(WINDOW_UPDATE, 0, 0, b"\0\0\x10\0"),
+        // An interim response, an entry of the dynamic table in it, which the trailers name.
+        frame(HEADERS, END_HEADERS, 1, b"\x08\x03103\x40\x0bgrpc-status\x010"),
+        frame(HEADERS, PADDED | PRIORITY, 1, padded),
+        frame(CONTINUATION, 0, 1, ""),
+        frame(CONTINUATION, END_HEADERS, 1, second),
+        frame(DATA, PADDED, 1, [&[2], &SERVING[..3], &[0; 2]].concat()),
+        frame(DATA, 0, 1, ""),
+        frame(2, 0, 1, "\0\0\0\0\x10"),
+        frame(DATA, 0, 1, &SERVING[3..]),
+        // A server that is about to go still answers.
+        frame(GOAWAY, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0"),
+        frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\xbe"),
+    ];
+    let server = healthy(
+        vec![
+            send(settings()),
+            Step::Until(b"Health/Check"),
+            Step::Send(bytes[..9].concat()),
+            // The answers to PING, SETTINGS and DATA.
+            Step::Until(b"\0\0\x08\x06\x01\0\0\0\0pingpong\0\0\0\x04\x01\0\0\0\0"),
+            Step::Send(bytes[9..14].concat()),
+            Step::Until(b"\0\0\x04\x08\0\0\0\0\x01\0\0\0\x04"),
+            Step::Send(bytes[14].clone()),
+            Step::Hold,
+        ],
+        &[],
+        "SERVING",
+    );
+    assert!(server.asked()[0].contains("\0\0\x04\x08\0\0\0\0\0\0\0\0\x06\0\0\x04\x08\0\0\0\0\x01\0\0\0\x06"));
+}
+
+#[test]
+fn a_huffman_code_is_read_and_its_padding_matters() {
+    // "200" is 00010 00000 00000 and one bit of padding. RFC 7541, appendix B.
+    let block = |code: &[u8]| {
+        let rest = fields(&[("content-type", "application/grpc"), ("grpc-status", "12")]);
+        frame(HEADERS, END_HEADERS | END_STREAM, 1, [&[0x08, 0x82], code, &rest].concat())
+    };
+    unhealthy(
+        after_request(block(&[0x10, 0x01])),
+        "the server speaks gRPC, but has no health service (UNIMPLEMENTED) in <T>",
+    );
+    let reason = "what came is not valid HTTP/2: a header block that is no HPACK in <T>";
+    for code in [[0x10, 0x00], [0xff, 0xff]] {
+        unhealthy(after_request(block(&code)), reason);
+    }
+    unhealthy(after_request(frame(HEADERS, END_HEADERS, 1, b"\x88\xff")), reason);
+}
+
+#[test]
+fn what_the_service_says() {
+    for (message, reason) in [
+        (&b"\0\0\0\0\x02\x08\x02"[..], "NOT_SERVING in <T>, expected SERVING"),
+        (b"\0\0\0\0\0", "UNKNOWN in <T>, expected SERVING"),
+        (b"\0\0\0\0\x02\x08\x09", "status 9 in <T>, expected SERVING"),
+        (
+            b"\0\0\0\0\x02\x08\x03",
+            "the server has no status as a whole (SERVICE_UNKNOWN; --service names a service) in <T>",
+        ),
+        (b"", "no message came in <T>"),
+        (
+            b"\x01\0\0\0\x02\x08\x01",
+            "the message is compressed, which was not offered in <T>; received: \\x01\\0\\0\\0\\x02\\x08\\x01",
+        ),
+        (
+            b"\0\0\0\0\x03\x08\x01",
+            "the message is not as long as it says in <T>; received: \\0\\0\\0\\0\\x03\\x08\\x01",
+        ),
+        (
+            b"\0\0\0\0\x01\x08\x01",
+            "the message is not as long as it says in <T>; received: \\0\\0\\0\\0\\x01\\x08\\x01",
+        ),
+        (
+            b"\0\0\0\0\x03\x0f\xff\xff",
+            "the message is no HealthCheckResponse in <T>; received: \\0\\0\\0\\0\\x03\\x0f\\xff\\xff",
+        ),
+    ] {
+        unhealthy(after_request(answer(message)), reason);
+    }
+}
+
+#[test]
+fn answers_of_trailers_only() {
+    for (list, reason) in [
+        (
+            &[("grpc-status", "12"), ("grpc-message", "no %1b[31mservice%")][..],
+            "the server speaks gRPC, but has no health service (UNIMPLEMENTED) in <T>; message: no \\x1b[31mservice%",
+        ),
+        (
+            &[("grpc-status", "5")],
+            "the server has no status as a whole (NOT_FOUND; --service names a service) in <T>",
+        ),
+        (&[("grpc-status", "16")], "UNAUTHENTICATED (-H 'authorization: …' sends credentials) in <T>"),
+        (
+            &[("grpc-status", "7"), ("grpc-message", "n%C3%B6")],
+            "PERMISSION_DENIED (-H 'authorization: …' sends credentials) in <T>; message: nö",
+        ),
+        (&[("grpc-status", "4")], "DEADLINE_EXCEEDED in <T>"),
+        (&[("grpc-status", "14"), ("grpc-message", "")], "UNAVAILABLE in <T>"),
+        (&[("grpc-status", "99")], "grpc-status 99 in <T>"),
+        (&[("grpc-status", "0")], "no message came in <T>"),
+        (&[("grpc-status", "x")], "the answer has no grpc-status in <T>"),
+        (&[], "the answer has no grpc-status in <T>"),
+    ] {
+        unhealthy(after_request(trailers_only(list)), reason);
+    }
+}
+
+#[test]
+fn answers_that_are_not_grpc() {
+    unhealthy(
+        after_request(frame(HEADERS, END_HEADERS, 1, fields(&[(":status", "502"), ("server", "nginx")]))),
+        "502 Bad Gateway in <T>, expected 200 OK",
+    );
+    unhealthy(
+        after_request(frame(
+            HEADERS,
+            END_HEADERS,
+            1,
+            fields(&[(":status", "200"), ("content-type", "text/html")]),
+        )),
+        "the answer is not gRPC in <T>, expected content-type application/grpc; content_type: text/html",
+    );
+    for head in [&[][..], &[(":status", "2000")], &[(":status", "x")], &[("server", "x")]] {
+        unhealthy(
+            after_request(frame(HEADERS, END_HEADERS, 1, fields(head))),
+            "what came is not valid HTTP/2: a response without :status in <T>",
+        );
+    }
+    unhealthy(
+        after_request([head(), frame(DATA, END_STREAM, 1, SERVING)].concat()),
+        "the answer has no grpc-status in <T>",
+    );
+}
+
+#[test]
+fn facts_for_programs() {
+    let server = Server::new(after_request(trailers_only(&[("grpc-status", "7"), ("grpc-message", "no")])));
+    let json = porthole(["grpc", &server.address().to_string(), "--json", "--service", "a"]).json();
+    let facts = &json["checks"][0]["facts"];
+    assert_eq!(
+        facts.to_string(),
+        serde_json::json!({
+            "address": server.address().to_string(), "service": "a",
+            "grpc_message": "no", "grpc_status": 7, "http_status": 200,
+        })
+        .to_string()
+    );
+}
+
+#[test]
+fn wrong_usage() {
+    let expected = "'Name: value' with a name of letters, digits and hyphens";
+    for (header, message) in [
+        ("grpc-timeout: 1S", "grpc-timeout is set by porthole itself and cannot be given"),
+        ("Grpc-Encoding: gzip", "grpc-encoding is set by porthole itself and cannot be given"),
+        ("TE: x", "te is set by porthole itself and cannot be given"),
+        ("Content-Type: x", "content-type is set by porthole itself and cannot be given"),
+        (":path: /x", &format!("expected {expected}")),
+        ("a b: c", &format!("expected {expected}")),
+        ("secret", "expected 'Name: value'"),
+    ] {
+        porthole(["grpc", ":1", "-H", header]).refused(&format!("grpc: --header: {message}"));
+    }
+    porthole(["grpc", "abc"]).refused(
+        "grpc: TARGET: expected host:port, [::1]:port, :port or port, with a port from 1 to 65535, got 'abc'",
+    );
+    porthole(["grpc", ":1", "--unix", ""]).refused(
+        "grpc: --unix: expected the path of a Unix socket, at most 107 bytes long (or @name for an abstract one), got ''",
+    );
+    porthole(["grpc"]).refused("grpc: TARGET is missing; see porthole grpc --help");
+}

@@ -1,0 +1,229 @@
+//! `porthole listen`.
+
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use serde_json::json;
+
+use crate::support::command::{for_other_users, output, porthole};
+use crate::support::server::folder;
+
+/// This process, which holds the listeners: `pid 7 (cli-1234)`.
+fn ourselves() -> String {
+    format!("pid {} ({})", std::process::id(), our_name())
+}
+
+fn our_name() -> String {
+    std::fs::read_to_string(format!("/proc/{}/comm", std::process::id())).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn a_listener_is_found_with_address_owner_and_queue() {
+    for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0", "127.1.2.3:0"] {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let port = address.port().to_string();
+        porthole(["listen", &port]).healthy(&format!(
+            "healthy: listen {port}: listening on {address}, {}, accept queue 0 in <T>",
+            ourselves()
+        ));
+    }
+}
+
+#[test]
+fn connections_that_wait_to_be_accepted_are_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let _waiting: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let start = Instant::now();
+    loop {
+        let json = porthole(["listen", &address.port().to_string(), "--json"]).json();
+        let facts = &json["checks"][0]["facts"];
+        if facts["accept_queue"] == 3 {
+            assert_eq!(
+                *facts,
+                json!({"addresses": [address.to_string()], "uid": nix::unistd::getuid().as_raw(), "pid": std::process::id(),
+                       "process": our_name(), "accept_queue": 3})
+            );
+            return;
+        }
+        // The last part of a handshake may still be on its way.
+        assert!(start.elapsed() < Duration::from_secs(30), "{json}");
+    }
+}
+
+#[test]
+fn which_addresses_a_listener_is_reached_at() {
+    let reached = |bound: &str, asked: &str| {
+        let listener = TcpListener::bind(bound).unwrap();
+        let address = listener.local_addr().unwrap();
+        let port = address.port().to_string();
+        let ran = porthole(["listen", &port, "--address", asked]).run();
+        if ran.status == Some(0) {
+            assert!(
+                ran.stdout.contains(&format!(": listening on {address}, {}", ourselves())),
+                "{}",
+                ran.story()
+            );
+            return true;
+        }
+        let asked = asked.trim_matches(['[', ']']);
+        ran.is(
+            1,
+            &format!(
+                "unhealthy: listen {port}: TCP port {port} is listened on, but only at {address}, expected {asked}"
+            ),
+            "",
+        );
+        false
+    };
+    assert!(reached("127.0.0.1:0", "127.0.0.1"));
+    assert!(reached("0.0.0.0:0", "10.0.0.5") && reached("0.0.0.0:0", "0.0.0.0"));
+    assert!(reached("[::]:0", "::1") && reached("[::]:0", "[::1]") && reached("[::]:0", "10.0.0.5"));
+    assert!(reached("[::1]:0", "[::1]"));
+    assert!(!reached("127.0.0.1:0", "10.0.0.5") && !reached("127.0.0.1:0", "0.0.0.0"));
+    assert!(!reached("0.0.0.0:0", "::1") && !reached("[::1]:0", "127.0.0.1") && !reached("[::1]:0", "::"));
+}
+
+#[test]
+fn what_listens_in_its_place_is_listed() {
+    let _other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // The port of tcpmux, which nobody uses.
+    for (arguments, name) in [(&["listen", "1"][..], "TCP"), (&["listen", "1", "--udp"], "UDP")] {
+        let ran = porthole(arguments).run();
+        let start = format!("unhealthy: listen 1: nothing listens on {name} port 1; what listens here: ");
+        assert!(ran.status == Some(1) && ran.stderr.is_empty(), "{}", ran.story());
+        assert!(ran.stdout.strip_prefix(&start).unwrap().contains(':'), "{}", ran.story());
+    }
+}
+
+#[test]
+fn udp_sockets_count_while_they_have_no_peer() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let socket = UdpSocket::bind(address).unwrap();
+        let address = socket.local_addr().unwrap();
+        let port = address.port().to_string();
+        porthole(["listen", &port, "--udp"])
+            .healthy(&format!("healthy: listen {port}: listening on {address}, {} in <T>", ourselves()));
+        porthole(["listen", "--udp", "--address", "10.0.0.5", &port]).unhealthy(&format!(
+            "unhealthy: listen {port}: UDP port {port} is listened on, but only at {address}, expected 10.0.0.5"
+        ));
+        socket.connect(address).unwrap();
+        assert_eq!(porthole(["listen", &port, "--udp"]).run().status, Some(1));
+    }
+}
+
+#[test]
+fn unix_sockets_of_every_type() {
+    let folder = folder();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let _stream = UnixListener::bind(path("with space and\nnewline")).unwrap();
+    let _datagram = UnixDatagram::bind(path("datagram")).unwrap();
+    let seqpacket = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(std::os::fd::AsRawFd::as_raw_fd(&seqpacket), &UnixAddr::new(path("seqpacket").as_str()).unwrap())
+        .unwrap();
+    listen(&seqpacket, Backlog::new(1).unwrap()).unwrap();
+    for (name, found) in [
+        ("with space and\nnewline", "listening"),
+        ("datagram", "bound for datagrams"),
+        ("seqpacket", "listening for sequenced packets"),
+    ] {
+        porthole(["listen", &path(name)]).healthy(&format!(
+            "healthy: listen {}: {found}, {} in <T>",
+            path(name).replace('\n', "\\n"),
+            ourselves()
+        ));
+    }
+    let json = porthole(["listen", &path("datagram"), "--json"]).json();
+    assert_eq!(
+        json["checks"][0]["facts"],
+        json!({"type": "datagram", "pid": std::process::id(), "process": our_name()})
+    );
+    // As /var/run is a link to /run.
+    let link = crate::support::server::folder();
+    symlink(&folder, link.join("run")).unwrap();
+    let other = link.join("run/seqpacket");
+    porthole(["listen", other.to_str().unwrap()]).healthy(&format!(
+        "healthy: listen {}: listening for sequenced packets, {} in <T>",
+        other.display(),
+        ourselves()
+    ));
+    std::fs::remove_dir_all(link).unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn abstract_unix_sockets() {
+    let name = format!("porthole-listen-{}", std::process::id());
+    let none = format!("unhealthy: listen @{name}: no socket of this name listens in this network namespace");
+    porthole(["listen", &format!("@{name}")]).unhealthy(&none);
+    let address = UnixAddress::from_abstract_name(format!("{name}-and-more")).unwrap();
+    let _longer = UnixListener::bind_addr(&address).unwrap();
+    porthole(["listen", &format!("@{name}")]).unhealthy(&none);
+    let _listener = UnixListener::bind_addr(&UnixAddress::from_abstract_name(&name).unwrap()).unwrap();
+    porthole(["listen", &format!("@{name}")])
+        .healthy(&format!("healthy: listen @{name}: listening, {} in <T>", ourselves()));
+}
+
+#[test]
+fn why_no_unix_socket_listens() {
+    let folder = folder();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("file"), "").unwrap();
+    drop(UnixListener::bind(path("stale")).unwrap());
+    let bound = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(std::os::fd::AsRawFd::as_raw_fd(&bound), &UnixAddr::new(path("bound").as_str()).unwrap()).unwrap();
+    // Listening, but its path is gone, so that nobody can connect.
+    let _unlinked = UnixListener::bind(path("unlinked")).unwrap();
+    std::fs::remove_file(path("unlinked")).unwrap();
+    let silent = "the socket is there, but nobody in this network namespace listens on it";
+    for (name, reason) in [
+        ("none", "no such socket"),
+        ("file", "not a socket"),
+        ("stale", silent),
+        ("bound", silent),
+        ("unlinked", "no such socket"),
+    ] {
+        porthole(["listen", &path(name)]).unhealthy(&format!("unhealthy: listen {}: {reason}", path(name)));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn an_owner_that_may_not_be_seen_is_its_user() {
+    let Some(folder) = for_other_users() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65532", "--regid", "65532", "--clear-groups"]);
+    output(command.arg(folder.join("porthole")).args(["listen", &port.to_string()])).is(
+        0,
+        &format!("healthy: listen {port}: listening on 127.0.0.1:{port}, uid 0, accept queue 0 in <T>"),
+        "",
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn wrong_usage() {
+    const PLACE: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
+    porthole(["listen"]).refused("listen: PORT is missing; see porthole listen --help");
+    for port in ["0", "65536", ":80", "http", "-1x", "app.sock", "+1", ""] {
+        porthole(["listen", "--", port]).refused(&format!("listen: PORT: {PLACE}, got '{port}'"));
+    }
+    porthole(["listen", "@"]).refused(
+        "listen: PORT: expected the path of a Unix socket, at most 107 bytes long (or @name for an abstract one), got '@'",
+    );
+    porthole(["listen", "80", "--address", "localhost"])
+        .refused("listen: --address: expected an IPv4 or IPv6 address, got 'localhost'");
+    porthole(["listen", "/run/x", "--udp"])
+        .refused("listen: --udp: cannot be used together with a Unix socket");
+    porthole(["listen", "@x", "--address", "::1"])
+        .refused("listen: --address: cannot be used together with a Unix socket");
+}

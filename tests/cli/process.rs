@@ -1,0 +1,319 @@
+//! `porthole process`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, gettid};
+use serde_json::json;
+
+use crate::support::command::{binary, for_other_users, output, porthole, started};
+use crate::support::server::folder;
+use crate::support::skip::skip;
+
+/// A program that does nothing, until it is dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(program: &Path, first_word: &str, duration: &str) -> Self {
+        let mut command = Command::new(program);
+        command.arg0(first_word).arg(duration).stdin(Stdio::null());
+        let running = Running(started(&mut command, Command::spawn));
+        // spawn returns once the program is another, but its name may be set a moment later.
+        running.until("it has its name", |stat| !stat.contains(&our_name()));
+        running
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        let path = format!("/proc/{}/stat", self.pid());
+        while !holds(&String::from_utf8_lossy(&fs::read(&path).unwrap())) {
+            assert!(start.elapsed() < Duration::from_secs(30), "not yet: {what}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn until_state(&self, state: &str) {
+        self.until(state, |stat| stat.rsplit_once(") ").unwrap().1.starts_with(state));
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid().cast_signed()), signal).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn our_name() -> String {
+    fs::read_to_string("/proc/thread-self/comm").unwrap().trim_end().to_owned()
+}
+
+/// A folder with programs under names that only this test has.
+struct Programs {
+    folder: PathBuf,
+    unique: String,
+}
+
+impl Programs {
+    fn new() -> Self {
+        let folder = folder();
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let unique = name.replace("porthole-test-", "p");
+        Programs { folder, unique }
+    }
+
+    /// A link to sleep(1): the process has the link's name, its executable keeps its own.
+    fn link(&self, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        symlink("/bin/sleep", &path).unwrap();
+        path
+    }
+
+    fn copy(&self, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::copy("/bin/sleep", &path).unwrap();
+        path
+    }
+
+    fn file(&self, content: impl AsRef<[u8]>) -> String {
+        let path = self.folder.join("pid");
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[test]
+fn processes_are_counted() {
+    let programs = Programs::new();
+    let name = programs.unique.as_str();
+    let program = programs.link(name);
+    porthole(["process", name])
+        .unhealthy(&format!("unhealthy: process {name}: none running, expected at least 1"));
+    porthole(["process", name, "--max", "0"]).healthy(&format!("healthy: process {name}: none running"));
+    let one = Running::start(&program, "x", "600");
+    porthole(["process", name]).healthy(&format!("healthy: process {name}: 1 running (pid {})", one.pid()));
+    let two = Running::start(&program, "x", "600");
+    let mut pids = [one.pid(), two.pid()];
+    pids.sort_unstable();
+    let found = format!("process {name}: 2 running (pid {}, {})", pids[0], pids[1]);
+    for (options, expected) in [
+        (&["--max", "1"][..], "1 to 1"),
+        (&["--min", "3"], "at least 3"),
+        (&["--min", "3", "--max", "3"], "exactly 3"),
+        (&["--min", "3", "--max", "4"], "3 to 4"),
+        (&["--min", "0", "--max", "1"], "at most 1"),
+        (&["--max", "0"], "none"),
+    ] {
+        let expected = if expected == "1 to 1" { "exactly 1" } else { expected };
+        porthole(["process", name].iter().chain(options))
+            .unhealthy(&format!("unhealthy: {found}, expected {expected}"));
+    }
+    for options in [&["--min", "2"][..], &["--min", "1", "--max", "2"], &["--min", "0"]] {
+        porthole(["process", name].iter().chain(options)).healthy(&format!("healthy: {found}"));
+    }
+    let json = porthole(["process", name, "--json"]).json();
+    assert_eq!(json["checks"][0]["facts"], json!({"pids": pids, "stopped": [], "zombies": []}));
+}
+
+#[test]
+fn zombies_do_not_run_and_stopped_processes_do() {
+    let programs = Programs::new();
+    let name = programs.unique.as_str();
+    let program = programs.link(name);
+    let zombie = Running::start(&program, "x", "0");
+    zombie.until_state("Z");
+    let zombie_pid = zombie.pid();
+    porthole(["process", name]).unhealthy(&format!(
+        "unhealthy: process {name}: none running, 1 zombie (pid {zombie_pid}), expected at least 1"
+    ));
+    porthole(["process", "--pid", &zombie_pid.to_string()])
+        .unhealthy(&format!("unhealthy: process {zombie_pid}: pid {zombie_pid} ({name}) is a zombie"));
+    let stopped = Running::start(&program, "x", "600");
+    stopped.signal(Signal::SIGSTOP);
+    stopped.until_state("T");
+    let pid = stopped.pid();
+    porthole(["process", name]).healthy(&format!(
+        "healthy: process {name}: 1 running (pid {pid}), 1 stopped (pid {pid}), 1 zombie (pid {zombie_pid})"
+    ));
+    porthole(["process", "--pid", &pid.to_string()])
+        .healthy(&format!("healthy: process {pid}: pid {pid} ({name}) is stopped"));
+    let json = porthole(["process", "--pid", &zombie_pid.to_string(), "--json"]).json();
+    assert_eq!(json["checks"][0]["facts"], json!({"pid": zombie_pid, "process": name, "state": "Z"}));
+}
+
+#[test]
+fn a_name_is_that_of_the_process_its_executable_or_its_first_word() {
+    let programs = Programs::new();
+    // Longer than the 15 bytes that the kernel keeps of a name.
+    let long = format!("{}-a-long-name-to-keep", programs.unique);
+    let program = programs.copy(&long);
+    let word = format!("{}-word", programs.unique);
+    let running = Running::start(&program, &format!("/x/{word}"), "600");
+    let found = format!("1 running (pid {})", running.pid());
+    let path = program.to_str().unwrap();
+    let first_word = format!("/x/{word}");
+    for name in [&long, &long[..15], path, &word, &first_word] {
+        porthole(["process", name]).healthy(&format!("healthy: process {name}: {found}"));
+    }
+    let other = format!("{}-another", &long[..15]);
+    for name in [&long[..14], &long[..16], &other, &format!("/y/{word}"), &format!("/y/{long}")] {
+        porthole(["process", name])
+            .unhealthy(&format!("unhealthy: process {name}: none running, expected at least 1"));
+    }
+    // The program is replaced while it runs, as an upgrade does it.
+    fs::remove_file(&program).unwrap();
+    porthole(["process", &long]).healthy(&format!("healthy: process {long}: {found}"));
+}
+
+#[test]
+fn a_name_may_hold_anything() {
+    let programs = Programs::new();
+    let odd = format!("a) Z (b\n\x1b{}", std::process::id() % 1000);
+    let running = Running::start(&programs.link(&odd), "x", "600");
+    let shown = odd.replace('\n', "\\n").replace('\x1b', "\\x1b");
+    porthole(["process", &odd])
+        .healthy(&format!("healthy: process {shown}: 1 running (pid {})", running.pid()));
+    let pid = running.pid();
+    porthole(["process", "--pid", &pid.to_string()])
+        .healthy(&format!("healthy: process {pid}: pid {pid} ({shown}) is running"));
+}
+
+#[test]
+fn kernel_threads_have_only_a_name() {
+    // Where the first kernel thread is to be seen: not in a container.
+    if fs::read_to_string("/proc/2/comm").is_ok_and(|name| name == "kthreadd\n") {
+        porthole(["process", "kthreadd"]).healthy("healthy: process kthreadd: 1 running (pid 2)");
+    }
+}
+
+#[test]
+fn the_check_never_counts_itself() {
+    let programs = Programs::new();
+    let name = programs.unique.as_str();
+    let link = programs.folder.join(name);
+    symlink(binary(), &link).unwrap();
+    let none = format!("unhealthy: process {name}: none running, expected at least 1");
+    let run = |arguments: &[&str]| output(Command::new(&link).args(arguments));
+    run(&["process", name]).is(1, &none, "");
+    // Nor the threads that it has for several checks.
+    run(&["process", name, "and", "process", name]).is(1, &format!("{none}\n{none}"), "");
+    // A pid file of before a restart may name the number that the check now has.
+    let file = programs.file("");
+    let script = format!("echo $$ > {file}; echo $$; exec {} process --pid-file {file}", binary());
+    let ran = output(Command::new("/bin/sh").args(["-c", &script]));
+    let (pid, verdict) = ran.stdout.split_once('\n').unwrap();
+    assert_eq!(verdict, format!("unhealthy: process {file}: pid {pid} is this check itself\n"));
+}
+
+#[test]
+fn pid_files() {
+    let programs = Programs::new();
+    let running = Running::start(&programs.link(&programs.unique), "x", "600");
+    let pid = running.pid();
+    for content in [format!("{pid}"), format!(" {pid}\r\n"), format!("{pid}\n/var/lib/data\n5432\n")] {
+        let file = programs.file(&content);
+        porthole(["process", "--pid-file", &file])
+            .healthy(&format!("healthy: process {file}: pid {pid} ({}) is running", programs.unique));
+    }
+    drop(running);
+    let file = programs.file(format!("{pid}\n"));
+    porthole(["process", "--pid-file", &file])
+        .unhealthy(&format!("unhealthy: process {file}: pid {pid}: no such process"));
+    porthole(["process", "--pid-file", &file, "--max", "0"])
+        .healthy(&format!("healthy: process {file}: pid {pid}: no such process"));
+}
+
+#[test]
+fn pid_files_without_a_pid() {
+    let programs = Programs::new();
+    let no_number = "the pid file's first line is not the number of a process";
+    let large = "1".repeat(5000);
+    for (content, reason) in [
+        (&b""[..], "the pid file is empty"),
+        (b" \n\n", "the pid file is empty"),
+        (b"secret\n", no_number),
+        (b"\n7\n", no_number),
+        (b"7 8\n", no_number),
+        (b"-7", no_number),
+        (b"+7", no_number),
+        (b"0", no_number),
+        (b"4194305", no_number),
+        (b"99999999999999999999", no_number),
+        (b"\xff\x1b", no_number),
+        (large.as_bytes(), "larger than 4 KiB"),
+    ] {
+        let file = programs.file(content);
+        porthole(["process", "--pid-file", &file]).unhealthy(&format!("unhealthy: process {file}: {reason}"));
+    }
+    porthole(["process", "--pid-file", "/none/pid"])
+        .unhealthy("unhealthy: process /none/pid: no such file or directory");
+    let folder = programs.folder.to_str().unwrap();
+    porthole(["process", "--pid-file", folder])
+        .unhealthy(&format!("unhealthy: process {folder}: not a regular file"));
+}
+
+#[test]
+fn a_thread_is_no_process() {
+    let tid = gettid();
+    porthole(["process", "--pid", &tid.to_string()])
+        .unhealthy(&format!("unhealthy: process {tid}: pid {tid} is a thread of pid {}", std::process::id()));
+}
+
+#[test]
+fn hidden_processes_are_not_absent_ones() {
+    let Some(folder) = for_other_users() else { return };
+    let script = "mount -t proc -o hidepid=2 proc /proc || exit 77
+        exec setpriv --reuid 65532 --regid 65532 --clear-groups \"$@\"";
+    let denied = "processes of other users are hidden in /proc (hidepid); run the check as their user";
+    for arguments in [&["process", "x"][..], &["process", "--pid", "1"], &["process", "x", "--max", "0"]] {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(folder.join("porthole")).args(arguments);
+        let ran = output(&mut command);
+        if ran.status != Some(1) || ran.stderr.starts_with("unshare: ") {
+            skip(&format!("no mount namespace can be had here: {}", ran.stderr));
+            break;
+        }
+        let target = arguments.last().filter(|word| **word != "0").unwrap_or(&"x");
+        ran.is(1, "", &format!("porthole: process {target}: {denied}"));
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn wrong_usage() {
+    porthole(["process"]).refused("process: NAME: is missing, and so are --pid and --pid-file");
+    porthole(["process", ""]).refused("process: NAME: expected the name of a process, got ''");
+    porthole(["process", "a", "--pid", "1"]).refused("process: --pid: cannot be used together with NAME");
+    porthole(["process", "--pid-file", "/x", "--pid", "1"])
+        .refused("process: --pid-file: cannot be used together with --pid");
+    for pid in ["0", "x", "-1", "4194305"] {
+        porthole(["process", "--pid", pid]).refused(&format!(
+            "process: --pid: expected the number of a process, from 1 to 4194304, got '{pid}'"
+        ));
+    }
+    for count in ["x", "-1", "4194305"] {
+        porthole(["process", "a", "--max", count]).refused(&format!(
+            "process: --max: expected a number of processes, from 0 to 4194304, got '{count}'"
+        ));
+    }
+    porthole(["process", "a", "--min", "2", "--max", "1"]).refused("process: --min: is more than --max");
+}

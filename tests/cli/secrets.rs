@@ -1,0 +1,265 @@
+//! Secrets are never printed, wherever they come from and however they were cut.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::support::command::{binary, porthole};
+use crate::support::server::{Server, Step, answer, folder, response, send};
+
+/// A file that holds this, and the expression for it.
+fn secret_file(value: &str) -> (PathBuf, String) {
+    let folder = folder();
+    std::fs::write(folder.join("s"), value).unwrap();
+    let expression = format!("${{file:{}/s}}", folder.display());
+    (folder, expression)
+}
+
+/// 200 bytes, no part of which is like another.
+fn long_secret() -> String {
+    (0..50).map(|n| format!("s{n:03}")).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn a_long_secret_is_not_shown_by_what_was_expected() {
+    let (folder, s) = secret_file(&long_secret());
+    let server = Server::new(answer(response("200 OK", r#"{"x": "y"}"#)));
+    let url = server.url("/");
+    for (option, value, expected) in [
+        ("--contains", s.clone(), format!("the body to contain \"{s}\"")),
+        ("--matches", format!("x{s}"), format!("the body to match \"x{s}\"")),
+        ("--field", format!("/x={s}"), format!("/x to be \"{s}\", not \"y\"")),
+        ("--field", format!("/{s}"), format!("/{s} in the JSON body")),
+    ] {
+        porthole(["http", &url, option, &value]).unhealthy(&format!(
+            "unhealthy: http {url}: 200 OK in <T>, expected {expected}; body: {{\"x\": \"y\"}}"
+        ));
+    }
+    let server = Server::new(vec![send("hello")]);
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--expect", &format!(r"\r{s}")]).unhealthy(&format!(
+        "unhealthy: tcp {address}: the server closed the connection in <T>, expected \"\\r{s}\"; received: hello"
+    ));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn an_excerpt_that_ends_within_a_secret_shows_nothing_of_it() {
+    let secret = long_secret();
+    let (folder, s) = secret_file(&secret);
+    let header = format!("X-Key: {s}");
+    let filler = ".".repeat(492);
+    let server = Server::new(answer(response("403 Forbidden", &format!("{filler}{secret}"))));
+    let json = porthole(["http", &server.url("/"), "-H", &header, "--json"]).json();
+    assert_eq!(json["checks"][0]["facts"]["body"], format!("{filler}{s}"));
+    // What a verdict repeats of a JSON value.
+    let body = format!("{{\"x\": \"{}{secret}\"}}", "-".repeat(60));
+    let server = Server::new(answer(response("200 OK", &body)));
+    let ran = porthole(["http", &server.url("/"), "-H", &header, "--field", "/x=y"]).run();
+    assert!(ran.stdout.contains(&format!("not \"{}{s}…", "-".repeat(60))), "{}", ran.story());
+    assert!(!ran.stdout.contains("s000"), "{}", ran.story());
+    // What came in place of an HTTP response, 64 bytes of it.
+    let server = Server::new(answer(format!("{}{secret}\r\n\r\n", "-".repeat(50))));
+    let url = server.url("/");
+    porthole(["http", &url, "-H", &header]).unhealthy(&format!(
+        "unhealthy: http {url}: what came is not an HTTP response in <T>; received: {}{s}",
+        "-".repeat(50)
+    ));
+    // What came in place of what was expected, 256 bytes of it.
+    let server = Server::new(vec![Step::Until(b"s049"), send(format!("{}{secret}", "-".repeat(230)))]);
+    let json =
+        porthole(["tcp", &server.address().to_string(), "--send", &s, "--expect", "x", "--json"]).json();
+    assert_eq!(json["checks"][0]["facts"]["received"], format!("{}{s}", "-".repeat(230)));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_stands_for_a_secret_is_not_replaced_again() {
+    let server = Server::new(vec![Step::Until(b"file"), send("a-key-value and file")]);
+    let (folder, s) = secret_file("file");
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--expect", "${API_KEY}${KEY}", "--send", &s])
+        .env("API_KEY", "a-key-value")
+        .env("KEY", "API_KEY")
+        .unhealthy(&format!(
+            "unhealthy: tcp {address}: the server closed the connection in <T>, expected \"${{API_KEY}}${{KEY}}\"; received: ${{API_KEY}} and {s}"
+        ));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_short_secret_and_a_port_that_is_one_leave_the_target_alone() {
+    let server = Server::new(vec![Step::Until(b"1"), send("no")]);
+    let (address, port) = (server.address().to_string(), server.port().to_string());
+    porthole(["tcp", &address, "--send", "${PIN_TOKEN}", "--expect", "yes"])
+        .env("PIN_TOKEN", "1")
+        .unhealthy(&format!(
+            "unhealthy: tcp {address}: the server closed the connection in <T>, expected \"yes\"; received: no"
+        ));
+    let json = porthole(["tcp", &address, "--send", "${PIN_TOKEN}", "--json"]).env("PIN_TOKEN", &port).json();
+    assert_eq!(json["checks"][0]["target"], address);
+    assert_eq!(json["checks"][0]["facts"]["address"], address);
+    // Where the target is made of it, it is not shown.
+    porthole(["tcp", "127.0.0.1:${PIN_TOKEN}"])
+        .env("PIN_TOKEN", &port)
+        .healthy("healthy: tcp 127.0.0.1:${PIN_TOKEN}: connected in <T>");
+}
+
+#[test]
+fn which_names_tell_of_a_secret() {
+    for (name, is_secret) in
+        [("PGPASSWORD", true), ("APIKEY", true), ("KEYCLOAK_PORT", false), ("SECRET_FILE", false)]
+    {
+        let server = Server::new(vec![Step::Until(b"value"), send("got value")]);
+        let address = server.address().to_string();
+        let shown = if is_secret { format!("${{{name}}}") } else { "value".to_owned() };
+        porthole(["tcp", &address, "--send", &format!("${{{name}}}"), "--expect", "x"]).env(name, "value").unhealthy(
+            &format!(
+                "unhealthy: tcp {address}: the server closed the connection in <T>, expected \"x\"; received: got {shown}"
+            ),
+        );
+    }
+}
+
+#[test]
+fn usage_errors_show_what_was_expanded_but_no_secret() {
+    let (folder, s) = secret_file("hunter2");
+    let host_port = "expected host:port, [::1]:port, :port or port, with a port from 1 to 65535";
+    porthole(["tcp", ":${PORT}"])
+        .env("PORT", "99999")
+        .refused(&format!("tcp: TARGET: {host_port}, got ':99999'"));
+    porthole(["tcp", &format!(":{s}")]).refused(&format!("tcp: TARGET: {host_port}, got ':{s}'"));
+    porthole(["tcp", "${DATABASE_URL}"])
+        .env("DATABASE_URL", "postgres://me:hunter2@db/app")
+        .refused(&format!("tcp: TARGET: {host_port}, got 'postgres://…@db/app'"));
+    porthole(["http", "http://me:hunter2@${HOST:-app}:0/"])
+        .refused("http: TARGET: expected a port from 1 to 65535, got 'http://…@app:0/'");
+    porthole(["http", &format!(":80/ ?t={s}")])
+        .refused(&format!("http: TARGET: expected a URL in which ' ' is written %20, got ':80/ ?t={s}'"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_a_server_echoes_of_the_request_is_not_printed() {
+    let (folder, s) = secret_file("  hunter2 \n");
+    let echo = |said: &str, arguments: &[&str], shown: &str| {
+        let server = Server::new(answer(response("400 Bad Request", said)));
+        let url = server.url("/");
+        porthole(["http", &url].iter().chain(arguments)).unhealthy(&format!(
+            "unhealthy: http {url}: 400 Bad Request in <T>, expected 200-399; body: {shown}"
+        ));
+    };
+    // RFC 7617: bob:hunter2.
+    let user = ["--user", "bob:hunter2"];
+    echo("Basic Ym9iOmh1bnRlcjI=, bob:hunter2, hunter2!", &user, "Basic <user>, <user>, <user>!");
+    echo("token sk_live_1 of sk_live_1:", &["--user", "sk_live_1:"], "token <user> of <user>");
+    let literal = ["-H", "Authorization: Bearer literal"];
+    echo("Bearer literal; literal.", &literal, "<header authorization>; <header authorization>.");
+    echo(
+        "text/plain, 1.2.3.4",
+        &["-H", "Accept: text/plain", "-H", "X-Forwarded-For: 1.2.3.4"],
+        "text/plain, 1.2.3.4",
+    );
+    echo("pw=abcd&x", &["-d", "pw=abcd"], "<data>&x");
+    echo("got hunter2.", &["-H", &format!("X-Key: {s}")], "got <header x-key>.");
+    let server = Server::new(answer(response("401 Unauthorized", "Basic bWU6aHVudGVyMg== of me:hunter2")));
+    let place = server.address();
+    porthole(["http".to_owned(), format!("http://me:hunter%32@{place}/")]).unhealthy(&format!(
+        "unhealthy: http http://{place}/: 401 Unauthorized in <T>, expected 200-399; body: Basic <user> of <user>"
+    ));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_fifo_is_not_even_opened() {
+    let folder = folder();
+    let fifo = folder.join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // A writer waits for a reader; what it writes must reach the one that comes after us.
+    let mut writer = Command::new("sh")
+        .args(["-c", "echo \"$$\" >pid; echo kept >fifo"])
+        .current_dir(&folder)
+        .spawn()
+        .unwrap();
+    while !std::fs::read_to_string(folder.join("pid")).is_ok_and(|pid| {
+        // It sleeps in open(2) once it waits: wait_for_partner, in the kernel's pipe.c.
+        std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| stat.contains(") S "))
+    }) {
+        std::thread::yield_now();
+    }
+    let expression = format!("${{file:{}}}", fifo.display());
+    porthole(["tcp", ":80", "--send", &expression])
+        .refused(&format!("tcp: --send: {expression}: not a regular file"));
+    let reader = Command::new("/usr/bin/timeout")
+        .args(["10", "head", "-n1"])
+        .arg(&fifo)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(reader.stdout).unwrap(), "kept\n");
+    assert!(writer.wait().unwrap().success());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_file_of_the_largest_size_may_end_in_a_newline() {
+    let (folder, s) = secret_file(&"x".repeat(64 << 10));
+    let server = Server::new(vec![send("hello")]);
+    let address = server.address().to_string();
+    for end in ["", "\n", "\r\n"] {
+        std::fs::write(folder.join("s"), format!("{}{end}", "x".repeat(64 << 10))).unwrap();
+        porthole(["tcp", &address, "--send", &s])
+            .healthy(&format!("healthy: tcp {address}: connected in <T>"));
+    }
+    for end in ["x", "x\n", "\n\n"] {
+        std::fs::write(folder.join("s"), format!("{}{end}", "x".repeat(64 << 10))).unwrap();
+        porthole(["tcp", &address, "--send", &s]).refused(&format!("tcp: --send: {s}: larger than 64 KiB"));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// With this file in the place of /etc/hosts, in a mount namespace of its own: stderr.
+fn with_hosts(hosts: &std::path::Path, target: &str) -> Option<(String, String)> {
+    let script = "mount --bind \"$1\" /etc/hosts && exec \"$2\" tcp \"$3\"";
+    let namespace = |words: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount"]).args(words).stdin(Stdio::null());
+        command
+    };
+    if !namespace(&["mount", "--bind", "/dev/null", "/etc/hosts"])
+        .output()
+        .is_ok_and(|ran| ran.status.success())
+    {
+        assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "no mount namespace can be had");
+        let _ = writeln!(std::io::stderr(), "SKIPPED hosts: no mount namespace can be had");
+        return None;
+    }
+    let ran = namespace(&["sh", "-c", script, "sh"]).arg(hosts).args([&binary(), target]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    Some((String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap()))
+}
+
+#[test]
+fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
+    let folder = folder();
+    let large = folder.join("large");
+    std::fs::write(&large, format!("{}127.0.0.1 last.example\n", "0.0.0.0 ads.example\n".repeat(100_000)))
+        .unwrap();
+    // Not a file is as good as one that may not be read: nothing is denied to root.
+    let Some((_, stderr)) = with_hosts(std::path::Path::new("/dev/null"), "db:80") else { return };
+    assert_eq!(
+        stderr,
+        "porthole: tcp db:80: unknown host: db: /etc/hosts cannot be read: not a regular file\n"
+    );
+    let (stdout, _) = with_hosts(std::path::Path::new("/dev/null"), "localhost:1").unwrap();
+    assert_eq!(stdout, "unhealthy: tcp localhost:1: connection refused (::1, 127.0.0.1)\n");
+    let (stdout, _) = with_hosts(&large, "last.example:1").unwrap();
+    assert_eq!(stdout, "unhealthy: tcp last.example:1: connection refused (127.0.0.1)\n");
+    std::fs::write(&large, "0.0.0.0 ads.example\n".repeat(110_000)).unwrap();
+    let (_, stderr) = with_hosts(&large, "db:80").unwrap();
+    assert_eq!(
+        stderr,
+        "porthole: tcp db:80: unknown host: db: /etc/hosts cannot be read: larger than 2 MiB\n"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,122 @@
+//! RabbitMQ: ready; and servers of another AMQP.
+
+use std::path::Path;
+
+use crate::daemon::{Daemon, installed, open_folder, unprivileged};
+use crate::manners::Manners;
+use crate::support::command::porthole;
+use crate::support::server::{Step, closed_port, send};
+
+/// Where Debian keeps the script that its own in /usr/sbin wraps for the system's service.
+const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+#[test]
+fn ready() {
+    let (Some(_), Some(epmd)) = (installed("rabbitmq-server"), installed("epmd")) else { return };
+    let (names, distribution, port) = (closed_port().to_string(), closed_port().to_string(), closed_port());
+    // Erlang's port mapper would be started as a daemon that stays, were there none.
+    let mut mapper =
+        Daemon::start(open_folder(), &epmd, ["-port", &names, "-address", "127.0.0.1"], unprivileged);
+    mapper.until_listening(names.parse().unwrap());
+    let folder = open_folder();
+    let shown = folder.to_str().unwrap().to_owned();
+    std::fs::write(folder.join("rabbitmq.conf"), format!("listeners.tcp.1 = 127.0.0.1:{port}\n")).unwrap();
+    let mut daemon = Daemon::start(folder, Path::new(SCRIPT), [""; 0], |command| {
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &shown);
+        command.env("ERL_EPMD_PORT", &names).env("ERL_EPMD_ADDRESS", "127.0.0.1");
+        for (name, value) in [
+            ("NODENAME", "porthole@localhost"),
+            ("CONF_ENV_FILE", "/dev/null"),
+            ("ENABLED_PLUGINS_FILE", "/dev/null"),
+            ("CONFIG_FILE", &format!("{shown}/rabbitmq.conf")),
+            ("MNESIA_BASE", &format!("{shown}/mnesia")),
+            ("LOG_BASE", &format!("{shown}/log")),
+            ("LOGS", "-"),
+            ("DIST_PORT", &distribution),
+            ("SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}"),
+        ] {
+            command.env(format!("RABBITMQ_{name}"), value);
+        }
+        unprivileged(command);
+    });
+    let target = format!("127.0.0.1:{port}");
+    // It listens only once it has started.
+    porthole(["amqp", &target])
+        .unhealthy(&format!("unhealthy: amqp {target}: connection refused (127.0.0.1)"));
+    daemon.until_listening(port);
+    let json = porthole(["amqp", &target, "--json"]).json();
+    let facts = &json["checks"][0]["facts"];
+    let version = facts["version"].as_str().unwrap();
+    assert_eq!(*facts, serde_json::json!({"address": target, "product": "RabbitMQ", "version": version}));
+    assert!(daemon.log().contains(&format!("Starting RabbitMQ {version} ")), "{}", daemon.log());
+    porthole(["amqp", &format!("localhost:{port}")]).healthy(&format!(
+        "healthy: amqp localhost:{port}: accepts connections, RabbitMQ {version} (127.0.0.1) in <T>"
+    ));
+    // Another server's question there, and the server's answer to it.
+    porthole(["redis", &target]).unhealthy(&format!(
+        "unhealthy: redis {target}: the port speaks AMQP, not redis; received: AMQP\\0\\0\\t\\x01"
+    ));
+    // Nothing is to be saved.
+    daemon.signal(nix::sys::signal::Signal::SIGKILL);
+}
+
+/// `connection.start` with these server properties.
+fn start(properties: &[u8]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    let method =
+        [&b"\0\x0a\0\x0a\0\x09"[..], &length(properties), properties, b"\0\0\0\x05PLAIN\0\0\0\x05en_US"]
+            .concat();
+    [&b"\x01\0\0"[..], &length(&method), &method, b"\xce"].concat()
+}
+
+fn manners() -> Manners {
+    Manners {
+        check: "amqp",
+        opening: b"AMQP\0\0\x09\x01",
+        again: b"",
+        awaited: "the start of the connection",
+        talk: vec![send(start(b"\x07productS\0\0\0\x01Q\x07versionS\0\0\0\x031.0"))],
+        found: "accepts connections, Q 1.0",
+        half: r"\x01\0\0\0\0\0:\0\n\0\n\0\t\0\0\0\x1e\x07productS\0\0\0\x01Q\x07v",
+    }
+}
+
+#[test]
+fn misbehaving() {
+    manners().all();
+}
+
+#[test]
+fn answers() {
+    let server = manners();
+    for (properties, found) in [
+        (&b""[..], "accepts connections"),
+        (b"\x07productS\0\0\0\x01\x1b", r"accepts connections, \x1b"),
+        // A length beyond the table.
+        (b"\x07productS\xff\xff\xff\xff", "accepts connections"),
+    ] {
+        server.healthy(vec![send(start(properties))], found);
+    }
+    for (said, reason) in [
+        (&b"AMQP\0\x01\0\0"[..], "the server speaks AMQP 1-0-0, expected 0-9-1"),
+        (b"AMQP\x03\x01\0\0", "the server speaks AMQP 1-0-0, expected 0-9-1"),
+        (b"AMQP\x01\x01\0\x0a", "the server speaks AMQP 1-0-10, expected 0-9-1"),
+        // Too long, another channel, another method, no end.
+        (b"\x01\0\0\xff\xff\xff\xff", r"what came is not amqp; received: \x01\0\0\xff\xff\xff\xff"),
+        (b"\x01\0\x01\0", r"what came is not amqp; received: \x01\0\x01\0"),
+        (
+            b"\x01\0\0\0\0\0\x04\0\x0a\0\x0b\xce",
+            r"what came is not amqp; received: \x01\0\0\0\0\0\x04\0\n\0\x0b\xce",
+        ),
+        (
+            b"\x01\0\0\0\0\0\x04\0\x0a\0\x0a\0",
+            r"what came is not amqp; received: \x01\0\0\0\0\0\x04\0\n\0\n\0",
+        ),
+        (
+            b"-ERR unknown command 'AMQP'\r\n",
+            "the port speaks Redis, not amqp; received: -ERR unknown command 'AMQP'",
+        ),
+    ] {
+        server.unhealthy(vec![send(said), Step::Hold], reason);
+    }
+}

@@ -1,0 +1,423 @@
+//! `dns` against dnsmasq, and servers that misbehave, in a network namespace of its own, where port 53 is ours
+//! and no packet leaves, and a mount namespace where `/etc` is.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns};
+use serde_json::json;
+
+use crate::daemon::{Daemon, installed, open_folder, skip};
+use crate::support::command::{Porthole, has_feature, porthole};
+
+/// What every dnsmasq here is told.
+const DNSMASQ: [&str; 9] = [
+    "--keep-in-foreground",
+    "--conf-file=/dev/null",
+    "--no-resolv",
+    "--no-hosts",
+    "--user=root",
+    "--pid-file=",
+    "--log-facility=-",
+    "--bind-interfaces",
+    // What it does not know does not exist.
+    "--address=/#/",
+];
+
+/// How long an address may stay in use.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The two namespaces, held by a process that only sleeps.
+struct Namespace {
+    holder: Daemon,
+    pid: String,
+}
+
+impl Namespace {
+    /// With this resolv.conf; nothing, said aloud, where namespaces cannot be had.
+    fn new(resolv_conf: &str) -> Option<Namespace> {
+        if !has_feature("remote") {
+            return None;
+        }
+        installed("ip")?;
+        let allowed =
+            Command::new("unshare").args(["--mount", "--net", "true"]).stderr(Stdio::null()).status();
+        if !allowed.is_ok_and(|status| status.success()) {
+            skip("unshare(1) may not make namespaces here");
+            return None;
+        }
+        let folder = open_folder();
+        let etc = folder.join("etc");
+        fs::create_dir(&etc).unwrap();
+        fs::write(etc.join("resolv.conf"), resolv_conf).unwrap();
+        fs::write(etc.join("passwd"), "root:x:0:0:root:/:/bin/sh\n").unwrap();
+        let script = "ip link set lo up && mount --bind \"$PWD/etc\" /etc && echo $$ >pid.new && \
+                      mv pid.new pid && exec sleep 1000";
+        let arguments = ["--mount", "--net", "sh", "-c", script];
+        let mut holder = Daemon::start(folder, Path::new("/usr/bin/unshare"), arguments, |_| {});
+        let file = holder.folder.join("pid");
+        holder.until("the namespaces are there", || file.exists());
+        let pid = fs::read_to_string(file).unwrap().trim().to_owned();
+        Some(Namespace { holder, pid })
+    }
+
+    /// Writes a file below its /etc.
+    fn etc(&self, name: &str, text: &str) {
+        fs::write(self.holder.folder.join("etc").join(name), text).unwrap();
+    }
+
+    /// porthole in here.
+    fn porthole<const N: usize>(&self, arguments: [&str; N]) -> Porthole {
+        porthole(arguments).inside(&["/usr/bin/nsenter", "-t", &self.pid, "--mount", "--net"])
+    }
+
+    /// `dns` of these words, with --remote.
+    fn dns(&self, words: &str) -> Porthole {
+        let words: Vec<&str> = words.split(' ').collect();
+        let arguments = [&["dns", "--remote", "-t", "20s"], words.as_slice()].concat();
+        porthole(arguments).inside(&["/usr/bin/nsenter", "-t", &self.pid, "--mount", "--net"])
+    }
+
+    /// dnsmasq in here, at this address; nothing where it is not installed.
+    fn dnsmasq(&self, address: &str, options: &[&str]) -> Option<Daemon> {
+        let program = installed("dnsmasq")?;
+        let listen = format!("--listen-address={address}");
+        let enter = ["-t", &self.pid, "--mount", "--net", program.to_str().unwrap(), &listen];
+        let arguments = [&enter[..], &DNSMASQ, options].concat();
+        let mut daemon = Daemon::start(open_folder(), Path::new("/usr/bin/nsenter"), arguments, |_| {});
+        let table = format!("/proc/{}/net/udp", self.pid);
+        let octets: Vec<u8> = address.split('.').map(|octet| octet.parse().unwrap()).collect();
+        let entry = format!("{:08X}:0035", u32::from_ne_bytes(octets.try_into().unwrap()));
+        daemon.until("it listens", || fs::read_to_string(&table).unwrap().contains(&entry));
+        Some(daemon)
+    }
+
+    /// A UDP socket in here on port 53 of this address.
+    fn socket(&self, address: &str) -> UdpSocket {
+        let namespace = File::open(format!("/proc/{}/ns/net", self.pid)).unwrap();
+        let address = address.to_owned();
+        // setns(2) moves the calling thread alone, and a socket stays where it was made.
+        let made = std::thread::spawn(move || {
+            setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+            let start = Instant::now();
+            loop {
+                match UdpSocket::bind((address.as_str(), 53)) {
+                    // A child of another test, on its way to its exec, holds an earlier socket a little longer.
+                    Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < PATIENCE => {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    bound => return bound.unwrap(),
+                }
+            }
+        });
+        made.join().unwrap()
+    }
+
+    /// A server on this address that answers each question with these messages.
+    fn server(&self, address: &str, answer: fn(&[u8]) -> Vec<Vec<u8>>) -> Server {
+        let socket = self.socket(address);
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut buffer = [0; 512];
+            while !stopped.load(Ordering::Relaxed) {
+                let Ok((length, peer)) = socket.recv_from(&mut buffer) else { continue };
+                for message in answer(&buffer[..length]) {
+                    // The peer may be gone once it knows enough.
+                    let _ = socket.send_to(&message, peer);
+                }
+            }
+        });
+        Server { stop, thread: Some(thread) }
+    }
+}
+
+/// A server that misbehaves, until it is dropped.
+struct Server {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = self.thread.take().unwrap().join();
+        assert!(joined.is_ok() || std::thread::panicking(), "the server's thread panicked");
+    }
+}
+
+/// The question as an answer with these flags, and these bytes behind it as so many records.
+fn reply(question: &[u8], flags: u16, count: u8, records: &[u8]) -> Vec<u8> {
+    let mut message = question.to_vec();
+    message[2..4].copy_from_slice(&flags.to_be_bytes());
+    message[7] = count;
+    message.extend(records);
+    message
+}
+
+/// A record of 10.0.0.7 for A, none for AAAA.
+fn address(question: &[u8]) -> Vec<u8> {
+    if question[question.len() - 3] == 1 {
+        reply(question, 0x8180, 1, b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x0a\0\0\x07")
+    } else {
+        reply(question, 0x8180, 0, b"")
+    }
+}
+
+#[test]
+fn addresses_aliases_and_what_is_expected() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
+    let options = [
+        "--host-record=four.example,10.0.0.5",
+        "--host-record=six.example,fd00::5",
+        "--host-record=both.example,10.0.0.5,fd00::5",
+        "--cname=alias.example,both.example",
+        "--txt-record=text.example,words",
+    ];
+    let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &options) else { return };
+    for (words, found) in [
+        ("four.example", "10.0.0.5 (from 127.0.0.1) in <T>"),
+        ("six.example", "fd00::5 (from 127.0.0.1) in <T>"),
+        ("both.example", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("BOTH.Example.", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("alias.example", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("both.example --expect fd00:0::5", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("both.example --expect fd00::5 --expect 10.0.0.5", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+    ] {
+        let name = words.split(' ').next().unwrap().to_lowercase();
+        namespace.dns(words).healthy(&format!("healthy: dns {name}: {found}"));
+    }
+    for (words, found) in [
+        ("four.example --expect 10.0.0.6", "10.0.0.5 (from 127.0.0.1) in <T>, expected 10.0.0.6"),
+        (
+            "both.example --expect ::1 --expect 10.0.0.5",
+            "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>, expected ::1",
+        ),
+        ("none.example", "no such name (NXDOMAIN from 127.0.0.1) in <T>"),
+        ("none.example --expect ::1", "no such name (NXDOMAIN from 127.0.0.1) in <T>"),
+        ("text.example", "text.example exists but has no address (from 127.0.0.1) in <T>"),
+    ] {
+        let name = words.split(' ').next().unwrap();
+        namespace.dns(words).unhealthy(&format!("unhealthy: dns {name}: {found}"));
+    }
+    namespace.dns("alias.example -v").healthy(
+        "healthy: dns alias.example: 10.0.0.5, fd00::5 (from 127.0.0.1) in <T>\n  \
+         servers 127.0.0.1; search none; ndots 1\n  \
+         alias.example: 10.0.0.5, fd00::5, from 127.0.0.1",
+    );
+}
+
+#[test]
+fn the_search_list() {
+    let conf = "search a.example b.example\nnameserver 127.0.0.1\noptions ndots:2 timeout:1\n";
+    let Some(namespace) = Namespace::new(conf) else { return };
+    let options = [
+        "--host-record=db.b.example,10.0.0.5",
+        "--host-record=x.y.a.example,10.0.0.6",
+        "--host-record=p.q.r,10.0.0.7",
+        "--host-record=p.q.r.a.example,10.0.0.8",
+        "--host-record=l.m.n.b.example,10.0.0.9",
+        "--txt-record=t.a.example,words",
+    ];
+    let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &options) else { return };
+    for (name, found) in [
+        ("db", "10.0.0.5 (db.b.example, from 127.0.0.1) in <T>"),
+        ("db.b.example.", "10.0.0.5 (from 127.0.0.1) in <T>"),
+        ("x.y", "10.0.0.6 (x.y.a.example, from 127.0.0.1) in <T>"),
+        // Dots enough: first as it is.
+        ("p.q.r", "10.0.0.7 (from 127.0.0.1) in <T>"),
+        ("l.m.n", "10.0.0.9 (l.m.n.b.example, from 127.0.0.1) in <T>"),
+    ] {
+        namespace.dns(name).healthy(&format!("healthy: dns {name}: {found}"));
+    }
+    for (name, found) in [
+        ("db.", "no such name (NXDOMAIN from 127.0.0.1) in <T>"),
+        ("no", "no such name (NXDOMAIN from 127.0.0.1; tried no.a.example, no.b.example, no) in <T>"),
+        (
+            "t",
+            "t.a.example exists but has no address (from 127.0.0.1; tried t.a.example, t.b.example, t) in <T>",
+        ),
+    ] {
+        namespace.dns(name).unhealthy(&format!("unhealthy: dns {name}: {found}"));
+    }
+    namespace.dns("db -v").healthy(
+        "healthy: dns db: 10.0.0.5 (db.b.example, from 127.0.0.1) in <T>\n  \
+         servers 127.0.0.1; search a.example, b.example; ndots 2\n  \
+         db.a.example: no such name (NXDOMAIN), from 127.0.0.1\n  \
+         db.b.example: 10.0.0.5, from 127.0.0.1",
+    );
+    let json = namespace.dns("db --json -v").json();
+    let check = &json["checks"][0];
+    assert_eq!(
+        check["facts"],
+        json!({"addresses": ["10.0.0.5"], "server": "127.0.0.1", "name": "db.b.example",
+               "tried": ["db.a.example", "db.b.example"]})
+    );
+    assert_eq!(check["details"][0], "servers 127.0.0.1; search a.example, b.example; ndots 2");
+    assert!(namespace.dns("db --json").json()["checks"][0].get("details").is_none());
+}
+
+#[test]
+fn an_answer_that_needs_tcp() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
+    let records: Vec<String> = (1..=40).map(|n| format!("--host-record=many.example,10.0.1.{n}")).collect();
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &records) else { return };
+    let json = namespace.dns("many.example --expect 10.0.1.1 --expect 10.0.1.40 --json").json();
+    let check = &json["checks"][0];
+    assert_eq!(
+        (&check["healthy"], check["facts"]["addresses"].as_array().unwrap().len()),
+        (&json!(true), 40)
+    );
+    assert!(check["reason"].as_str().unwrap().ends_with(" and 32 more (from 127.0.0.1)"), "{check}");
+
+    // Truncated, and nobody takes TCP connections.
+    let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
+    namespace.etc("resolv.conf", "nameserver 127.0.0.2\n");
+    namespace.dns("many.example").unhealthy(
+        "unhealthy: dns many.example: the answer is too long for UDP, and over TCP: connection refused (127.0.0.2)",
+    );
+    namespace.etc("resolv.conf", "nameserver 127.0.0.2\nnameserver 127.0.0.1\n");
+    assert_eq!(namespace.dns("many.example --json").json()["checks"][0]["facts"]["server"], "127.0.0.1");
+}
+
+#[test]
+fn servers_that_do_not_answer() {
+    let conf = "search a.example b.example c.example\nnameserver 127.0.0.2\nnameserver 127.0.0.1\n";
+    let Some(namespace) = Namespace::new(conf) else { return };
+    // Nothing on port 53.
+    namespace
+        .dns("db")
+        .unhealthy("unhealthy: dns db: connection refused (127.0.0.2, 127.0.0.1), asked for db.a.example")
+        .within(Duration::from_secs(10));
+    // One that is silent, one that refuses.
+    let silent = namespace.socket("127.0.0.2");
+    namespace.porthole(["dns", "db.", "--remote", "-t", "2s"]).unhealthy(
+        "unhealthy: dns db.: timed out after 2 s waiting for an answer (127.0.0.2), connection refused (127.0.0.1)",
+    );
+    // One that is silent, one that answers: within the deadline, and the silent one is waited for once.
+    let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
+    namespace
+        .porthole(["dns", "db", "--remote", "-t", "12s"])
+        .healthy("healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>")
+        .within(Duration::from_secs(9));
+    namespace.etc("resolv.conf", &format!("{conf}options timeout:1\n"));
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.5 (from 127.0.0.1) in <T>");
+    // Patience of its own, over before the deadline.
+    drop(dnsmasq);
+    let second = namespace.socket("127.0.0.1");
+    namespace.etc("resolv.conf", &format!("{conf}options timeout:1 attempts:1\n"));
+    namespace
+        .dns("db.")
+        .unhealthy("unhealthy: dns db.: no answer (127.0.0.2, 127.0.0.1)")
+        .within(Duration::from_secs(15));
+    drop((silent, second));
+}
+
+#[test]
+fn an_address_that_leads_nowhere() {
+    let Some(namespace) = Namespace::new("nameserver 203.0.113.1\n") else { return };
+    let ran = namespace.dns("db").run();
+    // In the words of glibc, and of musl.
+    let words =
+        if ran.stdout.contains("network is") { "network is unreachable" } else { "network unreachable" };
+    ran.is(1, &format!("unhealthy: dns db: {words} (203.0.113.1)"), "");
+}
+
+#[test]
+fn answers_with_an_error_code() {
+    let conf = "search a.example\nnameserver 127.0.0.2\nnameserver 127.0.0.3\n";
+    let Some(namespace) = Namespace::new(conf) else { return };
+    let _failing = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8182, 0, b"")]);
+    let refusing = namespace.server("127.0.0.3", |question| vec![reply(question, 0x8185, 0, b"")]);
+    namespace.dns("db -v").unhealthy(
+        "unhealthy: dns db: the server failed: SERVFAIL (127.0.0.2), the server refuses to answer: REFUSED (127.0.0.3), asked for db.a.example\n  \
+         servers 127.0.0.2, 127.0.0.3; search a.example; ndots 1\n  \
+         db.a.example: the server failed: SERVFAIL (127.0.0.2), the server refuses to answer: REFUSED (127.0.0.3)\n  \
+         db: the server failed: SERVFAIL (127.0.0.2), the server refuses to answer: REFUSED (127.0.0.3)",
+    );
+    drop(refusing);
+    let _answering = namespace.server("127.0.0.3", |question| vec![address(question)]);
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.3) in <T>");
+    // The one that has an address but fails for the other type is good enough.
+    let _half = namespace.server("127.0.0.4", |question| {
+        let of_a = question[question.len() - 3] == 1;
+        vec![if of_a { address(question) } else { reply(question, 0x8182, 0, b"") }]
+    });
+    namespace.etc("resolv.conf", "nameserver 127.0.0.4\n");
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.4; AAAA is not answered) in <T>");
+}
+
+#[test]
+fn what_is_no_answer() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\noptions timeout:1\n") else { return };
+    // Another number, another name, half of a message, an echo; then the answer.
+    let patient = namespace.server("127.0.0.1", |question| {
+        let answer = address(question);
+        let (mut number, mut name) = (answer.clone(), answer.clone());
+        number[0] ^= 1;
+        name[13] = b'x';
+        vec![number, name, answer[..20].to_vec(), question.to_vec(), vec![], vec![0xff; 9000], answer]
+    });
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.1) in <T>");
+    drop(patient);
+    // Half an answer, which an application waits for as long.
+    let half = namespace.server("127.0.0.1", |question| {
+        if question[question.len() - 3] == 1 { vec![address(question)] } else { vec![] }
+    });
+    namespace
+        .porthole(["dns", "db.", "--remote", "-t", "2s"])
+        .healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.1; AAAA is not answered) in <T>");
+    drop(half);
+    let _garbage = namespace.server("127.0.0.1", |_| vec![b"\x1b[2Jno DNS".to_vec()]);
+    namespace
+        .dns("db.")
+        .unhealthy(
+            "unhealthy: dns db.: what came is no answer to the question (127.0.0.1); received: \\x1b[2Jno DNS",
+        )
+        .within(Duration::from_secs(15));
+}
+
+#[test]
+fn a_configuration_that_is_missing_or_odd() {
+    let Some(namespace) = Namespace::new("nameserver fe80::1%eth0\n\u{7f}garbage\n") else { return };
+    let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
+    namespace.dns("db -v").healthy(
+        "healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
+         servers 127.0.0.1; search none; ndots 1\n  \
+         /etc/resolv.conf: nameserver fe80::1%eth0 is passed over\n  \
+         db: 10.0.0.5, from 127.0.0.1",
+    );
+    fs::remove_file(namespace.holder.folder.join("etc/resolv.conf")).unwrap();
+    let missing = "/etc/resolv.conf: no such file or directory, so 127.0.0.1 is asked";
+    namespace.dns("db -v").healthy(&format!(
+        "healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
+         servers 127.0.0.1; search none; ndots 1\n  {missing}\n  \
+         db: 10.0.0.5, from 127.0.0.1"
+    ));
+    drop(dnsmasq);
+    namespace.dns("db").unhealthy(&format!("unhealthy: dns db: connection refused (127.0.0.1); {missing}"));
+}
+
+#[test]
+fn what_the_hosts_file_says_is_told_but_not_taken() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
+    namespace.etc("hosts", "127.0.0.1 localhost\n10.0.0.9 db\n10.0.0.8 db other\n");
+    let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
+    namespace.dns("db. -v").healthy(
+        "healthy: dns db.: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
+         servers 127.0.0.1; search none; ndots 1\n  \
+         db: 10.0.0.5, from 127.0.0.1\n  \
+         applications take 10.0.0.9, 10.0.0.8 from /etc/hosts",
+    );
+    namespace.dns("other").unhealthy("unhealthy: dns other: no such name (NXDOMAIN from 127.0.0.1) in <T>");
+    assert_eq!(namespace.dns("other --json").json()["checks"][0]["facts"]["hosts"], json!(["10.0.0.8"]));
+}

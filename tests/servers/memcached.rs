@@ -1,0 +1,121 @@
+//! memcached: ready, behind a password in either protocol; and what it and Redis make of each other.
+
+use std::path::Path;
+
+use crate::daemon::{Daemon, installed, open_folder, unprivileged};
+use crate::manners::Manners;
+use crate::support::command::porthole;
+use crate::support::server::{Step, closed_port, send};
+
+fn memcached(program: &Path, port: u16, options: &[&str]) -> Daemon {
+    let folder = open_folder();
+    // For SASL, which needs a mechanism to be there, but no accounts.
+    std::fs::write(folder.join("memcached.conf"), "mech_list: plain\n").unwrap();
+    std::fs::write(folder.join("accounts"), "name:secret\n").unwrap();
+    let sasl = folder.clone();
+    let port_text = port.to_string();
+    let arguments = ["-l", "127.0.0.1", "-p", &port_text].into_iter().chain(options.iter().copied());
+    let mut daemon = Daemon::start(folder, program, arguments, |command| {
+        command.env("SASL_CONF_PATH", sasl);
+        unprivileged(command);
+    });
+    daemon.until_listening(port);
+    daemon
+}
+
+fn version(program: &Path) -> String {
+    let output = std::process::Command::new(program).arg("--version").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().trim_start_matches("memcached ").to_owned()
+}
+
+#[test]
+fn ready() {
+    let Some(program) = installed("memcached") else { return };
+    let (port, version) = (closed_port(), version(&program));
+    let _daemon = memcached(&program, port, &[]);
+    porthole(["memcached", &port.to_string()])
+        .healthy(&format!("healthy: memcached localhost:{port}: version {version} (127.0.0.1) in <T>"));
+    let target = format!("127.0.0.1:{port}");
+    let json = porthole(["memcached", &target, "--json"]).json();
+    let facts = serde_json::json!({"address": target, "version": version, "auth": false});
+    assert_eq!(json["checks"][0]["facts"], facts);
+    // An error for each line of the question, as many of them as came at once.
+    let ran = porthole(["redis", &target]).run();
+    let line = format!("unhealthy: redis {target}: the port speaks memcached, not redis; received: ERROR");
+    assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
+}
+
+#[test]
+fn one_that_asks_for_a_password_is_up() {
+    let Some(program) = installed("memcached") else { return };
+    let (port, version) = (closed_port(), version(&program));
+    let target = format!("127.0.0.1:{port}");
+    let daemon = memcached(&program, port, &["-Y", "accounts"]);
+    porthole(["memcached", &target])
+        .healthy(&format!("healthy: memcached {target}: up, asks for a password in <T>"));
+    drop(daemon);
+    // With SASL it speaks the binary protocol only.
+    let _daemon = memcached(&program, port, &["-S"]);
+    porthole(["memcached", &target])
+        .healthy(&format!("healthy: memcached {target}: version {version}, asks for a password in <T>"));
+}
+
+#[test]
+fn redis_is_not_memcached() {
+    let Some(program) = installed("redis-server") else { return };
+    let (folder, port) = (open_folder(), closed_port());
+    let _daemon = crate::redis::redis(&program, folder, port, &[]);
+    porthole(["memcached", &format!("127.0.0.1:{port}")]).unhealthy(&format!(
+        "unhealthy: memcached 127.0.0.1:{port}: the port speaks Redis, not memcached; received: -ERR unknown command \
+         'version', with args beginning with: \\r\\n-ERR"
+    ));
+}
+
+fn manners() -> Manners {
+    Manners {
+        check: "memcached",
+        opening: b"version\r\n",
+        again: b"\x80\x0b",
+        awaited: "the version",
+        talk: vec![send("VERSION 1.6.18\r\n")],
+        found: "version 1.6.18",
+        half: "VERSION",
+    }
+}
+
+#[test]
+fn misbehaving() {
+    manners().all();
+}
+
+#[test]
+fn answers() {
+    let server = manners();
+    for (said, reason) in [
+        ("SERVER_ERROR out of memory \x1b[2J\r\n", r"SERVER_ERROR out of memory \x1b[2J"),
+        ("ERROR\r\n", "what came is not memcached; received: ERROR"),
+        ("VERSIONS\r\n", "what came is not memcached; received: VERSIONS"),
+    ] {
+        server.unhealthy(vec![send(said), Step::Hold], reason);
+    }
+    let shown = format!("what came is not memcached; received: {}", "V".repeat(64));
+    server.unhealthy(vec![Step::Flood(vec![b'V'; 4096])], &shown);
+}
+
+#[test]
+fn binary_answers() {
+    // The first connection is closed without a word, as SASL has it; then the binary question is asked.
+    let (text, binary) = (b"quit\r\n", b"\x80\x0b\0\0");
+    for (said, reason) in [
+        (&b"\x81\x0b\xff\0\0\0\0\0\0\0\xff\0"[..], r"received: \x81\x0b\xff\0\0\0\0\0\0\0\xff\0"),
+        (b"\x81\x07", r"received: \x81\x07"),
+    ] {
+        let server = crate::support::server::Server::scripts(vec![
+            vec![Step::Until(text)],
+            vec![Step::Until(binary), send(said), Step::Hold],
+        ]);
+        let address = server.address();
+        porthole(["memcached", &address.to_string()])
+            .unhealthy(&format!("unhealthy: memcached {address}: what came is not memcached; {reason}"));
+    }
+}

@@ -1,0 +1,159 @@
+//! MariaDB: ready, closed to this host, open to the check's own account, out of connections.
+
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::process::Command;
+
+use crate::daemon::{Daemon, installed, open_folder, prepare, unprivileged};
+use crate::manners::Manners;
+use crate::support::command::porthole;
+use crate::support::server::{Step, closed_port, send};
+
+/// MySQL's greeting, as 8.0.36 sends it; MariaDB's, as 10.11 sends it.
+const MYSQL: &[u8] =
+    b"\x4a\0\0\0\x0a8.0.36\0\x08\0\0\0\x1dn>8Y\x0b\x1d4\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0\
+    Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07\0caching_sha2_password\0";
+const MARIADB: &[u8] = b"\x64\0\0\0\x0a5.5.5-10.11.19-MariaDB-0+deb12u1\0\x12\0\0\0x,mc)@G#\0\xfe\xf7\x08\x02\0\xff\x81\x15\0\0\0\
+    \0\0\0\x1d\0\0\0vLXW,s~Cn%fV\0mysql_native_password\0";
+/// What the answer to the login follows.
+const LOGIN: &[u8] = b"porthole\0\0mysql_native_password\0";
+const QUIT: Step = Step::Until(b"\x01\0\0\0\x01");
+const DENIED: &[u8] =
+    b"\x4b\0\0\x02\xff\x15\x04#28000Access denied for user 'porthole'@'127.0.0.2' (using password: NO)";
+const OK: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
+
+#[test]
+fn ready_or_not() {
+    let (Some(program), Some(install)) = (installed("mariadbd"), installed("mariadb-install-db")) else {
+        return;
+    };
+    let (folder, port) = (open_folder(), closed_port());
+    let shown = folder.to_str().unwrap();
+    let (data, socket) = (format!("--datadir={shown}/data"), format!("{shown}/m.sock"));
+    let root = "--auth-root-authentication-method=normal";
+    prepare(&folder, &install, ["--no-defaults", &data, root, "--skip-test-db"]);
+    let (at, port_option) = (format!("--socket={socket}"), format!("--port={port}"));
+    let small = [
+        "--skip-name-resolve",
+        "--max-connections=10",
+        "--innodb-buffer-pool-size=8M",
+        "--bind-address=127.0.0.1",
+    ];
+    let arguments = ["--no-defaults", &data, &at, &port_option].into_iter().chain(small);
+    let mut daemon = Daemon::start(folder.clone(), &program, arguments, unprivileged);
+    daemon.until_listening(port);
+    let version =
+        String::from_utf8(Command::new(&program).arg("--version").output().unwrap().stdout).unwrap();
+    let version = version.split(' ').skip_while(|&word| word != "Ver").nth(1).unwrap();
+
+    let sql = |statement: &str| {
+        let client = installed("mariadb").unwrap();
+        let arguments = ["--no-defaults", &at, "-uroot", "-NBe", statement];
+        let output = Command::new(client).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+
+    // The login is refused, for the account is not there.
+    let accepts = format!("accepts connections, version {version}");
+    let target = format!("127.0.0.1:{port}");
+    for target in [&target, &socket] {
+        porthole(["mysql", target]).healthy(&format!("healthy: mysql {target}: {accepts} in <T>"));
+    }
+    let json = porthole(["mysql", &socket, "--json"]).json();
+    let facts = serde_json::json!({"address": socket, "version": version, "auth": true});
+    assert_eq!(json["checks"][0]["facts"], facts);
+
+    // Nobody may come from 127.0.0.1.
+    sql("DELETE FROM mysql.global_priv WHERE host <> 'localhost'; FLUSH PRIVILEGES");
+    porthole(["mysql", &target]).healthy(&format!(
+        "healthy: mysql {target}: up, refuses this client: Host '127.0.0.1' is not allowed to connect to this MariaDB \
+         server in <T>"
+    ));
+
+    // The account of its own, with which nothing is aborted.
+    let aborted = "SHOW GLOBAL STATUS LIKE 'Aborted%'";
+    sql("CREATE USER porthole@'127.0.0.1'");
+    let before = sql(aborted);
+    porthole(["mysql", &target]).healthy(&format!("healthy: mysql {target}: {accepts} in <T>"));
+    let json = porthole(["mysql", &target, "--json"]).json();
+    assert_eq!(json["checks"][0]["facts"]["auth"], false);
+    assert_eq!(sql(aborted), before);
+
+    // Connections until there are none left.
+    let mut connections = Vec::new();
+    daemon.until("its connections are used up", || {
+        let mut connection = TcpStream::connect(&target).unwrap();
+        let mut beginning = [0; 5];
+        connection.read_exact(&mut beginning).unwrap();
+        connections.push(connection);
+        beginning[4] == 0xff
+    });
+    porthole(["mysql", &target]).unhealthy(&format!("unhealthy: mysql {target}: Too many connections"));
+    drop(connections);
+    // Nothing is to be saved.
+    daemon.signal(nix::sys::signal::Signal::SIGKILL);
+}
+
+fn manners() -> Manners {
+    Manners {
+        check: "mysql",
+        opening: b"",
+        again: b"",
+        awaited: "the greeting",
+        talk: vec![send(MARIADB), Step::Until(LOGIN), send(DENIED), QUIT],
+        found: "accepts connections, version 10.11.19-MariaDB-0+deb12u1",
+        half: r"d\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x12\0\0\0x,mc)@G#\0\xfe",
+    }
+}
+
+#[test]
+fn misbehaving() {
+    manners().all();
+}
+
+#[test]
+fn greetings_and_answers() {
+    let server = manners();
+    let login = || vec![send(MYSQL), Step::Until(LOGIN)];
+    let accepts = "accepts connections, version 8.0.36";
+    // A session, a refusal, and one after another way of authentication was wanted.
+    let switch = b"\x2c\0\0\x02\xfecaching_sha2_password\0Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07Y\x10\x1fGl\x01\x02\x03\0";
+    for answer in [
+        vec![send(OK), QUIT],
+        vec![send(DENIED), QUIT],
+        vec![send(switch), Step::Until(b"\0\0\0\x03"), send(DENIED), QUIT],
+    ] {
+        server.healthy([login(), answer].concat(), accepts);
+    }
+    let too_many = b"\x1d\0\0\x02\xff\x10\x04#08004Too many connections";
+    server.unhealthy([login(), vec![send(too_many)]].concat(), "Too many connections");
+    let silent = "timed out after 300 ms waiting for the answer to the login; received: ";
+    let shown = r"J\0\0\0\n8.0.36\0\x08\0\0\0\x1dn>8Y\v".replace(r"\v", r"\x0b");
+    let rest = r"\x1d4\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07\0caching_";
+    server.unhealthy([login(), vec![Step::Hold]].concat(), &format!("{silent}{shown}{rest}"));
+    let broken = "the server reset the connection in <T>, expected the answer to the login; received: ";
+    server.unhealthy([login(), vec![Step::Reset]].concat(), &format!("{broken}{shown}{rest}"));
+    for (error, found) in [
+        (&b"\x18\0\0\0\xff\x6a\x04Host is not allowed"[..], "up, refuses this client: Host is not allowed"),
+        (b"\x13\0\0\0\xff\x69\x04Host is blocked", "up, refuses this client: Host is blocked"),
+    ] {
+        let length = [u8::try_from(error.len() - 4).unwrap()];
+        server.healthy(vec![send([&length, &error[1..]].concat())], found);
+    }
+    server.unhealthy(vec![send(b"\x0b\0\0\0\xff\x1d\x04\x1b[2Jend\n")], r"\x1b[2Jend\n");
+}
+
+#[test]
+fn not_quite_mysql() {
+    let server = manners();
+    for (said, shown) in [
+        // Too long, a packet that is not the first, an unknown version of the protocol.
+        (&b"\xff\xff\xff\0\x0a"[..], r"\xff\xff\xff\0"),
+        (b"\x0b\0\0\x01\x0a", r"\x0b\0\0\x01"),
+        (b"\x0b\0\0\0\x0b", r"\x0b\0\0\0\x0b"),
+        (b"+PONG\r\n", "+PONG"),
+    ] {
+        server.unhealthy(vec![send(said), Step::Hold], &format!("what came is not mysql; received: {shown}"));
+    }
+}

@@ -1,0 +1,198 @@
+//! PostgreSQL: ready, behind a password, out of connections, in recovery; each on a socket or an address of its own.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+
+use crate::daemon::{Daemon, installed, open_folder, prepare, unprivileged};
+use crate::manners::Manners;
+use crate::support::command::porthole;
+use crate::support::server::{Step, closed_port, send};
+
+/// What the check says first.
+const STARTUP: &[u8] =
+    b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
+
+/// The server of the cluster in this folder, with these options.
+fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
+    let shown = folder.to_str().unwrap();
+    let (data, sockets, port) =
+        (format!("{shown}/data"), format!("unix_socket_directories={shown}"), port.to_string());
+    let mut arguments = vec!["-D", &data, "-p", &port, "-c", &sockets, "-c", "fsync=off"];
+    arguments.extend(options);
+    let daemon = Daemon::start(folder.to_owned(), program, arguments, unprivileged);
+    (daemon, format!("{shown}/.s.PGSQL.{port}"))
+}
+
+/// A cluster in a folder of its own.
+fn cluster() -> Option<(PathBuf, PathBuf)> {
+    let (program, initdb) = (installed("postgres")?, installed("initdb")?);
+    let folder = open_folder();
+    let arguments = ["-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C"];
+    prepare(&folder, &initdb, arguments);
+    // The local socket is open, IPv4 asks for a password, and nothing is said of IPv6.
+    let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+    std::fs::write(folder.join("data/pg_hba.conf"), rules).unwrap();
+    Some((program, folder))
+}
+
+#[test]
+fn ready_or_not() {
+    let Some((program, folder)) = cluster() else { return };
+    let port = closed_port();
+    let options = ["listen_addresses=127.0.0.1,::1", "max_connections=3", "superuser_reserved_connections=0"];
+    let options: Vec<&str> =
+        options.iter().flat_map(|option| ["-c", option]).chain(["-c", "max_wal_senders=0"]).collect();
+    let (mut daemon, socket) = start(&program, &folder, port, &options);
+    // Its own word: a probe of ours that came too early would be in its log.
+    let ready = "database system is ready to accept connections";
+    let log = folder.join("postgres.log");
+    daemon.until("it is ready", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains(ready)));
+    let before = daemon.log();
+
+    porthole(["postgres", &socket])
+        .healthy(&format!("healthy: postgres {socket}: accepts connections in <T>"));
+    porthole(["postgres", &format!("127.0.0.1:{port}")]).healthy(&format!(
+        "healthy: postgres 127.0.0.1:{port}: accepts connections, asks for a password in <T>"
+    ));
+    let json = porthole(["postgres", &socket, "--json"]).json();
+    assert_eq!(json["checks"][0]["facts"], serde_json::json!({"address": socket, "auth": false}));
+    assert_eq!(daemon.log(), before, "a check leaves nothing in the log");
+
+    porthole(["postgres", &format!("[::1]:{port}")]).healthy(&format!(
+        "healthy: postgres [::1]:{port}: up, refuses this client: no pg_hba.conf entry for host \"::1\", user \
+         \"postgres\", database \"postgres\", no encryption in <T>"
+    ));
+
+    // Sessions until it has none left.
+    let mut sessions = Vec::new();
+    daemon.until("its connections are used up", || {
+        let mut session = UnixStream::connect(&socket).unwrap();
+        session.write_all(STARTUP).unwrap();
+        let mut kind = [0];
+        session.read_exact(&mut kind).unwrap();
+        sessions.push(session);
+        kind == *b"E"
+    });
+    porthole(["postgres", &socket])
+        .unhealthy(&format!("unhealthy: postgres {socket}: sorry, too many clients already"));
+    drop(sessions);
+
+    // The same cluster as a standby that recovers for ever, and takes no queries meanwhile.
+    daemon.signal(Signal::SIGINT);
+    let folder = daemon.end();
+    std::fs::write(folder.join("data/standby.signal"), "").unwrap();
+    let (mut daemon, socket) =
+        start(&program, &folder, port, &["-c", "hot_standby=off", "-c", "listen_addresses=127.0.0.1"]);
+    daemon.until_listening(port);
+    let target = format!("127.0.0.1:{port}");
+    daemon.until("it is in standby", || {
+        !porthole(["postgres", &target]).run().stdout.contains("is starting up")
+    });
+    for target in [&target, &socket] {
+        porthole(["postgres", target]).unhealthy(&format!(
+            "unhealthy: postgres {target}: the database system is not accepting connections"
+        ));
+    }
+    let json = porthole(["postgres", &socket, "--json"]).json();
+    assert_eq!(json["checks"][0]["facts"], serde_json::json!({"address": socket, "sqlstate": "57P03"}));
+}
+
+/// An error of this state and message, as version 15 sends it.
+fn error(state: &str, message: &str) -> Step {
+    let fields =
+        format!("SFATAL\0VFATAL\0C{state}\0M{message}\0Fpostmaster.c\0L2288\0RProcessStartupPacket\0\0");
+    message_of(b'E', fields.as_bytes())
+}
+
+fn message_of(kind: u8, body: &[u8]) -> Step {
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    send([&[kind][..], &length, body].concat())
+}
+
+fn manners() -> Manners {
+    Manners {
+        check: "postgres",
+        opening: STARTUP,
+        again: b"",
+        awaited: "the answer to the startup message",
+        talk: vec![
+            send(b"R\0\0\0\x08\0\0\0\0"),
+            message_of(b'S', b"server_version\x0015.18 (Debian 15.18-0+deb12u1)\0"),
+            message_of(b'K', b"\0\0\x12\x34\0\0\x56\x78"),
+            message_of(b'Z', b"I"),
+            Step::Until(b"X\0\0\0\x04"),
+        ],
+        found: "accepts connections",
+        half: r"R\0\0\0",
+    }
+}
+
+#[test]
+fn misbehaving() {
+    manners().all();
+}
+
+#[test]
+fn answers() {
+    let server = manners();
+    for (state, message) in [
+        ("57P03", "the database system is starting up"),
+        ("57P03", "the database system is shutting down"),
+        ("53300", "sorry, too many clients already"),
+        ("XX000", "could not open file"),
+    ] {
+        server.unhealthy(vec![error(state, message)], message);
+    }
+    server.unhealthy(vec![error("57P03", "\x1b[31m\u{202e}no\n")], r"\x1b[31m\u{202e}no\n");
+    for (state, message) in [
+        ("28000", "role \"postgres\" does not exist"),
+        ("3D000", "database \"postgres\" does not exist"),
+        ("08P01", "no such database: postgres"),
+    ] {
+        let up = format!("up, refuses this client: {message}");
+        server.healthy(vec![error(state, message)], &up);
+        // Where no password is asked for the refusal comes behind that.
+        server.healthy(vec![send(b"R\0\0\0\x08\0\0\0\0"), error(state, message)], &up);
+    }
+    // MD5, and SASL with its mechanisms.
+    for request in [&b"\0\0\0\x05salt"[..], b"\0\0\0\x0aSCRAM-SHA-256\0\0"] {
+        server
+            .healthy(vec![message_of(b'R', request), Step::Hold], "accepts connections, asks for a password");
+    }
+}
+
+#[test]
+fn not_quite_postgres() {
+    let server = manners();
+    for (said, shown) in [
+        // Lengths that are too short or too long, a kind of authentication that there is not, no fields.
+        (&b"R\0\0\0\x03"[..], r"R\0\0\0\x03"),
+        (b"R\xff\xff\xff\xff", r"R\xff\xff\xff\xff"),
+        (b"R\0\0\x07\xd0....", r"R\0\0\x07\xd0...."),
+        (b"E\x00\x10\x00\x00", r"E\0\x10\0\0"),
+        (b"R\0\0\0\x0810.1", r"R\0\0\0\x0810.1"),
+        (b"E\0\0\0\x05\0", r"E\0\0\0\x05\0"),
+        (b"N", "N"),
+        // MySQL's greeting.
+        (b"\x5b\0\0\0\x0a8.0.36\0", r"[\0\0\0\n8.0.36\0"),
+        // A server that could not fork: the error of protocol 2.
+        (b"Ecould not fork new process\n\0", r"Ecould not fork new process\n\0"),
+    ] {
+        server.unhealthy(
+            vec![send(said), Step::Hold],
+            &format!("what came is not postgres; received: {shown}"),
+        );
+    }
+    // Messages without an end.
+    let notice = b"N\0\0\0\x05\0".repeat(700);
+    let server = server.server(vec![send(b"R\0\0\0\x08\0\0\0\0"), Step::Flood(notice)]);
+    let address = server.address();
+    let ran = porthole(["postgres", &address.to_string(), "-t", "300ms"]).run();
+    let line = format!(
+        "unhealthy: postgres {address}: timed out after 300 ms waiting for the session to begin; received: "
+    );
+    assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
+}
