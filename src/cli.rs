@@ -17,9 +17,13 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 pub use self::given::{Given, Text};
+#[cfg(feature = "inspect")]
+pub use self::options::operands;
 pub use self::options::{Opt, flag, operand, option, option_list};
 use crate::check::{KINDS, Kind, Plan, RunOptions};
 use crate::expand::{Secrets, Values};
+#[cfg(feature = "inspect")]
+use crate::inspect::{self, Inspection};
 use crate::net::local::Reach;
 use crate::outcome::Conclusion;
 use crate::report::Style;
@@ -41,6 +45,9 @@ const MOST_CHECKS: usize = 50;
 pub enum Action {
     /// To make checks.
     Check(Plan),
+    /// To look at something.
+    #[cfg(feature = "inspect")]
+    Inspect(Inspection),
     /// To print this text.
     Print(String, Conclusion),
 }
@@ -61,7 +68,7 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_name().unwrap_or_default();
     let mut words: Vec<OsString> = words.collect();
-    if find_kind(program).is_some() {
+    if is_command(program) {
         words.insert(0, program.to_owned());
     }
     if words.is_empty() {
@@ -86,6 +93,10 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
     if name == "help" {
         return help_on(words.get(at));
     }
+    #[cfg(feature = "inspect")]
+    if let Some(command) = find_inspection(&name) {
+        return inspection(command, &words, values);
+    }
     let kind = known(&name)?;
     let parts = split(kind, &words);
     if parts.len() > MOST_CHECKS {
@@ -96,11 +107,11 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
     let mut checks = Vec::new();
     let mut given_run = Vec::new();
     for (kind, arguments) in parts {
-        let matches = match read(Some(kind), arguments) {
+        let matches = match read(Some(&Page::of(kind)), arguments) {
             Ok(matches) => matches,
             Err(instead) => return instead,
         };
-        let mut given = Given::new(kind.name, &matches, values, &mut secrets);
+        let mut given = Given::new(kind.name, &matches, Some(values), &mut secrets);
         checks.push((kind.name, (kind.plan)(&mut given)?));
         given_run.push(matches);
     }
@@ -149,18 +160,69 @@ fn find_kind(name: &OsStr) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| name == kind.name)
 }
 
+/// Whether this is the name of a command.
+fn is_command(name: &OsStr) -> bool {
+    #[cfg(feature = "inspect")]
+    if find_inspection(name).is_some() {
+        return true;
+    }
+    find_kind(name).is_some()
+}
+
 fn known(name: &OsStr) -> Result<&'static Kind, UsageError> {
-    find_kind(name).ok_or_else(|| {
-        let shown = clip(name.as_encoded_bytes());
-        UsageError(format!("'{shown}' is no command; porthole --help lists them"))
-    })
+    find_kind(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &OsStr) -> UsageError {
+    let shown = clip(name.as_encoded_bytes());
+    UsageError(format!("'{shown}' is no command; porthole --help lists them"))
+}
+
+#[cfg(feature = "inspect")]
+fn find_inspection(name: &OsStr) -> Option<&'static inspect::Command> {
+    inspect::COMMANDS.iter().find(|command| name == command.name)
+}
+
+/// The options of every inspection.
+#[cfg(feature = "inspect")]
+const INSPECTION: &[Opt] = &[
+    option("pid", "PID", "look at what this process sees: its files, environment, sockets, limits")
+        .short('p'),
+    option("proc", "DIR", "read this proc mount (/proc)"),
+    flag("json", "print the answer as JSON"),
+    options::HELP,
+    options::VERSION,
+];
+
+/// An inspection from its arguments, in which `${…}` stands for itself.
+#[cfg(feature = "inspect")]
+fn inspection(
+    command: &'static inspect::Command,
+    words: &[OsString],
+    values: &dyn Values,
+) -> Result<Action, UsageError> {
+    let matches = match read(Some(&Page::inspection(command)), words) {
+        Ok(matches) => matches,
+        Err(instead) => return instead,
+    };
+    let mut secrets = Secrets::default();
+    let mut given = Given::new(command.name, &matches, None, &mut secrets);
+    let expected = "the number of a process, from 1 to 4194304";
+    let parse_pid = |text: &str| crate::procfs::process::parse_pid(text.as_bytes()).ok_or(expected);
+    let pid = given.parsed("pid", expected, parse_pid)?;
+    let proc = given.words("proc").pop().unwrap_or_else(|| crate::procfs::ROOT.into());
+    let json = given.has("json");
+    // https://no-color.org
+    let colour = values.variable("NO_COLOR").is_none_or(|value| value.is_empty());
+    let inspect = (command.plan)(&mut given)?;
+    Ok(Action::Inspect(Inspection { name: command.name, inspect, pid, proc: proc.into(), json, colour }))
 }
 
 fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {
     Ok(Action::Print(
         match topic {
             None => help::long(),
-            Some(name) => help::of(known(name)?),
+            Some(name) => help::of(&Page::named(name).ok_or_else(|| unknown(name))?),
         },
         Conclusion::Good,
     ))
@@ -182,27 +244,60 @@ const RUN: &[Opt] = &[
     options::VERSION,
 ];
 
-/// The options of a check and of a run, or of a run alone.
-fn options_of(kind: Option<&'static Kind>) -> impl Iterator<Item = &'static Opt> {
-    kind.into_iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN)
+/// A command as its help shows it and clap is told of it.
+struct Page {
+    name: &'static str,
+    summary: &'static str,
+    options: &'static [&'static [Opt]],
+    /// Those that it shares with others.
+    common: &'static [Opt],
+    examples: &'static str,
+}
+
+impl Page {
+    fn of(kind: &'static Kind) -> Self {
+        let Kind { name, summary, options, examples, .. } = *kind;
+        Page { name, summary, options, common: RUN, examples }
+    }
+
+    #[cfg(feature = "inspect")]
+    fn inspection(command: &'static inspect::Command) -> Self {
+        let inspect::Command { name, summary, options, examples, .. } = *command;
+        Page { name, summary, options, common: INSPECTION, examples }
+    }
+
+    /// The help on this command; nothing where there is none of this name.
+    fn named(name: &OsStr) -> Option<Self> {
+        #[cfg(feature = "inspect")]
+        if let Some(command) = find_inspection(name) {
+            return Some(Page::inspection(command));
+        }
+        find_kind(name).map(Page::of)
+    }
+}
+
+/// The options of a command and those that it shares, or those of a run alone.
+fn options_of(page: Option<&Page>) -> impl Iterator<Item = &'static Opt> {
+    let common = page.map_or(RUN, |page| page.common);
+    page.into_iter().flat_map(|page| page.options).copied().flatten().chain(common)
 }
 
 /// Has clap read the words. What stands in place of what was given is the help that was asked for, or the error.
-fn read(kind: Option<&'static Kind>, words: &[OsString]) -> Result<ArgMatches, Result<Action, UsageError>> {
+fn read(page: Option<&Page>, words: &[OsString]) -> Result<ArgMatches, Result<Action, UsageError>> {
     let command = Command::new("")
         .no_binary_name(true)
         .disable_help_flag(true)
         // Ours stands in its place; clap insists on having one to show.
         .disable_version_flag(true)
         .version("")
-        .args(options::args(options_of(kind), words));
+        .args(options::args(options_of(page), words));
     command.try_get_matches_from(words).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp => Ok(Action::Print(kind.map_or_else(help::long, help::of), Conclusion::Good)),
+        ErrorKind::DisplayHelp => Ok(Action::Print(page.map_or_else(help::long, help::of), Conclusion::Good)),
         ErrorKind::DisplayVersion => Ok(Action::Print(help::version(), Conclusion::Good)),
         _ => {
-            let what = options::wrong(&options_of(kind).collect::<Vec<_>>(), words);
-            Err(UsageError(match kind {
-                Some(kind) => format!("{0}: {what}; see porthole {0} --help", kind.name),
+            let what = options::wrong(&options_of(page).collect::<Vec<_>>(), words);
+            Err(UsageError(match page {
+                Some(page) => format!("{0}: {what}; see porthole {0} --help", page.name),
                 None => format!("{what}; see porthole --help"),
             }))
         }
@@ -305,12 +400,15 @@ mod tests {
 
     #[test]
     fn the_definitions_are_sound() {
-        for kind in KINDS {
+        let mut pages: Vec<Page> = KINDS.iter().map(Page::of).collect();
+        #[cfg(feature = "inspect")]
+        pages.extend(inspect::COMMANDS.iter().map(Page::inspection));
+        for page in &pages {
             let words: Vec<OsString> =
-                options_of(Some(kind)).map(|option| format!("--{}", option.name).into()).collect();
-            let args = options::args(options_of(Some(kind)), &words);
-            assert_eq!(args.len(), options_of(Some(kind)).count(), "{}", kind.name);
-            let bare = Command::new(kind.name).disable_help_flag(true).disable_version_flag(true);
+                options_of(Some(page)).map(|option| format!("--{}", option.name).into()).collect();
+            let args = options::args(options_of(Some(page)), &words);
+            assert_eq!(args.len(), options_of(Some(page)).count(), "{}", page.name);
+            let bare = Command::new(page.name).disable_help_flag(true).disable_version_flag(true);
             bare.version("").args(args).debug_assert();
         }
     }

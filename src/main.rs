@@ -7,11 +7,17 @@ mod check;
 mod cli;
 mod expand;
 mod files;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod net;
 mod outcome;
 mod procfs;
 mod report;
+#[cfg(feature = "inspect")]
+mod rootfs;
 mod sys;
+#[cfg(feature = "inspect")]
+mod table;
 mod text;
 mod threads;
 mod units;
@@ -32,6 +38,8 @@ fn run() -> Conclusion {
             report::run(&outcome, plan.options.style, &plan.secrets);
             outcome.conclusion()
         }
+        #[cfg(feature = "inspect")]
+        Ok(Action::Inspect(inspection)) => inspect::run(&inspection),
         Ok(Action::Print(text, conclusion)) => {
             report::text(&text);
             conclusion

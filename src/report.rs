@@ -3,6 +3,9 @@
 //! A verdict is one line of at most [`LINE`] bytes, its reason before anything that may be long: Podman
 //! keeps 500 characters of a health check's output, Docker 4096 bytes.
 
+#[cfg(feature = "inspect")]
+mod answer;
+
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -15,6 +18,9 @@ use crate::units::show_duration;
 const LINE: usize = 480;
 /// The most of them that the target may take, so that the reason is never crowded out.
 const TARGET: usize = 200;
+
+#[cfg(feature = "inspect")]
+pub use self::answer::Answer;
 
 /// How the answer is to be printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

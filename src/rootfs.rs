@@ -38,9 +38,11 @@ impl FileError {
     /// In words; `of_another` names the cause of what only happens below another's root.
     pub fn words(self) -> String {
         match self.0 {
-            Errno::ENOSYS => "openat2(2) is not to be had here (Linux 5.6, or the seccomp profile), and without it \
+            Errno::ENOSYS => {
+                "openat2(2) is not to be had here (Linux 5.6, or the seccomp profile), and without it \
                               another process's files cannot be told from our own"
-                .to_owned(),
+                    .to_owned()
+            }
             errno => words(&io::Error::from(errno)),
         }
     }
@@ -118,7 +120,10 @@ impl Root {
     pub fn open(&self, path: &Path, special: bool) -> Result<(File, Meta), String> {
         let words = |error: FileError| error.words();
         // Looked at first: to open a FIFO is seen by its writer, and to open a device may do something.
-        refuse(fstat(self.at(path, OFlag::O_PATH).map_err(words)?).map_err(|e| words(e.into()))?.st_mode, special)?;
+        refuse(
+            fstat(self.at(path, OFlag::O_PATH).map_err(words)?).map_err(|e| words(e.into()))?.st_mode,
+            special,
+        )?;
         let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY;
         let flags = if special { flags } else { flags | OFlag::O_NONBLOCK };
         let file = self.at(path, flags).map_err(words)?;
@@ -191,7 +196,8 @@ impl Folder {
 
     /// Opens a directory in this one, not through a link, so that it stays below any root.
     pub fn folder(&self, name: &[u8]) -> Result<Folder, FileError> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let flags =
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         Ok(Folder(Dir::openat(self.0.as_fd(), OsStr::from_bytes(name), flags, Mode::empty())?))
     }
 }

@@ -73,10 +73,18 @@ impl Table {
         out
     }
 
-    fn line(&self, out: &mut String, row: &[(String, Mark)], widths: &[usize], limit: Option<usize>, colour: bool) {
+    fn line(
+        &self,
+        out: &mut String,
+        row: &[(String, Mark)],
+        widths: &[usize],
+        limit: Option<usize>,
+        colour: bool,
+    ) {
         let last = self.columns.len().saturating_sub(1);
         let mut used = 0;
-        for (at, (((cell, mark), (_, align)), width)) in row.iter().zip(&self.columns).zip(widths).enumerate() {
+        for (at, (((cell, mark), (_, align)), width)) in row.iter().zip(&self.columns).zip(widths).enumerate()
+        {
             let mut cell = cell.as_str();
             let cut;
             if at == last

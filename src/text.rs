@@ -49,6 +49,25 @@ pub fn escape_within(bytes: &[u8], max: usize) -> String {
     out
 }
 
+/// As [`escape`], for the content of a file: lines and tabs stay what they are, and so does the backslash.
+#[cfg(feature = "inspect")]
+pub fn escape_lines(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if matches!(c, '\n' | '\t' | '\\') {
+                out.push(c);
+            } else {
+                push_escaped(&mut out, c);
+            }
+        }
+        for &byte in chunk.invalid() {
+            push_hex(&mut out, u32::from(byte));
+        }
+    }
+    out
+}
+
 fn push_escaped(out: &mut String, c: char) {
     match c {
         '\\' => out.push_str("\\\\"),

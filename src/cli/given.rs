@@ -2,6 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+#[cfg(feature = "inspect")]
+use std::path::PathBuf;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -39,7 +41,8 @@ pub(super) fn value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a OsStr
 pub struct Given<'a> {
     command: &'static str,
     matches: &'a ArgMatches,
-    values: &'a dyn Values,
+    /// Nothing where `${…}` stands for itself.
+    values: Option<&'a dyn Values>,
     secrets: &'a mut Secrets,
 }
 
@@ -47,7 +50,7 @@ impl<'a> Given<'a> {
     pub(super) fn new(
         command: &'static str,
         matches: &'a ArgMatches,
-        values: &'a dyn Values,
+        values: Option<&'a dyn Values>,
         secrets: &'a mut Secrets,
     ) -> Self {
         Given { command, matches, values, secrets }
@@ -116,6 +119,18 @@ impl<'a> Given<'a> {
         parse(OsString::from_vec(path)).map_err(|expected| self.unexpected(name, expected))
     }
 
+    /// The words of an operand or option that may be given several times, as they are.
+    #[cfg(feature = "inspect")]
+    pub fn words(&self, name: &str) -> Vec<OsString> {
+        self.matches.try_get_many::<OsString>(name).ok().flatten().into_iter().flatten().cloned().collect()
+    }
+
+    /// The paths of an operand, as they are.
+    #[cfg(feature = "inspect")]
+    pub fn paths(&self, name: &str) -> Vec<PathBuf> {
+        self.words(name).into_iter().map(PathBuf::from).collect()
+    }
+
     /// The bytes of an option in which `\r \n \t \0 \xNN \\` are understood. What `${…}` stands for is
     /// taken as it is.
     pub fn unescaped(&mut self, name: &str) -> Result<Option<Expanded>, UsageError> {
@@ -131,7 +146,7 @@ impl<'a> Given<'a> {
     /// A variable of the environment that stands for an option.
     #[cfg(feature = "tls")]
     pub fn variable(&self, name: &str) -> Option<OsString> {
-        self.values.variable(name).filter(|value| !value.is_empty())
+        self.values?.variable(name).filter(|value| !value.is_empty())
     }
 
     /// The error for an argument that is wrong for this reason.
@@ -177,7 +192,12 @@ impl<'a> Given<'a> {
     }
 
     fn expand(&mut self, name: &str, raw: &[u8], in_target: bool) -> Result<Expanded, UsageError> {
-        expand(raw, self.values, self.secrets, in_target).map_err(|why| self.wrong(name, &why))
+        match self.values {
+            Some(values) => {
+                expand(raw, values, self.secrets, in_target).map_err(|why| self.wrong(name, &why))
+            }
+            None => Ok(Expanded { value: raw.to_vec(), shown: raw.to_vec() }),
+        }
     }
 }
 

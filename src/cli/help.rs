@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Opt, RUN};
-use crate::check::{KINDS, Kind};
+use super::{Opt, Page, RUN};
+use crate::check::KINDS;
 
 /// The width that help is made for.
 const WIDTH: usize = 100;
@@ -34,19 +34,26 @@ pub(super) fn long() -> String {
 }
 
 /// What `porthole COMMAND --help` prints.
-pub(super) fn of(kind: &Kind) -> String {
-    let operand = operand_of(kind);
+pub(super) fn of(page: &Page) -> String {
+    let is_check = page.common.len() == RUN.len();
+    let more = if is_check { " [and COMMAND TARGET [OPTIONS]]..." } else { "" };
     let mut out = format!(
-        "porthole {0}: {1}\n\nUsage: porthole {0} {operand} [OPTIONS] [and COMMAND TARGET [OPTIONS]]...\n\n",
-        kind.name, kind.summary
+        "porthole {0}: {1}\n\nUsage: porthole {0} {2}[OPTIONS]{more}\n\n",
+        page.name,
+        page.summary,
+        operands_of(page.options)
     );
-    for options in kind.options {
+    for options in page.options {
         out.push_str(&list(options));
     }
-    out.push_str("\nOptions of a run, once, at any place:\n");
-    out.push_str(&list(RUN));
+    out.push_str(if is_check {
+        "\nOptions of a run, once, at any place:\n"
+    } else {
+        "\nOf every inspection:\n"
+    });
+    out.push_str(&list(page.common));
     out.push_str("\nExamples:\n");
-    for line in kind.examples.lines() {
+    for line in page.examples.lines() {
         let _ = writeln!(out, "  {line}");
     }
     out
@@ -74,19 +81,28 @@ pub(super) fn version() -> String {
 fn commands() -> String {
     let mut out = String::from("Checks:\n");
     for kind in KINDS {
-        entry(&mut out, &format!("{} {}", kind.name, operand_of(kind)), kind.summary);
+        let left = format!("{} {}", kind.name, operands_of(kind.options));
+        entry(&mut out, left.trim_end(), kind.summary);
+    }
+    #[cfg(feature = "inspect")]
+    {
+        out.push_str("\nTo look inside:\n");
+        for command in crate::inspect::COMMANDS {
+            let left = format!("{} {}", command.name, operands_of(command.options));
+            entry(&mut out, left.trim_end(), command.summary);
+        }
     }
     out
 }
 
-/// What the command's operand is called.
-fn operand_of(kind: &Kind) -> &'static str {
-    kind.options
-        .iter()
-        .copied()
-        .flatten()
-        .find(|option| option.is_operand())
-        .map_or("", |option| option.value)
+/// What the command's operands are called, each with a space behind it.
+fn operands_of(options: &[&[Opt]]) -> String {
+    let mut out = String::new();
+    for operand in options.iter().copied().flatten().filter(|option| option.is_operand()) {
+        out.push_str(&operand.placeholder());
+        out.push(' ');
+    }
+    out
 }
 
 fn list(options: &[Opt]) -> String {
@@ -100,7 +116,7 @@ fn list(options: &[Opt]) -> String {
 /// `-t, --timeout DUR`
 fn syntax(option: &Opt) -> String {
     if option.is_operand() {
-        return option.value.to_owned();
+        return option.placeholder();
     }
     let mut out = option.short.map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
     for part in ["--", option.name, if option.value.is_empty() { "" } else { " " }, option.value] {

@@ -27,8 +27,8 @@ pub struct Opt {
 /// What an option does with what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Takes {
-    /// It is an operand, that has to be there or not.
-    Operand { required: bool },
+    /// It is an operand, that has to be there or not, and may be several words.
+    Operand { required: bool, many: bool },
     /// One value.
     One,
     /// A value each time it is given.
@@ -58,7 +58,13 @@ pub const fn flag(name: &'static str, help: &'static str) -> Opt {
 
 /// What stands without an option in front; it has to be given.
 pub const fn operand(name: &'static str, help: &'static str) -> Opt {
-    Opt { takes: Takes::Operand { required: true }, ..option(name, name, help) }
+    Opt { takes: Takes::Operand { required: true, many: false }, ..option(name, name, help) }
+}
+
+/// What stands without an option in front, one or more.
+#[cfg(feature = "inspect")]
+pub const fn operands(name: &'static str, help: &'static str) -> Opt {
+    Opt { takes: Takes::Operand { required: true, many: true }, ..option(name, name, help) }
 }
 
 /// `--help`, `-h`
@@ -75,12 +81,26 @@ impl Opt {
 
     /// Not needed, for an operand.
     pub const fn optional(self) -> Opt {
-        Opt { takes: Takes::Operand { required: false }, ..self }
+        let many = matches!(self.takes, Takes::Operand { many: true, .. });
+        Opt { takes: Takes::Operand { required: false, many }, ..self }
     }
 
     /// Whether it is an operand.
     pub fn is_operand(&self) -> bool {
         matches!(self.takes, Takes::Operand { .. })
+    }
+
+    /// An operand as help shows it: `TARGET`, `[NAME]`, `PATH...`.
+    pub(super) fn placeholder(&self) -> String {
+        let dots = if self.is_many() { "..." } else { "" };
+        match self.takes {
+            Takes::Operand { required: false, .. } => format!("[{}{dots}]", self.value),
+            _ => format!("{}{dots}", self.value),
+        }
+    }
+
+    fn is_many(&self) -> bool {
+        matches!(self.takes, Takes::Operand { many: true, .. })
     }
 
     /// Whether it is an option with a value.
@@ -112,8 +132,9 @@ impl Opt {
     fn arg(&self) -> Arg {
         let arg = Arg::new(self.name);
         let arg = match self.takes {
-            Takes::Operand { required } => {
-                return arg.required(required).value_parser(ValueParser::os_string());
+            Takes::Operand { required, many } => {
+                let arg = arg.required(required).value_parser(ValueParser::os_string());
+                return if many { arg.num_args(1..).action(ArgAction::Append) } else { arg };
             }
             Takes::One => arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true),
             Takes::Each => {
@@ -147,7 +168,9 @@ pub(super) fn wrong(options: &[&Opt], words: &[OsString]) -> String {
         }
         let mut letters: &[u8] = word.get(1..).unwrap_or_default();
         if only_operands || !word.starts_with(b"-") || letters.is_empty() {
-            match options.iter().find(|option| option.is_operand() && !seen.contains(&option.name)) {
+            let is_free =
+                |option: &&&Opt| option.is_operand() && (option.is_many() || !seen.contains(&option.name));
+            match options.iter().find(is_free) {
                 Some(operand) => seen.push(operand.name),
                 None => return format!("unexpected argument '{}'", clip(word)),
             }
@@ -189,9 +212,12 @@ pub(super) fn wrong(options: &[&Opt], words: &[OsString]) -> String {
             }
         }
     }
-    match options.iter().find(|option| option.takes == Takes::Operand { required: true }) {
-        Some(operand) if !seen.contains(&operand.name) => format!("{} is missing", operand.name),
-        _ => "the arguments cannot be read".to_owned(),
+    let missing = |option: &&&Opt| {
+        matches!(option.takes, Takes::Operand { required: true, .. }) && !seen.contains(&option.name)
+    };
+    match options.iter().find(missing) {
+        Some(operand) => format!("{} is missing", operand.name),
+        None => "the arguments cannot be read".to_owned(),
     }
 }
 

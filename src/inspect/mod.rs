@@ -4,10 +4,11 @@
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
 mod target;
+mod users;
 
-use clap::Arg;
+use std::path::PathBuf;
 
-use crate::cli::{Given, UsageError};
+use crate::cli::{Given, Opt, UsageError};
 use crate::outcome::Conclusion;
 use crate::report::Answer;
 
@@ -23,6 +24,7 @@ macro_rules! commands {
 }
 
 commands! {
+    cat,
 }
 
 /// A command: its place on the command line.
@@ -31,8 +33,8 @@ pub struct Command {
     pub name: &'static str,
     /// One line for the list of commands.
     pub summary: &'static str,
-    /// The operands and options, as clap knows them, besides `--json`, `--pid`, `--proc`.
-    pub arguments: fn() -> Vec<Arg>,
+    /// The operands and options besides those of every inspection, in the order in which help lists them.
+    pub options: &'static [&'static [Opt]],
     /// From what was given to an inspection that can run.
     pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError>,
     /// A few invocations for the help text.
@@ -43,4 +45,34 @@ pub struct Command {
 pub trait Inspect: std::fmt::Debug {
     /// Makes it: prints what it found, complains of what it could not, and says whether what was asked for is there.
     fn run(&self, target: &Target, answer: &mut Answer) -> bool;
+}
+
+/// What is to be looked at, and how the answer is printed: plain data.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The command's name.
+    pub name: &'static str,
+    /// What it does.
+    pub inspect: Box<dyn Inspect>,
+    /// The process whose view is taken; our own where it is none.
+    pub pid: Option<u32>,
+    /// Where proc is mounted.
+    pub proc: PathBuf,
+    /// As JSON.
+    pub json: bool,
+    /// Whether the environment allows colours.
+    pub colour: bool,
+}
+
+/// Makes an inspection and prints its answer.
+pub fn run(inspection: &Inspection) -> Conclusion {
+    let mut answer = Answer::new(inspection.name, inspection.json, inspection.colour);
+    let found = match Target::new(&inspection.proc, inspection.pid) {
+        Ok(target) => inspection.inspect.run(&target, &mut answer),
+        Err(why) => {
+            answer.complain(&why);
+            false
+        }
+    };
+    answer.finish(found)
 }

@@ -3,8 +3,12 @@
 //! One odd row of a table is passed over, never fatal; a process that vanished is normal; what may not be
 //! read is told apart from what is not there.
 
+#[cfg(feature = "inspect")]
+pub mod handle;
 pub mod net;
 pub mod process;
+#[cfg(feature = "inspect")]
+pub mod status;
 
 /// Where proc is mounted.
 pub const ROOT: &str = "/proc";

@@ -164,12 +164,3 @@ impl Answer {
         }
     }
 }
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if self.over {
-            // What is left in the buffer is for nobody.
-            let _ = io::stdout().flush();
-        }
-    }
-}

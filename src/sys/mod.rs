@@ -3,5 +3,10 @@
 #![allow(unsafe_code, reason = "an allocator and a C symbol cannot be had without")]
 
 mod arena;
+#[cfg(feature = "inspect")]
+mod terminal;
 #[cfg(target_env = "musl")]
 mod thread_name;
+
+#[cfg(feature = "inspect")]
+pub use self::terminal::terminal_width;

@@ -1,0 +1,106 @@
+//! Whose view an inspection takes: our own, or that of another process, which is held for as long.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+
+use crate::files::Unread;
+use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::status::Status;
+use crate::rootfs::Root;
+
+/// The most of one file of proc that is read, in bytes.
+pub const LIMIT: usize = 4 << 20;
+
+/// A proc mount and the process that is looked at.
+#[derive(Debug)]
+pub struct Target {
+    /// Where proc is mounted.
+    pub proc: PathBuf,
+    /// The process that was asked for.
+    pub process: Option<Handle>,
+}
+
+impl Target {
+    /// Our own view, or that of this process. The error is what to say where there is none.
+    pub fn new(proc: &Path, pid: Option<u32>) -> Result<Self, String> {
+        let process = match pid {
+            None => None,
+            Some(pid) => Some(Handle::open(proc, pid).map_err(|lost| match lost {
+                Lost::Gone if !proc.join("self").exists() => {
+                    format!("{}: no proc is mounted there", proc.display())
+                }
+                Lost::Gone => format!("pid {pid}: no such process"),
+                lost => lost_words(&lost, &proc.join(pid.to_string())),
+            })?),
+        };
+        Ok(Target { proc: proc.to_owned(), process })
+    }
+
+    /// The process that is looked at; our own where none was asked for.
+    pub fn handle(&self) -> Result<Handle, String> {
+        let pid = match &self.process {
+            Some(process) => process.pid,
+            None => crate::procfs::process::own_pid(&self.proc)
+                .ok_or_else(|| format!("{}: no proc is mounted there", self.proc.display()))?,
+        };
+        Handle::open(&self.proc, pid).map_err(|lost| self.lost(&lost, pid, ""))
+    }
+
+    /// The files as the process sees them. The error says what keeps us from it.
+    pub fn root(&self) -> Result<Root, String> {
+        let Some(process) = &self.process else {
+            return Ok(Root::own());
+        };
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let root: OwnedFd =
+            process.descriptor("root", flags).map_err(|lost| self.lost(&lost, process.pid, "root"))?;
+        // What it names is relative to that root; a process whose folder cannot be seen begins at the top.
+        let folder = process.link("cwd").ok().map(|path| PathBuf::from(os(path)));
+        Ok(Root::of(root, folder.filter(|path| path.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))))
+    }
+
+    /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        match &self.process {
+            Some(process) => process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process.pid, name)),
+            None => {
+                let path = self.proc.join("self").join(name);
+                let mut bytes = fs::read(&path).map_err(|error| Unread::from(error).at(&path).why)?;
+                bytes.truncate(LIMIT);
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// Why a file of a process cannot be had: gone, or denied, by which rule, and what would help.
+    pub fn lost(&self, lost: &Lost, pid: u32, name: &str) -> String {
+        let path = self.proc.join(pid.to_string()).join(name);
+        if *lost != Lost::Denied {
+            return lost_words(lost, &path);
+        }
+        let status =
+            |pid: &str| fs::read(self.proc.join(pid).join("status")).map(|text| Status::parse(&text));
+        match (status("self"), status(&pid.to_string())) {
+            (Ok(ours), Ok(theirs)) => {
+                format!("{}: permission denied: {} (ptrace(2))", path.display(), ours.why_not(&theirs))
+            }
+            _ => format!("{}: permission denied, and so is its status (hidepid of proc(5))", path.display()),
+        }
+    }
+}
+
+fn lost_words(lost: &Lost, path: &Path) -> String {
+    match lost {
+        Lost::Gone => format!("{}: the process is gone", path.display()),
+        Lost::Denied => format!("{}: permission denied", path.display()),
+        Lost::Failed(why) => format!("{}: {why}", path.display()),
+    }
+}
+
+/// Bytes as a path's text.
+fn os(bytes: Vec<u8>) -> std::ffi::OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
+}

@@ -1,0 +1,122 @@
+//! A process that is held: its folder in proc by a descriptor, so that its number is never met again as another's.
+//!
+//! After its end openat(2) below the descriptor gives ESRCH or ENOENT, whoever has its number by then. What may not
+//! be read is told from what is not there.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat, readlinkat};
+use nix::sys::stat::Mode;
+
+use crate::net::words;
+
+/// Why something of a process cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// The process has ended.
+    Gone,
+    /// It may not be read, or not by us.
+    Denied,
+    /// The system's own words.
+    Failed(String),
+}
+
+impl From<Errno> for Lost {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::ENOENT | Errno::ESRCH => Lost::Gone,
+            Errno::EACCES | Errno::EPERM => Lost::Denied,
+            errno => Lost::Failed(words(&io::Error::from(errno))),
+        }
+    }
+}
+
+impl From<io::Error> for Lost {
+    fn from(error: io::Error) -> Self {
+        Lost::from(Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+    }
+}
+
+/// A process, held.
+#[derive(Debug)]
+pub struct Handle {
+    /// Its number in the pid namespace of this proc.
+    pub pid: u32,
+    folder: OwnedFd,
+    path: PathBuf,
+}
+
+impl Handle {
+    /// Holds the process of this number.
+    pub fn open(proc: &Path, pid: u32) -> Result<Self, Lost> {
+        let path = proc.join(pid.to_string());
+        let folder = open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        Ok(Handle { pid, folder, path })
+    }
+
+    /// The path of one of its files, for messages.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens one of its files with these flags.
+    pub fn descriptor(&self, name: &str, flags: OFlag) -> Result<OwnedFd, Lost> {
+        Ok(openat(&self.folder, name, flags | OFlag::O_CLOEXEC, Mode::empty())?)
+    }
+
+    /// The first bytes of one of its files, at most `limit`.
+    pub fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, Lost> {
+        let file = File::from(self.descriptor(name, OFlag::O_RDONLY)?);
+        let mut bytes = Vec::with_capacity(limit.min(4096));
+        file.take(limit as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Where one of its links leads, as the kernel writes it.
+    pub fn link(&self, name: &str) -> Result<Vec<u8>, Lost> {
+        Ok(readlinkat(&self.folder, name)?.into_vec())
+    }
+
+    /// Calls for the name of each entry of one of its folders.
+    pub fn each(&self, name: &str, visit: &mut dyn FnMut(&OsStr)) -> Result<(), Lost> {
+        let mut folder = Dir::from_fd(self.descriptor(name, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)?;
+        for entry in folder.iter() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                visit(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ended_is_gone_whoever_has_its_number() {
+        let mut child = std::process::Command::new("/bin/sleep").arg("600").spawn().unwrap();
+        let handle = Handle::open(Path::new("/proc"), child.id()).unwrap();
+        assert!(handle.read("stat", 4096).unwrap().starts_with(child.id().to_string().as_bytes()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(handle.read("stat", 4096), Err(Lost::Gone));
+        assert_eq!(handle.link("exe"), Err(Lost::Gone));
+        assert_eq!(Handle::open(Path::new("/proc"), u32::MAX).unwrap_err(), Lost::Gone);
+    }
+}

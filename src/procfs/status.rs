@@ -1,0 +1,154 @@
+//! A process's `status`: its ids, capabilities and what restricts it. proc_pid_status(5).
+
+/// What `status` says. Ids are real, effective, saved, file system.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Its user ids.
+    pub uids: [u32; 4],
+    /// Its group ids.
+    pub gids: [u32; 4],
+    /// Its supplementary groups.
+    pub groups: Vec<u32>,
+    /// Its parent's number; 0 where it has none that can be seen.
+    pub ppid: u32,
+    /// Its state: `S`, `Z`, …
+    pub state: char,
+    /// Its number in each pid namespace, this one's first.
+    pub ns_pids: Vec<u32>,
+    /// Inheritable capabilities, a bit each: capabilities(7).
+    pub cap_inheritable: u64,
+    /// Permitted capabilities.
+    pub cap_permitted: u64,
+    /// Effective capabilities.
+    pub cap_effective: u64,
+    /// The bounding set.
+    pub cap_bounding: u64,
+    /// Ambient capabilities.
+    pub cap_ambient: u64,
+    /// Whether it can gain nothing by an exec: `PR_SET_NO_NEW_PRIVS`.
+    pub no_new_privs: bool,
+    /// 0 none, 1 strict, 2 filter: seccomp(2).
+    pub seccomp: u32,
+    /// Signals that it ignores, a bit each, SIGHUP being bit 0.
+    pub ignored: u64,
+    /// Signals that it has a handler for.
+    pub caught: u64,
+}
+
+/// CAP_SYS_PTRACE, its bit in a set of capabilities.
+pub const SYS_PTRACE: u64 = 1 << 19;
+
+impl Status {
+    /// From the file's text; a line that is odd leaves its field as it is by default.
+    pub fn parse(text: &[u8]) -> Self {
+        let mut status = Status::default();
+        for line in text.split(|&b| b == b'\n') {
+            let Some(at) = line.iter().position(|&b| b == b':') else { continue };
+            let (name, value) = line.split_at(at);
+            // Only the name, which is escaped and read elsewhere, may be anything but ASCII.
+            let value = std::str::from_utf8(value).unwrap_or_default().trim_start_matches(':').trim_ascii();
+            let numbers = || value.split_ascii_whitespace().map_while(|word| word.parse().ok());
+            let set = || u64::from_str_radix(value, 16).unwrap_or_default();
+            match name {
+                b"Uid" => fill(&mut status.uids, numbers()),
+                b"Gid" => fill(&mut status.gids, numbers()),
+                b"Groups" => status.groups = numbers().collect(),
+                b"PPid" => status.ppid = numbers().next().unwrap_or_default(),
+                b"State" => status.state = value.chars().next().unwrap_or_default(),
+                b"NSpid" => status.ns_pids = numbers().collect(),
+                b"CapInh" => status.cap_inheritable = set(),
+                b"CapPrm" => status.cap_permitted = set(),
+                b"CapEff" => status.cap_effective = set(),
+                b"CapBnd" => status.cap_bounding = set(),
+                b"CapAmb" => status.cap_ambient = set(),
+                b"NoNewPrivs" => status.no_new_privs = value == "1",
+                b"Seccomp" => status.seccomp = numbers().next().unwrap_or_default(),
+                b"SigIgn" => status.ignored = set(),
+                b"SigCgt" => status.caught = set(),
+                _ => {}
+            }
+        }
+        status
+    }
+
+    /// Which rule of ptrace(2), "Ptrace access mode checking", keeps a process of these credentials from reading what
+    /// is guarded of `target`, and what would help. The rules are the kernel's; which of them it was it does not say, so
+    /// this is the first that applies.
+    pub fn why_not(&self, target: &Status) -> String {
+        let (uid, gid) = (self.uids[3], self.gids[3]);
+        let all_are = |ids: &[u32; 4], own: u32| ids[..3].iter().all(|&id| id == own);
+        let ids = format!("{}:{}", target.uids[0], target.gids[0]);
+        if self.cap_effective & SYS_PTRACE != 0 {
+            return "though we have CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
+                .to_owned();
+        }
+        let unused = if self.cap_bounding & SYS_PTRACE != 0 && uid != 0 {
+            " (SYS_PTRACE is in the bounding set only, which a user other than root cannot use)"
+        } else {
+            ""
+        };
+        let help = format!("run as {ids}, or as root with the capability SYS_PTRACE{unused}");
+        if !all_are(&target.uids, uid) {
+            return format!("its uid is {}, ours is {uid}: {help}", target.uids[0]);
+        }
+        if !all_are(&target.gids, gid) {
+            return format!("its gid is {}, ours is {gid}: {help}", target.gids[0]);
+        }
+        if target.cap_permitted & !self.cap_effective != 0 {
+            return format!("it has capabilities that we lack: {help}");
+        }
+        "it is not dumpable (a binary without read permission or with file capabilities, or prctl(PR_SET_DUMPABLE)), or in \
+         another user namespace: the capability SYS_PTRACE helps with the first"
+            .to_owned()
+    }
+}
+
+fn fill(ids: &mut [u32; 4], numbers: impl Iterator<Item = u32>) {
+    for (id, number) in ids.iter_mut().zip(numbers) {
+        *id = number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"Name:\t\xff\\n\nState:\tS (sleeping)\nTgid:\t7\nPPid:\t1\nUid:\t65532\t65532\t65532\t65532\n\
+        Gid:\t65532\t65532\t65532\t65532\nGroups:\t5 20 \nNSpid:\t4711\t7\nCapInh:\t0000000000000000\n\
+        CapPrm:\t00000000a80425fb\nCapEff:\t0000000000000000\nCapBnd:\t00000000a80c25fb\nCapAmb:\t0\nNoNewPrivs:\t1\n\
+        Seccomp:\t2\nSigIgn:\t0000000000004000\nSigCgt:\t0000000180000000\n";
+
+    #[test]
+    fn what_status_says() {
+        let status = Status::parse(TEXT);
+        assert_eq!((status.uids, status.gids), ([65_532; 4], [65_532; 4]));
+        assert_eq!((status.groups, status.ppid, status.state), (vec![5, 20], 1, 'S'));
+        assert_eq!((status.ns_pids, status.cap_permitted), (vec![4711, 7], 0xa804_25fb));
+        assert_eq!((status.no_new_privs, status.seccomp, status.ignored), (true, 2, 0x4000));
+        assert_eq!(Status::parse(b"Uid:\tx\n\n:\nCapEff:\tzz\nUid"), Status::default());
+    }
+
+    #[test]
+    fn the_rule_that_denies() {
+        let of = |uid, gid, caps| Status {
+            uids: [uid; 4],
+            gids: [gid; 4],
+            cap_permitted: caps,
+            cap_effective: caps,
+            ..Status::default()
+        };
+        for (ours, theirs, rule) in [
+            (
+                of(0, 0, 0),
+                of(65_532, 65_532, 0),
+                "its uid is 65532, ours is 0: run as 65532:65532, or as root",
+            ),
+            (of(65_532, 0, 0), of(65_532, 65_532, 0), "its gid is 65532, ours is 0: run as 65532:65532"),
+            (of(7, 7, 0), of(7, 7, 1), "it has capabilities that we lack"),
+            (of(7, 7, 0), of(7, 7, 0), "it is not dumpable"),
+            (of(0, 0, SYS_PTRACE), of(7, 7, 0), "though we have CAP_SYS_PTRACE"),
+        ] {
+            assert!(ours.why_not(&theirs).starts_with(rule), "{}", ours.why_not(&theirs));
+        }
+    }
+}
