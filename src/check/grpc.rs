@@ -155,7 +155,8 @@ impl Grpc {
         push(":authority", &self.target.to_string());
         push("te", "trailers");
         let left = deadline.remaining().unwrap_or_default() + GRACE;
-        push("grpc-timeout", &format!("{}m", left.as_millis()));
+        let millis = left.as_secs() * 1000 + u64::from(left.subsec_millis());
+        push("grpc-timeout", &format!("{millis}m"));
         push("content-type", "application/grpc");
         if !self.metadata.iter().any(|(name, _)| *name == USER_AGENT_NAME) {
             push("user-agent", USER_AGENT);
