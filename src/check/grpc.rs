@@ -98,7 +98,7 @@ impl Check for Grpc {
         let start = Instant::now();
         let mut connection = match open(&self.endpoint, attempt.reach, attempt.deadline) {
             Ok(connection) => connection,
-            Err(error) => return error.finding(attempt.deadline),
+            Err(finding) => return *finding,
         };
         let connected = start.elapsed();
         let mut facts = match secure::begin(self.secure.as_ref(), &mut connection, &self.target.host) {

@@ -64,7 +64,7 @@ pub(super) fn over(
     let Connection { mut wire, address, shown, resolving } =
         match open(endpoint, attempt.reach, attempt.deadline) {
             Ok(connection) => connection,
-            Err(error) => return error.finding(attempt.deadline),
+            Err(finding) => return *finding,
         };
     let connected = start.elapsed();
     let mut finding = talk(&mut wire, &shown);

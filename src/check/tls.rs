@@ -48,7 +48,7 @@ impl Check for Tls {
         let start = Instant::now();
         let mut connection = match open(&self.endpoint, attempt.reach, attempt.deadline) {
             Ok(connection) => connection,
-            Err(error) => return error.finding(attempt.deadline),
+            Err(finding) => return *finding,
         };
         let connected = start.elapsed();
         let Some(secure) = &self.secure else { return Finding::unhealthy("no TLS") };

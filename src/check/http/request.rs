@@ -86,8 +86,7 @@ impl Request {
         attempt: &Attempt,
     ) -> Result<Answer, Box<Finding>> {
         let start = Instant::now();
-        let mut connection = open(endpoint, attempt.reach, attempt.deadline)
-            .map_err(|e| Box::new(e.finding(attempt.deadline)))?;
+        let mut connection = open(endpoint, attempt.reach, attempt.deadline)?;
         let connected = Instant::now();
         let facts = secure::begin(secure.filter(|_| url.tls), &mut connection, &url.place.host)?;
         let secured = Instant::now();
