@@ -82,12 +82,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 
 impl Check for Grpc {
     fn target(&self) -> Vec<u8> {
-        let mut target = self.target.to_string().into_bytes();
-        if let Endpoint::Unix(path) = &self.endpoint {
-            target.extend_from_slice(b" via ");
-            target.extend_from_slice(&path.shown());
+        match &self.endpoint {
+            Endpoint::Tcp(_) => self.endpoint.shown(),
+            Endpoint::Unix(_) => self.endpoint.behind(&self.target),
         }
-        target
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {

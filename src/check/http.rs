@@ -64,8 +64,8 @@ struct Http {
     url: Url,
     /// Where to connect.
     endpoint: Endpoint,
-    /// That, as it is shown, if it is not what the URL says.
-    via: Option<Vec<u8>>,
+    /// Whether that is not what the URL says.
+    elsewhere: bool,
     request: Request,
     secure: Option<Secure>,
     status: StatusSet,
@@ -102,27 +102,18 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let secure = secure::plan(given, &need, None)?;
     let connect = given.parsed("connect", HOST_PORT, HostPort::parse)?;
     let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
-    let via = match (connect, unix) {
+    let elsewhere = connect.is_some() || unix.is_some();
+    let endpoint = match (connect, unix) {
         (Some(_), Some(_)) => return Err(given.wrong("unix", "cannot be used together with --connect")),
-        (Some(place), None) => Some((place.to_string().into_bytes(), Endpoint::Tcp(place))),
-        (None, Some(path)) => Some((path.shown(), Endpoint::Unix(path))),
-        (None, None) => None,
+        (None, Some(path)) => Endpoint::Unix(path),
+        (place, None) => Endpoint::Tcp(place.unwrap_or_else(|| url.place.clone())),
     };
-    let (via, endpoint) = match via {
-        Some((shown, endpoint)) => (Some(shown), endpoint),
-        None => (None, Endpoint::Tcp(url.place.clone())),
-    };
-    Ok(Box::new(Http { url, endpoint, via, request, secure, status, assertions, max_body, follow }))
+    Ok(Box::new(Http { url, endpoint, elsewhere, request, secure, status, assertions, max_body, follow }))
 }
 
 impl Check for Http {
     fn target(&self) -> Vec<u8> {
-        let mut target = self.url.to_string().into_bytes();
-        if let Some(via) = &self.via {
-            target.extend_from_slice(b" via ");
-            target.extend_from_slice(via);
-        }
-        target
+        if self.elsewhere { self.endpoint.behind(&self.url) } else { self.url.to_string().into_bytes() }
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -134,10 +125,8 @@ impl Check for Http {
         let mut request = self.request.clone();
         let mut redirects = 0;
         loop {
-            let endpoint = match &self.via {
-                Some(_) => self.endpoint.clone(),
-                None => Endpoint::Tcp(url.place.clone()),
-            };
+            let endpoint =
+                if self.elsewhere { self.endpoint.clone() } else { Endpoint::Tcp(url.place.clone()) };
             let mut answer = match request.send(&url, &endpoint, self.secure.as_ref(), attempt) {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),

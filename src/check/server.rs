@@ -123,10 +123,7 @@ struct Server {
 
 impl Check for Server {
     fn target(&self) -> Vec<u8> {
-        match &self.endpoint {
-            Endpoint::Tcp(place) => place.to_string().into_bytes(),
-            Endpoint::Unix(path) => path.shown(),
-        }
+        self.endpoint.shown()
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {

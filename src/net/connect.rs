@@ -69,8 +69,25 @@ fn tcp(
     resolved: &mut Option<Duration>,
 ) -> Result<Connection, Box<Finding>> {
     let start = Instant::now();
-    let addresses = resolve(&place.host, reach, deadline)
-        .map_err(|why| Box::new(unresolved(&place.host, why, reach, deadline)))?;
+    let host = &place.host;
+    let addresses = resolve(host, reach, deadline).map_err(|why| {
+        Box::new(match (why, reach) {
+            (Unresolved::Unknown, Reach::Local) => {
+                let why = "is not in /etc/hosts, and no DNS server is asked";
+                Finding::new(Verdict::Refused, format!("unknown host: {host} {why} ({ADVICE})"))
+            }
+            #[cfg(feature = "remote")]
+            (Unresolved::Unknown, Reach::Anywhere) => Finding::unhealthy(format!("unknown host {host}")),
+            (Unresolved::Unreadable(why), _) => Finding::new(
+                Verdict::Denied,
+                format!("unknown host: {host}: /etc/hosts cannot be read: {why}"),
+            ),
+            #[cfg(feature = "remote")]
+            (Unresolved::TimedOut, _) => timed_out(deadline, &format!("looking up {host}")),
+            #[cfg(feature = "remote")]
+            (Unresolved::Failed(why), _) => Finding::unhealthy(format!("the name does not resolve: {why}")),
+        })
+    })?;
     let resolving = start.elapsed();
     let (allowed, forbidden): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|&a| reach.allows(a));
     if allowed.is_empty() {
@@ -93,25 +110,6 @@ fn tcp(
         shown,
         resolving,
     })
-}
-
-/// What it says of a target that its name has no address.
-fn unresolved(host: &Host, why: Unresolved, reach: Reach, deadline: Deadline) -> Finding {
-    match (why, reach) {
-        (Unresolved::Unknown, Reach::Local) => {
-            let why = "is not in /etc/hosts, and no DNS server is asked";
-            Finding::new(Verdict::Refused, format!("unknown host: {host} {why} ({ADVICE})"))
-        }
-        #[cfg(feature = "remote")]
-        (Unresolved::Unknown, Reach::Anywhere) => Finding::unhealthy(format!("unknown host {host}")),
-        (Unresolved::Unreadable(why), _) => {
-            Finding::new(Verdict::Denied, format!("unknown host: {host}: /etc/hosts cannot be read: {why}"))
-        }
-        #[cfg(feature = "remote")]
-        (Unresolved::TimedOut, _) => timed_out(deadline, &format!("looking up {host}")),
-        #[cfg(feature = "remote")]
-        (Unresolved::Failed(why), _) => Finding::unhealthy(format!("the name does not resolve: {why}")),
-    }
 }
 
 fn timed_out(deadline: Deadline, doing: &str) -> Finding {
