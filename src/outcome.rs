@@ -140,6 +140,13 @@ impl Finding {
         self
     }
 
+    /// Puts these facts before the others.
+    #[inline(never)]
+    pub fn lead(&mut self, mut facts: Vec<(&'static str, Fact)>) {
+        facts.append(&mut self.facts);
+        self.facts = facts;
+    }
+
     /// Adds this fact for programs.
     #[inline(never)]
     pub fn push(&mut self, name: &'static str, fact: Fact) {

@@ -6,16 +6,15 @@
 mod answer;
 mod message;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::header::{HeaderName, HeaderValue, USER_AGENT as USER_AGENT_NAME};
 
 use self::answer::number;
 use super::headers::{self, USER_AGENT};
 use super::secure::{self, Secure};
-use super::{Attempt, Check, Kind, Need};
+use super::{Attempt, Check, Kind, Need, stream};
 use crate::cli::{Given, UsageError, flag, flag_list, operand, option};
-use crate::net::connect::open;
 use crate::net::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
 use crate::net::http2::{Client, Trouble, field};
@@ -93,34 +92,23 @@ impl Check for Grpc {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let start = Instant::now();
-        let mut connection = match open(&self.endpoint, attempt.reach, attempt.deadline) {
-            Ok(connection) => connection,
-            Err(finding) => return *finding,
-        };
-        let connected = start.elapsed();
-        let mut facts = match secure::begin(self.secure.as_ref(), &mut connection, &self.target.host) {
-            Ok(facts) => facts,
-            Err(finding) => return *finding,
-        };
-        let mut client = Client::new(connection.wire);
-        let mut finding = self
-            .call(&mut client, &connection.shown)
-            .unwrap_or_else(|trouble| self.failure(&trouble, &client, attempt.deadline));
-        facts.extend(self.service.clone().map(|service| ("service", service.into())));
-        finding.facts.splice(0..0, facts);
-        finding.phases = vec![
-            ("resolve", connection.resolving),
-            ("connect", connected.saturating_sub(connection.resolving)),
-            ("call", start.elapsed().saturating_sub(connected)),
-        ];
-        finding
+        let secure = self.secure.as_ref().map(|secure| (secure, &self.target.host));
+        stream::over(&self.endpoint, secure, attempt, "call", &mut |wire, shown| {
+            let mut client = Client::new(wire);
+            let mut finding = self
+                .call(&mut client, shown)
+                .unwrap_or_else(|trouble| self.failure(&trouble, &client, attempt.deadline));
+            if let Some(service) = &self.service {
+                finding.lead(vec![("service", service.clone().into())]);
+            }
+            finding
+        })
     }
 }
 
 impl Grpc {
     /// Asks, and says what came of it.
-    fn call(&self, client: &mut Client, shown: &str) -> Result<Finding, Trouble> {
+    fn call(&self, client: &mut Client<'_>, shown: &str) -> Result<Finding, Trouble> {
         client.handshake()?;
         let body = message::request(self.service.as_deref().unwrap_or_default());
         let block = self.header_block(client.wire().deadline());

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use clap::Arg;
 
+use super::secure::{self, Secure};
 use super::{Attempt, Check};
 use crate::cli::{Given, UsageError, option};
 use crate::expand::{Expanded, find};
-use crate::net::connect::{Connection, open};
-use crate::net::target::Endpoint;
+use crate::net::connect::open;
+use crate::net::target::{Endpoint, Host};
 use crate::net::wire::{Wire, WireError};
 use crate::outcome::Finding;
 use crate::text::quoted;
@@ -19,7 +20,7 @@ const KEPT: usize = 256;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
 /// The phase after connecting.
-const TALK: &str = "talk";
+pub(super) const TALK: &str = "talk";
 
 /// A check of an endpoint: what to say to the server and what to hear from it.
 #[derive(Debug)]
@@ -56,7 +57,8 @@ impl Check for Stream {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let mut finding = over(&self.endpoint, attempt, &mut |wire, shown| self.talk(wire, shown, attempt));
+        let mut finding =
+            over(&self.endpoint, None, attempt, TALK, &mut |wire, shown| self.talk(wire, shown, attempt));
         if self.send.is_none() && self.expect.is_none() {
             finding.phases.retain(|&(phase, _)| phase != TALK);
         }
@@ -64,26 +66,31 @@ impl Check for Stream {
     }
 }
 
-/// Connects to the endpoint and has `talk` find something out over the connection, whose address it is told as
-/// it is shown.
+/// Connects to the endpoint, speaks TLS to a server of this name where that is to be, and has `talk` find something
+/// out over the connection, whose address it is told as it is shown. Its time is the phase of this name.
 pub(super) fn over(
     endpoint: &Endpoint,
+    secure: Option<(&Secure, &Host)>,
     attempt: &Attempt,
+    phase: &'static str,
     talk: &mut dyn FnMut(&mut Wire, &str) -> Finding,
 ) -> Finding {
     let start = Instant::now();
-    let Connection { mut wire, address, shown, resolving } =
-        match open(endpoint, attempt.reach, attempt.deadline) {
-            Ok(connection) => connection,
-            Err(finding) => return *finding,
-        };
+    let mut connection = match open(endpoint, attempt.reach, attempt.deadline) {
+        Ok(connection) => connection,
+        Err(finding) => return *finding,
+    };
     let connected = start.elapsed();
-    let mut finding = talk(&mut wire, &shown);
-    finding.facts.insert(0, ("address", address.into()));
+    let facts = match secure::begin(secure, &mut connection) {
+        Ok(facts) => facts,
+        Err(finding) => return *finding,
+    };
+    let mut finding = talk(&mut connection.wire, &connection.shown);
+    finding.lead(facts);
     finding.phases = vec![
-        ("resolve", resolving),
-        ("connect", connected.saturating_sub(resolving)),
-        (TALK, start.elapsed().saturating_sub(connected)),
+        ("resolve", connection.resolving),
+        ("connect", connected.saturating_sub(connection.resolving)),
+        (phase, start.elapsed().saturating_sub(connected)),
     ];
     finding
 }

@@ -135,8 +135,7 @@ impl Answer {
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
         facts.extend(location.map(|location| ("location", location.into())));
-        facts.append(&mut finding.facts);
-        finding.facts = facts;
+        finding.lead(facts);
         finding.phases = self.phases;
         finding
     }

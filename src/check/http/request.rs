@@ -88,7 +88,10 @@ impl Request {
         let start = Instant::now();
         let mut connection = open(endpoint, attempt.reach, attempt.deadline)?;
         let connected = Instant::now();
-        let facts = secure::begin(secure.filter(|_| url.tls), &mut connection, &url.place.host)?;
+        let facts = secure::begin(
+            secure.filter(|_| url.tls).map(|secure| (secure, &url.place.host)),
+            &mut connection,
+        )?;
         let secured = Instant::now();
         let exchange = Exchange::new(connection.wire);
 
