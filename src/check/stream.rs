@@ -9,7 +9,7 @@ use super::secure::{self, Secure};
 use super::{Attempt, Check};
 use crate::cli::{Given, UsageError, option};
 use crate::expand::{Expanded, find};
-use crate::net::connect::open;
+use crate::net::connect::{open, phases};
 use crate::net::target::{Endpoint, Host};
 use crate::net::wire::{Wire, WireError};
 use crate::outcome::Finding;
@@ -80,18 +80,15 @@ pub(super) fn over(
         Ok(connection) => connection,
         Err(finding) => return *finding,
     };
-    let connected = start.elapsed();
+    let connected = Instant::now();
     let facts = match secure::begin(secure, &mut connection) {
         Ok(facts) => facts,
         Err(finding) => return *finding,
     };
     let mut finding = talk(&mut connection.wire, &connection.shown);
     finding.lead(facts);
-    finding.phases = vec![
-        ("resolve", connection.resolving),
-        ("connect", connected.saturating_sub(connection.resolving)),
-        (phase, start.elapsed().saturating_sub(connected)),
-    ];
+    let ends = [("resolve", connection.resolved), ("connect", connected), (phase, Instant::now())];
+    finding.phases = phases(start, &ends);
     finding
 }
 

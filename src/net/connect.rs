@@ -38,37 +38,45 @@ pub struct Connection {
     pub address: Vec<u8>,
     /// For people: `127.0.0.1`.
     pub shown: String,
-    /// How long the name took.
-    pub resolving: Duration,
+    /// When the name was known.
+    pub resolved: Instant,
 }
 
 /// Connects to the endpoint, and returns when the connection stands, or what it says of the target that there is none.
 pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Connection, Box<Finding>> {
     let start = Instant::now();
-    let mut resolving = None;
+    let mut resolved = None;
     let connection = match endpoint {
-        Endpoint::Tcp(place) => tcp(place, reach, deadline, &mut resolving),
-        Endpoint::Unix(path) => {
-            resolving = Some(Duration::ZERO);
-            unix(path, deadline)
-        }
+        Endpoint::Tcp(place) => tcp(place, reach, deadline, &mut resolved),
+        Endpoint::Unix(path) => unix(path, deadline, *resolved.insert(start)),
     };
     connection.map_err(|mut finding| {
-        finding.phases = match resolving {
-            None => vec![("resolve", start.elapsed())],
-            Some(time) => vec![("resolve", time), ("connect", start.elapsed().saturating_sub(time))],
+        let now = Instant::now();
+        finding.phases = match resolved {
+            None => phases(start, &[("resolve", now)]),
+            Some(resolved) => phases(start, &[("resolve", resolved), ("connect", now)]),
         };
         finding
     })
+}
+
+/// The parts of a time that began at `start`, by the moment when each of them was over.
+pub fn phases(start: Instant, ends: &[(&'static str, Instant)]) -> Vec<(&'static str, Duration)> {
+    let mut before = start;
+    let mut phases = Vec::new();
+    for &(name, end) in ends {
+        phases.push((name, end.saturating_duration_since(before)));
+        before = end;
+    }
+    phases
 }
 
 fn tcp(
     place: &HostPort,
     reach: Reach,
     deadline: Deadline,
-    resolved: &mut Option<Duration>,
+    resolved: &mut Option<Instant>,
 ) -> Result<Connection, Box<Finding>> {
-    let start = Instant::now();
     let host = &place.host;
     let addresses = resolve(host, reach, deadline).map_err(|why| {
         Box::new(match (why, reach) {
@@ -88,7 +96,7 @@ fn tcp(
             (Unresolved::Failed(why), _) => Finding::unhealthy(format!("the name does not resolve: {why}")),
         })
     })?;
-    let resolving = start.elapsed();
+    let known = Instant::now();
     let (allowed, forbidden): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|&a| reach.allows(a));
     if allowed.is_empty() {
         let found = format!(
@@ -98,7 +106,7 @@ fn tcp(
         return Err(Box::new(Finding::new(Verdict::Refused, found)));
     }
     let targets: Vec<SocketAddr> = allowed.into_iter().map(|ip| SocketAddr::new(ip, place.port)).collect();
-    *resolved = Some(resolving);
+    *resolved = Some(known);
     let (stream, peer) = race(&targets, deadline)?;
     let shown = match place.host {
         Host::Address(_) => String::new(),
@@ -108,7 +116,7 @@ fn tcp(
         wire: Wire::new(Stream::Tcp(stream), deadline),
         address: peer.to_string().into_bytes(),
         shown,
-        resolving,
+        resolved: known,
     })
 }
 
@@ -192,14 +200,14 @@ fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
 }
 
 /// unix(7): a full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds (socket(7)).
-fn unix(path: &SocketPath, deadline: Deadline) -> Result<Connection, Box<Finding>> {
+fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connection, Box<Finding>> {
     let stream =
         unix_stream(path, deadline).map_err(|errno| Box::new(unix_unconnected(path, errno, deadline)))?;
     Ok(Connection {
         wire: Wire::new(Stream::Unix(stream), deadline),
         address: path.shown(),
         shown: String::new(),
-        resolving: Duration::ZERO,
+        resolved: start,
     })
 }
 

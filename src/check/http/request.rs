@@ -1,6 +1,6 @@
 //! The request of an http check: from options to bytes on a wire.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ureq::http::header::{self, HeaderName, HeaderValue};
 use ureq::http::{Method, Request as HttpRequest, Uri};
@@ -10,7 +10,7 @@ use crate::check::Attempt;
 use crate::check::headers::{self, USER_AGENT, halves};
 use crate::check::secure::{self, Secure};
 use crate::cli::{Given, UsageError};
-use crate::net::connect::open;
+use crate::net::connect::{open, phases};
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
 use crate::net::url::Url;
@@ -87,12 +87,14 @@ impl Request {
     ) -> Result<Answer, Box<Finding>> {
         let start = Instant::now();
         let mut connection = open(endpoint, attempt.reach, attempt.deadline)?;
-        let connected = Instant::now();
+        let mut ends = vec![("resolve", connection.resolved), ("connect", Instant::now())];
         let facts = secure::begin(
             secure.filter(|_| url.tls).map(|secure| (secure, &url.place.host)),
             &mut connection,
         )?;
-        let secured = Instant::now();
+        if url.tls {
+            ends.push(("tls", Instant::now()));
+        }
         let exchange = Exchange::new(connection.wire);
 
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
@@ -108,7 +110,10 @@ impl Request {
         state.head_is_over = true;
         let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
-        let phases = phases(connection.resolving, &[start, connected, secured], sent, url.tls);
+        let now = Instant::now();
+        ends.push(("request", sent.unwrap_or(now)));
+        ends.extend(sent.map(|_| ("head", now)));
+        let phases = phases(start, &ends);
         match result {
             Ok(response) => Ok(Answer { response, exchange, facts, phases }),
             Err(error) => {
@@ -169,24 +174,6 @@ impl Request {
             self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
         }
     }
-}
-
-/// The time of each part that was begun; that of TLS where it was spoken.
-fn phases(
-    resolving: Duration,
-    ends: &[Instant; 3],
-    sent: Option<Instant>,
-    tls: bool,
-) -> Vec<(&'static str, Duration)> {
-    let [start, connected, secured] = *ends;
-    let mut phases =
-        vec![("resolve", resolving), ("connect", connected.duration_since(start).saturating_sub(resolving))];
-    if tls {
-        phases.push(("tls", secured.duration_since(connected)));
-    }
-    phases.push(("request", sent.unwrap_or_else(Instant::now).duration_since(secured)));
-    phases.extend(sent.map(|sent| ("head", sent.elapsed())));
-    phases
 }
 
 #[cfg(test)]
