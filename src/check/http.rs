@@ -133,18 +133,19 @@ impl Check for Http {
             };
             let next = answer.redirect().map(|location| url.join(&location));
             let location = next.as_ref().and_then(|next| Some(next.as_ref().ok()?.to_string()));
-            let finding = match next.filter(|_| self.follow > 0) {
+            let words = answer.status_words();
+            // What was found, or the verdict where there is no more to it.
+            let found = match next.filter(|_| self.follow > 0) {
+                None => Ok(words),
                 Some(Ok(next)) if next.place.host != url.place.host => {
-                    let found = format!("{}, not followed to another host, {next}", answer.status_words());
-                    answer.judge(&self.status, &self.assertions, self.max_body, found)
+                    Ok(format!("{words}, not followed to another host, {next}"))
                 }
-                Some(Ok(next)) if next.tls && self.secure.is_none() => Finding::unhealthy(format!(
-                    "{} to {next}, and this build has no TLS",
-                    answer.status_words()
-                )),
+                Some(Ok(next)) if next.tls && self.secure.is_none() => {
+                    Err(Finding::unhealthy(format!("{words} to {next}, and this build has no TLS")))
+                }
                 Some(Ok(_)) if redirects == self.follow => {
-                    Finding::unhealthy(format!("{} after {redirects} redirects", answer.status_words()))
-                        .expected(format!("at most {} (--follow)", self.follow))
+                    Err(Finding::unhealthy(format!("{words} after {redirects} redirects"))
+                        .expected(format!("at most {} (--follow)", self.follow)))
                 }
                 Some(Ok(next)) => {
                     redirects += 1;
@@ -155,15 +156,13 @@ impl Check for Http {
                     url = next;
                     continue;
                 }
-                Some(Err(expected)) => Finding::unhealthy(format!(
-                    "{} with a Location that leads nowhere",
-                    answer.status_words()
-                ))
-                .expected(expected),
-                None => {
-                    let found = answer.status_words();
-                    answer.judge(&self.status, &self.assertions, self.max_body, found)
+                Some(Err(expected)) => {
+                    Err(Finding::unhealthy(words + " with a Location that leads nowhere").expected(expected))
                 }
+            };
+            let finding = match found {
+                Ok(found) => answer.judge(&self.status, &self.assertions, self.max_body, found),
+                Err(finding) => finding,
             };
             return redirected(answer.describe(finding, location), redirects, &url);
         }
@@ -173,8 +172,8 @@ impl Check for Http {
 /// Names where the redirects that were followed have led.
 fn redirected(mut finding: Finding, redirects: u64, url: &Url) -> Finding {
     if redirects > 0 {
-        finding.facts.push(("redirects", redirects.into()));
-        finding.facts.push(("url", url.to_string().into()));
+        finding.push("redirects", redirects.into());
+        finding.push("url", url.to_string().into());
         if finding.verdict != crate::outcome::Verdict::Healthy {
             finding.found = format!("redirected to {url}: {}", finding.found);
         }
