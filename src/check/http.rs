@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Arg;
 
 use self::body::Assertion;
-use self::request::Request;
+use self::request::{Changes, Request};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need};
 use crate::cli::{Given, UsageError, flag_list, operand, option};
@@ -122,12 +122,13 @@ impl Check for Http {
 
     fn run(&self, attempt: &Attempt) -> Finding {
         let mut url = self.url.clone();
-        let mut request = self.request.clone();
+        let mut changes = Changes::default();
         let mut redirects = 0;
         loop {
             let endpoint =
                 if self.elsewhere { self.endpoint.clone() } else { Endpoint::Tcp(url.place.clone()) };
-            let mut answer = match request.send(&url, &endpoint, self.secure.as_ref(), attempt) {
+            let mut answer = match self.request.send(changes, &url, &endpoint, self.secure.as_ref(), attempt)
+            {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),
             };
@@ -149,10 +150,8 @@ impl Check for Http {
                 }
                 Some(Ok(next)) => {
                     redirects += 1;
-                    request.redirect(answer.status());
-                    if (next.tls, &next.place) != (url.tls, &url.place) {
-                        request.forget_credentials();
-                    }
+                    self.request.redirect(answer.status(), &mut changes);
+                    changes.is_anonymous |= (next.tls, &next.place) != (url.tls, &url.place);
                     url = next;
                     continue;
                 }

@@ -143,7 +143,7 @@ impl Server {
     /// What this handshake finds, and whether the server closed on it without a word.
     fn shake(&self, handshake: Handshake, attempt: &Attempt) -> (Finding, bool) {
         let mut turned_away = false;
-        let finding = stream::over(&self.endpoint, None, attempt, stream::TALK, &mut |wire, shown| {
+        let finding = stream::over(&self.endpoint, None, attempt, "talk", &mut |wire, shown| {
             let mut talk = Talk { wire, heard: Vec::new(), awaited: "" };
             let result = handshake(&mut talk);
             let awaited = talk.awaited;
