@@ -97,15 +97,21 @@ fn tcp(
         })
     })?;
     let known = Instant::now();
-    let (allowed, forbidden): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|&a| reach.allows(a));
-    if allowed.is_empty() {
+    let (mut targets, mut forbidden) = (Vec::new(), Vec::new());
+    for address in addresses {
+        if reach.allows(address) {
+            targets.push(SocketAddr::new(address, place.port));
+        } else {
+            forbidden.push(address);
+        }
+    }
+    if targets.is_empty() {
         let found = format!(
             "{} is no address of this machine, so it is not connected to ({ADVICE})",
             list(forbidden.iter())
         );
         return Err(Box::new(Finding::new(Verdict::Refused, found)));
     }
-    let targets: Vec<SocketAddr> = allowed.into_iter().map(|ip| SocketAddr::new(ip, place.port)).collect();
     *resolved = Some(known);
     let (stream, peer) = race(&targets, deadline)?;
     let shown = match place.host {

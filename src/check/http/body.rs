@@ -96,39 +96,43 @@ impl<'a> Open<'a> {
     }
 }
 
+/// The assertions that were given, those that are the quickest to look at first.
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
+    let kinds: [(_, fn(&Given<'_>, Text) -> Result<Assertion, UsageError>); 3] =
+        [("contains", |_, text| Ok(Assertion::Contains(text))), ("matches", matches), ("field", field)];
     let mut assertions = Vec::new();
-    for text in given.texts("contains")? {
-        assertions.push(Assertion::Contains(text));
-    }
-    for text in given.texts("matches")? {
-        let regex = RegexBuilder::new(&text.value).size_limit(EXPRESSION_LIMIT).build();
-        let regex = regex.map_err(|e| {
-            let why = e.to_string();
-            let message = if find(why.as_bytes(), b"size limit").is_some() {
-                format!(
-                    "expected an expression of at most {} once compiled",
-                    show_size(EXPRESSION_LIMIT as u64)
-                )
-            } else {
-                format!("not a regular expression: {why}")
-            };
-            given.wrong("matches", &message)
-        })?;
-        assertions.push(Assertion::Matches(regex, text.shown));
-    }
-    for text in given.texts("field")? {
-        let (pointer, wanted) = parts(&text.value);
-        if !pointer.is_empty() && !pointer.starts_with('/') {
-            return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
+    for (name, assertion) in kinds {
+        for text in given.texts(name)? {
+            assertions.push(assertion(given, text)?);
         }
-        let (shown_pointer, shown_wanted) = parts(&text.shown);
-        let text_of = |value: &str, shown: &str| Text { value: value.to_owned(), shown: shown.to_owned() };
-        // Where the sign itself is part of a secret, its expression stands for both.
-        let wanted = wanted.map(|wanted| text_of(wanted, shown_wanted.unwrap_or(shown_pointer)));
-        assertions.push(Assertion::Field(text_of(pointer, shown_pointer), wanted));
     }
     Ok(assertions)
+}
+
+fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+    let regex = RegexBuilder::new(&text.value).size_limit(EXPRESSION_LIMIT).build();
+    let regex = regex.map_err(|e| {
+        let why = e.to_string();
+        let message = if find(why.as_bytes(), b"size limit").is_some() {
+            format!("expected an expression of at most {} once compiled", show_size(EXPRESSION_LIMIT as u64))
+        } else {
+            format!("not a regular expression: {why}")
+        };
+        given.wrong("matches", &message)
+    })?;
+    Ok(Assertion::Matches(regex, text.shown))
+}
+
+fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+    let (pointer, wanted) = parts(&text.value);
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
+    }
+    let (shown_pointer, shown_wanted) = parts(&text.shown);
+    let text_of = |value: &str, shown: &str| Text { value: value.to_owned(), shown: shown.to_owned() };
+    // Where the sign itself is part of a secret, its expression stands for both.
+    let wanted = wanted.map(|wanted| text_of(wanted, shown_wanted.unwrap_or(shown_pointer)));
+    Ok(Assertion::Field(text_of(pointer, shown_pointer), wanted))
 }
 
 /// `POINTER=VALUE` as its parts.
