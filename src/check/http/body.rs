@@ -96,9 +96,12 @@ impl<'a> Open<'a> {
     }
 }
 
+/// From one that was given to an assertion.
+type Make = fn(&Given<'_>, Text) -> Result<Assertion, UsageError>;
+
 /// The assertions that were given, those that are the quickest to look at first.
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
-    let kinds: [(_, fn(&Given<'_>, Text) -> Result<Assertion, UsageError>); 3] =
+    let kinds: [(&str, Make); 3] =
         [("contains", |_, text| Ok(Assertion::Contains(text))), ("matches", matches), ("field", field)];
     let mut assertions = Vec::new();
     for (name, assertion) in kinds {
@@ -124,11 +127,12 @@ fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
 }
 
 fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
-    let (pointer, wanted) = parts(&text.value);
+    let Text { value, shown } = text;
+    let (pointer, wanted) = parts(&value);
     if !pointer.is_empty() && !pointer.starts_with('/') {
         return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
     }
-    let (shown_pointer, shown_wanted) = parts(&text.shown);
+    let (shown_pointer, shown_wanted) = parts(&shown);
     let text_of = |value: &str, shown: &str| Text { value: value.to_owned(), shown: shown.to_owned() };
     // Where the sign itself is part of a secret, its expression stands for both.
     let wanted = wanted.map(|wanted| text_of(wanted, shown_wanted.unwrap_or(shown_pointer)));
