@@ -101,7 +101,8 @@ flags=(-C target-feature=+crt-static -C relocation-model=static)
 # fmt-debug=none would be smaller still, but ureq writes the version of its request line with {:?}.
 smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no -Z fmt-debug=shallow
     -Z location-detail=none -C llvm-args=-enable-machine-outliner=always
-    -C llvm-args=-machine-outliner-reruns=4)
+    -C llvm-args=-machine-outliner-reruns=4
+    -C llvm-args=-tail-merge-size=2)
 std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
 # Identical code folding, and no name of the build machine in the result.
 fold=(--icf=all --build-id=none)

@@ -246,7 +246,7 @@ impl Age {
                 Age::Past(time) | Age::Future(time) => *time,
             }),
         ) {
-            (Age::Future(_), Fact::Number(ahead)) => Fact::Number(-ahead),
+            (Age::Future(_), Fact::Hundredths(ahead)) => Fact::Hundredths(-ahead),
             (_, fact) => fact,
         }
     }

@@ -6,16 +6,15 @@
 mod answer;
 mod message;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::header::{HeaderName, HeaderValue, USER_AGENT as USER_AGENT_NAME};
 
 use self::answer::number;
 use super::headers::{self, USER_AGENT};
 use super::secure::{self, Secure};
-use super::{Attempt, Check, Kind, Need};
+use super::{Attempt, Check, Kind, Need, stream};
 use crate::cli::{Given, UsageError, operand, option, option_list};
-use crate::net::connect::open;
 use crate::net::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
 use crate::net::http2::{Client, Trouble, field};
@@ -79,12 +78,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 
 impl Check for Grpc {
     fn target(&self) -> Vec<u8> {
-        let mut target = self.target.to_string().into_bytes();
-        if let Endpoint::Unix(path) = &self.endpoint {
-            target.extend_from_slice(b" via ");
-            target.extend_from_slice(&path.shown());
+        match &self.endpoint {
+            Endpoint::Tcp(_) => self.endpoint.shown(),
+            Endpoint::Unix(_) => self.endpoint.behind(&self.target),
         }
-        target
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -92,34 +89,23 @@ impl Check for Grpc {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let start = Instant::now();
-        let mut connection = match open(&self.endpoint, attempt.reach, attempt.deadline) {
-            Ok(connection) => connection,
-            Err(error) => return error.finding(attempt.deadline),
-        };
-        let connected = start.elapsed();
-        let mut facts = match secure::begin(self.secure.as_ref(), &mut connection, &self.target.host) {
-            Ok(facts) => facts,
-            Err(finding) => return *finding,
-        };
-        let mut client = Client::new(connection.wire);
-        let mut finding = self
-            .call(&mut client, &connection.shown)
-            .unwrap_or_else(|trouble| self.failure(&trouble, &client, attempt.deadline));
-        facts.extend(self.service.clone().map(|service| ("service", service.into())));
-        finding.facts.splice(0..0, facts);
-        finding.phases = vec![
-            ("resolve", connection.resolving),
-            ("connect", connected.saturating_sub(connection.resolving)),
-            ("call", start.elapsed().saturating_sub(connected)),
-        ];
-        finding
+        let secure = self.secure.as_ref().map(|secure| (secure, &self.target.host));
+        stream::over(&self.endpoint, secure, attempt, "call", &mut |wire, shown| {
+            let mut client = Client::new(wire);
+            let mut finding = self
+                .call(&mut client, shown)
+                .unwrap_or_else(|trouble| self.failure(&trouble, &client, attempt.deadline));
+            if let Some(service) = &self.service {
+                finding.lead(vec![("service", service.clone().into())]);
+            }
+            finding
+        })
     }
 }
 
 impl Grpc {
     /// Asks, and says what came of it.
-    fn call(&self, client: &mut Client, shown: &str) -> Result<Finding, Trouble> {
+    fn call(&self, client: &mut Client<'_>, shown: &str) -> Result<Finding, Trouble> {
         client.handshake()?;
         let body = message::request(self.service.as_deref().unwrap_or_default());
         let block = self.header_block(client.wire().deadline());
@@ -152,7 +138,8 @@ impl Grpc {
         push(":authority", &self.target.to_string());
         push("te", "trailers");
         let left = deadline.remaining().unwrap_or_default() + GRACE;
-        push("grpc-timeout", &format!("{}m", left.as_millis()));
+        let millis = left.as_secs() * 1000 + u64::from(left.subsec_millis());
+        push("grpc-timeout", &format!("{millis}m"));
         push("content-type", "application/grpc");
         if !self.metadata.iter().any(|(name, _)| *name == USER_AGENT_NAME) {
             push("user-agent", USER_AGENT);

@@ -7,7 +7,7 @@ mod request;
 use std::sync::Arc;
 
 use self::body::Assertion;
-use self::request::Request;
+use self::request::{Changes, Request};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need};
 use crate::cli::{Given, Opt, UsageError, operand, option, option_list};
@@ -54,8 +54,8 @@ struct Http {
     url: Url,
     /// Where to connect.
     endpoint: Endpoint,
-    /// That, as it is shown, if it is not what the URL says.
-    via: Option<Vec<u8>>,
+    /// Whether that is not what the URL says.
+    elsewhere: bool,
     request: Request,
     secure: Option<Secure>,
     status: StatusSet,
@@ -92,27 +92,18 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let secure = secure::plan(given, &need, None)?;
     let connect = given.parsed("connect", HOST_PORT, HostPort::parse)?;
     let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
-    let via = match (connect, unix) {
+    let elsewhere = connect.is_some() || unix.is_some();
+    let endpoint = match (connect, unix) {
         (Some(_), Some(_)) => return Err(given.wrong("unix", "cannot be used together with --connect")),
-        (Some(place), None) => Some((place.to_string().into_bytes(), Endpoint::Tcp(place))),
-        (None, Some(path)) => Some((path.shown(), Endpoint::Unix(path))),
-        (None, None) => None,
+        (None, Some(path)) => Endpoint::Unix(path),
+        (place, None) => Endpoint::Tcp(place.unwrap_or_else(|| url.place.clone())),
     };
-    let (via, endpoint) = match via {
-        Some((shown, endpoint)) => (Some(shown), endpoint),
-        None => (None, Endpoint::Tcp(url.place.clone())),
-    };
-    Ok(Box::new(Http { url, endpoint, via, request, secure, status, assertions, max_body, follow }))
+    Ok(Box::new(Http { url, endpoint, elsewhere, request, secure, status, assertions, max_body, follow }))
 }
 
 impl Check for Http {
     fn target(&self) -> Vec<u8> {
-        let mut target = self.url.to_string().into_bytes();
-        if let Some(via) = &self.via {
-            target.extend_from_slice(b" via ");
-            target.extend_from_slice(via);
-        }
-        target
+        if self.elsewhere { self.endpoint.behind(&self.url) } else { self.url.to_string().into_bytes() }
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -121,50 +112,46 @@ impl Check for Http {
 
     fn run(&self, attempt: &Attempt) -> Finding {
         let mut url = self.url.clone();
-        let mut request = self.request.clone();
+        let mut changes = Changes::default();
         let mut redirects = 0;
         loop {
-            let endpoint = match &self.via {
-                Some(_) => self.endpoint.clone(),
-                None => Endpoint::Tcp(url.place.clone()),
-            };
-            let mut answer = match request.send(&url, &endpoint, self.secure.as_ref(), attempt) {
+            let endpoint =
+                if self.elsewhere { self.endpoint.clone() } else { Endpoint::Tcp(url.place.clone()) };
+            let mut answer = match self.request.send(changes, &url, &endpoint, self.secure.as_ref(), attempt)
+            {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),
             };
             let next = answer.redirect().map(|location| url.join(&location));
             let location = next.as_ref().and_then(|next| Some(next.as_ref().ok()?.to_string()));
-            let finding = match next.filter(|_| self.follow > 0) {
+            let words = answer.status_words();
+            // What was found, or the verdict where there is no more to it.
+            let found = match next.filter(|_| self.follow > 0) {
+                None => Ok(words),
                 Some(Ok(next)) if next.place.host != url.place.host => {
-                    let found = format!("{}, not followed to another host, {next}", answer.status_words());
-                    answer.judge(&self.status, &self.assertions, self.max_body, found)
+                    Ok(format!("{words}, not followed to another host, {next}"))
                 }
-                Some(Ok(next)) if next.tls && self.secure.is_none() => Finding::unhealthy(format!(
-                    "{} to {next}, and this build has no TLS",
-                    answer.status_words()
-                )),
+                Some(Ok(next)) if next.tls && self.secure.is_none() => {
+                    Err(Finding::unhealthy(format!("{words} to {next}, and this build has no TLS")))
+                }
                 Some(Ok(_)) if redirects == self.follow => {
-                    Finding::unhealthy(format!("{} after {redirects} redirects", answer.status_words()))
-                        .expected(format!("at most {} (--follow)", self.follow))
+                    Err(Finding::unhealthy(format!("{words} after {redirects} redirects"))
+                        .expected(format!("at most {} (--follow)", self.follow)))
                 }
                 Some(Ok(next)) => {
                     redirects += 1;
-                    request.redirect(answer.status());
-                    if (next.tls, &next.place) != (url.tls, &url.place) {
-                        request.forget_credentials();
-                    }
+                    self.request.redirect(answer.status(), &mut changes);
+                    changes.is_anonymous |= (next.tls, &next.place) != (url.tls, &url.place);
                     url = next;
                     continue;
                 }
-                Some(Err(expected)) => Finding::unhealthy(format!(
-                    "{} with a Location that leads nowhere",
-                    answer.status_words()
-                ))
-                .expected(expected),
-                None => {
-                    let found = answer.status_words();
-                    answer.judge(&self.status, &self.assertions, self.max_body, found)
+                Some(Err(expected)) => {
+                    Err(Finding::unhealthy(words + " with a Location that leads nowhere").expected(expected))
                 }
+            };
+            let finding = match found {
+                Ok(found) => answer.judge(&self.status, &self.assertions, self.max_body, found),
+                Err(finding) => finding,
             };
             return redirected(answer.describe(finding, location), redirects, &url);
         }
@@ -174,8 +161,8 @@ impl Check for Http {
 /// Names where the redirects that were followed have led.
 fn redirected(mut finding: Finding, redirects: u64, url: &Url) -> Finding {
     if redirects > 0 {
-        finding.facts.push(("redirects", redirects.into()));
-        finding.facts.push(("url", url.to_string().into()));
+        finding.push("redirects", redirects.into());
+        finding.push("url", url.to_string().into());
         if finding.verdict != crate::outcome::Verdict::Healthy {
             finding.found = format!("redirected to {url}: {}", finding.found);
         }

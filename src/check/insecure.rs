@@ -28,9 +28,8 @@ pub(super) fn plan(
 /// The address of a new connection.
 #[expect(clippy::unnecessary_wraps, reason = "as in secure.rs, where a handshake may fail")]
 pub(super) fn begin(
-    _: Option<&Secure>,
+    _: Option<(&Secure, &Host)>,
     connection: &mut Connection,
-    _: &Host,
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
     Ok(vec![("address", Fact::Bytes(connection.address.clone()))])
 }

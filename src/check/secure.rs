@@ -155,16 +155,15 @@ fn fact(certificate: &Certificate) -> (&'static str, Fact) {
 /// Speaks TLS on a new connection to a server of this name, if that is to be. What programs may want to know of it,
 /// its address first, is returned, or stands in the finding where it fails.
 pub(super) fn begin(
-    secure: Option<&Secure>,
+    secure: Option<(&Secure, &Host)>,
     connection: &mut Connection,
-    host: &Host,
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
     let mut facts = vec![("address", Fact::Bytes(connection.address.clone()))];
-    if let Some(secure) = secure {
+    if let Some((secure, host)) = secure {
         match secure.start(&mut connection.wire, host) {
             Ok(peer) => facts.extend(self::facts(&peer)),
             Err(mut finding) => {
-                finding.facts.splice(0..0, facts);
+                finding.lead(facts);
                 return Err(finding);
             }
         }

@@ -120,10 +120,7 @@ struct Server {
 
 impl Check for Server {
     fn target(&self) -> Vec<u8> {
-        match &self.endpoint {
-            Endpoint::Tcp(place) => place.to_string().into_bytes(),
-            Endpoint::Unix(path) => path.shown(),
-        }
+        self.endpoint.shown()
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -143,7 +140,7 @@ impl Server {
     /// What this handshake finds, and whether the server closed on it without a word.
     fn shake(&self, handshake: Handshake, attempt: &Attempt) -> (Finding, bool) {
         let mut turned_away = false;
-        let finding = stream::over(&self.endpoint, attempt, &mut |wire, shown| {
+        let finding = stream::over(&self.endpoint, None, attempt, "talk", &mut |wire, shown| {
             let mut talk = Talk { wire, heard: Vec::new(), awaited: "" };
             let result = handshake(&mut talk);
             let awaited = talk.awaited;

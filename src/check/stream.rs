@@ -3,11 +3,12 @@
 
 use std::time::Instant;
 
-use super::Attempt;
+use super::secure::{self, Secure};
+use super::{Attempt, Check};
 use crate::cli::{Given, Opt, UsageError, option};
 use crate::expand::{Expanded, find};
-use crate::net::connect::{Connection, open};
-use crate::net::target::Endpoint;
+use crate::net::connect::{open, phases};
+use crate::net::target::{Endpoint, Host};
 use crate::net::wire::{Wire, WireError};
 use crate::outcome::Finding;
 use crate::text::quoted;
@@ -16,12 +17,11 @@ use crate::text::quoted;
 const KEPT: usize = 256;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
-/// The phase after connecting.
-const TALK: &str = "talk";
 
-/// What to say to the server and what to hear from it.
+/// A check of an endpoint: what to say to the server and what to hear from it.
 #[derive(Debug)]
-pub(super) struct Talk {
+struct Stream {
+    endpoint: Endpoint,
     send: Option<Vec<u8>>,
     expect: Option<Expanded>,
 }
@@ -31,87 +31,103 @@ pub(super) const OPTIONS: &[Opt] = &[
     option("expect", "TEXT", "healthy only once this is found in what is received"),
 ];
 
-pub(super) fn plan(given: &mut Given<'_>) -> Result<Talk, UsageError> {
+/// A check that talks to this endpoint as is given.
+pub(super) fn plan(given: &mut Given<'_>, endpoint: Endpoint) -> Result<Box<dyn Check>, UsageError> {
     let send = given.unescaped("send")?.map(|text| text.value);
     let expect = given.unescaped("expect")?;
     if expect.as_ref().is_some_and(|text| text.value.is_empty()) {
         return Err(given.wrong("expect", "expected at least one character to look for"));
     }
-    Ok(Talk { send, expect })
+    Ok(Box::new(Stream { endpoint, send, expect }))
 }
 
-/// Connects to the endpoint, says and hears what is to be said and heard.
-pub(super) fn run(endpoint: &Endpoint, talk: &Talk, attempt: &Attempt) -> Finding {
-    let mut finding = over(endpoint, attempt, &mut |wire, shown| talk_over(wire, talk, shown, attempt));
-    if talk.send.is_none() && talk.expect.is_none() {
-        finding.phases.retain(|&(phase, _)| phase != TALK);
+impl Check for Stream {
+    fn target(&self) -> Vec<u8> {
+        self.endpoint.shown()
     }
-    finding
+
+    fn endpoint(&self) -> Option<&Endpoint> {
+        Some(&self.endpoint)
+    }
+
+    fn run(&self, attempt: &Attempt) -> Finding {
+        let mut finding =
+            over(&self.endpoint, None, attempt, "talk", &mut |wire, shown| self.talk(wire, shown, attempt));
+        if self.send.is_none() && self.expect.is_none() {
+            // Connecting is all there is to it.
+            finding.phases.truncate(2);
+        }
+        finding
+    }
 }
 
-/// Connects to the endpoint and has `talk` find something out over the connection, whose address it is told as
-/// it is shown.
+/// Connects to the endpoint, speaks TLS to a server of this name where that is to be, and has `talk` find something
+/// out over the connection, whose address it is told as it is shown. Its time is the phase of this name.
 pub(super) fn over(
     endpoint: &Endpoint,
+    secure: Option<(&Secure, &Host)>,
     attempt: &Attempt,
+    phase: &'static str,
     talk: &mut dyn FnMut(&mut Wire, &str) -> Finding,
 ) -> Finding {
     let start = Instant::now();
-    let Connection { mut wire, address, shown, resolving } =
-        match open(endpoint, attempt.reach, attempt.deadline) {
-            Ok(connection) => connection,
-            Err(error) => return error.finding(attempt.deadline),
-        };
-    let connected = start.elapsed();
-    let mut finding = talk(&mut wire, &shown);
-    finding.facts.insert(0, ("address", address.into()));
-    finding.phases = vec![
-        ("resolve", resolving),
-        ("connect", connected.saturating_sub(resolving)),
-        (TALK, start.elapsed().saturating_sub(connected)),
-    ];
+    let mut connection = match open(endpoint, attempt.reach, attempt.deadline) {
+        Ok(connection) => connection,
+        Err(finding) => return *finding,
+    };
+    let connected = Instant::now();
+    let facts = match secure::begin(secure, &mut connection) {
+        Ok(facts) => facts,
+        Err(finding) => return *finding,
+    };
+    let mut finding = talk(&mut connection.wire, &connection.shown);
+    finding.lead(facts);
+    let ends = [("resolve", connection.resolved), ("connect", connected), (phase, Instant::now())];
+    finding.phases = phases(start, &ends);
     finding
 }
 
-fn talk_over(wire: &mut Wire, talk: &Talk, shown: &str, attempt: &Attempt) -> Finding {
-    let sent = talk.send.as_ref().map_or(Ok(()), |send| wire.write_all(send));
-    let unsent = sent.as_ref().err().map(|error| error.reason(attempt.deadline, "while sending"));
-    // A server that does not wait to be asked may have said all it had to say.
-    if let (Some(why), false) = (&unsent, sent.is_err_and(|error| error.is_hung_up())) {
-        return Finding::unhealthy(why);
-    }
-    let (expect, wanted) = match &talk.expect {
-        Some(expect) => (expect.value.as_slice(), quoted(&String::from_utf8_lossy(&expect.shown))),
-        None if unsent.is_none() => return Finding::healthy(format!("connected{shown}")),
-        None => (&[][..], String::new()),
-    };
-    // What was received, as far as a match may still begin in it, and its beginning.
-    let mut window: Vec<u8> = Vec::new();
-    let mut beginning: Vec<u8> = Vec::new();
-    let mut piece = [0; PIECE];
-    let found = loop {
-        match wire.read(&mut piece) {
-            Ok(0) => break "the server closed the connection".to_owned(),
-            Ok(count) => {
-                let piece = piece.get(..count).unwrap_or_default();
-                let room = KEPT.saturating_sub(beginning.len()).min(count);
-                beginning.extend_from_slice(piece.get(..room).unwrap_or_default());
-                window.extend_from_slice(piece);
-                if !expect.is_empty() && find(&window, expect).is_some() {
-                    return Finding::healthy(format!("received {wanted}{shown}"));
-                }
-                let done = window.len().saturating_sub(expect.len().saturating_sub(1));
-                window.drain(..done);
-            }
-            Err(error @ WireError::TimedOut) => {
-                let doing = format!("waiting for {wanted}");
-                return Finding::unhealthy(error.reason(attempt.deadline, &doing))
-                    .quoting("received", &beginning);
-            }
-            Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
+impl Stream {
+    fn talk(&self, wire: &mut Wire, shown: &str, attempt: &Attempt) -> Finding {
+        let sent = self.send.as_ref().map_or(Ok(()), |send| wire.write_all(send));
+        let unsent = sent.as_ref().err().map(|error| error.reason(attempt.deadline, "while sending"));
+        // A server that does not wait to be asked may have said all it had to say.
+        if let (Some(why), false) = (&unsent, sent.is_err_and(|error| error.is_hung_up())) {
+            return Finding::unhealthy(why);
         }
-    };
-    let mut finding = Finding::unhealthy(unsent.unwrap_or(found)).timed().quoting("received", &beginning);
-    finding.expected = (!expect.is_empty()).then_some(wanted);
-    finding
+        let (expect, wanted) = match &self.expect {
+            Some(expect) => (expect.value.as_slice(), quoted(&String::from_utf8_lossy(&expect.shown))),
+            None if unsent.is_none() => return Finding::healthy(format!("connected{shown}")),
+            None => (&[][..], String::new()),
+        };
+        // What was received, as far as a match may still begin in it, and its beginning.
+        let mut window: Vec<u8> = Vec::new();
+        let mut beginning: Vec<u8> = Vec::new();
+        let mut piece = [0; PIECE];
+        let found = loop {
+            match wire.read(&mut piece) {
+                Ok(0) => break "the server closed the connection".to_owned(),
+                Ok(count) => {
+                    let piece = piece.get(..count).unwrap_or_default();
+                    let room = KEPT.saturating_sub(beginning.len()).min(count);
+                    beginning.extend_from_slice(piece.get(..room).unwrap_or_default());
+                    window.extend_from_slice(piece);
+                    if !expect.is_empty() && find(&window, expect).is_some() {
+                        return Finding::healthy(format!("received {wanted}{shown}"));
+                    }
+                    let done = window.len().saturating_sub(expect.len().saturating_sub(1));
+                    window.drain(..done);
+                }
+                Err(error @ WireError::TimedOut) => {
+                    let doing = format!("waiting for {wanted}");
+                    return Finding::unhealthy(error.reason(attempt.deadline, &doing))
+                        .quoting("received", &beginning);
+                }
+                Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
+            }
+        };
+        let mut finding = Finding::unhealthy(unsent.unwrap_or(found)).timed().quoting("received", &beginning);
+        finding.expected = (!expect.is_empty()).then_some(wanted);
+        finding
+    }
 }

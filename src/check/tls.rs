@@ -1,10 +1,7 @@
 //! `tls TARGET`: a certificate is valid, and for how long. RFC 8446, RFC 5280.
 
-use std::time::Instant;
-
-use super::{Attempt, Check, Kind, Need, secure};
+use super::{Attempt, Check, Kind, Need, secure, stream};
 use crate::cli::{Given, UsageError, operand};
-use crate::net::connect::open;
 use crate::net::target::{Endpoint, HOST_PORT, HostPort};
 use crate::outcome::Finding;
 
@@ -41,31 +38,19 @@ impl Check for Tls {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let start = Instant::now();
-        let mut connection = match open(&self.endpoint, attempt.reach, attempt.deadline) {
-            Ok(connection) => connection,
-            Err(error) => return error.finding(attempt.deadline),
-        };
-        let connected = start.elapsed();
         let Some(secure) = &self.secure else { return Finding::unhealthy("no TLS") };
-        let mut finding = match secure.start(&mut connection.wire, &self.target.host) {
-            Err(finding) => *finding,
-            Ok(peer) => {
-                let found = match &peer.certificate {
-                    Some(certificate) => secure::describe(certificate),
-                    None => "a certificate that cannot be read".to_owned(),
-                };
-                let mut finding = Finding::healthy(format!("{found}{}", connection.shown));
-                finding.facts = secure::facts(&peer);
-                finding
-            }
-        };
-        finding.facts.insert(0, ("address", connection.address.into()));
-        finding.phases = vec![
-            ("resolve", connection.resolving),
-            ("connect", connected.saturating_sub(connection.resolving)),
-            ("tls", start.elapsed().saturating_sub(connected)),
-        ];
-        finding
+        stream::over(&self.endpoint, None, attempt, "tls", &mut |wire, shown| {
+            let peer = match secure.start(wire, &self.target.host) {
+                Err(finding) => return *finding,
+                Ok(peer) => peer,
+            };
+            let found = match &peer.certificate {
+                Some(certificate) => secure::describe(certificate),
+                None => "a certificate that cannot be read".to_owned(),
+            };
+            let mut finding = Finding::healthy(format!("{found}{shown}"));
+            finding.facts = secure::facts(&peer);
+            finding
+        })
     }
 }

@@ -1,9 +1,8 @@
 //! `unix PATH`: a Unix stream socket accepts, and says what is expected. unix(7).
 
-use super::{Attempt, Check, Kind, stream};
+use super::{Check, Kind, stream};
 use crate::cli::{Given, UsageError, operand};
 use crate::net::target::{Endpoint, SocketPath};
-use crate::outcome::Finding;
 
 pub(super) const KIND: Kind = Kind {
     name: "unix",
@@ -14,29 +13,7 @@ pub(super) const KIND: Kind = Kind {
 porthole unix /run/redis.sock --send 'PING\r\n' --expect +PONG",
 };
 
-#[derive(Debug)]
-struct Unix {
-    endpoint: Endpoint,
-    shown: Vec<u8>,
-    talk: stream::Talk,
-}
-
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let path = given.path("PATH", SocketPath::parse)?;
-    let shown = path.shown();
-    Ok(Box::new(Unix { endpoint: Endpoint::Unix(path), shown, talk: stream::plan(given)? }))
-}
-
-impl Check for Unix {
-    fn target(&self) -> Vec<u8> {
-        self.shown.clone()
-    }
-
-    fn endpoint(&self) -> Option<&Endpoint> {
-        Some(&self.endpoint)
-    }
-
-    fn run(&self, attempt: &Attempt) -> Finding {
-        stream::run(&self.endpoint, &self.talk, attempt)
-    }
+    stream::plan(given, Endpoint::Unix(path))
 }

@@ -38,115 +38,81 @@ pub struct Connection {
     pub address: Vec<u8>,
     /// For people: `127.0.0.1`.
     pub shown: String,
-    /// How long the name took.
-    pub resolving: Duration,
+    /// When the name was known.
+    pub resolved: Instant,
 }
 
-/// That there is no connection.
-#[derive(Debug)]
-pub struct Unconnected {
-    /// The reason.
-    pub why: ConnectError,
-    /// What the attempt spent its time on.
-    pub phases: Vec<(&'static str, Duration)>,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub enum ConnectError {
-    /// No address of this name is known.
-    Unknown(String, Reach),
-    /// The local rule forbids these addresses.
-    NotLocal(Vec<IpAddr>),
-    /// The resolver answered with an error.
-    #[cfg(feature = "remote")]
-    Unresolved(String),
-    /// Nothing came of it in time; what was waited for.
-    TimedOut(String),
-    /// Not permitted.
-    Denied(String),
-    /// Every address failed, each for its reason.
-    Failed(Vec<(String, String)>),
-}
-
-impl Unconnected {
-    /// What this says of the target.
-    pub fn finding(self, deadline: Deadline) -> Finding {
-        Finding { phases: self.phases, ..self.why.finding(deadline) }
-    }
-}
-
-impl ConnectError {
-    fn finding(self, deadline: Deadline) -> Finding {
-        match self {
-            ConnectError::Unknown(name, reach) => {
-                let place = match reach {
-                    Reach::Local => "is not in /etc/hosts, and no DNS server is asked",
-                    #[cfg(feature = "remote")]
-                    Reach::Anywhere => return Finding::unhealthy(format!("unknown host {name}")),
-                };
-                Finding::new(Verdict::Refused, format!("unknown host: {name} {place} ({ADVICE})"))
-            }
-            ConnectError::NotLocal(addresses) => {
-                let addresses = list(addresses.iter());
-                let found = format!(
-                    "{addresses} is no address of this machine, so it is not connected to ({ADVICE})"
-                );
-                Finding::new(Verdict::Refused, found)
-            }
-            #[cfg(feature = "remote")]
-            ConnectError::Unresolved(why) => Finding::unhealthy(format!("the name does not resolve: {why}")),
-            ConnectError::TimedOut(doing) => Finding::unhealthy(WireError::TimedOut.reason(deadline, &doing)),
-            ConnectError::Denied(why) => Finding::new(Verdict::Denied, why),
-            ConnectError::Failed(failures) => Finding::unhealthy(grouped(&failures)),
-        }
-    }
-}
-
-/// Connects to the endpoint, and returns when the connection stands.
-pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Connection, Unconnected> {
+/// Connects to the endpoint, and returns when the connection stands, or what it says of the target that there is none.
+pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Connection, Box<Finding>> {
     let start = Instant::now();
-    let mut resolving = None;
+    let mut resolved = None;
     let connection = match endpoint {
-        Endpoint::Tcp(place) => tcp(place, reach, deadline, &mut resolving),
-        Endpoint::Unix(path) => {
-            resolving = Some(Duration::ZERO);
-            unix(path, deadline)
-        }
+        Endpoint::Tcp(place) => tcp(place, reach, deadline, &mut resolved),
+        Endpoint::Unix(path) => unix(path, deadline, *resolved.insert(start)),
     };
-    connection.map_err(|why| {
-        let phases = match resolving {
-            None => vec![("resolve", start.elapsed())],
-            Some(time) => vec![("resolve", time), ("connect", start.elapsed().saturating_sub(time))],
+    connection.map_err(|mut finding| {
+        let now = Instant::now();
+        finding.phases = match resolved {
+            None => phases(start, &[("resolve", now)]),
+            Some(resolved) => phases(start, &[("resolve", resolved), ("connect", now)]),
         };
-        Unconnected { why, phases }
+        finding
     })
+}
+
+/// The parts of a time that began at `start`, by the moment when each of them was over.
+pub fn phases(start: Instant, ends: &[(&'static str, Instant)]) -> Vec<(&'static str, Duration)> {
+    let mut before = start;
+    let mut phases = Vec::new();
+    for &(name, end) in ends {
+        phases.push((name, end.saturating_duration_since(before)));
+        before = end;
+    }
+    phases
 }
 
 fn tcp(
     place: &HostPort,
     reach: Reach,
     deadline: Deadline,
-    resolved: &mut Option<Duration>,
-) -> Result<Connection, ConnectError> {
-    let start = Instant::now();
-    let addresses = resolve(&place.host, reach, deadline).map_err(|why| match why {
-        Unresolved::Unknown => ConnectError::Unknown(place.host.to_string(), reach),
-        Unresolved::Unreadable(why) => {
-            ConnectError::Denied(format!("unknown host: {}: /etc/hosts cannot be read: {why}", place.host))
-        }
-        #[cfg(feature = "remote")]
-        Unresolved::TimedOut => ConnectError::TimedOut(format!("looking up {}", place.host)),
-        #[cfg(feature = "remote")]
-        Unresolved::Failed(why) => ConnectError::Unresolved(why),
+    resolved: &mut Option<Instant>,
+) -> Result<Connection, Box<Finding>> {
+    let host = &place.host;
+    let addresses = resolve(host, reach, deadline).map_err(|why| {
+        Box::new(match (why, reach) {
+            (Unresolved::Unknown, Reach::Local) => {
+                let why = "is not in /etc/hosts, and no DNS server is asked";
+                Finding::new(Verdict::Refused, format!("unknown host: {host} {why} ({ADVICE})"))
+            }
+            #[cfg(feature = "remote")]
+            (Unresolved::Unknown, Reach::Anywhere) => Finding::unhealthy(format!("unknown host {host}")),
+            (Unresolved::Unreadable(why), _) => Finding::new(
+                Verdict::Denied,
+                format!("unknown host: {host}: /etc/hosts cannot be read: {why}"),
+            ),
+            #[cfg(feature = "remote")]
+            (Unresolved::TimedOut, _) => timed_out(deadline, &format!("looking up {host}")),
+            #[cfg(feature = "remote")]
+            (Unresolved::Failed(why), _) => Finding::unhealthy(format!("the name does not resolve: {why}")),
+        })
     })?;
-    let resolving = start.elapsed();
-    let (allowed, forbidden): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|&a| reach.allows(a));
-    if allowed.is_empty() {
-        return Err(ConnectError::NotLocal(forbidden));
+    let known = Instant::now();
+    let (mut targets, mut forbidden) = (Vec::new(), Vec::new());
+    for address in addresses {
+        if reach.allows(address) {
+            targets.push(SocketAddr::new(address, place.port));
+        } else {
+            forbidden.push(address);
+        }
     }
-    let targets: Vec<SocketAddr> = allowed.into_iter().map(|ip| SocketAddr::new(ip, place.port)).collect();
-    *resolved = Some(resolving);
+    if targets.is_empty() {
+        let found = format!(
+            "{} is no address of this machine, so it is not connected to ({ADVICE})",
+            list(forbidden.iter())
+        );
+        return Err(Box::new(Finding::new(Verdict::Refused, found)));
+    }
+    *resolved = Some(known);
     let (stream, peer) = race(&targets, deadline)?;
     let shown = match place.host {
         Host::Address(_) => String::new(),
@@ -156,12 +122,16 @@ fn tcp(
         wire: Wire::new(Stream::Tcp(stream), deadline),
         address: peer.to_string().into_bytes(),
         shown,
-        resolving,
+        resolved: known,
     })
 }
 
+fn timed_out(deadline: Deadline, doing: &str) -> Finding {
+    Finding::unhealthy(WireError::TimedOut.reason(deadline, doing))
+}
+
 /// The first of the addresses that connects.
-fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, SocketAddr), ConnectError> {
+fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, SocketAddr), Box<Finding>> {
     let mut waiting = targets.iter();
     let mut under_way: Vec<(OwnedFd, SocketAddr)> = Vec::new();
     let mut failures: Vec<(String, String)> = Vec::new();
@@ -176,7 +146,7 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
                 }
             }
         } else if under_way.is_empty() {
-            return Err(ConnectError::Failed(failures));
+            return Err(Box::new(Finding::unhealthy(grouped(&failures))));
         }
         let patience = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
         let mut entries: Vec<PollFd<'_>> =
@@ -188,7 +158,7 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
             if !failures.is_empty() {
                 doing = format!("{doing}; {}", grouped(&failures));
             }
-            return Err(ConnectError::TimedOut(doing));
+            return Err(Box::new(timed_out(deadline, &doing)));
         }
         let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(true)).collect();
         let mut still = Vec::new();
@@ -236,36 +206,36 @@ fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
 }
 
 /// unix(7): a full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds (socket(7)).
-fn unix(path: &SocketPath, deadline: Deadline) -> Result<Connection, ConnectError> {
-    let stream = unix_stream(path, deadline).map_err(|errno| {
-        let words = words(&io::Error::from(errno));
-        match errno {
-            Errno::EAGAIN | Errno::EINPROGRESS => {
-                ConnectError::TimedOut("connecting: its accept queue is full".to_owned())
-            }
-            Errno::EACCES | Errno::EPERM => ConnectError::Denied(format!(
-                "{words}: connecting needs write permission on the socket and search permission on its folders"
-            )),
-            Errno::ENOENT => ConnectError::Failed(vec![(String::new(), "no such socket".to_owned())]),
-            Errno::ECONNREFUSED => {
-                let what = match path.file().map(std::fs::symlink_metadata) {
-                    Some(Ok(found)) if is_no_socket(path, &found) => "not a socket",
-                    Some(_) => "connection refused: the socket is there, but nobody listens on it",
-                    None => "connection refused: nobody listens on it",
-                };
-                ConnectError::Failed(vec![(String::new(), what.to_owned())])
-            }
-            Errno::EPROTOTYPE => {
-                ConnectError::Failed(vec![(String::new(), "not a stream socket".to_owned())])
-            }
-            _ => ConnectError::Failed(vec![(String::new(), words)]),
-        }
-    })?;
+fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connection, Box<Finding>> {
+    let stream =
+        unix_stream(path, deadline).map_err(|errno| Box::new(unix_unconnected(path, errno, deadline)))?;
     Ok(Connection {
         wire: Wire::new(Stream::Unix(stream), deadline),
         address: path.shown(),
         shown: String::new(),
-        resolving: Duration::ZERO,
+        resolved: start,
+    })
+}
+
+/// What it says of a Unix socket that connecting fails so.
+fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Finding {
+    let words = words(&io::Error::from(errno));
+    Finding::unhealthy(match errno {
+        Errno::EAGAIN | Errno::EINPROGRESS => {
+            return timed_out(deadline, "connecting: its accept queue is full");
+        }
+        Errno::EACCES | Errno::EPERM => {
+            let what = "connecting needs write permission on the socket and search permission on its folders";
+            return Finding::new(Verdict::Denied, format!("{words}: {what}"));
+        }
+        Errno::ENOENT => "no such socket",
+        Errno::ECONNREFUSED => match path.file().map(std::fs::symlink_metadata) {
+            Some(Ok(found)) if is_no_socket(path, &found) => "not a socket",
+            Some(_) => "connection refused: the socket is there, but nobody listens on it",
+            None => "connection refused: nobody listens on it",
+        },
+        Errno::EPROTOTYPE => "not a stream socket",
+        _ => &words,
     })
 }
 

@@ -39,13 +39,14 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         Host::Name(name) => name.strip_suffix('.').unwrap_or(name),
     };
     let in_file = in_file(name);
-    let mut addresses = in_file.as_deref().unwrap_or_default().to_vec();
+    let mut addresses = Vec::new();
     if is_localhost(name) {
         // IPv6 first, as RFC 6724 has it, whatever the order in the file.
-        let own = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
-        addresses.retain(|address| !own.contains(address));
-        for (at, address) in own.into_iter().enumerate() {
-            addresses.insert(at, address);
+        addresses = vec![IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    }
+    for address in in_file.as_deref().unwrap_or_default() {
+        if !addresses.contains(address) {
+            addresses.push(*address);
         }
     }
     addresses.truncate(MOST);

@@ -53,8 +53,8 @@ pub enum Trouble {
 
 /// The client's end of a connection, for one request.
 #[derive(Debug)]
-pub struct Client {
-    frames: Frames,
+pub struct Client<'a> {
+    frames: Frames<'a>,
     decoder: Decoder,
     awaiting: &'static str,
     is_http2: bool,
@@ -67,9 +67,9 @@ pub struct Client {
     ended: bool,
 }
 
-impl Client {
+impl<'a> Client<'a> {
     /// A client on this wire.
-    pub fn new(wire: Wire) -> Self {
+    pub fn new(wire: &'a mut Wire) -> Self {
         Client {
             frames: Frames::new(wire, PREFACE),
             decoder: Decoder::new(),
@@ -87,7 +87,7 @@ impl Client {
 
     /// The wire below.
     pub fn wire(&self) -> &Wire {
-        &self.frames.wire
+        self.frames.wire
     }
 
     /// What it waits for, or did when it failed.

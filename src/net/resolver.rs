@@ -248,8 +248,8 @@ impl Peer {
 /// The reply over TCP.
 fn over_tcp(question: &Question<'_>, server: IpAddr, deadline: Deadline) -> Result<Reply, String> {
     let endpoint = Endpoint::Tcp(HostPort { host: Host::Address(server), port: PORT });
-    let mut connection = open(&endpoint, Reach::Anywhere, deadline).map_err(|error| {
-        let mut found = error.finding(deadline).found;
+    let mut connection = open(&endpoint, Reach::Anywhere, deadline).map_err(|finding| {
+        let mut found = finding.found;
         // Without the address, which is added to every reason.
         found.truncate(found.rfind(" (").unwrap_or(found.len()));
         found

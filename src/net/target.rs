@@ -142,6 +142,21 @@ pub enum Endpoint {
     Unix(SocketPath),
 }
 
+impl Endpoint {
+    /// As it was named.
+    pub fn shown(&self) -> Vec<u8> {
+        match self {
+            Endpoint::Tcp(place) => place.to_string().into_bytes(),
+            Endpoint::Unix(path) => path.shown(),
+        }
+    }
+
+    /// What a target of this name, reached by way of this endpoint, is called.
+    pub fn behind(&self, name: &dyn fmt::Display) -> Vec<u8> {
+        [name.to_string().as_bytes(), b" via ", &self.shown()].concat()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

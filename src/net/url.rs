@@ -35,8 +35,7 @@ impl Url {
             return Err(SCHEME.to_owned());
         }
         let short = rest.len() == text.len();
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let (authority, tail) = split_before(rest, b"/?#");
         let (user_info, place) = match authority.rsplit_once('@') {
             Some((user_info, place)) => (Some(credentials(user_info)), place),
             None => (None, authority),
@@ -72,36 +71,31 @@ impl Url {
     /// The URL that `location`, seen in an answer from here, leads to. RFC 3986, section 5.2.
     /// User info stays with the host, port and scheme that it was given for.
     pub fn join(&self, location: &str) -> Result<Self, String> {
-        let reference = location.split_once('#').map_or(location, |(before, _)| before);
-        let scheme = if self.tls { "https" } else { "http" };
-        let colon_first = reference.find([':', '/', '?']).and_then(|at| reference.as_bytes().get(at));
-        let mut url = if let Some(rest) = reference.strip_prefix("//") {
-            Url::parse(&format!("{scheme}://{rest}"))?
-        } else if colon_first == Some(&b':') {
-            if split_scheme(reference).is_none() {
+        let (reference, _) = split_before(location, b"#");
+        let absolute = if reference.starts_with("//") {
+            Some([if self.tls { "https:" } else { "http:" }, reference].concat())
+        } else if split_before(reference, b":/?").1.starts_with(':') {
+            Some(reference.to_owned())
+        } else {
+            None
+        };
+        let mut url = if let Some(absolute) = absolute {
+            if split_scheme(&absolute).is_none() {
                 return Err(SCHEME.to_owned());
             }
-            Url::parse(reference)?
+            Url::parse(&absolute)?
         } else {
-            let base = self.path.split('?').next().unwrap_or("/");
+            let (base, _) = split_before(&self.path, b"?");
+            let (path, query) = split_before(reference, b"?");
             let path = if reference.is_empty() {
                 self.path.clone()
-            } else if reference.starts_with('?') {
-                format!("{base}{reference}")
+            } else if path.is_empty() {
+                [base, query].concat()
             } else {
-                let (path, query) =
-                    reference.split_once('?').map_or((reference, None), |(p, q)| (p, Some(q)));
-                let merged = if path.starts_with('/') {
-                    path.to_owned()
-                } else {
-                    format!("{}/{path}", base.rsplit_once('/').map_or("", |(folder, _)| folder))
-                };
-                let mut out = without_dots(&merged);
-                if let Some(query) = query {
-                    out.push('?');
-                    out.push_str(query);
-                }
-                out
+                let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let merged =
+                    if path.starts_with('/') { path.to_owned() } else { [folder, "/", path].concat() };
+                without_dots(&merged) + query
             };
             Url { path: path_and_query(&path)?, ..self.clone() }
         };
@@ -129,9 +123,15 @@ impl fmt::Display for Url {
     }
 }
 
+/// What stands before the first of these ASCII characters, and from there on.
+fn split_before<'a>(text: &'a str, marks: &[u8]) -> (&'a str, &'a str) {
+    let at = text.bytes().position(|byte| marks.contains(&byte)).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or((text, ""))
+}
+
 /// Splits off the scheme: `://` further in than the first `/`, `?` or `#` is part of a path or query.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = text.split_at_checked(text.find(['/', '?', '#'])?)?;
+    let (scheme, rest) = split_before(text, b"/?#");
     Some((scheme.strip_suffix(':')?, rest.strip_prefix("//")?))
 }
 
@@ -145,7 +145,7 @@ fn split_port(place: &str) -> (&str, Option<&str>) {
 
 /// Path and query without the fragment, `/` in front; only what may stand in a request line.
 fn path_and_query(tail: &str) -> Result<String, String> {
-    let tail = tail.split('#').next().unwrap_or_default();
+    let (tail, _) = split_before(tail, b"#");
     if let Some(bad) =
         tail.chars().find(|&c| !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '`' | '\\'))
     {
@@ -161,23 +161,21 @@ fn path_and_query(tail: &str) -> Result<String, String> {
 
 /// RFC 3986, 5.2.4: `.` and `..` resolved.
 fn without_dots(path: &str) -> String {
-    let mut out: Vec<&str> = Vec::new();
-    let mut segments = path.split('/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
-        let last = segments.peek().is_none();
-        match segment {
-            "." | ".." => {
-                if segment == ".." {
-                    out.pop();
-                }
-                if last {
-                    out.push("");
-                }
-            }
-            segment => out.push(segment),
+    let mut out = String::new();
+    let mut is_folder = false;
+    for segment in path.split('/').skip(1) {
+        is_folder = matches!(segment, "." | "..");
+        if !is_folder {
+            out.push('/');
+            out.push_str(segment);
+        } else if segment == ".." {
+            out.truncate(out.rfind('/').unwrap_or_default());
         }
     }
-    format!("/{}", out.join("/"))
+    if is_folder {
+        out.push('/');
+    }
+    out
 }
 
 /// User info as basic authentication wants it, with a colon.

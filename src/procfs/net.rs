@@ -105,7 +105,11 @@ pub fn is_named(rest: &[u8], name: &[u8]) -> bool {
 
 /// The rows of `tcp`, `tcp6`, `udp` or `udp6` in this state.
 fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
-    table.split(|&b| b == b'\n').skip(1).filter_map(|row| parse_inet_row(row, state)).collect()
+    let mut listeners = Vec::new();
+    for row in table.split(|&b| b == b'\n').skip(1) {
+        listeners.extend(parse_inet_row(row, state));
+    }
+    listeners
 }
 
 fn parse_inet_row(row: &[u8], state: u64) -> Option<Listener> {

@@ -77,7 +77,7 @@ impl Grpc {
     }
 
     /// What it means that there was no answer.
-    pub(super) fn failure(&self, trouble: &Trouble, client: &Client, deadline: Deadline) -> Finding {
+    pub(super) fn failure(&self, trouble: &Trouble, client: &Client<'_>, deadline: Deadline) -> Finding {
         let wire = client.wire();
         let opening = wire.opening();
         let mut doing = format!("waiting for {}", client.awaiting());

@@ -8,6 +8,7 @@ use ureq::http::{Response, header};
 use ureq::{Body, Error};
 
 use super::body::{Assertion, Open};
+use crate::expand::find;
 use crate::net::deadline::Deadline;
 use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
@@ -134,8 +135,7 @@ impl Answer {
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
         facts.extend(location.map(|location| ("location", location.into())));
-        facts.append(&mut finding.facts);
-        finding.facts = facts;
+        finding.lead(facts);
         finding.phases = self.phases;
         finding
     }
@@ -229,7 +229,7 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         Error::LargeResponseHeader(..) => Finding::unhealthy("the response head is too large")
             .timed()
             .expected(format!("at most {}", show_size(HEAD_LIMIT as u64))),
-        Error::Protocol(ureq_error) if ureq_error.to_string().contains("too many headers") => {
+        Error::Protocol(why) if find(why.to_string().as_bytes(), b"too many headers").is_some() => {
             Finding::unhealthy("the response head has too many header fields").timed().expected("at most 128")
         }
         Error::Protocol(_) => {

@@ -1,10 +1,8 @@
 //! What may be asserted of a response body.
 
-use std::fmt;
 use std::sync::Arc;
 
 use regex_lite::{Regex, RegexBuilder};
-use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::cli::{Given, Text, UsageError};
@@ -98,39 +96,47 @@ impl<'a> Open<'a> {
     }
 }
 
+/// From one that was given to an assertion.
+type Make = fn(&Given<'_>, Text) -> Result<Assertion, UsageError>;
+
+/// The assertions that were given, those that are the quickest to look at first.
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
+    let kinds: [(&str, Make); 3] =
+        [("contains", |_, text| Ok(Assertion::Contains(text))), ("matches", matches), ("field", field)];
     let mut assertions = Vec::new();
-    for text in given.texts("contains")? {
-        assertions.push(Assertion::Contains(text));
-    }
-    for text in given.texts("matches")? {
-        let regex = RegexBuilder::new(&text.value).size_limit(EXPRESSION_LIMIT).build();
-        let regex = regex.map_err(|e| {
-            let why = e.to_string();
-            let message = if why.contains("size limit") {
-                format!(
-                    "expected an expression of at most {} once compiled",
-                    show_size(EXPRESSION_LIMIT as u64)
-                )
-            } else {
-                format!("not a regular expression: {why}")
-            };
-            given.wrong("matches", &message)
-        })?;
-        assertions.push(Assertion::Matches(regex, text.shown));
-    }
-    for text in given.texts("field")? {
-        let (pointer, wanted) = parts(&text.value);
-        if !pointer.is_empty() && !pointer.starts_with('/') {
-            return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
+    for (name, assertion) in kinds {
+        for text in given.texts(name)? {
+            assertions.push(assertion(given, text)?);
         }
-        let (shown_pointer, shown_wanted) = parts(&text.shown);
-        let text_of = |value: &str, shown: &str| Text { value: value.to_owned(), shown: shown.to_owned() };
-        // Where the sign itself is part of a secret, its expression stands for both.
-        let wanted = wanted.map(|wanted| text_of(wanted, shown_wanted.unwrap_or(shown_pointer)));
-        assertions.push(Assertion::Field(text_of(pointer, shown_pointer), wanted));
     }
     Ok(assertions)
+}
+
+fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+    let regex = RegexBuilder::new(&text.value).size_limit(EXPRESSION_LIMIT).build();
+    let regex = regex.map_err(|e| {
+        let why = e.to_string();
+        let message = if find(why.as_bytes(), b"size limit").is_some() {
+            format!("expected an expression of at most {} once compiled", show_size(EXPRESSION_LIMIT as u64))
+        } else {
+            format!("not a regular expression: {why}")
+        };
+        given.wrong("matches", &message)
+    })?;
+    Ok(Assertion::Matches(regex, text.shown))
+}
+
+fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+    let Text { value, shown } = text;
+    let (pointer, wanted) = parts(&value);
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        return Err(given.wrong("field", "expected a JSON Pointer such as /status, or /status=UP"));
+    }
+    let (shown_pointer, shown_wanted) = parts(&shown);
+    let text_of = |value: &str, shown: &str| Text { value: value.to_owned(), shown: shown.to_owned() };
+    // Where the sign itself is part of a secret, its expression stands for both.
+    let wanted = wanted.map(|wanted| text_of(wanted, shown_wanted.unwrap_or(shown_pointer)));
+    Ok(Assertion::Field(text_of(pointer, shown_pointer), wanted))
 }
 
 /// `POINTER=VALUE` as its parts.
@@ -169,10 +175,9 @@ impl Assertion {
 
 fn field_miss(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Option<String> {
     let place = if pointer.value.is_empty() { "the whole body" } else { &pointer.shown };
-    let mut value = Some(document);
+    let mut value = Some(document.get());
     for token in pointer.value.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
-        value = value.and_then(|value| member(value, &token));
+        value = value.and_then(|value| member(value, &name(token)));
     }
     let Some(value) = value else {
         return Some(match wanted {
@@ -183,72 +188,92 @@ fn field_miss(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Opt
         });
     };
     let wanted = wanted?;
-    let holds = match serde_json::from_slice::<String>(value.get().as_bytes()) {
-        Ok(text) => text == wanted.value,
-        // A number, true, false, null, or what an array or object looks like in the body.
-        Err(_) => value.get() == wanted.value,
-    };
-    if holds {
+    // A number, true, false, null, or what an array or object looks like in the body.
+    if says(value, &wanted.value).unwrap_or(value == wanted.value) {
         return None;
     }
-    let found = clip(value.get().as_bytes());
+    let found = clip(value.as_bytes());
     Some(format!("{place} to be {}, not {found}", quoted(&wanted.shown)))
 }
 
+/// What a token of a JSON Pointer stands for: `~1` is a slash, and `~0` the tilde. RFC 6901, section 4.
+fn name(token: &str) -> String {
+    let mut parts = token.split('~');
+    let mut name = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let slash = part.strip_prefix('1');
+        name.push(if slash.is_some() { '/' } else { '~' });
+        name.push_str(slash.or(part.strip_prefix('0')).unwrap_or(part));
+    }
+    name
+}
+
 /// What an object has under this name, or an array at this index; of several like members the last counts.
-fn member<'a>(value: &'a RawValue, token: &str) -> Option<&'a RawValue> {
-    let member = Member { token, in_object: value.get().starts_with('{') };
-    member.deserialize(&mut serde_json::Deserializer::from_slice(value.get().as_bytes())).ok().flatten()
-}
-
-/// Finds one member without keeping the others. It asks for the one type it needs: to take any would link
-/// the parser of numbers, 4 KiB, for values that are only passed over.
-struct Member<'t> {
-    token: &'t str,
-    in_object: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Member<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        if self.in_object { deserializer.deserialize_map(self) } else { deserializer.deserialize_seq(self) }
+fn member<'a>(value: &'a str, token: &str) -> Option<&'a str> {
+    let in_object = value.starts_with('{');
+    if !in_object && !value.starts_with('[') {
+        return None;
     }
-}
-
-impl<'de> Visitor<'de> for Member<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or array")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(name) = map.next_key::<String>()? {
-            if name == self.token {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+    // RFC 6901, section 4: digits without a leading zero.
+    let wanted = units::number(token, u64::MAX).filter(|_| token == "0" || !token.starts_with('0'));
+    let mut found = None;
+    let mut index = 0;
+    let mut rest = value;
+    while let Some((mut item, behind)) = next(rest) {
+        rest = behind;
+        let is_it = if in_object {
+            let is_it = says(item, token)?;
+            (item, rest) = next(behind)?;
+            is_it
+        } else {
+            Some(index) == wanted
+        };
+        if is_it {
+            found = Some(item);
         }
-        Ok(found)
+        index += 1;
     }
+    found
+}
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        // RFC 6901, section 4: digits without a leading zero.
-        let wanted =
-            units::number(self.token, u64::MAX).filter(|_| self.token == "0" || !self.token.starts_with('0'));
-        let mut found = None;
-        let mut index = 0;
-        while let Some(value) = list.next_element()? {
-            if Some(index) == wanted {
-                found = Some(value);
-            }
-            index += 1;
+/// The value behind the bracket, comma or colon at the beginning of this JSON, and what follows it; nothing where
+/// none is left.
+fn next(json: &str) -> Option<(&str, &str)> {
+    let json = json.trim_ascii_start().get(1..)?;
+    let mut values = serde_json::Deserializer::from_slice(json.as_bytes()).into_iter::<&RawValue>();
+    let value = values.next()?.ok()?;
+    Some((value.get(), json.get(values.byte_offset()..)?))
+}
+
+/// Whether this JSON string says `text`; nothing where it is no string. RFC 8259, section 7: what is escaped by
+/// its number is UTF-16.
+fn says(json: &str, text: &str) -> Option<bool> {
+    let mut chars = json.strip_prefix('"')?.strip_suffix('"')?.chars();
+    let mut wanted = text.encode_utf16();
+    while let Some(mut c) = chars.next() {
+        if c == '\\' {
+            c = match chars.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    let (digits, rest) = chars.as_str().split_at_checked(4)?;
+                    chars = rest.chars();
+                    if wanted.next() != Some(u16::from_str_radix(digits, 16).ok()?) {
+                        return Some(false);
+                    }
+                    continue;
+                }
+                plain => plain,
+            };
         }
-        Ok(found)
+        if !c.encode_utf16(&mut [0; 2]).iter().all(|&unit| wanted.next() == Some(unit)) {
+            return Some(false);
+        }
     }
+    Some(wanted.next().is_none())
 }
 
 #[cfg(test)]
@@ -323,6 +348,32 @@ mod tests {
             assert!(whole(field(pointer, None), body).contains("in the JSON body"), "{pointer}");
         }
         assert!(whole(field("/n", None), b"<html>").starts_with("a JSON body (expected value"));
+    }
+
+    #[test]
+    fn json_strings_and_tokens() {
+        for (json, text) in [
+            (r#""""#, ""),
+            (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r#""\u00e9 é \ud83d\uDE00😀""#, "é é 😀😀"),
+        ] {
+            assert_eq!(says(json, text), Some(true), "{json}");
+            assert_eq!(says(json, &format!("{text}x")), Some(false), "{json}");
+        }
+        for (json, text) in
+            [(r#""ab""#, "a"), (r#""\ud83d""#, "\u{fffd}"), (r#""\n""#, "n"), (r#""n""#, "\n")]
+        {
+            assert_eq!(says(json, text), Some(false), "{json}");
+        }
+        assert_eq!((says("1", "1"), says("null", "null")), (None, None));
+        let tokens = ["", "~0~1", "~01", "~~1", "~2~"];
+        assert_eq!(tokens.map(name), ["", "~/", "~1", "~/", "~2~"]);
+        let body = br#" { "n" : 1 , "\u006e" : [ 2 , "]" , {} ] , "e":[] } "#;
+        assert_eq!(whole(field("/n/1", Some("]")), body), "");
+        assert_eq!(whole(field("/n/2", Some("{}")), body), "");
+        for pointer in ["/n/3", "/e/0", "/n/2/x", "/n/1/0"] {
+            assert!(whole(field(pointer, None), body).contains("in the JSON body"), "{pointer}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The request of an http check: from options to bytes on a wire.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ureq::http::header::{self, HeaderName, HeaderValue};
 use ureq::http::{Method, Request as HttpRequest, Uri};
@@ -10,18 +10,28 @@ use crate::check::Attempt;
 use crate::check::headers::{self, USER_AGENT, halves};
 use crate::check::secure::{self, Secure};
 use crate::cli::{Given, UsageError};
-use crate::net::connect::open;
+use crate::net::connect::{open, phases};
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
 use crate::net::url::Url;
 use crate::outcome::Finding;
 
 /// What is sent, but for the URL.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: Method,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<String>,
+}
+
+/// What redirects have changed of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changes {
+    /// It is a GET now, with no body.
+    is_get: bool,
+    /// It is without what the first server knows the user by, as what curl sends to another port or scheme of the
+    /// host: another server may stand there.
+    pub(super) is_anonymous: bool,
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
@@ -48,7 +58,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         headers.push((header::AUTHORIZATION, basic(user.as_bytes())));
         hide_user(given, user.as_bytes());
     }
-    if body.is_some() && !has(&headers, &header::CONTENT_TYPE) {
+    if body.is_some() && !headers.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
         // As curl does with --data.
         headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
     }
@@ -64,10 +74,6 @@ pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
     given.hide(if password.is_empty() { name } else { password }, "<user>");
 }
 
-fn has(headers: &[(HeaderName, HeaderValue)], name: &HeaderName) -> bool {
-    headers.iter().any(|(known, _)| known == name)
-}
-
 /// RFC 7617.
 fn basic(user_info: &[u8]) -> HeaderValue {
     use base64::Engine as _;
@@ -80,33 +86,42 @@ impl Request {
     /// Sends it to the endpoint and returns once the head of the final response is there.
     pub(super) fn send(
         &self,
+        changes: Changes,
         url: &Url,
         endpoint: &Endpoint,
         secure: Option<&Secure>,
         attempt: &Attempt,
     ) -> Result<Answer, Box<Finding>> {
         let start = Instant::now();
-        let mut connection = open(endpoint, attempt.reach, attempt.deadline)
-            .map_err(|e| Box::new(e.finding(attempt.deadline)))?;
-        let connected = Instant::now();
-        let facts = secure::begin(secure.filter(|_| url.tls), &mut connection, &url.place.host)?;
-        let secured = Instant::now();
+        let mut connection = open(endpoint, attempt.reach, attempt.deadline)?;
+        let mut ends = vec![("resolve", connection.resolved), ("connect", Instant::now())];
+        let facts = secure::begin(
+            secure.filter(|_| url.tls).map(|secure| (secure, &url.place.host)),
+            &mut connection,
+        )?;
+        if url.tls {
+            ends.push(("tls", Instant::now()));
+        }
         let exchange = Exchange::new(connection.wire);
 
         let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
         let agent = exchange.agent(longest);
         // As curl does: a method that is for sending something says that it sends nothing.
-        let empty = matches!(self.method, Method::POST | Method::PUT | Method::PATCH).then_some("");
-        let result = match self.body.as_deref().or(empty) {
-            Some(body) => agent.run(self.head(url)?.map(|()| body)),
-            None => agent.run(self.head(url)?),
+        let head = self.head(changes, url)?;
+        let empty = matches!(*head.method(), Method::POST | Method::PUT | Method::PATCH).then_some("");
+        let result = match self.body.as_deref().filter(|_| !changes.is_get).or(empty) {
+            Some(body) => agent.run(head.map(|()| body)),
+            None => agent.run(head),
         };
         let mut state = exchange.state();
         state.head_is_over = true;
         let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
-        let phases = phases(connection.resolving, &[start, connected, secured], sent, url.tls);
+        let now = Instant::now();
+        ends.push(("request", sent.unwrap_or(now)));
+        ends.extend(sent.map(|_| ("head", now)));
+        let phases = phases(start, &ends);
         match result {
             Ok(response) => Ok(Answer { response, exchange, facts, phases }),
             Err(error) => {
@@ -119,16 +134,16 @@ impl Request {
 
     /// The request for this URL. Its scheme is http in any case: TLS, where it is spoken, is the wire's, and ureq
     /// would ask its transport for it.
-    fn head(&self, url: &Url) -> Result<HttpRequest<()>, Box<Finding>> {
+    fn head(&self, changes: Changes, url: &Url) -> Result<HttpRequest<()>, Box<Finding>> {
         let mut request = HttpRequest::new(());
-        *request.method_mut() = self.method.clone();
+        *request.method_mut() = self.method(changes).clone();
         // Only what goes on the request line: user info is a header by now, and Host is given below.
         *request.uri_mut() = Uri::try_from(format!("http://{}{}", url.place, url.path))
             .map_err(|e| Box::new(Finding::unhealthy(format!("the URL cannot be sent: {e}"))))?;
         let headers = request.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         let mut default = |name: HeaderName, value: HeaderValue| {
-            if !has(&self.headers, &name) {
+            if !self.headers(changes).any(|(known, _)| *known == name) {
                 headers.insert(name, value);
             }
         };
@@ -141,50 +156,35 @@ impl Request {
         if let Some(user_info) = &url.user_info {
             default(header::AUTHORIZATION, basic(user_info));
         }
-        for (name, value) in &self.headers {
+        for (name, value) in self.headers(changes) {
             headers.append(name.clone(), value.clone());
         }
         Ok(request)
     }
 
-    /// What is sent to another port or scheme of the host is without what this one knows the user by, as curl
-    /// does: another server may stand there.
-    pub(super) fn forget_credentials(&mut self) {
-        self.headers.retain(|(name, _)| name != header::AUTHORIZATION && name != header::COOKIE);
+    fn method(&self, changes: Changes) -> &Method {
+        if changes.is_get { &Method::GET } else { &self.method }
+    }
+
+    /// The headers that were given, without those that a redirect took away.
+    fn headers(&self, changes: Changes) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.headers.iter().filter(move |(name, _)| match *name {
+            header::CONTENT_TYPE => !changes.is_get,
+            header::AUTHORIZATION | header::COOKIE => !changes.is_anonymous,
+            _ => true,
+        })
     }
 
     /// What is sent after this redirect. RFC 9110, 15.4: 303 asks for GET, and after 301 and 302 every
     /// client makes a GET of a POST.
-    pub(super) fn redirect(&mut self, status: u16) {
-        let to_get = match status {
-            303 => self.method != Method::HEAD,
-            301 | 302 => self.method == Method::POST,
+    pub(super) fn redirect(&self, status: u16, changes: &mut Changes) {
+        let method = self.method(*changes);
+        changes.is_get |= match status {
+            303 => method != Method::HEAD,
+            301 | 302 => method == Method::POST,
             _ => false,
         };
-        if to_get {
-            self.method = Method::GET;
-            self.body = None;
-            self.headers.retain(|(name, _)| name != header::CONTENT_TYPE);
-        }
     }
-}
-
-/// The time of each part that was begun; that of TLS where it was spoken.
-fn phases(
-    resolving: Duration,
-    ends: &[Instant; 3],
-    sent: Option<Instant>,
-    tls: bool,
-) -> Vec<(&'static str, Duration)> {
-    let [start, connected, secured] = *ends;
-    let mut phases =
-        vec![("resolve", resolving), ("connect", connected.duration_since(start).saturating_sub(resolving))];
-    if tls {
-        phases.push(("tls", secured.duration_since(connected)));
-    }
-    phases.push(("request", sent.unwrap_or_else(Instant::now).duration_since(secured)));
-    phases.extend(sent.map(|sent| ("head", sent.elapsed())));
-    phases
 }
 
 #[cfg(test)]

@@ -68,16 +68,16 @@ impl Frame {
 
 /// Both directions of a connection, as frames.
 #[derive(Debug)]
-pub struct Frames {
-    pub wire: Wire,
+pub struct Frames<'a> {
+    pub wire: &'a mut Wire,
     received: Vec<u8>,
     unsent: Vec<u8>,
     count: u32,
 }
 
-impl Frames {
+impl<'a> Frames<'a> {
     /// Frames on this wire, behind bytes that are to be sent before the first.
-    pub fn new(wire: Wire, preface: &[u8]) -> Self {
+    pub fn new(wire: &'a mut Wire, preface: &[u8]) -> Self {
         Frames { wire, received: Vec::new(), unsent: preface.to_vec(), count: 0 }
     }
 
