@@ -99,10 +99,14 @@ impl Table {
             if *align == Align::Right {
                 out.push_str(&padding);
             }
-            match (colour, mark) {
-                (true, Mark::Notable) => out.push_str(&format!("\x1b[33m{cell}\x1b[0m")),
-                (true, Mark::Wrong) => out.push_str(&format!("\x1b[31m{cell}\x1b[0m")),
-                _ => out.push_str(cell),
+            // ECMA-48, 8.3.117: yellow, red, and back.
+            let (begin, end) = match (colour, mark) {
+                (true, Mark::Notable) => ("\x1b[33m", "\x1b[0m"),
+                (true, Mark::Wrong) => ("\x1b[31m", "\x1b[0m"),
+                _ => ("", ""),
+            };
+            for part in [begin, cell, end] {
+                out.push_str(part);
             }
             if *align == Align::Left && at != last {
                 out.push_str(&padding);

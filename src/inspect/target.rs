@@ -64,15 +64,13 @@ impl Target {
 
     /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
-        match &self.process {
-            Some(process) => process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process.pid, name)),
-            None => {
-                let path = self.proc.join("self").join(name);
-                let mut bytes = fs::read(&path).map_err(|error| Unread::from(error).at(&path).why)?;
-                bytes.truncate(LIMIT);
-                Ok(bytes)
-            }
+        if let Some(process) = &self.process {
+            return process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process.pid, name));
         }
+        let path = self.proc.join("self").join(name);
+        let mut bytes = fs::read(&path).map_err(|error| Unread::from(error).at(&path).why)?;
+        bytes.truncate(LIMIT);
+        Ok(bytes)
     }
 
     /// Why a file of a process cannot be had: gone, or denied, by which rule, and what would help.

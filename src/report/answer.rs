@@ -16,6 +16,7 @@ const BUFFER: usize = 32 << 10;
 const MOST_ERRORS: usize = 100;
 
 /// Where an inspection's answer goes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 pub struct Answer {
     command: &'static str,
     out: BufWriter<Stdout>,
