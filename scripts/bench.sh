@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 say() { printf '%s\n' "bench: $*" >&2; }
 
 missing=()
-for tool in busybox-static:busybox curl:curl openssl:openssl gcc:cc; do
+for tool in busybox-static:busybox curl:curl openssl:openssl procps:ps gcc:cc; do
     command -v "${tool#*:}" >/dev/null || missing+=("${tool%:*}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -28,9 +28,11 @@ fi
 
 mkdir -p target/bench
 # Built anew each time: a matter of milliseconds.
-rm -f target/bench/floor
+rm -f target/bench/floor target/bench/pause
 if command -v cc >/dev/null; then
-    cc -static -nostdlib -Wl,--build-id=none -o target/bench/floor benches/floor.S
+    for program in floor pause; do
+        cc -static -nostdlib -Wl,--build-id=none -o target/bench/$program benches/$program.S
+    done
 fi
 
 # The certificate of the server that answers https.

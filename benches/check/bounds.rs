@@ -18,6 +18,32 @@ pub const FULL_HTTPS: &str = "porthole https";
 /// See [`FULL_HTTPS`].
 pub const CURL_HTTPS: &str = "curl https";
 
+/// The rows of the inspections, each with that of the program that it is measured against.
+pub const PS: &str = "porthole ps";
+/// See [`PS`].
+pub const PROCPS: &str = "ps aux";
+/// See [`PS`].
+pub const LS: &str = "porthole ls";
+/// See [`PS`].
+pub const LS_L: &str = "ls -l";
+/// See [`PS`].
+pub const FIND: &str = "porthole find";
+/// See [`PS`].
+pub const GNU_FIND: &str = "find -printf";
+/// See [`PS`].
+pub const SUM: &str = "porthole sha256sum";
+/// See [`PS`].
+pub const GNU_SUM: &str = "sha256sum";
+/// See [`PS`].
+pub const GREP: &str = "porthole grep";
+/// See [`PS`].
+pub const GNU_GREP: &str = "grep -F";
+
+/// The most of the other program's time that an inspection may take.
+const INSPECTIONS: [(&str, &str, f64); 3] = [(PS, PROCPS, 1.0), (LS, LS_L, 1.2), (FIND, GNU_FIND, 1.2)];
+/// What the peak memory of an inspection stays below, in KiB.
+const INSPECTION_PEAK: f64 = 32.0 * 1024.0;
+
 /// The most of curl's time that an https check may take.
 const HTTPS_RATIO: f64 = 0.6;
 /// The most of the base's time, and of its CPU, that an http check may take.
@@ -27,7 +53,7 @@ const FAULTS: f64 = 45.0;
 /// What the peak memory of an http check stays below, in KiB.
 const PEAK: f64 = 2048.0;
 /// The largest that each build may be, in bytes.
-const SIZES: [(&str, f64); 2] = [("porthole-probe", 450.0 * 1024.0), ("porthole", 1.4 * 1024.0 * 1024.0)];
+const SIZES: [(&str, f64); 2] = [("porthole-probe", 450.0 * 1024.0), ("porthole", 1.5 * 1024.0 * 1024.0)];
 
 /// A bound and what was found. What was not measured does not hold: it was not shown.
 pub struct Bound {
@@ -88,6 +114,16 @@ pub fn judge(measured: &[Measured], sizes: &[Size]) -> Vec<Bound> {
             ratio_to(FULL_HTTPS, CURL_HTTPS, |summary| summary.time),
         )
     });
+    for (name, base, limit) in INSPECTIONS {
+        let what = format!("{name}: median time, as a share of {base}'s");
+        bounds
+            .push(Bound { decimals: 2, ..bound(what, limit, ratio_to(name, base, |summary| summary.time)) });
+    }
+    for name in [PS, LS, FIND, SUM, GREP] {
+        let peak = summary(name).and_then(|summary| summary.peak);
+        let what = format!("{name}: peak memory in KiB");
+        bounds.push(Bound { below: true, ..bound(what, INSPECTION_PEAK, peak) });
+    }
     for (name, limit) in SIZES {
         // A size is far below 2^32, up to which the conversion is exact.
         let found = sizes.iter().find(|size| size.name == name);

@@ -19,6 +19,7 @@
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 mod bounds;
+mod inspections;
 mod memory;
 mod run;
 mod server;
@@ -42,6 +43,11 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const RUNS: usize = 500;
 /// How often it runs before that, not counted: page cache, CPU frequency, the server's first answers.
 const WARM_UP: usize = 20;
+
+/// How often each inspection runs: it takes tens of milliseconds and more, and so moves less.
+const INSPECTION_RUNS: usize = 15;
+/// See [`WARM_UP`].
+const INSPECTION_WARM_UP: usize = 2;
 
 /// One line of the table: a program, and the one that its numbers are compared to.
 struct Row {
@@ -133,34 +139,42 @@ fn bench() -> Result<bool> {
             .ok_or_else(|| format!("PORTHOLE_BENCH_RUNS: expected a number, got '{text}'"))?,
         Err(_) => RUNS,
     };
+    println!("{}", machine(runs));
     let server = Server::start()?;
+    let checks = measure(rows(&server), &server, WARM_UP, runs)?;
+    let sights = inspections::Sights::make()?;
+    let inspections = measure(sights.rows(), &server, INSPECTION_WARM_UP, runs.min(INSPECTION_RUNS))?;
+    drop(sights);
+    println!("\n{}", costs(&checks));
+    println!("\n{}", costs(&inspections));
+    let sizes = sizes::measure(&["porthole-probe", "porthole", "busybox", "curl"], find)?;
+    println!("{}", sizes::table(&sizes));
+    let measured: Vec<Measured> = checks.into_iter().chain(inspections).collect();
+    let bounds = bounds::judge(&measured, &sizes);
+    for bound in &bounds {
+        println!("{bound}");
+    }
+    Ok(bounds.iter().all(bounds::Bound::holds))
+}
+
+/// Runs the programs of the rows in turn. What is missing is said, and not measured.
+fn measure(rows: Vec<Row>, server: &Server, warm_up: usize, runs: usize) -> Result<Vec<Measured>> {
     let mut missing = Vec::new();
     let mut found = Vec::new();
-    for row in rows(&server) {
+    for row in rows {
         match find(row.program) {
             Some(file) => found.push((Program::new(&file, &row.arguments, row.request)?, row)),
             None => missing.push(row.program),
         }
     }
     missing.dedup();
-    println!("{}", machine(runs));
     for program in missing {
         println!("{program} is missing: what needs it is not measured");
     }
 
     let (mut programs, rows): (Vec<Program>, Vec<Row>) = found.into_iter().unzip();
-    let summaries = run::in_turn(&mut programs, &server, WARM_UP, runs)?;
-    let measured: Vec<Measured> =
-        rows.into_iter().zip(summaries).map(|(row, summary)| Measured { row, summary }).collect();
-
-    println!("\n{}", costs(&measured));
-    let sizes = sizes::measure(&["porthole-probe", "porthole", "busybox", "curl"], find)?;
-    println!("{}", sizes::table(&sizes));
-    let bounds = bounds::judge(&measured, &sizes);
-    for bound in &bounds {
-        println!("{bound}");
-    }
-    Ok(bounds.iter().all(bounds::Bound::holds))
+    let summaries = run::in_turn(&mut programs, server, warm_up, runs)?;
+    Ok(rows.into_iter().zip(summaries).map(|(row, summary)| Measured { row, summary }).collect())
 }
 
 fn costs(measured: &[Measured]) -> Table {

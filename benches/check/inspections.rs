@@ -1,0 +1,98 @@
+//! What the inspections are measured on: many processes, a folder of many files, a tree, a large file.
+//!
+//! All of it lies below one temporary folder, which goes with this, and so do the processes.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::server::Request;
+use super::{Result, Row, bounds, find};
+
+/// How many processes `ps` looks at, beside those of the machine.
+const PROCESSES: usize = 2_000;
+/// How many files `ls` lists.
+const FILES: usize = 20_000;
+/// How many files `find` walks over, in folders of a hundred.
+const TREE: usize = 100_000;
+/// The size of the file that is summed and searched, in bytes.
+const LARGE: usize = 1 << 30;
+/// How much of it is written at once.
+const BLOCK: usize = 1 << 20;
+
+/// The things to look at.
+pub struct Sights {
+    folder: PathBuf,
+    processes: Vec<Child>,
+}
+
+impl Sights {
+    /// Makes them.
+    pub fn make() -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("porthole-bench-{}", std::process::id()));
+        let mut sights = Sights { folder, processes: Vec::new() };
+        let many = sights.folder.join("many");
+        fs::create_dir_all(&many)?;
+        for number in 0..FILES {
+            File::create(many.join(format!("file-{number}")))?;
+        }
+        for hundred in 0..TREE / 100 {
+            let folder = sights.folder.join(format!("tree/{}/{hundred}", hundred % 10));
+            fs::create_dir_all(&folder)?;
+            for number in 0..100 {
+                File::create(folder.join(format!("file-{number}")))?;
+            }
+        }
+        let block = "a line of a log that nobody looks for\n".repeat(BLOCK / 38);
+        let mut large = File::create(sights.folder.join("large"))?;
+        for _ in 0..LARGE / block.len() {
+            large.write_all(block.as_bytes())?;
+        }
+        large.write_all(b"the needle\n")?;
+        let pause = find("pause").ok_or("target/bench/pause is missing: no C compiler")?;
+        for _ in 0..PROCESSES {
+            let null = || Stdio::null();
+            let child = Command::new(&pause).stdin(null()).stdout(null()).stderr(null()).spawn()?;
+            sights.processes.push(child);
+        }
+        Ok(sights)
+    }
+
+    /// The rows, each beside the program that a user has elsewhere.
+    pub fn rows(&self) -> Vec<Row> {
+        let path = |name: &str| self.folder.join(name).display().to_string();
+        let (many, tree, large) = (path("many"), path("tree"), path("large"));
+        let row = |name, program, arguments: &[&str], base| Row {
+            name,
+            program,
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            request: Request::None,
+            base,
+        };
+        vec![
+            row(bounds::PS, "porthole", &["ps"], bounds::PROCPS),
+            row(bounds::PROCPS, "ps", &["aux"], bounds::PROCPS),
+            row(bounds::LS, "porthole", &["ls", &many], bounds::LS_L),
+            row(bounds::LS_L, "ls", &["-l", &many], bounds::LS_L),
+            row(bounds::FIND, "porthole", &["find", &tree], bounds::GNU_FIND),
+            row(bounds::GNU_FIND, "find", &[&tree, "-printf", "%p\\n"], bounds::GNU_FIND),
+            row(bounds::SUM, "porthole", &["sha256sum", &large], bounds::GNU_SUM),
+            row(bounds::GNU_SUM, "sha256sum", &[&large], bounds::GNU_SUM),
+            row(bounds::GREP, "porthole", &["grep", "the needle", &large], bounds::GNU_GREP),
+            row(bounds::GNU_GREP, "grep", &["-F", "the needle", &large], bounds::GNU_GREP),
+        ]
+    }
+}
+
+impl Drop for Sights {
+    fn drop(&mut self) {
+        for child in &mut self.processes {
+            let _ = child.kill();
+        }
+        for child in &mut self.processes {
+            let _ = child.wait();
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
