@@ -115,11 +115,16 @@ impl Container {
     /// Runs the image with these options more.
     #[track_caller]
     pub fn run(image: &Image, options: &[&str]) -> Container {
-        let container = Container(unique("container"));
         let hardened =
             ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-        let arguments =
-            [&["run", "-d", "--name", &container.0], &hardened[..], options, &[&image.0]].concat();
+        Container::run_bare(image, &[&hardened[..], options].concat())
+    }
+
+    /// Runs the image with these options alone.
+    #[track_caller]
+    pub fn run_bare(image: &Image, options: &[&str]) -> Container {
+        let container = Container(unique("container"));
+        let arguments = [&["run", "-d", "--name", &container.0], options, &[&image.0]].concat();
         docker_ok(&arguments);
         container
     }

@@ -1,25 +1,9 @@
-//! A real engine: images FROM scratch, containers as nonroot with a read-only root, no capabilities, no network.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests may fail loudly, and say what they do by their names"
-)]
-
-#[path = "support/engine.rs"]
-mod engine;
-#[path = "support/skip.rs"]
-mod skip;
-#[path = "support/times.rs"]
-mod times;
+//! HEALTHCHECK and `docker exec`: the checks.
 
 use std::process::Command;
 
-use engine::{Container, Image, docker, docker_ok};
-use times::timeless;
+use crate::engine::{self, Container, Image, docker, docker_ok};
+use crate::times::timeless;
 
 /// A health check each second; the engine's own timeout is beyond porthole's.
 const HEALTHCHECK: &str = r#"HEALTHCHECK --interval=1s --timeout=10s --retries=1 CMD ["/porthole", "http", ":8080/healthz"]

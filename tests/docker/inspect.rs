@@ -1,0 +1,94 @@
+//! A look inside: in the container itself by `docker exec`, and from a second one that shares its pid namespace.
+
+use crate::engine::{self, Container, Image};
+
+/// The service, with a variable that is nobody's business.
+const SERVICE: &str = "ENV API_TOKEN=hunter2hunter2\nENTRYPOINT [\"/service\"]";
+
+/// Runs porthole in the container; what it printed, and on stderr.
+#[track_caller]
+fn look(container: &Container, words: &str, status: i32) -> (String, String) {
+    let words: Vec<&str> = std::iter::once("/porthole").chain(words.split(' ')).collect();
+    let (found, stdout, stderr) = container.exec(&words);
+    assert_eq!(found, Some(status), "{words:?}: {stdout}{stderr}");
+    (stdout, stderr)
+}
+
+/// Asserts that each part stands in what was printed.
+#[track_caller]
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn from_within_as_nonroot_with_a_read_only_root() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch(SERVICE);
+    let container =
+        Container::run(&image, &["--memory", "64m", "--pids-limit", "50", "--tmpfs", "/tmp:size=1m"]);
+    container.until_listening(8080);
+    for (words, parts) in [
+        ("ps", &["PID", "/service", "65532"][..]),
+        ("env", &["API_TOKEN=<14 bytes>", "PATH=/"]),
+        ("env --reveal API_TOKEN API_TOKEN", &["API_TOKEN=hunter2hunter2"]),
+        ("ls /", &["porthole", "service", "-rwxr-xr-x"]),
+        ("stat /service", &["/service", "0755"]),
+        ("find / --name service --type f --max-depth 1", &["/service\n"]),
+        ("access /service --exec", &["yes"]),
+        ("sha256sum /service", &["  /service\n"]),
+        ("hexdump /service --max 16", &["7f 45 4c 46"]),
+        ("grep -r nobody-would-have-this-text /etc/hosts /etc/hostname", &[]),
+        ("mounts /", &["ro"]),
+        ("mounts", &["/tmp", "/proc"]),
+        ("df /tmp", &["1.0M", "/tmp"]),
+        ("ss", &["0.0.0.0:8080", "service"]),
+        ("lsof -p 1", &["/service"]),
+        ("id", &["65532"]),
+        ("limits", &["64M", "50"]),
+    ] {
+        let status = i32::from(words.starts_with("grep"));
+        has(&look(&container, words, status).0, parts);
+    }
+    let (stdout, _) = look(&container, "ps --json", 0);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json["processes"][0]["pid"], 1, "{stdout}");
+}
+
+#[test]
+fn from_a_second_container_that_shares_the_pid_namespace() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch(SERVICE);
+    let target = Container::run(&image, &[]);
+    target.until_listening(8080);
+    let debug = |options: &[&str]| {
+        let pid = format!("container:{}", target.0);
+        Container::run_bare(&image, &[&["--pid", &pid, "--network", "none", "--read-only"], options].concat())
+    };
+    // Root with Docker's capabilities, of which none is SYS_PTRACE.
+    let plain = debug(&["--user", "0:0"]);
+    has(&look(&plain, "ps service", 0).0, &["/service", "65532"]);
+    has(&look(&plain, "mounts -p 1 /", 0).0, &["ro"]);
+    // The network of the target, through proc, though ours is another.
+    has(&look(&plain, "ss -p 1", 0).0, &["0.0.0.0:8080"]);
+    for words in ["env -p 1", "ls -p 1 /", "cat -p 1 /etc/hosts", "lsof -p 1"] {
+        let (stdout, stderr) = look(&plain, words, 1);
+        has(&stderr, &["permission denied", "uid is 65532, ours is 0", "SYS_PTRACE"]);
+        assert!(!stdout.contains("hunter2"), "{stdout}");
+    }
+    let same_user = debug(&["--user", "65532:0"]);
+    has(&look(&same_user, "env -p 1", 1).1, &["gid is 65532, ours is 0"]);
+    let same_ids = debug(&["--user", "65532:65532"]);
+    has(&look(&same_ids, "env -p 1", 0).0, &["API_TOKEN=<14 bytes>"]);
+    has(&look(&same_ids, "ls -p 1 /", 0).0, &["service"]);
+    let tracer = debug(&["--user", "0:0", "--cap-add", "SYS_PTRACE"]);
+    has(&look(&tracer, "env -p 1 --reveal-all", 0).0, &["API_TOKEN=hunter2hunter2"]);
+    has(&look(&tracer, "ls -p 1 /", 0).0, &["service"]);
+    has(&look(&tracer, "ss -p 1", 0).0, &["0.0.0.0:8080", "service"]);
+    has(&look(&tracer, "lsof -p 1", 0).0, &["/service"]);
+}
