@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use regex_lite::{Regex, RegexBuilder};
+use regex_lite::Regex;
 use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -14,9 +14,6 @@ use crate::text::{clip, quoted};
 use crate::threads::bounded;
 use crate::units::{self, show_size};
 
-/// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
-/// that and the body's length.
-const EXPRESSION_LIMIT: usize = 64 << 10;
 /// What of the body is kept beyond need before it is let go, in bytes.
 const SLACK: usize = 8 << 10;
 
@@ -104,19 +101,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
         assertions.push(Assertion::Contains(text));
     }
     for text in given.texts("matches")? {
-        let regex = RegexBuilder::new(&text.value).size_limit(EXPRESSION_LIMIT).build();
-        let regex = regex.map_err(|e| {
-            let why = e.to_string();
-            let message = if why.contains("size limit") {
-                format!(
-                    "expected an expression of at most {} once compiled",
-                    show_size(EXPRESSION_LIMIT as u64)
-                )
-            } else {
-                format!("not a regular expression: {why}")
-            };
-            given.wrong("matches", &message)
-        })?;
+        let regex = given.expression("matches", &text.value, false)?;
         assertions.push(Assertion::Matches(regex, text.shown));
     }
     for text in given.texts("field")? {
