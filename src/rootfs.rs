@@ -13,10 +13,14 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
 use crate::net::words;
+
+/// What stands behind the reason why a FIFO or device is not read.
+pub const UNLESS_SPECIAL: &str = " unless --special is given";
 
 /// Whose files.
 #[derive(Debug)]
@@ -149,7 +153,7 @@ fn refuse(mode: u32, special: bool) -> Result<(), String> {
         ('-', _) => Ok(()),
         ('d', _) => Err("is a directory".to_owned()),
         _ if special => Ok(()),
-        (_, what) => Err(format!("is {what}, which is not read unless --special is given")),
+        (_, what) => Err(format!("is {what}, which is not read{UNLESS_SPECIAL}")),
     }
 }
 
@@ -199,5 +203,24 @@ impl Folder {
         let flags =
             OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         Ok(Folder(Dir::openat(self.0.as_fd(), OsStr::from_bytes(name), flags, Mode::empty())?))
+    }
+
+    /// Opens a regular file in this directory, not through a link; nothing where it is none.
+    pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, FileError> {
+        let is_regular = |meta: &Meta| kind(meta.st_mode).0 == '-';
+        if !is_regular(&self.meta(name)?) {
+            return Ok(None);
+        }
+        let flags =
+            OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let file = openat(self.0.as_fd(), OsStr::from_bytes(name), flags, Mode::empty())?;
+        let meta = fstat(&file)?;
+        Ok(is_regular(&meta).then(|| (File::from(file), meta)))
+    }
+
+    /// Whether its files are the kernel's answers, in proc or sysfs: to read all of them takes for ever.
+    pub fn is_of_kernel(&self) -> bool {
+        let kernel = [PROC_SUPER_MAGIC, SYSFS_MAGIC];
+        fstatfs(self.0.as_fd()).is_ok_and(|system| kernel.contains(&system.filesystem_type()))
     }
 }

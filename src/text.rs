@@ -68,6 +68,23 @@ pub fn escape_lines(bytes: &[u8]) -> String {
     out
 }
 
+/// How many bytes at the end are the start of a character whose other bytes are not there.
+#[cfg(feature = "inspect")]
+pub fn incomplete(bytes: &[u8]) -> usize {
+    for (behind, &byte) in bytes.iter().rev().take(3).enumerate() {
+        let there = behind + 1;
+        let length = match byte {
+            0x80..=0xbf => continue,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 1,
+        };
+        return if length > there { there } else { 0 };
+    }
+    0
+}
+
 fn push_escaped(out: &mut String, c: char) {
     match c {
         '\\' => out.push_str("\\\\"),
@@ -178,6 +195,25 @@ mod tests {
         assert_eq!(escape_within("ééééé".as_bytes(), 7), "éé…");
         for max in 3..40 {
             assert!(escape_within("a\u{1b}\u{202e}é\n".repeat(9).as_bytes(), max).len() <= max);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "inspect")]
+    fn a_character_that_is_not_whole_is_known() {
+        for (bytes, count) in [
+            (&b""[..], 0),
+            (b"a", 0),
+            ("é".as_bytes(), 0),
+            (b"a\xc3", 1),
+            (b"a\xe2\x80", 2),
+            ("\u{202e}".as_bytes(), 0),
+            (b"a\xf0\x9f\x98", 3),
+            (b"\xf0\x9f\x98\x80", 0),
+            (b"\x80\x80\x80\x80", 0),
+            (b"\xff", 0),
+        ] {
+            assert_eq!(incomplete(bytes), count, "{bytes:?}");
         }
     }
 

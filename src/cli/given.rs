@@ -7,11 +7,16 @@ use std::path::PathBuf;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use regex_lite::{Regex, RegexBuilder};
 
 use super::UsageError;
 use crate::expand::{Expanded, Secrets, Values, expand, find};
 use crate::text::{ELLIPSIS, clip};
+use crate::units::show_size;
 
+/// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
+/// that and the length of what it is matched to.
+const EXPRESSION_LIMIT: usize = 64 << 10;
 /// What [`unescape`] expects.
 const ESCAPES: &str = r"text in which \ is followed by r, n, t, 0, xNN or \";
 
@@ -141,6 +146,21 @@ impl<'a> Given<'a> {
             return Err(self.unexpected(name, ESCAPES));
         };
         self.expand(name, &bytes, false).map(Some)
+    }
+
+    /// The regular expression that an option or operand holds.
+    pub fn expression(&self, name: &str, text: &str, any_case: bool) -> Result<Regex, UsageError> {
+        let mut builder = RegexBuilder::new(text);
+        builder.size_limit(EXPRESSION_LIMIT).case_insensitive(any_case).build().map_err(|error| {
+            let why = error.to_string();
+            let message = if find(why.as_bytes(), b"size limit").is_some() {
+                let most = show_size(EXPRESSION_LIMIT as u64);
+                format!("expected an expression of at most {most} once compiled")
+            } else {
+                format!("not a regular expression: {why}")
+            };
+            self.wrong(name, &message)
+        })
     }
 
     /// A variable of the environment that stands for an option.

@@ -3,6 +3,8 @@
 //! A new command is one file with its [`Command`], one line in the list below, and one test file. Each reads facts
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
+mod content;
+mod input;
 mod target;
 mod users;
 
@@ -25,6 +27,11 @@ macro_rules! commands {
 
 commands! {
     cat,
+    head,
+    tail,
+    grep,
+    hexdump,
+    sha256sum,
 }
 
 /// A command: its place on the command line.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use regex_lite::{Regex, RegexBuilder};
+use regex_lite::Regex;
 use serde_json::value::RawValue;
 
 use crate::cli::{Given, Text, UsageError};
@@ -12,9 +12,6 @@ use crate::text::{clip, quoted};
 use crate::threads::bounded;
 use crate::units::{self, show_size};
 
-/// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
-/// that and the body's length.
-const EXPRESSION_LIMIT: usize = 64 << 10;
 /// What of the body is kept beyond need before it is let go, in bytes.
 const SLACK: usize = 8 << 10;
 
@@ -113,17 +110,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
 }
 
 fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
-    let regex = RegexBuilder::new(&text.value).size_limit(EXPRESSION_LIMIT).build();
-    let regex = regex.map_err(|e| {
-        let why = e.to_string();
-        let message = if find(why.as_bytes(), b"size limit").is_some() {
-            format!("expected an expression of at most {} once compiled", show_size(EXPRESSION_LIMIT as u64))
-        } else {
-            format!("not a regular expression: {why}")
-        };
-        given.wrong("matches", &message)
-    })?;
-    Ok(Assertion::Matches(regex, text.shown))
+    Ok(Assertion::Matches(given.expression("matches", &text.value, false)?, text.shown))
 }
 
 fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {

@@ -1,0 +1,307 @@
+//! What a file holds, all of it or the lines at one end: what cat, head and tail share.
+
+use std::collections::VecDeque;
+use std::io::{self, Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+use memchr::{memchr_iter, memrchr_iter};
+
+use super::input::{self, Input, PIECE};
+use super::{Inspect, Target};
+use crate::cli::{Given, Opt, UsageError, flag, operands, option};
+use crate::net::words;
+use crate::outcome::Fact;
+use crate::report::Answer;
+use crate::text::{escape, incomplete};
+use crate::units::{self, show_size};
+
+/// The default of `--max`, in bytes.
+const MAX: u64 = 1 << 20;
+/// The default of `--lines`.
+const LINES: u64 = 10;
+/// What `--lines` expects.
+const EXPECTED: &str = "a number of lines";
+
+/// The options that all three have.
+pub(super) const OPTIONS: &[Opt] = &[
+    operands("PATH", "the files"),
+    option("max", "SIZE", "at most so much of each (1M)"),
+    flag("special", "read from FIFOs and devices too, which may wait or have effects"),
+];
+
+/// The option that says how many lines.
+pub(super) const COUNT: &[Opt] = &[option("lines", "LINES", "so many lines of each (10)").short('n')];
+
+/// Which part of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    All,
+    First(u64),
+    Last(u64),
+}
+
+#[derive(Debug)]
+struct Show {
+    paths: Vec<PathBuf>,
+    max: u64,
+    special: bool,
+    part: Part,
+}
+
+/// Shows this part of what was given.
+pub(super) fn plan(given: &mut Given<'_>, part: Part) -> Result<Box<dyn Inspect>, UsageError> {
+    let max = given.parsed("max", units::SIZE, units::size)?.unwrap_or(MAX);
+    Ok(Box::new(Show { paths: given.paths("PATH"), max, special: given.has("special"), part }))
+}
+
+/// How many lines were asked for.
+pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
+    let lines = given.parsed("lines", EXPECTED, |text| units::number(text, u64::MAX).ok_or(EXPECTED))?;
+    Ok(lines.unwrap_or(LINES))
+}
+
+impl Inspect for Show {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        let Some(root) = input::root(target, answer) else {
+            return false;
+        };
+        answer.list("files");
+        let headings = self.paths.len() > 1 && !matches!(self.part, Part::All) && !answer.is_json();
+        let mut first = true;
+        input::each(&root, &self.paths, Some(self.special), answer, &mut |input, answer| {
+            if headings {
+                let name = escape(input.path.as_os_str().as_bytes());
+                let heading = format!("{}==> {name} <==\n", if first { "" } else { "\n" });
+                answer.content(heading.as_bytes());
+                first = false;
+            }
+            self.show(input, answer)
+        });
+        true
+    }
+}
+
+impl Show {
+    fn show(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<(), String> {
+        let mut out = Out { answer, whole: Vec::new(), held: Vec::new() };
+        let shown = match self.part {
+            Part::All => self.from_here(input, &mut out, None),
+            Part::First(lines) => self.from_here(input, &mut out, Some(lines)),
+            Part::Last(lines) => self.last(input, &mut out, lines),
+        };
+        let Out { answer, whole, held } = out;
+        answer.content(&held);
+        let cut = matches!(shown, Ok(true));
+        if cut {
+            let max = show_size(self.max);
+            let what = if matches!(self.part, Part::Last(_)) && input.is_regular {
+                format!("cut to the last {max}")
+            } else {
+                format!("cut after {max}")
+            };
+            answer.note(&format!("{}: {what} (--max)", input.path.display()));
+        }
+        if answer.is_json() {
+            answer.item(
+                "files",
+                &Fact::Object(vec![
+                    ("path", Fact::Bytes(input.path.as_os_str().as_bytes().to_vec())),
+                    ("content", Fact::Bytes(whole)),
+                    ("cut", Fact::Bool(cut)),
+                ]),
+            );
+        }
+        shown.map(|_| ())
+    }
+
+    /// Shows what follows, so many lines of it, and says whether `--max` cut it.
+    fn from_here(
+        &self,
+        input: &mut Input<'_>,
+        out: &mut Out<'_>,
+        mut lines: Option<u64>,
+    ) -> Result<bool, String> {
+        let mut left = self.max;
+        let mut piece = vec![0; PIECE];
+        while lines != Some(0) && !out.answer.is_over() {
+            // One byte more than may be shown tells whether there is more.
+            let room = usize::try_from(left).unwrap_or(PIECE).saturating_add(1).min(PIECE);
+            let count = input.read(piece.get_mut(..room).unwrap_or_default())?;
+            if count == 0 {
+                break;
+            }
+            let mut bytes = piece.get(..count).unwrap_or_default();
+            if let Some(lines) = &mut lines {
+                for end in memchr_iter(b'\n', bytes) {
+                    *lines -= 1;
+                    if *lines == 0 {
+                        bytes = bytes.get(..=end).unwrap_or(bytes);
+                        break;
+                    }
+                }
+            }
+            let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+            out.add(bytes.get(..taken).unwrap_or_default());
+            if taken < bytes.len() {
+                return Ok(true);
+            }
+            left -= taken as u64;
+        }
+        Ok(false)
+    }
+
+    /// Shows so many lines of the end, and says whether `--max` cut them.
+    fn last(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, String> {
+        if input.size > 0 {
+            let found = last_lines(input.size, self.max, lines, &mut |piece, from| {
+                input.file.read_exact_at(piece, from)
+            });
+            match found {
+                Ok((start, cut)) => {
+                    input.file.seek(SeekFrom::Start(start)).map_err(|error| words(&error))?;
+                    // What was added to it since is not what was looked at.
+                    let part = Show { max: input.size - start, paths: Vec::new(), ..*self };
+                    input.started_at(start);
+                    part.from_here(input, out, None)?;
+                    return Ok(cut);
+                }
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => input.shrunk()?,
+                Err(error) => return Err(words(&error)),
+            }
+        }
+        self.last_of_stream(input, out, lines)
+    }
+
+    /// The same of what can only be read from its start: the end is held as it goes by.
+    fn last_of_stream(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, String> {
+        // One byte more than may be shown tells whether that is a line's start.
+        let max = usize::try_from(self.max).unwrap_or(usize::MAX).saturating_add(1);
+        let mut end: VecDeque<u8> = VecDeque::new();
+        let mut piece = vec![0; PIECE];
+        let mut endless = false;
+        loop {
+            let count = input.read(&mut piece)?;
+            if count == 0 {
+                break;
+            }
+            // What is no file may never end.
+            let room = if input.is_regular { usize::MAX } else { max - end.len() - 1 };
+            end.extend(piece.iter().take(count.min(room)));
+            if room < count {
+                endless = true;
+                break;
+            }
+            end.drain(..end.len().saturating_sub(max));
+        }
+        let held: &[u8] = end.make_contiguous();
+        let from = |at: u64| usize::try_from(at).ok().and_then(|at| held.get(at..)).unwrap_or_default();
+        let (start, cut) = last_lines(held.len() as u64, self.max, lines, &mut |piece, at| {
+            let there = from(at).get(..piece.len()).unwrap_or_default();
+            piece.get_mut(..there.len()).unwrap_or_default().copy_from_slice(there);
+            Ok(())
+        })
+        .map_err(|error| words(&error))?;
+        out.add(from(start));
+        Ok(cut || endless)
+    }
+}
+
+/// Where the last lines begin of what is so long, and whether they were cut to `max` bytes.
+fn last_lines(
+    size: u64,
+    max: u64,
+    lines: u64,
+    read: &mut dyn FnMut(&mut [u8], u64) -> io::Result<()>,
+) -> io::Result<(u64, bool)> {
+    if lines == 0 {
+        return Ok((size, false));
+    }
+    let floor = size.saturating_sub(max);
+    // The newline in front of the floor tells that a line begins there.
+    let bottom = floor.saturating_sub(1);
+    let mut left = lines;
+    let mut end = size;
+    let mut piece = vec![0; PIECE];
+    while end > bottom {
+        let from = end.saturating_sub(PIECE as u64).max(bottom);
+        let bytes = piece.get_mut(..usize::try_from(end - from).unwrap_or(PIECE)).unwrap_or_default();
+        read(bytes, from)?;
+        for at in memrchr_iter(b'\n', bytes) {
+            let start = from + at as u64 + 1;
+            // The newline at the end ends the last line.
+            if start == size {
+                continue;
+            }
+            left -= 1;
+            if left == 0 {
+                return Ok((start, false));
+            }
+        }
+        end = from;
+    }
+    Ok((floor, floor > 0))
+}
+
+/// Where the bytes go: to the reader, or into the JSON document.
+struct Out<'a> {
+    answer: &'a mut Answer,
+    whole: Vec<u8>,
+    /// The start of a character whose end is not there yet.
+    held: Vec<u8>,
+}
+
+impl Out<'_> {
+    fn add(&mut self, bytes: &[u8]) {
+        if self.answer.is_json() {
+            self.whole.extend_from_slice(bytes);
+        } else if self.answer.is_terminal() {
+            self.held.extend_from_slice(bytes);
+            let whole = self.held.len() - incomplete(&self.held);
+            self.answer.content(self.held.get(..whole).unwrap_or_default());
+            self.held.drain(..whole);
+        } else {
+            self.answer.content(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(text: &[u8], max: u64, lines: u64) -> (u64, bool) {
+        last_lines(text.len() as u64, max, lines, &mut |piece, at| {
+            let at = usize::try_from(at).unwrap();
+            piece.copy_from_slice(&text[at..at + piece.len()]);
+            Ok(())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn where_the_last_lines_begin() {
+        for (text, max, lines, start, cut) in [
+            (&b""[..], 9, 1, 0, false),
+            (b"\n", 9, 1, 0, false),
+            (b"a", 9, 1, 0, false),
+            (b"a\nb", 9, 1, 2, false),
+            (b"a\nb\n", 9, 1, 2, false),
+            (b"a\nb\n", 9, 2, 0, false),
+            (b"a\nb\n", 9, 3, 0, false),
+            (b"a\nb\n\n", 9, 1, 4, false),
+            (b"a\nb\n", 9, 0, 4, false),
+            // The line is exactly what may be shown, and one byte more than that.
+            (b"a\nbcd\n", 4, 1, 2, false),
+            (b"a\nbcd\n", 3, 1, 3, true),
+            (b"abcd\n", 5, 1, 0, false),
+            (b"a\nb\n", 0, 1, 4, true),
+        ] {
+            assert_eq!(last(text, max, lines), (start, cut), "{text:?} {max} {lines}");
+        }
+        let long = [vec![b'x'; 3 * PIECE], b"\ny".to_vec(), vec![b'x'; 2 * PIECE]].concat();
+        assert_eq!(last(&long, 1 << 20, 1), (3 * PIECE as u64 + 1, false));
+        assert_eq!(last(&long, 1 << 20, 2), (0, false));
+    }
+}

@@ -1,0 +1,416 @@
+//! `grep TEXT PATH...`: the lines of files that have a text in them. grep(1).
+//!
+//! In constant memory: of a line longer than [`LINE`] so much is looked at at a time, which is said.
+
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use regex_lite::Regex;
+
+use super::input::{self, Input, PIECE};
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, flag, operand, operands};
+use crate::outcome::Fact;
+use crate::report::Answer;
+use crate::rootfs::{self, Folder, Root};
+use crate::text::escape;
+
+/// The longest line that is looked at as a whole, in bytes.
+const LINE: usize = 1 << 20;
+/// How far two parts of a longer line overlap, in bytes, where an expression is looked for.
+const OVERLAP: usize = 4 << 10;
+/// How many folders deep it looks; each takes a descriptor.
+const DEPTH: usize = 200;
+/// What it is taken for that a text is one of several lines.
+const EXPECTED: &str = "a text of one line";
+/// Bytes that are frequent, the most frequent first: whatever is not among them is looked for rather.
+const FREQUENT: &[u8] = b"\0 etaoinsrldcumphgfbyw0v1.,2k-_/x3TSACE";
+
+pub(super) const COMMAND: Command = Command {
+    name: "grep",
+    summary: "print the lines of files that have a text in them",
+    options: &[&[
+        operand("TEXT", "what to look for"),
+        operands("PATH", "the files"),
+        flag("recursive", "look into folders, not through links").short('r'),
+        flag("ignore-case", "take a and A for the same").short('i'),
+        flag("line-number", "print the number of each line").short('n'),
+        flag("extended-regexp", "TEXT is a regular expression").short('E'),
+    ]],
+    plan,
+    examples: r"porthole grep -rn upstream /etc/nginx
+porthole grep -p 7 -iE 'error|fatal' /var/log/app.log",
+};
+
+#[derive(Debug)]
+struct Grep {
+    pattern: Pattern,
+    paths: Vec<PathBuf>,
+    recursive: bool,
+    numbers: bool,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    let text = given.words("TEXT").pop().unwrap_or_default().into_vec();
+    if text.contains(&b'\n') {
+        return Err(given.wrong("TEXT", &format!("expected {EXPECTED}")));
+    }
+    let any_case = given.has("ignore-case");
+    let pattern = if given.has("extended-regexp") {
+        let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
+        Pattern::Expression(given.expression("TEXT", &text, any_case)?)
+    } else {
+        Pattern::Text(Text::new(text, any_case))
+    };
+    Ok(Box::new(Grep {
+        pattern,
+        paths: given.paths("PATH"),
+        recursive: given.has("recursive"),
+        numbers: given.has("line-number"),
+    }))
+}
+
+impl Inspect for Grep {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        let Some(root) = input::root(target, answer) else {
+            return false;
+        };
+        answer.list("matches");
+        let mut search = Search {
+            grep: self,
+            answer,
+            names: self.recursive || self.paths.len() > 1,
+            buffer: vec![0; LINE],
+            found: false,
+        };
+        for path in &self.paths {
+            if search.answer.is_over() {
+                break;
+            }
+            search.path(&root, path);
+        }
+        search.found
+    }
+}
+
+struct Search<'a> {
+    grep: &'a Grep,
+    answer: &'a mut Answer,
+    /// Whether each line is printed with the name of its file.
+    names: bool,
+    buffer: Vec<u8>,
+    found: bool,
+}
+
+impl Search<'_> {
+    /// Looks into what was named.
+    fn path(&mut self, root: &Root, path: &Path) {
+        if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| rootfs::kind(meta.st_mode).0 == 'd')
+        {
+            match root.folder(path) {
+                Ok(folder) => {
+                    let of_kernel = folder.is_of_kernel();
+                    self.folder(folder, path, 1, of_kernel);
+                }
+                Err(why) => self.complain(path, &why.words()),
+            }
+            return;
+        }
+        match input::open(root, path, None) {
+            Ok(input) => self.file(input),
+            Err(why) => self.complain(path, &why),
+        }
+    }
+
+    /// Looks into what a folder has, in the folder's own order.
+    fn folder(&mut self, mut folder: Folder, path: &Path, depth: usize, of_kernel: bool) {
+        // Each entry's type, its name, and a byte that no name has.
+        let mut entries = Vec::new();
+        for entry in folder.entries() {
+            entries.push(entry.kind.map_or(b'?', |kind| kind as u8));
+            entries.extend_from_slice(&entry.name);
+            entries.push(0);
+        }
+        for entry in entries.split(|&b| b == 0) {
+            let Some((&kind, name)) = entry.split_first() else {
+                continue;
+            };
+            if self.answer.is_over() {
+                return;
+            }
+            let path = path.join(std::ffi::OsStr::from_bytes(name));
+            let kind = match kind {
+                // Not every file system tells.
+                b'?' => folder.meta(name).map_or('-', |meta| rootfs::kind(meta.st_mode).0),
+                kind => char::from(kind),
+            };
+            match kind {
+                'd' if depth == DEPTH => {
+                    self.complain(&path, &format!("more than {DEPTH} folders deep, not looked into"));
+                }
+                'd' => match folder.folder(name) {
+                    Ok(inner) if !of_kernel && inner.is_of_kernel() => {
+                        let note = "not looked into: what it has is the kernel's; name it to have that done";
+                        self.answer.note(&format!("{}: {note}", path.display()));
+                    }
+                    Ok(inner) => self.folder(inner, &path, depth + 1, of_kernel),
+                    Err(why) => self.complain(&path, &why.words()),
+                },
+                '-' => match folder.open(name) {
+                    Ok(None) => {}
+                    Ok(Some((file, meta))) => self.file(Input::new(file, &meta, &path)),
+                    Err(why) => self.complain(&path, &why.words()),
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn file(&mut self, mut input: Input<'_>) {
+        let result = if input.is_output() {
+            Err("is where the output goes".to_owned())
+        } else {
+            self.lines(&mut input)
+        };
+        if let Err(why) = result {
+            self.complain(input.path, &why);
+        }
+    }
+
+    fn complain(&mut self, path: &Path, why: &str) {
+        self.answer.complain(&format!("{}: {why}", path.display()));
+    }
+
+    /// Prints the lines that match.
+    fn lines(&mut self, input: &mut Input<'_>) -> Result<(), String> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let result = self.lines_within(input, &mut buffer);
+        self.buffer = buffer;
+        result
+    }
+
+    fn lines_within(&mut self, input: &mut Input<'_>, buffer: &mut [u8]) -> Result<(), String> {
+        let mut file = Lines { path: input.path, number: 1, is_binary: false };
+        let (mut filled, mut first) = (0_usize, true);
+        // Whether a line longer than the buffer was met, and whether the rest of this one is of no interest.
+        let (mut long, mut done) = (false, false);
+        while !self.answer.is_over() {
+            let room = buffer.get_mut(filled..filled.saturating_add(PIECE).min(LINE)).unwrap_or_default();
+            let count = input.read(room)?;
+            let new = room.get(..count).unwrap_or_default();
+            if first {
+                file.is_binary = memchr(0, new).is_some();
+                first = false;
+            }
+            let newline = memrchr(b'\n', new);
+            let start = filled;
+            filled += count;
+            let whole = if count == 0 { filled } else { newline.map_or(0, |at| start + at + 1) };
+            let mut used = whole;
+            if whole > 0 {
+                let mut block = buffer.get(..whole).unwrap_or_default();
+                if done {
+                    let rest = memchr(b'\n', block).map_or(whole, |at| at + 1);
+                    block = block.get(rest..).unwrap_or_default();
+                    // Of the line that was left out nothing but its end counts.
+                    file.number += 1;
+                    done = false;
+                }
+                if self.block(block, &mut file) {
+                    return Ok(());
+                }
+            } else if filled == LINE {
+                if !long {
+                    long = true;
+                    let path = input.path.display();
+                    self.answer.note(&format!("{path}: a line longer than 1 MiB is looked at in parts"));
+                }
+                let part = buffer.get(..filled).unwrap_or_default();
+                if !done && self.grep.pattern.find(part, 0).is_some() {
+                    done = true;
+                    if self.print(part, &mut file) {
+                        return Ok(());
+                    }
+                }
+                used = filled - self.grep.pattern.overlap();
+            }
+            if count == 0 {
+                break;
+            }
+            buffer.copy_within(used..filled, 0);
+            filled -= used;
+        }
+        Ok(())
+    }
+
+    /// Prints those that match of these lines, and says whether the file is done with.
+    fn block(&mut self, block: &[u8], file: &mut Lines<'_>) -> bool {
+        let (mut from, mut counted) = (0, 0);
+        let counts = self.grep.numbers || self.answer.is_json();
+        let newlines = |from: usize, to: usize| {
+            let bytes = if counts { block.get(from..to) } else { None };
+            memchr_iter(b'\n', bytes.unwrap_or_default()).count() as u64
+        };
+        while let Some((start, end)) = self.grep.pattern.find(block, from) {
+            file.number += newlines(counted, start);
+            counted = start;
+            if self.print(block.get(start..end).unwrap_or_default(), file) || self.answer.is_over() {
+                return true;
+            }
+            from = end + 1;
+        }
+        file.number += newlines(counted, block.len());
+        false
+    }
+
+    /// Prints this line of the file, and says whether the file is done with.
+    fn print(&mut self, line: &[u8], file: &mut Lines<'_>) -> bool {
+        self.found = true;
+        let is_binary = file.is_binary || memchr(0, line).is_some();
+        let path = file.path.as_os_str().as_bytes();
+        if self.answer.is_json() {
+            let mut entries = vec![("path", Fact::Bytes(path.to_vec()))];
+            if is_binary {
+                entries.push(("binary", Fact::Bool(true)));
+            } else {
+                entries.push(("line", Fact::Count(file.number)));
+                entries.push(("text", Fact::Bytes(line.to_vec())));
+            }
+            self.answer.item("matches", &Fact::Object(entries));
+        } else if is_binary {
+            self.answer.line(&[b"Binary file ", path, b" matches"].concat());
+        } else {
+            if self.names {
+                let mut name = escape(path);
+                name.push(':');
+                self.answer.content(name.as_bytes());
+            }
+            if self.grep.numbers {
+                self.answer.content(format!("{}:", file.number).as_bytes());
+            }
+            self.answer.content(line);
+            self.answer.content(b"\n");
+        }
+        is_binary
+    }
+}
+
+/// Where in a file we are.
+struct Lines<'a> {
+    path: &'a Path,
+    /// The number of the line that comes next, where it is counted.
+    number: u64,
+    is_binary: bool,
+}
+
+/// What is looked for.
+#[derive(Debug)]
+enum Pattern {
+    Text(Text),
+    Expression(Regex),
+}
+
+impl Pattern {
+    /// Where in these lines the next one stands that matches, from the start of a line on.
+    fn find(&self, block: &[u8], from: usize) -> Option<(usize, usize)> {
+        let mut from = from;
+        let end_of = |at: usize| {
+            block.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(block.len(), |length| at + length)
+        };
+        while from < block.len() {
+            match self {
+                Pattern::Text(text) => {
+                    let at = from + text.find(block.get(from..)?)?;
+                    let start = block.get(from..at).and_then(|before| memrchr(b'\n', before));
+                    return Some((start.map_or(from, |newline| from + newline + 1), end_of(at)));
+                }
+                Pattern::Expression(regex) => {
+                    let end = end_of(from);
+                    if regex.is_match(&String::from_utf8_lossy(block.get(from..end)?)) {
+                        return Some((from, end));
+                    }
+                    from = end + 1;
+                }
+            }
+        }
+        None
+    }
+
+    /// How much of a part has to be looked at again with the next.
+    fn overlap(&self) -> usize {
+        match self {
+            Pattern::Text(text) => text.text.len().saturating_sub(1).min(LINE / 2),
+            Pattern::Expression(_) => OVERLAP,
+        }
+    }
+}
+
+/// A text, and the one byte of it that is looked for first.
+#[derive(Debug)]
+struct Text {
+    text: Vec<u8>,
+    any_case: bool,
+    /// Where that byte stands, and what it may be.
+    at: usize,
+    bytes: [u8; 2],
+}
+
+impl Text {
+    fn new(text: Vec<u8>, any_case: bool) -> Self {
+        let rarity = |byte: u8| FREQUENT.iter().position(|&b| b == byte).unwrap_or(FREQUENT.len());
+        let both = |byte: u8| {
+            if any_case { [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] } else { [byte; 2] }
+        };
+        let rarest = text.iter().enumerate().max_by_key(|&(_, &byte)| {
+            let [a, b] = both(byte);
+            rarity(a).min(rarity(b))
+        });
+        let (at, &byte) = rarest.unwrap_or((0, &0));
+        Text { any_case, at, bytes: both(byte), text }
+    }
+
+    fn find(&self, block: &[u8]) -> Option<usize> {
+        let length = self.text.len();
+        if length == 0 {
+            return Some(0);
+        }
+        let [a, b] = self.bytes;
+        let mut from = 0;
+        loop {
+            let rest = block.get(from + self.at..)?;
+            from += if a == b { memchr(a, rest) } else { memchr2(a, b, rest) }?;
+            let there = block.get(from..from + length)?;
+            if there == self.text || self.any_case && there.eq_ignore_ascii_case(&self.text) {
+                return Some(from);
+            }
+            from += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_found_as_it_would_be_byte_by_byte() {
+        let block = b"The quick brown fox\njumps OVER the lazy dog\0\xff\xc3 xx xxy";
+        for any_case in [false, true] {
+            for start in 0..block.len() {
+                for end in start..=block.len() {
+                    let text = &block[start..end];
+                    let same = |window: &[u8]| {
+                        if any_case { window.eq_ignore_ascii_case(text) } else { window == text }
+                    };
+                    let first = block.windows(text.len().max(1)).position(|w| text.is_empty() || same(w));
+                    assert_eq!(Text::new(text.to_vec(), any_case).find(block), first, "{text:?}");
+                }
+            }
+            for text in [&b"zz"[..], b"xxz", b"y\n", b"THE Q"] {
+                let found = Text::new(text.to_vec(), any_case).find(block);
+                assert_eq!(found.is_some(), any_case && text == b"THE Q", "{text:?}");
+            }
+        }
+    }
+}

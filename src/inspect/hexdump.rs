@@ -1,0 +1,169 @@
+//! `hexdump PATH`: the bytes of a file in hexadecimal and ASCII, as `hexdump -C`. hexdump(1).
+
+use std::io::{Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::input::{self, Input};
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, flag, operand, option};
+use crate::net::words;
+use crate::outcome::Fact;
+use crate::report::Answer;
+use crate::units::{self, show_size};
+
+/// The default of `--max`, in bytes.
+const MAX: u64 = 64 << 10;
+/// The bytes of one line.
+const ROW: usize = 16;
+/// How much is read at once, in bytes.
+const PIECE: usize = 1024 * ROW;
+
+pub(super) const COMMAND: Command = Command {
+    name: "hexdump",
+    summary: "print the bytes of a file in hexadecimal and ASCII",
+    options: &[&[
+        operand("PATH", "the file"),
+        option("max", "SIZE", "at most so much of it (64k)").short('n'),
+        option("skip", "SIZE", "begin so far into it").short('s'),
+        flag("special", "read from a FIFO or device too, which may wait or have effects"),
+    ]],
+    plan,
+    examples: r"porthole hexdump -n 64 /app/server
+porthole hexdump -p 7 --skip 1M /data/store.db",
+};
+
+#[derive(Debug)]
+struct Dump {
+    path: Vec<PathBuf>,
+    max: u64,
+    skip: u64,
+    special: bool,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    let mut size = |name| given.parsed(name, units::SIZE, units::size);
+    let (max, skip) = (size("max")?, size("skip")?.unwrap_or_default());
+    if i64::try_from(skip).is_err() {
+        return Err(given.wrong("skip", "no file is so large"));
+    }
+    let special = given.has("special");
+    Ok(Box::new(Dump { path: given.paths("PATH"), max: max.unwrap_or(MAX), skip, special }))
+}
+
+impl Inspect for Dump {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        let Some(root) = input::root(target, answer) else {
+            return false;
+        };
+        input::each(&root, &self.path, Some(self.special), answer, &mut |input, answer| {
+            if self.skip > 0 {
+                let there = SeekFrom::Start(self.skip);
+                input.file.seek(there).map_err(|error| format!("--skip: {}", words(&error)))?;
+                input.started_at(self.skip);
+            }
+            if self.dump(input, answer)? {
+                let max = show_size(self.max);
+                answer.note(&format!("{}: cut after {max} (--max)", input.path.display()));
+            }
+            Ok(())
+        });
+        true
+    }
+}
+
+impl Dump {
+    /// Prints the file, and says whether `--max` cut it.
+    fn dump(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<bool, String> {
+        let mut whole = Vec::new();
+        let mut rows = Rows { offset: self.skip, last: None, starred: false, text: Vec::new() };
+        let mut left = self.max;
+        let mut piece = vec![0; PIECE];
+        let mut cut = false;
+        while !cut && !answer.is_over() {
+            // One byte more than may be shown tells whether there is more.
+            let room = usize::try_from(left).unwrap_or(PIECE).saturating_add(1).min(PIECE);
+            let count = input.fill(piece.get_mut(..room).unwrap_or_default())?;
+            let taken = usize::try_from(left).map_or(count, |left| left.min(count));
+            cut = taken < count;
+            left -= taken as u64;
+            let bytes = piece.get(..taken).unwrap_or_default();
+            if answer.is_json() {
+                whole.extend_from_slice(bytes);
+            } else {
+                for row in bytes.chunks(ROW) {
+                    rows.push(row);
+                }
+                answer.content(&rows.text);
+                rows.text.clear();
+            }
+            if count < PIECE {
+                break;
+            }
+        }
+        if answer.is_json() {
+            answer.document(vec![
+                ("path", Fact::Bytes(input.path.as_os_str().as_bytes().to_vec())),
+                ("offset", Fact::Count(self.skip)),
+                ("bytes", Fact::Text(STANDARD.encode(&whole))),
+                ("cut", Fact::Bool(cut)),
+            ]);
+        } else if rows.last.is_some() {
+            push_hex(&mut rows.text, rows.offset, 8);
+            rows.text.push(b'\n');
+            answer.content(&rows.text);
+        }
+        Ok(cut)
+    }
+}
+
+/// The lines so far.
+struct Rows {
+    /// Where the next begins.
+    offset: u64,
+    /// The line before, and whether a `*` stands for it.
+    last: Option<[u8; ROW]>,
+    starred: bool,
+    text: Vec<u8>,
+}
+
+impl Rows {
+    fn push(&mut self, row: &[u8]) {
+        let whole = row.first_chunk::<ROW>().copied();
+        if whole.is_some() && whole == self.last {
+            if !self.starred {
+                self.text.extend_from_slice(b"*\n");
+            }
+            self.starred = true;
+        } else {
+            self.starred = false;
+            self.last = Some(whole.unwrap_or_default());
+            let text = &mut self.text;
+            push_hex(text, self.offset, 8);
+            for at in 0..ROW {
+                text.extend_from_slice(if at % 8 == 0 { b"  " } else { b" " });
+                match row.get(at) {
+                    Some(&byte) => push_hex(text, u64::from(byte), 2),
+                    None => text.extend_from_slice(b"  "),
+                }
+            }
+            text.extend_from_slice(b"  |");
+            let shown = |&byte: &u8| if matches!(byte, b' '..=b'~') { byte } else { b'.' };
+            text.extend(row.iter().map(shown));
+            text.extend_from_slice(b"|\n");
+        }
+        self.offset = self.offset.saturating_add(row.len() as u64);
+    }
+}
+
+/// Appends a number in so many hexadecimal digits, or as many as it needs.
+fn push_hex(text: &mut Vec<u8>, number: u64, digits: u32) {
+    let needed = (u64::BITS - number.leading_zeros()).div_ceil(4);
+    for at in (0..digits.max(needed)).rev() {
+        let digit = (number >> (4 * at) & 15) as u32;
+        text.extend(char::from_digit(digit, 16).map(|digit| digit as u8));
+    }
+}

@@ -1,0 +1,147 @@
+//! Files whose bytes are read, one after the other: bounded, and what is wrong with one is said with its name.
+//!
+//! Every read ends. A file may grow while it is read, but not for ever, and one of proc, whose size says nothing, is
+//! read up to a bound.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+
+use super::Target;
+use crate::net::words;
+use crate::report::Answer;
+use crate::rootfs::{self, Meta, Root};
+use crate::units::show_size;
+
+/// How much is read at once, in bytes.
+pub const PIECE: usize = 64 << 10;
+/// How far a file is followed past the size it had when it was opened, in bytes.
+const BEYOND: u64 = 64 << 20;
+/// What is said of a file that ended early.
+const SHRANK: &str = "shrank while it was read";
+
+/// A file that is read.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// As it was named.
+    pub path: &'a Path,
+    /// The file itself.
+    pub file: File,
+    /// Its size when it was opened; nothing for what has none, and for files of proc.
+    pub size: u64,
+    /// Whether it is a regular file.
+    pub is_regular: bool,
+    read: u64,
+    limit: u64,
+}
+
+/// The root of the target's files, or nothing, which is complained of.
+pub fn root(target: &Target, answer: &mut Answer) -> Option<Root> {
+    target.root().map_err(|why| answer.complain(&why)).ok()
+}
+
+/// Opens each of the files and has it visited; complains of those where that fails.
+pub fn each(
+    root: &Root,
+    paths: &[PathBuf],
+    special: Option<bool>,
+    answer: &mut Answer,
+    visit: &mut dyn FnMut(&mut Input<'_>, &mut Answer) -> Result<(), String>,
+) {
+    for path in paths {
+        if answer.is_over() {
+            break;
+        }
+        let result = open(root, path, special).and_then(|mut input| visit(&mut input, answer));
+        if let Err(why) = result {
+            answer.complain(&format!("{}: {why}", path.display()));
+        }
+    }
+}
+
+/// Opens one file; `special` is nothing for a command that never reads a FIFO or device.
+pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<Input<'a>, String> {
+    let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|why| {
+        let hint = if special.is_none() { rootfs::UNLESS_SPECIAL } else { "" };
+        why.strip_suffix(hint).unwrap_or(&why).to_owned()
+    })?;
+    Ok(Input::new(file, &meta, path))
+}
+
+impl<'a> Input<'a> {
+    /// An open file.
+    pub fn new(file: File, meta: &Meta, path: &'a Path) -> Self {
+        let is_regular = rootfs::kind(meta.st_mode).0 == '-';
+        let mut size = if is_regular { u64::try_from(meta.st_size).unwrap_or_default() } else { 0 };
+        // /proc/kcore claims to be as large as all of the address space.
+        if size > 0 && meta.st_blocks == 0 && is_of_proc(&file) {
+            size = 0;
+        }
+        let limit = if is_regular { size.saturating_add(BEYOND) } else { u64::MAX };
+        Input { path, file, size, is_regular, read: 0, limit }
+    }
+
+    /// Tells that the next read begins so far into it.
+    pub fn started_at(&mut self, offset: u64) {
+        self.read = offset;
+        self.limit = self.limit.saturating_add(offset);
+    }
+
+    /// Whether stdout goes to this very file.
+    pub fn is_output(&self) -> bool {
+        let same = |ours: Meta, out: Meta| (ours.st_dev, ours.st_ino) == (out.st_dev, out.st_ino);
+        self.is_regular
+            && fstat(&self.file).is_ok_and(|ours| fstat(io::stdout()).is_ok_and(|out| same(ours, out)))
+    }
+
+    /// The next bytes; none at the end.
+    pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, String> {
+        loop {
+            match self.file.read(piece) {
+                Ok(0) if self.has_shrunk() => return Err(SHRANK.to_owned()),
+                Ok(count) => {
+                    self.read = self.read.saturating_add(count as u64);
+                    if self.read > self.limit {
+                        return Err(format!("does not end, {} past the size it had", show_size(BEYOND)));
+                    }
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(words(&error)),
+            }
+        }
+    }
+
+    /// The next bytes, as many as there is room for, if there are so many.
+    pub fn fill(&mut self, piece: &mut [u8]) -> Result<usize, String> {
+        let mut filled = 0;
+        while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match self.read(room)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        Ok(filled)
+    }
+
+    /// What to say where the file ends before it should; nothing where its size never told how much it holds, as in
+    /// sysfs.
+    pub fn shrunk(&self) -> Result<(), String> {
+        if self.is_smaller() { Err(SHRANK.to_owned()) } else { Ok(()) }
+    }
+
+    fn has_shrunk(&self) -> bool {
+        self.read < self.size && self.is_smaller()
+    }
+
+    fn is_smaller(&self) -> bool {
+        fstat(&self.file).is_ok_and(|meta| u64::try_from(meta.st_size).is_ok_and(|size| size < self.size))
+    }
+}
+
+fn is_of_proc(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
+}
