@@ -198,6 +198,9 @@ pub enum Fact {
     Text(String),
     /// A string from outside.
     Bytes(Vec<u8>),
+    /// Nothing: what may not be read, or has no limit.
+    #[cfg(feature = "inspect")]
+    Null,
     /// A list.
     List(Vec<Fact>),
     /// Named values, in this order.
@@ -213,6 +216,8 @@ impl Fact {
             // A number that is none, which no clock gives, is null.
             Fact::Number(value) => out.push_str(&serde_json::to_string(value).unwrap_or_default()),
             Fact::Text(value) => push_json_string(out, value),
+            #[cfg(feature = "inspect")]
+            Fact::Null => out.push_str("null"),
             Fact::Bytes(value) => match std::str::from_utf8(value) {
                 Ok(text) => push_json_string(out, text),
                 Err(_) => {
@@ -267,6 +272,13 @@ impl From<u64> for Fact {
 impl From<u16> for Fact {
     fn from(count: u16) -> Self {
         Fact::Count(u64::from(count))
+    }
+}
+
+#[cfg(feature = "inspect")]
+impl From<Option<u64>> for Fact {
+    fn from(count: Option<u64>) -> Self {
+        count.map_or(Fact::Null, Fact::Count)
     }
 }
 

@@ -25,6 +25,9 @@ macro_rules! commands {
 
 commands! {
     cat,
+    df,
+    mounts,
+    limits,
 }
 
 /// A command: its place on the command line.
