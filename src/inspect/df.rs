@@ -60,6 +60,7 @@ struct Df {
     paths: Vec<PathBuf>,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as every command has it")]
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     Ok(Box::new(Df { paths: given.paths("PATH") }))
 }
@@ -144,7 +145,7 @@ fn listed(
 ) -> Vec<Row> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
-    candidates.retain(|(_, mount)| !is_pseudo(mount) && !mounts.is_covered(mount));
+    candidates.retain(|(_, mount)| !is_pseudo(mount) && !mounts.is_hidden(mount));
     candidates.sort_by_key(|(_, mount)| mount.point.len());
     let mut rows: Vec<(usize, Row)> = Vec::new();
     for (at, mount) in candidates {

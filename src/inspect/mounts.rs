@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operand};
+use crate::files::read_start;
 use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
-use crate::procfs::process::process;
+use crate::procfs::process::{Process, process};
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
@@ -35,6 +36,7 @@ struct Show {
     path: Option<PathBuf>,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as every command has it")]
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     Ok(Box::new(Show { path: given.paths("PATH").pop() }))
 }
@@ -73,14 +75,14 @@ pub(super) fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Strin
     let text = target.read("mountinfo").map_err(|why| {
         // EINVAL is what a process gives that has left its namespaces.
         let zombie = target.process.as_ref().and_then(|held| process(&target.proc, held.pid).ok());
-        match zombie.filter(|process| process.is_zombie()) {
+        match zombie.filter(Process::is_zombie) {
             Some(process) => format!("{} is a zombie, which has no mounts any more", process.shown()),
             None => why,
         }
     })?;
     let mounts = Mounts::parse(&text);
     if mounts.odd > 0 {
-        answer.note(&format!("mountinfo: {} odd lines passed over", mounts.odd));
+        answer.note(&format!("mountinfo: odd lines that were passed over: {}", mounts.odd));
     }
     Ok(mounts)
 }
@@ -100,7 +102,7 @@ impl Place {
     pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, String> {
         let handle = root.handle(path).map_err(FileError::words)?;
         let info = format!("self/fdinfo/{}", handle.as_raw_fd());
-        let id = parse_fdinfo(&std::fs::read(proc.join(info)).unwrap_or_default());
+        let id = parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0);
         // Only where that is not to be had does the path count, as it was given.
         let path = std::path::absolute(path).unwrap_or_default();
         Ok(Place { handle, id, path })

@@ -60,14 +60,36 @@ impl Mounts {
         above.max_by_key(|mount| mount.point.len())
     }
 
-    /// Whether another mount at the same point hides this one.
-    pub fn is_covered(&self, mount: &Mount) -> bool {
-        let at = self.mounts.iter().position(|other| other.id == mount.id).unwrap_or_default();
-        self.mounts.iter().enumerate().any(|(place, other)| {
-            other.point == mount.point
-                && other.id != mount.id
-                && (other.parent == mount.id || (other.parent == mount.parent && place > at))
-        })
+    /// Whether no path leads there any more, for another mount is on the same point or on a folder above.
+    pub fn is_hidden(&self, mount: &Mount) -> bool {
+        let on_top = |other: &Mount| other.parent == mount.id && other.point == mount.point;
+        if self.mounts.iter().any(|other| other.id != mount.id && on_top(other)) {
+            return true;
+        }
+        // What was mounted on the same mount above it is over it: had it been there before, this would be on that.
+        let mut one = mount;
+        for _ in 0..self.mounts.len() {
+            let over = |other: &&Mount| {
+                other.parent == one.parent
+                    && other.id != one.id
+                    && other.id != other.parent
+                    && below(&other.point, &one.point)
+                        .is_some_and(|rest| !rest.is_empty() || self.is_later(other, one))
+            };
+            if self.mounts.iter().any(|other| over(&other)) {
+                return true;
+            }
+            match self.by_id(one.parent) {
+                Some(parent) if parent.id != one.id => one = parent,
+                _ => break,
+            }
+        }
+        false
+    }
+
+    fn is_later(&self, one: &Mount, other: &Mount) -> bool {
+        let place = |sought: &Mount| self.mounts.iter().position(|mount| mount.id == sought.id);
+        place(one) > place(other)
     }
 }
 
@@ -187,7 +209,7 @@ mod tests {
         assert_eq!(bind.all_options()[..3], [&b"ro"[..], b"nosuid", b"relatime"]);
         let stacked: Vec<&Mount> =
             found.mounts.iter().filter(|mount| mount.point == b"/mnt/odd/stacked").collect();
-        assert!(found.is_covered(stacked[0]) && !found.is_covered(stacked[1]));
+        assert!(found.is_hidden(stacked[0]) && !found.is_hidden(stacked[1]));
         assert_eq!(found.by_path(b"/mnt/odd/stacked/x").unwrap().id, stacked[1].id);
         assert_eq!(found.by_path(b"/mnt/odd/stackedx").unwrap().point, b"/mnt/odd");
         assert_eq!(found.by_path(b"/mnt/odd/bind").unwrap(), bind);
@@ -219,6 +241,22 @@ mod tests {
         assert_eq!(optional.mounts[0].super_options, b"z w");
         assert_eq!(decode(b"\\04\\0400\\8\\"), b"\\04 0\\8\\");
         assert_eq!(decode(b"\\777"), b"\\777");
+    }
+
+    #[test]
+    fn hidden_mounts() {
+        let found = Mounts::parse(
+            b"1 0 0:1 / / rw - a a rw\n2 1 0:2 / /x/below rw - a hidden rw\n3 2 0:3 / /x/below/in rw - a hidden rw\n\
+            4 1 0:4 / /x rw - a seen rw\n5 4 0:5 / /x/below rw - a seen rw\n6 1 0:6 / /xy rw - a seen rw\n\
+            7 1 0:7 / /y rw - a hidden rw\n8 1 0:8 / /y rw - a seen rw\n9 9 0:9 / /z rw - a seen rw\n",
+        );
+        for mount in &found.mounts {
+            assert_eq!(found.is_hidden(mount), mount.source == b"hidden", "{}", mount.id);
+        }
+        // A loop, which no kernel makes, has an end.
+        let odd =
+            Mounts::parse(b"1 2 0:1 / /a rw - a a rw\n2 1 0:2 / /a rw - a a rw\n1 1 0:2 / /b rw - a a rw\n");
+        assert!(odd.mounts.iter().any(|mount| odd.is_hidden(mount)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use super::super::Target;
+use crate::files::read_start;
 use crate::procfs::cgroup::{self, Membership, count, cpu_max, entry, hierarchy, is_of, locate, millicores};
 use crate::procfs::mountinfo::Mounts;
 use crate::rootfs::Root;
@@ -64,7 +65,9 @@ impl Groups {
         let memberships = cgroup::parse(&target.read("cgroup")?);
         let mut views = Vec::new();
         let mut denied = None;
-        if let Ok(text) = std::fs::read(target.proc.join("self/mountinfo")) {
+        if let Ok((text, _)) =
+            read_start(&target.proc.join("self/mountinfo"), super::super::target::LIMIT as u64)
+        {
             views.push((Root::own(), Mounts::parse(&text)));
         }
         if target.process.is_some() {
@@ -151,7 +154,9 @@ impl Groups {
                         why = format!("{}: {}", site.path(group, "").display(), error.words());
                     }
                 }
-            } else if let Some(mount) = mounts.mounts.iter().find(|mount| is_of(mount, controller, v2)) {
+            } else if let Some(mount) =
+                mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mounts.is_hidden(mount))
+            {
                 let point = String::from_utf8_lossy(&mount.point);
                 why = format!("the cgroup {shown} is not below what is mounted at {point}");
             }

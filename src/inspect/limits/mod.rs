@@ -3,12 +3,12 @@
 
 mod groups;
 
-use std::fs;
 use std::time::Duration;
 
 use self::groups::{Groups, Resource};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError};
+use crate::files::read_start;
 use crate::outcome::Fact;
 use crate::procfs::process::pids;
 use crate::procfs::rlimits::{self, Rlimit};
@@ -20,6 +20,8 @@ use crate::units::{show_age, show_short_size};
 const NEAR: u64 = 90;
 /// From how many throttled periods of a hundred they stand out.
 const OFTEN: u64 = 10;
+/// The most of one `status` that is read, in bytes.
+const STATUS: u64 = 64 << 10;
 /// How many characters the whole of a limit takes.
 const BAR: usize = 10;
 
@@ -35,10 +37,13 @@ porthole limits -p 7 --json",
 #[derive(Debug)]
 struct Limits;
 
+#[allow(clippy::unnecessary_wraps, reason = "as every command has it")]
 fn plan(_: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     Ok(Box::new(Limits))
 }
 
+/// Reads a resource.
+type Reader = fn(&Groups) -> Result<Resource, String>;
 /// A resource of control groups; nothing where they cannot be had.
 type Found = (&'static str, Option<Resource>);
 
@@ -75,7 +80,7 @@ fn of_groups(target: &Target, answer: &mut Answer) -> Vec<Found> {
         }
     };
     let mut found = Vec::new();
-    let kinds: [(&str, fn(&Groups) -> Result<Resource, String>); 3] =
+    let kinds: [(&str, Reader); 3] =
         [("memory", Groups::memory), ("cpu", Groups::cpu), ("pids", Groups::pids)];
     for (name, of) in kinds {
         let resource = groups.as_ref().and_then(|groups| of(groups).map_err(&mut say).ok());
@@ -145,7 +150,8 @@ fn threads_of(target: &Target, uid: u64) -> u64 {
     let mut count = 0;
     for pid in pids(&target.proc).unwrap_or_default() {
         // One that has ended by now does not count.
-        let status = fs::read(target.proc.join(pid.to_string()).join("status")).unwrap_or_default();
+        let path = target.proc.join(pid.to_string()).join("status");
+        let (status, _) = read_start(&path, STATUS).unwrap_or_default();
         if value(&status, "Uid:") == Some(uid) {
             count += value(&status, "Threads:").unwrap_or(1);
         }
@@ -240,16 +246,15 @@ fn notes(name: &str, found: &Resource) -> (Vec<u8>, Mark) {
     let mut mark = Mark::None;
     let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     match (name, found.refused) {
-        (_, None) => {}
         ("memory", Some(count)) => {
             notes.push(plural(count, "OOM kill").into());
             mark = if count > 0 { Mark::Wrong } else { mark };
         }
-        (_, Some(0)) => {}
-        (_, Some(count)) => {
+        (_, Some(count @ 1..)) => {
             notes.push(format!("{} refused", plural(count, "fork")).into());
             mark = Mark::Notable;
         }
+        _ => {}
     }
     if let Some(cache) = found.page_cache {
         notes.push(format!("{} of page cache", show_short_size(cache)).into());
