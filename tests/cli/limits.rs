@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::command::{for_other_users, has_feature, output, porthole};
+use crate::support::command::{binary, for_other_users, has_feature, output, porthole};
 use crate::support::elsewhere::{Proc, write};
 use crate::support::skip::{is_root, skip};
 
@@ -417,6 +417,38 @@ fn a_limit_of_processes_is_reached() {
     assert!(row.contains(" [##########] 100% ! "), "{}", ran.story());
 }
 
+/// From one container into another: neither cgroup is below the other's root, and each has mounted its own alone.
+#[test]
+fn a_group_of_another_cgroup_namespace() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let Some((mut theirs, v2)) = Group::new("pids") else { return };
+    let Some((mut ours, _)) = Group::new("pids") else { return };
+    theirs.set("pids.max", "70");
+    ours.set("pids.max", "90");
+    let folder = crate::support::server::folder();
+    let point = folder.join("groups");
+    fs::create_dir(&point).unwrap();
+    let kind = if v2 { "cgroup2" } else { "cgroup -o pids" };
+    let inside = |then: &str| {
+        let mount = format!("mount -t {kind} none {} && {then}", point.display());
+        format!("exec unshare --cgroup --mount sh -c '{mount}'")
+    };
+    let (ready, answer) = (folder.join("ready"), folder.join("answer"));
+    let pid = theirs.start("", &inside(&format!(": >{} && exec sleep 600", ready.display())));
+    theirs.until("it has its namespaces", |_| ready.exists());
+    let look = format!("{} limits --json -p {pid} >{}; :", binary(), answer.display());
+    ours.start("", &inside(&look));
+    assert!(ours.children[0].wait().unwrap().success());
+    let json: Value = serde_json::from_slice(&fs::read(&answer).unwrap()).unwrap();
+    let found = &json["pids"];
+    let name = format!("/../{}", theirs.path.file_name().unwrap().to_str().unwrap());
+    assert_eq!([&found["limit"], &found["limit_cgroup"]], [&json!(70), &json!(name)], "{json}");
+    assert_eq!(found["use"], number(&theirs.get("pids.current")));
+    fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn a_limit_of_memory_and_its_kills() {
     if !has_feature("inspect") {
@@ -429,6 +461,10 @@ fn a_limit_of_memory_and_its_kills() {
         ("memory.limit_in_bytes", "memory.usage_in_bytes")
     };
     group.set(limit, "16777216");
+    // Where there is swap, it would be used first.
+    for (file, most) in [("memory.swap.max", "0"), ("memory.memsw.limit_in_bytes", "16777216")] {
+        let _ = fs::write(group.path.join(file), most);
+    }
     // tail keeps what it reads, as there is no newline in it.
     group.start("", "exec tail /dev/zero");
     let killed = group.children[0].wait().unwrap();
