@@ -28,7 +28,7 @@ stack size          -   8.0M   none
 processes           3      3  96365  [##########] 100% !
 open files          0     10   4096  [----------] 0%
 address space    1.0M  1000M   none  [----------] 0%
-pending signals     3      4      4  [########--] 75%
+pending signals     3      4      4  [#######---] 75%
 nice priority       -      0      0";
 
 /// A proc tree with control groups below a folder `groups` beside it.
@@ -83,7 +83,7 @@ fn version_2() {
     let table = format!(
         "\
 RESOURCE    USE    LIMIT  OF LIMIT             PEAK  NOTES
-memory     100M     512M  [##########] 93% !   200M  1 OOM kill; 50M of page cache; limit of /pod, which uses 476M
+memory     100M     512M  [#########-] 93% !   200M  1 OOM kill; limit of /pod, which uses 476M; 50M of page cache
 cpu       4.5 s  0.5 CPU                          -  throttled in 50 of 200 periods (25%), 1.5 s
 pids         20       20  [##########] 100% !    20  1 fork refused
 {RLIMITS}"
@@ -151,7 +151,7 @@ fn a_container_of_version_1() {
     let table = format!(
         "\
 RESOURCE   USE    LIMIT  OF LIMIT          PEAK  NOTES
-memory    195K     976K  [###-------] 30%  244K  2 OOM kills; 4.0K of page cache; limit of /docker/0123, which uses 292K
+memory    195K     976K  [###-------] 30%  244K  2 OOM kills; limit of /docker/0123, which uses 292K; 4.0K of page cache
 cpu        3 s  1.5 CPU                       -  throttled in 1 of 100 periods (1%), 2 s
 pids         5     none                       -
 {RLIMITS}"
@@ -182,7 +182,7 @@ fn a_hybrid() {
 RESOURCE   USE  LIMIT  OF LIMIT             PEAK  NOTES
 memory    4.0K   4.0K  [##########] 100% !     -
 cpu       1 ms   none                          -
-pids         1      7  [##--------] 14%        -
+pids         1      7  [#---------] 14%        -
 {RLIMITS}"
     );
     porthole(["limits", "--proc", proc.path()]).run().is(0, &table, "");

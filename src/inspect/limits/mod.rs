@@ -178,7 +178,7 @@ fn share(used: u64, limit: u64) -> u64 {
 
 /// `[#####-----] 52%`, with a `!` where the limit is near.
 fn bar(share: u64) -> (String, Mark) {
-    let full = usize::try_from(share).unwrap_or_default().saturating_mul(BAR).div_ceil(100).min(BAR);
+    let full = (usize::try_from(share).unwrap_or_default().saturating_mul(BAR) / 100).min(BAR);
     let (hashes, dashes) = ("#".repeat(full), "-".repeat(BAR - full));
     let (mark, sign) = match share {
         100.. => (Mark::Wrong, " !"),
@@ -256,9 +256,6 @@ fn notes(name: &str, found: &Resource) -> (Vec<u8>, Mark) {
         }
         _ => {}
     }
-    if let Some(cache) = found.page_cache {
-        notes.push(format!("{} of page cache", show_short_size(cache)).into());
-    }
     if let (Some(periods @ 1..), Some(throttled)) = (found.periods, found.throttled_periods) {
         let share = share(throttled, periods);
         let waited = show_age(Duration::from_millis(found.throttled.unwrap_or_default()));
@@ -272,6 +269,9 @@ fn notes(name: &str, found: &Resource) -> (Vec<u8>, Mark) {
             note.extend_from_slice(format!(", which uses {used}").as_bytes());
         }
         notes.push(note);
+    }
+    if let Some(cache) = found.page_cache {
+        notes.push(format!("{} of page cache", show_short_size(cache)).into());
     }
     (notes.join(&b"; "[..]), mark)
 }
@@ -377,15 +377,15 @@ mod tests {
     fn bars() {
         for (used, limit, expected) in [
             (0, 10, "[----------] 0%"),
-            (1, 100, "[#---------] 1%"),
-            (52, 100, "[######----] 52%"),
-            (899, 1000, "[#########-] 89%"),
+            (1, 100, "[----------] 1%"),
+            (52, 100, "[#####-----] 52%"),
+            (899, 1000, "[########--] 89%"),
             (9, 10, "[#########-] 90% !"),
-            (999, 1000, "[##########] 99% !"),
+            (999, 1000, "[#########-] 99% !"),
             (10, 10, "[##########] 100% !"),
             (11, 10, "[##########] 100% !"),
             (0, 0, "[##########] 100% !"),
-            (u64::MAX - 1, u64::MAX, "[##########] 99% !"),
+            (u64::MAX - 1, u64::MAX, "[#########-] 99% !"),
         ] {
             assert_eq!(bar(share(used, limit)).0, expected, "{used} of {limit}");
         }
