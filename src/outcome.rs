@@ -211,6 +211,9 @@ pub enum Fact {
     Text(String),
     /// A string from outside.
     Bytes(Vec<u8>),
+    /// Nothing: what may not be read, or has no limit.
+    #[cfg(feature = "inspect")]
+    Null,
     /// A list.
     List(Vec<Fact>),
     /// Named values, in this order.
@@ -231,6 +234,8 @@ impl Fact {
                 out.push_str(number.strip_suffix('0').unwrap_or(&number));
             }
             Fact::Text(value) => push_json_string(out, value),
+            #[cfg(feature = "inspect")]
+            Fact::Null => out.push_str("null"),
             Fact::Bytes(value) => match std::str::from_utf8(value) {
                 Ok(text) => push_json_string(out, text),
                 Err(_) => {
@@ -287,6 +292,13 @@ impl From<u64> for Fact {
 impl From<u16> for Fact {
     fn from(count: u16) -> Self {
         Fact::Count(u64::from(count))
+    }
+}
+
+#[cfg(feature = "inspect")]
+impl From<Option<u64>> for Fact {
+    fn from(count: Option<u64>) -> Self {
+        count.map_or(Fact::Null, Fact::Count)
     }
 }
 

@@ -96,6 +96,23 @@ pub fn show_size(bytes: u64) -> String {
     if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
+/// A size for a table, in powers of 1024: `1023`, `1.0K`, `1.2M`, `12M`, `3.4G`; digits below the last are dropped.
+#[cfg(feature = "inspect")]
+pub fn show_short_size(bytes: u64) -> String {
+    let (mut whole, mut rest) = (bytes, 0);
+    let mut units = "KMGTPE".chars();
+    let mut unit = None;
+    while whole >= 1024 {
+        (whole, rest) = (whole / 1024, whole % 1024);
+        unit = units.next();
+    }
+    match unit {
+        None => whole.to_string(),
+        Some(unit) if whole < 10 => format!("{whole}.{}{unit}", rest * 10 / 1024),
+        Some(unit) => format!("{whole}{unit}"),
+    }
+}
+
 /// A time for people, of three figures at most: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
 pub fn show_duration(duration: Duration) -> String {
     let (whole, hundredths, unit) = match duration.as_secs() {
@@ -185,6 +202,23 @@ fn status_range(part: &str) -> Option<(u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "inspect")]
+    fn short_sizes() {
+        for (bytes, shown) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1_258_291, "1.1M"),
+            (12 << 20, "12M"),
+            ((1 << 30) - 1, "1023M"),
+            (3_700_000_000, "3.4G"),
+            (u64::MAX, "15E"),
+        ] {
+            assert_eq!(show_short_size(bytes), shown);
+        }
+    }
 
     #[test]
     fn durations() {

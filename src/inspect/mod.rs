@@ -32,6 +32,9 @@ commands! {
     grep,
     hexdump,
     sha256sum,
+    df,
+    mounts,
+    limits,
 }
 
 /// A command: its place on the command line.

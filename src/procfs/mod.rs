@@ -4,9 +4,15 @@
 //! read is told apart from what is not there.
 
 #[cfg(feature = "inspect")]
+pub mod cgroup;
+#[cfg(feature = "inspect")]
 pub mod handle;
+#[cfg(feature = "inspect")]
+pub mod mountinfo;
 pub mod net;
 pub mod process;
+#[cfg(feature = "inspect")]
+pub mod rlimits;
 #[cfg(feature = "inspect")]
 pub mod status;
 

@@ -1,6 +1,7 @@
 //! What the integration tests share: the program under test, and servers that behave as badly as they like.
 
 pub mod command;
+pub mod elsewhere;
 #[allow(dead_code, reason = "not every test binary looks below another root")]
 pub mod rooted;
 pub mod server;

@@ -1,0 +1,264 @@
+//! What the control groups of a process allow, and how much of it is used.
+//!
+//! The tightest limit of all groups above counts, as far up as they are mounted. The files are looked for where the
+//! cgroup filesystems are mounted for us, and failing that where they are for the process.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::super::Target;
+use crate::files::read_start;
+use crate::procfs::cgroup::{self, Membership, count, cpu_max, entry, hierarchy, is_of, locate, millicores};
+use crate::procfs::mountinfo::Mounts;
+use crate::rootfs::Root;
+
+/// The most of one file that is read, in bytes.
+const LIMIT: u64 = 64 << 10;
+/// The most groups above one another that are looked at.
+const DEEPEST: usize = 128;
+
+/// What a controller allows, and what is used of it.
+#[derive(Debug, Default)]
+pub struct Resource {
+    /// Whether of cgroup v2.
+    pub v2: bool,
+    /// The group, as `/proc/PID/cgroup` names it.
+    pub group: Vec<u8>,
+    /// The tightest limit: bytes, processes, thousandths of a CPU.
+    pub limit: Option<u64>,
+    /// The group that it is of.
+    pub limit_group: Vec<u8>,
+    /// What the process's own group uses: bytes, processes, milliseconds.
+    pub used: Option<u64>,
+    /// What the group uses that the limit is of, in the limit's unit.
+    pub limit_used: Option<u64>,
+    /// The most that was ever used.
+    pub peak: Option<u64>,
+    /// Bytes of files in memory, which are given up when memory runs short.
+    pub page_cache: Option<u64>,
+    /// How often something was refused: processes killed for memory, forks that failed.
+    pub refused: Option<u64>,
+    /// Periods in which a limited CPU was used.
+    pub periods: Option<u64>,
+    /// Those in which its processes had to wait.
+    pub throttled_periods: Option<u64>,
+    /// How long they waited, in milliseconds.
+    pub throttled: Option<u64>,
+    /// Why some of it could not be read.
+    pub unread: Option<String>,
+}
+
+/// The groups of a process, and where they may be found.
+pub struct Groups {
+    memberships: Vec<Membership>,
+    views: Vec<(Root, Mounts)>,
+    /// Why the process's own view is not among them.
+    denied: Option<String>,
+}
+
+impl Groups {
+    /// Those of the target.
+    pub fn of(target: &Target) -> Result<Self, String> {
+        let memberships = cgroup::parse(&target.read("cgroup")?);
+        let mut views = Vec::new();
+        let mut denied = None;
+        if let Ok((text, _)) =
+            read_start(&target.proc.join("self/mountinfo"), super::super::target::LIMIT as u64)
+        {
+            views.push((Root::own(), Mounts::parse(&text)));
+        }
+        if target.process.is_some() {
+            match (target.read("mountinfo"), target.root()) {
+                (Ok(text), Ok(root)) => views.push((root, Mounts::parse(&text))),
+                (Err(why), _) | (_, Err(why)) => denied = Some(why),
+            }
+        }
+        Ok(Groups { memberships, views, denied })
+    }
+
+    /// Memory.
+    pub fn memory(&self) -> Result<Resource, String> {
+        let mut site = self.site("memory")?;
+        let [limit, used, peak] = site.names(
+            ["memory.max", "memory.current", "memory.peak"],
+            ["memory.limit_in_bytes", "memory.usage_in_bytes", "memory.max_usage_in_bytes"],
+        );
+        let mut found = site.resource(limit, used, peak);
+        let [events, cache] = site.names(["memory.events", "file"], ["memory.oom_control", "total_cache"]);
+        found.refused = site.nearest(events).and_then(|(text, _)| entry(&text, "oom_kill"));
+        found.page_cache = site.nearest("memory.stat").and_then(|(text, _)| entry(&text, cache));
+        Ok(site.done(found))
+    }
+
+    /// Processes and threads.
+    pub fn pids(&self) -> Result<Resource, String> {
+        let mut site = self.site("pids")?;
+        let mut found = site.resource("pids.max", "pids.current", "pids.peak");
+        found.refused = site.nearest("pids.events").and_then(|(text, _)| entry(&text, "max"));
+        Ok(site.done(found))
+    }
+
+    /// CPU time.
+    pub fn cpu(&self) -> Result<Resource, String> {
+        let mut site = self.site("cpu")?;
+        let v2 = site.v2;
+        let tightest = site.tightest(&|site, group| {
+            if v2 {
+                return cpu_max(&site.read(group, "cpu.max")?);
+            }
+            let quota = site.read(group, "cpu.cfs_quota_us").and_then(|text| count(&text))?;
+            millicores(quota, count(&site.read(group, "cpu.cfs_period_us")?)?)
+        });
+        let mut found = site.found(tightest);
+        // The group that has the limit knows of the waiting.
+        let stat = tightest.and_then(|(_, group)| site.read(group, "cpu.stat"));
+        let stat = stat.or_else(|| Some(site.nearest("cpu.stat")?.0)).unwrap_or_default();
+        found.periods = entry(&stat, "nr_periods");
+        found.throttled_periods = entry(&stat, "nr_throttled");
+        found.throttled = if v2 {
+            entry(&stat, "throttled_usec").map(|micros| micros / 1_000)
+        } else {
+            entry(&stat, "throttled_time").map(|nanos| nanos / 1_000_000)
+        };
+        found.used = if v2 {
+            let stat = site.nearest("cpu.stat");
+            stat.and_then(|(text, _)| entry(&text, "usage_usec")).map(|micros| micros / 1_000)
+        } else {
+            // Often mounted together with cpu, but a hierarchy of its own it may be as well.
+            let usage = self.site("cpuacct").ok().and_then(|mut site| site.nearest("cpuacct.usage"));
+            usage.and_then(|(text, _)| count(&text)).map(|nanos| nanos / 1_000_000)
+        };
+        Ok(site.done(found))
+    }
+
+    /// Where the group of this controller is.
+    fn site(&self, controller: &'static str) -> Result<Site<'_>, String> {
+        let Some((membership, v2)) = hierarchy(&self.memberships, controller) else {
+            return Err(format!("the process is in no cgroup that has the controller {controller}"));
+        };
+        let shown = String::from_utf8_lossy(&membership.path);
+        let mut why = if v2 {
+            "no cgroup2 filesystem is mounted here".to_owned()
+        } else {
+            format!("no cgroup filesystem of the controller {controller} is mounted here")
+        };
+        for (root, mounts) in &self.views {
+            if let Some((mount, group)) = locate(mounts, membership, controller, v2) {
+                let site = Site { root, v2, membership, point: &mount.point, group, unread: None };
+                match root.handle(&site.path(group, "")) {
+                    Ok(_) => return Ok(site),
+                    Err(error) => {
+                        why = format!("{}: {}", site.path(group, "").display(), error.words());
+                    }
+                }
+            } else if let Some(mount) =
+                mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mounts.is_hidden(mount))
+            {
+                let point = String::from_utf8_lossy(&mount.point);
+                why = format!("the cgroup {shown} is not below what is mounted at {point}");
+            }
+        }
+        match &self.denied {
+            Some(denied) => Err(format!("{why}; the process's own view: {denied}")),
+            None => Err(why),
+        }
+    }
+}
+
+/// Where a group's files are, and those of the groups above it.
+struct Site<'a> {
+    root: &'a Root,
+    v2: bool,
+    membership: &'a Membership,
+    point: &'a [u8],
+    /// The group below what is mounted.
+    group: &'a [u8],
+    unread: Option<String>,
+}
+
+impl<'a> Site<'a> {
+    fn names<const N: usize>(&self, v2: [&'static str; N], v1: [&'static str; N]) -> [&'static str; N] {
+        if self.v2 { v2 } else { v1 }
+    }
+
+    fn path(&self, group: &[u8], file: &str) -> PathBuf {
+        let folder = PathBuf::from(OsString::from_vec([self.point, group].concat()));
+        if file.is_empty() { folder } else { folder.join(file) }
+    }
+
+    /// The text of a file; nothing where the group has none of that name, as the root has none of limits.
+    fn read(&mut self, group: &[u8], file: &str) -> Option<Vec<u8>> {
+        use std::io::Read as _;
+        let path = self.path(group, file);
+        let text = self.root.open(&path, false).and_then(|(file, _)| {
+            let mut text = Vec::new();
+            let read = file.take(LIMIT).read_to_end(&mut text);
+            read.map(|_| text).map_err(|error| crate::net::words(&error))
+        });
+        match text {
+            Ok(text) => Some(text),
+            Err(_) if self.is_missing(&path) => None,
+            Err(why) => {
+                self.unread.get_or_insert_with(|| format!("{}: {why}", path.display()));
+                None
+            }
+        }
+    }
+
+    fn is_missing(&self, path: &Path) -> bool {
+        self.root.meta(path, true).is_err_and(|error| matches!(error.0, Errno::ENOENT | Errno::ENODEV))
+    }
+
+    /// The text of the file of the nearest group that has it: one that does not count itself is counted above.
+    fn nearest(&mut self, file: &str) -> Option<(Vec<u8>, &'a [u8])> {
+        cgroup::upwards(self.group).take(DEEPEST).find_map(|group| Some((self.read(group, file)?, group)))
+    }
+
+    /// The lowest limit of the group and those above, the nearest of several that are the same.
+    fn tightest(&mut self, limit: &dyn Fn(&mut Self, &[u8]) -> Option<u64>) -> Option<(u64, &'a [u8])> {
+        let mut tightest: Option<(u64, &[u8])> = None;
+        for group in cgroup::upwards(self.group).take(DEEPEST) {
+            if let Some(limit) = limit(self, group)
+                && tightest.is_none_or(|(least, _)| limit < least)
+            {
+                tightest = Some((limit, group));
+            }
+        }
+        tightest
+    }
+
+    /// The group as the process's own file names it.
+    fn name(&self, group: &[u8]) -> Vec<u8> {
+        let path = &self.membership.path;
+        let hidden = path.len().saturating_sub(self.group.len());
+        let name = [path.get(..hidden).unwrap_or_default(), group].concat();
+        if name.is_empty() { b"/".to_vec() } else { name }
+    }
+
+    fn found(&self, tightest: Option<(u64, &[u8])>) -> Resource {
+        Resource {
+            v2: self.v2,
+            group: self.membership.path.clone(),
+            limit: tightest.map(|(limit, _)| limit),
+            limit_group: tightest.map(|(_, group)| self.name(group)).unwrap_or_default(),
+            ..Resource::default()
+        }
+    }
+
+    /// A resource of which limit and use have a file each.
+    fn resource(&mut self, limit: &str, used: &str, peak: &str) -> Resource {
+        let tightest = self.tightest(&|site, group| cgroup::limit(&site.read(group, limit)?));
+        let mut found = self.found(tightest);
+        found.used = self.nearest(used).and_then(|(text, _)| count(&text));
+        found.limit_used = tightest.and_then(|(_, group)| count(&self.read(group, used)?));
+        found.peak = self.nearest(peak).and_then(|(text, _)| count(&text));
+        found
+    }
+
+    fn done(self, found: Resource) -> Resource {
+        Resource { unread: self.unread, ..found }
+    }
+}

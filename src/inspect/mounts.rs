@@ -1,0 +1,193 @@
+//! `mounts [PATH]`: every mount that a process sees, or the one that a path is on. mount(8), findmnt(8).
+
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, operand};
+use crate::files::read_start;
+use crate::net::deadline::Deadline;
+use crate::outcome::Fact;
+use crate::procfs::cgroup::count;
+use crate::procfs::mountinfo::{Mount, Mounts};
+use crate::procfs::process::{Process, process};
+use crate::report::Answer;
+use crate::rootfs::{FileError, Root};
+use crate::table::{Align, Mark, Table};
+use crate::threads::bounded;
+
+/// How long a filesystem may take to answer: that of a dead server never does.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) const COMMAND: Command = Command {
+    name: "mounts",
+    summary: "print the mounts, or the one that a path is on",
+    options: &[&[operand("PATH", "only the mount that this path is on").optional()]],
+    plan,
+    examples: r"porthole mounts
+porthole mounts /var/lib/data
+porthole mounts -p 7 --json",
+};
+
+#[derive(Debug)]
+struct Show {
+    path: Option<PathBuf>,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "as every command has it")]
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    Ok(Box::new(Show { path: given.paths("PATH").pop() }))
+}
+
+impl Inspect for Show {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        match self.found(target, answer) {
+            Ok(mounts) => {
+                print(&mounts, answer);
+                true
+            }
+            Err(why) => {
+                answer.complain(&why);
+                false
+            }
+        }
+    }
+}
+
+impl Show {
+    fn found(&self, target: &Target, answer: &mut Answer) -> Result<Vec<Mount>, String> {
+        let mounts = read(target, answer)?;
+        let Some(path) = &self.path else { return Ok(mounts.mounts) };
+        let root = target.root()?;
+        let (proc, sought) = (target.proc.clone(), path.clone());
+        let place = patient(Deadline::after(PATIENCE), move || Place::find(&proc, &root, &sought))
+            .map_err(|why| format!("{}: {why}", path.display()))?;
+        let mount =
+            place.mount(&mounts).ok_or_else(|| format!("{}: no mount is above it", path.display()))?;
+        Ok(vec![mount.clone()])
+    }
+}
+
+/// The mounts of the process.
+pub(super) fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, String> {
+    let text = target.read("mountinfo").map_err(|why| {
+        // EINVAL is what a process gives that has left its namespaces.
+        let zombie = target.process.as_ref().and_then(|held| process(&target.proc, held.pid).ok());
+        match zombie.filter(Process::is_zombie) {
+            Some(process) => format!("{} is a zombie, which has no mounts any more", process.shown()),
+            None => why,
+        }
+    })?;
+    let mounts = Mounts::parse(&text);
+    if mounts.odd > 0 {
+        answer.note(&format!("mountinfo: odd lines that were passed over: {}", mounts.odd));
+    }
+    Ok(mounts)
+}
+
+/// A path that was found, and where.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Stands for what the path leads to.
+    pub handle: OwnedFd,
+    /// The number of the mount that it is on, where the kernel says it.
+    pub id: Option<u32>,
+    path: PathBuf,
+}
+
+impl Place {
+    /// Finds the path as the target sees it, which may wait for a dead server for ever.
+    pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, String> {
+        let handle = root.handle(path).map_err(FileError::words)?;
+        let info = format!("self/fdinfo/{}", handle.as_raw_fd());
+        let id = parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0);
+        // Only where that is not to be had does the path count, as it was given.
+        let path = std::path::absolute(path).unwrap_or_default();
+        Ok(Place { handle, id, path })
+    }
+
+    /// The mount that it is on.
+    pub fn mount<'a>(&self, mounts: &'a Mounts) -> Option<&'a Mount> {
+        match self.id {
+            Some(id) => mounts.by_id(id),
+            None => mounts.by_path(self.path.as_os_str().as_bytes()),
+        }
+    }
+}
+
+/// What this comes to, unless a filesystem does not answer.
+pub(super) fn patient<T: Send + 'static>(
+    deadline: Deadline,
+    work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
+) -> Result<T, String> {
+    bounded(deadline, work).unwrap_or_else(|_| Err("the filesystem does not answer".to_owned()))
+}
+
+/// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`.
+pub(super) fn patience(whole: Deadline) -> Deadline {
+    whole.at_most(PATIENCE)
+}
+
+/// The line `mnt_id:`, proc_pid_fdinfo(5).
+fn parse_fdinfo(text: &[u8]) -> Option<u32> {
+    let id = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"mnt_id:"))?;
+    count(id).and_then(|id| u32::try_from(id).ok())
+}
+
+/// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it.
+fn source(mount: &Mount) -> Vec<u8> {
+    if mount.root == b"/" {
+        return mount.source.clone();
+    }
+    [mount.source.as_slice(), b"[", &mount.root, b"]"].concat()
+}
+
+fn print(mounts: &[Mount], answer: &mut Answer) {
+    if answer.is_json() {
+        answer.list("mounts");
+        for mount in mounts {
+            answer.item("mounts", &fact(mount));
+        }
+        return;
+    }
+    let left = |name| (name, Align::Left);
+    let mut table = Table::new(&[left("MOUNT"), left("TYPE"), left("SOURCE"), left("OPTIONS")]);
+    for mount in mounts {
+        let options = mount.all_options().join(&b',');
+        table.row(&[&mount.point, &mount.kind, &source(mount), &options]);
+        if mount.is_read_only() {
+            table.mark(3, Mark::Notable);
+        }
+    }
+    answer.table(&table);
+}
+
+fn fact(mount: &Mount) -> Fact {
+    let options = mount.all_options().into_iter().map(|option| Fact::Bytes(option.to_vec()));
+    Fact::Object(vec![
+        ("mount_point", Fact::Bytes(mount.point.clone())),
+        ("type", Fact::Bytes(mount.kind.clone())),
+        ("source", Fact::Bytes(mount.source.clone())),
+        ("root", Fact::Bytes(mount.root.clone())),
+        ("device", Fact::Bytes(mount.device.clone())),
+        ("read_only", Fact::Bool(mount.is_read_only())),
+        ("options", Fact::List(options.collect())),
+        ("id", Fact::Count(mount.id.into())),
+        ("parent", Fact::Count(mount.parent.into())),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_of_a_descriptor() {
+        assert_eq!(parse_fdinfo(b"pos:\t0\nflags:\t012100000\nmnt_id:\t27\nino:\t2\n"), Some(27));
+        for text in [&b""[..], b"mnt_id:", b"mnt_id:\tx", b"mnt_id:\t4294967296"] {
+            assert_eq!(parse_fdinfo(text), None);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The mounts of a process: `mountinfo`, proc_pid_mountinfo(5).
+//!
+//! Fields are separated by one space each and may be empty; a space, tab, newline, backslash or `#` within one is
+//! written in octal. They are bytes, UTF-8 or not.
+
+/// A mount.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// Its number, unique among those that exist.
+    pub id: u32,
+    /// The number of the mount that it is on.
+    pub parent: u32,
+    /// The device of its files, `254:0`.
+    pub device: Vec<u8>,
+    /// What of the filesystem is mounted: `/` where it is all of it.
+    pub root: Vec<u8>,
+    /// Where, as the process sees it.
+    pub point: Vec<u8>,
+    /// The options of the mount.
+    pub options: Vec<u8>,
+    /// The type of the filesystem.
+    pub kind: Vec<u8>,
+    /// What is mounted: a device, a server's folder, any word.
+    pub source: Vec<u8>,
+    /// The options of the filesystem.
+    pub super_options: Vec<u8>,
+}
+
+/// What a table has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Mounts {
+    /// Its mounts, in the kernel's order.
+    pub mounts: Vec<Mount>,
+    /// How many rows are odd and were passed over.
+    pub odd: usize,
+}
+
+impl Mounts {
+    /// From the file's text.
+    pub fn parse(text: &[u8]) -> Self {
+        let mut found = Mounts::default();
+        for line in text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
+            match parse_line(line) {
+                Some(mount) => found.mounts.push(mount),
+                None => found.odd += 1,
+            }
+        }
+        found
+    }
+
+    /// The mount of this number.
+    pub fn by_id(&self, id: u32) -> Option<&Mount> {
+        self.mounts.iter().find(|mount| mount.id == id)
+    }
+
+    /// The mount that this absolute path, in which no link is left, is on: that of the longest mount point, and of
+    /// several at one point the last.
+    pub fn by_path(&self, path: &[u8]) -> Option<&Mount> {
+        let above = self.mounts.iter().filter(|mount| below(&mount.point, path).is_some());
+        above.max_by_key(|mount| mount.point.len())
+    }
+
+    /// Whether no path leads there any more, for another mount is on the same point or on a folder above.
+    pub fn is_hidden(&self, mount: &Mount) -> bool {
+        let on_top = |other: &Mount| other.parent == mount.id && other.point == mount.point;
+        if self.mounts.iter().any(|other| other.id != mount.id && on_top(other)) {
+            return true;
+        }
+        // What was mounted on the same mount above it is over it: had it been there before, this would be on that.
+        let mut one = mount;
+        for _ in 0..self.mounts.len() {
+            let over = |other: &&Mount| {
+                other.parent == one.parent
+                    && other.id != one.id
+                    && other.id != other.parent
+                    && below(&other.point, &one.point)
+                        .is_some_and(|rest| !rest.is_empty() || self.is_later(other, one))
+            };
+            if self.mounts.iter().any(|other| over(&other)) {
+                return true;
+            }
+            match self.by_id(one.parent) {
+                Some(parent) if parent.id != one.id => one = parent,
+                _ => break,
+            }
+        }
+        false
+    }
+
+    fn is_later(&self, one: &Mount, other: &Mount) -> bool {
+        let place = |sought: &Mount| self.mounts.iter().position(|mount| mount.id == sought.id);
+        place(one) > place(other)
+    }
+}
+
+impl Mount {
+    /// Whether nothing can be written there: of the mount or of the filesystem.
+    pub fn is_read_only(&self) -> bool {
+        let is_ro = |options: &[u8]| options.split(|&b| b == b',').any(|option| option == b"ro");
+        is_ro(&self.options) || is_ro(&self.super_options)
+    }
+
+    /// Its options and those of its filesystem, each once, `ro` or `rw` first.
+    pub fn all_options(&self) -> Vec<&[u8]> {
+        let mut all: Vec<&[u8]> = vec![if self.is_read_only() { b"ro" } else { b"rw" }];
+        let options = [&self.options, &self.super_options];
+        for option in options.into_iter().flat_map(|options| options.split(|&b| b == b',')) {
+            if option != b"ro" && option != b"rw" && !option.is_empty() && !all.contains(&option) {
+                all.push(option);
+            }
+        }
+        all
+    }
+
+    /// Whether the filesystem has this option.
+    pub fn has_super_option(&self, option: &[u8]) -> bool {
+        self.super_options.split(|&b| b == b',').any(|one| one == option)
+    }
+}
+
+/// What of the path is below this folder, which it may be itself: empty, or beginning with a slash.
+pub fn below<'a>(folder: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    let rest = path.strip_prefix(folder)?;
+    match rest {
+        [] | b"/" => Some(b""),
+        [b'/', ..] => Some(rest),
+        _ => None,
+    }
+}
+
+fn parse_line(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|&b| b == b' ');
+    let mount = Mount {
+        id: number(fields.next()?)?,
+        parent: number(fields.next()?)?,
+        device: fields.next()?.to_vec(),
+        root: decode(fields.next()?),
+        point: decode(fields.next().filter(|point| !point.is_empty())?),
+        options: decode(fields.next()?),
+        ..Mount::default()
+    };
+    // Any number of optional fields, `shared:1 master:2`, up to one that is a hyphen.
+    fields.by_ref().find(|field| *field == b"-")?;
+    let kind = decode(fields.next()?);
+    let source = decode(fields.next()?);
+    // Not every filesystem escapes what it writes here, so that all that is left belongs to it.
+    let rest: Vec<&[u8]> = fields.collect();
+    Some(Mount { kind, source, super_options: decode(&rest.join(&b' ')), ..mount })
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// A field without its escapes: a backslash and three octal digits. What is none stands for itself.
+fn decode(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(field.len());
+    let mut rest = field;
+    loop {
+        rest = match rest {
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] => {
+                out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+                tail
+            }
+            [byte, tail @ ..] => {
+                out.push(*byte);
+                tail
+            }
+            [] => return out,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ODD: &[u8] =
+        include_bytes!("../../tests/fixtures/linux-6.18-mountinfo-escapes-empty-source-stacked");
+
+    fn points(mounts: &[Mount]) -> Vec<&[u8]> {
+        mounts.iter().map(|mount| mount.point.as_slice()).collect()
+    }
+
+    #[test]
+    fn a_table_of_the_kernel() {
+        let found = Mounts::parse(ODD);
+        assert_eq!(found.odd, 0);
+        assert_eq!(
+            points(&found.mounts)[found.mounts.len() - 7..],
+            [
+                &b"/mnt/odd"[..],
+                b"/mnt/odd/a b\tc\nd\\e#f",
+                b"/mnt/odd/not-utf8-\xff",
+                b"/mnt/odd/no-source",
+                b"/mnt/odd/bind",
+                b"/mnt/odd/stacked",
+                b"/mnt/odd/stacked"
+            ]
+        );
+        let last = |point: &[u8]| found.mounts.iter().rfind(|mount| mount.point == point).unwrap();
+        let odd = last(b"/mnt/odd/a b\tc\nd\\e#f");
+        assert_eq!((odd.kind.as_slice(), odd.source.as_slice()), (&b"tmpfs"[..], &b"a source\\"[..]));
+        let empty = last(b"/mnt/odd/no-source");
+        assert_eq!((empty.source.as_slice(), empty.kind.as_slice()), (&b""[..], &b"tmpfs"[..]));
+        let bind = last(b"/mnt/odd/bind");
+        assert_eq!((bind.root.as_slice(), bind.is_read_only()), (&b"/a b\\040"[..], true));
+        assert_eq!(bind.all_options()[..3], [&b"ro"[..], b"nosuid", b"relatime"]);
+        let stacked: Vec<&Mount> =
+            found.mounts.iter().filter(|mount| mount.point == b"/mnt/odd/stacked").collect();
+        assert!(found.is_hidden(stacked[0]) && !found.is_hidden(stacked[1]));
+        assert_eq!(found.by_path(b"/mnt/odd/stacked/x").unwrap().id, stacked[1].id);
+        assert_eq!(found.by_path(b"/mnt/odd/stackedx").unwrap().point, b"/mnt/odd");
+        assert_eq!(found.by_path(b"/mnt/odd/bind").unwrap(), bind);
+        assert_eq!(found.by_id(bind.id), Some(bind));
+        // Whether the filesystem or only the mount is read-only.
+        assert!(last(b"/mnt/odd/stacked").options.starts_with(b"rw"));
+        assert!(last(b"/mnt/odd/stacked").is_read_only());
+    }
+
+    #[test]
+    fn odd_rows_are_counted() {
+        for row in [
+            &b"x"[..],
+            b"1 2 3:4 / /a rw",
+            b"1 2 3:4 / /a rw shared:1 tmpfs t rw",
+            b"-1 2 3:4 / /a rw - tmpfs t rw",
+            b"1 2 3:4 /  rw - tmpfs t rw",
+            b"1 2 3:4 / /a rw - tmpfs",
+            b"4294967296 2 3:4 / /a rw - tmpfs t rw",
+            b"\xff\x00",
+        ] {
+            let text = [b"1 0 0:1 / / rw - rootfs none rw\n", row, b"\n"].concat();
+            let found = Mounts::parse(&text);
+            assert_eq!((found.mounts.len(), found.odd), (1, 1), "{}", String::from_utf8_lossy(row));
+        }
+        assert_eq!(Mounts::parse(b""), Mounts::default());
+        let optional =
+            Mounts::parse(b"7 1 0:1 / /a rw shared:1 master:2 propagate_from:3 unbindable - fuse.x y z w");
+        assert_eq!(optional.mounts[0].super_options, b"z w");
+        assert_eq!(decode(b"\\04\\0400\\8\\"), b"\\04 0\\8\\");
+        assert_eq!(decode(b"\\777"), b"\\777");
+    }
+
+    #[test]
+    fn hidden_mounts() {
+        let found = Mounts::parse(
+            b"1 0 0:1 / / rw - a a rw\n2 1 0:2 / /x/below rw - a hidden rw\n3 2 0:3 / /x/below/in rw - a hidden rw\n\
+            4 1 0:4 / /x rw - a seen rw\n5 4 0:5 / /x/below rw - a seen rw\n6 1 0:6 / /xy rw - a seen rw\n\
+            7 1 0:7 / /y rw - a hidden rw\n8 1 0:8 / /y rw - a seen rw\n9 9 0:9 / /z rw - a seen rw\n",
+        );
+        for mount in &found.mounts {
+            assert_eq!(found.is_hidden(mount), mount.source == b"hidden", "{}", mount.id);
+        }
+        // A loop, which no kernel makes, has an end.
+        let odd =
+            Mounts::parse(b"1 2 0:1 / /a rw - a a rw\n2 1 0:2 / /a rw - a a rw\n1 1 0:2 / /b rw - a a rw\n");
+        assert!(odd.mounts.iter().any(|mount| odd.is_hidden(mount)));
+    }
+
+    #[test]
+    fn what_is_below_a_folder() {
+        for (folder, path, rest) in [
+            ("/", "/", Some("")),
+            ("/", "/a", Some("/a")),
+            ("/a", "/a", Some("")),
+            ("/a", "/a/", Some("")),
+            ("/a", "/a/b", Some("/b")),
+            ("/a/", "/a/b", Some("/b")),
+            ("/a", "/ab", None),
+            ("/a", "/", None),
+            ("/../x", "/../x/y", Some("/y")),
+        ] {
+            assert_eq!(below(folder.as_bytes(), path.as_bytes()), rest.map(str::as_bytes), "{folder} {path}");
+        }
+    }
+}

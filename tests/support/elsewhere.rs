@@ -1,0 +1,96 @@
+//! A process in a mount namespace of its own, and proc trees that are made up.
+
+#![allow(dead_code, reason = "not every test binary needs all of it")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::server::folder;
+use super::skip::{is_root, skip};
+
+/// A process that waits, in a mount namespace in which a script has mounted something; it ends when this is dropped.
+pub struct Elsewhere {
+    child: Child,
+    /// A folder for the script, its `$1`.
+    pub folder: PathBuf,
+}
+
+impl Elsewhere {
+    /// Once the script, of sh(1), has ended; nothing, said aloud, where no namespace can be had.
+    pub fn mounted(script: &str) -> Option<Self> {
+        if !is_root() {
+            skip("only root can mount");
+            return None;
+        }
+        let folder = folder();
+        let script = format!("set -e\n{script}\necho ready\nread end");
+        let mut child = Command::new("unshare")
+            .args(["--mount", "sh", "-c", &script, "sh"])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let elsewhere = Elsewhere { child, folder };
+        if line != "ready\n" {
+            skip("no mount namespace can be had here, or not what is to be mounted");
+            return None;
+        }
+        Some(elsewhere)
+    }
+
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A proc tree of one process, pid 7, which it calls `self` too.
+pub struct Proc(pub PathBuf);
+
+impl Proc {
+    pub fn new(files: &[(&str, &[u8])]) -> Self {
+        let proc = folder();
+        let process = proc.join("7");
+        fs::create_dir_all(process.join("fd")).unwrap();
+        symlink("7", proc.join("self")).unwrap();
+        symlink("/", process.join("root")).unwrap();
+        for (name, content) in files {
+            write(&process.join(name), content);
+        }
+        Proc(proc)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Proc {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Writes a file and the folders above it.
+pub fn write(path: &Path, content: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
