@@ -25,6 +25,8 @@ macro_rules! commands {
 
 commands! {
     cat,
+    ss,
+    lsof,
 }
 
 /// A command: its place on the command line.

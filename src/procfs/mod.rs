@@ -5,8 +5,14 @@
 
 #[cfg(feature = "inspect")]
 pub mod handle;
+#[cfg(feature = "inspect")]
+pub mod maps;
 pub mod net;
+#[cfg(feature = "inspect")]
+pub mod owners;
 pub mod process;
+#[cfg(feature = "inspect")]
+pub mod sockets;
 #[cfg(feature = "inspect")]
 pub mod status;
 
