@@ -73,8 +73,15 @@ impl Ss {
             own = target.handle()?;
             &own
         };
-        let mut sockets = Sockets::read(process, self.wanted, self.all)
-            .map_err(|(name, lost)| target.lost(&lost, process.pid, name))?;
+        let mut sockets = Sockets::read(process, self.wanted, self.all).map_err(|(name, lost)| {
+            let stat = process.read("stat", 4096).unwrap_or_default();
+            match Process::parse(process.pid, &stat) {
+                Some(known) if known.is_zombie() => {
+                    format!("pid {} is a zombie, which has no network any more", process.pid)
+                }
+                _ => target.lost(&lost, process.pid, name),
+            }
+        })?;
         for name in &sockets.cut {
             answer.complain(&format!(
                 "{}: too large to be read to its end; sockets are missing",

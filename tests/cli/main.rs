@@ -25,6 +25,10 @@ mod tcp;
 mod tls;
 mod unix;
 
+// The commands that look inside.
+mod lsof;
+mod ss;
+
 // What holds for all of them.
 mod and;
 mod deadline;
