@@ -13,7 +13,7 @@ impl ProcTree {
     /// With no process yet, and a queue of connections that may be as long as this.
     pub fn new(somaxconn: u32) -> Self {
         let tree = ProcTree(folder());
-        tree.file("sys/net/core/somaxconn", &format!("{somaxconn}\n"));
+        tree.file("sys/net/core/somaxconn", format!("{somaxconn}\n"));
         symlink("1", tree.0.join("self")).unwrap();
         tree
     }
