@@ -96,21 +96,21 @@ pub fn show_size(bytes: u64) -> String {
     if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
-/// A size for a table, in powers of 1024: `1023`, `1.0K`, `1.2M`, `12M`, `3.4G`; digits below the last are dropped.
+/// A size in a table, in powers of 1024, rounded up as by `ls -h`: `1023`, `1.0K`, `12M`, `3.4G`.
 #[cfg(feature = "inspect")]
 pub fn show_short_size(bytes: u64) -> String {
-    let (mut whole, mut rest) = (bytes, 0);
-    let mut units = "KMGTPE".chars();
-    let mut unit = None;
-    while whole >= 1024 {
-        (whole, rest) = (whole / 1024, whole % 1024);
-        unit = units.next();
+    let mut unit = 1_u64;
+    for name in ["", "K", "M", "G", "T", "P"] {
+        let (whole, tenths) = (bytes.div_ceil(unit), bytes.saturating_mul(10).div_ceil(unit));
+        if unit > 1 && tenths < 100 {
+            return format!("{}.{}{name}", tenths / 10, tenths % 10);
+        }
+        if whole < 1024 {
+            return format!("{whole}{name}");
+        }
+        unit <<= 10;
     }
-    match unit {
-        None => whole.to_string(),
-        Some(unit) if whole < 10 => format!("{whole}.{}{unit}", rest * 10 / 1024),
-        Some(unit) => format!("{whole}{unit}"),
-    }
+    format!("{}E", bytes.div_ceil(unit))
 }
 
 /// A time for people, of three figures at most: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
@@ -204,23 +204,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(feature = "inspect")]
-    fn short_sizes() {
-        for (bytes, shown) in [
-            (0, "0"),
-            (1023, "1023"),
-            (1024, "1.0K"),
-            (1_258_291, "1.1M"),
-            (12 << 20, "12M"),
-            ((1 << 30) - 1, "1023M"),
-            (3_700_000_000, "3.4G"),
-            (u64::MAX, "15E"),
-        ] {
-            assert_eq!(show_short_size(bytes), shown);
-        }
-    }
-
-    #[test]
     fn durations() {
         for (text, millis) in [
             ("500ms", 500),
@@ -286,6 +269,25 @@ mod tests {
         assert_eq!(show_size(1 << 30), "1 GiB");
         assert_eq!(show_size(1_000), "1000 bytes");
         assert_eq!(show_size(1), "1 byte");
+    }
+
+    #[test]
+    #[cfg(feature = "inspect")]
+    fn short_sizes() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1025, "1.1K"),
+            (10_139, "10K"),
+            (1_048_576, "1.0M"),
+            (1_047_553, "1.0M"),
+            (12 << 20, "12M"),
+            ((34 << 30) / 10, "3.4G"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(show_short_size(bytes), text, "{bytes}");
+        }
     }
 
     #[test]

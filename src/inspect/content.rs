@@ -87,8 +87,8 @@ impl Show {
     fn show(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<(), String> {
         let mut out = Out { answer, whole: Vec::new(), held: Vec::new() };
         let shown = match self.part {
-            Part::All => self.from_here(input, &mut out, None),
-            Part::First(lines) => self.from_here(input, &mut out, Some(lines)),
+            Part::All => self.forward(input, &mut out, None),
+            Part::First(lines) => self.forward(input, &mut out, Some(lines)),
             Part::Last(lines) => self.last(input, &mut out, lines),
         };
         let Out { answer, whole, held } = out;
@@ -117,7 +117,7 @@ impl Show {
     }
 
     /// Shows what follows, so many lines of it, and says whether `--max` cut it.
-    fn from_here(
+    fn forward(
         &self,
         input: &mut Input<'_>,
         out: &mut Out<'_>,
@@ -164,7 +164,7 @@ impl Show {
                     // What was added to it since is not what was looked at.
                     let part = Show { max: input.size - start, paths: Vec::new(), ..*self };
                     input.started_at(start);
-                    part.from_here(input, out, None)?;
+                    part.forward(input, out, None)?;
                     return Ok(cut);
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => input.shrunk()?,

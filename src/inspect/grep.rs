@@ -340,7 +340,7 @@ impl Pattern {
     /// How much of a part has to be looked at again with the next.
     fn overlap(&self) -> usize {
         match self {
-            Pattern::Text(text) => text.text.len().saturating_sub(1).min(LINE / 2),
+            Pattern::Text(text) => text.wanted.len().saturating_sub(1).min(LINE / 2),
             Pattern::Expression(_) => OVERLAP,
         }
     }
@@ -349,7 +349,7 @@ impl Pattern {
 /// A text, and the one byte of it that is looked for first.
 #[derive(Debug)]
 struct Text {
-    text: Vec<u8>,
+    wanted: Vec<u8>,
     any_case: bool,
     /// Where that byte stands, and what it may be.
     at: usize,
@@ -367,11 +367,11 @@ impl Text {
             rarity(a).min(rarity(b))
         });
         let (at, &byte) = rarest.unwrap_or((0, &0));
-        Text { any_case, at, bytes: both(byte), text }
+        Text { any_case, at, bytes: both(byte), wanted: text }
     }
 
     fn find(&self, block: &[u8]) -> Option<usize> {
-        let length = self.text.len();
+        let length = self.wanted.len();
         if length == 0 {
             return Some(0);
         }
@@ -381,7 +381,7 @@ impl Text {
             let rest = block.get(from + self.at..)?;
             from += if a == b { memchr(a, rest) } else { memchr2(a, b, rest) }?;
             let there = block.get(from..from + length)?;
-            if there == self.text || self.any_case && there.eq_ignore_ascii_case(&self.text) {
+            if there == self.wanted || self.any_case && there.eq_ignore_ascii_case(&self.wanted) {
                 return Some(from);
             }
             from += 1;

@@ -35,6 +35,8 @@ commands! {
     df,
     mounts,
     limits,
+    ss,
+    lsof,
 }
 
 /// A command: its place on the command line.

@@ -8,11 +8,17 @@ pub mod cgroup;
 #[cfg(feature = "inspect")]
 pub mod handle;
 #[cfg(feature = "inspect")]
+pub mod maps;
+#[cfg(feature = "inspect")]
 pub mod mountinfo;
 pub mod net;
+#[cfg(feature = "inspect")]
+pub mod owners;
 pub mod process;
 #[cfg(feature = "inspect")]
 pub mod rlimits;
+#[cfg(feature = "inspect")]
+pub mod sockets;
 #[cfg(feature = "inspect")]
 pub mod status;
 

@@ -28,7 +28,9 @@ mod unix;
 // The inspections.
 mod df;
 mod limits;
+mod lsof;
 mod mounts;
+mod ss;
 
 // What holds for all of them.
 mod and;
