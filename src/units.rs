@@ -96,6 +96,28 @@ pub fn show_size(bytes: u64) -> String {
     if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
+/// A size for a table, in powers of 1024, as `ls -h` has it: `1023`, `1.0K`, `1.2M`, `12M`. It is rounded up, so that what
+/// is there never shows as nothing.
+#[cfg(feature = "inspect")]
+pub fn show_short_size(bytes: u64) -> String {
+    if bytes < 1 << 10 {
+        return bytes.to_string();
+    }
+    let mut shift = 10;
+    for unit in ["K", "M", "G", "T", "P", "E"] {
+        let tenths = (u128::from(bytes) * 10).div_ceil(1 << shift);
+        let whole = u128::from(bytes).div_ceil(1 << shift);
+        if tenths < 100 {
+            return format!("{}.{}{unit}", tenths / 10, tenths % 10);
+        }
+        if whole < 1024 {
+            return format!("{whole}{unit}");
+        }
+        shift += 10;
+    }
+    String::new()
+}
+
 /// A time for people, of three figures at most: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
 pub fn show_duration(duration: Duration) -> String {
     let (whole, hundredths, unit) = match duration.as_secs() {
@@ -200,6 +222,26 @@ mod tests {
             ("1s500ms", 1_500),
         ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[cfg(feature = "inspect")]
+    #[test]
+    fn short_sizes() {
+        for (bytes, shown) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1025, "1.1K"),
+            (10_188, "10K"),
+            (10_240, "10K"),
+            (1_047_552, "1023K"),
+            (1_047_553, "1.0M"),
+            (1_258_291, "1.2M"),
+            (3_650_722_201, "3.4G"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(show_short_size(bytes), shown, "{bytes}");
         }
     }
 

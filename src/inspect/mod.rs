@@ -24,7 +24,10 @@ macro_rules! commands {
 }
 
 commands! {
+    ps,
+    env,
     cat,
+    id,
 }
 
 /// A command: its place on the command line.

@@ -4,9 +4,15 @@
 //! read is told apart from what is not there.
 
 #[cfg(feature = "inspect")]
+pub mod all;
+#[cfg(feature = "inspect")]
+pub mod capabilities;
+#[cfg(feature = "inspect")]
 pub mod handle;
 pub mod net;
 pub mod process;
+#[cfg(feature = "inspect")]
+pub mod stat;
 #[cfg(feature = "inspect")]
 pub mod status;
 
