@@ -173,9 +173,7 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
 fn value_end(text: &[u8], start: usize, ends: &[u8]) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let length = match rest.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            rest.iter().skip(1).position(|b| b == quote).map(|length| length + 2)
-        }
+        Some(quote @ (b'"' | b'\'')) => rest.iter().skip(1).position(|b| b == quote).map(|length| length + 2),
         _ => rest.iter().position(|b| b.is_ascii_whitespace() || ends.contains(b)),
     };
     length.map_or(text.len(), |length| start + length)
@@ -291,8 +289,7 @@ mod tests {
 
     #[test]
     fn urls_with_a_login() {
-        for (value, has) in
-            [("postgres://me:pw@db", true), ("/bin:/usr/bin", false), ("http://h:80/", false)]
+        for (value, has) in [("postgres://me:pw@db", true), ("/bin:/usr/bin", false), ("http://h:80/", false)]
         {
             assert_eq!(has_login(value.as_bytes()), has, "{value}");
         }

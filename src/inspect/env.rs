@@ -1,6 +1,6 @@
 //! `env [NAME...]`: the environment as the process began with it, values hidden. environ(7), proc_pid_environ(5).
 
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::OsStringExt;
 
 use super::target::LIMIT;
 use super::{Command, Inspect, Target};
@@ -113,7 +113,9 @@ impl Env {
 
     fn shows(&self, name: &[u8], value: &[u8]) -> bool {
         let harmless = is_listed(SHOWN, name) || name.starts_with(b"LC_");
-        value.is_empty() || self.reveal.iter().any(|revealed| revealed == name) || harmless && !has_login(value)
+        value.is_empty()
+            || self.reveal.iter().any(|revealed| revealed == name)
+            || harmless && !has_login(value)
     }
 }
 

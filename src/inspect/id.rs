@@ -15,6 +15,8 @@ use crate::rootfs::Root;
 
 /// The most of one file that is read, in bytes.
 const LIMIT: usize = 64 << 10;
+/// Up to so many missing capabilities are named in place of those that are there.
+const FEW: u32 = 10;
 /// Where the values begin.
 const COLUMN: usize = 14;
 /// The kinds of ids, in the order in which `status` has them.
@@ -142,6 +144,9 @@ impl Seen {
             0 => "none".to_owned(),
             all if all == self.all => "all".to_owned(),
             DOCKER => format!("{} (Docker's default)", names(set).join(", ")),
+            most if (self.all & !most).count_ones() <= FEW && most & !self.all == 0 => {
+                format!("all but {}", names(self.all & !most).join(", "))
+            }
             _ => names(set).join(", "),
         }
     }
@@ -154,12 +159,13 @@ impl Seen {
             entries.push(("name", Fact::Bytes(name)));
             Fact::Object(entries)
         };
-        let groups = status.groups.iter().map(|&id| {
-            Fact::Object(vec![("gid", count(id)), ("name", Fact::Bytes(self.names.group(id)))])
-        });
-        let sets = self.sets().map(|(name, set)| {
-            (name, Fact::List(names(set).into_iter().map(Fact::Text).collect()))
-        });
+        let groups = status
+            .groups
+            .iter()
+            .map(|&id| Fact::Object(vec![("gid", count(id)), ("name", Fact::Bytes(self.names.group(id)))]));
+        let sets = self
+            .sets()
+            .map(|(name, set)| (name, Fact::List(names(set).into_iter().map(Fact::Text).collect())));
         let namespaces = self.namespaces.iter().map(|(name, number)| {
             let number = number.as_deref().and_then(|number| std::str::from_utf8(number).ok()?.parse().ok());
             (*name, number.map_or(Fact::Null, Fact::Count))
@@ -195,7 +201,8 @@ fn ids(ids: [u32; 4], name: &dyn Fn(u32) -> Vec<u8>) -> Vec<u8> {
     if ids.iter().all(|&id| id == ids[0]) {
         return named(ids[0], name);
     }
-    let each = KINDS.into_iter().zip(ids).map(|(kind, id)| [kind.as_bytes(), b" ", &named(id, name)].concat());
+    let each =
+        KINDS.into_iter().zip(ids).map(|(kind, id)| [kind.as_bytes(), b" ", &named(id, name)].concat());
     each.collect::<Vec<_>>().join(&b", "[..])
 }
 

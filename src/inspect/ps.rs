@@ -5,7 +5,7 @@ mod view;
 
 use std::fs;
 use std::os::fd::AsFd as _;
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::OsStringExt;
 
 use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};

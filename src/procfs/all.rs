@@ -20,7 +20,7 @@ use super::stat::Stat;
 /// The most of one command line that is read, in bytes.
 const COMMAND: usize = 16 << 10;
 /// The most of all command lines together; what comes then is short.
-const COMMANDS: usize = 2 << 20;
+const COMMANDS: usize = 1 << 20;
 /// How much of a command line is read once they are too many.
 const SHORT: usize = 128;
 
@@ -78,14 +78,17 @@ impl Look {
     /// The process whose folder this is; nothing where it has ended.
     pub fn at(&mut self, folder: BorrowedFd<'_>, pid: u32) -> Option<Seen> {
         let uid = fstat(folder).ok()?.st_uid;
-        let stat = match self.read(folder, "stat", COMMAND) {
+        let mut stat = match self.read(folder, "stat", COMMAND) {
             Ok(count) => Stat::parse(self.buffer.get(..count).unwrap_or_default())
                 .ok_or_else(|| Lost::Failed("not the state of a process".to_owned())),
             Err(Errno::ENOENT | Errno::ESRCH) => return None,
             Err(errno) => Err(errno.into()),
         };
         let (mut command, mut cut) = (Vec::new(), false);
-        if stat.as_ref().is_ok_and(|stat| !stat.is_zombie()) {
+        if let Ok(stat) = &mut stat
+            && stat.size > 0
+        {
+            stat.pages = self.resident(folder).unwrap_or(stat.pages);
             let limit = if self.left < COMMAND { SHORT } else { COMMAND };
             // One that ends in between had a name at least.
             let count = self.read(folder, "cmdline", limit).unwrap_or_default();
@@ -97,6 +100,13 @@ impl Look {
             self.left = self.left.saturating_sub(command.len());
         }
         Some(Seen { pid, uid, stat, command, cut })
+    }
+
+    /// How much of a process is in memory, in pages, as `statm` has it: summed over the processors.
+    fn resident(&mut self, folder: BorrowedFd<'_>) -> Option<u64> {
+        let count = self.read(folder, "statm", COMMAND).ok()?;
+        let resident = self.buffer.get(..count)?.split(|&b| b == b' ').nth(1)?;
+        std::str::from_utf8(resident).ok()?.parse().ok()
     }
 
     /// Reads the first bytes of a file into the buffer.

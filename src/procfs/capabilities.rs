@@ -36,12 +36,10 @@ mod tests {
 
     #[test]
     fn sets_by_names() {
-        assert_eq!(names(1 | 1 << 19 | 1 << 40 | 1 << 41), [
-            "cap_chown",
-            "cap_sys_ptrace",
-            "cap_checkpoint_restore",
-            "cap_41"
-        ]);
+        assert_eq!(
+            names(1 | 1 << 19 | 1 << 40 | 1 << 41),
+            ["cap_chown", "cap_sys_ptrace", "cap_checkpoint_restore", "cap_41"]
+        );
         assert_eq!(NAMES.split(' ').count() as u32, LAST + 1);
         assert_eq!((all(40), all(63), all(99)), (0x1ff_ffff_ffff, u64::MAX, u64::MAX));
         let docker = "cap_chown cap_dac_override cap_fowner cap_fsetid cap_kill cap_setgid cap_setuid cap_setpcap \

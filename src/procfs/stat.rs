@@ -23,7 +23,9 @@ pub struct Stat {
     pub threads: u64,
     /// When it started, in ticks since the system did.
     pub start: u64,
-    /// How much of it is in memory, in pages.
+    /// The size of its address space in bytes; none for kernel threads and zombies.
+    pub size: u64,
+    /// How much of it is in memory, in pages; roughly, as the kernel counts on each processor by itself.
     pub pages: u64,
 }
 
@@ -52,6 +54,7 @@ impl Stat {
             nice: field(19)?.parse().ok()?,
             threads: count(20)?,
             start: count(22)?,
+            size: count(23)?,
             pages: field(24)?.parse::<i64>().ok()?.try_into().unwrap_or_default(),
         })
     }
@@ -100,6 +103,7 @@ mod tests {
             nice: 5,
             threads: 2,
             start: 608_483,
+            size: 2_998_272,
             pages: 414,
         };
         assert_eq!(stat, expected);

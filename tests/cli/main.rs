@@ -25,6 +25,11 @@ mod tcp;
 mod tls;
 mod unix;
 
+// The inspections.
+mod env;
+mod id;
+mod ps;
+
 // What holds for all of them.
 mod and;
 mod deadline;

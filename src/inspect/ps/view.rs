@@ -235,7 +235,8 @@ mod tests {
 
     #[test]
     fn shares_of_a_processor() {
-        let view = View { names: Names::default(), uptime: Some(1000), ticks: 100, page: 4096, reveal: false };
+        let view =
+            View { names: Names::default(), uptime: Some(1000), ticks: 100, page: 4096, reveal: false };
         let stat = |cpu, start| Stat { cpu, start, ..Stat::default() };
         let tenths = |stat: &Stat| view.cpu_tenths(stat, view.elapsed(stat).unwrap());
         assert_eq!(tenths(&stat(500, 0)), 500);
