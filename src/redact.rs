@@ -189,7 +189,7 @@ fn password(login: &[u8], offset: usize) -> Option<(usize, usize)> {
 /// Where the password begins and ends, or the token, of a URL whose authority begins there.
 fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let word = text.get(start..)?;
-    let end = word.iter().position(|b| b.is_ascii_whitespace()).unwrap_or(word.len());
+    let end = word.iter().position(u8::is_ascii_whitespace).unwrap_or(word.len());
     let word = word.get(..find(word, b"://").unwrap_or(end).min(end))?;
     let authority = word.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(word.len());
     let authority = word.get(..authority)?;

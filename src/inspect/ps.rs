@@ -56,7 +56,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Ps {
     fn run(&self, target: &Target, answer: &mut Answer) -> bool {
         answer.list("processes");
-        let mut all = match self.look(target) {
+        let mut all = match look(target) {
             Ok(all) => all,
             Err(why) => {
                 answer.complain(&why);
@@ -114,19 +114,17 @@ impl Inspect for Ps {
     }
 }
 
-impl Ps {
-    /// The processes, or the one that is asked for.
-    fn look(&self, target: &Target) -> Result<Vec<Seen>, String> {
-        let mut look = Look::new();
-        if let Some(process) = &target.process {
-            let seen = look.at(process.as_fd(), process.pid);
-            return seen.map(|seen| vec![seen]).ok_or_else(|| target.lost(&Lost::Gone, process.pid, ""));
-        }
-        look.all(&target.proc).map_err(|errno| match errno {
-            Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.display()),
-            errno => format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())),
-        })
+/// The processes, or the one that is asked for.
+fn look(target: &Target) -> Result<Vec<Seen>, String> {
+    let mut look = Look::new();
+    if let Some(process) = &target.process {
+        let seen = look.at(process.as_fd(), process.pid);
+        return seen.map(|seen| vec![seen]).ok_or_else(|| target.lost(&Lost::Gone, process.pid, ""));
     }
+    look.all(&target.proc).map_err(|errno| match errno {
+        Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.display()),
+        errno => format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())),
+    })
 }
 
 /// Whether it is called so, as far as may be seen.

@@ -40,7 +40,7 @@ mod tests {
             names(1 | 1 << 19 | 1 << 40 | 1 << 41),
             ["cap_chown", "cap_sys_ptrace", "cap_checkpoint_restore", "cap_41"]
         );
-        assert_eq!(NAMES.split(' ').count() as u32, LAST + 1);
+        assert_eq!(NAMES.split(' ').count(), LAST as usize + 1);
         assert_eq!((all(40), all(63), all(99)), (0x1ff_ffff_ffff, u64::MAX, u64::MAX));
         let docker = "cap_chown cap_dac_override cap_fowner cap_fsetid cap_kill cap_setgid cap_setuid cap_setpcap \
             cap_net_bind_service cap_net_raw cap_sys_chroot cap_mknod cap_audit_write cap_setfcap";

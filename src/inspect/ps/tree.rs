@@ -53,13 +53,11 @@ pub fn order(all: &[Seen]) -> Vec<Branch> {
         let above = if depth < DEEPEST { above + below } else { above };
         let first = next.len();
         next.extend(of(Some(at)).map(|child| (child, depth + 1, above.clone(), false)));
-        if let Some(youngest) = next.last_mut().filter(|_| first < usize::MAX)
-            && youngest.1 == depth + 1
-        {
-            youngest.3 = true;
-        }
         if let Some(children) = next.get_mut(first..) {
             children.reverse();
+            if let Some(last) = children.first_mut() {
+                last.3 = true;
+            }
         }
     }
 }
@@ -78,20 +76,21 @@ mod tests {
             cut: false,
         };
         let all: Vec<Seen> = pids.iter().map(seen).collect();
-        order(&all).iter().map(|branch| format!("{}{}\n", branch.lines, all[branch.at].pid)).collect()
+        let line = |branch: &Branch| format!("{}{}", branch.lines, all[branch.at].pid);
+        order(&all).iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn children_stand_below_their_parents() {
         assert_eq!(
             drawn(&[(1, 0), (2, 0), (5, 1), (6, 5), (7, 1), (8, 5), (9, 6), (10, 4)]),
-            "1\n├─ 5\n│  ├─ 6\n│  │  └─ 9\n│  └─ 8\n└─ 7\n2\n10\n"
+            "1\n├─ 5\n│  ├─ 6\n│  │  └─ 9\n│  └─ 8\n└─ 7\n2\n10"
         );
     }
 
     #[test]
     fn circles_and_chains_end() {
-        assert_eq!(drawn(&[(1, 1), (2, 3), (3, 2), (4, 3)]), "1\n2\n└─ 3\n   └─ 4\n");
+        assert_eq!(drawn(&[(1, 1), (2, 3), (3, 2), (4, 3)]), "1\n2\n└─ 3\n   └─ 4");
         let chain: Vec<(u32, u32)> = (1..=5000).map(|pid| (pid, pid - 1)).collect();
         let text = drawn(&chain);
         assert_eq!(text.lines().count(), 5000);
