@@ -16,7 +16,7 @@ use crate::text::{ELLIPSIS, clip};
 const FILE_LIMIT: u64 = 64 << 10;
 
 /// How a word of a variable's name ends that tells of a secret.
-const TELLING: &str = "PASSWORD PASSWD PASS PWD PASSPHRASE SECRET TOKEN KEY CREDENTIAL AUTH COOKIE \
+const TELLING: &str = "PASSWORD PASSWD PASS PWD PASSPHRASE SECRET TOKEN KEY CREDENTIAL AUTH AUTHORIZATION COOKIE \
                        PASSWORDS SECRETS TOKENS KEYS CREDENTIALS COOKIES";
 /// The last word of a name that tells of none, whatever stands in front.
 const HARMLESS: &str = " PORT HOST HOSTNAME URL URI ADDR ADDRESS USER NAME FILE PATH DIR ";
@@ -211,10 +211,11 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Whether a variable of this name likely holds a secret: `PGPASSWORD`, `API_KEYS`, but not `SECRET_FILE`.
-fn is_telling(name: &str) -> bool {
+/// Whether a variable, a header or an option of this name likely holds a secret: `PGPASSWORD`, `api-keys`, but not
+/// `SECRET_FILE`.
+pub fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let words = || name.as_bytes().split(|&b| b == b'_');
+    let words = || name.as_bytes().split(|b| !b.is_ascii_alphanumeric());
     !words().next_back().is_some_and(|last| is_listed(HARMLESS, last))
         && words().any(|part| TELLING.as_bytes().split(|&b| b == b' ').any(|word| part.ends_with(word)))
 }
@@ -383,6 +384,9 @@ mod tests {
             "SESSION_COOKIE",
             "KEY_PASSPHRASE",
             "SECRET_VALUE",
+            "Authorization",
+            "x-api-key",
+            "spring.datasource.password",
         ] {
             assert!(is_telling(name), "{name}");
         }
@@ -398,6 +402,7 @@ mod tests {
             "KEYBOARD",
             "TOKENIZER",
             "AUTH_USER",
+            "password-file",
             "SS",
             "",
         ] {

@@ -12,6 +12,8 @@ mod inspect;
 mod net;
 mod outcome;
 mod procfs;
+#[cfg(feature = "inspect")]
+mod redact;
 mod report;
 #[cfg(feature = "inspect")]
 mod rootfs;

@@ -53,8 +53,8 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The text, a line each, within `width` characters where that is given.
-    pub fn render(&self, width: Option<usize>, colour: bool) -> String {
+    /// Hands over the text, line by line, within `width` characters where that is given.
+    pub fn lines(&self, width: Option<usize>, colour: bool, write: &mut dyn FnMut(&str)) {
         let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
         for row in &self.rows {
             for (width, (cell, _)) in widths.iter_mut().zip(row) {
@@ -66,11 +66,13 @@ impl Table {
             self.columns.iter().map(|(name, _)| ((*name).to_owned(), Mark::None)).collect();
         if headings.iter().any(|(name, _)| !name.is_empty()) {
             self.line(&mut out, &headings, &widths, width, false);
+            write(&out);
         }
         for row in &self.rows {
+            out.clear();
             self.line(&mut out, row, &widths, width, colour);
+            write(&out);
         }
-        out
     }
 
     fn line(
@@ -137,6 +139,12 @@ pub fn cell(bytes: &[u8], most: usize) -> String {
 mod tests {
     use super::*;
 
+    fn render(table: &Table, width: Option<usize>, colour: bool) -> String {
+        let mut out = String::new();
+        table.lines(width, colour, &mut |line| out.push_str(line));
+        out
+    }
+
     fn table() -> Table {
         let mut table = Table::new(&[("PID", Align::Right), ("USER", Align::Left), ("COMMAND", Align::Left)]);
         table.row(&[b"1", b"root", b"init"]);
@@ -148,7 +156,7 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_cells_escaped() {
         assert_eq!(
-            table().render(None, false),
+            render(&table(), None, false),
             " PID  USER     COMMAND\n   1  root     init\n4711  nonroot  a\\x1bb sleep 1000\n"
         );
     }
@@ -156,13 +164,13 @@ mod tests {
     #[test]
     fn the_last_column_is_cut_to_the_width() {
         assert_eq!(
-            table().render(Some(25), false),
+            render(&table(), Some(25), false),
             " PID  USER     COMMAND\n   1  root     init\n4711  nonroot  a\\x1bb sl…\n"
         );
     }
 
     #[test]
     fn marks_are_colours() {
-        assert!(table().render(None, true).contains("\x1b[31mnonroot\x1b[0m"));
+        assert!(render(&table(), None, true).contains("\x1b[31mnonroot\x1b[0m"));
     }
 }

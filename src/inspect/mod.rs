@@ -26,6 +26,8 @@ macro_rules! commands {
 }
 
 commands! {
+    ps,
+    env,
     cat,
     head,
     tail,
@@ -37,6 +39,7 @@ commands! {
     limits,
     ss,
     lsof,
+    id,
 }
 
 /// A command: its place on the command line.

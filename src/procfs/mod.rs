@@ -4,6 +4,10 @@
 //! read is told apart from what is not there.
 
 #[cfg(feature = "inspect")]
+pub mod all;
+#[cfg(feature = "inspect")]
+pub mod capabilities;
+#[cfg(feature = "inspect")]
 pub mod cgroup;
 #[cfg(feature = "inspect")]
 pub mod handle;
@@ -19,6 +23,8 @@ pub mod process;
 pub mod rlimits;
 #[cfg(feature = "inspect")]
 pub mod sockets;
+#[cfg(feature = "inspect")]
+pub mod stat;
 #[cfg(feature = "inspect")]
 pub mod status;
 

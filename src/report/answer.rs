@@ -82,8 +82,8 @@ impl Answer {
     /// A table, as wide as the terminal is.
     pub fn table(&mut self, table: &Table) {
         let width = if self.terminal { terminal_width() } else { None };
-        let text = table.render(width, self.colour);
-        self.write(text.as_bytes());
+        let colour = self.colour;
+        table.lines(width, colour, &mut |line| self.write(line.as_bytes()));
     }
 
     /// One entry of the JSON document's list of this name.

@@ -27,9 +27,12 @@ mod unix;
 
 // The inspections.
 mod df;
+mod env;
+mod id;
 mod limits;
 mod lsof;
 mod mounts;
+mod ps;
 mod ss;
 
 // What holds for all of them.

@@ -4,6 +4,8 @@ pub mod command;
 pub mod elsewhere;
 pub mod network;
 pub mod proc_tree;
+#[allow(dead_code, reason = "not every test binary looks at processes")]
+pub mod processes;
 #[allow(dead_code, reason = "not every test binary looks below another root")]
 pub mod rooted;
 pub mod server;

@@ -1,0 +1,138 @@
+//! `env [NAME...]`: the environment as the process began with it, values hidden. environ(7), proc_pid_environ(5).
+
+use std::os::unix::ffi::OsStringExt;
+
+use super::target::LIMIT;
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, flag, operands, option_list};
+use crate::expand::is_listed;
+use crate::outcome::Fact;
+use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::stat::Stat;
+use crate::redact::{has_login, hidden};
+use crate::report::Answer;
+
+/// Variables whose values are shown: they say where and how a process runs, and are never secret by their meaning.
+const SHOWN: &str = " PATH HOME PWD OLDPWD USER LOGNAME HOSTNAME SHELL SHLVL TERM LANG LANGUAGE TZ TMPDIR PORT \
+    KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT NODE_ENV RAILS_ENV GOMAXPROCS GOMEMLIMIT GOGC OMP_NUM_THREADS \
+    MALLOC_ARENA_MAX PYTHONUNBUFFERED LD_LIBRARY_PATH LD_PRELOAD SSL_CERT_FILE SSL_CERT_DIR NO_COLOR container \
+    PORTHOLE_TIMEOUT ";
+
+pub(super) const COMMAND: Command = Command {
+    name: "env",
+    summary: "print the environment, values hidden",
+    options: &[&[
+        operands("NAME", "only these variables").optional(),
+        option_list("reveal", "NAME", "show the value of this variable; repeatable"),
+        flag("reveal-all", "show every value"),
+    ]],
+    plan,
+    examples: r"porthole env
+porthole env DATABASE_URL --reveal DATABASE_URL
+porthole env -p 7",
+};
+
+#[derive(Debug)]
+struct Env {
+    names: Vec<Vec<u8>>,
+    reveal: Vec<Vec<u8>>,
+    reveal_all: bool,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    let words = |name| given.words(name).into_iter().map(OsStringExt::into_vec).collect();
+    let (names, reveal): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (words("NAME"), words("reveal"));
+    for (option, names) in [("NAME", &names), ("reveal", &reveal)] {
+        if names.iter().any(|name| name.is_empty() || name.contains(&b'=')) {
+            return Err(given.unexpected(option, "the name of a variable"));
+        }
+    }
+    Ok(Box::new(Env { names, reveal, reveal_all: given.has("reveal-all") }))
+}
+
+impl Inspect for Env {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        answer.list("environment");
+        let text = match &target.process {
+            Some(process) => environment(process, target),
+            None => target.read("environ"),
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(why) => {
+                answer.complain(&why);
+                return false;
+            }
+        };
+        let mut unseen: Vec<&[u8]> = self.names.iter().chain(&self.reveal).map(Vec::as_slice).collect();
+        // A NUL behind each; what a process wrote over it may have many.
+        for entry in text.split(|&b| b == 0).filter(|entry| !entry.is_empty()) {
+            let equals = entry.iter().position(|&b| b == b'=');
+            let name = entry.get(..equals.unwrap_or_default()).unwrap_or_default();
+            unseen.retain(|unseen| *unseen != name || equals.is_none());
+            if self.names.is_empty() || self.names.iter().any(|wanted| wanted == name && equals.is_some()) {
+                self.print(equals.map(|_| name), entry, answer);
+            }
+            if answer.is_over() {
+                break;
+            }
+        }
+        if text.len() >= LIMIT {
+            answer.complain("the environment is longer than what is read of it, and was cut");
+        }
+        for name in &unseen {
+            answer.complain(&format!("{}: not set", String::from_utf8_lossy(name)));
+        }
+        unseen.is_empty()
+    }
+}
+
+impl Env {
+    fn print(&self, name: Option<&[u8]>, entry: &[u8], answer: &mut Answer) {
+        let value = name.and_then(|name| entry.get(name.len() + 1..)).unwrap_or(entry);
+        let shown = self.reveal_all || name.is_some_and(|name| self.shows(name, value));
+        if answer.is_json() {
+            let text = |text: &[u8]| Fact::Bytes(text.to_vec());
+            answer.item(
+                "environment",
+                &Fact::Object(vec![
+                    ("name", name.map_or(Fact::Null, text)),
+                    ("value", if shown { text(value) } else { Fact::Null }),
+                    ("bytes", Fact::Count(value.len() as u64)),
+                ]),
+            );
+        } else if shown {
+            answer.line(entry);
+        } else {
+            let mut line = name.map(<[u8]>::to_vec).unwrap_or_default();
+            line.extend_from_slice(if name.is_some() { b"=" } else { b"" });
+            line.extend_from_slice(hidden(value.len()).as_bytes());
+            answer.line(&line);
+        }
+    }
+
+    fn shows(&self, name: &[u8], value: &[u8]) -> bool {
+        let harmless = is_listed(SHOWN, name) || name.starts_with(b"LC_");
+        value.is_empty()
+            || self.reveal.iter().any(|revealed| revealed == name)
+            || harmless && !has_login(value)
+    }
+}
+
+/// Another process's environment. One that dies while its file is open reads as if it had none, and so does one that
+/// never had any, which are told apart by what there is of it afterwards.
+fn environment(process: &Handle, target: &Target) -> Result<Vec<u8>, String> {
+    let pid = process.pid;
+    let read = process.read("environ", LIMIT);
+    if !matches!(&read, Err(Lost::Gone)) && !read.as_ref().is_ok_and(Vec::is_empty) {
+        return read.map_err(|lost| target.lost(&lost, pid, "environ"));
+    }
+    let stat = process.read("stat", LIMIT).map_err(|lost| target.lost(&lost, pid, "environ"))?;
+    match Stat::parse(&stat) {
+        Some(stat) if stat.is_zombie() => {
+            Err(format!("pid {pid} has ended and is a zombie: it has no environment any more"))
+        }
+        _ if read.is_err() => Err(format!("pid {pid} has no environment: it is a kernel thread")),
+        _ => Ok(Vec::new()),
+    }
+}

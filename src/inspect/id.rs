@@ -1,0 +1,289 @@
+//! `id`: who a process is and what it may: ids, capabilities, what restricts it. id(1), credentials(7),
+//! capabilities(7), namespaces(7).
+
+use std::fs;
+
+use super::users::Names;
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError};
+use crate::outcome::Fact;
+use crate::procfs::capabilities::{DOCKER, LAST, all, names};
+use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::status::Status;
+use crate::report::Answer;
+use crate::rootfs::Root;
+
+/// The most of one file that is read, in bytes.
+const LIMIT: usize = 64 << 10;
+/// Up to so many missing capabilities are named in place of those that are there.
+const FEW: u32 = 10;
+/// Where the values begin.
+const COLUMN: usize = 14;
+/// The kinds of ids, in the order in which `status` has them.
+const KINDS: [&str; 4] = ["real", "effective", "saved", "fs"];
+/// The links of `ns/`, of those that a process itself is in.
+const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
+
+pub(super) const COMMAND: Command = Command {
+    name: "id",
+    summary: "print user, groups, capabilities and namespaces",
+    options: &[],
+    plan: |_: &mut Given<'_>| -> Result<Box<dyn Inspect>, UsageError> { Ok(Box::new(Id)) },
+    examples: r"porthole id
+porthole id -p 7",
+};
+
+#[derive(Debug)]
+struct Id;
+
+impl Inspect for Id {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        let read = || {
+            let process = target.handle()?;
+            let text =
+                process.read("status", LIMIT).map_err(|lost| target.lost(&lost, process.pid, "status"))?;
+            Ok((Status::parse(&text), process))
+        };
+        let (status, process) = match read() {
+            Ok(found) => found,
+            Err(why) => {
+                let why: String = why;
+                answer.complain(&why);
+                if answer.is_json() {
+                    answer.document(Vec::new());
+                }
+                return false;
+            }
+        };
+        let root = if target.process.is_some() { target.root().ok() } else { Some(Root::own()) };
+        let names = root.map(|root| Names::read(&root)).unwrap_or_default();
+        let last = fs::read_to_string(target.proc.join("sys/kernel/cap_last_cap"));
+        let last = last.ok().and_then(|text| text.trim_ascii().parse().ok()).unwrap_or(LAST);
+        let seen = Seen {
+            label: label(&process),
+            namespaces: namespaces(&process, target, answer),
+            uid_map: map(&process, "uid_map"),
+            gid_map: map(&process, "gid_map"),
+            pid: process.pid,
+            status,
+            names,
+            all: all(last),
+        };
+        if answer.is_json() {
+            answer.document(seen.json());
+        } else {
+            seen.print(answer);
+        }
+        true
+    }
+}
+
+/// What is known of a process.
+struct Seen {
+    pid: u32,
+    status: Status,
+    names: Names,
+    /// All capabilities of this kernel.
+    all: u64,
+    /// What a security module calls it: `docker-default (enforce)`.
+    label: Option<Vec<u8>>,
+    /// The numbers of the namespaces that there are; nothing where one may not be read.
+    namespaces: Vec<(&'static str, Option<Vec<u8>>)>,
+    uid_map: Vec<[u64; 3]>,
+    gid_map: Vec<[u64; 3]>,
+}
+
+impl Seen {
+    /// The sets of capabilities, by the names of capabilities(7).
+    fn sets(&self) -> [(&'static str, u64); 5] {
+        let status = &self.status;
+        [
+            ("permitted", status.cap_permitted),
+            ("effective", status.cap_effective),
+            ("bounding", status.cap_bounding),
+            ("ambient", status.cap_ambient),
+            ("inheritable", status.cap_inheritable),
+        ]
+    }
+
+    fn print(&self, answer: &mut Answer) {
+        let status = &self.status;
+        let mut line = |name: &str, value: &[u8]| {
+            let mut line = format!("{name:<COLUMN$}").into_bytes();
+            line.extend_from_slice(value);
+            answer.line(&line);
+        };
+        let (user, group) = (|id| self.names.user(id), |id| self.names.group(id));
+        line("user", &ids(status.uids, &user));
+        line("group", &ids(status.gids, &group));
+        let groups: Vec<Vec<u8>> = status.groups.iter().map(|&id| named(id, &group)).collect();
+        line("groups", or_none(&groups.join(&b", "[..])));
+        for (name, set) in self.sets() {
+            line(name, self.set(set).as_bytes());
+        }
+        line("no_new_privs", if status.no_new_privs { b"yes" } else { b"no" });
+        line("seccomp", seccomp(status.seccomp).as_bytes());
+        if let Some(label) = &self.label {
+            line("label", label);
+        }
+        for (name, map) in [("uid_map", &self.uid_map), ("gid_map", &self.gid_map)] {
+            if is_mapped(map) {
+                line(name, show_map(map).as_bytes());
+            }
+        }
+        let namespaces: Vec<Vec<u8>> = self
+            .namespaces
+            .iter()
+            .map(|(name, number)| [name.as_bytes(), b" ", number.as_deref().unwrap_or(b"?")].concat())
+            .collect();
+        line("namespaces", or_none(&namespaces.join(&b", "[..])));
+    }
+
+    fn set(&self, set: u64) -> String {
+        match set {
+            0 => "none".to_owned(),
+            all if all == self.all => "all".to_owned(),
+            DOCKER => format!("{} (Docker's default)", names(set).join(", ")),
+            most if (self.all & !most).count_ones() <= FEW && most & !self.all == 0 => {
+                format!("all but {}", names(self.all & !most).join(", "))
+            }
+            _ => names(set).join(", "),
+        }
+    }
+
+    fn json(&self) -> Vec<(&'static str, Fact)> {
+        let status = &self.status;
+        let count = |id: u32| Fact::Count(u64::from(id));
+        let credentials = |ids: [u32; 4], name: Vec<u8>| {
+            let mut entries: Vec<(&'static str, Fact)> = KINDS.into_iter().zip(ids.map(count)).collect();
+            entries.push(("name", Fact::Bytes(name)));
+            Fact::Object(entries)
+        };
+        let groups = status
+            .groups
+            .iter()
+            .map(|&id| Fact::Object(vec![("gid", count(id)), ("name", Fact::Bytes(self.names.group(id)))]));
+        let sets = self
+            .sets()
+            .map(|(name, set)| (name, Fact::List(names(set).into_iter().map(Fact::Text).collect())));
+        let namespaces = self.namespaces.iter().map(|(name, number)| {
+            let number = number.as_deref().and_then(|number| std::str::from_utf8(number).ok()?.parse().ok());
+            (*name, number.map_or(Fact::Null, Fact::Count))
+        });
+        let map = |map: &[[u64; 3]]| {
+            let row = |&[inside, outside, count]: &[u64; 3]| {
+                Fact::Object(vec![
+                    ("inside", Fact::Count(inside)),
+                    ("outside", Fact::Count(outside)),
+                    ("count", Fact::Count(count)),
+                ])
+            };
+            Fact::List(map.iter().map(row).collect())
+        };
+        vec![
+            ("pid", count(self.pid)),
+            ("user", credentials(status.uids, self.names.user(status.uids[1]))),
+            ("group", credentials(status.gids, self.names.group(status.gids[1]))),
+            ("groups", Fact::List(groups.collect())),
+            ("capabilities", Fact::Object(sets.into())),
+            ("no_new_privs", Fact::Bool(status.no_new_privs)),
+            ("seccomp", Fact::Text(seccomp(status.seccomp).to_owned())),
+            ("label", self.label.clone().map_or(Fact::Null, Fact::Bytes)),
+            ("uid_map", map(&self.uid_map)),
+            ("gid_map", map(&self.gid_map)),
+            ("namespaces", Fact::Object(namespaces.collect())),
+        ]
+    }
+}
+
+/// `1000 (app)`, or each kind where they differ.
+fn ids(ids: [u32; 4], name: &dyn Fn(u32) -> Vec<u8>) -> Vec<u8> {
+    if ids.iter().all(|&id| id == ids[0]) {
+        return named(ids[0], name);
+    }
+    let each =
+        KINDS.into_iter().zip(ids).map(|(kind, id)| [kind.as_bytes(), b" ", &named(id, name)].concat());
+    each.collect::<Vec<_>>().join(&b", "[..])
+}
+
+/// `1000 (app)`, or `1000` where it has no name.
+fn named(id: u32, name: &dyn Fn(u32) -> Vec<u8>) -> Vec<u8> {
+    let (id, name) = (id.to_string().into_bytes(), name(id));
+    if name == id { id } else { [&id, &b" ("[..], &name, b")"].concat() }
+}
+
+fn or_none(text: &[u8]) -> &[u8] {
+    if text.is_empty() { b"none" } else { text }
+}
+
+fn seccomp(mode: u32) -> &'static str {
+    match mode {
+        0 => "off",
+        1 => "strict",
+        2 => "filter",
+        _ => "unknown",
+    }
+}
+
+/// What a security module calls it; nothing where there is none. proc_pid_attr(5)
+fn label(process: &Handle) -> Option<Vec<u8>> {
+    let label = process.read("attr/current", LIMIT).ok()?;
+    let end = label.iter().rposition(|b| !matches!(b, 0 | b'\n'))?;
+    label.get(..=end).map(<[u8]>::to_vec)
+}
+
+/// The number of each namespace, and why one may not be known.
+fn namespaces(
+    process: &Handle,
+    target: &Target,
+    answer: &mut Answer,
+) -> Vec<(&'static str, Option<Vec<u8>>)> {
+    let mut found = Vec::new();
+    let mut denied = false;
+    for name in NAMESPACES {
+        let path = format!("ns/{name}");
+        match process.link(&path) {
+            // `net:[4026531840]`
+            Ok(link) => {
+                let number = link.split(|b| matches!(b, b'[' | b']')).nth(1).map(<[u8]>::to_vec);
+                found.push((name, number));
+            }
+            // An older kernel has not all of them.
+            Err(Lost::Gone) => {}
+            Err(lost) => {
+                if !std::mem::replace(&mut denied, true) {
+                    answer.complain(&target.lost(&lost, process.pid, &path));
+                }
+                found.push((name, None));
+            }
+        }
+    }
+    found
+}
+
+/// The rows of `uid_map`: where a range begins inside and outside, and its length. user_namespaces(7)
+fn map(process: &Handle, name: &str) -> Vec<[u64; 3]> {
+    let text = process.read(name, LIMIT).unwrap_or_default();
+    let row = |line: &[u8]| {
+        let mut numbers = std::str::from_utf8(line).ok()?.split_ascii_whitespace().map(str::parse);
+        Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
+    };
+    text.split(|&b| b == b'\n').filter_map(row).collect()
+}
+
+/// Whether it is another map than that of all ids to themselves, which the first user namespace has.
+fn is_mapped(map: &[[u64; 3]]) -> bool {
+    !map.is_empty() && map != [[0, 0, u64::from(u32::MAX)]]
+}
+
+/// `0-65535 is 100000-165535 outside`
+fn show_map(map: &[[u64; 3]]) -> String {
+    let range = |from: u64, count: u64| match count {
+        0 | 1 => from.to_string(),
+        _ => format!("{from}-{}", from.saturating_add(count - 1)),
+    };
+    let rows = map.iter().map(|&[inside, outside, count]| {
+        format!("{} is {} outside", range(inside, count), range(outside, count))
+    });
+    crate::text::list(rows.collect())
+}

@@ -1,0 +1,136 @@
+//! `ps [NAME]`: the processes that may be seen. ps(1), proc_pid_stat(5).
+
+mod tree;
+mod view;
+
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStringExt;
+
+use nix::errno::Errno;
+use nix::unistd::{SysconfVar, sysconf};
+
+use self::view::View;
+use super::users::Names;
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, flag, operand};
+use crate::procfs::all::{Look, Seen};
+use crate::procfs::handle::Lost;
+use crate::procfs::process::{Process, own_pid};
+use crate::report::Answer;
+use crate::rootfs::Root;
+
+pub(super) const COMMAND: Command = Command {
+    name: "ps",
+    summary: "list the processes, secrets in their arguments masked",
+    options: &[&[
+        operand("NAME", "only those of this name, or whose executable has it").optional(),
+        flag("tree", "below their parents"),
+        flag("reveal-all", "show arguments that look like secrets"),
+    ]],
+    plan,
+    examples: r"porthole ps
+porthole ps nginx --tree
+porthole ps --json",
+};
+
+/// Why a process of another user may be missing, or has no more than its number.
+const HIDDEN: &str = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root \
+                      with the capability SYS_PTRACE";
+
+#[derive(Debug)]
+struct Ps {
+    name: Option<Vec<u8>>,
+    tree: bool,
+    reveal: bool,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    let name = given.words("NAME").pop().map(OsStringExt::into_vec);
+    if name.as_ref().is_some_and(Vec::is_empty) {
+        return Err(given.unexpected("NAME", "the name of a process"));
+    }
+    Ok(Box::new(Ps { name, tree: given.has("tree"), reveal: given.has("reveal-all") }))
+}
+
+impl Inspect for Ps {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        answer.list("processes");
+        let mut all = match look(target) {
+            Ok(all) => all,
+            Err(why) => {
+                answer.complain(&why);
+                return false;
+            }
+        };
+        // Every pid namespace has a first process; where it is not to be seen, others may not be either.
+        let denied = |seen: &Seen| matches!(seen.stat, Err(Lost::Denied));
+        let hidden = all.iter().any(denied)
+            || target.process.is_none() && all.first().is_none_or(|first| first.pid != 1);
+        for seen in &all {
+            if let Err(Lost::Failed(why)) = &seen.stat {
+                answer.complain(&format!("{}/{}/stat: {why}", target.proc.display(), seen.pid));
+            }
+        }
+        if let Some(name) = &self.name {
+            let own = own_pid(&target.proc);
+            all.retain(|seen| own != Some(seen.pid) && is_called(seen, name, target));
+        }
+        let uptime = fs::read(target.proc.join("uptime")).ok().and_then(|text| view::uptime(&text));
+        if all.is_empty() {
+            let none = match &self.name {
+                Some(name) => format!("{}: no such process", String::from_utf8_lossy(name)),
+                None => format!("{}: no process is there", target.proc.display()),
+            };
+            answer.complain(&if hidden { format!("{none} that may be seen; {HIDDEN}") } else { none });
+            return false;
+        }
+        if hidden {
+            answer.note(HIDDEN);
+        }
+        if uptime.is_none() {
+            answer.note(
+                "/proc/uptime cannot be read (subset=pid of proc(5)), so how long and how much they ran is not known",
+            );
+        }
+        let root = if target.process.is_some() { target.root().ok() } else { Some(Root::own()) };
+        let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
+        let view = View {
+            names: root.map(|root| Names::read(&root)).unwrap_or_default(),
+            uptime,
+            ticks: conf(SysconfVar::CLK_TCK).unwrap_or(100).max(1),
+            page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),
+            reveal: self.reveal,
+        };
+        if answer.is_json() {
+            for seen in &all {
+                answer.item("processes", &view.json(seen));
+            }
+        } else {
+            let order = if self.tree { tree::order(&all) } else { Vec::new() };
+            answer.table(&view.table(&all, &order));
+        }
+        true
+    }
+}
+
+/// The processes, or the one that is asked for.
+fn look(target: &Target) -> Result<Vec<Seen>, String> {
+    let mut look = Look::new();
+    if let Some(process) = &target.process {
+        let seen = look.at(process.as_fd(), process.pid);
+        return seen.map(|seen| vec![seen]).ok_or_else(|| target.lost(&Lost::Gone, process.pid, ""));
+    }
+    look.all(&target.proc).map_err(|errno| match errno {
+        Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.display()),
+        errno => format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())),
+    })
+}
+
+/// Whether it is called so, as far as may be seen.
+fn is_called(seen: &Seen, name: &[u8], target: &Target) -> bool {
+    seen.stat.as_ref().is_ok_and(|stat| {
+        let process = Process { pid: seen.pid, name: stat.name.clone(), state: char::from(stat.state) };
+        process.is_called(&target.proc, name)
+    })
+}

@@ -1,0 +1,133 @@
+//! All processes, each seen through a descriptor of its folder, so that what is read of one is never another's.
+//!
+//! The folder's own owner is the process's effective user, also where it is not dumpable: the kernel leaves such
+//! folders out when it gives files of such a process to root (task_dump_owner in fs/proc/base.c). So `status` need not
+//! be read, which is what costs.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::read;
+
+use super::handle::Lost;
+use super::process::parse_pid;
+use super::stat::Stat;
+
+/// The most of one command line that is read, in bytes.
+const COMMAND: usize = 16 << 10;
+/// The most of all command lines together; what comes then is short.
+const COMMANDS: usize = 1 << 20;
+/// How much of a command line is read once they are too many.
+const SHORT: usize = 128;
+
+/// A process as it was seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// Its number.
+    pub pid: u32,
+    /// Its effective user.
+    pub uid: u32,
+    /// What its `stat` says. The error is why that cannot be had.
+    pub stat: Result<Stat, Lost>,
+    /// Its command line, each argument with a NUL behind it; empty for kernel threads and zombies.
+    pub command: Vec<u8>,
+    /// Whether there is more of it.
+    pub cut: bool,
+}
+
+/// Where one process after the other is looked at.
+#[derive(Debug)]
+pub struct Look {
+    buffer: Vec<u8>,
+    /// How much of command lines may still be kept.
+    left: usize,
+}
+
+impl Look {
+    /// A look at no process yet.
+    pub fn new() -> Self {
+        Look { buffer: vec![0; COMMAND], left: COMMANDS }
+    }
+
+    /// All processes that may be listed, the lowest number first. The error is why proc cannot be listed.
+    pub fn all(&mut self, proc: &Path) -> Result<Vec<Seen>, Errno> {
+        let folder = open(proc, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let mut pids: Vec<u32> = Vec::new();
+        let mut list = Dir::from_fd(folder)?;
+        for entry in list.iter() {
+            pids.extend(parse_pid(entry?.file_name().to_bytes()));
+        }
+        pids.sort_unstable();
+        let mut all = Vec::with_capacity(pids.len());
+        for pid in pids {
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            match openat(list.as_fd(), pid.to_string().as_str(), flags, Mode::empty()) {
+                Ok(process) => all.extend(self.at(process.as_fd(), pid)),
+                // It has ended since.
+                Err(Errno::ENOENT | Errno::ESRCH) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The process whose folder this is; nothing where it has ended.
+    pub fn at(&mut self, folder: BorrowedFd<'_>, pid: u32) -> Option<Seen> {
+        let uid = fstat(folder).ok()?.st_uid;
+        let mut stat = match self.read(folder, "stat", COMMAND) {
+            Ok(count) => Stat::parse(self.buffer.get(..count).unwrap_or_default())
+                .ok_or_else(|| Lost::Failed("not the state of a process".to_owned())),
+            Err(Errno::ENOENT | Errno::ESRCH) => return None,
+            Err(errno) => Err(errno.into()),
+        };
+        let (mut command, mut cut) = (Vec::new(), false);
+        if let Ok(stat) = &mut stat
+            && stat.size > 0
+        {
+            stat.pages = self.resident(folder).unwrap_or(stat.pages);
+            let limit = if self.left < COMMAND { SHORT } else { COMMAND };
+            // One that ends in between had a name at least.
+            let count = self.read(folder, "cmdline", limit).unwrap_or_default();
+            let bytes = self.buffer.get(..count).unwrap_or_default();
+            cut = count == limit;
+            // What a process wrote over its arguments to have a title is padded.
+            let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+            command = bytes.get(..end).unwrap_or_default().to_vec();
+            self.left = self.left.saturating_sub(command.len());
+        }
+        Some(Seen { pid, uid, stat, command, cut })
+    }
+
+    /// How much of a process is in memory, in pages, as `statm` has it: summed over the processors.
+    fn resident(&mut self, folder: BorrowedFd<'_>) -> Option<u64> {
+        let count = self.read(folder, "statm", COMMAND).ok()?;
+        let resident = self.buffer.get(..count)?.split(|&b| b == b' ').nth(1)?;
+        std::str::from_utf8(resident).ok()?.parse().ok()
+    }
+
+    /// Reads the first bytes of a file into the buffer.
+    fn read(&mut self, folder: BorrowedFd<'_>, name: &str, limit: usize) -> Result<usize, Errno> {
+        let file: OwnedFd = openat(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        // One read is enough: these files give what they have.
+        read(&file, self.buffer.get_mut(..limit).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn we_are_among_all() {
+        let all = Look::new().all(Path::new("/proc")).unwrap();
+        let us = all.iter().find(|seen| seen.pid == std::process::id()).unwrap();
+        let first = std::env::args().next().unwrap();
+        assert!(us.command.starts_with(first.as_bytes()));
+        assert!(us.stat.as_ref().unwrap().threads > 1);
+        assert!(all.is_sorted_by_key(|seen| seen.pid));
+    }
+}

@@ -1,0 +1,124 @@
+//! A process's `stat`: one line of 52 fields, of which the second, the name, is raw. proc_pid_stat(5).
+
+/// What `stat` says, of what is used here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// Its name, at most 15 bytes, as it chose it; kernel threads have longer ones.
+    pub name: Vec<u8>,
+    /// Its state: `R`, `S`, `D`, `T`, `Z`, …
+    pub state: u8,
+    /// Its parent's number; 0 where it has none that can be seen.
+    pub ppid: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// The process group in the foreground of its terminal; nothing without a terminal.
+    pub foreground: Option<u32>,
+    /// The time it ran, in user and in kernel mode, in ticks.
+    pub cpu: u64,
+    /// Its nice value, from -20 to 19.
+    pub nice: i64,
+    /// How many threads it has.
+    pub threads: u64,
+    /// When it started, in ticks since the system did.
+    pub start: u64,
+    /// The size of its address space in bytes; none for kernel threads and zombies.
+    pub size: u64,
+    /// How much of it is in memory, in pages; roughly, as the kernel counts on each processor by itself.
+    pub pages: u64,
+}
+
+impl Stat {
+    /// From the file's text; nothing where it is no such line, or was cut.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        // The name may hold anything: it ends at the last parenthesis.
+        let open = text.iter().position(|&b| b == b'(')?;
+        let close = text.iter().rposition(|&b| b == b')')?;
+        let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(22).collect();
+        // By the numbers of the manual page, where the state is the third.
+        let field = |number: usize| fields.get(number - 3).copied();
+        let count = |number: usize| field(number)?.parse::<u64>().ok();
+        let id = |number: usize| field(number)?.parse::<u32>().ok();
+        let &[state] = field(3)?.as_bytes() else { return None };
+        Some(Stat {
+            name: text.get(open + 1..close)?.to_vec(),
+            state: Some(state).filter(u8::is_ascii_alphabetic)?,
+            ppid: id(4)?,
+            group: id(5)?,
+            session: id(6)?,
+            // -1 for none.
+            foreground: id(8),
+            cpu: count(14)?.saturating_add(count(15)?),
+            nice: field(19)?.parse().ok()?,
+            threads: count(20)?,
+            start: count(22)?,
+            size: count(23)?,
+            pages: field(24)?.parse::<i64>().ok()?.try_into().unwrap_or_default(),
+        })
+    }
+
+    /// Whether it has ended and only waits for its parent to ask how.
+    pub fn is_zombie(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// The letters that ps(1) has under STAT: the state, nice or not, session leader, threads, in the foreground.
+    pub fn letters(&self, pid: u32) -> String {
+        let mut letters = String::from(char::from(self.state));
+        let mut push = |letter: char, holds: bool| {
+            if holds {
+                letters.push(letter);
+            }
+        };
+        push('<', self.nice < 0);
+        push('N', self.nice > 0);
+        push('s', self.session == pid);
+        push('l', self.threads > 1);
+        push('+', self.foreground == Some(self.group));
+        letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINUX_6_18: &[u8] = b"2291 (he) (a\n\x1b) R 2284 2284 17045 34816 2284 4194304 101 0 0 0 7 35 0 0 25 5 2 0 608483 \
+        2998272 414 18446744073709551615 94751511777280 94751511801385 140722324503136 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 \
+        94751511817232 94751511818848 94751567360000 140722324507340 140722324507368 140722324507368 140722324508650 0\n";
+
+    #[test]
+    fn what_stat_says() {
+        let stat = Stat::parse(LINUX_6_18).unwrap();
+        let expected = Stat {
+            name: b"he) (a\n\x1b".to_vec(),
+            state: b'R',
+            ppid: 2284,
+            group: 2284,
+            session: 17_045,
+            foreground: Some(2284),
+            cpu: 42,
+            nice: 5,
+            threads: 2,
+            start: 608_483,
+            size: 2_998_272,
+            pages: 414,
+        };
+        assert_eq!(stat, expected);
+        assert_eq!(stat.letters(2291), "RNl+");
+        assert_eq!(Stat { nice: -1, foreground: None, threads: 1, ..stat }.letters(17_045), "R<s");
+    }
+
+    #[test]
+    fn what_was_cut_is_nothing() {
+        let end = LINUX_6_18.windows(5).position(|part| part == b" 414 ").unwrap() + 4;
+        for length in 0..end - 2 {
+            assert_eq!(Stat::parse(&LINUX_6_18[..length]), None, "{length}");
+        }
+        for text in [&b"\xff\xff"[..], b")(", b"1 (a) RR 1", b"1 (a) 1 1", b"1 (a)", b"1 (a) S x"] {
+            assert_eq!(Stat::parse(text), None);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What command lines and environments may hold that is not for everybody's eyes, masked as `<24 bytes>`.
+//!
+//! It is a guess by names: the value of an option, a variable or a header whose name tells of a secret, what follows
+//! such an option, and the password in a URL. Where in doubt it is masked; `--reveal-all` shows it.
+
+use crate::expand::{find, is_telling};
+
+/// A user without a password in a URL is masked from this length on: then it is a token.
+const TOKEN: usize = 20;
+
+/// What stands in place of so many bytes.
+pub fn hidden(count: usize) -> String {
+    if count == 1 { "<1 byte>".to_owned() } else { format!("<{count} bytes>") }
+}
+
+/// What an argument says of the next one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Next {
+    #[default]
+    Plain,
+    /// It is a secret.
+    Secret,
+    /// It is `NAME:PASSWORD`.
+    Login,
+}
+
+/// Masks the arguments of one command line, which are to be given in their order.
+#[derive(Debug, Default)]
+pub struct Masked(Next);
+
+impl Masked {
+    /// Appends the argument, what is secret in it masked.
+    pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
+        match std::mem::take(&mut self.0) {
+            Next::Secret if !is_option(argument) => return mask(out, argument),
+            Next::Login => {
+                if let Some(range) = password(argument, 0) {
+                    return splice(out, argument, range);
+                }
+            }
+            _ => {}
+        }
+        let part = |from: usize, to: usize| argument.get(from..to).unwrap_or_default();
+        // Up to where it is in `out`, and where the word begins that `at` is in.
+        let (mut done, mut word, mut at) = (0, 0, 0);
+        while let Some(&byte) = argument.get(at) {
+            let range = match byte {
+                b':' if part(at, at + 3) == b"://" => user_info(argument, at + 3),
+                b'=' | b':' => value(argument, at),
+                b' ' | b'\t' | b'\n' => {
+                    let start = at + 1;
+                    let flag = part(word, at);
+                    word = start;
+                    match next_of(flag) {
+                        Next::Secret if !is_option(word_at(argument, start)) => {
+                            Some((start, value_end(argument, start, b"")))
+                        }
+                        Next::Login => password(word_at(argument, start), start),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            };
+            match range {
+                Some((start, end)) if start < end => {
+                    out.extend_from_slice(part(done, start));
+                    mask(out, part(start, end));
+                    (done, at) = (end, end);
+                }
+                _ => at += 1,
+            }
+        }
+        out.extend_from_slice(part(done, argument.len()));
+        self.0 = next_of(part(word.max(done), argument.len()));
+    }
+}
+
+/// The value of a variable that is harmless but for a password that it may hold as a URL.
+pub fn has_login(value: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(found) = value.get(at..).and_then(|rest| find(rest, b"://")) {
+        at += found + 3;
+        if user_info(value, at).is_some() {
+            return true;
+        }
+    }
+    false
+}
+
+fn mask(out: &mut Vec<u8>, secret: &[u8]) {
+    if !secret.is_empty() {
+        out.extend_from_slice(hidden(secret.len()).as_bytes());
+    }
+}
+
+fn splice(out: &mut Vec<u8>, text: &[u8], (start, end): (usize, usize)) {
+    out.extend_from_slice(text.get(..start).unwrap_or_default());
+    mask(out, text.get(start..end).unwrap_or_default());
+    out.extend_from_slice(text.get(end..).unwrap_or_default());
+}
+
+/// `--name` or `-n`, and not a secret that begins like one.
+fn is_option(word: &[u8]) -> bool {
+    match word {
+        [b'-', b'-', first, ..] => first.is_ascii_lowercase(),
+        [b'-', letter] => letter.is_ascii_alphabetic(),
+        _ => false,
+    }
+}
+
+/// What this word says of the one behind it.
+fn next_of(word: &[u8]) -> Next {
+    match word {
+        b"-u" | b"--user" | b"--proxy-user" => Next::Login,
+        [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) && tells(name) => Next::Secret,
+        _ => Next::Plain,
+    }
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+fn tells(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(is_telling)
+}
+
+/// The word that begins there.
+fn word_at(text: &[u8], start: usize) -> &[u8] {
+    let rest = text.get(start..).unwrap_or_default();
+    rest.split(u8::is_ascii_whitespace).next().unwrap_or_default()
+}
+
+/// Where the value behind `at`, a `=` or `:`, begins and ends, if the name in front of it tells of a secret.
+fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (before, behind) = text.split_at_checked(at)?;
+    let is_quote = |byte: Option<&u8>| byte.filter(|byte| matches!(byte, b'"' | b'\'')).copied();
+    // The name of a JSON object's entry has a quote on both sides.
+    let named = if is_quote(before.last()).is_some() { before.split_last()?.1 } else { before };
+    let from = named.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
+    if !tells(named.get(from..)?) {
+        return None;
+    }
+    let spaces = behind.get(1..)?.iter().take_while(|&&b| b == b' ').count();
+    let start = at + 1 + spaces;
+    let first = text.get(start)?;
+    let is_colon = behind.first() == Some(&b':');
+    if is_colon && spaces == 0 && (named.len() != before.len() || first.is_ascii_digit() || *first == b'/') {
+        // A port or a path behind a host's name; JSON without spaces begins with a quote.
+        return is_quote(Some(first)).map(|_| (start, value_end(text, start, b",}")));
+    }
+    if !is_colon && spaces > 0 {
+        return None;
+    }
+    if is_quote(Some(first)).is_some() {
+        return Some((start, value_end(text, start, b"")));
+    }
+    // The whole argument is one setting or header: so is all that follows.
+    if from == 0 || named.get(..from)?.iter().all(|&b| b == b'-') {
+        return Some((start, text.len()));
+    }
+    // `"Authorization: Bearer x"` within a command for a shell.
+    if let Some(quote) = is_quote(named.get(from - 1))
+        && named.len() == before.len()
+    {
+        let length = text.get(start..)?.iter().position(|&b| b == quote);
+        return Some((start, length.map_or(text.len(), |length| start + length)));
+    }
+    Some((start, value_end(text, start, if is_colon { b",}" } else { b"&" })))
+}
+
+/// The end of a value that begins there: its closing quote, or a space or one of `ends`.
+fn value_end(text: &[u8], start: usize, ends: &[u8]) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    let length = match rest.first() {
+        Some(quote @ (b'"' | b'\'')) => rest.iter().skip(1).position(|b| b == quote).map(|length| length + 2),
+        _ => rest.iter().position(|b| b.is_ascii_whitespace() || ends.contains(b)),
+    };
+    length.map_or(text.len(), |length| start + length)
+}
+
+/// The password of `NAME:PASSWORD`, which is not `UID:GID`; `offset` is where that stands.
+fn password(login: &[u8], offset: usize) -> Option<(usize, usize)> {
+    let colon = login.iter().position(|&b| b == b':')?;
+    let secret = login.get(colon + 1..).filter(|secret| !secret.iter().all(u8::is_ascii_digit))?;
+    Some((offset + colon + 1, offset + colon + 1 + secret.len()))
+}
+
+/// Where the password begins and ends, or the token, of a URL whose authority begins there.
+fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let word = text.get(start..)?;
+    let end = word.iter().position(u8::is_ascii_whitespace).unwrap_or(word.len());
+    let word = word.get(..find(word, b"://").unwrap_or(end).min(end))?;
+    let authority = word.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(word.len());
+    let authority = word.get(..authority)?;
+    let colon = authority.iter().position(|&b| b == b':');
+    let at = authority.iter().rposition(|&b| b == b'@').or_else(|| {
+        // Not a port: a password with a slash in it, which ought to be written %2F.
+        let port = authority.get(colon? + 1..)?;
+        word.iter().rposition(|&b| b == b'@').filter(|_| !port.iter().all(u8::is_ascii_digit))
+    })?;
+    match colon.filter(|&colon| colon < at) {
+        Some(colon) => Some((start + colon + 1, start + at)),
+        None => (at >= TOKEN).then_some((start, start + at)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(arguments: &[&str]) -> String {
+        let (mut out, mut masked) = (Vec::new(), Masked::default());
+        for argument in arguments {
+            out.extend_from_slice(if out.is_empty() { b"" } else { b" " });
+            masked.push(&mut out, argument.as_bytes());
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        for (arguments, shown) in [
+            (&["app", "--password", "hunter2", "-v"][..], "app --password <7 bytes> -v"),
+            (&["app", "-password", "-hunter2"], "app -password <8 bytes>"),
+            (&["app", "--token=a b"], "app --token=<3 bytes>"),
+            (&["app", "--api-key=x", "y"], "app --api-key=<1 byte> y"),
+            (&["redis-server", "--requirepass", "a b"], "redis-server --requirepass <3 bytes>"),
+            (&["java", "-Dspring.datasource.password=x=y"], "java -Dspring.datasource.password=<3 bytes>"),
+            (&["env", "PGPASSWORD=a b", "app"], "env PGPASSWORD=<3 bytes> app"),
+            (&["sh", "-c", "app --password hunter2 --x"], "sh -c app --password <7 bytes> --x"),
+            (&["sh", "-c", "cd /; TOKEN='a b' app x"], "sh -c cd /; TOKEN=<5 bytes> app x"),
+            (&["sh", "-c", "exec app --token"], "sh -c exec app --token"),
+            (&["app --token", "x"], "app --token <1 byte>"),
+            (&["curl", "-H", "Authorization: Bearer abc"], "curl -H Authorization: <10 bytes>"),
+            (&["curl", "-HX-Api-Key:abc"], "curl -HX-Api-Key:<3 bytes>"),
+            (
+                &["sh", "-c", "curl -H 'X-Api-Key: a b' http://h/"],
+                "sh -c curl -H 'X-Api-Key: <3 bytes>' http://h/",
+            ),
+            (&["curl", "-u", "me:pw", "http://h/"], "curl -u me:<2 bytes> http://h/"),
+            (&["sh", "-c", "curl --user me:pw h"], "sh -c curl --user me:<2 bytes> h"),
+            (&["curl", "-d", r#"{"password":"x","a":1}"#], r#"curl -d {"password":<3 bytes>,"a":1}"#),
+            (&["curl", "http://h/?token=abc&x=1"], "curl http://h/?token=<3 bytes>&x=1"),
+            (&["app", "postgres://me:pw@db:5432/x"], "app postgres://me:<2 bytes>@db:5432/x"),
+            (&["app", "redis://:pw@db,redis://:pw@d"], "app redis://:<2 bytes>@db,redis://:<2 bytes>@d"),
+            (&["app", "--url=amqp://a:p/w@h@host/"], "app --url=amqp://a:<5 bytes>@host/"),
+            (&["git", "https://ghp_0123456789abcdef@h/x"], "git https://<20 bytes>@h/x"),
+        ] {
+            assert_eq!(masked(arguments), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for arguments in [
+            &["nginx: master process", "-g", "daemon off;"][..],
+            &["app", "--password-file", "/run/secrets/db", "--port", "80"],
+            &["app", "--auth", "--bind", "-x"],
+            &["app", "--token"],
+            &["app", "--password=", "x"],
+            &["app", "http://auth:8080/a@b", "auth:80", "ssh://git@host/x"],
+            &["docker", "run", "--user", "1000:1000"],
+            &["app", "KEYBOARD=us", "AUTH_URL=http://h/"],
+            &["://", "=", ":", "", " ", "--", "-", "@", "a://@", "'\"=", "\"\":"],
+        ] {
+            assert_eq!(masked(arguments), arguments.join(" "));
+        }
+    }
+
+    #[test]
+    fn any_bytes_will_do() {
+        let alphabet = b"=:/@ '\"-&a\xff";
+        let mut state = 1_u32;
+        for _ in 0..20_000 {
+            let mut text = b"key".to_vec();
+            for _ in 0..state >> 20 & 15 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text.push(alphabet[(state >> 16) as usize % alphabet.len()]);
+            }
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let mut masked = Masked::default();
+            let mut out = Vec::new();
+            masked.push(&mut out, &text);
+            masked.push(&mut out, &text);
+            let _ = has_login(&text);
+        }
+    }
+
+    #[test]
+    fn urls_with_a_login() {
+        for (value, has) in [("postgres://me:pw@db", true), ("/bin:/usr/bin", false), ("http://h:80/", false)]
+        {
+            assert_eq!(has_login(value.as_bytes()), has, "{value}");
+        }
+    }
+}
