@@ -202,6 +202,9 @@ pub enum Fact {
     List(Vec<Fact>),
     /// Named values, in this order.
     Object(Vec<(&'static str, Fact)>),
+    /// What is not known.
+    #[cfg(feature = "inspect")]
+    Null,
 }
 
 impl Fact {
@@ -237,6 +240,8 @@ impl Fact {
                 }
                 out.push('}');
             }
+            #[cfg(feature = "inspect")]
+            Fact::Null => out.push_str("null"),
         }
     }
 

@@ -3,8 +3,12 @@
 //! A new command is one file with its [`Command`], one line in the list below, and one test file. Each reads facts
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
+mod glob;
+mod meta;
+mod resolve;
 mod target;
 mod users;
+mod walk;
 
 use std::path::PathBuf;
 
@@ -24,7 +28,11 @@ macro_rules! commands {
 }
 
 commands! {
+    access,
     cat,
+    find,
+    ls,
+    stat,
 }
 
 /// A command: its place on the command line.
