@@ -203,9 +203,8 @@ impl Folder {
                 let count = read_entries(self.descriptor.as_fd(), &mut self.piece);
                 self.piece.truncate(count.unwrap_or_default());
                 match count {
-                    Ok(0) => return Ok(None),
-                    // Removed while it is read: it has no entries any more.
-                    Err(Errno::ENOENT) => return Ok(None),
+                    // A directory that is removed while it is read has no entries any more.
+                    Ok(0) | Err(Errno::ENOENT) => return Ok(None),
                     Err(errno) => return Err(errno.into()),
                     Ok(_) => continue,
                 }
@@ -264,7 +263,7 @@ mod tests {
 
     /// Two records as Linux 6.18 writes them on x86-64: a directory and a link.
     const RECORDS: &[u8] = b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x18\0\x04abc\0\0\
-        \x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x20\0\x0alonger-name\0";
+        \x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x20\0\x0alonger-name\0\0";
 
     #[test]
     #[cfg(target_endian = "little")]

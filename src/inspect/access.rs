@@ -101,6 +101,8 @@ struct Row {
     path: Vec<u8>,
     meta: Meta,
     link: Option<Vec<u8>>,
+    /// Whether the path ends there.
+    is_end: bool,
     /// What is granted there, or why not.
     outcome: Result<String, String>,
 }
@@ -138,20 +140,30 @@ impl Access {
                 lists.push(place.path.to_vec());
             }
             let link = place.link.map(|(text, _)| text.to_vec());
-            rows.push(Row { path: place.path.to_vec(), meta: *place.meta, link, outcome });
+            rows.push(Row {
+                path: place.path.to_vec(),
+                meta: *place.meta,
+                link,
+                is_end: place.is_end,
+                outcome,
+            });
             granted
         });
         let (uid, gid) = (who.uid, who.gid);
         let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).display().to_string();
         let mut allowed = Some(false);
+        // What is in front of the end is searched, whatever the end is.
+        let is_folder = rows.last().is_some_and(|row| row.is_end && kind(row.meta.st_mode).0 == 'd');
+        let verbs: Vec<&str> = self.wanted.iter().map(|&bit| verb(bit, is_folder)).collect();
+        let verbs = verbs.join(" and ");
         let reason = match (end, rows.last()) {
             (Ok(Some(end)), _) => {
                 allowed = Some(true);
-                let is_folder = rows.last().is_some_and(|row| kind(row.meta.st_mode).0 == 'd');
-                let verbs: Vec<&str> = self.wanted.iter().map(|&bit| verb(bit, is_folder)).collect();
-                format!("{uid}:{gid} may {} {}", verbs.join(" and "), shown(&end))
+                format!("{uid}:{gid} may {verbs} {}", shown(&end))
             }
-            (Ok(None), Some(Row { path, outcome: Err(why), .. })) => format!("{}: {why}", shown(path)),
+            (Ok(None), Some(Row { path, outcome: Err(why), .. })) => {
+                format!("{uid}:{gid} may not {verbs} {}: {}: {why}", self.path.display(), shown(path))
+            }
             (Err(dead), _) if dead.error.is_denied() => {
                 // The rules let it pass, but not us, who look.
                 allowed = None;

@@ -25,6 +25,12 @@ mod tcp;
 mod tls;
 mod unix;
 
+// The inspections, a file each.
+mod access;
+mod find;
+mod ls;
+mod stat;
+
 // What holds for all of them.
 mod and;
 mod deadline;

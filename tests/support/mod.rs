@@ -1,6 +1,7 @@
 //! What the integration tests share: the program under test, and servers that behave as badly as they like.
 
 pub mod command;
+pub mod place;
 pub mod server;
 pub mod skip;
 pub mod times;
