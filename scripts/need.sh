@@ -37,6 +37,7 @@ servers=(
     ip:iproute2
     haproxy:haproxy
     openssl:openssl
+    setfacl:acl
     python3:python3
 )
 

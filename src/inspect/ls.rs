@@ -64,12 +64,20 @@ struct Stat {
     /// For a device its numbers.
     size: u64,
     modified: i64,
+    modified_nanos: i64,
 }
 
 impl From<&Meta> for Stat {
     fn from(meta: &Meta) -> Self {
         let size = if is_device(meta.st_mode) { meta.st_rdev } else { meta.st_size.cast_unsigned() };
-        Stat { mode: meta.st_mode, uid: meta.st_uid, gid: meta.st_gid, size, modified: meta.st_mtime }
+        Stat {
+            mode: meta.st_mode,
+            uid: meta.st_uid,
+            gid: meta.st_gid,
+            size,
+            modified: meta.st_mtime,
+            modified_nanos: meta.st_mtime_nsec,
+        }
     }
 }
 
@@ -324,7 +332,7 @@ impl Row {
         } else {
             facts.push(("size", count(stat.size)));
         }
-        facts.push(("modified", moment(stat.modified, 0)));
+        facts.push(("modified", moment(stat.modified, stat.modified_nanos)));
         facts
     }
 }

@@ -61,7 +61,7 @@ fn columns_and_escapes() {
     let modified = |name: &str| {
         File::open(place.path(name))
             .unwrap()
-            .set_modified(UNIX_EPOCH + Duration::from_secs(1_795_603_620))
+            .set_modified(UNIX_EPOCH + Duration::from_secs(1_795_603_621))
             .unwrap();
     };
     for name in ["a\x1b[2Jb", "new\nline", "\u{202e}x"] {
@@ -81,7 +81,7 @@ fn columns_and_escapes() {
     place.mode("plain", 0o640);
     modified("plain");
     let entry = json!({"path": path, "name": path, "type": "file", "mode": "0640", "uid": 0, "user": "root", "gid": 0,
-        "group": "root", "size": 5, "modified": 1_795_603_620.0});
+        "group": "root", "size": 5, "modified": 1_795_603_621.0});
     let ran = porthole(["ls", &path, "--json"]).run();
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), json!({"entries": [entry]}));
     assert_eq!(ran.stdout.lines().count(), 1);

@@ -67,7 +67,10 @@ fn where_links_lead() {
         "folder/none",
         &format!("nothing ({}: no such file or directory)", place.path("a/b/none")),
     );
-    says("loop", "loop", &format!("nothing ({}: too many levels of symbolic links)", place.path("loop")));
+    // musl and glibc have other words for it.
+    let ran = porthole(["stat", &place.path("loop")]).run();
+    let nothing = format!("\nresolves to: nothing ({}: ", place.path("loop"));
+    assert!(ran.stdout.contains(&nothing) && ran.stdout.contains("symbolic link"), "{}", ran.story());
     // A slash at the end asks for what the link leads to.
     let ran = porthole(["stat", &format!("{}/", place.path("folder"))]).run();
     assert!(ran.stdout.contains("\ntype:        directory\n"), "{}", ran.story());
