@@ -38,6 +38,7 @@ servers=(
     lsof:lsof
     haproxy:haproxy
     openssl:openssl
+    setfacl:acl
     python3:python3
 )
 

@@ -211,13 +211,13 @@ pub enum Fact {
     Text(String),
     /// A string from outside.
     Bytes(Vec<u8>),
-    /// Nothing: what may not be read, or has no limit.
-    #[cfg(feature = "inspect")]
-    Null,
     /// A list.
     List(Vec<Fact>),
     /// Named values, in this order.
     Object(Vec<(&'static str, Fact)>),
+    /// What is not known.
+    #[cfg(feature = "inspect")]
+    Null,
 }
 
 impl Fact {
@@ -234,8 +234,6 @@ impl Fact {
                 out.push_str(number.strip_suffix('0').unwrap_or(&number));
             }
             Fact::Text(value) => push_json_string(out, value),
-            #[cfg(feature = "inspect")]
-            Fact::Null => out.push_str("null"),
             Fact::Bytes(value) => match std::str::from_utf8(value) {
                 Ok(text) => push_json_string(out, text),
                 Err(_) => {
@@ -260,6 +258,8 @@ impl Fact {
                 }
                 out.push('}');
             }
+            #[cfg(feature = "inspect")]
+            Fact::Null => out.push_str("null"),
         }
     }
 

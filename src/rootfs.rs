@@ -11,13 +11,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
 use crate::net::words;
+use crate::sys::read_entries;
 
 /// What stands behind the reason why a FIFO or device is not read.
 pub const UNLESS_SPECIAL: &str = " unless --special is given";
@@ -88,6 +88,19 @@ impl Root {
         Root { root: Some(root), folder }
     }
 
+    /// Whether it is our own view.
+    pub fn is_own(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Where relative paths begin, as an absolute path where that can be told.
+    pub fn base(&self) -> PathBuf {
+        match &self.root {
+            None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            Some(_) => self.folder.clone(),
+        }
+    }
+
     /// Opens the path with these flags.
     fn at(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, FileError> {
         let flags = flags | OFlag::O_CLOEXEC;
@@ -139,7 +152,7 @@ impl Root {
     /// Opens a directory.
     pub fn folder(&self, path: &Path) -> Result<Folder, FileError> {
         let descriptor = self.at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK)?;
-        Ok(Folder(Dir::from_fd(descriptor)?))
+        Ok(Folder::of(descriptor))
     }
 
     /// A descriptor that stands for the path without opening it, for statvfs(3) and the like.
@@ -157,12 +170,21 @@ fn refuse(mode: u32, special: bool) -> Result<(), String> {
     }
 }
 
-/// An open directory.
+/// How much of a directory is read at once, in bytes.
+const PIECE: usize = 16 << 10;
+
+/// An open directory, and what was read of it.
 #[derive(Debug)]
-pub struct Folder(Dir);
+pub struct Folder {
+    descriptor: OwnedFd,
+    /// Records of getdents64(2).
+    piece: Vec<u8>,
+    /// Where the next one begins.
+    at: usize,
+}
 
 /// An entry of a directory.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
     pub name: Vec<u8>,
@@ -171,38 +193,58 @@ pub struct Entry {
 }
 
 impl Folder {
-    /// The entries without `.` and `..`, in the directory's own order. What cannot be read further ends them.
+    fn of(descriptor: OwnedFd) -> Self {
+        Folder { descriptor, piece: Vec::new(), at: 0 }
+    }
+
+    /// The next entry besides `.` and `..`, in the directory's own order.
+    pub fn next(&mut self) -> Result<Option<Entry>, FileError> {
+        loop {
+            let rest = self.piece.get(self.at..).unwrap_or_default();
+            let Some((entry, length)) = parse_entry(rest) else {
+                self.at = 0;
+                self.piece.resize(PIECE, 0);
+                let count = read_entries(self.descriptor.as_fd(), &mut self.piece);
+                self.piece.truncate(count.unwrap_or_default());
+                match count {
+                    // A directory that is removed while it is read has no entries any more.
+                    Ok(0) | Err(Errno::ENOENT) => return Ok(None),
+                    Err(errno) => return Err(errno.into()),
+                    Ok(_) => continue,
+                }
+            };
+            self.at += length;
+            if entry.name != b"." && entry.name != b".." {
+                return Ok(Some(entry));
+            }
+        }
+    }
+
+    /// The entries as [`Folder::next`] has them. What cannot be read further ends them.
     pub fn entries(&mut self) -> impl Iterator<Item = Entry> + '_ {
-        self.0.iter().map_while(Result::ok).filter_map(|entry| {
-            let name = entry.file_name().to_bytes();
-            let kind = entry.file_type().map(|kind| match kind {
-                nix::dir::Type::File => '-',
-                nix::dir::Type::Directory => 'd',
-                nix::dir::Type::Symlink => 'l',
-                nix::dir::Type::Fifo => 'p',
-                nix::dir::Type::Socket => 's',
-                nix::dir::Type::BlockDevice => 'b',
-                nix::dir::Type::CharacterDevice => 'c',
-            });
-            (name != b"." && name != b"..").then(|| Entry { name: name.to_vec(), kind })
-        })
+        std::iter::from_fn(|| self.next().ok().flatten())
+    }
+
+    /// What this directory itself is.
+    pub fn own_meta(&self) -> Result<Meta, FileError> {
+        Ok(fstat(&self.descriptor)?)
     }
 
     /// What this entry is, links not followed.
     pub fn meta(&self, name: &[u8]) -> Result<Meta, FileError> {
-        Ok(fstatat(self.0.as_fd(), OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
+        Ok(fstatat(&self.descriptor, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
     }
 
     /// Where this entry, a link, leads.
     pub fn link(&self, name: &[u8]) -> Result<Vec<u8>, FileError> {
-        Ok(readlinkat(self.0.as_fd(), OsStr::from_bytes(name))?.into_vec())
+        Ok(readlinkat(&self.descriptor, OsStr::from_bytes(name))?.into_vec())
     }
 
     /// Opens a directory in this one, not through a link, so that it stays below any root.
     pub fn folder(&self, name: &[u8]) -> Result<Folder, FileError> {
         let flags =
             OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        Ok(Folder(Dir::openat(self.0.as_fd(), OsStr::from_bytes(name), flags, Mode::empty())?))
+        Ok(Folder::of(openat(&self.descriptor, OsStr::from_bytes(name), flags, Mode::empty())?))
     }
 
     /// Opens a regular file in this directory, not through a link; nothing where it is none.
@@ -213,7 +255,7 @@ impl Folder {
         }
         let flags =
             OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let file = openat(self.0.as_fd(), OsStr::from_bytes(name), flags, Mode::empty())?;
+        let file = openat(&self.descriptor, OsStr::from_bytes(name), flags, Mode::empty())?;
         let meta = fstat(&file)?;
         Ok(is_regular(&meta).then(|| (File::from(file), meta)))
     }
@@ -221,6 +263,40 @@ impl Folder {
     /// Whether its files are the kernel's answers, in proc or sysfs: to read all of them takes for ever.
     pub fn is_of_kernel(&self) -> bool {
         let kernel = [PROC_SUPER_MAGIC, SYSFS_MAGIC];
-        fstatfs(self.0.as_fd()).is_ok_and(|system| kernel.contains(&system.filesystem_type()))
+        fstatfs(&self.descriptor).is_ok_and(|system| kernel.contains(&system.filesystem_type()))
+    }
+}
+
+/// The record of getdents64(2) at the beginning, and its length; a byte order and padding are the machine's.
+fn parse_entry(records: &[u8]) -> Option<(Entry, usize)> {
+    // Inode and offset, eight bytes each, in front.
+    let rest = records.get(16..)?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let length = usize::from(u16::from_ne_bytes(*length));
+    let (kind, _) = rest.split_first()?;
+    let name = records.get(19..length)?.split(|&b| b == 0).next().unwrap_or_default();
+    // The DT_ values are the types of a mode without their lower bits: inode(7).
+    let kind = Some(self::kind(u32::from(*kind) << 12).0).filter(|&kind| kind != '?');
+    Some((Entry { name: name.to_vec(), kind }, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two records as Linux 6.18 writes them on x86-64: a directory and a link.
+    const RECORDS: &[u8] = b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x18\0\x04abc\0\0\
+        \x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x20\0\x0alonger-name\0\0";
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn records_of_a_directory() {
+        let (first, length) = parse_entry(RECORDS).unwrap();
+        assert_eq!((first, length), (Entry { name: b"abc".to_vec(), kind: Some('d') }, 24));
+        let (second, _) = parse_entry(&RECORDS[length..]).unwrap();
+        assert_eq!(second, Entry { name: b"longer-name".to_vec(), kind: Some('l') });
+        for end in 0..24 {
+            assert_eq!(parse_entry(&RECORDS[..end]), None);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Aligned tables for people. What goes into a cell is escaped here, as everything from outside is.
 
-use crate::text::{escape, escape_within};
+use crate::text::escape;
 
 /// How a column is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,11 +128,6 @@ fn shorten(text: &str, most: usize) -> String {
     let mut out: String = text.chars().take(most.saturating_sub(1)).collect();
     out.push('…');
     out
-}
-
-/// A cell of at most so many bytes.
-pub fn cell(bytes: &[u8], most: usize) -> String {
-    escape_within(bytes, most)
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ pub fn escape(bytes: &[u8]) -> String {
 
 /// As [`escape`], cut to at most `max` bytes; where it was cut it ends in `…`. No escape is cut in half.
 pub fn escape_within(bytes: &[u8], max: usize) -> String {
+    // Nearly all that is printed, a hundred thousand file names for one.
+    if bytes.len() <= max && bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'\\') {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
     let mut out = String::new();
     // The length up to which the ellipsis would still fit behind what is there.
     let mut fits = 0;

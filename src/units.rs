@@ -25,6 +25,20 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
     if duration.is_zero() || duration > LONGEST { Err(DURATION) } else { Ok(duration) }
 }
 
+/// What [`long_duration`] expects.
+#[cfg(feature = "inspect")]
+pub const LONG_DURATION: &str = "a duration such as 30s, 1h30m or 7d, more than zero";
+
+/// As [`duration`], for how long something is ago: of any length, and with days, which stand alone.
+#[cfg(feature = "inspect")]
+pub fn long_duration(text: &str) -> Result<Duration, &'static str> {
+    let nanos = match text.strip_suffix('d') {
+        Some(days) => decimal(days, 3_600_000_000_000).and_then(|hours| hours.checked_mul(24)),
+        None => decimal(text, 1_000_000_000).or_else(|| nanoseconds_of_parts(text)),
+    };
+    nanos.filter(|&nanos| nanos > 0).map(Duration::from_nanos).ok_or(LONG_DURATION)
+}
+
 /// `1m30s` and the like: numbers each followed by a unit, the larger unit first.
 fn nanoseconds_of_parts(text: &str) -> Option<u64> {
     let mut total = 0_u64;
@@ -111,6 +125,31 @@ pub fn show_short_size(bytes: u64) -> String {
         unit <<= 10;
     }
     format!("{}E", bytes.div_ceil(unit))
+}
+
+/// One day, in seconds.
+#[cfg(any(feature = "tls", feature = "inspect"))]
+pub const DAY: i64 = 86_400;
+
+/// The day in UTC of this second since the epoch, as `2026-11-25`.
+#[cfg(any(feature = "tls", feature = "inspect"))]
+pub fn date(seconds: i64) -> String {
+    // Within the 400 years after which the calendar repeats, from the first of March on.
+    let days = seconds.div_euclid(DAY) + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
+}
+
+/// The minute in UTC of this second since the epoch, as `2026-11-25 10:47`.
+#[cfg(feature = "inspect")]
+pub fn minute(seconds: i64) -> String {
+    let minute = seconds.rem_euclid(DAY) / 60;
+    format!("{} {:02}:{:02}", date(seconds), minute / 60, minute % 60)
 }
 
 /// A time for people, of three figures at most: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
@@ -204,6 +243,53 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(feature = "inspect")]
+    fn long_durations() {
+        for (text, seconds) in
+            [("90", 90), ("1h30m", 5_400), ("36h", 129_600), ("7d", 604_800), ("1.5d", 129_600)]
+        {
+            assert_eq!(long_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "0", "0d", "d", "1d2h", "-1d", "99999999d", "x"] {
+            assert_eq!(long_duration(text), Err(LONG_DURATION), "{text}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "inspect")]
+    fn short_sizes() {
+        for (bytes, shown) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1025, "1.1K"),
+            (10 << 10, "10K"),
+            (10_239, "10K"),
+            ((1 << 20) - 1, "1.0M"),
+            (12 << 20, "12M"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(show_short_size(bytes), shown, "{bytes}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "inspect")]
+    fn moments() {
+        for (seconds, shown) in [
+            (0, "1970-01-01 00:00"),
+            (-1, "1969-12-31 23:59"),
+            (951_782_399, "2000-02-28 23:59"),
+            (951_782_400, "2000-02-29 00:00"),
+            (4_107_542_400, "2100-03-01 00:00"),
+        ] {
+            assert_eq!(minute(seconds), shown);
+        }
+        // Some file systems keep any number.
+        assert!(minute(i64::MAX).len() > 16 && minute(i64::MIN).len() > 16);
+    }
+
+    #[test]
     fn durations() {
         for (text, millis) in [
             ("500ms", 500),
@@ -217,26 +303,6 @@ mod tests {
             ("1s500ms", 1_500),
         ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-    }
-
-    #[cfg(feature = "inspect")]
-    #[test]
-    fn short_sizes() {
-        for (bytes, shown) in [
-            (0, "0"),
-            (1023, "1023"),
-            (1024, "1.0K"),
-            (1025, "1.1K"),
-            (10_188, "10K"),
-            (10_240, "10K"),
-            (1_047_552, "1023K"),
-            (1_047_553, "1.0M"),
-            (1_258_291, "1.2M"),
-            (3_650_722_201, "3.4G"),
-            (u64::MAX, "16E"),
-        ] {
-            assert_eq!(show_short_size(bytes), shown, "{bytes}");
         }
     }
 

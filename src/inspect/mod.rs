@@ -4,9 +4,13 @@
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
 mod content;
+mod glob;
 mod input;
+mod meta;
+mod resolve;
 mod target;
 mod users;
+mod walk;
 
 use std::path::PathBuf;
 
@@ -28,18 +32,22 @@ macro_rules! commands {
 commands! {
     ps,
     env,
+    ls,
+    stat,
     cat,
     head,
     tail,
+    find,
     grep,
     hexdump,
     sha256sum,
     df,
     mounts,
-    limits,
+    access,
     ss,
     lsof,
     id,
+    limits,
 }
 
 /// A command: its place on the command line.

@@ -4,9 +4,17 @@
 
 mod arena;
 #[cfg(feature = "inspect")]
+mod getdents;
+#[cfg(feature = "inspect")]
 mod terminal;
 #[cfg(target_env = "musl")]
 mod thread_name;
+#[cfg(feature = "inspect")]
+mod xattr;
 
 #[cfg(feature = "inspect")]
+pub use self::getdents::read_entries;
+#[cfg(feature = "inspect")]
 pub use self::terminal::terminal_width;
+#[cfg(feature = "inspect")]
+pub use self::xattr::has_attribute;

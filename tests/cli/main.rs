@@ -34,6 +34,11 @@ mod lsof;
 mod mounts;
 mod ps;
 mod ss;
+// The inspections, a file each.
+mod access;
+mod find;
+mod ls;
+mod stat;
 
 // What holds for all of them.
 mod and;

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod elsewhere;
 pub mod network;
+pub mod place;
 pub mod proc_tree;
 #[allow(dead_code, reason = "not every test binary looks at processes")]
 pub mod processes;

@@ -73,8 +73,7 @@ pub fn shown(name: &str) -> &str {
     if name.is_empty() { "no name" } else { name }
 }
 
-/// One day, in seconds.
-pub const DAY: i64 = 86_400;
+pub use crate::units::{DAY, date};
 
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
@@ -214,19 +213,6 @@ fn days_to(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     // 719,468 days lie between the first of March of the year 0 and the epoch.
     365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
-}
-
-/// The day of this second since the epoch, as `2026-11-25`.
-pub fn date(seconds: i64) -> String {
-    // Within the 400 years after which the calendar repeats, from the first of March on.
-    let days = seconds.div_euclid(DAY) + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
 }
 
 #[cfg(test)]

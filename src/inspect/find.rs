@@ -1,0 +1,187 @@
+//! `find PATH`: the paths of a tree. find(1).
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::glob::fits;
+use super::meta::type_name;
+use super::walk::{Met, Walk};
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, operand, option};
+use crate::outcome::Fact;
+use crate::report::Answer;
+use crate::rootfs::{FileError, Meta, kind};
+use crate::units;
+
+/// What `--type` expects.
+const TYPE: &str = "f (file), d (directory), l (link), s (socket) or p (FIFO)";
+/// What `--max-depth` expects.
+const DEPTH: &str = "a whole number, 0 for PATH alone";
+
+pub(super) const COMMAND: Command = Command {
+    name: "find",
+    summary: "print the paths of a tree, links not followed",
+    options: &[&[
+        operand("PATH", "where to begin"),
+        option("name", "GLOB", "the name fits this: * ? [a-z] [!a]"),
+        option("type", "TYPE", "f, d, l, s or p: files, directories, links, sockets, FIFOs"),
+        option("max-depth", "N", "at most so far below PATH"),
+        option("newer", "DUR", "modified at most so long ago"),
+        option("larger", "SIZE", "of more bytes than this"),
+    ]],
+    plan,
+    examples: r"porthole find /etc --name '*.conf' --type f
+porthole find /var/log -p 7 --larger 10M",
+};
+
+#[derive(Debug)]
+struct Find {
+    path: PathBuf,
+    name: Option<Vec<u8>>,
+    kind: Option<char>,
+    max_depth: usize,
+    /// The earliest time of modification, in seconds and nanoseconds since the epoch.
+    since: Option<(i64, i64)>,
+    larger: Option<u64>,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    let kind = given.parsed("type", TYPE, |text| match text {
+        "f" => Ok('-'),
+        "d" => Ok('d'),
+        "l" => Ok('l'),
+        "s" => Ok('s'),
+        "p" => Ok('p'),
+        _ => Err(TYPE),
+    })?;
+    let max_depth =
+        given.parsed("max-depth", DEPTH, |text| units::number(text, u64::from(u32::MAX)).ok_or(DEPTH))?;
+    let newer = given.parsed("newer", units::LONG_DURATION, units::long_duration)?;
+    let since = newer.map(|newer| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = now.saturating_sub(newer);
+        (since.as_secs().cast_signed(), i64::from(since.subsec_nanos()))
+    });
+    Ok(Box::new(Find {
+        path: given.paths("PATH").pop().unwrap_or_default(),
+        name: given.words("name").pop().map(|name| name.as_bytes().to_vec()),
+        kind,
+        max_depth: max_depth.map_or(usize::MAX, |depth| usize::try_from(depth).unwrap_or(usize::MAX)),
+        since,
+        larger: given.parsed("larger", units::SIZE, units::size)?,
+    }))
+}
+
+impl Inspect for Find {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        let root = match target.root() {
+            Ok(root) => root,
+            Err(why) => {
+                answer.complain(&why);
+                return false;
+            }
+        };
+        answer.list("paths");
+        let path = self.path.as_os_str().as_bytes();
+        let meta = match root.meta(&self.path, false) {
+            Ok(meta) => meta,
+            Err(error) => {
+                complain(path, error, answer);
+                return false;
+            }
+        };
+        let top = kind(meta.st_mode).0;
+        if self.fits(base_name(path), Some(top), || Ok(meta)).unwrap_or_default() {
+            print(path, top, answer);
+        }
+        if top != 'd' || self.max_depth == 0 {
+            return true;
+        }
+        match Walk::new(&root, &self.path) {
+            Ok(mut walk) => self.walk(&mut walk, answer),
+            Err(error) => complain(path, error, answer),
+        }
+        true
+    }
+}
+
+impl Find {
+    fn walk(&self, walk: &mut Walk, answer: &mut Answer) {
+        while let Some(met) = walk.next() {
+            if answer.is_over() {
+                return;
+            }
+            let kind = match met {
+                Met::Failed(error) => {
+                    complain(walk.path(), error, answer);
+                    continue;
+                }
+                Met::Entry(Some(kind)) => kind,
+                Met::Entry(None) => match walk.meta() {
+                    Ok(meta) => kind(meta.st_mode).0,
+                    Err(error) => {
+                        complain(walk.path(), error, answer);
+                        continue;
+                    }
+                },
+            };
+            match self.fits(walk.name(), Some(kind), || walk.meta()) {
+                Ok(true) => print(walk.path(), kind, answer),
+                Ok(false) => {}
+                Err(error) => complain(walk.path(), error, answer),
+            }
+            if kind == 'd' && walk.depth() < self.max_depth {
+                walk.enter();
+            }
+        }
+    }
+
+    /// Whether an entry is one of those that are asked for; its metadata is read only where that is needed.
+    fn fits(
+        &self,
+        name: &[u8],
+        kind: Option<char>,
+        meta: impl FnOnce() -> Result<Meta, FileError>,
+    ) -> Result<bool, FileError> {
+        if self.name.as_ref().is_some_and(|pattern| !fits(pattern, name))
+            || self.kind.is_some() && self.kind != kind
+        {
+            return Ok(false);
+        }
+        if self.since.is_none() && self.larger.is_none() {
+            return Ok(true);
+        }
+        let meta = meta()?;
+        let is_new = self.since.is_none_or(|since| (meta.st_mtime, meta.st_mtime_nsec) >= since);
+        let is_large = self.larger.is_none_or(|size| u64::try_from(meta.st_size).is_ok_and(|own| own > size));
+        Ok(is_new && is_large)
+    }
+}
+
+fn print(path: &[u8], kind: char, answer: &mut Answer) {
+    if answer.is_json() {
+        let item = vec![("path", Fact::Bytes(path.to_vec())), ("type", type_name(kind))];
+        answer.item("paths", &Fact::Object(item));
+    } else {
+        answer.line(path);
+    }
+}
+
+/// What vanished since its name was read is passed over, but for PATH itself.
+fn complain(path: &[u8], error: FileError, answer: &mut Answer) {
+    answer.complain(&format!(
+        "{}: {}",
+        Path::new(std::ffi::OsStr::from_bytes(path)).display(),
+        error.words()
+    ));
+}
+
+/// The last name in a path, as find(1) has it: `/` for the root, slashes at the end do not count.
+fn base_name(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
+    match path.get(..end) {
+        Some(trimmed) if end > 0 => trimmed.rsplit(|&b| b == b'/').next().unwrap_or_default(),
+        _ => path.get(..1).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Patterns of file names: fnmatch(3), glob(7). A name's leading dot is a character as any other, as in find(1).
+
+/// Whether the name fits the pattern: `*`, `?`, `[a-z]`, `[!a]`, `\` in front of what stands for itself. Characters are
+/// those of UTF-8; a byte that is none stands for itself.
+///
+/// A star that is met takes the place of the one before, which never has to take more than it has: the time is at most
+/// the product of both lengths.
+pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut pattern, mut name) = (pattern, name);
+    let mut star: Option<(&[u8], &[u8])> = None;
+    loop {
+        if let [b'*', rest @ ..] = pattern {
+            pattern = rest;
+            star = Some((rest, name));
+            continue;
+        }
+        if name.is_empty() && pattern.is_empty() {
+            return true;
+        }
+        if let Some((character, rest)) = first(name)
+            && let Some(after) = one(pattern, character)
+        {
+            (pattern, name) = (after, rest);
+            continue;
+        }
+        // The last star takes one character more.
+        let Some((after, taken)) = star else { return false };
+        let Some((_, rest)) = first(taken) else { return false };
+        star = Some((after, rest));
+        (pattern, name) = (after, rest);
+    }
+}
+
+/// The first character and what follows it.
+fn first(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (&byte, rest) = text.split_first()?;
+    for length in 2..=4 {
+        if byte >= 0xc0
+            && let Some((head, rest)) = text.split_at_checked(length)
+            && let Ok(head) = std::str::from_utf8(head)
+        {
+            return Some((head.chars().next().map_or(0, u32::from), rest));
+        }
+    }
+    // Beyond all characters where it is no ASCII.
+    Some((if byte < 0x80 { u32::from(byte) } else { 0x11_0000 + u32::from(byte) }, rest))
+}
+
+/// What follows of the pattern if its first part fits this character.
+fn one(pattern: &[u8], character: u32) -> Option<&[u8]> {
+    match pattern {
+        [b'?', rest @ ..] => Some(rest),
+        [b'[', set @ ..] => match in_set(set, character) {
+            Some((true, rest)) => Some(rest),
+            Some((false, _)) => None,
+            // A bracket that is never closed is one.
+            None => (character == u32::from(b'[')).then_some(set),
+        },
+        _ => {
+            let text = pattern.strip_prefix(b"\\").unwrap_or(pattern);
+            first(text).filter(|&(own, _)| own == character).map(|(_, rest)| rest)
+        }
+    }
+}
+
+/// Whether the character is in the set that begins here behind its `[`, and what follows the set.
+fn in_set(set: &[u8], character: u32) -> Option<(bool, &[u8])> {
+    let (negated, mut rest) = match set {
+        [b'!' | b'^', rest @ ..] => (true, rest),
+        _ => (false, set),
+    };
+    let mut found = false;
+    let mut at_start = true;
+    loop {
+        if let [b']', after @ ..] = rest
+            && !at_start
+        {
+            return Some((found != negated, after));
+        }
+        at_start = false;
+        if let Some((class, after)) = class(rest) {
+            found |= u8::try_from(character).is_ok_and(|byte| class(&byte));
+            rest = after;
+            continue;
+        }
+        let low;
+        (low, rest) = member(rest)?;
+        let mut high = low;
+        if let [b'-', after @ ..] = rest
+            && !after.starts_with(b"]")
+        {
+            (high, rest) = member(after)?;
+        }
+        found |= (low..=high).contains(&character);
+    }
+}
+
+fn member(text: &[u8]) -> Option<(u32, &[u8])> {
+    first(text.strip_prefix(b"\\").unwrap_or(text))
+}
+
+type Class = fn(&u8) -> bool;
+
+/// The class of ASCII characters that is named here, as in `[[:digit:]]`, and what follows.
+fn class(text: &[u8]) -> Option<(Class, &[u8])> {
+    let classes: [(&[u8], Class); 8] = [
+        (b"[:alpha:]", u8::is_ascii_alphabetic),
+        (b"[:digit:]", u8::is_ascii_digit),
+        (b"[:alnum:]", u8::is_ascii_alphanumeric),
+        (b"[:upper:]", u8::is_ascii_uppercase),
+        (b"[:lower:]", u8::is_ascii_lowercase),
+        (b"[:space:]", |byte| byte.is_ascii_whitespace() || *byte == 0x0b),
+        (b"[:punct:]", u8::is_ascii_punctuation),
+        (b"[:xdigit:]", u8::is_ascii_hexdigit),
+    ];
+    classes.into_iter().find_map(|(name, class)| Some((class, text.strip_prefix(name)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("*", ".hidden", true),
+            ("?", ".", true),
+            ("?", "é", true),
+            ("?", "", false),
+            ("*.yaml", "a.yaml", true),
+            ("*.yaml", "a.yaml.bak", false),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "axxbyy", false),
+            ("*a*", "bab", true),
+            ("[a-c]x", "bx", true),
+            ("[a-c]x", "dx", false),
+            ("[!a-c]x", "dx", true),
+            ("[^a-c]x", "ax", false),
+            ("[]a]", "]", true),
+            ("[!]a]", "b", true),
+            ("[!]a]", "]", false),
+            ("[a-]", "-", true),
+            ("[-a]", "-", true),
+            (r"[\]]", "]", true),
+            ("[ä-ü]", "ö", true),
+            ("[[:digit:]_]", "7", true),
+            ("[[:digit:]_]", "_", true),
+            ("[[:digit:]_]", "x", false),
+            ("[", "[", true),
+            ("[a", "[a", true),
+            ("a[", "a[", true),
+            (r"\*", "*", true),
+            (r"\*", "a", false),
+            (r"a\", "a", false),
+            ("*[ab]", "xxa", true),
+        ] {
+            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+        assert!(fits(b"?\xff", b"\xfe\xff") && !fits(b"\xff", b"\xfe") && fits(b"[\xfe]", b"\xfe"));
+    }
+
+    #[test]
+    fn many_stars_take_no_longer() {
+        let name = "a".repeat(250);
+        let start = std::time::Instant::now();
+        assert!(!fits("a*".repeat(100).as_bytes(), format!("b{name}").as_bytes()));
+        assert!(!fits(format!("{}b", "*a".repeat(100)).as_bytes(), name.as_bytes()));
+        assert!(start.elapsed().as_secs() < 5);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a file's metadata says, in letters and as facts: inode(7), ls(1).
+
+use super::users::Names;
+use crate::outcome::Fact;
+use crate::rootfs::kind;
+
+/// A mode in the letters of `ls -l`: `drwxr-sr-t`.
+pub fn letters(mode: u32) -> String {
+    let mut text = String::from(kind(mode).0);
+    // Set-user-ID, set-group-ID and sticky stand in the place of an x.
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+        let bits = mode >> shift;
+        text.push(if bits & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits & 2 != 0 { 'w' } else { '-' });
+        text.push(match (mode & special != 0, bits & 1 != 0) {
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+/// A mode as chmod(1) takes it: `0644`.
+pub fn octal(mode: u32) -> String {
+    format!("{:04o}", mode & 0o7777)
+}
+
+/// The type for programs: the word behind the article.
+pub fn type_name(letter: char) -> Fact {
+    let name = match letter {
+        '-' => "file",
+        'd' => "directory",
+        'l' => "link",
+        'p' => "fifo",
+        's' => "socket",
+        'b' => "block_device",
+        'c' => "character_device",
+        _ => return Fact::Null,
+    };
+    Fact::Text(name.to_owned())
+}
+
+/// A device's numbers: makedev(3), as glibc and musl have it.
+pub fn device(number: u64) -> (u64, u64) {
+    let major = (number >> 32 & 0xffff_f000) | (number >> 8 & 0xfff);
+    let minor = (number >> 12 & 0xffff_ff00) | (number & 0xff);
+    (major, minor)
+}
+
+/// Whether it is a device, which has numbers in place of a size.
+pub fn is_device(mode: u32) -> bool {
+    matches!(kind(mode).0, 'b' | 'c')
+}
+
+/// Seconds since the epoch, to a hundredth, for programs.
+pub fn moment(seconds: i64, nanos: i64) -> Fact {
+    Fact::Hundredths(seconds.saturating_mul(100).saturating_add(nanos / 10_000_000))
+}
+
+/// A number of the system's for programs; none of those that are shown is negative.
+pub fn count(number: impl TryInto<u64>) -> Fact {
+    number.try_into().map_or(Fact::Null, Fact::Count)
+}
+
+/// Type, mode and owner for programs.
+pub fn facts(mode: u32, uid: u32, gid: u32, names: &Names) -> Vec<(&'static str, Fact)> {
+    vec![
+        ("type", type_name(kind(mode).0)),
+        ("mode", Fact::Text(octal(mode))),
+        ("uid", count(uid)),
+        ("user", Fact::Bytes(names.user(uid))),
+        ("gid", count(gid)),
+        ("group", Fact::Bytes(names.group(gid))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_in_letters() {
+        for (mode, text) in [
+            (0o100_644, "-rw-r--r--"),
+            (0o041_777, "drwxrwxrwt"),
+            (0o041_776, "drwxrwxrwT"),
+            (0o104_755, "-rwsr-xr-x"),
+            (0o102_640, "-rw-r-S---"),
+            (0o120_777, "lrwxrwxrwx"),
+            (0o020_620, "crw--w----"),
+            (0o010_000, "p---------"),
+        ] {
+            assert_eq!(letters(mode), text);
+        }
+        assert_eq!(octal(0o104_755), "4755");
+    }
+
+    #[test]
+    fn numbers_of_devices() {
+        for (number, expected) in [(0x103, (1, 3)), (0x1_0303, (259, 3)), (0x10_082c, (8, 300))] {
+            assert_eq!(device(number), expected);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A path followed name by name and link by link, as the kernel does: path_resolution(7).
+//!
+//! Each step opens one name, without following it, in the directory that is held, so that it stays below the root. The
+//! links of proc that only look like links (`/proc/PID/cwd`) are followed by their text.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::{Mode, fstat};
+
+use crate::rootfs::{FileError, Meta, Root, kind};
+
+/// The most links in one path, as in the kernel.
+const MOST_LINKS: usize = 40;
+
+/// What a path leads through.
+pub struct Place<'a> {
+    /// Its path, in which there is no link.
+    pub path: &'a [u8],
+    /// What it is.
+    pub meta: &'a Meta,
+    /// A descriptor that stands for it.
+    pub handle: &'a OwnedFd,
+    /// Where it leads, for a link, and what the directory is that it lies in.
+    pub link: Option<(&'a [u8], &'a Meta)>,
+    /// Whether the path ends there: of a directory in front of the end only that it may be searched matters.
+    pub is_end: bool,
+}
+
+/// Why a path does not lead anywhere.
+pub struct DeadEnd {
+    /// What could not be had.
+    pub path: Vec<u8>,
+    /// Why.
+    pub error: FileError,
+}
+
+/// Follows the path, and calls for each place that it leads through, until that says that it is enough. Where it ends, as
+/// a path without links; nothing where it was enough before.
+pub fn follow(
+    root: &Root,
+    path: &Path,
+    visit: &mut dyn FnMut(&Place<'_>) -> bool,
+) -> Result<Option<Vec<u8>>, DeadEnd> {
+    let raw = path.as_os_str().as_bytes();
+    let mut place = start(root, path)?;
+    if raw.is_empty() {
+        return Err(DeadEnd { path: Vec::new(), error: FileError(Errno::ENOENT) });
+    }
+    let mut names: VecDeque<Vec<u8>> = split(raw).collect();
+    let mut links = 0;
+    loop {
+        let (path, handle, meta) = &place;
+        let is_end = names.is_empty();
+        if !visit(&Place { path, meta, handle, link: None, is_end }) {
+            return Ok(None);
+        }
+        let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: FileError(errno) };
+        let is_folder = kind(meta.st_mode).0 == 'd';
+        let Some(name) = names.pop_front() else {
+            if raw.ends_with(b"/") && !is_folder {
+                return Err(fail(path, Errno::ENOTDIR));
+            }
+            return Ok(Some(place.0));
+        };
+        if !is_folder {
+            return Err(fail(path, Errno::ENOTDIR));
+        }
+        if name == b"." {
+            continue;
+        }
+        if name == b".." {
+            place = above(root, &place).map_err(|error| DeadEnd { path: path.clone(), error })?;
+            continue;
+        }
+        let mut below = path.clone();
+        if !below.ends_with(b"/") {
+            below.push(b'/');
+        }
+        below.extend_from_slice(&name);
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let next = openat(handle, OsStr::from_bytes(&name), flags, Mode::empty())
+            .and_then(|next| fstat(&next).map(|found| (next, found)));
+        let (next, found) = next.map_err(|errno| fail(&below, errno))?;
+        if kind(found.st_mode).0 != 'l' {
+            place = (below, next, found);
+            continue;
+        }
+        let text = readlinkat(&next, "").map_err(|errno| fail(&below, errno))?.into_vec();
+        let link = Some((text.as_slice(), meta));
+        if !visit(&Place { path: &below, meta: &found, handle: &next, link, is_end: false }) {
+            return Ok(None);
+        }
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(fail(&below, Errno::ELOOP));
+        }
+        if text.starts_with(b"/") {
+            place = start(root, Path::new("/"))?;
+        }
+        for name in split(&text).rev() {
+            names.push_front(name);
+        }
+    }
+}
+
+/// The names in a path; slashes only separate them.
+fn split(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> + '_ {
+    path.split(|&b| b == b'/').filter(|name| !name.is_empty()).map(<[u8]>::to_vec)
+}
+
+type Start = (Vec<u8>, OwnedFd, Meta);
+
+/// Where the path begins: at the root, or in the folder that relative paths begin in.
+fn start(root: &Root, path: &Path) -> Result<Start, DeadEnd> {
+    let shown = if path.is_absolute() { Path::new("/").to_owned() } else { root.base() };
+    open(root, if path.is_absolute() { &shown } else { Path::new(".") })
+        .map(|(handle, meta)| (shown.as_os_str().as_bytes().to_vec(), handle, meta))
+        .map_err(|error| DeadEnd { path: shown.as_os_str().as_bytes().to_vec(), error })
+}
+
+fn open(root: &Root, path: &Path) -> Result<(OwnedFd, Meta), FileError> {
+    let handle = root.handle(path)?;
+    let meta = fstat(&handle)?;
+    Ok((handle, meta))
+}
+
+/// The directory above; above the root is the root.
+fn above(root: &Root, place: &Start) -> Result<Start, FileError> {
+    let (path, handle, _) = place;
+    let end = path.iter().rposition(|&b| b == b'/').unwrap_or_default();
+    let above = path.get(..end.max(1)).unwrap_or_default().to_vec();
+    let (handle, meta) = if root.is_own() {
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        let handle = openat(handle, "..", flags, Mode::empty())?;
+        let meta = fstat(&handle)?;
+        (handle, meta)
+    } else {
+        // ".." of a descriptor would lead out of the other's root.
+        open(root, Path::new(OsStr::from_bytes(&above)))?
+    };
+    Ok((above, handle, meta))
+}

@@ -1,0 +1,168 @@
+//! `stat PATH...`: all that is known of a file. stat(1), inode(7).
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::meta::{count, device, facts, is_device, letters, moment, octal};
+use super::resolve::follow;
+use super::users::Names;
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, operands};
+use crate::outcome::Fact;
+use crate::report::Answer;
+use crate::rootfs::{Meta, Root, kind};
+use crate::units::{minute, show_short_size};
+
+pub(super) const COMMAND: Command = Command {
+    name: "stat",
+    summary: "print all that is known of files: type, mode, owner, size, times (UTC)",
+    options: &[&[operands("PATH", "the files; a link is not followed, but where it leads is said")]],
+    plan,
+    examples: r"porthole stat /etc/app/config.yaml
+porthole stat -p 7 /proc/self/exe",
+};
+
+#[derive(Debug)]
+struct Stat {
+    paths: Vec<PathBuf>,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "a plan of other commands may fail")]
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    Ok(Box::new(Stat { paths: given.paths("PATH") }))
+}
+
+impl Inspect for Stat {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        let root = match target.root() {
+            Ok(root) => root,
+            Err(why) => {
+                answer.complain(&why);
+                return false;
+            }
+        };
+        let names = Names::read(&root);
+        answer.list("files");
+        let mut first = true;
+        for path in &self.paths {
+            if answer.is_over() {
+                break;
+            }
+            let meta = match root.meta(path, false) {
+                Ok(meta) => meta,
+                Err(error) => {
+                    answer.complain(&format!("{}: {}", path.display(), error.words()));
+                    continue;
+                }
+            };
+            let leads = (kind(meta.st_mode).0 == 'l').then(|| leads(&root, path));
+            if answer.is_json() {
+                answer.item("files", &fact(path, &meta, leads, &names));
+                continue;
+            }
+            if !first {
+                answer.line(b"");
+            }
+            first = false;
+            print(path, &meta, leads.as_ref(), &names, answer);
+        }
+        true
+    }
+}
+
+/// What a link says, and what comes of following it: a path without links, or why there is none.
+struct Leads {
+    text: Option<Vec<u8>>,
+    end: Result<Vec<u8>, String>,
+}
+
+fn leads(root: &Root, path: &Path) -> Leads {
+    let text = root.link(path).ok().map(|text| text.as_bytes().to_vec());
+    let end = match follow(root, path, &mut |_| true) {
+        Ok(end) => Ok(end.unwrap_or_default()),
+        Err(dead) => {
+            Err(format!("nothing ({}: {})", String::from_utf8_lossy(&dead.path), dead.error.words()))
+        }
+    };
+    Leads { text, end }
+}
+
+fn print(path: &Path, meta: &Meta, leads: Option<&Leads>, names: &Names, answer: &mut Answer) {
+    let mode = meta.st_mode;
+    let what = kind(mode).1;
+    let what = what.strip_prefix("a ").or(what.strip_prefix("of an ")).unwrap_or(what);
+    let mut line = |key: &str, value: &[u8]| {
+        // As wide as the longest key, "resolves to:".
+        let key = format!("{key}:");
+        answer.line(&[format!("{key:<13}").as_bytes(), value].concat());
+    };
+    line("path", path.as_os_str().as_bytes());
+    line("type", what.as_bytes());
+    if let Some(leads) = leads {
+        line("link to", leads.text.as_deref().unwrap_or(b"?"));
+        match &leads.end {
+            Ok(end) => line("resolves to", end),
+            Err(why) => line("resolves to", why.as_bytes()),
+        }
+    }
+    if is_device(mode) {
+        let (major, minor) = device(meta.st_rdev);
+        line("numbers", format!("{major}, {minor}").as_bytes());
+    } else {
+        let size = meta.st_size.cast_unsigned();
+        let short = if size < 1024 { String::new() } else { format!(" ({})", show_short_size(size)) };
+        line("size", format!("{size}{short}").as_bytes());
+    }
+    line("blocks", format!("{} of 512 bytes", meta.st_blocks).as_bytes());
+    let (major, minor) = device(meta.st_dev);
+    line("device", format!("{major}, {minor}").as_bytes());
+    line("inode", meta.st_ino.to_string().as_bytes());
+    line("links", meta.st_nlink.to_string().as_bytes());
+    line("mode", format!("{} {}", octal(mode), letters(mode)).as_bytes());
+    for (key, id, name) in
+        [("user", meta.st_uid, names.user(meta.st_uid)), ("group", meta.st_gid, names.group(meta.st_gid))]
+    {
+        let id = id.to_string();
+        if name == id.as_bytes() {
+            line(key, id.as_bytes());
+        } else {
+            line(key, &[id.as_bytes(), b" (", &name, b")"].concat());
+        }
+    }
+    for (key, [seconds, nanos]) in times(meta) {
+        let second = seconds.rem_euclid(60);
+        line(key, format!("{}:{second:02}.{nanos:09} UTC", minute(seconds)).as_bytes());
+    }
+}
+
+/// The times, by what happened then.
+#[allow(clippy::useless_conversion, reason = "their types differ from one machine to another")]
+fn times(meta: &Meta) -> [(&'static str, [i64; 2]); 3] {
+    [
+        ("accessed", [meta.st_atime.into(), meta.st_atime_nsec.into()]),
+        ("modified", [meta.st_mtime.into(), meta.st_mtime_nsec.into()]),
+        ("changed", [meta.st_ctime.into(), meta.st_ctime_nsec.into()]),
+    ]
+}
+
+fn fact(path: &Path, meta: &Meta, leads: Option<Leads>, names: &Names) -> Fact {
+    let mut entries = vec![("path", Fact::Bytes(path.as_os_str().as_bytes().to_vec()))];
+    entries.extend(facts(meta.st_mode, meta.st_uid, meta.st_gid, names));
+    if is_device(meta.st_mode) {
+        let (major, minor) = device(meta.st_rdev);
+        entries.extend([("major", count(major)), ("minor", count(minor))]);
+    }
+    entries.extend([
+        ("size", count(meta.st_size)),
+        ("blocks", count(meta.st_blocks)),
+        ("device", count(meta.st_dev)),
+        ("inode", count(meta.st_ino)),
+        ("links", count(meta.st_nlink)),
+    ]);
+    entries.extend(times(meta).map(|(key, [seconds, nanos])| (key, moment(seconds, nanos))));
+    if let Some(Leads { text, end }) = leads {
+        entries.push(("link", text.map_or(Fact::Null, Fact::Bytes)));
+        entries.push(("resolves_to", end.map_or(Fact::Null, Fact::Bytes)));
+    }
+    Fact::Object(entries)
+}
