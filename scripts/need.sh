@@ -25,7 +25,8 @@ need_package() {
     return 1
 }
 
-# The real servers that the checks are tested against, as PROGRAM:PACKAGE.
+# The real servers that the checks are tested against, and the programs that inspections are compared with, as
+# PROGRAM:PACKAGE.
 servers=(
     nginx:nginx-light
     redis-server:redis-server
@@ -40,6 +41,8 @@ servers=(
     openssl:openssl
     setfacl:acl
     python3:python3
+    ps:procps
+    capsh:libcap2-bin
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

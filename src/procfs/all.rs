@@ -29,8 +29,8 @@ const SHORT: usize = 128;
 pub struct Seen {
     /// Its number.
     pub pid: u32,
-    /// Its effective user.
-    pub uid: u32,
+    /// Its effective user; nothing where not even that may be seen.
+    pub uid: Option<u32>,
     /// What its `stat` says. The error is why that cannot be had.
     pub stat: Result<Stat, Lost>,
     /// Its command line, each argument with a NUL behind it; empty for kernel threads and zombies.
@@ -67,9 +67,12 @@ impl Look {
             let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
             match openat(list.as_fd(), pid.to_string().as_str(), flags, Mode::empty()) {
                 Ok(process) => all.extend(self.at(process.as_fd(), pid)),
-                // It has ended since.
-                Err(Errno::ENOENT | Errno::ESRCH) => {}
-                Err(errno) => return Err(errno),
+                // It has ended since, or is no process.
+                Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => {}
+                Err(errno) => {
+                    let stat = Err(errno.into());
+                    all.push(Seen { pid, uid: None, stat, command: Vec::new(), cut: false });
+                }
             }
         }
         Ok(all)
@@ -77,7 +80,7 @@ impl Look {
 
     /// The process whose folder this is; nothing where it has ended.
     pub fn at(&mut self, folder: BorrowedFd<'_>, pid: u32) -> Option<Seen> {
-        let uid = fstat(folder).ok()?.st_uid;
+        let uid = fstat(folder).ok().map(|folder| folder.st_uid);
         let mut stat = match self.read(folder, "stat", COMMAND) {
             Ok(count) => Stat::parse(self.buffer.get(..count).unwrap_or_default())
                 .ok_or_else(|| Lost::Failed("not the state of a process".to_owned())),

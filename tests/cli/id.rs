@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::command::{for_other_users, has_feature, output, porthole};
+use crate::support::command::{binary, for_other_users, has_feature, output, porthole};
 use crate::support::processes::{Proc, Sleeper, printed};
 use crate::support::skip::{is_root, skip, skip_by_design};
 
@@ -78,6 +78,9 @@ fn what_is_missing_is_said() {
     proc.file("7/x", "");
     porthole(["id", "-p", "7", "--proc", proc.path()])
         .refused(&format!("id: {}/7/status: the process is gone", proc.path()));
+    let gone = format!("{}/7/status: the process is gone", proc.path());
+    let ran = porthole(["id", "-p", "7", "--json", "--proc", proc.path()]).run();
+    ran.is(1, &format!("{{\"errors\": [\"{gone}\"]}}"), &format!("porthole: id: {gone}"));
     porthole(["id", "x"]).refused("id: unexpected argument 'x'; see porthole id --help");
 }
 
@@ -150,12 +153,7 @@ fn a_user_namespace() {
     if !has_id() || !is_root() {
         return;
     }
-    let ran = output(
-        Command::new("unshare")
-            .args(["--user", "--map-root-user"])
-            .arg(crate::support::command::binary())
-            .arg("id"),
-    );
+    let ran = output(Command::new("unshare").args(["--user", "--map-root-user"]).arg(binary()).arg("id"));
     if ran.stderr.starts_with("unshare: ") {
         skip(&format!("no user namespace can be had here: {}", ran.stderr));
         return;

@@ -1,10 +1,10 @@
 //! `porthole ps`.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::command::{for_other_users, has_feature, output, porthole};
+use crate::support::command::{binary, for_other_users, has_feature, output, porthole};
 use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::{skip, skip_by_design};
 
@@ -149,10 +149,12 @@ fn garbage_is_said_and_the_others_are_listed() {
         return;
     }
     let proc = world();
-    proc.file("14/stat", "14 (cut) S 1 2").file("15/x", "");
+    proc.file("14/stat", "14 (cut) S 1 2").file("15/x", "").file("16", "");
+    std::fs::create_dir_all(format!("{}/17/stat", proc.path())).unwrap();
     let ran = porthole(["ps", "--proc", proc.path()]).run();
     assert_eq!(ran.status, Some(1), "{}", ran.story());
-    assert_eq!(ran.stderr, format!("porthole: ps: {}/14/stat: not the state of a process\n", proc.path()));
+    let stat = |pid: u32, why: &str| format!("porthole: ps: {}/{pid}/stat: {why}\n", proc.path());
+    assert_eq!(ran.stderr, stat(14, "not the state of a process") + &stat(17, "is a directory"));
     assert!(
         ran.stdout.contains(&with_user("\n 14     ?  <me>  ?              ?      ?     ?  ?\n")),
         "{}",
@@ -191,10 +193,35 @@ fn long_command_lines_are_cut() {
     assert!(ran.stdout.lines().skip(1).all(|line| line.ends_with("\\x1b…")));
 }
 
+/// A zombie stands out by its colour too, if colours are wanted, and lines are cut to the width.
+#[test]
+fn on_a_terminal() {
+    if !has_ps() {
+        return;
+    }
+    let proc = world();
+    let command = format!("stty cols 70; exec {} ps --proc {}", binary(), proc.path());
+    let shown = |no_color: &str| {
+        let mut script = Command::new("script");
+        script.args(["-qec", &command, "/dev/null"]).env("NO_COLOR", no_color).stdin(Stdio::null());
+        output(&mut script)
+    };
+    let ran = shown("");
+    assert!(ran.stdout.contains("  \x1b[31mZ\x1b[0m  "), "{}", ran.story());
+    assert!(ran.stdout.contains("  \x1b[31m[a) Z (\\x1b\\n] <defun…\x1b[0m\r\n"), "{}", ran.story());
+    let ran = shown("1");
+    assert!(!ran.stdout.contains('\x1b'), "{}", ran.story());
+    assert_eq!(ran.stdout.lines().map(|line| line.chars().count()).max(), Some(70), "{}", ran.story());
+}
+
 /// As procps has it.
 #[test]
 fn a_real_process_is_as_ps_has_it() {
     if !has_ps() {
+        return;
+    }
+    if Command::new("ps").arg("--version").output().is_err() {
+        skip("ps (procps) is not installed");
         return;
     }
     let mut sleeper = Sleeper::called("porthole sleeper", &[]);
@@ -226,7 +253,7 @@ fn itself_is_not_counted() {
     if !has_ps() {
         return;
     }
-    let binary = crate::support::command::binary();
+    let binary = binary();
     let name = std::path::Path::new(&binary).file_name().unwrap().to_str().unwrap().to_owned();
     let ran = porthole(["ps", "--json"]).run();
     assert!(ran.stdout.contains(&format!("\"args\": [\"{binary}\", \"ps\"")), "{}", ran.story());

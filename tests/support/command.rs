@@ -83,7 +83,11 @@ pub fn for_other_users() -> Option<PathBuf> {
 /// copy open for writing any more.
 pub fn output(command: &mut Command) -> Ran {
     let start = Instant::now();
-    let output = started(command, Command::output);
+    let mut output = started(command, Command::output);
+    // What starts it says so itself.
+    while output.status.code() == Some(126) && output.stderr.ends_with(b": Text file busy\n") {
+        output = started(command, Command::output);
+    }
     Ran {
         shown: format!("{command:?}"),
         stdout: String::from_utf8(output.stdout).unwrap(),

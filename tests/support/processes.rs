@@ -97,18 +97,21 @@ pub struct Sleeper(Child);
 impl Sleeper {
     /// This command, once it has become what has these words in its command line.
     pub fn start(command: &mut Command, words: &str) -> Self {
-        let sleeper = Sleeper(started(command.stdin(Stdio::null()).stdout(Stdio::null()), Command::spawn));
         let start = Instant::now();
-        let path = format!("/proc/{}/cmdline", sleeper.pid());
-        let is_there = || {
-            let text = fs::read(&path).unwrap();
-            String::from_utf8_lossy(&text).replace('\0', " ").starts_with(words)
-        };
-        while !is_there() {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut sleeper = Sleeper(started(command, Command::spawn));
+        loop {
+            let text = fs::read(format!("/proc/{}/cmdline", sleeper.pid())).unwrap();
+            if String::from_utf8_lossy(&text).replace('\0', " ").starts_with(words) {
+                return sleeper;
+            }
             assert!(start.elapsed() < Duration::from_secs(30), "not yet: {words}");
+            // What was to start a program that was just written may have found it busy: see `started`.
+            if sleeper.0.try_wait().unwrap().is_some() {
+                sleeper = Sleeper(started(command, Command::spawn));
+            }
             std::thread::yield_now();
         }
-        sleeper
     }
 
     /// sleep(1) with this first word and no environment but these.

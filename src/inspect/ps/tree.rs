@@ -70,7 +70,7 @@ mod tests {
     fn drawn(pids: &[(u32, u32)]) -> String {
         let seen = |&(pid, ppid): &(u32, u32)| Seen {
             pid,
-            uid: 0,
+            uid: Some(0),
             stat: Ok(Stat { ppid, ..Stat::default() }),
             command: Vec::new(),
             cut: false,

@@ -49,11 +49,13 @@ impl View {
         let mut table = Table::new(COLUMNS);
         let mut users: Vec<(u32, Vec<u8>)> = Vec::new();
         let mut row = |seen: &Seen, lines: &str| {
-            let known = users.iter().position(|(uid, _)| *uid == seen.uid).unwrap_or_else(|| {
-                users.push((seen.uid, self.names.user(seen.uid)));
-                users.len() - 1
+            let known = seen.uid.map(|uid| {
+                users.iter().position(|(known, _)| *known == uid).unwrap_or_else(|| {
+                    users.push((uid, self.names.user(uid)));
+                    users.len() - 1
+                })
             });
-            let user = users.get(known).map_or(UNKNOWN, |(_, name)| name);
+            let user = known.and_then(|at| users.get(at)).map_or(UNKNOWN, |(_, name)| name);
             self.row(&mut table, seen, user, lines);
         };
         if order.is_empty() {
@@ -128,8 +130,8 @@ impl View {
     pub fn json(&self, seen: &Seen) -> Fact {
         let mut entries = vec![
             ("pid", Fact::Count(u64::from(seen.pid))),
-            ("uid", Fact::Count(u64::from(seen.uid))),
-            ("user", Fact::Bytes(self.names.user(seen.uid))),
+            ("uid", seen.uid.map_or(Fact::Null, |uid| Fact::Count(u64::from(uid)))),
+            ("user", seen.uid.map_or(Fact::Null, |uid| Fact::Bytes(self.names.user(uid)))),
         ];
         let keys = [
             "ppid",
