@@ -25,6 +25,9 @@ mod tcp;
 mod tls;
 mod unix;
 
+// The inspections.
+mod bytes;
+
 // What holds for all of them.
 mod and;
 mod deadline;
