@@ -58,8 +58,12 @@ impl Target {
         let root: OwnedFd =
             process.descriptor("root", flags).map_err(|lost| self.lost(&lost, process.pid, "root"))?;
         // What it names is relative to that root; a process whose folder cannot be seen begins at the top.
-        let folder = process.link("cwd").ok().map(|path| PathBuf::from(os(path)));
-        Ok(Root::of(root, folder.filter(|path| path.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))))
+        // Both are named as from our own root, as far as it has them: a process that changed its root shares our mounts.
+        let link = |name| process.link(name).ok().map(|path| PathBuf::from(os(path)));
+        let folder = link("cwd").zip(link("root"));
+        let folder =
+            folder.and_then(|(folder, root)| Some(Path::new("/").join(folder.strip_prefix(root).ok()?)));
+        Ok(Root::of(root, folder.unwrap_or_else(|| PathBuf::from("/"))))
     }
 
     /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.

@@ -26,18 +26,18 @@ mod tls;
 mod unix;
 
 // The inspections.
+mod access;
+mod bytes;
 mod df;
 mod env;
+mod find;
 mod id;
 mod limits;
+mod ls;
 mod lsof;
 mod mounts;
 mod ps;
 mod ss;
-// The inspections, a file each.
-mod access;
-mod find;
-mod ls;
 mod stat;
 
 // What holds for all of them.
