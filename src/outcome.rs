@@ -188,6 +188,9 @@ impl RunOutcome {
 /// outside that is not UTF-8.
 #[derive(Debug, Clone)]
 pub enum Fact {
+    /// What may not be known.
+    #[cfg(feature = "inspect")]
+    Null,
     /// `true` or `false`.
     Bool(bool),
     /// A whole number.
@@ -208,6 +211,8 @@ impl Fact {
     /// Appends it as JSON on one line, harmless on a terminal.
     pub fn push_json(&self, out: &mut String) {
         match self {
+            #[cfg(feature = "inspect")]
+            Fact::Null => out.push_str("null"),
             Fact::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Fact::Count(value) => out.push_str(&value.to_string()),
             // A number that is none, which no clock gives, is null.

@@ -96,6 +96,24 @@ pub fn show_size(bytes: u64) -> String {
     if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
+/// A size in a table, in powers of 1024, rounded up as by `ls -h`: `1023`, `1.0K`, `12M`, `3.4G`.
+#[cfg(feature = "inspect")]
+pub fn show_short_size(bytes: u64) -> String {
+    let mut unit = 1_u64;
+    for name in ["", "K", "M", "G", "T", "P", "E"] {
+        let tenths = (u128::from(bytes) * 10).div_ceil(u128::from(unit));
+        let whole = u128::from(bytes).div_ceil(u128::from(unit));
+        if unit > 1 && tenths < 100 {
+            return format!("{}.{}{name}", tenths / 10, tenths % 10);
+        }
+        if whole < 1024 || name == "E" {
+            return format!("{whole}{name}");
+        }
+        unit <<= 10;
+    }
+    String::new()
+}
+
 /// A time for people, of three figures at most: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
 pub fn show_duration(duration: Duration) -> String {
     let (whole, hundredths, unit) = match duration.as_secs() {
@@ -252,6 +270,25 @@ mod tests {
         assert_eq!(show_size(1 << 30), "1 GiB");
         assert_eq!(show_size(1_000), "1000 bytes");
         assert_eq!(show_size(1), "1 byte");
+    }
+
+    #[test]
+    #[cfg(feature = "inspect")]
+    fn short_sizes() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1025, "1.1K"),
+            (10_139, "10K"),
+            (1_048_576, "1.0M"),
+            (1_047_553, "1.0M"),
+            (12 << 20, "12M"),
+            ((34 << 30) / 10, "3.4G"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(show_short_size(bytes), text, "{bytes}");
+        }
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, fstatat};
 
 use crate::net::words;
 
@@ -82,6 +82,11 @@ impl Handle {
     /// Where one of its links leads, as the kernel writes it.
     pub fn link(&self, name: &str) -> Result<Vec<u8>, Lost> {
         Ok(readlinkat(&self.folder, name)?.into_vec())
+    }
+
+    /// What one of its links leads to, which is not opened, or one of its files.
+    pub fn meta(&self, name: &str) -> Result<FileStat, Lost> {
+        Ok(fstatat(&self.folder, name, AtFlags::empty())?)
     }
 
     /// Calls for the name of each entry of one of its folders.

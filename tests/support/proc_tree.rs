@@ -1,0 +1,63 @@
+//! A made-up proc mount: a folder in which processes, their descriptors and tables are what a test says.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use super::server::folder;
+
+/// A proc mount, gone with its end. Its first process is `self`.
+pub struct ProcTree(pub PathBuf);
+
+impl ProcTree {
+    /// With no process yet, and a queue of connections that may be as long as this.
+    pub fn new(somaxconn: u32) -> Self {
+        let tree = ProcTree(folder());
+        tree.file("sys/net/core/somaxconn", format!("{somaxconn}\n"));
+        symlink("1", tree.0.join("self")).unwrap();
+        tree
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    /// A file in it, with the folders above.
+    pub fn file(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// A link in it, with the folders above.
+    pub fn link(&self, name: &str, target: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
+    }
+
+    /// A process of root's of this name that has these descriptors open.
+    pub fn process(&self, pid: u32, name: &str, descriptors: &[(u32, &str)]) {
+        self.file(&format!("{pid}/stat"), format!("{pid} ({name}) S 0 1"));
+        self.file(&format!("{pid}/status"), format!("Name:\t{name}\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"));
+        fs::create_dir_all(self.0.join(format!("{pid}/fd"))).unwrap();
+        for (number, target) in descriptors {
+            self.link(&format!("{pid}/fd/{number}"), target);
+        }
+    }
+
+    /// The sockets of a process's network namespace: rows of `tcp` and `udp`, of which this makes whole tables.
+    pub fn network(&self, pid: u32, tcp: &[&str], udp: &[&str], unix: &str) {
+        let table = |rows: &[&str]| format!("  sl  local_address …\n{}\n", rows.join("\n"));
+        self.file(&format!("{pid}/net/tcp"), table(tcp));
+        self.file(&format!("{pid}/net/udp"), table(udp));
+        self.file(&format!("{pid}/net/unix"), format!("Num       RefCount …\n{unix}"));
+    }
+}
+
+impl Drop for ProcTree {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
