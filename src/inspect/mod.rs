@@ -25,6 +25,7 @@ macro_rules! commands {
 
 commands! {
     cat,
+    ss,
 }
 
 /// A command: its place on the command line.

@@ -6,7 +6,11 @@
 #[cfg(feature = "inspect")]
 pub mod handle;
 pub mod net;
+#[cfg(feature = "inspect")]
+pub mod owners;
 pub mod process;
+#[cfg(feature = "inspect")]
+pub mod sockets;
 #[cfg(feature = "inspect")]
 pub mod status;
 

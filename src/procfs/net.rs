@@ -1,4 +1,6 @@
 //! Listening sockets, from the tables of `/proc/net`. proc_net(5), proc_pid_net(5).
+//!
+//! The rows are parsed here for whoever asks for other sockets too.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -8,9 +10,9 @@ use crate::files::{Unread, read_regular, read_start};
 /// The most of one table that is read, in bytes: some 14,000 sockets.
 const TABLE_LIMIT: u64 = 2 << 20;
 /// The state of a listening TCP socket, `TCP_LISTEN` in the kernel's tcp_states.h.
-const LISTEN: u64 = 0x0a;
+pub(super) const LISTEN: u64 = 0x0a;
 /// The state of a UDP socket without a peer, `TCP_CLOSE` there.
-const UNCONNECTED: u64 = 0x07;
+pub(super) const UNCONNECTED: u64 = 0x07;
 /// The flag of a listening Unix socket, `__SO_ACCEPTCON` in the kernel's net.h.
 const ACCEPTS: u64 = 0x10000;
 
@@ -46,6 +48,22 @@ pub struct UnixSocket {
     /// Its type: 1 for a stream, [`DATAGRAM`], [`SEQPACKET`].
     pub kind: u64,
     /// Its inode, which is not that of the file.
+    pub inode: u64,
+    /// Its state, `socket_state` in the kernel's net.h.
+    #[cfg(feature = "inspect")]
+    pub state: u64,
+}
+
+/// A row of `tcp`, `tcp6`, `udp` or `udp6`; text where not everybody asks for its meaning.
+pub(super) struct Row<'a> {
+    pub address: SocketAddr,
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only inspections look at connections"))]
+    pub peer: &'a str,
+    pub state: u64,
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only inspections look at connections"))]
+    pub sending: &'a str,
+    pub waiting: u64,
+    pub uid: u64,
     pub inode: u64,
 }
 
@@ -105,23 +123,33 @@ pub fn is_named(rest: &[u8], name: &[u8]) -> bool {
 
 /// The rows of `tcp`, `tcp6`, `udp` or `udp6` in this state.
 fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
-    table.split(|&b| b == b'\n').skip(1).filter_map(|row| parse_inet_row(row, state)).collect()
+    let listener = |row: Row<'_>| Listener {
+        address: row.address,
+        waiting: row.waiting,
+        uid: row.uid,
+        inode: row.inode,
+    };
+    inet_rows(table).filter(|row| row.state == state).map(listener).collect()
 }
 
-fn parse_inet_row(row: &[u8], state: u64) -> Option<Listener> {
+/// The rows of such a table; odd ones are passed over.
+pub(super) fn inet_rows(table: &[u8]) -> impl Iterator<Item = Row<'_>> {
+    table.split(|&b| b == b'\n').skip(1).filter_map(parse_inet_row)
+}
+
+fn parse_inet_row(row: &[u8]) -> Option<Row<'_>> {
     let mut fields = std::str::from_utf8(row).ok()?.split_ascii_whitespace().skip(1);
     let address = parse_address(fields.next()?)?;
-    if hex(fields.nth(1)?)? != state {
-        return None;
-    }
-    let (_, waiting) = fields.next()?.split_once(':')?;
+    let peer = fields.next()?;
+    let state = hex(fields.next()?)?;
+    let (sending, waiting) = fields.next()?.split_once(':')?;
     let uid = fields.nth(2)?.parse().ok()?;
     let inode = fields.nth(1)?.parse().ok()?;
-    Some(Listener { address, waiting: hex(waiting)?, uid, inode })
+    Some(Row { address, peer, state, sending, waiting: hex(waiting)?, uid, inode })
 }
 
 /// `0100007F:1F90`: 32-bit words in the machine's byte order, the port as a number.
-fn parse_address(text: &str) -> Option<SocketAddr> {
+pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let word =
         |at: usize| address.get(at * 8..at * 8 + 8).and_then(hex).and_then(|word| u32::try_from(word).ok());
@@ -146,8 +174,8 @@ pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSoc
     let mut rest = table;
     while let Some(end) = rest.iter().position(|&b| b == b'\n') {
         rest = rest.get(end + 1..).unwrap_or_default();
-        if let Some((socket, name)) = parse_unix_row(rest)
-            && wanted(name)
+        if let Some((socket, rest)) = parse_unix_row(rest)
+            && rest.strip_prefix(b" ").is_some_and(wanted)
         {
             sockets.push(socket);
         }
@@ -155,8 +183,8 @@ pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSoc
     sockets
 }
 
-/// The socket of the row at the beginning, and the table from its name on.
-fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
+/// The socket of the row at the beginning, and the table from the end of that on: a space and its name, or a newline.
+pub(super) fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
     let mut rest = table;
     let mut fields = [""; 7];
     for field in &mut fields {
@@ -166,13 +194,18 @@ fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
         *field = std::str::from_utf8(text).ok()?;
         rest = tail;
     }
-    let [_, _, _, flags, kind, _, inode] = fields;
-    let socket =
-        UnixSocket { listens: hex(flags)? & ACCEPTS != 0, kind: hex(kind)?, inode: inode.parse().ok()? };
-    Some((socket, rest.strip_prefix(b" ")?))
+    let [_, _, _, flags, kind, .., inode] = fields;
+    let socket = UnixSocket {
+        listens: hex(flags)? & ACCEPTS != 0,
+        kind: hex(kind)?,
+        inode: inode.parse().ok()?,
+        #[cfg(feature = "inspect")]
+        state: hex(fields[5])?,
+    };
+    Some((socket, rest))
 }
 
-fn hex(digits: &str) -> Option<u64> {
+pub(super) fn hex(digits: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 

@@ -30,6 +30,12 @@ pub struct Process {
 }
 
 impl Process {
+    /// From its `stat`.
+    pub fn parse(pid: u32, stat: &[u8]) -> Option<Self> {
+        let (name, state) = parse_stat(stat)?;
+        Some(Process { pid, name: name.to_vec(), state })
+    }
+
     /// `pid 7 (worker)`
     pub fn shown(&self) -> String {
         format!("pid {} ({})", self.pid, String::from_utf8_lossy(&self.name))
@@ -89,8 +95,7 @@ pub fn pids(proc: &Path) -> Result<Vec<u32>, Unread> {
 /// The process of this number. The error is why it cannot be seen; mostly it is gone.
 pub fn process(proc: &Path, pid: u32) -> Result<Process, Unread> {
     let stat = read_regular(&file(proc, pid, "stat"), LIMIT)?;
-    let (name, state) = parse_stat(&stat).ok_or("not the state of a process")?;
-    Ok(Process { pid, name: name.to_vec(), state })
+    Ok(Process::parse(pid, &stat).ok_or("not the state of a process")?)
 }
 
 /// The process that this thread belongs to; for a process its own number. proc_pid_status(5)
@@ -147,7 +152,7 @@ fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {
 }
 
 /// `socket:[109454]`
-fn parse_socket(target: &[u8]) -> Option<u64> {
+pub fn parse_socket(target: &[u8]) -> Option<u64> {
     parse_number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
 

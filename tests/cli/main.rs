@@ -25,6 +25,9 @@ mod tcp;
 mod tls;
 mod unix;
 
+// The commands that look inside.
+mod ss;
+
 // What holds for all of them.
 mod and;
 mod deadline;

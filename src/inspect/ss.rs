@@ -1,0 +1,240 @@
+//! `ss`: sockets, by default those that listen, and who holds them. ss(8), proc_net(5).
+//!
+//! The tables are those of the network namespace of the target; owners are looked for among all processes, for the
+//! inodes of sockets are those of the whole machine.
+
+use super::users::Names;
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, flag};
+use crate::files::read_regular;
+use crate::outcome::Fact;
+use crate::procfs::owners::Owners;
+use crate::procfs::process::Process;
+use crate::procfs::sockets::{Socket, Sockets, Wanted};
+use crate::report::Answer;
+use crate::rootfs::Root;
+use crate::table::{Align, Mark, Table};
+use crate::units;
+
+/// How many owners of one socket a table names.
+const NAMED: usize = 8;
+
+pub(super) const COMMAND: Command = Command {
+    name: "ss",
+    summary: "listening sockets, their accept queues and owners",
+    options: &[&[
+        flag("all", "in every state, with their peers").short('a'),
+        flag("tcp", "those of TCP; without -t, -u and -x: TCP and UDP").short('t'),
+        flag("udp", "those of UDP, which listen where they have no peer").short('u'),
+        flag("unix", "Unix sockets").short('x'),
+        flag("listening", "those that listen, which is the default").short('l'),
+        flag("numeric", "numbers for ports, which is always so").short('n'),
+    ]],
+    plan,
+    examples: r"porthole ss
+porthole ss -a -t -p 7
+porthole ss -x --json",
+};
+
+#[derive(Debug)]
+struct Ss {
+    wanted: Wanted,
+    all: bool,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    let all = given.has("all");
+    if all && given.has("listening") {
+        return Err(given.wrong("all", "cannot be used together with --listening"));
+    }
+    let [tcp, udp, unix] = ["tcp", "udp", "unix"].map(|name| given.has(name));
+    let none = !(tcp || udp || unix);
+    Ok(Box::new(Ss { wanted: Wanted { tcp: tcp || none, udp: udp || none, unix }, all }))
+}
+
+impl Inspect for Ss {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        match self.look(target, answer) {
+            Ok(()) => true,
+            Err(why) => {
+                answer.complain(&why);
+                false
+            }
+        }
+    }
+}
+
+impl Ss {
+    fn look(&self, target: &Target, answer: &mut Answer) -> Result<(), String> {
+        let own;
+        let process = if let Some(process) = &target.process {
+            process
+        } else {
+            own = target.handle()?;
+            &own
+        };
+        let mut sockets = Sockets::read(process, self.wanted, self.all).map_err(|(name, lost)| {
+            let stat = process.read("stat", 4096).unwrap_or_default();
+            match Process::parse(process.pid, &stat) {
+                Some(known) if known.is_zombie() => {
+                    format!("pid {} is a zombie, which has no network any more", process.pid)
+                }
+                _ => target.lost(&lost, process.pid, name),
+            }
+        })?;
+        for name in &sockets.cut {
+            answer.complain(&format!(
+                "{}: too large to be read to its end; sockets are missing",
+                process.path(name).display()
+            ));
+        }
+        sockets.list.sort_by(|a, b| {
+            let place = |socket: &Socket| (socket.protocol, !socket.listens(), socket.port);
+            place(a).cmp(&place(b)).then_with(|| a.local.cmp(&b.local))
+        });
+        let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
+        let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
+        // Names are a convenience: where the target's files may not be read, its users have numbers.
+        let names = target.root().map(|root: Root| Names::read(&root)).unwrap_or_default();
+        if answer.is_json() {
+            answer.list("sockets");
+            for socket in &sockets.list {
+                answer.item("sockets", &fact(socket, &owners, &names));
+            }
+        } else {
+            answer.table(&self.table(&sockets.list, &owners, &names, accept_limit(target)));
+        }
+        let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
+        if sockets.list.iter().any(is_unknown) {
+            answer.lack(&match &owners.denied {
+                Some((count, first)) => format!(
+                    "?: an owner may be among {} whose descriptors may not be read: {}",
+                    super::target::processes(*count),
+                    target.lost(&crate::procfs::handle::Lost::Denied, first.pid, "fd")
+                ),
+                None => format!(
+                    "?: no process in {} holds the socket: its owner is in another pid namespace or hidden (hidepid \
+                     of proc(5)), or it is the kernel",
+                    target.proc.display()
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    fn table(&self, sockets: &[Socket], owners: &Owners, names: &Names, limit: Option<u64>) -> Table {
+        let mut columns = vec![("PROTO", Align::Left), ("STATE", Align::Left), ("QUEUE", Align::Left)];
+        columns.push(("LOCAL", Align::Left));
+        if self.all {
+            columns.push(("PEER", Align::Left));
+        }
+        columns.extend([("USER", Align::Left), ("PROCESS", Align::Left)]);
+        let mut table = Table::new(&columns);
+        for socket in sockets {
+            let (queue, mark) = queue(socket, limit);
+            let protocol = if socket.kind.is_empty() {
+                socket.protocol.to_owned()
+            } else {
+                [socket.protocol, socket.kind].join("-")
+            };
+            let user = socket.uid.map_or_else(|| b"-".to_vec(), |uid| names.user(uid));
+            let processes = processes(socket, owners);
+            let mut cells = vec![protocol.as_bytes(), socket.state.as_bytes(), queue.as_bytes()];
+            cells.push(or_dash(&socket.local));
+            if self.all {
+                cells.push(or_dash(&socket.peer));
+            }
+            cells.extend([user.as_slice(), processes.as_slice()]);
+            table.row(&cells);
+            table.mark(2, mark);
+        }
+        table
+    }
+}
+
+fn or_dash(bytes: &[u8]) -> &[u8] {
+    if bytes.is_empty() { b"-" } else { bytes }
+}
+
+/// The most connections that wait on any listener: listen(2). What a listener asked for below that no table shows.
+/// It is our network namespace's, even where we look at another's; few set it apart.
+fn accept_limit(target: &Target) -> Option<u64> {
+    let text = read_regular(&target.proc.join("sys/net/core/somaxconn"), 100).ok()?;
+    units::number(std::str::from_utf8(text.trim_ascii()).ok()?, u64::MAX)
+}
+
+/// What waits, in words where it is anything.
+fn queue(socket: &Socket, limit: Option<u64>) -> (String, Mark) {
+    match (socket.receive, socket.send) {
+        (0, 0) => ("0".to_owned(), Mark::None),
+        (waiting, _) if socket.listens() => {
+            let full = limit.is_some_and(|limit| waiting >= limit);
+            let (word, mark) = if full { ("FULL", Mark::Wrong) } else { ("waiting", Mark::Notable) };
+            (format!("{waiting} {word}"), mark)
+        }
+        (receive, 0) => (format!("recv {receive}"), Mark::Notable),
+        (0, send) => (format!("send {send}"), Mark::Notable),
+        (receive, send) => (format!("recv {receive}, send {send}"), Mark::Notable),
+    }
+}
+
+/// `7 (nginx), 8 (nginx)`
+fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
+    if socket.inode == 0 {
+        return b"-".to_vec();
+    }
+    let mut text = Vec::new();
+    let mut count = 0_usize;
+    for process in owners.of(socket.inode) {
+        count += 1;
+        if count > NAMED {
+            continue;
+        }
+        if count > 1 {
+            text.extend_from_slice(b", ");
+        }
+        text.extend_from_slice(process.pid.to_string().as_bytes());
+        text.extend_from_slice(b" (");
+        text.extend_from_slice(&process.name);
+        text.push(b')');
+    }
+    match count {
+        0 => text.push(b'?'),
+        1..=NAMED => {}
+        more => text.extend_from_slice(format!(" and {} more", more - NAMED).as_bytes()),
+    }
+    text
+}
+
+fn fact(socket: &Socket, owners: &Owners, names: &Names) -> Fact {
+    let mut entries = vec![("protocol", Fact::Text(socket.protocol.to_owned()))];
+    if !socket.kind.is_empty() {
+        entries.push(("type", Fact::Text(socket.kind.to_owned())));
+    }
+    entries.push(("state", Fact::Text(socket.state.to_owned())));
+    entries.push(("local", Fact::Bytes(socket.local.clone())));
+    if !socket.peer.is_empty() {
+        entries.push(("peer", Fact::Bytes(socket.peer.clone())));
+    }
+    if let Some(uid) = socket.uid {
+        if socket.listens() {
+            entries.push(("accept_queue", Fact::Count(socket.receive)));
+        } else {
+            entries.push(("receive_queue", Fact::Count(socket.receive)));
+            entries.push(("send_queue", Fact::Count(socket.send)));
+        }
+        entries.push(("uid", Fact::Count(u64::from(uid))));
+        entries.push(("user", Fact::Bytes(names.user(uid))));
+    }
+    entries.push(("inode", Fact::Count(socket.inode)));
+    let holder = |process: &Process| {
+        Fact::Object(vec![
+            ("pid", Fact::Count(u64::from(process.pid))),
+            ("name", Fact::Bytes(process.name.clone())),
+        ])
+    };
+    let holders: Vec<Fact> = owners.of(socket.inode).map(holder).collect();
+    let unknown = holders.is_empty() && socket.inode != 0;
+    entries.push(("processes", if unknown { Fact::Null } else { Fact::List(holders) }));
+    Fact::Object(entries)
+}

@@ -1,0 +1,105 @@
+//! Which processes hold which sockets: one pass over the descriptors of all that may be looked at. proc_pid_fd(5).
+
+use std::path::Path;
+
+use super::handle::{Handle, Lost};
+use super::process::{Process, parse_socket, pids};
+use crate::files::Unread;
+
+/// The most pairs of socket and process that are kept.
+const MOST: usize = 1 << 16;
+
+/// Who holds what.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// Inodes and the place of the process that holds them.
+    pairs: Vec<(u64, usize)>,
+    /// The processes that hold any, with their names.
+    processes: Vec<Process>,
+    /// How many processes may not be looked at, and the first of them.
+    pub denied: Option<(u32, Handle)>,
+}
+
+impl Owners {
+    /// Those of the sockets of these inodes, among all processes that this proc shows.
+    pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Unread> {
+        let mut owners = Owners::default();
+        inodes.retain(|&inode| inode != 0);
+        inodes.sort_unstable();
+        if inodes.is_empty() {
+            return Ok(owners);
+        }
+        let mut all = pids(proc)?;
+        all.sort_unstable();
+        for pid in all {
+            // One that has ended in between holds nothing any more.
+            let Ok(process) = Handle::open(proc, pid) else { continue };
+            if owners.look(&process, &inodes) == Err(Lost::Denied) {
+                match &mut owners.denied {
+                    Some((count, _)) => *count += 1,
+                    none => *none = Some((1, process)),
+                }
+            }
+        }
+        owners.pairs.sort_unstable();
+        owners.pairs.dedup();
+        Ok(owners)
+    }
+
+    fn look(&mut self, process: &Handle, inodes: &[u64]) -> Result<(), Lost> {
+        let (at, before) = (self.processes.len(), self.pairs.len());
+        let mut denied = false;
+        process.each("fd", &mut |name| {
+            let Some(name) = name.to_str() else { return };
+            let target = process.link(&format!("fd/{name}"));
+            denied |= target == Err(Lost::Denied);
+            if let Some(inode) = target.ok().and_then(|target| parse_socket(&target))
+                && inodes.binary_search(&inode).is_ok()
+                && self.pairs.len() < MOST
+            {
+                self.pairs.push((inode, at));
+            }
+        })?;
+        if self.pairs.len() > before {
+            let known = process.read("stat", 4096).ok().and_then(|stat| Process::parse(process.pid, &stat));
+            let unknown = || Process { pid: process.pid, name: b"?".to_vec(), state: '?' };
+            self.processes.push(known.unwrap_or_else(unknown));
+        }
+        // Some systems let one see the numbers, not what they stand for.
+        if denied { Err(Lost::Denied) } else { Ok(()) }
+    }
+
+    /// The processes that hold the socket of this inode, the lowest number first.
+    pub fn of(&self, inode: u64) -> impl Iterator<Item = &Process> {
+        let from = self.pairs.partition_point(|&(known, _)| known < inode);
+        let pairs = self.pairs.get(from..).unwrap_or_default();
+        pairs
+            .iter()
+            .take_while(move |&&(known, _)| known == inode)
+            .filter_map(|&(_, at)| self.processes.get(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn several_processes_hold_a_socket_and_each_counts_once() {
+        let proc = std::env::temp_dir().join(format!("porthole-owners-{}", std::process::id()));
+        for (pid, sockets) in [("7", &[100_u64, 100, 200][..]), ("12", &[100]), ("13", &[300])] {
+            std::fs::create_dir_all(proc.join(pid).join("fd")).unwrap();
+            std::fs::write(proc.join(pid).join("stat"), format!("{pid} (nginx {pid}) S 1")).unwrap();
+            for (at, inode) in sockets.iter().enumerate() {
+                symlink(format!("socket:[{inode}]"), proc.join(pid).join("fd").join(at.to_string())).unwrap();
+            }
+        }
+        let owners = Owners::find(&proc, vec![200, 0, 100, 400]).unwrap();
+        assert_eq!(owners.of(100).map(|process| process.pid).collect::<Vec<_>>(), [7, 12]);
+        assert_eq!(owners.of(200).map(|process| process.name.as_slice()).collect::<Vec<_>>(), [b"nginx 7"]);
+        assert_eq!((owners.of(300).count(), owners.of(0).count(), owners.of(400).count()), (0, 0, 0));
+        assert!(owners.denied.is_none());
+        std::fs::remove_dir_all(proc).unwrap();
+    }
+}

@@ -1,0 +1,334 @@
+//! The sockets of a network namespace, in every state, by the tables in the `net` folder of a process of it.
+//! proc_net(5), proc_pid_net(5).
+//!
+//! No privilege is needed for them, whosever the process is.
+
+use super::handle::{Handle, Lost};
+use super::net::{
+    DATAGRAM, LISTEN, SEQPACKET, UNCONNECTED, UnixSocket, hex, inet_rows, parse_address, parse_unix_row,
+};
+
+/// The most of one table that is read, in bytes: some 28,000 sockets.
+const TABLE_LIMIT: usize = 4 << 20;
+
+/// A state that has no name here.
+const UNKNOWN: &str = "UNKNOWN";
+/// The states of TCP, in the order of the kernel's tcp_states.h, by the names that ss(8) has for them.
+const STATES: [&str; 13] = [
+    UNKNOWN,
+    "ESTAB",
+    "SYN-SENT",
+    "SYN-RECV",
+    "FIN-WAIT-1",
+    "FIN-WAIT-2",
+    "TIME-WAIT",
+    "UNCONN",
+    "CLOSE-WAIT",
+    "LAST-ACK",
+    "LISTEN",
+    "CLOSING",
+    // Of a request that is still waiting for the last part of the handshake.
+    "SYN-RECV",
+];
+
+/// Which sockets are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those of TCP.
+    pub tcp: bool,
+    /// Those of UDP.
+    pub udp: bool,
+    /// Unix sockets.
+    pub unix: bool,
+}
+
+/// A socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket {
+    /// `tcp`, `udp` or `unix`.
+    pub protocol: &'static str,
+    /// Of a Unix socket: `stream`, `dgram` or `seqpacket`.
+    pub kind: &'static str,
+    /// Its state, as ss(8) calls it.
+    pub state: &'static str,
+    /// Its own address, or its name as the kernel has it, which may be empty.
+    pub local: Vec<u8>,
+    /// The address of its peer; empty where it has none, or none that the tables show.
+    pub peer: Vec<u8>,
+    /// Its own port.
+    pub port: u16,
+    /// How many bytes wait to be received; where it listens, how many connections to be accepted.
+    pub receive: u64,
+    /// How many bytes its peer has not acknowledged.
+    pub send: u64,
+    /// The user it belongs to, where the table says.
+    pub uid: Option<u32>,
+    /// Its inode; 0 where no process has it yet, or any more.
+    pub inode: u64,
+}
+
+impl Socket {
+    /// Whether connections wait to be accepted on it.
+    pub fn listens(&self) -> bool {
+        self.state == "LISTEN"
+    }
+
+    /// `TCP 127.0.0.1:8080->127.0.0.1:40312 (ESTAB)`
+    pub fn shown(&self) -> Vec<u8> {
+        let mut shown = match self.protocol {
+            "tcp" => "TCP ".to_owned(),
+            "udp" => "UDP ".to_owned(),
+            unix => [unix, " ", self.kind, " "].concat(),
+        }
+        .into_bytes();
+        if self.local.is_empty() {
+            shown.extend_from_slice(format!("socket:[{}]", self.inode).as_bytes());
+        }
+        shown.extend_from_slice(&self.local);
+        if !self.peer.is_empty() {
+            shown.extend_from_slice(b"->");
+            shown.extend_from_slice(&self.peer);
+        }
+        // What has no peer and cannot listen is in the state that one expects.
+        if self.state != "UNCONN" {
+            shown.extend_from_slice([" (", self.state, ")"].concat().as_bytes());
+        }
+        shown
+    }
+}
+
+/// What the tables say.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// The sockets, TCP first, then UDP, then Unix sockets, in the kernel's order.
+    pub list: Vec<Socket>,
+    /// The tables that were too large to be read to the end.
+    pub cut: Vec<&'static str>,
+}
+
+impl Sockets {
+    /// The sockets of the network namespace that this process is in: those that listen or receive from anyone, or `all`,
+    /// in every state. The error names the table, and why it could not
+    /// be read.
+    pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Lost)> {
+        let mut sockets = Sockets::default();
+        for (is_wanted, protocol, name, may_lack) in [
+            (wanted.tcp, "tcp", "net/tcp", false),
+            // A kernel without IPv6 has only the one.
+            (wanted.tcp, "tcp", "net/tcp6", true),
+            (wanted.udp, "udp", "net/udp", false),
+            (wanted.udp, "udp", "net/udp6", true),
+        ] {
+            if !is_wanted {
+                continue;
+            }
+            let table = match sockets.table(process, name) {
+                Err(Lost::Gone) if may_lack && process.read("stat", 1).is_ok() => continue,
+                table => table.map_err(|lost| (name, lost))?,
+            };
+            inet(&table, protocol, all, &mut sockets.list);
+        }
+        if wanted.unix {
+            let table = sockets.table(process, "net/unix").map_err(|lost| ("net/unix", lost))?;
+            unix(&table, all, &mut sockets.list);
+        }
+        Ok(sockets)
+    }
+
+    fn table(&mut self, process: &Handle, name: &'static str) -> Result<Vec<u8>, Lost> {
+        let mut table = process.read(name, TABLE_LIMIT)?;
+        if table.len() == TABLE_LIMIT {
+            self.cut.push(name);
+            // Half a row may look like one.
+            table.truncate(table.iter().rposition(|&b| b == b'\n').unwrap_or_default());
+        }
+        Ok(table)
+    }
+}
+
+/// The sockets in `tcp`, `tcp6`, `udp` or `udp6`.
+fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socket>) {
+    let waits = if protocol == "tcp" { LISTEN } else { UNCONNECTED };
+    for row in inet_rows(table).filter(|row| all || row.state == waits) {
+        let peer = parse_address(row.peer).filter(|peer| peer.port() != 0 || !peer.ip().is_unspecified());
+        let state = usize::try_from(row.state).ok().and_then(|state| STATES.get(state)).unwrap_or(&UNKNOWN);
+        sockets.push(Socket {
+            protocol,
+            kind: "",
+            state,
+            local: row.address.to_string().into_bytes(),
+            peer: peer.map(|peer| peer.to_string().into_bytes()).unwrap_or_default(),
+            port: row.address.port(),
+            receive: row.waiting,
+            send: hex(row.sending).unwrap_or_default(),
+            uid: u32::try_from(row.uid).ok(),
+            inode: row.inode,
+        });
+    }
+}
+
+/// The sockets in `unix`. A name is raw and may hold newlines, so that it goes on to where the next row begins; one
+/// that holds what looks like a row cannot be told from two.
+fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) {
+    let mut rest = table;
+    // The name of the last socket goes on.
+    let mut named = false;
+    while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+        let line = rest.get(..end).unwrap_or_default();
+        let row = unix_row(rest);
+        if let Some((socket, behind)) = row {
+            let name =
+                line.len().checked_sub(rest.len() - behind.len()).and_then(|length| behind.get(..length));
+            let name = name.and_then(|name| name.strip_prefix(b" "));
+            let state = match (socket.listens, socket.state) {
+                (true, _) => "LISTEN",
+                (_, 1) => "UNCONN",
+                (_, 2) => "SYN-SENT",
+                (_, 3) => "ESTAB",
+                (_, 4) => "CLOSING",
+                _ => UNKNOWN,
+            };
+            named =
+                name.is_some() && (all || socket.listens || (socket.kind == DATAGRAM && state == "UNCONN"));
+            if named || all {
+                sockets.push(Socket {
+                    protocol: "unix",
+                    kind: match socket.kind {
+                        1 => "stream",
+                        DATAGRAM => "dgram",
+                        SEQPACKET => "seqpacket",
+                        _ => "unknown",
+                    },
+                    state,
+                    local: name.unwrap_or_default().to_vec(),
+                    peer: Vec::new(),
+                    port: 0,
+                    receive: 0,
+                    send: 0,
+                    uid: None,
+                    inode: socket.inode,
+                });
+            }
+        } else if named && let Some(last) = sockets.last_mut() {
+            last.local.push(b'\n');
+            last.local.extend_from_slice(line);
+        }
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+}
+
+/// The socket of the row at the beginning: its first field is an address with a colon behind it.
+fn unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
+    let colon = table.iter().position(|b| !b.is_ascii_hexdigit())?;
+    table.get(colon..)?.starts_with(b": ").then(|| parse_unix_row(table)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TCP: &[u8] = include_bytes!("../../tests/fixtures/linux-6.18-proc-net-tcp-listen-full-queue");
+    const UDP: &[u8] =
+        include_bytes!("../../tests/fixtures/linux-6.18-proc-net-udp-unconnected-and-connected");
+    const UDP6: &[u8] = include_bytes!("../../tests/fixtures/linux-6.18-proc-net-udp6-wildcard-and-mapped");
+    const UNIX: &[u8] = include_bytes!("../../tests/fixtures/linux-6.18-proc-net-unix-abstract-and-spaces");
+    const TYPES: &[u8] = include_bytes!("../../tests/fixtures/linux-6.18-proc-net-unix-types-and-newline");
+
+    fn shown(sockets: &[Socket]) -> Vec<String> {
+        let show = |socket: &Socket| {
+            let (local, peer) =
+                (String::from_utf8_lossy(&socket.local), String::from_utf8_lossy(&socket.peer));
+            let Socket { kind, state, receive, send, inode, .. } = socket;
+            format!("{kind} {state} {local} {peer} {receive}/{send} {inode}")
+        };
+        sockets.iter().map(show).collect()
+    }
+
+    #[test]
+    fn connections_have_state_and_peer_and_those_not_yet_accepted_no_inode() {
+        let mut sockets = Vec::new();
+        inet(TCP, "tcp", true, &mut sockets);
+        assert_eq!(sockets.len(), 10);
+        assert_eq!(
+            shown(&sockets[..6])[1..],
+            [
+                " LISTEN 0.0.0.0:18092  1/0 109455",
+                " ESTAB 127.0.0.1:40372 127.0.0.1:18091 0/0 109456",
+                " ESTAB 127.0.0.1:40378 127.0.0.1:18091 0/0 109457",
+                " ESTAB 127.0.0.1:40386 127.0.0.1:18091 0/0 109458",
+                " ESTAB 127.0.0.1:18091 127.0.0.1:40386 0/0 0",
+            ]
+        );
+        sockets.clear();
+        inet(TCP, "tcp", false, &mut sockets);
+        assert_eq!(
+            shown(&sockets),
+            [" LISTEN 127.0.0.1:18091  3/0 109454", " LISTEN 0.0.0.0:18092  1/0 109455"]
+        );
+        assert_eq!(sockets[0].uid, Some(0));
+    }
+
+    #[test]
+    fn datagram_sockets_with_and_without_a_peer() {
+        let mut sockets = Vec::new();
+        inet(UDP, "udp", true, &mut sockets);
+        inet(UDP6, "udp", false, &mut sockets);
+        assert_eq!(
+            shown(&sockets),
+            [
+                " UNCONN 127.0.0.1:18095  2496/0 73857",
+                " UNCONN 0.0.0.0:18096  0/0 73858",
+                " ESTAB 127.0.0.1:18097 127.0.0.1:18095 0/0 73859",
+                " UNCONN [::1]:18098  0/0 73860",
+                " UNCONN [::]:18099  0/0 73861",
+                " UNCONN [::ffff:127.0.0.1]:18100  0/0 73862",
+            ]
+        );
+    }
+
+    #[test]
+    fn states_beyond_those_known() {
+        let mut sockets = Vec::new();
+        let table = "h\n 0: 0100007F:0001 0100007F:0002 06 00000001:00000002 00:0 0 0 0 0\n 0: 0100007F:0001 00000000:0000 FF 0:0 0 0 0 0 7\n";
+        inet(table.as_bytes(), "tcp", true, &mut sockets);
+        assert_eq!(
+            shown(&sockets),
+            [" TIME-WAIT 127.0.0.1:1 127.0.0.1:2 2/1 0", " UNKNOWN 127.0.0.1:1  0/0 7"]
+        );
+    }
+
+    #[test]
+    fn unix_sockets_of_any_name() {
+        let mut sockets = Vec::new();
+        unix(UNIX, true, &mut sockets);
+        assert_eq!(
+            shown(&sockets),
+            [
+                "stream ESTAB   0/0 109466",
+                "stream LISTEN /tmp/ph-fix/with space.sock  0/0 109462",
+                "dgram UNCONN /tmp/ph-fix/datagram.sock  0/0 109464",
+                "stream ESTAB   0/0 109465",
+                "stream LISTEN @ph-fix-abstract  0/0 109463",
+            ]
+        );
+        sockets.clear();
+        unix(TYPES, false, &mut sockets);
+        assert_eq!(
+            shown(&sockets),
+            [
+                "stream LISTEN /tmp/ph-fix/listening.sock  0/0 73850",
+                "seqpacket LISTEN /tmp/ph-fix/seqpacket.sock  0/0 73853",
+                "stream LISTEN /tmp/ph-fix/new\nline.sock  0/0 73854",
+                "stream LISTEN @ph-fix@inner  0/0 73856",
+            ]
+        );
+        sockets.clear();
+        unix(TYPES, true, &mut sockets);
+        assert_eq!(sockets.len(), 7);
+        for table in [&b""[..], b"\n\n\n", b"0: 1\n", b"a: \xff\n \n", b"0: 1 2 3 4 5 6 7"] {
+            sockets.clear();
+            unix(table, true, &mut sockets);
+            assert_eq!(sockets, [], "{}", String::from_utf8_lossy(table));
+        }
+    }
+}
