@@ -35,6 +35,7 @@ servers=(
     memcached:memcached
     dnsmasq:dnsmasq-base
     ip:iproute2
+    lsof:lsof
     haproxy:haproxy
     openssl:openssl
     python3:python3

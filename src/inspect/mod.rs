@@ -26,6 +26,7 @@ macro_rules! commands {
 commands! {
     cat,
     ss,
+    lsof,
 }
 
 /// A command: its place on the command line.

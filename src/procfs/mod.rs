@@ -5,6 +5,8 @@
 
 #[cfg(feature = "inspect")]
 pub mod handle;
+#[cfg(feature = "inspect")]
+pub mod maps;
 pub mod net;
 #[cfg(feature = "inspect")]
 pub mod owners;

@@ -26,6 +26,7 @@ mod tls;
 mod unix;
 
 // The commands that look inside.
+mod lsof;
 mod ss;
 
 // What holds for all of them.

@@ -1,0 +1,470 @@
+//! `lsof`: open files of a process, or of all. lsof(8), proc_pid_fd(5), proc_pid_fdinfo(5).
+//!
+//! Invariant: no file is opened. What a descriptor is comes from its link in proc, and from stat(2) of what that leads
+//! to. Whether a file is deleted is told by its count of links, for " (deleted)" may be part of a name.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use nix::sys::stat::FileStat;
+
+use super::users::Names;
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, flag};
+use crate::outcome::Fact;
+use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::maps;
+use crate::procfs::process::{Process, own_pid, parse_socket, pids};
+use crate::procfs::sockets::{Sockets, Wanted};
+use crate::procfs::status::Status;
+use crate::report::Answer;
+use crate::rootfs::{self, Root};
+use crate::table::{Align, Mark, Table};
+use crate::units::show_short_size;
+
+/// The most descriptors of one process that are listed, NR_OPEN of the kernel as it comes.
+const MOST: usize = 1 << 20;
+/// How many rows are aligned with each other: what is printed after that is not kept.
+const ROWS: usize = 4096;
+/// Of how many network namespaces the sockets are kept.
+const SPACES: usize = 4;
+/// The most of a process's maps that is read, in bytes.
+const MAPS_LIMIT: usize = 4 << 20;
+/// `O_ACCMODE` and `O_PATH`, in the flags of fdinfo.
+const ACCESS: u32 = 0o3;
+/// See [`ACCESS`].
+const PATH_ONLY: u32 = 0o10_000_000;
+
+pub(super) const COMMAND: Command = Command {
+    name: "lsof",
+    summary: "open files of the process, or of all",
+    options: &[&[flag("deleted", "those that are deleted, mapped ones too, and the space they hold")]],
+    plan,
+    examples: r"porthole lsof -p 7
+porthole lsof --deleted",
+};
+
+#[derive(Debug)]
+struct Lsof {
+    deleted: bool,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "this is what every command's plan looks like")]
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    Ok(Box::new(Lsof { deleted: given.has("deleted") }))
+}
+
+impl Inspect for Lsof {
+    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+        let names = target.root().map(|root: Root| Names::read(&root)).unwrap_or_default();
+        let list = List {
+            deleted: self.deleted,
+            names,
+            answer,
+            spaces: Vec::new(),
+            table: None,
+            rows: 0,
+            listed: false,
+            held: Vec::new(),
+            unsized_pid: None,
+        };
+        list.run(target)
+    }
+}
+
+/// An open file, as it is listed.
+struct Open<'a> {
+    /// Its number, or what else it is to the process: `cwd`, `root`, `exe`, `mem`.
+    fd: &'a str,
+    /// How it may be used: `r`, `w`, `u` for both.
+    mode: &'static str,
+    kind: &'static str,
+    /// Nothing where it has none.
+    size: Option<Fact>,
+    offset: Option<u64>,
+    /// What it takes of its file system, in bytes.
+    held: Option<u64>,
+    deleted: bool,
+    name: Vec<u8>,
+}
+
+/// Whose file.
+struct Holder {
+    process: Process,
+    user: Vec<u8>,
+    uid: u32,
+}
+
+/// The list in the making.
+struct List<'a> {
+    deleted: bool,
+    names: Names,
+    answer: &'a mut Answer,
+    spaces: Vec<Space>,
+    /// What is not printed yet.
+    table: Option<Table>,
+    rows: usize,
+    listed: bool,
+    /// Device, inode and space of what is deleted.
+    held: Vec<(u64, u64, u64)>,
+    /// A process with a mapped file that could not be looked at.
+    unsized_pid: Option<u32>,
+}
+
+/// The sockets of a network namespace, by their inodes.
+struct Space {
+    /// Device and inode of the namespace.
+    id: (u64, u64),
+    sockets: Vec<(u64, Vec<u8>)>,
+}
+
+impl List<'_> {
+    fn run(mut self, target: &Target) -> bool {
+        self.answer.list("files");
+        let done = match &target.process {
+            Some(process) => self.one(process, target),
+            None => self.all(target),
+        };
+        self.end_table(true);
+        if let Some(pid) = self.unsized_pid {
+            self.answer.lack(&format!(
+                "?: the size of a mapped file may be seen with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN only: {}",
+                target.proc.join(pid.to_string()).join("map_files").display()
+            ));
+        }
+        if self.deleted && !self.answer.is_json() && !self.held.is_empty() {
+            self.held.sort_unstable();
+            self.held.dedup();
+            let total = self.held.iter().fold(0_u64, |sum, &(_, _, held)| sum.saturating_add(held));
+            let (count, total) = (self.held.len(), show_short_size(total));
+            let files = if count == 1 { "file holds" } else { "files hold" };
+            self.answer.line(format!("{count} deleted {files} {total}").as_bytes());
+        }
+        match done {
+            Ok(()) => true,
+            Err(why) => {
+                self.answer.complain(&why);
+                false
+            }
+        }
+    }
+
+    /// The process that was asked for.
+    fn one(&mut self, process: &Handle, target: &Target) -> Result<(), String> {
+        let pid = process.pid;
+        self.process(process).map_err(|(name, lost)| target.lost(&lost, pid, name))?;
+        let stat = process.read("stat", 4096).map_err(|lost| target.lost(&lost, pid, "stat"))?;
+        if !self.listed && Process::parse(pid, &stat).is_some_and(|process| process.is_zombie()) {
+            self.answer.note(&format!("pid {pid} is a zombie, which has no open files"));
+        }
+        Ok(())
+    }
+
+    fn all(&mut self, target: &Target) -> Result<(), String> {
+        let ours = own_pid(&target.proc);
+        let mut all = pids(&target.proc).map_err(|unread| unread.why)?;
+        all.sort_unstable();
+        let mut denied: Option<(u32, u32, &'static str)> = None;
+        // We would list the descriptors by which we list.
+        for pid in all.into_iter().filter(|&pid| Some(pid) != ours) {
+            if self.answer.is_over() {
+                break;
+            }
+            let Ok(process) = Handle::open(&target.proc, pid) else { continue };
+            if let Err((name, Lost::Denied)) = self.process(&process) {
+                match &mut denied {
+                    Some((count, ..)) => *count += 1,
+                    none => *none = Some((1, pid, name)),
+                }
+            }
+        }
+        if let Some((count, pid, name)) = denied {
+            let processes = super::target::processes(count);
+            let why = target.lost(&Lost::Denied, pid, name);
+            self.answer
+                .lack(&format!("the open files of {processes} may not be seen and are missing: {why}"));
+        }
+        Ok(())
+    }
+
+    /// Lists what a process has open. The error names its file that could not be read.
+    fn process(&mut self, process: &Handle) -> Result<(), (&'static str, Lost)> {
+        let stat = process.read("stat", 4096).map_err(|lost| ("stat", lost))?;
+        let uid = process.read("status", 4096).map(|text| Status::parse(&text).uids[1]).unwrap_or_default();
+        let Some(known) = Process::parse(process.pid, &stat) else {
+            return Err(("stat", Lost::Failed("not the state of a process".to_owned())));
+        };
+        let holder = Holder { process: known, user: self.names.user(uid), uid };
+        let mut program = Vec::new();
+        for name in ["cwd", "root", "exe"] {
+            match process.link(name) {
+                // The kernel's threads have no executable, a zombie has none of them.
+                Err(Lost::Gone) => {}
+                Err(lost) => return Err((name, lost)),
+                Ok(path) => {
+                    if name == "exe" {
+                        program.clone_from(&path);
+                    }
+                    self.file(process, &holder, name, name, path);
+                }
+            }
+        }
+        let mut numbers: Vec<u32> = Vec::new();
+        let listed = process.each("fd", &mut |name| {
+            if numbers.len() < MOST {
+                numbers.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+            }
+        });
+        match listed {
+            Ok(()) | Err(Lost::Gone) => {}
+            Err(lost) => return Err(("fd", lost)),
+        }
+        numbers.sort_unstable();
+        for number in numbers {
+            let number = number.to_string();
+            let link = format!("fd/{number}");
+            // What is closed in between is not open.
+            if let Ok(name) = process.link(&link) {
+                self.file(process, &holder, &number, &link, name);
+            }
+            if self.answer.is_over() {
+                break;
+            }
+        }
+        if self.deleted {
+            self.mapped(process, &holder, &program);
+        }
+        Ok(())
+    }
+
+    /// What one of the links of a process leads to.
+    fn file(&mut self, process: &Handle, holder: &Holder, fd: &str, link: &str, name: Vec<u8>) {
+        let inode = parse_socket(&name);
+        let plain =
+            ["socket:[", "pipe:[", "anon_inode:"].iter().any(|kind| name.starts_with(kind.as_bytes()));
+        let meta = if plain { None } else { process.meta(link).ok() };
+        let deleted = meta.is_some_and(|meta| meta.st_nlink == 0);
+        if self.deleted && !deleted {
+            return;
+        }
+        let kind = match (&meta, inode) {
+            (_, Some(_)) => "sock",
+            (None, _) if name.starts_with(b"pipe:[") => "FIFO",
+            (None, _) if plain => "anon",
+            (None, _) => "?",
+            (Some(meta), _) => type_name(meta),
+        };
+        let info =
+            link.strip_prefix("fd/").and_then(|number| process.read(&format!("fdinfo/{number}"), 512).ok());
+        let (offset, flags) = info.map(|info| parse_info(&info)).unwrap_or_default();
+        let mode = match flags {
+            Some(flags) if flags & PATH_ONLY != 0 => "",
+            Some(flags) => ["r", "w", "u", ""].get((flags & ACCESS) as usize).copied().unwrap_or_default(),
+            None => "",
+        };
+        let name = match inode {
+            Some(inode) => self.socket(process, inode).unwrap_or(name),
+            None => name,
+        };
+        if deleted && let Some(meta) = &meta {
+            self.held.push((meta.st_dev, meta.st_ino, held(meta)));
+        }
+        let size = meta.filter(|_| kind == "REG").map(|meta| Fact::Count(meta.st_size.cast_unsigned()));
+        let has_offset = matches!(kind, "REG" | "BLK" | "CHR");
+        let held = meta.as_ref().map(held);
+        let offset = offset.filter(|_| has_offset);
+        self.row(holder, Open { fd, mode, kind, size, offset, held, deleted, name });
+    }
+
+    /// The mapped files that are deleted, but for the executable, which is listed as such.
+    fn mapped(&mut self, process: &Handle, holder: &Holder, program: &[u8]) {
+        let Ok(text) = process.read("maps", MAPS_LIMIT) else { return };
+        let root = process.descriptor("root", nix::fcntl::OFlag::O_PATH).ok();
+        let root = root.map(|root| Root::of(root, "/".into()));
+        for mapped in maps::deleted(&text) {
+            let (_, inode) = mapped.file;
+            if mapped.path == program {
+                continue;
+            }
+            let meta = process.meta(&format!("map_files/{}", mapped.range));
+            let deleted = match &meta {
+                Ok(meta) => meta.st_nlink == 0,
+                // Not one that is there by that very name.
+                Err(_) => !root.as_ref().is_some_and(|root| {
+                    let there = root.meta(Path::new(OsStr::from_bytes(mapped.path)), false);
+                    there.is_ok_and(|there| there.st_ino == inode)
+                }),
+            };
+            if !deleted {
+                continue;
+            }
+            let (size, held) = if let Ok(meta) = &meta {
+                self.held.push((meta.st_dev, meta.st_ino, held(meta)));
+                (Fact::Count(meta.st_size.cast_unsigned()), Some(held(meta)))
+            } else {
+                self.unsized_pid = self.unsized_pid.or(Some(process.pid));
+                (Fact::Null, None)
+            };
+            let name = mapped.path.to_vec();
+            self.row(
+                holder,
+                Open {
+                    fd: "mem",
+                    mode: "",
+                    kind: "REG",
+                    size: Some(size),
+                    offset: None,
+                    held,
+                    deleted,
+                    name,
+                },
+            );
+        }
+    }
+
+    /// What a socket is, by the tables of the process's network namespace.
+    fn socket(&mut self, process: &Handle, inode: u64) -> Option<Vec<u8>> {
+        let id =
+            process.meta("ns/net").map_or((0, u64::from(process.pid)), |meta| (meta.st_dev, meta.st_ino));
+        if !self.spaces.iter().any(|space| space.id == id) {
+            if self.spaces.len() == SPACES {
+                self.spaces.remove(0);
+            }
+            let wanted = Wanted { tcp: true, udp: true, unix: true };
+            let read = Sockets::read(process, wanted, true).unwrap_or_default();
+            let mut sockets: Vec<_> = read.list.iter().map(|socket| (socket.inode, socket.shown())).collect();
+            sockets.sort_unstable();
+            self.spaces.push(Space { id, sockets });
+        }
+        let space = self.spaces.iter().find(|space| space.id == id)?;
+        let at = space.sockets.binary_search_by_key(&inode, |(inode, _)| *inode).ok()?;
+        space.sockets.get(at).map(|(_, shown)| shown.clone())
+    }
+
+    fn row(&mut self, holder: &Holder, open: Open<'_>) {
+        self.listed = true;
+        if self.answer.is_json() {
+            return self.answer.item("files", &fact(holder, open));
+        }
+        let size = match open.size {
+            Some(Fact::Count(size)) => show_short_size(size),
+            Some(_) => "?".to_owned(),
+            None => "-".to_owned(),
+        };
+        let held = open.held.map_or_else(|| "?".to_owned(), show_short_size);
+        let (pid, fd) = (holder.process.pid.to_string(), [open.fd, open.mode].concat());
+        let mut cells = vec![pid.as_bytes(), &holder.process.name, &holder.user, fd.as_bytes()];
+        cells.extend([open.kind.as_bytes(), size.as_bytes()]);
+        if self.deleted {
+            cells.push(held.as_bytes());
+        }
+        cells.push(&open.name);
+        let table = self.table.get_or_insert_with(|| columns(self.deleted, true));
+        table.row(&cells);
+        if open.deleted && !self.deleted {
+            table.mark(cells.len() - 1, Mark::Notable);
+        }
+        self.rows += 1;
+        if self.rows.is_multiple_of(ROWS) {
+            self.end_table(false);
+        }
+    }
+
+    /// Prints the rows there are.
+    fn end_table(&mut self, last: bool) {
+        if self.answer.is_json() {
+            return;
+        }
+        match self.table.take() {
+            Some(table) => self.answer.table(&table),
+            None if last && self.rows == 0 => self.answer.table(&columns(self.deleted, true)),
+            None => {}
+        }
+        if !last {
+            self.table = Some(columns(self.deleted, false));
+        }
+    }
+}
+
+fn columns(deleted: bool, headed: bool) -> Table {
+    let mut columns = vec![("PID", Align::Right), ("PROCESS", Align::Left), ("USER", Align::Left)];
+    columns.extend([("FD", Align::Left), ("TYPE", Align::Left), ("SIZE", Align::Right)]);
+    if deleted {
+        columns.push(("HELD", Align::Right));
+    }
+    columns.push(("NAME", Align::Left));
+    if !headed {
+        for (name, _) in &mut columns {
+            *name = "";
+        }
+    }
+    Table::new(&columns)
+}
+
+/// As lsof(8) calls the types.
+fn type_name(meta: &FileStat) -> &'static str {
+    match rootfs::kind(meta.st_mode).0 {
+        '-' => "REG",
+        'd' => "DIR",
+        'l' => "LINK",
+        'p' => "FIFO",
+        's' => "sock",
+        'b' => "BLK",
+        'c' => "CHR",
+        _ => "anon",
+    }
+}
+
+/// What a file takes of its file system: st_blocks of stat(3type) counts 512 bytes each.
+fn held(meta: &FileStat) -> u64 {
+    meta.st_blocks.cast_unsigned().saturating_mul(512)
+}
+
+/// Offset and flags: `pos:\t0\nflags:\t0100002\n…`, the flags in octal.
+fn parse_info(info: &[u8]) -> (Option<u64>, Option<u32>) {
+    let mut found = (None, None);
+    for line in info.split(|&b| b == b'\n') {
+        let Ok(line) = std::str::from_utf8(line) else { continue };
+        if let Some(offset) = line.strip_prefix("pos:") {
+            found.0 = offset.trim_ascii().parse().ok();
+        } else if let Some(flags) = line.strip_prefix("flags:") {
+            found.1 = u32::from_str_radix(flags.trim_ascii(), 8).ok();
+        }
+    }
+    found
+}
+
+fn fact(holder: &Holder, open: Open<'_>) -> Fact {
+    let mut entries = vec![
+        ("pid", Fact::Count(u64::from(holder.process.pid))),
+        ("process", Fact::Bytes(holder.process.name.clone())),
+        ("uid", Fact::Count(u64::from(holder.uid))),
+        ("user", Fact::Bytes(holder.user.clone())),
+        ("fd", Fact::Text(open.fd.to_owned())),
+    ];
+    if !open.mode.is_empty() {
+        entries.push(("mode", Fact::Text(open.mode.to_owned())));
+    }
+    entries.push(("type", Fact::Text(open.kind.to_owned())));
+    entries.extend(open.size.map(|size| ("size", size)));
+    entries.extend(open.offset.map(|offset| ("offset", Fact::Count(offset))));
+    if open.deleted {
+        entries.push(("held", open.held.map_or(Fact::Null, Fact::Count)));
+    }
+    entries.push(("deleted", Fact::Bool(open.deleted)));
+    entries.push(("name", Fact::Bytes(open.name)));
+    Fact::Object(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offset_and_flags() {
+        assert_eq!(parse_info(b"pos:\t4096\nflags:\t0100002\nmnt_id:\t15\n"), (Some(4096), Some(0o100_002)));
+        assert_eq!(parse_info(b"flags:\t02000000\n"), (None, Some(0o2_000_000)));
+        assert_eq!(parse_info(b"pos:\nflags:\t9\n\xff\nx"), (None, None));
+    }
+}
