@@ -128,7 +128,7 @@ impl List<'_> {
         };
         self.end_table(true);
         if let Some(pid) = self.unsized_pid {
-            self.answer.note(&format!(
+            self.answer.lack(&format!(
                 "?: the size of a mapped file may be seen with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN only: {}",
                 target.proc.join(pid.to_string()).join("map_files").display()
             ));
@@ -180,11 +180,10 @@ impl List<'_> {
             }
         }
         if let Some((count, pid, name)) = denied {
-            let processes = if count == 1 { "process" } else { "processes" };
+            let processes = super::target::processes(count);
             let why = target.lost(&Lost::Denied, pid, name);
-            self.answer.note(&format!(
-                "the open files of {count} {processes} may not be seen and are missing: {why}"
-            ));
+            self.answer
+                .lack(&format!("the open files of {processes} may not be seen and are missing: {why}"));
         }
         Ok(())
     }

@@ -88,7 +88,10 @@ impl Ss {
                 process.path(name).display()
             ));
         }
-        sockets.list.sort_by(|a, b| (a.protocol, a.port, &a.local).cmp(&(b.protocol, b.port, &b.local)));
+        sockets.list.sort_by(|a, b| {
+            let place = |socket: &Socket| (socket.protocol, !socket.listens(), socket.port);
+            place(a).cmp(&place(b)).then_with(|| a.local.cmp(&b.local))
+        });
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
         let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
         // Names are a convenience: where the target's files may not be read, its users have numbers.
@@ -103,9 +106,10 @@ impl Ss {
         }
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
         if sockets.list.iter().any(is_unknown) {
-            answer.note(&match &owners.denied {
+            answer.lack(&match &owners.denied {
                 Some((count, first)) => format!(
-                    "?: an owner may be among the {count} processes whose descriptors may not be read: {}",
+                    "?: an owner may be among {} whose descriptors may not be read: {}",
+                    super::target::processes(*count),
                     target.lost(&crate::procfs::handle::Lost::Denied, first.pid, "fd")
                 ),
                 None => format!(

@@ -94,6 +94,11 @@ impl Target {
     }
 }
 
+/// `1 process`, `12 processes`
+pub fn processes(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "process" } else { "processes" })
+}
+
 fn lost_words(lost: &Lost, path: &Path) -> String {
     match lost {
         Lost::Gone => format!("{}: the process is gone", path.display()),

@@ -121,6 +121,11 @@ impl Answer {
     /// Says on stderr what could not be answered; the exit status will be 1.
     pub fn complain(&mut self, message: &str) {
         self.failed = true;
+        self.lack(message);
+    }
+
+    /// As [`Answer::complain`], of what may be missing without that being a failure.
+    pub fn lack(&mut self, message: &str) {
         self.note(message);
         if self.json && self.errors.len() < MOST_ERRORS {
             self.errors.push(message.to_owned());
