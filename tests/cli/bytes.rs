@@ -330,7 +330,7 @@ fn files_of_proc_have_no_size() {
     let Some(_place) = Place::new() else { return };
     porthole(["tail", "-n", "1", "/proc/self/limits"]).run().is(
         0,
-        &fs::read_to_string("/proc/self/limits").unwrap().lines().last().unwrap(),
+        fs::read_to_string("/proc/self/limits").unwrap().lines().last().unwrap(),
         "",
     );
     let ran = porthole(["grep", "Name", "/proc/self/status"]).run();

@@ -83,7 +83,7 @@ fn version_2() {
     let table = format!(
         "\
 RESOURCE    USE    LIMIT  OF LIMIT             PEAK  NOTES
-memory     100M     512M  [#########-] 93% !   200M  1 OOM kill; limit of /pod, which uses 476M; 50M of page cache
+memory     100M     512M  [#########-] 93% !   200M  1 OOM kill; limit of /pod, which uses 477M; 50M of page cache
 cpu       4.5 s  0.5 CPU                          -  throttled in 50 of 200 periods (25%), 1.5 s
 pids         20       20  [##########] 100% !    20  1 fork refused
 {RLIMITS}"
@@ -151,7 +151,7 @@ fn a_container_of_version_1() {
     let table = format!(
         "\
 RESOURCE   USE    LIMIT  OF LIMIT          PEAK  NOTES
-memory    195K     976K  [###-------] 30%  244K  2 OOM kills; limit of /docker/0123, which uses 292K; 4.0K of page cache
+memory    196K     977K  [###-------] 30%  245K  2 OOM kills; limit of /docker/0123, which uses 293K; 4.0K of page cache
 cpu        3 s  1.5 CPU                       -  throttled in 1 of 100 periods (1%), 2 s
 pids         5     none                       -
 {RLIMITS}"
