@@ -80,6 +80,16 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// The deadline that reads and writes keep.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// From now on keep this deadline.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
     /// Waits for bytes and reads them; 0 at the end of the stream.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
         loop {
@@ -148,22 +158,23 @@ impl Wire {
         }
     }
 
-    /// Makes the handshake with a server of this name; from then on what is read and written is encrypted.
+    /// Makes the handshake with a server of this name; from then on what is read and written is encrypted. `is_all` is
+    /// as [`Client::handshake`] has it.
     #[cfg(feature = "tls")]
-    pub fn start_tls(&mut self, client: &Client, host: &Host) -> Result<Peer, TlsError> {
-        let (session, peer) = client.handshake(&mut self.socket, host)?;
+    pub fn start_tls(&mut self, client: &Client, host: &Host, is_all: bool) -> Result<Peer, TlsError> {
+        let (session, peer) = client.handshake(&mut self.socket, host, is_all)?;
         self.session = Some(session);
         Ok(peer)
     }
 
     /// The deadline that reads and writes keep.
     pub fn deadline(&self) -> Deadline {
-        self.socket.deadline
+        self.socket.deadline()
     }
 
     /// From now on keep this deadline.
     pub fn set_deadline(&mut self, deadline: Deadline) {
-        self.socket.deadline = deadline;
+        self.socket.set_deadline(deadline);
     }
 
     /// How many bytes the peer has sent, as far as they were read.
