@@ -582,13 +582,30 @@ fn what_is_too_old() {
 }
 
 #[test]
-fn a_tls_server_that_is_asked_in_plain_http() {
+fn a_tls_server_that_is_asked_in_plain() {
     let Some(set) = certificates() else { return };
     let Some((_server, port)) = s_server(set, "") else { return };
-    let url = format!("http://127.0.0.1:{port}/");
-    let ran = porthole(["http", &url]).run();
-    assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
-    // An alert, and those that close or reset without a word.
+    let python = if has_feature("tls") { script(set, "close", &["early", "*0@0"]) } else { None };
+    for port in [Some(port), python.as_ref().map(|(_, port)| *port)].into_iter().flatten() {
+        for check in ["http", "grpc", "redis", "postgres", "amqp", "memcached"] {
+            let target = format!("127.0.0.1:{port}");
+            let target = if check == "http" { format!("http://{target}/") } else { target };
+            let ran = porthole([check, &target]).run();
+            // openssl closes, and Python's server leaves unread what it was sent, which the system makes a reset of.
+            let line = format!("unhealthy: {check} {target}: the server ");
+            let is_gone = ["closed", "reset"]
+                .iter()
+                .any(|word| ran.stdout.strip_prefix(&line).is_some_and(|rest| rest.starts_with(word)));
+            let asks = if check == "http" {
+                " (does the port speak TLS? https://…)"
+            } else {
+                " (does the port speak TLS?)"
+            };
+            assert!(is_gone && ran.stdout.contains(asks), "{}", ran.story());
+            assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
+        }
+    }
+    // An alert.
     let server = Server::new(vec![Step::Request, Step::Send(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())]);
     let url = server.url("/");
     porthole(["http", &url])
