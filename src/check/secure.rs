@@ -87,10 +87,11 @@ pub(super) fn plan(
 }
 
 impl Secure {
-    /// Speaks TLS on this wire to a server of this name.
-    pub(super) fn start(&self, wire: &mut Wire, host: &Host) -> Result<Peer, Box<Finding>> {
+    /// Speaks TLS on this wire to a server of this name; `is_all` where nothing follows.
+    pub(super) fn start(&self, wire: &mut Wire, host: &Host, is_all: bool) -> Result<Peer, Box<Finding>> {
         let deadline = wire.deadline();
-        let peer = wire.start_tls(&self.client, host).map_err(|error| Box::new(failure(error, deadline)))?;
+        let peer =
+            wire.start_tls(&self.client, host, is_all).map_err(|error| Box::new(failure(error, deadline)))?;
         match (self.min_days, &peer.certificate) {
             (Some(min), Some(certificate)) if certificate.days_left(now()) < min => {
                 Err(Box::new(too_short(certificate, min)))
@@ -160,7 +161,7 @@ pub(super) fn begin(
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
     let mut facts = vec![("address", Fact::Bytes(connection.address.clone()))];
     if let Some((secure, host)) = secure {
-        match secure.start(&mut connection.wire, host) {
+        match secure.start(&mut connection.wire, host, false) {
             Ok(peer) => facts.extend(self::facts(&peer)),
             Err(mut finding) => {
                 finding.lead(facts);
