@@ -10,7 +10,7 @@ use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};
-use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, Unusable, list, now};
+use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, now};
 use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
@@ -56,18 +56,19 @@ pub(super) fn plan(
     settings.insecure = given.has("insecure");
     settings.system = SystemRoots { file, folders };
     settings.protocol = protocol;
-    let path = |given: &mut Given<'_>, name| {
-        if given.has(name) { given.path(name, |path| Ok(PathBuf::from(path))).map(Some) } else { Ok(None) }
-    };
-    if let Some(path) = path(given, "ca-file")? {
-        settings.trust(&path).map_err(|why| given.wrong("ca-file", &why))?;
+    if let Some(path) = given.file("ca-file")? {
+        settings.trust(&path).map_err(|why| unusable(given, "ca-file", &why))?;
     }
-    let key = path(given, "client-key")?;
-    match path(given, "client-cert")? {
+    let key = given.file("client-key")?;
+    match given.file("client-cert")? {
         Some(chain) => {
-            settings.present(&chain, key.as_ref().unwrap_or(&chain)).map_err(|why| match why {
-                Unusable::Key(why) if key.is_some() => given.wrong("client-key", &why),
-                Unusable::Key(why) | Unusable::Certificate(why) => given.wrong("client-cert", &why),
+            settings.present(&chain, key.as_ref().unwrap_or(&chain)).map_err(|wrong| {
+                let mut why = wrong.why;
+                if wrong.is_foreign {
+                    why.push_str(&given.shown("client-cert"));
+                }
+                let is_key = wrong.is_key && key.is_some();
+                unusable(given, if is_key { "client-key" } else { "client-cert" }, &why)
             })?;
         }
         None if key.is_some() => {
@@ -84,6 +85,12 @@ pub(super) fn plan(
         given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
     let min_days = min_days.and_then(|days| i64::try_from(days).ok());
     Ok(Some(Secure { client: Client::new(settings), min_days }))
+}
+
+/// What is wrong with the file of an option.
+fn unusable(given: &mut Given<'_>, name: &str, why: &str) -> UsageError {
+    let shown = given.shown(name);
+    given.wrong(name, &format!("{shown}: {why}"))
 }
 
 impl Secure {

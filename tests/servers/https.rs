@@ -156,6 +156,13 @@ fn whom_to_trust() {
             "porthole: http {url}: there are no root certificates where SSL_CERT_FILE and SSL_CERT_DIR lead {advice}"
         ),
     );
+    // A folder that is not there, or may not be read, is not one without certificates.
+    porthole(["http", &url]).env("SSL_CERT_DIR", "/none").run().is(
+        1,
+        "",
+        &format!("porthole: http {url}: SSL_CERT_DIR: /none: no such file or directory {advice}"),
+    );
+    porthole(["http", &url, "--ca-file", "${CA}"]).env("CA", set.pem("root")).healthy(&line);
     porthole(["http", &url]).env("SSL_CERT_FILE", "/none").run().is(
         1,
         "",

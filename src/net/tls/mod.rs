@@ -47,13 +47,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Trusts the certificates of this file alone. The error names it and what is wrong with it.
+    /// Trusts the certificates of this file alone. The error is what is wrong with it, without its name.
     pub fn trust(&mut self, path: &Path) -> Result<(), String> {
-        self.roots = Some(files::certificates(path)?);
+        self.roots = Some(files::certificates_in_time(path)?);
         Ok(())
     }
 
-    /// Presents this certificate, with the key of that file. The error names the file and what is wrong with it.
+    /// Presents this certificate, with the key of that file. The error is what is wrong with one of them.
     pub fn present(&mut self, chain: &Path, key: &Path) -> Result<(), Unusable> {
         self.identity = Some(Arc::new(files::identity(chain, key, &default_provider())?));
         Ok(())
