@@ -3,6 +3,7 @@
 //! One odd row of a table is passed over, never fatal; a process that vanished is normal; what may not be
 //! read is told apart from what is not there.
 
+pub mod diag;
 pub mod net;
 pub mod process;
 

@@ -159,7 +159,9 @@ pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSoc
     sockets
 }
 
-/// The socket of the row at the beginning, and the table from its name on.
+/// The socket of the row at the beginning, and the table from its name on. The fields have fixed widths (`%pK: %08X
+/// %08X %08X %04X %02X %5lu` in the kernel's `unix_seq_show`). A name with a newline in it can hold what looks like
+/// a row all the same: that one is a lie cannot be told from the table.
 fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
     let mut rest = table;
     let mut fields = [""; 7];
@@ -169,6 +171,9 @@ fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
         let (text, tail) = rest.split_at(rest.iter().position(|&b| b == b' ' || b == b'\n')?);
         *field = std::str::from_utf8(text).ok()?;
         rest = tail;
+    }
+    if fields.iter().zip([9, 8, 8, 8, 4, 2, 1]).any(|(field, width)| field.len() < width) {
+        return None;
     }
     let [_, _, _, flags, kind, _, inode] = fields;
     let socket =
