@@ -38,7 +38,7 @@ impl Values for System {
     }
 
     fn file(&self, path: &Path) -> Result<Vec<u8>, String> {
-        read_in_time(path, FILE_LIMIT).map_err(|unread| unread.why)
+        read_in_time(path, FILE_LIMIT)
     }
 }
 

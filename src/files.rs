@@ -93,10 +93,11 @@ pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
 
 /// As [`read_regular`], for a file that an argument names: a file system that does not answer (a network's, FUSE)
 /// keeps whoever asks for good, and no signal may end that.
-pub fn read_in_time(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
+pub fn read_in_time(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let path = path.to_owned();
-    bounded(Deadline::after(ANSWERING), move || read_regular(&path, limit))
-        .unwrap_or_else(|Passed| Err("no answer from its file system within 2 s".into()))
+    let work = move || read_regular(&path, limit).map_err(|unread| unread.why);
+    bounded(Deadline::after(ANSWERING), Box::new(work))
+        .unwrap_or_else(|Passed| Err("no answer from its file system within 2 s".to_owned()))
 }
 
 /// The bytes without the newline at their end, a carriage return in front of it included.

@@ -27,7 +27,7 @@ pub fn fill<T>(place: &Mutex<Option<T>>, result: T) {
 /// waited for. Where no thread can be had, it is done here.
 pub fn bounded<T: Send + 'static>(
     deadline: Deadline,
-    work: impl Fn() -> T + Send + Sync + 'static,
+    work: Box<dyn Fn() -> T + Send + Sync>,
 ) -> Result<T, Passed> {
     let place = Arc::new(Mutex::new(None));
     let theirs = Arc::clone(&place);
@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn work_is_not_waited_for_past_the_deadline() {
-        assert_eq!(bounded(Deadline::after(Duration::from_mins(1)), || 7), Ok(7));
+        assert_eq!(bounded(Deadline::after(Duration::from_mins(1)), Box::new(|| 7)), Ok(7));
         let (near, far) = UnixStream::pair().unwrap();
         let work = move || (&near).read(&mut [0]).is_ok();
-        assert_eq!(bounded(Deadline::after(Duration::from_millis(30)), work), Err(Passed));
+        assert_eq!(bounded(Deadline::after(Duration::from_millis(30)), Box::new(work)), Err(Passed));
         drop(far);
     }
 }

@@ -172,10 +172,10 @@ fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
         *field = std::str::from_utf8(text).ok()?;
         rest = tail;
     }
-    if fields.iter().zip([9, 8, 8, 8, 4, 2, 1]).any(|(field, width)| field.len() < width) {
+    let [_, _, _, flags, kind, state, inode] = fields;
+    if (flags.len(), kind.len(), state.len()) != (8, 4, 2) {
         return None;
     }
-    let [_, _, _, flags, kind, _, inode] = fields;
     let socket =
         UnixSocket { listens: hex(flags)? & ACCEPTS != 0, kind: hex(kind)?, inode: inode.parse().ok()? };
     Some((socket, rest.strip_prefix(b" ")?))

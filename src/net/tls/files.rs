@@ -129,7 +129,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
 
 /// As [`certificates`], for a file that an argument names.
 pub fn certificates_in_time(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = read_in_time(path, FILE_LIMIT).map_err(|unread| unread.why)?;
+    let text = read_in_time(path, FILE_LIMIT)?;
     parse(&text).map_err(str::to_owned)
 }
 
@@ -174,7 +174,7 @@ pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<C
 }
 
 fn private_key(key: &Path, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, String> {
-    let text = read_in_time(key, FILE_LIMIT).map_err(|unread| unread.why)?;
+    let text = read_in_time(key, FILE_LIMIT)?;
     if find(&text, b"ENCRYPTED").is_some() {
         return Err("the private key is encrypted, and a check cannot ask for its passphrase; \
                     openssl pkey -in KEY -out PLAIN decrypts it"
