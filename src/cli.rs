@@ -21,7 +21,7 @@ pub use self::given::{Given, Text};
 pub use self::options::operands;
 pub use self::options::{Opt, flag, operand, option, option_list};
 use crate::check::{KINDS, Kind, Plan, RunOptions};
-use crate::expand::{Secrets, Values};
+use crate::expand::{Secrets, Values, is_listed};
 #[cfg(feature = "inspect")]
 use crate::inspect::{self, Inspection};
 use crate::net::local::Reach;
@@ -39,6 +39,23 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// The most checks of one run: each has its thread and its buffers.
 const MOST_CHECKS: usize = 50;
+
+/// What is said of a command or option, or of TLS, that another build has.
+pub const MISSING: &str = " is not in this build; the full build of porthole has it";
+/// The commands and options of which that is said.
+const ELSEWHERE: [&str; 3] = [
+    if cfg!(feature = "tls") {
+        ""
+    } else {
+        " tls --tls -k --insecure --ca-file --server-name --client-cert --client-key --min-days "
+    },
+    if cfg!(feature = "remote") { "" } else { " dns --remote " },
+    if cfg!(feature = "inspect") {
+        ""
+    } else {
+        " --explain ps env ls stat cat head tail find grep hexdump sha256sum df mounts access ss lsof id limits "
+    },
+];
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -62,8 +79,13 @@ impl fmt::Display for UsageError {
     }
 }
 
-/// What the arguments ask for; `argv[0]` is the name of the program.
+/// What the arguments ask for; `argv[0]` is the name of the program. No error shows what a secret expanded to.
 pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
+    let mut secrets = Secrets::default();
+    action(argv, values, &mut secrets).map_err(|wrong| UsageError(secrets.redact_text(&wrong.0)))
+}
+
+fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Result<Action, UsageError> {
     let mut words = argv.into_iter();
     let program = words.next().unwrap_or_default();
     let program = Path::new(&program).file_name().unwrap_or_default();
@@ -103,7 +125,6 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
         let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
-    let mut secrets = Secrets::default();
     let mut checks = Vec::new();
     let mut given_run = Vec::new();
     for (kind, arguments) in parts {
@@ -111,12 +132,12 @@ pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageEr
             Ok(matches) => matches,
             Err(instead) => return instead,
         };
-        let mut given = Given::new(kind.name, &matches, Some(values), &mut secrets);
+        let mut given = Given::new(kind.name, &matches, Some(values), secrets);
         checks.push((kind.name, (kind.plan)(&mut given)?));
         given_run.push(matches);
     }
     let options = run_options(&given_run, values)?;
-    Ok(Action::Check(Plan { options, checks, secrets }))
+    Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
 }
 
 /// Where the command's name stands: the first word that is neither an option nor the value of one.
@@ -175,7 +196,16 @@ fn known(name: &OsStr) -> Result<&'static Kind, UsageError> {
 
 fn unknown(name: &OsStr) -> UsageError {
     let shown = clip(name.as_encoded_bytes());
-    UsageError(format!("'{shown}' is no command; porthole --help lists them"))
+    UsageError(if is_elsewhere(&shown) {
+        shown + MISSING
+    } else {
+        format!("'{shown}' is no command; porthole --help lists them")
+    })
+}
+
+/// Whether another build has this command or option.
+fn is_elsewhere(word: &str) -> bool {
+    ELSEWHERE.iter().any(|words| is_listed(words, word.as_bytes()))
 }
 
 #[cfg(feature = "inspect")]
@@ -297,6 +327,8 @@ fn read(page: Option<&Page>, words: &[OsString]) -> Result<ArgMatches, Result<Ac
         _ => {
             let what = options::wrong(&options_of(page).collect::<Vec<_>>(), words);
             Err(UsageError(match page {
+                Some(page) if what.ends_with(MISSING) => format!("{}: {what}", page.name),
+                None if what.ends_with(MISSING) => what,
                 Some(page) => format!("{0}: {what}; see porthole {0} --help", page.name),
                 None => format!("{what}; see porthole --help"),
             }))

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-use crate::files::{read_regular, without_newline};
+use crate::files::{read_in_time, without_newline};
 use crate::text::{ELLIPSIS, clip};
 
 /// The most that `${file:PATH}` stands for, in bytes.
@@ -38,7 +38,7 @@ impl Values for System {
     }
 
     fn file(&self, path: &Path) -> Result<Vec<u8>, String> {
-        read_regular(path, FILE_LIMIT).map_err(|unread| unread.why)
+        read_in_time(path, FILE_LIMIT)
     }
 }
 

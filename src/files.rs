@@ -4,15 +4,21 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 
+use crate::net::deadline::{Deadline, Passed};
 use crate::net::words;
 use crate::outcome::{Finding, Verdict};
+use crate::threads::bounded;
 use crate::units::show_size;
 
 /// What a file is given to begin with, in bytes; pages that stay empty cost nothing.
 const ROOM: usize = 8 << 10;
+
+/// How long the file system of a file that an argument names may take to answer.
+const ANSWERING: Duration = Duration::from_secs(2);
 
 /// Why something cannot be read: not permitted is told apart from all else.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,6 +89,15 @@ pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
         return Err(format!("larger than {}", show_size(limit)).as_str().into());
     }
     Ok(bytes)
+}
+
+/// As [`read_regular`], for a file that an argument names: a file system that does not answer (a network's, FUSE)
+/// keeps whoever asks for good, and no signal may end that.
+pub fn read_in_time(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let path = path.to_owned();
+    let work = move || read_regular(&path, limit).map_err(|unread| unread.why);
+    bounded(Deadline::after(ANSWERING), Box::new(work))
+        .unwrap_or_else(|Passed| Err("no answer from its file system within 2 s".to_owned()))
 }
 
 /// The bytes without the newline at their end, a carriage return in front of it included.

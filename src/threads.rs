@@ -1,5 +1,6 @@
 //! Threads of our own: all of one kind, so that what starts one is in the binary once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, park_timeout};
 
@@ -26,24 +27,32 @@ pub fn fill<T>(place: &Mutex<Option<T>>, result: T) {
 /// waited for. Where no thread can be had, it is done here.
 pub fn bounded<T: Send + 'static>(
     deadline: Deadline,
-    work: impl Fn() -> T + Send + Sync + 'static,
+    work: Box<dyn Fn() -> T + Send + Sync>,
 ) -> Result<T, Passed> {
-    let shared = Arc::new((work, Mutex::new(None)));
-    let (theirs, waiting) = (Arc::clone(&shared), std::thread::current());
+    let place = Arc::new(Mutex::new(None));
+    let theirs = Arc::clone(&place);
+    let work: Arc<dyn Fn() + Send + Sync> = Arc::new(move || fill(&theirs, work()));
+    wait_for(deadline, &work)?;
+    place.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(Passed)
+}
+
+/// Has it done, or begun where the deadline passes. In the binary once, whatever the work comes to.
+fn wait_for(deadline: Deadline, work: &Arc<dyn Fn() + Send + Sync>) -> Result<(), Passed> {
+    let done = Arc::new(AtomicBool::new(false));
+    let (theirs, is_done, waiting) = (Arc::clone(work), Arc::clone(&done), std::thread::current());
     let job: Job<'static> = Box::new(move || {
-        fill(&theirs.1, (theirs.0)());
+        theirs();
+        is_done.store(true, Ordering::Release);
         waiting.unpark();
     });
     if thread().spawn(job).is_err() {
-        return Ok((shared.0)());
+        work();
+        return Ok(());
     }
-    loop {
-        let result = shared.1.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match result {
-            Some(result) => return Ok(result),
-            None => park_timeout(deadline.remaining()?),
-        }
+    while !done.load(Ordering::Acquire) {
+        park_timeout(deadline.remaining()?);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -55,10 +64,10 @@ mod tests {
 
     #[test]
     fn work_is_not_waited_for_past_the_deadline() {
-        assert_eq!(bounded(Deadline::after(Duration::from_mins(1)), || 7), Ok(7));
+        assert_eq!(bounded(Deadline::after(Duration::from_mins(1)), Box::new(|| 7)), Ok(7));
         let (near, far) = UnixStream::pair().unwrap();
         let work = move || (&near).read(&mut [0]).is_ok();
-        assert_eq!(bounded(Deadline::after(Duration::from_millis(30)), work), Err(Passed));
+        assert_eq!(bounded(Deadline::after(Duration::from_millis(30)), Box::new(work)), Err(Passed));
         drop(far);
     }
 }

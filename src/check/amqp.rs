@@ -34,6 +34,10 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         _ if b"AMQP".starts_with(heard) => Some(4),
         _ => None,
     })?;
+    if answer == HEADER {
+        // As the server has no other version to offer.
+        return Ok(Finding::unhealthy("the server refuses AMQP 0-9-1"));
+    }
     if let Some([_, major, minor, revision]) = answer.strip_prefix(b"AMQP") {
         let found = format!("the server speaks AMQP {major}-{minor}-{revision}");
         return Ok(Finding::unhealthy(found).expected("0-9-1"));

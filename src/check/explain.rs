@@ -2,7 +2,7 @@
 //! wait to be accepted, does the process live. Read from /proc; no connection is made.
 
 use std::cell::OnceCell;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -14,6 +14,17 @@ use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
 use crate::procfs::net::{Listener, Protocol, is_named, listeners, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
+
+/// What connecting came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// A connection was made, so that somebody listens, whether it is seen or not.
+    Connected,
+    /// Every address refused it.
+    Refused,
+    /// Neither.
+    Unknown,
+}
 
 /// What is there around the checks of a run; each table is read once, when it is first asked for.
 pub(super) struct Surroundings<'a> {
@@ -28,16 +39,15 @@ impl<'a> Surroundings<'a> {
         Surroundings { proc, deadline, tcp: OnceCell::new(), unix: OnceCell::new() }
     }
 
-    /// What is known of the endpoint, a sentence each. `connected`: a connection to it was made, so that somebody
-    /// listens, whether it is seen or not.
-    pub(super) fn explain(&self, endpoint: &Endpoint, connected: bool) -> Vec<String> {
+    /// What is known of the endpoint, a sentence each, after connecting to it came to this.
+    pub(super) fn explain(&self, endpoint: &Endpoint, reached: Reached) -> Vec<String> {
         match endpoint {
-            Endpoint::Tcp(place) => self.tcp(place, connected),
-            Endpoint::Unix(path) => self.unix(path, connected),
+            Endpoint::Tcp(place) => self.tcp(place, reached),
+            Endpoint::Unix(path) => self.unix(path, reached == Reached::Connected),
         }
     }
 
-    fn tcp(&self, place: &HostPort, connected: bool) -> Vec<String> {
+    fn tcp(&self, place: &HostPort, came: Reached) -> Vec<String> {
         // Without a query: only what this machine knows by itself bears on it.
         let addresses = resolve(&place.host, Reach::Local, self.deadline).unwrap_or_default();
         let own: Vec<IpAddr> =
@@ -55,10 +65,21 @@ impl<'a> Surroundings<'a> {
             .filter(|known| own.iter().any(|&target| known.takes(target)))
             .collect();
         if !reached.is_empty() {
+            // That an IPv6 socket takes no IPv4 shows in no table, but by that it did not.
+            let takes_ipv6_only = came == Reached::Refused
+                && own.iter().all(IpAddr::is_ipv4)
+                && reached.iter().all(|listener| listener.address.ip() == Ipv6Addr::UNSPECIFIED);
+            if takes_ipv6_only {
+                return vec![format!("[::]:{} takes IPv6 only (IPV6_V6ONLY)", place.port)];
+            }
             return reached.into_iter().map(|listener| self.held(listener)).collect();
         }
         // A connection was taken by a socket that this table does not show.
-        let mut lines = if connected { Vec::new() } else { vec![elsewhere(Protocol::Tcp, place.port, all)] };
+        let mut lines = if came == Reached::Connected {
+            Vec::new()
+        } else {
+            vec![elsewhere(Protocol::Tcp, place.port, all)]
+        };
         lines.extend(first_process(self.proc));
         lines
     }
@@ -124,16 +145,16 @@ mod tests {
         std::fs::write(proc.join("net/tcp"), table).unwrap();
         let around = Surroundings::new(&proc, Deadline::after(Duration::from_mins(1)));
         let endpoint = |port: &str| Endpoint::Tcp(HostPort::parse(port).unwrap());
-        let first = around.explain(&endpoint("127.0.0.1:18091"), false);
+        let first = around.explain(&endpoint("127.0.0.1:18091"), Reached::Unknown);
         assert!(first[0].starts_with("127.0.0.1:18091 is listened on by "), "{first:?}");
         std::fs::remove_dir_all(&proc).unwrap();
-        assert_eq!(around.explain(&endpoint("127.0.0.1:18091"), false), first);
-        let lines = around.explain(&endpoint("127.0.0.1:1"), false);
+        assert_eq!(around.explain(&endpoint("127.0.0.1:18091"), Reached::Unknown), first);
+        let lines = around.explain(&endpoint("127.0.0.1:1"), Reached::Refused);
         assert_eq!(
             lines,
             ["nothing listens on TCP port 1; what listens here: 127.0.0.1:18091, 0.0.0.0:18092"]
         );
-        assert!(around.explain(&endpoint("127.0.0.1:1"), true).is_empty());
+        assert!(around.explain(&endpoint("127.0.0.1:1"), Reached::Connected).is_empty());
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::fs::{self, FileType, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{Attempt, Check, Kind};
+use super::{AT_FILE, Attempt, Check, Kind, in_time};
 use crate::cli::{Given, Text, UsageError, flag, operand, option};
 use crate::expand::find;
 use crate::files::{Unread, open_regular};
@@ -54,9 +55,7 @@ struct File {
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
-    let path = given.path("PATH", |text| {
-        if text.is_empty() { Err("the path of a file") } else { Ok(PathBuf::from(text)) }
-    })?;
+    let path = given.file("PATH")?.unwrap_or_default();
     let absent = given.has("absent");
     if let Some(name) = ["max-age", "min-size", "contains"].into_iter().find(|name| absent && given.has(name))
     {
@@ -66,16 +65,16 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     if contains.as_ref().is_some_and(|text| text.value.is_empty()) {
         return Err(given.wrong("contains", "expected at least one character to look for"));
     }
-    Ok(Box::new(File {
+    Ok(Box::new(Arc::new(File {
         path,
         max_age: given.parsed("max-age", units::DURATION, units::duration)?,
         min_size: given.parsed("min-size", units::SIZE, units::size)?,
         contains,
         absent,
-    }))
+    })))
 }
 
-impl Check for File {
+impl Check for Arc<File> {
     fn target(&self) -> Vec<u8> {
         self.path.as_os_str().as_encoded_bytes().to_vec()
     }
@@ -85,6 +84,13 @@ impl Check for File {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
+        let (file, deadline) = (Arc::clone(self), attempt.deadline);
+        in_time(deadline, AT_FILE, Box::new(move || file.look(deadline)))
+    }
+}
+
+impl File {
+    fn look(&self, deadline: Deadline) -> Finding {
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) => metadata,
             Err(error) => return self.missing(error),
@@ -95,7 +101,7 @@ impl Check for File {
         let (name, what) = kind_words(kind);
         let shown = if kind.is_file() { show_size(size) } else { what.to_owned() };
         let mut found = format!("{shown}, modified {}", age.shown(self.max_age));
-        let mut finding = match self.judge(kind, size, &age, &mut found, attempt.deadline) {
+        let mut finding = match self.judge(kind, size, &age, &mut found, deadline) {
             Ok(wrong) => {
                 let verdict = if wrong.is_some() { Verdict::Unhealthy } else { Verdict::Healthy };
                 let mut finding = Finding::new(verdict, found);
@@ -111,9 +117,7 @@ impl Check for File {
         finding.push("age_ms", age.fact());
         finding
     }
-}
 
-impl File {
     fn missing(&self, error: io::Error) -> Finding {
         let is_absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         let mut unread = Unread::from(error);
@@ -226,10 +230,12 @@ impl Age {
     fn shown(&self, max: Option<Duration>) -> String {
         match self {
             Age::Past(age) => {
-                let late = max.is_some_and(|max| *age > max && max.as_secs() > 0);
-                let step = match age.as_secs() {
+                let late = max.is_some_and(|max| *age > max);
+                let step = match age.as_millis() {
                     _ if !late => 0,
-                    0..10 => 99_999_999,
+                    0 => 99_999,
+                    1..1_000 => 999_999,
+                    1_000..10_000 => 99_999_999,
                     _ => 999_999_999,
                 };
                 format!("{} ago", show_age(age.saturating_add(Duration::from_nanos(step))))
@@ -266,5 +272,25 @@ fn kind_words(kind: FileType) -> (&'static str, &'static str) {
         ("character device", "a character device")
     } else {
         ("block device", "a block device")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_that_is_too_high_reads_as_more() {
+        for (max, age, shown) in [
+            (500_000_000, 500_000_001, "501 ms ago"),
+            (500_000_000, 999_900_000, "1 s ago"),
+            (500_000_000, 500_000_000, "500 ms ago"),
+            (500_000, 500_001, "0.6 ms ago"),
+            (2_000_000_000, 2_000_000_001, "2.1 s ago"),
+            (30_000_000_000, 30_000_000_001, "31 s ago"),
+        ] {
+            let (max, age) = (Duration::from_nanos(max), Duration::from_nanos(age));
+            assert_eq!(Age::Past(age).shown(Some(max)), shown);
+        }
     }
 }

@@ -103,6 +103,12 @@ impl Check for Grpc {
     }
 }
 
+/// Whether this is gRPC's content type, with a format of messages behind it, parameters, or nothing.
+fn is_grpc(content_type: &[u8]) -> bool {
+    let rest = content_type.strip_prefix(b"application/grpc");
+    matches!(rest.map(<[u8]>::first), Some(None | Some(b'+' | b';')))
+}
+
 impl Grpc {
     /// Asks, and says what came of it.
     fn call(&self, client: &mut Client<'_>, shown: &str) -> Result<Finding, Trouble> {
@@ -115,7 +121,7 @@ impl Grpc {
         let content_type = field(head, "content-type").unwrap_or_default();
         let mut finding = if status != 200 {
             Finding::unhealthy(status_words(u16::try_from(status).unwrap_or_default())).expected("200 OK")
-        } else if !content_type.starts_with(b"application/grpc") {
+        } else if !is_grpc(content_type) {
             Finding::unhealthy("the answer is not gRPC")
                 .expected("content-type application/grpc")
                 .quoting("content_type", content_type)

@@ -18,6 +18,8 @@ use crate::units::{self, StatusSet};
 
 /// The default of `--max-body`, in bytes.
 const MAX_BODY: u64 = 64 << 10;
+/// The most of it where the body has to be kept, in bytes.
+const MOST_KEPT: u64 = 8 << 20;
 /// The most redirects that `--follow` takes.
 const MOST_REDIRECTS: u64 = 50;
 
@@ -79,6 +81,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         );
     }
     let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
+    let kept = assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)));
+    if kept && max_body > MOST_KEPT {
+        return Err(given.wrong("max-body", "expected at most 8M, for --matches and --field keep all of it"));
+    }
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
     let expected = "a number from 0 to 50";
     let follow = given

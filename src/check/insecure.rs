@@ -1,7 +1,7 @@
 //! In place of `secure.rs` in a build without TLS: no options, and an https URL says so.
 
 use super::Need;
-use crate::cli::{Given, Opt, UsageError};
+use crate::cli::{Given, MISSING, Opt, UsageError};
 use crate::net::connect::Connection;
 use crate::net::target::Host;
 use crate::outcome::{Fact, Finding};
@@ -20,7 +20,7 @@ pub(super) fn plan(
     _protocol: Option<&'static [u8]>,
 ) -> Result<Option<Secure>, UsageError> {
     match need {
-        Need::Always => Err(given.wrong("TARGET", "this build has no TLS; the full build of porthole has")),
+        Need::Always => Err(given.wrong("TARGET", &format!("TLS{MISSING}"))),
         Need::Perhaps | Need::Never(_) => Ok(None),
     }
 }

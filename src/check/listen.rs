@@ -14,13 +14,17 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use super::listeners::{UNREAD, add, elsewhere};
-use super::{Attempt, Check, Kind};
+use super::{Attempt, Check, Kind, in_time};
 use crate::cli::{Given, UsageError, flag, operand, option};
+use crate::files::Unread;
 use crate::net::deadline::Deadline;
 use crate::net::target::{Endpoint, SocketPath, parse_port};
 use crate::outcome::{Fact, Finding};
 use crate::procfs;
-use crate::procfs::net::{DATAGRAM, Protocol, SEQPACKET, is_named, listeners, unix_sockets, unix_table};
+use crate::procfs::diag::sockets_of;
+use crate::procfs::net::{
+    DATAGRAM, Protocol, SEQPACKET, UnixSocket, is_named, listeners, unix_sockets, unix_table,
+};
 use crate::procfs::process::{Process, socket_owner};
 use crate::text::list;
 
@@ -35,7 +39,11 @@ pub(super) const KIND: Kind = Kind {
     options: &[&[
         operand("PORT", "the port, or a Unix socket's path, or @name for an abstract one"),
         flag("udp", "a UDP port in place of a TCP port"),
-        option("address", "ADDR", "it is to be reached at this address: 0.0.0.0 and :: are every one"),
+        option(
+            "address",
+            "ADDR",
+            "it is to be reached at this address (whether [::] takes IPv6 only is not seen)",
+        ),
     ]],
     plan,
     examples: r"porthole listen 8080
@@ -89,7 +97,11 @@ impl Check for Listen {
             Listen::Port(protocol, number, address) => {
                 port(*protocol, *number, *address, proc, attempt.deadline)
             }
-            Listen::Unix(path) => unix(path, proc, attempt.deadline),
+            Listen::Unix(path) => {
+                let (path, deadline) = (path.clone(), attempt.deadline);
+                let work = Box::new(move || unix(&path, Path::new(procfs::ROOT), deadline));
+                in_time(deadline, "looking at the socket", work)
+            }
         }
     }
 }
@@ -136,13 +148,19 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
     let name = path.shown();
     // The path has to lead to a socket, for a name in the table may be one of another mount namespace. Where
     // it may not be looked at, the table's word is taken for it.
+    let mut denied = None;
     let place = match path.file().map(fs::metadata) {
         Some(Ok(place)) if !place.file_type().is_socket() => return Finding::unhealthy("not a socket"),
         Some(Ok(place)) => Some((place.dev(), place.ino())),
-        Some(Err(error)) if error.kind() != std::io::ErrorKind::PermissionDenied => {
-            return Finding::unhealthy("no such socket");
+        Some(Err(error)) => {
+            let unread = Unread::from(error);
+            if !unread.denied {
+                return Finding::unhealthy("no such socket");
+            }
+            denied = Some(unread);
+            None
         }
-        Some(Err(_)) | None => None,
+        None => None,
     };
     // The table has the path that was bound: /var/run/app.sock may be meant where /run/app.sock is asked for.
     let is_it = |rest: &[u8]| {
@@ -155,17 +173,32 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
                         .is_ok_and(|bound| (bound.dev(), bound.ino()) == place)
             })
     };
-    let sockets = match unix_table(proc).map(|table| unix_sockets(&table, &is_it)) {
-        Ok(sockets) => sockets,
-        Err(unread) => return unread.finding(UNREAD),
-    };
-    let listening = sockets.iter().find(|socket| socket.listens);
-    let Some(socket) = listening.or_else(|| sockets.iter().find(|socket| socket.kind == DATAGRAM)) else {
-        return Finding::unhealthy(if path.file().is_some() {
-            "the socket is there, but nobody in this network namespace listens on it"
-        } else {
-            "no socket of this name listens in this network namespace"
-        });
+    // By its file first, which the kernel knows whatever name it was bound by: a relative path, or one that was
+    // renamed since, as haproxy does it. Nor can a name be made to look like that. Then by the table, for on
+    // some file systems (overlayfs, btrfs) the kernel's numbers are not those of stat(2).
+    let by_file = place.map(sockets_of);
+    let is_known = !matches!(by_file, Some(None));
+    let mut sockets = by_file.flatten().unwrap_or_default();
+    if best(&sockets).is_none() {
+        sockets = match unix_table(proc).map(|table| unix_sockets(&table, &is_it)) {
+            Ok(sockets) => sockets,
+            Err(unread) => return unread.finding(UNREAD),
+        };
+    }
+    let Some(socket) = best(&sockets) else {
+        return match denied {
+            Some(unread) => unread.finding(""),
+            None if path.file().is_none() => {
+                Finding::unhealthy("no socket of this name listens in this network namespace")
+            }
+            None if is_known => {
+                Finding::unhealthy("the socket is there, but nobody in this network namespace listens on it")
+            }
+            None => Finding::unhealthy(
+                "no listening socket of this name is in the table; it may have been bound under another name \
+                 (porthole unix PATH connects)",
+            ),
+        };
     };
     let (kind, what) = match socket.kind {
         DATAGRAM => ("datagram", "bound for datagrams"),
@@ -181,6 +214,12 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
     let mut finding = Finding::healthy(found);
     finding.push("type", Fact::Text(kind.to_owned()));
     owned(finding, owner)
+}
+
+/// The one that somebody can talk to: it listens, or takes datagrams.
+fn best(sockets: &[UnixSocket]) -> Option<&UnixSocket> {
+    let listening = sockets.iter().find(|socket| socket.listens);
+    listening.or_else(|| sockets.iter().find(|socket| socket.kind == DATAGRAM))
 }
 
 fn file_name(path: &[u8]) -> Option<&[u8]> {

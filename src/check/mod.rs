@@ -15,14 +15,17 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "inspect")]
+use self::explain::Reached;
 use crate::cli::{Given, Opt, UsageError};
 use crate::expand::Secrets;
-use crate::net::deadline::Deadline;
+use crate::net::deadline::{Deadline, Passed};
 use crate::net::local::Reach;
 use crate::net::target::Endpoint;
+use crate::net::wire::WireError;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
-use crate::threads::{Job, fill, thread};
+use crate::threads::{Job, bounded, fill, thread};
 
 /// How long looking for an explanation may take, for all checks of a run.
 #[cfg(feature = "inspect")]
@@ -101,6 +104,15 @@ pub struct Attempt {
     pub reach: Reach,
 }
 
+/// What [`in_time`] was doing where it looked at a file.
+const AT_FILE: &str = "looking at the file";
+
+/// What this work finds, unless the deadline passes first: a file system that does not answer knows of none.
+fn in_time(deadline: Deadline, doing: &str, work: Box<dyn Fn() -> Finding + Send + Sync>) -> Finding {
+    bounded(deadline, work)
+        .unwrap_or_else(|Passed| Finding::unhealthy(WireError::TimedOut.reason(deadline, doing)))
+}
+
 /// How a run goes about its checks: plain data.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
@@ -146,8 +158,14 @@ fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
     for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
         if let Some(endpoint) = check.endpoint().filter(|_| !outcome.is_healthy()) {
             // Every check that connects tells the address when the connection stands.
-            let connected = outcome.finding.facts.iter().any(|(name, _)| *name == "address");
-            outcome.finding.explanation = surroundings.explain(endpoint, connected);
+            let reached = if outcome.finding.facts.iter().any(|(name, _)| *name == "address") {
+                Reached::Connected
+            } else if outcome.finding.found.starts_with("connection refused") {
+                Reached::Refused
+            } else {
+                Reached::Unknown
+            };
+            outcome.finding.explanation = surroundings.explain(endpoint, reached);
         }
     }
     outcome

@@ -23,9 +23,9 @@ const LOGIN: &[u8] =
 /// `COM_QUIT`.
 const QUIT: &[u8] = b"\x01\0\0\0\x01";
 /// Errors that tell of the server, not of the client: too many connections (1040), out of memory (1041), shutting down
-/// (1053), no thread to be had (1135).
+/// (1053), no thread to be had (1135), offline mode (3032).
 /// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
-const NOT_READY: &[u16] = &[1040, 1041, 1053, 1135];
+const NOT_READY: &[u16] = &[1040, 1041, 1053, 1135, 3032];
 
 pub(super) const KIND: Kind = Kind {
     name: "mysql",
@@ -50,7 +50,9 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
             }
         });
     }
-    let version = greeting.get(5..).unwrap_or_default().split(|&byte| byte == 0).next().unwrap_or_default();
+    let greeting =
+        greeting.get(4..).and_then(|payload| payload.strip_prefix(&[10])).ok_or(Failure::Foreign)?;
+    let version = greeting.split(|&byte| byte == 0).next().unwrap_or_default();
     // MariaDB before 11 says it is 5.5.5 first, for clients that know one digit only.
     let version = version.strip_prefix(b"5.5.5-").unwrap_or(version).to_vec();
     talk.say(LOGIN);
@@ -60,15 +62,19 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         talk.say(&[0, 0, 0, answer.get(3).copied().unwrap_or_default().wrapping_add(1)]);
         answer = talk.hear("the answer to the login", |heard| Some(length(heard)))?;
     }
-    let error = error(&answer);
-    let finding = match &error {
-        Some((code, message)) if NOT_READY.contains(code) => {
-            Finding::unhealthy(message.as_str()).fact("error", *code)
+    let is_let_in = answer.get(4) == Some(&0);
+    let finding = match (error(&answer), answer.get(4)) {
+        (Some((code, message)), _) if NOT_READY.contains(&code) => {
+            Finding::unhealthy(message).fact("error", code)
         }
-        _ => Finding::healthy(format!("accepts connections, version {}", clip(&version))),
+        // `OK_Packet`, `AuthMoreData`, and `AuthSwitchRequest` once more, as MariaDB has it for several plugins.
+        (Some(_), _) | (None, Some(0 | 1 | 0xfe)) => {
+            Finding::healthy(format!("accepts connections, version {}", clip(&version)))
+        }
+        _ => return Err(Failure::Foreign),
     };
     talk.say(QUIT);
-    Ok(finding.fact("version", version).fact("auth", error.is_some()))
+    Ok(finding.fact("version", version).fact("auth", !is_let_in))
 }
 
 /// The length of a packet: three bytes that do not count the four of the header.

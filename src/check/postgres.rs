@@ -5,9 +5,12 @@
 //! nothing in the server's log. Where none is asked for the session is begun and ended in order.
 //!
 //! pg_isready takes each error but `cannot_connect_now` for a sign of life. Here an error that tells of the
-//! server is unhealthy (SQLSTATE classes 53, out of resources such as connections; 57, starting up or shutting
-//! down; 58 and XX, broken), and one that tells of the client only is not.
+//! server is unhealthy (SQLSTATE classes 08, as PgBouncer says that it cannot reach its server; 53, out of resources such as
+//! connections; 57, starting up or shutting down; 58 and XX, broken), and one that tells of the client only is not.
 //! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+//!
+//! A server that cannot even start a process for the session says so as in protocol 2, a text that ends with NUL. What
+//! is too short or too long for an error of protocol 3 is taken for that, as libpq does: `PQconnectPoll`.
 
 use super::Kind;
 use super::server::{self, Failure, Talk};
@@ -34,7 +37,11 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     talk.say(STARTUP);
     let request = talk.hear("the answer to the startup message", |heard| match heard.first() {
         Some(b'R') => length(heard).filter(|&length| length <= LONGEST_REQUEST),
-        None | Some(b'E') => length(heard),
+        None => length(heard),
+        Some(b'E') => match length(heard) {
+            known @ Some(5 | 9..=server::LIMIT) => known,
+            _ => text(heard),
+        },
         Some(_) => None,
     })?;
     if request.first() == Some(&b'E') {
@@ -73,12 +80,32 @@ fn length(heard: &[u8]) -> Option<usize> {
     if length < 4 { None } else { length.checked_add(1) }
 }
 
-/// `ErrorResponse`: fields of a letter and a text, of which `C` is the SQLSTATE and `M` the message.
+/// The length of an error of protocol 2, as far as it is one.
+fn text(heard: &[u8]) -> Option<usize> {
+    match heard.iter().position(|&byte| byte < b' ' && byte != b'\n') {
+        None => Some(heard.len() + 1),
+        Some(at) => (heard.get(at) == Some(&0)).then_some(at + 1),
+    }
+}
+
+/// `ErrorResponse`: fields of a letter and a text, of which `C` is the SQLSTATE and `M` the message; or a text alone.
 fn refusal(error: &[u8]) -> Result<Finding, Failure> {
     let fields = || error.get(5..).unwrap_or_default().split(|&byte| byte == 0);
     let field = |letter| fields().find_map(|field: &[u8]| field.strip_prefix(&[letter]));
-    let (Some(state), Some(message)) = (field(b'C'), field(b'M')) else { return Err(Failure::Foreign) };
-    let is_of_the_server = matches!(state.get(..2), Some(b"53" | b"57" | b"58" | b"XX"));
+    let (Some(state), Some(message)) = (field(b'C'), field(b'M')) else {
+        // A length would begin with a zero.
+        let text = error.get(1..).and_then(|text| text.strip_suffix(b"\0")).unwrap_or_default();
+        return match text.first() {
+            None | Some(0) => Err(Failure::Foreign),
+            Some(_) => Ok(Finding::unhealthy(clip(text.trim_ascii_end()))),
+        };
+    };
+    let is_of_the_server = match state.get(..2) {
+        Some(b"53" | b"57" | b"58" | b"XX") => true,
+        // PgBouncer has one code for all that it says, that it has no such database or user among them.
+        Some(b"08") => !message.starts_with(b"no such "),
+        _ => false,
+    };
     let message = clip(message);
     let finding = if is_of_the_server {
         Finding::unhealthy(message)

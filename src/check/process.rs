@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Attempt, Check, Kind};
+use super::{AT_FILE, Attempt, Check, Kind, in_time};
 use crate::cli::{Given, UsageError, operand, option};
 use crate::files::{Unread, read_regular};
 use crate::net::deadline::Deadline;
@@ -50,6 +51,15 @@ enum Wanted {
     PidFile(PathBuf),
 }
 
+/// What may not be seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unseen {
+    /// Some processes.
+    denied: bool,
+    /// Of so many, whether they are called as asked for.
+    unknown: u64,
+}
+
 #[derive(Debug)]
 struct Processes {
     wanted: Wanted,
@@ -67,9 +77,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         (Some("pid"), None) => {
             Wanted::Pid(given.operand("pid", PID, |text| parse_pid(text.as_bytes()).ok_or(PID))?)
         }
-        (Some(name), None) => Wanted::PidFile(given.path(name, |text| {
-            if text.is_empty() { Err("the path of a file") } else { Ok(PathBuf::from(text)) }
-        })?),
+        (Some(name), None) => Wanted::PidFile(given.file(name)?.unwrap_or_default()),
         (Some(first), Some(name)) => {
             let dashes = if first == "NAME" { "" } else { "--" };
             return Err(given.wrong(name, &format!("cannot be used together with {dashes}{first}")));
@@ -82,16 +90,12 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     if max.is_some_and(|max| max < min) {
         return Err(given.wrong("min", "is more than --max"));
     }
-    Ok(Box::new(Processes { wanted, min, max }))
+    Ok(Box::new(Arc::new(Processes { wanted, min, max })))
 }
 
-impl Check for Processes {
+impl Check for Arc<Processes> {
     fn target(&self) -> Vec<u8> {
-        match &self.wanted {
-            Wanted::Name(name) => name.clone(),
-            Wanted::Pid(pid) => pid.to_string().into_bytes(),
-            Wanted::PidFile(path) => path.as_os_str().as_encoded_bytes().to_vec(),
-        }
+        self.named()
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -99,11 +103,23 @@ impl Check for Processes {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        self.look(Path::new(procfs::ROOT), attempt.deadline)
+        let (processes, deadline) = (Arc::clone(self), attempt.deadline);
+        // A command line is in the process's own memory, which may be mapped from a file.
+        let doing = if matches!(self.wanted, Wanted::PidFile(_)) { AT_FILE } else { "looking at processes" };
+        in_time(deadline, doing, Box::new(move || processes.look(Path::new(procfs::ROOT), deadline)))
     }
 }
 
 impl Processes {
+    /// As it was asked for.
+    fn named(&self) -> Vec<u8> {
+        match &self.wanted {
+            Wanted::Name(name) => name.clone(),
+            Wanted::Pid(pid) => pid.to_string().into_bytes(),
+            Wanted::PidFile(path) => path.as_os_str().as_encoded_bytes().to_vec(),
+        }
+    }
+
     fn look(&self, proc: &Path, deadline: Deadline) -> Finding {
         let Some(own) = own_pid(proc) else {
             return Finding::unhealthy(format!(
@@ -128,14 +144,19 @@ impl Processes {
         };
         // Those that run, the stopped ones among them, and zombies.
         let mut groups = [Vec::new(), Vec::new(), Vec::new()];
-        let mut denied = false;
+        let (mut denied, mut unknown) = (false, 0);
         for pid in all.into_iter().filter(|&pid| pid != own) {
             if deadline.remaining().is_err() {
                 return Finding::unhealthy(WireError::TimedOut.reason(deadline, "looking at processes"));
             }
             let process = match process(proc, pid) {
-                Ok(process) if process.is_called(proc, name) => process,
-                Ok(_) => continue,
+                Ok(process) => match process.is_called(proc, name) {
+                    Some(true) => process,
+                    is_called => {
+                        unknown += u64::from(is_called.is_none());
+                        continue;
+                    }
+                },
                 Err(unread) => {
                     // One that is gone is none.
                     denied |= unread.denied;
@@ -165,7 +186,7 @@ impl Processes {
             // Writing to a String cannot fail.
             let _ = write!(found, "{comma}{} {what}{s} (pid {pids})", group.len());
         }
-        let mut finding = self.judge(count, found, denied, proc);
+        let mut finding = self.judge(count, found, Unseen { denied, unknown }, proc);
         for (group, name) in groups.into_iter().zip(["pids", "stopped", "zombies"]) {
             finding
                 .push(name, Fact::List(group.into_iter().map(|pid| Fact::Count(u64::from(pid))).collect()));
@@ -177,7 +198,12 @@ impl Processes {
         let process = match process(proc, pid) {
             Ok(process) => process,
             Err(unread) => {
-                return self.judge(0, format!("pid {pid}: no such process"), unread.denied, proc);
+                return self.judge(
+                    0,
+                    format!("pid {pid}: no such process"),
+                    Unseen { denied: unread.denied, unknown: 0 },
+                    proc,
+                );
             }
         };
         // A number left over from an earlier start may by now be that of this check, or of a thread, which proc has
@@ -194,20 +220,33 @@ impl Processes {
             };
             (u64::from(!process.is_zombie()), format!("{} is {state}", process.shown()))
         };
-        let mut finding = self.judge(count, found, false, proc);
+        let mut finding = self.judge(count, found, Unseen::default(), proc);
         finding.push("pid", Fact::Count(u64::from(pid)));
         finding.push("process", Fact::Bytes(process.name));
         finding.push("state", Fact::Text(process.state.to_string()));
         finding
     }
 
-    /// The verdict on so many that run. Where others may be hidden, only what they cannot change is said.
-    fn judge(&self, count: u64, found: String, denied: bool, proc: &Path) -> Finding {
+    /// The verdict on so many that run. Where there may be more, only what they cannot change is said.
+    fn judge(&self, count: u64, found: String, unseen: Unseen, proc: &Path) -> Finding {
         let too_many = self.max.is_some_and(|max| count > max);
         let enough = count >= self.min;
+        let may_change = |more: u64| {
+            let most = count.saturating_add(more);
+            !too_many && ((!enough && most >= self.min) || self.max.is_some_and(|max| most > max))
+        };
         // Every pid namespace has a first process; where it is not to be seen, others may not be either.
-        if !too_many && (!enough || self.max.is_some()) && (denied || process(proc, 1).is_err()) {
+        if may_change(u64::MAX) && (unseen.denied || process(proc, 1).is_err()) {
             let why = "processes of other users are hidden in /proc (hidepid); run the check as their user";
+            return Finding::new(Verdict::Denied, why);
+        }
+        if may_change(unseen.unknown) {
+            let (n, es) = (unseen.unknown, if unseen.unknown == 1 { "" } else { "es" });
+            let name = String::from_utf8_lossy(&self.named()).into_owned();
+            let why = format!(
+                "the executable of {n} process{es} may not be read, so whether one of them is {name} is unknown; \
+                 run the check as their user or with CAP_SYS_PTRACE"
+            );
             return Finding::new(Verdict::Denied, why);
         }
         if enough && !too_many {

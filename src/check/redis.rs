@@ -29,7 +29,11 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         return Ok(Finding::healthy("PONG").fact("auth", false));
     }
     let error = answer.strip_prefix(b"-").ok_or(Failure::Foreign)?;
-    let code = error.split(|&byte| byte == b' ').next().unwrap_or_default();
+    let mut code = error.split(|&byte| byte == b' ').next().unwrap_or_default();
+    // Before Redis 2.8 there was no code for it.
+    if error == b"ERR operation not permitted" {
+        code = b"NOAUTH";
+    }
     let finding = match code {
         b"NOAUTH" | b"NOPERM" => return Ok(Finding::healthy("up, asks for a password").fact("auth", true)),
         b"LOADING" => Finding::unhealthy("loading its data set"),

@@ -10,7 +10,7 @@ use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};
-use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, Unusable, list, now};
+use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, now};
 use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
@@ -56,18 +56,19 @@ pub(super) fn plan(
     settings.insecure = given.has("insecure");
     settings.system = SystemRoots { file, folders };
     settings.protocol = protocol;
-    let path = |given: &mut Given<'_>, name| {
-        if given.has(name) { given.path(name, |path| Ok(PathBuf::from(path))).map(Some) } else { Ok(None) }
-    };
-    if let Some(path) = path(given, "ca-file")? {
-        settings.trust(&path).map_err(|why| given.wrong("ca-file", &why))?;
+    if let Some(path) = given.file("ca-file")? {
+        settings.trust(&path).map_err(|why| unusable(given, "ca-file", &why))?;
     }
-    let key = path(given, "client-key")?;
-    match path(given, "client-cert")? {
+    let key = given.file("client-key")?;
+    match given.file("client-cert")? {
         Some(chain) => {
-            settings.present(&chain, key.as_ref().unwrap_or(&chain)).map_err(|why| match why {
-                Unusable::Key(why) if key.is_some() => given.wrong("client-key", &why),
-                Unusable::Key(why) | Unusable::Certificate(why) => given.wrong("client-cert", &why),
+            settings.present(&chain, key.as_ref().unwrap_or(&chain)).map_err(|wrong| {
+                let mut why = wrong.why;
+                if wrong.is_foreign {
+                    why.push_str(&given.shown("client-cert"));
+                }
+                let is_key = wrong.is_key && key.is_some();
+                unusable(given, if is_key { "client-key" } else { "client-cert" }, &why)
             })?;
         }
         None if key.is_some() => {
@@ -86,11 +87,18 @@ pub(super) fn plan(
     Ok(Some(Secure { client: Client::new(settings), min_days }))
 }
 
+/// What is wrong with the file of an option.
+fn unusable(given: &mut Given<'_>, name: &str, why: &str) -> UsageError {
+    let shown = given.shown(name);
+    given.wrong(name, &format!("{shown}: {why}"))
+}
+
 impl Secure {
-    /// Speaks TLS on this wire to a server of this name.
-    pub(super) fn start(&self, wire: &mut Wire, host: &Host) -> Result<Peer, Box<Finding>> {
+    /// Speaks TLS on this wire to a server of this name; `is_all` where nothing follows.
+    pub(super) fn start(&self, wire: &mut Wire, host: &Host, is_all: bool) -> Result<Peer, Box<Finding>> {
         let deadline = wire.deadline();
-        let peer = wire.start_tls(&self.client, host).map_err(|error| Box::new(failure(error, deadline)))?;
+        let peer =
+            wire.start_tls(&self.client, host, is_all).map_err(|error| Box::new(failure(error, deadline)))?;
         match (self.min_days, &peer.certificate) {
             (Some(min), Some(certificate)) if certificate.days_left(now()) < min => {
                 Err(Box::new(too_short(certificate, min)))
@@ -160,7 +168,7 @@ pub(super) fn begin(
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
     let mut facts = vec![("address", Fact::Bytes(connection.address.clone()))];
     if let Some((secure, host)) = secure {
-        match secure.start(&mut connection.wire, host) {
+        match secure.start(&mut connection.wire, host, false) {
             Ok(peer) => facts.extend(self::facts(&peer)),
             Err(mut finding) => {
                 finding.lead(facts);

@@ -8,11 +8,11 @@ use super::{Attempt, Check, stream};
 use crate::cli::{Given, Opt, UsageError, operand};
 use crate::net::deadline::Deadline;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
-use crate::net::wire::{Wire, WireError};
+use crate::net::wire::{PERHAPS_TLS, Wire, WireError};
 use crate::outcome::{Finding, Verdict};
 
 /// The longest message that a server may send, in bytes.
-const LIMIT: usize = 8 << 10;
+pub(super) const LIMIT: usize = 8 << 10;
 /// How much is read at once, in bytes.
 const PIECE: usize = 1024;
 /// What the target is to be.
@@ -169,10 +169,15 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
             Finding::unhealthy(error.reason(deadline, &format!("waiting for {awaited}")))
         }
         (None, Failure::Wire(error)) => {
-            Finding::unhealthy(error.reason(deadline, "").trim_end()).timed().expected(awaited)
+            let mut found = error.reason(deadline, "").trim_end().to_owned();
+            if error.is_hung_up() {
+                found.push_str(wire.perhaps_tls(PERHAPS_TLS));
+            }
+            Finding::unhealthy(found).timed().expected(awaited)
         }
         (None, Failure::Closed) => {
-            Finding::unhealthy("the server closed the connection").timed().expected(awaited)
+            let found = ["the server closed the connection", wire.perhaps_tls(PERHAPS_TLS)].concat();
+            Finding::unhealthy(found).timed().expected(awaited)
         }
     };
     finding.quoting("received", opening)

@@ -40,7 +40,7 @@ impl Check for Tls {
     fn run(&self, attempt: &Attempt) -> Finding {
         let Some(secure) = &self.secure else { return Finding::unhealthy("no TLS") };
         stream::over(&self.endpoint, None, attempt, "tls", &mut |wire, shown| {
-            let peer = match secure.start(wire, &self.target.host) {
+            let peer = match secure.start(wire, &self.target.host, true) {
                 Err(finding) => return *finding,
                 Ok(peer) => peer,
             };
@@ -48,7 +48,8 @@ impl Check for Tls {
                 Some(certificate) => secure::describe(certificate),
                 None => "a certificate that cannot be read".to_owned(),
             };
-            let mut finding = Finding::healthy(format!("{found}{shown}"));
+            let asks = if peer.wants_certificate { ", asks for a client certificate" } else { "" };
+            let mut finding = Finding::healthy(format!("{found}{asks}{shown}"));
             finding.facts = secure::facts(&peer);
             finding
         })

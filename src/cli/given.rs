@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-#[cfg(feature = "inspect")]
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -19,6 +18,9 @@ use crate::units::show_size;
 const EXPRESSION_LIMIT: usize = 64 << 10;
 /// What [`unescape`] expects.
 const ESCAPES: &str = r"text in which \ is followed by r, n, t, 0, xNN or \";
+
+/// What [`Given::file`] expects.
+const FILE: &str = "the path of a file";
 
 /// A text, and as it may be printed.
 #[derive(Debug)]
@@ -134,6 +136,27 @@ impl<'a> Given<'a> {
     #[cfg(feature = "inspect")]
     pub fn paths(&self, name: &str) -> Vec<PathBuf> {
         self.words(name).into_iter().map(PathBuf::from).collect()
+    }
+
+    /// The path of a file, if it was given.
+    pub fn file(&mut self, name: &str) -> Result<Option<PathBuf>, UsageError> {
+        let Some(raw) = self.raw(name) else {
+            return Ok(None);
+        };
+        let path = self.expand(name, raw.as_bytes(), true)?.value;
+        if path.is_empty() {
+            Err(self.unexpected(name, FILE))
+        } else {
+            Ok(Some(OsString::from_vec(path).into()))
+        }
+    }
+
+    /// What was given, as it may be shown.
+    #[cfg(feature = "tls")]
+    pub fn shown(&mut self, name: &str) -> String {
+        let raw = self.raw(name).unwrap_or_default();
+        let shown = self.expand(name, raw.as_bytes(), false).map(|expanded| expanded.shown);
+        String::from_utf8_lossy(&shown.unwrap_or_default()).into_owned()
     }
 
     /// The bytes of an option in which `\r \n \t \0 \xNN \\` are understood. What `${…}` stands for is

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction};
 
+use super::{MISSING, is_elsewhere};
 use crate::text::clip;
 
 /// An operand or option.
@@ -189,7 +190,11 @@ pub(super) fn wrong(options: &[&Opt], words: &[OsString]) -> String {
             });
             let Some(option) = found else {
                 let shown = if long.is_some() { clip(name) } else { format!("-{}", first_char(letters)) };
-                return format!("unknown option {shown}");
+                return if is_elsewhere(&shown) {
+                    shown + MISSING
+                } else {
+                    format!("unknown option {shown}")
+                };
             };
             let label = option.name;
             if option.takes != Takes::Each && seen.contains(&label) {

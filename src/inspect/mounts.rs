@@ -124,7 +124,7 @@ pub(super) fn patient<T: Send + 'static>(
     deadline: Deadline,
     work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
 ) -> Result<T, String> {
-    bounded(deadline, work).unwrap_or_else(|_| Err("the filesystem does not answer".to_owned()))
+    bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err("the filesystem does not answer".to_owned()))
 }
 
 /// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`.

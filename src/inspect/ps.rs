@@ -131,6 +131,6 @@ fn look(target: &Target) -> Result<Vec<Seen>, String> {
 fn is_called(seen: &Seen, name: &[u8], target: &Target) -> bool {
     seen.stat.as_ref().is_ok_and(|stat| {
         let process = Process { pid: seen.pid, name: stat.name.clone(), state: char::from(stat.state) };
-        process.is_called(&target.proc, name)
+        process.is_called(&target.proc, name).unwrap_or(false)
     })
 }

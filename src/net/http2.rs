@@ -112,7 +112,7 @@ impl<'a> Client<'a> {
             self.frames.queue(kind, flags, STREAM, piece);
             kind = CONTINUATION;
         }
-        self.awaiting = "the server's leave to send the request (its flow-control window is full)";
+        self.awaiting = "the server's flow-control window to open";
         while !body.is_empty() && !self.ended {
             let room = usize::try_from(self.connection_window.min(self.stream_window)).unwrap_or(0);
             if room == 0 {
@@ -233,8 +233,11 @@ impl<'a> Client<'a> {
             }
             is_whole = more.has(END_HEADERS);
         }
-        let fields =
-            self.decoder.decode(&block).ok_or(Trouble::Invalid("a header block that is no HPACK"))?;
+        let decoded = self.decoder.decode(&block);
+        let (fields, is_all) = decoded.ok_or(Trouble::Invalid("a header block that is no HPACK"))?;
+        if !is_all {
+            return Err(Trouble::Excess("the header fields are larger than 32 KiB"));
+        }
         let ended = frame.has(END_STREAM);
         match &self.head {
             // An interim response (section 8.1).

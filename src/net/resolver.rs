@@ -97,7 +97,7 @@ impl<'a> Resolver<'a> {
             if let Some(peer) = peers.get_mut(at) {
                 peer.send(&questions, answer.settled);
             }
-            listen(&mut peers, at, &questions, &mut answer, share);
+            listen(&mut peers, at, &questions, &mut answer, share, deadline);
             if answer.settled == [true, true] {
                 break;
             }
@@ -133,13 +133,15 @@ fn questions(name: &Name) -> [Question<'_>; 2] {
 }
 
 /// Takes what the servers send until nothing more is to come of the one whose turn it is, or its share of the
-/// time is over. An answer that comes late from one before it counts as well.
+/// time is over. An answer that comes late from one before it counts as well. The whole of what is left is for an answer
+/// that is there and only has to be fetched.
 fn listen(
     peers: &mut [Peer],
     turn: usize,
     questions: &[Question<'_>; 2],
     answer: &mut Answer,
     share: Deadline,
+    whole: Deadline,
 ) {
     loop {
         let [a, aaaa] = answer.settled;
@@ -157,7 +159,7 @@ fn listen(
             return;
         }
         for peer in peers.iter_mut() {
-            peer.receive(questions, answer, share);
+            peer.receive(questions, answer, whole);
         }
     }
 }

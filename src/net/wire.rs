@@ -13,6 +13,11 @@ use super::target::Host;
 #[cfg(feature = "tls")]
 use super::tls::{Client, Peer, Session, TlsError};
 
+/// What to ask of a port whose server breaks off without an answer: that is how many a TLS server takes what is not TLS.
+pub const PERHAPS_TLS: &str = " (does the port speak TLS?)";
+/// The same where a URL would help.
+pub const PERHAPS_HTTPS: &str = " (does the port speak TLS? https://…)";
+
 /// How many of the first bytes from the peer are kept, to say what answered.
 const OPENING: usize = 64;
 
@@ -80,6 +85,16 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// The deadline that reads and writes keep.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// From now on keep this deadline.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
     /// Waits for bytes and reads them; 0 at the end of the stream.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
         loop {
@@ -132,6 +147,7 @@ pub struct Wire {
     socket: Socket,
     #[cfg(feature = "tls")]
     session: Option<Session>,
+    spoke: bool,
     received: u64,
     opening: Vec<u8>,
 }
@@ -143,27 +159,29 @@ impl Wire {
             socket: Socket { stream, deadline },
             #[cfg(feature = "tls")]
             session: None,
+            spoke: false,
             received: 0,
             opening: Vec::new(),
         }
     }
 
-    /// Makes the handshake with a server of this name; from then on what is read and written is encrypted.
+    /// Makes the handshake with a server of this name; from then on what is read and written is encrypted. `is_all` is
+    /// as [`Client::handshake`] has it.
     #[cfg(feature = "tls")]
-    pub fn start_tls(&mut self, client: &Client, host: &Host) -> Result<Peer, TlsError> {
-        let (session, peer) = client.handshake(&mut self.socket, host)?;
+    pub fn start_tls(&mut self, client: &Client, host: &Host, is_all: bool) -> Result<Peer, TlsError> {
+        let (session, peer) = client.handshake(&mut self.socket, host, is_all)?;
         self.session = Some(session);
         Ok(peer)
     }
 
     /// The deadline that reads and writes keep.
     pub fn deadline(&self) -> Deadline {
-        self.socket.deadline
+        self.socket.deadline()
     }
 
     /// From now on keep this deadline.
     pub fn set_deadline(&mut self, deadline: Deadline) {
-        self.socket.deadline = deadline;
+        self.socket.set_deadline(deadline);
     }
 
     /// How many bytes the peer has sent, as far as they were read.
@@ -174,6 +192,17 @@ impl Wire {
     /// The first bytes that the peer sent.
     pub fn opening(&self) -> &[u8] {
         &self.opening
+    }
+
+    /// `words`, [`PERHAPS_TLS`] or its like, where the peer has not answered what it was sent in plain.
+    pub fn perhaps_tls(&self, words: &'static str) -> &'static str {
+        #[cfg(feature = "tls")]
+        let is_plain = self.session.is_none();
+        #[cfg(not(feature = "tls"))]
+        let is_plain = true;
+        let asks =
+            is_plain && self.spoke && self.received == 0 && matches!(self.socket.stream, Stream::Tcp(_));
+        if asks { words } else { "" }
     }
 
     /// Waits for bytes and reads them; 0 at the end of the stream.
@@ -193,6 +222,7 @@ impl Wire {
 
     /// Writes all of it.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        self.spoke = true;
         #[cfg(feature = "tls")]
         if let Some(session) = &mut self.session {
             return session.write_all(&mut self.socket, bytes);

@@ -9,6 +9,7 @@ pub mod all;
 pub mod capabilities;
 #[cfg(feature = "inspect")]
 pub mod cgroup;
+pub mod diag;
 #[cfg(feature = "inspect")]
 pub mod handle;
 #[cfg(feature = "inspect")]

@@ -183,6 +183,8 @@ pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSoc
 }
 
 /// The socket of the row at the beginning, and the table from the end of that on: a space and its name, or a newline.
+/// The fields have fixed widths (`%pK: %08X %08X %08X %04X %02X %5lu` in the kernel's `unix_seq_show`). A name with a
+/// newline in it can hold what looks like a row all the same: that one is a lie cannot be told from the table.
 pub(super) fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
     let mut rest = table;
     let mut fields = [""; 7];
@@ -193,13 +195,16 @@ pub(super) fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
         *field = std::str::from_utf8(text).ok()?;
         rest = tail;
     }
-    let [_, _, _, flags, kind, .., inode] = fields;
+    let [_, _, _, flags, kind, state, inode] = fields;
+    if (flags.len(), kind.len(), state.len()) != (8, 4, 2) {
+        return None;
+    }
     let socket = UnixSocket {
         listens: hex(flags)? & ACCEPTS != 0,
         kind: hex(kind)?,
         inode: inode.parse().ok()?,
         #[cfg(feature = "inspect")]
-        state: hex(fields[5])?,
+        state: hex(state)?,
     };
     Some((socket, rest))
 }

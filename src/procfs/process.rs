@@ -53,32 +53,47 @@ impl Process {
 
     /// Whether it is called so: by its name, its executable or the first word of its command line; the last two
     /// without their folders unless one is asked for. The kernel cuts names to 15 bytes, and a zombie has
-    /// nothing else.
-    pub fn is_called(&self, proc: &Path, name: &[u8]) -> bool {
+    /// nothing else. Nothing where that hangs on the executable, which may not be read: only its own user may, and
+    /// not of all processes (ptrace(2), "Ptrace access mode checking"). Of a process whose name and first word are
+    /// the same it is taken for granted that they are the executable's too.
+    pub fn is_called(&self, proc: &Path, name: &[u8]) -> Option<bool> {
         if self.name == name {
-            return true;
+            return Some(true);
         }
         if self.is_zombie() {
-            return self.name.len() == NAME_KEPT && name.starts_with(&self.name);
+            return Some(self.name.len() == NAME_KEPT && name.starts_with(&self.name));
         }
         let is_it = |path: &[u8]| {
             let own = if name.contains(&b'/') { Some(path) } else { path.rsplit(|&b| b == b'/').next() };
             own == Some(name)
         };
         let command = read_start(&file(proc, self.pid, "cmdline"), LIMIT).unwrap_or_default().0;
-        if command.split(|&b| b == 0).next().is_some_and(is_it) {
-            return true;
+        let word = command.split(|&b| b == 0).next().unwrap_or_default();
+        if is_it(word) {
+            return Some(true);
         }
         let link = file(proc, self.pid, "exe");
-        fs::read_link(&link).is_ok_and(|target| {
-            let target = target.as_os_str().as_bytes();
-            is_it(target)
-                // What the kernel writes behind a name without a file may be part of one with a file.
-                || target.strip_suffix(b" (deleted)").is_some_and(|target| {
-                    is_it(target) && fs::metadata(&link).is_ok_and(|program| program.nlink() == 0)
-                })
-        })
+        let target = match fs::read_link(&link) {
+            Ok(target) => target,
+            Err(error) => {
+                let is_known = kept(word) == self.name || !Unread::from(error).denied;
+                return is_known.then_some(false);
+            }
+        };
+        let target = target.as_os_str().as_bytes();
+        let is_called = is_it(target)
+            // What the kernel writes behind a name without a file may be part of one with a file.
+            || target.strip_suffix(b" (deleted)").is_some_and(|target| {
+                is_it(target) && fs::metadata(&link).is_ok_and(|program| program.nlink() == 0)
+            });
+        Some(is_called)
     }
+}
+
+/// What the kernel keeps of the name of a program, without its folders.
+fn kept(path: &[u8]) -> &[u8] {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    name.get(..NAME_KEPT).unwrap_or(name)
 }
 
 /// The numbers of all processes that may be seen, the lowest first, as the kernel lists them.

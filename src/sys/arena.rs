@@ -1,11 +1,11 @@
-//! The global allocator: an arena in `.bss`, and the system's allocator for what does not fit.
+//! The global allocator: an arena in `.bss`, and [`Pages`] for what does not fit.
 //!
 //! musl's allocator maps and unmaps small groups of pages one by one, which was half of all system calls
 //! and a third of all page faults of a check. A check needs some 60 KiB in all, so it is served from
 //! memory that is there from the start, packed, touched page by page. Freed memory is reused only if it is
-//! the last that was handed out; a run that needs more (`--wait` for minutes) goes on with musl's.
+//! the last that was handed out; a run that needs more (`--wait` for minutes) goes on with [`Pages`].
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{
@@ -13,11 +13,16 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
+use super::pages::Pages;
+
 /// The size of the arena, in bytes. Pages that are never touched cost nothing.
 const SIZE: usize = 128 << 10;
 
 #[global_allocator]
 static ALLOCATOR: Arena = Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) };
+
+/// For what does not fit.
+pub(super) static PAGES: Pages = Pages::new();
 
 #[repr(C, align(64))]
 struct Memory(UnsafeCell<[u8; SIZE]>);
@@ -63,11 +68,11 @@ impl Arena {
 }
 
 // SAFETY: blocks of the arena do not overlap, for `used` only moves past a block when it is taken and back
-// to its start when it, being the last, is freed; all other blocks are the system allocator's.
+// to its start when it, being the last, is freed; all other blocks are those of `PAGES`.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises about the layout are passed on.
-        self.take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+        self.take(layout).unwrap_or_else(|| unsafe { PAGES.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -78,7 +83,7 @@ unsafe impl GlobalAlloc for Arena {
                 block
             }
             // SAFETY: as in alloc.
-            None => unsafe { System.alloc_zeroed(layout) },
+            None => unsafe { PAGES.alloc_zeroed(layout) },
         }
     }
 
@@ -88,15 +93,15 @@ unsafe impl GlobalAlloc for Arena {
                 // Only the last block's end is where `used` stands.
                 let _ = self.used.compare_exchange(start + layout.size(), start, Release, Relaxed);
             }
-            // SAFETY: it is not of the arena, so it is the system's, of this layout.
-            None => unsafe { System.dealloc(block, layout) },
+            // SAFETY: it is not of the arena, so it is one of `PAGES`, of this layout.
+            None => unsafe { PAGES.dealloc(block, layout) },
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(block) else {
-            // SAFETY: it is the system's, of this layout.
-            return unsafe { System.realloc(block, layout, size) };
+            // SAFETY: it is one of `PAGES`, of this layout.
+            return unsafe { PAGES.realloc(block, layout, size) };
         };
         let (end, new_end) = (start + layout.size(), start.saturating_add(size));
         // It may grow, which takes, or shrink, which gives back.
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_the_systems() {
+    fn what_does_not_fit_is_in_pages() {
         let arena = arena();
         for request in [layout(SIZE + 1, 1), layout(1, 4096), layout(usize::MAX >> 1, 1)] {
             assert!(arena.take(request).is_none());

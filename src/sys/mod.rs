@@ -1,10 +1,13 @@
 //! The only room with unsafe code: what a start of a few hundred microseconds needs and no library gives.
 
-#![allow(unsafe_code, reason = "an allocator and a C symbol cannot be had without")]
+#![allow(unsafe_code, reason = "an allocator and C symbols cannot be had without")]
 
 mod arena;
 #[cfg(feature = "inspect")]
 mod getdents;
+#[cfg(target_env = "musl")]
+mod malloc;
+mod pages;
 #[cfg(feature = "inspect")]
 mod terminal;
 #[cfg(target_env = "musl")]

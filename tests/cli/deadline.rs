@@ -71,11 +71,15 @@ fn half_a_head() {
 
 #[test]
 fn no_answer_at_all() {
-    unhealthy(vec![Step::Request], &[], "the server closed the connection without an answer in <T>");
+    unhealthy(
+        vec![Step::Request],
+        &[],
+        "the server closed the connection without an answer (does the port speak TLS? https://…) in <T>",
+    );
     unhealthy(
         vec![Step::Request, Step::Reset],
         &[],
-        "the server reset the connection waiting for the response head",
+        "the server reset the connection waiting for the response head (does the port speak TLS? https://…)",
     );
 }
 

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use crate::support::command::{for_other_users, output, porthole};
+use crate::support::command::{for_other_users, has_feature, output, porthole};
 use crate::support::server::folder;
+use crate::support::skip::skip;
 
 /// Three days and a minute: an age whose words do not change while a test runs.
 const DAYS: Duration = Duration::from_mins(3 * 24 * 60 + 1);
@@ -152,6 +153,13 @@ fn a_time_in_the_future_is_named() {
     porthole(["file", &path]).healthy(&format!("healthy: {found}"));
     let json = porthole(["file", &path, "--max-age", "30s", "--json"]).json();
     assert!(json["checks"][0]["facts"]["age_ms"].as_f64().unwrap() < 0.0, "{json}");
+    // Clocks differ, but not by seconds.
+    modified(&path, SystemTime::now() + Duration::from_secs(20));
+    let ran = porthole(["file", &path, "--max-age", "30s"]).run();
+    assert!(ran.status == Some(1) && ran.stdout.ends_with("s in the future\n"), "{}", ran.story());
+    modified(&path, SystemTime::now() + Duration::from_millis(900));
+    let ran = porthole(["file", &path, "--max-age", "1m"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.story());
 }
 
 #[test]
@@ -237,4 +245,81 @@ fn wrong_usage() {
         porthole(["file", "/x", "--absent", option[0], option[1]])
             .refused(&format!("file: {}: cannot be used together with --absent", option[0]));
     }
+}
+
+/// A file system that answers until it is mounted and never again, spoken by hand: fuse(4), the kernel's fuse.h.
+const SILENT: &str = r#"
+import ctypes, os, struct, sys
+fuse = os.open("/dev/fuse", os.O_RDWR)
+options = b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % fuse
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.mount(b"porthole", sys.argv[1].encode(), b"fuse", 0, options):
+    sys.exit(77)
+request = os.read(fuse, 1 << 20)
+unique = struct.unpack_from("=Q", request, 8)[0]
+answer = struct.pack("=IIIIHHIIHHI28x", 7, 31, 0, 0, 0, 0, 4096, 1, 0, 0, 0)
+os.write(fuse, struct.pack("=IiQ", 16 + len(answer), 0, unique) + answer)
+print("mounted", flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn a_file_system_that_does_not_answer_is_not_waited_for() {
+    let Some(folder) = for_other_users() else { return };
+    fs::create_dir(folder.join("dead")).unwrap();
+    let script = "cd \"$1\"; mkfifo in out; sleep 60 > in & wait=$!; python3 -c \"$2\" \"$1/dead\" < in > out & server=$!
+        read -r word < out || exit 77
+        [ \"$word\" = mounted ] || exit 77
+        shift 2; \"$@\"; status=$?; kill $wait $server; exit $status";
+    let path = format!("{}/dead/x", folder.display());
+    let at_file = "timed out after 500 ms looking at the file";
+    let expression = format!("${{file:{path}}}");
+    let mut runs = vec![
+        (vec!["file", &path], format!("unhealthy: file {path}: {at_file}\n"), String::new()),
+        (
+            vec!["process", "--pid-file", &path],
+            format!("unhealthy: process {path}: {at_file}\n"),
+            String::new(),
+        ),
+        (
+            vec!["listen", &path],
+            format!("unhealthy: listen {path}: timed out after 500 ms looking at the socket\n"),
+            String::new(),
+        ),
+        (
+            vec!["file", &path, "and", "file", "/", "and", "file", &path],
+            format!(
+                "unhealthy: file {path}: {at_file}\nunhealthy: file {path}: {at_file}\nhealthy: file /: "
+            ),
+            String::new(),
+        ),
+        (
+            vec!["tcp", ":1", "--send", &expression],
+            String::new(),
+            format!("porthole: tcp: --send: {expression}: no answer from its file system within 2 s\n"),
+        ),
+    ];
+    if has_feature("tls") {
+        for option in ["--ca-file", "--client-cert"] {
+            let error =
+                format!("porthole: tls: {option}: {path}: no answer from its file system within 2 s\n");
+            runs.push((vec!["tls", ":1", option, &path], String::new(), error));
+        }
+    }
+    for (arguments, stdout, stderr) in runs {
+        for name in ["in", "out"] {
+            let _ = fs::remove_file(folder.join(name));
+        }
+        let mut command = Command::new("/usr/bin/timeout");
+        command.args(["30", "unshare", "--mount", "sh", "-c", script, "sh"]).arg(&folder).arg(SILENT);
+        command.arg(folder.join("porthole")).args(["-t", "500ms"]).args(&arguments);
+        let ran = output(&mut command);
+        if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
+            skip("no FUSE can be mounted here");
+            break;
+        }
+        assert!(ran.stdout.starts_with(&stdout) && ran.stderr.starts_with(&stderr), "{}", ran.story());
+        assert_eq!(ran.status, Some(1), "{}", ran.story());
+    }
+    fs::remove_dir_all(folder).unwrap();
 }

@@ -223,6 +223,19 @@ fn answers_that_are_not_grpc() {
         )),
         "the answer is not gRPC in <T>, expected content-type application/grpc; content_type: text/html",
     );
+    for content_type in ["application/grpc-web", "application/grpcx", "application/grp"] {
+        let block = fields(&[(":status", "200"), ("content-type", content_type)]);
+        unhealthy(
+            after_request(frame(HEADERS, END_HEADERS, 1, block)),
+            &format!(
+                "the answer is not gRPC in <T>, expected content-type application/grpc; content_type: {content_type}"
+            ),
+        );
+    }
+    for content_type in ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"] {
+        let block = fields(&[(":status", "200"), ("content-type", content_type), ("grpc-status", "14")]);
+        unhealthy(after_request(frame(HEADERS, END_HEADERS | END_STREAM, 1, block)), "UNAVAILABLE in <T>");
+    }
     for head in [&[][..], &[(":status", "2000")], &[(":status", "x")], &[("server", "x")]] {
         unhealthy(
             after_request(frame(HEADERS, END_HEADERS, 1, fields(head))),

@@ -227,3 +227,54 @@ fn wrong_usage() {
     porthole(["listen", "@x", "--address", "::1"])
         .refused("listen: --address: cannot be used together with a Unix socket");
 }
+
+#[test]
+fn a_socket_is_found_whatever_it_was_bound_as() {
+    let folder = folder();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    // As haproxy does it.
+    let _renamed = UnixListener::bind(path("app.sock.1.tmp")).unwrap();
+    std::fs::rename(path("app.sock.1.tmp"), path("app.sock")).unwrap();
+    porthole(["listen", &path("app.sock")]).healthy(&format!(
+        "healthy: listen {}: listening, {} in <T>",
+        path("app.sock"),
+        ourselves()
+    ));
+    let script = "import os, socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind('relative')\ns.listen()\n\
+                  print(flush=True)\nsys.stdin.read()";
+    let mut server = Command::new("python3")
+        .args(["-c", script])
+        .current_dir(&folder)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0];
+    std::io::Read::read_exact(server.stdout.as_mut().unwrap(), &mut line).unwrap();
+    let ran = porthole(["listen", &path("relative")]).run();
+    drop(server.stdin.take());
+    let pid = server.id();
+    server.wait().unwrap();
+    ran.is(0, &format!("healthy: listen {}: listening, pid {pid} (python3) in <T>", path("relative")), "");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_socket_that_may_not_be_looked_at_is_no_answer() {
+    let Some(folder) = for_other_users() else { return };
+    let closed = folder.join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let path = closed.join("none.sock");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65532", "--regid", "65532", "--clear-groups"]);
+    output(command.arg(folder.join("porthole")).arg("listen").arg(&path)).is(
+        1,
+        "",
+        &format!(
+            "porthole: listen {}: permission denied; run the check as a user who may read it",
+            path.display()
+        ),
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}

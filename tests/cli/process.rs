@@ -317,3 +317,41 @@ fn wrong_usage() {
     }
     porthole(["process", "a", "--min", "2", "--max", "1"]).refused("process: --min: is more than --max");
 }
+
+#[test]
+fn an_executable_that_may_not_be_read_may_be_the_one() {
+    let Some(folder) = for_other_users() else { return };
+    let programs = Programs::new();
+    let program = programs.copy(&programs.unique);
+    let link = programs.link(&format!("{}-x", programs.unique));
+    fs::remove_file(&link).unwrap();
+    symlink(&program, &link).unwrap();
+    let running = Running::start(&link, "renamed", "600");
+    let name = programs.unique.as_str();
+    porthole(["process", name])
+        .healthy(&format!("healthy: process {name}: 1 running (pid {})", running.pid()));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65532", "--regid", "65532", "--clear-groups"]);
+        output(command.arg(folder.join("porthole")).arg("process").args(arguments))
+    };
+    for arguments in [&[name][..], &[name, "--max", "0"]] {
+        let ran = run(arguments);
+        let reason =
+            format!("may not be read, so whether one of them is {name} is unknown; run the check as");
+        assert!(ran.status == Some(1) && ran.stdout.is_empty(), "{}", ran.story());
+        assert!(ran.stderr.contains(&reason), "{}", ran.story());
+    }
+    // What they cannot change is said.
+    let other = format!("{name}-x");
+    run(&[&other]).is(0, &format!("healthy: process {other}: 1 running (pid {})", running.pid()), "");
+    run(&[&other, "--max", "0"]).is(
+        1,
+        &format!("unhealthy: process {other}: 1 running (pid {}), expected none", running.pid()),
+        "",
+    );
+    run(&[name, "--min", "0"]).is(0, &format!("healthy: process {name}: none running"), "");
+    let ran = run(&[name, "--min", "4194304"]);
+    ran.is(1, &format!("unhealthy: process {name}: none running, expected at least 4194304"), "");
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -35,7 +35,7 @@ fn explain_knows_a_socket_by_its_other_names() {
     let run = porthole(["unix", link, "--expect", "x", "-t", "200ms", "--explain"]);
     if !has_feature("inspect") {
         drop(server.unasked());
-        run.refused("unix: unknown option --explain; see porthole unix --help");
+        run.refused("unix: --explain is not in this build; the full build of porthole has it");
         return;
     }
     let ran = run.run();
@@ -54,7 +54,7 @@ fn explain_says_who_listens_where() {
     let port = server.port();
     let run = porthole(["tcp", &format!("127.0.0.1:{port}"), "--explain"]);
     if !has_feature("inspect") {
-        run.refused("tcp: unknown option --explain; see porthole tcp --help");
+        run.refused("tcp: --explain is not in this build; the full build of porthole has it");
         return;
     }
     let ran = run.run();
@@ -63,4 +63,35 @@ fn explain_says_who_listens_where() {
     assert_eq!(lines[0], format!("unhealthy: tcp 127.0.0.1:{port}: connection refused (127.0.0.1)"));
     assert_eq!(lines[1], format!("  TCP port {port} is listened on, but only at [::1]:{port}"));
     assert!(lines[2].starts_with("  the container's first process is pid 1 ("), "{}", ran.story());
+}
+
+/// A listener on `[::]` that takes no IPv4 was once said to listen there, with nobody waiting.
+#[test]
+fn explain_knows_of_sockets_that_take_ipv6_only() {
+    if !has_ipv6() || !has_feature("inspect") {
+        return;
+    }
+    let script = "import socket, sys\ns = socket.socket(socket.AF_INET6)\n\
+                  s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\ns.bind(('::', 0))\ns.listen()\n\
+                  print(s.getsockname()[1], flush=True)\nsys.stdin.read()";
+    let mut server = std::process::Command::new("python3")
+        .args(["-c", script])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut port)
+        .unwrap();
+    let port = port.trim();
+    let ran = porthole(["tcp", &format!("127.0.0.1:{port}"), "--explain"]).run();
+    drop(server.stdin.take());
+    server.wait().unwrap();
+    ran.is(
+        1,
+        &format!(
+            "unhealthy: tcp 127.0.0.1:{port}: connection refused (127.0.0.1)\n  [::]:{port} takes IPv6 only (IPV6_V6ONLY)"
+        ),
+        "",
+    );
 }

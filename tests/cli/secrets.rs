@@ -263,3 +263,44 @@ fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
     );
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_file_of_the_tls_options_that_is_named_by_a_secret_is_not_shown() {
+    if !crate::support::command::has_feature("tls") {
+        return;
+    }
+    let key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----";
+    let (folder, s) = secret_file(key);
+    for option in ["--client-cert", "--ca-file"] {
+        let arguments = ["http", "https://localhost:1/", option, &s];
+        porthole(arguments).refused(&format!("http: {option}: {s}: no such file or directory"));
+    }
+    for arguments in [&["http", "https://localhost:1/"][..], &["tls", ":1"], &["grpc", ":1", "--tls"]] {
+        let check = arguments[0];
+        porthole(arguments.iter().chain(&["--ca-file", "${API_KEY}"]))
+            .env("API_KEY", "hunter2")
+            .refused(&format!("{check}: --ca-file: ${{API_KEY}}: no such file or directory"));
+        // Too short to be looked for in a message.
+        porthole(arguments.iter().chain(&["--client-cert", "/x/${API_KEY}"]))
+            .env("API_KEY", "abc")
+            .refused(&format!("{check}: --client-cert: /x/${{API_KEY}}: no such file or directory"));
+        porthole(arguments.iter().chain(&["--ca-file", "${CA}/s"])).env("CA", &folder).refused(&format!(
+            "{check}: --ca-file: {}/s: has PEM in it, but no certificate",
+            folder.display()
+        ));
+        porthole(arguments.iter().chain(&["--ca-file", ""]))
+            .refused(&format!("{check}: --ca-file: expected the path of a file, got ''"));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn no_usage_error_shows_a_secret() {
+    // A header's name is repeated where it is wrong, and what a run has of its own is read when all else is.
+    porthole(["tcp", ":1", "--send", "${API_KEY}", "--timeout", "hunter2"])
+        .env("API_KEY", "hunter2")
+        .refused(
+            "--timeout: expected a duration such as 500ms, 2s or 1m30s, more than zero and at most 1h, \
+             got '${API_KEY}'",
+        );
+}

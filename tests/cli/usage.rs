@@ -50,6 +50,14 @@ fn wrong_arguments() {
             "http: --matches: expected an expression of at most 64 KiB once compiled",
         ),
         (
+            "http :80 --matches x --max-body 9M",
+            "http: --max-body: expected at most 8M, for --matches and --field keep all of it",
+        ),
+        (
+            "http :80 --field / --max-body 8193k",
+            "http: --max-body: expected at most 8M, for --matches and --field keep all of it",
+        ),
+        (
             "http :80 --field status=UP",
             "http: --field: expected a JSON Pointer such as /status, or /status=UP",
         ),
@@ -65,6 +73,30 @@ fn wrong_arguments() {
         .refused(r"tcp: --send: expected text in which \\ is followed by r, n, t, 0, xNN or \\, got '\\q'");
     porthole(["http", ":80", "-X", "A B"])
         .refused("http: --method: expected a method such as GET, HEAD or POST, got 'A B'");
+}
+
+/// What only the full build has is known to the other.
+#[test]
+fn what_another_build_has() {
+    for (feature, arguments, what) in [
+        ("tls", "tls 1", "tls"),
+        ("tls", "grpc 1 --tls", "grpc: --tls"),
+        ("tls", "grpc 1 -k", "grpc: -k"),
+        ("tls", "http :1 --min-days=3", "http: --min-days"),
+        ("remote", "dns x", "dns"),
+        ("remote", "tcp 1 --remote", "tcp: --remote"),
+        ("remote", "--remote", "--remote"),
+        ("inspect", "tcp 1 --explain", "tcp: --explain"),
+        ("inspect", "ps", "ps"),
+        ("inspect", "help doctor", "doctor"),
+    ] {
+        if !has_feature(feature) {
+            porthole(arguments.split(' '))
+                .refused(&format!("{what} is not in this build; the full build of porthole has it"));
+        }
+    }
+    porthole(["explain"]).refused("'explain' is no command; porthole --help lists them");
+    porthole(["tcp", "1", "--ps"]).refused("tcp: unknown option --ps; see porthole tcp --help");
 }
 
 #[test]

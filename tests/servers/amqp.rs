@@ -101,6 +101,7 @@ fn answers() {
         (&b"AMQP\0\x01\0\0"[..], "the server speaks AMQP 1-0-0, expected 0-9-1"),
         (b"AMQP\x03\x01\0\0", "the server speaks AMQP 1-0-0, expected 0-9-1"),
         (b"AMQP\x01\x01\0\x0a", "the server speaks AMQP 1-0-10, expected 0-9-1"),
+        (b"AMQP\0\0\x09\x01", "the server refuses AMQP 0-9-1"),
         // Too long, another channel, another method, no end.
         (b"\x01\0\0\xff\xff\xff\xff", r"what came is not amqp; received: \x01\0\0\xff\xff\xff\xff"),
         (b"\x01\0\x01\0", r"what came is not amqp; received: \x01\0\x01\0"),

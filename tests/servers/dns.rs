@@ -2,8 +2,8 @@
 //! and no packet leaves, and a mount namespace where `/etc` is.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::io::{self, ErrorKind};
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -101,6 +101,15 @@ impl Namespace {
 
     /// A UDP socket in here on port 53 of this address.
     fn socket(&self, address: &str) -> UdpSocket {
+        self.bound(address, |address| UdpSocket::bind((address, 53)))
+    }
+
+    /// The same of TCP, which listens.
+    fn listener(&self, address: &str) -> TcpListener {
+        self.bound(address, |address| TcpListener::bind((address, 53)))
+    }
+
+    fn bound<T: Send + 'static>(&self, address: &str, bind: fn(&str) -> io::Result<T>) -> T {
         let namespace = File::open(format!("/proc/{}/ns/net", self.pid)).unwrap();
         let address = address.to_owned();
         // setns(2) moves the calling thread alone, and a socket stays where it was made.
@@ -108,7 +117,7 @@ impl Namespace {
             setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
             let start = Instant::now();
             loop {
-                match UdpSocket::bind((address.as_str(), 53)) {
+                match bind(&address) {
                     // A child of another test, on its way to its exec, holds an earlier socket a little longer.
                     Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < PATIENCE => {
                         std::thread::sleep(Duration::from_millis(10));
@@ -285,6 +294,17 @@ fn an_answer_that_needs_tcp() {
     namespace.dns("many.example").unhealthy(
         "unhealthy: dns many.example: the answer is too long for UDP, and over TCP: connection refused (127.0.0.2)",
     );
+    // Somebody does, and says nothing: the whole of the time is for that.
+    let silent = namespace.listener("127.0.0.2");
+    let ran = namespace.porthole(["dns", "many.example", "--remote", "-t", "1s"]).run();
+    assert!(ran.elapsed >= Duration::from_secs(1), "{}", ran.story());
+    ran.is(
+        1,
+        "unhealthy: dns many.example: the answer is too long for UDP, and over TCP: timed out after 1 s waiting for \
+         the answer (127.0.0.2)",
+        "",
+    );
+    drop(silent);
     namespace.etc("resolv.conf", "nameserver 127.0.0.2\nnameserver 127.0.0.1\n");
     assert_eq!(namespace.dns("many.example --json").json()["checks"][0]["facts"]["server"], "127.0.0.1");
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::daemon::{Daemon, open_folder, skip};
+use crate::https::with_tls;
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
@@ -18,15 +19,15 @@ fn python() -> Option<PathBuf> {
 }
 
 /// tests/servers/grpc_server.py in this mode on this address.
-fn start(python: &Path, folder: PathBuf, address: &str, mode: &str) -> Daemon {
+fn start(python: &Path, folder: PathBuf, address: &str, mode: &[&str]) -> Daemon {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/grpc_server.py");
-    Daemon::start(folder, python, [script.to_str().unwrap(), address, mode], |_| {})
+    Daemon::start(folder, python, [&[script.to_str().unwrap(), address], mode].concat(), |_| {})
 }
 
 /// A server of this mode that listens, and its port.
 fn listening(mode: &str) -> Option<(Daemon, u16)> {
     let (python, port) = (python()?, closed_port());
-    let mut daemon = start(&python, open_folder(), &format!("127.0.0.1:{port}"), mode);
+    let mut daemon = start(&python, open_folder(), &format!("127.0.0.1:{port}"), &[mode]);
     daemon.until_listening(port);
     Some((daemon, port))
 }
@@ -106,8 +107,34 @@ fn over_a_unix_socket() {
     let folder = open_folder();
     let socket = folder.join("grpc.sock");
     let shown = socket.to_str().unwrap();
-    let mut daemon = start(&python, folder, &format!("unix:{shown}"), "health");
+    let mut daemon = start(&python, folder, &format!("unix:{shown}"), &["health"]);
     daemon.until("it listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
     porthole(["grpc", "app:80", "--unix", shown, "-t", "10s"])
         .healthy(&format!("healthy: grpc app:80 via {shown}: SERVING in <T>"));
+}
+
+#[test]
+fn over_tls_on_a_port_and_on_a_unix_socket() {
+    let (Some(set), Some(python)) = (with_tls(), python()) else { return };
+    let mode = ["health", &set.pem("server"), &set.key("server")];
+    let trust = ["--tls", "--ca-file", &set.pem("root"), "-t", "10s"];
+    let port = closed_port();
+    let mut daemon = start(&python, open_folder(), &format!("127.0.0.1:{port}"), &mode);
+    daemon.until_listening(port);
+    let target = format!("127.0.0.1:{port}");
+    porthole([&["grpc", &target], &trust[..]].concat())
+        .healthy(&format!("healthy: grpc {target}: SERVING in <T>"));
+
+    let folder = open_folder();
+    let socket = folder.join("grpc.sock");
+    let shown = socket.to_str().unwrap();
+    let mut daemon = start(&python, folder, &format!("unix:{shown}"), &mode);
+    daemon.until("it listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let grpc = |target| porthole([&["grpc", target, "--unix", shown], &trust[..]].concat());
+    grpc("app.example:80").healthy(&format!("healthy: grpc app.example:80 via {shown}: SERVING in <T>"));
+    // The name stays that of the target.
+    grpc("db.example:80").unhealthy(&format!(
+        "unhealthy: grpc db.example:80 via {shown}: the certificate is not valid for db.example (valid for localhost, \
+         app.example, *.app.example, 127.0.0.1, ::1; --server-name NAME expects another)"
+    ));
 }

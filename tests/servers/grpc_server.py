@@ -1,6 +1,6 @@
-"""A gRPC server of the grpcio and grpcio-health-checking packages: grpc_server.py ADDRESS MODE
+"""A gRPC server of the grpcio and grpcio-health-checking packages: grpc_server.py ADDRESS MODE [CERTIFICATE KEY]
 
-ADDRESS is 127.0.0.1:PORT or unix:PATH. MODE:
+ADDRESS is 127.0.0.1:PORT or unix:PATH; it speaks TLS there with a certificate. MODE:
   health   the health service: the server as a whole SERVING, db NOT_SERVING, cache UNKNOWN
   bare     no health service
   guarded  the health service for those who send `authorization: Bearer right`
@@ -37,7 +37,7 @@ class Slow(health_pb2_grpc.HealthServicer):
 
 
 def main():
-    address, mode = sys.argv[1:]
+    address, mode, *pair = sys.argv[1:]
     interceptors = [Guard()] if mode == "guarded" else []
     # Nobody else on this port, as it would be by default.
     options = [("grpc.so_reuseport", 0)]
@@ -49,7 +49,11 @@ def main():
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     if mode == "slow":
         health_pb2_grpc.add_HealthServicer_to_server(Slow(), server)
-    server.add_insecure_port(address)
+    if pair:
+        certificate, key = (open(path, "rb").read() for path in pair)
+        server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+    else:
+        server.add_insecure_port(address)
     server.start()
     server.wait_for_termination()
 

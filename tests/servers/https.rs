@@ -13,7 +13,7 @@ use crate::support::server::{Server, Step, closed_port};
 
 /// Far below what a server that is slow on purpose would take.
 const SOON: Duration = Duration::from_secs(8);
-const WANTED: &str = "the server wants a client certificate (--client-cert, --client-key)";
+pub const WANTED: &str = "the server wants a client certificate (--client-cert, --client-key)";
 
 /// The certificates, where this is a build with TLS.
 pub fn with_tls() -> Option<&'static Certificates> {
@@ -156,6 +156,13 @@ fn whom_to_trust() {
             "porthole: http {url}: there are no root certificates where SSL_CERT_FILE and SSL_CERT_DIR lead {advice}"
         ),
     );
+    // A folder that is not there, or may not be read, is not one without certificates.
+    porthole(["http", &url]).env("SSL_CERT_DIR", "/none").run().is(
+        1,
+        "",
+        &format!("porthole: http {url}: SSL_CERT_DIR: /none: no such file or directory {advice}"),
+    );
+    porthole(["http", &url, "--ca-file", "${CA}"]).env("CA", set.pem("root")).healthy(&line);
     porthole(["http", &url]).env("SSL_CERT_FILE", "/none").run().is(
         1,
         "",
@@ -219,26 +226,32 @@ fn client_certificates_with_nginx() {
     }
 }
 
+/// haproxy that insists on a client certificate, in this version of TLS, and its port.
+pub fn insisting(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
+    let (program, folder, port) = (installed("haproxy")?, open_folder(), closed_port());
+    // haproxy wants certificate and key in one file.
+    let pem = folder.join("server.pem");
+    let both = std::fs::read(set.pem("server")).unwrap();
+    std::fs::write(&pem, [both, std::fs::read(set.key("server")).unwrap()].concat()).unwrap();
+    let configuration = format!(
+        "defaults\n mode http\n timeout client 60s\n timeout server 60s\n timeout connect 60s\n\
+         frontend f\n bind 127.0.0.1:{port} ssl crt {} verify required ca-file {} ssl-min-ver {version} \
+         ssl-max-ver {version}\n http-request return status 200 content-type text/plain string ready\n",
+        pem.display(),
+        set.pem("root")
+    );
+    let file = folder.join("haproxy.cfg");
+    std::fs::write(&file, configuration).unwrap();
+    let mut haproxy = Daemon::start(folder, &program, ["-db", "-f", file.to_str().unwrap()], |_| {});
+    haproxy.until_listening(port);
+    Some((haproxy, port))
+}
+
 #[test]
 fn client_certificates_with_haproxy() {
-    let (Some(set), Some(program)) = (with_tls(), installed("haproxy")) else { return };
+    let Some(set) = with_tls() else { return };
     for version in ["TLSv1.2", "TLSv1.3"] {
-        let (folder, port) = (open_folder(), closed_port());
-        // haproxy wants certificate and key in one file.
-        let pem = folder.join("server.pem");
-        let both = std::fs::read(set.pem("server")).unwrap();
-        std::fs::write(&pem, [both, std::fs::read(set.key("server")).unwrap()].concat()).unwrap();
-        let configuration = format!(
-            "defaults\n mode http\n timeout client 60s\n timeout server 60s\n timeout connect 60s\n\
-             frontend f\n bind 127.0.0.1:{port} ssl crt {} verify required ca-file {} ssl-min-ver {version} \
-             ssl-max-ver {version}\n http-request return status 200 content-type text/plain string ready\n",
-            pem.display(),
-            set.pem("root")
-        );
-        let file = folder.join("haproxy.cfg");
-        std::fs::write(&file, configuration).unwrap();
-        let mut haproxy = Daemon::start(folder, &program, ["-db", "-f", file.to_str().unwrap()], |_| {});
-        haproxy.until_listening(port);
+        let Some((_haproxy, port)) = insisting(set, version) else { return };
         let url = format!("https://127.0.0.1:{port}/");
         let key = set.key("server");
         healthy(
@@ -544,7 +557,7 @@ fn memory_stays_small_whatever_comes() {
 }
 
 /// `openssl s_server` with these options.
-fn s_server(set: &Certificates, options: &str) -> Option<(Daemon, u16)> {
+pub fn s_server(set: &Certificates, options: &str) -> Option<(Daemon, u16)> {
     let (program, port) = (installed("openssl")?, closed_port());
     let fixed = format!(
         "s_server -www -accept 127.0.0.1:{port} -cert {} -key {} {options}",
@@ -576,13 +589,30 @@ fn what_is_too_old() {
 }
 
 #[test]
-fn a_tls_server_that_is_asked_in_plain_http() {
+fn a_tls_server_that_is_asked_in_plain() {
     let Some(set) = certificates() else { return };
     let Some((_server, port)) = s_server(set, "") else { return };
-    let url = format!("http://127.0.0.1:{port}/");
-    let ran = porthole(["http", &url]).run();
-    assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
-    // An alert, and those that close or reset without a word.
+    let python = if has_feature("tls") { script(set, "close", &["early", "*0@0"]) } else { None };
+    for port in [Some(port), python.as_ref().map(|(_, port)| *port)].into_iter().flatten() {
+        for check in ["http", "grpc", "redis", "postgres", "amqp", "memcached"] {
+            let target = format!("127.0.0.1:{port}");
+            let target = if check == "http" { format!("http://{target}/") } else { target };
+            let ran = porthole([check, &target]).run();
+            // openssl closes, and Python's server leaves unread what it was sent, which the system makes a reset of.
+            let line = format!("unhealthy: {check} {target}: the server ");
+            let is_gone = ["closed", "reset"]
+                .iter()
+                .any(|word| ran.stdout.strip_prefix(&line).is_some_and(|rest| rest.starts_with(word)));
+            let asks = if check == "http" {
+                " (does the port speak TLS? https://…)"
+            } else {
+                " (does the port speak TLS?)"
+            };
+            assert!(is_gone && ran.stdout.contains(asks), "{}", ran.story());
+            assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
+        }
+    }
+    // An alert.
     let server = Server::new(vec![Step::Request, Step::Send(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())]);
     let url = server.url("/");
     porthole(["http", &url])

@@ -123,11 +123,27 @@ fn greetings_and_answers() {
         vec![send(OK), QUIT],
         vec![send(DENIED), QUIT],
         vec![send(switch), Step::Until(b"\0\0\0\x03"), send(DENIED), QUIT],
+        // The same plugin goes on; another one is wanted after all.
+        vec![send(b"\x02\0\0\x02\x01\x04"), QUIT],
+        vec![send(switch), Step::Until(b"\0\0\0\x03"), send(b"\x0b\0\0\x04\xfegssapi\0abc"), QUIT],
     ] {
         server.healthy([login(), answer].concat(), accepts);
     }
-    let too_many = b"\x1d\0\0\x02\xff\x10\x04#08004Too many connections";
-    server.unhealthy([login(), vec![send(too_many)]].concat(), "Too many connections");
+    // What tells of the server is heard before the login and after.
+    for (code, message) in [
+        (1040_u16, "Too many connections"),
+        (1041, "Out of memory."),
+        (1053, "Server shutdown in progress"),
+        (1135, "Can't create a new thread (errno 11)"),
+        (3032, "The server is currently in offline mode"),
+    ] {
+        let error = |number, state: &str| {
+            let payload = [b"\xff", &code.to_le_bytes()[..], state.as_bytes(), message.as_bytes()].concat();
+            vec![send([&[u8::try_from(payload.len()).unwrap(), 0, 0, number], payload.as_slice()].concat())]
+        };
+        server.unhealthy(error(0, ""), message);
+        server.unhealthy([login(), error(2, "#08S01")].concat(), message);
+    }
     let silent = "timed out after 300 ms waiting for the answer to the login; received: ";
     let shown = r"J\0\0\0\n8.0.36\0\x08\0\0\0\x1dn>8Y\v".replace(r"\v", r"\x0b");
     let rest = r"\x1d4\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07\0caching_";
@@ -153,7 +169,24 @@ fn not_quite_mysql() {
         (b"\x0b\0\0\x01\x0a", r"\x0b\0\0\x01"),
         (b"\x0b\0\0\0\x0b", r"\x0b\0\0\0\x0b"),
         (b"+PONG\r\n", "+PONG"),
+        // Packets without content or code.
+        (b"\x01\0\0\0\xff", r"\x01\0\0\0\xff"),
+        (b"\0\0\0\0\x0a", r"\0\0\0\0"),
     ] {
         server.unhealthy(vec![send(said), Step::Hold], &format!("what came is not mysql; received: {shown}"));
+    }
+    // None of the answers to a login: something else, nothing, an error without its code.
+    for (said, shown) in [
+        (&b"\x03\0\0\x02BBB"[..], r"\x03\0\0\x02BBB"),
+        (b"\0\0\0\x02", r"\0\0\0\x02"),
+        (b"\x01\0\0\x02\xff", r"\x01\0\0\x02\xff"),
+        (b"\x02\0\0\x02\xff\x15", r"\x02\0\0\x02\xff\x15"),
+    ] {
+        // A greeting so short that the answer is still shown.
+        let greeting = send(b"\x05\0\0\0\x0a8.0\0");
+        server.unhealthy(
+            vec![greeting, Step::Until(LOGIN), send(said), Step::Hold],
+            &format!(r"what came is not mysql; received: \x05\0\0\0\n8.0\0{shown}"),
+        );
     }
 }

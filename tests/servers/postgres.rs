@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -14,6 +15,9 @@ use crate::support::server::{Step, closed_port, send};
 /// What the check says first.
 const STARTUP: &[u8] =
     b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
+
+/// Between two bytes of a message that comes bit by bit.
+const PACE: Duration = Duration::from_millis(1);
 
 /// The server of the cluster in this folder, with these options.
 fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
@@ -143,10 +147,17 @@ fn answers() {
         ("57P03", "the database system is shutting down"),
         ("53300", "sorry, too many clients already"),
         ("XX000", "could not open file"),
+        // PgBouncer's.
+        ("08P01", "pgbouncer cannot connect to server"),
+        ("08006", "server closed the connection unexpectedly"),
     ] {
         server.unhealthy(vec![error(state, message)], message);
     }
     server.unhealthy(vec![error("57P03", "\x1b[31m\u{202e}no\n")], r"\x1b[31m\u{202e}no\n");
+    // A server that cannot fork: the error of protocol 2, in any language.
+    let text = "could not fork new process for connection: Cannot allocate memory";
+    server.unhealthy(vec![send(format!("E{text}\n\0"))], text);
+    server.unhealthy(vec![send("Ech"), Step::Drip(b"\xc3\xa9c\n\0".into(), PACE)], "chéc");
     for (state, message) in [
         ("28000", "role \"postgres\" does not exist"),
         ("3D000", "database \"postgres\" does not exist"),
@@ -178,8 +189,9 @@ fn not_quite_postgres() {
         (b"N", "N"),
         // MySQL's greeting.
         (b"\x5b\0\0\0\x0a8.0.36\0", r"[\0\0\0\n8.0.36\0"),
-        // A server that could not fork: the error of protocol 2.
-        (b"Ecould not fork new process\n\0", r"Ecould not fork new process\n\0"),
+        // Errors of protocol 2 that are none.
+        (b"Ecould\r\n", r"Ecould"),
+        (b"Ecould\x1b\0", r"Ecould\x1b\0"),
     ] {
         server.unhealthy(
             vec![send(said), Step::Hold],

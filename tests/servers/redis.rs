@@ -132,7 +132,12 @@ fn errors() {
         vec![send("-ERR max number of clients reached\r\n"), Step::Reset],
         "ERR max number of clients reached",
     );
-    for answer in ["-NOAUTH Authentication required.\r\n", "-NOPERM this user has no permissions\r\n"] {
+    for answer in [
+        "-NOAUTH Authentication required.\r\n",
+        "-NOPERM this user has no permissions\r\n",
+        // Redis 2.6.
+        "-ERR operation not permitted\r\n",
+    ] {
         server.healthy(vec![send(answer)], "up, asks for a password");
     }
     // A line that does not end.

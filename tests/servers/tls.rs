@@ -1,10 +1,12 @@
 //! `porthole tls` against nginx with certificates of all sorts, and what a `--client-cert` or `--ca-file` may hold.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::certificates::{Certificates, VALID};
 use crate::daemon::{Daemon, installed};
-use crate::https::{block, started, with_tls};
+use crate::https::{WANTED, block, insisting, s_server, started, with_tls};
 use crate::support::command::{Porthole, porthole};
 use crate::support::server::closed_port;
 
@@ -196,11 +198,8 @@ fn what_leads_to_the_root() {
 fn certificates_that_vouch_for_themselves() {
     let Some(set) = with_tls() else { return };
     let hint = "and not trusted (--ca-file with that certificate, or --insecure)";
-    for (name, reason) in [
-        ("self", format!("the certificate is self-signed (CN=self), {hint}")),
-        ("self-authority", format!("the certificate is self-signed, one of an authority (CN=self), {hint}")),
-    ] {
-        unhealthy(set, name, &[], &reason);
+    for name in ["self", "self-authority"] {
+        unhealthy(set, name, &[], &format!("the certificate is self-signed (CN=self), {hint}"));
         let Some((_nginx, port)) = server(set, name, "server") else { return };
         let target = format!("127.0.0.1:{port}");
         let start = format!("healthy: tls {target}: CN=self, valid for {NAMES}, issued by CN=self, until ");
@@ -321,6 +320,44 @@ fn client_certificates() {
     let json = check(set, &target, &["--json", "--client-cert", &set.pem("both")]).json();
     assert_eq!(json["checks"][0]["facts"].get("client_certificate_wanted"), None);
     assert_eq!(json["healthy"], true);
+}
+
+#[test]
+fn one_that_insists_on_a_client_certificate() {
+    let Some(set) = with_tls() else { return };
+    let found = format!(
+        "CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {}, 30 days more",
+        set.day(VALID)
+    );
+    // What it says of ours comes within the handshake of TLS 1.2, and after that of TLS 1.3.
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let Some((_haproxy, port)) = insisting(set, version) else { return };
+        let target = format!("127.0.0.1:{port}");
+        let line = format!("unhealthy: tls {target}: ");
+        check(set, &target, &[]).unhealthy(&format!("{line}{WANTED}"));
+        let key = set.key("server");
+        check(set, &target, &["--client-cert", &set.pem("other-client"), "--client-key", &key]).unhealthy(
+            &format!(
+                "{line}the server ended TLS: it does not know who issued our certificate (--client-cert)"
+            ),
+        );
+        check(set, &target, &["--client-cert", &set.pem("client"), "--client-key", &key])
+            .healthy(&format!("healthy: tls {target}: {found} in <T>"));
+    }
+}
+
+#[test]
+fn one_that_asks_for_a_client_certificate_and_does_without() {
+    let Some(set) = with_tls() else { return };
+    // With a ticket behind the handshake, and with nothing, which is waited for in vain.
+    for options in ["-tls1_2 -verify 1", "-tls1_3 -verify 1", "-tls1_3 -verify 1 -num_tickets 0"] {
+        let Some((_server, port)) = s_server(set, options) else { return };
+        let target = format!("127.0.0.1:{port}");
+        let ran = check(set, &target, &["-t", "30s"]).run().within(Duration::from_secs(8));
+        let start = format!("healthy: tls {target}: CN=");
+        let told = " days more, asks for a client certificate in ";
+        assert!(ran.stdout.starts_with(&start) && ran.stdout.contains(told), "{}", ran.story());
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::net::deadline::Deadline;
 use crate::net::http2::hpack::Fields;
 use crate::net::http2::{Client, Trouble, error_name, field};
 use crate::net::url::percent_decoded;
+use crate::net::wire::PERHAPS_TLS;
 use crate::outcome::{Finding, Verdict};
 use crate::text::quoted;
 use crate::units::{self, show_size};
@@ -86,12 +87,17 @@ impl Grpc {
         }
         let mut quote = ("received", &[][..]);
         let found = match trouble {
-            Trouble::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
+            Trouble::Wire(error) => {
+                if error.is_hung_up() {
+                    doing.push_str(wire.perhaps_tls(PERHAPS_TLS));
+                }
+                return Finding::unhealthy(error.reason(deadline, &doing));
+            }
             Trouble::Unsent(error) => {
                 return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
             }
             Trouble::Closed if opening.is_empty() && self.secure.is_none() => {
-                "the server closed the connection without an answer (does the port speak TLS?)".to_owned()
+                ["the server closed the connection without an answer", wire.perhaps_tls(PERHAPS_TLS)].concat()
             }
             Trouble::Closed => format!("the server closed the connection {doing}"),
             Trouble::NotHttp2 => {

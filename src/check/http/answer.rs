@@ -12,7 +12,7 @@ use crate::expand::find;
 use crate::net::deadline::Deadline;
 use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
-use crate::net::wire::WireError;
+use crate::net::wire::{PERHAPS_HTTPS, WireError};
 use crate::outcome::{Fact, Finding};
 use crate::units::{StatusSet, show_size};
 
@@ -215,13 +215,18 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
     if opening.starts_with(&[0x15, 3]) {
         return Finding::unhealthy("this port speaks TLS, not plain HTTP (https://…)");
     }
+    let perhaps_tls = state.wire.perhaps_tls(PERHAPS_HTTPS);
     match error {
         Error::Other(other) => match other.downcast_ref::<TransportError>() {
-            Some(TransportError::Wire(wire)) => Finding::unhealthy(wire.reason(deadline, &doing)),
+            Some(TransportError::Wire(wire)) => {
+                let why = wire.reason(deadline, &doing);
+                Finding::unhealthy(if wire.is_hung_up() { why + perhaps_tls } else { why })
+            }
             _ => Finding::unhealthy(format!("{other} {doing}")),
         },
         Error::Io(_) if received == 0 => {
-            Finding::unhealthy("the server closed the connection without an answer").timed()
+            let found = ["the server closed the connection without an answer", perhaps_tls].concat();
+            Finding::unhealthy(found).timed()
         }
         Error::Io(_) => Finding::unhealthy(format!("the server closed the connection {doing}"))
             .timed()

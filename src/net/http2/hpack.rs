@@ -70,8 +70,9 @@ impl Decoder {
         Decoder { entries: Vec::new(), most: TABLE }
     }
 
-    /// The fields of a whole header block; nothing where it is not valid, or more than [`LIST`].
-    pub fn decode(&mut self, mut block: &[u8]) -> Option<Fields> {
+    /// The fields of a whole header block, and whether they are all of it: no more than [`LIST`] are taken. Nothing where
+    /// it is not valid.
+    pub fn decode(&mut self, mut block: &[u8]) -> Option<(Fields, bool)> {
         let mut fields = Vec::new();
         let mut total = 0;
         while let Some(&first) = block.first() {
@@ -101,11 +102,11 @@ impl Decoder {
             // An entry of the table may be named by a byte, so what a block stands for has a limit of its own.
             total += size(&field);
             if total > LIST {
-                return None;
+                return Some((fields, false));
             }
             fields.push(field);
         }
-        Some(fields)
+        Some((fields, true))
     }
 
     /// The entry of this index in both tables. Section 2.3.3.
@@ -196,7 +197,7 @@ mod tests {
     }
 
     fn decoded(decoder: &mut Decoder, hex: &str) -> Option<String> {
-        let fields = decoder.decode(&bytes(hex))?;
+        let fields = decoder.decode(&bytes(hex))?.0;
         let text: Vec<u8> =
             fields.iter().flat_map(|(name, value)| [name, &b": "[..], value, b"\n"].concat()).collect();
         Some(String::from_utf8(text).unwrap())
@@ -242,7 +243,7 @@ mod tests {
         for length in [0, 1, 126, 127, 128, 254, 255, 300, 20_000] {
             let mut block = Vec::new();
             push_field(&mut block, b"x-name", &vec![b'v'; length]);
-            let fields = Decoder::new().decode(&block).unwrap();
+            let fields = Decoder::new().decode(&block).unwrap().0;
             assert_eq!(fields, [(b"x-name".to_vec(), vec![b'v'; length])], "{length}");
         }
     }
@@ -277,9 +278,10 @@ mod tests {
         // An entry of nearly the whole table, named again by a byte each.
         let mut block = vec![0x40, 1, b'a', 0x7f, 0x80, 0x1e];
         block.extend([b'v'; 0x7f + 0x80 * 30]);
-        assert!(Decoder::new().decode(&block).is_some());
+        assert!(Decoder::new().decode(&block).unwrap().1);
         block.extend([0xbe; 8000]);
-        assert_eq!(Decoder::new().decode(&block), None);
+        let (fields, is_all) = Decoder::new().decode(&block).unwrap();
+        assert!(fields.iter().map(size).sum::<usize>() <= LIST && !is_all);
     }
 
     #[test]

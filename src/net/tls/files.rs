@@ -1,8 +1,11 @@
 //! Certificates and keys from PEM files (RFC 7468), and where the system keeps its roots. None are bundled.
 //!
-//! A message names the file and what is wrong with it, never what it holds.
+//! A message says what is wrong with a file, never what it holds. The name of one that an argument gave is for
+//! whoever read the argument to put in front, for a secret may be part of it.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::expand::find;
-use crate::files::read_regular;
+use crate::files::{Unread, read_in_time, read_regular};
 
 /// The most of one file that is read, in bytes; the bundle of a distribution has some 220 KB.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -50,34 +53,45 @@ impl SystemRoots {
     pub fn read(&self) -> Result<Vec<CertificateDer<'static>>, String> {
         // A variable that is wrong is said: whoever set it meant it.
         let mut found = match &self.file {
-            Some(file) => certificates(file).map_err(|why| format!("SSL_CERT_FILE: {why}"))?,
+            Some(file) => {
+                certificates(file).map_err(|unread| format!("SSL_CERT_FILE: {}", unread.at(file).why))?
+            }
             None => Vec::new(),
         };
+        let mut unusable = None;
         if let Some(folders) = &self.folders {
             for folder in folders.as_bytes().split(|&b| b == b':').filter(|folder| !folder.is_empty()) {
-                found.extend(folder_of(Path::new(OsStr::from_bytes(folder))));
+                let folder = Path::new(OsStr::from_bytes(folder));
+                if let Err(unread) = add_folder(folder, &mut found) {
+                    let why = format!("SSL_CERT_DIR: {}", unread.why);
+                    // What may not be read is not absent, whatever else there is.
+                    if unread.denied {
+                        return Err(why);
+                    }
+                    unusable.get_or_insert(why);
+                }
             }
         }
         if self.file.is_none() && self.folders.is_none() {
-            let mut unusable = None;
             for file in BUNDLES.map(Path::new) {
                 match certificates(file) {
                     Ok(bundle) => return Ok(bundle),
-                    Err(why) if file.exists() => unusable = Some(why),
+                    Err(unread) if unread.denied || file.exists() => unusable = Some(unread.at(file).why),
                     Err(_) => {}
                 }
             }
-            found = folder_of(Path::new(FOLDER));
-            // What may not be read is not absent.
-            if let Some(why) = unusable.filter(|_| found.is_empty()) {
-                return Err(why);
+            if let Err(unread) = add_folder(Path::new(FOLDER), &mut found)
+                && unread.denied
+            {
+                unusable = Some(unread.why);
             }
         }
         if !found.is_empty() {
             return Ok(found);
         }
-        Err(match (&self.file, &self.folders) {
-            (None, None) => {
+        Err(match (unusable, &self.file, &self.folders) {
+            (Some(why), ..) => why,
+            (None, None, None) => {
                 "there are no root certificates in this container (none in /etc/ssl, /etc/pki)".to_owned()
             }
             _ => "there are no root certificates where SSL_CERT_FILE and SSL_CERT_DIR lead".to_owned(),
@@ -85,83 +99,90 @@ impl SystemRoots {
     }
 }
 
-/// The certificates of every file in a folder that has any, as far as they are no more than one file may hold; others
-/// are passed over.
-fn folder_of(folder: &Path) -> Vec<CertificateDer<'static>> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_FILES);
-    let mut found = Vec::new();
-    let mut size = 0;
-    for entry in entries {
-        let more = certificates(&entry.path()).unwrap_or_default();
-        size += more.iter().map(|certificate| certificate.len() as u64).sum::<u64>();
-        if size > FILE_LIMIT {
-            break;
+/// Adds the certificates of every file in a folder that has any, as far as they are no more than one file may hold;
+/// other files are passed over. The error is why the folder cannot be read, or one of its files may not be where
+/// none has any.
+fn add_folder(folder: &Path, found: &mut Vec<CertificateDer<'static>>) -> Result<(), Unread> {
+    let (before, mut size, mut denied) = (found.len(), 0, None);
+    let unread = |error: io::Error| Unread::from(error).at(folder);
+    for entry in fs::read_dir(folder).map_err(unread)?.take(MOST_FILES) {
+        let path = entry.map_err(unread)?.path();
+        match certificates(&path) {
+            Ok(more) => {
+                size += more.iter().map(|certificate| certificate.len() as u64).sum::<u64>();
+                if size > FILE_LIMIT {
+                    break;
+                }
+                found.extend(more);
+            }
+            Err(unread) if unread.denied => denied = Some(unread.at(&path)),
+            Err(_) => {}
         }
-        found.extend(more);
     }
-    found
+    denied.filter(|_| found.len() == before).map_or(Ok(()), Err)
 }
 
-/// The certificates of a PEM file, at least one.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = read(path)?;
+/// The certificates of a PEM file, at least one. The error does not name the file.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
+    parse(&read_regular(path, FILE_LIMIT)?).map_err(Unread::from)
+}
+
+/// As [`certificates`], for a file that an argument names.
+pub fn certificates_in_time(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = read_in_time(path, FILE_LIMIT)?;
+    parse(&text).map_err(str::to_owned)
+}
+
+fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     let mut found = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        found.push(certificate.map_err(|_| format!("{}: a certificate in it is not PEM", path.display()))?);
+    for certificate in CertificateDer::pem_slice_iter(text) {
+        found.push(certificate.map_err(|_| "a certificate in it is not PEM")?);
     }
-    if found.is_empty() {
-        let what = if find(&text, b"-----BEGIN").is_some() {
-            "has PEM in it, but no certificate"
-        } else {
-            "has no certificate in it; expected PEM, -----BEGIN CERTIFICATE-----"
-        };
-        return Err(format!("{}: {what}", path.display()));
+    if !found.is_empty() {
+        Ok(found)
+    } else if find(text, b"-----BEGIN").is_some() {
+        Err("has PEM in it, but no certificate")
+    } else {
+        Err("has no certificate in it; expected PEM, -----BEGIN CERTIFICATE-----")
     }
-    Ok(found)
 }
 
-/// Why there is no identity: the file of its certificate or that of its key, and what is wrong with it.
+/// Why there is no identity.
 #[derive(Debug)]
-pub enum Unusable {
-    /// The certificate's.
-    Certificate(String),
-    /// The key's.
-    Key(String),
+pub struct Unusable {
+    /// Whether it is the file of the key that is wrong, not that of the certificate.
+    pub is_key: bool,
+    /// Whether it is the name of the certificate's file that [`Unusable::why`] ends with.
+    pub is_foreign: bool,
+    /// What is wrong.
+    pub why: String,
 }
 
 /// A certificate with what leads to its root, and its key, which may stand in the same file.
 pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, Unusable> {
-    let certificates = certificates(chain).map_err(Unusable::Certificate)?;
-    let key_of_it = private_key(key, provider).map_err(Unusable::Key)?;
+    let unusable = |is_key, why| Unusable { is_key, is_foreign: false, why };
+    let certificates = certificates_in_time(chain).map_err(|why| unusable(false, why))?;
+    let key_of_it = private_key(key, provider).map_err(|why| unusable(true, why))?;
     let identity = CertifiedKey::new(certificates, key_of_it);
     match identity.keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
-            let (key, chain) = (key.display(), chain.display());
-            Err(Unusable::Key(format!(
-                "{key}: the private key does not belong to the certificate in {chain}"
-            )))
+            let why = "the private key does not belong to the certificate in ".to_owned();
+            Err(Unusable { is_key: true, is_foreign: true, why })
         }
         _ => Ok(identity),
     }
 }
 
 fn private_key(key: &Path, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, String> {
-    let text = read(key)?;
-    let shown = key.display();
+    let text = read_in_time(key, FILE_LIMIT)?;
     if find(&text, b"ENCRYPTED").is_some() {
-        return Err(format!(
-            "{shown}: the private key is encrypted, and a check cannot ask for its passphrase; \
-             openssl pkey -in KEY -out PLAIN decrypts it"
-        ));
+        return Err("the private key is encrypted, and a check cannot ask for its passphrase; \
+                    openssl pkey -in KEY -out PLAIN decrypts it"
+            .to_owned());
     }
-    let der = PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
-        format!("{shown}: has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")
-    })?;
-    provider.key_provider.load_private_key(der).map_err(|_| {
-        format!("{shown}: the private key is none of RSA (2048 bits and more), P-256, P-384, Ed25519")
-    })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    read_regular(path, FILE_LIMIT).map_err(|unread| unread.at(path).why)
+    let der = PrivateKeyDer::from_pem_slice(&text)
+        .map_err(|_| "has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")?;
+    let loaded = provider.key_provider.load_private_key(der);
+    loaded
+        .map_err(|_| "the private key is none of RSA (2048 bits and more), P-256, P-384, Ed25519".to_owned())
 }

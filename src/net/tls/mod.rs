@@ -11,6 +11,7 @@ mod words;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rustls::client::Resumption;
 use rustls::crypto::ring::default_provider;
@@ -28,6 +29,8 @@ use super::wire::{Socket, WireError};
 
 /// How much is read from the socket at once, in bytes; a record has at most 16 KiB.
 const PIECE: usize = 4 << 10;
+/// How long a server of TLS 1.3 has to refuse us, or our certificate, once the handshake is over on our side.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Whom to trust and what to present; validated.
 #[derive(Debug, Default)]
@@ -47,13 +50,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Trusts the certificates of this file alone. The error names it and what is wrong with it.
+    /// Trusts the certificates of this file alone. The error is what is wrong with it, without its name.
     pub fn trust(&mut self, path: &Path) -> Result<(), String> {
-        self.roots = Some(files::certificates(path)?);
+        self.roots = Some(files::certificates_in_time(path)?);
         Ok(())
     }
 
-    /// Presents this certificate, with the key of that file. The error names the file and what is wrong with it.
+    /// Presents this certificate, with the key of that file. The error is what is wrong with one of them.
     pub fn present(&mut self, chain: &Path, key: &Path) -> Result<(), Unusable> {
         self.identity = Some(Arc::new(files::identity(chain, key, &default_provider())?));
         Ok(())
@@ -99,8 +102,14 @@ impl Client {
         Client { settings, notes: Notes::default(), config: OnceLock::new() }
     }
 
-    /// Speaks TLS on a connected socket to a server of this name.
-    pub fn handshake(&self, socket: &mut Socket, host: &Host) -> Result<(Session, Peer), TlsError> {
+    /// Speaks TLS on a connected socket to a server of this name. `is_all` says that nothing is asked of it over
+    /// that, in the answer to which it could still say that it does not take our certificate.
+    pub fn handshake(
+        &self,
+        socket: &mut Socket,
+        host: &Host,
+        is_all: bool,
+    ) -> Result<(Session, Peer), TlsError> {
         let config = self.config.get_or_init(|| self.config()).clone().map_err(TlsError::NoRoots)?;
         let host = self.settings.name.as_ref().unwrap_or(host);
         let name = server_name(host).ok_or_else(|| {
@@ -155,8 +164,10 @@ impl Client {
         let told = self.notes.take();
         let wants_certificate = told.asked_for_ours;
         if wants_certificate {
-            // In TLS 1.3 it says only after the handshake that it does without us.
             self.notes.keep_asked();
+        }
+        if version == "1.3" && (wants_certificate || is_all && told.has_ours) {
+            session.await_refusal(socket)?;
         }
         Ok((session, Peer { certificate: told.certificate, version, wants_certificate }))
     }
@@ -238,6 +249,24 @@ impl Session {
                 Ok(()) => flushed?,
                 Err(error) => self.failed = Some(words::failure(&error, &self.notes.take(), &self.host)),
             }
+        }
+    }
+
+    /// Waits a moment for the server to say that it does without us. A client of TLS 1.3 is done before the server has
+    /// seen what it sent last (RFC 8446, 2); whatever comes then but an alert, such as a ticket, says that it takes us.
+    fn await_refusal(&mut self, socket: &mut Socket) -> Result<(), TlsError> {
+        let mut piece = [0; PIECE];
+        let whole = socket.deadline();
+        socket.set_deadline(whole.at_most(PATIENCE));
+        let count = socket.read(&mut piece);
+        socket.set_deadline(whole);
+        match count {
+            Ok(0) => Err(TlsError::NotTls(Vec::new())),
+            Ok(count) => self.take(piece.get(..count).unwrap_or_default()).map_err(|error| {
+                TlsError::Failed(words::failure(&error, &self.notes.take(), &self.host), None)
+            }),
+            Err(WireError::TimedOut) => Ok(()),
+            Err(error) => Err(TlsError::Wire(error)),
         }
     }
 

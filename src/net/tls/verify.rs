@@ -29,6 +29,8 @@ pub struct Told {
     pub certificate: Option<Certificate>,
     /// The server asked for a client certificate, and there is none to be given.
     pub asked_for_ours: bool,
+    /// It asked for one and was given ours.
+    pub has_ours: bool,
 }
 
 /// What was told, where both halves of the handshake write it.
@@ -162,8 +164,9 @@ pub struct Identity {
 
 impl ResolvesClientCert for Identity {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        if self.ours.is_none() {
-            self.notes.keep_asked();
+        match &self.ours {
+            Some(_) => self.notes.write(|told| told.has_ours = true),
+            None => self.notes.keep_asked(),
         }
         self.ours.clone()
     }

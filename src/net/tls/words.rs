@@ -120,7 +120,12 @@ fn certificate_failure(why: &CertificateError, certificate: Option<&Certificate>
                 )
             }
         }
-        CertificateError::UnknownIssuer if certificate.is_self_signed => format!(
+        CertificateError::Other(_) if certificate.is_version_1 => {
+            "the certificate is of X.509 version 1, which has no names; expected version 3 (or --insecure)"
+                .to_owned()
+        }
+        // webpki has another error for that of an authority, as `openssl req -x509` makes it.
+        CertificateError::UnknownIssuer | CertificateError::Other(_) if certificate.is_self_signed => format!(
             "the certificate is self-signed ({}), and not trusted (--ca-file with that certificate, or --insecure)",
             shown(&certificate.subject)
         ),
@@ -130,14 +135,6 @@ fn certificate_failure(why: &CertificateError, certificate: Option<&Certificate>
             shown(&certificate.issuer)
         ),
         CertificateError::BadSignature => "the signature on the certificate is wrong".to_owned(),
-        CertificateError::Other(_) if certificate.is_version_1 => {
-            "the certificate is of X.509 version 1, which has no names; expected version 3 (or --insecure)"
-                .to_owned()
-        }
-        CertificateError::Other(_) if certificate.is_self_signed => format!(
-            "the certificate is self-signed, one of an authority ({}), and not trusted (--ca-file with that certificate, or --insecure)",
-            shown(&certificate.subject)
-        ),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is not made for servers (extendedKeyUsage)".to_owned()
         }

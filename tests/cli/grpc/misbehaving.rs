@@ -48,6 +48,10 @@ fn something_that_is_not_http2() {
         "the server closed the connection without an answer (does the port speak TLS?) in <T>",
     );
     unhealthy(
+        vec![Step::Until(b"SM\r\n\r\n"), Step::Reset],
+        "the server reset the connection waiting for the server's HTTP/2 settings (does the port speak TLS?)",
+    );
+    unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), send(&settings()[..5])],
         "the server closed the connection waiting for the server's HTTP/2 settings (5 bytes came) in <T>",
     );
@@ -131,7 +135,7 @@ fn more_than_is_taken() {
     let bomb = [&b"\x40\x01a\x7f\x80\x1e"[..], &[b'v'; 3967], &[0xbe; 8000]].concat();
     unhealthy(
         after_request(frame(HEADERS, END_HEADERS, 1, bomb)),
-        "what came is not valid HTTP/2: a header block that is no HPACK in <T>",
+        "the header fields are larger than 32 KiB in <T>",
     );
 }
 
@@ -166,7 +170,7 @@ fn the_window_of_the_server_is_kept_to() {
     let server = times_out(
         vec![closed(), Step::Hold],
         &["--service", "db"],
-        "waiting for the server's leave to send the request (its flow-control window is full) (15 bytes came)",
+        "waiting for the server's flow-control window to open (15 bytes came)",
     );
     let asked = server.asked().remove(0);
     assert!(asked.contains("Health/Check") && !asked.contains("\x0a\x02db"), "{asked:?}");
@@ -196,6 +200,25 @@ fn the_window_of_the_server_is_kept_to() {
         ],
         "UNAVAILABLE in <T>",
     );
+}
+
+#[test]
+fn the_window_of_the_connection_is_kept_to() {
+    // That of the stream is as large as can be; that of the connection is what it always is at first, 65,535 bytes, of
+    // which this request takes 10 more.
+    let opened = || send(frame(SETTINGS, 0, 0, b"\0\x04\x7f\xff\xff\xff"));
+    let name = "s".repeat(65_536);
+    let options = ["--service", &name];
+    // The last of four frames of DATA, one byte short of the others.
+    let full = || Step::Until(b"\0\x3f\xff\0\0\0\0\0\x01");
+    let doing = "waiting for the server's flow-control window to open (15 bytes came)";
+    let server = times_out(vec![opened(), full(), Step::Hold], &options, doing);
+    drop(server);
+    let rest = Step::Until(b"\0\0\x0a\0\x01\0\0\0\x01ssssssssss");
+    let more = send(frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\x0a"));
+    let script = vec![opened(), full(), more, rest, send(answer(SERVING)), Step::Hold];
+    let (_server, ran) = check(script, &[&["-t", "10s"][..], &options].concat());
+    assert!(ran.stdout.contains("\"ssss") && ran.status == Some(0), "{}", ran.story());
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! Unix sockets by the file they were bound to, which the kernel tells over netlink and /proc/net/unix does not.
+//! netlink(7), sock_diag(7). Nothing is connected to.
+
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+
+use super::net::UnixSocket;
+
+/// The most that one datagram of the kernel holds, in bytes: `NLMSG_GOODSIZE` in its netlink.h.
+const PIECE: usize = 8 << 10;
+/// `SOCK_DIAG_BY_FAMILY` in sock_diag.h, of which question and answers are.
+const BY_FAMILY: u16 = 20;
+/// `NLMSG_DONE` in netlink.h: the end of the list.
+const DONE: u16 = 3;
+/// `UNIX_DIAG_VFS` in unix_diag.h: inode and device of the file.
+const FILE: u16 = 1;
+/// `TCP_LISTEN` in tcp_states.h, which Unix sockets share.
+const LISTEN: u8 = 10;
+
+/// The question after all Unix sockets: `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, then `struct
+/// unix_diag_req` with every state and `UDIAG_SHOW_VFS`.
+const QUESTION: [[u8; 4]; 10] = {
+    let ([t0, t1], [f0, f1]) = (BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
+    let (length, show) = (40_u32.to_ne_bytes(), 2_u32.to_ne_bytes());
+    [length, [t0, t1, f0, f1], [0; 4], [0; 4], [1, 0, 0, 0], [0xff; 4], [0; 4], show, [0; 4], [0; 4]]
+};
+
+/// The sockets of this network namespace that were bound to the file of this device and inode; nothing where the
+/// kernel does not tell.
+pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
+    // As the kernel has them: the low half of the inode, and the device by its own split (`MKDEV` in its kdev_t.h).
+    let major = device >> 8 & 0xfff;
+    let minor = device >> 12 & 0xf_ff00 | device & 0xff;
+    let half = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or_default().to_ne_bytes();
+    let file = [half(inode), half(major << 20 | minor)].concat();
+    let netlink = SockProtocol::NetlinkSockDiag;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, netlink).ok()?;
+    send(socket.as_raw_fd(), QUESTION.as_flattened(), MsgFlags::empty()).ok()?;
+    let (mut sockets, mut piece) = (Vec::new(), [0; PIECE]);
+    // The kernel has answered by the time it is asked: it is never waited for.
+    while !add(piece_of(&socket, &mut piece)?, &file, &mut sockets)? {}
+    Some(sockets)
+}
+
+fn piece_of<'a>(socket: &OwnedFd, piece: &'a mut [u8]) -> Option<&'a [u8]> {
+    let count = recv(socket.as_raw_fd(), piece, MsgFlags::MSG_DONTWAIT).ok()?;
+    piece.get(..count).filter(|piece| !piece.is_empty())
+}
+
+/// Adds those sockets of one datagram that were bound to this file, as [`FILE`] has it. Whether it was the last one;
+/// nothing where it is an error.
+fn add(datagram: &[u8], file: &[u8], sockets: &mut Vec<UnixSocket>) -> Option<bool> {
+    let mut rest = datagram;
+    while let Some((&[l0, l1, l2, l3, t0, t1, ..], _)) = rest.split_first_chunk::<16>() {
+        let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
+        let message = rest.get(16..length)?;
+        match u16::from_ne_bytes([t0, t1]) {
+            BY_FAMILY => sockets.extend(socket_of(message, file)),
+            DONE => return Some(true),
+            _ => return None,
+        }
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Some(false)
+}
+
+/// The socket of a `struct unix_diag_msg` with its attributes, if it was bound to this file.
+fn socket_of(message: &[u8], file: &[u8]) -> Option<UnixSocket> {
+    let (&[_, kind, state, _, i0, i1, i2, i3, ..], mut rest) = message.split_first_chunk::<16>()?;
+    loop {
+        let (&[l0, l1, t0, t1], _) = rest.split_first_chunk::<4>()?;
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        if u16::from_ne_bytes([t0, t1]) == FILE && rest.get(4..length)? == file {
+            let inode = u64::from(u32::from_ne_bytes([i0, i1, i2, i3]));
+            return Some(UnixSocket {
+                listens: state == LISTEN,
+                kind: u64::from(kind),
+                inode,
+                #[cfg(feature = "inspect")]
+                state: u64::from(state),
+            });
+        }
+        rest = rest.get(length.max(4).next_multiple_of(4)..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_renamed_socket_is_known_by_its_file() {
+        let name = std::env::temp_dir().join(format!("porthole-diag-{}", std::process::id()));
+        let bound = name.with_extension("tmp");
+        let listener = UnixListener::bind(&bound).unwrap();
+        std::fs::rename(&bound, &name).unwrap();
+        let file = std::fs::metadata(&name).unwrap();
+        std::fs::remove_file(&name).unwrap();
+        // Not every kernel has it, and of some file systems it tells other numbers.
+        for socket in sockets_of((file.dev(), file.ino())).into_iter().flatten() {
+            assert_eq!((socket.listens, socket.kind), (true, 1));
+        }
+        drop(listener);
+    }
+
+    #[test]
+    fn odd_answers_are_passed_over() {
+        let file = [7, 0, 0, 0, 8, 0, 0, 0];
+        let message = [&[1, 1, 10, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 1, 0][..], &file].concat();
+        let socket = UnixSocket {
+            listens: true,
+            kind: 1,
+            inode: 9,
+            #[cfg(feature = "inspect")]
+            state: u64::from(LISTEN),
+        };
+        if cfg!(target_endian = "little") {
+            assert_eq!(socket_of(&message, &file), Some(socket));
+            for end in 0..message.len() {
+                assert_eq!(socket_of(&message[..end], &file), None, "{end}");
+            }
+            let mut empty = message.clone();
+            empty[16] = 0;
+            assert_eq!(socket_of(&empty, &file), None);
+        }
+        for datagram in [&[0; 16][..], &[0xff; 16], &[0; 3]] {
+            let ended = add(datagram, &file, &mut Vec::new());
+            assert_eq!(ended, (datagram.len() < 16).then_some(false), "{datagram:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `malloc(3)` and its relatives, for `opendir(3)` in musl and the destructors of threads in std, and little else.
+//!
+//! musl lets a program bring its own (since 1.1.20). A block has its layout in front of it.
+
+use std::alloc::{GlobalAlloc as _, Layout};
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use nix::libc::ENOMEM;
+
+use super::arena::PAGES;
+
+/// The room for what stands in front of a block, which is also what a block has to be aligned to.
+const HEAD: usize = size_of::<Layout>();
+
+/// The layout of a block for this many bytes, with what stands in front of it.
+fn layout(size: usize) -> Option<Layout> {
+    Layout::from_size_align(size.checked_add(HEAD)?, HEAD).ok()
+}
+
+// SAFETY: this and those below are the C library's own, with their signatures.
+#[unsafe(no_mangle)]
+extern "C" fn malloc(size: usize) -> *mut c_void {
+    calloc(size, 1)
+}
+
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
+    let Some(layout) = count.checked_mul(size).and_then(layout) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the layout is not empty, and the block has room for its size.
+    unsafe {
+        let block = PAGES.alloc_zeroed(layout);
+        if block.is_null() {
+            return ptr::null_mut();
+        }
+        block.cast::<Layout>().write(layout);
+        block.add(HEAD).cast()
+    }
+}
+
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free(block: *mut c_void) {
+    if !block.is_null() {
+        // SAFETY: the caller gives back what it got from `calloc`, which wrote the layout in front of it.
+        unsafe {
+            let start: *mut u8 = block.cast::<u8>().sub(HEAD);
+            PAGES.dealloc(start, start.cast::<Layout>().read());
+        }
+    }
+}
+
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    let new = malloc(size);
+    if !block.is_null() && !new.is_null() {
+        // SAFETY: as in `free`; the bytes that both have are copied from a block in use to a new one.
+        unsafe {
+            let had = block.cast::<u8>().sub(HEAD).cast::<Layout>().read().size() - HEAD;
+            ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast(), had.min(size));
+            free(block);
+        }
+    }
+    new
+}
+
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn posix_memalign(block: *mut *mut c_void, align: usize, size: usize) -> c_int {
+    // Nobody asks for more than any block has.
+    let new = if align <= HEAD { malloc(size) } else { ptr::null_mut() };
+    if new.is_null() {
+        return ENOMEM;
+    }
+    // SAFETY: the caller has a place for the answer.
+    unsafe { block.write(new) };
+    0
+}
