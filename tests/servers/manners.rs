@@ -46,6 +46,23 @@ impl Manners {
             .within(LIMIT);
     }
 
+    /// A server that says one of these, and nothing more, is unhealthy for the reason beside it.
+    #[track_caller]
+    pub fn each_unhealthy<T: AsRef<[u8]>>(&self, answers: &[(T, &str)]) {
+        for (said, reason) in answers {
+            self.unhealthy(vec![send(said), Step::Hold], reason);
+        }
+    }
+
+    /// A server that says one of these, shown as it stands beside it, is none of the kind.
+    #[track_caller]
+    pub fn each_foreign(&self, answers: &[(&[u8], &str)]) {
+        for (said, shown) in answers {
+            let reason = format!("what came is not {}; received: {shown}", self.check);
+            self.unhealthy(vec![send(said), Step::Hold], &reason);
+        }
+    }
+
     /// A server that goes on like this is healthy for this reason.
     #[track_caller]
     pub fn healthy(&self, steps: Vec<Step>, reason: &str) {

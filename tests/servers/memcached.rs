@@ -91,13 +91,11 @@ fn misbehaving() {
 #[test]
 fn answers() {
     let server = manners();
-    for (said, reason) in [
+    server.each_unhealthy(&[
         ("SERVER_ERROR out of memory \x1b[2J\r\n", r"SERVER_ERROR out of memory \x1b[2J"),
         ("ERROR\r\n", "what came is not memcached; received: ERROR"),
         ("VERSIONS\r\n", "what came is not memcached; received: VERSIONS"),
-    ] {
-        server.unhealthy(vec![send(said), Step::Hold], reason);
-    }
+    ]);
     let shown = format!("what came is not memcached; received: {}", "V".repeat(64));
     server.unhealthy(vec![Step::Flood(vec![b'V'; 4096])], &shown);
 }

@@ -335,6 +335,8 @@ fn one_that_insists_on_a_client_certificate() {
         let target = format!("127.0.0.1:{port}");
         let line = format!("unhealthy: tls {target}: ");
         check(set, &target, &[]).unhealthy(&format!("{line}{WANTED}"));
+        let json = check(set, &target, &["--json"]).json();
+        assert_eq!(json["checks"][0]["facts"]["certificate"]["subject"], "CN=app, O=Acme", "{version}");
         let key = set.key("server");
         check(set, &target, &["--client-cert", &set.pem("other-client"), "--client-key", &key]).unhealthy(
             &format!(

@@ -167,7 +167,10 @@ impl Client {
             self.notes.keep_asked();
         }
         if version == "1.3" && (wants_certificate || is_all && told.has_ours) {
-            session.await_refusal(socket)?;
+            session.await_refusal(socket).map_err(|error| match error {
+                TlsError::Failed(why, _) => TlsError::Failed(why, told.certificate.clone()),
+                other => other,
+            })?;
         }
         Ok((session, Peer { certificate: told.certificate, version, wants_certificate }))
     }
