@@ -432,10 +432,10 @@ mod tests {
 
     #[test]
     fn the_definitions_are_sound() {
-        let mut pages: Vec<Page> = KINDS.iter().map(Page::of).collect();
+        let pages = KINDS.iter().map(Page::of);
         #[cfg(feature = "inspect")]
-        pages.extend(inspect::COMMANDS.iter().map(Page::inspection));
-        for page in &pages {
+        let pages = pages.chain(inspect::COMMANDS.iter().map(Page::inspection));
+        for page in &pages.collect::<Vec<_>>() {
             let words: Vec<OsString> =
                 options_of(Some(page)).map(|option| format!("--{}", option.name).into()).collect();
             let args = options::args(options_of(Some(page)), &words);
