@@ -125,8 +125,14 @@ fn named(
     for path in paths {
         match space_at(target, root, path, whole) {
             Ok((place, space)) => {
-                // That of a process's own root which nothing is mounted on is not among its mounts.
-                let mount = place.mount(mounts).cloned().unwrap_or_default();
+                let mount = place.mount(mounts).cloned();
+                // In a root directory of its own, chroot(2), the mount below that is not among those seen.
+                let mount = mount.unwrap_or_else(|| Mount {
+                    point: path.as_os_str().as_bytes().to_vec(),
+                    source: b"?".to_vec(),
+                    kind: b"?".to_vec(),
+                    ..Mount::default()
+                });
                 rows.push(Row { mount, space: Some(space) });
             }
             Err(why) => answer.complain(&format!("{}: {why}", path.display())),

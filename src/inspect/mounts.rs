@@ -64,8 +64,10 @@ impl Show {
         let (proc, sought) = (target.proc.clone(), path.clone());
         let place = patient(Deadline::after(PATIENCE), move || Place::find(&proc, &root, &sought))
             .map_err(|why| format!("{}: {why}", path.display()))?;
-        let mount =
-            place.mount(&mounts).ok_or_else(|| format!("{}: no mount is above it", path.display()))?;
+        let mount = place.mount(&mounts).ok_or_else(|| {
+            let why = "its mount is none that the process sees, for its root directory is below (chroot(2))";
+            format!("{}: {why}", path.display())
+        })?;
         Ok(vec![mount.clone()])
     }
 }

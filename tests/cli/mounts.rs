@@ -181,3 +181,32 @@ fn a_zombie_has_no_mounts() {
     assert!(ran.stderr.contains("self/mountinfo: no such file or directory"), "{}", ran.story());
     std::fs::remove_dir(none).unwrap();
 }
+
+#[test]
+fn below_a_root_directory_of_its_own() {
+    if !has_feature("inspect") {
+        return;
+    }
+    if !crate::support::skip::is_root() {
+        skip("only root can change the root directory");
+        return;
+    }
+    // A program, and its libraries, are mostly below /usr by themselves.
+    let mut child = Command::new("chroot").args(["/usr", "sleep", "600"]).spawn().unwrap();
+    let pid = child.id().to_string();
+    let comm = format!("/proc/{pid}/comm");
+    while std::fs::read_to_string(&comm).unwrap() != "sleep\n" {
+        if child.try_wait().unwrap().is_some() {
+            skip("nothing can be run in /usr alone");
+            return;
+        }
+        std::thread::yield_now();
+    }
+    let why = "its mount is none that the process sees, for its root directory is below (chroot(2))";
+    porthole(["mounts", "/", "-p", &pid]).refused(&format!("mounts: /: {why}"));
+    let ran = porthole(["df", "/", "-p", &pid]).run();
+    let row = ran.stdout.lines().nth(1).unwrap();
+    assert!(ran.status == Some(0) && row.starts_with("?       ?"), "{}", ran.story());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
