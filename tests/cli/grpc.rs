@@ -67,8 +67,10 @@ fn the_request() {
 #[test]
 fn metadata_that_takes_several_frames() {
     let long = format!("x-long: {}", "v".repeat(40_000));
+    // The answer only once all of it is there, so that the client does not go before it was read.
+    let steps = vec![send(settings()), Step::Until(b"\x06x-last\x011"), send(answer(SERVING)), Step::Hold];
     let server = healthy(
-        after_request(answer(SERVING)),
+        steps,
         &["-H", &long, "-H", "User-Agent: me", "-H", "x-last: 1"],
         "SERVING",
     );
