@@ -88,7 +88,7 @@ fn what_another_build_has() {
         ("remote", "--remote", "--remote"),
         ("inspect", "tcp 1 --explain", "tcp: --explain"),
         ("inspect", "ps", "ps"),
-        ("inspect", "help doctor", "doctor"),
+        ("inspect", "help access", "access"),
     ] {
         if !has_feature(feature) {
             porthole(arguments.split(' '))
