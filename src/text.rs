@@ -20,10 +20,14 @@ pub fn escape(bytes: &[u8]) -> String {
     escape_within(bytes, usize::MAX)
 }
 
+/// Whether there is nothing to escape, as in nearly all that is printed.
+pub fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'\\')
+}
+
 /// As [`escape`], cut to at most `max` bytes; where it was cut it ends in `…`. No escape is cut in half.
 pub fn escape_within(bytes: &[u8], max: usize) -> String {
-    // Nearly all that is printed, a hundred thousand file names for one.
-    if bytes.len() <= max && bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'\\') {
+    if bytes.len() <= max && is_plain(bytes) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     let mut out = String::new();

@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use crate::outcome::{Conclusion, Fact};
 use crate::sys::terminal_width;
 use crate::table::Table;
-use crate::text::{escape, escape_lines};
+use crate::text::{escape, escape_lines, is_plain};
 
 /// How much is gathered before it is written, in bytes.
 const BUFFER: usize = 32 << 10;
@@ -63,9 +63,13 @@ impl Answer {
 
     /// One line of raw text, escaped here.
     pub fn line(&mut self, text: &[u8]) {
-        let mut line = escape(text);
-        line.push('\n');
-        self.write(line.as_bytes());
+        // There may be a hundred thousand of them.
+        if is_plain(text) {
+            self.write(text);
+        } else {
+            self.write(escape(text).as_bytes());
+        }
+        self.write(b"\n");
     }
 
     /// What a file holds: the bytes as they are, or on a terminal its lines, escaped.
