@@ -1,6 +1,5 @@
 //! `ls [PATH...]`: what is in a directory. ls(1).
 
-use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -92,10 +91,10 @@ impl Inspect for Ls {
         };
         let names = Names::read(&root);
         answer.list("entries");
-        let (mut files, mut folders) = (Vec::new(), VecDeque::new());
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
         for path in &self.paths {
             match root.meta(path, false) {
-                Ok(meta) if kind(meta.st_mode).0 == 'd' => folders.push_back((path.clone(), 0)),
+                Ok(meta) if kind(meta.st_mode).0 == 'd' => folders.push((path.clone(), 0)),
                 Ok(meta) => files.push(Row {
                     name: path.as_os_str().as_bytes().into(),
                     kind: None,
@@ -110,8 +109,9 @@ impl Inspect for Ls {
         });
         let headed = self.recursive || self.paths.len() > 1;
         let mut first = files.is_empty();
-        // The next to be listed is in front: what is below a directory comes before what is beside it.
-        while let Some((path, depth)) = folders.pop_front() {
+        // The next to be listed is the last: what is below a directory comes before what is beside it.
+        folders.reverse();
+        while let Some((path, depth)) = folders.pop() {
             if listing.answer.is_over() {
                 break;
             }
@@ -141,8 +141,8 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Lists a directory; with `-R` those in it are put in front of the ones that wait.
-    fn folder(&mut self, path: &Path, depth: usize, waiting: &mut VecDeque<(PathBuf, usize)>) {
+    /// Lists a directory; with `-R` those in it go before the ones that wait.
+    fn folder(&mut self, path: &Path, depth: usize, waiting: &mut Vec<(PathBuf, usize)>) {
         let mut folder = match self.root.folder(path) {
             Ok(folder) => folder,
             Err(error) => return complain(path, error, self.answer),
@@ -161,7 +161,7 @@ impl Listing<'_> {
                     .complain(&format!("{path}: what is below it is not listed: too deep or too much"));
                 break;
             }
-            waiting.push_front((path.join(OsStr::from_bytes(&row.name)), depth + 1));
+            waiting.push((path.join(OsStr::from_bytes(&row.name)), depth + 1));
         }
     }
 

@@ -3,7 +3,6 @@
 //! Each step opens one name, without following it, in the directory that is held, so that it stays below the root. The
 //! links of proc that only look like links (`/proc/PID/cwd`) are followed by their text.
 
-use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -52,7 +51,9 @@ pub fn follow(
     if raw.is_empty() {
         return Err(DeadEnd { path: Vec::new(), error: FileError(Errno::ENOENT) });
     }
-    let mut names: VecDeque<Vec<u8>> = split(raw).collect();
+    // The next one last.
+    let mut names = Vec::new();
+    push_names(&mut names, raw);
     let mut links = 0;
     loop {
         let (path, handle, meta) = &place;
@@ -62,7 +63,7 @@ pub fn follow(
         }
         let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: FileError(errno) };
         let is_folder = kind(meta.st_mode).0 == 'd';
-        let Some(name) = names.pop_front() else {
+        let Some(name) = names.pop() else {
             if raw.ends_with(b"/") && !is_folder {
                 return Err(fail(path, Errno::ENOTDIR));
             }
@@ -103,15 +104,17 @@ pub fn follow(
         if text.starts_with(b"/") {
             place = start(root, Path::new("/"))?;
         }
-        for name in split(&text).rev() {
-            names.push_front(name);
-        }
+        push_names(&mut names, &text);
     }
 }
 
-/// The names in a path; slashes only separate them.
-fn split(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> + '_ {
-    path.split(|&b| b == b'/').filter(|name| !name.is_empty()).map(<[u8]>::to_vec)
+/// The names in a path, in front of those that are to come; slashes only separate them.
+fn push_names(names: &mut Vec<Vec<u8>>, path: &[u8]) {
+    for name in path.rsplit(|&b| b == b'/') {
+        if !name.is_empty() {
+            names.push(name.to_vec());
+        }
+    }
 }
 
 type Start = (Vec<u8>, OwnedFd, Meta);

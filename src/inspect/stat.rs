@@ -19,7 +19,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[&[operands("PATH", "the files; a link is not followed, but where it leads is said")]],
     plan,
     examples: r"porthole stat /etc/app/config.yaml
-porthole stat -p 7 /proc/self/exe",
+porthole stat -p 7 /run/app.sock",
 };
 
 #[derive(Debug)]

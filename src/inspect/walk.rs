@@ -4,7 +4,6 @@
 //! However deep it goes, few directories are open at once. Of one that is closed to make room the rest of the entries
 //! is kept, and on the way back it is opened as the parent of the one below, if it still is.
 
-use std::collections::VecDeque;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -32,8 +31,8 @@ pub struct Walk {
 
 struct Level {
     folder: Option<Folder>,
-    /// What was left of a directory when it had to be closed.
-    rest: Option<VecDeque<Entry>>,
+    /// What was left of a directory when it had to be closed, the next one last.
+    rest: Option<Vec<Entry>>,
     /// Device and inode, by which it is known again.
     identity: (u64, u64),
     /// The length of its path.
@@ -74,7 +73,7 @@ impl Walk {
         loop {
             let level = self.levels.last_mut()?;
             let next = match (&mut level.rest, &mut level.folder) {
-                (Some(rest), _) => Ok(rest.pop_front()),
+                (Some(rest), _) => Ok(rest.pop()),
                 (None, Some(folder)) => folder.next(),
                 (None, None) => Ok(None),
             };
@@ -142,7 +141,12 @@ impl Walk {
             && let Some(level) = self.levels.get_mut(self.closed)
         {
             if let Some(mut folder) = level.folder.take() {
-                level.rest.get_or_insert_default().extend(folder.entries());
+                // It may have been opened again, after which it is not read.
+                if level.rest.is_none() {
+                    let mut rest: Vec<Entry> = folder.entries().collect();
+                    rest.reverse();
+                    level.rest = Some(rest);
+                }
             }
             self.closed += 1;
         }

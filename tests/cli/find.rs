@@ -180,18 +180,22 @@ fn a_chain_of_ten_thousand_folders() {
 #[test]
 fn a_tree_that_is_wide_and_deep() {
     let Some(place) = Place::for_inspection() else { return };
-    // Three folders on each of a hundred levels: of those that are closed to make room some entries are left.
-    let mut path = place.path("");
-    for level in 0..100 {
-        for name in ["a", "b", "c"] {
-            fs::create_dir(format!("{path}{name}")).unwrap();
-            fs::write(format!("{path}{name}/{level}"), "").unwrap();
+    // Three folders on each of a hundred levels, twice: of those that are closed to make room some entries are left,
+    // and those that are opened again are closed again.
+    for top in ["x", "y"] {
+        let mut path = place.path(&format!("{top}/"));
+        fs::create_dir(&path).unwrap();
+        for level in 0..100 {
+            for name in ["a", "b", "c"] {
+                fs::create_dir(format!("{path}{name}")).unwrap();
+                fs::write(format!("{path}{name}/{level}"), "").unwrap();
+            }
+            path.push_str(["a/", "b/", "c/"][level % 3]);
         }
-        path.push_str(["a/", "b/", "c/"][level % 3]);
     }
     let root = place.path("");
-    assert_eq!(same(root.trim_end_matches('/'), &[], &[]), 601);
-    assert_eq!(same(root.trim_end_matches('/'), &["--larger", "0"], &["-size", "+0c"]), 301);
+    assert_eq!(same(root.trim_end_matches('/'), &[], &[]), 1203);
+    assert_eq!(same(root.trim_end_matches('/'), &["--larger", "0"], &["-size", "+0c"]), 603);
 }
 
 #[test]
