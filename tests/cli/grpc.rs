@@ -69,11 +69,7 @@ fn metadata_that_takes_several_frames() {
     let long = format!("x-long: {}", "v".repeat(40_000));
     // The answer only once all of it is there, so that the client does not go before it was read.
     let steps = vec![send(settings()), Step::Until(b"\x06x-last\x011"), send(answer(SERVING)), Step::Hold];
-    let server = healthy(
-        steps,
-        &["-H", &long, "-H", "User-Agent: me", "-H", "x-last: 1"],
-        "SERVING",
-    );
+    let server = healthy(steps, &["-H", &long, "-H", "User-Agent: me", "-H", "x-last: 1"], "SERVING");
     let asked = server.asked().remove(0);
     assert!(asked.contains("\x06x-last\x011") && asked.contains("\x0auser-agent\x02me"));
     assert!(!asked.contains("porthole/"));
