@@ -17,7 +17,8 @@ const FILE_LIMIT: u64 = 64 << 10;
 
 /// How a word of a variable's name ends that tells of a secret.
 const TELLING: &str = "PASSWORD PASSWD PASS PWD PASSPHRASE SECRET TOKEN KEY CREDENTIAL AUTH AUTHORIZATION COOKIE \
-                       PASSWORDS SECRETS TOKENS KEYS CREDENTIALS COOKIES";
+                       PASSWORDS SECRETS TOKENS KEYS CREDENTIALS COOKIES \
+                       BEARER JWT SIGNATURE CREDS";
 /// The last word of a name that tells of none, whatever stands in front.
 const HARMLESS: &str = " PORT HOST HOSTNAME URL URI ADDR ADDRESS USER NAME FILE PATH DIR ";
 

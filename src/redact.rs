@@ -46,7 +46,7 @@ impl Masked {
         while let Some(&byte) = argument.get(at) {
             let range = match byte {
                 b':' if part(at, at + 3) == b"://" => user_info(argument, at + 3),
-                b'=' | b':' => value(argument, at),
+                b'=' | b':' => value(argument, at).or_else(|| login(argument, word, at)),
                 b' ' | b'\t' | b'\n' => {
                     let start = at + 1;
                     let flag = part(word, at);
@@ -84,7 +84,7 @@ pub fn has_login(value: &[u8]) -> bool {
             return true;
         }
     }
-    false
+    value.iter().enumerate().filter(|&(_, &byte)| byte == b':').any(|(at, _)| login(value, 0, at).is_some())
 }
 
 fn mask(out: &mut Vec<u8>, secret: &[u8]) {
@@ -136,6 +136,10 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
     let is_quote = |byte: Option<&u8>| byte.filter(|byte| matches!(byte, b'"' | b'\'')).copied();
     // The name of a JSON object's entry has a quote on both sides.
+    let before = match before.trim_ascii_end() {
+        quoted if is_quote(quoted.last()).is_some() => quoted,
+        _ => before,
+    };
     let named = if is_quote(before.last()).is_some() { before.split_last()?.1 } else { before };
     let from = named.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
     if !tells(named.get(from..)?) {
@@ -173,16 +177,47 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
 fn value_end(text: &[u8], start: usize, ends: &[u8]) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let length = match rest.first() {
-        Some(quote @ (b'"' | b'\'')) => rest.iter().skip(1).position(|b| b == quote).map(|length| length + 2),
+        Some(quote @ (b'"' | b'\'')) => {
+            let mut is_escaped = false;
+            let mut closes = |b: u8| {
+                let closes = b == *quote && !is_escaped;
+                // Within double quotes, in JSON and in a shell.
+                is_escaped = b == b'\\' && *quote == b'"' && !is_escaped;
+                closes
+            };
+            rest.iter().skip(1).position(|&b| closes(b)).map(|length| length + 2)
+        }
         _ => rest.iter().position(|b| b.is_ascii_whitespace() || ends.contains(b)),
     };
     length.map_or(text.len(), |length| start + length)
 }
 
+/// The password in the word that begins at `word` and has a `=` or `:` at `at`: that of `--user=NAME:PASSWORD` and
+/// `-uNAME:PASSWORD`, or of a `NAME:PASSWORD@HOST` without a scheme.
+fn login(text: &[u8], word: usize, at: usize) -> Option<(usize, usize)> {
+    let rest =
+        |from: usize| if word == 0 { text.get(from..).unwrap_or_default() } else { word_at(text, from) };
+    let flag = text.get(word..at)?;
+    if text.get(at) == Some(&b'=') {
+        return (next_of(flag) == Next::Login).then(|| password(rest(at + 1), at + 1))?;
+    }
+    if let [b'-', b'u', _, ..] = flag {
+        return password(rest(word + 2), word + 2);
+    }
+    let behind = word_at(text, at + 1);
+    let end = behind.iter().rposition(|&b| b == b'@')?;
+    let is_digest = behind.get(end..)?.starts_with(b"@sha");
+    let is_path = behind.get(..end)?.contains(&b'/');
+    let is_named = flag.last().is_some_and(u8::is_ascii_alphanumeric);
+    (is_named && !is_path && !is_digest).then_some((at + 1, at + 1 + end))
+}
+
 /// The password of `NAME:PASSWORD`, which is not `UID:GID`; `offset` is where that stands.
 fn password(login: &[u8], offset: usize) -> Option<(usize, usize)> {
+    let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
     let colon = login.iter().position(|&b| b == b':')?;
-    let secret = login.get(colon + 1..).filter(|secret| !secret.iter().all(u8::is_ascii_digit))?;
+    let name = login.get(..colon)?;
+    let secret = login.get(colon + 1..).filter(|secret| !(is_number(name) && is_number(secret)))?;
     Some((offset + colon + 1, offset + colon + 1 + secret.len()))
 }
 
@@ -239,6 +274,11 @@ mod tests {
                 "sh -c curl -H 'X-Api-Key: <3 bytes>' http://h/",
             ),
             (&["curl", "-u", "me:pw", "http://h/"], "curl -u me:<2 bytes> http://h/"),
+            (&["curl", "--user=me:a b", "-ume:pw"], "curl --user=me:<3 bytes> -ume:<2 bytes>"),
+            (&["curl", "-u=me:pw", "-u", "me:123"], "curl -u=me:<2 bytes> -u me:<3 bytes>"),
+            (&["app", "--dsn", "me:pw@tcp(db:3306)/x"], "app --dsn me:<2 bytes>@tcp(db:3306)/x"),
+            (&["app", "--proxy=me:pw@h:80"], "app --proxy=me:<2 bytes>@h:80"),
+            (&["app", r#"{"password" : "x\"y", "a":1}"#], r#"app {"password" : <6 bytes>, "a":1}"#),
             (&["sh", "-c", "curl --user me:pw h"], "sh -c curl --user me:<2 bytes> h"),
             (&["curl", "-d", r#"{"password":"x","a":1}"#], r#"curl -d {"password":<3 bytes>,"a":1}"#),
             (&["curl", "http://h/?token=abc&x=1"], "curl http://h/?token=<3 bytes>&x=1"),
@@ -260,7 +300,7 @@ mod tests {
             &["app", "--token"],
             &["app", "--password=", "x"],
             &["app", "http://auth:8080/a@b", "auth:80", "ssh://git@host/x"],
-            &["docker", "run", "--user", "1000:1000"],
+            &["docker", "run", "--user", "1000:1000", "--user=1:1", "registry:5000/app:1.2@sha256:abc"],
             &["app", "KEYBOARD=us", "AUTH_URL=http://h/"],
             &["://", "=", ":", "", " ", "--", "-", "@", "a://@", "'\"=", "\"\":"],
         ] {
@@ -289,8 +329,12 @@ mod tests {
 
     #[test]
     fn urls_with_a_login() {
-        for (value, has) in [("postgres://me:pw@db", true), ("/bin:/usr/bin", false), ("http://h:80/", false)]
-        {
+        for (value, has) in [
+            ("postgres://me:pw@db", true),
+            ("/bin:/usr/bin", false),
+            ("http://h:80/", false),
+            ("me:pw@tcp(db:3306)/x", true),
+        ] {
             assert_eq!(has_login(value.as_bytes()), has, "{value}");
         }
     }

@@ -17,6 +17,8 @@ use crate::report::Answer;
 use crate::text::{escape, incomplete};
 use crate::units::{self, show_size};
 
+/// The most that `--max` may be where a JSON document holds the content, in bytes.
+const JSON_MOST: u64 = 4 << 20;
 /// The default of `--max`, in bytes.
 const MAX: u64 = 1 << 20;
 /// The default of `--lines`.
@@ -68,6 +70,13 @@ impl Inspect for Show {
             return false;
         };
         answer.list("files");
+        if answer.is_json() && self.max > JSON_MOST {
+            let (asked, most) = (show_size(self.max), show_size(JSON_MOST));
+            answer.complain(&format!(
+                "--max {asked}: with --json at most {most}, which are held in memory (without it any size will do)"
+            ));
+            return false;
+        }
         let headings = self.paths.len() > 1 && !matches!(self.part, Part::All) && !answer.is_json();
         let mut first = true;
         input::each(&root, &self.paths, Some(self.special), answer, &mut |input, answer| {

@@ -1,7 +1,9 @@
 //! Whose view an inspection takes: our own, or that of another process, which is held for as long.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -72,8 +74,11 @@ impl Target {
             return process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process.pid, name));
         }
         let path = self.proc.join("self").join(name);
-        let mut bytes = fs::read(&path).map_err(|error| Unread::from(error).at(&path).why)?;
-        bytes.truncate(LIMIT);
+        let mut bytes = Vec::new();
+        // A made-up proc may hold a FIFO, which is not waited for.
+        let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path);
+        file.and_then(|file| file.take(LIMIT as u64).read_to_end(&mut bytes))
+            .map_err(|error| Unread::from(error).at(&path).why)?;
         Ok(bytes)
     }
 

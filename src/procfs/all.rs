@@ -114,7 +114,8 @@ impl Look {
 
     /// Reads the first bytes of a file into the buffer.
     fn read(&mut self, folder: BorrowedFd<'_>, name: &str, limit: usize) -> Result<usize, Errno> {
-        let file: OwnedFd = openat(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let file: OwnedFd =
+            openat(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?;
         // One read is enough: these files give what they have.
         read(&file, self.buffer.get_mut(..limit).unwrap_or_default())
     }

@@ -73,7 +73,8 @@ impl Handle {
 
     /// The first bytes of one of its files, at most `limit`.
     pub fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, Lost> {
-        let file = File::from(self.descriptor(name, OFlag::O_RDONLY)?);
+        // A made-up proc may hold a FIFO, which is not waited for.
+        let file = File::from(self.descriptor(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?);
         let mut bytes = Vec::with_capacity(limit.min(4096));
         file.take(limit as u64).read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -5,6 +5,7 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 
+use crate::net::words;
 use crate::outcome::{Conclusion, Fact};
 use crate::sys::terminal_width;
 use crate::table::Table;
@@ -163,14 +164,28 @@ impl Answer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if !self.over && self.out.write_all(bytes).is_err() {
-            self.over = true;
+        if !self.over {
+            let written = self.out.write_all(bytes);
+            self.take(written);
         }
     }
 
     fn flush(&mut self) {
-        if !self.over && self.out.flush().is_err() {
-            self.over = true;
+        if !self.over {
+            let written = self.out.flush();
+            self.take(written);
+        }
+    }
+
+    /// Ends the answer where it cannot be written: in silence if the reader left, otherwise as a failure.
+    fn take(&mut self, written: io::Result<()>) {
+        let Err(error) = written else {
+            return;
+        };
+        self.over = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.failed = true;
+            super::error(&format!("{}: standard output: {}", self.command, words(&error)));
         }
     }
 }

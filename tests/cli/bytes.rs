@@ -383,3 +383,33 @@ fn wrong_usage() {
     porthole(["hexdump", "/x", "/y"])
         .refused("hexdump: unexpected argument '/y'; see porthole hexdump --help");
 }
+
+/// An answer that cannot be written is a failure, other than one whose reader has left.
+#[test]
+fn an_answer_that_is_lost_is_a_failure() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let file = place.file("some", "text\n");
+    for arguments in [vec!["cat", &file], vec!["sha256sum", &file], vec!["ls", &file], vec!["ps", "--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = Command::new(binary()).args(&arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.starts_with(&format!("porthole: {}: standard output: ", arguments[0])), "{said}");
+        assert!(said.to_lowercase().contains("no space left on device"), "{said}");
+    }
+}
+
+/// What a JSON document holds is in memory, so there is a limit to it.
+#[test]
+fn json_content_has_a_limit() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let file = place.sparse("huge", 10 << 30);
+    let output = Command::new(binary()).args(["cat", "--json", "--max", "5G", &file]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(document["errors"][0].as_str().unwrap().starts_with("--max 5"), "{document}");
+}

@@ -65,11 +65,8 @@ fn which_addresses_a_listener_is_reached_at() {
         let port = address.port().to_string();
         let ran = porthole(["listen", &port, "--address", asked]).run();
         if ran.status == Some(0) {
-            assert!(
-                ran.stdout.contains(&format!(": listening on {address}, {}", ourselves())),
-                "{}",
-                ran.story()
-            );
+            // Not by whom: between fork and exec a child of another test has the socket too.
+            assert!(ran.stdout.contains(&format!(": listening on {address}, ")), "{}", ran.story());
             return true;
         }
         let asked = asked.trim_matches(['[', ']']);
