@@ -3,6 +3,8 @@
 //! It is a guess by names: the value of an option, a variable or a header whose name tells of a secret, what follows
 //! such an option, and the password in a URL. Where in doubt it is masked; `--reveal-all` shows it.
 
+use std::ops::Range;
+
 use crate::expand::{find, is_telling};
 
 /// A user without a password in a URL is masked from this length on: then it is a token.
@@ -43,10 +45,11 @@ impl Masked {
         let part = |from: usize, to: usize| argument.get(from..to).unwrap_or_default();
         // Up to where it is in `out`, and where the word begins that `at` is in.
         let (mut done, mut word, mut at) = (0, 0, 0);
+        let mut logins = Logins::default();
         while let Some(&byte) = argument.get(at) {
             let range = match byte {
                 b':' if part(at, at + 3) == b"://" => user_info(argument, at + 3),
-                b'=' | b':' => value(argument, at).or_else(|| login(argument, word, at)),
+                b'=' | b':' => value(argument, at).or_else(|| logins.password(argument, word, at)),
                 b' ' | b'\t' | b'\n' => {
                     let start = at + 1;
                     let flag = part(word, at);
@@ -84,7 +87,8 @@ pub fn has_login(value: &[u8]) -> bool {
             return true;
         }
     }
-    value.iter().enumerate().filter(|&(_, &byte)| byte == b':').any(|(at, _)| login(value, 0, at).is_some())
+    let mut logins = Logins::default();
+    value.iter().enumerate().any(|(at, &byte)| byte == b':' && logins.password(value, 0, at).is_some())
 }
 
 fn mask(out: &mut Vec<u8>, secret: &[u8]) {
@@ -136,11 +140,8 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
     let is_quote = |byte: Option<&u8>| byte.filter(|byte| matches!(byte, b'"' | b'\'')).copied();
     // The name of a JSON object's entry has a quote on both sides.
-    let before = match before.trim_ascii_end() {
-        quoted if is_quote(quoted.last()).is_some() => quoted,
-        _ => before,
-    };
-    let named = if is_quote(before.last()).is_some() { before.split_last()?.1 } else { before };
+    let entry = before.trim_ascii_end().split_last().filter(|&(last, _)| is_quote(Some(last)).is_some());
+    let named = entry.map_or(before, |(_, named)| named);
     let from = named.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
     if !tells(named.get(from..)?) {
         return None;
@@ -149,7 +150,7 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let start = at + 1 + spaces;
     let first = text.get(start)?;
     let is_colon = behind.first() == Some(&b':');
-    if is_colon && spaces == 0 && (named.len() != before.len() || first.is_ascii_digit() || *first == b'/') {
+    if is_colon && spaces == 0 && (entry.is_some() || first.is_ascii_digit() || *first == b'/') {
         // A port or a path behind a host's name; JSON without spaces begins with a quote.
         return is_quote(Some(first)).map(|_| (start, value_end(text, start, b",}")));
     }
@@ -165,7 +166,7 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     // `"Authorization: Bearer x"` within a command for a shell.
     if let Some(quote) = is_quote(named.get(from - 1))
-        && named.len() == before.len()
+        && entry.is_none()
     {
         let length = text.get(start..)?.iter().position(|&b| b == quote);
         return Some((start, length.map_or(text.len(), |length| start + length)));
@@ -177,39 +178,62 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
 fn value_end(text: &[u8], start: usize, ends: &[u8]) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let length = match rest.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            let mut is_escaped = false;
-            let mut closes = |b: u8| {
-                let closes = b == *quote && !is_escaped;
-                // Within double quotes, in JSON and in a shell.
-                is_escaped = b == b'\\' && *quote == b'"' && !is_escaped;
-                closes
-            };
-            rest.iter().skip(1).position(|&b| closes(b)).map(|length| length + 2)
+        Some(&quote @ (b'"' | b'\'')) => {
+            rest.get(1..).and_then(|text| closing(text, quote)).map(|length| length + 2)
         }
         _ => rest.iter().position(|b| b.is_ascii_whitespace() || ends.contains(b)),
     };
     length.map_or(text.len(), |length| start + length)
 }
 
-/// The password in the word that begins at `word` and has a `=` or `:` at `at`: that of `--user=NAME:PASSWORD` and
-/// `-uNAME:PASSWORD`, or of a `NAME:PASSWORD@HOST` without a scheme.
-fn login(text: &[u8], word: usize, at: usize) -> Option<(usize, usize)> {
-    let rest =
-        |from: usize| if word == 0 { text.get(from..).unwrap_or_default() } else { word_at(text, from) };
-    let flag = text.get(word..at)?;
-    if text.get(at) == Some(&b'=') {
-        return (next_of(flag) == Next::Login).then(|| password(rest(at + 1), at + 1))?;
+/// Where the quote closes; within double ones, in JSON and in a shell, a backslash takes the next byte.
+fn closing(text: &[u8], quote: u8) -> Option<usize> {
+    let mut is_escaped = false;
+    text.iter().position(|&byte| {
+        let closes = byte == quote && !is_escaped;
+        is_escaped = byte == b'\\' && quote == b'"' && !is_escaped;
+        closes
+    })
+}
+
+/// The passwords behind the names of users, outside of URLs. A word is looked through once, however many colons it
+/// has: what a process calls itself is not to keep whoever lists it.
+#[derive(Debug, Default)]
+struct Logins {
+    /// How far the text was looked through.
+    seen: usize,
+    /// Where a colon may stand that ends the `NAME` of `NAME:PASSWORD@HOST`, up to that `@`.
+    colons: Range<usize>,
+}
+
+impl Logins {
+    /// The password in the word that begins at `word` and has a `=` or `:` at `at`: that of `--user=NAME:PASSWORD` and
+    /// `-uNAME:PASSWORD`, or of a `NAME:PASSWORD@HOST` without a scheme.
+    fn password(&mut self, text: &[u8], word: usize, at: usize) -> Option<(usize, usize)> {
+        let rest = |from| if word == 0 { text.get(from..).unwrap_or_default() } else { word_at(text, from) };
+        let flag = text.get(word..at)?;
+        if text.get(at) == Some(&b'=') {
+            return (next_of(flag) == Next::Login).then(|| password(rest(at + 1), at + 1))?;
+        }
+        if let [b'-', b'u', _, ..] = flag {
+            return password(rest(word + 2), word + 2);
+        }
+        if at >= self.seen {
+            self.look(word_at(text, at), at);
+        }
+        let is_named = flag.last().is_some_and(u8::is_ascii_alphanumeric);
+        (is_named && self.colons.contains(&at)).then_some((at + 1, self.colons.end))
     }
-    if let [b'-', b'u', _, ..] = flag {
-        return password(rest(word + 2), word + 2);
+
+    /// Looks through the rest of a word, which begins at `start`.
+    fn look(&mut self, word: &[u8], start: usize) {
+        self.seen = start + word.len();
+        let end = word.iter().rposition(|&b| b == b'@').unwrap_or_default();
+        let (before, behind) = word.split_at(end);
+        // What stands behind a slash may be a login, what has one in it is a path; an image is named with its digest.
+        let from = before.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+        self.colons = if behind.starts_with(b"@sha") { 0..0 } else { start + from..start + end };
     }
-    let behind = word_at(text, at + 1);
-    let end = behind.iter().rposition(|&b| b == b'@')?;
-    let is_digest = behind.get(end..)?.starts_with(b"@sha");
-    let is_path = behind.get(..end)?.contains(&b'/');
-    let is_named = flag.last().is_some_and(u8::is_ascii_alphanumeric);
-    (is_named && !is_path && !is_digest).then_some((at + 1, at + 1 + end))
 }
 
 /// The password of `NAME:PASSWORD`, which is not `UID:GID`; `offset` is where that stands.
@@ -224,8 +248,10 @@ fn password(login: &[u8], offset: usize) -> Option<(usize, usize)> {
 /// Where the password begins and ends, or the token, of a URL whose authority begins there.
 fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let word = text.get(start..)?;
-    let end = word.iter().position(u8::is_ascii_whitespace).unwrap_or(word.len());
-    let word = word.get(..find(word, b"://").unwrap_or(end).min(end))?;
+    // Another URL ends it as a space does.
+    let is_end = |rest: &[u8]| rest.first().is_some_and(u8::is_ascii_whitespace) || rest.starts_with(b"://");
+    let end = (0..word.len()).find(|&at| word.get(at..).is_some_and(is_end)).unwrap_or(word.len());
+    let word = word.get(..end)?;
     let authority = word.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(word.len());
     let authority = word.get(..authority)?;
     let colon = authority.iter().position(|&b| b == b':');
@@ -325,6 +351,17 @@ mod tests {
             masked.push(&mut out, &text);
             let _ = has_login(&text);
         }
+    }
+
+    #[test]
+    fn long_values_are_looked_through_once() {
+        // Each of these took seconds when every colon looked through all that follows.
+        let start = std::time::Instant::now();
+        for text in ["a:", "a://", "a=", "a' "].map(|part| part.repeat(1 << 16)) {
+            assert!(!has_login(text.as_bytes()), "{}", &text[..4]);
+            Masked::default().push(&mut Vec::new(), text.as_bytes());
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
     }
 
     #[test]
