@@ -124,7 +124,7 @@ impl Access {
         let root = target.root()?;
         let who = self.who(target)?;
         let names = Names::read(&root);
-        let protected = std::fs::read(target.proc.join("sys/fs/protected_symlinks"));
+        let protected = target.start_of("sys/fs/protected_symlinks");
         let protected = protected.is_ok_and(|value| value.trim_ascii() == b"1");
         let mut rows: Vec<Row> = Vec::new();
         let mut lists: Vec<Vec<u8>> = Vec::new();

@@ -66,7 +66,7 @@ pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
 
 impl Inspect for Show {
     fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = input::root(target, answer) else {
+        let Some(root) = target.root_for(answer) else {
             return false;
         };
         answer.list("files");

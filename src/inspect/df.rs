@@ -94,13 +94,7 @@ impl Inspect for Df {
                 return false;
             }
         };
-        let root = match target.root() {
-            Ok(root) => Some(Arc::new(root)),
-            Err(why) => {
-                answer.complain(&why);
-                None
-            }
-        };
+        let root = target.root_for(answer).map(Arc::new);
         let whole = Deadline::after(LIMIT);
         let rows = match (&root, self.paths.as_slice()) {
             (None, [_, ..]) => return false,

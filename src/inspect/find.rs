@@ -75,12 +75,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 impl Inspect for Find {
     fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let root = match target.root() {
-            Ok(root) => root,
-            Err(why) => {
-                answer.complain(&why);
-                return false;
-            }
+        let Some(root) = target.root_for(answer) else {
+            return false;
         };
         answer.list("paths");
         let path = self.path.as_os_str().as_bytes();

@@ -73,7 +73,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 impl Inspect for Grep {
     fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = input::root(target, answer) else {
+        let Some(root) = target.root_for(answer) else {
             return false;
         };
         answer.list("matches");

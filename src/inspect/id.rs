@@ -1,8 +1,6 @@
 //! `id`: who a process is and what it may: ids, capabilities, what restricts it. id(1), credentials(7),
 //! capabilities(7), namespaces(7).
 
-use std::fs;
-
 use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError};
@@ -11,7 +9,6 @@ use crate::procfs::capabilities::{DOCKER, LAST, all, names};
 use crate::procfs::handle::{Handle, Lost};
 use crate::procfs::status::Status;
 use crate::report::Answer;
-use crate::rootfs::Root;
 
 /// The most of one file that is read, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -55,10 +52,10 @@ impl Inspect for Id {
                 return false;
             }
         };
-        let root = if target.process.is_some() { target.root().ok() } else { Some(Root::own()) };
-        let names = root.map(|root| Names::read(&root)).unwrap_or_default();
-        let last = fs::read_to_string(target.proc.join("sys/kernel/cap_last_cap"));
-        let last = last.ok().and_then(|text| text.trim_ascii().parse().ok()).unwrap_or(LAST);
+        let names = Names::of(target);
+        let last = target.start_of("sys/kernel/cap_last_cap").ok();
+        let last =
+            last.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()).unwrap_or(LAST);
         let seen = Seen {
             label: label(&process),
             namespaces: namespaces(&process, target, answer),

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::Target;
 use crate::net::words;
 use crate::report::Answer;
 use crate::rootfs::{self, Meta, Root};
@@ -36,11 +35,6 @@ pub struct Input<'a> {
     pub is_regular: bool,
     read: u64,
     limit: u64,
-}
-
-/// The root of the target's files, or nothing, which is complained of.
-pub fn root(target: &Target, answer: &mut Answer) -> Option<Root> {
-    target.root().map_err(|why| answer.complain(&why)).ok()
 }
 
 /// Opens each of the files and has it visited; complains of those where that fails.

@@ -82,12 +82,8 @@ impl From<&Meta> for Stat {
 
 impl Inspect for Ls {
     fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let root = match target.root() {
-            Ok(root) => root,
-            Err(why) => {
-                answer.complain(&why);
-                return false;
-            }
+        let Some(root) = target.root_for(answer) else {
+            return false;
         };
         let names = Names::read(&root);
         answer.list("entries");

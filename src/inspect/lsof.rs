@@ -57,7 +57,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 impl Inspect for Lsof {
     fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let names = target.root().map(|root: Root| Names::read(&root)).unwrap_or_default();
+        let names = Names::of(target);
         let list = List {
             deleted: self.deleted,
             names,

@@ -3,7 +3,6 @@
 mod tree;
 mod view;
 
-use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt;
 
@@ -18,7 +17,6 @@ use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::Lost;
 use crate::procfs::process::{Process, own_pid};
 use crate::report::Answer;
-use crate::rootfs::Root;
 
 pub(super) const COMMAND: Command = Command {
     name: "ps",
@@ -76,7 +74,7 @@ impl Inspect for Ps {
             let own = own_pid(&target.proc);
             all.retain(|seen| own != Some(seen.pid) && is_called(seen, name, target));
         }
-        let uptime = fs::read(target.proc.join("uptime")).ok().and_then(|text| view::uptime(&text));
+        let uptime = target.start_of("uptime").ok().and_then(|text| view::uptime(&text));
         if all.is_empty() {
             let none = match &self.name {
                 Some(name) => format!("{}: no such process", String::from_utf8_lossy(name)),
@@ -93,10 +91,9 @@ impl Inspect for Ps {
                 "/proc/uptime cannot be read (subset=pid of proc(5)), so how long and how much they ran is not known",
             );
         }
-        let root = if target.process.is_some() { target.root().ok() } else { Some(Root::own()) };
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
         let view = View {
-            names: root.map(|root| Names::read(&root)).unwrap_or_default(),
+            names: Names::of(target),
             uptime,
             ticks: conf(SysconfVar::CLK_TCK).unwrap_or(100).max(1),
             page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),

@@ -29,7 +29,7 @@ struct Sums {
 
 impl Inspect for Sums {
     fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = input::root(target, answer) else {
+        let Some(root) = target.root_for(answer) else {
             return false;
         };
         answer.list("files");

@@ -12,7 +12,6 @@ use crate::procfs::owners::Owners;
 use crate::procfs::process::Process;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::report::Answer;
-use crate::rootfs::Root;
 use crate::table::{Align, Mark, Table};
 use crate::units;
 
@@ -94,8 +93,7 @@ impl Ss {
         });
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
         let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
-        // Names are a convenience: where the target's files may not be read, its users have numbers.
-        let names = target.root().map(|root: Root| Names::read(&root)).unwrap_or_default();
+        let names = Names::of(target);
         if answer.is_json() {
             answer.list("sockets");
             for socket in &sockets.list {

@@ -1,16 +1,14 @@
 //! Whose view an inspection takes: our own, or that of another process, which is held for as long.
 
-use std::fs;
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-use crate::files::Unread;
+use crate::files::{Unread, read_start};
 use crate::procfs::handle::{Handle, Lost};
 use crate::procfs::status::Status;
+use crate::report::Answer;
 use crate::rootfs::Root;
 
 /// The most of one file of proc that is read, in bytes.
@@ -68,17 +66,23 @@ impl Target {
         Ok(Root::of(root, folder.unwrap_or_else(|| PathBuf::from("/"))))
     }
 
+    /// As [`Target::root`], or nothing, which is complained of.
+    pub fn root_for(&self, answer: &mut Answer) -> Option<Root> {
+        self.root().map_err(|why| answer.complain(&why)).ok()
+    }
+
     /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         if let Some(process) = &self.process {
             return process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process.pid, name));
         }
-        let path = self.proc.join("self").join(name);
-        let mut bytes = Vec::new();
-        // A made-up proc may hold a FIFO, which is not waited for.
-        let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path);
-        file.and_then(|file| file.take(LIMIT as u64).read_to_end(&mut bytes))
-            .map_err(|error| Unread::from(error).at(&path).why)?;
+        self.start_of(Path::new("self").join(name)).map_err(|unread| unread.why)
+    }
+
+    /// The first bytes of a file of proc, such as `uptime`. The error has its path in front.
+    pub fn start_of(&self, name: impl AsRef<Path>) -> Result<Vec<u8>, Unread> {
+        let path = self.proc.join(name);
+        let (bytes, _) = read_start(&path, LIMIT as u64).map_err(|unread| unread.at(&path))?;
         Ok(bytes)
     }
 
@@ -89,7 +93,7 @@ impl Target {
             return lost_words(lost, &path);
         }
         let status =
-            |pid: &str| fs::read(self.proc.join(pid).join("status")).map(|text| Status::parse(&text));
+            |pid: &str| self.start_of(Path::new(pid).join("status")).map(|text| Status::parse(&text));
         match (status("self"), status(&pid.to_string())) {
             (Ok(ours), Ok(theirs)) => {
                 format!("{}: permission denied: {} (ptrace(2))", path.display(), ours.why_not(&theirs))

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use super::Target;
 use crate::rootfs::Root;
 
 /// The most of one file that is read, in bytes.
@@ -16,6 +17,11 @@ pub struct Names {
 }
 
 impl Names {
+    /// As the target's files have them. They are a convenience: where those may not be read, its users have numbers.
+    pub fn of(target: &Target) -> Self {
+        target.root().map(|root| Names::read(&root)).unwrap_or_default()
+    }
+
     /// As this root's files have them; none where there are no such files.
     pub fn read(root: &Root) -> Self {
         let read = |path: &str| {
