@@ -164,22 +164,19 @@ impl Answer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if !self.over {
-            let written = self.out.write_all(bytes);
-            self.take(written);
-        }
+        self.put(|out| out.write_all(bytes));
     }
 
     fn flush(&mut self) {
-        if !self.over {
-            let written = self.out.flush();
-            self.take(written);
-        }
+        self.put(Write::flush);
     }
 
     /// Ends the answer where it cannot be written: in silence if the reader left, otherwise as a failure.
-    fn take(&mut self, written: io::Result<()>) {
-        let Err(error) = written else {
+    fn put(&mut self, act: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
+        if self.over {
+            return;
+        }
+        let Err(error) = act(&mut self.out) else {
             return;
         };
         self.over = true;
