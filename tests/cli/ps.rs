@@ -319,3 +319,26 @@ fn hidden_processes_are_not_absent_ones() {
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// A made-up proc may hold anything; a FIFO is not waited for.
+#[test]
+fn a_fifo_in_a_proc_is_not_waited_for() {
+    if !has_ps() {
+        return;
+    }
+    let proc = Proc::new();
+    proc.file("self/nothing", "").file("7/nothing", "");
+    for name in ["stat", "status", "cmdline", "mountinfo", "environ", "net", "limits", "cgroup"] {
+        for folder in ["self", "7"] {
+            let path = format!("{}/{folder}/{name}", proc.path());
+            nix::unistd::mkfifo(path.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        }
+    }
+    nix::unistd::mkfifo(format!("{}/uptime", proc.path()).as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for command in ["ps", "env", "mounts", "df", "ss", "lsof", "id", "limits"] {
+        for of in [&[][..], &["-p", "7"]] {
+            let arguments = [&[command, "--proc", proc.path()][..], of].concat();
+            porthole(arguments).run().within(std::time::Duration::from_secs(30));
+        }
+    }
+}

@@ -8,36 +8,18 @@ use std::os::fd::AsRawFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use serde_json::{Value, json};
 
-use crate::support::command::{Ran, for_other_users, has_feature, output, porthole};
+use crate::support::command::{for_other_users, has_feature, output, porthole, until};
 use crate::support::network::in_own_network;
 use crate::support::proc_tree::ProcTree;
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
-/// How long what a test waits for may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 const NOBODY: &str = "porthole: ss: ?: no process in PROC holds the socket: its owner is in another pid namespace or \
                       hidden (hidepid of proc(5)), or it is the kernel";
-
-/// Runs until it has this on stdout: a child that another test forks holds our sockets until it has become another
-/// program, and the last part of a handshake may still be on its way.
-#[track_caller]
-fn until(run: impl Fn() -> Ran, holds: impl Fn(&str) -> bool) -> Ran {
-    let start = Instant::now();
-    loop {
-        let ran = run();
-        if holds(&ran.stdout) {
-            return ran;
-        }
-        assert!(start.elapsed() < PATIENCE, "{}", ran.story());
-    }
-}
 
 /// This process, which holds the sockets: `7 (cli-1234)`.
 fn ourselves() -> String {

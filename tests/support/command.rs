@@ -19,6 +19,9 @@ use super::times::timeless;
 /// What a test that hangs may take before it fails.
 const HANG: &str = "60";
 
+/// How long what a test waits for may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Where the programs are that a test runs porthole by.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
@@ -108,6 +111,20 @@ pub fn started<T>(command: &mut Command, start: impl Fn(&mut Command) -> io::Res
     }
 }
 
+/// Runs until it has this on stdout: a child that another test forks holds our sockets until it has become another
+/// program, and the last part of a handshake may still be on its way.
+#[track_caller]
+pub fn until(run: impl Fn() -> Ran, holds: impl Fn(&str) -> bool) -> Ran {
+    let start = Instant::now();
+    loop {
+        let ran = run();
+        if holds(&ran.stdout) {
+            return ran;
+        }
+        assert!(start.elapsed() < PATIENCE, "{}", ran.story());
+    }
+}
+
 impl Porthole {
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
@@ -186,17 +203,22 @@ impl Porthole {
     /// The JSON of a run, and that its exit status fits it.
     #[track_caller]
     pub fn json(self) -> Value {
-        let ran = self.run();
-        let json: Value =
-            serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}", ran.story()));
-        let status = i32::from(json["healthy"] != Value::Bool(true));
-        assert_eq!((ran.status, ran.stderr.as_str()), (Some(status), ""), "{}", ran.story());
-        assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.story());
-        json
+        self.run().json()
     }
 }
 
 impl Ran {
+    /// The JSON on stdout, and that the exit status fits it.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let json: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}\n{}", self.story()));
+        let status = i32::from(json["healthy"] != Value::Bool(true));
+        assert_eq!((self.status, self.stderr.as_str()), (Some(status), ""), "{}", self.story());
+        assert_eq!(self.stdout.lines().count(), 1, "{}", self.story());
+        json
+    }
+
     /// Asserts status, stdout and stderr, each line without its newline at the end; times read `<T>`.
     #[track_caller]
     pub fn is(self, status: i32, stdout: &str, stderr: &str) -> Self {
