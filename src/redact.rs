@@ -10,6 +10,28 @@ use crate::expand::{find, is_telling};
 /// A user without a password in a URL is masked from this length on: then it is a token.
 const TOKEN: usize = 20;
 
+/// How tokens begin that say what they are: of GitHub, GitLab, Slack, Stripe, npm, Vault, and a JSON Web Token (RFC 7519).
+const MARKED: [&str; 14] = [
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "sk_live_",
+    "rk_live_",
+    "npm_",
+    "hvs.",
+    "eyJ",
+];
+/// How far into an address it is looked for what it is, in bytes.
+const HEAD: usize = 256;
+/// Addresses whose rest is all that it takes to use them.
+const WEBHOOKS: [&str; 2] = ["hooks.slack.com/services/", "/api/webhooks/"];
+
 /// What stands in place of so many bytes.
 pub fn hidden(count: usize) -> String {
     if count == 1 { "<1 byte>".to_owned() } else { format!("<{count} bytes>") }
@@ -26,14 +48,28 @@ enum Next {
     Login,
 }
 
+/// Programs with a letter of their own for a password.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Program {
+    #[default]
+    Other,
+    /// Its options have the password behind this letter, in the same word.
+    Attached(u8),
+    /// In the same word, or it is the next one.
+    Either(u8),
+}
+
 /// Masks the arguments of one command line, which are to be given in their order.
 #[derive(Debug, Default)]
-pub struct Masked(Next);
+pub struct Masked {
+    next: Next,
+    program: Program,
+}
 
 impl Masked {
     /// Appends the argument, what is secret in it masked.
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
-        match std::mem::take(&mut self.0) {
+        match std::mem::take(&mut self.next) {
             Next::Secret if !is_option(argument) => return mask(out, argument),
             Next::Login => {
                 if let Some(range) = password(argument, 0) {
@@ -47,14 +83,26 @@ impl Masked {
         let (mut done, mut word, mut at) = (0, 0, 0);
         let mut logins = Logins::default();
         while let Some(&byte) = argument.get(at) {
+            if at == word
+                && let Some((start, end)) = self.word(argument, at)
+            {
+                out.extend_from_slice(part(done, start));
+                mask(out, part(start, end));
+                (done, at) = (end, end);
+                continue;
+            }
             let range = match byte {
-                b':' if part(at, at + 3) == b"://" => user_info(argument, at + 3),
-                b'=' | b':' => value(argument, at).or_else(|| logins.password(argument, word, at)),
+                b':' if part(at, at + 3) == b"://" => {
+                    user_info(argument, at + 3).or_else(|| webhook(argument, at + 3))
+                }
+                b'=' | b':' => value(argument, at)
+                    .or_else(|| logins.password(argument, word, at))
+                    .or_else(|| marked(argument, at + 1)),
                 b' ' | b'\t' | b'\n' => {
                     let start = at + 1;
                     let flag = part(word, at);
                     word = start;
-                    match next_of(flag) {
+                    match self.next_of(flag) {
                         Next::Secret if !is_option(word_at(argument, start)) => {
                             Some((start, value_end(argument, start, b"")))
                         }
@@ -74,21 +122,68 @@ impl Masked {
             }
         }
         out.extend_from_slice(part(done, argument.len()));
-        self.0 = next_of(part(word.max(done), argument.len()));
+        self.next = self.next_of(part(word.max(done), argument.len()));
+    }
+
+    /// What is secret of the word that begins there, by itself or for the program that it is given to.
+    fn word(&mut self, argument: &[u8], start: usize) -> Option<(usize, usize)> {
+        let word = word_at(argument, start);
+        let name = word.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        if let Some(program) = program(name) {
+            self.program = program;
+            return None;
+        }
+        if let ([b'-', letter, _, ..], Program::Attached(own) | Program::Either(own)) = (word, self.program)
+            && *letter == own
+        {
+            // The whole argument, unless it is one word of a command for a shell.
+            let end = if start == 0 { argument.len() } else { start + word.len() };
+            return Some((start + 2, end));
+        }
+        marked(argument, start)
+    }
+
+    /// What this word says of the one behind it.
+    fn next_of(&self, word: &[u8]) -> Next {
+        match (word, self.program) {
+            (&[b'-', letter], Program::Either(own)) if letter == own => Next::Secret,
+            _ => next_of(word),
+        }
     }
 }
 
-/// The value of a variable that is harmless but for a password that it may hold as a URL.
-pub fn has_login(value: &[u8]) -> bool {
-    let mut at = 0;
-    while let Some(found) = value.get(at..).and_then(|rest| find(rest, b"://")) {
-        at += found + 3;
-        if user_info(value, at).is_some() {
-            return true;
-        }
+/// Whether the value of a variable that is harmless by its name holds a secret all the same.
+pub fn has_secret(value: &[u8]) -> bool {
+    let mut out = Vec::new();
+    Masked::default().push(&mut out, value);
+    out != value
+}
+
+/// What is known of a program of this name.
+fn program(name: &[u8]) -> Option<Program> {
+    match name {
+        b"sshpass" => Some(Program::Either(b'p')),
+        b"redis-cli" => Some(Program::Either(b'a')),
+        _ if name.starts_with(b"mysql") || name.starts_with(b"mariadb") => Some(Program::Attached(b'p')),
+        _ => None,
     }
-    let mut logins = Logins::default();
-    value.iter().enumerate().any(|(at, &byte)| byte == b':' && logins.password(value, 0, at).is_some())
+}
+
+/// The token that begins there, if it says by its beginning that it is one.
+fn marked(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let rest = text.get(start..)?;
+    let mark = MARKED.iter().find(|mark| rest.starts_with(mark.as_bytes()))?;
+    let length = rest.iter().take_while(|&&b| is_of_name(b)).count();
+    (length >= mark.len() + TOKEN - 4).then_some((start, start + length))
+}
+
+/// What is secret of the address that begins there, behind its scheme.
+fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    // Only what may be a host and the beginning of a path is looked through.
+    let head = text.get(start..)?;
+    let head = word_at(head.get(..HEAD).unwrap_or(head), 0);
+    let hook = WEBHOOKS.iter().find_map(|hook| Some(find(head, hook.as_bytes())? + hook.len()))?;
+    Some((start + hook, start + hook + word_at(text, start + hook).len()))
 }
 
 fn mask(out: &mut Vec<u8>, secret: &[u8]) {
@@ -126,7 +221,8 @@ fn is_of_name(byte: u8) -> bool {
 }
 
 fn tells(name: &[u8]) -> bool {
-    std::str::from_utf8(name).is_ok_and(is_telling)
+    name.strip_prefix(b"-").unwrap_or(name).eq_ignore_ascii_case(b"pin")
+        || std::str::from_utf8(name).is_ok_and(is_telling)
 }
 
 /// The word that begins there.
@@ -141,9 +237,15 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let is_quote = |byte: Option<&u8>| byte.filter(|byte| matches!(byte, b'"' | b'\'')).copied();
     // The name of a JSON object's entry has a quote on both sides.
     let entry = before.trim_ascii_end().split_last().filter(|&(last, _)| is_quote(Some(last)).is_some());
-    let named = entry.map_or(before, |(_, named)| named);
+    // libpq's `password = x` has spaces on both sides.
+    let padded = behind.starts_with(b"= ") && before.ends_with(b" ");
+    let named = entry.map_or(if padded { before.trim_ascii_end() } else { before }, |(_, named)| named);
     let from = named.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
-    if !tells(named.get(from..)?) {
+    let is_query = matches!(before.get(from.wrapping_sub(1)), Some(b'?' | b'&'));
+    let name = named.get(from..)?;
+    // The signature of Azure's shared access.
+    let is_signature = is_query && name == b"sig";
+    if !(is_signature || tells(name)) {
         return None;
     }
     let spaces = behind.get(1..)?.iter().take_while(|&&b| b == b' ').count();
@@ -155,7 +257,7 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
         return is_quote(Some(first)).map(|_| (start, value_end(text, start, b",}")));
     }
     if !is_colon && spaces > 0 {
-        return None;
+        return padded.then(|| (start, value_end(text, start, b"")));
     }
     if is_quote(Some(first)).is_some() {
         return Some((start, value_end(text, start, b"")));
@@ -312,6 +414,25 @@ mod tests {
             (&["app", "redis://:pw@db,redis://:pw@d"], "app redis://:<2 bytes>@db,redis://:<2 bytes>@d"),
             (&["app", "--url=amqp://a:p/w@h@host/"], "app --url=amqp://a:<5 bytes>@host/"),
             (&["git", "https://ghp_0123456789abcdef@h/x"], "git https://<20 bytes>@h/x"),
+            (
+                &["/usr/bin/mysql", "-uroot", "-ppw d", "-P", "3306"],
+                "/usr/bin/mysql -uroot -p<4 bytes> -P 3306",
+            ),
+            (&["sh", "-c", "mysqldump -ppw db"], "sh -c mysqldump -p<2 bytes> db"),
+            (&["sshpass", "-p", "pw", "ssh", "h"], "sshpass -p <2 bytes> ssh h"),
+            (&["redis-cli", "-a", "pw", "-p", "6379"], "redis-cli -a <2 bytes> -p 6379"),
+            (&["app", "--pin", "1234"], "app --pin <4 bytes>"),
+            (&["curl", "http://h/x?a=1&sig=ab%3D&b=2"], "curl http://h/x?a=1&sig=<5 bytes>&b=2"),
+            (
+                &["app", "ghp_0123456789abcdef0123", "--x=glpat-0123456789abcdef"],
+                "app <24 bytes> --x=<22 bytes>",
+            ),
+            (&["app", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"], "app <40 bytes>"),
+            (&["psql", "host=db password = pw user=me"], "psql host=db password = <2 bytes> user=me"),
+            (
+                &["app", "https://hooks.slack.com/services/T0/B0/xyz"],
+                "app https://hooks.slack.com/services/<9 bytes>",
+            ),
         ] {
             assert_eq!(masked(arguments), shown);
         }
@@ -327,7 +448,9 @@ mod tests {
             &["app", "--password=", "x"],
             &["app", "http://auth:8080/a@b", "auth:80", "ssh://git@host/x"],
             &["docker", "run", "--user", "1000:1000", "--user=1:1", "registry:5000/app:1.2@sha256:abc"],
-            &["app", "KEYBOARD=us", "AUTH_URL=http://h/"],
+            &["app", "KEYBOARD=us", "AUTH_URL=http://h/", "--sig=TERM", "--spin", "3", "eyJ", "npm_config_x"],
+            &["ssh", "-p", "22", "-p22", "[", "x", "=", "y", "]"],
+            &["redis-cli", "-p", "6379", "mysqld", "--port=1"],
             &["://", "=", ":", "", " ", "--", "-", "@", "a://@", "'\"=", "\"\":"],
         ] {
             assert_eq!(masked(arguments), arguments.join(" "));
@@ -349,7 +472,7 @@ mod tests {
             let mut out = Vec::new();
             masked.push(&mut out, &text);
             masked.push(&mut out, &text);
-            let _ = has_login(&text);
+            let _ = has_secret(&text);
         }
     }
 
@@ -358,7 +481,7 @@ mod tests {
         // Each of these took seconds when every colon looked through all that follows.
         let start = std::time::Instant::now();
         for text in ["a:", "a://", "a=", "a' "].map(|part| part.repeat(1 << 16)) {
-            assert!(!has_login(text.as_bytes()), "{}", &text[..4]);
+            assert!(!has_secret(text.as_bytes()), "{}", &text[..2]);
             Masked::default().push(&mut Vec::new(), text.as_bytes());
         }
         assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
@@ -372,7 +495,7 @@ mod tests {
             ("http://h:80/", false),
             ("me:pw@tcp(db:3306)/x", true),
         ] {
-            assert_eq!(has_login(value.as_bytes()), has, "{value}");
+            assert_eq!(has_secret(value.as_bytes()), has, "{value}");
         }
     }
 }

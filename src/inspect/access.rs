@@ -108,19 +108,7 @@ struct Row {
 }
 
 impl Inspect for Access {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        match self.look(target, answer) {
-            Ok(found) => found,
-            Err(why) => {
-                answer.complain(&why);
-                false
-            }
-        }
-    }
-}
-
-impl Access {
-    fn look(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let root = target.root()?;
         let who = self.who(target)?;
         let names = Names::read(&root);
@@ -198,7 +186,9 @@ impl Access {
         }
         Ok(allowed == Some(true))
     }
+}
 
+impl Access {
     /// The ids that were given, and those of the process for what was not.
     fn who(&self, target: &Target) -> Result<Who, String> {
         if let Some(uid) = self.uid {

@@ -65,17 +65,14 @@ pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
 }
 
 impl Inspect for Show {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = target.root_for(answer) else {
-            return false;
-        };
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let root = target.root()?;
         answer.list("files");
         if answer.is_json() && self.max > JSON_MOST {
             let (asked, most) = (show_size(self.max), show_size(JSON_MOST));
-            answer.complain(&format!(
+            return Err(format!(
                 "--max {asked}: with --json at most {most}, which are held in memory (without it any size will do)"
             ));
-            return false;
         }
         let headings = self.paths.len() > 1 && !matches!(self.part, Part::All) && !answer.is_json();
         let mut first = true;
@@ -88,7 +85,7 @@ impl Inspect for Show {
             }
             self.show(input, answer)
         });
-        true
+        Ok(true)
     }
 }
 

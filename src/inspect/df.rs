@@ -86,23 +86,19 @@ struct Row {
 }
 
 impl Inspect for Df {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let mounts = match read(target, answer) {
-            Ok(mounts) => mounts,
-            Err(why) => {
-                answer.complain(&why);
-                return false;
-            }
-        };
-        let root = target.root_for(answer).map(Arc::new);
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let mounts = read(target, answer)?;
+        let root = target.root().map(Arc::new);
         let whole = Deadline::after(LIMIT);
-        let rows = match (&root, self.paths.as_slice()) {
-            (None, [_, ..]) => return false,
-            (Some(root), paths @ [_, ..]) => named(paths, target, root, &mounts, whole, answer),
-            (root, []) => listed(target, root.as_ref(), &mounts, whole, answer),
+        let rows = if self.paths.is_empty() {
+            // What is mounted may be seen where the files may not.
+            let root = root.map_err(|why| answer.complain(&why)).ok();
+            listed(target, root.as_ref(), &mounts, whole, answer)
+        } else {
+            named(&self.paths, target, &root?, &mounts, whole, answer)
         };
         print(&rows, answer);
-        true
+        Ok(true)
     }
 }
 

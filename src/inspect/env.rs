@@ -7,9 +7,8 @@ use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operands, option_list};
 use crate::expand::is_listed;
 use crate::outcome::Fact;
-use crate::procfs::handle::{Handle, Lost};
-use crate::procfs::stat::Stat;
-use crate::redact::{has_login, hidden};
+use crate::procfs::handle::{Fate, Handle, Lost};
+use crate::redact::{has_secret, hidden};
 use crate::report::Answer;
 
 /// Variables whose values are shown: they say where and how a process runs, and are never secret by their meaning.
@@ -51,18 +50,11 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Env {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         answer.list("environment");
         let text = match &target.process {
-            Some(process) => environment(process, target),
-            None => target.read("environ"),
-        };
-        let text = match text {
-            Ok(text) => text,
-            Err(why) => {
-                answer.complain(&why);
-                return false;
-            }
+            Some(process) => environment(process, target)?,
+            None => target.read("environ")?,
         };
         let mut unseen: Vec<&[u8]> = self.names.iter().chain(&self.reveal).map(Vec::as_slice).collect();
         // A NUL behind each; what a process wrote over it may have many.
@@ -83,7 +75,7 @@ impl Inspect for Env {
         for name in &unseen {
             answer.complain(&format!("{}: not set", String::from_utf8_lossy(name)));
         }
-        unseen.is_empty()
+        Ok(unseen.is_empty())
     }
 }
 
@@ -115,24 +107,17 @@ impl Env {
         let harmless = is_listed(SHOWN, name) || name.starts_with(b"LC_");
         value.is_empty()
             || self.reveal.iter().any(|revealed| revealed == name)
-            || harmless && !has_login(value)
+            || harmless && !has_secret(value)
     }
 }
 
 /// Another process's environment. One that dies while its file is open reads as if it had none, and so does one that
 /// never had any, which are told apart by what there is of it afterwards.
 fn environment(process: &Handle, target: &Target) -> Result<Vec<u8>, String> {
-    let pid = process.pid;
     let read = process.read("environ", LIMIT);
-    if !matches!(&read, Err(Lost::Gone)) && !read.as_ref().is_ok_and(Vec::is_empty) {
-        return read.map_err(|lost| target.lost(&lost, pid, "environ"));
+    let text = read.map_err(|lost| target.lost(&lost, process, "environ"))?;
+    if text.is_empty() && process.fate() != Fate::Lives {
+        return Err(target.lost(&Lost::Gone, process, "environ"));
     }
-    let stat = process.read("stat", LIMIT).map_err(|lost| target.lost(&lost, pid, "environ"))?;
-    match Stat::parse(&stat) {
-        Some(stat) if stat.is_zombie() => {
-            Err(format!("pid {pid} has ended and is a zombie: it has no environment any more"))
-        }
-        _ if read.is_err() => Err(format!("pid {pid} has no environment: it is a kernel thread")),
-        _ => Ok(Vec::new()),
-    }
+    Ok(text)
 }

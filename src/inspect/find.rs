@@ -74,31 +74,25 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Find {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = target.root_for(answer) else {
-            return false;
-        };
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let root = target.root()?;
         answer.list("paths");
         let path = self.path.as_os_str().as_bytes();
-        let meta = match root.meta(&self.path, false) {
-            Ok(meta) => meta,
-            Err(error) => {
-                complain(path, error, answer);
-                return false;
-            }
-        };
+        let meta = root
+            .meta(&self.path, false)
+            .map_err(|why| format!("{}: {}", self.path.display(), why.words()))?;
         let top = kind(meta.st_mode).0;
         if self.fits(base_name(path), Some(top), || Ok(meta)).unwrap_or_default() {
             print(path, top, answer);
         }
         if top != 'd' || self.max_depth == 0 {
-            return true;
+            return Ok(true);
         }
         match Walk::new(&root, &self.path) {
             Ok(mut walk) => self.walk(&mut walk, answer),
             Err(error) => complain(path, error, answer),
         }
-        true
+        Ok(true)
     }
 }
 
@@ -164,7 +158,6 @@ fn print(path: &[u8], kind: char, answer: &mut Answer) {
     }
 }
 
-/// What vanished since its name was read is passed over, but for PATH itself.
 fn complain(path: &[u8], error: FileError, answer: &mut Answer) {
     answer.complain(&format!(
         "{}: {}",

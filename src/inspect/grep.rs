@@ -72,10 +72,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Grep {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = target.root_for(answer) else {
-            return false;
-        };
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let root = target.root()?;
         answer.list("matches");
         let mut search = Search {
             grep: self,
@@ -90,7 +88,7 @@ impl Inspect for Grep {
             }
             search.path(&root, path);
         }
-        search.found
+        Ok(search.found)
     }
 }
 
@@ -289,7 +287,7 @@ impl Search<'_> {
             if self.grep.numbers {
                 self.answer.content(format!("{}:", file.number).as_bytes());
             }
-            self.answer.content(line);
+            self.answer.text(line);
             self.answer.content(b"\n");
         }
         is_binary

@@ -55,10 +55,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Dump {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = target.root_for(answer) else {
-            return false;
-        };
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let root = target.root()?;
         input::each(&root, &self.path, Some(self.special), answer, &mut |input, answer| {
             if self.skip > 0 {
                 let there = SeekFrom::Start(self.skip);
@@ -71,7 +69,7 @@ impl Inspect for Dump {
             }
             Ok(())
         });
-        true
+        Ok(true)
     }
 }
 

@@ -34,25 +34,11 @@ porthole id -p 7",
 struct Id;
 
 impl Inspect for Id {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let read = || {
-            let process = target.handle()?;
-            let text =
-                process.read("status", LIMIT).map_err(|lost| target.lost(&lost, process.pid, "status"))?;
-            Ok((Status::parse(&text), process))
-        };
-        let (status, process) = match read() {
-            Ok(found) => found,
-            Err(why) => {
-                let why: String = why;
-                answer.complain(&why);
-                if answer.is_json() {
-                    answer.document(Vec::new());
-                }
-                return false;
-            }
-        };
-        let names = Names::of(target);
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let process = target.handle()?;
+        let status = process.read("status", LIMIT).map_err(|lost| target.lost(&lost, &process, "status"))?;
+        let status = Status::parse(&status);
+        let names = Names::of(target, answer);
         let last = target.start_of("sys/kernel/cap_last_cap").ok();
         let last =
             last.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()).unwrap_or(LAST);
@@ -71,7 +57,7 @@ impl Inspect for Id {
         } else {
             seen.print(answer);
         }
-        true
+        Ok(true)
     }
 }
 
@@ -249,7 +235,7 @@ fn namespaces(
             Err(Lost::Gone) => {}
             Err(lost) => {
                 if !std::mem::replace(&mut denied, true) {
-                    answer.complain(&target.lost(&lost, process.pid, &path));
+                    answer.complain(&target.lost(&lost, process, &path));
                 }
                 found.push((name, None));
             }

@@ -81,10 +81,8 @@ impl From<&Meta> for Stat {
 }
 
 impl Inspect for Ls {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = target.root_for(answer) else {
-            return false;
-        };
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let root = target.root()?;
         let names = Names::read(&root);
         answer.list("entries");
         let (mut files, mut folders) = (Vec::new(), Vec::new());
@@ -120,7 +118,7 @@ impl Inspect for Ls {
             first = false;
             listing.folder(&path, depth, &mut folders);
         }
-        true
+        Ok(true)
     }
 }
 

@@ -13,7 +13,7 @@ use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag};
 use crate::outcome::Fact;
-use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::procfs::maps;
 use crate::procfs::process::{Process, own_pid, parse_socket, pids};
 use crate::procfs::sockets::{Sockets, Wanted};
@@ -56,8 +56,9 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Lsof {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let names = Names::of(target);
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        // Where its files may not be seen, neither may what it has open, which is said.
+        let names = target.root().map(|root| Names::read(&root)).unwrap_or_default();
         let list = List {
             deleted: self.deleted,
             names,
@@ -120,13 +121,15 @@ struct Space {
 }
 
 impl List<'_> {
-    fn run(mut self, target: &Target) -> bool {
+    fn run(mut self, target: &Target) -> Result<bool, String> {
         self.answer.list("files");
         let done = match &target.process {
             Some(process) => self.one(process, target),
             None => self.all(target),
         };
-        self.end_table(true);
+        if self.listed || done.is_ok() {
+            self.end_table(true);
+        }
         if let Some(pid) = self.unsized_pid {
             self.answer.lack(&format!(
                 "?: the size of a mapped file may be seen with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN only: {}",
@@ -141,31 +144,29 @@ impl List<'_> {
             let files = if count == 1 { "file holds" } else { "files hold" };
             self.answer.line(format!("{count} deleted {files} {total}").as_bytes());
         }
-        match done {
-            Ok(()) => true,
-            Err(why) => {
-                self.answer.complain(&why);
-                false
-            }
-        }
+        done.map(|()| true)
     }
 
     /// The process that was asked for.
     fn one(&mut self, process: &Handle, target: &Target) -> Result<(), String> {
-        let pid = process.pid;
-        self.process(process).map_err(|(name, lost)| target.lost(&lost, pid, name))?;
-        let stat = process.read("stat", 4096).map_err(|lost| target.lost(&lost, pid, "stat"))?;
-        if !self.listed && Process::parse(pid, &stat).is_some_and(|process| process.is_zombie()) {
-            self.answer.note(&format!("pid {pid} is a zombie, which has no open files"));
+        let done = self.process(process);
+        if !self.listed
+            && let Fate::Zombie(process) = process.fate()
+        {
+            self.answer.note(&format!("{} is a zombie, which has no open files", process.shown()));
+            return Ok(());
         }
-        Ok(())
+        done.map_err(|(name, lost)| target.lost(&lost, process, name))
     }
 
     fn all(&mut self, target: &Target) -> Result<(), String> {
         let ours = own_pid(&target.proc);
         let mut all = pids(&target.proc).map_err(|unread| unread.why)?;
         all.sort_unstable();
-        let mut denied: Option<(u32, u32, &'static str)> = None;
+        if all.is_empty() {
+            return Err(format!("{}: no process is there", target.proc.display()));
+        }
+        let mut denied: Option<(u32, Handle, &'static str)> = None;
         // We would list the descriptors by which we list.
         for pid in all.into_iter().filter(|&pid| Some(pid) != ours) {
             if self.answer.is_over() {
@@ -175,15 +176,18 @@ impl List<'_> {
             if let Err((name, Lost::Denied)) = self.process(&process) {
                 match &mut denied {
                     Some((count, ..)) => *count += 1,
-                    none => *none = Some((1, pid, name)),
+                    none => *none = Some((1, process, name)),
                 }
             }
         }
-        if let Some((count, pid, name)) = denied {
+        if let Some((count, first, name)) = denied {
             let processes = super::target::processes(count);
-            let why = target.lost(&Lost::Denied, pid, name);
-            self.answer
-                .lack(&format!("the open files of {processes} may not be seen and are missing: {why}"));
+            let why = target.lost(&Lost::Denied, &first, name);
+            let why = format!("the open files of {processes} may not be seen and are missing: {why}");
+            if !self.listed {
+                return Err(why);
+            }
+            self.answer.lack(&why);
         }
         Ok(())
     }
@@ -216,10 +220,7 @@ impl List<'_> {
                 numbers.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
             }
         });
-        match listed {
-            Ok(()) | Err(Lost::Gone) => {}
-            Err(lost) => return Err(("fd", lost)),
-        }
+        listed.map_err(|lost| ("fd", lost))?;
         numbers.sort_unstable();
         for number in numbers {
             let number = number.to_string();

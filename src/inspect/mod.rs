@@ -66,8 +66,9 @@ pub struct Command {
 
 /// One inspection, its arguments validated.
 pub trait Inspect: std::fmt::Debug {
-    /// Makes it: prints what it found, complains of what it could not, and says whether what was asked for is there.
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool;
+    /// Makes it: prints what it found, complains of what it could not, and says whether what was asked for is there. The
+    /// error is why it cannot be made at all.
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String>;
 }
 
 /// What is to be looked at, and how the answer is printed: plain data.
@@ -90,12 +91,11 @@ pub struct Inspection {
 /// Makes an inspection and prints its answer.
 pub fn run(inspection: &Inspection) -> Conclusion {
     let mut answer = Answer::new(inspection.name, inspection.json, inspection.colour);
-    let found = match Target::new(&inspection.proc, inspection.pid) {
-        Ok(target) => inspection.inspect.run(&target, &mut answer),
-        Err(why) => {
-            answer.complain(&why);
-            false
-        }
-    };
+    let target = Target::new(&inspection.proc, inspection.pid);
+    let found = target.and_then(|target| inspection.inspect.run(&target, &mut answer));
+    let found = found.unwrap_or_else(|why| {
+        answer.complain(&why);
+        false
+    });
     answer.finish(found)
 }

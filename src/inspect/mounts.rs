@@ -12,7 +12,6 @@ use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
-use crate::procfs::process::{Process, process};
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
@@ -42,24 +41,12 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Show {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        match self.found(target, answer) {
-            Ok(mounts) => {
-                print(&mounts, answer);
-                true
-            }
-            Err(why) => {
-                answer.complain(&why);
-                false
-            }
-        }
-    }
-}
-
-impl Show {
-    fn found(&self, target: &Target, answer: &mut Answer) -> Result<Vec<Mount>, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let mounts = read(target, answer)?;
-        let Some(path) = &self.path else { return Ok(mounts.mounts) };
+        let Some(path) = &self.path else {
+            print(&mounts.mounts, answer);
+            return Ok(true);
+        };
         let root = target.root()?;
         let (proc, sought) = (target.proc.clone(), path.clone());
         let place = patient(Deadline::after(PATIENCE), move || Place::find(&proc, &root, &sought))
@@ -68,23 +55,16 @@ impl Show {
             let why = "its mount is none that the process sees, for its root directory is below (chroot(2))";
             format!("{}: {why}", path.display())
         })?;
-        Ok(vec![mount.clone()])
+        print(std::slice::from_ref(mount), answer);
+        Ok(true)
     }
 }
 
 /// The mounts of the process.
 pub(super) fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, String> {
-    let text = target.read("mountinfo").map_err(|why| {
-        // EINVAL is what a process gives that has left its namespaces.
-        let zombie = target.process.as_ref().and_then(|held| process(&target.proc, held.pid).ok());
-        match zombie.filter(Process::is_zombie) {
-            Some(process) => format!("{} is a zombie, which has no mounts any more", process.shown()),
-            None => why,
-        }
-    })?;
-    let mounts = Mounts::parse(&text);
+    let mounts = Mounts::parse(&target.read("mountinfo")?);
     if mounts.odd > 0 {
-        answer.note(&format!("mountinfo: odd lines that were passed over: {}", mounts.odd));
+        answer.complain(&format!("mountinfo: odd lines that were passed over: {}", mounts.odd));
     }
     Ok(mounts)
 }

@@ -52,49 +52,45 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Ps {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         answer.list("processes");
-        let mut all = match look(target) {
-            Ok(all) => all,
-            Err(why) => {
-                answer.complain(&why);
-                return false;
-            }
-        };
+        let mut all = look(target)?;
         // Every pid namespace has a first process; where it is not to be seen, others may not be either.
         let denied = |seen: &Seen| matches!(seen.stat, Err(Lost::Denied));
-        let hidden = all.iter().any(denied)
-            || target.process.is_none() && all.first().is_none_or(|first| first.pid != 1);
+        let of_kernel = target.is_of_kernel();
+        let hidden = of_kernel
+            && (all.iter().any(denied)
+                || target.process.is_none() && all.first().is_none_or(|first| first.pid != 1));
         for seen in &all {
-            if let Err(Lost::Failed(why)) = &seen.stat {
-                answer.complain(&format!("{}/{}/stat: {why}", target.proc.display(), seen.pid));
-            }
+            let why = match &seen.stat {
+                Err(Lost::Failed(why)) => why.as_str(),
+                Err(Lost::Denied) if !of_kernel => "permission denied",
+                _ => continue,
+            };
+            answer.complain(&format!("{}/{}/stat: {why}", target.proc.display(), seen.pid));
         }
         if let Some(name) = &self.name {
             let own = own_pid(&target.proc);
             all.retain(|seen| own != Some(seen.pid) && is_called(seen, name, target));
         }
-        let uptime = target.start_of("uptime").ok().and_then(|text| view::uptime(&text));
+        let uptime = uptime(target);
         if all.is_empty() {
             let none = match &self.name {
                 Some(name) => format!("{}: no such process", String::from_utf8_lossy(name)),
                 None => format!("{}: no process is there", target.proc.display()),
             };
-            answer.complain(&if hidden { format!("{none} that may be seen; {HIDDEN}") } else { none });
-            return false;
+            return Err(if hidden { format!("{none} that may be seen; {HIDDEN}") } else { none });
         }
         if hidden {
             answer.note(HIDDEN);
         }
-        if uptime.is_none() {
-            answer.note(
-                "/proc/uptime cannot be read (subset=pid of proc(5)), so how long and how much they ran is not known",
-            );
+        if let Err(why) = &uptime {
+            answer.note(&format!("{why}: how long and how much they ran is not known"));
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
         let view = View {
-            names: Names::of(target),
-            uptime,
+            names: Names::of(target, answer),
+            uptime: uptime.ok(),
             ticks: conf(SysconfVar::CLK_TCK).unwrap_or(100).max(1),
             page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),
             reveal: self.reveal,
@@ -107,8 +103,16 @@ impl Inspect for Ps {
             let order = if self.tree { tree::order(&all) } else { Vec::new() };
             answer.table(&view.table(&all, &order));
         }
-        true
+        Ok(true)
     }
+}
+
+/// How long the system has run, in hundredths of a second.
+fn uptime(target: &Target) -> Result<u64, String> {
+    let path = target.proc.join("uptime");
+    let subset = if target.is_of_kernel() && !path.exists() { " (subset=pid of proc(5))" } else { "" };
+    let text = target.start_of("uptime").map_err(|unread| format!("{}{subset}", unread.why))?;
+    view::uptime(&text).ok_or_else(|| format!("{}: not a time in seconds", path.display()))
 }
 
 /// The processes, or the one that is asked for.
@@ -116,7 +120,7 @@ fn look(target: &Target) -> Result<Vec<Seen>, String> {
     let mut look = Look::new();
     if let Some(process) = &target.process {
         let seen = look.at(process.as_fd(), process.pid);
-        return seen.map(|seen| vec![seen]).ok_or_else(|| target.lost(&Lost::Gone, process.pid, ""));
+        return seen.map(|seen| vec![seen]).ok_or_else(|| target.lost(&Lost::Gone, process, "stat"));
     }
     look.all(&target.proc).map_err(|errno| match errno {
         Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.display()),

@@ -28,10 +28,8 @@ struct Sums {
 }
 
 impl Inspect for Sums {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = target.root_for(answer) else {
-            return false;
-        };
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let root = target.root()?;
         answer.list("files");
         input::each(&root, &self.paths, None, answer, &mut |input, answer| {
             let sum = sum(input)?;
@@ -47,7 +45,7 @@ impl Inspect for Sums {
             }
             Ok(())
         });
-        true
+        Ok(true)
     }
 }
 

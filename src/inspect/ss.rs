@@ -8,6 +8,7 @@ use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag};
 use crate::files::read_regular;
 use crate::outcome::Fact;
+use crate::procfs::handle::Lost;
 use crate::procfs::owners::Owners;
 use crate::procfs::process::Process;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
@@ -52,19 +53,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Ss {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        match self.look(target, answer) {
-            Ok(()) => true,
-            Err(why) => {
-                answer.complain(&why);
-                false
-            }
-        }
-    }
-}
-
-impl Ss {
-    fn look(&self, target: &Target, answer: &mut Answer) -> Result<(), String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let own;
         let process = if let Some(process) = &target.process {
             process
@@ -72,18 +61,17 @@ impl Ss {
             own = target.handle()?;
             &own
         };
-        let mut sockets = Sockets::read(process, self.wanted, self.all).map_err(|(name, lost)| {
-            let stat = process.read("stat", 4096).unwrap_or_default();
-            match Process::parse(process.pid, &stat) {
-                Some(known) if known.is_zombie() => {
-                    format!("pid {} is a zombie, which has no network any more", process.pid)
-                }
-                _ => target.lost(&lost, process.pid, name),
-            }
-        })?;
+        let mut sockets = Sockets::read(process, self.wanted, self.all)
+            .map_err(|(name, lost)| target.lost(&lost, process, name))?;
         for name in &sockets.cut {
             answer.complain(&format!(
                 "{}: too large to be read to its end; sockets are missing",
+                process.path(name).display()
+            ));
+        }
+        for (name, odd) in &sockets.odd {
+            answer.complain(&format!(
+                "{}: odd lines that were passed over: {odd}",
                 process.path(name).display()
             ));
         }
@@ -93,7 +81,7 @@ impl Ss {
         });
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
         let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
-        let names = Names::of(target);
+        let names = Names::of(target, answer);
         if answer.is_json() {
             answer.list("sockets");
             for socket in &sockets.list {
@@ -108,7 +96,7 @@ impl Ss {
                 Some((count, first)) => format!(
                     "?: an owner may be among {} whose descriptors may not be read: {}",
                     super::target::processes(*count),
-                    target.lost(&crate::procfs::handle::Lost::Denied, first.pid, "fd")
+                    target.lost(&Lost::Denied, first, "fd")
                 ),
                 None => format!(
                     "?: no process in {} holds the socket: its owner is in another pid namespace or hidden (hidepid \
@@ -117,9 +105,11 @@ impl Ss {
                 ),
             });
         }
-        Ok(())
+        Ok(true)
     }
+}
 
+impl Ss {
     fn table(&self, sockets: &[Socket], owners: &Owners, names: &Names, limit: Option<u64>) -> Table {
         let mut columns = vec![("PROTO", Align::Left), ("STATE", Align::Left), ("QUEUE", Align::Left)];
         columns.push(("LOCAL", Align::Left));

@@ -33,10 +33,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Stat {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
-        let Some(root) = target.root_for(answer) else {
-            return false;
-        };
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let root = target.root()?;
         let names = Names::read(&root);
         answer.list("files");
         let mut first = true;
@@ -62,7 +60,7 @@ impl Inspect for Stat {
             first = false;
             print(path, &meta, leads.as_ref(), &names, answer);
         }
-        true
+        Ok(true)
     }
 }
 

@@ -4,11 +4,11 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
 use crate::files::{Unread, read_start};
-use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::procfs::status::Status;
-use crate::report::Answer;
 use crate::rootfs::Root;
 
 /// The most of one file of proc that is read, in bytes.
@@ -46,7 +46,7 @@ impl Target {
             None => crate::procfs::process::own_pid(&self.proc)
                 .ok_or_else(|| format!("{}: no proc is mounted there", self.proc.display()))?,
         };
-        Handle::open(&self.proc, pid).map_err(|lost| self.lost(&lost, pid, ""))
+        Handle::open(&self.proc, pid).map_err(|lost| lost_words(&lost, &self.proc.join(pid.to_string())))
     }
 
     /// The files as the process sees them. The error says what keeps us from it.
@@ -56,7 +56,7 @@ impl Target {
         };
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
         let root: OwnedFd =
-            process.descriptor("root", flags).map_err(|lost| self.lost(&lost, process.pid, "root"))?;
+            process.descriptor("root", flags).map_err(|lost| self.lost(&lost, process, "root"))?;
         // What it names is relative to that root; a process whose folder cannot be seen begins at the top.
         // Both are named as from our own root, as far as it has them: a process that changed its root shares our mounts.
         let link = |name| process.link(name).ok().map(|path| PathBuf::from(os(path)));
@@ -66,15 +66,10 @@ impl Target {
         Ok(Root::of(root, folder.unwrap_or_else(|| PathBuf::from("/"))))
     }
 
-    /// As [`Target::root`], or nothing, which is complained of.
-    pub fn root_for(&self, answer: &mut Answer) -> Option<Root> {
-        self.root().map_err(|why| answer.complain(&why)).ok()
-    }
-
     /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         if let Some(process) = &self.process {
-            return process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process.pid, name));
+            return process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process, name));
         }
         self.start_of(Path::new("self").join(name)).map_err(|unread| unread.why)
     }
@@ -87,19 +82,41 @@ impl Target {
     }
 
     /// Why a file of a process cannot be had: gone, or denied, by which rule, and what would help.
-    pub fn lost(&self, lost: &Lost, pid: u32, name: &str) -> String {
-        let path = self.proc.join(pid.to_string()).join(name);
-        if *lost != Lost::Denied {
-            return lost_words(lost, &path);
+    pub fn lost(&self, lost: &Lost, process: &Handle, name: &str) -> String {
+        let path = process.path(name);
+        if *lost == Lost::Denied {
+            return self.denied(process.pid, &path);
         }
+        match process.fate() {
+            Fate::Gone => lost_words(&Lost::Gone, &path),
+            Fate::Zombie(process) => {
+                format!("{} is a zombie: it has ended and has no {name} any more", process.shown())
+            }
+            Fate::Kernel(process) => {
+                format!("{} is a thread of the kernel, which has no {name}", process.shown())
+            }
+            Fate::Lives if *lost == Lost::Gone => format!("{}: no such file or directory", path.display()),
+            Fate::Lives => lost_words(lost, &path),
+        }
+    }
+
+    fn denied(&self, pid: u32, path: &Path) -> String {
         let status =
             |pid: &str| self.start_of(Path::new(pid).join("status")).map(|text| Status::parse(&text));
         match (status("self"), status(&pid.to_string())) {
             (Ok(ours), Ok(theirs)) => {
                 format!("{}: permission denied: {} (ptrace(2))", path.display(), ours.why_not(&theirs))
             }
-            _ => format!("{}: permission denied, and so is its status (hidepid of proc(5))", path.display()),
+            _ if self.is_of_kernel() => {
+                format!("{}: permission denied, and so is its status (hidepid of proc(5))", path.display())
+            }
+            _ => lost_words(&Lost::Denied, path),
         }
+    }
+
+    /// Whether this is the kernel's proc, not a folder that looks like one.
+    pub fn is_of_kernel(&self) -> bool {
+        statfs(&self.proc).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::Target;
+use crate::procfs::handle::Lost;
+use crate::report::Answer;
 use crate::rootfs::Root;
 
 /// The most of one file that is read, in bytes.
@@ -17,9 +19,21 @@ pub struct Names {
 }
 
 impl Names {
-    /// As the target's files have them. They are a convenience: where those may not be read, its users have numbers.
-    pub fn of(target: &Target) -> Self {
-        target.root().map(|root| Names::read(&root)).unwrap_or_default()
+    /// As the target's files have them. They are a convenience: where those may not be read, its users have numbers,
+    /// which is said.
+    pub fn of(target: &Target, answer: &mut Answer) -> Self {
+        target.root().map_or_else(
+            |why| {
+                // A thread of the kernel has no files, and what is made up need not.
+                if target.process.as_ref().is_some_and(|process| process.meta("root") == Err(Lost::Denied)) {
+                    answer.note(&format!(
+                        "users have numbers, for their names are in files of the process: {why}"
+                    ));
+                }
+                Names::default()
+            },
+            |root| Names::read(&root),
+        )
     }
 
     /// As this root's files have them; none where there are no such files.

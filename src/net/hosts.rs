@@ -16,6 +16,8 @@ const HOSTS: &str = "/etc/hosts";
 const HOSTS_LIMIT: u64 = 2 << 20;
 /// The most addresses of one name that are tried.
 const MOST: usize = 16;
+/// The most that are looked at in the file: each is compared with those before it.
+const MOST_KEPT: usize = 1024;
 
 /// Why a name has no address.
 #[derive(Debug)]
@@ -86,6 +88,9 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
             && !found.contains(&address)
         {
             found.push(address);
+            if found.len() == MOST_KEPT {
+                break;
+            }
         }
     }
     found

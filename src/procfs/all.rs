@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, fstat};
 use nix::unistd::read;
 
 use super::handle::Lost;
-use super::process::parse_pid;
+use super::process::parse_folder;
 use super::stat::Stat;
 
 /// The most of one command line that is read, in bytes.
@@ -59,7 +59,7 @@ impl Look {
         let mut pids: Vec<u32> = Vec::new();
         let mut list = Dir::from_fd(folder)?;
         for entry in list.iter() {
-            pids.extend(parse_pid(entry?.file_name().to_bytes()));
+            pids.extend(parse_folder(entry?.file_name().to_bytes()));
         }
         pids.sort_unstable();
         let mut all = Vec::with_capacity(pids.len());

@@ -15,6 +15,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 
+use super::process::Process;
+use super::stat::Stat;
 use crate::net::words;
 
 /// Why something of a process cannot be had.
@@ -44,6 +46,19 @@ impl From<io::Error> for Lost {
     }
 }
 
+/// What has become of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It runs.
+    Lives,
+    /// It runs, and is a thread of the kernel, which has neither files nor memory of its own.
+    Kernel(Process),
+    /// It has ended, and only waits for its parent to ask how.
+    Zombie(Process),
+    /// There is nothing left of it.
+    Gone,
+}
+
 /// A process, held.
 #[derive(Debug)]
 pub struct Handle {
@@ -59,6 +74,22 @@ impl Handle {
         let path = proc.join(pid.to_string());
         let folder = open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         Ok(Handle { pid, folder, path })
+    }
+
+    /// What has become of it, so that it can be told why it lacks a file.
+    pub fn fate(&self) -> Fate {
+        let text = match self.read("stat", 4096) {
+            Ok(text) => text,
+            Err(Lost::Gone) => return Fate::Gone,
+            Err(_) => return Fate::Lives,
+        };
+        match Process::parse(self.pid, &text) {
+            Some(process) if process.is_zombie() => Fate::Zombie(process),
+            Some(process) if Stat::parse(&text).is_some_and(|stat| stat.is_of_kernel()) => {
+                Fate::Kernel(process)
+            }
+            _ => Fate::Lives,
+        }
     }
 
     /// The path of one of its files, for messages.
@@ -119,8 +150,10 @@ mod tests {
         let mut child = std::process::Command::new("/bin/sleep").arg("600").spawn().unwrap();
         let handle = Handle::open(Path::new("/proc"), child.id()).unwrap();
         assert!(handle.read("stat", 4096).unwrap().starts_with(child.id().to_string().as_bytes()));
+        assert_eq!(handle.fate(), Fate::Lives);
         child.kill().unwrap();
         child.wait().unwrap();
+        assert_eq!(handle.fate(), Fate::Gone);
         assert_eq!(handle.read("stat", 4096), Err(Lost::Gone));
         assert_eq!(handle.link("exe"), Err(Lost::Gone));
         assert_eq!(Handle::open(Path::new("/proc"), u32::MAX).unwrap_err(), Lost::Gone);

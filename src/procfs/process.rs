@@ -100,7 +100,7 @@ fn kept(path: &[u8]) -> &[u8] {
 pub fn pids(proc: &Path) -> Result<Vec<u32>, Unread> {
     let mut pids = Vec::new();
     each(proc, &mut |name| {
-        pids.extend(parse_pid(name.as_bytes()));
+        pids.extend(parse_folder(name.as_bytes()));
         true
     })
     .map_err(|unread| unread.at(proc))?;
@@ -146,6 +146,11 @@ pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<P
 /// The number of a process in decimal digits, from 1 to 2^22, `PID_MAX_LIMIT` in the kernel's threads.h.
 pub fn parse_pid(text: &[u8]) -> Option<u32> {
     parse_number(text).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| (1..=PID_LIMIT).contains(pid))
+}
+
+/// The number of the process whose folder in proc this is: without zeros in front.
+pub fn parse_folder(name: &[u8]) -> Option<u32> {
+    if name.starts_with(b"0") { None } else { parse_pid(name) }
 }
 
 fn parse_number(text: &[u8]) -> Option<u64> {

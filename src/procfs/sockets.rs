@@ -104,6 +104,8 @@ pub struct Sockets {
     pub list: Vec<Socket>,
     /// The tables that were too large to be read to the end.
     pub cut: Vec<&'static str>,
+    /// The tables with lines that are no sockets, and how many.
+    pub odd: Vec<(&'static str, usize)>,
 }
 
 impl Sockets {
@@ -126,11 +128,13 @@ impl Sockets {
                 Err(Lost::Gone) if may_lack && process.read("stat", 1).is_ok() => continue,
                 table => table.map_err(|lost| (name, lost))?,
             };
-            inet(&table, protocol, all, &mut sockets.list);
+            let odd = inet(&table, protocol, all, &mut sockets.list);
+            sockets.odd.extend((odd > 0).then_some((name, odd)));
         }
         if wanted.unix {
             let table = sockets.table(process, "net/unix").map_err(|lost| ("net/unix", lost))?;
-            unix(&table, all, &mut sockets.list);
+            let odd = unix(&table, all, &mut sockets.list);
+            sockets.odd.extend((odd > 0).then_some(("net/unix", odd)));
         }
         Ok(sockets)
     }
@@ -146,10 +150,16 @@ impl Sockets {
     }
 }
 
-/// The sockets in `tcp`, `tcp6`, `udp` or `udp6`.
-fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socket>) {
+/// The sockets in `tcp`, `tcp6`, `udp` or `udp6`. Says how many lines are none.
+fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socket>) -> usize {
     let waits = if protocol == "tcp" { LISTEN } else { UNCONNECTED };
-    for row in inet_rows(table).filter(|row| all || row.state == waits) {
+    let lines = table.split(|&b| b == b'\n').skip(1).filter(|line| !line.is_empty()).count();
+    let mut rows = 0;
+    for row in inet_rows(table) {
+        rows += 1;
+        if !all && row.state != waits {
+            continue;
+        }
         let peer = parse_address(row.peer).filter(|peer| peer.port() != 0 || !peer.ip().is_unspecified());
         let state = usize::try_from(row.state).ok().and_then(|state| STATES.get(state)).unwrap_or(&UNKNOWN);
         sockets.push(Socket {
@@ -165,14 +175,17 @@ fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socke
             inode: row.inode,
         });
     }
+    lines - rows + usize::from(!table.trim_ascii_start().starts_with(b"sl "))
 }
 
 /// The sockets in `unix`. A name is raw and may hold newlines, so that it goes on to where the next row begins; one
-/// that holds what looks like a row cannot be told from two.
-fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) {
-    let mut rest = table;
-    // The name of the last socket goes on.
-    let mut named = false;
+/// that holds what looks like a row cannot be told from two. Says how many lines are neither.
+fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
+    let heading = table.iter().position(|&b| b == b'\n').map_or(table.len(), |end| end + 1);
+    let mut rest = table.get(heading..).unwrap_or_default();
+    let mut odd = usize::from(!table.starts_with(b"Num "));
+    // Whether the last socket has a name, which may go on, and whether it is listed.
+    let (mut has_name, mut named) = (false, false);
     while let Some(end) = rest.iter().position(|&b| b == b'\n') {
         let line = rest.get(..end).unwrap_or_default();
         let row = unix_row(rest);
@@ -188,8 +201,8 @@ fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) {
                 (_, 4) => "CLOSING",
                 _ => UNKNOWN,
             };
-            named =
-                name.is_some() && (all || socket.listens || (socket.kind == DATAGRAM && state == "UNCONN"));
+            has_name = name.is_some();
+            named = has_name && (all || socket.listens || (socket.kind == DATAGRAM && state == "UNCONN"));
             if named || all {
                 sockets.push(Socket {
                     protocol: "unix",
@@ -212,9 +225,12 @@ fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) {
         } else if named && let Some(last) = sockets.last_mut() {
             last.local.push(b'\n');
             last.local.extend_from_slice(line);
+        } else if !has_name && !line.is_empty() {
+            odd += 1;
         }
         rest = rest.get(end + 1..).unwrap_or_default();
     }
+    odd
 }
 
 /// The socket of the row at the beginning: its first field is an address with a colon behind it.
@@ -249,6 +265,10 @@ mod tests {
         let mut sockets = Vec::new();
         inet(TCP, "tcp", true, &mut sockets);
         assert_eq!(sockets.len(), 10);
+        assert_eq!(inet(TCP, "tcp", true, &mut Vec::new()), 0);
+        for table in [&b""[..], b"x\n", b"  sl  local\nx\n\n"] {
+            assert_eq!(inet(table, "tcp", true, &mut Vec::new()), 1, "{}", String::from_utf8_lossy(table));
+        }
         assert_eq!(
             shown(&sockets[..6])[1..],
             [
@@ -323,11 +343,12 @@ mod tests {
             ]
         );
         sockets.clear();
-        unix(TYPES, true, &mut sockets);
+        assert_eq!(unix(TYPES, true, &mut sockets), 0);
         assert_eq!(sockets.len(), 7);
+        assert_eq!(unix(TYPES, false, &mut Vec::new()), 0, "a name that goes on is not odd, listed or not");
         for table in [&b""[..], b"\n\n\n", b"0: 1\n", b"a: \xff\n \n", b"0: 1 2 3 4 5 6 7"] {
             sockets.clear();
-            unix(table, true, &mut sockets);
+            assert!(unix(table, true, &mut sockets) > 0, "{}", String::from_utf8_lossy(table));
             assert_eq!(sockets, [], "{}", String::from_utf8_lossy(table));
         }
     }

@@ -1,5 +1,8 @@
 //! A process's `stat`: one line of 52 fields, of which the second, the name, is raw. proc_pid_stat(5).
 
+/// `PF_KTHREAD` of the kernel's sched.h.
+const KERNEL: u64 = 0x0020_0000;
+
 /// What `stat` says, of what is used here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stat {
@@ -15,6 +18,8 @@ pub struct Stat {
     pub session: u32,
     /// The process group in the foreground of its terminal; nothing without a terminal.
     pub foreground: Option<u32>,
+    /// Flags, `PF_…` of the kernel's sched.h.
+    pub flags: u64,
     /// The time it ran, in user and in kernel mode, in ticks.
     pub cpu: u64,
     /// Its nice value, from -20 to 19.
@@ -50,6 +55,7 @@ impl Stat {
             session: id(6)?,
             // -1 for none.
             foreground: id(8),
+            flags: count(9)?,
             cpu: count(14)?.saturating_add(count(15)?),
             nice: field(19)?.parse().ok()?,
             threads: count(20)?,
@@ -62,6 +68,11 @@ impl Stat {
     /// Whether it has ended and only waits for its parent to ask how.
     pub fn is_zombie(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// Whether it is a thread of the kernel.
+    pub fn is_of_kernel(&self) -> bool {
+        self.flags & KERNEL != 0
     }
 
     /// The letters that ps(1) has under STAT: the state, nice or not, session leader, threads, in the foreground.
@@ -99,6 +110,7 @@ mod tests {
             group: 2284,
             session: 17_045,
             foreground: Some(2284),
+            flags: 4_194_304,
             cpu: 42,
             nice: 5,
             threads: 2,
@@ -107,7 +119,8 @@ mod tests {
             pages: 414,
         };
         assert_eq!(stat, expected);
-        assert_eq!(stat.letters(2291), "RNl+");
+        assert_eq!((stat.letters(2291).as_str(), stat.is_of_kernel()), ("RNl+", false));
+        assert!(Stat { flags: 0x0020_8040, ..stat.clone() }.is_of_kernel());
         assert_eq!(Stat { nice: -1, foreground: None, threads: 1, ..stat }.letters(17_045), "R<s");
     }
 

@@ -28,6 +28,8 @@ pub struct Answer {
     failed: bool,
     /// How many items the JSON list has so far; nothing before it begins.
     items: Option<usize>,
+    /// Whether the JSON document is printed, or its list has begun.
+    begun: bool,
     errors: Vec<String>,
 }
 
@@ -44,6 +46,7 @@ impl Answer {
             over: false,
             failed: false,
             items: None,
+            begun: false,
             errors: Vec::new(),
         }
     }
@@ -74,6 +77,15 @@ impl Answer {
         self.write(b"\n");
     }
 
+    /// Lines of a file within an answer of ours, escaped: the pipe that `docker exec` reads ends at a terminal too.
+    pub fn text(&mut self, bytes: &[u8]) {
+        if is_plain(bytes) {
+            self.write(bytes);
+        } else {
+            self.write(escape_lines(bytes).as_bytes());
+        }
+    }
+
     /// What a file holds: the bytes as they are, or on a terminal its lines, escaped.
     pub fn content(&mut self, bytes: &[u8]) {
         if self.terminal {
@@ -93,11 +105,8 @@ impl Answer {
 
     /// One entry of the JSON document's list of this name.
     pub fn item(&mut self, list: &str, item: &Fact) {
-        let mut text = match self.items {
-            None => format!("{{\"{list}\": ["),
-            Some(0) => String::new(),
-            Some(_) => ", ".to_owned(),
-        };
+        self.list(list);
+        let mut text = if self.items == Some(0) { String::new() } else { ", ".to_owned() };
         self.items = Some(self.items.unwrap_or_default() + 1);
         item.push_json(&mut text);
         self.write(text.as_bytes());
@@ -106,6 +115,7 @@ impl Answer {
     /// Begins the JSON document's list of this name, which may stay empty.
     pub fn list(&mut self, list: &str) {
         if self.json && self.items.is_none() {
+            self.begun = true;
             self.items = Some(0);
             self.write(format!("{{\"{list}\": [").as_bytes());
         }
@@ -113,6 +123,7 @@ impl Answer {
 
     /// The whole JSON document, where it is no list.
     pub fn document(&mut self, entries: Vec<(&'static str, Fact)>) {
+        self.begun = true;
         let mut entries = entries;
         if !self.errors.is_empty() {
             entries.push(("errors", self.errors()));
@@ -146,6 +157,10 @@ impl Answer {
 
     /// The end of the answer; `found` is whether what was asked for is there.
     pub fn finish(mut self, found: bool) -> Conclusion {
+        if self.json && !self.begun {
+            // A program that asked for a document gets one, also where there is nothing but the reason.
+            self.document(Vec::new());
+        }
         if self.items.is_some() {
             let mut end = "]".to_owned();
             if !self.errors.is_empty() {

@@ -173,7 +173,7 @@ fn without_the_uptime_the_rest_is_shown() {
     porthole(["ps", "--proc", proc.path()]).run().is(
         0,
         &with_user("PID  PPID  <USER>  STAT  ELAPSED  CPU  RSS  COMMAND\n  1     0  <me>  Ss          ?    ?    0  /sbin/init"),
-        "porthole: ps: /proc/uptime cannot be read (subset=pid of proc(5)), so how long and how much they ran is not known",
+        &format!("porthole: ps: {}/uptime: no such file or directory: how long and how much they ran is not known", proc.path()),
     );
 }
 
@@ -297,7 +297,7 @@ fn hidden_processes_are_not_absent_ones() {
             "subset=pid",
             &["ps"],
             0,
-            "/proc/uptime cannot be read (subset=pid of proc(5)), so how long and how much they ran is not known"
+            "/proc/uptime: no such file or directory (subset=pid of proc(5)): how long and how much they ran is not known"
                 .to_owned(),
         ),
     ] {

@@ -41,7 +41,6 @@ fn made_up() -> ProcTree {
             " 1: 00000000:0050 00000000:0000 0A 00000000:00000004 00:00000000 00000000 99999        0 101 1 0 100 0",
             " 2: 0100007F:1F90 0100007F:9DB4 01 00000005:00000007 00:00000000 00000000     0        0 102 1 0 100 0",
             " 3: 0100007F:1F90 0100007F:9DB5 06 00000000:00000000 00:00000000 00000000     0        0 0 1 0 100 0",
-            " 4: garbage",
         ],
         &["90: 00000000:0035 00000000:0000 07 00000000:00000900 00:00000000 00000000     0        0 103 2 0 0"],
         "0000000000000000: 00000002 00000000 00010000 0001 01 104 /run/a b\n\
@@ -135,7 +134,20 @@ fn tables_that_cannot_be_read_or_not_to_their_end() {
     porthole(["ss", "--proc", tree.path()]).run().is(
         1,
         "",
-        &format!("porthole: ss: {}/1/net/tcp: the process is gone", tree.path()),
+        &format!("porthole: ss: {}/1/net/tcp: no such file or directory", tree.path()),
+    );
+    porthole(["ss", "--proc", tree.path(), "--json"]).run().is(
+        1,
+        &format!("{{\"errors\": [\"{}/1/net/tcp: no such file or directory\"]}}", tree.path()),
+        &format!("porthole: ss: {}/1/net/tcp: no such file or directory", tree.path()),
+    );
+    let garbled = made_up();
+    let garbage = "  sl  local\n 0: garbage\n\n 1: \n";
+    fs::write(garbled.path().to_owned() + "/1/net/tcp", garbage).unwrap();
+    porthole(["ss", "-t", "--proc", garbled.path()]).run().is(
+        1,
+        "PROTO  STATE  QUEUE  LOCAL  USER  PROCESS",
+        &format!("porthole: ss: {}/1/net/tcp: odd lines that were passed over: 2", garbled.path()),
     );
     porthole(["ss", "--proc", "/none"]).run().is(1, "", "porthole: ss: /none: no proc is mounted there");
     porthole(["ss", "-al"]).run().is(1, "", "porthole: ss: --all: cannot be used together with --listening");

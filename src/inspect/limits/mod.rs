@@ -48,19 +48,19 @@ type Reader = fn(&Groups) -> Result<Resource, String>;
 type Found = (&'static str, Option<Resource>);
 
 impl Inspect for Limits {
-    fn run(&self, target: &Target, answer: &mut Answer) -> bool {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let resources = of_groups(target, answer);
         let rlimits = of_process(target, answer);
         if answer.is_json() {
             document(&resources, &rlimits, answer);
-            return true;
+            return Ok(true);
         }
         answer.table(&resource_table(&resources));
         if !rlimits.is_empty() {
             answer.line(b"");
             answer.table(&rlimit_table(&rlimits));
         }
-        true
+        Ok(true)
     }
 }
 
@@ -141,7 +141,7 @@ fn used(limit: &Rlimit, status: &[u8], target: &Target, answer: &mut Answer) -> 
 fn open_files(target: &Target) -> Result<u64, String> {
     let process = target.handle()?;
     let mut count = 0;
-    process.each("fd", &mut |_| count += 1).map_err(|lost| target.lost(&lost, process.pid, "fd"))?;
+    process.each("fd", &mut |_| count += 1).map_err(|lost| target.lost(&lost, &process, "fd"))?;
     Ok(count)
 }
 
