@@ -67,22 +67,22 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 /// What a filesystem holds: space in bytes.
 #[derive(Debug, Clone, Copy)]
-struct Space {
-    size: u64,
+pub(super) struct Space {
+    pub size: u64,
     used: u64,
-    available: u64,
-    inodes: u64,
+    pub available: u64,
+    pub inodes: u64,
     inodes_used: u64,
     /// Those that a user other than root may have.
-    inodes_available: u64,
+    pub inodes_available: u64,
 }
 
 /// A row of the answer.
 #[derive(Debug)]
-struct Row {
-    mount: Mount,
+pub(super) struct Row {
+    pub mount: Mount,
     /// Nothing where it cannot be had.
-    space: Option<Space>,
+    pub space: Option<Space>,
 }
 
 impl Inspect for Df {
@@ -93,7 +93,7 @@ impl Inspect for Df {
         let rows = if self.paths.is_empty() {
             // What is mounted may be seen where the files may not.
             let root = root.map_err(|why| answer.complain(&why)).ok();
-            listed(target, root.as_ref(), &mounts, whole, answer)
+            listed(target, root.as_ref(), &mounts, whole, &mut |why| answer.complain(&why))
         } else {
             named(&self.paths, target, &root?, &mounts, whole, answer)
         };
@@ -131,13 +131,14 @@ fn named(
     rows
 }
 
-/// All that hold something: each once, where its mount point is the shortest.
-fn listed(
+/// All that hold something: each once, where its mount point is the shortest. `complain` is called for what is wrong
+/// with one.
+pub(super) fn listed(
     target: &Target,
     root: Option<&Arc<Root>>,
     mounts: &Mounts,
     whole: Deadline,
-    answer: &mut Answer,
+    complain: &mut dyn FnMut(String),
 ) -> Vec<Row> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
@@ -155,7 +156,7 @@ fn listed(
             Some(Ok((_, space))) if space.size == 0 => continue,
             Some(Ok((_, space))) => Some(space),
             Some(Err(why)) => {
-                answer.complain(&format!("{}: {why}", path.display()));
+                complain(format!("{}: {why}", path.display()));
                 None
             }
             None => None,
@@ -197,17 +198,17 @@ fn space(place: &Place) -> Result<Space, Errno> {
 
 impl Row {
     /// How much of the space is in use, in percent.
-    fn space_percent(&self) -> Option<u64> {
+    pub fn space_percent(&self) -> Option<u64> {
         self.space.and_then(|space| percent(space.used, space.available))
     }
 
     /// How many of the inodes are in use; nothing where the filesystem does not count them.
-    fn inode_percent(&self) -> Option<u64> {
+    pub fn inode_percent(&self) -> Option<u64> {
         self.space.and_then(|space| percent(space.inodes_used, space.inodes_available))
     }
 
     /// A filesystem made to be read alone is always full, which says nothing.
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         let most = self.space_percent().max(self.inode_percent());
         !self.mount.is_read_only() && most >= Some(FULL)
     }

@@ -5,8 +5,10 @@
 
 mod content;
 mod glob;
+mod groups;
 mod input;
 mod meta;
+mod permission;
 mod resolve;
 mod target;
 mod users;

@@ -29,7 +29,9 @@ pub struct Status {
     pub no_new_privs: bool,
     /// 0 none, 1 strict, 2 filter: seccomp(2).
     pub seccomp: u32,
-    /// Signals that it ignores, a bit each, SIGHUP being bit 0.
+    /// Signals that it blocks, a bit each, SIGHUP being bit 0.
+    pub blocked: u64,
+    /// Signals that it ignores.
     pub ignored: u64,
     /// Signals that it has a handler for.
     pub caught: u64,
@@ -37,6 +39,21 @@ pub struct Status {
 
 /// CAP_SYS_PTRACE, its bit in a set of capabilities.
 pub const SYS_PTRACE: u64 = 1 << 19;
+
+/// A rule of ptrace(2), "Ptrace access mode checking", that forbids to read what is guarded of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barrier {
+    /// It has another user.
+    User,
+    /// It has another group.
+    Group,
+    /// It has capabilities that the reader lacks.
+    Capabilities,
+    /// It is not dumpable, or in another user namespace.
+    Dumpable,
+    /// None of these, for the reader has CAP_SYS_PTRACE: another user namespace, or a security module.
+    Beyond,
+}
 
 impl Status {
     /// From the file's text; a line that is odd leaves its field as it is by default.
@@ -63,6 +80,7 @@ impl Status {
                 b"CapAmb" => status.cap_ambient = set(),
                 b"NoNewPrivs" => status.no_new_privs = value == "1",
                 b"Seccomp" => status.seccomp = numbers().next().unwrap_or_default(),
+                b"SigBlk" => status.blocked = set(),
                 b"SigIgn" => status.ignored = set(),
                 b"SigCgt" => status.caught = set(),
                 _ => {}
@@ -71,35 +89,52 @@ impl Status {
         status
     }
 
-    /// Which rule of ptrace(2), "Ptrace access mode checking", keeps a process of these credentials from reading what
-    /// is guarded of `target`, and what would help. The rules are the kernel's; which of them it was it does not say, so
-    /// this is the first that applies.
+    /// Which rule keeps a process of these credentials from reading what is guarded of `target`. The rules are the
+    /// kernel's; which of them it was it does not say, so this is the first that applies.
+    pub fn barrier(&self, target: &Status) -> Barrier {
+        let all_are = |ids: &[u32; 4], own: u32| ids[..3].iter().all(|&id| id == own);
+        if self.cap_effective & SYS_PTRACE != 0 {
+            Barrier::Beyond
+        } else if !all_are(&target.uids, self.uids[3]) {
+            Barrier::User
+        } else if !all_are(&target.gids, self.gids[3]) {
+            Barrier::Group
+        } else if target.cap_permitted & !self.cap_effective != 0 {
+            Barrier::Capabilities
+        } else {
+            Barrier::Dumpable
+        }
+    }
+
+    /// Whether SYS_PTRACE is in the bounding set only, where a user other than root cannot use it.
+    pub fn has_unused_ptrace(&self) -> bool {
+        self.cap_bounding & !self.cap_effective & SYS_PTRACE != 0 && self.uids[3] != 0
+    }
+
+    /// The rule that forbids it, in words, and what would help.
     pub fn why_not(&self, target: &Status) -> String {
         let (uid, gid) = (self.uids[3], self.gids[3]);
-        let all_are = |ids: &[u32; 4], own: u32| ids[..3].iter().all(|&id| id == own);
-        let ids = format!("{}:{}", target.uids[0], target.gids[0]);
-        if self.cap_effective & SYS_PTRACE != 0 {
-            return "though we have CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
-                .to_owned();
-        }
-        let unused = if self.cap_bounding & SYS_PTRACE != 0 && uid != 0 {
+        let unused = if self.has_unused_ptrace() {
             " (SYS_PTRACE is in the bounding set only, which a user other than root cannot use)"
         } else {
             ""
         };
+        let ids = format!("{}:{}", target.uids[0], target.gids[0]);
         let help = format!("run as {ids}, or as root with the capability SYS_PTRACE{unused}");
-        if !all_are(&target.uids, uid) {
-            return format!("its uid is {}, ours is {uid}: {help}", target.uids[0]);
+        match self.barrier(target) {
+            Barrier::Beyond => {
+                "though we have CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
+                    .to_owned()
+            }
+            Barrier::User => format!("its uid is {}, ours is {uid}: {help}", target.uids[0]),
+            Barrier::Group => format!("its gid is {}, ours is {gid}: {help}", target.gids[0]),
+            Barrier::Capabilities => format!("it has capabilities that we lack: {help}"),
+            Barrier::Dumpable => {
+                "it is not dumpable (a binary without read permission or with file capabilities, or \
+                 prctl(PR_SET_DUMPABLE)), or in another user namespace: the capability SYS_PTRACE helps with the first"
+                    .to_owned()
+            }
         }
-        if !all_are(&target.gids, gid) {
-            return format!("its gid is {}, ours is {gid}: {help}", target.gids[0]);
-        }
-        if target.cap_permitted & !self.cap_effective != 0 {
-            return format!("it has capabilities that we lack: {help}");
-        }
-        "it is not dumpable (a binary without read permission or with file capabilities, or prctl(PR_SET_DUMPABLE)), or in \
-         another user namespace: the capability SYS_PTRACE helps with the first"
-            .to_owned()
     }
 }
 

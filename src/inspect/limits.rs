@@ -1,11 +1,9 @@
 //! `limits`: what the process may use, and what it does: control groups (cgroups(7)) and resource limits
 //! (getrlimit(2)).
 
-mod groups;
-
 use std::time::Duration;
 
-use self::groups::{Groups, Resource};
+use super::groups::{Groups, Resource};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError};
 use crate::files::read_start;

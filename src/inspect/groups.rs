@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::super::Target;
+use super::Target;
 use crate::files::read_start;
 use crate::procfs::cgroup::{self, Membership, count, cpu_max, entry, hierarchy, is_of, locate, millicores};
 use crate::procfs::mountinfo::Mounts;
@@ -47,8 +47,21 @@ pub struct Resource {
     pub throttled_periods: Option<u64>,
     /// How long they waited, in milliseconds.
     pub throttled: Option<u64>,
+    /// The files that say so: the limit, what was refused, the throttling.
+    pub sources: Sources,
     /// Why some of it could not be read.
     pub unread: Option<String>,
+}
+
+/// Files that say something of a resource; empty where none does.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The tightest limit.
+    pub limit: PathBuf,
+    /// What the group uses that the limit is of.
+    pub used: PathBuf,
+    /// What was refused, or throttled.
+    pub events: PathBuf,
 }
 
 /// The groups of a process, and where they may be found.
@@ -65,9 +78,7 @@ impl Groups {
         let memberships = cgroup::parse(&target.read("cgroup")?);
         let mut views = Vec::new();
         let mut denied = None;
-        if let Ok((text, _)) =
-            read_start(&target.proc.join("self/mountinfo"), super::super::target::LIMIT as u64)
-        {
+        if let Ok((text, _)) = read_start(&target.proc.join("self/mountinfo"), super::target::LIMIT as u64) {
             views.push((Root::own(), Mounts::parse(&text)));
         }
         if target.process.is_some() {
@@ -88,7 +99,9 @@ impl Groups {
         );
         let mut found = site.resource(limit, used, peak);
         let [events, cache] = site.names(["memory.events", "file"], ["memory.oom_control", "total_cache"]);
-        found.refused = site.nearest(events).and_then(|(text, _)| entry(&text, "oom_kill"));
+        let refused = site.nearest(events);
+        found.sources.events = site.source(refused.as_ref().map(|(_, group)| *group), events);
+        found.refused = refused.and_then(|(text, _)| entry(&text, "oom_kill"));
         found.page_cache = site.nearest("memory.stat").and_then(|(text, _)| entry(&text, cache));
         Ok(site.done(found))
     }
@@ -97,7 +110,9 @@ impl Groups {
     pub fn pids(&self) -> Result<Resource, String> {
         let mut site = self.site("pids")?;
         let mut found = site.resource("pids.max", "pids.current", "pids.peak");
-        found.refused = site.nearest("pids.events").and_then(|(text, _)| entry(&text, "max"));
+        let refused = site.nearest("pids.events");
+        found.sources.events = site.source(refused.as_ref().map(|(_, group)| *group), "pids.events");
+        found.refused = refused.and_then(|(text, _)| entry(&text, "max"));
         Ok(site.done(found))
     }
 
@@ -113,6 +128,10 @@ impl Groups {
             millicores(quota, count(&site.read(group, "cpu.cfs_period_us")?)?)
         });
         let mut found = site.found(tightest);
+        let [limit] = site.names(["cpu.max"], ["cpu.cfs_quota_us"]);
+        let group = tightest.map(|(_, group)| group);
+        found.sources.limit = site.source(group, limit);
+        found.sources.events = site.source(group, "cpu.stat");
         // The group that has the limit knows of the waiting.
         let stat = tightest.and_then(|(_, group)| site.read(group, "cpu.stat"));
         let stat = stat.or_else(|| Some(site.nearest("cpu.stat")?.0)).unwrap_or_default();
@@ -189,6 +208,11 @@ impl<'a> Site<'a> {
         if file.is_empty() { folder } else { folder.join(file) }
     }
 
+    /// The path of a group's file.
+    fn source(&self, group: Option<&[u8]>, file: &str) -> PathBuf {
+        group.map(|group| self.path(group, file)).unwrap_or_default()
+    }
+
     /// The text of a file; nothing where the group has none of that name, as the root has none of limits.
     fn read(&mut self, group: &[u8], file: &str) -> Option<Vec<u8>> {
         use std::io::Read as _;
@@ -253,6 +277,9 @@ impl<'a> Site<'a> {
         let tightest = self.tightest(&|site, group| cgroup::limit(&site.read(group, limit)?));
         let mut found = self.found(tightest);
         found.used = self.nearest(used).and_then(|(text, _)| count(&text));
+        let group = tightest.map(|(_, group)| group);
+        found.sources.limit = self.source(group, limit);
+        found.sources.used = self.source(group, used);
         found.limit_used = tightest.and_then(|(_, group)| count(&self.read(group, used)?));
         found.peak = self.nearest(peak).and_then(|(text, _)| count(&text));
         found
