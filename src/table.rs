@@ -23,6 +23,17 @@ pub enum Mark {
     Wrong,
 }
 
+impl Mark {
+    /// What a terminal is sent in front and behind: ECMA-48, 8.3.117, yellow, red, and back.
+    pub fn codes(self, colour: bool) -> (&'static str, &'static str) {
+        match (colour, self) {
+            (true, Mark::Notable) => ("\x1b[33m", "\x1b[0m"),
+            (true, Mark::Wrong) => ("\x1b[31m", "\x1b[0m"),
+            _ => ("", ""),
+        }
+    }
+}
+
 /// Rows under headings. The last column is cut to what the terminal has room for.
 #[derive(Debug)]
 pub struct Table {
@@ -101,12 +112,7 @@ impl Table {
             if *align == Align::Right {
                 out.push_str(&padding);
             }
-            // ECMA-48, 8.3.117: yellow, red, and back.
-            let (begin, end) = match (colour, mark) {
-                (true, Mark::Notable) => ("\x1b[33m", "\x1b[0m"),
-                (true, Mark::Wrong) => ("\x1b[31m", "\x1b[0m"),
-                _ => ("", ""),
-            };
+            let (begin, end) = mark.codes(colour);
             for part in [begin, cell, end] {
                 out.push_str(part);
             }

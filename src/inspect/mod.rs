@@ -50,6 +50,7 @@ commands! {
     lsof,
     id,
     limits,
+    doctor,
 }
 
 /// A command: its place on the command line.

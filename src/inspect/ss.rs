@@ -6,8 +6,8 @@
 use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag};
-use crate::files::read_regular;
 use crate::outcome::Fact;
+use crate::procfs::diag::{Backlog, backlogs};
 use crate::procfs::handle::Lost;
 use crate::procfs::owners::Owners;
 use crate::procfs::process::Process;
@@ -83,12 +83,13 @@ impl Inspect for Ss {
         let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
         let names = Names::of(target, answer);
         if answer.is_json() {
+            let limits = Limits::of(target);
             answer.list("sockets");
             for socket in &sockets.list {
-                answer.item("sockets", &fact(socket, &owners, &names));
+                answer.item("sockets", &fact(socket, &owners, &names, limits.asked(socket)));
             }
         } else {
-            answer.table(&self.table(&sockets.list, &owners, &names, accept_limit(target)));
+            answer.table(&self.table(&sockets.list, &owners, &names, &Limits::of(target)));
         }
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
         if sockets.list.iter().any(is_unknown) {
@@ -110,7 +111,7 @@ impl Inspect for Ss {
 }
 
 impl Ss {
-    fn table(&self, sockets: &[Socket], owners: &Owners, names: &Names, limit: Option<u64>) -> Table {
+    fn table(&self, sockets: &[Socket], owners: &Owners, names: &Names, limits: &Limits) -> Table {
         let mut columns = vec![("PROTO", Align::Left), ("STATE", Align::Left), ("QUEUE", Align::Left)];
         columns.push(("LOCAL", Align::Left));
         if self.all {
@@ -119,7 +120,7 @@ impl Ss {
         columns.extend([("USER", Align::Left), ("PROCESS", Align::Left)]);
         let mut table = Table::new(&columns);
         for socket in sockets {
-            let (queue, mark) = queue(socket, limit);
+            let (queue, mark) = queue(socket, limits);
             let protocol = if socket.kind.is_empty() {
                 socket.protocol.to_owned()
             } else {
@@ -144,20 +145,42 @@ fn or_dash(bytes: &[u8]) -> &[u8] {
     if bytes.is_empty() { b"-" } else { bytes }
 }
 
-/// The most connections that wait on any listener: listen(2). What a listener asked for below that no table shows.
-/// It is our network namespace's, even where we look at another's; few set it apart.
-fn accept_limit(target: &Target) -> Option<u64> {
-    let text = read_regular(&target.proc.join("sys/net/core/somaxconn"), 100).ok()?;
-    units::number(std::str::from_utf8(text.trim_ascii()).ok()?, u64::MAX)
+/// How many connections may wait: listen(2).
+struct Limits {
+    /// What each listener asked for, as far as the kernel tells, which is of our own network namespace.
+    asked: Vec<Backlog>,
+    /// The most for any. It is our network namespace's, even where we look at another's; few set it apart.
+    most: Option<u64>,
+}
+
+impl Limits {
+    fn of(target: &Target) -> Self {
+        let text = target.start_of("sys/net/core/somaxconn").unwrap_or_default();
+        let most = std::str::from_utf8(text.trim_ascii()).ok();
+        Limits { asked: backlogs(), most: most.and_then(|text| units::number(text, u64::MAX)) }
+    }
+
+    fn asked(&self, socket: &Socket) -> Option<u64> {
+        let asked = self.asked.iter().find(|asked| socket.inode != 0 && asked.inode == socket.inode);
+        asked.map(|asked| u64::from(asked.most))
+    }
+
+    fn is_full(&self, socket: &Socket) -> bool {
+        match self.asked(socket) {
+            // One more may wait than was asked for.
+            Some(asked) => socket.receive > asked,
+            None => self.most.is_some_and(|most| socket.receive >= most),
+        }
+    }
 }
 
 /// What waits, in words where it is anything.
-fn queue(socket: &Socket, limit: Option<u64>) -> (String, Mark) {
+fn queue(socket: &Socket, limits: &Limits) -> (String, Mark) {
     match (socket.receive, socket.send) {
         (0, 0) => ("0".to_owned(), Mark::None),
         (waiting, _) if socket.listens() => {
-            let full = limit.is_some_and(|limit| waiting >= limit);
-            let (word, mark) = if full { ("FULL", Mark::Wrong) } else { ("waiting", Mark::Notable) };
+            let (word, mark) =
+                if limits.is_full(socket) { ("FULL", Mark::Wrong) } else { ("waiting", Mark::Notable) };
             (format!("{waiting} {word}"), mark)
         }
         (receive, 0) => (format!("recv {receive}"), Mark::Notable),
@@ -194,7 +217,7 @@ fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
     text
 }
 
-fn fact(socket: &Socket, owners: &Owners, names: &Names) -> Fact {
+fn fact(socket: &Socket, owners: &Owners, names: &Names, backlog: Option<u64>) -> Fact {
     let mut entries = vec![("protocol", Fact::Text(socket.protocol.to_owned()))];
     if !socket.kind.is_empty() {
         entries.push(("type", Fact::Text(socket.kind.to_owned())));
@@ -207,6 +230,7 @@ fn fact(socket: &Socket, owners: &Owners, names: &Names) -> Fact {
     if let Some(uid) = socket.uid {
         if socket.listens() {
             entries.push(("accept_queue", Fact::Count(socket.receive)));
+            entries.push(("backlog", backlog.into()));
         } else {
             entries.push(("receive_queue", Fact::Count(socket.receive)));
             entries.push(("send_queue", Fact::Count(socket.send)));

@@ -1,5 +1,5 @@
-//! Unix sockets by the file they were bound to, which the kernel tells over netlink and /proc/net/unix does not.
-//! netlink(7), sock_diag(7). Nothing is connected to.
+//! What the kernel tells of sockets over netlink and the tables of /proc/net do not: the file that a Unix socket was
+//! bound to, and how many connections may wait on a listener. netlink(7), sock_diag(7). Nothing is connected to.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
@@ -34,13 +34,63 @@ pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
     let minor = device >> 12 & 0xf_ff00 | device & 0xff;
     let half = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or_default().to_ne_bytes();
     let file = [half(inode), half(major << 20 | minor)].concat();
+    let mut sockets = Vec::new();
+    ask(QUESTION.as_flattened(), &mut |message| sockets.extend(socket_of(message, &file)))?;
+    Some(sockets)
+}
+
+/// How many connections may wait on a listener of TCP.
+#[cfg(feature = "inspect")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// The listener.
+    pub inode: u64,
+    /// What it asked for by listen(2), cut to net.core.somaxconn. One more than that may wait.
+    pub most: u32,
+}
+
+/// Those of the listeners of this network namespace; none where the kernel does not tell.
+#[cfg(feature = "inspect")]
+pub fn backlogs() -> Vec<Backlog> {
+    let mut found = Vec::new();
+    for family in [libc_family(AddressFamily::Inet), libc_family(AddressFamily::Inet6)] {
+        // `struct nlmsghdr` as above, then `struct inet_diag_req_v2` of TCP in state LISTEN, of any address.
+        let mut question = QUESTION.as_flattened().get(..16).unwrap_or_default().to_vec();
+        question.extend_from_slice(&[family, 6, 0, 0]);
+        question.extend_from_slice(&(1_u32 << LISTEN).to_ne_bytes());
+        question.resize(16 + 56, 0);
+        for (place, byte) in question.iter_mut().zip(72_u32.to_ne_bytes()) {
+            *place = byte;
+        }
+        let _ = ask(&question, &mut |message| found.extend(backlog_of(message)));
+    }
+    found
+}
+
+#[cfg(feature = "inspect")]
+fn libc_family(family: AddressFamily) -> u8 {
+    u8::try_from(family as i32).unwrap_or_default()
+}
+
+/// From a `struct inet_diag_msg`, of which the queue to be sent is the longest that may wait where a socket listens.
+#[cfg(feature = "inspect")]
+fn backlog_of(message: &[u8]) -> Option<Backlog> {
+    let number = |at: usize| {
+        let (bytes, _) = message.get(at..)?.split_first_chunk::<4>()?;
+        Some(u32::from_ne_bytes(*bytes))
+    };
+    Some(Backlog { inode: u64::from(number(68)?), most: number(60)? })
+}
+
+/// Asks, and hands over each answer; nothing where it is an error.
+fn ask(question: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
     let netlink = SockProtocol::NetlinkSockDiag;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, netlink).ok()?;
-    send(socket.as_raw_fd(), QUESTION.as_flattened(), MsgFlags::empty()).ok()?;
-    let (mut sockets, mut piece) = (Vec::new(), [0; PIECE]);
+    send(socket.as_raw_fd(), question, MsgFlags::empty()).ok()?;
+    let mut piece = [0; PIECE];
     // The kernel has answered by the time it is asked: it is never waited for.
-    while !add(piece_of(&socket, &mut piece)?, &file, &mut sockets)? {}
-    Some(sockets)
+    while !each(piece_of(&socket, &mut piece)?, visit)? {}
+    Some(())
 }
 
 fn piece_of<'a>(socket: &OwnedFd, piece: &'a mut [u8]) -> Option<&'a [u8]> {
@@ -48,15 +98,14 @@ fn piece_of<'a>(socket: &OwnedFd, piece: &'a mut [u8]) -> Option<&'a [u8]> {
     piece.get(..count).filter(|piece| !piece.is_empty())
 }
 
-/// Adds those sockets of one datagram that were bound to this file, as [`FILE`] has it. Whether it was the last one;
-/// nothing where it is an error.
-fn add(datagram: &[u8], file: &[u8], sockets: &mut Vec<UnixSocket>) -> Option<bool> {
+/// Hands over each answer in one datagram. Whether it was the last one; nothing where it is an error.
+fn each(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
     let mut rest = datagram;
     while let Some((&[l0, l1, l2, l3, t0, t1, ..], _)) = rest.split_first_chunk::<16>() {
         let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
         let message = rest.get(16..length)?;
         match u16::from_ne_bytes([t0, t1]) {
-            BY_FAMILY => sockets.extend(socket_of(message, file)),
+            BY_FAMILY => visit(message),
             DONE => return Some(true),
             _ => return None,
         }
@@ -107,6 +156,26 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "inspect")]
+    fn how_many_may_wait() {
+        use nix::sys::socket::{Backlog as Most, SockaddrIn6, bind, listen};
+        use std::os::fd::AsFd as _;
+
+        let socket = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(
+            socket.as_raw_fd(),
+            &SockaddrIn6::from(std::net::SocketAddrV6::new(std::net::Ipv6Addr::LOCALHOST, 0, 0, 0)),
+        )
+        .unwrap();
+        listen(&socket, Most::new(3).unwrap()).unwrap();
+        let inode = nix::sys::stat::fstat(socket.as_fd()).unwrap().st_ino;
+        let all = backlogs();
+        // Not every kernel has it.
+        assert!(all.is_empty() || all.contains(&Backlog { inode, most: 3 }), "{all:?}");
+        assert_eq!(backlog_of(&[0; 71]), None);
+    }
+
+    #[test]
     fn odd_answers_are_passed_over() {
         let file = [7, 0, 0, 0, 8, 0, 0, 0];
         let message = [&[1, 1, 10, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 1, 0][..], &file].concat();
@@ -127,7 +196,7 @@ mod tests {
             assert_eq!(socket_of(&empty, &file), None);
         }
         for datagram in [&[0; 16][..], &[0xff; 16], &[0; 3]] {
-            let ended = add(datagram, &file, &mut Vec::new());
+            let ended = each(datagram, &mut |_| {});
             assert_eq!(ended, (datagram.len() < 16).then_some(false), "{datagram:?}");
         }
     }

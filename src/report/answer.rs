@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use crate::net::words;
 use crate::outcome::{Conclusion, Fact};
 use crate::sys::terminal_width;
-use crate::table::Table;
+use crate::table::{Mark, Table};
 use crate::text::{escape, escape_lines, is_plain};
 
 /// How much is gathered before it is written, in bytes.
@@ -84,6 +84,13 @@ impl Answer {
         } else {
             self.write(escape_lines(bytes).as_bytes());
         }
+    }
+
+    /// One line that begins with a word that stands out; the rest is raw text, escaped here.
+    pub fn marked(&mut self, word: &str, mark: Mark, rest: &str) {
+        let (begin, end) = mark.codes(self.colour);
+        self.write([begin, word, end].concat().as_bytes());
+        self.line(rest.as_bytes());
     }
 
     /// What a file holds: the bytes as they are, or on a terminal its lines, escaped.

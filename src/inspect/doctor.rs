@@ -1,0 +1,253 @@
+//! `doctor`: what stands out about a process and its container, why, and what to change.
+//!
+//! Each topic is a file with its `look`, and a line in the list below. A topic adds findings, each with what it was seen
+//! by; what it could not look at it says, and the others go on.
+
+mod finding;
+
+use std::time::Duration;
+
+use self::finding::{Finding, Level};
+use super::groups::Groups;
+use super::{Command, Inspect, Target};
+use crate::cli::{Given, UsageError, flag, option_list};
+use crate::net::deadline::Deadline;
+use crate::outcome::Fact;
+use crate::procfs::all::{Look, Seen};
+use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::process::{Process, own_pid};
+use crate::procfs::status::Status;
+use crate::report::Answer;
+use crate::rootfs::Root;
+
+/// Declares each topic's module and lists its `look`, so that a new topic is one line.
+macro_rules! topics {
+    ($($name:ident,)*) => {
+        $(mod $name;)*
+        /// Every topic, in the order in which they are looked at: who says what could not be looked at comes last.
+        const TOPICS: &[fn(&mut Case<'_>, &Asked)] = &[$($name::look,)*];
+    };
+}
+
+topics! {
+    processes,
+    listeners,
+    resources,
+    files,
+    names,
+    privileges,
+    reach,
+}
+
+/// How long something has to last that may be over in a moment: a zombie, a connection that waits.
+const LASTING: Duration = Duration::from_millis(100);
+/// The most of one file of proc that is read, in bytes.
+const LIMIT: usize = 64 << 10;
+
+pub(super) const COMMAND: Command = Command {
+    name: "doctor",
+    summary: "say what is wrong, by what it is seen, and what to change",
+    options: &[&[
+        option_list(
+            "expect-port",
+            "PORT",
+            "something listens on this TCP port, not for this container alone; repeatable",
+        ),
+        option_list("expect-file", "PATH", "the process may read this file; repeatable"),
+        #[cfg(feature = "remote")]
+        flag("remote", "ask the name servers of /etc/resolv.conf whether they answer"),
+    ]],
+    plan,
+    examples: r"porthole doctor
+porthole doctor --expect-port 8080 --expect-file /etc/app/config.yaml
+porthole doctor -p 7 --json",
+};
+
+/// What was asked for besides what is always looked at.
+#[derive(Debug)]
+struct Asked {
+    ports: Vec<u16>,
+    files: Vec<std::path::PathBuf>,
+    /// Whether name servers may be asked.
+    remote: bool,
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
+    let mut ports = Vec::new();
+    for word in given.words("expect-port") {
+        let port = word.to_str().and_then(|text| crate::units::number(text, u64::from(u16::MAX)));
+        let port = port.and_then(|port| u16::try_from(port).ok()).filter(|&port| port > 0);
+        ports.push(port.ok_or_else(|| given.unexpected("expect-port", "a port from 1 to 65535"))?);
+    }
+    Ok(Box::new(Asked { ports, files: given.paths("expect-file"), remote: given.has("remote") }))
+}
+
+/// Whose case it is, and what is known of it so far.
+struct Case<'a> {
+    target: &'a Target,
+    process: &'a Handle,
+    /// Its name.
+    known: Process,
+    /// Its credentials and signals.
+    status: Status,
+    /// Ours.
+    ours: Status,
+    /// All processes that are to be seen.
+    all: &'a [Seen],
+    /// Its files; nothing where they may not be looked at.
+    root: Option<Root>,
+    /// Its control groups.
+    groups: Result<Groups, String>,
+    findings: Vec<Finding>,
+    /// What was not looked at because the process may not be.
+    skipped: Vec<&'static str>,
+    /// What else could not be looked at, and why.
+    unread: Vec<String>,
+    /// When looking began.
+    since: std::time::Instant,
+}
+
+impl Case<'_> {
+    fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// A file of the process, for what it is seen by.
+    fn path(&self, name: &str) -> String {
+        self.process.path(name).display().to_string()
+    }
+
+    /// Whether it is the first process of its pid namespace, which the kernel treats in a way of its own.
+    fn is_init(&self) -> bool {
+        match self.status.ns_pids.as_slice() {
+            [] => self.process.pid == 1,
+            [.., last] => *last == 1,
+        }
+    }
+
+    /// Waits until what was there when looking began has lasted.
+    fn wait(&self) {
+        let left = LASTING.saturating_sub(self.since.elapsed());
+        if !left.is_zero() {
+            // Nothing to wake up for.
+            let _ = Deadline::after(left).wait_any(&mut [], left);
+        }
+    }
+}
+
+impl Inspect for Asked {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        let chosen;
+        let mut all = Look::new()
+            .all(&target.proc)
+            .map_err(|errno| format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())))?;
+        let target = if target.process.is_some() {
+            target
+        } else {
+            chosen = choose(target, &all)?;
+            &chosen
+        };
+        let process = target.process.as_ref().ok_or("no process is to be looked at")?;
+        let read = |name: &str| process.read(name, LIMIT).map_err(|lost| target.lost(&lost, process, name));
+        let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
+        let status = Status::parse(&read("status")?);
+        all.retain(|seen| seen.stat.is_ok());
+        let mut case = Case {
+            target,
+            process,
+            known,
+            status,
+            ours: target.start_of("self/status").map(|text| Status::parse(&text)).unwrap_or_default(),
+            all: &all,
+            root: root(target, process),
+            groups: Groups::of(target),
+            findings: Vec::new(),
+            skipped: Vec::new(),
+            unread: Vec::new(),
+            since: std::time::Instant::now(),
+        };
+        for look in TOPICS {
+            look(&mut case, self);
+        }
+        case.findings.sort_by_key(|finding| finding.level);
+        for why in &case.unread {
+            answer.lack(&format!("not looked at: {why}"));
+        }
+        print(&case, answer);
+        Ok(case.findings.iter().all(|finding| finding.level != Level::Error))
+    }
+}
+
+/// The process to look at where none is named: the first one, or the application where that only holds the namespaces
+/// of a pod; where it is not to be seen, ourselves.
+fn choose(target: &Target, all: &[Seen]) -> Result<Target, String> {
+    let own = own_pid(&target.proc)
+        .ok_or_else(|| format!("{}: no proc is mounted there", target.proc.display()))?;
+    let of = |pid: u32| all.iter().find(|seen| seen.pid == pid).and_then(|seen| seen.stat.as_ref().ok());
+    let pid = match of(1) {
+        None => own,
+        Some(first) if first.name == b"pause" => {
+            let ours = ancestors(own, &|pid| of(pid).map(|stat| stat.ppid));
+            // What a runtime starts has no parent in the namespace.
+            let is_application = |seen: &&Seen| {
+                seen.pid != 1
+                    && !ours.contains(&seen.pid)
+                    && seen.stat.as_ref().is_ok_and(|stat| stat.ppid == 0 && stat.name != b"pause")
+            };
+            all.iter().find(is_application).map_or(1, |seen| seen.pid)
+        }
+        Some(_) => 1,
+    };
+    Target::new(&target.proc, Some(pid))
+}
+
+/// The process and those above it.
+fn ancestors(pid: u32, parent: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
+    let mut found = vec![pid];
+    while let Some(next) = found.last().and_then(|&pid| parent(pid)) {
+        // A made-up table may go round in circles.
+        if next == 0 || found.contains(&next) {
+            break;
+        }
+        found.push(next);
+    }
+    found
+}
+
+/// The files of the process. Where it may not be looked at, but sees the very mounts that we do, they are ours.
+fn root(target: &Target, process: &Handle) -> Option<Root> {
+    let mounts = |read: Result<Vec<u8>, Lost>| read.ok().filter(|text| !text.is_empty());
+    target.root().ok().or_else(|| {
+        let ours = Handle::open(&target.proc, own_pid(&target.proc)?).ok()?;
+        let ours = mounts(ours.read("mountinfo", super::target::LIMIT))?;
+        (mounts(process.read("mountinfo", super::target::LIMIT))? == ours).then(Root::own)
+    })
+}
+
+fn print(case: &Case<'_>, answer: &mut Answer) {
+    let process = case.known.shown();
+    if answer.is_json() {
+        let findings = case.findings.iter().map(Finding::fact).collect();
+        answer.document(vec![
+            ("pid", Fact::Count(case.process.pid.into())),
+            ("process", Fact::Bytes(case.known.name.clone())),
+            ("findings", Fact::List(findings)),
+        ]);
+        return;
+    }
+    for finding in &case.findings {
+        finding.print(answer);
+    }
+    if case.findings.is_empty() {
+        let partly = if case.unread.is_empty() { "" } else { " in what could be looked at" };
+        answer.line(format!("in order: {process}: nothing stands out{partly}").as_bytes());
+        return;
+    }
+    let counts =
+        [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Hint, "hint")].map(|(level, word)| {
+            let count = case.findings.iter().filter(|finding| finding.level == level).count();
+            (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+        });
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    answer.line(format!("{process}: {}", counts.join(", ")).as_bytes());
+}

@@ -1,0 +1,136 @@
+//! Read-only and full mounts, a place for temporary files, and files that have to be there. mount(8), statvfs(3).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::df::listed;
+use super::super::permission::{EXEC, READ, WRITE, Who, examine};
+use super::finding::{Finding, Level};
+use super::{Asked, Case, Root};
+use crate::net::deadline::Deadline;
+use crate::procfs::mountinfo::Mounts;
+use crate::units::show_short_size;
+
+/// How long all file systems together may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
+    let Some(root) = case.root.take() else {
+        case.skipped.push("free space, /tmp and files");
+        return;
+    };
+    let root = Arc::new(root);
+    let who = Who::of_process(case.status.clone());
+    match case.process.read("mountinfo", super::super::target::LIMIT) {
+        Ok(text) => {
+            let mounts = Mounts::parse(&text);
+            temporary(case, &root, &who, &mounts);
+            full(case, &root, &mounts);
+        }
+        Err(lost) => case.unread.push(case.target.lost(&lost, case.process, "mountinfo")),
+    }
+    for path in &asked.files {
+        readable(case, &root, &who, path);
+    }
+    case.root = Arc::into_inner(root);
+}
+
+/// Where the root is read-only, /tmp is to be writable.
+fn temporary(case: &mut Case<'_>, root: &Root, who: &Who, mounts: &Mounts) {
+    let Some(mount) = mounts.by_path(b"/").filter(|mount| mount.is_read_only()) else { return };
+    let found = examine(case.target, root, Path::new("/tmp"), who, &[WRITE, EXEC]);
+    if found.allowed != Some(false) {
+        return;
+    }
+    let options = mount.all_options().join(&b',');
+    case.add(
+        Finding::new(Level::Warning, "the root is read-only, and there is no /tmp that can be written to")
+            .seen(case.path("mountinfo"), format!("/ {}", String::from_utf8_lossy(&options)))
+            .seen("/tmp", &found.reason)
+            .kubernetes(
+                "volumes: [{name: tmp, emptyDir: {}}] and volumeMounts: [{name: tmp, mountPath: /tmp}]",
+            )
+            .docker("--tmpfs /tmp"),
+    );
+}
+
+/// File systems with no space or no inode left.
+fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
+    let unread = &mut case.unread;
+    let rows =
+        listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |why| unread.push(why));
+    for row in rows.into_iter().filter(super::super::df::Row::is_full) {
+        let Some(space) = row.space else { continue };
+        let point = String::from_utf8_lossy(&row.mount.point).into_owned();
+        let lacks_inodes = space.available > 0 && row.inode_percent() > row.space_percent();
+        let none = if lacks_inodes { space.inodes_available == 0 } else { space.available == 0 };
+        let (what, left) = if lacks_inodes {
+            (
+                "inodes, so that no file can be made",
+                format!("{} of {} inodes free", space.inodes_available, space.inodes),
+            )
+        } else {
+            let (free, size) = (show_short_size(space.available), show_short_size(space.size));
+            ("space", format!("{free} of {size} free"))
+        };
+        let (level, what) = if none {
+            (Level::Error, format!("{point} is full: it has no {what}"))
+        } else {
+            (Level::Warning, format!("{point} has nearly no {what}"))
+        };
+        let mut finding = Finding::new(level, what).seen(format!("statvfs(3) of {point}"), left);
+        finding = if row.mount.kind == b"tmpfs" {
+            let twice = (space.size >> 20).max(1).saturating_mul(2);
+            finding
+                .kubernetes(format!("emptyDir: {{medium: Memory, sizeLimit: {twice}Mi}}"))
+                .docker(format!("--tmpfs {point}:size={twice}m (--shm-size for /dev/shm)"))
+        } else {
+            finding
+                .kubernetes(
+                    "a larger volume, resources.limits.ephemeral-storage, or less of what is kept there",
+                )
+                .docker(format!("a larger volume: --volume NAME:{point}"))
+        };
+        case.add(finding.application(format!("remove what is not needed: porthole find {point} --larger 1M shows what is large, porthole lsof --deleted what is held")));
+    }
+}
+
+/// What keeps the process from reading a file, if anything does.
+fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
+    let found = examine(case.target, root, path, who, &[READ]);
+    let name = path.display();
+    match found.allowed {
+        Some(true) => return,
+        Some(false) => {}
+        None => return case.unread.push(found.reason),
+    }
+    let denied = found.rows.last().filter(|row| row.outcome.is_err());
+    let finding = Finding::new(Level::Error, format!("{} cannot read {name}", case.known.shown()));
+    let Some(row) = denied else {
+        // The path leads nowhere.
+        case.add(
+            finding
+                .seen(name, &found.reason)
+                .kubernetes("volumes and volumeMounts: mountPath and the keys of the ConfigMap or Secret")
+                .docker(
+                    "--volume, or COPY in the Dockerfile: is the path the one that the application reads?",
+                ),
+        );
+        return;
+    };
+    let place = String::from_utf8_lossy(&row.path).into_owned();
+    let (uid, gid) = (who.uid, who.gid);
+    let why = row.outcome.as_ref().err().map_or("", String::as_str);
+    let finding = finding.seen(&place, why);
+    let finding = if row.is_end {
+        finding
+            .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"))
+            .docker(format!("chown {uid}:{gid} of the file that is mounted, or chmod o+r; in an image: COPY --chown={uid}:{gid}"))
+    } else {
+        finding
+            .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod) for a volume"))
+            .docker(format!("chmod o+x {place}, or chown {uid}:{gid}; in an image: COPY --chown={uid}:{gid}"))
+    };
+    case.add(finding);
+}

@@ -1,0 +1,137 @@
+//! A finding: what is wrong, by what it is seen, and what to change.
+
+use std::fmt::Display;
+
+use crate::outcome::Fact;
+use crate::report::Answer;
+use crate::table::Mark;
+
+/// How much it matters, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something does not work, or did not.
+    Error,
+    /// Something will not work before long, or not as it is meant to.
+    Warning,
+    /// What could be tighter.
+    Hint,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Hint => "hint",
+        }
+    }
+
+    fn mark(self) -> Mark {
+        match self {
+            Level::Error => Mark::Wrong,
+            Level::Warning => Mark::Notable,
+            Level::Hint => Mark::None,
+        }
+    }
+}
+
+/// Where something is to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A field of a pod, as in its YAML.
+    Kubernetes,
+    /// An option of `docker run`, or a line of a Dockerfile.
+    Docker,
+    /// The application itself.
+    Application,
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Place::Kubernetes => "Kubernetes",
+            Place::Docker => "Docker",
+            Place::Application => "Application",
+        }
+    }
+}
+
+/// What stands out.
+#[derive(Debug)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is, in a sentence.
+    pub what: String,
+    /// Sources, files as a rule, and what they say.
+    seen: Vec<(String, String)>,
+    /// What to change, as it is to be typed.
+    change: Vec<(Place, String)>,
+}
+
+impl Finding {
+    /// A finding that still lacks what it is seen by.
+    pub fn new(level: Level, what: impl Into<String>) -> Self {
+        Finding { level, what: what.into(), seen: Vec::new(), change: Vec::new() }
+    }
+
+    /// By this source, which says this.
+    #[must_use]
+    pub fn seen(mut self, source: impl Display, says: impl Display) -> Self {
+        self.seen.push((source.to_string(), says.to_string()));
+        self
+    }
+
+    /// To be changed in a pod.
+    #[must_use]
+    pub fn kubernetes(self, change: impl Display) -> Self {
+        self.change(Place::Kubernetes, change)
+    }
+
+    /// To be changed in how Docker runs or builds it.
+    #[must_use]
+    pub fn docker(self, change: impl Display) -> Self {
+        self.change(Place::Docker, change)
+    }
+
+    /// To be changed in the application.
+    #[must_use]
+    pub fn application(self, change: impl Display) -> Self {
+        self.change(Place::Application, change)
+    }
+
+    fn change(mut self, place: Place, change: impl Display) -> Self {
+        self.change.push((place, change.to_string()));
+        self
+    }
+
+    /// As text: a line each.
+    pub fn print(&self, answer: &mut Answer) {
+        answer.marked(self.level.name(), self.level.mark(), &format!(": {}", self.what));
+        for (source, says) in &self.seen {
+            answer.line(format!("    seen: {source}: {says}").as_bytes());
+        }
+        for (place, change) in &self.change {
+            answer.line(format!("    {}: {change}", place.name()).as_bytes());
+        }
+    }
+
+    /// As JSON.
+    pub fn fact(&self) -> Fact {
+        let text = |text: &str| Fact::Text(text.to_owned());
+        let seen = self
+            .seen
+            .iter()
+            .map(|(source, says)| Fact::Object(vec![("source", text(source)), ("says", text(says))]));
+        let change = self
+            .change
+            .iter()
+            .map(|(place, change)| Fact::Object(vec![("where", text(place.name())), ("what", text(change))]));
+        Fact::Object(vec![
+            ("level", text(self.level.name())),
+            ("finding", text(&self.what)),
+            ("seen", Fact::List(seen.collect())),
+            ("change", Fact::List(change.collect())),
+        ])
+    }
+}

@@ -1,0 +1,141 @@
+//! Who listens where, and how many connections wait. listen(2), proc_net(5), sock_diag(7).
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::finding::{Finding, Level};
+use super::{Asked, Case};
+use crate::procfs::diag::{Backlog, backlogs};
+use crate::procfs::sockets::{Socket, Sockets, Wanted};
+
+/// The most listeners that are named.
+const NAMED: usize = 8;
+
+pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
+    let (listeners, table) = match listeners(case) {
+        Ok(found) => found,
+        Err(why) => return case.unread.push(why),
+    };
+    for &port in &asked.ports {
+        if let Some(finding) = expected(port, &listeners, &table) {
+            case.add(finding);
+        }
+    }
+    queues(case, &listeners, &table);
+}
+
+/// The TCP sockets that listen, and the table that has them.
+fn listeners(case: &Case<'_>) -> Result<(Vec<(SocketAddr, Socket)>, String), String> {
+    let wanted = Wanted { tcp: true, udp: false, unix: false };
+    let sockets = Sockets::read(case.process, wanted, false)
+        .map_err(|(name, lost)| case.target.lost(&lost, case.process, name))?;
+    let address = |socket: &Socket| std::str::from_utf8(&socket.local).ok()?.parse().ok();
+    let listeners = sockets.list.into_iter().filter_map(|socket| Some((address(&socket)?, socket))).collect();
+    Ok((listeners, case.path("net/tcp")))
+}
+
+/// What is wrong with who listens on this port.
+fn expected(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Option<Finding> {
+    let addresses: Vec<SocketAddr> =
+        listeners.iter().map(|(address, _)| *address).filter(|address| address.port() == port).collect();
+    let shown = |addresses: &[SocketAddr]| {
+        let mut words: Vec<String> = addresses.iter().take(NAMED).map(ToString::to_string).collect();
+        if addresses.len() > NAMED {
+            words.push(format!("{} more", addresses.len() - NAMED));
+        }
+        words.join(", ")
+    };
+    if addresses.is_empty() {
+        let all: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
+        let seen =
+            if all.is_empty() { "no socket listens".to_owned() } else { format!("LISTEN {}", shown(&all)) };
+        return Some(
+            Finding::new(Level::Error, format!("nothing listens on TCP port {port}"))
+                .seen(table, seen)
+                .application(format!("listen on 0.0.0.0:{port} or [::]:{port}: its option or variable for the port, such as PORT={port}")),
+        );
+    }
+    let is = |test: fn(&IpAddr) -> bool| addresses.iter().all(|address| test(&address.ip().to_canonical()));
+    let (level, what) = if is(|ip| ip.is_loopback() && ip.is_ipv6()) {
+        (
+            Level::Error,
+            format!(
+                "TCP port {port} is listened on at ::1 only: neither 127.0.0.1 nor anybody outside of the container reaches it"
+            ),
+        )
+    } else if is(IpAddr::is_loopback) {
+        (
+            Level::Warning,
+            format!(
+                "TCP port {port} is listened on at the loopback addresses only: nobody outside of the container reaches it"
+            ),
+        )
+    } else if !is(|ip| !ip.is_unspecified()) {
+        return None;
+    } else {
+        (
+            Level::Warning,
+            format!(
+                "TCP port {port} is listened on at {} only: a check by localhost does not reach it",
+                shown(&addresses)
+            ),
+        )
+    };
+    Some(
+        Finding::new(level, what)
+            .seen(table, format!("LISTEN {}", shown(&addresses)))
+            .application(format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0"))
+            .docker(format!("a check that fits it as it is: porthole http http://{}/", addresses.first()?)),
+    )
+}
+
+/// Listeners whose connections are not accepted.
+fn queues(case: &mut Case<'_>, listeners: &[(SocketAddr, Socket)], table: &str) {
+    let waits = |socket: &Socket| socket.receive > 0;
+    if !listeners.iter().any(|(_, socket)| waits(socket)) {
+        return;
+    }
+    case.wait();
+    // What waits for a moment is as it should be.
+    let Ok((later, _)) = self::listeners(case) else { return };
+    let limits = backlogs();
+    for (address, socket) in later {
+        let earlier = listeners.iter().find(|(_, known)| known.inode == socket.inode);
+        if !waits(&socket) || !earlier.is_some_and(|(_, known)| waits(known)) {
+            continue;
+        }
+        let waiting = socket.receive;
+        let limit = limits
+            .iter()
+            .find(|limit| limit.inode == socket.inode)
+            .map(|&Backlog { most, .. }| u64::from(most));
+        let connections = if waiting == 1 {
+            "1 connection waits".to_owned()
+        } else {
+            format!("{waiting} connections wait")
+        };
+        let (level, what) = match limit {
+            Some(limit) if waiting > limit => (
+                Level::Error,
+                format!("the accept queue of {address} is full: {connections}, and others are dropped"),
+            ),
+            _ => (
+                Level::Warning,
+                format!("{connections} to be accepted on {address}: the application does not come to it"),
+            ),
+        };
+        let mut finding =
+            Finding::new(level, what).seen(table, format!("{address} LISTEN, accept queue {waiting}"));
+        if let Some(limit) = limit {
+            finding = finding.seen("sock_diag(7)", format!("backlog {limit}"));
+        }
+        finding = finding.application(
+            "see why it does not accept: all its workers busy or stuck, out of open files, or stopped",
+        );
+        if level == Level::Error {
+            finding = finding.application(
+                "ask for a longer queue: the backlog of listen(2), which is cut to net.core.somaxconn",
+            );
+        }
+        case.add(finding);
+    }
+}

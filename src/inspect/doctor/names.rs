@@ -1,0 +1,190 @@
+//! Name resolution: what resolv.conf(5) says.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::finding::{Finding, Level};
+use super::{Asked, Case, LIMIT};
+use crate::net::resolv_conf::ResolvConf;
+
+/// The file of resolv.conf(5).
+const FILE: &str = "/etc/resolv.conf";
+/// The most search domains that every resolver takes: MAXDNSRCH of older glibc.
+const DOMAINS: usize = 6;
+/// From this many dots on, most names of the outside are tried in all search domains first.
+const DOTS: usize = 3;
+
+pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
+    // A container without a network resolves nothing.
+    let has_network = case.process.read("net/dev", LIMIT).is_ok_and(|text| has_interface(&text));
+    if !has_network {
+        return;
+    }
+    let Some(root) = &case.root else { return case.skipped.push(FILE) };
+    let mut text = Vec::new();
+    match root.open(Path::new(FILE), false) {
+        Ok((file, _)) => {
+            // What could be read of it counts.
+            let _ = file.take(LIMIT as u64).read_to_end(&mut text);
+        }
+        Err(why) => {
+            case.add(
+                Finding::new(
+                    Level::Warning,
+                    "names are asked of 127.0.0.1, for there is no resolv.conf that can be read",
+                )
+                .seen(FILE, why)
+                .kubernetes("dnsPolicy: ClusterFirst")
+                .docker("--dns ADDRESS"),
+            );
+            return;
+        }
+    }
+    let conf = ResolvConf::parse(&text);
+    for finding in judge(&text, &conf) {
+        case.add(finding);
+    }
+    #[cfg(feature = "remote")]
+    if asked.remote {
+        servers::look(case, &conf);
+    }
+    #[cfg(not(feature = "remote"))]
+    let _ = asked.remote;
+}
+
+/// Whether there is an interface besides the loopback: proc_pid_net(5), `net/dev`.
+fn has_interface(text: &[u8]) -> bool {
+    let name =
+        |line: &[u8]| line.iter().position(|&b| b == b':').and_then(|at| line.get(..at)).map(<[u8]>::to_vec);
+    text.split(|&b| b == b'\n').filter_map(name).any(|name| name.trim_ascii() != b"lo")
+}
+
+/// What is to be said of the file by itself.
+fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let line = |keyword: &str| {
+        let mut lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
+        lines.next_back().map(|line| String::from_utf8_lossy(line).into_owned())
+    };
+    if line("nameserver").is_none() {
+        findings.push(
+            Finding::new(Level::Warning, "names are asked of 127.0.0.1, for no name server is given")
+                .seen(FILE, "no line begins with nameserver")
+                .kubernetes("dnsPolicy: ClusterFirst, or dnsConfig.nameservers")
+                .docker("--dns ADDRESS"),
+        );
+    }
+    if !conf.odd.is_empty() {
+        findings.push(
+            Finding::new(Level::Warning, "a name server is no address, and is passed over")
+                .seen(FILE, format!("nameserver {}", conf.odd.join(", nameserver ")))
+                .kubernetes("dnsConfig.nameservers")
+                .docker("--dns ADDRESS"),
+        );
+    }
+    let domains = conf.search.len();
+    if domains > DOMAINS {
+        findings.push(
+            Finding::new(
+                Level::Warning,
+                format!("{domains} search domains: some resolvers take {DOMAINS} and pass over the rest, and each costs two questions"),
+            )
+            .seen(FILE, line("search").unwrap_or_default())
+            .kubernetes("dnsConfig.searches, or dnsPolicy: None")
+            .docker("--dns-search DOMAIN"),
+        );
+    }
+    if conf.ndots >= DOTS && domains > 0 {
+        let questions = domains * 2;
+        findings.push(
+            Finding::new(
+                Level::Hint,
+                format!(
+                    "a name outside with fewer than {} dots costs {questions} questions before the right one",
+                    conf.ndots
+                ),
+            )
+            .seen(FILE, line("options").unwrap_or_default())
+            .kubernetes("dnsConfig: {options: [{name: ndots, value: \"1\"}]}")
+            .application("a dot behind names of the outside: api.example.org."),
+        );
+    }
+    findings
+}
+
+#[cfg(feature = "remote")]
+mod servers {
+    //! Whether the name servers answer.
+
+    use std::time::Duration;
+
+    use super::super::{Case, Finding, Level};
+    use super::FILE;
+    use crate::net::deadline::Deadline;
+    use crate::net::dns::Name;
+    use crate::net::resolv_conf::ResolvConf;
+    use crate::net::resolver::Resolver;
+
+    /// How long one server is waited for.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    pub(super) fn look(case: &mut Case<'_>, conf: &ResolvConf) {
+        // Any answer will do, that there is none such included.
+        let Some(name) = Name::parse("localhost") else { return };
+        for &server in &conf.servers {
+            let one = ResolvConf {
+                servers: vec![server],
+                search: Vec::new(),
+                ndots: 1,
+                timeout: PATIENCE,
+                attempts: 1,
+                odd: Vec::new(),
+            };
+            let answer = Resolver::new(&one).ask(&name, Deadline::after(PATIENCE));
+            if answer.server.is_some() || answer.servfail {
+                continue;
+            }
+            let why = answer.failures.into_iter().map(|(_, why)| why).next();
+            case.add(
+                Finding::new(Level::Error, format!("the name server {server} does not answer"))
+                    .seen(FILE, format!("nameserver {server}"))
+                    .seen(format!("{server}, port 53"), why.unwrap_or_else(|| "no answer within 1 s".to_owned()))
+                    .kubernetes("is a NetworkPolicy in the way (egress to port 53, UDP and TCP), and does kube-dns run?")
+                    .docker("--dns ADDRESS, of a server that this network reaches"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Vec<String> {
+        judge(text.as_bytes(), &ResolvConf::parse(text.as_bytes()))
+            .into_iter()
+            .map(|finding| finding.what)
+            .collect()
+    }
+
+    #[test]
+    fn what_a_file_says() {
+        assert!(said("nameserver 10.0.0.10\nsearch a b\noptions ndots:2\n").is_empty());
+        assert_eq!(said("search a\n"), ["names are asked of 127.0.0.1, for no name server is given"]);
+        assert!(said("nameserver x\n")[0].starts_with("a name server is no address"));
+        assert!(said("nameserver ::1\nsearch a b c d e f g\n")[0].starts_with("7 search domains: "));
+        assert_eq!(
+            said("nameserver ::1\nsearch a.svc b c\noptions ndots:5\n"),
+            ["a name outside with fewer than 5 dots costs 6 questions before the right one"]
+        );
+        assert!(said("nameserver ::1\noptions ndots:5\n").is_empty());
+    }
+
+    #[test]
+    fn interfaces() {
+        let head = "Inter-|   Receive  |  Transmit\n face |bytes    packets\n";
+        assert!(!has_interface(format!("{head}    lo:   0 0\n").as_bytes()));
+        assert!(has_interface(format!("{head}    lo:   0 0\n  eth0: 1 1\n").as_bytes()));
+        assert!(!has_interface(b""));
+    }
+}

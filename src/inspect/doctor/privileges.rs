@@ -1,0 +1,54 @@
+//! What the process could do without: root, capabilities, the way to more, system calls. capabilities(7), seccomp(2).
+
+use super::finding::{Finding, Level};
+use super::{Asked, Case};
+use crate::procfs::capabilities::{DOCKER, names};
+
+/// The most capabilities that are named.
+const NAMED: usize = 6;
+
+pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
+    let status = case.status.clone();
+    let (path, shown) = (case.path("status"), case.known.shown());
+    if status.uids[1] == 0 {
+        case.add(
+            Finding::new(Level::Hint, format!("{shown} runs as root"))
+                .seen(&path, "Uid: 0")
+                .kubernetes("securityContext: {runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532}")
+                .docker("USER 65532:65532 in the Dockerfile, or --user 65532:65532"),
+        );
+    }
+    let beyond = names(status.cap_permitted & !DOCKER);
+    if !beyond.is_empty() {
+        let mut listed: Vec<String> = beyond.iter().take(NAMED).cloned().collect();
+        if beyond.len() > NAMED {
+            listed.push(format!("{} more", beyond.len() - NAMED));
+        }
+        let listed = listed.join(", ");
+        case.add(
+            Finding::new(
+                Level::Hint,
+                format!("{shown} has capabilities that Docker does not give by default: {listed}"),
+            )
+            .seen(&path, format!("CapPrm: {:016x}", status.cap_permitted))
+            .kubernetes("securityContext: {privileged: false, capabilities: {drop: [\"ALL\"]}}")
+            .docker("--cap-drop ALL, and no --privileged"),
+        );
+    }
+    if !status.no_new_privs {
+        case.add(
+            Finding::new(Level::Hint, format!("{shown} may gain privileges by what it executes"))
+                .seen(&path, "NoNewPrivs: 0")
+                .kubernetes("securityContext.allowPrivilegeEscalation: false")
+                .docker("--security-opt no-new-privileges"),
+        );
+    }
+    if status.seccomp == 0 {
+        case.add(
+            Finding::new(Level::Hint, format!("{shown} may make every system call"))
+                .seen(&path, "Seccomp: 0")
+                .kubernetes("securityContext.seccompProfile: {type: RuntimeDefault}")
+                .docker("no --security-opt seccomp=unconfined, no --privileged"),
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! The first process and SIGTERM, a shell in its place, zombies. pid_namespaces(7), signal(7), wait(2).
+
+use super::finding::{Finding, Level};
+use super::{Asked, Case, Handle};
+use crate::procfs::handle::Fate;
+
+/// SIGTERM, its bit in a set of signals.
+const SIGTERM: u64 = 1 << 14;
+/// The names of shells, which wait for what they started before they act on a signal.
+const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "busybox", "zsh", "ksh", "fish"];
+/// The most processes that are named.
+const NAMED: usize = 5;
+
+/// An init in front of the application.
+const INIT: &str = "--init (in Compose: init: true)";
+
+pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
+    if case.is_init() {
+        signals(case);
+    }
+    zombies(case);
+}
+
+/// What becomes of the SIGTERM by which a container is stopped.
+fn signals(case: &mut Case<'_>) {
+    let status = &case.status;
+    let ignored = status.ignored & SIGTERM != 0;
+    let caught = status.caught & SIGTERM != 0;
+    // What blocks it may be waiting for it: sigwait(3), signalfd(2).
+    let waits = status.blocked & SIGTERM != 0 && !ignored;
+    let is_shell = SHELLS.iter().any(|shell| shell.as_bytes() == case.known.name);
+    if caught && !is_shell || waits || case.known.name == b"pause" {
+        return;
+    }
+    let seen = if ignored {
+        format!("SigIgn: {:016x} has SIGTERM", status.ignored)
+    } else if caught {
+        format!("SigCgt: {:016x} has SIGTERM", status.caught)
+    } else {
+        format!("SigCgt: {:016x} and SigIgn: {:016x} lack SIGTERM", status.caught, status.ignored)
+    };
+    let kill = "so that it is killed once the grace period is over";
+    let shown = case.known.shown();
+    let finding = if is_shell {
+        let what = format!("{shown} is a shell, which does not pass SIGTERM on to the application, {kill}");
+        let command = case.process.read("cmdline", 4096).unwrap_or_default();
+        let command = command.split(|&b| b == 0).filter(|word| !word.is_empty());
+        let mut line = Vec::new();
+        let mut masked = crate::redact::Masked::default();
+        for word in command {
+            line.extend_from_slice(if line.is_empty() { b"" } else { b" " });
+            masked.push(&mut line, word);
+        }
+        Finding::new(if caught { Level::Hint } else { Level::Warning }, what)
+            .seen(case.path("cmdline"), String::from_utf8_lossy(&line))
+            .seen(case.path("status"), seen)
+            .docker("ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application")
+            .kubernetes("command: [\"/application\"] without sh -c")
+    } else {
+        let what = if ignored {
+            format!("{shown} ignores SIGTERM, {kill}")
+        } else {
+            format!(
+                "{shown} has no handler for SIGTERM, which the kernel does not deliver to the first process without one, {kill}"
+            )
+        };
+        Finding::new(Level::Warning, what)
+            .seen(case.path("status"), seen)
+            .application("handle SIGTERM: stop taking requests, finish those there are, exit")
+            .docker(format!("{INIT}, where SIGTERM at its default ends the application"))
+            .kubernetes("shareProcessNamespace: true, so that the application is not the first process")
+    };
+    case.add(finding);
+}
+
+/// Processes that ended and that nobody asked about, by the one that should have.
+fn zombies(case: &mut Case<'_>) {
+    let mut held: Vec<(u32, Handle)> = Vec::new();
+    for seen in case.all {
+        if let Ok(stat) = &seen.stat
+            && stat.is_zombie()
+            && let Ok(handle) = Handle::open(&case.target.proc, seen.pid)
+        {
+            held.push((stat.ppid, handle));
+        }
+    }
+    if held.is_empty() {
+        return;
+    }
+    case.wait();
+    held.retain(|(_, handle)| matches!(handle.fate(), Fate::Zombie(_)));
+    held.sort_by_key(|(parent, handle)| (*parent, handle.pid));
+    for group in held.chunk_by(|(a, _), (b, _)| a == b) {
+        let Some((parent, _)) = group.first() else { continue };
+        let known = case.all.iter().find(|seen| seen.pid == *parent).and_then(|seen| seen.stat.as_ref().ok());
+        let name = known.map_or_else(|| "?".into(), |stat| String::from_utf8_lossy(&stat.name));
+        let (count, s) = (group.len(), if group.len() == 1 { "" } else { "s" });
+        let parent_shown = format!("pid {parent} ({name})");
+        let mut finding = Finding::new(
+            Level::Warning,
+            format!(
+                "{count} zombie{s}, which {parent_shown} does not wait for: each keeps a place of the pids limit"
+            ),
+        );
+        for (_, handle) in group.iter().take(NAMED) {
+            if let Fate::Zombie(process) = handle.fate() {
+                finding = finding.seen(
+                    handle.path("stat").display(),
+                    format!("{}, state {}", process.shown(), process.state),
+                );
+            }
+        }
+        if count > NAMED {
+            finding = finding.seen(case.target.proc.display(), format!("{} more", count - NAMED));
+        }
+        finding = finding.application(format!(
+            "{parent_shown} has to wait for its children (wait(2), or SIGCHLD ignored)"
+        ));
+        if *parent == 1 {
+            // Orphans become children of the first process.
+            finding = finding
+                .docker(INIT)
+                .kubernetes("shareProcessNamespace: true, where the pause process waits for orphans");
+        }
+        case.add(finding);
+    }
+}

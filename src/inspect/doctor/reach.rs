@@ -1,0 +1,142 @@
+//! What of the process may not be looked at, which rule forbids it, and what would help. ptrace(2), proc(5).
+
+use super::finding::{Finding, Level};
+use super::{Asked, Case};
+use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::process::own_pid;
+use crate::procfs::status::Barrier;
+
+/// What is guarded by ptrace's read access.
+const GUARDED: [&str; 6] = ["environ", "exe", "cwd", "root", "fd", "ns/mnt"];
+
+pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
+    hidden(case);
+    let denied: Vec<&str> = GUARDED.into_iter().filter(|name| is_denied(case.process, name)).collect();
+    let Some(first) = denied.first() else { return };
+    let barrier = case.ours.barrier(&case.status);
+    let ([uid, ..], [gid, ..]) = (case.status.uids, case.status.gids);
+    let ours = |name: &str| case.target.proc.join("self").join(name).display().to_string();
+    let rule = match barrier {
+        Barrier::User => format!("its user is {uid}, ours is {}", case.ours.uids[3]),
+        Barrier::Group => format!("its group is {gid}, ours is {}", case.ours.gids[3]),
+        Barrier::Capabilities => "it has capabilities that we lack".to_owned(),
+        Barrier::Dumpable => "it is not dumpable, or in another user namespace".to_owned(),
+        Barrier::Beyond => "though we have CAP_SYS_PTRACE".to_owned(),
+    };
+    let mut what = format!("of {} may not be read: {}: {rule}", case.known.shown(), denied.join(", "));
+    if !case.skipped.is_empty() {
+        what.push_str("; so not looked at: ");
+        what.push_str(&case.skipped.join(", "));
+    }
+    let mut finding = Finding::new(Level::Warning, what).seen(case.path(first), "permission denied");
+    let ids = |case: &Case<'_>| {
+        let (theirs, own) = (&case.status, &case.ours);
+        [
+            format!("Uid: {uid}, Gid: {gid}, CapPrm: {:016x}", theirs.cap_permitted),
+            format!("Uid: {}, Gid: {}, CapEff: {:016x}", own.uids[3], own.gids[3], own.cap_effective),
+        ]
+    };
+    let [theirs, own] = ids(case);
+    finding = finding.seen(case.path("status"), theirs).seen(ours("status"), own);
+    if case.ours.has_unused_ptrace() {
+        let bounding = format!(
+            "CapBnd: {:016x}: SYS_PTRACE is there, which a user other than root cannot use",
+            case.ours.cap_bounding
+        );
+        finding = finding.seen(ours("status"), bounding);
+    }
+    let ptrace_kubernetes = "kubectl debug --profile=general (adds SYS_PTRACE), with runAsUser: 0";
+    let ptrace_docker = "--cap-add SYS_PTRACE --user 0 for the container that looks";
+    finding = match barrier {
+        Barrier::User | Barrier::Group => finding
+            .kubernetes(format!("of the container that looks: securityContext: {{runAsUser: {uid}, runAsGroup: {gid}}}; or {ptrace_kubernetes}"))
+            .docker(format!("--user {uid}:{gid}, or {ptrace_docker}")),
+        Barrier::Capabilities => finding
+            .kubernetes(format!("of the container that is looked at: securityContext.capabilities.drop: [\"ALL\"]; or {ptrace_kubernetes}"))
+            .docker(format!("--cap-drop ALL for the container that is looked at, or {ptrace_docker}")),
+        Barrier::Dumpable => finding
+            .kubernetes(ptrace_kubernetes)
+            .docker(ptrace_docker)
+            .application("a binary that may be read (chmod +r), without file capabilities; no prctl(PR_SET_DUMPABLE, 0)"),
+        Barrier::Beyond => finding,
+    };
+    case.add(beyond(case, finding, barrier));
+}
+
+/// What else may be the cause: another user namespace, or as a guess a security module.
+fn beyond(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
+    if !matches!(barrier, Barrier::Beyond | Barrier::Dumpable) {
+        return finding;
+    }
+    let Some(own) = own_pid(&case.target.proc).and_then(|pid| Handle::open(&case.target.proc, pid).ok())
+    else {
+        return finding;
+    };
+    let text = |process: &Handle, name: &str| {
+        let text = process.read(name, super::LIMIT).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).replace('\0', "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let (theirs, ours) = (text(case.process, "uid_map"), text(&own, "uid_map"));
+    if theirs != ours {
+        return finding
+            .seen(case.path("uid_map"), format!("{theirs}, ours is {ours}: it is in another user namespace"))
+            .kubernetes("look from the same pod (hostUsers: false gives each its own), or from the node")
+            .docker("look from the host, or from a container without --userns of its own");
+    }
+    if barrier != Barrier::Beyond {
+        return finding;
+    }
+    let (theirs, ours) = (text(case.process, "attr/current"), text(&own, "attr/current"));
+    let label = if theirs.is_empty() {
+        "no label to be read".to_owned()
+    } else {
+        format!("{theirs}, ours is {ours}")
+    };
+    finding
+        .seen(
+            case.path("attr/current"),
+            format!(
+                "{label}: a security module (AppArmor, SELinux, Landlock) may forbid it; this is a guess"
+            ),
+        )
+        .kubernetes("the same appArmorProfile and seLinuxOptions for both containers")
+        .docker("the same --security-opt apparmor=, label= for both containers")
+}
+
+/// Whether other users' processes are not even listed.
+fn hidden(case: &mut Case<'_>) {
+    let is_listed = case.all.iter().any(|seen| seen.pid == 1);
+    if is_listed || !case.target.is_of_kernel() {
+        return;
+    }
+    let mounts = case.target.start_of("self/mountinfo").unwrap_or_default();
+    let proc = case.target.proc.display().to_string();
+    let line =
+        mounts.split(|&b| b == b'\n').map(String::from_utf8_lossy).find(|line| line.contains("hidepid="));
+    let says = match &line {
+        Some(line) => line
+            .split("hidepid=")
+            .nth(1)
+            .map_or(String::new(), |rest| format!("hidepid={}", rest.split(',').next().unwrap_or_default())),
+        None => "no hidepid among its options: a security module may hide it, which is a guess".to_owned(),
+    };
+    case.add(
+        Finding::new(
+            Level::Warning,
+            format!("the first process is not to be seen in {proc}, so {} is looked at", case.known.shown()),
+        )
+        .seen(proc, "no folder 1")
+        .seen("/proc/self/mountinfo", says)
+        .kubernetes("of the container that looks: securityContext.runAsUser: that of the application")
+        .docker("--user of the application, or root with --cap-add SYS_PTRACE"),
+    );
+}
+
+fn is_denied(process: &Handle, name: &str) -> bool {
+    match name {
+        "environ" => process.read(name, 1) == Err(Lost::Denied),
+        "fd" => process.each(name, &mut |_| {}) == Err(Lost::Denied),
+        _ => process.link(name) == Err(Lost::Denied),
+    }
+}

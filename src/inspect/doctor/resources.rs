@@ -1,0 +1,178 @@
+//! Memory, CPU, processes and open files, and how near their limits they are. cgroups(7), getrlimit(2).
+
+use super::super::groups::{Groups, Resource};
+use super::finding::{Finding, Level};
+use super::{Asked, Case, LIMIT};
+use crate::procfs::handle::Lost;
+use crate::procfs::rlimits;
+use crate::units::show_short_size;
+
+/// From how much of a limit in use, in percent, it is said.
+const NEAR: u64 = 90;
+/// From how many throttled periods of a hundred it is said.
+const OFTEN: u64 = 10;
+/// What is too few periods to tell, some seconds.
+const PERIODS: u64 = 20;
+
+pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
+    let found = match &case.groups {
+        Ok(groups) => bearing(groups, &mut case.unread),
+        Err(why) => {
+            case.unread.push(why.clone());
+            Vec::new()
+        }
+    };
+    case.findings.extend(found);
+    open_files(case);
+}
+
+/// What is to be said of the control groups.
+pub(in super::super) fn bearing(groups: &Groups, unread: &mut Vec<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let kinds: [(Reader, Judge); 3] =
+        [(Groups::memory, memory), (Groups::cpu, cpu), (Groups::pids, processes)];
+    for (read, judge) in kinds {
+        match read(groups) {
+            Ok(resource) => {
+                unread.extend(resource.unread.clone());
+                judge(&resource, &mut findings);
+            }
+            Err(why) => unread.push(why),
+        }
+    }
+    unread.dedup();
+    findings
+}
+
+/// Reads a resource.
+type Reader = fn(&Groups) -> Result<Resource, String>;
+/// Says what is to be said of it.
+type Judge = fn(&Resource, &mut Vec<Finding>);
+
+fn memory(found: &Resource, findings: &mut Vec<Finding>) {
+    let limit = found.limit.map(|limit| (limit, show_short_size(limit)));
+    // Twice as much is where to begin.
+    let advised = |finding: Finding| match limit {
+        Some((limit, _)) => {
+            let mebibytes = (limit >> 20).max(1).saturating_mul(2);
+            finding
+                .kubernetes(format!("resources.limits.memory: {mebibytes}Mi"))
+                .docker(format!("--memory {mebibytes}m"))
+        }
+        None => finding
+            .kubernetes("resources.requests.memory: as much as it needs, for it was the node that ran out"),
+    };
+    let by_limit = |finding: Finding| match limit {
+        Some((limit, _)) => finding.seen(found.sources.limit.display(), limit),
+        None => finding,
+    };
+    if let Some(kills @ 1..) = found.refused {
+        let whom = if kills == 1 { "a process".to_owned() } else { format!("{kills} processes") };
+        let limit = match &limit {
+            Some((_, shown)) => format!("the limit is {shown}"),
+            None => "there is no limit of its own, so it was that of the machine".to_owned(),
+        };
+        let what = format!("the kernel killed {whom} here for want of memory: {limit}");
+        let finding = Finding::new(Level::Error, what)
+            .seen(found.sources.events.display(), format!("oom_kill {kills}"));
+        findings.push(
+            advised(by_limit(finding))
+                .application("use less: limit its heap, pools, workers to what the limit allows"),
+        );
+    }
+    if let (Some((limit, shown)), Some(used)) = (&limit, found.limit_used) {
+        // The page cache is given up before anything is killed.
+        let needed = used.saturating_sub(found.page_cache.unwrap_or_default());
+        if is_near(needed, *limit) {
+            let what = format!("{} of memory are in use, of {shown} that may be", show_short_size(needed));
+            let finding = Finding::new(Level::Warning, what).seen(found.sources.used.display(), used);
+            findings.push(advised(by_limit(finding)));
+        }
+    }
+}
+
+fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
+    let (Some(limit), Some(periods), Some(throttled)) = (found.limit, found.periods, found.throttled_periods)
+    else {
+        return;
+    };
+    if periods < PERIODS || throttled < periods.saturating_mul(OFTEN) / 100 {
+        return;
+    }
+    let share = throttled.saturating_mul(100) / periods;
+    let (now, more) = (cores(limit), cores(limit.saturating_mul(2)));
+    let what = format!("it is throttled in {share}% of the time that it runs: the limit is {now} of a CPU");
+    findings.push(
+        Finding::new(Level::Warning, what)
+            .seen(found.sources.events.display(), format!("nr_throttled {throttled} of nr_periods {periods}"))
+            .seen(found.sources.limit.display(), format!("{now} CPU"))
+            .kubernetes(format!("resources.limits.cpu: \"{more}\""))
+            .docker(format!("--cpus {more}"))
+            .application("use as many threads as it has CPUs, not as the machine has: GOMAXPROCS, -XX:ActiveProcessorCount"),
+    );
+}
+
+fn processes(found: &Resource, findings: &mut Vec<Finding>) {
+    let Some(limit) = found.limit else { return };
+    let more = limit.saturating_mul(2);
+    let advised = |finding: Finding| {
+        finding
+            .seen(found.sources.limit.display(), limit)
+            .docker(format!("--pids-limit {more}"))
+            .kubernetes(format!("podPidsLimit: {more} of the kubelet, or fewer threads"))
+    };
+    if let Some(refused @ 1..) = found.refused {
+        let what = format!(
+            "a process or thread could not be started, {refused} times: no more than {limit} may run"
+        );
+        let finding =
+            Finding::new(Level::Error, what).seen(found.sources.events.display(), format!("max {refused}"));
+        findings.push(advised(finding));
+    } else if let Some(used) = found.limit_used
+        && is_near(used, limit)
+    {
+        let what = format!("{used} processes and threads run, of {limit} that may");
+        findings.push(advised(Finding::new(Level::Warning, what).seen(found.sources.used.display(), used)));
+    }
+}
+
+/// How many files it has open, of those it may.
+fn open_files(case: &mut Case<'_>) {
+    let Ok(limits) = case.process.read("limits", LIMIT) else { return };
+    let limits = rlimits::parse(&limits);
+    let Some(limit) = limits.iter().find(|limit| limit.name == "open files") else { return };
+    let Some(soft) = limit.soft else { return };
+    let mut count = 0;
+    match case.process.each("fd", &mut |_| count += 1) {
+        Err(Lost::Denied) => return case.skipped.push("how many files are open"),
+        Err(_) => return,
+        Ok(()) => {}
+    }
+    if !is_near(count, soft) {
+        return;
+    }
+    let (level, more) = if count >= soft { (Level::Error, "no more") } else { (Level::Warning, "few more") };
+    let twice = soft.saturating_mul(2);
+    let hard = limit.hard.map_or_else(|| "as far as it likes".to_owned(), |hard| format!("up to {hard}"));
+    let finding = Finding::new(
+        level,
+        format!("{count} files are open, of {soft} that may be: {more} connections can be taken"),
+    )
+    .seen(case.path("fd"), format!("{count} entries"))
+    .seen(case.path("limits"), format!("Max open files {soft}"))
+    .docker(format!("--ulimit nofile={twice}:{twice}"))
+    .application(format!(
+        "close what is not used (porthole lsof shows it), or raise the limit by setrlimit(2), {hard}"
+    ));
+    case.add(finding);
+}
+
+fn is_near(used: u64, limit: u64) -> bool {
+    used >= limit || used.saturating_mul(100) / limit.max(1) >= NEAR
+}
+
+/// Thousandths of a CPU as a number of CPUs: `0.5`, `2`.
+fn cores(millicores: u64) -> String {
+    let text = format!("{}.{:03}", millicores / 1000, millicores % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
