@@ -210,7 +210,7 @@ fn is_elsewhere(word: &str) -> bool {
 
 #[cfg(feature = "inspect")]
 fn find_inspection(name: &OsStr) -> Option<&'static inspect::Command> {
-    inspect::COMMANDS.iter().find(|command| name == command.name)
+    inspect::commands().find(|command| name == command.name)
 }
 
 /// The options of every inspection.
@@ -434,7 +434,7 @@ mod tests {
     fn the_definitions_are_sound() {
         let pages = KINDS.iter().map(Page::of);
         #[cfg(feature = "inspect")]
-        let pages = pages.chain(inspect::COMMANDS.iter().map(Page::inspection));
+        let pages = pages.chain(inspect::commands().map(Page::inspection));
         for page in &pages.collect::<Vec<_>>() {
             let words: Vec<OsString> =
                 options_of(Some(page)).map(|option| format!("--{}", option.name).into()).collect();

@@ -12,6 +12,7 @@ use crate::net::deadline::Deadline;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
+use crate::procfs::diag::{Backlog, backlogs};
 use crate::procfs::net::{Listener, Protocol, is_named, listeners, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
 
@@ -119,6 +120,13 @@ impl<'a> Surroundings<'a> {
             1 => "1 connection waits to be accepted".to_owned(),
             n => format!("{n} connections wait to be accepted"),
         };
+        // One more may wait than was asked for by listen(2).
+        let backlog =
+            backlogs().into_iter().find(|known| listener.inode != 0 && known.inode == listener.inode);
+        let full = backlog.filter(|backlog| listener.waiting > u64::from(backlog.most));
+        let waiting = full.map_or(waiting.clone(), |Backlog { most, .. }| {
+            format!("{waiting}: its queue is full (backlog {most}), and others are dropped")
+        });
         format!("{} is listened on {by}; {waiting}", listener.address)
     }
 }

@@ -168,6 +168,11 @@ fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
             outcome.finding.explanation = surroundings.explain(endpoint, reached);
         }
     }
+    // What the container lacks bears on all that failed, and is said once.
+    if let Some(failed) = outcome.checks.iter_mut().find(|outcome| !outcome.is_healthy()) {
+        let lacks = crate::inspect::lacking(std::path::Path::new(crate::procfs::ROOT));
+        failed.finding.explanation.extend(lacks);
+    }
     outcome
 }
 

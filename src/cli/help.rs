@@ -86,10 +86,12 @@ fn commands() -> String {
     }
     #[cfg(feature = "inspect")]
     {
-        out.push_str("\nTo look inside:\n");
-        for command in crate::inspect::COMMANDS {
-            let left = format!("{} {}", command.name, operands_of(command.options));
-            entry(&mut out, left.trim_end(), command.summary);
+        for (heading, commands) in crate::inspect::GROUPS {
+            let _ = writeln!(out, "\n{heading}:");
+            for command in *commands {
+                let left = format!("{} {}", command.name, operands_of(command.options));
+                entry(&mut out, left.trim_end(), command.summary);
+            }
         }
     }
     out

@@ -5,7 +5,9 @@
 
 mod finding;
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use self::finding::{Finding, Level};
 use super::groups::Groups;
@@ -16,6 +18,7 @@ use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Handle, Lost};
 use crate::procfs::process::{Process, own_pid};
+use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::rootfs::Root;
@@ -41,6 +44,8 @@ topics! {
 
 /// How long something has to last that may be over in a moment: a zombie, a connection that waits.
 const LASTING: Duration = Duration::from_millis(100);
+/// The most generations that are looked at.
+const DEEPEST: usize = 64;
 /// The most of one file of proc that is read, in bytes.
 const LIMIT: usize = 64 << 10;
 
@@ -67,7 +72,7 @@ porthole doctor -p 7 --json",
 #[derive(Debug)]
 struct Asked {
     ports: Vec<u16>,
-    files: Vec<std::path::PathBuf>,
+    files: Vec<PathBuf>,
     /// Whether name servers may be asked.
     remote: bool,
 }
@@ -95,7 +100,7 @@ struct Case<'a> {
     /// All processes that are to be seen.
     all: &'a [Seen],
     /// Its files; nothing where they may not be looked at.
-    root: Option<Root>,
+    root: Option<Arc<Root>>,
     /// Its control groups.
     groups: Result<Groups, String>,
     findings: Vec<Finding>,
@@ -104,7 +109,7 @@ struct Case<'a> {
     /// What else could not be looked at, and why.
     unread: Vec<String>,
     /// When looking began.
-    since: std::time::Instant,
+    since: Instant,
 }
 
 impl Case<'_> {
@@ -159,12 +164,12 @@ impl Inspect for Asked {
             status,
             ours: target.start_of("self/status").map(|text| Status::parse(&text)).unwrap_or_default(),
             all: &all,
-            root: root(target, process),
+            root: root(target, process).map(Arc::new),
             groups: Groups::of(target),
             findings: Vec::new(),
             skipped: Vec::new(),
             unread: Vec::new(),
-            since: std::time::Instant::now(),
+            since: Instant::now(),
         };
         for look in TOPICS {
             look(&mut case, self);
@@ -178,12 +183,19 @@ impl Inspect for Asked {
     }
 }
 
+/// What the control groups that we are in lack, a sentence each. What cannot be read there is not said.
+pub(super) fn lacking(proc: &Path) -> Vec<String> {
+    let groups = Target::new(proc, None).and_then(|target| Groups::of(&target));
+    let findings = groups.map(|groups| resources::bearing(&groups, &mut Vec::new())).unwrap_or_default();
+    findings.iter().filter(|finding| finding.level != Level::Hint).map(Finding::sentence).collect()
+}
+
 /// The process to look at where none is named: the first one, or the application where that only holds the namespaces
 /// of a pod; where it is not to be seen, ourselves.
 fn choose(target: &Target, all: &[Seen]) -> Result<Target, String> {
     let own = own_pid(&target.proc)
         .ok_or_else(|| format!("{}: no proc is mounted there", target.proc.display()))?;
-    let of = |pid: u32| all.iter().find(|seen| seen.pid == pid).and_then(|seen| seen.stat.as_ref().ok());
+    let of = |pid| stat_of(all, pid);
     let pid = match of(1) {
         None => own,
         Some(first) if first.name == b"pause" => {
@@ -201,12 +213,18 @@ fn choose(target: &Target, all: &[Seen]) -> Result<Target, String> {
     Target::new(&target.proc, Some(pid))
 }
 
+/// What `stat` says of the process of this number.
+fn stat_of(all: &[Seen], pid: u32) -> Option<&Stat> {
+    let at = all.binary_search_by_key(&pid, |seen| seen.pid).ok()?;
+    all.get(at)?.stat.as_ref().ok()
+}
+
 /// The process and those above it.
 fn ancestors(pid: u32, parent: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
     let mut found = vec![pid];
     while let Some(next) = found.last().and_then(|&pid| parent(pid)) {
         // A made-up table may go round in circles.
-        if next == 0 || found.contains(&next) {
+        if next == 0 || found.len() == DEEPEST || found.contains(&next) {
             break;
         }
         found.push(next);

@@ -245,7 +245,7 @@ fn namespaces(
 }
 
 /// The rows of `uid_map`: where a range begins inside and outside, and its length. user_namespaces(7)
-fn map(process: &Handle, name: &str) -> Vec<[u64; 3]> {
+pub(super) fn map(process: &Handle, name: &str) -> Vec<[u64; 3]> {
     let text = process.read(name, LIMIT).unwrap_or_default();
     let row = |line: &[u8]| {
         let mut numbers = std::str::from_utf8(line).ok()?.split_ascii_whitespace().map(str::parse);
@@ -255,7 +255,7 @@ fn map(process: &Handle, name: &str) -> Vec<[u64; 3]> {
 }
 
 /// Whether it is another map than that of all ids to themselves, which the first user namespace has.
-fn is_mapped(map: &[[u64; 3]]) -> bool {
+pub(super) fn is_mapped(map: &[[u64; 3]]) -> bool {
     !map.is_empty() && map != [[0, 0, u64::from(u32::MAX)]]
 }
 

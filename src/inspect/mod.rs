@@ -22,35 +22,49 @@ use crate::report::Answer;
 
 pub use self::target::Target;
 
-/// Declares each command's module and lists its [`Command`], so that a new command is one line.
+/// Declares each command's module and lists its [`Command`] in its group, so that a new command is one line.
 macro_rules! commands {
-    ($($name:ident,)*) => {
-        $(mod $name;)*
-        /// Every command, in the order in which help lists them.
-        pub const COMMANDS: &[Command] = &[$($name::COMMAND,)*];
+    ($($heading:literal { $($name:ident,)* })*) => {
+        $($(mod $name;)*)*
+        /// Every command, by groups, in the order in which help lists them.
+        pub const GROUPS: &[(&str, &[Command])] = &[$(($heading, &[$($name::COMMAND,)*]),)*];
     };
 }
 
 commands! {
-    ps,
-    env,
-    ls,
-    stat,
-    cat,
-    head,
-    tail,
-    find,
-    grep,
-    hexdump,
-    sha256sum,
-    df,
-    mounts,
-    access,
-    ss,
-    lsof,
-    id,
-    limits,
-    doctor,
+    "To look inside" {
+        ps,
+        env,
+        ls,
+        stat,
+        cat,
+        head,
+        tail,
+        find,
+        grep,
+        hexdump,
+        sha256sum,
+        df,
+        mounts,
+        access,
+        ss,
+        lsof,
+        id,
+        limits,
+    }
+    "To have it explained" {
+        doctor,
+    }
+}
+
+/// What the control groups that we are in lack, as `doctor` has it, a sentence each: for whoever asks why a check failed.
+pub fn lacking(proc: &std::path::Path) -> Vec<String> {
+    doctor::lacking(proc)
+}
+
+/// Every command.
+pub fn commands() -> impl Iterator<Item = &'static Command> {
+    GROUPS.iter().flat_map(|(_, commands)| *commands)
 }
 
 /// A command: its place on the command line.

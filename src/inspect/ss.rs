@@ -157,7 +157,9 @@ impl Limits {
     fn of(target: &Target) -> Self {
         let text = target.start_of("sys/net/core/somaxconn").unwrap_or_default();
         let most = std::str::from_utf8(text.trim_ascii()).ok();
-        Limits { asked: backlogs(), most: most.and_then(|text| units::number(text, u64::MAX)) }
+        // The kernel's word, which fits no made-up table.
+        let asked = if target.is_of_kernel() { backlogs() } else { Vec::new() };
+        Limits { asked, most: most.and_then(|text| units::number(text, u64::MAX)) }
     }
 
     fn asked(&self, socket: &Socket) -> Option<u64> {

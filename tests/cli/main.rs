@@ -29,6 +29,7 @@ mod unix;
 mod access;
 mod bytes;
 mod df;
+mod doctor;
 mod env;
 mod find;
 mod id;

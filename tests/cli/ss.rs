@@ -113,7 +113,7 @@ fn all_states_with_peers_and_unix_names() {
     assert_eq!(
         json["sockets"].as_array().unwrap()[1..],
         [
-            json!({"protocol": "tcp", "state": "LISTEN", "local": "127.0.0.1:8080", "accept_queue": 3, "uid": 0, "user": "root",
+            json!({"protocol": "tcp", "state": "LISTEN", "local": "127.0.0.1:8080", "accept_queue": 3, "backlog": null, "uid": 0, "user": "root",
                    "inode": 100, "processes": [{"pid": 1, "name": "init"}, {"pid": 7, "name": "ngi\nnx"}]}),
             json!({"protocol": "tcp", "state": "ESTAB", "local": "127.0.0.1:8080", "peer": "127.0.0.1:40372",
                    "receive_queue": 7, "send_queue": 5, "uid": 0, "user": "root", "inode": 102,

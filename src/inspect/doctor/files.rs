@@ -16,11 +16,10 @@ use crate::units::show_short_size;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
-    let Some(root) = case.root.take() else {
+    let Some(root) = case.root.clone() else {
         case.skipped.push("free space, /tmp and files");
         return;
     };
-    let root = Arc::new(root);
     let who = Who::of_process(case.status.clone());
     match case.process.read("mountinfo", super::super::target::LIMIT) {
         Ok(text) => {
@@ -33,7 +32,6 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     for path in &asked.files {
         readable(case, &root, &who, path);
     }
-    case.root = Arc::into_inner(root);
 }
 
 /// Where the root is read-only, /tmp is to be writable.
@@ -111,7 +109,7 @@ fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
         // The path leads nowhere.
         case.add(
             finding
-                .seen(name, &found.reason)
+                .seen(name, found.reason.rsplit_once(": ").map_or("", |(_, why)| why))
                 .kubernetes("volumes and volumeMounts: mountPath and the keys of the ConfigMap or Secret")
                 .docker(
                     "--volume, or COPY in the Dockerfile: is the path the one that the application reads?",

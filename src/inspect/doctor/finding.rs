@@ -105,6 +105,12 @@ impl Finding {
         self
     }
 
+    /// In one sentence, with what it is seen by.
+    pub fn sentence(&self) -> String {
+        let seen: Vec<String> = self.seen.iter().map(|(source, says)| format!("{source}: {says}")).collect();
+        format!("{} ({})", self.what, seen.join("; "))
+    }
+
     /// As text: a line each.
     pub fn print(&self, answer: &mut Answer) {
         answer.marked(self.level.name(), self.level.mark(), &format!(": {}", self.what));

@@ -97,7 +97,7 @@ fn queues(case: &mut Case<'_>, listeners: &[(SocketAddr, Socket)], table: &str) 
     case.wait();
     // What waits for a moment is as it should be.
     let Ok((later, _)) = self::listeners(case) else { return };
-    let limits = backlogs();
+    let limits = if case.target.is_of_kernel() { backlogs() } else { Vec::new() };
     for (address, socket) in later {
         let earlier = listeners.iter().find(|(_, known)| known.inode == socket.inode);
         if !waits(&socket) || !earlier.is_some_and(|(_, known)| waits(known)) {

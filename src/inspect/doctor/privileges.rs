@@ -1,5 +1,6 @@
 //! What the process could do without: root, capabilities, the way to more, system calls. capabilities(7), seccomp(2).
 
+use super::super::id::{is_mapped, map};
 use super::finding::{Finding, Level};
 use super::{Asked, Case};
 use crate::procfs::capabilities::{DOCKER, names};
@@ -10,7 +11,9 @@ const NAMED: usize = 6;
 pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     let status = case.status.clone();
     let (path, shown) = (case.path("status"), case.known.shown());
-    if status.uids[1] == 0 {
+    // In a user namespace of its own it is root there alone.
+    let is_mapped = is_mapped(&map(case.process, "uid_map"));
+    if status.uids[1] == 0 && !is_mapped {
         case.add(
             Finding::new(Level::Hint, format!("{shown} runs as root"))
                 .seen(&path, "Uid: 0")
@@ -19,7 +22,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         );
     }
     let beyond = names(status.cap_permitted & !DOCKER);
-    if !beyond.is_empty() {
+    if !beyond.is_empty() && !is_mapped {
         let mut listed: Vec<String> = beyond.iter().take(NAMED).cloned().collect();
         if beyond.len() > NAMED {
             listed.push(format!("{} more", beyond.len() - NAMED));

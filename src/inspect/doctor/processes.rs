@@ -1,11 +1,13 @@
 //! The first process and SIGTERM, a shell in its place, zombies. pid_namespaces(7), signal(7), wait(2).
 
 use super::finding::{Finding, Level};
-use super::{Asked, Case, Handle};
+use super::{Asked, Case, Handle, ancestors, stat_of};
 use crate::procfs::handle::Fate;
 
-/// SIGTERM, its bit in a set of signals.
+/// SIGTERM and SIGINT, their bits in a set of signals.
 const SIGTERM: u64 = 1 << 14;
+/// See [`SIGTERM`].
+const SIGINT: u64 = 1 << 1;
 /// The names of shells, which wait for what they started before they act on a signal.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "busybox", "zsh", "ksh", "fish"];
 /// The most processes that are named.
@@ -67,18 +69,32 @@ fn signals(case: &mut Case<'_>) {
         Finding::new(Level::Warning, what)
             .seen(case.path("status"), seen)
             .application("handle SIGTERM: stop taking requests, finish those there are, exit")
-            .docker(format!("{INIT}, where SIGTERM at its default ends the application"))
+    };
+    let finding = if is_shell {
+        finding
+    } else if status.caught & SIGINT != 0 {
+        finding
+            .docker("STOPSIGNAL SIGINT in the Dockerfile or --stop-signal SIGINT, for which it has a handler")
+            .kubernetes("lifecycle.stopSignal: SIGINT, for which it has a handler")
+    } else if ignored {
+        finding
+    } else {
+        // Of any other process SIGTERM at its default is the end.
+        finding
+            .docker(INIT)
             .kubernetes("shareProcessNamespace: true, so that the application is not the first process")
     };
     case.add(finding);
 }
 
-/// Processes that ended and that nobody asked about, by the one that should have.
+/// Processes below it that ended and that nobody asked about, by the one that should have.
 fn zombies(case: &mut Case<'_>) {
+    let parent = |pid| stat_of(case.all, pid).map(|stat| stat.ppid);
     let mut held: Vec<(u32, Handle)> = Vec::new();
     for seen in case.all {
         if let Ok(stat) = &seen.stat
             && stat.is_zombie()
+            && ancestors(stat.ppid, &parent).contains(&case.process.pid)
             && let Ok(handle) = Handle::open(&case.target.proc, seen.pid)
         {
             held.push((stat.ppid, handle));
@@ -92,8 +108,8 @@ fn zombies(case: &mut Case<'_>) {
     held.sort_by_key(|(parent, handle)| (*parent, handle.pid));
     for group in held.chunk_by(|(a, _), (b, _)| a == b) {
         let Some((parent, _)) = group.first() else { continue };
-        let known = case.all.iter().find(|seen| seen.pid == *parent).and_then(|seen| seen.stat.as_ref().ok());
-        let name = known.map_or_else(|| "?".into(), |stat| String::from_utf8_lossy(&stat.name));
+        let name =
+            stat_of(case.all, *parent).map_or_else(|| "?".into(), |stat| String::from_utf8_lossy(&stat.name));
         let (count, s) = (group.len(), if group.len() == 1 { "" } else { "s" });
         let parent_shown = format!("pid {parent} ({name})");
         let mut finding = Finding::new(
