@@ -144,6 +144,8 @@ fn the_first_process_and_its_signals() {
     // It may wait for it by sigwait(3).
     let in_order = "in order: pid 1 (server): nothing stands out";
     world.file("1/status", signals("0", "0", "4000")).says(&[], 0, in_order);
+    world.file("1/status", signals("0", "0", "0")).file("1/wchan", "do_sigtimedwait").says(&[], 0, in_order);
+    fs::remove_file(format!("{}/1/wchan", world.proc.path())).unwrap();
     // Any other process is ended by it.
     world.file("1/status", signals("0", "0", "0").replace("NSpid:\t1", "NSpid:\t77\t7")).says(
         &[],

@@ -77,7 +77,13 @@ impl Finding {
 
     /// By this source, which says this.
     #[must_use]
-    pub fn seen(mut self, source: impl Display, says: impl Display) -> Self {
+    pub fn seen(self, source: impl Display, says: impl Display) -> Self {
+        self.with_seen(&source, &says)
+    }
+
+    // In the binary once, whatever is shown.
+    #[inline(never)]
+    fn with_seen(mut self, source: &dyn Display, says: &dyn Display) -> Self {
         self.seen.push((source.to_string(), says.to_string()));
         self
     }
@@ -85,22 +91,23 @@ impl Finding {
     /// To be changed in a pod.
     #[must_use]
     pub fn kubernetes(self, change: impl Display) -> Self {
-        self.change(Place::Kubernetes, change)
+        self.with_change(Place::Kubernetes, &change)
     }
 
     /// To be changed in how Docker runs or builds it.
     #[must_use]
     pub fn docker(self, change: impl Display) -> Self {
-        self.change(Place::Docker, change)
+        self.with_change(Place::Docker, &change)
     }
 
     /// To be changed in the application.
     #[must_use]
     pub fn application(self, change: impl Display) -> Self {
-        self.change(Place::Application, change)
+        self.with_change(Place::Application, &change)
     }
 
-    fn change(mut self, place: Place, change: impl Display) -> Self {
+    #[inline(never)]
+    fn with_change(mut self, place: Place, change: &dyn Display) -> Self {
         self.change.push((place, change.to_string()));
         self
     }

@@ -10,6 +10,8 @@ const SIGTERM: u64 = 1 << 14;
 const SIGINT: u64 = 1 << 1;
 /// The names of shells, which wait for what they started before they act on a signal.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "busybox", "zsh", "ksh", "fish"];
+/// First processes that wait for signals and pass them on, whatever may be seen of that.
+const INITS: [&str; 6] = ["pause", "tini", "docker-init", "dumb-init", "catatonit", "s6-svscan"];
 /// The most processes that are named.
 const NAMED: usize = 5;
 
@@ -28,10 +30,15 @@ fn signals(case: &mut Case<'_>) {
     let status = &case.status;
     let ignored = status.ignored & SIGTERM != 0;
     let caught = status.caught & SIGTERM != 0;
-    // What blocks it may be waiting for it: sigwait(3), signalfd(2).
-    let waits = status.blocked & SIGTERM != 0 && !ignored;
+    // What blocks it may read it by signalfd(2). What waits for it, sigwait(3), does not block it as long as it waits
+    // (do_sigtimedwait in the kernel's signal.c).
+    let sleeps_in = || case.process.read("wchan", 64).unwrap_or_default();
+    let waits = !ignored
+        && (status.blocked & SIGTERM != 0
+            || INITS.iter().any(|init| init.as_bytes() == case.known.name)
+            || sleeps_in().ends_with(b"sigtimedwait"));
     let is_shell = SHELLS.iter().any(|shell| shell.as_bytes() == case.known.name);
-    if caught && !is_shell || waits || case.known.name == b"pause" {
+    if caught && !is_shell || waits {
         return;
     }
     let seen = if ignored {
