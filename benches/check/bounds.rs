@@ -39,6 +39,11 @@ pub const GREP: &str = "porthole grep";
 /// See [`PS`].
 pub const GNU_GREP: &str = "grep -F";
 
+/// The row of a look for what is wrong, which is measured against itself: no other program does it.
+pub const DOCTOR: &str = "porthole doctor";
+/// The CPU that stays below, in microseconds.
+const DOCTOR_CPU: f64 = 50_000.0;
+
 /// The most of the other program's time that an inspection may take.
 const INSPECTIONS: [(&str, &str, f64); 3] = [(PS, PROCPS, 1.0), (LS, LS_L, 1.2), (FIND, GNU_FIND, 1.2)];
 /// What the peak memory of an inspection stays below, in KiB.
@@ -119,7 +124,9 @@ pub fn judge(measured: &[Measured], sizes: &[Size]) -> Vec<Bound> {
         bounds
             .push(Bound { decimals: 2, ..bound(what, limit, ratio_to(name, base, |summary| summary.time)) });
     }
-    for name in [PS, LS, FIND, SUM, GREP] {
+    let cpu = summary(DOCTOR).map(|summary| summary.cpu);
+    bounds.push(Bound { below: true, ..bound(format!("{DOCTOR}: median CPU in us"), DOCTOR_CPU, cpu) });
+    for name in [PS, LS, FIND, SUM, GREP, DOCTOR] {
         let peak = summary(name).and_then(|summary| summary.peak);
         let what = format!("{name}: peak memory in KiB");
         bounds.push(Bound { below: true, ..bound(what, INSPECTION_PEAK, peak) });

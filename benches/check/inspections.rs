@@ -1,4 +1,4 @@
-//! What the inspections are measured on: many processes, a folder of many files, a tree, a large file.
+//! What the inspections are measured on: many processes, a folder of many files, a tree, a large file, a container.
 //!
 //! All of it lies below one temporary folder, which goes with this, and so do the processes.
 
@@ -12,6 +12,8 @@ use super::{Result, Row, bounds, find};
 
 /// How many processes `ps` looks at, beside those of the machine.
 const PROCESSES: usize = 2_000;
+/// How many processes the container has that `doctor` looks at.
+const CONTAINER: usize = 50;
 /// How many files `ls` lists.
 const FILES: usize = 20_000;
 /// How many files `find` walks over, in folders of a hundred.
@@ -50,6 +52,7 @@ impl Sights {
             large.write_all(block.as_bytes())?;
         }
         large.write_all(b"the needle\n")?;
+        sights.container()?;
         let pause = find("pause").ok_or("target/bench/pause is missing: no C compiler")?;
         for _ in 0..PROCESSES {
             let null = || Stdio::null();
@@ -57,6 +60,39 @@ impl Sights {
             sights.processes.push(child);
         }
         Ok(sights)
+    }
+
+    /// A proc as a container of so many processes has it, so that what is found is the same on every machine.
+    fn container(&self) -> Result<()> {
+        let proc = self.folder.join("proc");
+        for pid in 1..=CONTAINER {
+            let process = proc.join(pid.to_string());
+            fs::create_dir_all(process.join("fd"))?;
+            let stat = format!(
+                "{pid} (server) S {} 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 8192 10 0\n",
+                pid / 2
+            );
+            fs::write(process.join("stat"), stat)?;
+            fs::write(process.join("cmdline"), "/server\0--port\08080\0")?;
+            fs::write(
+                process.join("status"),
+                "Uid:\t1\t1\t1\t1\nSigCgt:\t4000\nNoNewPrivs:\t1\nSeccomp:\t2\n",
+            )?;
+        }
+        for (name, text) in [
+            ("cgroup", "0::/\n"),
+            ("mountinfo", "1 0 0:1 / / rw - overlay o rw\n"),
+            ("net/tcp", "  sl  local_address\n"),
+            ("net/dev", ""),
+            ("limits", "Max open files 1024 4096 files\n"),
+        ] {
+            let file = proc.join("1").join(name);
+            fs::create_dir_all(file.parent().ok_or("a file has a folder")?)?;
+            fs::write(file, text)?;
+        }
+        std::os::unix::fs::symlink("1", proc.join("self"))?;
+        std::os::unix::fs::symlink("/", proc.join("1/root"))?;
+        Ok(())
     }
 
     /// The rows, each beside the program that a user has elsewhere.
@@ -81,6 +117,7 @@ impl Sights {
             row(bounds::GNU_SUM, "sha256sum", &[&large], bounds::GNU_SUM),
             row(bounds::GREP, "porthole", &["grep", "the needle", &large], bounds::GNU_GREP),
             row(bounds::GNU_GREP, "grep", &["-F", "the needle", &large], bounds::GNU_GREP),
+            row(bounds::DOCTOR, "porthole", &["doctor", "--proc", &path("proc")], bounds::DOCTOR),
         ]
     }
 }
