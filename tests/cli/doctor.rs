@@ -287,7 +287,7 @@ fn ports_that_are_expected() {
         1,
         &format!(
             "error: TCP port 8080 is listened on at ::1 only: neither 127.0.0.1 nor anybody outside of the container reaches it\n    \
-                 seen: @/1/net/tcp: LISTEN [::1]:8080\n\
+                 seen: @/1/net/tcp6: LISTEN [::1]:8080\n\
              {application}\n    \
                  Docker: a check that fits it as it is: porthole http http://[::1]:8080/\n\
              pid 1 (server): 1 error"

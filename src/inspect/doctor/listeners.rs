@@ -33,6 +33,11 @@ fn listeners(case: &Case<'_>) -> Result<(Vec<(SocketAddr, Socket)>, String), Str
     Ok((listeners, case.path("net/tcp")))
 }
 
+/// The table that has this address: that of IPv6 has a 6 behind its name.
+fn table_of(table: &str, address: SocketAddr) -> String {
+    [table, if address.is_ipv6() { "6" } else { "" }].concat()
+}
+
 /// What is wrong with who listens on this port.
 fn expected(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Option<Finding> {
     let addresses: Vec<SocketAddr> =
@@ -82,7 +87,7 @@ fn expected(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Optio
     };
     Some(
         Finding::new(level, what)
-            .seen(table, format!("LISTEN {}", shown(&addresses)))
+            .seen(table_of(table, *addresses.first()?), format!("LISTEN {}", shown(&addresses)))
             .application(format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0"))
             .docker(format!("a check that fits it as it is: porthole http http://{}/", addresses.first()?)),
     )
@@ -124,7 +129,7 @@ fn queues(case: &mut Case<'_>, listeners: &[(SocketAddr, Socket)], table: &str) 
             ),
         };
         let mut finding =
-            Finding::new(level, what).seen(table, format!("{address} LISTEN, accept queue {waiting}"));
+            Finding::new(level, what).seen(table_of(table, address), format!("{address} LISTEN, accept queue {waiting}"));
         if let Some(limit) = limit {
             finding = finding.seen("sock_diag(7)", format!("backlog {limit}"));
         }
