@@ -1,17 +1,32 @@
 # Each target does all of its own set-up on a fresh Debian machine with rustup; see scripts/need.sh.
-.PHONY: help static demo test check bench clean
+.PHONY: help static demo test check bench sbom arm64 reproduce clean
 
 help:
 	@echo 'make demo    build the static binary, and watch it check a service that breaks'
 	@echo 'make test    everything: unit, integration, the static binaries, Docker'
 	@echo 'make static  target/static/porthole-probe and target/static/porthole'
+	@echo '             ARCH=aarch64: the same for arm64, in target/static/aarch64'
+	@echo 'make arm64   these, and a part of the integration suite on them, under qemu-user'
+	@echo 'make sbom    what the static binaries are made of, as CycloneDX, and their checksums'
+	@echo 'make reproduce  the static binaries once more in another folder: the same bytes'
 	@echo 'make check   rustfmt, clippy, licences and duplicates of dependencies'
 	@echo 'make bench   what a check costs, beside busybox wget and curl'
 	@echo 'make clean   remove what was built'
 
 static:
-	@scripts/need.sh cc
+	@scripts/need.sh cc auditable $(if $(filter aarch64 arm64,$(ARCH)),arm64)
 	@scripts/static.sh probe full
+
+arm64:
+	@$(MAKE) --no-print-directory static ARCH=aarch64
+	@scripts/smoke.sh aarch64
+
+sbom: static
+	@scripts/need.sh cyclonedx
+	@scripts/sbom.sh
+
+reproduce: static
+	@scripts/reproduce.sh
 
 demo:
 	@scripts/need.sh cc

@@ -86,6 +86,21 @@ need_grpc() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: grpcio grpcio-health-checking
 }
 
+# What builds for arm64, and runs what was built.
+need_arm64() {
+    need "a C compiler for arm64" aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    need "an emulator of arm64" qemu-aarch64-static qemu-user-static
+}
+
+# need_tool NAME VERSION: a program of crates.io, below target/tools.
+need_tool() {
+    local tools
+    tools=$(cd "$(dirname "$0")/.." && pwd)/target/tools
+    if [ -x "$tools/bin/$1" ] && grep -q "\"$1 $2 " "$tools/.crates.toml" 2>/dev/null; then return; fi
+    echo "need: building $1 $2 into target/tools" >&2
+    cargo install --quiet --locked --root "$tools" --version "=$2" "$1"
+}
+
 command -v cargo >/dev/null || { echo "need: cargo is missing; https://rustup.rs says how to install Rust" >&2; exit 1; }
 for what in "$@"; do
     case $what in
@@ -100,6 +115,10 @@ for what in "$@"; do
             need_servers
             need_grpc
             ;;
-        *) echo "need: expected cc, engine or servers, got '$what'" >&2; exit 1 ;;
+        arm64) need_arm64 ;;
+        # What writes down the dependencies, into the binary and beside it.
+        auditable) need_tool cargo-auditable 0.7.7 ;;
+        cyclonedx) need_tool cargo-cyclonedx 0.5.9 ;;
+        *) echo "need: expected cc, engine, servers, arm64, auditable or cyclonedx, got '$what'" >&2; exit 1 ;;
     esac
 done

@@ -10,12 +10,31 @@
 #   debian  Debian's rustc-web, rust-web-src, musl-tools and lld (installed if this is Debian and we are root)
 #   target  the musl target's own prebuilt library, where neither can be had: it runs as well, but is larger
 # What is there already, or was taken last time (target/static/std), goes before what had to be downloaded.
-# PORTHOLE_STD=rustup|debian|target picks one.
+# PORTHOLE_STD=rustup|debian|target picks one. ARCH=aarch64 (or x86_64) builds for another processor than this one's, into
+# target/static/ARCH, which takes rustup, and for the full build a C compiler for it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=$(uname -m)-unknown-linux-musl
+arch=${ARCH:-$(uname -m)}
+case $arch in
+    x86_64 | aarch64) ;;
+    amd64) arch=x86_64 ;;
+    arm64) arch=aarch64 ;;
+    *) echo "static: ARCH: expected x86_64 or aarch64, got '$arch'" >&2; exit 1 ;;
+esac
+target=$arch-unknown-linux-musl
 out=target/static
+cross=
+if [ "$arch" != "$(uname -m)" ]; then
+    cross=$arch
+    out+=/$arch
+    # Debian's compiler has no musl of another processor to link with.
+    if [ "${PORTHOLE_STD:-rustup}" != rustup ]; then
+        echo "static: ARCH=$arch takes the standard library and linker of rustup: leave PORTHOLE_STD out" >&2
+        exit 1
+    fi
+    PORTHOLE_STD=rustup
+fi
 # Unstable options on a stable compiler: build-std, immediate-abort, fmt-debug.
 export RUSTC_BOOTSTRAP=1
 
@@ -131,7 +150,8 @@ esac
 # The compiler for the C code of crates. On Alpine the host's own is musl's.
 cc=CC_${target//-/_}
 if [ -z "${!cc:-}" ]; then
-    if command -v musl-gcc >/dev/null; then export "$cc=musl-gcc"
+    if [ -n "$cross" ]; then export "$cc=$arch-linux-gnu-gcc"
+    elif command -v musl-gcc >/dev/null; then export "$cc=musl-gcc"
     elif rustc -vV | grep -qx "host: $target"; then export "$cc=cc"
     fi
 fi
@@ -139,10 +159,20 @@ flags+=("${remap[@]}")
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS
 
+# The list of dependencies goes into the binary, where scanners look for it: about a KiB.
+auditable=()
+tools=${PORTHOLE_TOOLS:-$PWD/target/tools}/bin
+if [ -x "$tools/cargo-auditable" ]; then
+    export PATH=$tools:$PATH
+    auditable=(auditable)
+else
+    say "without the list of dependencies in the binary: scripts/need.sh auditable installs cargo-auditable"
+fi
+
 build() {
     local name=$1 artifact=$2
     shift 2
-    cargo build --quiet --locked --release --target "$target" --target-dir "target/musl-$how" "${std[@]}" "$@"
+    cargo "${auditable[@]}" build --quiet --locked --release --target "$target" --target-dir "target/musl-$how" "${std[@]}" "$@"
     mkdir -p "$out"
     install -m 0755 "target/musl-$how/$target/release/$artifact" "$out/$name.new"
     # Left alone when nothing changed, so that whatever depends on it stays as it is.

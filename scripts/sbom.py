@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Finishes the CycloneDX documents of scripts/sbom.sh: scripts/sbom.py FOLDER
+
+No path, no clock and no chance of the machine that made them stays in them, so that the same sources give the same
+document. Fails where the list of crates in a document is not the one that the binary beside it carries (section .dep-v0
+of cargo-auditable: JSON, deflated).
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import struct
+import sys
+import uuid
+import zlib
+
+
+def section(elf, wanted):
+    """The bytes of a section of a 64-bit little-endian ELF file: elf(5)."""
+    (start,) = struct.unpack_from("<Q", elf, 0x28)
+    size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
+    headers = [struct.unpack_from("<IIQQQQ", elf, start + at * size) for at in range(count)]
+    text = headers[names][4]
+    for name, _, _, _, offset, length in headers:
+        end = elf.index(b"\0", text + name)
+        if elf[text + name : end] == wanted:
+            return elf[offset : offset + length]
+    return None
+
+
+def finish(folder, name):
+    """Makes one document reproducible, and compares it with its binary."""
+    path = f"{folder}/{name}.cdx.json"
+    with open(path, encoding="utf-8") as file:
+        document = json.load(file)
+    own = document["metadata"]["component"]
+    text = json.dumps(document)
+    text = text.replace(own["bom-ref"].split("#")[0] + "#", "").replace("?download_url=file://.", "")
+    document = json.loads(text)
+    document["metadata"]["component"]["name"] = name
+    when = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.timezone.utc)
+    document["metadata"]["timestamp"] = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with open(f"{folder}/{name}", "rb") as file:
+        elf = file.read()
+    digest = hashlib.sha256(elf).hexdigest()
+    document["metadata"]["component"]["hashes"] = [{"alg": "SHA-256", "content": digest}]
+    document["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, digest)}"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(document, file, indent=2)
+        file.write("\n")
+
+    carried = section(elf, b".dep-v0")
+    if carried is None:
+        sys.exit(f"sbom: {folder}/{name} carries no list of its crates: scripts/need.sh auditable, then make static")
+    packages = json.loads(zlib.decompress(carried))["packages"]
+    built = {(p["name"], p["version"]) for p in packages if p.get("kind") != "build" and not p.get("root")}
+    named = {(c["name"], c["version"]) for c in document["components"]}
+    if built != named:
+        sys.exit(f"sbom: {path} and {folder}/{name} differ: {sorted(built ^ named)}")
+    print(f"sbom: {path}: {len(named)} crates, as the binary has it", file=sys.stderr)
+
+
+for flavour in ("porthole-probe", "porthole"):
+    finish(sys.argv[1], flavour)

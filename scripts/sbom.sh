@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# What the static binaries are made of: target/static/*.cdx.json (CycloneDX 1.5), and target/static/SHA256SUMS.
+# Fails where a binary and its document do not name the same crates.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=target/static
+tools=${PORTHOLE_TOOLS:-$PWD/target/tools}/bin
+export PATH=$tools:$PATH
+# The time of the last commit, so that the same sources give the same document.
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+
+target=$(uname -m)-unknown-linux-musl
+for name in porthole-probe porthole; do
+    features=()
+    [ "$name" = porthole ] || features=(--no-default-features)
+    cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$target" --no-build-deps --override-filename "$name.cdx" \
+        "${features[@]}"
+    mv "$name.cdx.json" "$out/$name.cdx.json"
+done
+scripts/sbom.py "$out"
+(cd "$out" && sha256sum porthole-probe porthole porthole-probe.cdx.json porthole.cdx.json >SHA256SUMS)
