@@ -53,7 +53,8 @@ const ELSEWHERE: [&str; 3] = [
     if cfg!(feature = "inspect") {
         ""
     } else {
-        " --explain ps env ls stat cat head tail find grep hexdump sha256sum df mounts access ss lsof id limits doctor "
+        " --explain ps env ls stat cat head tail find grep hexdump sha256sum df mounts access ss lsof id limits doctor \
+         install "
     },
 ];
 

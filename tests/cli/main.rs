@@ -41,6 +41,9 @@ mod ps;
 mod ss;
 mod stat;
 
+// What carries something out.
+mod install;
+
 // What holds for all of them.
 mod and;
 mod deadline;
