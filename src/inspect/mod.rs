@@ -57,6 +57,7 @@ commands! {
     }
     "To carry it in and out" {
         install,
+        tar,
     }
 }
 

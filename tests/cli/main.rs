@@ -43,6 +43,7 @@ mod stat;
 
 // What carries something out.
 mod install;
+mod tar;
 
 // What holds for all of them.
 mod and;
