@@ -8,7 +8,7 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,6 +22,7 @@ use crate::net::words;
 use crate::outcome::Fact;
 use crate::procfs;
 use crate::report::Answer;
+use crate::rootfs::kind;
 use crate::sys::started_as;
 use crate::units::show_short_size;
 
@@ -85,7 +86,7 @@ impl Inspect for Install {
 fn running() -> Result<File, String> {
     let link = Path::new(procfs::ROOT).join("self/exe");
     let refused = |path: &Path, error: &io::Error| {
-        format!("{}: {}: the program that runs is to be read there", path.display(), words(error))
+        at(path, &format!("{}: the program that runs is to be read there", words(error)))
     };
     match File::open(&link) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -107,10 +108,9 @@ fn destination(dest: &Path) -> Result<PathBuf, String> {
         _ => dest.to_owned(),
     };
     // A device's place is never what was meant, nor is that of a FIFO or socket on which another process waits.
-    match fs::symlink_metadata(&path).map(|found| found.file_type()) {
-        Ok(kind) if kind.is_dir() => Err(format!("{}: is a directory, and is not replaced", path.display())),
-        Ok(kind) if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() => {
-            Err(format!("{}: is no regular file, and is not replaced", path.display()))
+    match fs::symlink_metadata(&path).map(|found| kind(found.mode())) {
+        Ok((letter, what)) if !matches!(letter, '-' | 'l') => {
+            Err(at(&path, &format!("is {what}, and is not replaced")))
         }
         _ => Ok(path),
     }
@@ -131,7 +131,7 @@ fn replace(from: File, dest: &Path) -> Result<u64, String> {
         let why = failed(dest, &error);
         match fs::remove_file(&path) {
             Ok(()) => why,
-            Err(error) => format!("{why}; {} is left behind: {}", path.display(), words(&error)),
+            Err(error) => format!("{why}; left behind is {}", at(&path, &words(&error))),
         }
     })
 }
@@ -141,7 +141,7 @@ fn unfinished(folder: &Path) -> io::Result<(File, PathBuf)> {
     loop {
         // Not by the pid: in a container it is often 1, also that of the one that was killed.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let path = folder.join(format!("{UNFINISHED}{}", now.as_nanos()));
+        let path = folder.join(format!("{UNFINISHED}{}-{}", now.as_secs(), now.subsec_nanos()));
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             result => return result.map(|file| (file, path)),
@@ -180,5 +180,10 @@ fn failed(path: &Path, error: &io::Error) -> String {
         Errno::ENOENT | Errno::ENOTDIR => ": name a directory that is there, or mount a volume",
         _ => "",
     };
-    format!("{}: {}{todo}", path.display(), words(error))
+    at(path, &(words(error) + todo))
+}
+
+/// A message with the path in front.
+fn at(path: &Path, why: &str) -> String {
+    format!("{}: {why}", path.display())
 }

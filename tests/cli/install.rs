@@ -129,7 +129,7 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
         ("file/x", "file", format!("not a directory: {there}")),
         ("file/", "file/", format!("not a directory: {there}")),
         ("folder", "folder/porthole", "is a directory, and is not replaced".to_owned()),
-        ("fifo", "fifo", "is no regular file, and is not replaced".to_owned()),
+        ("fifo", "fifo", "is a FIFO, and is not replaced".to_owned()),
     ] {
         porthole(["install", &place.path(dest)]).refused(&format!("install: {}: {why}", place.path(at)));
     }

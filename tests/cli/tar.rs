@@ -138,7 +138,7 @@ fn files_of_every_kind() {
     for folder in ["a/b/c", "empty", "closed"] {
         fs::create_dir_all(place.path(folder)).unwrap();
     }
-    for (at, size) in [0, 1, 511, 512, 513, 262_143, 262_144, 262_145, 300_000].into_iter().enumerate() {
+    for (at, size) in [0, 1, 511, 512, 513, 131_071, 131_072, 131_073, 300_000].into_iter().enumerate() {
         let name = format!("a/{size}");
         let content: Vec<u8> = (0..=250).cycle().take(size).collect();
         place.file(&name, content);

@@ -54,13 +54,12 @@ impl Member<'_> {
             }),
         };
         let block = self.block(name, &mut records);
-        let Records { text, binary } = records;
+        let Records { mut text, binary } = records;
         if text.is_empty() {
             return block;
         }
-        let mut text = text;
         if binary {
-            text.splice(..0, record("hdrcharset", b"BINARY"));
+            text = [record("hdrcharset", b"BINARY"), text].concat();
         }
         let extended = Member { kind: b'x', mode: 0o644, size: text.len() as u64, ..Member::default() };
         let mut out = extended.block((&[], b"PaxHeader"), &mut Records::default());
@@ -99,7 +98,9 @@ impl Member<'_> {
         let mut block = fields.block;
         block.resize(BLOCK, 0);
         let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
-        block.splice(148..155, octal(sum, 7));
+        for (place, digit) in block.iter_mut().skip(148).zip(octal(sum, 7)) {
+            *place = digit;
+        }
         block
     }
 }
@@ -152,9 +153,13 @@ impl Fields<'_> {
 }
 
 /// So many bytes of an octal number, the last of which is NUL.
-fn octal(number: u64, width: usize) -> impl Iterator<Item = u8> {
-    let digit = move |at: usize| b"01234567".get((number >> (3 * at) & 7) as usize).copied();
-    (0..width.saturating_sub(1)).rev().filter_map(digit).chain([0])
+fn octal(number: u64, width: usize) -> Vec<u8> {
+    let mut digits = Vec::with_capacity(width);
+    for at in (0..width.saturating_sub(1)).rev() {
+        digits.extend(b"01234567".get((number >> (3 * at) & 7) as usize));
+    }
+    digits.push(0);
+    digits
 }
 
 /// The records of an extended header.

@@ -30,7 +30,7 @@ use crate::units::show_size;
 
 /// How much is read at once, in bytes. A file of no more is read before its header is written, and so is never cut;
 /// of a file whose size says nothing, as in proc, no more is read.
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 128 << 10;
 /// What is written in place of what a file no longer has, in bytes at once.
 const ZEROS: [u8; 4096] = [0; 4096];
 
@@ -234,9 +234,10 @@ impl Archive<'_> {
                 continue;
             };
             if walk.is_kernel_mount(&meta) {
-                let path = String::from_utf8_lossy(walk.path());
-                let why = "what is in it is the kernel's, and left out; name it to have that too";
-                self.answer.note(&format!("{path}: {why}"));
+                self.note(
+                    walk.path(),
+                    "what is in it is the kernel's, and left out; name it to have that too",
+                );
             } else {
                 walk.enter();
             }
@@ -276,11 +277,8 @@ impl Archive<'_> {
             'c' => b'3',
             'b' => b'4',
             _ => {
-                let path = String::from_utf8_lossy(place.path());
-                self.answer.note(&format!(
-                    "{path}: is {}, which no archive has, and left out",
-                    kind(meta.st_mode).1
-                ));
+                let what = kind(meta.st_mode).1;
+                self.note(place.path(), &format!("is {what}, which no archive has, and left out"));
                 return Ok(());
             }
         };
@@ -297,8 +295,7 @@ impl Archive<'_> {
     fn file(&mut self, place: Place<'_>, name: &[u8]) -> Result<(), String> {
         let (file, meta) = place.open()?;
         if self.output == Some((meta.st_dev, meta.st_ino)) {
-            let path = String::from_utf8_lossy(place.path());
-            self.answer.note(&format!("{path}: is the archive itself, and left out"));
+            self.note(place.path(), "is the archive itself, and left out");
             return Ok(());
         }
         let told = u64::try_from(meta.st_size).unwrap_or_default();
@@ -332,8 +329,7 @@ impl Archive<'_> {
             if told == 0 {
                 return Err(format!("cut after {size}, as its size is not told"));
             }
-            let path = String::from_utf8_lossy(place.path());
-            self.answer.note(&format!("{path}: grew while it was read: the archive has the first {size}"));
+            self.note(place.path(), &format!("grew while it was read: the archive has the first {size}"));
         }
         Ok(())
     }
@@ -406,7 +402,16 @@ impl Archive<'_> {
         }
     }
 
-    fn complain(&mut self, path: &[u8], why: &str) {
-        self.answer.complain(&format!("{}: {why}", String::from_utf8_lossy(path)));
+    fn note(&mut self, path: &[u8], why: &str) {
+        self.answer.note(&at(path, why));
     }
+
+    fn complain(&mut self, path: &[u8], why: &str) {
+        self.answer.complain(&at(path, why));
+    }
+}
+
+/// A message with the path in front.
+fn at(path: &[u8], why: &str) -> String {
+    format!("{}: {why}", String::from_utf8_lossy(path))
 }
