@@ -105,6 +105,11 @@ fn as_json() {
         json!({"path": path, "size": size, "mode": "0755"})
     );
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
+    let (none, there) = (place.path("none"), "name a directory that is there, or mount a volume");
+    let why = format!("install: {none}: no such file or directory: {there}");
+    let ran = porthole(["install", "--json", &format!("{none}/x")]).run();
+    let json = format!(r#"{{"errors": ["{}"]}}"#, why.strip_prefix("install: ").unwrap());
+    ran.is(1, &json, &format!("porthole: {why}"));
 }
 
 #[test]
