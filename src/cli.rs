@@ -17,9 +17,9 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 pub use self::given::{Given, Text};
-#[cfg(feature = "inspect")]
-pub use self::options::operands;
 pub use self::options::{Opt, flag, operand, option, option_list};
+#[cfg(feature = "inspect")]
+pub use self::options::{operands, operands_behind_letters, refused};
 use crate::check::{KINDS, Kind, Plan, RunOptions};
 use crate::expand::{Secrets, Values, is_listed};
 #[cfg(feature = "inspect")]
@@ -53,7 +53,8 @@ const ELSEWHERE: [&str; 3] = [
     if cfg!(feature = "inspect") {
         ""
     } else {
-        " --explain ps env ls stat cat head tail find grep hexdump sha256sum df mounts access ss lsof id limits doctor "
+        " --explain ps env ls stat cat head tail find grep hexdump sha256sum df mounts access ss lsof id limits doctor \
+         install tar "
     },
 ];
 
@@ -231,7 +232,9 @@ fn inspection(
     words: &[OsString],
     values: &dyn Values,
 ) -> Result<Action, UsageError> {
-    let matches = match read(Some(&Page::inspection(command)), words) {
+    let page = Page::inspection(command);
+    let words = options::with_dashes(&options_of(Some(&page)).collect::<Vec<_>>(), words);
+    let matches = match read(Some(&page), &words) {
         Ok(matches) => matches,
         Err(instead) => return instead,
     };
@@ -431,6 +434,29 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "inspect")]
+    fn letters_without_a_dash() {
+        let words = |words: &[&str]| -> Vec<OsString> { words.iter().map(OsString::from).collect() };
+        let dashed = |name: &str, given: &[&str]| {
+            let page = Page::named(OsStr::new(name)).unwrap();
+            options::with_dashes(&options_of(Some(&page)).collect::<Vec<_>>(), &words(given))
+        };
+        for (given, expected) in [
+            (&["cf", "-", "x"][..], &["-c", "-f", "-", "x"][..]),
+            (&["cfC", "-", "/d", "cf"], &["-c", "-f", "-", "-C", "/d", "cf"]),
+            (&["vCcf", "/d", "-"], &["-v", "-C", "/d", "-c", "-f", "-"]),
+            (&["xf"], &["-x", "-f"]),
+            (&["cq", "x"], &["-c", "-q", "x"]),
+            (&["/c", "x"], &["/c", "x"]),
+            (&["-cf", "-", "cf"], &["-cf", "-", "cf"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(dashed("tar", given), words(expected), "{given:?}");
+        }
+        assert_eq!(dashed("ls", &["R", "x"]), words(&["R", "x"]));
+    }
+
+    #[test]
     fn the_definitions_are_sound() {
         let pages = KINDS.iter().map(Page::of);
         #[cfg(feature = "inspect")]
@@ -439,7 +465,8 @@ mod tests {
             let words: Vec<OsString> =
                 options_of(Some(page)).map(|option| format!("--{}", option.name).into()).collect();
             let args = options::args(options_of(Some(page)), &words);
-            assert_eq!(args.len(), options_of(Some(page)).count(), "{}", page.name);
+            let told = options_of(Some(page)).filter(|option| !option.is_refused());
+            assert_eq!(args.len(), told.count(), "{}", page.name);
             let bare = Command::new(page.name).disable_help_flag(true).disable_version_flag(true);
             bare.version("").args(args).debug_assert();
         }

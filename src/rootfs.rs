@@ -7,7 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
@@ -262,9 +262,14 @@ impl Folder {
 
     /// Whether its files are the kernel's answers, in proc or sysfs: to read all of them takes for ever.
     pub fn is_of_kernel(&self) -> bool {
-        let kernel = [PROC_SUPER_MAGIC, SYSFS_MAGIC];
-        fstatfs(&self.descriptor).is_ok_and(|system| kernel.contains(&system.filesystem_type()))
+        is_of_kernel(&self.descriptor)
     }
+}
+
+/// Whether an open file is one of proc or sysfs, whose size says nothing of what it holds.
+pub fn is_of_kernel(file: impl AsFd) -> bool {
+    let kernel = [PROC_SUPER_MAGIC, SYSFS_MAGIC];
+    fstatfs(file).is_ok_and(|system| kernel.contains(&system.filesystem_type()))
 }
 
 /// The record of getdents64(2) at the beginning, and its length; a byte order and padding are the machine's.

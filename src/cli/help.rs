@@ -109,7 +109,7 @@ fn operands_of(options: &[&[Opt]]) -> String {
 
 fn list(options: &[Opt]) -> String {
     let mut out = String::new();
-    for option in options {
+    for option in options.iter().filter(|option| !option.is_refused()) {
         entry(&mut out, &syntax(option), option.help);
     }
     out

@@ -4,6 +4,8 @@
 //! time nor memory goes into the others; that an option is unknown, or that one is wrong, shows all the same.
 
 use std::ffi::OsString;
+#[cfg(feature = "inspect")]
+use std::os::unix::ffi::OsStringExt as _;
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction};
@@ -40,6 +42,9 @@ enum Takes {
     Help,
     /// Nothing, for all that is wanted is the version.
     Version,
+    /// Nothing, for it is refused.
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "no check has one"))]
+    Refused,
 }
 
 /// An option with one value.
@@ -66,6 +71,18 @@ pub const fn operand(name: &'static str, help: &'static str) -> Opt {
 #[cfg(feature = "inspect")]
 pub const fn operands(name: &'static str, help: &'static str) -> Opt {
     Opt { takes: Takes::Operand { required: true, many: true }, ..option(name, name, help) }
+}
+
+/// The same, behind letters of options that may do without a dash, as those of tar(1) do: `usage` is `cf - PATH`.
+#[cfg(feature = "inspect")]
+pub const fn operands_behind_letters(usage: &'static str, name: &'static str, help: &'static str) -> Opt {
+    Opt { value: usage, ..operands(name, help) }
+}
+
+/// An option that other programs of the command's name have, and why it is refused here. Help does not list it.
+#[cfg(feature = "inspect")]
+pub const fn refused(name: &'static str, why: &'static str) -> Opt {
+    Opt { takes: Takes::Refused, ..option(name, "", why) }
 }
 
 /// `--help`, `-h`
@@ -98,6 +115,11 @@ impl Opt {
             Takes::Operand { required: false, .. } => format!("[{}{dots}]", self.value),
             _ => format!("{}{dots}", self.value),
         }
+    }
+
+    /// Whether it is one that is refused.
+    pub(super) fn is_refused(&self) -> bool {
+        self.takes == Takes::Refused
     }
 
     fn is_many(&self) -> bool {
@@ -142,6 +164,8 @@ impl Opt {
                 arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true).action(ArgAction::Append)
             }
             Takes::Nothing => arg.action(ArgAction::SetTrue),
+            // clap is not told of it, which makes it one that is wrong.
+            Takes::Refused => arg,
             Takes::Help => arg.action(ArgAction::Help),
             Takes::Version => arg.action(ArgAction::Version),
         };
@@ -154,7 +178,33 @@ pub(super) fn args<'a>(options: impl Iterator<Item = &'a Opt>, words: &[OsString
     let is_needed = |option: &Opt| {
         option.is_operand() || words.iter().any(|word| option.is_mentioned(word.as_encoded_bytes()))
     };
-    options.filter(|option| is_needed(option)).map(Opt::arg).collect()
+    options.filter(|option| !option.is_refused() && is_needed(option)).map(Opt::arg).collect()
+}
+
+/// The words, of which the first may be letters of options without a dash, as tar(1) takes them: `cfC - DIR`. The values
+/// follow in the order of the letters.
+#[cfg(feature = "inspect")]
+pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
+    let with_letter =
+        |letter: u8| options.iter().find(move |option| option.short == Some(char::from(letter)));
+    let takes_letters = options.iter().any(|option| option.is_operand() && option.value != option.name);
+    let mut rest = words.iter().cloned();
+    let mut out = Vec::new();
+    // A word that begins in another way is a path, and what is missing in front of it is said.
+    if takes_letters
+        && let Some(first) = words.first().map(|word| word.as_encoded_bytes())
+        && first.first().is_some_and(|&letter| with_letter(letter).is_some())
+    {
+        rest.next();
+        for &letter in first {
+            out.push(OsString::from_vec(vec![b'-', letter]));
+            if with_letter(letter).is_some_and(|option| option.takes_value()) {
+                out.extend(rest.next());
+            }
+        }
+    }
+    out.extend(rest);
+    out
 }
 
 /// What is wrong with these words, which clap has refused.
@@ -197,6 +247,9 @@ pub(super) fn wrong(options: &[&Opt], words: &[OsString]) -> String {
                 };
             };
             let label = option.name;
+            if option.is_refused() {
+                return format!("--{label}: {}", option.help);
+            }
             if option.takes != Takes::Each && seen.contains(&label) {
                 return format!("--{label} is given twice");
             }

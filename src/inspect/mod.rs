@@ -55,6 +55,10 @@ commands! {
     "To have it explained" {
         doctor,
     }
+    "To carry it in and out" {
+        install,
+        tar,
+    }
 }
 
 /// What the control groups that we are in lack, as `doctor` has it, a sentence each: for whoever asks why a check failed.

@@ -51,18 +51,31 @@ impl Names {
 
     /// The user's name, or its number.
     pub fn user(&self, uid: u32) -> Vec<u8> {
-        name(&self.users, uid)
+        or_number(self.known_user(uid), uid)
     }
 
     /// The group's name, or its number.
     pub fn group(&self, gid: u32) -> Vec<u8> {
+        or_number(self.known_group(gid), gid)
+    }
+
+    /// The user's name, if it has one.
+    pub fn known_user(&self, uid: u32) -> Option<&[u8]> {
+        name(&self.users, uid)
+    }
+
+    /// The group's name, if it has one.
+    pub fn known_group(&self, gid: u32) -> Option<&[u8]> {
         name(&self.groups, gid)
     }
 }
 
-fn name(names: &[(u32, Vec<u8>)], id: u32) -> Vec<u8> {
-    let known = names.iter().find(|(known, _)| *known == id);
-    known.map_or_else(|| id.to_string().into_bytes(), |(_, name)| name.clone())
+fn name(names: &[(u32, Vec<u8>)], id: u32) -> Option<&[u8]> {
+    names.iter().find(|(known, _)| *known == id).map(|(_, name)| name.as_slice())
+}
+
+fn or_number(name: Option<&[u8]>, id: u32) -> Vec<u8> {
+    name.map_or_else(|| id.to_string().into_bytes(), <[u8]>::to_vec)
 }
 
 /// `name:password:id:…`, a line each.

@@ -4,6 +4,7 @@
 //! However deep it goes, few directories are open at once. Of one that is closed to make room the rest of the entries
 //! is kept, and on the way back it is opened as the parent of the one below, if it still is.
 
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -115,6 +116,23 @@ impl Walk {
     /// What the entry is.
     pub fn meta(&self) -> Result<Meta, FileError> {
         self.folder()?.meta(self.name())
+    }
+
+    /// Where the entry, a link, leads.
+    pub fn link(&self) -> Result<Vec<u8>, FileError> {
+        self.folder()?.link(self.name())
+    }
+
+    /// Opens the entry for reading; nothing where it is no regular file.
+    pub fn open(&self) -> Result<Option<(File, Meta)>, FileError> {
+        self.folder()?.open(self.name())
+    }
+
+    /// Whether the entry, a directory of which this is known, is where a proc or sysfs begins.
+    pub fn is_kernel_mount(&self, meta: &Meta) -> bool {
+        let crosses = self.levels.last().is_some_and(|level| level.identity.0 != meta.st_dev);
+        let inner = || self.folder()?.folder(self.name());
+        crosses && inner().is_ok_and(|inner| inner.is_of_kernel())
     }
 
     /// Makes the entry, a directory, the next to be looked into.

@@ -103,6 +103,11 @@ impl Answer {
         }
     }
 
+    /// Bytes that are no text, as they are, for a command that does not write to a terminal.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.write(bytes);
+    }
+
     /// A table, as wide as the terminal is.
     pub fn table(&mut self, table: &Table) {
         let width = if self.terminal { terminal_width() } else { None };
@@ -160,6 +165,11 @@ impl Answer {
         // In the order in which it came about.
         self.flush();
         super::error(&format!("{}: {message}", self.command));
+    }
+
+    /// Tells on stderr how it goes: one line of raw text, escaped here.
+    pub fn progress(text: &[u8]) {
+        super::to_stderr(format!("{}\n", escape(text)).as_bytes());
     }
 
     /// The end of the answer; `found` is whether what was asked for is there.

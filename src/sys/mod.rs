@@ -9,6 +9,8 @@ mod getdents;
 mod malloc;
 mod pages;
 #[cfg(feature = "inspect")]
+mod started_as;
+#[cfg(feature = "inspect")]
 mod terminal;
 #[cfg(target_env = "musl")]
 mod thread_name;
@@ -17,6 +19,8 @@ mod xattr;
 
 #[cfg(feature = "inspect")]
 pub use self::getdents::read_entries;
+#[cfg(feature = "inspect")]
+pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]
 pub use self::terminal::terminal_width;
 #[cfg(feature = "inspect")]

@@ -41,6 +41,10 @@ mod ps;
 mod ss;
 mod stat;
 
+// What carries something out.
+mod install;
+mod tar;
+
 // What holds for all of them.
 mod and;
 mod deadline;

@@ -89,6 +89,8 @@ fn what_another_build_has() {
         ("inspect", "tcp 1 --explain", "tcp: --explain"),
         ("inspect", "ps", "ps"),
         ("inspect", "help access", "access"),
+        ("inspect", "tar cf - /", "tar"),
+        ("inspect", "install /x", "install"),
     ] {
         if !has_feature(feature) {
             porthole(arguments.split(' '))

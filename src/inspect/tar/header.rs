@@ -1,0 +1,322 @@
+//! The headers of an archive: ustar, and in front of it the records of an extended header for what that has no room for.
+//! POSIX.1-2017, pax, "pax Interchange Format" and "ustar Interchange Format"; the `GNU.sparse` records are those of GNU
+//! tar's manual, "PAX Format, Version 1.0".
+//!
+//! Names are the bytes that they are. ustar has room for nearly all of them, and every program reads it; a record
+//! that is not UTF-8 says so by `hdrcharset`.
+
+/// What an archive is counted in, in bytes.
+pub const BLOCK: usize = 512;
+/// The name in ustar of a file that has holes: its own is in a record, and here it is seen where nobody knows of those.
+const SPARSE_NAME: &[u8] = b"GNUSparseFile";
+
+/// A member of an archive.
+#[derive(Debug, Default)]
+pub struct Member<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// What it is: the typeflag, `b'0'` for a file.
+    pub kind: u8,
+    /// Permissions, with set-user-ID and the like.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    /// How many bytes follow.
+    pub size: u64,
+    /// In seconds since the epoch.
+    pub modified: i64,
+    /// Where a link leads.
+    pub link: &'a [u8],
+    /// The names of owner and group, where they have some.
+    pub user: &'a [u8],
+    pub group: &'a [u8],
+    /// Major and minor number of a device.
+    pub device: (u64, u64),
+    /// The size with all holes, where those are left out of what follows.
+    pub whole_size: Option<u64>,
+}
+
+impl Member<'_> {
+    /// Its header, extended where that is needed.
+    pub fn header(&self) -> Vec<u8> {
+        let mut records = Records::default();
+        let name = match self.whole_size {
+            Some(size) => {
+                records.add("GNU.sparse.major", b"1");
+                records.add("GNU.sparse.minor", b"0");
+                records.add("GNU.sparse.name", self.name);
+                records.add_number("GNU.sparse.realsize", size);
+                (&[][..], SPARSE_NAME)
+            }
+            None => split(self.name).unwrap_or_else(|| {
+                records.add("path", self.name);
+                (&[], self.name)
+            }),
+        };
+        let block = self.block(name, &mut records);
+        let Records { mut text, binary } = records;
+        if text.is_empty() {
+            return block;
+        }
+        if binary {
+            text = [record("hdrcharset", b"BINARY"), text].concat();
+        }
+        let extended = Member { kind: b'x', mode: 0o644, size: text.len() as u64, ..Member::default() };
+        let mut out = extended.block((&[], b"PaxHeader"), &mut Records::default());
+        out.extend_from_slice(&text);
+        out.resize(out.len() + padding(text.len() as u64), 0);
+        out.extend_from_slice(&block);
+        out
+    }
+
+    /// The block of ustar, and what does not fit into it as records.
+    fn block(&self, (prefix, name): (&[u8], &[u8]), records: &mut Records) -> Vec<u8> {
+        let mut fields = Fields { block: Vec::with_capacity(BLOCK), records };
+        fields.text("", name, 100);
+        fields.number("", u64::from(self.mode), 8);
+        fields.number("uid", u64::from(self.uid), 8);
+        fields.number("gid", u64::from(self.gid), 8);
+        fields.number("size", self.size, 12);
+        let seconds = u64::try_from(self.modified);
+        if seconds.is_err() {
+            fields.records.add("mtime", self.modified.to_string().as_bytes());
+        }
+        fields.number("mtime", seconds.unwrap_or_default(), 12);
+        // The checksum is that of a block with blanks in its place.
+        fields.block.extend_from_slice(b"        ");
+        fields.block.push(self.kind);
+        fields.text("linkpath", self.link, 100);
+        fields.block.extend_from_slice(b"ustar\x0000");
+        // These two end in NUL, which takes one byte.
+        fields.text("uname", self.user, 31);
+        fields.block.push(0);
+        fields.text("gname", self.group, 31);
+        fields.block.push(0);
+        fields.number("", self.device.0, 8);
+        fields.number("", self.device.1, 8);
+        fields.text("", prefix, 155);
+        let mut block = fields.block;
+        block.resize(BLOCK, 0);
+        let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
+        for (place, digit) in block.iter_mut().skip(148).zip(octal(sum, 7)) {
+            *place = digit;
+        }
+        block
+    }
+}
+
+/// What stands behind so many bytes up to the end of a block.
+pub fn padding(size: u64) -> usize {
+    // Below 512.
+    usize::try_from(size.next_multiple_of(BLOCK as u64) - size).unwrap_or_default()
+}
+
+/// The name as ustar divides it, at a slash: at most 155 bytes, and 100 behind it.
+fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    if name.len() <= 100 {
+        return Some((&[], name));
+    }
+    // As much as fits into the second part; a directory's slash at the end divides nothing.
+    let from = name.len().checked_sub(101)?;
+    let to = name.len().checked_sub(1)?;
+    let at = from + name.get(from..to)?.iter().position(|&b| b == b'/')?;
+    let (prefix, rest) = name.split_at_checked(at)?;
+    (!prefix.is_empty() && prefix.len() <= 155).then_some((prefix, rest.get(1..)?))
+}
+
+/// The fields of a block, one after the other.
+struct Fields<'a> {
+    block: Vec<u8>,
+    records: &'a mut Records,
+}
+
+impl Fields<'_> {
+    /// A text, cut to the field; then all of it is a record, where that has a name.
+    fn text(&mut self, key: &str, text: &[u8], width: usize) {
+        let end = self.block.len() + width;
+        let cut = text.get(..width);
+        self.block.extend_from_slice(cut.unwrap_or(text));
+        self.block.resize(end, 0);
+        if text.len() > width && !key.is_empty() {
+            self.records.add(key, text);
+        }
+    }
+
+    /// An octal number that ends in NUL; one that is too large is a record.
+    fn number(&mut self, key: &str, number: u64, width: usize) {
+        let fits = number >> (3 * (width - 1)) == 0;
+        if !fits && !key.is_empty() {
+            self.records.add_number(key, number);
+        }
+        self.block.extend(octal(if fits { number } else { 0 }, width));
+    }
+}
+
+/// So many bytes of an octal number, the last of which is NUL.
+fn octal(number: u64, width: usize) -> Vec<u8> {
+    let mut digits = Vec::with_capacity(width);
+    for at in (0..width.saturating_sub(1)).rev() {
+        digits.extend(b"01234567".get((number >> (3 * at) & 7) as usize));
+    }
+    digits.push(0);
+    digits
+}
+
+/// The records of an extended header.
+#[derive(Debug, Default)]
+struct Records {
+    text: Vec<u8>,
+    /// Whether one of them is not UTF-8, which all of them are unless it is said.
+    binary: bool,
+}
+
+impl Records {
+    fn add(&mut self, key: &str, value: &[u8]) {
+        self.binary |= std::str::from_utf8(value).is_err();
+        self.text.extend(record(key, value));
+    }
+
+    fn add_number(&mut self, key: &str, number: u64) {
+        self.add(key, number.to_string().as_bytes());
+    }
+}
+
+/// `length key=value` and a newline; the length is that of all of it, its own digits included.
+fn record(key: &str, value: &[u8]) -> Vec<u8> {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest;
+    loop {
+        let digits = length.to_string();
+        if digits.len() + rest == length {
+            return [digits.as_bytes(), b" ", key.as_bytes(), b"=", value, b"\n"].concat();
+        }
+        length = digits.len() + rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The records of the extended header in front, and the block behind it.
+    fn parts(header: &[u8]) -> (String, &[u8]) {
+        assert_eq!((header[156], header.len() % BLOCK), (b'x', 0));
+        let size = std::str::from_utf8(&header[124..135]).unwrap();
+        let size = usize::from_str_radix(size, 8).unwrap();
+        let text = String::from_utf8_lossy(&header[BLOCK..BLOCK + size]).into_owned();
+        (text, &header[BLOCK + size.next_multiple_of(BLOCK)..])
+    }
+
+    #[test]
+    fn a_block_of_ustar() {
+        let member = Member {
+            name: b"etc/hosts",
+            kind: b'0',
+            mode: 0o4755,
+            uid: 65_532,
+            gid: 50,
+            size: 1000,
+            modified: 1_700_000_000,
+            user: b"nonroot",
+            group: b"staff",
+            ..Member::default()
+        };
+        let block = member.header();
+        assert_eq!(block.len(), BLOCK);
+        assert_eq!(&block[..11], b"etc/hosts\0\0");
+        assert_eq!(
+            &block[100..157],
+            b"0004755\x000177774\x000000062\x0000000001750\x0014524770400\x00013633\x00 0"
+        );
+        assert_eq!(&block[257..275], b"ustar\x0000nonroot\0\0\0");
+        assert_eq!(&block[297..304], b"staff\0\0");
+        assert_eq!(&block[329..346], b"0000000\x000000000\x00\0");
+        let device = Member { name: b"dev/null", kind: b'3', device: (1, 3), ..Member::default() }.header();
+        assert_eq!(&device[329..345], b"0000001\x000000003\x00");
+    }
+
+    #[test]
+    fn names_divided_at_a_slash() {
+        let long = |first: usize, second: usize| [vec![b'a'; first], vec![b'b'; second]].join(&b'/');
+        for (name, prefix) in [
+            (long(50, 49), 0),
+            (long(50, 50), 50),
+            (long(155, 100), 155),
+            ([long(155, 99), b"/".to_vec()].concat(), 155),
+            ([long(20, 20), long(40, 40)].join(&b'/'), 41),
+        ] {
+            let header = Member { name: &name, kind: b'0', ..Member::default() }.header();
+            assert_eq!(header.len(), BLOCK, "{name:?}");
+            let text = |from: usize, to: usize| header[from..to].split(|&b| b == 0).next().unwrap();
+            let joined = [text(345, 500), text(0, 100)].join(&b'/');
+            assert_eq!(text(345, 500).len(), prefix);
+            assert_eq!(joined.strip_prefix(b"/").unwrap_or(&joined), name);
+        }
+        for name in [
+            long(156, 3),
+            long(3, 101),
+            vec![b'x'; 101],
+            [vec![b'y'; 100], b"/".to_vec()].concat(),
+            [b"/".to_vec(), vec![b'z'; 100]].concat(),
+        ] {
+            let header = Member { name: &name, kind: b'0', ..Member::default() }.header();
+            let (records, block) = parts(&header);
+            let name = String::from_utf8(name).unwrap();
+            assert_eq!(records, format!("{} path={name}\n", name.len() + 10));
+            assert_eq!(&block[..100], &name.as_bytes()[..100]);
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_a_record() {
+        let member = Member {
+            name: b"a",
+            kind: b'2',
+            uid: 2_097_152,
+            gid: 2_097_151,
+            size: 8 << 30,
+            modified: -1,
+            link: &[b'l'; 101],
+            user: &[b'u'; 32],
+            group: &[b'g'; 31],
+            ..Member::default()
+        };
+        let header = member.header();
+        let (records, block) = parts(&header);
+        assert_eq!(
+            records,
+            format!(
+                "15 uid=2097152\n19 size=8589934592\n12 mtime=-1\n115 linkpath={}\n42 uname={}\n",
+                "l".repeat(101),
+                "u".repeat(32)
+            )
+        );
+        assert_eq!(&block[108..148], b"0000000\x007777777\x0000000000000\x0000000000000\x00");
+        let odd = Member { name: &[0xff; 120], kind: b'0', ..Member::default() }.header();
+        assert!(parts(&odd).0.starts_with("21 hdrcharset=BINARY\n130 path="));
+    }
+
+    #[test]
+    fn a_file_with_holes() {
+        let header =
+            Member { name: b"x", kind: b'0', size: 512, whole_size: Some(10 << 30), ..Member::default() };
+        let header = header.header();
+        let (records, block) = parts(&header);
+        assert_eq!(
+            records,
+            "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n21 GNU.sparse.name=x\n35 GNU.sparse.realsize=10737418240\n"
+        );
+        assert!(block.starts_with(b"GNUSparseFile\0"));
+        assert_eq!(&block[124..136], b"00000001000\0");
+    }
+
+    #[test]
+    fn a_record_counts_all_of_itself() {
+        for length in 0..1200 {
+            let record = record("key", &vec![b'x'; length]);
+            let digits: String = record.iter().map(|&b| char::from(b)).take_while(|&c| c != ' ').collect();
+            assert_eq!(digits.parse(), Ok(record.len()));
+        }
+        assert_eq!(record("a", b""), b"5 a=\n");
+    }
+}
