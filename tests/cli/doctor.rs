@@ -448,6 +448,30 @@ fn the_application_of_a_pod() {
     assert_eq!((&json["pid"], &json["process"]), (&json!(9), &json!("app")));
 }
 
+/// An init in front of it is not what is meant either, and neither are the orphans that it took on.
+#[test]
+fn the_application_behind_an_init() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    for (pid, ppid, state, start) in
+        [(5, 1, 'S', 9), (7, 1, 'S', 2), (8, 7, 'S', 1), (9, 0, 'S', 1), (10, 1, 'Z', 1)]
+    {
+        world.proc.process(pid, &Made { name: b"app", ppid, state, start, ..Made::default() }, b"/app\0");
+        let status = STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}"));
+        world.file(&format!("{pid}/status"), status.replace("SigCgt:\t0000000000004000", "SigCgt:\t0"));
+    }
+    for (first, pid) in [("tini", 7), ("docker-init", 7), ("sh", 1), ("server", 1)] {
+        world.proc.process(1, &Made { name: first.as_bytes(), ppid: 0, ..Made::default() }, b"/first\0");
+        let ran = world.run(&["--json"]);
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(json["pid"], json!(pid), "{first}: {}", ran.story());
+        // SIGTERM ends what is not the first process.
+        assert!(pid == 1 || !ran.stdout.contains("SIGTERM"), "{first}: {}", ran.story());
+    }
+}
+
 /// One unreadable source is no reason not to look at the others.
 #[test]
 fn what_cannot_be_read_is_said() {
