@@ -531,6 +531,26 @@ fn zombies_and_whose_they_are() {
     assert!(!ran.stdout.contains("--init"), "{}", ran.story());
 }
 
+/// An init would wait for orphans; that it does not for other children is said along with it.
+#[test]
+fn zombies_of_the_first_process() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    world.proc.process(5, &Made { name: b"job", state: 'Z', ..Made::default() }, b"");
+    world.says(
+        &[],
+        0,
+        "warning: 1 zombie, which pid 1 (server) does not wait for: each keeps a place of the pids limit\n    \
+             seen: @/5/stat: pid 5 (job), state Z\n    \
+             Application: pid 1 (server) has to wait for its children (wait(2), or SIGCHLD ignored)\n    \
+             Docker: --init (in Compose: init: true), which waits for orphans, but not for what the application started itself\n    \
+             Kubernetes: shareProcessNamespace: true, where the pause process waits for orphans\n\
+         pid 1 (server): 1 warning",
+    );
+}
+
 #[test]
 fn a_queue_that_nobody_accepts_from() {
     if !has_feature("inspect") {

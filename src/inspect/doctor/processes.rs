@@ -141,9 +141,11 @@ fn zombies(case: &mut Case<'_>) {
             "{parent_shown} has to wait for its children (wait(2), or SIGCHLD ignored)"
         ));
         if *parent == 1 {
-            // Orphans become children of the first process.
+            // Orphans become children of the first process; whether it started them itself is nowhere to be seen.
             finding = finding
-                .docker(INIT)
+                .docker(format!(
+                    "{INIT}, which waits for orphans, but not for what the application started itself"
+                ))
                 .kubernetes("shareProcessNamespace: true, where the pause process waits for orphans");
         }
         case.add(finding);
