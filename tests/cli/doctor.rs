@@ -371,13 +371,17 @@ fn a_read_only_root_wants_a_place_to_write() {
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
     for line in [
         "/mountinfo: / ro,relatime\n",
-        "    seen: /tmp: 65532:65532 may not write and search /tmp: ",
+        "    seen: /tmp: owner ",
         "    Docker: --tmpfs /tmp\n",
         "mountPath: /tmp}]\n",
     ] {
         assert!(ran.stdout.contains(line), "{line}{}", ran.story());
     }
     let tmp = format!("{}/root/tmp", world.proc.path());
+    fs::remove_dir(&tmp).unwrap();
+    let ran = world.run(&[]);
+    assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
+    fs::create_dir(&tmp).unwrap();
     fs::set_permissions(tmp, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
     world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
 }
