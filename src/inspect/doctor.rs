@@ -188,7 +188,7 @@ impl Inspect for Asked {
 /// What the control groups that we are in lack, a sentence each. What cannot be read there is not said.
 pub(super) fn lacking(proc: &Path) -> Vec<String> {
     let groups = Target::new(proc, None).and_then(|target| Groups::of(&target));
-    let findings = groups.map(|groups| resources::bearing(&groups, &mut Vec::new())).unwrap_or_default();
+    let findings = groups.map(|groups| resources::bearing(&groups).0).unwrap_or_default();
     findings.iter().filter(|finding| finding.level != Level::Hint).map(Finding::sentence).collect()
 }
 
