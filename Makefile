@@ -30,7 +30,7 @@ reproduce: static
 
 demo:
 	@scripts/need.sh cc
-	@scripts/static.sh
+	@scripts/static.sh probe full service
 	@scripts/demo.sh
 
 test:

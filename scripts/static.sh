@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the static binaries: target/static/porthole-probe (no features), target/static/porthole (default
-# features) and the example service that the tests and the demo put into containers.
+# features), the example service that the tests and the demo put into containers, and the patient of the tests.
 #
-#   scripts/static.sh [probe|full|service]...      all three when none is named
+#   scripts/static.sh [probe|full|service|patient]...      all of them when none is named
 #
 # The standard library is built from source, without panic messages and Debug formatting and for size, which is
 # a good half of what makes the binary small. Its sources come from, in this order:
@@ -180,13 +180,14 @@ build() {
     say "$out/$name: $(stat -c %s "$out/$name") bytes (std from: $how)"
 }
 
-for flavour in "${@:-probe full service}"; do
+for flavour in "${@:-probe full service patient}"; do
     for one in $flavour; do
         case $one in
             probe) build porthole-probe porthole --no-default-features ;;
             full) build porthole porthole ;;
             service) build service examples/service --example service --no-default-features ;;
-            *) say "expected probe, full or service, got '$one'"; exit 1 ;;
+            patient) build patient examples/patient --example patient --no-default-features ;;
+            *) say "expected probe, full, service or patient, got '$one'"; exit 1 ;;
         esac
     done
 done

@@ -11,6 +11,11 @@ use crate::skip::skip;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How often it is asked for.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// What an image of ours holds: the two builds, a service that is well and a program that is not.
+const PROGRAMS: [&str; 4] = ["porthole", "porthole-probe", "service", "patient"];
+/// How a container is run that may do no more than it has to.
+const HARDENED: [&str; 7] =
+    ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
 
 /// The folder of the project.
 pub fn project() -> &'static Path {
@@ -20,7 +25,7 @@ pub fn project() -> &'static Path {
 /// Whether there is an engine and the static binaries. Where not, it says so past the capture of the test
 /// harness, or fails if PORTHOLE_SKIP_NOTHING is set.
 pub fn is_there() -> bool {
-    let built = ["porthole", "porthole-probe", "service"].iter().all(|name| binary(name).exists());
+    let built = PROGRAMS.iter().all(|name| binary(name).exists());
     let missing = if !built {
         "no static binaries; make test builds them"
     } else if !docker(&["version"]).status.success() {
@@ -57,6 +62,17 @@ pub fn docker_ok(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
+/// Runs the image to its end, with these options alone: exit status, stdout, stderr.
+pub fn once(image: &Image, options: &[&str], words: &[&str]) -> (Option<i32>, String, String) {
+    texts(docker(&[&["run", "--rm"], options, &[&image.0], words].concat()))
+}
+
+/// What a program left, as text.
+fn texts(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 /// A name that no other test of this or another run has.
 fn unique(what: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -70,16 +86,25 @@ impl Image {
     /// FROM scratch with the static binaries, and these lines of a Dockerfile.
     #[track_caller]
     pub fn from_scratch(lines: &str) -> Image {
+        Image::of(&PROGRAMS, lines)
+    }
+
+    /// FROM scratch with these of the static binaries, and these lines of a Dockerfile. The folder `links` that it can
+    /// copy has a link named tar that leads to /porthole.
+    #[track_caller]
+    pub fn of(programs: &[&str], lines: &str) -> Image {
         let folder = std::env::temp_dir().join(unique("context"));
-        std::fs::create_dir_all(&folder).unwrap();
-        for name in ["porthole", "porthole-probe", "service"] {
+        std::fs::create_dir_all(folder.join("links")).unwrap();
+        std::os::unix::fs::symlink("/porthole", folder.join("links/tar")).unwrap();
+        for name in programs {
             std::fs::copy(binary(name), folder.join(name)).unwrap();
         }
-        let dockerfile =
-            format!("FROM scratch\nCOPY porthole porthole-probe service /\nUSER 65532:65532\n{lines}\n");
+        let programs = programs.join(" ");
+        let dockerfile = format!("FROM scratch\nCOPY {programs} /\nUSER 65532:65532\n{lines}\n");
         std::fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
         let image = Image(unique("image"), Vec::new());
-        let output = docker(&["build", "-q", "-t", &image.0, folder.to_str().unwrap()]);
+        // Layers of its own: those of a cache may be on their way out with the image of another test.
+        let output = docker(&["build", "--no-cache", "-q", "-t", &image.0, folder.to_str().unwrap()]);
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         image
@@ -115,25 +140,31 @@ impl Container {
     /// Runs the image with these options more.
     #[track_caller]
     pub fn run(image: &Image, options: &[&str]) -> Container {
-        let hardened =
-            ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-        Container::run_bare(image, &[&hardened[..], options].concat())
+        Container::run_words(image, options, &[])
+    }
+
+    /// The same, with these words behind the image's entry point.
+    #[track_caller]
+    pub fn run_words(image: &Image, options: &[&str], words: &[&str]) -> Container {
+        Container::made(image, &[&HARDENED[..], options].concat(), words)
     }
 
     /// Runs the image with these options alone.
     #[track_caller]
     pub fn run_bare(image: &Image, options: &[&str]) -> Container {
+        Container::made(image, options, &[])
+    }
+
+    #[track_caller]
+    fn made(image: &Image, options: &[&str], words: &[&str]) -> Container {
         let container = Container(unique("container"));
-        let arguments = [&["run", "-d", "--name", &container.0], options, &[&image.0]].concat();
-        docker_ok(&arguments);
+        docker_ok(&[&["run", "-d", "--name", &container.0], options, &[&image.0], words].concat());
         container
     }
 
     /// `docker exec` of these words: exit status, stdout, stderr.
     pub fn exec(&self, words: &[&str]) -> (Option<i32>, String, String) {
-        let output = docker(&[&["exec", &self.0], words].concat());
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code(), text(output.stdout), text(output.stderr))
+        texts(docker(&[&["exec", &self.0], words].concat()))
     }
 
     /// Waits until the container's service listens on this port.
@@ -159,6 +190,21 @@ impl Container {
         }
     }
 
+    /// Waits until the container has printed a line, and returns it.
+    #[track_caller]
+    pub fn until_logged(&self) -> String {
+        let start = Instant::now();
+        loop {
+            let log = docker_ok(&["logs", &self.0]);
+            if let Some(line) = log.lines().next() {
+                return line.to_owned();
+            }
+            assert!(start.elapsed() < PATIENCE, "{} has printed nothing", self.0);
+            // To follow the log would be to wait for ever.
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
     /// The last exit status and output of the engine's health check.
     #[track_caller]
     pub fn last_health(&self) -> (String, String) {
@@ -172,6 +218,23 @@ impl Container {
     /// All that the engine keeps of its health checks, as JSON.
     pub fn health_log(&self) -> String {
         docker_ok(&["inspect", "-f", "{{json .State.Health}}", &self.0])
+    }
+}
+
+/// A volume of ours.
+pub struct Volume(pub String);
+
+impl Volume {
+    /// An empty one, which belongs to root.
+    #[track_caller]
+    pub fn new() -> Volume {
+        Volume(docker_ok(&["volume", "create", &unique("volume")]))
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        docker(&["volume", "rm", "-f", &self.0]);
     }
 }
 
