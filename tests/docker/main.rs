@@ -16,5 +16,6 @@ mod skip;
 #[path = "../support/times.rs"]
 mod times;
 
+mod flows;
 mod health;
 mod inspect;

@@ -1,0 +1,87 @@
+//! A look inside: by `docker exec`, and from a second container.
+
+use super::{IN_ORDER, Said, advice, has_init, image, is_found_in_readme, is_in_readme, options};
+use crate::engine::{self, Container};
+
+#[test]
+fn a_container_without_a_shell() {
+    if !engine::is_there() || !has_init() {
+        return;
+    }
+    let image = image();
+    let secret = ["--env", "API_TOKEN=hunter2hunter2"];
+    let container = Container::run(&image, &[&IN_ORDER[..], &secret].concat());
+    container.until_listening(8080);
+    let look = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let (status, stdout, stderr) = container.exec(&words);
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{words:?}: {stdout}");
+        stdout
+    };
+    let stdout = look("/porthole ps");
+    assert!(stdout.contains("docker-init") && stdout.contains("  /service\n"), "{stdout}");
+    let stdout = look("/porthole env");
+    assert!(stdout.contains("API_TOKEN=<14 bytes>\n") && !stdout.contains("hunter2"), "{stdout}");
+    let stdout = look("/porthole ls /");
+    assert!(stdout.contains("  service\n") && stdout.contains("  porthole\n"), "{stdout}");
+    let stdout = look("/porthole doctor --expect-port 8080 --expect-file /service");
+    let said = Said::of(&container, &["--expect-port", "8080", "--expect-file", "/service"]);
+    said.is_in_order();
+    assert_eq!(said.json["process"], "service");
+    if said.findings().is_empty() {
+        is_in_readme(&stdout);
+    }
+}
+
+/// The rules are those of ptrace(2): by whom, not by how much a second container may do otherwise.
+#[test]
+fn from_a_second_container() {
+    if !engine::is_there() || !has_init() {
+        return;
+    }
+    let image = image();
+    let target = Container::run(&image, &IN_ORDER);
+    target.until_listening(8080);
+    let of = format!("container:{}", target.0);
+    let doctor = |options: &[&str], words: &[&str]| {
+        let shared = ["--pid", &of, "--network", &of, "--read-only", "--entrypoint", "/porthole"];
+        engine::once(&image, &[&shared, options].concat(), &[&["doctor"], words].concat())
+    };
+    let json = |options: &[&str]| Said::from(doctor(options, &["--json", "--expect-port", "8080"]));
+    for (user, rule) in [
+        ("65532:0", "its group is 65532, ours is 0"),
+        ("0:0", "its user is 65532, ours is 0"),
+        ("1000:1000", "its user is 65532, ours is 1000"),
+    ] {
+        let said = json(&["--user", user]);
+        let text = format!("{rule}; so not looked at: ");
+        let seen = ["permission denied", "Uid: 65532, Gid: 65532, CapPrm: 0000000000000000", "CapEff: "];
+        let finding = said.finds("warning", &text, &seen);
+        let what = finding["finding"].as_str().unwrap();
+        assert!(
+            what.contains("(service) may not be read: environ, ") && what.contains("/tmp and files"),
+            "{what}"
+        );
+        // Once is enough.
+        assert_eq!((said.findings().len(), said.stderr.as_str()), (1, ""), "{}", said.json);
+        // Either of what it says makes all of it visible.
+        let change = advice(finding, "Docker");
+        let [same_user, tracer] = change.split(", or ").collect::<Vec<_>>()[..] else { panic!("{change}") };
+        assert_eq!((same_user, options(tracer)[0]), ("--user 65532:65532", "--cap-add"));
+        json(&options(same_user)).is_in_order();
+    }
+    let (_, stdout, _) = doctor(&["--user", "65532:0"], &[]);
+    is_found_in_readme(&stdout, "may not be read");
+    let said = json(&["--user", "0:0"]);
+    let change = advice(said.has("may not be read").unwrap(), "Docker").split(", or ").nth(1).unwrap();
+    json(&options(change)).is_in_order();
+    // The capability alone is of no use to another user.
+    let said = json(&["--user", "1000:1000", "--cap-add", "SYS_PTRACE"]);
+    let seen = [
+        "permission denied",
+        "Uid: 65532",
+        "Uid: 1000",
+        "SYS_PTRACE is there, which a user other than root cannot use",
+    ];
+    said.finds("warning", "its user is 65532, ours is 1000", &seen);
+}
