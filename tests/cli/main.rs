@@ -55,5 +55,8 @@ mod secrets;
 mod usage;
 mod wait;
 
+// What the README says.
+mod readme;
+
 // What once went wrong.
 mod regression;
