@@ -333,7 +333,11 @@ fn a_list_that_cannot_be_made_is_not_an_empty_one() {
     let none = format!("{}: no process is there", tree.path());
     porthole(["lsof", "--proc", tree.path()]).refused(&format!("lsof: {none}"));
     let json = format!("{{\"files\": [], \"errors\": [\"{none}\"]}}");
-    porthole(["lsof", "--json", "--proc", tree.path()]).run().is(1, &json, &format!("porthole: lsof: {none}"));
+    porthole(["lsof", "--json", "--proc", tree.path()]).run().is(
+        1,
+        &json,
+        &format!("porthole: lsof: {none}"),
+    );
     tree.file("7/stat", "7 (a) S 1 7");
     porthole(["lsof", "-p", "7", "--proc", tree.path()])
         .refused(&format!("lsof: {}/7/fd: no such file or directory", tree.path()));
