@@ -37,6 +37,7 @@ mod ls;
 mod lsof;
 mod mounts;
 mod ps;
+mod report;
 mod ss;
 mod stat;
 

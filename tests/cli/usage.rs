@@ -89,6 +89,7 @@ fn what_another_build_has() {
         ("inspect", "tcp 1 --explain", "tcp: --explain"),
         ("inspect", "ps", "ps"),
         ("inspect", "help access", "access"),
+        ("inspect", "report", "report"),
     ] {
         if !has_feature(feature) {
             porthole(arguments.split(' '))
