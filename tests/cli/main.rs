@@ -38,6 +38,7 @@ mod ls;
 mod lsof;
 mod mounts;
 mod ps;
+mod report;
 mod ss;
 mod stat;
 

@@ -31,13 +31,12 @@ fn blocks(text: &str) -> Vec<Vec<Step>> {
         let (block, _) = block.split_once("\n```").unwrap();
         let mut steps: Vec<Step> = Vec::new();
         for line in block.lines() {
-            match line.strip_prefix("$ ") {
-                Some(command) => steps.push((command.to_owned(), String::new())),
-                None => {
-                    let (_, printed) = steps.last_mut().expect("a block begins with a command");
-                    printed.push_str(line);
-                    printed.push('\n');
-                }
+            if let Some(command) = line.strip_prefix("$ ") {
+                steps.push((command.to_owned(), String::new()));
+            } else {
+                let (_, printed) = steps.last_mut().expect("a block begins with a command");
+                printed.push_str(line);
+                printed.push('\n');
             }
         }
         blocks.push(steps);

@@ -128,8 +128,8 @@ fn queues(case: &mut Case<'_>, listeners: &[(SocketAddr, Socket)], table: &str) 
                 format!("{connections} to be accepted on {address}: the application does not come to it"),
             ),
         };
-        let mut finding =
-            Finding::new(level, what).seen(table_of(table, address), format!("{address} LISTEN, accept queue {waiting}"));
+        let mut finding = Finding::new(level, what)
+            .seen(table_of(table, address), format!("{address} LISTEN, accept queue {waiting}"));
         if let Some(limit) = limit {
             finding = finding.seen("sock_diag(7)", format!("backlog {limit}"));
         }
