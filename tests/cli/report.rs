@@ -14,7 +14,8 @@ use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::{is_root, skip, skip_by_design};
 
 /// The sections, and what prints the same.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
+    ("doctor", "doctor"),
     ("ps", "ps"),
     ("limits", "limits"),
     ("id", "id"),
