@@ -11,6 +11,8 @@
 
 #[path = "../support/engine.rs"]
 mod engine;
+#[path = "../support/shared.rs"]
+mod shared;
 #[path = "../support/skip.rs"]
 mod skip;
 #[path = "../support/times.rs"]

@@ -58,7 +58,7 @@ pub fn docker_ok(arguments: &[&str]) -> String {
 }
 
 /// A name that no other test of this or another run has.
-fn unique(what: &str) -> String {
+pub fn unique(what: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("porthole-{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
@@ -88,11 +88,28 @@ impl Image {
     /// From a Dockerfile of this project as it is, built at its root.
     #[track_caller]
     pub fn from_file(dockerfile: &str) -> Image {
-        let mut image = Image(unique("image"), Vec::new());
-        let log = docker_ok(&["build", "-f", dockerfile, "-t", &image.0, "."]);
-        image.1 = log.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::to_owned).collect();
-        image
+        Image::build(&["-f", dockerfile, "."])
     }
+
+    /// `docker build` with these arguments, of which the last is the context. No network; and no cache, as a layer of it
+    /// could be gone with another test at any moment.
+    #[track_caller]
+    pub fn build(arguments: &[&str]) -> Image {
+        let name = unique("image");
+        let log =
+            docker_ok(&[&["build", "--no-cache", "--network", "none", "-t", &name], arguments].concat());
+        Image(name, layers(&log))
+    }
+
+    /// An image that is there, and goes with this.
+    pub fn named(name: &str) -> Image {
+        Image(name.to_owned(), Vec::new())
+    }
+}
+
+/// The layers that a build has printed.
+fn layers(log: &str) -> Vec<String> {
+    log.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::to_owned).collect()
 }
 
 impl Drop for Image {
@@ -115,17 +132,27 @@ impl Container {
     /// Runs the image with these options more.
     #[track_caller]
     pub fn run(image: &Image, options: &[&str]) -> Container {
+        Container::run_named(&image.0, options)
+    }
+
+    /// Runs the image of this name, which may be everybody's, with these options more.
+    #[track_caller]
+    pub fn run_named(image: &str, options: &[&str]) -> Container {
         let hardened =
             ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-        Container::run_bare(image, &[&hardened[..], options].concat())
+        Container::start(image, &[&hardened[..], options].concat())
     }
 
     /// Runs the image with these options alone.
     #[track_caller]
     pub fn run_bare(image: &Image, options: &[&str]) -> Container {
+        Container::start(&image.0, options)
+    }
+
+    #[track_caller]
+    fn start(image: &str, options: &[&str]) -> Container {
         let container = Container(unique("container"));
-        let arguments = [&["run", "-d", "--name", &container.0], options, &[&image.0]].concat();
-        docker_ok(&arguments);
+        docker_ok(&[&["run", "-d", "--name", &container.0], options, &[image]].concat());
         container
     }
 
