@@ -19,4 +19,5 @@ mod skip;
 mod times;
 
 mod health;
+mod image;
 mod inspect;
