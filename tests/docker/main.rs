@@ -18,6 +18,7 @@ mod skip;
 #[path = "../support/times.rs"]
 mod times;
 
+mod examples;
 mod health;
 mod image;
 mod inspect;
