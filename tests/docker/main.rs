@@ -18,6 +18,7 @@ mod skip;
 #[path = "../support/times.rs"]
 mod times;
 
+mod compose;
 mod examples;
 mod health;
 mod image;
