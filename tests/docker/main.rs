@@ -23,3 +23,4 @@ mod examples;
 mod health;
 mod image;
 mod inspect;
+mod kubernetes;
