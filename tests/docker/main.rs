@@ -19,6 +19,7 @@ mod skip;
 mod times;
 
 mod compose;
+mod ecs;
 mod examples;
 mod health;
 mod image;
