@@ -112,6 +112,34 @@ impl Example {
 }
 
 #[test]
+fn every_example_is_run_and_in_the_table_of_the_readme() {
+    let tests = [
+        include_str!("compose.rs"),
+        include_str!("ecs.rs"),
+        include_str!("examples.rs"),
+        include_str!("health.rs"),
+        include_str!("kubernetes.rs"),
+    ]
+    .concat();
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    for example in std::fs::read_dir(project().join("examples")).unwrap().flatten() {
+        if !example.file_type().unwrap().is_dir() {
+            continue;
+        }
+        let name = example.file_name().into_string().unwrap();
+        assert!(
+            tests.contains(&format!("\"{name}\"")) || tests.contains(&format!("examples/{name}/")),
+            "{name}"
+        );
+        // What the demo runs is nobody's example.
+        assert!(
+            name == "service" || readme.contains(&format!("](examples/{name}/)")),
+            "{name} is not in README.md"
+        );
+    }
+}
+
+#[test]
 fn dockerfiles_are_pinned_and_in_the_exec_form() {
     for example in std::fs::read_dir(project().join("examples")).unwrap().flatten() {
         let Ok(text) = std::fs::read_to_string(example.path().join("Dockerfile")) else { continue };
