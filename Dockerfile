@@ -6,6 +6,8 @@
 #   docker build -t porthole:probe --build-arg BINARY=porthole-probe .
 FROM scratch
 ARG BINARY=porthole
+# For another processor: where its binaries are.
+ARG FOLDER=target/static
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="porthole" \
@@ -13,7 +15,7 @@ LABEL org.opencontainers.image.title="porthole" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY target/static/${BINARY} /porthole
+COPY ${FOLDER}/${BINARY} /porthole
 # By number: there is no /etc/passwd, and Kubernetes' runAsNonRoot wants a number.
 USER 65532:65532
 ENTRYPOINT ["/porthole"]

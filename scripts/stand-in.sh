@@ -17,8 +17,10 @@ command -v apt-get >/dev/null || { echo "stand-in: $image: this is no Debian, so
 
 folder=$(mktemp -d /tmp/porthole-stand-in-XXXXXX)
 trap 'rm -rf "$folder"' EXIT
-mkdir -p "$folder/root" "$folder/packages/partial"
 root=$folder/root
+mkdir -p "$folder/packages/partial" "$root"/usr/{bin,sbin,lib,lib64}
+# As base-files has it of late: /bin is /usr/bin, and so on.
+for link in bin sbin lib lib64; do ln -s "usr/$link" "$root/$link"; done
 # Debian's own packages, whatever other sources this machine has.
 printf 'Package: *\nPin: release o=Debian\nPin-Priority: 1001\n' >"$folder/preferences"
 
@@ -148,8 +150,6 @@ case $image in
         ;;
     # What is essential and apt, unpacked; nothing that the packages' scripts would have made, such as awk's link.
     debian:*-slim)
-        mkdir -p "$root"/usr/{bin,sbin,lib,lib64}
-        for link in bin sbin lib lib64; do ln -s "usr/$link" "$root/$link"; done
         unpack '?essential' usr-is-merged apt
         cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
         cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"

@@ -1,11 +1,10 @@
 //! examples/compose: a service that is started once another is healthy, by Compose itself.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::engine::{self, Container, project, unique};
+use crate::engine::{self, Container, Folder, project, unique};
 use crate::shared;
 use crate::skip::skip;
 use crate::times::timeless;
@@ -23,26 +22,25 @@ fn compose() -> Option<&'static [&'static str]> {
     found
 }
 
+/// The second file of a project: our image of porthole, and no network.
+const MORE: &str = "compose.override.yaml";
+
 /// A project of Compose, which is gone with everything in it when it is dropped.
 struct Project {
     command: &'static [&'static str],
     name: String,
-    /// A second file, as compose.override.yaml would be: our image of porthole, and no network.
-    more: PathBuf,
+    /// Where the second file is.
+    folder: Folder,
 }
 
 impl Project {
     /// Compose on the example with these words.
     fn command(&self, words: &[&str]) -> Output {
         let mut command = Command::new(self.command[0]);
-        command.args(&self.command[1..]).args([
-            "-p",
-            &self.name,
-            "-f",
-            "examples/compose/compose.yaml",
-            "-f",
-        ]);
-        command.arg(&self.more).args(words).env("DOCKER_BUILDKIT", "0").current_dir(project());
+        let file = "examples/compose/compose.yaml";
+        command.args(&self.command[1..]).args(["-p", &self.name, "-f", file, "-f"]);
+        command.arg(self.folder.0.join(MORE)).args(words);
+        command.env("DOCKER_BUILDKIT", "0").current_dir(project());
         command.output().unwrap()
     }
 
@@ -64,7 +62,6 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         self.command(&["down", "--rmi", "local", "--volumes", "--timeout", "1"]);
-        let _ = std::fs::remove_file(&self.more);
     }
 }
 
@@ -79,7 +76,7 @@ fn a_service_is_started_once_the_other_is_healthy() {
             return;
         }
     }
-    let more = std::env::temp_dir().join(unique("compose.yaml"));
+    let folder = Folder::new("override");
     let service = |retries| {
         let porthole = shared::porthole("porthole-probe");
         format!(
@@ -87,8 +84,8 @@ fn a_service_is_started_once_the_other_is_healthy() {
         )
     };
     let [api, worker] = ["{retries: 1}", "{interval: 1s}"].map(service);
-    std::fs::write(&more, format!("services:\n  api: {api}\n  worker: {worker}\n")).unwrap();
-    let project = Project { command, name: unique("compose"), more };
+    std::fs::write(folder.0.join(MORE), format!("services:\n  api: {api}\n  worker: {worker}\n")).unwrap();
+    let project = Project { command, name: unique("compose"), folder };
     project.run(&["build", "--no-cache"]);
     // The engine tells of each start and each change of health, one after the other; what it told before it is listened to,
     // it tells again.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use regex_lite::Regex;
 
-use crate::engine::{self, Container, Image, docker_ok, project, unique};
+use crate::engine::{self, Container, Folder, Image, docker_ok, project};
 use crate::shared;
 use crate::skip::skip;
 use crate::times::timeless;
@@ -233,19 +233,17 @@ fn grpc_on_distroless() {
             "what examples/grpc installs is not in target/wheels; scripts/need.sh examples sees to it",
         );
     }
-    let context = std::env::temp_dir().join(unique("grpc"));
+    let context = Folder::new("grpc");
     let copy = |from: &Path, to: &Path| {
-        std::fs::create_dir(to).unwrap();
         for file in std::fs::read_dir(from).unwrap().flatten() {
             std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
         }
     };
-    copy(&folder("grpc"), &context);
-    copy(&wheels, &context.join("wheels"));
+    copy(&folder("grpc"), &context.0);
+    std::fs::create_dir(context.0.join("wheels")).unwrap();
+    copy(&wheels, &context.0.join("wheels"));
     let offline = ["--build-arg", "PIP_NO_INDEX=1", "--build-arg", "PIP_FIND_LINKS=wheels"];
-    let image = build_in(&context, "grpc", &offline);
-    std::fs::remove_dir_all(context).unwrap();
-    let Some(image) = image else { return };
+    let Some(image) = build_in(&context.0, "grpc", &offline) else { return };
     let example = run("grpc", image, &[]);
     example.signal("USR1");
     example.is_unhealthy(r#"grpc localhost:50051: "shop.Cart" is NOT_SERVING in <T>, expected SERVING"#);
@@ -256,18 +254,16 @@ fn grpc_on_distroless() {
 // nginx 1.22 of Debian 12, with glibc, in place of Wolfi's. The page is on a volume, as the README has it.
 #[test]
 fn nginx_on_chainguard() {
-    let site = std::env::temp_dir().join(unique("site"));
-    std::fs::create_dir(&site).unwrap();
-    std::fs::copy(folder("chainguard").join("html/index.html"), site.join("index.html")).unwrap();
-    let volume = format!("{}:/usr/share/nginx/html:ro", site.display());
-    if let Some(image) = build("chainguard", &[]) {
-        let example = run("chainguard", image, &["--tmpfs", "/tmp", "-v", &volume]);
-        std::fs::remove_file(site.join("index.html")).unwrap();
-        example.is_unhealthy(
-            r"http http://localhost:8080/: 403 Forbidden in <T>, expected 200-399; body: <html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>",
-        );
-    }
-    std::fs::remove_dir_all(site).unwrap();
+    let site = Folder::new("site");
+    let page = site.0.join("index.html");
+    std::fs::copy(folder("chainguard").join("html/index.html"), &page).unwrap();
+    let Some(image) = build("chainguard", &[]) else { return };
+    let volume = format!("{}:/usr/share/nginx/html:ro", site.0.display());
+    let example = run("chainguard", image, &["--tmpfs", "/tmp", "-v", &volume]);
+    std::fs::remove_file(page).unwrap();
+    example.is_unhealthy(
+        r"http http://localhost:8080/: 403 Forbidden in <T>, expected 200-399; body: <html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>",
+    );
 }
 
 // Debian's busybox, 1.35 and with applets of its own, in place of Alpine's; no apk, and porthole needs no musl either way.

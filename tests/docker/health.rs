@@ -1,6 +1,6 @@
 //! HEALTHCHECK and `docker exec`: the checks.
 
-use crate::engine::{self, Container, Image, docker_ok};
+use crate::engine::{self, Container, Folder, Image, docker_ok};
 use crate::shared;
 use crate::times::timeless;
 
@@ -139,21 +139,18 @@ fn a_secret_is_in_no_log_of_the_engine() {
     if !engine::is_there() {
         return;
     }
-    let folder = std::env::temp_dir().join(format!("porthole-secret-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("token"), "hunter2\n").unwrap();
+    let folder = Folder::new("secret");
+    std::fs::write(folder.0.join("token"), "hunter2\n").unwrap();
     let image = Image::from_scratch(
         r#"HEALTHCHECK --interval=1s --retries=1 CMD ["/porthole-probe", "http", ":8080/nope?t=${file:/run/secrets/token}", "-H", "X-Token: ${file:/run/secrets/token}"]
 ENTRYPOINT ["/service"]"#,
     );
-    let mount = format!("{}:/run/secrets:ro", folder.display());
+    let mount = format!("{}:/run/secrets:ro", folder.0.display());
     let container = Container::run(&image, &["-v", &mount]);
     container.until_health("unhealthy");
     let log = container.health_log();
     assert!(log.contains("404 Not Found") && log.contains("?t=${file:/run/secrets/token}"), "{log}");
     assert!(!docker_ok(&["inspect", &container.0]).contains("hunter2"));
-    drop(container);
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::engine::{self, Container, docker, project, unique};
+use crate::engine::{self, Container, Folder, docker, project};
 use crate::examples::build;
 use crate::shared;
 use crate::skip::skip;
@@ -33,12 +33,11 @@ fn read(python: &Path, file: &str) -> Value {
 
 /// Checks a resource against the schema of its kind, where no field may be unknown.
 fn validate(python: &Path, resource: &Value) -> Output {
-    let file = std::env::temp_dir().join(unique("resource.json"));
+    let folder = Folder::new("resource");
+    let file = folder.0.join("resource.json");
     std::fs::write(&file, resource.to_string()).unwrap();
-    let output =
-        Command::new(python.with_file_name("kubernetes-validate")).arg("--strict").arg(&file).output();
-    std::fs::remove_file(&file).unwrap();
-    output.unwrap()
+    let validator = python.with_file_name("kubernetes-validate");
+    Command::new(validator).arg("--strict").arg(&file).output().unwrap()
 }
 
 #[track_caller]
@@ -145,18 +144,15 @@ fn the_probes_of_a_pod_that_porthole_is_installed_into() {
     if !engine::is_there() || !shared::stand_in(made) {
         return;
     }
-    let shared = std::env::temp_dir().join(unique("shared"));
-    std::fs::create_dir(&shared).unwrap();
-    install(init, &shared);
-    let volume = format!("{}:/shared:ro", shared.display());
+    let shared = Folder::new("shared");
+    install(init, &shared.0);
+    let volume = format!("{}:/shared:ro", shared.0.display());
     let container = Container::run_named(made, &["--user", "65532:65532", "-v", &volume]);
     let wait = ["/shared/porthole", "tcp", ":8080", "--wait", "60s", "--every", "50ms"];
     assert_eq!(container.exec(&wait).0, Some(0));
     assert_eq!(probe(&container, app), [Some(0); 3]);
     container.exec(&["/shared/porthole", "http", ":8080/break", "-X", "POST"]);
     assert_eq!(probe(&container, app), [Some(1), Some(1), Some(0)]);
-    drop(container);
-    std::fs::remove_dir_all(shared).unwrap();
 }
 
 /// Does what the init container does.

@@ -70,17 +70,15 @@ impl Image {
     /// FROM scratch with the static binaries, and these lines of a Dockerfile.
     #[track_caller]
     pub fn from_scratch(lines: &str) -> Image {
-        let folder = std::env::temp_dir().join(unique("context"));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new("context");
         for name in ["porthole", "porthole-probe", "service"] {
-            std::fs::copy(binary(name), folder.join(name)).unwrap();
+            std::fs::copy(binary(name), folder.0.join(name)).unwrap();
         }
         let dockerfile =
             format!("FROM scratch\nCOPY porthole porthole-probe service /\nUSER 65532:65532\n{lines}\n");
-        std::fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
+        std::fs::write(folder.0.join("Dockerfile"), dockerfile).unwrap();
         let image = Image(unique("image"), Vec::new());
-        let output = docker(&["build", "-q", "-t", &image.0, folder.to_str().unwrap()]);
-        std::fs::remove_dir_all(&folder).unwrap();
+        let output = docker(&["build", "-q", "-t", &image.0, folder.0.to_str().unwrap()]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         image
     }
@@ -125,7 +123,29 @@ impl Drop for Image {
     }
 }
 
-/// A container of ours: no network, read-only, without capabilities or the way to more.
+/// A folder of a test's own, for a context or a volume, which goes with it.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    #[track_caller]
+    pub fn new(what: &str) -> Folder {
+        let folder = std::env::temp_dir().join(unique(what));
+        std::fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// How a container of ours runs: no network, read-only, without capabilities or the way to more.
+pub const HARDENED: [&str; 7] =
+    ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+
+/// A container of ours, which goes with this.
 pub struct Container(pub String);
 
 impl Container {
@@ -138,9 +158,7 @@ impl Container {
     /// Runs the image of this name, which may be everybody's, with these options more.
     #[track_caller]
     pub fn run_named(image: &str, options: &[&str]) -> Container {
-        let hardened =
-            ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-        Container::start(image, &[&hardened[..], options].concat())
+        Container::start(image, &[&HARDENED[..], options].concat())
     }
 
     /// Runs the image with these options alone.
