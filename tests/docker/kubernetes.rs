@@ -1,12 +1,13 @@
 //! examples/kubernetes: the files against the schemas of Kubernetes, every probe in a container as the kubelet runs it, and
 //! what a debug container may see with each profile of kubectl, in a container with what the profile adds. No cluster.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::engine::{self, Container, Folder, docker, project};
+use crate::engine::{self, Container, Folder, HARDENED, docker, docker_ok, project};
 use crate::examples::build;
 use crate::shared;
 use crate::skip::skip;
@@ -155,10 +156,20 @@ fn the_probes_of_a_pod_that_porthole_is_installed_into() {
     assert_eq!(probe(&container, app), [Some(1), Some(1), Some(0)]);
 }
 
-/// Does what the init container does.
+/// Runs the init container on the volume, by the image of the full build.
+#[track_caller]
 fn install(init: &Value, shared: &Path) {
-    assert_eq!(init["command"], json!(["/porthole", "install", "/shared/"]));
-    std::fs::copy(engine::binary("porthole-probe"), shared.join("porthole")).unwrap();
+    let porthole = shared::porthole("porthole");
+    let words: Vec<&str> =
+        init["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let (entrypoint, rest) = words.split_first().unwrap();
+    // An emptyDir may be written to by everyone.
+    std::fs::set_permissions(shared, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let volume = format!("{}:/shared", shared.display());
+    let options = ["--user", "65532:65532", "-v", &volume, "--entrypoint", entrypoint, &porthole];
+    docker_ok(&[&["run", "--rm"][..], &HARDENED, &options, rest].concat());
+    let installed = std::fs::metadata(shared.join("porthole")).unwrap();
+    assert_eq!(installed.permissions().mode() & 0o7777, 0o755);
 }
 
 // Each profile as what it adds, in Docker's words: kubectl 1.37, pkg/cmd/debug/profiles.go. A custom profile is applied
