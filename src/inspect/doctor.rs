@@ -44,6 +44,8 @@ topics! {
     reach,
 }
 
+/// First processes that start one application, pass signals on to it, and wait for orphans.
+const INITS: [&str; 5] = ["tini", "docker-init", "podman-init", "dumb-init", "catatonit"];
 /// How long something has to last that may be over in a moment: a zombie, a connection that waits.
 const LASTING: Duration = Duration::from_millis(100);
 /// The most generations that are looked at.
@@ -188,31 +190,42 @@ impl Inspect for Asked {
 /// What the control groups that we are in lack, a sentence each. What cannot be read there is not said.
 pub(super) fn lacking(proc: &Path) -> Vec<String> {
     let groups = Target::new(proc, None).and_then(|target| Groups::of(&target));
-    let findings = groups.map(|groups| resources::bearing(&groups, &mut Vec::new())).unwrap_or_default();
+    let findings = groups.map(|groups| resources::bearing(&groups).0).unwrap_or_default();
     findings.iter().filter(|finding| finding.level != Level::Hint).map(Finding::sentence).collect()
 }
 
-/// The process to look at where none is named: the first one, or the application where that only holds the namespaces
-/// of a pod; where it is not to be seen, ourselves.
+/// The process to look at where none is named: the first one, or the application where that is only an init or holds the
+/// namespaces of a pod; where it is not to be seen, ourselves.
 fn choose(target: &Target, all: &[Seen]) -> Result<Target, String> {
     let own = own_pid(&target.proc)
         .ok_or_else(|| format!("{}: no proc is mounted there", target.proc.display()))?;
     let of = |pid| stat_of(all, pid);
     let pid = match of(1) {
         None => own,
-        Some(first) if first.name == b"pause" => {
-            let ours = ancestors(own, &|pid| of(pid).map(|stat| stat.ppid));
+        Some(first) => {
+            let holds = first.name == b"pause";
             // What a runtime starts has no parent in the namespace.
-            let is_application = |seen: &&Seen| {
-                seen.pid != 1
+            let parent = if holds { Some(0) } else { is_named(&first.name, &INITS).then_some(1) };
+            let ours = ancestors(own, &|pid| of(pid).map(|stat| stat.ppid));
+            let applications = all.iter().filter_map(|seen| {
+                let stat = seen.stat.as_ref().ok()?;
+                let is_application = seen.pid != 1
+                    && Some(stat.ppid) == parent
+                    && !stat.is_zombie()
                     && !ours.contains(&seen.pid)
-                    && seen.stat.as_ref().is_ok_and(|stat| stat.ppid == 0 && stat.name != b"pause")
-            };
-            all.iter().find(is_application).map_or(1, |seen| seen.pid)
+                    && stat.name != b"pause";
+                is_application.then_some((stat.start, seen.pid))
+            });
+            // Of an init's children the others are orphans that it took on.
+            applications.min().map_or(1, |(_, pid)| pid)
         }
-        Some(_) => 1,
     };
     Target::new(&target.proc, Some(pid))
+}
+
+/// Whether this is the name of one of these programs.
+fn is_named(name: &[u8], programs: &[&str]) -> bool {
+    programs.iter().any(|program| program.as_bytes() == name)
 }
 
 /// What `stat` says of the process of this number.

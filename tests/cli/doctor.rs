@@ -371,13 +371,17 @@ fn a_read_only_root_wants_a_place_to_write() {
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
     for line in [
         "/mountinfo: / ro,relatime\n",
-        "    seen: /tmp: 65532:65532 may not write and search /tmp: ",
+        "    seen: /tmp: owner ",
         "    Docker: --tmpfs /tmp\n",
         "mountPath: /tmp}]\n",
     ] {
         assert!(ran.stdout.contains(line), "{line}{}", ran.story());
     }
     let tmp = format!("{}/root/tmp", world.proc.path());
+    fs::remove_dir(&tmp).unwrap();
+    let ran = world.run(&[]);
+    assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
+    fs::create_dir(&tmp).unwrap();
     fs::set_permissions(tmp, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
     world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
 }
@@ -448,6 +452,30 @@ fn the_application_of_a_pod() {
     assert_eq!((&json["pid"], &json["process"]), (&json!(9), &json!("app")));
 }
 
+/// An init in front of it is not what is meant either, and neither are the orphans that it took on.
+#[test]
+fn the_application_behind_an_init() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    for (pid, ppid, state, start) in
+        [(5, 1, 'S', 9), (7, 1, 'S', 2), (8, 7, 'S', 1), (9, 0, 'S', 1), (10, 1, 'Z', 1)]
+    {
+        world.proc.process(pid, &Made { name: b"app", ppid, state, start, ..Made::default() }, b"/app\0");
+        let status = STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}"));
+        world.file(&format!("{pid}/status"), status.replace("SigCgt:\t0000000000004000", "SigCgt:\t0"));
+    }
+    for (first, pid) in [("tini", 7), ("docker-init", 7), ("sh", 1), ("server", 1)] {
+        world.proc.process(1, &Made { name: first.as_bytes(), ppid: 0, ..Made::default() }, b"/first\0");
+        let ran = world.run(&["--json"]);
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(json["pid"], json!(pid), "{first}: {}", ran.story());
+        // SIGTERM ends what is not the first process.
+        assert!(pid == 1 || !ran.stdout.contains("SIGTERM"), "{first}: {}", ran.story());
+    }
+}
+
 /// One unreadable source is no reason not to look at the others.
 #[test]
 fn what_cannot_be_read_is_said() {
@@ -505,6 +533,26 @@ fn zombies_and_whose_they_are() {
     );
     // They are not the first process's, which an init in its place would see to.
     assert!(!ran.stdout.contains("--init"), "{}", ran.story());
+}
+
+/// An init would wait for orphans; that it does not for other children is said along with it.
+#[test]
+fn zombies_of_the_first_process() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    world.proc.process(5, &Made { name: b"job", state: 'Z', ..Made::default() }, b"");
+    world.says(
+        &[],
+        0,
+        "warning: 1 zombie, which pid 1 (server) does not wait for: each keeps a place of the pids limit\n    \
+             seen: @/5/stat: pid 5 (job), state Z\n    \
+             Application: pid 1 (server) has to wait for its children (wait(2), or SIGCHLD ignored)\n    \
+             Docker: --init (in Compose: init: true), which waits for orphans, but not for what the application started itself\n    \
+             Kubernetes: shareProcessNamespace: true, where the pause process waits for orphans\n\
+         pid 1 (server): 1 warning",
+    );
 }
 
 #[test]

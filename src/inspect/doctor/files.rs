@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::df::listed;
-use super::super::permission::{EXEC, READ, WRITE, Who, examine};
+use super::super::permission::{EXEC, Examined, READ, WRITE, Who, examine};
 use super::finding::{Finding, Level};
 use super::{Asked, Case, Root};
 use crate::net::deadline::Deadline;
@@ -41,16 +41,25 @@ fn temporary(case: &mut Case<'_>, root: &Root, who: &Who, mounts: &Mounts) {
     if found.allowed != Some(false) {
         return;
     }
+    let (place, why) = denial(&found)
+        .unwrap_or_else(|| ("/tmp".to_owned(), found.reason.strip_prefix("/tmp: ").unwrap_or(&found.reason)));
     let options = mount.all_options().join(&b',');
     case.add(
         Finding::new(Level::Warning, "the root is read-only, and there is no /tmp that can be written to")
             .seen(case.path("mountinfo"), format!("/ {}", String::from_utf8_lossy(&options)))
-            .seen("/tmp", &found.reason)
+            .seen(place, why)
             .kubernetes(
                 "volumes: [{name: tmp, emptyDir: {}}] and volumeMounts: [{name: tmp, mountPath: /tmp}]",
             )
             .docker("--tmpfs /tmp"),
     );
+}
+
+/// The place on the way that denies, and by what rule.
+fn denial(found: &Examined) -> Option<(String, &str)> {
+    let row = found.rows.last()?;
+    let why = row.outcome.as_ref().err()?;
+    Some((String::from_utf8_lossy(&row.path).into_owned(), why))
 }
 
 /// File systems with no space or no inode left.
@@ -103,9 +112,8 @@ fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
         Some(false) => {}
         None => return case.unread.push(found.reason),
     }
-    let denied = found.rows.last().filter(|row| row.outcome.is_err());
     let finding = Finding::new(Level::Error, format!("{} cannot read {name}", case.known.shown()));
-    let Some(row) = denied else {
+    let Some((place, why)) = denial(&found) else {
         // The path leads nowhere.
         case.add(
             finding
@@ -117,11 +125,9 @@ fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
         );
         return;
     };
-    let place = String::from_utf8_lossy(&row.path).into_owned();
     let (uid, gid) = (who.uid, who.gid);
-    let why = row.outcome.as_ref().err().map_or("", String::as_str);
     let finding = finding.seen(&place, why);
-    let finding = if row.is_end {
+    let finding = if found.rows.last().is_some_and(|row| row.is_end) {
         finding
             .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"))
             .docker(format!("chown {uid}:{gid} of the file that is mounted, or chmod o+r; in an image: COPY --chown={uid}:{gid}"))

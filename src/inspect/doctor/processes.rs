@@ -1,7 +1,7 @@
 //! The first process and SIGTERM, a shell in its place, zombies. pid_namespaces(7), signal(7), wait(2).
 
 use super::finding::{Finding, Level};
-use super::{Asked, Case, Handle, ancestors, stat_of};
+use super::{Asked, Case, Handle, INITS, ancestors, is_named, stat_of};
 use crate::procfs::handle::Fate;
 
 /// SIGTERM and SIGINT, their bits in a set of signals.
@@ -10,8 +10,8 @@ const SIGTERM: u64 = 1 << 14;
 const SIGINT: u64 = 1 << 1;
 /// The names of shells, which wait for what they started before they act on a signal.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "busybox", "zsh", "ksh", "fish"];
-/// First processes that wait for signals and pass them on, whatever may be seen of that.
-const INITS: [&str; 6] = ["pause", "tini", "docker-init", "dumb-init", "catatonit", "s6-svscan"];
+/// First processes besides [`INITS`] that wait for signals, whatever may be seen of that.
+const OTHERS: [&str; 2] = ["pause", "s6-svscan"];
 /// The most processes that are named.
 const NAMED: usize = 5;
 
@@ -35,9 +35,10 @@ fn signals(case: &mut Case<'_>) {
     let sleeps_in = || case.process.read("wchan", 64).unwrap_or_default();
     let waits = !ignored
         && (status.blocked & SIGTERM != 0
-            || INITS.iter().any(|init| init.as_bytes() == case.known.name)
+            || is_named(&case.known.name, &INITS)
+            || is_named(&case.known.name, &OTHERS)
             || sleeps_in().ends_with(b"sigtimedwait"));
-    let is_shell = SHELLS.iter().any(|shell| shell.as_bytes() == case.known.name);
+    let is_shell = is_named(&case.known.name, &SHELLS);
     if caught && !is_shell || waits {
         return;
     }
@@ -140,9 +141,11 @@ fn zombies(case: &mut Case<'_>) {
             "{parent_shown} has to wait for its children (wait(2), or SIGCHLD ignored)"
         ));
         if *parent == 1 {
-            // Orphans become children of the first process.
+            // Orphans become children of the first process; whether it started them itself is nowhere to be seen.
             finding = finding
-                .docker(INIT)
+                .docker(format!(
+                    "{INIT}, which waits for orphans, but not for what the application started itself"
+                ))
                 .kubernetes("shareProcessNamespace: true, where the pause process waits for orphans");
         }
         case.add(finding);

@@ -16,7 +16,19 @@ const PERIODS: u64 = 20;
 
 pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     let found = match &case.groups {
-        Ok(groups) => bearing(groups, &mut case.unread),
+        Ok(groups) => {
+            let (findings, lacking) = bearing(groups);
+            // Where its files are needed for that, and denied, it is said once, with the rule.
+            let is_denied = case.process.link("root") == Err(Lost::Denied);
+            for lack in lacking {
+                match lack {
+                    Lack::All(what, _) if is_denied => case.skipped.push(what),
+                    Lack::All(_, why) | Lack::Some(why) if case.unread.contains(&why) => {}
+                    Lack::All(_, why) | Lack::Some(why) => case.unread.push(why),
+                }
+            }
+            findings
+        }
         Err(why) => {
             case.unread.push(why.clone());
             Vec::new()
@@ -26,22 +38,29 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     open_files(case);
 }
 
-/// What is to be said of the control groups.
-pub(in super::super) fn bearing(groups: &Groups, unread: &mut Vec<String>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let kinds: [(Reader, Judge); 3] =
-        [(Groups::memory, memory), (Groups::cpu, cpu), (Groups::pids, processes)];
-    for (read, judge) in kinds {
+/// What is to be said of the control groups, and what of them could not be read.
+pub(in super::super) fn bearing(groups: &Groups) -> (Vec<Finding>, Vec<Lack>) {
+    let (mut findings, mut lacking) = (Vec::new(), Vec::new());
+    let kinds: [(&str, Reader, Judge); 3] =
+        [("memory", Groups::memory, memory), ("CPU", Groups::cpu, cpu), ("pids", Groups::pids, processes)];
+    for (name, read, judge) in kinds {
         match read(groups) {
             Ok(resource) => {
-                unread.extend(resource.unread.clone());
+                lacking.extend(resource.unread.clone().map(Lack::Some));
                 judge(&resource, &mut findings);
             }
-            Err(why) => unread.push(why),
+            Err(why) => lacking.push(Lack::All(name, why)),
         }
     }
-    unread.dedup();
-    findings
+    (findings, lacking)
+}
+
+/// What could not be read of a control group, and why.
+pub(in super::super) enum Lack {
+    /// Anything of this resource.
+    All(&'static str, String),
+    /// Something of it.
+    Some(String),
 }
 
 /// Reads a resource.
