@@ -1,5 +1,5 @@
 # Each target does all of its own set-up on a fresh Debian machine with rustup; see scripts/need.sh.
-.PHONY: help static demo test check bench sbom arm64 reproduce clean
+.PHONY: help static image demo test check bench sbom arm64 reproduce clean
 
 help:
 	@echo 'make demo    build the static binary, and watch it check a service that breaks'
@@ -9,6 +9,7 @@ help:
 	@echo 'make arm64   these, and a part of the integration suite on them, under qemu-user'
 	@echo 'make sbom    what the static binaries are made of, as CycloneDX, and their checksums'
 	@echo 'make reproduce  the static binaries once more in another folder: the same bytes'
+	@echo 'make image   porthole:latest and porthole:probe, to COPY --from'
 	@echo 'make check   rustfmt, clippy, licences and duplicates of dependencies'
 	@echo 'make bench   what a check costs, beside busybox wget and curl'
 	@echo 'make clean   remove what was built'
@@ -27,6 +28,10 @@ sbom: static
 
 reproduce: static
 	@scripts/reproduce.sh
+
+image: static
+	@scripts/need.sh engine
+	@scripts/image.sh
 
 demo:
 	@scripts/need.sh cc

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Sees to it that what the Makefile's targets need is there: scripts/need.sh cc engine servers …
+# Sees to it that what the Makefile's targets need is there: scripts/need.sh cc engine servers examples …
 # Where it is missing and this is Debian and we are root, it is installed; elsewhere the message says what to do.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 # need NAME COMMAND PACKAGE...
 need() {
@@ -70,20 +71,40 @@ need_servers() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# A gRPC server of Python's packages, in an environment of its own below target/.
-need_grpc() {
-    local folder venv
-    folder=$(cd "$(dirname "$0")/.." && pwd)/target
-    venv=$folder/grpc-venv
-    if "$venv/bin/python" -c 'import grpc, grpc_health.v1' 2>/dev/null; then return; fi
-    python3 -c 'import ensurepip, venv' 2>/dev/null || need_package "a gRPC server" python3 python3-venv || {
+# A virtual environment of Python's below target/, with these packages: venv NAME WHAT_FOR TEST PACKAGE... The test is a
+# statement that succeeds where they are there.
+venv() {
+    local folder=target/$1 what=$2 test=$3
+    shift 3
+    if "$folder/bin/python" -c "$test" 2>/dev/null; then return; fi
+    python3 -c 'import ensurepip, venv' 2>/dev/null || need_package "$what" python3 python3-venv || {
         echo "need: Python's venv is missing; install python3-venv (or what has it on this system)" >&2
         return 1
     }
-    echo "need: installing grpcio and grpcio-health-checking to test against, in target/grpc-venv" >&2
-    mkdir -p "$folder"
-    python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: grpcio grpcio-health-checking
+    echo "need: installing $* for $what, in $folder" >&2
+    mkdir -p target
+    python3 -m venv --clear "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "$@"
+}
+
+# A gRPC server of Python's packages.
+need_grpc() {
+    venv grpc-venv "a gRPC server to test against" 'import grpc, grpc_health.v1' grpcio grpcio-health-checking
+}
+
+# What the examples are tested with, beside an engine: Compose, the schemas of Kubernetes, and what examples/grpc installs
+# with pip, as wheels for the Python of this Debian, which is that of the stand-ins for Python's images.
+need_examples() {
+    local version
+    docker compose version >/dev/null 2>&1 || need "Compose" docker-compose docker-compose || return 1
+    venv kubernetes-venv "the schemas of Kubernetes" 'import kubernetes_validate, yaml' kubernetes-validate || return 1
+    version=$(apt-cache show --no-all-versions python3 2>/dev/null | sed -n 's/^Version: \([0-9]*\.[0-9]*\).*/\1/p')
+    if [ -z "$version" ] || cmp -s examples/grpc/requirements.txt target/wheels/requirements.txt; then return; fi
+    echo "need: downloading what examples/grpc installs, to target/wheels" >&2
+    rm -rf target/wheels
+    target/kubernetes-venv/bin/pip download --quiet --disable-pip-version-check --only-binary :all: \
+        --python-version "$version" --dest target/wheels --requirement examples/grpc/requirements.txt
+    cp examples/grpc/requirements.txt target/wheels/
 }
 
 # What builds for arm64, and runs what was built.
@@ -115,10 +136,11 @@ for what in "$@"; do
             need_servers
             need_grpc
             ;;
+        examples) need_examples ;;
         arm64) need_arm64 ;;
         # What writes down the dependencies, into the binary and beside it.
         auditable) need_tool cargo-auditable 0.7.7 ;;
         cyclonedx) need_tool cargo-cyclonedx 0.5.9 ;;
-        *) echo "need: expected cc, engine, servers, arm64, auditable or cyclonedx, got '$what'" >&2; exit 1 ;;
+        *) echo "need: expected cc, engine, servers, examples, arm64, auditable or cyclonedx, got '$what'" >&2; exit 1 ;;
     esac
 done

@@ -17,13 +17,17 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 pub use self::given::{Given, Text};
+#[cfg(feature = "inspect")]
+pub use self::help::Build;
 pub use self::options::{Opt, flag, operand, option, option_list};
 #[cfg(feature = "inspect")]
 pub use self::options::{operands, operands_behind_letters, refused};
 use crate::check::{KINDS, Kind, Plan, RunOptions};
+#[cfg(feature = "inspect")]
+use crate::expand::System;
 use crate::expand::{Secrets, Values, is_listed};
 #[cfg(feature = "inspect")]
-use crate::inspect::{self, Inspection};
+use crate::inspect::{self, Inspect, Inspection};
 use crate::net::local::Reach;
 use crate::outcome::Conclusion;
 use crate::report::Style;
@@ -54,7 +58,7 @@ const ELSEWHERE: [&str; 3] = [
         ""
     } else {
         " --explain ps env ls stat cat head tail find grep hexdump sha256sum df mounts access ss lsof id limits doctor \
-         install tar "
+         report install tar "
     },
 ];
 
@@ -249,6 +253,18 @@ fn inspection(
     let colour = values.variable("NO_COLOR").is_none_or(|value| value.is_empty());
     let inspect = (command.plan)(&mut given)?;
     Ok(Action::Inspect(Inspection { name: command.name, inspect, pid, proc: proc.into(), json, colour }))
+}
+
+/// What these words, with a space between, ask for of an inspection: for a command that is made of others.
+#[cfg(feature = "inspect")]
+pub fn inspect_of(words: &str) -> Result<Box<dyn Inspect>, UsageError> {
+    let mut words = words.split(' ').map(OsString::from);
+    let name = words.next().unwrap_or_default();
+    let command = find_inspection(&name).ok_or_else(|| unknown(&name))?;
+    match inspection(command, &words.collect::<Vec<_>>(), &System)? {
+        Action::Inspect(inspection) => Ok(inspection.inspect),
+        Action::Check(_) | Action::Print(..) => Err(unknown(&name)),
+    }
 }
 
 fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {

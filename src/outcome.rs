@@ -218,6 +218,9 @@ pub enum Fact {
     /// What is not known.
     #[cfg(feature = "inspect")]
     Null,
+    /// What is JSON already.
+    #[cfg(feature = "inspect")]
+    Json(String),
 }
 
 impl Fact {
@@ -260,6 +263,8 @@ impl Fact {
             }
             #[cfg(feature = "inspect")]
             Fact::Null => out.push_str("null"),
+            #[cfg(feature = "inspect")]
+            Fact::Json(text) => out.push_str(text),
         }
     }
 

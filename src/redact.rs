@@ -480,7 +480,7 @@ mod tests {
     fn long_values_are_looked_through_once() {
         // Each of these took seconds when every colon looked through all that follows.
         let start = std::time::Instant::now();
-        for text in ["a:", "a://", "a=", "a' "].map(|part| part.repeat(1 << 16)) {
+        for text in ["a:", "a://", "a=", "a' "].map(|part| part.repeat(1 << 14)) {
             assert!(!has_secret(text.as_bytes()), "{}", &text[..2]);
             Masked::default().push(&mut Vec::new(), text.as_bytes());
         }

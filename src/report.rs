@@ -5,6 +5,8 @@
 
 #[cfg(feature = "inspect")]
 mod answer;
+#[cfg(feature = "inspect")]
+mod kept;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -21,6 +23,8 @@ const TARGET: usize = 200;
 
 #[cfg(feature = "inspect")]
 pub use self::answer::Answer;
+#[cfg(feature = "inspect")]
+pub use self::kept::Kept;
 
 /// How the answer is to be printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

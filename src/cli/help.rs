@@ -59,23 +59,38 @@ pub(super) fn of(page: &Page) -> String {
     out
 }
 
+/// What this binary is.
+pub struct Build {
+    /// The version of the package.
+    pub version: &'static str,
+    /// The Cargo features that it has.
+    pub features: Vec<&'static str>,
+    /// Processor, system and C library: `x86_64-linux-musl`.
+    pub target: String,
+}
+
+impl Build {
+    /// This one.
+    pub fn this() -> Self {
+        let all = [
+            ("tls", cfg!(feature = "tls")),
+            ("remote", cfg!(feature = "remote")),
+            ("inspect", cfg!(feature = "inspect")),
+        ];
+        let environment = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
+        Build {
+            version: env!("CARGO_PKG_VERSION"),
+            features: all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect(),
+            target: format!("{}-linux-{environment}", std::env::consts::ARCH),
+        }
+    }
+}
+
 /// What `porthole --version` prints: version, features, target.
 pub(super) fn version() -> String {
-    let features: Vec<&str> = [
-        ("tls", cfg!(feature = "tls")),
-        ("remote", cfg!(feature = "remote")),
-        ("inspect", cfg!(feature = "inspect")),
-    ]
-    .into_iter()
-    .filter_map(|(name, on)| on.then_some(name))
-    .collect();
+    let Build { version, features, target } = Build::this();
     let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
-    let environment = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
-    format!(
-        "porthole {} (features: {features}; target: {}-linux-{environment})\n",
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::ARCH
-    )
+    format!("porthole {version} (features: {features}; target: {target})\n")
 }
 
 fn commands() -> String {

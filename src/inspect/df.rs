@@ -18,7 +18,7 @@ use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
-use crate::units::show_short_size;
+use crate::units::{show_duration, show_short_size};
 
 /// How long all filesystems together may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -89,7 +89,7 @@ impl Inspect for Df {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let mounts = read(target, answer)?;
         let root = target.root().map(Arc::new);
-        let whole = Deadline::after(LIMIT);
+        let whole = answer.within(LIMIT);
         let rows = if self.paths.is_empty() {
             // What is mounted may be seen where the files may not.
             let root = root.map_err(|why| answer.complain(&why)).ok();
@@ -142,11 +142,17 @@ pub(super) fn listed(
 ) -> Vec<Row> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
-    candidates.retain(|(_, mount)| !is_pseudo(mount) && !mounts.is_hidden(mount));
+    candidates.retain(|(_, mount)| !is_pseudo(mount));
     candidates.sort_by_key(|(_, mount)| mount.point.len());
     let mut rows: Vec<(usize, Row)> = Vec::new();
-    for (at, mount) in candidates {
-        if rows.iter().any(|(_, row)| row.mount.device == mount.device) {
+    let count = candidates.len();
+    for (tried, (at, mount)) in candidates.into_iter().enumerate() {
+        if whole.remaining().is_err() {
+            let time = show_duration(whole.limit());
+            complain(format!("{} of {count} mounts are not looked at: not done in {time}", count - tried));
+            break;
+        }
+        if rows.iter().any(|(_, row)| row.mount.device == mount.device) || mounts.is_hidden(mount) {
             continue;
         }
         let path = Path::new(OsStr::from_bytes(&mount.point));
@@ -227,6 +233,9 @@ fn print(rows: &[Row], answer: &mut Answer) {
     if answer.is_json() {
         answer.list("filesystems");
         for row in rows {
+            if answer.is_over() {
+                break;
+            }
             answer.item("filesystems", &fact(row));
         }
         return;

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use self::finding::{Finding, Level};
 use super::groups::Groups;
 use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, option_list};
+#[cfg(feature = "remote")]
+use crate::cli::flag;
+use crate::cli::{Given, UsageError, option_list};
 use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};

@@ -54,6 +54,7 @@ commands! {
     }
     "To have it explained" {
         doctor,
+        report,
     }
     "To carry it in and out" {
         install,
@@ -90,6 +91,11 @@ pub trait Inspect: std::fmt::Debug {
     /// Makes it: prints what it found, complains of what it could not, and says whether what was asked for is there. The
     /// error is why it cannot be made at all.
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String>;
+
+    /// Whether its answer is a JSON document, asked for or not.
+    fn is_document(&self) -> bool {
+        false
+    }
 }
 
 /// What is to be looked at, and how the answer is printed: plain data.
@@ -111,7 +117,8 @@ pub struct Inspection {
 
 /// Makes an inspection and prints its answer.
 pub fn run(inspection: &Inspection) -> Conclusion {
-    let mut answer = Answer::new(inspection.name, inspection.json, inspection.colour);
+    let json = inspection.json || inspection.inspect.is_document();
+    let mut answer = Answer::new(inspection.name, json, inspection.colour);
     let target = Target::new(&inspection.proc, inspection.pid);
     let found = target.and_then(|target| inspection.inspect.run(&target, &mut answer));
     let found = found.unwrap_or_else(|why| {

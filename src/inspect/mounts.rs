@@ -107,9 +107,10 @@ pub(super) fn patient<T: Send + 'static>(
     bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err("the filesystem does not answer".to_owned()))
 }
 
-/// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`.
+/// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`, and one leaves half of
+/// it to those behind it.
 pub(super) fn patience(whole: Deadline) -> Deadline {
-    whole.at_most(PATIENCE)
+    whole.at_most(PATIENCE.min(whole.remaining().unwrap_or_default() / 2))
 }
 
 /// The line `mnt_id:`, proc_pid_fdinfo(5).
@@ -130,6 +131,9 @@ fn print(mounts: &[Mount], answer: &mut Answer) {
     if answer.is_json() {
         answer.list("mounts");
         for mount in mounts {
+            if answer.is_over() {
+                break;
+            }
             answer.item("mounts", &fact(mount));
         }
         return;

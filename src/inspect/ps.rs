@@ -97,6 +97,9 @@ impl Inspect for Ps {
         };
         if answer.is_json() {
             for seen in &all {
+                if answer.is_over() {
+                    break;
+                }
                 answer.item("processes", &view.json(seen));
             }
         } else {

@@ -75,9 +75,12 @@ impl Inspect for Ss {
                 process.path(name).display()
             ));
         }
-        sockets.list.sort_by(|a, b| {
+        // In place: there may be more than a hundred thousand.
+        sockets.list.sort_unstable_by(|a, b| {
             let place = |socket: &Socket| (socket.protocol, !socket.listens(), socket.port);
-            place(a).cmp(&place(b)).then_with(|| a.local.cmp(&b.local))
+            let rest =
+                |a: &Socket, b: &Socket| (&a.local, &a.peer, a.inode).cmp(&(&b.local, &b.peer, b.inode));
+            place(a).cmp(&place(b)).then_with(|| rest(a, b))
         });
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
         let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
@@ -86,6 +89,9 @@ impl Inspect for Ss {
             let limits = Limits::of(target);
             answer.list("sockets");
             for socket in &sockets.list {
+                if answer.is_over() {
+                    break;
+                }
                 answer.item("sockets", &fact(socket, &owners, &names, limits.asked(socket)));
             }
         } else {
@@ -227,7 +233,7 @@ fn fact(socket: &Socket, owners: &Owners, names: &Names, backlog: Option<u64>) -
     entries.push(("state", Fact::Text(socket.state.to_owned())));
     entries.push(("local", Fact::Bytes(socket.local.clone())));
     if !socket.peer.is_empty() {
-        entries.push(("peer", Fact::Bytes(socket.peer.clone())));
+        entries.push(("peer", Fact::Bytes(socket.peer.to_vec())));
     }
     if let Some(uid) = socket.uid {
         if socket.listens() {

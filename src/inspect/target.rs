@@ -15,7 +15,7 @@ use crate::rootfs::Root;
 pub const LIMIT: usize = 4 << 20;
 
 /// A proc mount and the process that is looked at.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Target {
     /// Where proc is mounted.
     pub proc: PathBuf,

@@ -7,7 +7,7 @@ pub mod dns;
 pub mod hosts;
 pub mod http2;
 pub mod local;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "inspect"))]
 pub mod resolv_conf;
 #[cfg(feature = "remote")]
 pub mod resolver;

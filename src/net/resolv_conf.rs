@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+#[cfg(feature = "remote")]
 use super::dns::Name;
 use crate::text::clip;
 use crate::units::number;
@@ -93,6 +94,7 @@ impl ResolvConf {
 
     /// The names that this one may stand for, in the order in which they are asked for. One with a dot at its end is
     /// tried only as it is.
+    #[cfg(feature = "remote")]
     pub fn candidates(&self, name: &str) -> Vec<Name> {
         let dots = name.bytes().filter(|&b| b == b'.').count();
         let absolute = name.ends_with('.');
@@ -117,7 +119,7 @@ impl ResolvConf {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "remote"))]
 mod tests {
     use super::*;
 

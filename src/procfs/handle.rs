@@ -9,6 +9,7 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -59,12 +60,12 @@ pub enum Fate {
     Gone,
 }
 
-/// A process, held.
-#[derive(Debug)]
+/// A process, held; by all clones of it together.
+#[derive(Debug, Clone)]
 pub struct Handle {
     /// Its number in the pid namespace of this proc.
     pub pid: u32,
-    folder: OwnedFd,
+    folder: Arc<OwnedFd>,
     path: PathBuf,
 }
 
@@ -73,7 +74,7 @@ impl Handle {
     pub fn open(proc: &Path, pid: u32) -> Result<Self, Lost> {
         let path = proc.join(pid.to_string());
         let folder = open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        Ok(Handle { pid, folder, path })
+        Ok(Handle { pid, folder: Arc::new(folder), path })
     }
 
     /// What has become of it, so that it can be told why it lacks a file.

@@ -54,7 +54,7 @@ pub struct Socket {
     /// Its own address, or its name as the kernel has it, which may be empty.
     pub local: Vec<u8>,
     /// The address of its peer; empty where it has none, or none that the tables show.
-    pub peer: Vec<u8>,
+    pub peer: Box<[u8]>,
     /// Its own port.
     pub port: u16,
     /// How many bytes wait to be received; where it listens, how many connections to be accepted.
@@ -167,7 +167,7 @@ fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socke
             kind: "",
             state,
             local: row.address.to_string().into_bytes(),
-            peer: peer.map(|peer| peer.to_string().into_bytes()).unwrap_or_default(),
+            peer: peer.map(|peer| peer.to_string().into_bytes().into()).unwrap_or_default(),
             port: row.address.port(),
             receive: row.waiting,
             send: hex(row.sending).unwrap_or_default(),
@@ -214,7 +214,7 @@ fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
                     },
                     state,
                     local: name.unwrap_or_default().to_vec(),
-                    peer: Vec::new(),
+                    peer: Box::default(),
                     port: 0,
                     receive: 0,
                     send: 0,

@@ -1,10 +1,14 @@
-//! The answer of an inspection, printed as it comes: lines, tables, bytes, or one JSON document.
+//! The answer of an inspection, printed as it comes: lines, tables, bytes, or one JSON document; or that document
+//! [kept](Kept) as a part of another.
 //!
 //! A reader that goes away (`porthole ls / | head -1`) is no error: what would still be printed is not, and
 //! [`Answer::is_over`] tells the command that it may stop.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+use std::time::Duration;
 
+use super::Kept;
+use crate::net::deadline::Deadline;
 use crate::net::words;
 use crate::outcome::{Conclusion, Fact};
 use crate::sys::terminal_width;
@@ -14,13 +18,13 @@ use crate::text::{escape, escape_lines, is_plain};
 /// How much is gathered before it is written, in bytes.
 const BUFFER: usize = 32 << 10;
 /// The most complaints that a JSON document repeats.
-const MOST_ERRORS: usize = 100;
+pub(super) const MOST_ERRORS: usize = 100;
 
 /// Where an inspection's answer goes.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
 pub struct Answer {
     command: &'static str,
-    out: BufWriter<Stdout>,
+    place: Place,
     json: bool,
     terminal: bool,
     colour: bool,
@@ -33,16 +37,33 @@ pub struct Answer {
     errors: Vec<String>,
 }
 
+/// See [`Answer`].
+enum Place {
+    Stdout(BufWriter<Stdout>),
+    /// In memory; it is JSON then.
+    Kept(Kept),
+}
+
 impl Answer {
     /// An answer of this command; `colour` is whether the environment allows any.
     pub fn new(command: &'static str, json: bool, colour: bool) -> Self {
         let terminal = io::stdout().is_terminal();
+        let place = Place::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()));
+        Answer { terminal, colour: colour && terminal, ..Answer::at(place, command, json) }
+    }
+
+    /// An answer as JSON that is kept there, what it complains of included.
+    pub fn kept(place: Kept) -> Self {
+        Answer::at(Place::Kept(place), "", true)
+    }
+
+    fn at(place: Place, command: &'static str, json: bool) -> Self {
         Answer {
             command,
-            out: BufWriter::with_capacity(BUFFER, io::stdout()),
+            place,
             json,
-            terminal,
-            colour: colour && terminal,
+            terminal: false,
+            colour: false,
             over: false,
             failed: false,
             items: None,
@@ -61,9 +82,20 @@ impl Answer {
         self.terminal
     }
 
-    /// Whether there is nobody left to answer.
+    /// Whether there is nobody left to answer, or no room for more.
     pub fn is_over(&self) -> bool {
-        self.over
+        match &self.place {
+            Place::Stdout(_) => self.over,
+            Place::Kept(kept) => kept.is_over(),
+        }
+    }
+
+    /// By when all is to be known that is asked for the answer: so far away, or sooner where the answer has to be there.
+    pub fn within(&self, limit: Duration) -> Deadline {
+        match &self.place {
+            Place::Stdout(_) => Deadline::after(limit),
+            Place::Kept(kept) => kept.within(limit),
+        }
     }
 
     /// One line of raw text, escaped here.
@@ -117,6 +149,9 @@ impl Answer {
 
     /// One entry of the JSON document's list of this name.
     pub fn item(&mut self, list: &str, item: &Fact) {
+        if let Place::Kept(kept) = &self.place {
+            return kept.item(list, item);
+        }
         self.list(list);
         let mut text = if self.items == Some(0) { String::new() } else { ", ".to_owned() };
         self.items = Some(self.items.unwrap_or_default() + 1);
@@ -126,6 +161,9 @@ impl Answer {
 
     /// Begins the JSON document's list of this name, which may stay empty.
     pub fn list(&mut self, list: &str) {
+        if let Place::Kept(kept) = &self.place {
+            return kept.list(list);
+        }
         if self.json && self.items.is_none() {
             self.begun = true;
             self.items = Some(0);
@@ -135,6 +173,9 @@ impl Answer {
 
     /// The whole JSON document, where it is no list.
     pub fn document(&mut self, entries: Vec<(&'static str, Fact)>) {
+        if let Place::Kept(kept) = &self.place {
+            return kept.document(entries);
+        }
         self.begun = true;
         let mut entries = entries;
         if !self.errors.is_empty() {
@@ -146,7 +187,7 @@ impl Answer {
         self.write(text.as_bytes());
     }
 
-    /// Says on stderr what could not be answered; the exit status will be 1.
+    /// Says on stderr what could not be answered, or where the answer is kept, there; the exit status will be 1.
     pub fn complain(&mut self, message: &str) {
         self.failed = true;
         self.lack(message);
@@ -155,13 +196,17 @@ impl Answer {
     /// As [`Answer::complain`], of what may be missing without that being a failure.
     pub fn lack(&mut self, message: &str) {
         self.note(message);
-        if self.json && self.errors.len() < MOST_ERRORS {
+        let is_printed = matches!(self.place, Place::Stdout(_));
+        if is_printed && self.json && self.errors.len() < MOST_ERRORS {
             self.errors.push(message.to_owned());
         }
     }
 
-    /// Says something on stderr that is no failure.
+    /// Says something on stderr, or in the answer that is kept, that is no failure.
     pub fn note(&mut self, message: &str) {
+        if let Place::Kept(kept) = &self.place {
+            return kept.error(message);
+        }
         // In the order in which it came about.
         self.flush();
         super::error(&format!("{}: {message}", self.command));
@@ -208,7 +253,10 @@ impl Answer {
         if self.over {
             return;
         }
-        let Err(error) = act(&mut self.out) else {
+        let Place::Stdout(out) = &mut self.place else {
+            return;
+        };
+        let Err(error) = act(out) else {
             return;
         };
         self.over = true;

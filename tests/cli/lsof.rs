@@ -299,12 +299,12 @@ fn processes_that_may_not_be_looked_at_are_said() {
     let run = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command
-            .args(["--reuid=65532", "--regid=65532", "--clear-groups"])
+            .args(["--reuid=61532", "--regid=61532", "--clear-groups"])
             .arg(folder.join("porthole"))
             .args(arguments);
         output(&mut command)
     };
-    let why = "permission denied: its uid is 0, ours is 65532: run as 0:0, or as root with the capability SYS_PTRACE";
+    let why = "permission denied: its uid is 0, ours is 61532: run as 0:0, or as root with the capability SYS_PTRACE";
     let ran = run(&["lsof", "-p", &sleeper.pid()]);
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());
     assert!(

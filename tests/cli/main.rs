@@ -38,6 +38,7 @@ mod ls;
 mod lsof;
 mod mounts;
 mod ps;
+mod report;
 mod ss;
 mod stat;
 
@@ -54,6 +55,9 @@ mod local;
 mod secrets;
 mod usage;
 mod wait;
+
+// What the README says.
+mod readme;
 
 // What once went wrong.
 mod regression;

@@ -91,6 +91,7 @@ fn what_another_build_has() {
         ("inspect", "help access", "access"),
         ("inspect", "tar cf - /", "tar"),
         ("inspect", "install /x", "install"),
+        ("inspect", "report", "report"),
     ] {
         if !has_feature(feature) {
             porthole(arguments.split(' '))

@@ -134,15 +134,16 @@ fn until(mut ask: impl FnMut() -> Said, holds: impl Fn(&Said) -> bool) -> Said {
     }
 }
 
-/// Insists that README shows this, with other numbers of processes and names of control groups and mounts at most.
+/// Insists that README shows this, but for numbers of processes, files of control groups, options of the root and sizes.
 #[track_caller]
 fn is_in_readme(text: &str) {
-    static VARYING: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
+    static VARYING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
         [
             (r"pid \d+", "pid <N>"),
             (r"/proc/\d+/", "/proc/<N>/"),
             (r"/sys/fs/cgroup/\S+: ", "/sys/fs/cgroup/<FILE>: "),
             (r"mountinfo: / ro\S*", "mountinfo: / ro"),
+            (r"\(\d+(\.\d+)?M\)", "(<SIZE>)"),
         ]
         .map(|(pattern, constant)| (Regex::new(pattern).unwrap(), constant))
     });

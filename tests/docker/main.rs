@@ -11,11 +11,18 @@
 
 #[path = "../support/engine.rs"]
 mod engine;
+#[path = "../support/shared.rs"]
+mod shared;
 #[path = "../support/skip.rs"]
 mod skip;
 #[path = "../support/times.rs"]
 mod times;
 
+mod compose;
+mod ecs;
+mod examples;
 mod flows;
 mod health;
+mod image;
 mod inspect;
+mod kubernetes;

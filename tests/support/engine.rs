@@ -13,9 +13,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const INTERVAL: Duration = Duration::from_millis(100);
 /// What an image of ours holds: the two builds, a service that is well and a program that is not.
 const PROGRAMS: [&str; 4] = ["porthole", "porthole-probe", "service", "patient"];
-/// How a container is run that may do no more than it has to.
-const HARDENED: [&str; 7] =
-    ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
 
 /// The folder of the project.
 pub fn project() -> &'static Path {
@@ -74,7 +71,7 @@ fn texts(output: Output) -> (Option<i32>, String, String) {
 }
 
 /// A name that no other test of this or another run has.
-fn unique(what: &str) -> String {
+pub fn unique(what: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("porthole-{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
@@ -93,19 +90,18 @@ impl Image {
     /// copy has a link named tar that leads to /porthole.
     #[track_caller]
     pub fn of(programs: &[&str], lines: &str) -> Image {
-        let folder = std::env::temp_dir().join(unique("context"));
-        std::fs::create_dir_all(folder.join("links")).unwrap();
-        std::os::unix::fs::symlink("/porthole", folder.join("links/tar")).unwrap();
+        let folder = Folder::new("context");
+        std::fs::create_dir(folder.0.join("links")).unwrap();
+        std::os::unix::fs::symlink("/porthole", folder.0.join("links/tar")).unwrap();
         for name in programs {
-            std::fs::copy(binary(name), folder.join(name)).unwrap();
+            std::fs::copy(binary(name), folder.0.join(name)).unwrap();
         }
         let programs = programs.join(" ");
         let dockerfile = format!("FROM scratch\nCOPY {programs} /\nUSER 65532:65532\n{lines}\n");
-        std::fs::write(folder.join("Dockerfile"), dockerfile).unwrap();
+        std::fs::write(folder.0.join("Dockerfile"), dockerfile).unwrap();
         let image = Image(unique("image"), Vec::new());
         // Layers of its own: those of a cache may be on their way out with the image of another test.
-        let output = docker(&["build", "--no-cache", "-q", "-t", &image.0, folder.to_str().unwrap()]);
-        std::fs::remove_dir_all(&folder).unwrap();
+        let output = docker(&["build", "--no-cache", "-q", "-t", &image.0, folder.0.to_str().unwrap()]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         image
     }
@@ -113,11 +109,28 @@ impl Image {
     /// From a Dockerfile of this project as it is, built at its root.
     #[track_caller]
     pub fn from_file(dockerfile: &str) -> Image {
-        let mut image = Image(unique("image"), Vec::new());
-        let log = docker_ok(&["build", "-f", dockerfile, "-t", &image.0, "."]);
-        image.1 = log.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::to_owned).collect();
-        image
+        Image::build(&["-f", dockerfile, "."])
     }
+
+    /// `docker build` with these arguments, of which the last is the context. No network; and no cache, as a layer of it
+    /// could be gone with another test at any moment.
+    #[track_caller]
+    pub fn build(arguments: &[&str]) -> Image {
+        let name = unique("image");
+        let log =
+            docker_ok(&[&["build", "--no-cache", "--network", "none", "-t", &name], arguments].concat());
+        Image(name, layers(&log))
+    }
+
+    /// An image that is there, and goes with this.
+    pub fn named(name: &str) -> Image {
+        Image(name.to_owned(), Vec::new())
+    }
+}
+
+/// The layers that a build has printed.
+fn layers(log: &str) -> Vec<String> {
+    log.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::to_owned).collect()
 }
 
 impl Drop for Image {
@@ -133,32 +146,60 @@ impl Drop for Image {
     }
 }
 
-/// A container of ours: no network, read-only, without capabilities or the way to more.
+/// A folder of a test's own, for a context or a volume, which goes with it.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    #[track_caller]
+    pub fn new(what: &str) -> Folder {
+        let folder = std::env::temp_dir().join(unique(what));
+        std::fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// How a container of ours runs: no network, read-only, without capabilities or the way to more.
+pub const HARDENED: [&str; 7] =
+    ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+
+/// A container of ours, which goes with this.
 pub struct Container(pub String);
 
 impl Container {
     /// Runs the image with these options more.
     #[track_caller]
     pub fn run(image: &Image, options: &[&str]) -> Container {
-        Container::run_words(image, options, &[])
+        Container::run_named(&image.0, options)
     }
 
-    /// The same, with these words behind the image's entry point.
+    /// Runs the image of this name, which may be everybody's, with these options more.
+    #[track_caller]
+    pub fn run_named(image: &str, options: &[&str]) -> Container {
+        Container::start(image, &[&HARDENED[..], options].concat(), &[])
+    }
+
+    /// Runs the image with these options more, and these words behind its entry point.
     #[track_caller]
     pub fn run_words(image: &Image, options: &[&str], words: &[&str]) -> Container {
-        Container::made(image, &[&HARDENED[..], options].concat(), words)
+        Container::start(&image.0, &[&HARDENED[..], options].concat(), words)
     }
 
     /// Runs the image with these options alone.
     #[track_caller]
     pub fn run_bare(image: &Image, options: &[&str]) -> Container {
-        Container::made(image, options, &[])
+        Container::start(&image.0, options, &[])
     }
 
     #[track_caller]
-    fn made(image: &Image, options: &[&str], words: &[&str]) -> Container {
+    fn start(image: &str, options: &[&str], words: &[&str]) -> Container {
         let container = Container(unique("container"));
-        docker_ok(&[&["run", "-d", "--name", &container.0], options, &[&image.0], words].concat());
+        docker_ok(&[&["run", "-d", "--name", &container.0], options, &[image], words].concat());
         container
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
 use super::{SERVICE, is_in_readme};
-use crate::engine::{self, Container, Image, Volume};
+use crate::engine::{self, Container, Folder, Image, Volume};
 
 #[test]
 fn installed_by_an_init_container() {
@@ -46,8 +46,8 @@ fn files_copied_by_kubectl_cp() {
     if !engine::is_there() {
         return;
     }
-    let folder = std::env::temp_dir().join(format!("porthole-cp-{}", std::process::id()));
-    let (there, here) = (folder.join("there"), folder.join("here"));
+    let folder = Folder::new("cp");
+    let (there, here) = (folder.0.join("there"), folder.0.join("here"));
     fs::create_dir_all(there.join("app")).unwrap();
     fs::create_dir_all(&here).unwrap();
     fs::write(there.join("app/config.yaml"), "port: 8080\n").unwrap();
@@ -87,5 +87,4 @@ fn files_copied_by_kubectl_cp() {
         }
         fs::remove_dir_all(here.join("data")).unwrap();
     }
-    fs::remove_dir_all(folder).unwrap();
 }

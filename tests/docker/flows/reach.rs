@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use super::{
     IN_ORDER, PATIENT, Said, advice, has_init, image, is_found_in_readme, is_in_readme, options, until,
 };
-use crate::engine::{self, Container};
+use crate::engine::{self, Container, Folder};
 use crate::skip::{has_ipv6, is_root, skip};
 
 #[test]
@@ -51,9 +51,8 @@ fn a_secret_that_only_root_may_read() {
     if !is_root() {
         return skip("only root makes files of root");
     }
-    let folder = std::env::temp_dir().join(format!("porthole-root-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let secret = folder.join("db");
+    let folder = Folder::new("root");
+    let secret = folder.0.join("db");
     fs::write(&secret, "hunter2\n").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o400)).unwrap();
     let image = image();
@@ -72,8 +71,6 @@ fn a_secret_that_only_root_may_read() {
     let (uid, gid) = owner.split_once(':').unwrap();
     chown(&secret, uid.parse().ok(), gid.parse().ok()).unwrap();
     Said::of(&container, &expect).is_in_order();
-    drop(container);
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

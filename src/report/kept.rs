@@ -1,0 +1,259 @@
+//! An answer kept in memory as a part of a larger document: bounded in bytes and in time.
+//!
+//! Invariant: whatever is put in, and whenever it is taken out, that is one JSON object, no longer than it may be. Long
+//! entries take half of the room and are left out then, so that they cannot hide all the others. It is shared, for
+//! whoever fills it may hang in the kernel: then whoever waits takes what there is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::answer::MOST_ERRORS;
+use crate::net::deadline::Deadline;
+use crate::outcome::Fact;
+
+/// What is kept for the keys, brackets and commas around what is put in, and for the last error, in bytes.
+const FRAME: usize = 256;
+/// An entry that is longer than this part of the room, a thirty-second, is long.
+const LONG: usize = 32;
+/// The errors take at most this part of all: an eighth.
+const ERRORS: usize = 8;
+
+/// Where an answer is kept.
+#[derive(Debug, Clone)]
+pub struct Kept(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    deadline: Deadline,
+    /// The members of the object as JSON; of a list all but its end.
+    body: String,
+    in_list: bool,
+    /// As JSON, with commas between.
+    errors: String,
+    error_count: usize,
+    /// For how much more of the body and of the errors there is room, in bytes.
+    room: usize,
+    error_room: usize,
+    /// From where on an entry is long, and for how much more of long ones there is room, in bytes.
+    long: usize,
+    long_room: usize,
+    /// Whether anything is missing.
+    cut: bool,
+    over: bool,
+}
+
+impl Kept {
+    /// Room for so many bytes, to be filled until the deadline.
+    pub fn new(budget: usize, deadline: Deadline) -> Self {
+        let room = budget.saturating_sub(FRAME);
+        let error_room = room / ERRORS;
+        let room = room - error_room;
+        Kept(Arc::new(Mutex::new(State {
+            deadline,
+            body: String::new(),
+            in_list: false,
+            errors: String::new(),
+            error_count: 0,
+            room,
+            error_room,
+            long: room / LONG,
+            long_room: room / 2,
+            cut: false,
+            over: false,
+        })))
+    }
+
+    /// Half of what is left of the time, but at most so much: for what is asked before anything is put in.
+    pub fn within(&self, limit: Duration) -> Deadline {
+        let left = self.state().deadline.remaining().unwrap_or_default();
+        Deadline::after(limit.min(left / 2))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing more is taken: there is no room, or the time is over.
+    pub fn is_over(&self) -> bool {
+        let mut state = self.state();
+        if !state.over && state.deadline.remaining().is_err() {
+            (state.over, state.cut) = (true, true);
+        }
+        state.over
+    }
+
+    /// Begins the list of this name.
+    pub fn list(&self, list: &str) {
+        let mut state = self.state();
+        if !state.over && state.body.is_empty() {
+            state.in_list = true;
+            state.body = format!("\"{list}\": [");
+        }
+    }
+
+    /// One entry of the list of this name.
+    pub fn item(&self, list: &str, item: &Fact) {
+        self.list(list);
+        if self.is_over() {
+            return;
+        }
+        let mut text = String::new();
+        item.push_json(&mut text);
+        self.state().push(&text);
+    }
+
+    /// All there is, where it is no list.
+    pub fn document(&self, entries: Vec<(&'static str, Fact)>) {
+        let mut text = String::new();
+        Fact::Object(entries).push_json(&mut text);
+        let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+        let mut state = self.state();
+        if members.len() > state.room {
+            (state.over, state.cut) = (true, true);
+        } else if !state.over {
+            members.clone_into(&mut state.body);
+        }
+    }
+
+    /// Something that is to be said of it.
+    pub fn error(&self, message: &str) {
+        let mut text = String::new();
+        Fact::Text(message.to_owned()).push_json(&mut text);
+        let mut state = self.state();
+        if state.error_count >= MOST_ERRORS || text.len() + 2 > state.error_room {
+            state.cut = true;
+            return;
+        }
+        state.error_room -= text.len() + 2;
+        state.push_error(&text);
+    }
+
+    /// What there is, as one JSON object, and why there is no more of it, in few words. What comes later is not taken.
+    pub fn end(&self, gave_up: Option<String>) -> String {
+        let mut state = self.state();
+        state.over = true;
+        if let Some(why) = gave_up {
+            let mut text = String::new();
+            Fact::Text(why).push_json(&mut text);
+            state.push_error(&text);
+            state.cut = true;
+        }
+        let mut members = Vec::new();
+        if !state.body.is_empty() {
+            let mut body = std::mem::take(&mut state.body);
+            body.push_str(if state.in_list { "]" } else { "" });
+            members.push(body);
+        }
+        if !state.errors.is_empty() {
+            members.push(format!("\"errors\": [{}]", std::mem::take(&mut state.errors)));
+        }
+        if state.cut {
+            members.push("\"cut\": true".to_owned());
+        }
+        format!("{{{}}}", members.join(", "))
+    }
+}
+
+impl State {
+    fn push(&mut self, item: &str) {
+        let needed = item.len() + 2;
+        let is_long = needed > self.long;
+        if self.over || needed > self.room || is_long && needed > self.long_room {
+            // Behind a long one there may be shorter ones.
+            self.over |= !is_long;
+            self.cut = true;
+            return;
+        }
+        self.long_room -= if is_long { needed } else { 0 };
+        self.room -= needed;
+        self.body.push_str(if self.body.ends_with('[') { "" } else { ", " });
+        self.body.push_str(item);
+    }
+
+    fn push_error(&mut self, error: &str) {
+        self.error_count += 1;
+        self.errors.push_str(if self.errors.is_empty() { "" } else { ", " });
+        self.errors.push_str(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(budget: usize) -> Kept {
+        Kept::new(budget, Deadline::after(Duration::from_mins(1)))
+    }
+
+    fn text(text: &str) -> Fact {
+        Fact::Bytes(text.into())
+    }
+
+    #[test]
+    fn a_list_and_what_is_said_of_it() {
+        let kept = kept(4096);
+        assert_eq!(kept.end(None), "{}");
+        let kept = self::kept(4096);
+        kept.list("a");
+        kept.item("a", &text("["));
+        kept.item("a", &text("x\n"));
+        kept.error("no \"b\"");
+        kept.error("no c");
+        assert!(!kept.is_over());
+        let end = r#"{"a": ["[", "x\n"], "errors": ["no \"b\"", "no c", "gave up"], "cut": true}"#;
+        assert_eq!(kept.end(Some("gave up".to_owned())), end);
+        // Whoever fills it comes back too late.
+        assert!(kept.is_over());
+        kept.item("a", &text("late"));
+    }
+
+    #[test]
+    fn a_document_is_there_or_not() {
+        let entries = |length: usize| vec![("a", Fact::Count(1)), ("b", text(&"x".repeat(length)))];
+        let kept = kept(1024);
+        kept.error("y");
+        kept.document(entries(2));
+        assert_eq!(kept.end(None), r#"{"a": 1, "b": "xx", "errors": ["y"]}"#);
+        let kept = self::kept(1024);
+        kept.error("y");
+        kept.document(entries(1024));
+        assert!(kept.is_over());
+        assert_eq!(kept.end(None), r#"{"errors": ["y"], "cut": true}"#);
+    }
+
+    #[test]
+    fn it_is_valid_and_bounded_wherever_it_is_cut() {
+        let words = ["", "\u{1}", "[", "\u{e0041}\u{e0041}", "\\\"", "plain words, some of them", "é"];
+        for budget in (FRAME..3000).step_by(7) {
+            let kept = kept(budget);
+            for (at, word) in words.iter().cycle().take(400).enumerate() {
+                kept.item("entries", &text(&word.repeat(at % 23)));
+                kept.error(&word.repeat(at % 17));
+            }
+            let end = kept.end(Some("no answer within 4.9 s".to_owned()));
+            assert!(end.len() <= budget, "{} of {budget}", end.len());
+            let read: serde_json::Value = serde_json::from_str(&end).unwrap();
+            assert_eq!(read["cut"], true, "{budget}");
+            assert_eq!(read["errors"].as_array().unwrap().last().unwrap(), "no answer within 4.9 s");
+        }
+    }
+
+    #[test]
+    fn one_long_entry_does_not_hide_the_others() {
+        let kept = kept(4096);
+        let long = "x".repeat(1500);
+        for entry in ["a", &long, "b", &long, "c"] {
+            kept.item("entries", &text(entry));
+        }
+        assert!(!kept.is_over());
+        assert_eq!(kept.end(None), format!(r#"{{"entries": ["a", "{long}", "b", "c"], "cut": true}}"#));
+    }
+
+    #[test]
+    fn the_time_ends_it_too() {
+        let kept = Kept::new(4096, Deadline::after(Duration::ZERO));
+        kept.item("entries", &text("a"));
+        assert!(kept.is_over());
+        assert_eq!(kept.end(None), r#"{"entries": [], "cut": true}"#);
+    }
+}

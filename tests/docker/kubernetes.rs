@@ -1,0 +1,230 @@
+//! examples/kubernetes: the files against the schemas of Kubernetes, every probe in a container as the kubelet runs it, and
+//! what a debug container may see with each profile of kubectl, in a container with what the profile adds. No cluster.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::engine::{self, Container, Folder, HARDENED, docker, docker_ok, project};
+use crate::examples::build;
+use crate::shared;
+use crate::skip::skip;
+
+/// The Python that has the schemas; nothing, said aloud, where it is not there.
+fn python() -> Option<PathBuf> {
+    let python = project().join("target/kubernetes-venv/bin/python");
+    if !python.exists() {
+        skip("the schemas of Kubernetes are not in target/; scripts/need.sh examples sees to it");
+        return None;
+    }
+    Some(python)
+}
+
+/// A file of the example, as JSON.
+#[track_caller]
+fn read(python: &Path, file: &str) -> Value {
+    let print = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let file = project().join("examples/kubernetes").join(file);
+    let output = Command::new(python).args(["-c", print]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Checks a resource against the schema of its kind, where no field may be unknown.
+fn validate(python: &Path, resource: &Value) -> Output {
+    let folder = Folder::new("resource");
+    let file = folder.0.join("resource.json");
+    std::fs::write(&file, resource.to_string()).unwrap();
+    let validator = python.with_file_name("kubernetes-validate");
+    Command::new(validator).arg("--strict").arg(&file).output().unwrap()
+}
+
+#[track_caller]
+fn is_valid(python: &Path, resource: &Value) {
+    let output = validate(python, resource);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+}
+
+/// The pod that a file describes, valid and as hardened as the others; with all of its containers.
+#[track_caller]
+fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
+    let resource = read(python, file);
+    is_valid(python, &resource);
+    let template = &resource["spec"]["template"]["spec"];
+    let pod = if template.is_null() { &resource["spec"] } else { template };
+    let ids = json!({"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}});
+    assert_eq!(pod["securityContext"], ids, "{file}");
+    let containers = ["initContainers", "containers"].map(|kind| pod[kind].as_array().cloned());
+    let containers: Vec<Value> = containers.into_iter().flatten().flatten().collect();
+    for container in &containers {
+        let hardened = json!({"readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+        assert_eq!(container["securityContext"], hardened, "{file}: {}", container["name"]);
+    }
+    (pod.clone(), containers)
+}
+
+const PROBES: [&str; 3] = ["startupProbe", "readinessProbe", "livenessProbe"];
+
+/// Runs the three probes of a container of a pod in one that runs; their exit statuses.
+#[track_caller]
+fn probe(container: &Container, described: &Value) -> [Option<i32>; 3] {
+    PROBES.map(|probe| {
+        let words = described[probe]["exec"]["command"].as_array().unwrap();
+        let words: Vec<&str> = words.iter().map(|word| word.as_str().unwrap()).collect();
+        let (status, stdout, stderr) = container.exec(&words);
+        let verdict = if status == Some(0) { "healthy: " } else { "unhealthy: " };
+        assert!(stdout.starts_with(verdict) && stderr.is_empty(), "{probe}: {stdout}{stderr}");
+        status
+    })
+}
+
+/// porthole gives up before the kubelet does, whose probes do not overlap.
+#[track_caller]
+fn timeouts_are_in_order(described: &Value) {
+    for probe in PROBES {
+        let probe = &described[probe];
+        let words = probe["exec"]["command"].as_array().unwrap();
+        let own = words.iter().skip_while(|word| *word != "--timeout").nth(1).unwrap().as_str().unwrap();
+        let milliseconds = match own.strip_suffix("ms") {
+            Some(number) => number.parse::<u64>().unwrap(),
+            None => own.strip_suffix('s').unwrap().parse::<u64>().unwrap() * 1000,
+        };
+        let [timeout, period] = ["timeoutSeconds", "periodSeconds"].map(|key| probe[key].as_u64().unwrap());
+        assert!(milliseconds < timeout * 1000 && timeout <= period, "{probe}");
+    }
+}
+
+/// A debug container of kubectl that is made out of these fields and its image.
+fn debugger(custom: &Value) -> Value {
+    let mut container = custom.clone();
+    container["name"] = json!("debugger");
+    container["image"] = json!("registry.example/porthole:0.1.0");
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop"},
+           "spec": {"containers": [{"name": "app", "image": "shop"}], "ephemeralContainers": [container]}})
+}
+
+#[test]
+fn a_field_that_kubernetes_does_not_know_is_found_out() {
+    let Some(python) = python() else { return };
+    let mut resource = read(&python, "deployment.yaml");
+    let probe = &mut resource["spec"]["template"]["spec"]["containers"][0]["readinessProbe"];
+    probe["timeout"] = json!(1);
+    assert!(!validate(&python, &resource).status.success());
+}
+
+// Docker runs what the kubelet would; the pod's user is the image's.
+#[test]
+fn the_probes_of_a_deployment() {
+    let Some(python) = python() else { return };
+    let (_, containers) = pod(&python, "deployment.yaml");
+    let app = &containers[0];
+    timeouts_are_in_order(app);
+    let Some(image) = build("static", &[]) else { return };
+    let container = Container::run(&image, &["--user", "65532:65532"]);
+    container.until_listening(8080);
+    assert_eq!(probe(&container, app), [Some(0); 3]);
+    container.exec(&["/porthole", "http", ":8080/break", "-X", "POST"]);
+    // What it depends on is gone: no requests, and no new start for it.
+    assert_eq!(probe(&container, app), [Some(1), Some(1), Some(0)]);
+}
+
+// The application is the example service in an image without porthole; the volume is a folder of the host.
+#[test]
+fn the_probes_of_a_pod_that_porthole_is_installed_into() {
+    let made = "porthole-stand-in/buildpack";
+    let Some(python) = python() else { return };
+    let (pod, containers) = pod(&python, "install.yaml");
+    let [init, app] = &containers[..] else { panic!("{containers:?}") };
+    timeouts_are_in_order(app);
+    let mount = |container: &Value| container["volumeMounts"][0].clone();
+    assert_eq!(mount(init), json!({"name": "shared", "mountPath": "/shared"}));
+    assert_eq!(mount(app), json!({"name": "shared", "mountPath": "/shared", "readOnly": true}));
+    assert_eq!(pod["volumes"][0]["name"], "shared");
+    if !engine::is_there() || !shared::stand_in(made) {
+        return;
+    }
+    let shared = Folder::new("shared");
+    install(init, &shared.0);
+    let volume = format!("{}:/shared:ro", shared.0.display());
+    let container = Container::run_named(made, &["--user", "65532:65532", "-v", &volume]);
+    let wait = ["/shared/porthole", "tcp", ":8080", "--wait", "60s", "--every", "50ms"];
+    assert_eq!(container.exec(&wait).0, Some(0));
+    assert_eq!(probe(&container, app), [Some(0); 3]);
+    container.exec(&["/shared/porthole", "http", ":8080/break", "-X", "POST"]);
+    assert_eq!(probe(&container, app), [Some(1), Some(1), Some(0)]);
+}
+
+/// Runs the init container on the volume, by the image of the full build.
+#[track_caller]
+fn install(init: &Value, shared: &Path) {
+    let porthole = shared::porthole("porthole");
+    let words: Vec<&str> =
+        init["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let (entrypoint, rest) = words.split_first().unwrap();
+    // An emptyDir may be written to by everyone.
+    std::fs::set_permissions(shared, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let volume = format!("{}:/shared", shared.display());
+    let options = ["--user", "65532:65532", "-v", &volume, "--entrypoint", entrypoint, &porthole];
+    docker_ok(&[&["run", "--rm"][..], &HARDENED, &options, rest].concat());
+    let installed = std::fs::metadata(shared.join("porthole")).unwrap();
+    assert_eq!(installed.permissions().mode() & 0o7777, 0o755);
+}
+
+// Each profile as what it adds, in Docker's words: kubectl 1.37, pkg/cmd/debug/profiles.go. A custom profile is applied
+// after it, so that its user counts.
+#[test]
+fn what_a_debug_container_may_see() {
+    let Some(python) = python() else { return };
+    let custom = ["debug-user.yaml", "debug-root.yaml"].map(|file| read(&python, file));
+    let [user, root] = custom.each_ref().map(|custom| {
+        is_valid(&python, &debugger(custom));
+        let ids = ["runAsUser", "runAsGroup"].map(|key| custom["securityContext"][key].as_u64().unwrap());
+        format!("{}:{}", ids[0], ids[1])
+    });
+    let Some(image) = build("static", &[]) else { return };
+    let debugger = shared::porthole("porthole");
+    let ours = Container::run(&image, &[]);
+    let other = Container::run(&image, &["--user", "1000:1000"]);
+    for container in [&ours, &other] {
+        container.until_listening(8080);
+    }
+    let look = |target: &Container, options: &[&str], words: &str| {
+        let pid = format!("container:{}", target.0);
+        let run = ["run", "--rm", "--network", "none", "--read-only", "--pid", &pid];
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = docker(&[&run[..], options, &[&debugger], &words].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let seen = output.status.success();
+        assert!(seen || stderr.contains("permission denied"), "{options:?}: {stderr}");
+        seen
+    };
+    let readme = std::fs::read_to_string(project().join("examples/kubernetes/README.md")).unwrap();
+    for (profile, adds) in [
+        ("general", &["--cap-add", "SYS_PTRACE"][..]),
+        ("baseline", &[]),
+        ("restricted", &["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]),
+        ("netadmin", &["--cap-add", "NET_ADMIN", "--cap-add", "NET_RAW"]),
+        // What bears on this of `--privileged`, which an engine that lacks a capability itself cannot give.
+        (
+            "sysadmin",
+            &["--cap-add", "SYS_PTRACE", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"],
+        ),
+    ] {
+        let [user, root] = [&user, &root].map(|ids| [adds, &["--user", ids]].concat());
+        let seen = [
+            look(&ours, adds, "env -p 1"),
+            look(&other, adds, "env -p 1"),
+            look(&other, &user, "env -p 1"),
+            look(&other, &root, "env -p 1"),
+        ];
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `{profile}`"))).unwrap();
+        let said: Vec<bool> =
+            row.split(" | ").skip(2).map(|cell| cell.trim_end_matches(" |") == "yes").collect();
+        assert_eq!(seen[..], said[..], "{row}");
+        for words in ["ps", "ss -p 1", "mounts -p 1"] {
+            assert!(look(&other, adds, words), "{profile}: {words}");
+        }
+    }
+}
