@@ -19,7 +19,7 @@ use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Handle, Lost};
-use crate::procfs::process::{Process, own_pid};
+use crate::procfs::process::Process;
 use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
 use crate::report::Answer;
@@ -197,8 +197,7 @@ pub(super) fn lacking(proc: &Path) -> Vec<String> {
 /// The process to look at where none is named: the first one, or the application where that is only an init or holds the
 /// namespaces of a pod; where it is not to be seen, ourselves.
 fn choose(target: &Target, all: &[Seen]) -> Result<Target, String> {
-    let own = own_pid(&target.proc)
-        .ok_or_else(|| format!("{}: no proc is mounted there", target.proc.display()))?;
+    let own = target.ourselves()?.pid;
     let of = |pid| stat_of(all, pid);
     let pid = match of(1) {
         None => own,
@@ -251,8 +250,7 @@ fn ancestors(pid: u32, parent: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
 fn root(target: &Target, process: &Handle) -> Option<Root> {
     let mounts = |read: Result<Vec<u8>, Lost>| read.ok().filter(|text| !text.is_empty());
     target.root().ok().or_else(|| {
-        let ours = Handle::open(&target.proc, own_pid(&target.proc)?).ok()?;
-        let ours = mounts(ours.read("mountinfo", super::target::LIMIT))?;
+        let ours = mounts(target.ourselves().ok()?.read("mountinfo", super::target::LIMIT))?;
         (mounts(process.read("mountinfo", super::target::LIMIT))? == ours).then(Root::own)
     })
 }

@@ -41,11 +41,13 @@ impl Target {
 
     /// The process that is looked at; our own where none was asked for.
     pub fn handle(&self) -> Result<Handle, String> {
-        let pid = match &self.process {
-            Some(process) => process.pid,
-            None => crate::procfs::process::own_pid(&self.proc)
-                .ok_or_else(|| format!("{}: no proc is mounted there", self.proc.display()))?,
-        };
+        self.process.clone().map_or_else(|| self.ourselves(), Ok)
+    }
+
+    /// Our own process, as this proc has it.
+    pub fn ourselves(&self) -> Result<Handle, String> {
+        let pid = crate::procfs::process::own_pid(&self.proc)
+            .ok_or_else(|| format!("{}: no proc is mounted there", self.proc.display()))?;
         Handle::open(&self.proc, pid).map_err(|lost| lost_words(&lost, &self.proc.join(pid.to_string())))
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::command::{for_other_users, has_feature, output, porthole};
-use crate::support::elsewhere::{Elsewhere, Proc, write};
+use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere, Proc, write};
 
 fn rows(stdout: &str) -> Vec<Value> {
     let json: Value = serde_json::from_str(stdout).unwrap();
@@ -159,14 +159,7 @@ fn a_dead_server_is_not_waited_for() {
     if !has_feature("inspect") {
         return;
     }
-    // A FUSE filesystem of which the server never answers, not even its first question.
-    let script = r#"
-        mount -t tmpfs base "$1"
-        mkdir "$1/dead" "$1/alive"
-        mount -t tmpfs alive "$1/alive"
-        exec 3<>/dev/fuse
-        mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 dead "$1/dead""#;
-    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
     let (pid, dead) = (elsewhere.pid(), elsewhere.path("dead"));
     let ran = porthole(["df", "-p", &pid]).run().within(Duration::from_secs(20));
     assert_eq!(ran.status, Some(1), "{}", ran.story());

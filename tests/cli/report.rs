@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::support::command::{Ran, binary, for_other_users, has_feature, output, porthole, until};
-use crate::support::elsewhere::Elsewhere;
+use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::{is_root, skip, skip_by_design};
 
@@ -272,15 +272,9 @@ fn a_filesystem_that_does_not_answer_is_given_up() {
     if !has_report() {
         return;
     }
-    // A FUSE filesystem of which the server never answers, in the folder of the process.
-    let script = r#"
-        mount -t tmpfs base "$1"
-        mkdir "$1/dead" "$1/alive"
-        mount -t tmpfs alive "$1/alive"
-        exec 3<>/dev/fuse
-        mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 dead "$1/dead"
-        cd "$1""#;
-    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    // In the folder of the process.
+    let script = format!("{DEAD_AND_ALIVE}\ncd \"$1\"");
+    let Some(elsewhere) = Elsewhere::mounted(&script) else { return };
     let (dead, alive) = (elsewhere.path("dead"), elsewhere.path("alive"));
     let has_size = |report: &Value, point: &str| {
         let mut rows = report["df"]["filesystems"].as_array().unwrap().iter();

@@ -11,6 +11,15 @@ use std::process::{Child, Command, Stdio};
 use super::server::folder;
 use super::skip::{is_root, skip};
 
+/// A script for [`Elsewhere::mounted`]: a FUSE filesystem `dead`, of which the server never answers, not even its first
+/// question, and a tmpfs `alive` beside it.
+pub const DEAD_AND_ALIVE: &str = r#"
+    mount -t tmpfs base "$1"
+    mkdir "$1/dead" "$1/alive"
+    mount -t tmpfs alive "$1/alive"
+    exec 3<>/dev/fuse
+    mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 dead "$1/dead""#;
+
 /// A process that waits, in a mount namespace in which a script has mounted something; it ends when this is dropped.
 pub struct Elsewhere {
     child: Child,

@@ -3,7 +3,6 @@
 use super::finding::{Finding, Level};
 use super::{Asked, Case};
 use crate::procfs::handle::{Handle, Lost};
-use crate::procfs::process::own_pid;
 use crate::procfs::status::Barrier;
 
 /// What is guarded by ptrace's read access.
@@ -68,10 +67,7 @@ fn beyond(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
     if !matches!(barrier, Barrier::Beyond | Barrier::Dumpable) {
         return finding;
     }
-    let Some(own) = own_pid(&case.target.proc).and_then(|pid| Handle::open(&case.target.proc, pid).ok())
-    else {
-        return finding;
-    };
+    let Ok(own) = case.target.ourselves() else { return finding };
     let text = |process: &Handle, name: &str| {
         let text = process.read(name, super::LIMIT).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).replace('\0', "");
