@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
+use rustls::client::{ResolvesClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -58,8 +58,8 @@ impl Notes {
 pub struct Verifier {
     provider: Arc<CryptoProvider>,
     notes: Notes,
-    /// webpki with the roots; nothing where anything is trusted.
-    webpki: Option<Arc<WebPkiServerVerifier>>,
+    /// The roots for webpki; nothing where anything is trusted.
+    roots: Option<RootCertStore>,
     pinned: Vec<CertificateDer<'static>>,
 }
 
@@ -67,15 +67,31 @@ impl Verifier {
     /// A verifier for this trust. The error says that none of the roots can be used.
     pub fn new(trust: Trust, provider: Arc<CryptoProvider>, notes: Notes) -> Result<Self, String> {
         let Trust::Roots(certificates) = trust else {
-            return Ok(Verifier { provider, notes, webpki: None, pinned: Vec::new() });
+            return Ok(Verifier { provider, notes, roots: None, pinned: Vec::new() });
         };
         let mut roots = RootCertStore::empty();
         // A bundle may have some that webpki does not take; the others count.
         roots.add_parsable_certificates(certificates.iter().map(|der| CertificateDer::from(der.as_ref())));
-        let webpki =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-        let webpki = webpki.map_err(|_| "none of the root certificates can be used".to_owned())?;
-        Ok(Verifier { provider, notes, webpki: Some(webpki), pinned: certificates })
+        if roots.is_empty() {
+            return Err("none of the root certificates can be used".to_owned());
+        }
+        Ok(Verifier { provider, notes, roots: Some(roots), pinned: certificates })
+    }
+
+    /// What rustls's own verifier for servers does, without its revocation lists, of which there are none here and whose
+    /// parser would be 12 KiB of the binary.
+    fn verify_chain(
+        &self,
+        presented: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        roots: &RootCertStore,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let presented = ParsedCertificate::try_from(presented)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&presented, roots, intermediates, now, algorithms)?;
+        verify_server_name(&presented, name)
     }
 
     /// A certificate that stands in `--ca-file` itself, to the byte, is trusted as it is: webpki takes no certificate
@@ -111,14 +127,14 @@ impl ServerCertVerifier for Verifier {
         presented: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        ocsp: &[u8],
+        _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let certificate = Certificate::parse(presented);
-        let verified = match &self.webpki {
+        let verified = match &self.roots {
             None => Ok(()),
             Some(_) if self.is_pinned(presented) => verify_pinned(presented, certificate.as_ref(), name, now),
-            Some(webpki) => webpki.verify_server_cert(presented, intermediates, name, ocsp, now).map(|_| ()),
+            Some(roots) => self.verify_chain(presented, intermediates, roots, name, now),
         };
         self.notes.write(|told| told.certificate = certificate);
         verified.map(|()| ServerCertVerified::assertion())
@@ -130,7 +146,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.webpki.is_none() {
+        if self.roots.is_none() {
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
@@ -142,7 +158,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.webpki.is_none() {
+        if self.roots.is_none() {
             return Ok(HandshakeSignatureValid::assertion());
         }
         verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
