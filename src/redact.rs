@@ -10,8 +10,14 @@ use crate::expand::{find, is_telling};
 /// A user without a password in a URL is masked from this length on: then it is a token.
 const TOKEN: usize = 20;
 
-/// How tokens begin that say what they are: of GitHub, GitLab, Slack, Stripe, npm, Vault, and a JSON Web Token (RFC 7519).
-const MARKED: [&str; 14] = [
+/// How tokens begin that say what they are: of GitHub, GitLab, Slack, Stripe, npm, Vault, OpenAI, Anthropic, SendGrid, Docker,
+/// and a JSON Web Token (RFC 7519).
+const MARKED: [&str; 19] = [
+    "sk-proj-",
+    "sk-ant-",
+    "SG.",
+    "dckr_pat_",
+    "xapp-",
     "ghp_",
     "gho_",
     "ghu_",
@@ -220,8 +226,13 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
+/// Words too short to be looked for within a name.
+fn is_short_for_secret(name: &[u8]) -> bool {
+    ["pin", "psk", "pw", "otp"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
 fn tells(name: &[u8]) -> bool {
-    name.strip_prefix(b"-").unwrap_or(name).eq_ignore_ascii_case(b"pin")
+    is_short_for_secret(name.strip_prefix(b"-").unwrap_or(name))
         || std::str::from_utf8(name).is_ok_and(is_telling)
 }
 
@@ -421,7 +432,11 @@ mod tests {
             (&["sh", "-c", "mysqldump -ppw db"], "sh -c mysqldump -p<2 bytes> db"),
             (&["sshpass", "-p", "pw", "ssh", "h"], "sshpass -p <2 bytes> ssh h"),
             (&["redis-cli", "-a", "pw", "-p", "6379"], "redis-cli -a <2 bytes> -p 6379"),
-            (&["app", "--pin", "1234"], "app --pin <4 bytes>"),
+            (
+                &["app", "--pin", "1234", "--psk=ab", "-pw", "x"],
+                "app --pin <4 bytes> --psk=<2 bytes> -pw <1 byte>",
+            ),
+            (&["app", "sk-ant-0123456789abcdef0123"], "app <27 bytes>"),
             (&["curl", "http://h/x?a=1&sig=ab%3D&b=2"], "curl http://h/x?a=1&sig=<5 bytes>&b=2"),
             (
                 &["app", "ghp_0123456789abcdef0123", "--x=glpat-0123456789abcdef"],

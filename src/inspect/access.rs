@@ -108,7 +108,8 @@ impl Access {
                 self.groups.clone().unwrap_or_default(),
             ));
         }
-        let mut who = Who::of_process(Status::parse(&target.read("status")?));
+        let who = Who::of_process(Status::parse(&target.read("status")?));
+        let mut who = who.mapped(target, &target.handle()?);
         who.gid = self.gid.unwrap_or(who.gid);
         if let Some(groups) = &self.groups {
             who.groups.clone_from(groups);

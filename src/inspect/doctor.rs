@@ -18,7 +18,7 @@ use crate::cli::{Given, UsageError, option_list};
 use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
-use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::procfs::process::Process;
 use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
@@ -48,6 +48,8 @@ topics! {
 const INITS: [&str; 5] = ["tini", "docker-init", "podman-init", "dumb-init", "catatonit"];
 /// How long something has to last that may be over in a moment: a zombie, a connection that waits.
 const LASTING: Duration = Duration::from_millis(100);
+/// The most of what could not be looked at that is said.
+const MOST: usize = 20;
 /// The most generations that are looked at.
 const DEEPEST: usize = 64;
 /// The most of one file of proc that is read, in bytes.
@@ -88,7 +90,11 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         let port = port.and_then(|port| u16::try_from(port).ok()).filter(|&port| port > 0);
         ports.push(port.ok_or_else(|| given.unexpected("expect-port", "a port from 1 to 65535"))?);
     }
-    Ok(Box::new(Asked { ports, files: given.paths("expect-file"), remote: given.has("remote") }))
+    let files = given.paths("expect-file");
+    if files.iter().any(|path| path.as_os_str().is_empty()) {
+        return Err(given.unexpected("expect-file", "the path of a file"));
+    }
+    Ok(Box::new(Asked { ports, files, remote: given.has("remote") }))
 }
 
 /// Whose case it is, and what is known of it so far.
@@ -147,19 +153,22 @@ impl Case<'_> {
 impl Inspect for Asked {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let chosen;
+        let mut others = None;
         let mut all = Look::new()
             .all(&target.proc)
             .map_err(|errno| format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())))?;
         let target = if target.process.is_some() {
             target
         } else {
-            chosen = choose(target, &all)?;
+            (chosen, others) = choose(target, &all)?;
             &chosen
         };
         let process = target.process.as_ref().ok_or("no process is to be looked at")?;
         let read = |name: &str| process.read(name, LIMIT).map_err(|lost| target.lost(&lost, process, name));
         let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
-        let status = Status::parse(&read("status")?);
+        let mut unread = Vec::new();
+        let status = read("status").map_err(|why| unread.push(why)).unwrap_or_default();
+        let status = Status::parse(&status);
         all.retain(|seen| seen.stat.is_ok());
         let mut case = Case {
             target,
@@ -170,17 +179,21 @@ impl Inspect for Asked {
             all: &all,
             root: root(target, process).map(Arc::new),
             groups: Groups::of(target),
-            findings: Vec::new(),
+            findings: others.into_iter().collect(),
             skipped: Vec::new(),
-            unread: Vec::new(),
+            unread,
             since: Instant::now(),
         };
-        for look in TOPICS {
+        let topics = if ended(&mut case) { &[] } else { TOPICS };
+        for look in topics {
             look(&mut case, self);
         }
         case.findings.sort_by_key(|finding| finding.level);
-        for why in &case.unread {
+        for why in case.unread.iter().take(MOST) {
             answer.lack(&format!("not looked at: {why}"));
+        }
+        if case.unread.len() > MOST {
+            answer.lack(&format!("not looked at: {} more", case.unread.len() - MOST));
         }
         print(&case, answer);
         Ok(case.findings.iter().all(|finding| finding.level != Level::Error))
@@ -195,31 +208,42 @@ pub(super) fn lacking(proc: &Path) -> Vec<String> {
 }
 
 /// The process to look at where none is named: the first one, or the application where that is only an init or holds the
-/// namespaces of a pod; where it is not to be seen, ourselves.
-fn choose(target: &Target, all: &[Seen]) -> Result<Target, String> {
+/// namespaces of a pod; where it is not to be seen, ourselves. With it, what else could be meant.
+fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), String> {
+    let chosen = |pid| Target::new(&target.proc, Some(pid));
     let own = target.ourselves()?.pid;
     let of = |pid| stat_of(all, pid);
-    let pid = match of(1) {
-        None => own,
-        Some(first) => {
-            let holds = first.name == b"pause";
-            // What a runtime starts has no parent in the namespace.
-            let parent = if holds { Some(0) } else { is_named(&first.name, &INITS).then_some(1) };
-            let ours = ancestors(own, &|pid| of(pid).map(|stat| stat.ppid));
-            let applications = all.iter().filter_map(|seen| {
-                let stat = seen.stat.as_ref().ok()?;
-                let is_application = seen.pid != 1
-                    && Some(stat.ppid) == parent
-                    && !stat.is_zombie()
-                    && !ours.contains(&seen.pid)
-                    && stat.name != b"pause";
-                is_application.then_some((stat.start, seen.pid))
-            });
-            // Of an init's children the others are orphans that it took on.
-            applications.min().map_or(1, |(_, pid)| pid)
+    let Some(first) = of(1) else { return Ok((chosen(own)?, None)) };
+    let holds = first.name == b"pause";
+    // What a runtime starts has no parent in the namespace.
+    let parent = if holds { Some(0) } else { is_named(&first.name, &INITS).then_some(1) };
+    let ours = ancestors(own, &|pid| of(pid).map(|stat| stat.ppid));
+    let applications = all.iter().filter_map(|seen| {
+        let stat = seen.stat.as_ref().ok()?;
+        let is_application = seen.pid != 1
+            && Some(stat.ppid) == parent
+            && !stat.is_zombie()
+            && !ours.contains(&seen.pid)
+            && stat.name != b"pause";
+        is_application.then_some((stat.start, seen.pid, &stat.name))
+    });
+    let mut applications: Vec<_> = applications.collect();
+    applications.sort_unstable();
+    let Some(&(_, pid, _)) = applications.first() else { return Ok((chosen(1)?, None)) };
+    // Of an init's children the others are orphans that it took on; of a pod's, containers.
+    let others = (holds && applications.len() > 1).then(|| {
+        let shown = |&(_, pid, name): &(u64, u32, &Vec<u8>)| format!("{pid} ({})", String::from_utf8_lossy(name));
+        let mut named: Vec<String> = applications.iter().take(MOST).map(shown).collect();
+        if applications.len() > MOST {
+            named.push(format!("{} more", applications.len() - MOST));
         }
-    };
-    Target::new(&target.proc, Some(pid))
+        let what = format!(
+            "the pod has {} containers, or was entered; the first to start is looked at, porthole doctor -p PID looks at another",
+            applications.len()
+        );
+        Finding::new(Level::Hint, what).seen(target.proc.display(), format!("pid {}", named.join(", ")))
+    });
+    Ok((chosen(pid)?, others))
 }
 
 /// Whether this is the name of one of these programs.
@@ -244,6 +268,19 @@ fn ancestors(pid: u32, parent: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
         found.push(next);
     }
     found
+}
+
+/// Whether there is nothing to look at, which is a finding.
+fn ended(case: &mut Case<'_>) -> bool {
+    let (level, what) = match case.process.fate() {
+        Fate::Zombie(_) => (Level::Error, "has ended, and only waits for its parent to ask how"),
+        Fate::Gone => (Level::Error, "has ended"),
+        Fate::Kernel(_) => (Level::Hint, "is a thread of the kernel, of which nothing is to be changed"),
+        Fate::Lives => return false,
+    };
+    let state = format!("state {}", case.known.state);
+    case.add(Finding::new(level, format!("{} {what}", case.known.shown())).seen(case.path("stat"), state));
+    true
 }
 
 /// The files of the process. Where it may not be looked at, but sees the very mounts that we do, they are ours.

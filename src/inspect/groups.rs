@@ -39,6 +39,8 @@ pub struct Resource {
     pub peak: Option<u64>,
     /// Bytes of files in memory, which are given up when memory runs short.
     pub page_cache: Option<u64>,
+    /// Bytes of files in memory that were not used of late, of the group that the limit is of: what is given up first.
+    pub reclaimable: Option<u64>,
     /// How often something was refused: processes killed for memory, forks that failed.
     pub refused: Option<u64>,
     /// Periods in which a limited CPU was used.
@@ -102,6 +104,9 @@ impl Groups {
         let refused = site.nearest(events);
         found.sources.events = site.source(refused.as_ref().map(|(_, group)| *group), events);
         found.refused = refused.and_then(|(text, _)| entry(&text, "oom_kill"));
+        let [inactive] = site.names(["inactive_file"], ["total_inactive_file"]);
+        let of_limit = site.limit_group.and_then(|group| site.read(group, "memory.stat"));
+        found.reclaimable = of_limit.and_then(|text| entry(&text, inactive));
         found.page_cache = site.nearest("memory.stat").and_then(|(text, _)| entry(&text, cache));
         Ok(site.done(found))
     }
@@ -166,7 +171,15 @@ impl Groups {
         };
         for (root, mounts) in &self.views {
             if let Some((mount, group)) = locate(mounts, membership, controller, v2) {
-                let site = Site { root, v2, membership, point: &mount.point, group, unread: None };
+                let site = Site {
+                    root,
+                    v2,
+                    membership,
+                    point: &mount.point,
+                    group,
+                    limit_group: None,
+                    unread: None,
+                };
                 match root.handle(&site.path(group, "")) {
                     Ok(_) => return Ok(site),
                     Err(error) => {
@@ -195,6 +208,8 @@ struct Site<'a> {
     point: &'a [u8],
     /// The group below what is mounted.
     group: &'a [u8],
+    /// The group that has the tightest limit, once it is known.
+    limit_group: Option<&'a [u8]>,
     unread: Option<String>,
 }
 
@@ -278,6 +293,7 @@ impl<'a> Site<'a> {
         let mut found = self.found(tightest);
         found.used = self.nearest(used).and_then(|(text, _)| count(&text));
         let group = tightest.map(|(_, group)| group);
+        self.limit_group = group;
         found.sources.limit = self.source(group, limit);
         found.sources.used = self.source(group, used);
         found.limit_used = tightest.and_then(|(_, group)| count(&self.read(group, used)?));

@@ -8,11 +8,15 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use super::Target;
+use super::id::{is_mapped, map};
 use super::meta::octal;
 use super::resolve::{Place, follow};
+use crate::procfs::handle::Handle;
+use crate::procfs::process::own_pid;
 use crate::procfs::status::Status;
 use crate::rootfs::{Meta, Root, kind};
 use crate::sys::has_attribute;
@@ -20,6 +24,9 @@ use crate::sys::has_attribute;
 /// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, their bits in a set of capabilities.
 const DAC_OVERRIDE: u64 = 1 << 1;
 const DAC_READ_SEARCH: u64 = 1 << 2;
+
+/// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
+const NOBODY: u32 = 65_534;
 
 /// What may be wanted of a file, as the bits of a mode.
 pub const READ: u32 = 4;
@@ -39,6 +46,9 @@ pub struct Who {
     pub groups: Vec<u32>,
     /// Effective capabilities.
     pub capabilities: u64,
+    /// The ids of users and of groups, as they are out here, that its capabilities are good for; nothing where they are
+    /// good for all: user_namespaces(7), "Interaction of user namespaces and other types of namespaces".
+    pub mapped: Option<[Vec<[u64; 3]>; 2]>,
 }
 
 /// What became of a place on the way.
@@ -100,6 +110,10 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
         (Ok(None), Some(Row { path: place, outcome: Err(why), .. })) => {
             (Some(false), format!("{uid}:{gid} may not {verbs} {}: {}: {why}", path.display(), shown(place)))
         }
+        // Without openat2(2) nothing of it was looked at.
+        (Err(dead), _) if dead.error.0 == Errno::ENOSYS => {
+            (None, format!("{}: {}", shown(&dead.path), dead.error.words()))
+        }
         (Err(dead), _) if dead.error.is_denied() => {
             // The rules let it pass, but not us, who look.
             let path = shown(&dead.path);
@@ -128,14 +142,45 @@ pub fn verb(bit: u32, is_folder: bool) -> &'static str {
 impl Who {
     /// This user, with no capabilities unless it is root.
     pub fn of_ids(uid: u32, gid: u32, groups: Vec<u32>) -> Self {
-        Who { uid, gid, groups, capabilities: if uid == 0 { DAC_OVERRIDE | DAC_READ_SEARCH } else { 0 } }
+        let capabilities = if uid == 0 { DAC_OVERRIDE | DAC_READ_SEARCH } else { 0 };
+        Who { uid, gid, groups, capabilities, mapped: None }
+    }
+
+    /// The same, if the process is in a user namespace of its own with that in mind.
+    #[must_use]
+    pub fn mapped(mut self, target: &Target, process: &Handle) -> Self {
+        let maps = |process: &Handle| ["uid_map", "gid_map"].map(|name| map(process, name));
+        let theirs = maps(process);
+        if is_mapped(&theirs[0]) {
+            // In it too, its ids are what is seen, and what has none there is shown as nobody.
+            let ours = own_pid(&target.proc).and_then(|pid| Handle::open(&target.proc, pid).ok());
+            let is_ours = ours.is_some_and(|ours| maps(&ours) == theirs);
+            self.mapped = Some(theirs.map(|map| {
+                let range =
+                    |[inside, outside, count]: [u64; 3]| [if is_ours { inside } else { outside }, 0, count];
+                map.into_iter().map(range).collect()
+            }));
+        }
+        self
+    }
+
+    /// Whether its capabilities are good for a file of these ids.
+    fn has_power_over(&self, meta: &Meta) -> bool {
+        let covers = |map: &[[u64; 3]], id: u32| {
+            map.iter().any(|&[from, _, count]| {
+                (from..from.saturating_add(count)).contains(&id.into()) && id != NOBODY
+            })
+        };
+        self.mapped
+            .as_ref()
+            .is_none_or(|[users, groups]| covers(users, meta.st_uid) && covers(groups, meta.st_gid))
     }
 
     /// A process.
     pub fn of_process(status: Status) -> Self {
         // Files are accessed by the ids of the file system: credentials(7).
         let ([.., uid], [.., gid]) = (status.uids, status.gids);
-        Who { uid, gid, groups: status.groups, capabilities: status.cap_effective }
+        Who { uid, gid, groups: status.groups, capabilities: status.cap_effective, mapped: None }
     }
 
     /// Whether all that is wanted is granted by what the path leads to, and by its mount.
@@ -179,7 +224,7 @@ impl Who {
         for (capability, name, helps) in
             [(DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", reads), (DAC_OVERRIDE, "CAP_DAC_OVERRIDE", overrides)]
         {
-            if helps && self.capabilities & capability != 0 {
+            if helps && self.capabilities & capability != 0 && self.has_power_over(meta) {
                 return Ok(format!("{verb} (by {name})"));
             }
         }

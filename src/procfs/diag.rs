@@ -15,6 +15,9 @@ const BY_FAMILY: u16 = 20;
 const DONE: u16 = 3;
 /// `UNIX_DIAG_VFS` in unix_diag.h: inode and device of the file.
 const FILE: u16 = 1;
+/// `INET_DIAG_SKV6ONLY` in inet_diag.h.
+#[cfg(feature = "inspect")]
+const ONLY_IPV6: u16 = 11;
 /// `TCP_LISTEN` in tcp_states.h, which Unix sockets share.
 const LISTEN: u8 = 10;
 
@@ -47,6 +50,8 @@ pub struct Backlog {
     pub inode: u64,
     /// What it asked for by listen(2), cut to net.core.somaxconn. One more than that may wait.
     pub most: u32,
+    /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7).
+    pub only_ipv6: bool,
 }
 
 /// Those of the listeners of this network namespace; none where the kernel does not tell.
@@ -79,7 +84,22 @@ fn backlog_of(message: &[u8]) -> Option<Backlog> {
         let (bytes, _) = message.get(at..)?.split_first_chunk::<4>()?;
         Some(u32::from_ne_bytes(*bytes))
     };
-    Some(Backlog { inode: u64::from(number(68)?), most: number(60)? })
+    let only_ipv6 = attribute(message.get(72..).unwrap_or_default(), ONLY_IPV6)
+        .is_some_and(|value| value.first() == Some(&1));
+    Some(Backlog { inode: u64::from(number(68)?), most: number(60)?, only_ipv6 })
+}
+
+/// The value of the first attribute of this type, `struct rtattr`: rtnetlink(7).
+#[cfg(feature = "inspect")]
+fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
+    loop {
+        let (&[l0, l1, t0, t1], _) = rest.split_first_chunk::<4>()?;
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        if u16::from_ne_bytes([t0, t1]) == wanted {
+            return rest.get(4..length);
+        }
+        rest = rest.get(length.max(4).next_multiple_of(4)..)?;
+    }
 }
 
 /// Asks, and hands over each answer; nothing where it is an error.
@@ -171,7 +191,7 @@ mod tests {
         let inode = nix::sys::stat::fstat(socket.as_fd()).unwrap().st_ino;
         let all = backlogs();
         // Not every kernel has it.
-        assert!(all.is_empty() || all.contains(&Backlog { inode, most: 3 }), "{all:?}");
+        assert!(all.is_empty() || all.contains(&Backlog { inode, most: 3, only_ipv6: false }), "{all:?}");
         assert_eq!(backlog_of(&[0; 71]), None);
     }
 

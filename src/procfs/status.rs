@@ -35,10 +35,30 @@ pub struct Status {
     pub ignored: u64,
     /// Signals that it has a handler for.
     pub caught: u64,
+    /// The lines that were there, for what is to be said of one alone where it is.
+    pub known: Known,
+}
+
+/// Which lines of `status` were there: not every system has all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of its own")]
+pub struct Known {
+    /// `Uid` and `Gid`.
+    pub ids: bool,
+    /// `CapPrm`.
+    pub capabilities: bool,
+    /// `NoNewPrivs`.
+    pub no_new_privs: bool,
+    /// `Seccomp`.
+    pub seccomp: bool,
+    /// `SigCgt`.
+    pub signals: bool,
 }
 
 /// CAP_SYS_PTRACE, its bit in a set of capabilities.
 pub const SYS_PTRACE: u64 = 1 << 19;
+/// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: without one of them a file of mode 0400 is its owner's alone.
+const DAC: u64 = 1 << 1 | 1 << 2;
 
 /// A rule of ptrace(2), "Ptrace access mode checking", that forbids to read what is guarded of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +71,8 @@ pub enum Barrier {
     Capabilities,
     /// It is not dumpable, or in another user namespace.
     Dumpable,
+    /// Its files are of another user, and the reader's CAP_SYS_PTRACE does not open what their modes keep to that one.
+    Mode,
     /// None of these, for the reader has CAP_SYS_PTRACE: another user namespace, or a security module.
     Beyond,
 }
@@ -66,6 +88,15 @@ impl Status {
             let value = std::str::from_utf8(value).unwrap_or_default().trim_start_matches(':').trim_ascii();
             let numbers = || value.split_ascii_whitespace().map_while(|word| word.parse().ok());
             let set = || u64::from_str_radix(value, 16).unwrap_or_default();
+            let known = &mut status.known;
+            match name {
+                b"Uid" => known.ids = numbers().next().is_some(),
+                b"CapPrm" => known.capabilities = true,
+                b"NoNewPrivs" => known.no_new_privs = true,
+                b"Seccomp" => known.seccomp = true,
+                b"SigCgt" => known.signals = true,
+                _ => {}
+            }
             match name {
                 b"Uid" => fill(&mut status.uids, numbers()),
                 b"Gid" => fill(&mut status.gids, numbers()),
@@ -94,7 +125,8 @@ impl Status {
     pub fn barrier(&self, target: &Status) -> Barrier {
         let all_are = |ids: &[u32; 4], own: u32| ids[..3].iter().all(|&id| id == own);
         if self.cap_effective & SYS_PTRACE != 0 {
-            Barrier::Beyond
+            let is_own = target.uids[1] == self.uids[3];
+            if is_own || self.cap_effective & DAC != 0 { Barrier::Beyond } else { Barrier::Mode }
         } else if !all_are(&target.uids, self.uids[3]) {
             Barrier::User
         } else if !all_are(&target.gids, self.gids[3]) {
@@ -126,6 +158,11 @@ impl Status {
                 "though we have CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
                     .to_owned()
             }
+            Barrier::Mode => format!(
+                "its uid is {}, ours is {uid}, and the file's mode is for that one: besides SYS_PTRACE it takes the \
+                 capability DAC_READ_SEARCH",
+                target.uids[0]
+            ),
             Barrier::User => format!("its uid is {}, ours is {uid}: {help}", target.uids[0]),
             Barrier::Group => format!("its gid is {}, ours is {gid}: {help}", target.gids[0]),
             Barrier::Capabilities => format!("it has capabilities that we lack: {help}"),
@@ -160,6 +197,8 @@ mod tests {
         assert_eq!((status.groups, status.ppid, status.state), (vec![5, 20], 1, 'S'));
         assert_eq!((status.ns_pids, status.cap_permitted), (vec![4711, 7], 0xa804_25fb));
         assert_eq!((status.no_new_privs, status.seccomp, status.ignored), (true, 2, 0x4000));
+        let all = Known { ids: true, capabilities: true, no_new_privs: true, seccomp: true, signals: true };
+        assert_eq!(status.known, all);
         assert_eq!(Status::parse(b"Uid:\tx\n\n:\nCapEff:\tzz\nUid"), Status::default());
     }
 
@@ -181,7 +220,8 @@ mod tests {
             (of(65_532, 0, 0), of(65_532, 65_532, 0), "its gid is 65532, ours is 0: run as 65532:65532"),
             (of(7, 7, 0), of(7, 7, 1), "it has capabilities that we lack"),
             (of(7, 7, 0), of(7, 7, 0), "it is not dumpable"),
-            (of(0, 0, SYS_PTRACE), of(7, 7, 0), "though we have CAP_SYS_PTRACE"),
+            (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "though we have CAP_SYS_PTRACE"),
+            (of(0, 0, SYS_PTRACE), of(7, 7, 0), "its uid is 7, ours is 0, and the file's mode"),
         ] {
             assert!(ours.why_not(&theirs).starts_with(rule), "{}", ours.why_not(&theirs));
         }

@@ -10,17 +10,24 @@ use super::finding::{Finding, Level};
 use super::{Asked, Case, Root};
 use crate::net::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
+use crate::rootfs::kind;
 use crate::units::show_short_size;
 
+/// The most mounts that are named.
+const MOST: usize = 20;
 /// How long all file systems together may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     let Some(root) = case.root.clone() else {
-        case.skipped.push("free space, /tmp and files");
+        for path in &asked.files {
+            let why = case.target.root().err().unwrap_or_default();
+            unknown(case, path, &why);
+        }
+        case.skipped.push("free space and /tmp");
         return;
     };
-    let who = Who::of_process(case.status.clone());
+    let who = Who::of_process(case.status.clone()).mapped(case.target, case.process);
     match case.process.read("mountinfo", super::super::target::LIMIT) {
         Ok(text) => {
             let mounts = Mounts::parse(&text);
@@ -41,8 +48,7 @@ fn temporary(case: &mut Case<'_>, root: &Root, who: &Who, mounts: &Mounts) {
     if found.allowed != Some(false) {
         return;
     }
-    let (place, why) = denial(&found)
-        .unwrap_or_else(|| ("/tmp".to_owned(), found.reason.strip_prefix("/tmp: ").unwrap_or(&found.reason)));
+    let (place, why) = denial(&found).unwrap_or_else(|| ("/tmp".to_owned(), &found.reason));
     let options = mount.all_options().join(&b',');
     case.add(
         Finding::new(Level::Warning, "the root is read-only, and there is no /tmp that can be written to")
@@ -67,7 +73,7 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
     let unread = &mut case.unread;
     let rows =
         listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |why| unread.push(why));
-    for row in rows.into_iter().filter(super::super::df::Row::is_full) {
+    for row in rows.into_iter().filter(super::super::df::Row::is_full).take(MOST) {
         let Some(space) = row.space else { continue };
         let point = String::from_utf8_lossy(&row.mount.point).into_owned();
         let lacks_inodes = space.available > 0 && row.inode_percent() > row.space_percent();
@@ -94,30 +100,45 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
                 .docker(format!("--tmpfs {point}:size={twice}m (--shm-size for /dev/shm)"))
         } else {
             finding
-                .kubernetes(
-                    "a larger volume, resources.limits.ephemeral-storage, or less of what is kept there",
-                )
+                .kubernetes("a larger volume, or less of what is kept there")
                 .docker(format!("a larger volume: --volume NAME:{point}"))
         };
         case.add(finding.application(format!("remove what is not needed: porthole find {point} --larger 1M shows what is large, porthole lsof --deleted what is held")));
     }
 }
 
+/// Whether the process may read this file cannot be told, for this reason.
+fn unknown(case: &mut Case<'_>, path: &Path, why: &str) {
+    let what = format!("it cannot be told whether {} can read {}", case.known.shown(), path.display());
+    case.add(Finding::new(Level::Error, what).seen(path.display(), why));
+}
+
 /// What keeps the process from reading a file, if anything does.
 fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
     let found = examine(case.target, root, path, who, &[READ]);
     let name = path.display();
+    let end = found.rows.last().filter(|row| row.is_end).map(|row| kind(row.meta.st_mode));
     match found.allowed {
-        Some(true) => return,
+        Some(true) if end.is_none_or(|(letter, _)| letter == '-') => return,
+        Some(true) => {
+            let what = end.map_or("", |(_, what)| what);
+            return case.add(
+                Finding::new(Level::Error, format!("{name} is {what}, not a file"))
+                    .seen(name, what)
+                    .kubernetes("volumeMounts: a mountPath of the file, with subPath: its key")
+                    .docker("--volume: where the path on the host is missing, Docker makes a directory of that name"),
+            );
+        }
         Some(false) => {}
-        None => return case.unread.push(found.reason),
+        None => return unknown(case, path, &found.reason),
     }
     let finding = Finding::new(Level::Error, format!("{} cannot read {name}", case.known.shown()));
     let Some((place, why)) = denial(&found) else {
         // The path leads nowhere.
+        let (place, why) = found.reason.rsplit_once(": ").unwrap_or((&found.reason, ""));
         case.add(
             finding
-                .seen(name, found.reason.rsplit_once(": ").map_or("", |(_, why)| why))
+                .seen(place, why)
                 .kubernetes("volumes and volumeMounts: mountPath and the keys of the ConfigMap or Secret")
                 .docker(
                     "--volume, or COPY in the Dockerfile: is the path the one that the application reads?",
@@ -127,10 +148,26 @@ fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
     };
     let (uid, gid) = (who.uid, who.gid);
     let finding = finding.seen(&place, why);
-    let finding = if found.rows.last().is_some_and(|row| row.is_end) {
+    let last = found.rows.last();
+    let is_owner = last.is_some_and(|row| row.meta.st_uid == uid);
+    let finding = if last.is_some_and(|row| row.link.is_some()) {
+        finding.docker(format!(
+            "a link of the user who follows it, or of the directory's owner: chown -h {uid}:{gid} {place}"
+        ))
+    } else if is_owner {
+        // Its own bits count, whatever the others have.
+        finding.docker(format!(
+            "chmod {} {place}",
+            if last.is_some_and(|row| row.is_end) { "u+r" } else { "u+x" }
+        ))
+    } else if last.is_some_and(|row| row.is_end) {
         finding
-            .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"))
-            .docker(format!("chown {uid}:{gid} of the file that is mounted, or chmod o+r; in an image: COPY --chown={uid}:{gid}"))
+            .kubernetes(format!(
+                "securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"
+            ))
+            .docker(format!(
+                "chown {uid}:{gid} of the file that is mounted; in an image: COPY --chown={uid}:{gid}"
+            ))
     } else {
         finding
             .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod) for a volume"))

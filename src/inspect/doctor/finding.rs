@@ -84,7 +84,14 @@ impl Finding {
     // In the binary once, whatever is shown.
     #[inline(never)]
     fn with_seen(mut self, source: &dyn Display, says: &dyn Display) -> Self {
-        self.seen.push((source.to_string(), says.to_string()));
+        let (source, says) = (source.to_string(), says.to_string());
+        // The reason of an error begins with the file, which is the source.
+        let says = says
+            .strip_prefix(&source)
+            .and_then(|rest| rest.strip_prefix(": "))
+            .map(str::to_owned)
+            .unwrap_or(says);
+        self.seen.push((source, says));
         self
     }
 

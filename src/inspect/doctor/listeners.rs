@@ -13,14 +13,23 @@ const NAMED: usize = 8;
 pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     let (listeners, table) = match listeners(case) {
         Ok(found) => found,
-        Err(why) => return case.unread.push(why),
+        Err(why) => {
+            for port in &asked.ports {
+                let what = format!("it cannot be told whether anything listens on TCP port {port}");
+                case.add(Finding::new(Level::Error, what).seen(case.path("net/tcp"), &why));
+            }
+            return case.unread.push(why);
+        }
     };
+    // Of our own network namespace; an inode is that of one socket of the whole machine.
+    let mut limits = if case.target.is_of_kernel() { backlogs() } else { Vec::new() };
+    limits.sort_unstable_by_key(|limit| limit.inode);
     for &port in &asked.ports {
-        if let Some(finding) = expected(port, &listeners, &table) {
+        if let Some(finding) = expected(port, &listeners, &table, &limits) {
             case.add(finding);
         }
     }
-    queues(case, &listeners, &table);
+    queues(case, listeners, &table, &limits);
 }
 
 /// The TCP sockets that listen, and the table that has them.
@@ -39,7 +48,12 @@ fn table_of(table: &str, address: SocketAddr) -> String {
 }
 
 /// What is wrong with who listens on this port.
-fn expected(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Option<Finding> {
+fn expected(
+    port: u16,
+    listeners: &[(SocketAddr, Socket)],
+    table: &str,
+    limits: &[Backlog],
+) -> Option<Finding> {
     let addresses: Vec<SocketAddr> =
         listeners.iter().map(|(address, _)| *address).filter(|address| address.port() == port).collect();
     let shown = |addresses: &[SocketAddr]| {
@@ -60,7 +74,21 @@ fn expected(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Optio
         );
     }
     let is = |test: fn(&IpAddr) -> bool| addresses.iter().all(|address| test(&address.ip().to_canonical()));
-    let (level, what) = if is(|ip| ip.is_loopback() && ip.is_ipv6()) {
+    let takes_only_ipv6 = |(address, socket): &(SocketAddr, Socket)| {
+        address.port() != port || of_inode(limits, socket.inode).is_some_and(|limit| limit.only_ipv6)
+    };
+    let (level, what) = if is(IpAddr::is_ipv6)
+        && listeners.iter().all(takes_only_ipv6)
+        && !is(IpAddr::is_loopback)
+    {
+        (
+            Level::Error,
+            format!(
+                "TCP port {port} is listened on at {} only, which takes no IPv4 (IPV6_V6ONLY)",
+                shown(&addresses)
+            ),
+        )
+    } else if is(|ip| ip.is_loopback() && ip.is_ipv6()) {
         (
             Level::Error,
             format!(
@@ -69,12 +97,13 @@ fn expected(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Optio
         )
     } else if is(IpAddr::is_loopback) {
         (
-            Level::Warning,
+            Level::Error,
             format!(
                 "TCP port {port} is listened on at the loopback addresses only: nobody outside of the container reaches it"
             ),
         )
-    } else if !is(|ip| !ip.is_unspecified()) {
+    } else if !is(|ip| !ip.is_unspecified()) || !is(|ip| !ip.is_loopback()) {
+        // One for everybody, or one for checks beside one for others.
         return None;
     } else {
         (
@@ -89,30 +118,33 @@ fn expected(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Optio
         Finding::new(level, what)
             .seen(table_of(table, *addresses.first()?), format!("LISTEN {}", shown(&addresses)))
             .application(format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0"))
-            .docker(format!("a check that fits it as it is: porthole http http://{}/", addresses.first()?)),
+            .docker(format!("a check that fits it as it is: porthole tcp {}", addresses.first()?)),
     )
 }
 
+/// What the kernel tells of the listener of this inode; they are in the order of their inodes.
+fn of_inode(limits: &[Backlog], inode: u64) -> Option<&Backlog> {
+    limits.get(limits.binary_search_by_key(&inode, |limit| limit.inode).ok()?).filter(|_| inode != 0)
+}
+
 /// Listeners whose connections are not accepted.
-fn queues(case: &mut Case<'_>, listeners: &[(SocketAddr, Socket)], table: &str) {
+fn queues(case: &mut Case<'_>, listeners: Vec<(SocketAddr, Socket)>, table: &str, limits: &[Backlog]) {
     let waits = |socket: &Socket| socket.receive > 0;
-    if !listeners.iter().any(|(_, socket)| waits(socket)) {
+    let waiting = listeners.into_iter().filter(|(_, socket)| waits(socket));
+    let mut earlier: Vec<u64> = waiting.map(|(_, socket)| socket.inode).collect();
+    if earlier.is_empty() {
         return;
     }
+    earlier.sort_unstable();
     case.wait();
     // What waits for a moment is as it should be.
     let Ok((later, _)) = self::listeners(case) else { return };
-    let limits = if case.target.is_of_kernel() { backlogs() } else { Vec::new() };
-    for (address, socket) in later {
-        let earlier = listeners.iter().find(|(_, known)| known.inode == socket.inode);
-        if !waits(&socket) || !earlier.is_some_and(|(_, known)| waits(known)) {
-            continue;
-        }
+    let is_lasting = |socket: &Socket| waits(socket) && earlier.binary_search(&socket.inode).is_ok();
+    let lasting: Vec<_> = later.into_iter().filter(|(_, socket)| is_lasting(socket)).collect();
+    let more = lasting.len().saturating_sub(NAMED);
+    for (address, socket) in lasting.into_iter().take(NAMED) {
         let waiting = socket.receive;
-        let limit = limits
-            .iter()
-            .find(|limit| limit.inode == socket.inode)
-            .map(|&Backlog { most, .. }| u64::from(most));
+        let limit = of_inode(limits, socket.inode).map(|&Backlog { most, .. }| u64::from(most));
         let connections = if waiting == 1 {
             "1 connection waits".to_owned()
         } else {
@@ -130,9 +162,12 @@ fn queues(case: &mut Case<'_>, listeners: &[(SocketAddr, Socket)], table: &str) 
         };
         let mut finding = Finding::new(level, what)
             .seen(table_of(table, address), format!("{address} LISTEN, accept queue {waiting}"));
-        if let Some(limit) = limit {
-            finding = finding.seen("sock_diag(7)", format!("backlog {limit}"));
-        }
+        finding = match limit {
+            Some(limit) => finding.seen("sock_diag(7)", format!("backlog {limit}")),
+            None => {
+                finding.seen("sock_diag(7)", "how many may wait is told in its own network namespace only")
+            }
+        };
         finding = finding.application(
             "see why it does not accept: all its workers busy or stuck, out of open files, or stopped",
         );
@@ -142,5 +177,11 @@ fn queues(case: &mut Case<'_>, listeners: &[(SocketAddr, Socket)], table: &str) 
             );
         }
         case.add(finding);
+    }
+    if more > 0 {
+        let what = format!("connections wait on {more} listeners more");
+        case.add(
+            Finding::new(Level::Warning, what).seen(table, "LISTEN, with an accept queue that is not empty"),
+        );
     }
 }

@@ -6,6 +6,10 @@ use std::path::Path;
 use super::finding::{Finding, Level};
 use super::{Asked, Case, LIMIT};
 use crate::net::resolv_conf::ResolvConf;
+#[cfg(feature = "remote")]
+use crate::procfs::handle::Handle;
+#[cfg(feature = "remote")]
+use crate::procfs::process::own_pid;
 
 /// The file of resolv.conf(5).
 const FILE: &str = "/etc/resolv.conf";
@@ -45,11 +49,34 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
         case.add(finding);
     }
     #[cfg(feature = "remote")]
-    if asked.remote {
-        servers::look(case, &conf);
+    if asked.remote && has_servers(&text) {
+        if is_of_our_network(case) {
+            servers::look(case, &conf);
+        } else {
+            case.unread.push(format!("whether the servers of {FILE} answer: it is in another network namespace, or in one that may not be told"));
+        }
     }
     #[cfg(not(feature = "remote"))]
     let _ = asked.remote;
+}
+
+/// Whether it names a server by itself; otherwise one on 127.0.0.1 is meant, and nobody may be there.
+#[cfg(feature = "remote")]
+fn has_servers(text: &[u8]) -> bool {
+    text.split(|&b| b == b'\n').any(|line| line.starts_with(b"nameserver"))
+}
+
+/// Whether what we ask comes from where it asks.
+#[cfg(feature = "remote")]
+fn is_of_our_network(case: &Case<'_>) -> bool {
+    let ours = own_pid(&case.target.proc).and_then(|pid| Handle::open(&case.target.proc, pid).ok());
+    // What is made up has none.
+    !case.target.is_of_kernel()
+        || ours.is_some_and(|ours| {
+            let network = |process: &Handle| process.link("ns/net").ok();
+            ours.pid == case.process.pid
+                || network(&ours).is_some_and(|ours| network(case.process) == Some(ours))
+        })
 }
 
 /// Whether there is an interface besides the loopback: proc_pid_net(5), `net/dev`.
@@ -62,10 +89,12 @@ fn has_interface(text: &[u8]) -> bool {
 /// What is to be said of the file by itself.
 fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let line = |keyword: &str| {
-        let mut lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
-        lines.next_back().map(|line| String::from_utf8_lossy(line).into_owned())
+    let line_with = |keyword: &str, word: &str| {
+        let lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
+        let mut lines = lines.map(String::from_utf8_lossy).filter(|line| line.contains(word));
+        lines.next_back().map(std::borrow::Cow::into_owned)
     };
+    let line = |keyword: &str| line_with(keyword, "");
     if line("nameserver").is_none() {
         findings.push(
             Finding::new(Level::Warning, "names are asked of 127.0.0.1, for no name server is given")
@@ -74,7 +103,11 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
                 .docker("--dns ADDRESS"),
         );
     }
-    if !conf.odd.is_empty() {
+    // An address with a zone, fe80::1%eth0, is one for others.
+    let is_zoned = |text: &String| {
+        text.split_once('%').is_some_and(|(address, _)| address.parse::<std::net::Ipv6Addr>().is_ok())
+    };
+    if !conf.odd.iter().all(is_zoned) {
         findings.push(
             Finding::new(Level::Warning, "a name server is no address, and is passed over")
                 .seen(FILE, format!("nameserver {}", conf.odd.join(", nameserver ")))
@@ -90,7 +123,7 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
                 format!("{domains} search domains: some resolvers take {DOMAINS} and pass over the rest, and each costs two questions"),
             )
             .seen(FILE, line("search").unwrap_or_default())
-            .kubernetes("dnsConfig.searches, or dnsPolicy: None")
+            .kubernetes("dnsPolicy: None, and dnsConfig with nameservers and the searches that are needed")
             .docker("--dns-search DOMAIN"),
         );
     }
@@ -104,7 +137,7 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
                     conf.ndots
                 ),
             )
-            .seen(FILE, line("options").unwrap_or_default())
+            .seen(FILE, line_with("options", "ndots").unwrap_or_default())
             .kubernetes("dnsConfig: {options: [{name: ndots, value: \"1\"}]}")
             .application("a dot behind names of the outside: api.example.org."),
         );

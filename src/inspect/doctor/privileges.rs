@@ -13,7 +13,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     let (path, shown) = (case.path("status"), case.known.shown());
     // In a user namespace of its own it is root there alone.
     let is_mapped = is_mapped(&map(case.process, "uid_map"));
-    if status.uids[1] == 0 && !is_mapped {
+    if status.known.ids && status.uids[1] == 0 && !is_mapped {
         case.add(
             Finding::new(Level::Hint, format!("{shown} runs as root"))
                 .seen(&path, "Uid: 0")
@@ -38,7 +38,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
             .docker("--cap-drop ALL, and no --privileged"),
         );
     }
-    if !status.no_new_privs {
+    if status.known.no_new_privs && !status.no_new_privs {
         case.add(
             Finding::new(Level::Hint, format!("{shown} may gain privileges by what it executes"))
                 .seen(&path, "NoNewPrivs: 0")
@@ -46,7 +46,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
                 .docker("--security-opt no-new-privileges"),
         );
     }
-    if status.seccomp == 0 {
+    if status.known.seccomp && status.seccomp == 0 {
         case.add(
             Finding::new(Level::Hint, format!("{shown} may make every system call"))
                 .seen(&path, "Seccomp: 0")

@@ -1,15 +1,16 @@
 //! The first process and SIGTERM, a shell in its place, zombies. pid_namespaces(7), signal(7), wait(2).
 
 use super::finding::{Finding, Level};
-use super::{Asked, Case, Handle, INITS, ancestors, is_named, stat_of};
-use crate::procfs::handle::Fate;
+use super::{Asked, Case, INITS, ancestors, is_named, stat_of};
+use crate::expand::find;
+use crate::procfs::all::{Look, Seen};
 
 /// SIGTERM and SIGINT, their bits in a set of signals.
 const SIGTERM: u64 = 1 << 14;
 /// See [`SIGTERM`].
 const SIGINT: u64 = 1 << 1;
 /// The names of shells, which wait for what they started before they act on a signal.
-const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "busybox", "zsh", "ksh", "fish"];
+const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "fish"];
 /// First processes besides [`INITS`] that wait for signals, whatever may be seen of that.
 const OTHERS: [&str; 2] = ["pause", "s6-svscan"];
 /// The most processes that are named.
@@ -37,15 +38,16 @@ fn signals(case: &mut Case<'_>) {
         && (status.blocked & SIGTERM != 0
             || is_named(&case.known.name, &INITS)
             || is_named(&case.known.name, &OTHERS)
-            || sleeps_in().ends_with(b"sigtimedwait"));
-    let is_shell = is_named(&case.known.name, &SHELLS);
-    if caught && !is_shell || waits {
+            // The compiler may have given the function another end.
+            || find(&sleeps_in(), b"sigtimedwait").is_some());
+    // What has a handler for it may pass it on, a shell too.
+    if caught || waits || !status.known.signals {
         return;
     }
+    let command = case.process.read("cmdline", 4096).unwrap_or_default();
+    let is_shell = is_shell(&command);
     let seen = if ignored {
         format!("SigIgn: {:016x} has SIGTERM", status.ignored)
-    } else if caught {
-        format!("SigCgt: {:016x} has SIGTERM", status.caught)
     } else {
         format!("SigCgt: {:016x} and SigIgn: {:016x} lack SIGTERM", status.caught, status.ignored)
     };
@@ -53,7 +55,6 @@ fn signals(case: &mut Case<'_>) {
     let shown = case.known.shown();
     let finding = if is_shell {
         let what = format!("{shown} is a shell, which does not pass SIGTERM on to the application, {kill}");
-        let command = case.process.read("cmdline", 4096).unwrap_or_default();
         let command = command.split(|&b| b == 0).filter(|word| !word.is_empty());
         let mut line = Vec::new();
         let mut masked = crate::redact::Masked::default();
@@ -61,7 +62,7 @@ fn signals(case: &mut Case<'_>) {
             line.extend_from_slice(if line.is_empty() { b"" } else { b" " });
             masked.push(&mut line, word);
         }
-        Finding::new(if caught { Level::Hint } else { Level::Warning }, what)
+        Finding::new(Level::Warning, what)
             .seen(case.path("cmdline"), String::from_utf8_lossy(&line))
             .seen(case.path("status"), seen)
             .docker("ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application")
@@ -83,7 +84,6 @@ fn signals(case: &mut Case<'_>) {
     } else if status.caught & SIGINT != 0 {
         finding
             .docker("STOPSIGNAL SIGINT in the Dockerfile or --stop-signal SIGINT, for which it has a handler")
-            .kubernetes("lifecycle.stopSignal: SIGINT, for which it has a handler")
     } else if ignored {
         finding
     } else {
@@ -95,44 +95,53 @@ fn signals(case: &mut Case<'_>) {
     case.add(finding);
 }
 
+/// Whether this command line is a shell's: `/bin/sh /entry.sh`, also where the script was started by its own name, or
+/// `busybox sh`.
+fn is_shell(command: &[u8]) -> bool {
+    let mut words = command.split(|&b| b == 0);
+    let mut name = || words.next().map(|word| word.rsplit(|&b| b == b'/').next().unwrap_or_default());
+    let first = name().unwrap_or_default();
+    // A login shell has a dash in front.
+    let first = first.strip_prefix(b"-").unwrap_or(first);
+    is_named(first, &SHELLS) || first == b"busybox" && name().is_some_and(|second| is_named(second, &SHELLS))
+}
+
 /// Processes below it that ended and that nobody asked about, by the one that should have.
 fn zombies(case: &mut Case<'_>) {
     let parent = |pid| stat_of(case.all, pid).map(|stat| stat.ppid);
-    let mut held: Vec<(u32, Handle)> = Vec::new();
-    for seen in case.all {
-        if let Ok(stat) = &seen.stat
-            && stat.is_zombie()
-            && ancestors(stat.ppid, &parent).contains(&case.process.pid)
-            && let Ok(handle) = Handle::open(&case.target.proc, seen.pid)
-        {
-            held.push((stat.ppid, handle));
-        }
-    }
-    if held.is_empty() {
+    // Its parent's number, its own, and when it started. A process whose first thread alone has ended is none yet.
+    let zombies = |all: &[Seen]| -> Vec<(u32, u32, u64)> {
+        let stats = all.iter().filter_map(|seen| Some((seen.pid, seen.stat.as_ref().ok()?)));
+        let zombies = stats.filter(|(_, stat)| stat.is_zombie() && stat.threads < 2);
+        zombies.map(|(pid, stat)| (stat.ppid, pid, stat.start)).collect()
+    };
+    let mut lasting = zombies(case.all);
+    lasting.retain(|(ppid, ..)| ancestors(*ppid, &parent).contains(&case.process.pid));
+    if lasting.is_empty() {
         return;
     }
     case.wait();
-    held.retain(|(_, handle)| matches!(handle.fate(), Fate::Zombie(_)));
-    held.sort_by_key(|(parent, handle)| (*parent, handle.pid));
-    for group in held.chunk_by(|(a, _), (b, _)| a == b) {
-        let Some((parent, _)) = group.first() else { continue };
-        let name =
-            stat_of(case.all, *parent).map_or_else(|| "?".into(), |stat| String::from_utf8_lossy(&stat.name));
+    let Ok(later) = Look::new().all(&case.target.proc) else { return };
+    let mut later = zombies(&later);
+    later.sort_unstable();
+    lasting.retain(|zombie| later.binary_search(zombie).is_ok());
+    lasting.sort_unstable();
+    for group in lasting.chunk_by(|(a, ..), (b, ..)| a == b).take(NAMED) {
+        let Some((parent, ..)) = group.first() else { continue };
+        let name = |pid: u32| {
+            stat_of(case.all, pid).map_or_else(|| "?".into(), |stat| String::from_utf8_lossy(&stat.name))
+        };
         let (count, s) = (group.len(), if group.len() == 1 { "" } else { "s" });
-        let parent_shown = format!("pid {parent} ({name})");
+        let parent_shown = format!("pid {parent} ({})", name(*parent));
         let mut finding = Finding::new(
             Level::Warning,
             format!(
                 "{count} zombie{s}, which {parent_shown} does not wait for: each keeps a place of the pids limit"
             ),
         );
-        for (_, handle) in group.iter().take(NAMED) {
-            if let Fate::Zombie(process) = handle.fate() {
-                finding = finding.seen(
-                    handle.path("stat").display(),
-                    format!("{}, state {}", process.shown(), process.state),
-                );
-            }
+        for (_, pid, _) in group.iter().take(NAMED) {
+            let path = case.target.proc.join(pid.to_string()).join("stat");
+            finding = finding.seen(path.display(), format!("pid {pid} ({}), state Z", name(*pid)));
         }
         if count > NAMED {
             finding = finding.seen(case.target.proc.display(), format!("{} more", count - NAMED));
@@ -140,7 +149,7 @@ fn zombies(case: &mut Case<'_>) {
         finding = finding.application(format!(
             "{parent_shown} has to wait for its children (wait(2), or SIGCHLD ignored)"
         ));
-        if *parent == 1 {
+        if *parent == case.process.pid && case.is_init() {
             // Orphans become children of the first process; whether it started them itself is nowhere to be seen.
             finding = finding
                 .docker(format!(

@@ -11,7 +11,12 @@ const GUARDED: [&str; 6] = ["environ", "exe", "cwd", "root", "fd", "ns/mnt"];
 pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     hidden(case);
     let denied: Vec<&str> = GUARDED.into_iter().filter(|name| is_denied(case.process, name)).collect();
-    let Some(first) = denied.first() else { return };
+    let Some(first) = denied.first() else {
+        for what in std::mem::take(&mut case.skipped) {
+            case.unread.push(format!("{what}: the files of {} are not to be had", case.known.shown()));
+        }
+        return;
+    };
     let barrier = case.ours.barrier(&case.status);
     let ([uid, ..], [gid, ..]) = (case.status.uids, case.status.gids);
     let ours = |name: &str| case.target.proc.join("self").join(name).display().to_string();
@@ -20,6 +25,9 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         Barrier::Group => format!("its group is {gid}, ours is {}", case.ours.gids[3]),
         Barrier::Capabilities => "it has capabilities that we lack".to_owned(),
         Barrier::Dumpable => "it is not dumpable, or in another user namespace".to_owned(),
+        Barrier::Mode => {
+            format!("its user is {uid}, ours is {}, and they are for their user alone", case.ours.uids[3])
+        }
         Barrier::Beyond => "though we have CAP_SYS_PTRACE".to_owned(),
     };
     let mut what = format!("of {} may not be read: {}: {rule}", case.known.shown(), denied.join(", "));
@@ -44,12 +52,15 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         );
         finding = finding.seen(ours("status"), bounding);
     }
-    let ptrace_kubernetes = "kubectl debug --profile=general (adds SYS_PTRACE), with runAsUser: 0";
+    let ptrace_kubernetes = "kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0";
     let ptrace_docker = "--cap-add SYS_PTRACE --user 0 for the container that looks";
     finding = match barrier {
         Barrier::User | Barrier::Group => finding
             .kubernetes(format!("of the container that looks: securityContext: {{runAsUser: {uid}, runAsGroup: {gid}}}; or {ptrace_kubernetes}"))
             .docker(format!("--user {uid}:{gid}, or {ptrace_docker}")),
+        Barrier::Mode => finding
+            .kubernetes("of the container that looks: securityContext.capabilities.add: [\"SYS_PTRACE\", \"DAC_READ_SEARCH\"]")
+            .docker("--cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH for the container that looks"),
         Barrier::Capabilities => finding
             .kubernetes(format!("of the container that is looked at: securityContext.capabilities.drop: [\"ALL\"]; or {ptrace_kubernetes}"))
             .docker(format!("--cap-drop ALL for the container that is looked at, or {ptrace_docker}")),
@@ -102,10 +113,11 @@ fn beyond(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
 
 /// Whether other users' processes are not even listed.
 fn hidden(case: &mut Case<'_>) {
-    let is_listed = case.all.iter().any(|seen| seen.pid == 1);
-    if is_listed || !case.target.is_of_kernel() {
+    let is_seen = case.all.iter().any(|seen| seen.pid == 1);
+    if is_seen || !case.target.is_of_kernel() {
         return;
     }
+    let is_there = case.target.proc.join("1").exists();
     let mounts = case.target.start_of("self/mountinfo").unwrap_or_default();
     let proc = case.target.proc.display().to_string();
     let line =
@@ -122,8 +134,8 @@ fn hidden(case: &mut Case<'_>) {
             Level::Warning,
             format!("the first process is not to be seen in {proc}, so {} is looked at", case.known.shown()),
         )
-        .seen(proc, "no folder 1")
-        .seen("/proc/self/mountinfo", says)
+        .seen(proc, if is_there { "1 may not be looked into" } else { "no folder 1" })
+        .seen(case.target.proc.join("self/mountinfo").display(), says)
         .kubernetes("of the container that looks: securityContext.runAsUser: that of the application")
         .docker("--user of the application, or root with --cap-add SYS_PTRACE"),
     );

@@ -78,8 +78,7 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
                 .kubernetes(format!("resources.limits.memory: {mebibytes}Mi"))
                 .docker(format!("--memory {mebibytes}m"))
         }
-        None => finding
-            .kubernetes("resources.requests.memory: as much as it needs, for it was the node that ran out"),
+        None => finding.kubernetes("resources.requests.memory: as much as it needs, so that the node has it"),
     };
     let by_limit = |finding: Finding| match limit {
         Some((limit, _)) => finding.seen(found.sources.limit.display(), limit),
@@ -89,7 +88,9 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         let whom = if kills == 1 { "a process".to_owned() } else { format!("{kills} processes") };
         let limit = match &limit {
             Some((_, shown)) => format!("the limit is {shown}"),
-            None => "there is no limit of its own, so it was that of the machine".to_owned(),
+            None => {
+                "no limit is to be seen here, so it was that of a group above or of the machine".to_owned()
+            }
         };
         let what = format!("the kernel killed {whom} here for want of memory: {limit}");
         let finding = Finding::new(Level::Error, what)
@@ -100,8 +101,9 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         );
     }
     if let (Some((limit, shown)), Some(used)) = (&limit, found.limit_used) {
-        // The page cache is given up before anything is killed.
-        let needed = used.saturating_sub(found.page_cache.unwrap_or_default());
+        // As the kubelet counts it: what of the page cache was not used of late is given up before anything is killed.
+        // Shared memory and tmpfs are in the page cache too, and are not.
+        let needed = used.saturating_sub(found.reclaimable.unwrap_or_default());
         if is_near(needed, *limit) {
             let what = format!("{} of memory are in use, of {shown} that may be", show_short_size(needed));
             let finding = Finding::new(Level::Warning, what).seen(found.sources.used.display(), used);
@@ -124,7 +126,7 @@ fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
     findings.push(
         Finding::new(Level::Warning, what)
             .seen(found.sources.events.display(), format!("nr_throttled {throttled} of nr_periods {periods}"))
-            .seen(found.sources.limit.display(), format!("{now} CPU"))
+            .seen(found.sources.limit.display(), format!("quota and period come to {now} of a CPU"))
             .kubernetes(format!("resources.limits.cpu: \"{more}\""))
             .docker(format!("--cpus {more}"))
             .application("use as many threads as it has CPUs, not as the machine has: GOMAXPROCS, -XX:ActiveProcessorCount"),
@@ -167,7 +169,7 @@ fn open_files(case: &mut Case<'_>) {
         Err(_) => return,
         Ok(()) => {}
     }
-    if !is_near(count, soft) {
+    if soft == 0 || !is_near(count, soft) {
         return;
     }
     let (level, more) = if count >= soft { (Level::Error, "no more") } else { (Level::Warning, "few more") };
@@ -179,7 +181,11 @@ fn open_files(case: &mut Case<'_>) {
     )
     .seen(case.path("fd"), format!("{count} entries"))
     .seen(case.path("limits"), format!("Max open files {soft}"))
-    .docker(format!("--ulimit nofile={twice}:{twice}"))
+    // A lower hard limit than it has would be none of the help.
+    .docker(format!(
+        "--ulimit nofile={twice}:{}",
+        limit.hard.map_or(-1_i128, |hard| i128::from(hard.max(twice)))
+    ))
     .application(format!(
         "close what is not used (porthole lsof shows it), or raise the limit by setrlimit(2), {hard}"
     ));

@@ -59,7 +59,7 @@ fn from_a_second_container() {
         let finding = said.finds("warning", &text, &seen);
         let what = finding["finding"].as_str().unwrap();
         assert!(
-            what.contains("(service) may not be read: environ, ") && what.contains("/tmp and files"),
+            what.contains("(service) may not be read: environ, ") && what.contains("free space and /tmp"),
             "{what}"
         );
         // Once is enough.

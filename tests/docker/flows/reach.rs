@@ -35,8 +35,8 @@ fn a_service_at_the_loopback_of_ipv6_only() {
     assert_eq!(said.status, Some(1));
     is_found_in_readme(&container.exec(&["/porthole", "doctor", "--expect-port", "8080"]).1, text);
     // A check that fits it as it is, or another address.
-    let url = advice(finding, "Docker").split("porthole http ").nth(1).unwrap();
-    assert_eq!(check(&container, &format!("{url}healthz")).0, Some(0));
+    let place = advice(finding, "Docker").split("porthole tcp ").nth(1).unwrap();
+    assert_eq!(container.exec(&["/porthole", "tcp", place]).0, Some(0));
     let address = advice(finding, "Application").split("such as HOST=").nth(1).unwrap();
     let container = run(address);
     Said::of(&container, &expect).is_in_order();

@@ -1,0 +1,141 @@
+//! Files that are expected, mounts, a place for temporary files.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use super::{STATUS, World};
+use crate::support::command::{has_feature, porthole};
+use crate::support::elsewhere::Elsewhere;
+
+#[test]
+fn files_that_are_expected() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let path = |name: &str| format!("{}/root/{name}", world.proc.path());
+    world.file("root/run/secrets/db", "x").file("root/run/open", "x");
+    let mode = |name: &str, mode: u32| {
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("run/secrets/db", 0o400);
+    let me = fs::metadata(path("run")).unwrap();
+    let owner = format!("{}:{}", me.uid(), me.gid());
+    world.says(
+        &["--expect-file", "/run/secrets/db", "--expect-file", "/run/open"],
+        1,
+        &format!(
+            "error: pid 1 (server) cannot read /run/secrets/db\n    \
+                 seen: /run/secrets/db: owner {owner} mode 0400 gives others no read\n    \
+                 Kubernetes: securityContext.fsGroup: 65532 (of the pod), and defaultMode: 0440 of the volume\n    \
+                 Docker: chown 65532:65532 of the file that is mounted; in an image: COPY --chown=65532:65532\n\
+             pid 1 (server): 1 error"
+        ),
+    );
+    mode("run/secrets", 0o700);
+    let ran = world.run(&["--expect-file", "/run/secrets/db"]);
+    let seen = format!("    seen: /run/secrets: owner {owner} mode 0700 gives others no search\n");
+    assert!(
+        ran.stdout.contains(&seen) && ran.stdout.contains("chmod o+x /run/secrets, or chown 65532:65532"),
+        "{}",
+        ran.story()
+    );
+    let ran = world.run(&["--expect-file", "/etc/app.yaml"]);
+    assert!(
+        ran.stdout.starts_with(
+            "error: pid 1 (server) cannot read /etc/app.yaml\n    seen: /etc: no such file or directory\n"
+        ),
+        "{}",
+        ran.story()
+    );
+}
+
+#[test]
+fn a_read_only_root_wants_a_place_to_write() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let mounts = fs::read_to_string(format!("{}/1/mountinfo", world.proc.path())).unwrap();
+    let mounts = mounts.replace("/ / rw - overlay o rw", "/ / ro,relatime - overlay o rw");
+    world.file("1/mountinfo", mounts);
+    // Nobody but its owner writes to it as it was made.
+    let ran = world.run(&[]);
+    let start = "warning: the root is read-only, and there is no /tmp that can be written to\n    seen: ";
+    assert!(ran.stdout.starts_with(start), "{}", ran.story());
+    for line in [
+        "/mountinfo: / ro,relatime\n",
+        "    seen: /tmp: owner ",
+        "    Docker: --tmpfs /tmp\n",
+        "mountPath: /tmp}]\n",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}{}", ran.story());
+    }
+    let tmp = format!("{}/root/tmp", world.proc.path());
+    fs::remove_dir(&tmp).unwrap();
+    let ran = world.run(&[]);
+    assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
+    fs::create_dir(&tmp).unwrap();
+    fs::set_permissions(tmp, fs::Permissions::from_mode(0o1777)).unwrap();
+    world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
+}
+
+#[test]
+fn a_mount_without_space() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let script = "mount -t tmpfs -o size=64k full \"$1\"\nhead -c 65536 /dev/zero >\"$1/x\" || true";
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
+    let point = elsewhere.folder.display();
+    let start = format!(
+        "error: {point} is full: it has no space\n    \
+             seen: statvfs(3) of {point}: 0 of 64K free\n    \
+             Kubernetes: emptyDir: {{medium: Memory, sizeLimit: 2Mi}}\n    \
+             Docker: --tmpfs {point}:size=2m (--shm-size for /dev/shm)\n    \
+             Application: remove what is not needed: porthole find {point} --larger 1M shows what is large, porthole lsof --deleted what is held\n"
+    );
+    assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
+}
+
+/// Where Docker is given a path that is not on the host, it mounts an empty directory of that name.
+#[test]
+fn what_is_expected_is_a_file() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    fs::create_dir_all(format!("{}/root/etc/app.yaml", world.proc.path())).unwrap();
+    world.says(
+        &["--expect-file", "/etc/app.yaml"],
+        1,
+        "error: /etc/app.yaml is a directory, not a file\n    \
+             seen: /etc/app.yaml: a directory\n    \
+             Kubernetes: volumeMounts: a mountPath of the file, with subPath: its key\n    \
+             Docker: --volume: where the path on the host is missing, Docker makes a directory of that name\n\
+         pid 1 (server): 1 error",
+    );
+    porthole(["doctor", "--expect-file", ""])
+        .refused("doctor: --expect-file: expected the path of a file, got ''");
+}
+
+/// The bits of the others are of no use to the owner.
+#[test]
+fn a_file_that_its_own_owner_cannot_read() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let path = world.proc.path();
+    world.file("root/key", "");
+    let key = format!("{path}/root/key");
+    let ids = fs::metadata(&key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o044)).unwrap();
+    let (uid, gid) = (ids.uid(), ids.gid());
+    let status = STATUS
+        .replace("Uid:\t65532\t65532\t65532\t65532", &format!("Uid:\t{uid}\t{uid}\t{uid}\t{uid}"))
+        .replace("Gid:\t65532\t65532\t65532\t65532", &format!("Gid:\t{gid}\t{gid}\t{gid}\t{gid}"));
+    let ran = world.file("1/status", status).run(&["--expect-file", "/key"]);
+    assert!(ran.stdout.contains("    Docker: chmod u+r /key\n"), "{}", ran.story());
+}

@@ -1,0 +1,84 @@
+//! resolv.conf and the servers that it names.
+
+use super::{WITH_ETH0, World};
+use crate::support::command::{has_feature, porthole};
+use crate::support::elsewhere::Elsewhere;
+use crate::support::network::in_own_network;
+
+#[test]
+fn names_and_who_is_asked() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let ran = world.file("1/net/dev", WITH_ETH0).run(&[]);
+    let missing = "warning: names are asked of 127.0.0.1, for there is no resolv.conf that can be read\n    \
+                   seen: /etc/resolv.conf: no such file or directory\n";
+    assert!(ran.stdout.starts_with(missing), "{}", ran.story());
+    let conf = "search a.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
+    world.file("root/etc/resolv.conf", conf).says(
+        &[],
+        0,
+        "hint: a name outside with fewer than 5 dots costs 6 questions before the right one\n    \
+             seen: /etc/resolv.conf: options ndots:5\n    \
+             Kubernetes: dnsConfig: {options: [{name: ndots, value: \"1\"}]}\n    \
+             Application: a dot behind names of the outside: api.example.org.\n\
+         pid 1 (server): 1 hint",
+    );
+}
+
+#[test]
+fn a_name_server_that_does_not_answer() {
+    if !has_feature("inspect") {
+        return;
+    }
+    in_own_network(|| {
+        let world = World::new();
+        world.file("1/net/dev", WITH_ETH0).file("root/etc/resolv.conf", "nameserver 127.0.0.1\n");
+        // Nothing is asked without being told to.
+        world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
+        world.says(
+            &["--remote"],
+            1,
+            "error: the name server 127.0.0.1 does not answer\n    \
+                 seen: /etc/resolv.conf: nameserver 127.0.0.1\n    \
+                 seen: 127.0.0.1, port 53: connection refused\n    \
+                 Kubernetes: is a NetworkPolicy in the way (egress to port 53, UDP and TCP), and does kube-dns run?\n    \
+                 Docker: --dns ADDRESS, of a server that this network reaches\n\
+             pid 1 (server): 1 error",
+        );
+    });
+}
+
+/// An address with a zone is one, and what is said of an option is seen in its own line.
+#[test]
+fn lines_as_others_write_them() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let conf =
+        "nameserver fe80::1%eth0\nnameserver 10.0.0.10\nsearch a b\noptions ndots:5\noptions timeout:1\n";
+    let ran = world.file("1/net/dev", WITH_ETH0).file("root/etc/resolv.conf", conf).run(&[]);
+    assert!(ran.stdout.contains("    seen: /etc/resolv.conf: options ndots:5\n"), "{}", ran.story());
+    assert!(ran.stdout.ends_with("pid 1 (server): 1 hint\n"), "{}", ran.story());
+}
+
+/// The servers of another network are not ours to ask.
+#[test]
+fn servers_of_another_network() {
+    if !has_feature("inspect") || !has_feature("remote") {
+        return;
+    }
+    let Some(elsewhere) = Elsewhere::mounted(
+        "mount -t tmpfs etc \"$1\"\necho nameserver 127.0.0.1 >\"$1/resolv.conf\"\n\
+         mount --bind \"$1/resolv.conf\" /etc/resolv.conf",
+    ) else {
+        return;
+    };
+    in_own_network(move || {
+        let ran = porthole(["doctor", "-p", &elsewhere.pid(), "--remote"]).run();
+        assert!(!ran.stdout.contains("does not answer"), "{}", ran.story());
+        assert!(ran.stderr.contains("whether the servers of /etc/resolv.conf answer"), "{}", ran.story());
+    });
+}

@@ -1,0 +1,269 @@
+//! The first process and its signals, zombies, and which process is looked at.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{STATUS, World};
+use crate::support::command::{has_feature, porthole, until};
+use crate::support::processes::{Made, Sleeper};
+use crate::support::skip::{is_root, skip};
+
+#[test]
+fn the_first_process_and_its_signals() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let signals = |caught: &str, ignored: &str, blocked: &str| {
+        STATUS
+            .replace("SigCgt:\t0000000000004000", &format!("SigCgt:\t{caught}"))
+            .replace("SigIgn:\t0", &format!("SigIgn:\t{ignored}"))
+            .replace("SigBlk:\t0", &format!("SigBlk:\t{blocked}"))
+    };
+    let world = World::new();
+    world.file("1/status", signals("0", "4000", "0")).says(
+        &[],
+        0,
+        "warning: pid 1 (server) ignores SIGTERM, so that it is killed once the grace period is over\n    \
+             seen: @/1/status: SigIgn: 0000000000004000 has SIGTERM\n    \
+             Application: handle SIGTERM: stop taking requests, finish those there are, exit\n\
+         pid 1 (server): 1 warning",
+    );
+    world.file("1/status", signals("0", "0", "0")).says(
+        &[],
+        0,
+        "warning: pid 1 (server) has no handler for SIGTERM, which the kernel does not deliver to the first process without one, so that it is killed once the grace period is over\n    \
+             seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
+             Application: handle SIGTERM: stop taking requests, finish those there are, exit\n    \
+             Docker: --init (in Compose: init: true)\n    \
+             Kubernetes: shareProcessNamespace: true, so that the application is not the first process\n\
+         pid 1 (server): 1 warning",
+    );
+    let ran = world.file("1/status", signals("2", "0", "0")).run(&[]);
+    assert!(
+        ran.stdout.contains("    Docker: STOPSIGNAL SIGINT in the Dockerfile or --stop-signal SIGINT"),
+        "{}",
+        ran.story()
+    );
+    // It may wait for it by sigwait(3).
+    let in_order = "in order: pid 1 (server): nothing stands out";
+    world.file("1/status", signals("0", "0", "4000")).says(&[], 0, in_order);
+    world.file("1/status", signals("0", "0", "0")).file("1/wchan", "do_sigtimedwait.isra.0").says(
+        &[],
+        0,
+        in_order,
+    );
+    fs::remove_file(format!("{}/1/wchan", world.proc.path())).unwrap();
+    // Any other process is ended by it.
+    world.file("1/status", signals("0", "0", "0").replace("NSpid:\t1", "NSpid:\t77\t7")).says(
+        &[],
+        0,
+        in_order,
+    );
+    world.proc.process(
+        1,
+        &Made { name: b"sh", ppid: 0, ..Made::default() },
+        b"/bin/sh\0-c\0app --password x\0",
+    );
+    world.file("1/status", signals("0", "0", "0")).says(
+        &[],
+        0,
+        "warning: pid 1 (sh) is a shell, which does not pass SIGTERM on to the application, so that it is killed once the grace period is over\n    \
+             seen: @/1/cmdline: /bin/sh -c app --password <1 byte>\n    \
+             seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
+             Docker: ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application\n    \
+             Kubernetes: command: [\"/application\"] without sh -c\n\
+         pid 1 (sh): 1 warning",
+    );
+}
+
+#[test]
+fn zombies_and_whose_they_are() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let mut child =
+        Command::new("sh").args(["-c", "/bin/true & /bin/true & exec sleep 600"]).spawn().unwrap();
+    let pid = child.id().to_string();
+    let what = format!(
+        "warning: 2 zombies, which pid {pid} (sleep) does not wait for: each keeps a place of the pids limit\n"
+    );
+    let ran = until(|| porthole(["doctor", "-p", &pid]).run(), |out| out.contains(&what));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(ran.stdout.contains(&format!("{what}    seen: /proc/")), "{}", ran.story());
+    assert!(ran.stdout.contains(" (true), state Z\n"), "{}", ran.story());
+    assert!(
+        ran.stdout.contains(&format!("    Application: pid {pid} (sleep) has to wait for its children")),
+        "{}",
+        ran.story()
+    );
+    // They are not the first process's, which an init in its place would see to.
+    assert!(!ran.stdout.contains("--init"), "{}", ran.story());
+}
+
+/// An init would wait for orphans; that it does not for other children is said along with it.
+#[test]
+fn zombies_of_the_first_process() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    world.proc.process(5, &Made { name: b"job", state: 'Z', ..Made::default() }, b"");
+    world.says(
+        &[],
+        0,
+        "warning: 1 zombie, which pid 1 (server) does not wait for: each keeps a place of the pids limit\n    \
+             seen: @/5/stat: pid 5 (job), state Z\n    \
+             Application: pid 1 (server) has to wait for its children (wait(2), or SIGCHLD ignored)\n    \
+             Docker: --init (in Compose: init: true), which waits for orphans, but not for what the application started itself\n    \
+             Kubernetes: shareProcessNamespace: true, where the pause process waits for orphans\n\
+         pid 1 (server): 1 warning",
+    );
+}
+
+/// The first process of a pod holds its namespaces, and is not the one that is meant.
+#[test]
+fn the_application_of_a_pod() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let path = world.proc.path();
+    for pid in [7, 9] {
+        let made = Made { name: b"app", ppid: 0, ..Made::default() };
+        world.proc.process(pid, &made, b"/app\0");
+        world.file(&format!("{pid}/status"), STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}")));
+    }
+    world.proc.process(1, &Made { name: b"pause", ppid: 0, ..Made::default() }, b"/pause\0");
+    // We are one of the containers too.
+    fs::remove_file(format!("{path}/self")).unwrap();
+    symlink("7", format!("{path}/self")).unwrap();
+    let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&json["pid"], &json["process"]), (&json!(9), &json!("app")));
+    assert_eq!(json["findings"], json!([]));
+    // Which of several is meant is nowhere to be seen.
+    world.proc.process(12, &Made { name: b"proxy", ppid: 0, start: 1, ..Made::default() }, b"/proxy\0");
+    let ran = world.run(&[]);
+    let path = world.proc.path();
+    let start = format!(
+        "hint: the pod has 2 containers, or was entered; the first to start is looked at, porthole doctor -p PID looks at another\n    \
+             seen: {path}: pid 9 (app), 12 (proxy)\n\
+         pid 9 (app): 1 hint\n"
+    );
+    assert_eq!((ran.status, ran.stdout), (Some(0), start));
+}
+
+/// An init in front of it is not what is meant either, and neither are the orphans that it took on.
+#[test]
+fn the_application_behind_an_init() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    for (pid, ppid, state, start) in
+        [(5, 1, 'S', 9), (7, 1, 'S', 2), (8, 7, 'S', 1), (9, 0, 'S', 1), (10, 1, 'Z', 1)]
+    {
+        world.proc.process(pid, &Made { name: b"app", ppid, state, start, ..Made::default() }, b"/app\0");
+        let status = STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}"));
+        world.file(&format!("{pid}/status"), status.replace("SigCgt:\t0000000000004000", "SigCgt:\t0"));
+    }
+    for (first, pid) in [("tini", 7), ("docker-init", 7), ("sh", 1), ("server", 1)] {
+        world.proc.process(1, &Made { name: first.as_bytes(), ppid: 0, ..Made::default() }, b"/first\0");
+        let ran = world.run(&["--json"]);
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(json["pid"], json!(pid), "{first}: {}", ran.story());
+        // SIGTERM ends what is not the first process.
+        assert!(pid == 1 || !ran.stdout.contains("SIGTERM"), "{first}: {}", ran.story());
+    }
+}
+
+/// A shell is one by what is executed: a script has the name of its own file, and busybox is many programs.
+#[test]
+fn shells_by_their_command_lines() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    for (name, command, is_shell) in [
+        (&b"entry.sh"[..], &b"/bin/sh\0/entry.sh\0"[..], true),
+        (b"busybox", b"/bin/busybox\0sh\0-c\0app\0", true),
+        (b"bash", b"-bash\0", true),
+        (b"busybox", b"busybox\0httpd\0-f\0", false),
+        (b"sh", b"/app\0--shell\0sh\0", false),
+    ] {
+        world.proc.process(1, &Made { name, ppid: 0, ..Made::default() }, command);
+        // A handler for SIGINT is the shell's own.
+        let ran = world.file("1/status", STATUS.replace("SigCgt:\t0000000000004000", "SigCgt:\t2")).run(&[]);
+        assert_eq!(
+            ran.stdout.contains(" is a shell, which does not pass SIGTERM on"),
+            is_shell,
+            "{}",
+            ran.story()
+        );
+        assert_eq!(ran.stdout.contains("STOPSIGNAL SIGINT"), !is_shell, "{}", ran.story());
+        // With a trap it does.
+        world.file("1/status", STATUS).says(
+            &[],
+            0,
+            &format!("in order: pid 1 ({}): nothing stands out", String::from_utf8_lossy(name)),
+        );
+    }
+}
+
+/// A first process that waits by sigwait(3) has no handler and does not block it, and yet is ended by it.
+#[test]
+fn a_first_process_that_waits_for_signals() {
+    if !has_feature("inspect") {
+        return;
+    }
+    if !is_root() {
+        return skip("only root makes a pid namespace");
+    }
+    let script = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [15])\nprint(flush=True)\nsignal.sigwait([15])";
+    let mut parent = Command::new("unshare")
+        .args(["--pid", "--fork", "--kill-child", "python3", "-c", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let task = parent.id();
+    let pid = fs::read_to_string(format!("/proc/{task}/task/{task}/children")).unwrap().trim().to_owned();
+    let ran = until(|| porthole(["doctor", "-p", &pid]).run(), |out| !out.contains("SIGTERM"));
+    assert!(ran.stdout.contains(&format!("pid {pid} (python3)")), "{}", ran.story());
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+}
+
+/// There is nothing more to be said of what has ended.
+#[test]
+fn what_has_ended() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let mut sleeper = Sleeper::called("ended", &[]);
+    sleeper.end();
+    let pid = sleeper.pid();
+    let ran = porthole(["doctor", "-p", &pid.to_string(), "--expect-port", "80"]).run();
+    let what = format!(
+        "error: pid {pid} (sleep) has ended, and only waits for its parent to ask how\n    \
+             seen: /proc/{pid}/stat: state Z\n\
+         pid {pid} (sleep): 1 error\n"
+    );
+    assert_eq!((ran.status, ran.stdout, ran.stderr.as_str()), (Some(1), what, ""));
+}
+
+/// A process whose first thread has ended looks like a zombie, and is none.
+#[test]
+fn a_process_without_its_first_thread() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    world.proc.process(5, &Made { name: b"job", state: 'Z', threads: 3, ..Made::default() }, b"");
+    world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
+}
