@@ -216,8 +216,10 @@ fn is_option(word: &[u8]) -> bool {
 /// What this word says of the one behind it.
 fn next_of(word: &[u8]) -> Next {
     match word {
-        b"-u" | b"--user" | b"--proxy-user" => Next::Login,
-        [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) && tells(name) => Next::Secret,
+        b"-u" | b"--user" | b"--proxy-user" | b"--login" => Next::Login,
+        [b'-', name @ ..] | [name @ .., b':'] if name.iter().all(|&b| is_of_name(b)) && tells(name) => {
+            Next::Secret
+        }
         _ => Next::Plain,
     }
 }
@@ -226,14 +228,16 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// Words too short to be looked for within a name.
-fn is_short_for_secret(name: &[u8]) -> bool {
-    ["pin", "psk", "pw", "otp"].iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+/// Whether one of the words of a name says that it is of a secret, though it is too short to be looked for within others.
+fn has_short_word(name: &[u8]) -> bool {
+    let mut words = name.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
+    words.any(|word| {
+        ["pin", "psk", "pw", "otp"].iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    })
 }
 
 fn tells(name: &[u8]) -> bool {
-    is_short_for_secret(name.strip_prefix(b"-").unwrap_or(name))
-        || std::str::from_utf8(name).is_ok_and(is_telling)
+    has_short_word(name) || std::str::from_utf8(name).is_ok_and(is_telling)
 }
 
 /// The word that begins there.
@@ -435,6 +439,10 @@ mod tests {
             (
                 &["app", "--pin", "1234", "--psk=ab", "-pw", "x"],
                 "app --pin <4 bytes> --psk=<2 bytes> -pw <1 byte>",
+            ),
+            (
+                &["app", "DB_PW=x", "spinner=1", "Password:", "x", "--login", "u:x"],
+                "app DB_PW=<1 byte> spinner=1 Password: <1 byte> --login u:<1 byte>",
             ),
             (&["app", "sk-ant-0123456789abcdef0123"], "app <27 bytes>"),
             (&["curl", "http://h/x?a=1&sig=ab%3D&b=2"], "curl http://h/x?a=1&sig=<5 bytes>&b=2"),
