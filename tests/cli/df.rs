@@ -36,7 +36,10 @@ fn filesystems_are_those_of_df() {
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     let (pid, folder) = (elsewhere.pid(), elsewhere.path("").trim_end_matches('/').to_owned());
     let ran = porthole(["df", "-p", &pid, "--json"]).run();
-    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
+    // Mounts of an engine's containers, which may run beside this test, go as they end.
+    let is_of_engine = |text: &str| text.contains("/docker/");
+    assert!(ran.stderr.lines().all(is_of_engine), "{}", ran.story());
+    assert!(ran.status == Some(0) || !ran.stderr.is_empty(), "{}", ran.story());
     let found = rows(&ran.stdout);
     let df = output(Command::new("nsenter").args(["-m", "-t", &pid, "df", "-P", "-k"]));
     // What is used of the machine's own disk changes while we look; of ours it does not.
@@ -52,6 +55,7 @@ fn filesystems_are_those_of_df() {
                 format!("{} {}", fields[1], fields[5])
             }
         })
+        .filter(|row| !is_of_engine(row))
         .collect();
     let found_rows: BTreeSet<String> = found
         .iter()
@@ -67,6 +71,7 @@ fn filesystems_are_those_of_df() {
                 format!("{size} {point}")
             }
         })
+        .filter(|row| !is_of_engine(row))
         .collect();
     assert_eq!(found_rows, expected);
     let of = |name: &str| {
