@@ -244,6 +244,13 @@ fn inspection(
     };
     let mut secrets = Secrets::default();
     let mut given = Given::new(command.name, &matches, None, &mut secrets);
+    for option in page.common {
+        if let Some(why) = inspect::without(command.name, option.name)
+            && given.has(option.name)
+        {
+            return Err(given.wrong(option.name, &format!("cannot be used here: {why}")));
+        }
+    }
     let expected = "the number of a process, from 1 to 4194304";
     let parse_pid = |text: &str| crate::procfs::process::parse_pid(text.as_bytes()).ok_or(expected);
     let pid = given.parsed("pid", expected, parse_pid)?;

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use super::{Opt, Page, RUN};
 use crate::check::KINDS;
+#[cfg(feature = "inspect")]
+use crate::inspect::without;
 
 /// The width that help is made for.
 const WIDTH: usize = 100;
@@ -51,7 +53,9 @@ pub(super) fn of(page: &Page) -> String {
     } else {
         "\nOf every inspection:\n"
     });
-    out.push_str(&list(page.common));
+    let common: Vec<Opt> =
+        page.common.iter().filter(|option| without(page.name, option.name).is_none()).copied().collect();
+    out.push_str(&list(&common));
     out.push_str("\nExamples:\n");
     for line in page.examples.lines() {
         let _ = writeln!(out, "  {line}");
@@ -128,6 +132,12 @@ fn list(options: &[Opt]) -> String {
         entry(&mut out, &syntax(option), option.help);
     }
     out
+}
+
+/// No inspection, nothing to do without.
+#[cfg(not(feature = "inspect"))]
+const fn without(_command: &str, _option: &str) -> Option<&'static str> {
+    None
 }
 
 /// `-t, --timeout DUR`

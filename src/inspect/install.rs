@@ -48,13 +48,6 @@ struct Install {
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
-    let (ours, running) =
-        ("a file is written in our own view alone", "the program that is copied is the one that runs");
-    for (option, why) in [("pid", ours), ("proc", running)] {
-        if given.has(option) {
-            return Err(given.wrong(option, &format!("cannot be used here: {why}")));
-        }
-    }
     let dest = given.paths("DEST").pop().unwrap_or_default();
     if dest.as_os_str().is_empty() {
         return Err(given.unexpected("DEST", "the path of a file or directory"));

@@ -62,6 +62,19 @@ commands! {
     }
 }
 
+/// The options of every inspection that a command does without, and why.
+const WITHOUT: [(&str, &str, &str); 3] = [
+    ("install", "pid", "a file is written in our own view alone"),
+    ("install", "proc", "the program that is copied is the one that runs"),
+    ("tar", "json", "an archive is no JSON document"),
+];
+
+/// Why this option of every inspection cannot be used with this command, if so.
+pub fn without(command: &str, option: &str) -> Option<&'static str> {
+    let found = WITHOUT.iter().find(|(of, name, _)| (*of, *name) == (command, option));
+    found.map(|&(_, _, why)| why)
+}
+
 /// What the control groups that we are in lack, as `doctor` has it, a sentence each: for whoever asks why a check failed.
 pub fn lacking(proc: &std::path::Path) -> Vec<String> {
     doctor::lacking(proc)

@@ -92,9 +92,6 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     if given.words("file").pop().is_some_and(|file| file != "-") {
         return Err(given.unexpected("file", "-, as porthole writes no file: redirect standard output"));
     }
-    if given.has("json") {
-        return Err(given.wrong("json", "cannot be used here: an archive is no JSON document"));
-    }
     let paths = given.paths("PATH");
     if paths.iter().any(|path| path.as_os_str().is_empty()) {
         return Err(given.wrong("PATH", "is empty"));

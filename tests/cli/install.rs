@@ -150,6 +150,8 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
     ] {
         porthole(["install", &place.path("x"), option, value])
             .refused(&format!("install: {option}: cannot be used here: {why}"));
+        // Nor does help name it.
+        assert!(!porthole(["install", "--help"]).run().stdout.contains(option));
     }
     assert_eq!(names(&place), ["fifo", "file", "folder"]);
     assert_eq!(fs::read(place.path("file")).unwrap(), b"x");

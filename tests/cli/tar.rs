@@ -411,9 +411,11 @@ fn what_is_refused() {
                 .to_owned(),
         ),
         ("cf - t --json", "--json: cannot be used here: an archive is no JSON document".to_owned()),
+        ("--json cf - t", "--json: cannot be used here: an archive is no JSON document".to_owned()),
     ] {
         porthole(["tar"].into_iter().chain(arguments.split(' '))).refused(&format!("tar: {message}"));
     }
+    assert!(!porthole(["tar", "--help"]).run().stdout.contains("--json"));
     porthole(["tar", "cf", "-", ""]).refused("tar: PATH: is empty");
     let command = format!("{} tar cf - {}", binary(), place.path("t"));
     let shown = output(Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()));
