@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::command::{binary, for_other_users, output, porthole, started};
+use crate::support::command::{binary, copy_program, for_other_users, output, porthole, started};
 use crate::support::place::Place;
 use crate::support::skip::{is_root, skip, skip_by_design};
 
@@ -193,7 +193,7 @@ fn files_as_another_process_sees_them() {
     if std::env::var_os("PORTHOLE_BIN").is_none() {
         return skip_by_design("a process in an empty root has to be static");
     }
-    fs::copy(binary(), place.path("root/porthole")).unwrap();
+    copy_program(binary(), place.path("root/porthole"));
     let mut command = Command::new("chroot");
     command.args([&place.path("root"), "/porthole", "cat", "--special", "/fifo"]);
     let mut child = started(&mut command, Command::spawn);

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, gettid};
 use serde_json::json;
 
-use crate::support::command::{binary, for_other_users, output, porthole, started};
+use crate::support::command::{binary, copy_program, for_other_users, output, porthole, started};
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
@@ -84,7 +84,7 @@ impl Programs {
 
     fn copy(&self, name: &str) -> PathBuf {
         let path = self.folder.join(name);
-        fs::copy("/bin/sleep", &path).unwrap();
+        copy_program("/bin/sleep", &path);
         path
     }
 

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::command::{binary, for_other_users, has_feature, output, porthole};
+use crate::support::command::{binary, copy_program, for_other_users, has_feature, output, porthole};
 use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::{skip, skip_by_design};
 
@@ -270,7 +270,7 @@ fn users_are_those_that_a_process_runs_as() {
     let Some(folder) = for_other_users() else { return };
     // Without read permission it is not dumpable, and its files belong to root.
     let program = folder.join("sleeper");
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    copy_program("/bin/sleep", &program);
     std::os::unix::fs::chown(&program, Some(0), Some(0)).unwrap();
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     let sleeper = Sleeper::owned(&program, 65_532, 65_532);

@@ -90,7 +90,7 @@ fn no_permission_is_said_on_stderr() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     // A copy that another user can reach.
     let copy = folder.join("porthole");
-    std::fs::copy(crate::support::command::binary(), &copy).unwrap();
+    crate::support::command::copy_program(crate::support::command::binary(), &copy);
     let output = std::process::Command::new("setpriv")
         .args(["--reuid", "65532", "--regid", "65532", "--clear-groups"])
         .arg(&copy)

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -78,8 +78,15 @@ pub fn for_other_users() -> Option<PathBuf> {
     }
     let folder = folder();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::copy(binary(), folder.join("porthole")).unwrap();
+    copy_program(binary(), folder.join("porthole"));
     Some(folder)
+}
+
+/// Copies a program, by another: what this one writes is open for writing in each child that another test forks, until
+/// that has become another program, and cannot be run meanwhile (ETXTBSY of execve(2)).
+pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let done = Command::new("cp").arg("--").arg(from.as_ref()).arg(to.as_ref()).status().unwrap();
+    assert!(done.success(), "cp {}", to.as_ref().display());
 }
 
 /// Runs a command, the copy of [`for_other_users`] or one that starts it, once no other test's child holds the

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::World;
-use crate::support::command::{for_other_users, has_feature, output, porthole};
+use crate::support::command::{copy_program, for_other_users, has_feature, output, porthole};
 use crate::support::elsewhere::Elsewhere;
 use crate::support::processes::Sleeper;
 
@@ -60,7 +60,7 @@ fn the_rule_that_forbids_to_look() {
         return;
     }
     let Some(programs) = for_other_users() else { return };
-    fs::copy("/bin/sleep", programs.join("unreadable")).unwrap();
+    copy_program("/bin/sleep", programs.join("unreadable"));
     fs::set_permissions(programs.join("unreadable"), fs::Permissions::from_mode(0o111)).unwrap();
     let run = |ids: [&str; 2], pid: u32, more: &[&str]| {
         let mut command = Command::new("setpriv");
