@@ -3,18 +3,22 @@
 # `make image` builds it in both flavours; by hand, after `make static`:
 #
 #   docker build -t porthole .
-#   docker build -t porthole:probe --build-arg BINARY=porthole-probe .
+#   docker build -t porthole:probe --build-arg BINARY=porthole-probe --build-arg LICENCES=MIT .
 FROM scratch
 ARG BINARY=porthole
 # For another processor: where its binaries are.
 ARG FOLDER=target/static
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG SOURCE=unknown
+# Of all that is in the binary; of porthole-probe all of it is MIT.
+ARG LICENCES="MIT AND Apache-2.0 AND ISC AND BSD-3-Clause"
 LABEL org.opencontainers.image.title="porthole" \
       org.opencontainers.image.description="Health checks and a look inside for container images without a shell" \
-      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.licenses="${LICENCES}" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 COPY ${FOLDER}/${BINARY} /porthole
 # By number: there is no /etc/passwd, and Kubernetes' runAsNonRoot wants a number.
 USER 65532:65532

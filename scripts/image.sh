@@ -15,18 +15,22 @@ revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 # Nothing here needs BuildKit, which not every engine has.
 export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 
+# Where it comes from, if that is to be had by others; without a token in front of the host.
+source=$(git remote get-url origin 2>/dev/null | sed -n 's|^\(https\?://\)\([^/@]*@\)\?|\1|p')
+
 build() {
-    local binary=$1 tag tags=()
-    shift
+    local binary=$1 licences=$2 tag tags=()
+    shift 2
     if [ ! -f "target/static/$binary" ]; then
         echo "image: target/static/$binary is missing; make static builds it" >&2
         exit 1
     fi
     for tag in "$@"; do tags+=(-t "$name:$tag"); done
     docker build -q --build-arg "BINARY=$binary" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
+        --build-arg "SOURCE=${source:-unknown}" --build-arg "LICENCES=$licences" \
         "${options[@]}" "${tags[@]}" . >/dev/null
     for tag in "$@"; do echo "$name:$tag"; done
 }
 
-build porthole latest "$version"
-build porthole-probe probe "$version-probe"
+build porthole "MIT AND Apache-2.0 AND ISC AND BSD-3-Clause" latest "$version"
+build porthole-probe MIT probe "$version-probe"

@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# What the static binaries are made of: target/static/*.cdx.json (CycloneDX 1.5), and target/static/SHA256SUMS.
-# Fails where a binary and its document do not name the same crates.
+# What the static binaries are made of: target/static/*.cdx.json (CycloneDX 1.5), the licences of all that, LICENSES.txt, and
+# SHA256SUMS. Fails where a binary and its document do not name the same crates. ARCH=aarch64: of the binaries in
+# target/static/aarch64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+arch=${ARCH:-$(uname -m)}
+[ "$arch" != arm64 ] || arch=aarch64
+[ "$arch" != amd64 ] || arch=x86_64
 out=target/static
+[ "$arch" = "$(uname -m)" ] || out+=/$arch
 tools=${PORTHOLE_TOOLS:-$PWD/target/tools}/bin
 export PATH=$tools:$PATH
 # The time of the last commit, so that the same sources give the same document.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 
-target=$(uname -m)-unknown-linux-musl
+target=$arch-unknown-linux-musl
 for name in porthole-probe porthole; do
     features=()
     [ "$name" = porthole ] || features=(--no-default-features)
@@ -20,4 +25,5 @@ for name in porthole-probe porthole; do
     mv "$name.cdx.json" "$out/$name.cdx.json"
 done
 scripts/sbom.py "$out"
-(cd "$out" && sha256sum porthole-probe porthole porthole-probe.cdx.json porthole.cdx.json >SHA256SUMS)
+scripts/licences.py "$out/porthole.cdx.json" >"$out/LICENSES.txt"
+(cd "$out" && sha256sum porthole-probe porthole porthole-probe.cdx.json porthole.cdx.json LICENSES.txt >SHA256SUMS)

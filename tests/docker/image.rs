@@ -21,10 +21,19 @@ fn the_images_of_both_flavours_and_their_tags() {
         .map(|tag| Image::named(&format!("{name}:{tag}")));
     let printed: Vec<&str> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
     assert_eq!(printed, tags.each_ref().map(|image| image.0.as_str()));
-    for (image, features) in tags.iter().zip([FULL, FULL, "none", "none"]) {
+    let all = "MIT AND Apache-2.0 AND ISC AND BSD-3-Clause";
+    for (image, (features, licences)) in
+        tags.iter().zip([(FULL, all), (FULL, all), ("none", "MIT"), ("none", "MIT")])
+    {
         let said = docker_ok(&["run", "--rm", "--network", "none", "--read-only", &image.0, "--version"]);
         assert!(said.starts_with(&format!("porthole {version} (features: {features};")), "{said}");
-        let format = "{{.Config.User}} {{index .Config.Labels \"org.opencontainers.image.version\"}}";
-        assert_eq!(docker_ok(&["inspect", "-f", format, &image.0]), format!("65532:65532 {version}"));
+        assert_eq!(docker_ok(&["inspect", "-f", "{{.Config.User}}", &image.0]), "65532:65532");
+        let labels = docker_ok(&["inspect", "-f", "{{json .Config.Labels}}", &image.0]);
+        let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();
+        let label = |name: &str| &labels[format!("org.opencontainers.image.{name}")];
+        assert_eq!((label("version"), label("licenses")), (&version.into(), &licences.into()), "{labels}");
+        for name in ["title", "description", "revision", "source"] {
+            assert!(label(name).as_str().is_some_and(|text| !text.is_empty()), "{name}: {labels}");
+        }
     }
 }

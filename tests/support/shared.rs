@@ -18,7 +18,12 @@ use crate::skip::skip;
 /// label), and stand-ins, unless somebody else holds the lock ($2).
 const REMOVE: &str = r#"
 cat >/dev/null
-remove() { docker images --quiet --filter "label=$1" | sort -u | xargs --no-run-if-empty docker rmi --force; }
+# Again and again, as long as one goes: what others are made from stays as long as they are there.
+remove() {
+    while docker images --all --quiet --filter "label=$1" | sort -u | xargs --no-run-if-empty docker rmi --force | grep . >/dev/null; do
+        :
+    done
+}
 remove "$1"
 exec 9>"$2"
 if flock --exclusive --nonblock 9; then remove porthole.stand-in; fi
