@@ -123,8 +123,8 @@ smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no 
     -C llvm-args=-machine-outliner-reruns=4
     -C llvm-args=-tail-merge-size=2)
 std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
-# Identical code folding, and no name of the build machine in the result.
-fold=(--icf=all --build-id=none)
+# Identical code folding, no name of the build machine in the result, and no tables that nobody reads.
+fold=(--icf=all --build-id=none --no-eh-frame-hdr -Tscripts/discard.ld)
 remap=(--remap-path-prefix "$PWD=." --remap-path-prefix "${CARGO_HOME:-$HOME/.cargo}=cargo")
 case $how in
     rustup)
