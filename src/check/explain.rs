@@ -81,7 +81,7 @@ impl<'a> Surroundings<'a> {
         } else {
             vec![elsewhere(Protocol::Tcp, place.port, all)]
         };
-        lines.extend(first_process(self.proc));
+        lines.extend(self.first_process());
         lines
     }
 
@@ -102,8 +102,15 @@ impl<'a> Surroundings<'a> {
             Ok(_) => lines.push("no socket of this name listens in this network namespace".to_owned()),
             Err(unread) => lines.push(format!("{UNREAD}{}", unread.why)),
         }
-        lines.extend(first_process(self.proc));
+        lines.extend(self.first_process());
         lines
+    }
+
+    /// PID 1, which in a container is the application or what started it, and in a pod that shares its processes is neither.
+    pub(super) fn first_process(&self) -> Option<String> {
+        let first = process(self.proc, 1).ok()?;
+        let whose = if first.name == b"pause" { "pod" } else { "container" };
+        Some(format!("the {whose}'s first process is {}", shown(&first)))
     }
 
     /// Who holds the listener, how that process is, and what waits for it.
@@ -129,11 +136,6 @@ impl<'a> Surroundings<'a> {
         });
         format!("{} is listened on {by}; {waiting}", listener.address)
     }
-}
-
-/// PID 1, which in a container is the application or what started it.
-fn first_process(proc: &Path) -> Option<String> {
-    process(proc, 1).ok().map(|first| format!("the container's first process is {}", shown(&first)))
 }
 
 fn shown(process: &Process) -> String {

@@ -155,8 +155,14 @@ pub fn run(plan: &Plan) -> RunOutcome {
 fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
     let deadline = Deadline::after(plan.options.timeout.min(EXPLAINING));
     let surroundings = explain::Surroundings::new(std::path::Path::new(crate::procfs::ROOT), deadline);
-    for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
-        if let Some(endpoint) = check.endpoint().filter(|_| !outcome.is_healthy()) {
+    for (outcome, (name, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
+        if outcome.is_healthy() {
+            continue;
+        }
+        if matches!(*name, "file" | "process") {
+            outcome.finding.explanation.extend(surroundings.first_process());
+        }
+        if let Some(endpoint) = check.endpoint() {
             // Every check that connects tells the address when the connection stands.
             let reached = if outcome.finding.facts.iter().any(|(name, _)| *name == "address") {
                 Reached::Connected

@@ -182,7 +182,8 @@ pub(super) fn args<'a>(options: impl Iterator<Item = &'a Opt>, words: &[OsString
 }
 
 /// The words, of which the first may be letters of options without a dash, as tar(1) takes them: `cfC - DIR`. The values
-/// follow in the order of the letters.
+/// follow in the order of the letters. With `p` tar keeps permissions, as this one always does: only a number behind it
+/// makes it that of a process.
 #[cfg(feature = "inspect")]
 pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
     let with_letter =
@@ -196,15 +197,45 @@ pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString>
         && first.first().is_some_and(|&letter| with_letter(letter).is_some())
     {
         rest.next();
-        for &letter in first {
-            out.push(OsString::from_vec(vec![b'-', letter]));
-            if with_letter(letter).is_some_and(|option| option.takes_value()) {
-                out.extend(rest.next());
+        for &letter in first.iter().filter(|&&letter| letter != b'p') {
+            match with_letter(letter) {
+                // Its letter may be that of an option of ours.
+                Some(option) if option.is_refused() => out.push(format!("--{}", option.name).into()),
+                found => {
+                    out.push(OsString::from_vec(vec![b'-', letter]));
+                    if found.is_some_and(|option| option.takes_value()) {
+                        out.extend(rest.next());
+                    }
+                }
             }
         }
     }
-    out.extend(rest);
+    for word in rest {
+        out.push(
+            match word.as_encoded_bytes() {
+                [b'-', letters @ ..] if takes_letters && words.len() > 1 => cluster(letters, &with_letter),
+                _ => None,
+            }
+            .unwrap_or(word),
+        );
+    }
     out
+}
+
+/// What stands for these letters behind a dash, where tar's are others than ours.
+#[cfg(feature = "inspect")]
+fn cluster<'a>(letters: &[u8], with_letter: &dyn Fn(u8) -> Option<&'a &'a Opt>) -> Option<OsString> {
+    let found = |letter: u8| with_letter(letter).filter(|_| letters.first() != Some(&b'-'));
+    let keeps =
+        letters.windows(2).position(|pair| matches!(pair, [b'p', next] if next.is_ascii_alphabetic()));
+    let end = letters.iter().position(|&letter| found(letter).is_some_and(|option| option.takes_value()));
+    let flags = letters.get(..end.unwrap_or(letters.len()))?;
+    if let Some(option) = flags.iter().filter_map(|&letter| found(letter)).find(|option| option.is_refused())
+    {
+        return Some(format!("--{}", option.name).into());
+    }
+    let at = keeps.filter(|&at| Some(at) == end)?;
+    Some(OsString::from_vec([b"-", letters.get(..at)?, letters.get(at + 1..)?].concat()))
 }
 
 /// What is wrong with these words, which clap has refused.

@@ -131,7 +131,7 @@ fn named(
     rows
 }
 
-/// All that hold something: each once, where its mount point is the shortest. `complain` is called for what is wrong
+/// All that hold something: each once, where it can be written to and its mount point is the shortest. `complain` is called for what is wrong
 /// with one.
 pub(super) fn listed(
     target: &Target,
@@ -143,7 +143,8 @@ pub(super) fn listed(
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
     candidates.retain(|(_, mount)| !is_pseudo(mount));
-    candidates.sort_by_key(|(_, mount)| mount.point.len());
+    candidates
+        .sort_by_key(|(_, mount)| mount.point.len() + if mount.is_read_only() { usize::MAX / 2 } else { 0 });
     let mut rows: Vec<(usize, Row)> = Vec::new();
     let count = candidates.len();
     for (tried, (at, mount)) in candidates.into_iter().enumerate() {

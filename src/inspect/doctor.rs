@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use self::finding::{Finding, Level};
 use super::groups::Groups;
+use super::mounts::patient;
 use super::{Command, Inspect, Target};
 #[cfg(feature = "remote")]
 use crate::cli::flag;
@@ -50,6 +51,8 @@ const INITS: [&str; 5] = ["tini", "docker-init", "podman-init", "dumb-init", "ca
 const LASTING: Duration = Duration::from_millis(100);
 /// The most of what could not be looked at that is said.
 const MOST: usize = 20;
+/// How long one file system may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The most generations that are looked at.
 const DEEPEST: usize = 64;
 /// The most of one file of proc that is read, in bytes.
@@ -120,6 +123,8 @@ struct Case<'a> {
     unread: Vec<String>,
     /// When looking began.
     since: Instant,
+    /// Whether nobody named the process, and it is ourselves for want of another one.
+    is_makeshift: bool,
 }
 
 impl Case<'_> {
@@ -140,6 +145,21 @@ impl Case<'_> {
         }
     }
 
+    /// What this comes to, unless a file system does not answer. Where as many processes run as may, it has no thread
+    /// of its own: that would be refused, and counted as what could not be started.
+    fn patient<T: Send + 'static>(
+        &self,
+        work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
+    ) -> Result<T, String> {
+        if self.is_crowded() { work() } else { patient(Deadline::after(PATIENCE), work) }
+    }
+
+    /// Whether as many processes and threads run as may.
+    fn is_crowded(&self) -> bool {
+        let found = self.groups.as_ref().ok().and_then(|groups| groups.pids().ok());
+        found.and_then(|found| found.limit.zip(found.limit_used)).is_some_and(|(limit, used)| used >= limit)
+    }
+
     /// Waits until what was there when looking began has lasted.
     fn wait(&self) {
         let left = LASTING.saturating_sub(self.since.elapsed());
@@ -157,12 +177,14 @@ impl Inspect for Asked {
         let mut all = Look::new()
             .all(&target.proc)
             .map_err(|errno| format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())))?;
-        let target = if target.process.is_some() {
-            target
-        } else {
+        let is_guess = target.process.is_none();
+        let target = if is_guess {
             (chosen, others) = choose(target, &all)?;
             &chosen
+        } else {
+            target
         };
+        let is_makeshift = is_guess && stat_of(&all, 1).is_none();
         let process = target.process.as_ref().ok_or("no process is to be looked at")?;
         let read = |name: &str| process.read(name, LIMIT).map_err(|lost| target.lost(&lost, process, name));
         let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
@@ -183,8 +205,9 @@ impl Inspect for Asked {
             skipped: Vec::new(),
             unread,
             since: Instant::now(),
+            is_makeshift,
         };
-        let topics = if ended(&mut case) { &[] } else { TOPICS };
+        let topics = if ended(&mut case, self) { &[] } else { TOPICS };
         for look in topics {
             look(&mut case, self);
         }
@@ -229,6 +252,15 @@ fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), St
     });
     let mut applications: Vec<_> = applications.collect();
     applications.sort_unstable();
+    // Run in one of the containers, it is that one which is meant.
+    let mounts = |process: &Handle| process.read("mountinfo", super::target::LIMIT).unwrap_or_default();
+    let own = mounts(&target.ourselves()?);
+    let is_own = |&(_, pid, _): &(u64, u32, &Vec<u8>)| {
+        Handle::open(&target.proc, pid).is_ok_and(|process| mounts(&process) == own)
+    };
+    if holds && !own.is_empty() && applications.iter().any(is_own) {
+        applications.retain(is_own);
+    }
     let Some(&(_, pid, _)) = applications.first() else { return Ok((chosen(1)?, None)) };
     // Of an init's children the others are orphans that it took on; of a pod's, containers.
     let others = (holds && applications.len() > 1).then(|| {
@@ -271,10 +303,14 @@ fn ancestors(pid: u32, parent: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
 }
 
 /// Whether there is nothing to look at, which is a finding.
-fn ended(case: &mut Case<'_>) -> bool {
+fn ended(case: &mut Case<'_>, asked: &Asked) -> bool {
     let (level, what) = match case.process.fate() {
         Fate::Zombie(_) => (Level::Error, "has ended, and only waits for its parent to ask how"),
         Fate::Gone => (Level::Error, "has ended"),
+        // What was expected of it does not hold.
+        Fate::Kernel(_) if !asked.ports.is_empty() || !asked.files.is_empty() => {
+            (Level::Error, "is a thread of the kernel, which listens nowhere and reads no file")
+        }
         Fate::Kernel(_) => (Level::Hint, "is a thread of the kernel, of which nothing is to be changed"),
         Fate::Lives => return false,
     };

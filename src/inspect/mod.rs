@@ -130,6 +130,7 @@ pub struct Inspection {
 
 /// Makes an inspection and prints its answer.
 pub fn run(inspection: &Inspection) -> Conclusion {
+    crate::sys::fail_past_file_size();
     let json = inspection.json || inspection.inspect.is_document();
     let mut answer = Answer::new(inspection.name, json, inspection.colour);
     let target = Target::new(&inspection.proc, inspection.pid);

@@ -40,6 +40,8 @@ const EXTRACT: &str = "porthole writes no file, so it does not unpack archives";
 const READ: &str = "porthole does not read archives; it only writes one, to standard output";
 /// Why none is changed.
 const CHANGE: &str = "porthole does not change archives; it only writes one, to standard output";
+/// Why links stay links.
+const FOLLOW: &str = "porthole does not follow links; name what they lead to";
 /// Why none is compressed.
 const COMPRESS: &str = "porthole does not compress; let whoever reads the archive do it, as in ... | gzip";
 
@@ -72,6 +74,7 @@ const REFUSED: &[Opt] = &[
     refused("append", CHANGE).short('r'),
     refused("update", CHANGE).short('u'),
     refused("concatenate", CHANGE).short('A'),
+    refused("dereference", FOLLOW).short('h'),
     refused("gzip", COMPRESS).short('z'),
     refused("bzip2", COMPRESS).short('j'),
     refused("xz", COMPRESS).short('J'),

@@ -22,6 +22,8 @@ const MOST_VALUES: usize = 32;
 pub struct ResolvConf {
     /// The name servers, in the order in which they are asked.
     pub servers: Vec<IpAddr>,
+    /// Whether the file names them; otherwise it is the one that is asked then, 127.0.0.1.
+    pub is_named: bool,
     /// The domains that a name is tried in.
     pub search: Vec<String>,
     /// A name with so many dots is first tried as it is.
@@ -39,6 +41,7 @@ impl ResolvConf {
     pub fn parse(text: &[u8]) -> ResolvConf {
         let mut conf = ResolvConf {
             servers: Vec::new(),
+            is_named: true,
             search: Vec::new(),
             ndots: 1,
             timeout: Duration::from_secs(5),
@@ -66,6 +69,7 @@ impl ResolvConf {
             }
         }
         if conf.servers.is_empty() {
+            conf.is_named = false;
             conf.servers.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
         }
         conf
@@ -135,6 +139,7 @@ mod tests {
             ResolvConf::parse(text),
             ResolvConf {
                 servers: vec!["10.96.0.10".parse().unwrap()],
+                is_named: true,
                 search: ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"]
                     .map(str::to_owned)
                     .to_vec(),

@@ -4,6 +4,8 @@
 
 mod arena;
 #[cfg(feature = "inspect")]
+mod file_size;
+#[cfg(feature = "inspect")]
 mod getdents;
 #[cfg(target_env = "musl")]
 mod malloc;
@@ -17,6 +19,8 @@ mod thread_name;
 #[cfg(feature = "inspect")]
 mod xattr;
 
+#[cfg(feature = "inspect")]
+pub use self::file_size::fail_past_file_size;
 #[cfg(feature = "inspect")]
 pub use self::getdents::read_entries;
 #[cfg(feature = "inspect")]

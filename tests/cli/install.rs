@@ -238,3 +238,18 @@ fn what_is_denied_says_what_would_help() {
     assert!(names(&place).is_empty());
     fs::remove_dir_all(programs).unwrap();
 }
+
+/// Past RLIMIT_FSIZE a write is an error like others, and what was begun does not stay.
+#[test]
+fn a_file_that_may_not_be_so_large() {
+    let Some(place) = Place::for_inspection() else { return };
+    let ran = porthole(["install", &place.path("x")]).inside(&["prlimit", "--fsize=4096"]).run();
+    let why = format!("porthole: install: {}: file too large\n", place.path("x"));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str(), ran.stderr.as_str()),
+        (Some(1), "", why.as_str()),
+        "{}",
+        ran.story()
+    );
+    assert_eq!(names(&place), Vec::<String>::new());
+}

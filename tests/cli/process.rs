@@ -11,7 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, gettid};
 use serde_json::json;
 
-use crate::support::command::{binary, copy_program, for_other_users, output, porthole, started};
+use crate::support::command::{
+    binary, copy_program, for_other_users, has_feature, output, porthole, started,
+};
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
@@ -354,4 +356,17 @@ fn an_executable_that_may_not_be_read_may_be_the_one() {
     let ran = run(&[name, "--min", "4194304"]);
     ran.is(1, &format!("unhealthy: process {name}: none running, expected at least 4194304"), "");
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// No endpoint to look at, and yet what is there bears on it.
+#[test]
+fn what_runs_is_explained() {
+    if !has_feature("inspect") {
+        return;
+    }
+    for check in [&["process", "nobody-is-called-so"][..], &["file", "/none"]] {
+        let ran = porthole([check, &["--explain"]].concat()).run();
+        let line = ran.stdout.lines().nth(1).unwrap_or_default();
+        assert!(line.starts_with("  the container's first process is pid 1 ("), "{}", ran.story());
+    }
 }

@@ -383,6 +383,7 @@ fn what_is_refused() {
     let change = "porthole does not change archives; it only writes one, to standard output";
     let compress = "porthole does not compress; let whoever reads the archive do it, as in ... | gzip";
     let help = "; see porthole tar --help";
+    let follow = "porthole does not follow links; name what they lead to";
     for (arguments, message) in [
         ("xmf - -C /tmp", format!("{extract}{help}")),
         ("-xmf - -C /tmp", format!("{extract}{help}")),
@@ -411,6 +412,9 @@ fn what_is_refused() {
                 .to_owned(),
         ),
         ("cf - t --json", "--json: cannot be used here: an archive is no JSON document".to_owned()),
+        ("chf - t", format!("--dereference: {follow}{help}")),
+        ("cf - -h t", format!("--dereference: {follow}{help}")),
+        ("-chf - t", format!("--dereference: {follow}{help}")),
         ("--json cf - t", "--json: cannot be used here: an archive is no JSON document".to_owned()),
     ] {
         porthole(["tar"].into_iter().chain(arguments.split(' '))).refused(&format!("tar: {message}"));

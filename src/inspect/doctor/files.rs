@@ -4,17 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
+use super::super::Target;
 use super::super::df::listed;
 use super::super::permission::{EXEC, Examined, READ, WRITE, Who, examine};
 use super::finding::{Finding, Level};
 use super::{Asked, Case, Root};
 use crate::net::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
-use crate::rootfs::kind;
+use crate::rootfs::{FileError, kind};
 use crate::units::show_short_size;
 
 /// The most mounts that are named.
 const MOST: usize = 20;
+/// The most mounts of which it is said that they could not be looked at.
+const DENIED: usize = 3;
 /// How long all file systems together may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -42,9 +47,9 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
 }
 
 /// Where the root is read-only, /tmp is to be writable.
-fn temporary(case: &mut Case<'_>, root: &Root, who: &Who, mounts: &Mounts) {
+fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) {
     let Some(mount) = mounts.by_path(b"/").filter(|mount| mount.is_read_only()) else { return };
-    let found = examine(case.target, root, Path::new("/tmp"), who, &[WRITE, EXEC]);
+    let Ok(found) = examined(case, root, who, Path::new("/tmp"), &[WRITE, EXEC]) else { return };
     if found.allowed != Some(false) {
         return;
     }
@@ -61,6 +66,18 @@ fn temporary(case: &mut Case<'_>, root: &Root, who: &Who, mounts: &Mounts) {
     );
 }
 
+/// What the rules say of a path, unless its file system does not answer.
+fn examined(
+    case: &Case<'_>,
+    root: &Arc<Root>,
+    who: &Who,
+    path: &Path,
+    wanted: &'static [u32],
+) -> Result<Examined, String> {
+    let (proc, root, who, path) = (case.target.proc.clone(), Arc::clone(root), who.clone(), path.to_owned());
+    case.patient(move || Ok(examine(&Target::new(&proc, None)?, &root, &path, &who, wanted)))
+}
+
 /// The place on the way that denies, and by what rule.
 fn denial(found: &Examined) -> Option<(String, &str)> {
     let row = found.rows.last()?;
@@ -70,9 +87,20 @@ fn denial(found: &Examined) -> Option<(String, &str)> {
 
 /// File systems with no space or no inode left.
 fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
-    let unread = &mut case.unread;
+    if case.is_crowded() {
+        let why = "as many processes run as may, and to ask a file system takes one more";
+        return case.unread.push(format!("free space: {why}"));
+    }
+    let mut unread = Vec::new();
     let rows =
         listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |why| unread.push(why));
+    // Where another user looks, most may be denied.
+    let more = unread.len().saturating_sub(DENIED);
+    unread.truncate(DENIED);
+    if more > 0 {
+        unread.push(format!("the free space of {more} mounts more"));
+    }
+    case.unread.append(&mut unread);
     for row in rows.into_iter().filter(super::super::df::Row::is_full).take(MOST) {
         let Some(space) = row.space else { continue };
         let point = String::from_utf8_lossy(&row.mount.point).into_owned();
@@ -93,17 +121,30 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
             (Level::Warning, format!("{point} has nearly no {what}"))
         };
         let mut finding = Finding::new(level, what).seen(format!("statvfs(3) of {point}"), left);
-        finding = if row.mount.kind == b"tmpfs" {
-            let twice = (space.size >> 20).max(1).saturating_mul(2);
-            finding
-                .kubernetes(format!("emptyDir: {{medium: Memory, sizeLimit: {twice}Mi}}"))
-                .docker(format!("--tmpfs {point}:size={twice}m (--shm-size for /dev/shm)"))
-        } else {
-            finding
+        finding = match (row.mount.kind == b"tmpfs", lacks_inodes) {
+            (true, false) => {
+                let twice = (space.size >> 20).max(1).saturating_mul(2);
+                finding
+                    .kubernetes(format!("emptyDir: {{medium: Memory, sizeLimit: {twice}Mi}}"))
+                    .docker(format!("--tmpfs {point}:size={twice}m (--shm-size for /dev/shm)"))
+            }
+            (true, true) => {
+                finding.docker(format!("--tmpfs {point}:nr_inodes={}", space.inodes.saturating_mul(2)))
+            }
+            (false, _) => finding
                 .kubernetes("a larger volume, or less of what is kept there")
-                .docker(format!("a larger volume: --volume NAME:{point}"))
+                .docker(format!("a larger volume: --volume NAME:{point}")),
         };
-        case.add(finding.application(format!("remove what is not needed: porthole find {point} --larger 1M shows what is large, porthole lsof --deleted what is held")));
+        let shows = if lacks_inodes {
+            format!("porthole find {point} --type f shows the many files")
+        } else {
+            // A share of the whole that few files can have.
+            let large = (space.size / 64).clamp(1 << 10, 1 << 20) >> 10;
+            format!("porthole find {point} --larger {large}K shows what is large")
+        };
+        case.add(finding.application(format!(
+            "remove what is not needed: {shows}, porthole lsof --deleted what is held"
+        )));
     }
 }
 
@@ -114,53 +155,60 @@ fn unknown(case: &mut Case<'_>, path: &Path, why: &str) {
 }
 
 /// What keeps the process from reading a file, if anything does.
-fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
-    let found = examine(case.target, root, path, who, &[READ]);
+fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
+    let found = match examined(case, root, who, path, &[READ]) {
+        Ok(found) => found,
+        Err(why) => return unknown(case, path, &why),
+    };
     let name = path.display();
-    let end = found.rows.last().filter(|row| row.is_end).map(|row| kind(row.meta.st_mode));
+    let last = found.rows.last();
+    let end = last.filter(|row| row.is_end).map(|row| kind(row.meta.st_mode));
     match found.allowed {
         Some(true) if end.is_none_or(|(letter, _)| letter == '-') => return,
         Some(true) => {
-            let what = end.map_or("", |(_, what)| what);
-            return case.add(
-                Finding::new(Level::Error, format!("{name} is {what}, not a file"))
-                    .seen(name, what)
-                    .kubernetes("volumeMounts: a mountPath of the file, with subPath: its key")
-                    .docker("--volume: where the path on the host is missing, Docker makes a directory of that name"),
-            );
+            let (letter, what) = end.unwrap_or_default();
+            let finding =
+                Finding::new(Level::Error, format!("{name} is {what}, not a file")).seen(name, what);
+            return case.add(if letter == 'd' {
+                finding.kubernetes("volumeMounts: a mountPath of the file, with subPath: its key").docker(
+                    "--volume: where the path on the host is missing, Docker makes a directory of that name",
+                )
+            } else {
+                finding
+            });
         }
         Some(false) => {}
         None => return unknown(case, path, &found.reason),
     }
     let finding = Finding::new(Level::Error, format!("{} cannot read {name}", case.known.shown()));
+    let leads_elsewhere = |finding: Finding| {
+        finding
+            .kubernetes("volumes and volumeMounts: mountPath and the keys of the ConfigMap or Secret")
+            .docker("--volume, or COPY in the Dockerfile: is the path the one that the application reads?")
+    };
     let Some((place, why)) = denial(&found) else {
-        // The path leads nowhere.
         let (place, why) = found.reason.rsplit_once(": ").unwrap_or((&found.reason, ""));
-        case.add(
-            finding
-                .seen(place, why)
-                .kubernetes("volumes and volumeMounts: mountPath and the keys of the ConfigMap or Secret")
-                .docker(
-                    "--volume, or COPY in the Dockerfile: is the path the one that the application reads?",
-                ),
-        );
+        let finding = finding.seen(place, why);
+        // What is there and does not answer as it should is the volume's own matter.
+        let is_missing = [Errno::ENOENT, Errno::ENOTDIR].iter().any(|&error| FileError(error).words() == why);
+        case.add(if is_missing { leads_elsewhere(finding) } else { finding });
         return;
     };
     let (uid, gid) = (who.uid, who.gid);
     let finding = finding.seen(&place, why);
-    let last = found.rows.last();
+    let is_end = end.is_some();
     let is_owner = last.is_some_and(|row| row.meta.st_uid == uid);
-    let finding = if last.is_some_and(|row| row.link.is_some()) {
+    let is_folder = last.is_some_and(|row| kind(row.meta.st_mode).0 == 'd');
+    case.add(if last.is_some_and(|row| row.link.is_some()) {
         finding.docker(format!(
             "a link of the user who follows it, or of the directory's owner: chown -h {uid}:{gid} {place}"
         ))
+    } else if !is_end && !is_folder {
+        leads_elsewhere(finding)
     } else if is_owner {
         // Its own bits count, whatever the others have.
-        finding.docker(format!(
-            "chmod {} {place}",
-            if last.is_some_and(|row| row.is_end) { "u+r" } else { "u+x" }
-        ))
-    } else if last.is_some_and(|row| row.is_end) {
+        finding.docker(format!("chmod {} {place}", if is_end { "u+r" } else { "u+x" }))
+    } else if is_end {
         finding
             .kubernetes(format!(
                 "securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"
@@ -172,6 +220,5 @@ fn readable(case: &mut Case<'_>, root: &Root, who: &Who, path: &Path) {
         finding
             .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod) for a volume"))
             .docker(format!("chmod o+x {place}, or chown {uid}:{gid}; in an image: COPY --chown={uid}:{gid}"))
-    };
-    case.add(finding);
+    });
 }

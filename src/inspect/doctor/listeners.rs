@@ -77,10 +77,9 @@ fn expected(
     let takes_only_ipv6 = |(address, socket): &(SocketAddr, Socket)| {
         address.port() != port || of_inode(limits, socket.inode).is_some_and(|limit| limit.only_ipv6)
     };
-    let (level, what) = if is(IpAddr::is_ipv6)
-        && listeners.iter().all(takes_only_ipv6)
-        && !is(IpAddr::is_loopback)
-    {
+    let takes_no_ipv4 =
+        is(IpAddr::is_ipv6) && listeners.iter().all(takes_only_ipv6) && !is(IpAddr::is_loopback);
+    let (level, what) = if takes_no_ipv4 {
         (
             Level::Error,
             format!(
@@ -117,7 +116,11 @@ fn expected(
     Some(
         Finding::new(level, what)
             .seen(table_of(table, *addresses.first()?), format!("LISTEN {}", shown(&addresses)))
-            .application(format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0"))
+            .application(if takes_no_ipv4 {
+                format!("listen on 0.0.0.0:{port} too, or let [::] take both: IPV6_V6ONLY off, in Node.js ipv6Only: false")
+            } else {
+                format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0")
+            })
             .docker(format!("a check that fits it as it is: porthole tcp {}", addresses.first()?)),
     )
 }

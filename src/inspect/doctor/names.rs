@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::finding::{Finding, Level};
 use super::{Asked, Case, LIMIT};
@@ -25,12 +26,16 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
         return;
     }
     let Some(root) = &case.root else { return case.skipped.push(FILE) };
-    let mut text = Vec::new();
-    match root.open(Path::new(FILE), false) {
-        Ok((file, _)) => {
-            // What could be read of it counts.
-            let _ = file.take(LIMIT as u64).read_to_end(&mut text);
-        }
+    let root = Arc::clone(root);
+    let text = case.patient(move || {
+        let (file, _) = root.open(Path::new(FILE), false)?;
+        let mut text = Vec::new();
+        // What could be read of it counts.
+        let _ = file.take(LIMIT as u64).read_to_end(&mut text);
+        Ok(text)
+    });
+    let text = match text {
+        Ok(text) => text,
         Err(why) => {
             case.add(
                 Finding::new(
@@ -43,13 +48,13 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
             );
             return;
         }
-    }
+    };
     let conf = ResolvConf::parse(&text);
     for finding in judge(&text, &conf) {
         case.add(finding);
     }
     #[cfg(feature = "remote")]
-    if asked.remote && has_servers(&text) {
+    if asked.remote && conf.is_named {
         if is_of_our_network(case) {
             servers::look(case, &conf);
         } else {
@@ -58,12 +63,6 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     }
     #[cfg(not(feature = "remote"))]
     let _ = asked.remote;
-}
-
-/// Whether it names a server by itself; otherwise one on 127.0.0.1 is meant, and nobody may be there.
-#[cfg(feature = "remote")]
-fn has_servers(text: &[u8]) -> bool {
-    text.split(|&b| b == b'\n').any(|line| line.starts_with(b"nameserver"))
 }
 
 /// Whether what we ask comes from where it asks.
@@ -95,18 +94,18 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
         lines.next_back().map(std::borrow::Cow::into_owned)
     };
     let line = |keyword: &str| line_with(keyword, "");
-    if line("nameserver").is_none() {
-        findings.push(
-            Finding::new(Level::Warning, "names are asked of 127.0.0.1, for no name server is given")
-                .seen(FILE, "no line begins with nameserver")
-                .kubernetes("dnsPolicy: ClusterFirst, or dnsConfig.nameservers")
-                .docker("--dns ADDRESS"),
-        );
-    }
     // An address with a zone, fe80::1%eth0, is one for others.
     let is_zoned = |text: &String| {
         text.split_once('%').is_some_and(|(address, _)| address.parse::<std::net::Ipv6Addr>().is_ok())
     };
+    if !conf.is_named && !conf.odd.iter().any(is_zoned) {
+        findings.push(
+            Finding::new(Level::Warning, "names are asked of 127.0.0.1, for no name server is given")
+                .seen(FILE, "no line is nameserver ADDRESS")
+                .kubernetes("dnsPolicy: ClusterFirst, or dnsConfig.nameservers")
+                .docker("--dns ADDRESS"),
+        );
+    }
     if !conf.odd.iter().all(is_zoned) {
         findings.push(
             Finding::new(Level::Warning, "a name server is no address, and is passed over")
@@ -167,6 +166,7 @@ mod servers {
         for &server in &conf.servers {
             let one = ResolvConf {
                 servers: vec![server],
+                is_named: true,
                 search: Vec::new(),
                 ndots: 1,
                 timeout: PATIENCE,
@@ -204,7 +204,17 @@ mod tests {
     fn what_a_file_says() {
         assert!(said("nameserver 10.0.0.10\nsearch a b\noptions ndots:2\n").is_empty());
         assert_eq!(said("search a\n"), ["names are asked of 127.0.0.1, for no name server is given"]);
-        assert!(said("nameserver x\n")[0].starts_with("a name server is no address"));
+        assert!(said("nameserver x\n")[1].starts_with("a name server is no address"));
+        // 127.0.0.1 is asked where no line names a server, whatever lines there are.
+        let nobody = "names are asked of 127.0.0.1, for no name server is given";
+        for text in [
+            ";nameserver 10.0.0.10\n",
+            "nameservers 10.0.0.10\n",
+            "nameserver 10.0.0\n",
+            " nameserver 10.0.0.10\n",
+        ] {
+            assert_eq!(said(text)[0], nobody, "{text}");
+        }
         assert!(said("nameserver ::1\nsearch a b c d e f g\n")[0].starts_with("7 search domains: "));
         assert_eq!(
             said("nameserver ::1\nsearch a.svc b c\noptions ndots:5\n"),

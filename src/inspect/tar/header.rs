@@ -7,8 +7,9 @@
 
 /// What an archive is counted in, in bytes.
 pub const BLOCK: usize = 512;
-/// The name in ustar of a file that has holes: its own is in a record, and here it is seen where nobody knows of those.
-const SPARSE_NAME: &[u8] = b"GNUSparseFile";
+/// What a file that has holes is in, in ustar, where nobody knows of the record that has its own name: so what unpacks it
+/// there as it stands overwrites nothing. GNU tar adds the number of its process, and then no two archives are the same.
+const SPARSE_FOLDER: &[u8] = b"GNUSparseFile.0";
 
 /// A member of an archive.
 #[derive(Debug, Default)]
@@ -40,13 +41,17 @@ impl Member<'_> {
     /// Its header, extended where that is needed.
     pub fn header(&self) -> Vec<u8> {
         let mut records = Records::default();
+        let sparse;
         let name = match self.whole_size {
             Some(size) => {
                 records.add("GNU.sparse.major", b"1");
                 records.add("GNU.sparse.minor", b"0");
                 records.add("GNU.sparse.name", self.name);
                 records.add_number("GNU.sparse.realsize", size);
-                (&[][..], SPARSE_NAME)
+                let start = self.name.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+                let (folder, own) = self.name.split_at_checked(start).unwrap_or_default();
+                sparse = [folder, SPARSE_FOLDER, b"/", own].concat();
+                split(&sparse).unwrap_or((&[], SPARSE_FOLDER))
             }
             None => split(self.name).unwrap_or_else(|| {
                 records.add("path", self.name);
@@ -306,8 +311,10 @@ mod tests {
             records,
             "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n21 GNU.sparse.name=x\n35 GNU.sparse.realsize=10737418240\n"
         );
-        assert!(block.starts_with(b"GNUSparseFile\0"));
+        assert!(block.starts_with(b"GNUSparseFile.0/x\0"));
         assert_eq!(&block[124..136], b"00000001000\0");
+        let within = Member { name: b"a/b/x", whole_size: Some(1), ..Member::default() }.header();
+        assert!(parts(&within).1.starts_with(b"a/b/GNUSparseFile.0/x\0"));
     }
 
     #[test]

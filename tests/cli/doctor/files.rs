@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::time::Duration;
 
 use super::{STATUS, World};
 use crate::support::command::{has_feature, porthole};
-use crate::support::elsewhere::Elsewhere;
+use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 
 #[test]
 fn files_that_are_expected() {
@@ -94,7 +95,7 @@ fn a_mount_without_space() {
              seen: statvfs(3) of {point}: 0 of 64K free\n    \
              Kubernetes: emptyDir: {{medium: Memory, sizeLimit: 2Mi}}\n    \
              Docker: --tmpfs {point}:size=2m (--shm-size for /dev/shm)\n    \
-             Application: remove what is not needed: porthole find {point} --larger 1M shows what is large, porthole lsof --deleted what is held\n"
+             Application: remove what is not needed: porthole find {point} --larger 1K shows what is large, porthole lsof --deleted what is held\n"
     );
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
 }
@@ -138,4 +139,68 @@ fn a_file_that_its_own_owner_cannot_read() {
         .replace("Gid:\t65532\t65532\t65532\t65532", &format!("Gid:\t{gid}\t{gid}\t{gid}\t{gid}"));
     let ran = world.file("1/status", status).run(&["--expect-file", "/key"]);
     assert!(ran.stdout.contains("    Docker: chmod u+r /key\n"), "{}", ran.story());
+}
+
+/// The same file system may be mounted twice, once to be read alone.
+#[test]
+fn a_full_volume_that_is_mounted_read_only_too() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let script = "mkdir \"$1/a\" \"$1/ab\"\nmount -t tmpfs -o size=64k full \"$1/ab\"\nhead -c 65536 /dev/zero >\"$1/ab/x\" || true\n\
+                  mount --bind \"$1/ab\" \"$1/a\"\nmount -o remount,bind,ro \"$1/a\"";
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
+    let start = format!("error: {} is full: it has no space\n", elsewhere.path("ab"));
+    assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
+}
+
+#[test]
+fn a_mount_without_inodes() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let script = "mount -t tmpfs -o size=1m,nr_inodes=3 full \"$1\"\n: >\"$1/a\"\n: >\"$1/b\"";
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
+    let point = elsewhere.folder.display();
+    let start = format!(
+        "error: {point} is full: it has no inodes, so that no file can be made\n    \
+             seen: statvfs(3) of {point}: 0 of 3 inodes free\n    \
+             Docker: --tmpfs {point}:nr_inodes=6\n    \
+             Application: remove what is not needed: porthole find {point} --type f shows the many files, "
+    );
+    assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
+    assert!(porthole(["find", &elsewhere.path(""), "--type", "f"]).run().status == Some(0));
+}
+
+/// A component that is a file is no matter of rights, and one that does not answer none of the path.
+#[test]
+fn a_path_that_leads_elsewhere() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    world.file("root/secret", "x");
+    let secret = format!("{}/root/secret", world.proc.path());
+    fs::set_permissions(secret, fs::Permissions::from_mode(0o400)).unwrap();
+    let ran = world.run(&["--expect-file", "/secret/x"]);
+    assert!(ran.stdout.contains("    Kubernetes: volumes and volumeMounts: "), "{}", ran.story());
+    assert!(ran.status == Some(1) && !ran.stdout.contains("chmod"), "{}", ran.story());
+    std::os::unix::fs::symlink("round", format!("{}/root/round", world.proc.path())).unwrap();
+    let ran = world.run(&["--expect-file", "/round"]);
+    assert!(ran.status == Some(1) && !ran.stdout.contains("volumeMounts"), "{}", ran.story());
+}
+
+#[test]
+fn a_file_on_what_does_not_answer() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
+    let file = elsewhere.path("dead/x");
+    let ran = porthole(["doctor", "-p", &elsewhere.pid(), "--expect-file", &file]).run();
+    let ran = ran.within(Duration::from_secs(20));
+    let what = format!("can read {file}\n    seen: {file}: the filesystem does not answer\n");
+    assert!(ran.status == Some(1) && ran.stdout.contains(&what), "{}", ran.story());
 }

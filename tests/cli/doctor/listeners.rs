@@ -123,6 +123,12 @@ fn a_listener_for_ipv6_alone() {
         let what =
             "error: TCP port 8080 is listened on at [::]:8080 only, which takes no IPv4 (IPV6_V6ONLY)\n";
         assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
+        // What is said of others, to listen on [::], would change nothing.
+        assert!(
+            ran.stdout.contains("    Application: listen on 0.0.0.0:8080 too, or let [::] take both"),
+            "{}",
+            ran.story()
+        );
     });
 }
 

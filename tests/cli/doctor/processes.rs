@@ -155,6 +155,12 @@ fn the_application_of_a_pod() {
          pid 9 (app): 1 hint\n"
     );
     assert_eq!((ran.status, ran.stdout), (Some(0), start));
+    // Run in one of them, it is that one which is meant: they see the same mounts.
+    world
+        .file("12/mountinfo", "1 0 0:1 / / rw - overlay o rw\n")
+        .file("7/mountinfo", "1 0 0:1 / / rw - overlay o rw\n");
+    let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&json["pid"], &json["findings"]), (&json!(12), &json!([])));
 }
 
 /// An init in front of it is not what is meant either, and neither are the orphans that it took on.
@@ -255,6 +261,16 @@ fn what_has_ended() {
          pid {pid} (sleep): 1 error\n"
     );
     assert_eq!((ran.status, ran.stdout, ran.stderr.as_str()), (Some(1), what, ""));
+    // A thread of the kernel, pid 2 where one is to be seen, does nothing that could be expected.
+    if fs::read("/proc/2/cmdline").is_ok_and(|text| text.is_empty()) {
+        let ran = porthole(["doctor", "-p", "2", "--expect-port", "80"]).run();
+        assert!(
+            ran.status == Some(1) && ran.stdout.contains(" is a thread of the kernel, which listens nowhere"),
+            "{}",
+            ran.story()
+        );
+        assert_eq!(porthole(["doctor", "-p", "2"]).run().status, Some(0));
+    }
 }
 
 /// A process whose first thread has ended looks like a zombie, and is none.

@@ -83,3 +83,22 @@ fn memory_that_is_given_up_first() {
         ran.story()
     );
 }
+
+/// To look takes no process where none can be started: that would be counted as one that was refused.
+#[test]
+fn as_many_processes_as_may_run() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let ran = world.file("groups/app/pids.current", "100\n").run(&["--expect-file", "/none"]);
+    assert!(
+        ran.stdout.contains("warning: 100 processes and threads run, of 100 that may\n"),
+        "{}",
+        ran.story()
+    );
+    assert!(ran.stdout.contains("cannot read /none\n"), "{}", ran.story());
+    let line =
+        "not looked at: free space: as many processes run as may, and to ask a file system takes one more\n";
+    assert!(ran.stderr.contains(line), "{}", ran.story());
+}
