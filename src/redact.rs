@@ -49,7 +49,7 @@ const KEYS: [&str; 2] = ["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"];
 
 /// Words of names that tell of a secret, and parts of names.
 const SHORT: [&str; 8] = ["pin", "psk", "pw", "otp", "dsn", "sas", "salt", "mnemonic"];
-const LONG: [&str; 4] = ["connectionstring", "seedphrase", "sessionid", "fromliteral"];
+const LONG: [&str; 6] = ["connectionstring", "seedphrase", "sessionid", "fromliteral", "passin", "passout"];
 /// How far into an address it is looked for what it is, in bytes.
 const HEAD: usize = 256;
 /// Addresses whose rest is all that it takes to use them.
@@ -69,8 +69,8 @@ enum Next {
     Secret,
     /// It is one if it looks like a token.
     Token,
-    /// It is `NAME:PASSWORD`, with this byte between.
-    Login(u8),
+    /// It is `NAME:PASSWORD`, or `NAME%PASSWORD`.
+    Login,
     /// All that follow may be.
     Rest,
     /// It is a command for a shell.
@@ -99,7 +99,7 @@ impl Masked {
             return mask(out, argument);
         }
         let first = match next {
-            Next::Login(colon) => password(argument, 0, true, colon),
+            Next::Login => password(argument, 0, true),
             _ => lone_token(argument),
         };
         if let Some(range) = first {
@@ -160,7 +160,7 @@ impl Masked {
         let (next, at) = self.programs.option(word).filter(|&(_, at)| at < word.len())?;
         // The whole argument, unless it is one word of a command for a shell.
         match next {
-            Next::Login(colon) => password(argument, start + at, start == 0, colon),
+            Next::Login => password(argument, start + at, start == 0),
             _ if start == 0 => Some((at, argument.len())),
             _ => Some((start + at, shell_end(argument, start + at))),
         }
@@ -176,7 +176,7 @@ impl Masked {
         let start = start + rest.len() - rest.trim_ascii_start().len();
         let follows = word_at(argument, start);
         match next {
-            Next::Login(colon) => password(argument, start, false, colon),
+            Next::Login => password(argument, start, false),
             Next::Token if !is_token(follows) => None,
             // Whatever looks like an option is none where nothing follows that could be its value.
             _ if is_option(follows) && start + follows.len() < argument.len() => None,
@@ -275,7 +275,7 @@ fn private_key(text: &[u8], at: usize) -> Option<(usize, usize)> {
 /// What this word says of the one behind it, whatever the program.
 fn next_of(word: &[u8]) -> Next {
     match word {
-        b"-u" | b"--user" | b"--proxy-user" | b"--login" => Next::Login(b':'),
+        b"-u" | b"--user" | b"--proxy-user" | b"--login" => Next::Login,
         [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) && tells(name) => Next::Secret,
         // `--header=Authorization:`
         [name @ .., b':'] if name.rsplit(|&b| !is_of_name(b)).next().is_some_and(tells) => Next::Secret,
@@ -297,8 +297,8 @@ fn has_short_word(name: &[u8]) -> bool {
 
 /// Whether its words together, however they are put together, say so.
 fn has_long_word(name: &[u8]) -> bool {
-    let letters = name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase);
-    let letters: Vec<u8> = letters.collect();
+    let mut letters = name.to_ascii_lowercase();
+    letters.retain(u8::is_ascii_alphanumeric);
     LONG.iter().any(|known| find(&letters, known.as_bytes()).is_some())
 }
 

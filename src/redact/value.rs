@@ -31,7 +31,9 @@ pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usiz
     let name = named.get(from..)?;
     // The signature of Azure's shared access.
     let is_signature = is_query && name == b"sig";
-    if !(is_signature || tells(name)) {
+    // xfreerdp has it there.
+    let is_option = text.get(place.word..at) == Some(b"/p");
+    if !(is_signature || is_option || tells(name)) {
         return None;
     }
     let spaces = behind.get(1..)?.iter().take_while(|&&b| b == b' ').count();
@@ -50,7 +52,7 @@ pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usiz
     }
     let up_to = |ends: &[u8]| rest.iter().position(|b| ends.contains(b)).map_or(text.len(), |at| start + at);
     let quote = front.filter(|byte| matches!(byte, b'"' | b'\'')).or(place.quote);
-    let is_setting = !is_header && place.word == 0 && !place.is_command;
+    let is_setting = (!is_header || is_option) && place.word == 0 && !place.is_command;
     let end = if let Some(quote) = quote {
         quoted_end(text, start, quote)
     } else if is_setting || (is_header && from == 0) {
