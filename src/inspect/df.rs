@@ -15,6 +15,7 @@ use crate::cli::{Given, UsageError, operands};
 use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::mountinfo::{Mount, Mounts};
+use crate::redact::urls;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
@@ -265,7 +266,7 @@ fn print(rows: &[Row], answer: &mut Answer) {
             _ => ("", Mark::None),
         };
         table.row(&[
-            &row.mount.source,
+            &urls(&row.mount.source),
             &row.mount.kind,
             size(|space| space.size).as_bytes(),
             size(|space| space.used).as_bytes(),
@@ -292,7 +293,7 @@ fn fact(row: &Row) -> Fact {
     Fact::Object(vec![
         ("mount_point", Fact::Bytes(row.mount.point.clone())),
         ("type", Fact::Bytes(row.mount.kind.clone())),
-        ("source", Fact::Bytes(row.mount.source.clone())),
+        ("source", Fact::Bytes(urls(&row.mount.source))),
         ("size", of(|space| space.size)),
         ("used", of(|space| space.used)),
         ("available", of(|space| space.available)),

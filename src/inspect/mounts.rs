@@ -12,6 +12,7 @@ use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
+use crate::redact::urls;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
@@ -119,12 +120,16 @@ fn parse_fdinfo(text: &[u8]) -> Option<u32> {
     count(id).and_then(|id| u32::try_from(id).ok())
 }
 
-/// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it.
+/// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it. A URL may have
+/// a password in it.
 fn source(mount: &Mount) -> Vec<u8> {
-    if mount.root == b"/" {
-        return mount.source.clone();
+    let mut source = urls(&mount.source);
+    if mount.root != b"/" {
+        for part in [b"[", mount.root.as_slice(), b"]"] {
+            source.extend_from_slice(part);
+        }
     }
-    [mount.source.as_slice(), b"[", &mount.root, b"]"].concat()
+    source
 }
 
 fn print(mounts: &[Mount], answer: &mut Answer) {
@@ -155,7 +160,7 @@ fn fact(mount: &Mount) -> Fact {
     Fact::Object(vec![
         ("mount_point", Fact::Bytes(mount.point.clone())),
         ("type", Fact::Bytes(mount.kind.clone())),
-        ("source", Fact::Bytes(mount.source.clone())),
+        ("source", Fact::Bytes(urls(&mount.source))),
         ("root", Fact::Bytes(mount.root.clone())),
         ("device", Fact::Bytes(mount.device.clone())),
         ("read_only", Fact::Bool(mount.is_read_only())),

@@ -39,6 +39,29 @@ MOUNT           TYPE     SOURCE                  OPTIONS
 }
 
 #[test]
+fn a_password_in_a_source_is_masked() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let mountinfo = b"\
+        1 0 0:2 / / rw - fuse curlftpfs#ftp://bob:hunter2@ftp.example/ rw\n\
+        2 1 0:3 /a /dav rw - fuse https://bob:hunter2@dav.example/x rw\n\
+        3 1 0:4 / /key rw - nfs nas:/key=a rw\n";
+    let proc = Proc::new(&[("mountinfo", mountinfo)]);
+    let table = "\
+MOUNT  TYPE  SOURCE                                      OPTIONS
+/      fuse  curlftpfs#ftp://bob:<7 bytes>@ftp.example/  rw
+/dav   fuse  https://bob:<7 bytes>@dav.example/x[/a]     rw
+/key   nfs   nas:/key=a                                  rw";
+    porthole(["mounts", "--proc", proc.path()]).run().is(0, table, "");
+    for words in [&["mounts", "--json"][..], &["df"], &["df", "--json"], &["report"]] {
+        let ran = porthole(words.iter().chain(&["--proc", proc.path()])).run();
+        assert!(!ran.stdout.contains("hunter2"), "{}", ran.story());
+        assert!(ran.stdout.contains("ftp://bob:<7 bytes>@ftp.example/"), "{}", ran.story());
+    }
+}
+
+#[test]
 fn the_mount_that_a_path_is_on() {
     if !has_feature("inspect") {
         return;

@@ -1,0 +1,113 @@
+//! Passwords behind the names of users: in URLs, `NAME:PASSWORD@HOST`, and what options for a login are given.
+
+use std::ops::Range;
+
+use super::value::shell_end;
+use super::{HEAD, Next, TOKEN, mask, next_of, word_at};
+
+/// The passwords behind the names of users, outside of URLs. A word is looked through once, however many colons it
+/// has: what a process calls itself is not to keep whoever lists it.
+#[derive(Debug, Default)]
+pub(super) struct Logins {
+    /// How far the text was looked through.
+    seen: usize,
+    /// Where a colon may stand that ends the `NAME` of `NAME:PASSWORD@HOST`, up to that `@`.
+    colons: Range<usize>,
+}
+
+impl Logins {
+    /// The password in the word that begins at `word` and has a `=` or `:` at `at`: that of `--user=NAME:PASSWORD` and
+    /// `-uNAME:PASSWORD`, or of a `NAME:PASSWORD@HOST` without a scheme.
+    pub fn password(&mut self, text: &[u8], word: usize, at: usize) -> Option<(usize, usize)> {
+        let login = |from| password(text, from, word == 0);
+        let flag = text.get(word..at)?;
+        if text.get(at) == Some(&b'=') {
+            return (next_of(flag) == Next::Login).then(|| login(at + 1))?;
+        }
+        if let [b'-', b'u', _, ..] = flag {
+            return login(word + 2);
+        }
+        if let Some(found) = oracle(text, at) {
+            return Some(found);
+        }
+        if at >= self.seen {
+            self.look(word_at(text, at), at);
+        }
+        let is_named = flag.last().is_some_and(u8::is_ascii_alphanumeric);
+        (is_named && self.colons.contains(&at)).then_some((at + 1, self.colons.end))
+    }
+
+    /// Looks through the rest of a word, which begins at `start`.
+    fn look(&mut self, word: &[u8], start: usize) {
+        self.seen = start + word.len();
+        let end = word.iter().rposition(|&b| b == b'@').unwrap_or_default();
+        let (before, behind) = word.split_at(end);
+        // What stands behind a slash may be a login, what has one in it is a path; an image is named with its digest.
+        let from = before.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
+        self.colons = if behind.starts_with(b"@sha") { 0..0 } else { start + from..start + end };
+    }
+}
+
+/// The password of the `NAME:PASSWORD`, of Samba `NAME%PASSWORD`, that begins there, which is not `UID:GID`; it goes on to the end of a word of a
+/// shell's, or of the argument if that `is_whole`.
+pub(super) fn password(text: &[u8], start: usize, is_whole: bool) -> Option<(usize, usize)> {
+    let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    let rest = text.get(start..)?;
+    let within = if is_whole { rest } else { word_at(rest, 0) };
+    let length = within.iter().position(|b| matches!(b, b':' | b'%'))?;
+    let (name, from) = (rest.get(..length)?, start + length + 1);
+    // That far it is looked only where it is masked then.
+    let end = if is_whole { text.len() } else { shell_end(text, start).max(from) };
+    (!(is_number(name) && is_number(text.get(from..end)?))).then_some((from, end))
+}
+
+/// The password of `jdbc:oracle:thin:NAME/PASSWORD@HOST`, whose last colon is at `at`.
+fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let before = text.get(..at)?;
+    if !(before.ends_with(b"oracle:thin") || before.ends_with(b"oracle:oci")) {
+        return None;
+    }
+    let rest = text.get(at + 1..)?;
+    let word = word_at(rest.get(..HEAD).unwrap_or(rest), 0);
+    let end = word.iter().rposition(|&b| b == b'@')?;
+    let slash = word.get(..end)?.iter().position(|&b| b == b'/')?;
+    Some((at + 2 + slash, at + 1 + end))
+}
+
+/// The text, in the URLs of which passwords and tokens are masked; all else stays as it is.
+pub fn urls(text: &[u8]) -> Vec<u8> {
+    let (mut out, mut done, mut at) = (Vec::new(), 0, 0);
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    while at < text.len() {
+        let range = if part(at, at + 3) == b"://" { user_info(text, at + 3) } else { None };
+        at += 1;
+        if let Some((start, end)) = range {
+            out.extend_from_slice(part(done, start));
+            mask(&mut out, part(start, end));
+            (done, at) = (end, end);
+        }
+    }
+    out.extend_from_slice(part(done, text.len()));
+    out
+}
+
+/// Where the password begins and ends, or the token, of a URL whose authority begins there.
+pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let word = text.get(start..)?;
+    // Another URL ends it as a space does.
+    let is_end = |rest: &[u8]| rest.first().is_some_and(u8::is_ascii_whitespace) || rest.starts_with(b"://");
+    let end = (0..word.len()).find(|&at| word.get(at..).is_some_and(is_end)).unwrap_or(word.len());
+    let word = word.get(..end)?;
+    let authority = word.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(word.len());
+    let authority = word.get(..authority)?;
+    let colon = authority.iter().position(|&b| b == b':');
+    let at = authority.iter().rposition(|&b| b == b'@').or_else(|| {
+        // Not a port: a password with a slash in it, which ought to be written %2F.
+        let port = authority.get(colon? + 1..)?;
+        word.iter().rposition(|&b| b == b'@').filter(|_| !port.iter().all(u8::is_ascii_digit))
+    })?;
+    match colon.filter(|&colon| colon < at) {
+        Some(colon) => Some((start + colon + 1, start + at)),
+        None => (at >= TOKEN).then_some((start, start + at)),
+    }
+}

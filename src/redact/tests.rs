@@ -1,0 +1,308 @@
+use super::*;
+
+fn masked(arguments: &[&str]) -> String {
+    let (mut out, mut masked) = (Vec::new(), Masked::default());
+    for argument in arguments {
+        out.extend_from_slice(if out.is_empty() { b"" } else { b" " });
+        masked.push(&mut out, argument.as_bytes());
+    }
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn secrets_are_masked() {
+    for (arguments, shown) in [
+        (&["app", "--password", "hunter2", "-v"][..], "app --password <7 bytes> -v"),
+        (&["app", "-password", "-hunter2"], "app -password <8 bytes>"),
+        (&["app", "--token=a b"], "app --token=<3 bytes>"),
+        (&["app", "--api-key=x", "y"], "app --api-key=<1 byte> y"),
+        (&["redis-server", "--requirepass", "a b"], "redis-server --requirepass <3 bytes>"),
+        (&["java", "-Dspring.datasource.password=x=y"], "java -Dspring.datasource.password=<3 bytes>"),
+        (&["env", "PGPASSWORD=a b", "app"], "env PGPASSWORD=<3 bytes> app"),
+        (&["sh", "-c", "app --password hunter2 --x"], "sh -c app --password <7 bytes> --x"),
+        (&["sh", "-c", "cd /; TOKEN='a b' app x"], "sh -c cd /; TOKEN=<5 bytes> app x"),
+        (&["sh", "-c", "exec app --token"], "sh -c exec app --token"),
+        (&["app --token", "x"], "app --token <1 byte>"),
+        (&["curl", "-H", "Authorization: Bearer abc"], "curl -H Authorization: <10 bytes>"),
+        (&["curl", "-HX-Api-Key:abc"], "curl -HX-Api-Key:<3 bytes>"),
+        (
+            &["sh", "-c", "curl -H 'X-Api-Key: a b' http://h/"],
+            "sh -c curl -H 'X-Api-Key: <3 bytes>' http://h/",
+        ),
+        (&["curl", "-u", "me:pw", "http://h/"], "curl -u me:<2 bytes> http://h/"),
+        (&["curl", "--user=me:a b", "-ume:pw"], "curl --user=me:<3 bytes> -ume:<2 bytes>"),
+        (&["curl", "-u=me:pw", "-u", "me:123"], "curl -u=me:<2 bytes> -u me:<3 bytes>"),
+        (&["app", "--db", "me:pw@tcp(db:3306)/x"], "app --db me:<2 bytes>@tcp(db:3306)/x"),
+        (&["app", "--proxy=me:pw@h:80"], "app --proxy=me:<2 bytes>@h:80"),
+        (&["app", r#"{"password" : "x\"y", "a":1}"#], r#"app {"password" : <6 bytes>, "a":1}"#),
+        (&["sh", "-c", "curl --user me:pw h"], "sh -c curl --user me:<2 bytes> h"),
+        (&["curl", "-d", r#"{"password":"x","a":1}"#], r#"curl -d {"password":<3 bytes>,"a":1}"#),
+        (&["curl", "http://h/?token=abc&x=1"], "curl http://h/?token=<3 bytes>&x=1"),
+        (&["app", "postgres://me:pw@db:5432/x"], "app postgres://me:<2 bytes>@db:5432/x"),
+        (&["app", "redis://:pw@db,redis://:pw@d"], "app redis://:<2 bytes>@db,redis://:<2 bytes>@d"),
+        (&["app", "--url=amqp://a:p/w@h@host/"], "app --url=amqp://a:<5 bytes>@host/"),
+        (&["git", "https://ghp_0123456789abcdef@h/x"], "git https://<20 bytes>@h/x"),
+        (&["/usr/bin/mysql", "-uroot", "-ppw d", "-P", "3306"], "/usr/bin/mysql -uroot -p<4 bytes> -P 3306"),
+        (&["sh", "-c", "mysqldump -ppw db"], "sh -c mysqldump -p<2 bytes> db"),
+        (&["sshpass", "-p", "pw", "ssh", "h"], "sshpass -p <2 bytes> ssh h"),
+        (&["redis-cli", "-a", "pw", "-p", "6379"], "redis-cli -a <2 bytes> -p 6379"),
+        (
+            &["app", "--pin", "1234", "--psk=ab", "-pw", "x"],
+            "app --pin <4 bytes> --psk=<2 bytes> -pw <1 byte>",
+        ),
+        (
+            &["app", "DB_PW=x", "spinner=1", "Password:", "x", "--login", "u:x"],
+            "app DB_PW=<1 byte> spinner=1 Password: <1 byte> --login u:<1 byte>",
+        ),
+        (&["app", "sk-ant-0123456789abcdef0123"], "app <27 bytes>"),
+        (&["curl", "http://h/x?a=1&sig=ab%3D&b=2"], "curl http://h/x?a=1&sig=<5 bytes>&b=2"),
+        (&["app", "ghp_0123456789abcdef0123", "--x=glpat-0123456789abcdef"], "app <24 bytes> --x=<22 bytes>"),
+        (&["app", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"], "app <40 bytes>"),
+        (&["psql", "host=db password = pw user=me"], "psql host=db password = <2 bytes> user=me"),
+        (
+            &["app", "https://hooks.slack.com/services/T0/B0/xyz"],
+            "app https://hooks.slack.com/services/<9 bytes>",
+        ),
+    ] {
+        assert_eq!(masked(arguments), shown);
+    }
+}
+
+/// What is masked is written in brackets.
+fn check(cases: &[&[&str]]) {
+    for case in cases {
+        let arguments: Vec<String> = case.iter().map(|part| part.replace(['⟦', '⟧'], "")).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut shown = String::new();
+        let joined = case.join(" ");
+        for (at, part) in joined.split(['⟦', '⟧']).enumerate() {
+            shown += &if at % 2 == 1 { hidden(part.len()) } else { part.to_owned() };
+        }
+        assert_eq!(masked(&arguments), shown, "{case:?}");
+    }
+}
+
+#[test]
+fn headers_of_several_words() {
+    check(&[
+        &["worker: Authorization: ⟦Bearer S3CR⟧"],
+        &["app --header Authorization: ⟦Basic S3CR --x⟧"],
+        &["app Cookie: ⟦a=1; sid=S3CR⟧\nnext line"],
+        &["--header=Authorization: ⟦Bearer tok⟧"],
+        &["app", "--add-header=X-Api-Key: ⟦abcd efgh⟧"],
+        &["app", "--opt=password: ⟦abc def⟧", "x"],
+        &["app", "--env=TOKEN=⟦abc def⟧", "x"],
+        &["curl", "--data=password=⟦a b c⟧", "--data=user=x&password=⟦a b⟧&c=1"],
+        &["sh", "-c", "curl -H Authorization:⟦\\ Bearer\\ S3CR⟧"],
+        &["sh", "-c", "curl -H \"Authorization:⟦Bearer \\\"a b⟧\" http://h/"],
+        &["sh", "-c", "curl '-HX-Api-Key: ⟦a b⟧' \"--header=X-Token: ⟦a 'b⟧\" h"],
+        &["sh", "-c", "curl -H 'X-Key: ⟦a'\\''b c'⟧ h"],
+        &["sh", "-c", "TOKEN=⟦x⟧ B=y cmd --z; PW=⟦a\\ b⟧ PIN=⟦'a b'c⟧ d"],
+        &["sh", "-ec", "java '-Ddb.pw=⟦a b⟧' -jar x"],
+        &["bash -lc", "x"],
+        &["app", "Data Source=db;Password=⟦a b⟧;User=me"],
+        &["app", "user=x&password=⟦a b c⟧"],
+        &["docker", "run", "registry/auth:⟦v2⟧", "x: registry/auth:⟦v2⟧ --port 80"],
+        &["app", "token:⟦9f8e7d⟧"],
+    ]);
+}
+
+#[test]
+fn headers_in_separate_words() {
+    check(&[
+        &["curl", "-H", "Authorization:", "⟦Bearer⟧", "⟦X⟧", "http://h/"],
+        &["curl", "--header=Authorization:", "⟦Basic⟧", "⟦X⟧", "http://h/"],
+        &["app", "Bearer ⟦abcdefgh⟧", "Basic ⟦abcdefgh⟧", "token ⟦abcdefgh⟧", "token refresh"],
+        &["app", "Bearer", "⟦X⟧", "Basic", "⟦bWU6cHc=⟧", "x"],
+        &["sh", "-c", "app Bearer ⟦X⟧ Basic  ⟦bWU6cHcx⟧ x"],
+    ]);
+}
+
+#[test]
+fn private_keys() {
+    check(&[
+        &["app", "-----BEGIN RSA PRIVATE KEY-----⟦\nMIIE\n-----END RSA PRIVATE KEY-----\n⟧", "x"],
+        &["app", "--data=x,-----BEGIN PGP PRIVATE KEY BLOCK-----⟦ abc⟧"],
+        &["app", "-----BEGIN PUBLIC KEY-----\nMIIE\n"],
+    ]);
+}
+
+#[test]
+fn values_in_json() {
+    check(&[
+        &["app", r#"{"client_secret":⟦["X"]⟧,"a":1}"#],
+        &["app", r#"{"keys" : ⟦[ ["a]", {"b": "c"}], "d" ]⟧, "a": 1}"#],
+        &["app", r#"{"secret":⟦{"a":"b"}⟧,"pin":⟦1234⟧}"#],
+        &["app", r#"{"keys":⟦["X", "Y⟧"#],
+        &["sh", "-c", r#"curl -d "{\"password\":⟦\"a b\"⟧,\"a\":1}" http://h/"#],
+    ]);
+}
+
+#[test]
+fn programs_with_letters_of_their_own() {
+    check(&[
+        &["curl", "-su", "u:⟦pw⟧", "-sSLu", "u:⟦pw⟧", "-U", "u:⟦p w⟧", "-Uu:⟦pw⟧", "-suu:⟦pw⟧", "-XPUT", "h"],
+        &["sh", "-c", "curl -sU 'u:⟦p w'⟧ h"],
+        &["docker", "run", "-p", "80:80", "x"],
+        &["docker", "login", "-u", "me", "-p", "⟦pw⟧", "registry:5000"],
+        &["mongo", "-u", "me", "-p", "⟦pw⟧"],
+        &["/usr/bin/mongosh", "-p", "⟦pw⟧", "--host", "h"],
+        &["ldapsearch", "-xw", "⟦pw⟧", "-b", "dc=x", "-w⟦pw⟧"],
+        &["ldapmodify", "-w", "⟦pw⟧", "-x"],
+        &["smbclient", "//h/s", "-U", "u%⟦pw⟧", "-Uu%⟦pw⟧", "--user=u%⟦pw⟧"],
+        &["sqlcmd", "-S", "h", "-P", "⟦pw⟧"],
+        &["zip", "-erP", "⟦pw⟧", "x.zip", "x"],
+        &["unzip", "-P", "⟦pw⟧", "x.zip"],
+        &["7z", "a", "-p⟦pw⟧", "x.7z"],
+        &["openssl", "enc", "-aes-256-cbc", "-k", "⟦pw⟧", "-pass", "⟦pass:x⟧", "-check", "y"],
+        &["openssl", "rsa", "-passin", "⟦pass:123⟧", "-in", "x.pem"],
+        &["xfreerdp", "/u:me", "/p:⟦p w⟧", "/v:h"],
+        &["htpasswd", "-nbB", "⟦u⟧", "⟦pw⟧"],
+        &["sh", "-c", "htpasswd -b ⟦f u pw⟧"],
+        &["snmpwalk", "-v2c", "-c", "⟦x⟧", "h"],
+        &["ipmitool", "-U", "u", "-P", "⟦pw⟧", "power"],
+        &["http", "-a", "u:⟦pw⟧", "http://host:8080/path"],
+        &["mysql", "-h", "http", "-p⟦pw⟧"],
+        &["kubectl", "create", "secret", "generic", "x", "--from-literal=⟦k=v⟧", "--from-literal", "⟦k=v⟧"],
+        &["app", "jdbc:oracle:thin:u/⟦pw⟧@h", "--url=jdbc:oracle:thin:u/⟦p@w⟧@//h:1/x"],
+        &["app", "⟦AKIAIOSFODNN7EXAMPLE⟧", "key,⟦ASIAIOSFODNN7EXAMPLE⟧,x"],
+        &["app", "--dsn", "⟦x⟧", "--connection-string", "⟦a;b⟧", "--sas=⟦x⟧", "--mnemonic", "⟦a b⟧"],
+        &["app", "--seed-phrase=⟦a b⟧", "--session-id", "⟦x⟧", "--salt", "⟦x⟧", "SENTRY_DSN=⟦x⟧"],
+    ]);
+}
+
+#[test]
+fn what_looks_like_an_option_may_be_the_secret() {
+    check(&[
+        &["app", "--password", "--verbose", "x"],
+        &["app", "--password", "⟦--hunter2⟧", "x"],
+        &["app", "--password", "⟦--Hunter⟧", "x"],
+        &["app --password --verbose x"],
+        &["app --password ⟦--hunter⟧"],
+    ]);
+}
+
+#[test]
+fn what_is_no_secret_stays() {
+    for arguments in [
+        &["nginx: master process", "-g", "daemon off;"][..],
+        &["app", "--password-file", "/run/secrets/db", "--port", "80"],
+        &["app", "--auth", "--bind", "-x"],
+        &["app", "--token"],
+        &["app", "spinner=1", "--pinned", "author: X", "tokenizer=x y", "http://host:8080/path"],
+        &["kubectl", "get", "secret", "-o", "yaml"],
+        &["kubeadm", "token", "generate", "basic auth", "app token create"],
+        &["postgres: me db 10.0.0.1(5432) idle", "sshd: me@pts/0", "nginx: worker process"],
+        &["curl", "-sSfLo", "/tmp/x", "-XPUT", "-H", "Host: x", "-u", "me", "--", "https://h:8080/a?b=c&d=e"],
+        &["zip", "-r", "x.zip", "x", "ssh", "-p", "22", "7z", "x", "-oout"],
+        &["app", "--password=", "x"],
+        &["app", "http://auth:8080/a@b", "auth:80", "ssh://git@host/x"],
+        &["docker", "run", "--user", "1000:1000", "--user=1:1", "registry:5000/app:1.2@sha256:abc"],
+        &["app", "KEYBOARD=us", "AUTH_URL=http://h/", "--sig=TERM", "--spin", "3", "eyJ", "npm_config_x"],
+        &["ssh", "-p", "22", "-p22", "[", "x", "=", "y", "]"],
+        &["redis-cli", "-p", "6379", "mysqld", "--port=1"],
+        &["://", "=", ":", "", " ", "--", "-", "@", "a://@", "'\"=", "\"\":"],
+    ] {
+        assert_eq!(masked(arguments), arguments.join(" "));
+    }
+}
+
+#[test]
+fn any_bytes_will_do() {
+    let alphabet = b"=:/@ '\"-&a\xff";
+    let mut state = 1_u32;
+    for _ in 0..20_000 {
+        let mut text = b"key".to_vec();
+        for _ in 0..state >> 20 & 15 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            text.push(alphabet[(state >> 16) as usize % alphabet.len()]);
+        }
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let mut masked = Masked::default();
+        let mut out = Vec::new();
+        masked.push(&mut out, &text);
+        masked.push(&mut out, &text);
+        let _ = has_secret(&text);
+    }
+}
+
+/// How long this thread was on a processor, in nanoseconds: proc_pid_schedstat, the kernel's sched-stats.rst. That of the
+/// wall says nothing where other tests run beside this one.
+fn busy() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or_default()
+}
+
+#[test]
+fn long_values_are_looked_through_once() {
+    // Each of these took seconds when every colon looked through all that follows.
+    let start = std::time::Instant::now();
+    for text in ["a:", "a://", "a=", "a' "].map(|part| part.repeat(1 << 14)) {
+        assert!(!has_secret(text.as_bytes()), "{}", &text[..2]);
+        Masked::default().push(&mut Vec::new(), text.as_bytes());
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+    // So that the options of programs count, and what is masked is looked for again and again.
+    for part in [
+        "-u ",
+        "-u \"a' ",
+        "-u 'a\" ",
+        "-sU \"x' \\",
+        "-x ",
+        "key=a&",
+        "key:8 ",
+        "key:/",
+        "\"key\":[",
+        "\"key\":\"",
+        "key: \"\n",
+        "x;key=",
+        "'key=",
+        "--key --x ",
+        "--key 'a ",
+        "Bearer ",
+        "PRIVATE KEY-----",
+        "oracle:thin:",
+        "a:b@",
+        "token aaaaaaaa",
+        "\\\"",
+        "eyJ",
+        "eyJ:",
+    ] {
+        let (start, text) = (busy(), part.repeat(1 << 12));
+        let mut masked = Masked::default();
+        for argument in ["curl", "htpasswd", "smbclient", "ldapsearch", "sh", "-c", text.as_str()] {
+            masked.push(&mut Vec::new(), argument.as_bytes());
+        }
+        Masked::default().push(&mut Vec::new(), text.as_bytes());
+        let _ = urls(text.as_bytes());
+        let time = busy() - start;
+        assert!(time < 2_000_000_000, "{part}: {time} ns");
+    }
+}
+
+#[test]
+fn what_is_mounted() {
+    for (source, shown) in [
+        ("curlftpfs#ftp://bob:hunter2@ftp.example/", "curlftpfs#ftp://bob:<7 bytes>@ftp.example/"),
+        ("https://bob:pw@dav.example:8443/x", "https://bob:<2 bytes>@dav.example:8443/x"),
+        ("https://ghp_0123456789abcdef@h/x", "https://<20 bytes>@h/x"),
+        ("/dev/mapper/key=a", "/dev/mapper/key=a"),
+        ("me:pw@host:/token: x", "me:pw@host:/token: x"),
+        ("http://host:80/a@b", "http://host:80/a@b"),
+        ("", ""),
+    ] {
+        assert_eq!(String::from_utf8(urls(source.as_bytes())).unwrap(), shown);
+    }
+}
+
+#[test]
+fn urls_with_a_login() {
+    for (value, has) in [
+        ("postgres://me:pw@db", true),
+        ("/bin:/usr/bin", false),
+        ("http://h:80/", false),
+        ("me:pw@tcp(db:3306)/x", true),
+    ] {
+        assert_eq!(has_secret(value.as_bytes()), has, "{value}");
+    }
+}
