@@ -85,6 +85,7 @@ impl Handle {
             Err(_) => return Fate::Lives,
         };
         match Process::parse(self.pid, &text) {
+            Some(process) if matches!(process.state, 'X' | 'x') => Fate::Gone,
             Some(process) if process.is_zombie() => Fate::Zombie(process),
             Some(process) if Stat::parse(&text).is_some_and(|stat| stat.is_of_kernel()) => {
                 Fate::Kernel(process)

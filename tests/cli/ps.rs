@@ -124,6 +124,24 @@ fn as_json() {
     assert_eq!(json["processes"][3]["args"], json!(["worker", "--token", "<7 bytes>"]));
 }
 
+/// Between the end of a process and that of its folder there is a moment in which others may look.
+#[test]
+fn what_has_just_ended_is_left_out() {
+    if !has_ps() {
+        return;
+    }
+    let proc = world();
+    proc.file(
+        "9/stat",
+        "9 (true) X 0 -1 -1 0 -1 4227084 72 0 0 0 0 0 0 0 20 0 0 0 7221 0 0 18446744073709551615 0\n",
+    );
+    let ran = porthole(["ps", "--json", "--proc", proc.path()]).run();
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.status, json["processes"].as_array().unwrap().len()), (Some(0), 5), "{}", ran.story());
+    let gone = format!("ps: {}/9/stat: the process is gone", proc.path());
+    porthole(["ps", "-p", "9", "--proc", proc.path()]).refused(&gone);
+}
+
 #[test]
 fn none_is_found() {
     if !has_ps() {
