@@ -9,7 +9,9 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept, bind, connect, listen, socket,
+};
 use serde_json::{Value, json};
 
 use crate::support::command::{for_other_users, has_feature, output, porthole, until};
@@ -94,7 +96,7 @@ fn all_states_with_peers_and_unix_names() {
         0,
         "PROTO        STATE   QUEUE  LOCAL                    USER  PROCESS\n\
          unix-stream  LISTEN  0      /run/a b                 -     ?\n\
-         unix-dgram   UNCONN  0      /run/new\\nline\\x1b.sock  -     7 (ngi\\nnx)",
+         unix-dgram   UNCONN  -      /run/new\\nline\\x1b.sock  -     7 (ngi\\nnx)",
         &NOBODY.replace("PROC", tree.path()),
     );
     let ran = porthole(["ss", "-ax", "--json", "--proc", tree.path()]).run();
@@ -102,7 +104,7 @@ fn all_states_with_peers_and_unix_names() {
     assert_eq!(
         json,
         json!({"sockets": [
-            {"protocol": "unix", "type": "stream", "state": "LISTEN", "local": "/run/a b", "inode": 104, "processes": null},
+            {"protocol": "unix", "type": "stream", "state": "LISTEN", "local": "/run/a b", "accept_queue": 0, "backlog": null, "inode": 104, "processes": null},
             {"protocol": "unix", "type": "stream", "state": "ESTAB", "local": "", "inode": 105, "processes": null},
             {"protocol": "unix", "type": "dgram", "state": "UNCONN", "local": "/run/new\nline\u{1b}.sock", "inode": 106,
              "processes": [{"pid": 7, "name": "ngi\nnx"}]},
@@ -291,12 +293,32 @@ fn unix_sockets_of_every_kind() {
         listen(&seqpacket, Backlog::new(1).unwrap()).unwrap();
         let pair = UnixStream::pair().unwrap();
         let (us, at) = (ourselves(), place.to_str().unwrap());
+        // A queue of one takes two.
+        let path = UnixAddr::new(&place.join("seqpacket.sock")).unwrap();
+        let client =
+            || socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_NONBLOCK, None).unwrap();
+        let clients = [client(), client(), client()];
+        let connected = clients.each_ref().map(|client| connect(client.as_raw_fd(), &path).is_ok());
+        assert_eq!(connected, [true, true, false]);
+        let full = format!(" LISTEN 2 FULL {at}/seqpacket.sock - ");
+        let ran = porthole(["ss", "-x"]).run();
+        let words = ran.stdout.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(&full), "{}", ran.story());
+        let ran = porthole(["ss", "-x", "--json"]).run();
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let queues =
+            json["sockets"].as_array().unwrap().iter().find(|socket| socket["type"] == "seqpacket").unwrap();
+        assert_eq!((&queues["accept_queue"], &queues["backlog"]), (&json!(2), &json!(1)), "{}", ran.story());
+        drop(clients);
+        for _ in 0..2 {
+            nix::unistd::close(accept(seqpacket.as_raw_fd()).unwrap()).unwrap();
+        }
         let table = format!(
             "PROTO STATE QUEUE LOCAL USER PROCESS\n\
              unix-stream LISTEN 0 {at}/new\\nline and space.sock - {us}\n\
              unix-seqpacket LISTEN 0 {at}/seqpacket.sock - {us}\n\
              unix-stream LISTEN 0 @in@ner - {us}\n\
-             unix-dgram UNCONN 0 {at}/datagram.sock - {us}\n"
+             unix-dgram UNCONN - {at}/datagram.sock - {us}\n"
         );
         until(|| porthole(["ss", "-x"]).run(), |out| same(out, &table));
         let ran = porthole(["ss", "-x", "-a", "--json"]).run();
