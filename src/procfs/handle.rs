@@ -14,7 +14,7 @@ use std::sync::Arc;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 
 use super::process::Process;
 use super::stat::Stat;
@@ -92,6 +92,12 @@ impl Handle {
             }
             _ => Fate::Lives,
         }
+    }
+
+    /// Whether it lives and is hidden from us: by hidepid of proc(5) not even its folder is there then, which is there for
+    /// as long as it is held where the process has ended (pid_getattr in fs/proc/base.c).
+    pub fn is_hidden(&self) -> bool {
+        fstat(&self.folder) == Err(Errno::ENOENT)
     }
 
     /// The path of one of its files, for messages.

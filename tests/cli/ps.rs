@@ -307,6 +307,8 @@ fn hidden_processes_are_not_absent_ones() {
     let Some(folder) = for_other_users() else { return };
     let hidden = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root with the \
                   capability SYS_PTRACE";
+    let there = "the process is hidden: /proc is mounted with HIDEPID=2: run as its user, or as root with the capability \
+                 SYS_PTRACE";
     for (options, arguments, status, stderr) in [
         ("hidepid=2", &["ps"][..], 0, hidden.to_owned()),
         ("hidepid=1", &["ps"], 0, hidden.to_owned()),
@@ -318,6 +320,10 @@ fn hidden_processes_are_not_absent_ones() {
             "/proc/uptime: no such file or directory (subset=pid of proc(5)): how long and how much they ran is not known"
                 .to_owned(),
         ),
+        ("hidepid=2", &["ps", "-p", "1"], 1, format!("/proc/1/stat: {there}")),
+        ("hidepid=2", &["env", "-p", "1"], 1, format!("/proc/1/environ: {there}")),
+        ("hidepid=4", &["env", "-p", "1"], 1, "pid 1: no such process, or hidden: /proc is mounted with HIDEPID=4".to_owned()),
+        ("hidepid=2", &["env", "-p", "4000000"], 1, "pid 4000000: no such process, or hidden: /proc is mounted with HIDEPID=2".to_owned()),
     ] {
         let script = format!(
             "mount -t proc -o {options} proc /proc || exit 77
@@ -332,7 +338,10 @@ fn hidden_processes_are_not_absent_ones() {
             break;
         }
         assert_eq!(ran.status, Some(status), "{}", ran.story());
-        assert_eq!(ran.stderr, format!("porthole: ps: {stderr}\n"), "{}", ran.story());
+        // Since Linux 5.8 the option is shown by a name.
+        let said = ran.stderr.replace("hidepid=invisible", "HIDEPID=2").replace("hidepid=ptraceable", "HIDEPID=4");
+        let said = said.replace("with hidepid=", "with HIDEPID=");
+        assert_eq!(said, format!("porthole: {}: {stderr}\n", arguments[0]), "{}", ran.story());
         assert_eq!(options == "hidepid=1", ran.stdout.contains("  root   ?  "), "{}", ran.story());
     }
     std::fs::remove_dir_all(folder).unwrap();
