@@ -9,6 +9,7 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use regex_lite::Regex;
 
 use super::input::{self, Input, PIECE};
+use super::literal::required;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand, operands};
 use crate::outcome::Fact;
@@ -59,7 +60,9 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let any_case = given.has("ignore-case");
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
-        Pattern::Expression(given.expression("TEXT", &text, any_case)?)
+        // Case makes no difference for ASCII alone, there as here.
+        let literal = required(&text).map(|literal| Text::new(literal.into_bytes(), any_case));
+        Pattern::Expression(given.expression("TEXT", &text, any_case)?, literal)
     } else {
         Pattern::Text(Text::new(text, any_case))
     };
@@ -193,12 +196,22 @@ impl Search<'_> {
         let (mut filled, mut first) = (0_usize, true);
         // Whether a line longer than the buffer was met, and whether the rest of this one is of no interest.
         let (mut long, mut done) = (false, false);
+        // What is not there reads as NULs, which other expressions may match.
+        let skips = matches!(&self.grep.pattern, Pattern::Text(text) if memchr(0, &text.wanted).is_none());
         while !self.answer.is_over() {
+            if skips && input.skip_hole()? {
+                // One of them is left of it: nothing matches across that, and lines it has none.
+                if let Some(byte) = buffer.get_mut(filled) {
+                    *byte = 0;
+                    filled += 1;
+                }
+                file.is_binary = true;
+            }
             let room = buffer.get_mut(filled..filled.saturating_add(PIECE).min(LINE)).unwrap_or_default();
             let count = input.read(room)?;
             let new = room.get(..count).unwrap_or_default();
             if first {
-                file.is_binary = memchr(0, new).is_some();
+                file.is_binary |= memchr(0, new).is_some();
                 first = false;
             }
             let newline = memrchr(b'\n', new);
@@ -306,7 +319,8 @@ struct Lines<'a> {
 #[derive(Debug)]
 enum Pattern {
     Text(Text),
-    Expression(Regex),
+    /// And a text that each line has to contain that matches.
+    Expression(Regex, Option<Text>),
 }
 
 impl Pattern {
@@ -316,21 +330,23 @@ impl Pattern {
         let end_of = |at: usize| {
             block.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(block.len(), |length| at + length)
         };
+        let (text, regex) = match self {
+            Pattern::Text(text) => (Some(text), None),
+            Pattern::Expression(regex, literal) => (literal.as_ref(), Some(regex)),
+        };
         while from < block.len() {
-            match self {
-                Pattern::Text(text) => {
-                    let at = from + text.find(block.get(from..)?)?;
-                    let start = block.get(from..at).and_then(|before| memrchr(b'\n', before));
-                    return Some((start.map_or(from, |newline| from + newline + 1), end_of(at)));
-                }
-                Pattern::Expression(regex) => {
-                    let end = end_of(from);
-                    if regex.is_match(&String::from_utf8_lossy(block.get(from..end)?)) {
-                        return Some((from, end));
-                    }
-                    from = end + 1;
-                }
+            let (mut start, mut at) = (from, from);
+            if let Some(text) = text {
+                at += text.find(block.get(from..)?)?;
+                let newline = block.get(from..at).and_then(|before| memrchr(b'\n', before));
+                start = newline.map_or(from, |newline| from + newline + 1);
             }
+            let end = end_of(at);
+            let line = block.get(start..end)?;
+            if regex.is_none_or(|regex| regex.is_match(&String::from_utf8_lossy(line))) {
+                return Some((start, end));
+            }
+            from = end + 1;
         }
         None
     }
@@ -339,7 +355,7 @@ impl Pattern {
     fn overlap(&self) -> usize {
         match self {
             Pattern::Text(text) => text.wanted.len().saturating_sub(1).min(LINE / 2),
-            Pattern::Expression(_) => OVERLAP,
+            Pattern::Expression(..) => OVERLAP,
         }
     }
 }
