@@ -11,7 +11,7 @@ use regex_lite::Regex;
 use super::input::{self, Input, PIECE};
 use super::literal::required;
 use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operand, operands};
+use crate::cli::{Given, UsageError, flag, operand, operands, refused};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::rootfs::{self, Folder, Root};
@@ -38,6 +38,10 @@ pub(super) const COMMAND: Command = Command {
         flag("ignore-case", "take a and A for the same").short('i'),
         flag("line-number", "print the number of each line").short('n'),
         flag("extended-regexp", "TEXT is a regular expression").short('E'),
+        flag("files-with-matches", "print the names of the files alone").short('l'),
+        flag("quiet", "print nothing: the exit status says whether there is any").short('q'),
+        refused("regexp", "TEXT stands without it; several are one expression: -E 'one|two'").short('e'),
+        refused("invert-match", "lines that do not match cannot be asked for").short('v'),
     ]],
     plan,
     examples: r"porthole grep -rn upstream /etc/nginx
@@ -50,6 +54,8 @@ struct Grep {
     paths: Vec<PathBuf>,
     recursive: bool,
     numbers: bool,
+    names_alone: bool,
+    quiet: bool,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
@@ -71,6 +77,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         paths: given.paths("PATH"),
         recursive: given.has("recursive"),
         numbers: given.has("line-number"),
+        names_alone: given.has("files-with-matches"),
+        quiet: given.has("quiet"),
     }))
 }
 
@@ -86,7 +94,7 @@ impl Inspect for Grep {
             found: false,
         };
         for path in &self.paths {
-            if search.answer.is_over() {
+            if search.is_over() {
                 break;
             }
             search.path(&root, path);
@@ -105,6 +113,11 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Whether there is nothing more to be found out.
+    fn is_over(&self) -> bool {
+        self.answer.is_over() || self.grep.quiet && self.found
+    }
+
     /// Looks into what was named.
     fn path(&mut self, root: &Root, path: &Path) {
         if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| rootfs::kind(meta.st_mode).0 == 'd')
@@ -137,7 +150,7 @@ impl Search<'_> {
             let Some((&kind, name)) = entry.split_first() else {
                 continue;
             };
-            if self.answer.is_over() {
+            if self.is_over() {
                 return;
             }
             let path = path.join(std::ffi::OsStr::from_bytes(name));
@@ -198,7 +211,7 @@ impl Search<'_> {
         let (mut long, mut done) = (false, false);
         // What is not there reads as NULs, which other expressions may match.
         let skips = matches!(&self.grep.pattern, Pattern::Text(text) if memchr(0, &text.wanted).is_none());
-        while !self.answer.is_over() {
+        while !self.is_over() {
             if skips && input.skip_hole()? {
                 // One of them is left of it: nothing matches across that, and lines it has none.
                 if let Some(byte) = buffer.get_mut(filled) {
@@ -266,7 +279,7 @@ impl Search<'_> {
         while let Some((start, end)) = self.grep.pattern.find(block, from) {
             file.number += newlines(counted, start);
             counted = start;
-            if self.print(block.get(start..end).unwrap_or_default(), file) || self.answer.is_over() {
+            if self.print(block.get(start..end).unwrap_or_default(), file) || self.is_over() {
                 return true;
             }
             from = end + 1;
@@ -278,6 +291,9 @@ impl Search<'_> {
     /// Prints this line of the file, and says whether the file is done with.
     fn print(&mut self, line: &[u8], file: &mut Lines<'_>) -> bool {
         self.found = true;
+        if self.grep.quiet {
+            return true;
+        }
         let is_binary = file.is_binary || memchr(0, line).is_some();
         let path = file.path.as_os_str().as_bytes();
         if self.answer.is_json() {
@@ -289,6 +305,8 @@ impl Search<'_> {
                 entries.push(("text", Fact::Bytes(line.to_vec())));
             }
             self.answer.item("matches", &Fact::Object(entries));
+        } else if self.grep.names_alone {
+            self.answer.line(path);
         } else if is_binary {
             self.answer.line(&[b"Binary file ", path, b" matches"].concat());
         } else {
@@ -303,7 +321,7 @@ impl Search<'_> {
             self.answer.text(line);
             self.answer.content(b"\n");
         }
-        is_binary
+        is_binary || self.grep.names_alone
     }
 }
 
