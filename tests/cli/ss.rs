@@ -9,9 +9,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept, bind, connect, listen, socket,
-};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
 use serde_json::{Value, json};
 
 use crate::support::command::{for_other_users, has_feature, output, porthole, until};
@@ -293,26 +291,6 @@ fn unix_sockets_of_every_kind() {
         listen(&seqpacket, Backlog::new(1).unwrap()).unwrap();
         let pair = UnixStream::pair().unwrap();
         let (us, at) = (ourselves(), place.to_str().unwrap());
-        // A queue of one takes two.
-        let path = UnixAddr::new(&place.join("seqpacket.sock")).unwrap();
-        let client =
-            || socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_NONBLOCK, None).unwrap();
-        let clients = [client(), client(), client()];
-        let connected = clients.each_ref().map(|client| connect(client.as_raw_fd(), &path).is_ok());
-        assert_eq!(connected, [true, true, false]);
-        let full = format!(" LISTEN 2 FULL {at}/seqpacket.sock - ");
-        let ran = porthole(["ss", "-x"]).run();
-        let words = ran.stdout.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words.contains(&full), "{}", ran.story());
-        let ran = porthole(["ss", "-x", "--json"]).run();
-        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
-        let queues =
-            json["sockets"].as_array().unwrap().iter().find(|socket| socket["type"] == "seqpacket").unwrap();
-        assert_eq!((&queues["accept_queue"], &queues["backlog"]), (&json!(2), &json!(1)), "{}", ran.story());
-        drop(clients);
-        for _ in 0..2 {
-            nix::unistd::close(accept(seqpacket.as_raw_fd()).unwrap()).unwrap();
-        }
         let table = format!(
             "PROTO STATE QUEUE LOCAL USER PROCESS\n\
              unix-stream LISTEN 0 {at}/new\\nline and space.sock - {us}\n\
@@ -347,6 +325,41 @@ fn unix_sockets_of_every_kind() {
             }
             assert_eq!(theirs.lines().filter(|line| line.starts_with("u_")).count(), ours.len(), "{theirs}");
         }
+    });
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_unix_listener_whose_queue_is_full() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let folder = folder();
+    let path = folder.join("full.sock");
+    in_own_network(move || {
+        let new = |flags| {
+            let flags = flags | SockFlag::SOCK_CLOEXEC;
+            socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap()
+        };
+        let (listener, address) = (new(SockFlag::empty()), UnixAddr::new(&path).unwrap());
+        bind(listener.as_raw_fd(), &address).unwrap();
+        listen(&listener, Backlog::new(1).unwrap()).unwrap();
+        let clients = [(); 3].map(|()| new(SockFlag::SOCK_NONBLOCK));
+        // A queue of one takes two.
+        let connected = clients.each_ref().map(|client| connect(client.as_raw_fd(), &address).is_ok());
+        assert_eq!(connected, [true, true, false]);
+        let table = format!(
+            "PROTO STATE QUEUE LOCAL USER PROCESS\n\
+             unix-seqpacket LISTEN 2 FULL {} - {}\n",
+            path.display(),
+            ourselves()
+        );
+        let ran = porthole(["ss", "-x"]).run();
+        assert!(same(&ran.stdout, &table), "{}", ran.story());
+        let ran = porthole(["ss", "-x", "--json"]).run();
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let socket = &json["sockets"][0];
+        assert_eq!([&socket["accept_queue"], &socket["backlog"]], [&json!(2), &json!(1)], "{}", ran.story());
     });
     fs::remove_dir_all(folder).unwrap();
 }
