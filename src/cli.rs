@@ -5,6 +5,8 @@
 //! it; no clap type leaves this room.
 
 mod given;
+#[cfg(feature = "inspect")]
+mod habits;
 mod help;
 mod options;
 
@@ -237,7 +239,8 @@ fn inspection(
     values: &dyn Values,
 ) -> Result<Action, UsageError> {
     let page = Page::inspection(command);
-    let words = options::with_dashes(&options_of(Some(&page)).collect::<Vec<_>>(), words);
+    let options: Vec<&Opt> = options_of(Some(&page)).collect();
+    let words = options::with_dashes(&options, &habits::without(command.name, &options, words));
     let matches = match read(Some(&page), &words) {
         Ok(matches) => matches,
         Err(instead) => return instead,

@@ -53,8 +53,13 @@ pub(super) fn of(page: &Page) -> String {
     } else {
         "\nOf every inspection:\n"
     });
-    let common: Vec<Opt> =
+    let mut common: Vec<Opt> =
         page.common.iter().filter(|option| without(page.name, option.name).is_none()).copied().collect();
+    #[cfg(feature = "inspect")]
+    for option in common.iter_mut().filter(|_| !is_check) {
+        // `ls -h` and `df -h` are no call for help.
+        option.short = option.short.filter(|&short| !super::habits::letters(page.name).contains(short));
+    }
     out.push_str(&list(&common));
     out.push_str("\nExamples:\n");
     for line in page.examples.lines() {

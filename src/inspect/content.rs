@@ -33,8 +33,11 @@ pub(super) const OPTIONS: &[Opt] = &[
     flag("special", "read from FIFOs and devices too, which may wait or have effects"),
 ];
 
-/// The option that says how many lines.
-pub(super) const COUNT: &[Opt] = &[option("lines", "LINES", "so many lines of each (10)").short('n')];
+/// The options that say how much.
+pub(super) const COUNT: &[Opt] = &[
+    option("lines", "LINES", "so many lines of each (10)").short('n'),
+    option("bytes", "SIZE", "so many bytes of each, not lines").short('c'),
+];
 
 /// Which part of a file.
 #[derive(Debug, Clone, Copy)]
@@ -48,20 +51,25 @@ pub(super) enum Part {
 struct Show {
     paths: Vec<PathBuf>,
     max: u64,
+    /// Whether it is said where `max` cut.
+    says: bool,
     special: bool,
     part: Part,
 }
 
 /// Shows this part of what was given.
 pub(super) fn plan(given: &mut Given<'_>, part: Part) -> Result<Box<dyn Inspect>, UsageError> {
-    let max = given.parsed("max", units::SIZE, units::size)?.unwrap_or(MAX);
-    Ok(Box::new(Show { paths: given.paths("PATH"), max, special: given.has("special"), part }))
+    let mut size = |name| given.parsed(name, units::SIZE, units::size);
+    let (most, bytes) = (size("max")?, size("bytes")?);
+    let max = most.unwrap_or(bytes.map_or(MAX, |_| u64::MAX)).min(bytes.unwrap_or(u64::MAX));
+    let says = bytes != Some(max);
+    Ok(Box::new(Show { paths: given.paths("PATH"), max, says, special: given.has("special"), part }))
 }
 
 /// How many lines were asked for.
 pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
     let lines = given.parsed("lines", EXPECTED, |text| units::number(text, u64::MAX).ok_or(EXPECTED))?;
-    Ok(lines.unwrap_or(LINES))
+    Ok(if given.has("bytes") { u64::MAX } else { lines.unwrap_or(LINES) })
 }
 
 impl Inspect for Show {
@@ -100,7 +108,7 @@ impl Show {
         let Out { answer, whole, held } = out;
         answer.content(&held);
         let cut = matches!(shown, Ok(true));
-        if cut {
+        if cut && self.says {
             let max = show_size(self.max);
             let what = if matches!(self.part, Part::Last(_)) && input.is_regular {
                 format!("cut to the last {max}")

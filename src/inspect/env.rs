@@ -15,7 +15,8 @@ use crate::report::Answer;
 const SHOWN: &str = " PATH HOME PWD OLDPWD USER LOGNAME HOSTNAME SHELL SHLVL TERM LANG LANGUAGE TZ TMPDIR PORT \
     KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT NODE_ENV RAILS_ENV GOMAXPROCS GOMEMLIMIT GOGC OMP_NUM_THREADS \
     MALLOC_ARENA_MAX PYTHONUNBUFFERED LD_LIBRARY_PATH LD_PRELOAD SSL_CERT_FILE SSL_CERT_DIR NO_COLOR container \
-    PORTHOLE_TIMEOUT ";
+    LC_ALL LC_CTYPE LC_COLLATE LC_MONETARY LC_MESSAGES LC_NUMERIC LC_TIME LC_ADDRESS LC_IDENTIFICATION LC_MEASUREMENT \
+    LC_NAME LC_PAPER LC_TELEPHONE PORTHOLE_TIMEOUT ";
 
 pub(super) const COMMAND: Command = Command {
     name: "env",
@@ -104,10 +105,9 @@ impl Env {
     }
 
     fn shows(&self, name: &[u8], value: &[u8]) -> bool {
-        let harmless = is_listed(SHOWN, name) || name.starts_with(b"LC_");
         value.is_empty()
             || self.reveal.iter().any(|revealed| revealed == name)
-            || harmless && !has_secret(value)
+            || is_listed(SHOWN, name) && !has_secret(value)
     }
 }
 

@@ -9,8 +9,9 @@ use memchr::{memchr, memchr_iter, memchr2, memrchr};
 use regex_lite::Regex;
 
 use super::input::{self, Input, PIECE};
+use super::literal::required;
 use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operand, operands};
+use crate::cli::{Given, UsageError, flag, operand, operands, refused};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::rootfs::{self, Folder, Root};
@@ -37,6 +38,10 @@ pub(super) const COMMAND: Command = Command {
         flag("ignore-case", "take a and A for the same").short('i'),
         flag("line-number", "print the number of each line").short('n'),
         flag("extended-regexp", "TEXT is a regular expression").short('E'),
+        flag("files-with-matches", "print the names of the files alone").short('l'),
+        flag("quiet", "print nothing: the exit status says whether there is any").short('q'),
+        refused("regexp", "TEXT stands without it; several are one expression: -E 'one|two'").short('e'),
+        refused("invert-match", "lines that do not match cannot be asked for").short('v'),
     ]],
     plan,
     examples: r"porthole grep -rn upstream /etc/nginx
@@ -49,6 +54,8 @@ struct Grep {
     paths: Vec<PathBuf>,
     recursive: bool,
     numbers: bool,
+    names_alone: bool,
+    quiet: bool,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
@@ -59,7 +66,9 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let any_case = given.has("ignore-case");
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
-        Pattern::Expression(given.expression("TEXT", &text, any_case)?)
+        // Case makes no difference for ASCII alone, there as here.
+        let literal = required(&text).map(|literal| Text::new(literal.into_bytes(), any_case));
+        Pattern::Expression(given.expression("TEXT", &text, any_case)?, literal)
     } else {
         Pattern::Text(Text::new(text, any_case))
     };
@@ -68,6 +77,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         paths: given.paths("PATH"),
         recursive: given.has("recursive"),
         numbers: given.has("line-number"),
+        names_alone: given.has("files-with-matches"),
+        quiet: given.has("quiet"),
     }))
 }
 
@@ -83,7 +94,7 @@ impl Inspect for Grep {
             found: false,
         };
         for path in &self.paths {
-            if search.answer.is_over() {
+            if search.is_over() {
                 break;
             }
             search.path(&root, path);
@@ -102,6 +113,11 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Whether there is nothing more to be found out.
+    fn is_over(&self) -> bool {
+        self.answer.is_over() || self.grep.quiet && self.found
+    }
+
     /// Looks into what was named.
     fn path(&mut self, root: &Root, path: &Path) {
         if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| rootfs::kind(meta.st_mode).0 == 'd')
@@ -134,7 +150,7 @@ impl Search<'_> {
             let Some((&kind, name)) = entry.split_first() else {
                 continue;
             };
-            if self.answer.is_over() {
+            if self.is_over() {
                 return;
             }
             let path = path.join(std::ffi::OsStr::from_bytes(name));
@@ -193,12 +209,22 @@ impl Search<'_> {
         let (mut filled, mut first) = (0_usize, true);
         // Whether a line longer than the buffer was met, and whether the rest of this one is of no interest.
         let (mut long, mut done) = (false, false);
-        while !self.answer.is_over() {
+        // What is not there reads as NULs, which other expressions may match.
+        let skips = matches!(&self.grep.pattern, Pattern::Text(text) if memchr(0, &text.wanted).is_none());
+        while !self.is_over() {
+            if skips && input.skip_hole()? {
+                // One of them is left of it: nothing matches across that, and lines it has none.
+                if let Some(byte) = buffer.get_mut(filled) {
+                    *byte = 0;
+                    filled += 1;
+                }
+                file.is_binary = true;
+            }
             let room = buffer.get_mut(filled..filled.saturating_add(PIECE).min(LINE)).unwrap_or_default();
             let count = input.read(room)?;
             let new = room.get(..count).unwrap_or_default();
             if first {
-                file.is_binary = memchr(0, new).is_some();
+                file.is_binary |= memchr(0, new).is_some();
                 first = false;
             }
             let newline = memrchr(b'\n', new);
@@ -253,7 +279,7 @@ impl Search<'_> {
         while let Some((start, end)) = self.grep.pattern.find(block, from) {
             file.number += newlines(counted, start);
             counted = start;
-            if self.print(block.get(start..end).unwrap_or_default(), file) || self.answer.is_over() {
+            if self.print(block.get(start..end).unwrap_or_default(), file) || self.is_over() {
                 return true;
             }
             from = end + 1;
@@ -265,6 +291,9 @@ impl Search<'_> {
     /// Prints this line of the file, and says whether the file is done with.
     fn print(&mut self, line: &[u8], file: &mut Lines<'_>) -> bool {
         self.found = true;
+        if self.grep.quiet {
+            return true;
+        }
         let is_binary = file.is_binary || memchr(0, line).is_some();
         let path = file.path.as_os_str().as_bytes();
         if self.answer.is_json() {
@@ -276,6 +305,8 @@ impl Search<'_> {
                 entries.push(("text", Fact::Bytes(line.to_vec())));
             }
             self.answer.item("matches", &Fact::Object(entries));
+        } else if self.grep.names_alone {
+            self.answer.line(path);
         } else if is_binary {
             self.answer.line(&[b"Binary file ", path, b" matches"].concat());
         } else {
@@ -290,7 +321,7 @@ impl Search<'_> {
             self.answer.text(line);
             self.answer.content(b"\n");
         }
-        is_binary
+        is_binary || self.grep.names_alone
     }
 }
 
@@ -306,7 +337,8 @@ struct Lines<'a> {
 #[derive(Debug)]
 enum Pattern {
     Text(Text),
-    Expression(Regex),
+    /// And a text that each line has to contain that matches.
+    Expression(Regex, Option<Text>),
 }
 
 impl Pattern {
@@ -316,21 +348,23 @@ impl Pattern {
         let end_of = |at: usize| {
             block.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(block.len(), |length| at + length)
         };
+        let (text, regex) = match self {
+            Pattern::Text(text) => (Some(text), None),
+            Pattern::Expression(regex, literal) => (literal.as_ref(), Some(regex)),
+        };
         while from < block.len() {
-            match self {
-                Pattern::Text(text) => {
-                    let at = from + text.find(block.get(from..)?)?;
-                    let start = block.get(from..at).and_then(|before| memrchr(b'\n', before));
-                    return Some((start.map_or(from, |newline| from + newline + 1), end_of(at)));
-                }
-                Pattern::Expression(regex) => {
-                    let end = end_of(from);
-                    if regex.is_match(&String::from_utf8_lossy(block.get(from..end)?)) {
-                        return Some((from, end));
-                    }
-                    from = end + 1;
-                }
+            let (mut start, mut at) = (from, from);
+            if let Some(text) = text {
+                at += text.find(block.get(from..)?)?;
+                let newline = block.get(from..at).and_then(|before| memrchr(b'\n', before));
+                start = newline.map_or(from, |newline| from + newline + 1);
             }
+            let end = end_of(at);
+            let line = block.get(start..end)?;
+            if regex.is_none_or(|regex| regex.is_match(&String::from_utf8_lossy(line))) {
+                return Some((start, end));
+            }
+            from = end + 1;
         }
         None
     }
@@ -339,7 +373,7 @@ impl Pattern {
     fn overlap(&self) -> usize {
         match self {
             Pattern::Text(text) => text.wanted.len().saturating_sub(1).min(LINE / 2),
-            Pattern::Expression(_) => OVERLAP,
+            Pattern::Expression(..) => OVERLAP,
         }
     }
 }

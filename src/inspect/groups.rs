@@ -11,9 +11,12 @@ use nix::errno::Errno;
 
 use super::Target;
 use crate::files::read_start;
-use crate::procfs::cgroup::{self, Membership, count, cpu_max, entry, hierarchy, is_of, locate, millicores};
+use crate::procfs::cgroup::{
+    self, Membership, NoNumber, amount, cpu_max, entry, hierarchy, is_of, locate, millicores,
+};
 use crate::procfs::mountinfo::Mounts;
 use crate::rootfs::Root;
+use crate::text::clip;
 
 /// The most of one file that is read, in bytes.
 const LIMIT: u64 = 64 << 10;
@@ -29,8 +32,10 @@ pub struct Resource {
     pub group: Vec<u8>,
     /// The tightest limit: bytes, processes, thousandths of a CPU.
     pub limit: Option<u64>,
-    /// The group that it is of.
+    /// The group that it is of; empty where that is one above those that are mounted.
     pub limit_group: Vec<u8>,
+    /// Whether there is no limit as far as is to be seen, and there are groups above that.
+    pub cut: bool,
     /// What the process's own group uses: bytes, processes, milliseconds.
     pub used: Option<u64>,
     /// What the group uses that the limit is of, in the limit's unit.
@@ -65,6 +70,9 @@ pub struct Sources {
     /// What was refused, or throttled.
     pub events: PathBuf,
 }
+
+/// Reads a number from the text of a file.
+type Parse = fn(&[u8]) -> Result<Option<u64>, NoNumber>;
 
 /// The groups of a process, and where they may be found.
 pub struct Groups {
@@ -107,8 +115,23 @@ impl Groups {
         let [inactive] = site.names(["inactive_file"], ["total_inactive_file"]);
         let of_limit = site.limit_group.and_then(|group| site.read(group, "memory.stat"));
         found.reclaimable = of_limit.and_then(|text| entry(&text, inactive));
-        found.page_cache = site.nearest("memory.stat").and_then(|(text, _)| entry(&text, cache));
-        Ok(site.done(found))
+        let stat = site.nearest("memory.stat");
+        let path = site.source(stat.as_ref().map(|(_, group)| *group), "memory.stat");
+        found.page_cache = stat.as_ref().and_then(|(text, _)| entry(text, cache));
+        let mut found = site.done(found);
+        // In v1 that file has the tightest limit of all groups above, also of those that are not mounted.
+        if let Some((text, _)) = stat
+            && let Some(tightest) = entry(&text, "hierarchical_memory_limit")
+        {
+            found.cut = false;
+            if tightest < found.limit.unwrap_or(cgroup::V1_NONE) {
+                found.limit = Some(tightest);
+                found.limit_group.clear();
+                found.limit_used = None;
+                found.sources.limit = path;
+            }
+        }
+        Ok(found)
     }
 
     /// Processes and threads.
@@ -127,10 +150,10 @@ impl Groups {
         let v2 = site.v2;
         let tightest = site.tightest(&|site, group| {
             if v2 {
-                return cpu_max(&site.read(group, "cpu.max")?);
+                return site.number(group, "cpu.max", cpu_max);
             }
-            let quota = site.read(group, "cpu.cfs_quota_us").and_then(|text| count(&text))?;
-            millicores(quota, count(&site.read(group, "cpu.cfs_period_us")?)?)
+            let quota = site.number(group, "cpu.cfs_quota_us", cgroup::limit)?;
+            millicores(quota, site.number(group, "cpu.cfs_period_us", amount)?)
         });
         let mut found = site.found(tightest);
         let [limit] = site.names(["cpu.max"], ["cpu.cfs_quota_us"]);
@@ -152,8 +175,12 @@ impl Groups {
             stat.and_then(|(text, _)| entry(&text, "usage_usec")).map(|micros| micros / 1_000)
         } else {
             // Often mounted together with cpu, but a hierarchy of its own it may be as well.
-            let usage = self.site("cpuacct").ok().and_then(|mut site| site.nearest("cpuacct.usage"));
-            usage.and_then(|(text, _)| count(&text)).map(|nanos| nanos / 1_000_000)
+            let usage = self.site("cpuacct").ok().and_then(|mut other| {
+                let usage = other.nearest_amount("cpuacct.usage");
+                site.unread = site.unread.take().or(other.unread);
+                usage
+            });
+            usage.map(|nanos| nanos / 1_000_000)
         };
         Ok(site.done(found))
     }
@@ -256,6 +283,29 @@ impl<'a> Site<'a> {
         cgroup::upwards(self.group).take(DEEPEST).find_map(|group| Some((self.read(group, file)?, group)))
     }
 
+    /// The number in a group's file. One that has something else in it is not as if it had none.
+    fn number(&mut self, group: &[u8], file: &str, parse: Parse) -> Option<u64> {
+        let text = self.read(group, file)?;
+        parse(&text).unwrap_or_else(|NoNumber| {
+            let path = self.path(group, file);
+            let why = || format!("{}: not a number: '{}'", path.display(), clip(text.trim_ascii()));
+            self.unread.get_or_insert_with(why);
+            None
+        })
+    }
+
+    /// The number in the file of the nearest group that has it.
+    fn nearest_amount(&mut self, file: &str) -> Option<u64> {
+        let (_, group) = self.nearest(file)?;
+        self.number(group, file, amount)
+    }
+
+    /// Whether what is mounted begins below the root of the hierarchy: the one file that no root has, or only a root.
+    fn is_cut(&self) -> bool {
+        let file = if self.v2 { "cgroup.events" } else { "release_agent" };
+        self.root.meta(&self.path(b"", file), true).is_ok() == self.v2
+    }
+
     /// The lowest limit of the group and those above, the nearest of several that are the same.
     fn tightest(&mut self, limit: &dyn Fn(&mut Self, &[u8]) -> Option<u64>) -> Option<(u64, &'a [u8])> {
         let mut tightest: Option<(u64, &[u8])> = None;
@@ -289,19 +339,19 @@ impl<'a> Site<'a> {
 
     /// A resource of which limit and use have a file each.
     fn resource(&mut self, limit: &str, used: &str, peak: &str) -> Resource {
-        let tightest = self.tightest(&|site, group| cgroup::limit(&site.read(group, limit)?));
+        let tightest = self.tightest(&|site, group| site.number(group, limit, cgroup::limit));
         let mut found = self.found(tightest);
-        found.used = self.nearest(used).and_then(|(text, _)| count(&text));
+        found.used = self.nearest_amount(used);
         let group = tightest.map(|(_, group)| group);
         self.limit_group = group;
         found.sources.limit = self.source(group, limit);
         found.sources.used = self.source(group, used);
-        found.limit_used = tightest.and_then(|(_, group)| count(&self.read(group, used)?));
-        found.peak = self.nearest(peak).and_then(|(text, _)| count(&text));
+        found.limit_used = tightest.and_then(|(_, group)| self.number(group, used, amount));
+        found.peak = self.nearest_amount(peak);
         found
     }
 
     fn done(self, found: Resource) -> Resource {
-        Resource { unread: self.unread, ..found }
+        Resource { cut: found.limit.is_none() && self.is_cut(), unread: self.unread, ..found }
     }
 }

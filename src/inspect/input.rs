@@ -4,11 +4,13 @@
 //! read up to a bound.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::unistd::{Whence, lseek};
 
 use crate::net::words;
 use crate::report::Answer;
@@ -33,6 +35,8 @@ pub struct Input<'a> {
     pub size: u64,
     /// Whether it is a regular file.
     pub is_regular: bool,
+    /// Whether parts of it may be holes.
+    sparse: bool,
     read: u64,
     limit: u64,
 }
@@ -75,7 +79,8 @@ impl<'a> Input<'a> {
             size = 0;
         }
         let limit = if is_regular { size.saturating_add(BEYOND) } else { u64::MAX };
-        Input { path, file, size, is_regular, read: 0, limit }
+        let blocks = u64::try_from(meta.st_blocks).unwrap_or_default();
+        Input { path, file, size, is_regular, sparse: blocks.saturating_mul(512) < size, read: 0, limit }
     }
 
     /// Tells that the next read begins so far into it.
@@ -107,6 +112,27 @@ impl<'a> Input<'a> {
                 Err(error) => return Err(words(&error)),
             }
         }
+    }
+
+    /// Goes on behind a hole, lseek(2), if there is a large one here, and says whether it did. What comes next is data, or
+    /// the end.
+    pub fn skip_hole(&mut self) -> Result<bool, String> {
+        let Ok(here) = i64::try_from(self.read) else { return Ok(false) };
+        if !self.sparse {
+            return Ok(false);
+        }
+        let there = match lseek(&self.file, here, Whence::SeekData) {
+            Ok(there) => u64::try_from(there).unwrap_or_default(),
+            // No data comes any more.
+            Err(Errno::ENXIO) => self.file.seek(SeekFrom::End(0)).unwrap_or_default(),
+            // Not every filesystem knows of holes.
+            Err(_) => 0,
+        };
+        let skips = there > self.read;
+        let next = if skips { there } else { self.read };
+        self.file.seek(SeekFrom::Start(next)).map_err(|error| words(&error))?;
+        self.read = next;
+        Ok(skips)
     }
 
     /// The next bytes, as many as there is room for, if there are so many.

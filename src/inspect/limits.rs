@@ -260,7 +260,12 @@ fn notes(name: &str, found: &Resource) -> (Vec<u8>, Mark) {
         notes.push(format!("throttled in {throttled} of {periods} periods ({share}%), {waited}").into());
         mark = if share >= OFTEN { Mark::Notable } else { mark };
     }
-    if found.limit.is_some() && found.limit_group != found.group {
+    if found.cut {
+        notes.push(b"limits of groups above are not to be seen from here".into());
+    }
+    if found.limit.is_some() && found.limit_group.is_empty() {
+        notes.push(b"limit of a group above that is not to be seen from here".into());
+    } else if found.limit.is_some() && found.limit_group != found.group {
         let mut note = [b"limit of ", found.limit_group.as_slice()].concat();
         if let Some(used) = found.limit_used {
             let used = if name == "memory" { show_short_size(used) } else { used.to_string() };
@@ -338,8 +343,8 @@ fn resource_fact(name: &str, found: &Resource) -> Fact {
         ("cgroup_version", Fact::Count(if found.v2 { 2 } else { 1 })),
         ("cgroup", Fact::Bytes(found.group.clone())),
     ];
-    let has_limit = found.limit.is_some();
-    let limit_group = if has_limit { Fact::Bytes(found.limit_group.clone()) } else { Fact::Null };
+    let limit_group =
+        if found.limit_group.is_empty() { Fact::Null } else { Fact::Bytes(found.limit_group.clone()) };
     if name == "cpu" {
         entries.extend([
             ("limit_millicores", found.limit.into()),

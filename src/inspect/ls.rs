@@ -26,6 +26,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[&[
         operands("PATH", "the files and directories (.)").optional(),
         flag("recursive", "and what is in the directories below, links not followed").short('R'),
+        flag("directory", "directories themselves, not what is in them").short('d'),
     ]],
     plan,
     examples: r"porthole ls /etc
@@ -36,6 +37,7 @@ porthole ls -R -p 7 /run",
 struct Ls {
     paths: Vec<PathBuf>,
     recursive: bool,
+    directory: bool,
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "a plan of other commands may fail")]
@@ -44,7 +46,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     if paths.is_empty() {
         paths.push(PathBuf::from("."));
     }
-    Ok(Box::new(Ls { paths, recursive: given.has("recursive") }))
+    Ok(Box::new(Ls { paths, recursive: given.has("recursive"), directory: given.has("directory") }))
 }
 
 /// A file to be listed. What could not be had of it is nothing.
@@ -88,7 +90,7 @@ impl Inspect for Ls {
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for path in &self.paths {
             match root.meta(path, false) {
-                Ok(meta) if kind(meta.st_mode).0 == 'd' => folders.push((path.clone(), 0)),
+                Ok(meta) if kind(meta.st_mode).0 == 'd' && !self.directory => folders.push((path.clone(), 0)),
                 Ok(meta) => files.push(Row {
                     name: path.as_os_str().as_bytes().into(),
                     kind: None,

@@ -54,9 +54,13 @@ pub fn is_device(mode: u32) -> bool {
     matches!(kind(mode).0, 'b' | 'c')
 }
 
-/// Seconds since the epoch, to a hundredth, for programs.
+/// Seconds since the epoch, as exact as the system has them, for programs.
 pub fn moment(seconds: i64, nanos: i64) -> Fact {
-    Fact::Hundredths(seconds.saturating_mul(100).saturating_add(nanos / 10_000_000))
+    // Nanoseconds count upwards, also before the epoch.
+    let (whole, rest) =
+        if seconds < 0 && nanos > 0 { (seconds + 1, 1_000_000_000 - nanos) } else { (seconds, nanos) };
+    let sign = if seconds < 0 { "-" } else { "" };
+    Fact::Json(format!("{sign}{}.{rest:09}", whole.unsigned_abs()))
 }
 
 /// A number of the system's for programs; none of those that are shown is negative.
@@ -95,6 +99,23 @@ mod tests {
             assert_eq!(letters(mode), text);
         }
         assert_eq!(octal(0o104_755), "4755");
+    }
+
+    #[test]
+    fn moments_are_exact() {
+        for (seconds, nanos, expected) in [
+            (1_767_323_045, 123_456_789, "1767323045.123456789"),
+            (0, 0, "0.000000000"),
+            (7, 5, "7.000000005"),
+            // A quarter of a second before the epoch, as inodes have it.
+            (-1, 750_000_000, "-0.250000000"),
+            (-2, 0, "-2.000000000"),
+            (i64::MIN, 1, "-9223372036854775807.999999999"),
+        ] {
+            let mut json = String::new();
+            moment(seconds, nanos).push_json(&mut json);
+            assert_eq!(json, expected);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod content;
 mod glob;
 mod groups;
 mod input;
+mod literal;
 mod meta;
 mod permission;
 mod resolve;

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
+
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operand};
 use crate::files::read_start;
@@ -53,7 +55,14 @@ impl Inspect for Show {
         let place = patient(Deadline::after(PATIENCE), move || Place::find(&proc, &root, &sought))
             .map_err(|why| format!("{}: {why}", path.display()))?;
         let mount = place.mount(&mounts).ok_or_else(|| {
-            let why = "its mount is none that the process sees, for its root directory is below (chroot(2))";
+            let is_namespace =
+                fstatfs(&place.handle).is_ok_and(|system| system.filesystem_type() == NSFS_MAGIC);
+            let why = if is_namespace {
+                "is a namespace, which is on no mount (nsfs)"
+            } else {
+                "its mount is none that the process sees: its root directory is below (chroot(2)), or a link of proc leads \
+                 to what is in another mount namespace or, as a pipe, on no mount"
+            };
             format!("{}: {why}", path.display())
         })?;
         print(std::slice::from_ref(mount), answer);

@@ -184,6 +184,9 @@ impl Limits {
 
 /// What waits, in words where it is anything.
 fn queue(socket: &Socket, limits: &Limits) -> (String, Mark) {
+    if !socket.counted {
+        return ("-".to_owned(), Mark::None);
+    }
     match (socket.receive, socket.send) {
         (0, 0) => ("0".to_owned(), Mark::None),
         (waiting, _) if socket.listens() => {
@@ -235,14 +238,14 @@ fn fact(socket: &Socket, owners: &Owners, names: &Names, backlog: Option<u64>) -
     if !socket.peer.is_empty() {
         entries.push(("peer", Fact::Bytes(socket.peer.to_vec())));
     }
+    if socket.listens() {
+        entries.push(("accept_queue", socket.counted.then_some(socket.receive).into()));
+        entries.push(("backlog", backlog.into()));
+    } else if socket.counted {
+        entries.push(("receive_queue", Fact::Count(socket.receive)));
+        entries.push(("send_queue", Fact::Count(socket.send)));
+    }
     if let Some(uid) = socket.uid {
-        if socket.listens() {
-            entries.push(("accept_queue", Fact::Count(socket.receive)));
-            entries.push(("backlog", backlog.into()));
-        } else {
-            entries.push(("receive_queue", Fact::Count(socket.receive)));
-            entries.push(("send_queue", Fact::Count(socket.send)));
-        }
         entries.push(("uid", Fact::Count(u64::from(uid))));
         entries.push(("user", Fact::Bytes(names.user(uid))));
     }

@@ -2,11 +2,16 @@
 
 use super::Command;
 use super::content::{COUNT, OPTIONS, Part, lines, plan};
+use crate::cli::refused;
 
 pub(super) const COMMAND: Command = Command {
     name: "tail",
     summary: "print the last lines of files",
-    options: &[OPTIONS, COUNT],
+    options: &[
+        OPTIONS,
+        COUNT,
+        &[refused("follow", "every command ends here: call it again for what has come since").short('f')],
+    ],
     plan: |given| {
         let lines = lines(given)?;
         plan(given, Part::Last(lines))

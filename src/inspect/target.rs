@@ -1,6 +1,7 @@
 //! Whose view an inspection takes: our own, or that of another process, which is held for as long.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -8,6 +9,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
 use crate::files::{Unread, read_start};
 use crate::procfs::handle::{Fate, Handle, Lost};
+use crate::procfs::mountinfo::Mounts;
 use crate::procfs::status::Status;
 use crate::rootfs::Root;
 
@@ -32,7 +34,7 @@ impl Target {
                 Lost::Gone if !proc.join("self").exists() => {
                     format!("{}: no proc is mounted there", proc.display())
                 }
-                Lost::Gone => format!("pid {pid}: no such process"),
+                Lost::Gone => format!("pid {pid}: no such process{}", or_hidden(proc)),
                 lost => lost_words(&lost, &proc.join(pid.to_string())),
             })?),
         };
@@ -90,6 +92,11 @@ impl Target {
             return self.denied(process.pid, &path);
         }
         match process.fate() {
+            Fate::Gone if process.is_hidden() => format!(
+                "{}: the process is hidden{}: run as its user, or as root with the capability SYS_PTRACE",
+                path.display(),
+                or_hidden(&self.proc).strip_prefix(", or hidden").unwrap_or(" (hidepid of proc(5))")
+            ),
             Fate::Gone => lost_words(&Lost::Gone, &path),
             Fate::Zombie(process) => {
                 format!("{} is a zombie: it has ended and has no {name} any more", process.shown())
@@ -132,6 +139,21 @@ fn lost_words(lost: &Lost, path: &Path) -> String {
         Lost::Gone => format!("{}: the process is gone", path.display()),
         Lost::Denied => format!("{}: permission denied", path.display()),
         Lost::Failed(why) => format!("{}: {why}", path.display()),
+    }
+}
+
+/// What else may be the matter where there is no such process: `, or hidden: /proc is mounted with hidepid=2`.
+fn or_hidden(proc: &Path) -> String {
+    let (text, _) = read_start(&proc.join("self/mountinfo"), LIMIT as u64).unwrap_or_default();
+    let mounts = Mounts::parse(&text);
+    let mount = mounts.by_path(proc.as_os_str().as_bytes()).filter(|mount| mount.kind == b"proc");
+    let options = mount.map(|mount| mount.super_options.as_slice()).unwrap_or_default();
+    match options.split(|&b| b == b',').find(|option| option.starts_with(b"hidepid=")) {
+        Some(option) => {
+            let option = String::from_utf8_lossy(option);
+            format!(", or hidden: {} is mounted with {option}", proc.display())
+        }
+        None => String::new(),
     }
 }
 

@@ -87,6 +87,9 @@ impl Look {
             Err(Errno::ENOENT | Errno::ESRCH) => return None,
             Err(errno) => Err(errno.into()),
         };
+        if stat.as_ref().is_ok_and(Stat::is_dead) {
+            return None;
+        }
         let (mut command, mut cut) = (Vec::new(), false);
         if let Ok(stat) = &mut stat
             && stat.size > 0

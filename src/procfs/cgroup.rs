@@ -4,7 +4,7 @@
 use super::mountinfo::{Mount, Mounts, below};
 
 /// What is about as much as v1 can count, which it writes where there is no limit: 2^63 less a page.
-const V1_NONE: u64 = 1 << 62;
+pub const V1_NONE: u64 = 1 << 62;
 
 /// A hierarchy of groups, and the group in it that a process is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +77,21 @@ pub fn count(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.trim_ascii().parse().ok()
 }
 
+/// What stands in a file where a number is expected, and is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoNumber;
+
+/// As [`count`], where nothing else may stand.
+pub fn amount(text: &[u8]) -> Result<Option<u64>, NoNumber> {
+    count(text).map(Some).ok_or(NoNumber)
+}
+
 /// A limit that is alone in a file: `max` is none, and so is what v1 writes for none.
-pub fn limit(text: &[u8]) -> Option<u64> {
-    count(text).filter(|&limit| limit < V1_NONE)
+pub fn limit(text: &[u8]) -> Result<Option<u64>, NoNumber> {
+    match text.trim_ascii() {
+        b"max" | b"-1" => Ok(None),
+        text => Ok(amount(text)?.filter(|&limit| limit < V1_NONE)),
+    }
 }
 
 /// The number behind this word, a line each: `oom_kill 3`.
@@ -89,9 +101,11 @@ pub fn entry(text: &[u8], name: &str) -> Option<u64> {
 }
 
 /// `cpu.max` of v2, `50000 100000` or `max 100000`, in thousandths of a CPU.
-pub fn cpu_max(text: &[u8]) -> Option<u64> {
-    let mut words = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
-    millicores(words.next()?.parse().ok()?, words.next()?.parse().ok()?)
+pub fn cpu_max(text: &[u8]) -> Result<Option<u64>, NoNumber> {
+    let text = text.trim_ascii();
+    let (quota, period) = text.split_at(text.iter().position(|&b| b == b' ').unwrap_or(text.len()));
+    let Some(quota) = limit(quota)? else { return Ok(None) };
+    count(period).and_then(|period| millicores(quota, period)).map(Some).ok_or(NoNumber)
 }
 
 /// A quota of a period, both in microseconds, in thousandths of a CPU.
@@ -161,8 +175,14 @@ mod tests {
 
     #[test]
     fn what_files_say() {
-        assert_eq!((limit(b"max\n"), limit(b"1048576\n"), limit(b"")), (None, Some(1 << 20), None));
-        assert_eq!((limit(b"9223372036854771712\n"), limit(b"-1\n")), (None, None));
+        assert_eq!(
+            (limit(b"max\n"), limit(b"1048576\n"), limit(b"")),
+            (Ok(None), Ok(Some(1 << 20)), Err(NoNumber))
+        );
+        assert_eq!((limit(b"9223372036854771712\n"), limit(b"-1\n")), (Ok(None), Ok(None)));
+        for text in [&b"abc"[..], b"-5", b"99999999999999999999999", b"1 2", b"\xff"] {
+            assert_eq!((limit(text), amount(text)), (Err(NoNumber), Err(NoNumber)));
+        }
         // memory.events of Linux 6.18
         let events = b"low 0\nhigh 0\nmax 12\noom 4\noom_kill 3\noom_group_kill 0\n";
         assert_eq!(
@@ -170,8 +190,10 @@ mod tests {
             (Some(3), Some(4), None)
         );
         assert_eq!(entry(b"oom_kill\noom_kill x\noom_kill 18446744073709551616", "oom_kill"), None);
-        assert_eq!((cpu_max(b"50000 100000\n"), cpu_max(b"max 100000\n")), (Some(500), None));
-        assert_eq!((cpu_max(b"1000 0\n"), cpu_max(b"1000"), cpu_max(b"")), (None, None, None));
+        assert_eq!((cpu_max(b"50000 100000\n"), cpu_max(b"max 100000\n")), (Ok(Some(500)), Ok(None)));
+        for text in [&b"1000 0\n"[..], b"1000", b"", b"x 1", b"1 x", b"1 2 3"] {
+            assert_eq!(cpu_max(text), Err(NoNumber));
+        }
         assert_eq!(millicores(u64::MAX, 1), None);
     }
 }

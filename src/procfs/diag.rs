@@ -21,13 +21,20 @@ const ONLY_IPV6: u16 = 11;
 /// `TCP_LISTEN` in tcp_states.h, which Unix sockets share.
 const LISTEN: u8 = 10;
 
-/// The question after all Unix sockets: `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, then `struct
-/// unix_diag_req` with every state and `UDIAG_SHOW_VFS`.
-const QUESTION: [[u8; 4]; 10] = {
+/// `UNIX_DIAG_RQLEN` there: how many connections wait where a socket listens, and how many may.
+#[cfg(feature = "inspect")]
+const QUEUE: u16 = 4;
+
+/// The question after all Unix sockets, and `UDIAG_SHOW_VFS` of each.
+const QUESTION: [[u8; 4]; 10] = question(2);
+
+/// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, then `struct unix_diag_req` with every state and what is to be
+/// shown.
+const fn question(show: u32) -> [[u8; 4]; 10] {
     let ([t0, t1], [f0, f1]) = (BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
-    let (length, show) = (40_u32.to_ne_bytes(), 2_u32.to_ne_bytes());
+    let (length, show) = (40_u32.to_ne_bytes(), show.to_ne_bytes());
     [length, [t0, t1, f0, f1], [0; 4], [0; 4], [1, 0, 0, 0], [0xff; 4], [0; 4], show, [0; 4], [0; 4]]
-};
+}
 
 /// The sockets of this network namespace that were bound to the file of this device and inode; nothing where the
 /// kernel does not tell.
@@ -42,7 +49,7 @@ pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
     Some(sockets)
 }
 
-/// How many connections may wait on a listener of TCP.
+/// How many connections may wait on a listener of TCP, or a Unix socket that listens.
 #[cfg(feature = "inspect")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
@@ -69,7 +76,20 @@ pub fn backlogs() -> Vec<Backlog> {
         }
         let _ = ask(&question, &mut |message| found.extend(backlog_of(message)));
     }
+    // `UDIAG_SHOW_RQLEN`
+    let _ = ask(question(0x10).as_flattened(), &mut |message| found.extend(unix_backlog_of(message)));
     found
+}
+
+/// From a `struct unix_diag_msg` of a socket that listens.
+#[cfg(feature = "inspect")]
+fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
+    let (&[_, _, LISTEN, _, i0, i1, i2, i3, ..], rest) = message.split_first_chunk::<16>()? else {
+        return None;
+    };
+    let (_, most) = attribute(rest, QUEUE)?.split_first_chunk::<4>()?;
+    let inode = u64::from(u32::from_ne_bytes([i0, i1, i2, i3]));
+    Some(Backlog { inode, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: false })
 }
 
 #[cfg(feature = "inspect")]
@@ -193,6 +213,18 @@ mod tests {
         // Not every kernel has it. What is bound to an address of IPv6 takes no IPv4.
         assert!(all.is_empty() || all.contains(&Backlog { inode, most: 3, only_ipv6: true }), "{all:?}");
         assert_eq!(backlog_of(&[0; 71]), None);
+
+        let message =
+            [&[1, 1, 10, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 4, 0][..], &[2, 0, 0, 0, 5, 0, 0, 0]]
+                .concat();
+        if cfg!(target_endian = "little") {
+            assert_eq!(unix_backlog_of(&message), Some(Backlog { inode: 9, most: 5, only_ipv6: false }));
+        }
+        for end in 0..message.len() {
+            assert_eq!(unix_backlog_of(&message[..end]), None, "{end}");
+        }
+        let connected = [&message[..2], &[1], &message[3..]].concat();
+        assert_eq!(unix_backlog_of(&connected), None);
     }
 
     #[test]

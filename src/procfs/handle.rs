@@ -14,7 +14,7 @@ use std::sync::Arc;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 
 use super::process::Process;
 use super::stat::Stat;
@@ -85,12 +85,19 @@ impl Handle {
             Err(_) => return Fate::Lives,
         };
         match Process::parse(self.pid, &text) {
+            Some(process) if matches!(process.state, 'X' | 'x') => Fate::Gone,
             Some(process) if process.is_zombie() => Fate::Zombie(process),
             Some(process) if Stat::parse(&text).is_some_and(|stat| stat.is_of_kernel()) => {
                 Fate::Kernel(process)
             }
             _ => Fate::Lives,
         }
+    }
+
+    /// Whether it lives and is hidden from us: by hidepid of proc(5) not even its folder is there then, which is there for
+    /// as long as it is held where the process has ended (pid_getattr in fs/proc/base.c).
+    pub fn is_hidden(&self) -> bool {
+        fstat(&self.folder) == Err(Errno::ENOENT)
     }
 
     /// The path of one of its files, for messages.

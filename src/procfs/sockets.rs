@@ -13,6 +13,8 @@ const TABLE_LIMIT: usize = 4 << 20;
 
 /// A state that has no name here.
 const UNKNOWN: &str = "UNKNOWN";
+/// That of a Unix connection that waits to be accepted, as the table has it: `SS_CONNECTING` in the kernel's net.h.
+const WAITING: &str = "SYN-SENT";
 /// The states of TCP, in the order of the kernel's tcp_states.h, by the names that ss(8) has for them.
 const STATES: [&str; 13] = [
     UNKNOWN,
@@ -61,6 +63,8 @@ pub struct Socket {
     pub receive: u64,
     /// How many bytes its peer has not acknowledged.
     pub send: u64,
+    /// Whether the table tells what waits: of a Unix socket only where it listens.
+    pub counted: bool,
     /// The user it belongs to, where the table says.
     pub uid: Option<u32>,
     /// Its inode; 0 where no process has it yet, or any more.
@@ -171,6 +175,7 @@ fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socke
             port: row.address.port(),
             receive: row.waiting,
             send: hex(row.sending).unwrap_or_default(),
+            counted: true,
             uid: u32::try_from(row.uid).ok(),
             inode: row.inode,
         });
@@ -196,13 +201,14 @@ fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
             let state = match (socket.listens, socket.state) {
                 (true, _) => "LISTEN",
                 (_, 1) => "UNCONN",
-                (_, 2) => "SYN-SENT",
+                (_, 2) => WAITING,
                 (_, 3) => "ESTAB",
                 (_, 4) => "CLOSING",
                 _ => UNKNOWN,
             };
             has_name = name.is_some();
-            named = has_name && (all || socket.listens || (socket.kind == DATAGRAM && state == "UNCONN"));
+            let waits = state == WAITING || socket.kind == DATAGRAM && state == "UNCONN";
+            named = has_name && (all || socket.listens || waits);
             if named || all {
                 sockets.push(Socket {
                     protocol: "unix",
@@ -218,6 +224,7 @@ fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
                     port: 0,
                     receive: 0,
                     send: 0,
+                    counted: socket.listens,
                     uid: None,
                     inode: socket.inode,
                 });
@@ -230,7 +237,28 @@ fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
         }
         rest = rest.get(end + 1..).unwrap_or_default();
     }
+    count_waiting(sockets);
+    if !all {
+        sockets.retain(|socket| socket.state != WAITING);
+    }
     odd
+}
+
+/// Counts what waits on each Unix socket that listens: a connection that is not accepted yet is a socket of the same name,
+/// which no process has. Where two have that name, as after a restart, it cannot be told which of them it waits on.
+fn count_waiting(sockets: &mut [Socket]) {
+    let is_waiting = |socket: &&Socket| socket.protocol == "unix" && socket.state == WAITING;
+    let waiting: Vec<Vec<u8>> =
+        sockets.iter().filter(is_waiting).map(|socket| socket.local.clone()).collect();
+    for name in waiting {
+        let is_listener =
+            |socket: &&mut Socket| socket.counted && socket.protocol == "unix" && socket.local == name;
+        let several = sockets.iter_mut().filter(is_listener).count() > 1;
+        for listener in sockets.iter_mut().filter(is_listener) {
+            listener.receive += 1;
+            listener.counted = !several;
+        }
+    }
 }
 
 /// The socket of the row at the beginning: its first field is an address with a colon behind it.
@@ -350,6 +378,32 @@ mod tests {
             sockets.clear();
             assert!(unix(table, true, &mut sockets) > 0, "{}", String::from_utf8_lossy(table));
             assert_eq!(sockets, [], "{}", String::from_utf8_lossy(table));
+        }
+    }
+
+    #[test]
+    fn what_waits_on_a_unix_listener() {
+        let row = |flags: &str, state: &str, inode: u32, name: &str| {
+            format!("0000000000000000: 00000002 00000000 {flags} 0001 {state} {inode} {name}\n")
+        };
+        let listens = |inode, name| row("00010000", "01", inode, name);
+        let waits = |name| row("00000000", "02", 0, name);
+        let table = [
+            "Num       RefCount\n".to_owned(),
+            waits("/a\nb"),
+            listens(1, "/a"),
+            listens(2, "/a\nb"),
+            waits("/a\nb"),
+        ];
+        let twice = [listens(3, "/c"), listens(4, "/c"), waits("/c"), waits("/none")];
+        let table = table.concat() + &twice.concat();
+        for all in [false, true] {
+            let mut sockets = Vec::new();
+            assert_eq!(unix(table.as_bytes(), all, &mut sockets), 0);
+            let of = |inode| sockets.iter().find(|socket: &&Socket| socket.inode == inode).unwrap();
+            assert_eq!([1, 2, 3, 4].map(|inode| of(inode).counted), [true, true, false, false]);
+            assert_eq!([of(1).receive, of(2).receive], [0, 2]);
+            assert_eq!(sockets.len(), if all { 8 } else { 4 });
         }
     }
 }

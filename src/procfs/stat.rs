@@ -12,9 +12,9 @@ pub struct Stat {
     pub state: u8,
     /// Its parent's number; 0 where it has none that can be seen.
     pub ppid: u32,
-    /// Its process group.
+    /// Its process group; 0 where that is not to be seen, as of one that has ended.
     pub group: u32,
-    /// Its session.
+    /// Its session; 0 as there.
     pub session: u32,
     /// The process group in the foreground of its terminal; nothing without a terminal.
     pub foreground: Option<u32>,
@@ -45,16 +45,16 @@ impl Stat {
         // By the numbers of the manual page, where the state is the third.
         let field = |number: usize| fields.get(number - 3).copied();
         let count = |number: usize| field(number)?.parse::<u64>().ok();
-        let id = |number: usize| field(number)?.parse::<u32>().ok();
+        // -1 for none.
+        let id = |number: usize| Some(u32::try_from(field(number)?.parse::<i64>().ok()?).ok());
         let &[state] = field(3)?.as_bytes() else { return None };
         Some(Stat {
             name: text.get(open + 1..close)?.to_vec(),
             state: Some(state).filter(u8::is_ascii_alphabetic)?,
-            ppid: id(4)?,
-            group: id(5)?,
-            session: id(6)?,
-            // -1 for none.
-            foreground: id(8),
+            ppid: id(4)?.unwrap_or_default(),
+            group: id(5)?.unwrap_or_default(),
+            session: id(6)?.unwrap_or_default(),
+            foreground: id(8)?,
             flags: count(9)?,
             cpu: count(14)?.saturating_add(count(15)?),
             nice: field(19)?.parse().ok()?,
@@ -68,6 +68,11 @@ impl Stat {
     /// Whether it has ended and only waits for its parent to ask how.
     pub fn is_zombie(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// Whether there is nothing left of it but what is about to go: exit(2) is over, and so is the wait of its parent.
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, b'X' | b'x')
     }
 
     /// Whether it is a thread of the kernel.
@@ -122,6 +127,16 @@ mod tests {
         assert_eq!((stat.letters(2291).as_str(), stat.is_of_kernel()), ("RNl+", false));
         assert!(Stat { flags: 0x0020_8040, ..stat.clone() }.is_of_kernel());
         assert_eq!(Stat { nice: -1, foreground: None, threads: 1, ..stat }.letters(17_045), "R<s");
+    }
+
+    /// As Linux 6.18 has it between the end of a process and that of its folder.
+    #[test]
+    fn what_has_just_ended_has_neither_group_nor_session() {
+        let text = b"7 (true) X 0 -1 -1 0 -1 4227084 72 0 0 0 0 0 0 0 20 0 0 0 7221 0 0 18446744073709551615 0 0 0 0 0 0\n";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!((stat.ppid, stat.group, stat.session, stat.foreground), (0, 0, 0, None));
+        assert!(stat.is_dead() && !stat.is_of_kernel());
+        assert!(!Stat::parse(LINUX_6_18).unwrap().is_dead());
     }
 
     #[test]

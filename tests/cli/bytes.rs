@@ -159,9 +159,26 @@ fn lines_as_grep_finds_them() {
             }
         }
     }
-    for expression in ["^line 1.*9$", "(one|two)", "^$", "t.o", "e{2}", "[0-9]+7$"] {
+    for expression in [
+        "^line 1.*9$",
+        "(one|two)",
+        "^$",
+        "t.o",
+        "e{2}",
+        "[0-9]+7$",
+        "ne 29+8",
+        "ine 2(9|8)99",
+        "tw?o",
+        "(t|x)hre+$",
+        "one|two",
+        "LINE [12]5?77",
+        "x*two",
+        r"e\b",
+    ] {
         for file in [&files[2], &files[6]] {
-            same("grep", &["-nE", expression, file], &["-nE", expression, file]);
+            for letters in ["-nE", "-niE"] {
+                same("grep", &[letters, expression, file], &[letters, expression, file]);
+            }
         }
     }
     same("grep", &["-n", "two", &files[2], &files[0]], &["-n", "two", &files[2], &files[0]]);
@@ -245,9 +262,7 @@ fn ten_gigabytes_of_nothing_are_shown_at_once_and_in_little_memory() {
 #[test]
 fn lines_and_files_of_any_length_are_searched_in_little_memory() {
     let Some(place) = Place::new() else { return };
-    let file = place.sparse("x", 40 << 20);
-    let mut end = File::options().append(true).open(&file).unwrap();
-    end.write_all(b"needle").unwrap();
+    let file = place.file("x", [vec![0; 40 << 20], b"needle".to_vec()].concat());
     let note = format!("porthole: grep: {file}: a line longer than 1 MiB is looked at in parts");
     let found = format!("Binary file {file} matches");
     porthole(["grep", "needle", &file]).in_little_memory().run().is(0, &found, &note);
@@ -260,6 +275,35 @@ fn lines_and_files_of_any_length_are_searched_in_little_memory() {
     assert!(ran.stdout.ends_with("\n2:needle\n"));
     let Some((theirs, _)) = printed("sha256sum", &[&file]) else { return };
     porthole(["sha256sum", &file]).in_little_memory().healthy(String::from_utf8(theirs).unwrap().trim_end());
+}
+
+/// A file of which nearly nothing is there is not read from end to end, which would take hours.
+#[test]
+fn holes_are_passed_over() {
+    use std::os::unix::fs::FileExt as _;
+    let Some(place) = Place::new() else { return };
+    let file = place.file("x", "one\nneedle 1\ntwo");
+    let mut data = File::options().write(true).open(&file).unwrap();
+    for (text, at) in [("nee", 1_u64 << 30), ("dle", 2 << 30), ("\nneedle 5", 3 << 40)] {
+        if data.write_all_at(text.as_bytes(), at).is_err() {
+            skip("no file can be so large here");
+            return;
+        }
+    }
+    data.set_len(4 << 40).unwrap();
+    data.flush().unwrap();
+    let binary = format!("Binary file {file} matches");
+    porthole(["grep", "-n", "needle", &file]).healthy(&binary);
+    porthole(["grep", "e 5", &file]).healthy(&binary);
+    porthole(["grep", "-i", "NEEDLE 5", &file]).healthy(&binary);
+    porthole(["grep", "none", &file]).unhealthy("");
+    // What is not there has no newline, and neither does it join what is on both sides.
+    let file = place.file("y", "nee");
+    let data = File::options().write(true).open(&file).unwrap();
+    data.write_all_at(b"dle\nneedle\n", 1 << 30).unwrap();
+    let ran = porthole(["grep", "--json", "needle", &file]).run();
+    assert_eq!(ran.stdout.matches("\"binary\": true").count(), 1, "{}", ran.story());
+    porthole(["grep", "needle", &place.sparse("z", 4 << 40)]).unhealthy("");
 }
 
 #[test]

@@ -88,6 +88,18 @@ fn what_is_not_set_is_said() {
     porthole(["env", "--proc", "/none"]).refused("env: /none/self/environ: no such file or directory");
 }
 
+/// What begins like a name of locale(7) is not one of them for that.
+#[test]
+fn what_is_called_much_the_same_is_hidden() {
+    if !has_env() {
+        return;
+    }
+    let proc = Proc::new();
+    proc.file("self/environ", b"LC_TIME=de\0LC_SECRET=hunter2\0LC_=x\0LC_TIM=y\0");
+    let shown = "LC_TIME=de\nLC_SECRET=<7 bytes>\nLC_=<1 byte>\nLC_TIM=<1 byte>";
+    porthole(["env", "--proc", proc.path()]).healthy(shown);
+}
+
 #[test]
 fn our_own_environment() {
     if !has_env() {

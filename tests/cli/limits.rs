@@ -153,7 +153,7 @@ fn a_container_of_version_1() {
 RESOURCE   USE    LIMIT  OF LIMIT          PEAK  NOTES
 memory    196K     977K  [###-------] 30%  245K  2 OOM kills; limit of /docker/0123, which uses 293K; 4.0K of page cache
 cpu        3 s  1.5 CPU                       -  throttled in 1 of 100 periods (1%), 2 s
-pids         5     none                       -
+pids         5     none                       -  limits of groups above are not to be seen from here
 {RLIMITS}"
     );
     porthole(["limits", "--proc", proc.path()]).run().is(0, &table, "");
@@ -220,14 +220,108 @@ pids        ?      ?               ?
     let said = ["memory", "cpu", "pids"]
         .map(|name| format!("porthole: limits: the process is in no cgroup that has the controller {name}"));
     porthole(["limits", "--proc", proc.path()]).run().is(1, &unknown, &said.join("\n"));
-    // Garbage is no number, and no number is no limit.
+}
+
+/// Garbage is no number, and neither is it no limit.
+#[test]
+fn garbage_is_said() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let huge = "99999999999999999999999";
     let proc = made_up(
         "0::/a\n",
         V2,
-        &[("a/memory.max", "\x1b[2Jx"), ("a/memory.current", "-1"), ("a/cpu.max", "1 0")],
+        &[("a/memory.max", "\x1b[2Jx"), ("a/cpu.max", "1 0"), ("a/pids.max", huge), ("a/pids.current", "3")],
     );
-    let ran = porthole(["limits", "--proc", proc.path()]).run();
-    assert!(ran.stdout.contains("\nmemory      -   none "), "{}", ran.story());
+    let table = format!(
+        "\
+RESOURCE  USE  LIMIT  OF LIMIT  PEAK  NOTES
+memory      ?      ?               ?
+cpu         ?      ?               -
+pids        3      ?               ?
+{RLIMITS}"
+    );
+    let said = |files: &[(&str, &str)]| {
+        let line = |(file, text)| {
+            format!("porthole: limits: {}/groups/a/{file}: not a number: '{text}'", proc.path())
+        };
+        files.iter().copied().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let all = said(&[("memory.max", r"\x1b[2Jx"), ("cpu.max", "1 0"), ("pids.max", huge)]);
+    porthole(["limits", "--proc", proc.path()]).run().is(1, &table, &all);
+    for (file, text) in
+        [("memory.max", "max"), ("memory.current", "-5"), ("cpu.max", "max 1"), ("pids.max", "max")]
+    {
+        write(&proc.0.join("groups/a").join(file), text.as_bytes());
+    }
+    let ran = porthole(["limits", "--proc", proc.path(), "--json"]).run();
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.status, ran.stderr.trim_end()), (Some(1), said(&[("memory.current", "-5")]).as_str()));
+    assert_eq!((&json["memory"]["use"], &json["memory"]["limit"]), (&Value::Null, &Value::Null));
+}
+
+/// A container of which a group above has a limit: v1 has that of memory in a file of the container's own.
+#[test]
+fn limits_of_groups_that_are_not_mounted() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let v1 = |limits: &[(&str, &str)]| {
+        made_up(
+            "9:pids:/above/in\n5:memory:/above/in\n4:cpu,cpuacct:/above/in\n",
+            "1 0 0:1 / / rw - overlay o rw\n31 1 0:28 /above/in @/memory ro - cgroup cgroup rw,memory\n\
+            32 1 0:29 /above/in @/cpu ro - cgroup cgroup rw,cpu,cpuacct\n33 1 0:30 / @/pids ro - cgroup cgroup rw,pids\n",
+            &[
+                &[
+                    ("memory/memory.limit_in_bytes", "9223372036854771712"),
+                    ("pids/release_agent", ""),
+                    ("cpu/cpu.stat", "nr_periods 0"),
+                ],
+                limits,
+            ]
+            .concat(),
+        )
+    };
+    let of = |proc: &Proc| porthole(["limits", "--proc", proc.path()]).run();
+    let stat = "cache 1\nhierarchical_memory_limit 67108864\nhierarchical_memsw_limit 9223372036854771712";
+    let proc = v1(&[("memory/memory.stat", stat), ("memory/memory.usage_in_bytes", "4096")]);
+    write(&proc.0.join("groups/pids/above/in/pids.max"), b"max\n");
+    let ran = of(&proc);
+    let table = format!(
+        "\
+RESOURCE   USE  LIMIT  OF LIMIT  PEAK  NOTES
+memory    4.0K    64M               -  limit of a group above that is not to be seen from here
+cpu          -   none               -  limits of groups above are not to be seen from here
+pids         -   none               -
+{RLIMITS}"
+    );
+    ran.is(0, &table, "");
+    let ran = porthole(["limits", "--proc", proc.path(), "--json"]).run();
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&json["memory"]["limit"], &json["memory"]["limit_cgroup"]),
+        (&json!(67_108_864), &Value::Null)
+    );
+    // Its own that is as tight is its own.
+    write(&proc.0.join("groups/memory/memory.limit_in_bytes"), b"67108864\n");
+    let ran = of(&proc);
+    assert!(!ran.stdout.contains("limit of a group"), "{}", ran.story());
+    // None above either.
+    write(&proc.0.join("groups/memory/memory.limit_in_bytes"), b"9223372036854771712\n");
+    write(&proc.0.join("groups/memory/memory.stat"), b"hierarchical_memory_limit 9223372036854771712\n");
+    let ran = of(&proc);
+    assert!(ran.stdout.contains("\nmemory    4.0K   none               -\n"), "{}", ran.story());
+    // v2 says nothing of groups above, and has a file in all but the root.
+    let proc =
+        made_up("0::/\n", V2, &[("cgroup.events", "populated 1"), ("memory.max", "max"), ("pids.max", "7")]);
+    let ran = of(&proc);
+    assert_eq!(
+        ran.stdout.matches("limits of groups above are not to be seen from here").count(),
+        2,
+        "{}",
+        ran.story()
+    );
 }
 
 #[test]

@@ -181,6 +181,15 @@ fn the_mount_of_a_path_is_that_of_findmnt() {
 }
 
 #[test]
+fn what_is_on_no_mount() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let why = "is a namespace, which is on no mount (nsfs)";
+    porthole(["mounts", "/proc/self/ns/net"]).refused(&format!("mounts: /proc/self/ns/net: {why}"));
+}
+
+#[test]
 fn a_zombie_has_no_mounts() {
     if !has_feature("inspect") {
         return;
@@ -226,7 +235,8 @@ fn below_a_root_directory_of_its_own() {
         }
         std::thread::yield_now();
     }
-    let why = "its mount is none that the process sees, for its root directory is below (chroot(2))";
+    let why = "its mount is none that the process sees: its root directory is below (chroot(2)), or a link of proc leads to \
+               what is in another mount namespace or, as a pipe, on no mount";
     porthole(["mounts", "/", "-p", &pid]).refused(&format!("mounts: /: {why}"));
     let ran = porthole(["df", "/", "-p", &pid]).run();
     let row = ran.stdout.lines().nth(1).unwrap();

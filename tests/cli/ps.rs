@@ -124,6 +124,24 @@ fn as_json() {
     assert_eq!(json["processes"][3]["args"], json!(["worker", "--token", "<7 bytes>"]));
 }
 
+/// Between the end of a process and that of its folder there is a moment in which others may look.
+#[test]
+fn what_has_just_ended_is_left_out() {
+    if !has_ps() {
+        return;
+    }
+    let proc = world();
+    proc.file(
+        "9/stat",
+        "9 (true) X 0 -1 -1 0 -1 4227084 72 0 0 0 0 0 0 0 20 0 0 0 7221 0 0 18446744073709551615 0\n",
+    );
+    let ran = porthole(["ps", "--json", "--proc", proc.path()]).run();
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.status, json["processes"].as_array().unwrap().len()), (Some(0), 5), "{}", ran.story());
+    let gone = format!("ps: {}/9/stat: the process is gone", proc.path());
+    porthole(["ps", "-p", "9", "--proc", proc.path()]).refused(&gone);
+}
+
 #[test]
 fn none_is_found() {
     if !has_ps() {
@@ -289,6 +307,8 @@ fn hidden_processes_are_not_absent_ones() {
     let Some(folder) = for_other_users() else { return };
     let hidden = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root with the \
                   capability SYS_PTRACE";
+    let there = "the process is hidden: /proc is mounted with HIDEPID=2: run as its user, or as root with the capability \
+                 SYS_PTRACE";
     for (options, arguments, status, stderr) in [
         ("hidepid=2", &["ps"][..], 0, hidden.to_owned()),
         ("hidepid=1", &["ps"], 0, hidden.to_owned()),
@@ -300,6 +320,10 @@ fn hidden_processes_are_not_absent_ones() {
             "/proc/uptime: no such file or directory (subset=pid of proc(5)): how long and how much they ran is not known"
                 .to_owned(),
         ),
+        ("hidepid=2", &["ps", "-p", "1"], 1, format!("/proc/1/stat: {there}")),
+        ("hidepid=2", &["env", "-p", "1"], 1, format!("/proc/1/environ: {there}")),
+        ("hidepid=4", &["env", "-p", "1"], 1, "pid 1: no such process, or hidden: /proc is mounted with HIDEPID=4".to_owned()),
+        ("hidepid=2", &["env", "-p", "4000000"], 1, "pid 4000000: no such process, or hidden: /proc is mounted with HIDEPID=2".to_owned()),
     ] {
         let script = format!(
             "mount -t proc -o {options} proc /proc || exit 77
@@ -314,7 +338,10 @@ fn hidden_processes_are_not_absent_ones() {
             break;
         }
         assert_eq!(ran.status, Some(status), "{}", ran.story());
-        assert_eq!(ran.stderr, format!("porthole: ps: {stderr}\n"), "{}", ran.story());
+        // Since Linux 5.8 the option is shown by a name.
+        let said = ran.stderr.replace("hidepid=invisible", "HIDEPID=2").replace("hidepid=ptraceable", "HIDEPID=4");
+        let said = said.replace("with hidepid=", "with HIDEPID=");
+        assert_eq!(said, format!("porthole: {}: {stderr}\n", arguments[0]), "{}", ran.story());
         assert_eq!(options == "hidepid=1", ran.stdout.contains("  root   ?  "), "{}", ran.story());
     }
     std::fs::remove_dir_all(folder).unwrap();

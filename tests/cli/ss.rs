@@ -9,7 +9,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
 use serde_json::{Value, json};
 
 use crate::support::command::{for_other_users, has_feature, output, porthole, until};
@@ -94,7 +94,7 @@ fn all_states_with_peers_and_unix_names() {
         0,
         "PROTO        STATE   QUEUE  LOCAL                    USER  PROCESS\n\
          unix-stream  LISTEN  0      /run/a b                 -     ?\n\
-         unix-dgram   UNCONN  0      /run/new\\nline\\x1b.sock  -     7 (ngi\\nnx)",
+         unix-dgram   UNCONN  -      /run/new\\nline\\x1b.sock  -     7 (ngi\\nnx)",
         &NOBODY.replace("PROC", tree.path()),
     );
     let ran = porthole(["ss", "-ax", "--json", "--proc", tree.path()]).run();
@@ -102,7 +102,7 @@ fn all_states_with_peers_and_unix_names() {
     assert_eq!(
         json,
         json!({"sockets": [
-            {"protocol": "unix", "type": "stream", "state": "LISTEN", "local": "/run/a b", "inode": 104, "processes": null},
+            {"protocol": "unix", "type": "stream", "state": "LISTEN", "local": "/run/a b", "accept_queue": 0, "backlog": null, "inode": 104, "processes": null},
             {"protocol": "unix", "type": "stream", "state": "ESTAB", "local": "", "inode": 105, "processes": null},
             {"protocol": "unix", "type": "dgram", "state": "UNCONN", "local": "/run/new\nline\u{1b}.sock", "inode": 106,
              "processes": [{"pid": 7, "name": "ngi\nnx"}]},
@@ -296,7 +296,7 @@ fn unix_sockets_of_every_kind() {
              unix-stream LISTEN 0 {at}/new\\nline and space.sock - {us}\n\
              unix-seqpacket LISTEN 0 {at}/seqpacket.sock - {us}\n\
              unix-stream LISTEN 0 @in@ner - {us}\n\
-             unix-dgram UNCONN 0 {at}/datagram.sock - {us}\n"
+             unix-dgram UNCONN - {at}/datagram.sock - {us}\n"
         );
         until(|| porthole(["ss", "-x"]).run(), |out| same(out, &table));
         let ran = porthole(["ss", "-x", "-a", "--json"]).run();
@@ -325,6 +325,41 @@ fn unix_sockets_of_every_kind() {
             }
             assert_eq!(theirs.lines().filter(|line| line.starts_with("u_")).count(), ours.len(), "{theirs}");
         }
+    });
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_unix_listener_whose_queue_is_full() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let folder = folder();
+    let path = folder.join("full.sock");
+    in_own_network(move || {
+        let new = |flags| {
+            let flags = flags | SockFlag::SOCK_CLOEXEC;
+            socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap()
+        };
+        let (listener, address) = (new(SockFlag::empty()), UnixAddr::new(&path).unwrap());
+        bind(listener.as_raw_fd(), &address).unwrap();
+        listen(&listener, Backlog::new(1).unwrap()).unwrap();
+        let clients = [(); 3].map(|()| new(SockFlag::SOCK_NONBLOCK));
+        // A queue of one takes two.
+        let connected = clients.each_ref().map(|client| connect(client.as_raw_fd(), &address).is_ok());
+        assert_eq!(connected, [true, true, false]);
+        let table = format!(
+            "PROTO STATE QUEUE LOCAL USER PROCESS\n\
+             unix-seqpacket LISTEN 2 FULL {} - {}\n",
+            path.display(),
+            ourselves()
+        );
+        let ran = porthole(["ss", "-x"]).run();
+        assert!(same(&ran.stdout, &table), "{}", ran.story());
+        let ran = porthole(["ss", "-x", "--json"]).run();
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let socket = &json["sockets"][0];
+        assert_eq!([&socket["accept_queue"], &socket["backlog"]], [&json!(2), &json!(1)], "{}", ran.story());
     });
     fs::remove_dir_all(folder).unwrap();
 }

@@ -102,6 +102,67 @@ fn what_another_build_has() {
     porthole(["tcp", "1", "--ps"]).refused("tcp: unknown option --ps; see porthole tcp --help");
 }
 
+/// What hands type by themselves is understood, and where it cannot be, the reason is said.
+#[test]
+fn habits() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let folder = crate::support::server::folder();
+    let (file, below) = (folder.join("file"), folder.join("below"));
+    std::fs::write(&file, (1..40).map(|n| format!("line {n}\n")).collect::<String>()).unwrap();
+    std::fs::create_dir(&below).unwrap();
+    std::fs::write(below.join("inner"), "none\n").unwrap();
+    let expand = |words: &str| {
+        let words = words.replace("FILE", file.to_str().unwrap()).replace("FOLDER", folder.to_str().unwrap());
+        words.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    for (typed, meant) in [
+        ("ls -la FOLDER", "ls FOLDER"),
+        ("ls -lahR FOLDER", "ls -R FOLDER"),
+        ("ls -h FOLDER", "ls FOLDER"),
+        ("hexdump -C FILE", "hexdump FILE"),
+        ("head -5 FILE", "head -n 5 FILE"),
+        ("tail -20 FILE", "tail --lines 20 FILE"),
+        ("head --bytes 1k FILE", "cat FILE"),
+        ("tail -c 100000 FILE", "cat FILE"),
+        ("head -c 64 -n 1 FILE", "head -c 64 FILE"),
+        ("grep -nF line FILE", "grep -n line FILE"),
+    ] {
+        let (typed, meant) = (porthole(expand(typed)).run(), porthole(expand(meant)).run());
+        assert_eq!((typed.status, typed.stderr.as_str()), (Some(0), ""), "{}", typed.story());
+        assert_eq!(typed.stdout, meant.stdout);
+    }
+    for (words, stdout) in [
+        ("head -c 7 FILE", "line 1"),
+        ("tail -c 5 FILE", "e 39"),
+        ("grep -rl line FOLDER", "FILE"),
+        ("grep -lE [0-9]3 FILE FILE", "FILE\nFILE"),
+        ("grep -q line FILE", ""),
+    ] {
+        porthole(expand(words)).healthy(&stdout.replace("FILE", file.to_str().unwrap()));
+    }
+    porthole(expand("grep -q other FILE")).unhealthy("");
+    let ran = porthole(expand("ls -ld FOLDER")).run();
+    assert!(ran.stdout.starts_with('d') && ran.stdout.lines().count() == 1, "{}", ran.story());
+    for words in ["ps aux", "ps -ef", "ps -eA", "ss -tlnp", "ss -tulpn", "ss -p", "df -h /", "df -k /"] {
+        let ran = porthole(words.split(' ')).run();
+        assert!(ran.status == Some(0) && ran.stdout.lines().count() > 0, "{}", ran.story());
+    }
+    for (words, why) in [
+        ("grep -v x /x", "--invert-match: lines that do not match cannot be asked for"),
+        ("grep -e x /x", "--regexp: TEXT stands without it; several are one expression: -E 'one|two'"),
+        ("tail -f /x", "--follow: every command ends here: call it again for what has come since"),
+        ("ls -lt /x", "unknown option -t"),
+    ] {
+        let command = words.split(' ').next().unwrap();
+        porthole(words.split(' ')).refused(&format!("{command}: {why}; see porthole {command} --help"));
+    }
+    let help = porthole(["ls", "--help"]).run();
+    assert!(help.stdout.contains("      --help ") && !help.stdout.contains("-h, "), "{}", help.story());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn wrong_values() {
     for value in ["0", "0s", "2h", "abc", "-1s", "1h1s", "1.s"] {
