@@ -247,17 +247,22 @@ fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
 /// Counts what waits on each Unix socket that listens: a connection that is not accepted yet is a socket of the same name,
 /// which no process has. Where two have that name, as after a restart, it cannot be told which of them it waits on.
 fn count_waiting(sockets: &mut [Socket]) {
-    let is_waiting = |socket: &&Socket| socket.protocol == "unix" && socket.state == WAITING;
-    let waiting: Vec<Vec<u8>> =
-        sockets.iter().filter(is_waiting).map(|socket| socket.local.clone()).collect();
-    for name in waiting {
-        let is_listener =
-            |socket: &&mut Socket| socket.counted && socket.protocol == "unix" && socket.local == name;
-        let several = sockets.iter_mut().filter(is_listener).count() > 1;
-        for listener in sockets.iter_mut().filter(is_listener) {
-            listener.receive += 1;
-            listener.counted = !several;
-        }
+    // In order, so that a table full of them takes no time that grows with its square.
+    let names = |holds: &dyn Fn(&Socket) -> bool| {
+        let found = sockets.iter().filter(|socket| socket.protocol == "unix" && holds(socket));
+        let mut names: Vec<Vec<u8>> = found.map(|socket| socket.local.clone()).collect();
+        names.sort_unstable();
+        names
+    };
+    let (waiting, listening) = (names(&|socket| socket.state == WAITING), names(&|socket| socket.counted));
+    let count = |names: &[Vec<u8>], name: &[u8]| {
+        names.partition_point(|known| known.as_slice() <= name)
+            - names.partition_point(|known| known.as_slice() < name)
+    };
+    for listener in sockets.iter_mut().filter(|socket| socket.counted && socket.protocol == "unix") {
+        let waits = count(&waiting, &listener.local);
+        listener.receive = waits as u64;
+        listener.counted = waits == 0 || count(&listening, &listener.local) < 2;
     }
 }
 
