@@ -38,6 +38,9 @@ impl Inspect for Id {
         let process = target.handle()?;
         let status = process.read("status", LIMIT).map_err(|lost| target.lost(&lost, &process, "status"))?;
         let status = Status::parse(&status);
+        if let Some(line) = status.lacks() {
+            answer.complain(&process.lacks("status", line));
+        }
         let names = Names::of(target, answer);
         let last = target.start_of("sys/kernel/cap_last_cap").ok();
         let last =
@@ -89,11 +92,23 @@ impl Seen {
         ]
     }
 
+    /// Whether the status has the line that tells this.
+    fn is_known(&self, key: &str) -> bool {
+        let known = &self.status.known;
+        match key {
+            "user" | "group" | "groups" => known.ids,
+            "capabilities" => known.capabilities,
+            "no_new_privs" => known.no_new_privs,
+            "seccomp" => known.seccomp,
+            _ => true,
+        }
+    }
+
     fn print(&self, answer: &mut Answer) {
         let status = &self.status;
         let mut line = |name: &str, value: &[u8]| {
             let mut line = format!("{name:<COLUMN$}").into_bytes();
-            line.extend_from_slice(value);
+            line.extend_from_slice(if self.is_known(name) { value } else { b"?" });
             answer.line(&line);
         };
         let (user, group) = (|id| self.names.user(id), |id| self.names.group(id));
@@ -102,7 +117,8 @@ impl Seen {
         let groups: Vec<Vec<u8>> = status.groups.iter().map(|&id| named(id, &group)).collect();
         line("groups", or_none(&groups.join(&b", "[..])));
         for (name, set) in self.sets() {
-            line(name, self.set(set).as_bytes());
+            let set = if self.is_known("capabilities") { self.set(set) } else { "?".to_owned() };
+            line(name, set.as_bytes());
         }
         line("no_new_privs", if status.no_new_privs { b"yes" } else { b"no" });
         line("seccomp", seccomp(status.seccomp).as_bytes());
@@ -163,7 +179,7 @@ impl Seen {
             };
             Fact::List(map.iter().map(row).collect())
         };
-        vec![
+        let mut entries = vec![
             ("pid", count(self.pid)),
             ("user", credentials(status.uids, self.names.user(status.uids[1]))),
             ("group", credentials(status.gids, self.names.group(status.gids[1]))),
@@ -175,7 +191,13 @@ impl Seen {
             ("uid_map", map(&self.uid_map)),
             ("gid_map", map(&self.gid_map)),
             ("namespaces", Fact::Object(namespaces.collect())),
-        ]
+        ];
+        for (key, fact) in &mut entries {
+            if !self.is_known(key) {
+                *fact = Fact::Null;
+            }
+        }
+        entries
     }
 }
 

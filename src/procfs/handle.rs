@@ -98,6 +98,11 @@ impl Handle {
         self.path.join(name)
     }
 
+    /// That one of its files lacks a line, for messages.
+    pub fn lacks(&self, name: &str, line: &str) -> String {
+        format!("{}: has no {line} line", self.path(name).display())
+    }
+
     /// Opens one of its files with these flags.
     pub fn descriptor(&self, name: &str, flags: OFlag) -> Result<OwnedFd, Lost> {
         Ok(openat(&self.folder, name, flags | OFlag::O_CLOEXEC, Mode::empty())?)
