@@ -37,9 +37,16 @@ impl Inspect for Id {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let process = target.handle()?;
         let status = process.read("status", LIMIT).map_err(|lost| target.lost(&lost, &process, "status"))?;
-        let status = Status::parse(&status);
-        if let Some(line) = status.lacks() {
-            answer.complain(&process.lacks("status", line));
+        let mut status = Status::parse(&status);
+        match status.lacks() {
+            Some(line @ ("Uid" | "CapPrm")) => return Err(process.lacks("status", line)),
+            // What is left is on restrictions, of which not every system tells.
+            Some(line) => answer.complain(&process.lacks("status", line)),
+            None => {}
+        }
+        if !status.known.seccomp {
+            // As one that we do not know.
+            status.seccomp = u32::MAX;
         }
         let names = Names::of(target, answer);
         let last = target.start_of("sys/kernel/cap_last_cap").ok();
@@ -92,23 +99,11 @@ impl Seen {
         ]
     }
 
-    /// Whether the status has the line that tells this.
-    fn is_known(&self, key: &str) -> bool {
-        let known = &self.status.known;
-        match key {
-            "user" | "group" | "groups" => known.ids,
-            "capabilities" => known.capabilities,
-            "no_new_privs" => known.no_new_privs,
-            "seccomp" => known.seccomp,
-            _ => true,
-        }
-    }
-
     fn print(&self, answer: &mut Answer) {
         let status = &self.status;
         let mut line = |name: &str, value: &[u8]| {
             let mut line = format!("{name:<COLUMN$}").into_bytes();
-            line.extend_from_slice(if self.is_known(name) { value } else { b"?" });
+            line.extend_from_slice(value);
             answer.line(&line);
         };
         let (user, group) = (|id| self.names.user(id), |id| self.names.group(id));
@@ -117,10 +112,14 @@ impl Seen {
         let groups: Vec<Vec<u8>> = status.groups.iter().map(|&id| named(id, &group)).collect();
         line("groups", or_none(&groups.join(&b", "[..])));
         for (name, set) in self.sets() {
-            let set = if self.is_known("capabilities") { self.set(set) } else { "?".to_owned() };
-            line(name, set.as_bytes());
+            line(name, self.set(set).as_bytes());
         }
-        line("no_new_privs", if status.no_new_privs { b"yes" } else { b"no" });
+        let restricted = match (status.known.no_new_privs, status.no_new_privs) {
+            (false, _) => "?",
+            (_, true) => "yes",
+            (_, false) => "no",
+        };
+        line("no_new_privs", restricted.as_bytes());
         line("seccomp", seccomp(status.seccomp).as_bytes());
         if let Some(label) = &self.label {
             line("label", label);
@@ -179,25 +178,20 @@ impl Seen {
             };
             Fact::List(map.iter().map(row).collect())
         };
-        let mut entries = vec![
+        let no_new_privs = status.known.no_new_privs.then_some(status.no_new_privs);
+        vec![
             ("pid", count(self.pid)),
             ("user", credentials(status.uids, self.names.user(status.uids[1]))),
             ("group", credentials(status.gids, self.names.group(status.gids[1]))),
             ("groups", Fact::List(groups.collect())),
             ("capabilities", Fact::Object(sets.into())),
-            ("no_new_privs", Fact::Bool(status.no_new_privs)),
+            ("no_new_privs", no_new_privs.map_or(Fact::Null, Fact::Bool)),
             ("seccomp", Fact::Text(seccomp(status.seccomp).to_owned())),
             ("label", self.label.clone().map_or(Fact::Null, Fact::Bytes)),
             ("uid_map", map(&self.uid_map)),
             ("gid_map", map(&self.gid_map)),
             ("namespaces", Fact::Object(namespaces.collect())),
-        ];
-        for (key, fact) in &mut entries {
-            if !self.is_known(key) {
-                *fact = Fact::Null;
-            }
-        }
-        entries
+        ]
     }
 }
 
