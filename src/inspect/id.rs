@@ -39,9 +39,9 @@ impl Inspect for Id {
         let status = process.read("status", LIMIT).map_err(|lost| target.lost(&lost, &process, "status"))?;
         let mut status = Status::parse(&status);
         match status.lacks() {
-            Some(line @ ("Uid" | "CapPrm")) => return Err(process.lacks("status", line)),
+            Some(line) if !status.known.is_somebody() => return Err(process.lacks(line)),
             // What is left is on restrictions, of which not every system tells.
-            Some(line) => answer.complain(&process.lacks("status", line)),
+            Some(line) => answer.complain(&process.lacks(line)),
             None => {}
         }
         if !status.known.seccomp {

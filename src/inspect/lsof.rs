@@ -243,7 +243,7 @@ impl List<'_> {
             self.mapped(process, &holder, &program);
         }
         if uid.is_none() && self.listed && !std::mem::replace(&mut self.said, true) {
-            self.answer.lack(&process.lacks("status", "Uid"));
+            self.answer.lack(&process.lacks("Uid"));
         }
         Ok(())
     }

@@ -98,9 +98,9 @@ impl Handle {
         self.path.join(name)
     }
 
-    /// That one of its files lacks a line, for messages.
-    pub fn lacks(&self, name: &str, line: &str) -> String {
-        format!("{}: has no {line} line", self.path(name).display())
+    /// That its status lacks a line, for messages.
+    pub fn lacks(&self, line: &str) -> String {
+        format!("{}: has no {line} line", self.path("status").display())
     }
 
     /// Opens one of its files with these flags.

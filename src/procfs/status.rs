@@ -55,6 +55,13 @@ pub struct Known {
     pub signals: bool,
 }
 
+impl Known {
+    /// Whether it is known who it is and what it may.
+    pub fn is_somebody(self) -> bool {
+        self.ids && self.capabilities
+    }
+}
+
 /// CAP_SYS_PTRACE, its bit in a set of capabilities.
 pub const SYS_PTRACE: u64 = 1 << 19;
 /// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: without one of them a file of mode 0400 is its owner's alone.
