@@ -43,8 +43,8 @@ impl FileError {
     pub fn words(self) -> String {
         match self.0 {
             Errno::ENOSYS => {
-                "openat2(2) is not to be had here (Linux 5.6, or the seccomp profile), and without it \
-                              another process's files cannot be told from our own"
+                "openat2(2) is not to be had here (it takes Linux 5.6, and a seccomp profile that knows it: a newer \
+                 engine's, or one of your own), and without it another process's files cannot be told from our own"
                     .to_owned()
             }
             errno => words(&io::Error::from(errno)),
@@ -108,11 +108,16 @@ impl Root {
             None => Ok(open(path, flags, Mode::empty())?),
             Some(root) => {
                 let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+                let seen = how.flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
                 // A rename elsewhere at the wrong moment makes the kernel ask for another try: openat2(2), EAGAIN.
                 let mut tries = 0;
                 loop {
                     match openat2(root, &self.folder.join(path), how) {
                         Err(Errno::EAGAIN) if tries < 8 => tries += 1,
+                        // A seccomp profile that is older than the call refuses it for the root itself too.
+                        Err(Errno::EPERM) if openat2(root, ".", seen).err() == Some(Errno::EPERM) => {
+                            return Err(FileError(Errno::ENOSYS));
+                        }
                         other => return Ok(other?),
                     }
                 }

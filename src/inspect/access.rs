@@ -76,19 +76,16 @@ impl Inspect for Access {
         let root = target.root()?;
         let who = self.who(target)?;
         let names = Names::read(&root);
-        let Examined { allowed, reason, rows, notes } =
+        let Examined { allowed, reason, rows } =
             examine(target, &root, &self.path, &who, &self.wanted);
         if answer.is_json() {
             if allowed.is_none() {
                 answer.complain(&reason);
             }
-            self.document(&who, &rows, &names, allowed, &reason, notes, answer);
+            self.document(&who, &rows, &names, allowed, &reason, answer);
             return Ok(allowed == Some(true));
         }
         print(&rows, &names, answer);
-        for note in &notes {
-            answer.note(note);
-        }
         match allowed {
             Some(true) => answer.line(format!("yes: {reason}").as_bytes()),
             Some(false) => answer.line(format!("no: {reason}").as_bytes()),
@@ -101,15 +98,20 @@ impl Inspect for Access {
 impl Access {
     /// The ids that were given, and those of the process for what was not.
     fn who(&self, target: &Target) -> Result<Who, String> {
-        if let Some(uid) = self.uid {
-            return Ok(Who::of_ids(
-                uid,
-                self.gid.unwrap_or_default(),
-                self.groups.clone().unwrap_or_default(),
-            ));
+        let status = Status::parse(&target.read("status")?);
+        let process = target.handle()?;
+        // Root is what the target's root could be.
+        if self.uid.unwrap_or_default() == 0
+            && let Some(line) = status.lacks()
+            && !status.known.is_somebody()
+        {
+            return Err(process.lacks(line));
         }
-        let who = Who::of_process(Status::parse(&target.read("status")?));
-        let mut who = who.mapped(target, &target.handle()?);
+        let who = match self.uid {
+            Some(uid) => Who::of_ids(uid, 0, Vec::new(), status.cap_bounding),
+            None => Who::of_process(status),
+        };
+        let mut who = who.mapped(target, &process);
         who.gid = self.gid.unwrap_or(who.gid);
         if let Some(groups) = &self.groups {
             who.groups.clone_from(groups);
@@ -125,7 +127,6 @@ impl Access {
         names: &Names,
         allowed: Option<bool>,
         reason: &str,
-        notes: Vec<String>,
         answer: &mut Answer,
     ) {
         let wanted = self.wanted.iter().map(|&bit| Fact::Text(verb(bit, false).to_owned()));
@@ -135,7 +136,8 @@ impl Access {
             if let Some(link) = &row.link {
                 entries.push(("link", Fact::Bytes(link.clone())));
             }
-            entries.push(("granted", Fact::Bool(row.outcome.is_ok())));
+            let granted = if row.is_known { Fact::Bool(row.outcome.is_ok()) } else { Fact::Null };
+            entries.push(("granted", granted));
             let (Ok(words) | Err(words)) = &row.outcome;
             entries.push(("reason", Fact::Text(words.clone())));
             Fact::Object(entries)
@@ -149,7 +151,6 @@ impl Access {
             ("allowed", allowed.map_or(Fact::Null, Fact::Bool)),
             ("reason", Fact::Text(reason.to_owned())),
             ("components", Fact::List(components.collect())),
-            ("notes", Fact::List(notes.into_iter().map(Fact::Text).collect())),
         ]);
     }
 }
@@ -173,7 +174,8 @@ fn print(rows: &[Row], names: &Names, answer: &mut Answer) {
         };
         let (words, mark) = match &row.outcome {
             Ok(words) => (words.clone(), Mark::None),
-            Err(why) => (format!("DENIED: {why}"), Mark::Wrong),
+            Err(why) if row.is_known => (format!("DENIED: {why}"), Mark::Wrong),
+            Err(why) => (format!("?: {why}"), Mark::Notable),
         };
         table.row(&[letters(row.meta.st_mode).as_bytes(), &user, &group, &name, words.as_bytes()]);
         table.mark(4, mark);

@@ -37,7 +37,17 @@ impl Inspect for Id {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let process = target.handle()?;
         let status = process.read("status", LIMIT).map_err(|lost| target.lost(&lost, &process, "status"))?;
-        let status = Status::parse(&status);
+        let mut status = Status::parse(&status);
+        match status.lacks() {
+            Some(line) if !status.known.is_somebody() => return Err(process.lacks(line)),
+            // What is left is on restrictions, of which not every system tells.
+            Some(line) => answer.complain(&process.lacks(line)),
+            None => {}
+        }
+        if !status.known.seccomp {
+            // As one that we do not know.
+            status.seccomp = u32::MAX;
+        }
         let names = Names::of(target, answer);
         let last = target.start_of("sys/kernel/cap_last_cap").ok();
         let last =
@@ -104,7 +114,12 @@ impl Seen {
         for (name, set) in self.sets() {
             line(name, self.set(set).as_bytes());
         }
-        line("no_new_privs", if status.no_new_privs { b"yes" } else { b"no" });
+        let restricted = match (status.known.no_new_privs, status.no_new_privs) {
+            (false, _) => "?",
+            (_, true) => "yes",
+            (_, false) => "no",
+        };
+        line("no_new_privs", restricted.as_bytes());
         line("seccomp", seccomp(status.seccomp).as_bytes());
         if let Some(label) = &self.label {
             line("label", label);
@@ -163,13 +178,14 @@ impl Seen {
             };
             Fact::List(map.iter().map(row).collect())
         };
+        let no_new_privs = status.known.no_new_privs.then_some(status.no_new_privs);
         vec![
             ("pid", count(self.pid)),
             ("user", credentials(status.uids, self.names.user(status.uids[1]))),
             ("group", credentials(status.gids, self.names.group(status.gids[1]))),
             ("groups", Fact::List(groups.collect())),
             ("capabilities", Fact::Object(sets.into())),
-            ("no_new_privs", Fact::Bool(status.no_new_privs)),
+            ("no_new_privs", no_new_privs.map_or(Fact::Null, Fact::Bool)),
             ("seccomp", Fact::Text(seccomp(status.seccomp).to_owned())),
             ("label", self.label.clone().map_or(Fact::Null, Fact::Bytes)),
             ("uid_map", map(&self.uid_map)),

@@ -69,6 +69,7 @@ impl Inspect for Lsof {
             listed: false,
             held: Vec::new(),
             unsized_pid: None,
+            said: false,
         };
         list.run(target)
     }
@@ -94,7 +95,8 @@ struct Open<'a> {
 struct Holder {
     process: Process,
     user: Vec<u8>,
-    uid: u32,
+    /// Nothing where it is not known.
+    uid: Option<u32>,
 }
 
 /// The list in the making.
@@ -111,6 +113,8 @@ struct List<'a> {
     held: Vec<(u64, u64, u64)>,
     /// A process with a mapped file that could not be looked at.
     unsized_pid: Option<u32>,
+    /// Whether it was said that a user is not known.
+    said: bool,
 }
 
 /// The sockets of a network namespace, by their inodes.
@@ -195,11 +199,13 @@ impl List<'_> {
     /// Lists what a process has open. The error names its file that could not be read.
     fn process(&mut self, process: &Handle) -> Result<(), (&'static str, Lost)> {
         let stat = process.read("stat", 4096).map_err(|lost| ("stat", lost))?;
-        let uid = process.read("status", 4096).map(|text| Status::parse(&text).uids[1]).unwrap_or_default();
+        let status = Status::parse(&process.read("status", 4096).unwrap_or_default());
+        let uid = status.known.ids.then_some(status.uids[1]);
         let Some(known) = Process::parse(process.pid, &stat) else {
             return Err(("stat", Lost::Failed("not the state of a process".to_owned())));
         };
-        let holder = Holder { process: known, user: self.names.user(uid), uid };
+        let user = uid.map_or_else(|| b"?".to_vec(), |uid| self.names.user(uid));
+        let holder = Holder { process: known, user, uid };
         let mut program = Vec::new();
         for name in ["cwd", "root", "exe"] {
             match process.link(name) {
@@ -235,6 +241,9 @@ impl List<'_> {
         }
         if self.deleted {
             self.mapped(process, &holder, &program);
+        }
+        if uid.is_none() && self.listed && !std::mem::replace(&mut self.said, true) {
+            self.answer.lack(&process.lacks("Uid"));
         }
         Ok(())
     }
@@ -440,7 +449,7 @@ fn fact(holder: &Holder, open: Open<'_>) -> Fact {
     let mut entries = vec![
         ("pid", Fact::Count(u64::from(holder.process.pid))),
         ("process", Fact::Bytes(holder.process.name.clone())),
-        ("uid", Fact::Count(u64::from(holder.uid))),
+        ("uid", holder.uid.map_or(Fact::Null, |uid| Fact::Count(uid.into()))),
         ("user", Fact::Bytes(holder.user.clone())),
         ("fd", Fact::Text(open.fd.to_owned())),
     ];

@@ -1,9 +1,9 @@
 //! A path followed name by name and link by link, as the kernel does: path_resolution(7).
 //!
 //! Each step opens one name, without following it, in the directory that is held, so that it stays below the root. The
-//! links of proc that only look like links (`/proc/PID/cwd`) are followed by their text.
+//! links of proc that only look like links (`/proc/PID/cwd`) lead elsewhere than their text: who visits has to stop there.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
@@ -92,11 +92,14 @@ pub fn follow(
             place = (below, next, found);
             continue;
         }
-        let text = readlinkat(&next, "").map_err(|errno| fail(&below, errno))?.into_vec();
-        let link = Some((text.as_slice(), meta));
+        let text = readlinkat(&next, "").map(OsString::into_vec);
+        // The visitor hears of it before it fails: that we may not read it says nothing of others.
+        let shown = text.as_deref().unwrap_or_default();
+        let link = Some((shown, meta));
         if !visit(&Place { path: &below, meta: &found, handle: &next, link, is_end: false }) {
             return Ok(None);
         }
+        let text = text.map_err(|errno| fail(&below, errno))?;
         links += 1;
         if links > MOST_LINKS {
             return Err(fail(&below, Errno::ELOOP));

@@ -105,6 +105,11 @@ impl Handle {
         self.path.join(name)
     }
 
+    /// That its status lacks a line, for messages.
+    pub fn lacks(&self, line: &str) -> String {
+        format!("{}: has no {line} line", self.path("status").display())
+    }
+
     /// Opens one of its files with these flags.
     pub fn descriptor(&self, name: &str, flags: OFlag) -> Result<OwnedFd, Lost> {
         Ok(openat(&self.folder, name, flags | OFlag::O_CLOEXEC, Mode::empty())?)

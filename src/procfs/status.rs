@@ -55,6 +55,13 @@ pub struct Known {
     pub signals: bool,
 }
 
+impl Known {
+    /// Whether it is known who it is and what it may.
+    pub fn is_somebody(self) -> bool {
+        self.ids && self.capabilities
+    }
+}
+
 /// CAP_SYS_PTRACE, its bit in a set of capabilities.
 pub const SYS_PTRACE: u64 = 1 << 19;
 /// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: without one of them a file of mode 0400 is its owner's alone.
@@ -118,6 +125,20 @@ impl Status {
             }
         }
         status
+    }
+
+    /// The first of its lines on ids, capabilities and restrictions that was not there.
+    pub fn lacks(&self) -> Option<&'static str> {
+        let known = &self.known;
+        if !known.ids {
+            Some("Uid")
+        } else if !known.capabilities {
+            Some("CapPrm")
+        } else if !known.no_new_privs {
+            Some("NoNewPrivs")
+        } else {
+            (!known.seccomp).then_some("Seccomp")
+        }
     }
 
     /// Which rule keeps a process of these credentials from reading what is guarded of `target`. The rules are the
@@ -194,12 +215,22 @@ mod tests {
     fn what_status_says() {
         let status = Status::parse(TEXT);
         assert_eq!((status.uids, status.gids), ([65_532; 4], [65_532; 4]));
-        assert_eq!((status.groups, status.ppid, status.state), (vec![5, 20], 1, 'S'));
-        assert_eq!((status.ns_pids, status.cap_permitted), (vec![4711, 7], 0xa804_25fb));
+        assert_eq!((&status.groups, status.ppid, status.state), (&vec![5, 20], 1, 'S'));
+        assert_eq!((&status.ns_pids, status.cap_permitted), (&vec![4711, 7], 0xa804_25fb));
         assert_eq!((status.no_new_privs, status.seccomp, status.ignored), (true, 2, 0x4000));
+        assert_eq!(status.lacks(), None);
         let all = Known { ids: true, capabilities: true, no_new_privs: true, seccomp: true, signals: true };
         assert_eq!(status.known, all);
         assert_eq!(Status::parse(b"Uid:\tx\n\n:\nCapEff:\tzz\nUid"), Status::default());
+        for (text, line) in [
+            ("", "Uid"),
+            ("Uid:\tx\nCapPrm:\t0\n", "Uid"),
+            ("Uid:\t0\n", "CapPrm"),
+            ("Uid:\t0\nCapPrm:\t0\nSeccomp:\t0\n", "NoNewPrivs"),
+            ("Uid:\t0\nCapPrm:\t0\nNoNewPrivs:\t0\n", "Seccomp"),
+        ] {
+            assert_eq!(Status::parse(text.as_bytes()).lacks(), Some(line));
+        }
     }
 
     #[test]

@@ -28,4 +28,4 @@ pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]
 pub use self::terminal::terminal_width;
 #[cfg(feature = "inspect")]
-pub use self::xattr::has_attribute;
+pub use self::xattr::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};

@@ -1,13 +1,15 @@
 //! `porthole access`, compared with what really happens to that user.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{chown, lchown, symlink};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::place::Place;
+use crate::support::processes::{Proc, Sleeper};
 use crate::support::skip::{is_root, skip, skip_by_design};
 
 /// A place that only root can fill with files of others.
@@ -79,7 +81,7 @@ fn as_json() {
     assert_eq!(
         json,
         json!({"path": path, "uid": 7, "gid": 8, "groups": [0, 9], "wanted": ["write"], "allowed": false,
-            "reason": format!("7:8 may not write {path}: {path}: {denied}"), "components": json["components"], "notes": []})
+            "reason": format!("7:8 may not write {path}: {path}: {denied}"), "components": json["components"]})
     );
     let last = json["components"].as_array().unwrap().last().unwrap();
     assert_eq!(
@@ -241,7 +243,8 @@ fn mounts_that_deny() {
     let script = "mount -t tmpfs -o ro,noexec none \"$1\" && mount -o remount,rw,noexec \"$1\" && cp /bin/true \"$1/file\" && \
         chmod 755 \"$1/file\" && mkdir -m 755 \"$1/folder\" && mknod -m 666 \"$1/null\" c 1 3 && \
         mount -o remount,ro,noexec \"$1\" || exit 77; cd \"$1\"; for path in file folder null; do for how in --write --exec; do \
-        \"$2\" access $path $how | tail -1; done; done";
+        \"$2\" access $path $how | tail -1; done; done; mount -o remount,bind,nodev \"$1\" && ! true <null && \
+        \"$2\" access null | tail -1";
     let mut command = Command::new("unshare");
     let program = binary();
     let root = place.path("");
@@ -256,24 +259,341 @@ fn mounts_that_deny() {
          no: 0:0 may not write folder: {at}/folder: is on a read-only mount\n\
          yes: 0:0 may search {at}/folder\n\
          yes: 0:0 may write {at}/null\n\
-         no: 0:0 may not execute null: {at}/null: is a character device, which cannot be executed"
+         no: 0:0 may not execute null: {at}/null: is a character device, which cannot be executed\n\
+         no: 0:0 may not read null: {at}/null: is a character device on a mount with nodev\n"
     );
-    ran.is(0, &expected, "");
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(0), expected.as_str()), "{}", ran.story());
 }
 
 #[test]
-fn an_access_control_list_is_named() {
+fn access_control_lists_decide() {
+    let Some(place) = place() else { return };
+    let Some(programs) = for_other_users() else { return };
+    let program = programs.join("porthole");
+    let program = program.to_str().unwrap();
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut paths = Vec::new();
+    for number in 0..40 {
+        let path = place.path(&format!("n{number}"));
+        if number % 4 == 0 {
+            fs::create_dir(&path).unwrap();
+        } else {
+            fs::write(&path, "#!/bin/true\n").unwrap();
+        }
+        chown(&path, Some(random.pick(&IDS)), Some(random.pick(&IDS))).unwrap();
+        let mut list: Vec<String> =
+            ["u:", "g:", "o:"].map(|kind| format!("{kind}:{}", random.below(8))).into();
+        for _ in 0..random.below(4) {
+            list.push(format!("{}:{}:{}", random.pick(&["u", "g"]), random.pick(&IDS), random.below(8)));
+        }
+        if random.below(2) == 0 {
+            list.push(format!("m::{}", random.below(8)));
+        }
+        // An id that comes twice has what it has last.
+        let listed = Command::new("setfacl").args(["-m", &list.join(","), &path]).output();
+        if !listed.is_ok_and(|output| output.status.success()) {
+            return skip("setfacl(1) is not there, or this file system has no access control lists");
+        }
+        paths.push(path);
+    }
+    for (uid, gid, groups) in [("70001", "70001", ""), ("70002", "70003", "70001"), ("65532", "0", "70002")] {
+        let ids = [format!("--reuid={uid}"), format!("--regid={gid}"), format!("--groups={groups}")];
+        let none = groups.is_empty();
+        let setpriv =
+            [ids[0].as_str(), ids[1].as_str(), if none { "--clear-groups" } else { ids[2].as_str() }];
+        let mut words = vec!["--uid", uid, "--gid", gid];
+        if !none {
+            words.extend(["--groups", groups]);
+        }
+        let theirs = really(&setpriv, &paths);
+        same(&paths, &theirs, &ours(&[program], &words, &paths), &format!("{uid}:{gid} {groups}"));
+    }
+    for capabilities in ["-all", "-all,+dac_read_search", "-all,+dac_override"] {
+        let sets = [format!("--bounding-set={capabilities}"), format!("--inh-caps={capabilities}")];
+        let theirs = really(&[&sets[0], &sets[1]], &paths);
+        let says = ours(&["setpriv", &sets[0], &sets[1], program], &[], &paths);
+        same(&paths, &theirs, &says, capabilities);
+    }
+    fs::remove_dir_all(programs).unwrap();
+}
+
+#[test]
+fn entries_of_an_access_control_list_in_words() {
     let Some(place) = place() else { return };
     let path = place.file("file", "");
     place.mode("file", 0o640);
-    let listed = Command::new("setfacl").args(["-m", "u:65532:r", &path]).output();
+    let listed = Command::new("setfacl").args(["-m", "u:65532:rw,g:5:-,m::r", &path]).output();
     if !listed.is_ok_and(|output| output.status.success()) {
         return skip("setfacl(1) is not there, or this file system has no access control lists");
     }
-    let ran = porthole(["access", &path, "--uid", "65532", "--gid", "65532"]).run();
-    let note =
-        format!("porthole: access: {path}: has an access control list; the verdict is by its mode alone\n");
-    assert_eq!((ran.status, &ran.stderr), (Some(1), &note), "{}", ran.story());
+    let last = |words: &[&str]| {
+        let ran = porthole([&["access", &path, "--uid"], words].concat()).run();
+        assert_eq!(ran.stderr, "", "{}", ran.story());
+        let rows: Vec<&str> = ran.stdout.lines().rev().take(2).collect();
+        (ran.status, rows[1].rsplit_once("  ").unwrap().1.to_owned())
+    };
+    let no = |why: &str| (Some(1), format!("DENIED: owner 0:0 mode 0640 gives {why}"));
+    let yes = |what: &str| (Some(0), what.to_owned());
+    assert_eq!(last(&["65532"]), yes("read"));
+    let why = "user:65532 of its access control list (mask r--) no write";
+    assert_eq!(last(&["65532", "--write"]), no(why));
+    let why = "group:5 of its access control list (mask r--) no read";
+    assert_eq!(last(&["7", "--gid", "5"]), no(why));
+    assert_eq!(last(&["7", "--gid", "7"]), no("others no read"));
+    assert_eq!(last(&["7", "--gid", "7", "--groups", "0,5"]), yes("read"));
+}
+
+#[test]
+fn a_file_on_the_way() {
+    let Some(place) = place() else { return };
+    let path = place.file("db", "");
+    place.mode("db", 0o644);
+    let below = format!("{path}/x");
+    for ids in [&["--uid", "65532"][..], &[]] {
+        let ran = porthole([&["access", &below], ids].concat()).run();
+        let end = format!("may not read {below}: {path}: is a regular file, not a directory\n");
+        assert!(ran.status == Some(1) && ran.stdout.ends_with(&end), "{}", ran.story());
+    }
+    assert_eq!(fs::read(below).unwrap_err().raw_os_error(), Some(nix::errno::Errno::ENOTDIR as i32));
+}
+
+#[test]
+fn openat2_that_is_refused() {
+    let Some(_place) = Place::for_inspection() else { return };
+    let sleeper = Sleeper::called("sleeper", &[]);
+    let pid = sleeper.pid().to_string();
+    let program = binary();
+    for command in ["ls", "access"] {
+        // As a seccomp profile does that is older than the call.
+        let mut strace = Command::new("strace");
+        strace.args([
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "inject=openat2:error=EPERM",
+            &program,
+            command,
+            "-p",
+            &pid,
+            "/",
+        ]);
+        if strace.output().is_err() {
+            return skip("strace is not installed");
+        }
+        let ran = output(&mut strace);
+        let why = "/: openat2(2) is not to be had here (it takes Linux 5.6, and a seccomp profile that knows it: a newer \
+            engine's, or one of your own), and without it another process's files cannot be told from our own\n";
+        assert_eq!(ran.status, Some(1), "{}", ran.story());
+        assert!(ran.stderr.ends_with(&format!("porthole: {command}: {why}")), "{}", ran.story());
+    }
+}
+
+#[test]
+fn a_status_that_does_not_tell_who() {
+    let Some(_place) = Place::for_inspection() else { return };
+    let proc = Proc::new();
+    proc.file("7/status", "");
+    symlink("/", std::path::Path::new(proc.path()).join("7/root")).unwrap();
+    let status = format!("{}/7/status", proc.path());
+    let why = format!("{status}: has no Uid line");
+    for ids in [&[][..], &["--uid", "0"]] {
+        let words = [&["access", "/", "-p", "7", "--proc", proc.path()], ids].concat();
+        porthole(&words).refused(&format!("access: {why}"));
+    }
+    porthole(["access", "/", "-p", "7", "--uid", "7", "--proc", proc.path()]).run().is(
+        0,
+        "MODE        OWNER  GROUP  NAME  GRANTS\n\
+         drwxr-xr-x  root   root   /     list\n\
+         yes: 7:0 may list /",
+        "",
+    );
+}
+
+#[test]
+fn files_that_ptrace_guards() {
+    let Some(place) = place() else { return };
+    let Some(programs) = for_other_users() else { return };
+    let sleeper = Sleeper::called("sleeper", &[]);
+    let pid = sleeper.pid();
+    let last = |path: &str, words: &[&str]| {
+        let ran = porthole([&["access", path, "--json"], words].concat()).run();
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(ran.status == Some(0), json["allowed"] == json!(true), "{}", ran.story());
+        (json["allowed"].clone(), json["reason"].as_str().unwrap().to_owned())
+    };
+    let maps = format!("/proc/{pid}/maps");
+    let other = ["--uid", "65532", "--gid", "65532"];
+    let why = format!(
+        "whether 65532:65532 may read {maps} cannot be told: {maps}: is of a process, where ptrace(2) decides too: try it as \
+         that user (docker exec --user, setpriv)"
+    );
+    assert_eq!(last(&maps, &other), (Value::Null, why));
+    let ids = ["--reuid=65532", "--regid=65532", "--clear-groups", "cat", &maps];
+    assert_ne!(output(Command::new("setpriv").args(ids)).status, Some(0));
+    assert_eq!(last(&maps, &[]).0, Value::Null);
+    // Its mode denies, whatever else does.
+    let (allowed, why) = last(&format!("/proc/{pid}/environ"), &other);
+    assert!(allowed == json!(false) && why.ends_with("mode 0400 gives others no read"), "{why}");
+    for link in ["exe", "cwd", "root"]
+        .map(|name| format!("/proc/{pid}/{name}"))
+        .into_iter()
+        .chain(["/proc/self/fd/0".to_owned()])
+    {
+        let (allowed, why) = last(&link, &["--exec"]);
+        assert!(allowed.is_null() && why.ends_with("(docker exec --user, setpriv)"), "{why}");
+    }
+    // What is the asker's own, and what is of no process.
+    for path in ["/proc/self/maps", "/proc/self/environ", "/proc/mounts", "/proc/version"] {
+        assert_eq!(last(path, &[]).0, json!(true), "{path}");
+    }
+    for words in [&other[..], &["-p", &pid.to_string()]] {
+        assert_eq!(last("/proc/self/status", words).0, Value::Null);
+        assert_eq!(last("/proc/version", words).0, json!(true));
+    }
+    assert_eq!(last(&maps, &["-p", &pid.to_string()]).0, json!(true));
+    drop(place);
+    fs::remove_dir_all(programs).unwrap();
+}
+
+#[test]
+fn root_with_what_the_bounding_set_leaves() {
+    let Some(place) = place() else { return };
+    let path = place.file("file", "");
+    place.mode("file", 0o600);
+    chown(&path, Some(70_001), Some(70_001)).unwrap();
+    let program = binary();
+    for (left, expected) in [("-all", "---"), ("-all,+dac_read_search", "r--"), ("-all,+dac_override", "rw-")]
+    {
+        let sets = [format!("--bounding-set={left}"), format!("--inh-caps={left}")];
+        let paths = std::slice::from_ref(&path);
+        assert_eq!(really(&[&sets[0], &sets[1]], paths), [expected]);
+        assert_eq!(ours(&["setpriv", &sets[0], &sets[1], &program], &["--uid", "0"], paths), [expected]);
+    }
+    let ran = output(Command::new("setpriv").args([
+        "--bounding-set=-all",
+        &program,
+        "access",
+        &path,
+        "--uid",
+        "0",
+    ]));
+    let denied =
+        "owner 70001:70001 mode 0600 gives others no read, and CAP_DAC_OVERRIDE is not in the bounding set\n";
+    assert!(ran.stdout.ends_with(denied), "{}", ran.story());
+    // A process that only does without it: nothing is wrong with that set.
+    let proc = Proc::new();
+    let ids = "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t00000000a80425fb\n";
+    proc.file("7/status", ids);
+    symlink("/", format!("{}/7/root", proc.path())).unwrap();
+    let ran = porthole(["access", &path, "-p", "7", "--proc", proc.path()]).run();
+    assert!(ran.stdout.ends_with("mode 0600 gives others no read\n"), "{}", ran.story());
+}
+
+#[test]
+fn owners_that_a_user_namespace_hides() {
+    let Some(place) = place() else { return };
+    let Some(programs) = for_other_users() else { return };
+    let program = programs.join("porthole");
+    for (name, uid, mode) in [
+        ("theirs", 70_001, 0o600),
+        ("shared", 70_001, 0o644),
+        ("nobodys", 100_001, 0o600),
+        ("roots", 0, 0o600),
+    ] {
+        let path = place.file(name, "");
+        chown(path, Some(uid), Some(uid)).unwrap();
+        place.mode(name, mode);
+    }
+    // Root is 0 and nobody is 100001 outside.
+    let script = "echo; read line; cd \"$1\"; for id in 65534 0; do for path in theirs shared nobodys roots; do \
+        setpriv --reuid $id --regid $id --clear-groups test -r $path && echo may || echo may not; \
+        setpriv --reuid $id --regid $id --clear-groups \"$2\" access $path 2>&1 | tail -1; \
+        done; done";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "sh", "-c", script, "sh", &place.path("")]).arg(&program);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    if line.is_empty() {
+        child.wait().unwrap();
+        return skip("no user namespace can be had here");
+    }
+    for map in ["uid_map", "gid_map"] {
+        fs::write(format!("/proc/{}/{map}", child.id()), "0 0 1\n65534 100001 1\n").unwrap();
+    }
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let mut said = String::new();
+    out.read_to_string(&mut said).unwrap();
+    child.wait().unwrap();
+    let at = place.path("");
+    let at = at.trim_end_matches('/');
+    let hidden = |path: &str, ids: &str| {
+        format!(
+            "porthole: access: whether {ids} may read {path} cannot be told: {at}/{path}: is of user or group 65534, as which \
+             all are shown that our user namespace hides (user_namespaces(7))\n"
+        )
+    };
+    let expected = [
+        "may not\n",
+        &hidden("theirs", "65534:65534"),
+        &format!("may\nyes: 65534:65534 may read {at}/shared\n"),
+        "may\n",
+        &hidden("nobodys", "65534:65534"),
+        &format!(
+            "may not\nno: 65534:65534 may not read roots: {at}/roots: owner 0:0 mode 0600 gives others no read\n"
+        ),
+        "may not\n",
+        &hidden("theirs", "0:0"),
+        &format!("may\nyes: 0:0 may read {at}/shared\n"),
+        "may\n",
+        &hidden("nobodys", "0:0"),
+        &format!("may\nyes: 0:0 may read {at}/roots\n"),
+    ];
+    assert_eq!(said, expected.concat());
+    fs::remove_dir_all(programs).unwrap();
+}
+
+/// Takes the flags of chattr(1) away again, so that what has them can be removed.
+struct Unflagged(String);
+
+impl Drop for Unflagged {
+    fn drop(&mut self) {
+        let _ = Command::new("chattr").args(["-ia", &self.0]).output();
+    }
+}
+
+#[test]
+fn flags_that_deny_writing() {
+    let Some(place) = place() else { return };
+    fs::create_dir(place.path("folder")).unwrap();
+    let folder = place.path("folder");
+    let file = place.file("file", "");
+    let mut kept = Vec::new();
+    for (path, flag, why) in [
+        (&file, "+i", Some("is immutable (chattr +i), whoever writes")),
+        (&file, "+a", Some("is append-only (chattr +a): it opens with O_APPEND alone")),
+        (&folder, "+i", Some("is immutable (chattr +i), whoever writes")),
+        (&folder, "+a", None),
+    ] {
+        kept.push(Unflagged(path.clone()));
+        if !Command::new("chattr").args([flag, path]).output().is_ok_and(|ran| ran.status.success()) {
+            return skip("chattr(1) is not there, or this file system has no such flags");
+        }
+        let ran = porthole(["access", path, "--write"]).run();
+        let really = if *path == file {
+            fs::OpenOptions::new().write(true).open(path).map(drop)
+        } else {
+            fs::write(format!("{path}/new"), "")
+        };
+        assert_eq!(really.is_ok(), why.is_none(), "{flag} {path}");
+        assert_eq!(ran.status == Some(0), why.is_none(), "{}", ran.story());
+        let end = why.map_or_else(|| format!("write {path}\n"), |why| format!("{path}: {why}\n"));
+        assert!(ran.stdout.ends_with(&end), "{}", ran.story());
+        assert_eq!(porthole(["access", path]).run().status, Some(0));
+        kept.clear();
+    }
 }
 
 #[test]

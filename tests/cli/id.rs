@@ -81,6 +81,28 @@ fn what_is_missing_is_said() {
     let gone = format!("{}/7/status: the process is gone", proc.path());
     let ran = porthole(["id", "-p", "7", "--json", "--proc", proc.path()]).run();
     ran.is(1, &format!("{{\"errors\": [\"{gone}\"]}}"), &format!("porthole: id: {gone}"));
+    let path = format!("{}/7/status", proc.path());
+    for (text, line) in [("", "Uid"), ("Uid:\t7\t7\t7\t7\nSeccomp:\t0\n", "CapPrm")] {
+        proc.file("7/status", text);
+        porthole(["id", "-p", "7", "--proc", proc.path()])
+            .refused(&format!("id: {path}: has no {line} line"));
+    }
+    // As where a sandbox does not tell of everything.
+    proc.file("7/status", "Uid:\t7\t7\t7\t7\nGid:\t7\t7\t7\t7\nCapPrm:\t0\n");
+    let ran = porthole(["id", "-p", "7", "--proc", proc.path()]).run();
+    assert!(ran.stdout.contains("\nno_new_privs  ?\nseccomp       unknown\n"), "{}", ran.story());
+    assert_eq!(
+        (ran.status, ran.stderr),
+        (Some(1), format!("porthole: id: {path}: has no NoNewPrivs line\n"))
+    );
+    let ran = porthole(["id", "-p", "7", "--json", "--proc", proc.path()]).run();
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&json["no_new_privs"], &json["seccomp"]),
+        (&Value::Null, &json!("unknown")),
+        "{}",
+        ran.story()
+    );
     porthole(["id", "x"]).refused("id: unexpected argument 'x'; see porthole id --help");
 }
 

@@ -69,6 +69,26 @@ fn files(arguments: &[&str]) -> Vec<Value> {
 }
 
 #[test]
+fn a_user_that_is_not_known_is_not_root() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let tree = ProcTree::new(4);
+    tree.process(7, "app", &[(0, "pipe:[1]")]);
+    tree.file("7/status", "");
+    let words = ["lsof", "-p", "7", "--proc", tree.path()];
+    let lacks = format!("{}/7/status: has no Uid line", tree.path());
+    porthole(words).run().is(
+        0,
+        "PID  PROCESS  USER  FD  TYPE  SIZE  NAME\n  7  app      ?     0   FIFO     -  pipe:[1]",
+        &format!("porthole: lsof: {lacks}"),
+    );
+    let ran = porthole([&words[..], &["--json"]].concat()).run();
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&json["files"][0]["uid"], &json["errors"]), (&Value::Null, &json!([lacks])));
+}
+
+#[test]
 fn a_made_up_process_with_files_of_every_kind() {
     if !has_feature("inspect") {
         return;
