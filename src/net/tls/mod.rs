@@ -5,6 +5,7 @@
 
 pub mod certificate;
 mod files;
+mod provider;
 mod verify;
 mod words;
 
@@ -14,13 +15,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::client::Resumption;
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, Error, ProtocolVersion};
 
 use self::certificate::Certificate;
 pub use self::files::{SystemRoots, Unusable};
+use self::provider::provider;
 pub use self::verify::now;
 use self::verify::{Identity, Notes, Trust, Verifier};
 pub use self::words::list;
@@ -58,7 +59,7 @@ impl Settings {
 
     /// Presents this certificate, with the key of that file. The error is what is wrong with one of them.
     pub fn present(&mut self, chain: &Path, key: &Path) -> Result<(), Unusable> {
-        self.identity = Some(Arc::new(files::identity(chain, key, &default_provider())?));
+        self.identity = Some(Arc::new(files::identity(chain, key, &provider())?));
         Ok(())
     }
 }
@@ -182,7 +183,7 @@ impl Client {
             Some(roots) => Trust::Roots(roots.clone()),
             None => Trust::Roots(settings.system.read()?),
         };
-        let provider = Arc::new(default_provider());
+        let provider = Arc::new(provider());
         let verifier = Verifier::new(trust, Arc::clone(&provider), self.notes.clone())?;
         let identity = Identity { ours: settings.identity.clone(), notes: self.notes.clone() };
         let mut config = ClientConfig::builder_with_provider(provider)
