@@ -8,18 +8,14 @@ use super::Opt;
 use crate::expand::is_listed;
 
 /// A command, the letters of options that change nothing there, and the words.
-const HABITS: [(&str, &str, &str); 8] = [
+const HABITS: [(&str, &str, &str); 5] = [
     // All processes in full, and wide.
     ("ps", "eAfw", " aux auxw auxww auxf -aux ax "),
-    // The processes, see below.
-    ("ss", "", ""),
     // All of it in full, an entry a line.
     ("ls", "laA1h", ""),
     ("df", "hk", ""),
     ("hexdump", "C", ""),
     ("grep", "F", ""),
-    ("head", "", ""),
-    ("tail", "", ""),
 ];
 
 /// The letters that change nothing for this command.
@@ -27,70 +23,58 @@ pub(super) fn letters(command: &str) -> &'static str {
     HABITS.iter().find(|(of, ..)| *of == command).map_or("", |(_, letters, _)| letters)
 }
 
-/// The words without what changes nothing, and with `-n 5` for the `-5` of head(1) and tail(1).
+/// The words without what changes nothing, and with `-n5` for the `-5` of head(1) and tail(1).
 pub(super) fn without(command: &str, options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
-    let Some((_, letters, whole)) = HABITS.iter().find(|(of, ..)| *of == command) else {
-        return words.to_vec();
-    };
-    let takes_value = |letter: u8| {
-        options.iter().any(|option| option.takes_value() && option.short == Some(char::from(letter)))
-    };
+    let whole = HABITS.iter().find(|(of, ..)| *of == command).map_or("", |(_, _, whole)| whole);
     let mut out = Vec::new();
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let bytes = word.as_encoded_bytes();
-        let cluster = bytes.strip_prefix(b"-").unwrap_or_default();
-        if bytes == b"--" {
-            out.push(word.clone());
-            break;
-        } else if is_listed(whole, bytes) {
-            continue;
-        } else if cluster.is_empty() || cluster.starts_with(b"-") {
-            out.push(word.clone());
-            if options.iter().any(|option| option.takes_value() && option.ends(bytes)) && !cluster.is_empty()
-            {
-                out.extend(rest.next().cloned());
-            }
+        if is_listed(whole, bytes) {
             continue;
         }
-        let mut kept = b"-".to_vec();
-        if matches!(command, "head" | "tail") && cluster.iter().all(u8::is_ascii_digit) {
-            kept.push(b'n');
-            kept.extend_from_slice(cluster);
-            out.push(OsString::from_vec(kept));
-            continue;
-        }
-        let mut behind = cluster;
-        while let Some((&letter, tail)) = behind.split_first() {
-            behind = tail;
-            // The processes are always shown: only before a number is it that of one.
-            let is_processes = command == "ss"
-                && letter == b'p'
-                && match tail.first() {
-                    Some(next) => !next.is_ascii_digit() && *next != b'=',
-                    None => {
-                        rest.as_slice().first().is_none_or(|next| next.as_encoded_bytes().starts_with(b"-"))
-                    }
-                };
-            if is_processes || letters.as_bytes().contains(&letter) {
+        let mut kept = bytes.to_vec();
+        if let [b'-', cluster @ ..] = bytes
+            && cluster.first().is_some_and(|&letter| letter != b'-')
+        {
+            let next = rest.as_slice().first().and_then(|next| next.as_encoded_bytes().first());
+            kept.truncate(1);
+            push_cluster(command, options, cluster, next, &mut kept);
+            if kept.len() == 1 {
                 continue;
             }
-            kept.push(letter);
-            if takes_value(letter) {
-                kept.extend_from_slice(tail);
-                break;
-            }
         }
-        if kept.len() > 1 {
-            let is_open = behind.is_empty() && kept.last().is_some_and(|&letter| takes_value(letter));
-            out.push(OsString::from_vec(kept));
-            if is_open {
-                out.extend(rest.next().cloned());
-            }
+        let has_value = options.iter().any(|option| option.takes_value() && option.ends(&kept));
+        out.push(OsString::from_vec(kept));
+        if has_value {
+            out.extend(rest.next().cloned());
+        } else if bytes == b"--" {
+            break;
         }
     }
     out.extend(rest.cloned());
     out
+}
+
+/// Those of these letters that mean something; `next` is the first of the word behind them.
+fn push_cluster(command: &str, options: &[&Opt], cluster: &[u8], next: Option<&u8>, kept: &mut Vec<u8>) {
+    if matches!(command, "head" | "tail") && cluster.iter().all(u8::is_ascii_digit) {
+        kept.push(b'n');
+        return kept.extend_from_slice(cluster);
+    }
+    let nothing = letters(command).as_bytes();
+    for (at, letter) in cluster.iter().enumerate() {
+        // The processes of sockets are always shown: only in front of a number is it that of one.
+        let is_number = || matches!(cluster.get(at + 1).or(next), Some(b'0'..=b'9' | b'='));
+        if nothing.contains(letter) || command == "ss" && *letter == b'p' && !is_number() {
+            continue;
+        }
+        kept.push(*letter);
+        let is_it = |option: &&&Opt| option.short == Some(char::from(*letter));
+        if options.iter().find(is_it).is_some_and(|option| option.takes_value()) {
+            return kept.extend_from_slice(cluster.get(at + 1..).unwrap_or_default());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +119,7 @@ mod tests {
             ("ss -p 7", "-p 7"),
             ("ss -tp 7", "-tp 7"),
             ("ss -tp7", "-tp7"),
-            ("ss -p x", "-p x"),
+            ("ss -p x", "x"),
             ("head -5 x", "-n5 x"),
             ("tail -20", "-n20"),
             ("tail -n -5", "-n -5"),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+#[cfg(feature = "inspect")]
+use super::habits::letters;
 use super::{Opt, Page, RUN};
 use crate::check::KINDS;
 #[cfg(feature = "inspect")]
@@ -53,13 +55,9 @@ pub(super) fn of(page: &Page) -> String {
     } else {
         "\nOf every inspection:\n"
     });
-    let mut common: Vec<Opt> =
-        page.common.iter().filter(|option| without(page.name, option.name).is_none()).copied().collect();
-    #[cfg(feature = "inspect")]
-    for option in common.iter_mut().filter(|_| !is_check) {
-        // `ls -h` and `df -h` are no call for help.
-        option.short = option.short.filter(|&short| !super::habits::letters(page.name).contains(short));
-    }
+    let common = page.common.iter().filter(|option| without(page.name, option.name).is_none());
+    // `ls -h` and `df -h` are no call for help.
+    let common: Vec<Opt> = common.map(|option| option.unless_short(letters(page.name))).collect();
     out.push_str(&list(&common));
     out.push_str("\nExamples:\n");
     for line in page.examples.lines() {
@@ -143,6 +141,12 @@ fn list(options: &[Opt]) -> String {
 #[cfg(not(feature = "inspect"))]
 const fn without(_command: &str, _option: &str) -> Option<&'static str> {
     None
+}
+
+/// See there.
+#[cfg(not(feature = "inspect"))]
+const fn letters(_command: &str) -> &'static str {
+    ""
 }
 
 /// `-t, --timeout DUR`

@@ -97,6 +97,11 @@ impl Opt {
         Opt { short: Some(short), ..self }
     }
 
+    /// Without its short form, where that is one of these letters.
+    pub(super) fn unless_short(self, letters: &str) -> Opt {
+        Opt { short: self.short.filter(|&short| !letters.contains(short)), ..self }
+    }
+
     /// Not needed, for an operand.
     pub const fn optional(self) -> Opt {
         let many = matches!(self.takes, Takes::Operand { many: true, .. });

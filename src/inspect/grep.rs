@@ -49,6 +49,7 @@ porthole grep -p 7 -iE 'error|fatal' /var/log/app.log",
 };
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, not a state")]
 struct Grep {
     pattern: Pattern,
     paths: Vec<PathBuf>,
@@ -67,7 +68,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
         // Case makes no difference for ASCII alone, there as here.
-        let literal = required(&text).map(|literal| Text::new(literal.into_bytes(), any_case));
+        let literal = required(&text).map(|literal| Text::new(literal, any_case));
         Pattern::Expression(given.expression("TEXT", &text, any_case)?, literal)
     } else {
         Pattern::Text(Text::new(text, any_case))
@@ -212,7 +213,7 @@ impl Search<'_> {
         // What is not there reads as NULs, which other expressions may match.
         let skips = matches!(&self.grep.pattern, Pattern::Text(text) if memchr(0, &text.wanted).is_none());
         while !self.is_over() {
-            if skips && input.skip_hole()? {
+            if skips && input.skip_hole() {
                 // One of them is left of it: nothing matches across that, and lines it has none.
                 if let Some(byte) = buffer.get_mut(filled) {
                     *byte = 0;

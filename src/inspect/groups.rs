@@ -351,7 +351,9 @@ impl<'a> Site<'a> {
         found
     }
 
-    fn done(self, found: Resource) -> Resource {
-        Resource { cut: found.limit.is_none() && self.is_cut(), unread: self.unread, ..found }
+    fn done(self, mut found: Resource) -> Resource {
+        found.cut = found.limit.is_none() && self.is_cut();
+        found.unread = self.unread;
+        found
     }
 }

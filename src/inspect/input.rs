@@ -4,7 +4,7 @@
 //! read up to a bound.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -114,25 +114,21 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Goes on behind a hole, lseek(2), if there is a large one here, and says whether it did. What comes next is data, or
-    /// the end.
-    pub fn skip_hole(&mut self) -> Result<bool, String> {
-        let Ok(here) = i64::try_from(self.read) else { return Ok(false) };
+    /// Goes on behind a hole, lseek(2), if there is one here, and says whether it did. What comes next is data, or the end.
+    pub fn skip_hole(&mut self) -> bool {
         if !self.sparse {
-            return Ok(false);
+            return false;
         }
-        let there = match lseek(&self.file, here, Whence::SeekData) {
-            Ok(there) => u64::try_from(there).unwrap_or_default(),
+        let mut there = lseek(&self.file, i64::try_from(self.read).unwrap_or_default(), Whence::SeekData);
+        if there == Err(Errno::ENXIO) {
             // No data comes any more.
-            Err(Errno::ENXIO) => self.file.seek(SeekFrom::End(0)).unwrap_or_default(),
-            // Not every filesystem knows of holes.
-            Err(_) => 0,
-        };
+            there = lseek(&self.file, 0, Whence::SeekEnd);
+        }
+        // Not every filesystem knows of holes.
+        let there = there.map_or(0, i64::cast_unsigned);
         let skips = there > self.read;
-        let next = if skips { there } else { self.read };
-        self.file.seek(SeekFrom::Start(next)).map_err(|error| words(&error))?;
-        self.read = next;
-        Ok(skips)
+        self.read = self.read.max(there);
+        skips
     }
 
     /// The next bytes, as many as there is room for, if there are so many.

@@ -110,7 +110,8 @@ fn habits() {
     }
     let folder = crate::support::server::folder();
     let (file, below) = (folder.join("file"), folder.join("below"));
-    std::fs::write(&file, (1..40).map(|n| format!("line {n}\n")).collect::<String>()).unwrap();
+    let lines: Vec<String> = (1..40).map(|n| format!("line {n}\n")).collect();
+    std::fs::write(&file, lines.concat()).unwrap();
     std::fs::create_dir(&below).unwrap();
     std::fs::write(below.join("inner"), "none\n").unwrap();
     let expand = |words: &str| {
