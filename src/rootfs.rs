@@ -47,6 +47,9 @@ impl FileError {
                  engine's, or one of your own), and without it another process's files cannot be told from our own"
                     .to_owned()
             }
+            Errno::EXDEV => {
+                "the link leads out of the root directory that is looked at, as links of proc do: openat2(2)".to_owned()
+            }
             errno => words(&io::Error::from(errno)),
         }
     }

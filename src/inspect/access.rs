@@ -76,8 +76,7 @@ impl Inspect for Access {
         let root = target.root()?;
         let who = self.who(target)?;
         let names = Names::read(&root);
-        let Examined { allowed, reason, rows } =
-            examine(target, &root, &self.path, &who, &self.wanted);
+        let Examined { allowed, reason, rows } = examine(target, &root, &self.path, &who, &self.wanted);
         if answer.is_json() {
             if allowed.is_none() {
                 answer.complain(&reason);

@@ -33,15 +33,24 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
         return;
     };
     let who = Who::of_process(case.status.clone()).mapped(case.target, case.process);
+    // Nobody is not root.
+    let is_known = case.status.known.is_somebody();
     match case.process.read("mountinfo", super::super::target::LIMIT) {
         Ok(text) => {
             let mounts = Mounts::parse(&text);
-            temporary(case, &root, &who, &mounts);
+            if is_known {
+                temporary(case, &root, &who, &mounts);
+            }
             full(case, &root, &mounts);
         }
         Err(lost) => case.unread.push(case.target.lost(&lost, case.process, "mountinfo")),
     }
     for path in &asked.files {
+        if !is_known {
+            let why = format!("{}: does not say whose it is", case.path("status"));
+            unknown(case, path, &why);
+            continue;
+        }
         readable(case, &root, &who, path);
     }
 }

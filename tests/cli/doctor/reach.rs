@@ -150,6 +150,10 @@ fn a_status_without_its_lines() {
     let world = World::new();
     world.file("1/status", "Name:\tserver\n").says(&[], 0, "in order: pid 1 (server): nothing stands out");
     let path = world.proc.path();
+    // Nobody is not root, who may read everything.
+    let ran = world.file("root/x", "").run(&["--expect-file", "/x"]);
+    let what = "error: it cannot be told whether pid 1 (server) can read /x\n";
+    assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
     fs::remove_file(format!("{path}/1/status")).unwrap();
     let ran = world.file("groups/app/memory.events", "oom_kill 1\n").run(&[]);
     assert!(ran.stdout.starts_with("error: the kernel killed a process here"), "{}", ran.story());
