@@ -187,6 +187,8 @@ pub struct Folder {
     descriptor: OwnedFd,
     /// Records of getdents64(2).
     piece: Vec<u8>,
+    /// How much of it is of the directory.
+    filled: usize,
     /// Where the next one begins.
     at: usize,
 }
@@ -202,18 +204,21 @@ pub struct Entry {
 
 impl Folder {
     fn of(descriptor: OwnedFd) -> Self {
-        Folder { descriptor, piece: Vec::new(), at: 0 }
+        Folder { descriptor, piece: Vec::new(), filled: 0, at: 0 }
     }
 
     /// The next entry besides `.` and `..`, in the directory's own order.
     pub fn next(&mut self) -> Result<Option<Entry>, FileError> {
         loop {
-            let rest = self.piece.get(self.at..).unwrap_or_default();
+            let rest = self.piece.get(self.at..self.filled).unwrap_or_default();
             let Some((entry, length)) = parse_entry(rest) else {
                 self.at = 0;
-                self.piece.resize(PIECE, 0);
+                if self.piece.is_empty() {
+                    // Not by a resize, which is byte by byte where it is built for size.
+                    self.piece = vec![0; PIECE];
+                }
                 let count = read_entries(self.descriptor.as_fd(), &mut self.piece);
-                self.piece.truncate(count.unwrap_or_default());
+                self.filled = count.unwrap_or_default();
                 match count {
                     // A directory that is removed while it is read has no entries any more.
                     Ok(0) | Err(Errno::ENOENT) => return Ok(None),
