@@ -16,7 +16,7 @@ revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 
 # Where it comes from, if that is to be had by others; without a token in front of the host.
-source=$(git remote get-url origin 2>/dev/null | sed -n 's|^\(https\?://\)\([^/@]*@\)\?|\1|p')
+source=$({ git remote get-url origin 2>/dev/null || true; } | sed -n 's|^\(https\?://\)\([^/@]*@\)\?|\1|p')
 
 build() {
     local binary=$1 licences=$2 tag tags=()
