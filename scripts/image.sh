@@ -19,18 +19,20 @@ export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 source=$({ git remote get-url origin 2>/dev/null || true; } | sed -n 's|^\(https\?://\)\([^/@]*@\)\?|\1|p')
 
 build() {
-    local binary=$1 licences=$2 tag tags=()
-    shift 2
+    local binary=$1 licences=() tag tags=()
+    shift
+    # Of the full build the Dockerfile knows them.
+    [ "$binary" = porthole ] || licences=(--build-arg LICENCES=MIT)
     if [ ! -f "target/static/$binary" ]; then
         echo "image: target/static/$binary is missing; make static builds it" >&2
         exit 1
     fi
     for tag in "$@"; do tags+=(-t "$name:$tag"); done
     docker build -q --build-arg "BINARY=$binary" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
-        --build-arg "SOURCE=${source:-unknown}" --build-arg "LICENCES=$licences" \
+        --build-arg "SOURCE=${source:-unknown}" "${licences[@]}" \
         "${options[@]}" "${tags[@]}" . >/dev/null
     for tag in "$@"; do echo "$name:$tag"; done
 }
 
-build porthole "MIT AND Apache-2.0 AND ISC AND BSD-3-Clause" latest "$version"
-build porthole-probe MIT probe "$version-probe"
+build porthole latest "$version"
+build porthole-probe probe "$version-probe"
