@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::finding::{Finding, Level};
+use self::finding::{Finding, Level, few};
 use super::groups::Groups;
 use super::mounts::patient;
 use super::{Command, Inspect, Target};
@@ -19,7 +19,7 @@ use crate::cli::{Given, UsageError, option_list};
 use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
-use crate::procfs::handle::{Fate, Handle, Lost};
+use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::process::Process;
 use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
@@ -125,6 +125,8 @@ struct Case<'a> {
     since: Instant,
     /// Whether nobody named the process, and it is ourselves for want of another one.
     is_makeshift: bool,
+    /// Whether as many processes and threads run as may.
+    is_crowded: bool,
 }
 
 impl Case<'_> {
@@ -151,13 +153,7 @@ impl Case<'_> {
         &self,
         work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
     ) -> Result<T, String> {
-        if self.is_crowded() { work() } else { patient(Deadline::after(PATIENCE), work) }
-    }
-
-    /// Whether as many processes and threads run as may.
-    fn is_crowded(&self) -> bool {
-        let found = self.groups.as_ref().ok().and_then(|groups| groups.pids().ok());
-        found.and_then(|found| found.limit.zip(found.limit_used)).is_some_and(|(limit, used)| used >= limit)
+        if self.is_crowded { work() } else { patient(Deadline::after(PATIENCE), work) }
     }
 
     /// Waits until what was there when looking began has lasted.
@@ -192,6 +188,10 @@ impl Inspect for Asked {
         let status = read("status").map_err(|why| unread.push(why)).unwrap_or_default();
         let status = Status::parse(&status);
         all.retain(|seen| seen.stat.is_ok());
+        let groups = Groups::of(target);
+        let pids = groups.as_ref().ok().and_then(|groups| groups.pids().ok());
+        let is_crowded =
+            pids.and_then(|pids| pids.limit.zip(pids.limit_used)).is_some_and(|(limit, used)| used >= limit);
         let mut case = Case {
             target,
             process,
@@ -200,12 +200,13 @@ impl Inspect for Asked {
             ours: target.start_of("self/status").map(|text| Status::parse(&text)).unwrap_or_default(),
             all: &all,
             root: root(target, process).map(Arc::new),
-            groups: Groups::of(target),
+            groups,
             findings: others.into_iter().collect(),
             skipped: Vec::new(),
             unread,
             since: Instant::now(),
             is_makeshift,
+            is_crowded,
         };
         let topics = if ended(&mut case, self) { &[] } else { TOPICS };
         for look in topics {
@@ -234,13 +235,13 @@ pub(super) fn lacking(proc: &Path) -> Vec<String> {
 /// namespaces of a pod; where it is not to be seen, ourselves. With it, what else could be meant.
 fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), String> {
     let chosen = |pid| Target::new(&target.proc, Some(pid));
-    let own = target.ourselves()?.pid;
+    let own = target.ourselves()?;
     let of = |pid| stat_of(all, pid);
-    let Some(first) = of(1) else { return Ok((chosen(own)?, None)) };
+    let Some(first) = of(1) else { return Ok((chosen(own.pid)?, None)) };
     let holds = first.name == b"pause";
     // What a runtime starts has no parent in the namespace.
     let parent = if holds { Some(0) } else { is_named(&first.name, &INITS).then_some(1) };
-    let ours = ancestors(own, &|pid| of(pid).map(|stat| stat.ppid));
+    let ours = ancestors(own.pid, &|pid| of(pid).map(|stat| stat.ppid));
     let applications = all.iter().filter_map(|seen| {
         let stat = seen.stat.as_ref().ok()?;
         let is_application = seen.pid != 1
@@ -252,28 +253,25 @@ fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), St
     });
     let mut applications: Vec<_> = applications.collect();
     applications.sort_unstable();
-    // Run in one of the containers, it is that one which is meant.
-    let mounts = |process: &Handle| process.read("mountinfo", super::target::LIMIT).unwrap_or_default();
-    let own = mounts(&target.ourselves()?);
-    let is_own = |&(_, pid, _): &(u64, u32, &Vec<u8>)| {
-        Handle::open(&target.proc, pid).is_ok_and(|process| mounts(&process) == own)
-    };
-    if holds && !own.is_empty() && applications.iter().any(is_own) {
-        applications.retain(is_own);
+    let mounts = if holds { mounts_of(&own) } else { None };
+    if mounts.is_some() {
+        // Run in one of the containers, it is that one which is meant.
+        let is_own = |pid| Handle::open(&target.proc, pid).is_ok_and(|process| mounts_of(&process) == mounts);
+        let same: Vec<_> = applications.iter().copied().filter(|&(_, pid, _)| is_own(pid)).collect();
+        if !same.is_empty() {
+            applications = same;
+        }
     }
     let Some(&(_, pid, _)) = applications.first() else { return Ok((chosen(1)?, None)) };
     // Of an init's children the others are orphans that it took on; of a pod's, containers.
     let others = (holds && applications.len() > 1).then(|| {
         let shown = |&(_, pid, name): &(u64, u32, &Vec<u8>)| format!("{pid} ({})", String::from_utf8_lossy(name));
-        let mut named: Vec<String> = applications.iter().take(MOST).map(shown).collect();
-        if applications.len() > MOST {
-            named.push(format!("{} more", applications.len() - MOST));
-        }
+        let named = few(applications.iter().map(shown).collect(), MOST);
         let what = format!(
             "the pod has {} containers, or was entered; the first to start is looked at, porthole doctor -p PID looks at another",
             applications.len()
         );
-        Finding::new(Level::Hint, what).seen(target.proc.display(), format!("pid {}", named.join(", ")))
+        Finding::new(Level::Hint, what).seen(target.proc.display(), format!("pid {named}"))
     });
     Ok((chosen(pid)?, others))
 }
@@ -321,11 +319,15 @@ fn ended(case: &mut Case<'_>, asked: &Asked) -> bool {
 
 /// The files of the process. Where it may not be looked at, but sees the very mounts that we do, they are ours.
 fn root(target: &Target, process: &Handle) -> Option<Root> {
-    let mounts = |read: Result<Vec<u8>, Lost>| read.ok().filter(|text| !text.is_empty());
     target.root().ok().or_else(|| {
-        let ours = mounts(target.ourselves().ok()?.read("mountinfo", super::target::LIMIT))?;
-        (mounts(process.read("mountinfo", super::target::LIMIT))? == ours).then(Root::own)
+        let ours = mounts_of(&target.ourselves().ok()?)?;
+        (mounts_of(process)? == ours).then(Root::own)
     })
+}
+
+/// The table of the mounts that a process sees, by which two are known to see the same.
+fn mounts_of(process: &Handle) -> Option<Vec<u8>> {
+    process.read("mountinfo", super::target::LIMIT).ok().filter(|text| !text.is_empty())
 }
 
 fn print(case: &Case<'_>, answer: &mut Answer) {

@@ -19,14 +19,9 @@ use super::id::{is_mapped, map};
 use super::meta::{letters, octal};
 use super::resolve::{Place, follow};
 use crate::procfs::handle::Handle;
-use crate::procfs::process::own_pid;
-use crate::procfs::status::Status;
+use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
 use crate::rootfs::{Meta, Root, kind};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
-
-/// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, their bits in a set of capabilities.
-const DAC_OVERRIDE: u64 = 1 << 1;
-const DAC_READ_SEARCH: u64 = 1 << 2;
 
 /// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
 const NOBODY: u32 = 65_534;
@@ -205,8 +200,7 @@ impl Who {
         let theirs = maps(process);
         if is_mapped(&theirs[0]) {
             // In it too, its ids are what is seen, and what has none there is shown as nobody.
-            let ours = own_pid(&target.proc).and_then(|pid| Handle::open(&target.proc, pid).ok());
-            let ours = ours.map(|ours| maps(&ours));
+            let ours = target.ourselves().ok().map(|ours| maps(&ours));
             self.hides = ours.as_ref().is_some_and(|ours| is_mapped(&ours[0]));
             let is_ours = ours.is_some_and(|ours| ours == theirs);
             self.mapped = Some(theirs.map(|map| {

@@ -144,17 +144,20 @@ fn lost_words(lost: &Lost, path: &Path) -> String {
 
 /// What else may be the matter where there is no such process: `, or hidden: /proc is mounted with hidepid=2`.
 fn or_hidden(proc: &Path) -> String {
+    let option = hidepid(proc);
+    option.map_or_else(String::new, |option| {
+        format!(", or hidden: {} is mounted with {option}", proc.display())
+    })
+}
+
+/// The option of this proc that hides processes of others, `hidepid=2`: proc(5).
+pub fn hidepid(proc: &Path) -> Option<String> {
     let (text, _) = read_start(&proc.join("self/mountinfo"), LIMIT as u64).unwrap_or_default();
     let mounts = Mounts::parse(&text);
     let mount = mounts.by_path(proc.as_os_str().as_bytes()).filter(|mount| mount.kind == b"proc");
     let options = mount.map(|mount| mount.super_options.as_slice()).unwrap_or_default();
-    match options.split(|&b| b == b',').find(|option| option.starts_with(b"hidepid=")) {
-        Some(option) => {
-            let option = String::from_utf8_lossy(option);
-            format!(", or hidden: {} is mounted with {option}", proc.display())
-        }
-        None => String::new(),
-    }
+    let option = options.split(|&b| b == b',').find(|option| option.starts_with(b"hidepid="))?;
+    Some(String::from_utf8_lossy(option).into_owned())
 }
 
 /// Bytes as a path's text.

@@ -64,8 +64,12 @@ impl Known {
 
 /// CAP_SYS_PTRACE, its bit in a set of capabilities.
 pub const SYS_PTRACE: u64 = 1 << 19;
-/// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: without one of them a file of mode 0400 is its owner's alone.
-const DAC: u64 = 1 << 1 | 1 << 2;
+/// CAP_DAC_OVERRIDE.
+pub const DAC_OVERRIDE: u64 = 1 << 1;
+/// CAP_DAC_READ_SEARCH.
+pub const DAC_READ_SEARCH: u64 = 1 << 2;
+/// Without one of them a file of mode 0400 is its owner's alone.
+const DAC: u64 = DAC_OVERRIDE | DAC_READ_SEARCH;
 
 /// A rule of ptrace(2), "Ptrace access mode checking", that forbids to read what is guarded of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -96,7 +96,7 @@ fn denial(found: &Examined) -> Option<(String, &str)> {
 
 /// File systems with no space or no inode left.
 fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
-    if case.is_crowded() {
+    if case.is_crowded {
         let why = "as many processes run as may, and to ask a file system takes one more";
         return case.unread.push(format!("free space: {why}"));
     }

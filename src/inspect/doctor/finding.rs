@@ -17,6 +17,16 @@ pub enum Level {
     Hint,
 }
 
+/// So many of these words, and how many there are more.
+pub fn few(mut words: Vec<String>, most: usize) -> String {
+    let more = words.len().saturating_sub(most);
+    words.truncate(most);
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    words.join(", ")
+}
+
 impl Level {
     fn name(self) -> &'static str {
         match self {

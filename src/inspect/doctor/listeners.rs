@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, few};
 use super::{Asked, Case};
 use crate::procfs::diag::{Backlog, backlogs};
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
@@ -56,13 +56,7 @@ fn expected(
 ) -> Option<Finding> {
     let addresses: Vec<SocketAddr> =
         listeners.iter().map(|(address, _)| *address).filter(|address| address.port() == port).collect();
-    let shown = |addresses: &[SocketAddr]| {
-        let mut words: Vec<String> = addresses.iter().take(NAMED).map(ToString::to_string).collect();
-        if addresses.len() > NAMED {
-            words.push(format!("{} more", addresses.len() - NAMED));
-        }
-        words.join(", ")
-    };
+    let shown = |addresses: &[SocketAddr]| few(addresses.iter().map(ToString::to_string).collect(), NAMED);
     if addresses.is_empty() {
         let all: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
         let seen =

@@ -9,8 +9,6 @@ use super::{Asked, Case, LIMIT};
 use crate::net::resolv_conf::ResolvConf;
 #[cfg(feature = "remote")]
 use crate::procfs::handle::Handle;
-#[cfg(feature = "remote")]
-use crate::procfs::process::own_pid;
 
 /// The file of resolv.conf(5).
 const FILE: &str = "/etc/resolv.conf";
@@ -68,7 +66,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
 /// Whether what we ask comes from where it asks.
 #[cfg(feature = "remote")]
 fn is_of_our_network(case: &Case<'_>) -> bool {
-    let ours = own_pid(&case.target.proc).and_then(|pid| Handle::open(&case.target.proc, pid).ok());
+    let ours = case.target.ourselves().ok();
     // What is made up has none.
     !case.target.is_of_kernel()
         || ours.is_some_and(|ours| {

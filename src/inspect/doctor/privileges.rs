@@ -1,7 +1,7 @@
 //! What the process could do without: root, capabilities, the way to more, system calls. capabilities(7), seccomp(2).
 
 use super::super::id::{is_mapped, map};
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, few};
 use super::{Asked, Case};
 use crate::procfs::capabilities::{DOCKER, names};
 
@@ -27,11 +27,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     }
     let beyond = names(status.cap_permitted & !DOCKER);
     if !beyond.is_empty() && !is_mapped {
-        let mut listed: Vec<String> = beyond.iter().take(NAMED).cloned().collect();
-        if beyond.len() > NAMED {
-            listed.push(format!("{} more", beyond.len() - NAMED));
-        }
-        let listed = listed.join(", ");
+        let listed = few(beyond, NAMED);
         case.add(
             Finding::new(
                 Level::Hint,

@@ -1,5 +1,6 @@
 //! What of the process may not be looked at, which rule forbids it, and what would help. ptrace(2), proc(5).
 
+use super::super::target::hidepid;
 use super::finding::{Finding, Level};
 use super::{Asked, Case};
 use crate::procfs::handle::{Handle, Lost};
@@ -118,17 +119,10 @@ fn hidden(case: &mut Case<'_>) {
         return;
     }
     let is_there = case.target.proc.join("1").exists();
-    let mounts = case.target.start_of("self/mountinfo").unwrap_or_default();
     let proc = case.target.proc.display().to_string();
-    let line =
-        mounts.split(|&b| b == b'\n').map(String::from_utf8_lossy).find(|line| line.contains("hidepid="));
-    let says = match &line {
-        Some(line) => line
-            .split("hidepid=")
-            .nth(1)
-            .map_or(String::new(), |rest| format!("hidepid={}", rest.split(',').next().unwrap_or_default())),
-        None => "no hidepid among its options: a security module may hide it, which is a guess".to_owned(),
-    };
+    let says = hidepid(&case.target.proc).unwrap_or_else(|| {
+        "no hidepid among its options: a security module may hide it, which is a guess".to_owned()
+    });
     case.add(
         Finding::new(
             Level::Warning,
