@@ -6,14 +6,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::listeners::{UNREAD, elsewhere};
+use super::listeners::{UNREAD, elsewhere, listening};
 use crate::files::Unread;
 use crate::net::deadline::Deadline;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
-use crate::procfs::diag::{Backlog, backlogs};
-use crate::procfs::net::{Listener, Protocol, is_named, listeners, unix_sockets, unix_table};
+use crate::procfs::net::{Listener, Protocol, is_named, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
 
 /// What connecting came to.
@@ -56,23 +55,24 @@ impl<'a> Surroundings<'a> {
         if own.is_empty() {
             return vec![format!("{} is not this machine, so its sockets cannot be looked at", place.host)];
         }
-        let all = match self.tcp.get_or_init(|| listeners(self.proc, Protocol::Tcp)) {
+        let all = match self.tcp.get_or_init(|| listening(self.proc, Protocol::Tcp)) {
             Ok(all) => all,
             Err(unread) => return vec![format!("{UNREAD}{}", unread.why)],
         };
-        let reached: Vec<&Listener> = all
-            .iter()
-            .filter(|known| known.address.port() == place.port)
-            .filter(|known| own.iter().any(|&target| known.takes(target)))
-            .collect();
+        let on_port: Vec<&Listener> = all.iter().filter(|known| known.address.port() == place.port).collect();
+        let mut reached = on_port.clone();
+        reached.retain(|known| own.iter().any(|&target| known.takes(target)));
+        // That an IPv6 socket takes no IPv4 the kernel tells, or it shows by that it did not.
+        let wildcard = |known: &&Listener| known.address.ip() == Ipv6Addr::UNSPECIFIED;
+        let is_known = reached.is_empty() && came == Reached::Unknown;
+        if (is_known || came == Reached::Refused)
+            && own.iter().all(IpAddr::is_ipv4)
+            && on_port.iter().any(wildcard)
+            && reached.iter().all(wildcard)
+        {
+            return vec![format!("[::]:{} takes IPv6 only (IPV6_V6ONLY)", place.port)];
+        }
         if !reached.is_empty() {
-            // That an IPv6 socket takes no IPv4 shows in no table, but by that it did not.
-            let takes_ipv6_only = came == Reached::Refused
-                && own.iter().all(IpAddr::is_ipv4)
-                && reached.iter().all(|listener| listener.address.ip() == Ipv6Addr::UNSPECIFIED);
-            if takes_ipv6_only {
-                return vec![format!("[::]:{} takes IPv6 only (IPV6_V6ONLY)", place.port)];
-            }
             return reached.into_iter().map(|listener| self.held(listener)).collect();
         }
         // A connection was taken by a socket that this table does not show.
@@ -128,12 +128,12 @@ impl<'a> Surroundings<'a> {
             n => format!("{n} connections wait to be accepted"),
         };
         // One more may wait than was asked for by listen(2).
-        let backlog =
-            backlogs().into_iter().find(|known| listener.inode != 0 && known.inode == listener.inode);
-        let full = backlog.filter(|backlog| listener.waiting > u64::from(backlog.most));
-        let waiting = full.map_or(waiting.clone(), |Backlog { most, .. }| {
-            format!("{waiting}: its queue is full (backlog {most}), and others are dropped")
-        });
+        let waiting = match listener.backlog {
+            Some(most) if listener.waiting > u64::from(most) => {
+                format!("{waiting}: its queue is full (backlog {most}), and others are dropped")
+            }
+            _ => waiting,
+        };
         format!("{} is listened on {by}; {waiting}", listener.address)
     }
 }
@@ -171,7 +171,14 @@ mod tests {
     fn an_owner_is_looked_for_until_the_deadline() {
         let past = Deadline::after(Duration::ZERO);
         let around = Surroundings::new(Path::new("/proc"), past);
-        let listener = Listener { address: ([127, 0, 0, 1], 1).into(), waiting: 0, uid: 7, inode: 1 };
+        let listener = Listener {
+            address: ([127, 0, 0, 1], 1).into(),
+            waiting: 0,
+            backlog: None,
+            only_ipv6: false,
+            uid: 7,
+            inode: 1,
+        };
         assert!(around.held(&listener).contains("by a process of uid 7 that was not found in time"));
     }
 }

@@ -1,7 +1,7 @@
-//! `listen PORT`: something listens on this port or Unix socket, by the tables of /proc/net. proc_net(5),
+//! `listen PORT`: something listens on this port or Unix socket, by what the kernel tells. sock_diag(7), proc_net(5),
 //! unix(7). No connection is made, so that the service does not see the check.
 //!
-//! The tables are those of this network namespace. A UDP socket counts while it is bound and has no peer, a
+//! What is told is of this network namespace. A UDP socket counts while it is bound and has no peer, a
 //! Unix datagram socket while it is bound, where no other socket of that name listens: no listen(2) is
 //! needed to receive datagrams.
 
@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
-use super::listeners::{UNREAD, add, elsewhere};
+use super::listeners::{UNREAD, add, elsewhere, listening};
 use super::{Attempt, Check, Kind, in_time};
 use crate::cli::{Given, UsageError, flag, operand, option};
 use crate::files::Unread;
@@ -22,9 +22,7 @@ use crate::net::target::{Endpoint, SocketPath, parse_port};
 use crate::outcome::{Fact, Finding};
 use crate::procfs;
 use crate::procfs::diag::sockets_of;
-use crate::procfs::net::{
-    DATAGRAM, Protocol, SEQPACKET, UnixSocket, is_named, listeners, unix_sockets, unix_table,
-};
+use crate::procfs::net::{DATAGRAM, Protocol, SEQPACKET, UnixSocket, is_named, unix_sockets, unix_table};
 use crate::procfs::process::{Process, socket_owner};
 use crate::text::list;
 
@@ -35,15 +33,11 @@ const ADDRESS: &str = "an IPv4 or IPv6 address";
 
 pub(super) const KIND: Kind = Kind {
     name: "listen",
-    summary: "something listens on this port; found in /proc, no connection made",
+    summary: "something listens on this port; no connection is made",
     options: &[&[
         operand("PORT", "the port, or a Unix socket's path, or @name for an abstract one"),
         flag("udp", "a UDP port in place of a TCP port"),
-        option(
-            "address",
-            "ADDR",
-            "it is to be reached at this address (whether [::] takes IPv6 only is not seen)",
-        ),
+        option("address", "ADDR", "it is to be reached at this address"),
     ]],
     plan,
     examples: r"porthole listen 8080
@@ -107,7 +101,7 @@ impl Check for Listen {
 }
 
 fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, deadline: Deadline) -> Finding {
-    let all = match listeners(proc, protocol) {
+    let all = match listening(proc, protocol) {
         Ok(all) => all,
         Err(unread) => return unread.finding(UNREAD),
     };
@@ -116,7 +110,7 @@ fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, dea
     for known in all.iter().filter(|known| known.address.port() == port) {
         on_port = true;
         if address.is_none_or(|address| known.takes(address)) {
-            add(&mut fitting, known);
+            add(&mut fitting, known.address.to_string());
             inodes.push(known.inode);
             waiting = waiting.saturating_add(known.waiting);
             uid = known.uid;

@@ -1,6 +1,11 @@
 //! What `listen` and `--explain` share: who listens where, in words.
 
-use crate::procfs::net::{Listener, Protocol};
+use std::path::Path;
+
+use crate::files::Unread;
+use crate::procfs;
+use crate::procfs::diag;
+use crate::procfs::net::{Listener, Protocol, listeners};
 use crate::text::list;
 
 /// Why nothing can be said of listeners.
@@ -9,14 +14,29 @@ pub(super) const UNREAD: &str = "what listens here cannot be read: ";
 /// How far back [`add`] looks for the same address: the kernel lists the sockets of a port together.
 const NEAR: usize = 64;
 
+/// The listening sockets of this network namespace: of TCP as the kernel itself tells, which is quicker and knows more,
+/// else by the tables below `proc`.
+pub(super) fn listening(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unread> {
+    // What is made up is not the kernel's.
+    if protocol == Protocol::Tcp
+        && proc == Path::new(procfs::ROOT)
+        && let Some(all) = diag::listeners()
+    {
+        return Ok(all);
+    }
+    listeners(proc, protocol)
+}
+
 /// What there is in place of a listener on this port that fits: listeners on it at other addresses, else
 /// on other ports.
 pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> String {
     let (mut on_port, mut on_any) = (Vec::new(), Vec::new());
     for known in all {
-        add(&mut on_any, known);
+        add(&mut on_any, known.address.to_string());
         if known.address.port() == port {
-            add(&mut on_port, known);
+            let only_ipv6 = known.only_ipv6 && known.address.ip().is_unspecified();
+            let takes = if only_ipv6 { " (takes IPv6 only)" } else { "" };
+            add(&mut on_port, [&known.address.to_string(), takes].concat());
         }
     }
     let name = protocol.name();
@@ -29,9 +49,8 @@ pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> Stri
     }
 }
 
-/// Adds the listener's address once: with `SO_REUSEPORT` (socket(7)) several sockets share one.
-pub(super) fn add(addresses: &mut Vec<String>, listener: &Listener) {
-    let address = listener.address.to_string();
+/// Adds a listener's address once: with `SO_REUSEPORT` (socket(7)) several sockets share one.
+pub(super) fn add(addresses: &mut Vec<String>, address: String) {
     if !addresses.iter().rev().take(NEAR).any(|known| *known == address) {
         addresses.push(address);
     }

@@ -74,6 +74,14 @@ pub struct Listener {
     pub address: SocketAddr,
     /// How many connections wait to be accepted; for UDP, how many bytes to be received.
     pub waiting: u64,
+    /// How many may wait, less one: what it asked for by listen(2), which the tables do not show.
+    #[cfg_attr(
+        not(feature = "inspect"),
+        allow(dead_code, reason = "only explanations tell that a queue is full")
+    )]
+    pub backlog: Option<u32>,
+    /// Whether it is known to take no IPv4: `IPV6_V6ONLY` of ipv6(7), which the tables do not show either.
+    pub only_ipv6: bool,
     /// The user that owns it.
     pub uid: u64,
     /// Its inode; 0 where it has none.
@@ -81,15 +89,15 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whether a connection to this address reaches it. An IPv6 wildcard takes IPv4 as well unless the
-    /// socket has `IPV6_V6ONLY` (ipv6(7)), which the table does not show.
+    /// Whether a connection to this address reaches it. An IPv6 wildcard takes IPv4 as well, unless it is known not to.
     pub fn takes(&self, target: IpAddr) -> bool {
         let (own, target) = (self.address.ip().to_canonical(), target.to_canonical());
-        own == target || (own.is_unspecified() && (own.is_ipv6() || target.is_ipv4()))
+        let family = own.is_ipv6() == target.is_ipv6() || (own.is_ipv6() && !self.only_ipv6);
+        own == target || (own.is_unspecified() && family)
     }
 }
 
-/// The listening sockets of this network namespace, IPv4 and IPv6. The error is why the tables cannot be
+/// The listening sockets of this network namespace, IPv4 and IPv6, by the tables. The error is why the tables cannot be
 /// read; a kernel without IPv6 has only the one.
 pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unread> {
     let (v4, v6, state) = match protocol {
@@ -126,7 +134,7 @@ fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
     let mut listeners = Vec::new();
     for row in inet_rows(table).filter(|row| row.state == state) {
         let Row { address, waiting, uid, inode, .. } = row;
-        listeners.push(Listener { address, waiting, uid, inode });
+        listeners.push(Listener { address, waiting, backlog: None, only_ipv6: false, uid, inode });
     }
     listeners
 }
@@ -271,12 +279,15 @@ mod tests {
 
     #[test]
     fn which_targets_a_listener_takes() {
-        let takes = |own: &str, target: &str| {
+        let known = |own: &str, only_ipv6| {
             let address = SocketAddr::new(own.parse().unwrap(), 1);
-            Listener { address, waiting: 0, uid: 0, inode: 0 }.takes(target.parse().unwrap())
+            Listener { address, waiting: 0, backlog: None, only_ipv6, uid: 0, inode: 0 }
         };
+        let takes = |own: &str, target: &str| known(own, false).takes(target.parse().unwrap());
         assert!(takes("127.0.0.1", "127.0.0.1") && takes("0.0.0.0", "127.0.0.1") && takes("::", "127.0.0.1"));
         assert!(takes("::", "::1") && takes("::ffff:127.0.0.1", "127.0.0.1"));
+        let takes_ipv6 = |target: &str| known("::", true).takes(target.parse().unwrap());
+        assert!(takes_ipv6("::1") && takes_ipv6("::") && !takes_ipv6("127.0.0.1") && !takes_ipv6("0.0.0.0"));
         assert!(!takes("127.0.0.1", "::1") && !takes("::1", "127.0.0.1") && !takes("0.0.0.0", "::1"));
     }
 

@@ -11,6 +11,7 @@ use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bin
 use serde_json::json;
 
 use crate::support::command::{Ran, for_other_users, output, porthole, until};
+use crate::support::network::in_own_network;
 use crate::support::server::folder;
 
 /// This process, which holds the listeners: `pid 7 (cli-1234)`.
@@ -94,6 +95,25 @@ fn which_addresses_a_listener_is_reached_at() {
     assert!(reached("[::1]:0", "[::1]"));
     assert!(!reached("127.0.0.1:0", "10.0.0.5") && !reached("127.0.0.1:0", "0.0.0.0"));
     assert!(!reached("0.0.0.0:0", "::1") && !reached("[::1]:0", "127.0.0.1") && !reached("[::1]:0", "::"));
+}
+
+#[test]
+fn a_wildcard_of_ipv6_alone_is_not_reached_by_ipv4() {
+    in_own_network(|| {
+        let said = |only: &str| {
+            std::fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
+            let _listener = TcpListener::bind("[::]:8080").unwrap();
+            let asked = ["127.0.0.1", "::1"];
+            asked.map(|asked| porthole(["listen", "8080", "--address", asked]).run())
+        };
+        let [four, six] = said("0");
+        assert_eq!((four.status, six.status), (Some(0), Some(0)), "{}{}", four.story(), six.story());
+        let [four, six] = said("1");
+        assert!(six.stdout.starts_with("healthy: listen 8080: listening on [::]:8080, "), "{}", six.story());
+        let only =
+            "TCP port 8080 is listened on, but only at [::]:8080 (takes IPv6 only), expected 127.0.0.1";
+        four.is(1, &format!("unhealthy: listen 8080: {only}"), "");
+    });
 }
 
 #[test]
