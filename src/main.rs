@@ -3,6 +3,7 @@
 //! From `argv` to an exit status: [`cli`] makes a plan, [`check`] carries it out, [`report`] prints what
 //! came of it, and only here the process ends.
 
+mod bytes;
 mod check;
 mod cli;
 mod expand;
@@ -17,6 +18,7 @@ mod redact;
 mod report;
 #[cfg(feature = "inspect")]
 mod rootfs;
+mod secrets;
 mod sys;
 #[cfg(feature = "inspect")]
 mod table;

@@ -7,7 +7,8 @@ mod login;
 mod programs;
 mod value;
 
-use crate::expand::{find, is_telling};
+use crate::bytes::find;
+use crate::secrets::is_telling;
 
 pub use login::urls;
 use login::{Logins, password, user_info};

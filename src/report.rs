@@ -11,8 +11,8 @@ mod kept;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use crate::expand::Secrets;
 use crate::outcome::{Fact, Finding, Outcome, RunOutcome, Verdict};
+use crate::secrets::Secrets;
 use crate::text::{escape, escape_within};
 use crate::units::show_duration;
 

@@ -6,7 +6,7 @@
 
 use super::Kind;
 use super::server::{self, Failure, Talk};
-use crate::expand::find;
+use crate::bytes::find;
 use crate::outcome::Finding;
 use crate::text::clip;
 

@@ -2,8 +2,8 @@
 
 use ureq::http::header::{HeaderName, HeaderValue};
 
+use crate::bytes::is_listed;
 use crate::cli::{Given, UsageError};
-use crate::expand::is_listed;
 
 /// What the server sees of us where `-H` says nothing else.
 pub(super) const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));

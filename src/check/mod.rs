@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "inspect")]
 use self::explain::Reached;
 use crate::cli::{Given, Opt, UsageError};
-use crate::expand::Secrets;
 use crate::net::deadline::{Deadline, Passed};
 use crate::net::local::Reach;
 use crate::net::target::Endpoint;
 use crate::net::wire::WireError;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
+use crate::secrets::Secrets;
 use crate::threads::{Job, bounded, fill, thread};
 
 /// How long looking for an explanation may take, for all checks of a run.

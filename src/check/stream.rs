@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::secure::{self, Secure};
 use super::{Attempt, Check};
+use crate::bytes::find;
 use crate::cli::{Given, Opt, UsageError, option};
-use crate::expand::{Expanded, find};
+use crate::expand::Expanded;
 use crate::net::connect::{open, phases};
 use crate::net::target::{Endpoint, Host};
 use crate::net::wire::{Wire, WireError};

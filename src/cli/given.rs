@@ -9,7 +9,9 @@ use clap::parser::ValueSource;
 use regex_lite::{Regex, RegexBuilder};
 
 use super::UsageError;
-use crate::expand::{Expanded, Secrets, Values, expand, find};
+use crate::bytes::find;
+use crate::expand::{Expanded, Values, expand};
+use crate::secrets::Secrets;
 use crate::text::{ELLIPSIS, clip};
 use crate::units::show_size;
 

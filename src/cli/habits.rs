@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
 use super::Opt;
-use crate::expand::is_listed;
+use crate::bytes::is_listed;
 
 /// A command, the letters of options that change nothing there, and the words.
 const HABITS: [(&str, &str, &str); 5] = [

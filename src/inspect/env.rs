@@ -4,8 +4,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::target::LIMIT;
 use super::{Command, Inspect, Target};
+use crate::bytes::is_listed;
 use crate::cli::{Given, UsageError, flag, operands, option_list};
-use crate::expand::is_listed;
 use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::redact::{has_secret, hidden};

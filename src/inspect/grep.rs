@@ -2,14 +2,16 @@
 //!
 //! In constant memory: of a line longer than [`LINE`] so much is looked at at a time, which is said.
 
+mod literal;
+mod pattern;
+
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
-use regex_lite::Regex;
+use memchr::{memchr, memchr_iter, memrchr};
 
+use self::pattern::Pattern;
 use super::input::{self, Input, PIECE};
-use super::literal::required;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand, operands, refused};
 use crate::outcome::Fact;
@@ -19,14 +21,10 @@ use crate::text::escape;
 
 /// The longest line that is looked at as a whole, in bytes.
 const LINE: usize = 1 << 20;
-/// How far two parts of a longer line overlap, in bytes, where an expression is looked for.
-const OVERLAP: usize = 4 << 10;
 /// How many folders deep it looks; each takes a descriptor.
 const DEPTH: usize = 200;
 /// What it is taken for that a text is one of several lines.
 const EXPECTED: &str = "a text of one line";
-/// Bytes that are frequent, the most frequent first: whatever is not among them is looked for rather.
-const FREQUENT: &[u8] = b"\0 etaoinsrldcumphgfbyw0v1.,2k-_/x3TSACE";
 
 pub(super) const COMMAND: Command = Command {
     name: "grep",
@@ -67,11 +65,9 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let any_case = given.has("ignore-case");
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
-        // Case makes no difference for ASCII alone, there as here.
-        let literal = required(&text).map(|literal| Text::new(literal, any_case));
-        Pattern::Expression(given.expression("TEXT", &text, any_case)?, literal)
+        Pattern::expression(given.expression("TEXT", &text, any_case)?, &text, any_case)
     } else {
-        Pattern::Text(Text::new(text, any_case))
+        Pattern::text(text, any_case)
     };
     Ok(Box::new(Grep {
         pattern,
@@ -210,8 +206,7 @@ impl Search<'_> {
         let (mut filled, mut first) = (0_usize, true);
         // Whether a line longer than the buffer was met, and whether the rest of this one is of no interest.
         let (mut long, mut done) = (false, false);
-        // What is not there reads as NULs, which other expressions may match.
-        let skips = matches!(&self.grep.pattern, Pattern::Text(text) if memchr(0, &text.wanted).is_none());
+        let skips = self.grep.pattern.needs_more_than_nuls();
         while !self.is_over() {
             if skips && input.skip_hole() {
                 // One of them is left of it: nothing matches across that, and lines it has none.
@@ -332,118 +327,4 @@ struct Lines<'a> {
     /// The number of the line that comes next, where it is counted.
     number: u64,
     is_binary: bool,
-}
-
-/// What is looked for.
-#[derive(Debug)]
-enum Pattern {
-    Text(Text),
-    /// And a text that each line has to contain that matches.
-    Expression(Regex, Option<Text>),
-}
-
-impl Pattern {
-    /// Where in these lines the next one stands that matches, from the start of a line on.
-    fn find(&self, block: &[u8], from: usize) -> Option<(usize, usize)> {
-        let mut from = from;
-        let end_of = |at: usize| {
-            block.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(block.len(), |length| at + length)
-        };
-        let (text, regex) = match self {
-            Pattern::Text(text) => (Some(text), None),
-            Pattern::Expression(regex, literal) => (literal.as_ref(), Some(regex)),
-        };
-        while from < block.len() {
-            let (mut start, mut at) = (from, from);
-            if let Some(text) = text {
-                at += text.find(block.get(from..)?)?;
-                let newline = block.get(from..at).and_then(|before| memrchr(b'\n', before));
-                start = newline.map_or(from, |newline| from + newline + 1);
-            }
-            let end = end_of(at);
-            let line = block.get(start..end)?;
-            if regex.is_none_or(|regex| regex.is_match(&String::from_utf8_lossy(line))) {
-                return Some((start, end));
-            }
-            from = end + 1;
-        }
-        None
-    }
-
-    /// How much of a part has to be looked at again with the next.
-    fn overlap(&self) -> usize {
-        match self {
-            Pattern::Text(text) => text.wanted.len().saturating_sub(1).min(LINE / 2),
-            Pattern::Expression(..) => OVERLAP,
-        }
-    }
-}
-
-/// A text, and the one byte of it that is looked for first.
-#[derive(Debug)]
-struct Text {
-    wanted: Vec<u8>,
-    any_case: bool,
-    /// Where that byte stands, and what it may be.
-    at: usize,
-    bytes: [u8; 2],
-}
-
-impl Text {
-    fn new(text: Vec<u8>, any_case: bool) -> Self {
-        let rarity = |byte: u8| FREQUENT.iter().position(|&b| b == byte).unwrap_or(FREQUENT.len());
-        let both = |byte: u8| {
-            if any_case { [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] } else { [byte; 2] }
-        };
-        let rarest = text.iter().enumerate().max_by_key(|&(_, &byte)| {
-            let [a, b] = both(byte);
-            rarity(a).min(rarity(b))
-        });
-        let (at, &byte) = rarest.unwrap_or((0, &0));
-        Text { any_case, at, bytes: both(byte), wanted: text }
-    }
-
-    fn find(&self, block: &[u8]) -> Option<usize> {
-        let length = self.wanted.len();
-        if length == 0 {
-            return Some(0);
-        }
-        let [a, b] = self.bytes;
-        let mut from = 0;
-        loop {
-            let rest = block.get(from + self.at..)?;
-            from += if a == b { memchr(a, rest) } else { memchr2(a, b, rest) }?;
-            let there = block.get(from..from + length)?;
-            if there == self.wanted || self.any_case && there.eq_ignore_ascii_case(&self.wanted) {
-                return Some(from);
-            }
-            from += 1;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_found_as_it_would_be_byte_by_byte() {
-        let block = b"The quick brown fox\njumps OVER the lazy dog\0\xff\xc3 xx xxy";
-        for any_case in [false, true] {
-            for start in 0..block.len() {
-                for end in start..=block.len() {
-                    let text = &block[start..end];
-                    let same = |window: &[u8]| {
-                        if any_case { window.eq_ignore_ascii_case(text) } else { window == text }
-                    };
-                    let first = block.windows(text.len().max(1)).position(|w| text.is_empty() || same(w));
-                    assert_eq!(Text::new(text.to_vec(), any_case).find(block), first, "{text:?}");
-                }
-            }
-            for text in [&b"zz"[..], b"xxz", b"y\n", b"THE Q"] {
-                let found = Text::new(text.to_vec(), any_case).find(block);
-                assert_eq!(found.is_some(), any_case && text == b"THE Q", "{text:?}");
-            }
-        }
-    }
 }

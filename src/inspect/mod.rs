@@ -7,7 +7,6 @@ mod content;
 mod glob;
 mod groups;
 mod input;
-mod literal;
 mod meta;
 mod permission;
 mod resolve;

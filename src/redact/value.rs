@@ -1,6 +1,7 @@
 //! The value behind a name that tells of a secret: where it begins and ends.
 
 use super::{is_of_name, tells};
+use crate::bytes::find;
 
 /// Where in a command line a `=` or `:` stands.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +116,7 @@ fn closing(text: &[u8], quote: u8) -> Option<usize> {
 fn json_length(text: &[u8]) -> usize {
     // Within double quotes of a shell.
     if let Some(rest) = text.strip_prefix(b"\\\"") {
-        return crate::expand::find(rest, b"\\\"").map_or(text.len(), |length| length + 4);
+        return find(rest, b"\\\"").map_or(text.len(), |length| length + 4);
     }
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(&byte) = text.get(at) {

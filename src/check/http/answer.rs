@@ -8,7 +8,7 @@ use ureq::http::{Response, header};
 use ureq::{Body, Error};
 
 use super::body::{Assertion, Open};
-use crate::expand::find;
+use crate::bytes::find;
 use crate::net::deadline::Deadline;
 use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};

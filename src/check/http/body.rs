@@ -5,8 +5,8 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use serde_json::value::RawValue;
 
+use crate::bytes::find;
 use crate::cli::{Given, Text, UsageError};
-use crate::expand::find;
 use crate::net::deadline::{Deadline, Passed};
 use crate::text::{clip, quoted};
 use crate::threads::bounded;

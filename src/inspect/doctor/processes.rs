@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Level};
 use super::{Asked, Case, INITS, ancestors, is_named, stat_of};
-use crate::expand::find;
+use crate::bytes::find;
 use crate::procfs::all::{Look, Seen};
 
 /// SIGTERM and SIGINT, their bits in a set of signals.

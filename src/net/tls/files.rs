@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
-use crate::expand::find;
+use crate::bytes::find;
 use crate::files::{Unread, read_in_time, read_regular};
 
 /// The most of one file that is read, in bytes; the bundle of a distribution has some 220 KB.

@@ -1,0 +1,93 @@
+//! The options of a run: which there are, and what they come to.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+use super::{Opt, UsageError, flag, given, option, options};
+use crate::check::RunOptions;
+use crate::expand::Values;
+use crate::net::local::Reach;
+use crate::report::Style;
+use crate::text::clip;
+use crate::units;
+
+/// The variable that stands in for `--timeout`.
+const TIMEOUT_VARIABLE: &str = "PORTHOLE_TIMEOUT";
+/// The default of `--timeout`.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The default of `--every`.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// The options of a run, which may stand at any place, once.
+pub(super) const RUN: &[Opt] = &[
+    option("timeout", "DUR", "the whole of one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
+    option("wait", "DUR", "try again until healthy, or until DUR is over"),
+    option("every", "DUR", "the pause between two attempts (500ms)"),
+    #[cfg(feature = "remote")]
+    flag("remote", "allow addresses other than this machine's own, and DNS"),
+    #[cfg(feature = "inspect")]
+    flag("explain", "after an unhealthy verdict, what bears on it: who listens where"),
+    flag("json", "print the answer as JSON"),
+    flag("quiet", "print nothing when healthy").short('q'),
+    flag("verbose", "also the time of each phase").short('v'),
+    options::HELP,
+    options::VERSION,
+];
+
+/// What is given of them, each once for the whole run, in whatever place.
+pub(super) fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, UsageError> {
+    let source = |name: &str| -> Result<Option<&ArgMatches>, UsageError> {
+        let mut having = given.iter().filter(|matches| given::is_given(matches, name));
+        match (having.next(), having.next()) {
+            (first, None) => Ok(first),
+            (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it belongs to the whole run"))),
+        }
+    };
+    let duration = |name: &str| -> Result<Option<Duration>, UsageError> {
+        let text = source(name)?.and_then(|matches| given::value(matches, name));
+        text.map(|text| parse_duration(&format!("--{name}"), text)).transpose()
+    };
+    let is_set = |name: &str| source(name).map(|found| found.is_some());
+    let timeout = match duration("timeout")? {
+        Some(timeout) => timeout,
+        None => match values.variable(TIMEOUT_VARIABLE).filter(|text| !text.is_empty()) {
+            Some(text) => parse_duration(TIMEOUT_VARIABLE, &text)?,
+            None => TIMEOUT,
+        },
+    };
+    let style = Style { json: is_set("json")?, quiet: is_set("quiet")?, verbose: is_set("verbose")? };
+    if style.quiet && style.verbose {
+        return Err(UsageError("--quiet and --verbose cannot be used together".to_owned()));
+    }
+    #[cfg(feature = "remote")]
+    let reach = if is_set("remote")? { Reach::Anywhere } else { Reach::Local };
+    #[cfg(not(feature = "remote"))]
+    let reach = Reach::Local;
+    #[cfg(feature = "inspect")]
+    let explain = is_set("explain")?;
+    let wait = duration("wait")?;
+    let every = duration("every")?;
+    if every.is_some() && wait.is_none() {
+        return Err(UsageError(
+            "--every is the pause between the attempts of --wait, which is not given".to_owned(),
+        ));
+    }
+    Ok(RunOptions {
+        timeout,
+        wait,
+        every: every.unwrap_or(EVERY),
+        reach,
+        #[cfg(feature = "inspect")]
+        explain,
+        style,
+    })
+}
+
+fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
+    text.to_str().ok_or(units::DURATION).and_then(units::duration).map_err(|expected| {
+        let shown = clip(text.as_encoded_bytes());
+        UsageError(format!("{name}: expected {expected}, got '{shown}'"))
+    })
+}
