@@ -233,11 +233,6 @@ impl Folder {
         }
     }
 
-    /// The entries as [`Folder::next`] has them. What cannot be read further ends them.
-    pub fn entries(&mut self) -> impl Iterator<Item = Entry> + '_ {
-        std::iter::from_fn(|| self.next().ok().flatten())
-    }
-
     /// What this directory itself is.
     pub fn own_meta(&self) -> Result<Meta, FileError> {
         Ok(fstat(&self.descriptor)?)

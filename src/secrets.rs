@@ -75,16 +75,26 @@ impl Secrets {
 }
 
 impl Secret {
-    /// How many bytes at the beginning of the text have to go, and whether they are the whole secret.
+    /// How many bytes at the beginning of the text have to go, where case does not count, nor a backslash in front (host names
+    /// are in lower case, and JSON may write `\/`), and whether they are the whole secret.
     fn covers(&self, text: &[u8]) -> (usize, bool) {
         if text.starts_with(self.shown.as_bytes()) {
             return (self.shown.len(), true);
         }
-        let count = text.iter().zip(&self.value).take_while(|(a, b)| a == b).count();
-        let rest = text.get(count..).unwrap_or_default();
+        let (mut rest, mut count) = (text, 0);
+        while let (Some((&byte, behind)), Some(wanted)) = (rest.split_first(), self.value.get(count)) {
+            if byte.eq_ignore_ascii_case(wanted) {
+                rest = behind;
+            } else if count > 0 && byte == b'\\' && behind.first() == Some(wanted) {
+                rest = behind.get(1..).unwrap_or_default();
+            } else {
+                break;
+            }
+            count += 1;
+        }
         let whole = count == self.value.len();
         let cut = count >= SHORTEST && (rest.is_empty() || rest.starts_with(ELLIPSIS.as_bytes()));
-        if whole || cut { (count, whole) } else { (0, false) }
+        if whole || cut { (text.len() - rest.len(), whole) } else { (0, false) }
     }
 }
 
@@ -123,6 +133,8 @@ mod tests {
             ("is hun", "is hun"),
             ("hunt!", "hunt!"),
             ("", ""),
+            ("is HUNTER2, Hunt…", "is ${A}, ${A}…"),
+            (r"is hun\ter2, \hunter2 hunte\x", r"is ${A}, \${A} hunte\x"),
         ] {
             assert_eq!(secrets.redact_text(text), redacted, "{text}");
         }

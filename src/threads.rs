@@ -6,9 +6,9 @@ use std::thread::{Builder, park_timeout};
 
 use crate::net::deadline::{Deadline, Passed};
 
-/// The stack of a thread, in bytes; only what is touched of it is used, but all of it is address space.
-/// Without optimisation frames are larger.
-const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
+/// The stack of a thread, in bytes; only what is touched of it is used, but all of it is address space. Without
+/// optimisation frames are larger, and so are those of getaddrinfo(3).
+const STACK: usize = if cfg!(any(debug_assertions, feature = "remote")) { 256 << 10 } else { 128 << 10 };
 
 /// What a thread does.
 pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;

@@ -95,7 +95,7 @@ impl Dns {
     /// Tries each name until one has an address. As in glibc, a name that does not exist or has no address leads
     /// on to the next, and so does SERVFAIL; silence does not.
     fn search(&self, conf: &ResolvConf, attempt: &Attempt, finding: &mut Finding) -> Vec<Tried> {
-        let mut resolver = Resolver::new(conf);
+        let mut resolver = Resolver::new(conf, attempt.reach);
         let mut tried: Vec<Tried> = Vec::new();
         // Why it is not known whether the name resolves, the last server that answered, a name that exists.
         let mut failed = false;

@@ -1,10 +1,10 @@
 //! `--explain`: what bears on a failed check. Is anything listening there, on which address, do connections
-//! wait to be accepted, does the process live. Read from /proc; no connection is made.
+//! wait to be accepted, does the process live. Asked of the kernel and read from /proc; no connection is made.
 
 use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv6Addr};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 
 use super::listeners::{UNREAD, elsewhere, listening};
 use crate::files::Unread;
@@ -12,8 +12,10 @@ use crate::net::deadline::Deadline;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
+use crate::procfs::diag::is_full;
 use crate::procfs::net::{Listener, Protocol, is_named, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
+use crate::threads::bounded;
 
 /// What connecting came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +64,15 @@ impl<'a> Surroundings<'a> {
         let on_port: Vec<&Listener> = all.iter().filter(|known| known.address.port() == place.port).collect();
         let mut reached = on_port.clone();
         reached.retain(|known| own.iter().any(|&target| known.takes(target)));
-        // That an IPv6 socket takes no IPv4 the kernel tells, or it shows by that it did not.
-        let wildcard = |known: &&Listener| known.address.ip() == Ipv6Addr::UNSPECIFIED;
-        let is_known = reached.is_empty() && came == Reached::Unknown;
-        if (is_known || came == Reached::Refused)
+        // Where the kernel does not tell that an IPv6 socket takes no IPv4, it shows by that it did not.
+        let refused = came == Reached::Refused;
+        let takes_no_ipv4 = |known: &&Listener| {
+            known.address.ip() == Ipv6Addr::UNSPECIFIED && known.only_ipv6.unwrap_or(refused)
+        };
+        if came != Reached::Connected
+            && on_port.iter().any(takes_no_ipv4)
+            && reached.iter().all(takes_no_ipv4)
             && own.iter().all(IpAddr::is_ipv4)
-            && on_port.iter().any(wildcard)
-            && reached.iter().all(wildcard)
         {
             return vec![format!("[::]:{} takes IPv6 only (IPV6_V6ONLY)", place.port)];
         }
@@ -89,8 +93,12 @@ impl<'a> Surroundings<'a> {
         // The table has the path by which the socket was bound, which need not be the one that leads to it here.
         let mut names = vec![path.shown()];
         if let Some(file) = path.file() {
-            let others = [std::path::absolute(file), file.canonicalize()];
-            names.extend(others.into_iter().flatten().map(|path| path.as_os_str().as_bytes().to_vec()));
+            let file = file.to_owned();
+            let look =
+                move || [std::path::absolute(&file), file.canonicalize()].into_iter().flatten().collect();
+            // A file system may not answer.
+            let others: Vec<PathBuf> = bounded(self.deadline, Box::new(look)).unwrap_or_default();
+            names.extend(others.into_iter().map(|path| path.into_os_string().into_vec()));
         }
         let is_it = |rest: &[u8]| names.iter().any(|name| is_named(rest, name));
         let mut lines = Vec::new();
@@ -127,9 +135,8 @@ impl<'a> Surroundings<'a> {
             1 => "1 connection waits to be accepted".to_owned(),
             n => format!("{n} connections wait to be accepted"),
         };
-        // One more may wait than was asked for by listen(2).
         let waiting = match listener.backlog {
-            Some(most) if listener.waiting > u64::from(most) => {
+            Some(most) if is_full(listener.waiting, most.into()) => {
                 format!("{waiting}: its queue is full (backlog {most}), and others are dropped")
             }
             _ => waiting,
@@ -175,7 +182,7 @@ mod tests {
             address: ([127, 0, 0, 1], 1).into(),
             waiting: 0,
             backlog: None,
-            only_ipv6: false,
+            only_ipv6: None,
             uid: 7,
             inode: 1,
         };

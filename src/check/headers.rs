@@ -1,6 +1,6 @@
 //! `-H 'Name: value'`, as http and grpc take it.
 
-use ureq::http::header::{HeaderName, HeaderValue};
+use ureq::http::header::{COOKIE, HeaderName, HeaderValue};
 
 use crate::bytes::is_listed;
 use crate::cli::{Given, UsageError};
@@ -27,6 +27,11 @@ pub(super) fn plan(
             given.hide(value.as_bytes(), &shown);
             // `Bearer x`
             given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
+            if name == COOKIE {
+                for pair in value.as_bytes().split(|&b| b == b';') {
+                    given.hide(halves(pair, b'=').1.trim_ascii(), &shown);
+                }
+            }
         }
         headers.push((name, value));
     }

@@ -34,7 +34,7 @@ pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> Stri
     for known in all {
         add(&mut on_any, known.address.to_string());
         if known.address.port() == port {
-            let only_ipv6 = known.only_ipv6 && known.address.ip().is_unspecified();
+            let only_ipv6 = known.only_ipv6 == Some(true) && known.address.ip().is_unspecified();
             let takes = if only_ipv6 { " (takes IPv6 only)" } else { "" };
             add(&mut on_port, [&known.address.to_string(), takes].concat());
         }

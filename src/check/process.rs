@@ -15,7 +15,7 @@ use crate::net::target::Endpoint;
 use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
-use crate::procfs::process::{own_pid, parse_pid, pids, process, state_words, thread_group};
+use crate::procfs::process::{is_gone, own_pid, parse_pid, pids, process, state_words, thread_group};
 use crate::text::list;
 use crate::units::number;
 
@@ -158,8 +158,8 @@ impl Processes {
                     }
                 },
                 Err(unread) => {
-                    // One that is gone is none.
                     denied |= unread.denied;
+                    unknown += u64::from(!unread.denied && !is_gone(proc, pid));
                     continue;
                 }
             };
@@ -197,6 +197,7 @@ impl Processes {
     fn by_pid(&self, pid: u32, own: u32, proc: &Path) -> Finding {
         let process = match process(proc, pid) {
             Ok(process) => process,
+            Err(unread) if !unread.denied && !is_gone(proc, pid) => return unread.finding(""),
             Err(unread) => {
                 return self.judge(
                     0,

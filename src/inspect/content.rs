@@ -66,6 +66,17 @@ pub(super) fn plan(given: &mut Given<'_>, part: Part) -> Result<Box<dyn Inspect>
     Ok(Box::new(Show { paths: given.paths("PATH"), max, says, special: given.has("special"), part }))
 }
 
+/// Whether so many bytes may be asked for.
+pub(super) fn fits_json(max: u64, answer: &Answer) -> Result<(), String> {
+    if !answer.is_json() || max <= JSON_MOST {
+        return Ok(());
+    }
+    let (asked, most) = (show_size(max), show_size(JSON_MOST));
+    Err(format!(
+        "--max {asked}: with --json at most {most}, which are held in memory (without it any size will do)"
+    ))
+}
+
 /// How many lines were asked for.
 pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
     let lines = given.parsed("lines", EXPECTED, |text| units::number(text, u64::MAX).ok_or(EXPECTED))?;
@@ -76,12 +87,7 @@ impl Inspect for Show {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let root = target.root()?;
         answer.list("files");
-        if answer.is_json() && self.max > JSON_MOST {
-            let (asked, most) = (show_size(self.max), show_size(JSON_MOST));
-            return Err(format!(
-                "--max {asked}: with --json at most {most}, which are held in memory (without it any size will do)"
-            ));
-        }
+        fits_json(self.max, answer)?;
         let headings = self.paths.len() > 1 && !matches!(self.part, Part::All) && !answer.is_json();
         let mut first = true;
         input::each(&root, &self.paths, Some(self.special), answer, &mut |input, answer| {

@@ -14,6 +14,7 @@ use super::groups::Groups;
 use super::mounts::patient;
 use super::{Command, Inspect, Target};
 #[cfg(feature = "remote")]
+use crate::net::target::parse_port;
 use crate::cli::flag;
 use crate::cli::{Given, UsageError, option_list};
 use crate::net::deadline::Deadline;
@@ -89,8 +90,7 @@ struct Asked {
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let mut ports = Vec::new();
     for word in given.words("expect-port") {
-        let port = word.to_str().and_then(|text| crate::units::number(text, u64::from(u16::MAX)));
-        let port = port.and_then(|port| u16::try_from(port).ok()).filter(|&port| port > 0);
+        let port = word.to_str().and_then(parse_port);
         ports.push(port.ok_or_else(|| given.unexpected("expect-port", "a port from 1 to 65535"))?);
     }
     let files = given.paths("expect-file");

@@ -5,6 +5,7 @@
 mod literal;
 mod pattern;
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
@@ -12,17 +13,16 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 use self::pattern::Pattern;
 use super::input::{self, Input, PIECE};
+use super::walk::{Met, Walk};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand, operands, refused};
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::rootfs::{self, Folder, Root};
+use crate::rootfs::{self, Root};
 use crate::text::escape;
 
 /// The longest line that is looked at as a whole, in bytes.
 const LINE: usize = 1 << 20;
-/// How many folders deep it looks; each takes a descriptor.
-const DEPTH: usize = 200;
 /// What it is taken for that a text is one of several lines.
 const EXPECTED: &str = "a text of one line";
 
@@ -119,11 +119,8 @@ impl Search<'_> {
     fn path(&mut self, root: &Root, path: &Path) {
         if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| rootfs::kind(meta.st_mode).0 == 'd')
         {
-            match root.folder(path) {
-                Ok(folder) => {
-                    let of_kernel = folder.is_of_kernel();
-                    self.folder(folder, path, 1, of_kernel);
-                }
+            match Walk::new(root, path) {
+                Ok(walk) => self.tree(walk),
                 Err(why) => self.complain(path, &why.words()),
             }
             return;
@@ -134,41 +131,31 @@ impl Search<'_> {
         }
     }
 
-    /// Looks into what a folder has, in the folder's own order.
-    fn folder(&mut self, mut folder: Folder, path: &Path, depth: usize, of_kernel: bool) {
-        // Each entry's type, its name, and a byte that no name has.
-        let mut entries = Vec::new();
-        for entry in folder.entries() {
-            entries.push(entry.kind.map_or(b'?', |kind| kind as u8));
-            entries.extend_from_slice(&entry.name);
-            entries.push(0);
-        }
-        for entry in entries.split(|&b| b == 0) {
-            let Some((&kind, name)) = entry.split_first() else {
-                continue;
-            };
+    /// Looks into the files below a folder, in the folders' own order.
+    fn tree(&mut self, mut walk: Walk) {
+        while let Some(met) = walk.next() {
             if self.is_over() {
                 return;
             }
-            let path = path.join(std::ffi::OsStr::from_bytes(name));
-            let kind = match kind {
-                // Not every file system tells.
-                b'?' => folder.meta(name).map_or('-', |meta| rootfs::kind(meta.st_mode).0),
-                kind => char::from(kind),
-            };
-            match kind {
-                'd' if depth == DEPTH => {
-                    self.complain(&path, &format!("more than {DEPTH} folders deep, not looked into"));
+            let path = PathBuf::from(OsStr::from_bytes(walk.path()));
+            let Met::Entry(kind) = met else {
+                if let Met::Failed(why) = met {
+                    self.complain(&path, &why.words());
                 }
-                'd' => match folder.folder(name) {
-                    Ok(inner) if !of_kernel && inner.is_of_kernel() => {
+                continue;
+            };
+            // Not every file system tells.
+            let kind = kind.or_else(|| walk.meta().ok().map(|meta| rootfs::kind(meta.st_mode).0));
+            match kind {
+                Some('d') => match walk.meta() {
+                    Ok(meta) if walk.is_kernel_mount(&meta) => {
                         let note = "not looked into: what it has is the kernel's; name it to have that done";
                         self.answer.note(&format!("{}: {note}", path.display()));
                     }
-                    Ok(inner) => self.folder(inner, &path, depth + 1, of_kernel),
+                    Ok(_) => walk.enter(),
                     Err(why) => self.complain(&path, &why.words()),
                 },
-                '-' => match folder.open(name) {
+                Some('-') => match walk.open() {
                     Ok(None) => {}
                     Ok(Some((file, meta))) => self.file(Input::new(file, &meta, &path)),
                     Err(why) => self.complain(&path, &why.words()),
@@ -208,7 +195,8 @@ impl Search<'_> {
         let (mut long, mut done) = (false, false);
         let skips = self.grep.pattern.needs_more_than_nuls();
         while !self.is_over() {
-            if skips && input.skip_hole() {
+            // A line as long as that is looked at in parts first.
+            if skips && filled + 1 < LINE && input.skip_hole() {
                 // One of them is left of it: nothing matches across that, and lines it has none.
                 if let Some(byte) = buffer.get_mut(filled) {
                     *byte = 0;

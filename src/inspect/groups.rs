@@ -60,6 +60,25 @@ pub struct Resource {
     pub unread: Option<String>,
 }
 
+/// From how much of a limit in use, in percent, it stands out.
+pub const NEAR: u64 = 90;
+/// From how many throttled periods of a hundred they stand out.
+pub const OFTEN: u64 = 10;
+
+impl Resource {
+    /// What is needed of the limit, as the kubelet counts it: what of the page cache was not used of late is given up before
+    /// anything is killed. Shared memory and tmpfs are in the page cache too, and are not.
+    pub fn needed(&self) -> Option<u64> {
+        Some(self.limit_used?.saturating_sub(self.reclaimable.unwrap_or_default()))
+    }
+}
+
+/// Thousandths of a CPU as a number of CPUs: `0.5`, `2`.
+pub fn cores(millicores: u64) -> String {
+    let text = format!("{}.{:03}", millicores / 1000, millicores % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Files that say something of a resource; empty where none does.
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -355,5 +374,17 @@ impl<'a> Site<'a> {
         found.cut = found.limit.is_none() && self.is_cut();
         found.unread = self.unread;
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_cpu() {
+        for (millicores, shown) in [(500, "0.5"), (2000, "2"), (10_250, "10.25"), (1, "0.001")] {
+            assert_eq!(cores(millicores), shown);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::groups::{Groups, Resource};
+use super::groups::{Groups, NEAR, OFTEN, Resource, cores};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError};
 use crate::files::read_start;
@@ -14,10 +14,6 @@ use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
 use crate::units::{show_age, show_short_size};
 
-/// From how much of a limit in use, in percent, it stands out.
-const NEAR: u64 = 90;
-/// From how many throttled periods of a hundred they stand out.
-const OFTEN: u64 = 10;
 /// The most of one `status` that is read, in bytes.
 const STATUS: u64 = 64 << 10;
 /// How many characters the whole of a limit takes.
@@ -174,23 +170,16 @@ fn share(used: u64, limit: u64) -> u64 {
     part.min(99)
 }
 
-/// `[#####-----] 52%`, with a `!` where the limit is near.
-fn bar(share: u64) -> (String, Mark) {
+/// `[#####-----] 52%`, with a `!` where the limit is near to what is `needed` of it, in percent as well.
+fn bar(share: u64, needed: u64) -> (String, Mark) {
     let full = (usize::try_from(share).unwrap_or_default().saturating_mul(BAR) / 100).min(BAR);
     let (hashes, dashes) = ("#".repeat(full), "-".repeat(BAR - full));
-    let (mark, sign) = match share {
+    let (mark, sign) = match needed {
         100.. => (Mark::Wrong, " !"),
         NEAR.. => (Mark::Notable, " !"),
         _ => (Mark::None, ""),
     };
     (format!("[{hashes}{dashes}] {share}%{sign}"), mark)
-}
-
-fn show_cores(millicores: u64) -> String {
-    let (whole, rest) = (millicores / 1000, millicores % 1000);
-    let text = format!("{whole}.{rest:03}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{text} CPU")
 }
 
 fn resource_table(resources: &[Found]) -> Table {
@@ -213,15 +202,15 @@ fn resource_table(resources: &[Found]) -> Table {
         let or_missing = |count: Option<u64>| count.map_or_else(|| missing("-"), unit);
         let (used, limit) = if *name == "cpu" {
             let time = |millis| show_age(Duration::from_millis(millis));
-            (found.used.map_or_else(|| missing("-"), time), found.limit.map(show_cores))
+            (found.used.map_or_else(|| missing("-"), time), found.limit.map(|limit| format!("{} CPU", cores(limit))))
         } else {
             (or_missing(found.used), found.limit.map(unit))
         };
         let limit = limit.unwrap_or_else(|| missing("none"));
-        let (bar, mark) = found
-            .limit
-            .zip(found.limit_used)
-            .map_or((String::new(), Mark::None), |(limit, used)| bar(share(used, limit)));
+        let (bar, mark) = match (found.limit, found.limit_used, found.needed()) {
+            (Some(limit), Some(used), Some(needed)) => bar(share(used, limit), share(needed, limit)),
+            _ => (String::new(), Mark::None),
+        };
         let (notes, notes_mark) = notes(name, found);
         let peak = if *name == "cpu" { "-".to_owned() } else { or_missing(found.peak) };
         table.row(&[
@@ -300,7 +289,7 @@ fn rlimit_table(rlimits: &[(Rlimit, Use)]) -> Table {
             Use::Unknown => ("-".to_owned(), (String::new(), Mark::None)),
             Use::Denied => ("?".to_owned(), (String::new(), Mark::None)),
             Use::Count(count) => {
-                let bar = limit.soft.filter(|&soft| soft > 0).map(|soft| bar(share(count, soft)));
+                let bar = limit.soft.filter(|&soft| soft > 0).map(|soft| share(count, soft)).map(|share| bar(share, share));
                 (unit(count), bar.unwrap_or_default())
             }
         };
@@ -390,16 +379,7 @@ mod tests {
             (0, 0, "[##########] 100% !"),
             (u64::MAX - 1, u64::MAX, "[#########-] 99% !"),
         ] {
-            assert_eq!(bar(share(used, limit)).0, expected, "{used} of {limit}");
-        }
-    }
-
-    #[test]
-    fn parts_of_a_cpu() {
-        for (millicores, shown) in
-            [(500, "0.5 CPU"), (2000, "2 CPU"), (10_250, "10.25 CPU"), (1, "0.001 CPU")]
-        {
-            assert_eq!(show_cores(millicores), shown);
+            assert_eq!(bar(share(used, limit), share(used, limit)).0, expected, "{used} of {limit}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag};
 use crate::outcome::Fact;
-use crate::procfs::diag::{Backlog, backlogs};
+use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::handle::Lost;
 use crate::procfs::owners::Owners;
 use crate::procfs::process::Process;
@@ -174,11 +174,7 @@ impl Limits {
     }
 
     fn is_full(&self, socket: &Socket) -> bool {
-        match self.asked(socket) {
-            // One more may wait than was asked for.
-            Some(asked) => socket.receive > asked,
-            None => self.most.is_some_and(|most| socket.receive >= most),
-        }
+        self.asked(socket).or(self.most).is_some_and(|most| is_full(socket.receive, most))
     }
 }
 

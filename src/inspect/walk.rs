@@ -34,6 +34,8 @@ struct Level {
     folder: Option<Folder>,
     /// What was left of a directory when it had to be closed, the next one last.
     rest: Option<Vec<Entry>>,
+    /// Why it could not be read to its end, where that was then.
+    lost: Option<FileError>,
     /// Device and inode, by which it is known again.
     identity: (u64, u64),
     /// The length of its path.
@@ -74,7 +76,10 @@ impl Walk {
         loop {
             let level = self.levels.last_mut()?;
             let next = match (&mut level.rest, &mut level.folder) {
-                (Some(rest), _) => Ok(rest.pop()),
+                (Some(rest), _) => match rest.pop() {
+                    None => level.lost.take().map_or(Ok(None), Err),
+                    entry => Ok(entry),
+                },
                 (None, Some(folder)) => folder.next(),
                 (None, None) => Ok(None),
             };
@@ -161,7 +166,17 @@ impl Walk {
             if let Some(mut folder) = level.folder.take() {
                 // It may have been opened again, after which it is not read.
                 if level.rest.is_none() {
-                    let mut rest: Vec<Entry> = folder.entries().collect();
+                    let mut rest = Vec::new();
+                    loop {
+                        match folder.next() {
+                            Ok(Some(entry)) => rest.push(entry),
+                            Ok(None) => break,
+                            Err(error) => {
+                                level.lost = Some(error);
+                                break;
+                            }
+                        }
+                    }
                     rest.reverse();
                     level.rest = Some(rest);
                 }
@@ -171,6 +186,7 @@ impl Walk {
         self.levels.push(Level {
             folder: Some(folder),
             rest: None,
+            lost: None,
             identity: (meta.st_dev, meta.st_ino),
             length: self.path.len(),
         });

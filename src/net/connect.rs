@@ -18,13 +18,14 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Passed};
 use super::hosts::{Unresolved, resolve};
 use super::local::{ADVICE, Reach};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::{Stream, Wire, WireError};
 use super::words;
 use crate::outcome::{Finding, Verdict};
+use crate::threads::bounded;
 
 /// How long the first address has before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -207,6 +208,12 @@ fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
 
 /// unix(7): a full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds (socket(7)).
 fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connection, Box<Finding>> {
+    // A file system that does not answer would keep connect(2) for good.
+    if let Some(file) = path.file() {
+        let file = file.to_owned();
+        let look = bounded(deadline, Box::new(move || drop(file.metadata())));
+        look.map_err(|Passed| Box::new(timed_out(deadline, "looking at the socket")))?;
+    }
     let stream =
         unix_stream(path, deadline).map_err(|errno| Box::new(unix_unconnected(path, errno, deadline)))?;
     Ok(Connection {

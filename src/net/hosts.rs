@@ -2,13 +2,21 @@
 //!
 //! Without `--remote` no query leaves: a name that hosts(5) does not know is unknown.
 
+#[cfg(feature = "remote")]
+use std::io;
+#[cfg(feature = "remote")]
+use std::net::SocketAddr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use super::deadline::Deadline;
+#[cfg(feature = "remote")]
+use super::deadline::Passed;
 use super::local::Reach;
 use super::target::Host;
 use crate::files::{Unread, read_regular};
+#[cfg(feature = "remote")]
+use crate::threads::bounded;
 
 /// The file of hosts(5).
 const HOSTS: &str = "/etc/hosts";
@@ -105,35 +113,31 @@ fn ask(_: &str, _: Reach, _: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
 #[cfg(feature = "remote")]
 fn ask(name: &str, reach: Reach, deadline: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
     use std::net::ToSocketAddrs as _;
-    use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 
     if reach == Reach::Local {
         return Err(Unresolved::Unknown);
     }
-    let (answer, answered) = sync_channel(1);
     let question = name.to_owned();
-    let asked = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
-        let _ = answer.send((question.as_str(), 0).to_socket_addrs());
-    });
-    asked.map_err(|e| Unresolved::Failed(super::words(&e)))?;
-    let left = deadline.remaining().map_err(|_| Unresolved::TimedOut)?;
-    match answered.recv_timeout(left) {
-        Ok(Ok(addresses)) => {
+    let asked = bounded(
+        deadline,
+        Box::new(move || Ok((question.as_str(), 0).to_socket_addrs()?.collect::<Vec<SocketAddr>>())),
+    );
+    match asked.map_err(|Passed| Unresolved::TimedOut)? {
+        Ok(addresses) => {
             let mut found: Vec<IpAddr> = Vec::new();
-            for address in addresses.map(|address| address.ip()) {
+            for address in addresses.into_iter().map(|address| address.ip()) {
                 if !found.contains(&address) && found.len() < MOST {
                     found.push(address);
                 }
             }
             if found.is_empty() { Err(Unresolved::Unknown) } else { Ok(found) }
         }
-        Ok(Err(error)) => {
+        Err(error) => {
+            let error: io::Error = error;
             let text = error.to_string();
             let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
             Err(Unresolved::Failed(text.to_owned()))
         }
-        Err(RecvTimeoutError::Timeout) => Err(Unresolved::TimedOut),
-        Err(RecvTimeoutError::Disconnected) => Err(Unresolved::Unknown),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Answer {
 /// A way to the name servers.
 pub struct Resolver<'a> {
     conf: &'a ResolvConf,
+    /// Where connections may go.
+    reach: Reach,
     /// Which server is asked first: the one that answered last.
     first: usize,
 }
@@ -61,6 +63,8 @@ pub struct Resolver<'a> {
 /// A server in the course of one name's questions.
 struct Peer {
     server: IpAddr,
+    /// Where connections may go.
+    reach: Reach,
     socket: Option<UdpSocket>,
     /// Which questions it has answered, for good or ill.
     replied: [bool; 2],
@@ -69,8 +73,8 @@ struct Peer {
 
 impl<'a> Resolver<'a> {
     /// The way to the servers of this configuration.
-    pub fn new(conf: &'a ResolvConf) -> Self {
-        Resolver { conf, first: 0 }
+    pub fn new(conf: &'a ResolvConf, reach: Reach) -> Self {
+        Resolver { conf, reach, first: 0 }
     }
 
     /// What the servers say of this name.
@@ -79,7 +83,8 @@ impl<'a> Resolver<'a> {
         let mut answer = Answer::default();
         let mut peers = Vec::new();
         for &server in &self.conf.servers {
-            peers.push(Peer { server, socket: None, replied: [false; 2], failure: None });
+            let failure = (!self.reach.allows(server)).then(|| "not asked without --remote".to_owned());
+            peers.push(Peer { server, reach: self.reach, socket: None, replied: [false; 2], failure });
         }
         let count = peers.len().max(1);
         let turns = count * self.conf.attempts;
@@ -199,7 +204,7 @@ impl Peer {
             let Some(mut reply) = question.reply(message) else { continue };
             *replied = true;
             if reply == Reply::Truncated {
-                match over_tcp(question, self.server, deadline) {
+                match over_tcp(question, self.server, self.reach, deadline) {
                     Ok(whole) => reply = whole,
                     Err(why) => {
                         let why = ["the answer is too long for UDP, and over TCP: ", &why].concat();
@@ -248,9 +253,14 @@ impl Peer {
 }
 
 /// The reply over TCP.
-fn over_tcp(question: &Question<'_>, server: IpAddr, deadline: Deadline) -> Result<Reply, String> {
+fn over_tcp(
+    question: &Question<'_>,
+    server: IpAddr,
+    reach: Reach,
+    deadline: Deadline,
+) -> Result<Reply, String> {
     let endpoint = Endpoint::Tcp(HostPort { host: Host::Address(server), port: PORT });
-    let mut connection = open(&endpoint, Reach::Anywhere, deadline).map_err(|finding| {
+    let mut connection = open(&endpoint, reach, deadline).map_err(|finding| {
         let mut found = finding.found;
         // Without the address, which is added to every reason.
         found.truncate(found.rfind(" (").unwrap_or(found.len()));

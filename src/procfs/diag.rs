@@ -91,7 +91,7 @@ fn listener_of(message: &[u8]) -> Option<Listener> {
         waiting: number(56)?.into(),
         // Where a socket listens, what is still to be sent stands for how many may wait.
         backlog: Some(number(60)?),
-        only_ipv6: attribute(attributes, ONLY_IPV6).is_some_and(|value| value.first() == Some(&1)),
+        only_ipv6: Some(attribute(attributes, ONLY_IPV6).is_some_and(|value| value.first() == Some(&1))),
         uid: number(64)?.into(),
         inode: number(68)?.into(),
     })
@@ -103,10 +103,17 @@ fn listener_of(message: &[u8]) -> Option<Listener> {
 pub struct Backlog {
     /// The listener.
     pub inode: u64,
-    /// What it asked for by listen(2), cut to net.core.somaxconn. One more than that may wait.
+    /// What it asked for by listen(2), cut to net.core.somaxconn; see [`is_full`].
     pub most: u32,
     /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7).
     pub only_ipv6: bool,
+}
+
+/// Whether a listener's queue is full in which so many wait, where this was asked for by listen(2): one more than that may
+/// wait. `sk_acceptq_is_full` in the kernel's sock.h.
+#[cfg(feature = "inspect")]
+pub fn is_full(waiting: u64, most: u64) -> bool {
+    waiting > most
 }
 
 /// Those of the listeners of this network namespace; none where the kernel does not tell.
@@ -114,7 +121,7 @@ pub struct Backlog {
 pub fn backlogs() -> Vec<Backlog> {
     let mut found = Vec::new();
     for Listener { inode, backlog, only_ipv6, .. } in listeners().unwrap_or_default() {
-        found.extend(backlog.map(|most| Backlog { inode, most, only_ipv6 }));
+        found.extend(backlog.map(|most| Backlog { inode, most, only_ipv6: only_ipv6 == Some(true) }));
     }
     // `UDIAG_SHOW_RQLEN`
     let _ = ask(question(0x10).as_flattened(), &mut |message| found.extend(unix_backlog_of(message)));
@@ -168,7 +175,11 @@ fn each(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
         let message = rest.get(16..length)?;
         match u16::from_ne_bytes([t0, t1]) {
             BY_FAMILY => visit(message),
-            DONE => return Some(true),
+            // Why the list is not whole, as where the kernel has no part that knows of TCP: a negative errno(3).
+            DONE => {
+                let failed = message.first_chunk::<4>().is_some_and(|code| i32::from_ne_bytes(*code) < 0);
+                return (!failed).then_some(true);
+            }
             _ => return None,
         }
         rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
@@ -230,7 +241,10 @@ mod tests {
         let (found, six) = ([found(&six), found(&four)], six.local_addr().unwrap());
         assert_eq!((found[0].address, found[1].address), (six, four.local_addr().unwrap()));
         // What is bound to an address of IPv6 takes no IPv4.
-        assert_eq!((found[0].backlog, found[0].only_ipv6, found[1].only_ipv6), (Some(3), true, false));
+        assert_eq!(
+            (found[0].backlog, found[0].only_ipv6, found[1].only_ipv6),
+            (Some(3), Some(true), Some(false))
+        );
         let user = u64::from(nix::unistd::geteuid().as_raw());
         assert!(found.iter().all(|known| known.uid == user && known.waiting == 0), "{found:?}");
     }
@@ -250,13 +264,13 @@ mod tests {
             address: "[::1]:8080".parse().unwrap(),
             waiting: 2,
             backlog: Some(128),
-            only_ipv6: true,
+            only_ipv6: Some(true),
             uid: 65532,
             inode: 4711,
         };
         assert_eq!(listener_of(&message), Some(expected.clone()));
         for end in 0..message.len() {
-            expected.only_ipv6 = end >= 77;
+            expected.only_ipv6 = Some(end >= 77);
             assert_eq!(listener_of(&message[..end]), (end >= 72).then(|| expected.clone()), "{end}");
         }
         message[1] = 1;
@@ -300,6 +314,14 @@ mod tests {
             let mut empty = message.clone();
             empty[16] = 0;
             assert_eq!(socket_of(&empty, &file), None);
+        }
+        // The end of a list, and of one that the kernel could not make: -ENOENT.
+        let end = |code: i32| {
+            [&[20, 0, 0, 0, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &code.to_ne_bytes()].concat()
+        };
+        if cfg!(target_endian = "little") {
+            assert_eq!(each(&end(0), &mut |_| {}), Some(true));
+            assert_eq!(each(&end(-2), &mut |_| {}), None);
         }
         for datagram in [&[0; 16][..], &[0xff; 16], &[0; 3]] {
             let ended = each(datagram, &mut |_| {});

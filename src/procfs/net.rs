@@ -80,8 +80,8 @@ pub struct Listener {
         allow(dead_code, reason = "only explanations tell that a queue is full")
     )]
     pub backlog: Option<u32>,
-    /// Whether it is known to take no IPv4: `IPV6_V6ONLY` of ipv6(7), which the tables do not show either.
-    pub only_ipv6: bool,
+    /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7), which the tables do not show either.
+    pub only_ipv6: Option<bool>,
     /// The user that owns it.
     pub uid: u64,
     /// Its inode; 0 where it has none.
@@ -92,7 +92,7 @@ impl Listener {
     /// Whether a connection to this address reaches it. An IPv6 wildcard takes IPv4 as well, unless it is known not to.
     pub fn takes(&self, target: IpAddr) -> bool {
         let (own, target) = (self.address.ip().to_canonical(), target.to_canonical());
-        let family = own.is_ipv6() == target.is_ipv6() || (own.is_ipv6() && !self.only_ipv6);
+        let family = own.is_ipv6() == target.is_ipv6() || (own.is_ipv6() && self.only_ipv6 != Some(true));
         own == target || (own.is_unspecified() && family)
     }
 }
@@ -134,7 +134,7 @@ fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
     let mut listeners = Vec::new();
     for row in inet_rows(table).filter(|row| row.state == state) {
         let Row { address, waiting, uid, inode, .. } = row;
-        listeners.push(Listener { address, waiting, backlog: None, only_ipv6: false, uid, inode });
+        listeners.push(Listener { address, waiting, backlog: None, only_ipv6: None, uid, inode });
     }
     listeners
 }
@@ -283,10 +283,10 @@ mod tests {
             let address = SocketAddr::new(own.parse().unwrap(), 1);
             Listener { address, waiting: 0, backlog: None, only_ipv6, uid: 0, inode: 0 }
         };
-        let takes = |own: &str, target: &str| known(own, false).takes(target.parse().unwrap());
+        let takes = |own: &str, target: &str| known(own, None).takes(target.parse().unwrap());
         assert!(takes("127.0.0.1", "127.0.0.1") && takes("0.0.0.0", "127.0.0.1") && takes("::", "127.0.0.1"));
         assert!(takes("::", "::1") && takes("::ffff:127.0.0.1", "127.0.0.1"));
-        let takes_ipv6 = |target: &str| known("::", true).takes(target.parse().unwrap());
+        let takes_ipv6 = |target: &str| known("::", Some(true)).takes(target.parse().unwrap());
         assert!(takes_ipv6("::1") && takes_ipv6("::") && !takes_ipv6("127.0.0.1") && !takes_ipv6("0.0.0.0"));
         assert!(!takes("127.0.0.1", "::1") && !takes("::1", "127.0.0.1") && !takes("0.0.0.0", "::1"));
     }

@@ -160,11 +160,16 @@ fn parse_number(text: &[u8]) -> Option<u64> {
 /// Calls for the name of each entry until that returns false.
 fn each(folder: &Path, visit: &mut dyn FnMut(&OsStr) -> bool) -> Result<(), Unread> {
     for entry in fs::read_dir(folder)? {
-        if entry.is_ok_and(|entry| !visit(&entry.file_name())) {
+        if !visit(&entry?.file_name()) {
             break;
         }
     }
     Ok(())
+}
+
+/// Whether there is no process of this number, rather than one that cannot be read.
+pub fn is_gone(proc: &Path, pid: u32) -> bool {
+    matches!(proc.join(pid.to_string()).try_exists(), Ok(false))
 }
 
 fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {

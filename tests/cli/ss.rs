@@ -33,7 +33,7 @@ fn inode(socket: &impl std::os::fd::AsFd) -> u64 {
 }
 
 fn made_up() -> ProcTree {
-    let tree = ProcTree::new(4);
+    let tree = ProcTree::new(3);
     tree.network(
         1,
         &[
@@ -129,7 +129,7 @@ fn tables_that_cannot_be_read_or_not_to_their_end() {
     if !has_feature("inspect") {
         return;
     }
-    let tree = ProcTree::new(4);
+    let tree = ProcTree::new(3);
     tree.process(1, "init", &[]);
     porthole(["ss", "--proc", tree.path()]).run().is(
         1,

@@ -104,11 +104,11 @@ impl Request {
         }
         let exchange = Exchange::new(connection.wire);
 
-        let longest = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let head = self.head(changes, url)?;
+        let longest = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
         let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
         let agent = exchange.agent(longest);
         // As curl does: a method that is for sending something says that it sends nothing.
-        let head = self.head(changes, url)?;
         let empty = matches!(*head.method(), Method::POST | Method::PUT | Method::PATCH).then_some("");
         let result = match self.body.as_deref().filter(|_| !changes.is_get).or(empty) {
             Some(body) => agent.run(head.map(|()| body)),

@@ -1,16 +1,12 @@
 //! Memory, CPU, processes and open files, and how near their limits they are. cgroups(7), getrlimit(2).
 
-use super::super::groups::{Groups, Resource};
+use super::super::groups::{Groups, NEAR, OFTEN, Resource, cores};
 use super::finding::{Finding, Level};
 use super::{Asked, Case, LIMIT};
 use crate::procfs::handle::Lost;
 use crate::procfs::rlimits;
 use crate::units::show_short_size;
 
-/// From how much of a limit in use, in percent, it is said.
-const NEAR: u64 = 90;
-/// From how many throttled periods of a hundred it is said.
-const OFTEN: u64 = 10;
 /// What is too few periods to tell, some seconds.
 const PERIODS: u64 = 20;
 
@@ -100,15 +96,12 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
                 .application("use less: limit its heap, pools, workers to what the limit allows"),
         );
     }
-    if let (Some((limit, shown)), Some(used)) = (&limit, found.limit_used) {
-        // As the kubelet counts it: what of the page cache was not used of late is given up before anything is killed.
-        // Shared memory and tmpfs are in the page cache too, and are not.
-        let needed = used.saturating_sub(found.reclaimable.unwrap_or_default());
-        if is_near(needed, *limit) {
-            let what = format!("{} of memory are in use, of {shown} that may be", show_short_size(needed));
-            let finding = Finding::new(Level::Warning, what).seen(found.sources.used.display(), used);
-            findings.push(advised(by_limit(finding)));
-        }
+    if let (Some((limit, shown)), Some(used), Some(needed)) = (&limit, found.limit_used, found.needed())
+        && is_near(needed, *limit)
+    {
+        let what = format!("{} of memory are in use, of {shown} that may be", show_short_size(needed));
+        let finding = Finding::new(Level::Warning, what).seen(found.sources.used.display(), used);
+        findings.push(advised(by_limit(finding)));
     }
 }
 
@@ -194,10 +187,4 @@ fn open_files(case: &mut Case<'_>) {
 
 fn is_near(used: u64, limit: u64) -> bool {
     used >= limit || used.saturating_mul(100) / limit.max(1) >= NEAR
-}
-
-/// Thousandths of a CPU as a number of CPUs: `0.5`, `2`.
-fn cores(millicores: u64) -> String {
-    let text = format!("{}.{:03}", millicores / 1000, millicores % 1000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -107,13 +107,13 @@ fn add_folder(folder: &Path, found: &mut Vec<CertificateDer<'static>>) -> Result
     let unread = |error: io::Error| Unread::from(error).at(folder);
     for entry in fs::read_dir(folder).map_err(unread)?.take(MOST_FILES) {
         let path = entry.map_err(unread)?.path();
-        match certificates(&path) {
-            Ok(more) => {
-                size += more.iter().map(|certificate| certificate.len() as u64).sum::<u64>();
+        match read_regular(&path, FILE_LIMIT) {
+            Ok(text) => {
+                size += text.len() as u64;
                 if size > FILE_LIMIT {
                     break;
                 }
-                found.extend(more);
+                found.extend(parse(&text).unwrap_or_default());
             }
             Err(unread) if unread.denied => denied = Some(unread.at(&path)),
             Err(_) => {}

@@ -25,8 +25,10 @@ use self::provider::provider;
 pub use self::verify::now;
 use self::verify::{Identity, Notes, Trust, Verifier};
 pub use self::words::list;
+use super::deadline::{Deadline, Passed};
 use super::target::Host;
 use super::wire::{Socket, WireError};
+use crate::threads::bounded;
 
 /// How much is read from the socket at once, in bytes; a record has at most 16 KiB.
 const PIECE: usize = 4 << 10;
@@ -111,7 +113,8 @@ impl Client {
         host: &Host,
         is_all: bool,
     ) -> Result<(Session, Peer), TlsError> {
-        let config = self.config.get_or_init(|| self.config()).clone().map_err(TlsError::NoRoots)?;
+        let config =
+            self.config.get_or_init(|| self.config(socket.deadline())).clone().map_err(TlsError::NoRoots)?;
         let host = self.settings.name.as_ref().unwrap_or(host);
         let name = server_name(host).ok_or_else(|| {
             TlsError::Failed(format!("{host} cannot be the name of a server (--server-name NAME)"), None)
@@ -176,12 +179,18 @@ impl Client {
         Ok((session, Peer { certificate: told.certificate, version, wants_certificate }))
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, String> {
+    fn config(&self, deadline: Deadline) -> Result<Arc<ClientConfig>, String> {
         let settings = &self.settings;
         let trust = match &settings.roots {
             _ if settings.insecure => Trust::Anything,
             Some(roots) => Trust::Roots(roots.clone()),
-            None => Trust::Roots(settings.system.read()?),
+            None => {
+                let system = settings.system.clone();
+                let read = bounded(deadline, Box::new(move || system.read()));
+                let silent =
+                    |Passed| Err("the file system of the root certificates does not answer".to_owned());
+                Trust::Roots(read.unwrap_or_else(silent)?)
+            }
         };
         let provider = Arc::new(provider());
         let verifier = Verifier::new(trust, Arc::clone(&provider), self.notes.clone())?;

@@ -94,8 +94,8 @@ impl Verifier {
         verify_server_name(&presented, name)
     }
 
-    /// A certificate that stands in `--ca-file` itself, to the byte, is trusted as it is: webpki takes no certificate
-    /// of an authority for that of a server, and what `openssl req -x509` makes is both.
+    /// A certificate that stands among the roots itself, to the byte, is trusted as it is, as OpenSSL has it: webpki takes no
+    /// certificate of an authority for that of a server, and what `openssl req -x509` makes is both.
     fn is_pinned(&self, presented: &CertificateDer<'_>) -> bool {
         self.pinned.iter().any(|known| known == presented)
     }
