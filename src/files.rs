@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 
 use crate::net::deadline::{Deadline, Passed};
@@ -25,6 +26,8 @@ const ANSWERING: Duration = Duration::from_secs(2);
 pub struct Unread {
     /// Whether it is a matter of permission.
     pub denied: bool,
+    /// Whether there is nothing of this name, or the process is gone.
+    pub absent: bool,
     /// The reason in words: `no such file or directory`.
     pub why: String,
 }
@@ -49,13 +52,18 @@ impl Unread {
 
 impl From<io::Error> for Unread {
     fn from(error: io::Error) -> Self {
-        Unread { denied: error.kind() == io::ErrorKind::PermissionDenied, why: words(&error) }
+        let is = |errno: Errno| error.raw_os_error() == Some(errno as i32);
+        Unread {
+            denied: error.kind() == io::ErrorKind::PermissionDenied,
+            absent: is(Errno::ENOENT) || is(Errno::ESRCH),
+            why: words(&error),
+        }
     }
 }
 
 impl From<&str> for Unread {
     fn from(why: &str) -> Self {
-        Unread { denied: false, why: why.to_owned() }
+        Unread { denied: false, absent: false, why: why.to_owned() }
     }
 }
 

@@ -36,8 +36,9 @@ pub fn bounded<T: Send + 'static>(
     place.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(Passed)
 }
 
-/// Has it done, or begun where the deadline passes. In the binary once, whatever the work comes to.
-fn wait_for(deadline: Deadline, work: &Arc<dyn Fn() + Send + Sync>) -> Result<(), Passed> {
+/// As [`bounded`], for work that comes to nothing: it is done, or begun where the deadline passes. In the binary once,
+/// whatever the work.
+pub fn wait_for(deadline: Deadline, work: &Arc<dyn Fn() + Send + Sync>) -> Result<(), Passed> {
     let done = Arc::new(AtomicBool::new(false));
     let (theirs, is_done, waiting) = (Arc::clone(work), Arc::clone(&done), std::thread::current());
     let job: Job<'static> = Box::new(move || {

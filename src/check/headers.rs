@@ -1,6 +1,6 @@
 //! `-H 'Name: value'`, as http and grpc take it.
 
-use ureq::http::header::{COOKIE, HeaderName, HeaderValue};
+use ureq::http::header::{HeaderName, HeaderValue};
 
 use crate::bytes::is_listed;
 use crate::cli::{Given, UsageError};
@@ -25,12 +25,10 @@ pub(super) fn plan(
         if !is_harmless(name.as_str()) {
             let shown = format!("<header {}>", name.as_str());
             given.hide(value.as_bytes(), &shown);
-            // `Bearer x`
+            // `Bearer x`, and the cookies of `a=x; b=y`
             given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
-            if name == COOKIE {
-                for pair in value.as_bytes().split(|&b| b == b';') {
-                    given.hide(halves(pair, b'=').1.trim_ascii(), &shown);
-                }
+            for pair in value.as_bytes().split(|&b| b == b';') {
+                given.hide(halves(pair, b'=').1, &shown);
             }
         }
         headers.push((name, value));

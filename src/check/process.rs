@@ -15,7 +15,7 @@ use crate::net::target::Endpoint;
 use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
-use crate::procfs::process::{is_gone, own_pid, parse_pid, pids, process, state_words, thread_group};
+use crate::procfs::process::{own_pid, parse_pid, pids, process, state_words, thread_group};
 use crate::text::list;
 use crate::units::number;
 
@@ -159,7 +159,7 @@ impl Processes {
                 },
                 Err(unread) => {
                     denied |= unread.denied;
-                    unknown += u64::from(!unread.denied && !is_gone(proc, pid));
+                    unknown += u64::from(!unread.denied && !unread.absent);
                     continue;
                 }
             };
@@ -197,7 +197,7 @@ impl Processes {
     fn by_pid(&self, pid: u32, own: u32, proc: &Path) -> Finding {
         let process = match process(proc, pid) {
             Ok(process) => process,
-            Err(unread) if !unread.denied && !is_gone(proc, pid) => return unread.finding(""),
+            Err(unread) if !unread.denied && !unread.absent => return unread.finding(""),
             Err(unread) => {
                 return self.judge(
                     0,
@@ -280,6 +280,7 @@ fn read_pid(path: &Path) -> Result<u32, Unread> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::time::Duration;
 
     #[test]
@@ -288,5 +289,17 @@ mod tests {
         let finding = wanted.look(Path::new("/none"), Deadline::after(Duration::from_mins(1)));
         assert_eq!(finding.verdict, Verdict::Unhealthy);
         assert_eq!(finding.found, "no process can be seen: /none is not mounted");
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_read_is_no_absence() {
+        let proc = std::env::temp_dir().join(format!("porthole-odd-process-{}", std::process::id()));
+        fs::create_dir_all(proc.join("7")).unwrap();
+        std::os::unix::fs::symlink("8", proc.join("self")).unwrap();
+        fs::write(proc.join("7/stat"), "odd").unwrap();
+        let wanted = Processes { wanted: Wanted::Pid(7), min: 0, max: Some(0) };
+        let finding = wanted.look(&proc, Deadline::after(Duration::from_mins(1)));
+        fs::remove_dir_all(&proc).unwrap();
+        assert_eq!(finding.verdict, Verdict::Unhealthy, "{}", finding.found);
     }
 }

@@ -1,5 +1,6 @@
 //! What hands type by themselves at ps(1), ss(8), ls(1) and others, and what changes nothing here: `ps aux`, `ls -la`.
-//! It is left out before the options are read, so that neither help nor the commands have to know of it.
+//! It is left out before the options are read, so that neither help nor the commands have to know of it; and what is
+//! written otherwise there, as `find -name`, is put in the words of here.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -8,15 +9,22 @@ use super::Opt;
 use crate::bytes::is_listed;
 
 /// A command, the letters of options that change nothing there, and the words.
-const HABITS: [(&str, &str, &str); 5] = [
+const HABITS: [(&str, &str, &str); 8] = [
     // All processes in full, and wide.
     ("ps", "eAfw", " aux auxw auxww auxf -aux ax "),
     // All of it in full, an entry a line.
     ("ls", "laA1h", ""),
     ("df", "hk", ""),
     ("hexdump", "C", ""),
-    ("grep", "F", ""),
+    ("grep", "FhH", ""),
+    ("find", "", " -print "),
+    // Nothing is looked up, a port is a number.
+    ("lsof", "nP", ""),
+    ("sha256sum", "bt", ""),
 ];
+
+/// The words of find(1).
+const WORDS: [(&str, &str); 3] = [("-name", "--name"), ("-type", "--type"), ("-maxdepth", "--max-depth")];
 
 /// The letters that change nothing for this command.
 pub(super) fn letters(command: &str) -> &'static str {
@@ -34,12 +42,16 @@ pub(super) fn without(command: &str, options: &[&Opt], words: &[OsString]) -> Ve
             continue;
         }
         let mut kept = bytes.to_vec();
-        if let [b'-', cluster @ ..] = bytes
+        if let Some((_, ours)) = WORDS.iter().find(|(word, _)| command == "find" && word.as_bytes() == bytes)
+        {
+            kept = ours.as_bytes().to_vec();
+        } else if let [b'-', cluster @ ..] = bytes
             && cluster.first().is_some_and(|&letter| letter != b'-')
         {
             let next = rest.as_slice().first().and_then(|next| next.as_encoded_bytes().first());
             kept.truncate(1);
-            push_cluster(command, options, cluster, next, &mut kept);
+            let names = push_cluster(command, options, cluster, next, &mut kept);
+            out.extend(names.map(OsString::from));
             if kept.len() == 1 {
                 continue;
             }
@@ -56,25 +68,41 @@ pub(super) fn without(command: &str, options: &[&Opt], words: &[OsString]) -> Ve
     out
 }
 
-/// Those of these letters that mean something; `next` is the first of the word behind them.
-fn push_cluster(command: &str, options: &[&Opt], cluster: &[u8], next: Option<&u8>, kept: &mut Vec<u8>) {
+/// Those of these letters that mean something; `next` is the first of the word behind them. The answer is the option that
+/// the `-h` and `-H` of grep(1) stand for, which are help elsewhere.
+fn push_cluster(
+    command: &str,
+    options: &[&Opt],
+    cluster: &[u8],
+    next: Option<&u8>,
+    kept: &mut Vec<u8>,
+) -> Option<&'static str> {
     if matches!(command, "head" | "tail") && cluster.iter().all(u8::is_ascii_digit) {
         kept.push(b'n');
-        return kept.extend_from_slice(cluster);
+        kept.extend_from_slice(cluster);
+        return None;
     }
+    let mut names = None;
     let nothing = letters(command).as_bytes();
     for (at, letter) in cluster.iter().enumerate() {
         // The processes of sockets are always shown: only in front of a number is it that of one.
         let is_number = || matches!(cluster.get(at + 1).or(next), Some(b'0'..=b'9' | b'='));
+        match letter {
+            b'h' if command == "grep" => names = Some("--no-filename"),
+            b'H' if command == "grep" => names = Some("--with-filename"),
+            _ => {}
+        }
         if nothing.contains(letter) || command == "ss" && *letter == b'p' && !is_number() {
             continue;
         }
         kept.push(*letter);
         let is_it = |option: &&&Opt| option.short == Some(char::from(*letter));
         if options.iter().find(is_it).is_some_and(|option| option.takes_value()) {
-            return kept.extend_from_slice(cluster.get(at + 1..).unwrap_or_default());
+            kept.extend_from_slice(cluster.get(at + 1..).unwrap_or_default());
+            break;
         }
     }
+    names
 }
 
 #[cfg(test)]
@@ -114,6 +142,12 @@ mod tests {
             ("ss -tlnp", "-tln"),
             ("ss -tlpn", "-tln"),
             ("ss -plnt", "-lnt"),
+            ("grep -rh x y", "--no-filename -r x y"),
+            ("grep -H x", "--with-filename x"),
+            ("grep -- -h", "-- -h"),
+            ("find / -name h -print", "/ --name h"),
+            ("find -maxdepth 1", "--max-depth 1"),
+            ("lsof -nP", ""),
             ("ss -p", ""),
             ("ss -p -t", "-t"),
             ("ss -p 7", "-p 7"),

@@ -88,6 +88,7 @@ pub(super) struct Row {
 
 impl Inspect for Df {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        answer.list("filesystems");
         let mounts = read(target, answer)?;
         let root = target.root().map(Arc::new);
         let whole = answer.within(LIMIT);
@@ -233,7 +234,6 @@ fn percent(used: u64, available: u64) -> Option<u64> {
 
 fn print(rows: &[Row], answer: &mut Answer) {
     if answer.is_json() {
-        answer.list("filesystems");
         for row in rows {
             if answer.is_over() {
                 break;

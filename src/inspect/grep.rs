@@ -37,6 +37,8 @@ pub(super) const COMMAND: Command = Command {
         flag("line-number", "print the number of each line").short('n'),
         flag("extended-regexp", "TEXT is a regular expression").short('E'),
         flag("files-with-matches", "print the names of the files alone").short('l'),
+        flag("with-filename", "with each line the name of its file (as of several)"),
+        flag("no-filename", "without"),
         flag("quiet", "print nothing: the exit status says whether there is any").short('q'),
         refused("regexp", "TEXT stands without it; several are one expression: -E 'one|two'").short('e'),
         refused("invert-match", "lines that do not match cannot be asked for").short('v'),
@@ -54,6 +56,8 @@ struct Grep {
     recursive: bool,
     numbers: bool,
     names_alone: bool,
+    /// Whether each line is printed with the name of its file; as it comes where nothing is said.
+    names: Option<bool>,
     quiet: bool,
 }
 
@@ -75,6 +79,11 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         recursive: given.has("recursive"),
         numbers: given.has("line-number"),
         names_alone: given.has("files-with-matches"),
+        names: if given.has("no-filename") {
+            Some(false)
+        } else {
+            given.has("with-filename").then_some(true)
+        },
         quiet: given.has("quiet"),
     }))
 }
@@ -86,7 +95,7 @@ impl Inspect for Grep {
         let mut search = Search {
             grep: self,
             answer,
-            names: self.recursive || self.paths.len() > 1,
+            names: self.names.unwrap_or(self.recursive || self.paths.len() > 1),
             buffer: vec![0; LINE],
             found: false,
         };

@@ -202,7 +202,10 @@ fn resource_table(resources: &[Found]) -> Table {
         let or_missing = |count: Option<u64>| count.map_or_else(|| missing("-"), unit);
         let (used, limit) = if *name == "cpu" {
             let time = |millis| show_age(Duration::from_millis(millis));
-            (found.used.map_or_else(|| missing("-"), time), found.limit.map(|limit| format!("{} CPU", cores(limit))))
+            (
+                found.used.map_or_else(|| missing("-"), time),
+                found.limit.map(|limit| format!("{} CPU", cores(limit))),
+            )
         } else {
             (or_missing(found.used), found.limit.map(unit))
         };
@@ -289,7 +292,11 @@ fn rlimit_table(rlimits: &[(Rlimit, Use)]) -> Table {
             Use::Unknown => ("-".to_owned(), (String::new(), Mark::None)),
             Use::Denied => ("?".to_owned(), (String::new(), Mark::None)),
             Use::Count(count) => {
-                let bar = limit.soft.filter(|&soft| soft > 0).map(|soft| share(count, soft)).map(|share| bar(share, share));
+                let bar = limit
+                    .soft
+                    .filter(|&soft| soft > 0)
+                    .map(|soft| share(count, soft))
+                    .map(|share| bar(share, share));
                 (unit(count), bar.unwrap_or_default())
             }
         };

@@ -45,6 +45,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 impl Inspect for Show {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        answer.list("mounts");
         let mounts = read(target, answer)?;
         let Some(path) = &self.path else {
             print(&mounts.mounts, answer);
@@ -143,7 +144,6 @@ fn source(mount: &Mount) -> Vec<u8> {
 
 fn print(mounts: &[Mount], answer: &mut Answer) {
     if answer.is_json() {
-        answer.list("mounts");
         for mount in mounts {
             if answer.is_over() {
                 break;

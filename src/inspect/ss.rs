@@ -54,6 +54,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 impl Inspect for Ss {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+        answer.list("sockets");
         let own;
         let process = if let Some(process) = &target.process {
             process
@@ -87,7 +88,6 @@ impl Inspect for Ss {
         let names = Names::of(target, answer);
         if answer.is_json() {
             let limits = Limits::of(target);
-            answer.list("sockets");
             for socket in &sockets.list {
                 if answer.is_over() {
                     break;

@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -25,7 +26,7 @@ use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::{Stream, Wire, WireError};
 use super::words;
 use crate::outcome::{Finding, Verdict};
-use crate::threads::bounded;
+use crate::threads::wait_for;
 
 /// How long the first address has before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -211,8 +212,8 @@ fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connect
     // A file system that does not answer would keep connect(2) for good.
     if let Some(file) = path.file() {
         let file = file.to_owned();
-        let look = bounded(deadline, Box::new(move || drop(file.metadata())));
-        look.map_err(|Passed| Box::new(timed_out(deadline, "looking at the socket")))?;
+        let look: Arc<dyn Fn() + Send + Sync> = Arc::new(move || drop(file.metadata()));
+        wait_for(deadline, &look).map_err(|Passed| Box::new(timed_out(deadline, "looking at the socket")))?;
     }
     let stream =
         unix_stream(path, deadline).map_err(|errno| Box::new(unix_unconnected(path, errno, deadline)))?;

@@ -138,7 +138,7 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
 /// Splits `host:port`, not within the brackets of an IPv6 address.
 fn split_port(place: &str) -> (&str, Option<&str>) {
     match place.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some((host, port)) if !port.as_bytes().contains(&b']') => (host, Some(port)),
         _ => (place, None),
     }
 }
@@ -181,7 +181,7 @@ fn without_dots(path: &str) -> String {
 /// User info as basic authentication wants it, with a colon.
 fn credentials(user_info: &str) -> Vec<u8> {
     let mut decoded = percent_decoded(user_info);
-    if !user_info.contains(':') {
+    if !user_info.as_bytes().contains(&b':') {
         decoded.push(b':');
     }
     decoded

@@ -167,11 +167,6 @@ fn each(folder: &Path, visit: &mut dyn FnMut(&OsStr) -> bool) -> Result<(), Unre
     Ok(())
 }
 
-/// Whether there is no process of this number, rather than one that cannot be read.
-pub fn is_gone(proc: &Path, pid: u32) -> bool {
-    matches!(proc.join(pid.to_string()).try_exists(), Ok(false))
-}
-
 fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {
     proc.join(pid.to_string()).join(name)
 }

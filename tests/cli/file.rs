@@ -287,6 +287,11 @@ fn a_file_system_that_does_not_answer_is_not_waited_for() {
             String::new(),
         ),
         (
+            vec!["unix", &path],
+            format!("unhealthy: unix {path}: timed out after 500 ms looking at the socket\n"),
+            String::new(),
+        ),
+        (
             vec!["file", &path, "and", "file", "/", "and", "file", &path],
             format!(
                 "unhealthy: file {path}: {at_file}\nunhealthy: file {path}: {at_file}\nhealthy: file /: "

@@ -1,7 +1,7 @@
 //! What once went wrong, a test each.
 
 use crate::support::command::{has_feature, porthole};
-use crate::support::server::{Server, Step, answer, response};
+use crate::support::server::{Server, Step, answer, folder, response};
 use crate::support::skip::has_ipv6;
 
 /// The static build once wrote `GET / ` without a version: a formatting trait was compiled away.
@@ -94,4 +94,100 @@ fn explain_knows_of_sockets_that_take_ipv6_only() {
         ),
         "",
     );
+}
+
+/// The longest line of a request was once taken without the header that the user info of a URL becomes.
+#[test]
+fn long_user_info_is_sent() {
+    let server = Server::new(answer(response("200 OK", "")));
+    let place = server.address();
+    porthole(["http", &format!("http://u:{}@{place}/", "p".repeat(5000))])
+        .healthy(&format!("healthy: http http://{place}/: 200 OK in <T>"));
+    assert!(
+        server.asked()[0].to_ascii_lowercase().contains("authorization: basic "),
+        "{}",
+        server.asked()[0]
+    );
+}
+
+/// A secret in a host name was once printed, in lower case, and so was one cookie of several, and what a server escapes.
+#[test]
+fn secrets_are_known_however_they_are_written() {
+    let ran = porthole(["tcp", "${APP_SECRET}:80"]).env("APP_SECRET", "AbCdEfGh").run();
+    let all = [ran.stdout.as_str(), &ran.stderr].concat();
+    assert!(
+        !all.to_ascii_lowercase().contains("abcdefgh") && all.contains("${APP_SECRET}"),
+        "{}",
+        ran.story()
+    );
+
+    let server = Server::new(answer(response("401 Unauthorized", r"no tok\/en+1 nor sid-t0psecret")));
+    let url = server.url("/");
+    let headers = ["-H", "Authorization: Bearer tok/en+1", "-H", "Cookie: theme=dark; sid=sid-t0psecret"];
+    let ran = porthole([&["http", &url], &headers[..]].concat()).run();
+    let body = "; body: no <header authorization> nor <header cookie>";
+    assert!(ran.stdout.trim_end().ends_with(body), "{}", ran.story());
+}
+
+/// A hole that began where the buffer was full but for one byte once ended the file.
+#[test]
+fn grep_goes_on_behind_a_hole_at_the_end_of_its_buffer() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let folder = folder();
+    let path = folder.join("file");
+    std::fs::write(&path, ["\n", &"a".repeat((1 << 20) - 1)].concat()).unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(2 << 20)).unwrap();
+    std::io::Write::write_all(&mut file, b"\nneedle here\n").unwrap();
+    let ran = porthole(["grep", "needle", path.to_str().unwrap()]).run();
+    std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!(ran.status, Some(0), "{}", ran.story());
+}
+
+/// `hexdump --json` once held all that `--max` let it in memory, and ended by a signal where there was not so much.
+#[test]
+fn hexdump_as_json_is_bounded() {
+    if !has_feature("inspect") {
+        return;
+    }
+    porthole(["hexdump", "--json", "--max", "1G", "/bin/sh"]).run().is(
+        1,
+        r#"{"errors": ["--max 1 GiB: with --json at most 4 MiB, which are held in memory (without it any size will do)"]}"#,
+        "porthole: hexdump: --max 1 GiB: with --json at most 4 MiB, which are held in memory (without it any size will do)",
+    );
+}
+
+/// What lists something has its list where that cannot be had, too.
+#[test]
+fn keys_stay_whatever_fails() {
+    if !has_feature("inspect") {
+        return;
+    }
+    for (command, list) in
+        [("mounts", "mounts"), ("df", "filesystems"), ("ss", "sockets"), ("ps", "processes")]
+    {
+        let ran = porthole([command, "--json", "--proc", "/nowhere"]).run();
+        let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((ran.status, &json[list]), (Some(1), &serde_json::json!([])), "{}", ran.story());
+        assert_eq!(json["errors"].as_array().map(Vec::len), Some(1), "{}", ran.story());
+    }
+}
+
+/// `grep -h` once printed the help, and was 0 whatever the file held; `find -name` was no option.
+#[test]
+fn letters_of_grep_and_words_of_find() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let folder = folder();
+    let file = folder.join("notes");
+    std::fs::write(&file, "one\ntwo\n").unwrap();
+    let (folder, file) = (folder.to_str().unwrap(), file.to_str().unwrap());
+    porthole(["grep", "-h", "three", file]).run().is(1, "", "");
+    porthole(["grep", "-rh", "two", folder]).healthy("two");
+    porthole(["grep", "-H", "two", file]).healthy(&format!("{file}:two"));
+    porthole(["find", folder, "-name", "no*", "-type", "f", "-maxdepth", "1"]).healthy(file);
+    std::fs::remove_dir_all(folder).unwrap();
 }

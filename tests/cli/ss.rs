@@ -138,7 +138,10 @@ fn tables_that_cannot_be_read_or_not_to_their_end() {
     );
     porthole(["ss", "--proc", tree.path(), "--json"]).run().is(
         1,
-        &format!("{{\"errors\": [\"{}/1/net/tcp: no such file or directory\"]}}", tree.path()),
+        &format!(
+            "{{\"sockets\": [], \"errors\": [\"{}/1/net/tcp: no such file or directory\"]}}",
+            tree.path()
+        ),
         &format!("porthole: ss: {}/1/net/tcp: no such file or directory", tree.path()),
     );
     let garbled = made_up();

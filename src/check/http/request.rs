@@ -51,7 +51,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         return Err(given.wrong("header", "Host can be given only once"));
     }
     if let Some(user) = given.unshown("user")? {
-        if !user.contains(':') {
+        if !user.as_bytes().contains(&b':') {
             return Err(given.unexpected_unshown("user", "NAME:PASSWORD"));
         }
         headers.retain(|(name, _)| name != header::AUTHORIZATION);

@@ -171,7 +171,8 @@ mod servers {
                 attempts: 1,
                 odd: Vec::new(),
             };
-            let answer = Resolver::new(&one, crate::net::local::Reach::Anywhere).ask(&name, Deadline::after(PATIENCE));
+            let answer =
+                Resolver::new(&one, crate::net::local::Reach::Anywhere).ask(&name, Deadline::after(PATIENCE));
             if answer.server.is_some() || answer.servfail {
                 continue;
             }

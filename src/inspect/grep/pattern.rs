@@ -8,14 +8,16 @@ use super::literal::required;
 
 /// How far two parts of a longer line overlap, in bytes, where an expression is looked for.
 const OVERLAP: usize = 4 << 10;
+/// How far several texts are looked for at first, in bytes.
+const NEAR: usize = 1 << 10;
 /// Bytes that are frequent, the most frequent first: whatever is not among them is looked for rather.
 const FREQUENT: &[u8] = b"\0 etaoinsrldcumphgfbyw0v1.,2k-_/x3TSACE";
 
 /// What is looked for.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// What each line that matches has to contain.
-    text: Option<Text>,
+    /// Each line that matches has to contain one of these, if there are any.
+    texts: Vec<Text>,
     /// What it has to match as well.
     expression: Option<Regex>,
 }
@@ -23,19 +25,20 @@ pub(super) struct Pattern {
 impl Pattern {
     /// This text, without regard to the case of ASCII letters if so asked.
     pub(super) fn text(text: Vec<u8>, any_case: bool) -> Self {
-        Pattern { text: Some(Text::new(text, any_case)), expression: None }
+        Pattern { texts: vec![Text::new(text, any_case)], expression: None }
     }
 
     /// This expression, which was made of `text`. Case makes no difference for ASCII alone, there as here.
     pub(super) fn expression(expression: Regex, text: &str, any_case: bool) -> Self {
-        let text = required(text).map(|literal| Text::new(literal, any_case));
-        Pattern { text, expression: Some(expression) }
+        let required = required(text).unwrap_or_default();
+        let texts = required.into_iter().map(|text| Text::new(text, any_case)).collect();
+        Pattern { texts, expression: Some(expression) }
     }
 
     /// Whether nothing that is found stands in a hole of a file, which reads as NULs; an expression may match those.
     pub(super) fn needs_more_than_nuls(&self) -> bool {
         let reads_as_nuls = |text: &Text| memchr(0, &text.wanted).is_some();
-        self.expression.is_none() && !self.text.as_ref().is_some_and(reads_as_nuls)
+        self.expression.is_none() && !self.texts.iter().any(reads_as_nuls)
     }
 
     /// Where in these lines the next one stands that matches, from the start of a line on.
@@ -46,8 +49,8 @@ impl Pattern {
         };
         while from < block.len() {
             let (mut start, mut at) = (from, from);
-            if let Some(text) = &self.text {
-                at += text.find(block.get(from..)?)?;
+            if !self.texts.is_empty() {
+                at += self.next(block.get(from..)?)?;
                 let newline = block.get(from..at).and_then(|before| memrchr(b'\n', before));
                 start = newline.map_or(from, |newline| from + newline + 1);
             }
@@ -63,11 +66,40 @@ impl Pattern {
 
     /// How much of a part has to be looked at again with the next.
     pub(super) fn overlap(&self) -> usize {
-        match &self.text {
-            Some(text) if self.expression.is_none() => text.wanted.len().saturating_sub(1).min(LINE / 2),
+        match self.texts.as_slice() {
+            [text] if self.expression.is_none() => text.wanted.len().saturating_sub(1).min(LINE / 2),
             _ => OVERLAP,
         }
     }
+
+    /// Where the first of the texts stands.
+    fn next(&self, block: &[u8]) -> Option<usize> {
+        if let [text] = self.texts.as_slice() {
+            return text.find(block);
+        }
+        let longest = self.texts.iter().map(|text| text.wanted.len()).max().unwrap_or_default();
+        let mut window = NEAR;
+        loop {
+            // Not all of it for each: of one that is rare the whole would be looked through at each of one that is not.
+            let part = block.get(..window).unwrap_or(block);
+            let first = self.texts.iter().filter_map(|text| text.find(part)).min();
+            let is_all = part.len() == block.len();
+            // One that begins earlier may end behind the part.
+            if is_all || first.is_some_and(|first| first + longest <= part.len()) {
+                return first;
+            }
+            window = window.saturating_mul(4);
+        }
+    }
+}
+
+/// How rare the rarest byte of the text is: more is rarer.
+pub(super) fn rarity(text: &[u8]) -> usize {
+    text.iter().map(|&byte| rarity_of(byte)).max().unwrap_or_default()
+}
+
+fn rarity_of(byte: u8) -> usize {
+    FREQUENT.iter().position(|&b| b == byte).unwrap_or(FREQUENT.len())
 }
 
 /// A text, and the one byte of it that is looked for first.
@@ -82,14 +114,11 @@ struct Text {
 
 impl Text {
     fn new(text: Vec<u8>, any_case: bool) -> Self {
-        let rarity = |byte: u8| FREQUENT.iter().position(|&b| b == byte).unwrap_or(FREQUENT.len());
         let both = |byte: u8| {
             if any_case { [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] } else { [byte; 2] }
         };
-        let rarest = text.iter().enumerate().max_by_key(|&(_, &byte)| {
-            let [a, b] = both(byte);
-            rarity(a).min(rarity(b))
-        });
+        let rarest =
+            text.iter().enumerate().max_by_key(|&(_, &byte)| both(byte).map(rarity_of).into_iter().min());
         let (at, &byte) = rarest.unwrap_or((0, &0));
         Text { any_case, at, bytes: both(byte), wanted: text }
     }
