@@ -10,13 +10,26 @@ use crate::net::deadline::{Deadline, Passed};
 /// optimisation frames are larger, and so are those of getaddrinfo(3).
 const STACK: usize = if cfg!(any(debug_assertions, feature = "remote")) { 256 << 10 } else { 128 << 10 };
 
+/// Whether no more threads are asked for: one was refused, or is known to be. The kernel counts each that it refuses, and
+/// that would look as if the application had wanted it (pids.events of cgroups(7)).
+static ALONE: AtomicBool = AtomicBool::new(false);
+
+/// From now on everything is done in the threads that there are.
+pub fn forgo() {
+    ALONE.store(true, Ordering::Relaxed);
+}
+
+/// Starts a thread; whether there is one.
+pub fn start(spawn: impl FnOnce(Builder) -> bool) -> bool {
+    let started = !ALONE.load(Ordering::Relaxed) && spawn(Builder::new().stack_size(STACK));
+    if !started {
+        forgo();
+    }
+    started
+}
+
 /// What a thread does.
 pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
-
-/// A thread in the making.
-pub fn thread() -> Builder {
-    Builder::new().stack_size(STACK)
-}
 
 /// Puts a result where whoever waits for it looks.
 pub fn fill<T>(place: &Mutex<Option<T>>, result: T) {
@@ -46,7 +59,7 @@ pub fn wait_for(deadline: Deadline, work: &Arc<dyn Fn() + Send + Sync>) -> Resul
         is_done.store(true, Ordering::Release);
         waiting.unpark();
     });
-    if thread().spawn(job).is_err() {
+    if !start(|thread| thread.spawn(job).is_ok()) {
         work();
         return Ok(());
     }

@@ -25,7 +25,7 @@ use crate::net::wire::WireError;
 use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
 use crate::report::{Progress, Style};
 use crate::secrets::Secrets;
-use crate::threads::{Job, bounded, fill, thread};
+use crate::threads::{Job, bounded, fill, start};
 
 /// How long looking for an explanation may take, for all checks of a run.
 #[cfg(feature = "inspect")]
@@ -234,7 +234,7 @@ fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<O
         for (check, place) in checks.iter().zip(&places) {
             let job: Job<'_> = Box::new(move || fill(place, make(check, attempt)));
             let is_first = here.is_empty();
-            if is_first || thread().spawn_scoped(scope, job).is_err() {
+            if is_first || !start(|thread| thread.spawn_scoped(scope, job).is_ok()) {
                 here.push((check, place));
             }
         }

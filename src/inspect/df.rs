@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
+use super::groups::mind_the_limit;
 use super::mounts::{Place, patience, patient, read};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operands};
@@ -89,6 +90,7 @@ pub(super) struct Row {
 impl Inspect for Df {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         answer.list("filesystems");
+        mind_the_limit(target);
         let mounts = read(target, answer)?;
         let root = target.root().map(Arc::new);
         let whole = answer.within(LIMIT);

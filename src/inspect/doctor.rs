@@ -190,8 +190,7 @@ impl Inspect for Asked {
         all.retain(|seen| seen.stat.is_ok());
         let groups = Groups::of(target);
         let pids = groups.as_ref().ok().and_then(|groups| groups.pids().ok());
-        let is_crowded =
-            pids.and_then(|pids| pids.limit.zip(pids.limit_used)).is_some_and(|(limit, used)| used >= limit);
+        let is_crowded = pids.is_some_and(|pids| pids.is_used_up());
         let mut case = Case {
             target,
             process,

@@ -65,7 +65,20 @@ pub const NEAR: u64 = 90;
 /// From how many throttled periods of a hundred they stand out.
 pub const OFTEN: u64 = 10;
 
+/// Where as many processes run as may, asks for no thread: it would be refused.
+pub fn mind_the_limit(target: &Target) {
+    let pids = Target::new(&target.proc, None).and_then(|ours| Groups::of(&ours)?.pids());
+    if pids.is_ok_and(|pids| pids.is_used_up()) {
+        crate::threads::forgo();
+    }
+}
+
 impl Resource {
+    /// Whether all is in use that may be.
+    pub fn is_used_up(&self) -> bool {
+        self.limit.zip(self.limit_used).is_some_and(|(limit, used)| used >= limit)
+    }
+
     /// What is needed of the limit, as the kubelet counts it: what of the page cache was not used of late is given up before
     /// anything is killed. Shared memory and tmpfs are in the page cache too, and are not.
     pub fn needed(&self) -> Option<u64> {

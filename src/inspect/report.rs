@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::utsname::uname;
 
+use super::groups::mind_the_limit;
 use super::{Command, Inspect, Target};
 use crate::cli::{Build, Given, UsageError, inspect_of};
 use crate::net::deadline::Deadline;
@@ -64,6 +65,7 @@ impl Inspect for Report {
 
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let whole = Deadline::after(TIME);
+        mind_the_limit(target);
         let mut about = String::new();
         self::about(target).push_json(&mut about);
         let mut left = MOST.saturating_sub(framed("about", &about));

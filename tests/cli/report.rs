@@ -362,3 +362,28 @@ fn a_document_that_cannot_be_made_or_printed_is_a_failure() {
     let ran = porthole(["report", "--proc", "/none"]).run();
     assert_eq!(errors(&document(&ran)["ps"]), ["/none: no proc is mounted there"]);
 }
+
+/// The kernel counts each thread that it refuses, and doctor would find what was never the application's.
+#[test]
+fn where_no_thread_is_to_be_had_none_is_asked_for() {
+    if !has_report() {
+        return;
+    }
+    let all = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].map(Path::new).into_iter().find(|path| path.exists());
+    let group = all.unwrap_or(Path::new("/")).join(format!("porthole-test-{}", std::process::id()));
+    if fs::create_dir(&group).is_err() || fs::write(group.join("pids.max"), "1").is_err() {
+        let _ = fs::remove_dir(&group);
+        return skip("no control group of processes can be had here");
+    }
+    let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.display());
+    let runs = ["report", "df"]
+        .map(|command| output(Command::new("sh").args(["-c", &enter, "sh", &binary(), command, "--json"])));
+    let refused = fs::read_to_string(group.join("pids.events"));
+    fs::remove_dir(&group).unwrap();
+    for ran in runs {
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let df = json.get("df").unwrap_or(&json);
+        assert!(!df["filesystems"].as_array().unwrap().is_empty(), "{}", ran.story());
+    }
+    assert_eq!(refused.unwrap(), "max 0\n");
+}
