@@ -147,13 +147,19 @@ impl Fields<'_> {
         }
     }
 
-    /// An octal number that ends in NUL; one that is too large is a record.
+    /// An octal number that ends in NUL; one that is too large is a record, and for who does not read those (busybox, to which
+    /// the file would be root's) in base 256, as GNU tar writes it.
     fn number(&mut self, key: &str, number: u64, width: usize) {
-        let fits = number >> (3 * (width - 1)) == 0;
-        if !fits && !key.is_empty() {
+        if number >> (3 * (width - 1)) == 0 {
+            return self.block.extend(octal(number, width));
+        }
+        if !key.is_empty() {
             self.records.add_number(key, number);
         }
-        self.block.extend(octal(if fits { number } else { 0 }, width));
+        let bytes = number.to_be_bytes();
+        self.block.push(0x80);
+        self.block.resize(self.block.len() + (width - 1).saturating_sub(bytes.len()), 0);
+        self.block.extend(bytes.iter().skip(bytes.len().saturating_sub(width - 1)));
     }
 }
 
@@ -296,7 +302,9 @@ mod tests {
                 "u".repeat(32)
             )
         );
-        assert_eq!(&block[108..148], b"0000000\x007777777\x0000000000000\x0000000000000\x00");
+        // In base 256 what is too large, and seconds before the epoch not at all.
+        assert_eq!(&block[108..124], b"\x80\0\0\0\0\x20\0\x007777777\0");
+        assert_eq!(&block[124..148], b"\x80\0\0\0\0\0\0\x02\0\0\0\x0000000000000\x00");
         let odd = Member { name: &[0xff; 120], kind: b'0', ..Member::default() }.header();
         assert!(parts(&odd).0.starts_with("21 hdrcharset=BINARY\n130 path="));
     }
