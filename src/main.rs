@@ -43,7 +43,7 @@ fn run() -> Conclusion {
             outcome.conclusion()
         }
         #[cfg(feature = "inspect")]
-        Ok(Action::Inspect(inspection)) => inspect::run(&inspection),
+        Ok(Action::Inspect(inspection)) => inspect::run(inspection),
         Ok(Action::Print(text, conclusion)) => {
             report::text(&text);
             conclusion

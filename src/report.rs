@@ -22,7 +22,7 @@ const LINE: usize = 480;
 const TARGET: usize = 200;
 
 #[cfg(feature = "inspect")]
-pub use self::answer::Answer;
+pub use self::answer::{Answer, has_written, is_writing};
 #[cfg(feature = "inspect")]
 pub use self::kept::Kept;
 

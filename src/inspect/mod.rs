@@ -13,6 +13,7 @@ mod resolve;
 mod target;
 mod users;
 mod walk;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -100,7 +101,7 @@ pub struct Command {
 }
 
 /// One inspection, its arguments validated.
-pub trait Inspect: std::fmt::Debug {
+pub trait Inspect: std::fmt::Debug + Send + Sync {
     /// Makes it: prints what it found, complains of what it could not, and says whether what was asked for is there. The
     /// error is why it cannot be made at all.
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String>;
@@ -128,11 +129,22 @@ pub struct Inspection {
     pub colour: bool,
 }
 
+impl Inspection {
+    /// Where its answer goes.
+    fn answer(&self) -> Answer {
+        Answer::new(self.name, self.json || self.inspect.is_document(), self.colour)
+    }
+}
+
 /// Makes an inspection and prints its answer.
-pub fn run(inspection: &Inspection) -> Conclusion {
+pub fn run(inspection: Inspection) -> Conclusion {
     crate::sys::fail_past_file_size();
-    let json = inspection.json || inspection.inspect.is_document();
-    let mut answer = Answer::new(inspection.name, json, inspection.colour);
+    watch::run(inspection)
+}
+
+/// See [`run`]; however long it takes.
+fn made(inspection: &Inspection) -> Conclusion {
+    let mut answer = inspection.answer();
     let target = Target::new(&inspection.proc, inspection.pid);
     let found = target.and_then(|target| inspection.inspect.run(&target, &mut answer));
     let found = found.unwrap_or_else(|why| {

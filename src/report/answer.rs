@@ -5,6 +5,7 @@
 //! [`Answer::is_over`] tells the command that it may stop.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Kept;
@@ -19,6 +20,28 @@ use crate::text::{escape, escape_lines, is_plain};
 const BUFFER: usize = 32 << 10;
 /// The most complaints that a JSON document repeats.
 pub(super) const MOST_ERRORS: usize = 100;
+
+/// Whether something is being written, and whether some of it has gone to stdout.
+static WRITING: AtomicBool = AtomicBool::new(false);
+static WRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// Does what may wait for whoever reads it.
+fn writing<T>(act: impl FnOnce() -> T) -> T {
+    WRITING.store(true, Ordering::Relaxed);
+    let done = act();
+    WRITING.store(false, Ordering::Relaxed);
+    done
+}
+
+/// Whether an answer waits for whoever reads it.
+pub fn is_writing() -> bool {
+    WRITING.load(Ordering::Relaxed)
+}
+
+/// Whether a part of an answer has been printed.
+pub fn has_written() -> bool {
+    WRITTEN.load(Ordering::Relaxed)
+}
 
 /// Where an inspection's answer goes.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
@@ -209,12 +232,12 @@ impl Answer {
         }
         // In the order in which it came about.
         self.flush();
-        super::error(&format!("{}: {message}", self.command));
+        writing(|| super::error(&format!("{}: {message}", self.command)));
     }
 
     /// Tells on stderr how it goes: one line of raw text, escaped here.
     pub fn progress(text: &[u8]) {
-        super::to_stderr(format!("{}\n", escape(text)).as_bytes());
+        writing(|| super::to_stderr(format!("{}\n", escape(text)).as_bytes()));
     }
 
     /// The end of the answer; `found` is whether what was asked for is there.
@@ -241,22 +264,27 @@ impl Answer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.put(|out| out.write_all(bytes));
+        self.put(bytes.len(), |out| out.write_all(bytes));
     }
 
     fn flush(&mut self) {
-        self.put(Write::flush);
+        self.put(0, Write::flush);
     }
 
-    /// Ends the answer where it cannot be written: in silence if the reader left, otherwise as a failure.
-    fn put(&mut self, act: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
+    /// Writes so many bytes more. Ends the answer where it cannot be written: in silence if the reader left, otherwise as a failure.
+    fn put(&mut self, more: usize, act: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
         if self.over {
             return;
         }
         let Place::Stdout(out) = &mut self.place else {
             return;
         };
-        let Err(error) = act(out) else {
+        let held = out.buffer().len();
+        let done = writing(|| act(out));
+        if out.buffer().len() < held + more {
+            WRITTEN.store(true, Ordering::Relaxed);
+        }
+        let Err(error) = done else {
             return;
         };
         self.over = true;

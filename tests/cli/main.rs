@@ -55,6 +55,7 @@ mod local;
 mod secrets;
 mod usage;
 mod wait;
+mod watch;
 
 // What the README says.
 mod readme;

@@ -1,0 +1,110 @@
+//! Commands that come to a halt: a file system that does not answer (a network's, FUSE) keeps whoever asks it, for good, and
+//! no deadline of ours ends that. So these are made in a thread, which is left to itself once it has stood still.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::park_timeout;
+use std::time::{Duration, Instant};
+
+use super::df::listed;
+use super::groups::mind_the_limit;
+use super::mounts::read;
+use super::{Inspection, Target, made};
+use crate::bytes::is_listed;
+use crate::net::deadline::Deadline;
+use crate::outcome::Conclusion;
+use crate::procfs;
+use crate::report::{error, has_written, is_writing};
+use crate::threads::{Job, fill, start};
+
+/// The commands that ask file systems for what they hold. The others that do have a deadline for each question.
+const COMMANDS: &str = " ls stat cat head tail find grep hexdump sha256sum access lsof tar ";
+/// How often it is looked whether something has moved.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often nothing may have moved.
+const MOST: u32 = 10;
+/// How long may be taken to find out what does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The stack of the thread, in bytes, of which only what is touched is used.
+const STACK: usize = 1 << 20;
+
+/// Makes an inspection, or says that it stands still.
+pub(super) fn run(inspection: Inspection) -> Conclusion {
+    if !is_listed(COMMANDS, inspection.name.as_bytes()) {
+        return made(&inspection);
+    }
+    if let Ok(ours) = Target::new(Path::new(procfs::ROOT), None) {
+        mind_the_limit(&ours);
+    }
+    let inspection = Arc::new(inspection);
+    let theirs = Arc::clone(&inspection);
+    let work: Arc<dyn Fn() -> Conclusion + Send + Sync> = Arc::new(move || made(&theirs));
+    unless_it_halts(&work).unwrap_or_else(|| halted(&inspection))
+}
+
+/// What this comes to; nothing once it stands still. Where no thread can be had it is done here.
+fn unless_it_halts<T: Send + 'static>(work: &Arc<dyn Fn() -> T + Send + Sync>) -> Option<T> {
+    let (result, thread) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
+    let (theirs, itself, its_work) = (Arc::clone(&result), Arc::clone(&thread), Arc::clone(work));
+    let waiting = std::thread::current();
+    let job: Job<'static> = Box::new(move || {
+        fill(&itself, fs::read_link("/proc/thread-self").unwrap_or_default());
+        fill(&theirs, its_work());
+        waiting.unpark();
+    });
+    if !start(|thread| thread.stack_size(STACK).spawn(job).is_ok()) {
+        return Some(work());
+    }
+    let (mut last, mut still) = (Vec::new(), 0);
+    while still < MOST {
+        let since = Instant::now();
+        park_timeout(PAUSE);
+        if let Some(result) = result.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Some(result);
+        }
+        if since.elapsed() < PAUSE {
+            continue;
+        }
+        let now = moves(thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
+        // Whoever reads what is printed may take all the time of the world.
+        let is_still = !now.is_empty() && now == last && !is_writing();
+        still = if is_still { still + 1 } else { 0 };
+        last = now;
+    }
+    None
+}
+
+/// How long the thread has run so far, and how often: it has not moved where that is the same. Empty where the kernel does not
+/// tell, and nothing is ever taken for still. `Documentation/scheduler/sched-stats.rst` of the kernel.
+fn moves(thread: Option<&PathBuf>) -> Vec<u8> {
+    let read = |thread| fs::read(Path::new(procfs::ROOT).join(thread).join("schedstat"));
+    thread.and_then(|thread| read(thread).ok()).unwrap_or_default()
+}
+
+/// Says what does not answer, as far as that can be told.
+fn halted(inspection: &Inspection) -> Conclusion {
+    let mut silent = Vec::new();
+    let mut answer = inspection.answer();
+    let whole = Deadline::after(PATIENCE);
+    let looked = Target::new(&inspection.proc, inspection.pid).and_then(|target| {
+        let (mounts, root) = (read(&target, &mut answer)?, Arc::new(target.root()?));
+        listed(&target, Some(&root), &mounts, whole, &mut |why| silent.push(why));
+        Ok(())
+    });
+    silent.retain(|why| looked.is_ok() && why.ends_with("does not answer"));
+    if silent.is_empty() {
+        silent.push("a file system or device does not answer".to_owned());
+    }
+    let has_written = answer.is_json() && has_written();
+    for why in silent {
+        let why = format!("{why}: given up after {MOST} s in which nothing moved");
+        if has_written {
+            // A document that has begun has no end.
+            error(&format!("{}: {why}", inspection.name));
+        } else {
+            answer.complain(&why);
+        }
+    }
+    if has_written { Conclusion::Bad } else { answer.finish(false) }
+}

@@ -1,0 +1,68 @@
+//! Commands that come to a halt, on a file system that does not answer.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::command::{binary, has_feature, porthole};
+use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
+use crate::support::server::folder;
+
+#[test]
+fn what_stands_still_is_given_up() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
+    let (pid, all, dead) = (elsewhere.pid(), elsewhere.path(""), elsewhere.path("dead"));
+    let why = format!("{dead}: the filesystem does not answer: given up after 10 s in which nothing moved");
+    let commands: [&[&str]; 6] = [
+        &["ls", &all],
+        &["stat", &dead],
+        &["find", &all, "--larger", "1"],
+        &["grep", "-r", "x", &all],
+        &["access", &dead],
+        &["ls", "--json", &all],
+    ];
+    // Side by side, for each takes its time.
+    std::thread::scope(|scope| {
+        for words in commands {
+            let (pid, why) = (&pid, &why);
+            scope.spawn(move || {
+                let ran = porthole([words, &["-p", pid]].concat()).run().within(Duration::from_secs(25));
+                let error = format!("porthole: {}: {why}\n", words[0]);
+                assert_eq!((ran.status, &ran.stderr), (Some(1), &error), "{}", ran.story());
+                if words.contains(&"--json") {
+                    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+                    assert_eq!(document, json!({"errors": [why]}));
+                }
+            });
+        }
+    });
+}
+
+/// Whoever reads may take longer than a file system.
+#[test]
+fn a_slow_reader_is_waited_for() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let folder = folder();
+    let file = folder.join("long");
+    std::fs::write(&file, "a line\n".repeat(100_000)).unwrap();
+    let start = Instant::now();
+    let mut child = Command::new(binary()).arg("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let mut read = String::new();
+    let mut stdout = child.stdout.take().unwrap();
+    // What is written fills the pipe, and is not read for longer than a file system may take.
+    while start.elapsed() < Duration::from_secs(13) {
+        assert_eq!(child.try_wait().unwrap(), None);
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    stdout.read_to_string(&mut read).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(read.lines().count(), 100_000);
+    std::fs::remove_dir_all(folder).unwrap();
+}
