@@ -367,6 +367,8 @@ fn openat2_that_is_refused() {
         // As a seccomp profile does that is older than the call.
         let mut strace = Command::new("strace");
         strace.args([
+            // The thread as well that asks.
+            "-f",
             "-qq",
             "-o",
             "/dev/null",
