@@ -11,6 +11,8 @@ ARG FOLDER=target/static
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG SOURCE=unknown
+# Where the texts of the licences are, which the image, porthole alone, does not carry: LICENSES.txt of the release.
+ARG DOCUMENTATION=unknown
 # Of all that is in the binary; of porthole-probe all of it is MIT.
 ARG LICENCES="MIT AND Apache-2.0 AND ISC AND BSD-3-Clause"
 LABEL org.opencontainers.image.title="porthole" \
@@ -18,7 +20,8 @@ LABEL org.opencontainers.image.title="porthole" \
       org.opencontainers.image.licenses="${LICENCES}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.source="${SOURCE}"
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.documentation="${DOCUMENTATION}"
 COPY ${FOLDER}/${BINARY} /porthole
 # By number: there is no /etc/passwd, and Kubernetes' runAsNonRoot wants a number.
 USER 65532:65532

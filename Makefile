@@ -1,9 +1,10 @@
-# Each target does all of its own set-up on a fresh Debian machine with rustup; see scripts/need.sh.
+# Each target does its own set-up on a fresh Debian machine with rustup, as root; see scripts/need.sh. Two do with less: demo,
+# without a container engine, and test, which skips aloud what takes `scripts/need.sh servers examples`.
 .PHONY: help static image demo test check bench sbom arm64 reproduce clean
 
 help:
 	@echo 'make demo    build the static binary, and watch it check a service that breaks'
-	@echo 'make test    everything: unit, integration, the static binaries, Docker'
+	@echo 'make test    unit, integration, the static binaries, Docker; says what it skips'
 	@echo 'make static  target/static/porthole-probe and target/static/porthole'
 	@echo '             ARCH=aarch64: the same for arm64, in target/static/aarch64'
 	@echo 'make arm64   these, and a part of the integration suite on them, under qemu-user'

@@ -4,7 +4,8 @@
 #
 #   scripts/image.sh [NAME [OPTION]...]      porthole when none is given; registry.example/team/porthole, to push it there
 #
-# The options are those of docker build.
+# The options are those of docker build. Whoever gives the images to others gives them the texts of the licences too, which
+# `make sbom` leaves in target/static/LICENSES.txt: --build-arg DOCUMENTATION=URL is the label that leads there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -71,25 +71,27 @@ need_servers() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# A virtual environment of Python's below target/, with these packages: venv NAME WHAT_FOR TEST PACKAGE... The test is a
-# statement that succeeds where they are there.
+# A virtual environment of Python's below target/, with the packages of a file, which names all of them and their versions:
+# venv NAME WHAT_FOR FILE
 venv() {
-    local folder=target/$1 what=$2 test=$3
-    shift 3
-    if "$folder/bin/python" -c "$test" 2>/dev/null; then return; fi
+    local folder=target/$1 what=$2 requirements=$3
+    if cmp -s "$requirements" "$folder/requirements.txt" && "$folder/bin/python" -c '' 2>/dev/null; then return; fi
     python3 -c 'import ensurepip, venv' 2>/dev/null || need_package "$what" python3 python3-venv || {
         echo "need: Python's venv is missing; install python3-venv (or what has it on this system)" >&2
         return 1
     }
-    echo "need: installing $* for $what, in $folder" >&2
+    echo "need: installing $requirements for $what, in $folder" >&2
     mkdir -p target
     python3 -m venv --clear "$folder"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "$@"
+    # Who calls may ask for the status, and set -e is off then.
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --no-deps --requirement "$requirements" &&
+        "$folder/bin/pip" check --quiet --disable-pip-version-check &&
+        cp "$requirements" "$folder/requirements.txt"
 }
 
 # A gRPC server of Python's packages.
 need_grpc() {
-    venv grpc-venv "a gRPC server to test against" 'import grpc, grpc_health.v1' grpcio grpcio-health-checking
+    venv grpc-venv "a gRPC server to test against" tests/servers/requirements.txt
 }
 
 # What the examples are tested with, beside an engine: Compose, the schemas of Kubernetes, and what examples/grpc installs
@@ -97,12 +99,12 @@ need_grpc() {
 need_examples() {
     local version
     docker compose version >/dev/null 2>&1 || need "Compose" docker-compose docker-compose || return 1
-    venv kubernetes-venv "the schemas of Kubernetes" 'import kubernetes_validate, yaml' kubernetes-validate || return 1
+    venv kubernetes-venv "the schemas of Kubernetes" tests/docker/requirements.txt || return 1
     version=$(apt-cache show --no-all-versions python3 2>/dev/null | sed -n 's/^Version: \([0-9]*\.[0-9]*\).*/\1/p')
     if [ -z "$version" ] || cmp -s examples/grpc/requirements.txt target/wheels/requirements.txt; then return; fi
     echo "need: downloading what examples/grpc installs, to target/wheels" >&2
     rm -rf target/wheels
-    target/kubernetes-venv/bin/pip download --quiet --disable-pip-version-check --only-binary :all: \
+    target/kubernetes-venv/bin/pip download --quiet --disable-pip-version-check --only-binary :all: --no-deps \
         --python-version "$version" --dest target/wheels --requirement examples/grpc/requirements.txt
     cp examples/grpc/requirements.txt target/wheels/
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds both static binaries once more, from the same sources in another folder, and compares the bytes with those of
-# target/static, which `make static` leaves. What is not committed is built too, so that the two are comparable.
+# Builds both static binaries once more, from the same sources with the same compilers in another folder, and compares the bytes
+# with those of target/static, which `make static` leaves. What is not committed is built too, so that the two are comparable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

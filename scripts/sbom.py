@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Finishes the CycloneDX documents of scripts/sbom.sh: scripts/sbom.py FOLDER
 
-No path, no clock and no chance of the machine that made them stays in them, so that the same sources give the same
-document. Fails where the list of crates in a document is not the one that the binary beside it carries (section .dep-v0
+No path, no clock and no chance of the machine that made them stays in them, so that the same sources, compilers and std give the
+same document, which names these two (properties porthole:build:*, of the files `compilers` and `std` of scripts/static.sh). Fails where the list of crates in a document is not the one that the binary beside it carries (section .dep-v0
 of cargo-auditable: JSON, deflated).
 """
 
@@ -29,6 +29,17 @@ def section(elf, wanted):
     return None
 
 
+def built_with(folder):
+    """The compilers and the standard library of the binaries, as properties: `rustc -vV` by its lines."""
+    with open(f"{folder}/std", encoding="utf-8") as file:
+        lines = ["std: " + file.read().strip()]
+    with open(f"{folder}/compilers", encoding="utf-8") as file:
+        rustc, *more = file.read().splitlines()
+    for line in [*lines, "rustc: " + rustc, *more]:
+        name, _, value = line.partition(": ")
+        yield {"name": f"porthole:build:{name}", "value": value}
+
+
 def finish(folder, name):
     """Makes one document reproducible, and compares it with its binary."""
     path = f"{folder}/{name}.cdx.json"
@@ -41,6 +52,7 @@ def finish(folder, name):
     document["metadata"]["component"]["name"] = name
     when = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.timezone.utc)
     document["metadata"]["timestamp"] = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    document["metadata"].setdefault("properties", []).extend(built_with(folder))
     with open(f"{folder}/{name}", "rb") as file:
         elf = file.read()
     digest = hashlib.sha256(elf).hexdigest()

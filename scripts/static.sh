@@ -191,4 +191,9 @@ for flavour in "${@:-probe full service patient}"; do
         esac
     done
 done
+# What they were made with, for the SBOM: the same sources give the same bytes where this is the same.
+{
+    "${RUSTC:-rustc}" -vV
+    printf 'cc: %s\n' "$("${!cc:-cc}" --version 2>/dev/null | head -n 1)"
+} >"$out/compilers"
 echo "$how" >"$out/std"

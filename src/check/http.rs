@@ -34,8 +34,15 @@ porthole http http://app/health --unix /run/app.sock
 porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
 };
 
+/// What a TARGET may be in this build.
+const FORMS: &str = if cfg!(feature = "tls") {
+    "http://host:port/path, https://…, :port/path or host:port/path"
+} else {
+    "http://host:port/path, :port/path or host:port/path"
+};
+
 const OPTIONS: &[Opt] = &[
-    operand("TARGET", "http://host:port/path, https://…, :port/path or host:port/path"),
+    operand("TARGET", FORMS),
     option("method", "M", "the method (GET; POST with --data)").short('X'),
     option_list("header", "'NAME: VALUE'", "a header, repeatable; Host: replaces the one from the URL")
         .short('H'),

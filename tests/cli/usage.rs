@@ -275,6 +275,7 @@ fn help_names_every_option() {
     ] {
         assert!(http.stdout.contains(option), "{option}\n{}", http.story());
     }
+    assert_eq!(http.stdout.contains("https://"), has_feature("tls"), "{}", http.story());
     assert_eq!(porthole(["help", "http"]).run().stdout, http.stdout);
     assert!(http.stdout.lines().all(|line| line.len() <= 100), "{}", http.story());
 }

@@ -32,7 +32,7 @@ fn the_images_of_both_flavours_and_their_tags() {
         let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();
         let label = |name: &str| &labels[format!("org.opencontainers.image.{name}")];
         assert_eq!((label("version"), label("licenses")), (&version.into(), &licences.into()), "{labels}");
-        for name in ["title", "description", "revision", "source"] {
+        for name in ["title", "description", "revision", "source", "documentation"] {
             assert!(label(name).as_str().is_some_and(|text| !text.is_empty()), "{name}: {labels}");
         }
     }
