@@ -4,14 +4,15 @@
 //! such an option, and the password in a URL. Where in doubt it is masked; `--reveal-all` shows it.
 
 mod login;
+mod mounted;
 mod programs;
 mod value;
 
 use crate::bytes::find;
 use crate::secrets::is_telling;
 
-pub use login::urls;
 use login::{Logins, password, user_info};
+pub use mounted::mounted;
 use programs::Programs;
 use value::{Place, shell_end, value};
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::value::shell_end;
-use super::{HEAD, Next, TOKEN, mask, next_of, word_at};
+use super::{HEAD, Next, TOKEN, next_of, word_at};
 
 /// The passwords behind the names of users, outside of URLs. A word is looked through once, however many colons it
 /// has: what a process calls itself is not to keep whoever lists it.
@@ -72,23 +72,6 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let end = word.iter().rposition(|&b| b == b'@')?;
     let slash = word.get(..end)?.iter().position(|&b| b == b'/')?;
     Some((at + 2 + slash, at + 1 + end))
-}
-
-/// The text, in the URLs of which passwords and tokens are masked; all else stays as it is.
-pub fn urls(text: &[u8]) -> Vec<u8> {
-    let (mut out, mut done, mut at) = (Vec::new(), 0, 0);
-    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-    while at < text.len() {
-        let range = if part(at, at + 3) == b"://" { user_info(text, at + 3) } else { None };
-        at += 1;
-        if let Some((start, end)) = range {
-            out.extend_from_slice(part(done, start));
-            mask(&mut out, part(start, end));
-            (done, at) = (end, end);
-        }
-    }
-    out.extend_from_slice(part(done, text.len()));
-    out
 }
 
 /// Where the password begins and ends, or the token, of a URL whose authority begins there.

@@ -4,7 +4,7 @@ use super::{is_of_name, tells};
 use crate::bytes::find;
 
 /// Where in a command line a `=` or `:` stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
     /// Where its word begins.
     pub word: usize,
