@@ -19,10 +19,10 @@ impl Logins {
     /// The password in the word that begins at `word` and has a `=` or `:` at `at`: that of `--user=NAME:PASSWORD` and
     /// `-uNAME:PASSWORD`, or of a `NAME:PASSWORD@HOST` without a scheme.
     pub fn password(&mut self, text: &[u8], word: usize, at: usize) -> Option<(usize, usize)> {
-        let login = |from| password(text, from, word == 0);
+        let login = |from| password(text, from, word == 0, Next::User);
         let flag = text.get(word..at)?;
         if text.get(at) == Some(&b'=') {
-            return (next_of(flag) == Next::Login).then(|| login(at + 1))?;
+            return (next_of(flag) == Next::User).then(|| login(at + 1))?;
         }
         if let [b'-', b'u', _, ..] = flag {
             return login(word + 2);
@@ -48,14 +48,19 @@ impl Logins {
     }
 }
 
-/// The password of the `NAME:PASSWORD`, of Samba `NAME%PASSWORD`, that begins there, which is not `UID:GID`; it goes on to the end of a word of a
+/// The password of the `NAME:PASSWORD`, of Samba `NAME%PASSWORD`, of lftp `NAME,PASSWORD`, that begins there, which is not `UID:GID`; it goes on to the end of a word of a
 /// shell's, or of the argument if that `is_whole`.
-pub(super) fn password(text: &[u8], start: usize, is_whole: bool) -> Option<(usize, usize)> {
+pub(super) fn password(text: &[u8], start: usize, is_whole: bool, next: Next) -> Option<(usize, usize)> {
     let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
     let rest = text.get(start..)?;
     let within = if is_whole { rest } else { word_at(rest, 0) };
-    let length = within.iter().position(|b| matches!(b, b':' | b'%'))?;
+    let is_end = |b: &u8| if next == Next::Comma { *b == b',' } else { matches!(b, b':' | b'%') };
+    let length = within.iter().position(is_end)?;
     let (name, from) = (rest.get(..length)?, start + length + 1);
+    // What is secret of a URL is told by what it is made of.
+    if next == Next::User && rest.get(length..)?.starts_with(b"://") {
+        return None;
+    }
     // That far it is looked only where it is masked then.
     let end = if is_whole { text.len() } else { shell_end(text, start).max(from) };
     (!(is_number(name) && is_number(text.get(from..end)?))).then_some((from, end))

@@ -172,6 +172,74 @@ fn programs_with_letters_of_their_own() {
 }
 
 #[test]
+fn secrets_of_programs_in_words_of_their_own() {
+    check(&[
+        &["consul", "agent", "-encrypt=⟦pUqJrVyVRj5jsiYEkM/tFQ==⟧", "-bind=0.0.0.0"],
+        &["nomad", "agent", "-encrypt", "⟦pUqJrVyVRj5jsiYEkM/tFQ==⟧", "-dev"],
+        &["sh", "-c", "consul agent -encrypt ⟦pUqJrVyVRj5jsiYEkM/tFQ==⟧ -dev"],
+        &["sh", "-c", "app -secret ⟦hunter2⟧ -x", "bash", "-lc", "app -pincode x PIN=⟦a⟧ y"],
+        &["gpg", "--encrypt", "letter.txt", "openssl", "smime", "-encrypt", "-in", "x"],
+        &["app", "Server=db;Encrypt=true", "Encrypt=Mandatory", "--encrypt=yes"],
+        &["mosquitto_pub", "-u", "me", "-P", "⟦secret⟧", "-t", "x"],
+        &["/usr/bin/mosquitto_sub", "-P⟦secret⟧", "-p", "1883"],
+        &["app", "--cred", "⟦hunter22⟧", "--cred=⟦x⟧", "--sacred", "x"],
+        &["app", "--hmac", "⟦y⟧", "-hmac=⟦y⟧", "--hmac-key", "⟦y⟧", "--hmac-algorithm", "sha256"],
+        &["lftp", "-u", "me,⟦se,cret⟧", "host", "-ume,⟦secret⟧", "-u", "me"],
+        &["sh", "-c", "lftp -e 'open -u me,⟦secret⟧ h'"],
+        &["ps", "-u", "root,daemon"],
+        &["app", "⟦sk-abcdefghijABCDEFGHIJ0123456789ab⟧", "--x=⟦sk-0123456789abcdef0123456789abcdef⟧"],
+        &["app", "sk-0123456789abcdef0123456789abcde", "sk-a-very-long-name-of-some-kind-or-other"],
+        &["app", "https://api.telegram.org/bot123456:⟦ABC-DEF1234ghIkl-zyx57W2v1u123ew11⟧/getMe"],
+        &[
+            "app",
+            "123456789:⟦AAF1234ghIkl-zyx57W2v1u123ew11abcdef⟧",
+            "--bot",
+            "bot123456:⟦A_C-DEF1234ghIkl-zyx57W2v1u123⟧",
+        ],
+        &["app", "bot123456:ABC-DEF1234ghIkl-zyx57W2v1u1", "host:8080:abcdefghijabcdefghijabcdefghijabc"],
+    ]);
+}
+
+#[test]
+fn a_url_behind_the_letter_of_a_user() {
+    check(&[
+        &["redis-cli", "-u", "redis://:⟦pw⟧@h", "-u", "redis://h:6379/0", "-uredis://:⟦pw⟧@h"],
+        &["sh", "-c", "redis-cli -u redis://:⟦pw⟧@h get x"],
+        &["app", "--user=redis://me:⟦pw⟧@h", "-u", "me:⟦pw⟧"],
+        &["curl", "-u", "me:⟦//x⟧", "h"],
+    ]);
+}
+
+#[test]
+fn what_options_say_of_how_secrets_are_used() {
+    check(&[
+        &["app", "--max-num-batched-tokens", "8192", "--max-tokens=512", "MAX_TOKENS=1", "--max-auth", "3"],
+        &["app", "--max-tokens", "⟦a1⟧", "--api-tokens=⟦a1⟧", "--token", "⟦8192⟧", "--token=⟦512⟧"],
+        &["app", r#"{"max_tokens": 512, "stream_tokens":true, "tokens":⟦"512"⟧}"#],
+        &["sh", "-c", "app --max-tokens 512 --max-tokens=512 --token-ttl=1h --token ⟦512⟧"],
+        &["app", "--authorization-mode=RBAC", "--token-ttl", "1h", "--key-type", "rsa", "--auth.mode", "x"],
+        &["app", "--enable-bootstrap-token-auth=true", "--token-auth", "false", "--password=⟦True1⟧"],
+        &["app", "--bypass", "1", "--monkey", "banana", "--monkey-pass", "⟦x⟧", "--bypass-token=⟦x⟧"],
+        &["node", "--key", "/etc/ssl/key.pem", "--tlskey=/etc/x.key", "--secret", "/run/secrets/x"],
+        &["app", "--token=/run/secrets/my_token-1", "--credentials", "/a/b.json", "-Dssl.key=/etc/k.pem"],
+        &["sh", "-c", "node --key /etc/ssl/key.pem --secret=/run/secrets/x --key ⟦'/etc/a b'⟧"],
+        &[
+            "app",
+            "--key",
+            "⟦/x⟧",
+            "--key",
+            "⟦/aB3/c4⟧",
+            "--key=⟦/a/b+c⟧",
+            "--key",
+            "⟦/a//b⟧",
+            "--key",
+            "⟦a/b⟧",
+        ],
+        &["app", "--password", "⟦/run/x/y⟧", "--pass=⟦/a/b⟧", "--passphrase", "⟦/a/b⟧"],
+    ]);
+}
+
+#[test]
 fn what_looks_like_an_option_may_be_the_secret() {
     check(&[
         &["app", "--password", "--verbose", "x"],
@@ -269,6 +337,11 @@ fn long_values_are_looked_through_once() {
         "eyJ:",
         "//",
         "//a=",
+        "-encrypt=",
+        "1:",
+        "sk-",
+        "max-tokens=1 ",
+        "key=/a/a ",
     ] {
         let (start, text) = (busy(), part.repeat(1 << 12));
         let mut masked = Masked::default();
