@@ -276,6 +276,8 @@ fn is_option(word: &[u8]) -> bool {
 
 /// Whether this may be a token, and not a word of a language.
 fn is_token(word: &[u8]) -> bool {
+    let quoted = |quote: &[u8]| word.strip_prefix(quote)?.strip_suffix(quote);
+    let word = quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(word);
     let (mut length, mut is_odd) = (0, false);
     for &byte in word {
         if !(is_of_name(byte) || matches!(byte, b'+' | b'/' | b'=' | b'~')) {

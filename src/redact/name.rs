@@ -17,6 +17,10 @@ const FILES: [&str; 6] = ["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTI
 
 /// What a name says of its value: whether that is a secret, and what else it may be.
 pub(super) fn tells(name: &[u8]) -> Next {
+    // None of the words is shorter. A text may have very many names of one letter.
+    if name.len() < 2 {
+        return Next::Plain;
+    }
     let name = name.to_ascii_uppercase();
     let words: Vec<&[u8]> = name
         .split(|byte| !byte.is_ascii_alphanumeric())

@@ -177,6 +177,11 @@ fn secrets_of_programs_in_words_of_their_own() {
         &["consul", "agent", "-encrypt=⟦pUqJrVyVRj5jsiYEkM/tFQ==⟧", "-bind=0.0.0.0"],
         &["nomad", "agent", "-encrypt", "⟦pUqJrVyVRj5jsiYEkM/tFQ==⟧", "-dev"],
         &["sh", "-c", "consul agent -encrypt ⟦pUqJrVyVRj5jsiYEkM/tFQ==⟧ -dev"],
+        &[
+            "sh",
+            "-c",
+            "consul agent -encrypt=⟦\"pUqJrVyVRj5jsiYEkM/tFQ==\"⟧ x; nomad -encrypt ⟦'jsiYEkM/tFQ=='⟧",
+        ],
         &["sh", "-c", "app -secret ⟦hunter2⟧ -x", "bash", "-lc", "app -pincode x PIN=⟦a⟧ y"],
         &["gpg", "--encrypt", "letter.txt", "openssl", "smime", "-encrypt", "-in", "x"],
         &["app", "Server=db;Encrypt=true", "Encrypt=Mandatory", "--encrypt=yes"],
@@ -304,12 +309,13 @@ fn busy() -> u64 {
 #[test]
 fn long_values_are_looked_through_once() {
     // Each of these took seconds when every colon looked through all that follows.
-    let start = std::time::Instant::now();
+    let start = busy();
     for text in ["a:", "a://", "a=", "a' "].map(|part| part.repeat(1 << 14)) {
         assert!(!has_secret(text.as_bytes()), "{}", &text[..2]);
         Masked::default().push(&mut Vec::new(), text.as_bytes());
     }
-    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+    let time = busy() - start;
+    assert!(time < 2_000_000_000, "{time} ns");
     // So that the options of programs count, and what is masked is looked for again and again.
     for part in [
         "-u ",

@@ -1,6 +1,6 @@
 //! The value behind a name that tells of a secret: where it begins and ends.
 
-use super::{HEAD, Next, is_of_name, is_plain, is_token, next_of, tells};
+use super::{HEAD, Next, is_of_name, is_plain, is_token, next_of, tells, word_at};
 use crate::bytes::find;
 
 /// Where in a command line a `=` or `:` stands.
@@ -18,11 +18,7 @@ pub(super) struct Place {
 pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usize)> {
     let (next, start, end) = find_value(text, at, place)?;
     let value = text.get(start..end)?;
-    let is_secret = match next {
-        Next::Token => value.len() <= HEAD && is_token(value),
-        next => !is_plain(next, value),
-    };
-    is_secret.then_some((start, end))
+    (!is_plain(next, value)).then_some((start, end))
 }
 
 /// As [`value`], with what its name says of it.
@@ -47,7 +43,12 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     let is_option = text.get(place.word..at) == Some(b"/p");
     let next = match tells(name) {
         Next::Plain if is_signature || is_option => Next::Secret,
-        Next::Plain if name.starts_with(b"-") && next_of(name) == Next::Token => Next::Token,
+        Next::Plain if name.starts_with(b"-") && next_of(name) == Next::Token => {
+            // Only the beginning, as it may be looked at again.
+            let rest = text.get(at + 1..)?;
+            let is_secret = is_token(word_at(rest.get(..HEAD).unwrap_or(rest), 0));
+            return is_secret.then(|| (Next::Secret, at + 1, shell_end(text, at + 1)));
+        }
         Next::Plain => return None,
         next => next,
     };
