@@ -244,7 +244,7 @@ impl Answer {
         self.put(|out| out.write_all(bytes));
     }
 
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         self.put(Write::flush);
     }
 

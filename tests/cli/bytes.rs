@@ -1,7 +1,7 @@
 //! `porthole cat`, `head`, `tail`, `grep`, `hexdump`, `sha256sum`: compared with the programs of these names.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -363,6 +363,77 @@ fn what_cannot_be_read_is_complained_of_and_the_rest_is_shown() {
     command.arg(folder.join("porthole")).args(["grep", "-r", "needle"]).arg(&secret);
     output(&mut command).is(1, "", &format!("porthole: grep: {}: permission denied", secret.display()));
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// `cat --special` of a FIFO, once it waits for what comes.
+fn cat_of_fifo(fifo: &str) -> std::process::Child {
+    let mut cat = Command::new(binary());
+    cat.args(["cat", "--special", fifo]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let cat = cat.spawn().unwrap();
+    let held = format!("/proc/{}/fd", cat.id());
+    let has_it = |entry: std::io::Result<fs::DirEntry>| {
+        fs::read_link(entry.unwrap().path()).is_ok_and(|path| path == Path::new(fifo))
+    };
+    while !fs::read_dir(&held).unwrap().any(has_it) {
+        std::thread::yield_now();
+    }
+    cat
+}
+
+#[test]
+fn a_fifo_is_waited_for_but_not_for_ever() {
+    let Some(place) = Place::new() else { return };
+    let fifo = place.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // What is written comes out at once, and the end is the end.
+    let mut cat = cat_of_fifo(&fifo);
+    let mut out = cat.stdout.take().unwrap();
+    let mut writer = File::options().write(true).open(&fifo).unwrap();
+    for byte in [b'a', b'b'] {
+        writer.write_all(&[byte]).unwrap();
+        let mut came = [0];
+        out.read_exact(&mut came).unwrap();
+        assert_eq!(came, [byte]);
+    }
+    drop(writer);
+    let ended = cat.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.len()), (Some(0), 0), "{ended:?}");
+    // Neither a writer that says nothing is waited for, nor one that never comes.
+    let why = format!("porthole: cat: {fifo}: nothing came within 10 s\n");
+    let alone = cat_of_fifo(&fifo);
+    let other = place.path("other");
+    assert!(Command::new("mkfifo").arg(&other).status().unwrap().success());
+    let beside = cat_of_fifo(&other);
+    let writer = File::options().write(true).open(&other).unwrap();
+    for (cat, why) in [(alone, &why), (beside, &why.replace(&fifo, &other))] {
+        let ended = cat.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), ended.stdout.len()), (Some(1), 0), "{ended:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), *why);
+    }
+    drop(writer);
+}
+
+#[test]
+fn the_log_of_the_kernel_is_left_to_its_reader() {
+    let Some(place) = Place::new() else { return };
+    let link = place.path("link");
+    symlink("/proc/kmsg", &link).unwrap();
+    let why = "is the kernel's log, which gives each message to one reader alone and is not read";
+    for path in ["/proc/kmsg", &link] {
+        for name in ["cat", "head", "tail", "hexdump"] {
+            porthole([name, path]).refused(&format!("{name}: {path}: {why} unless --special is given"));
+        }
+        porthole(["sha256sum", path]).refused(&format!("sha256sum: {path}: {why}"));
+        porthole(["grep", "x", path]).refused(&format!("grep: {path}: {why}"));
+    }
+    // Its end is where no message is left, which is for others to find out.
+    let file = place.file("file", "x");
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-o", "/dev/null", "-P", &file, "-e", "inject=read:error=EAGAIN"]);
+    if strace.args([&binary(), "cat", &file]).output().is_err() {
+        return skip("strace is not installed");
+    }
+    output(&mut strace).is(0, "", "");
 }
 
 #[test]
