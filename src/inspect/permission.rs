@@ -105,20 +105,26 @@ pub struct Examined {
 pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u32]) -> Examined {
     let mut rows: Vec<Row> = Vec::new();
     let process = target.handle().ok();
-    let protected = target.start_of("sys/fs/protected_symlinks");
-    let protected = protected.is_ok_and(|value| value.trim_ascii() == b"1");
+    let protected = target.start_of("sys/fs/protected_symlinks").ok();
+    let protected = protected.map(|value| value.trim_ascii() == b"1");
+    let descriptors = target.proc.join("self/fd");
+    let has_proc = descriptors.exists();
     // Where the process is itself: the device of its proc, and its folder there.
     let itself = process.as_ref().filter(|_| who.is_process);
     let itself = itself.and_then(|own| Some((fstat(own).ok()?.st_dev, format!("{}/", own.pid))));
     let is_ours = who.is_process && target.process.is_none();
     let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).display().to_string();
     let end = follow(root, path, &mut |place| {
-        let held = target.proc.join("self/fd").join(place.handle.as_raw_fd().to_string());
+        let held = if has_proc || !root.is_own() {
+            descriptors.join(place.handle.as_raw_fd().to_string())
+        } else {
+            Path::new(OsStr::from_bytes(place.path)).to_owned()
+        };
         let mut is_known = true;
         let inside = below_proc(place, &rows);
         let rule = Rule::of(target, place.meta, inside.as_ref());
         let mut outcome = match place.link {
-            Some((_, folder)) => who.may_follow(place.meta, folder, protected),
+            Some((_, folder)) => who.may_follow(place.meta, folder, protected, &mut is_known),
             None if place.is_end => who.may_all(wanted, place, &held, rule, &mut is_known),
             None => match kind(place.meta.st_mode) {
                 ('d', _) => who.may(place.meta, EXEC, &held, &mut is_known),
@@ -249,6 +255,12 @@ impl Who {
     pub fn of_ids(uid: u32, gid: u32, groups: Vec<u32>, bounding: u64) -> Self {
         let (capabilities, unbound) = if uid == 0 { (bounding, !bounding) } else { (0, 0) };
         Who { uid, gid, groups, capabilities, mapped: None, hides: false, unbound, is_process: false }
+    }
+
+    /// The same, where it is not known what a user namespace may hide.
+    #[must_use]
+    pub fn unmapped(self) -> Self {
+        Who { hides: true, ..self }
     }
 
     /// The same, if the process is in a user namespace of its own with that in mind.
@@ -484,15 +496,23 @@ impl Who {
 
     /// Whether a link is followed: in a sticky directory that all may write to, only one of the follower's or of the
     /// directory's owner.
-    fn may_follow(&self, link: &Meta, folder: &Meta, protected: bool) -> Result<String, String> {
+    fn may_follow(
+        &self,
+        link: &Meta,
+        folder: &Meta,
+        protected: Option<bool>,
+        is_known: &mut bool,
+    ) -> Result<String, String> {
         let is_shared = folder.st_mode & 0o1002 == 0o1002;
-        if protected && is_shared && link.st_uid != self.uid && link.st_uid != folder.st_uid {
-            return Err(format!(
-                "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks)",
-                link.st_uid, self.uid
-            ));
+        if !is_shared || link.st_uid == self.uid || link.st_uid == folder.st_uid || protected == Some(false) {
+            return Ok("follow".to_owned());
         }
-        Ok("follow".to_owned())
+        *is_known &= protected.is_some();
+        let unread = if protected.is_none() { ", if that is set, which cannot be read" } else { "" };
+        Err(format!(
+            "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks{unread})",
+            link.st_uid, self.uid
+        ))
     }
 }
 

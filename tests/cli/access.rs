@@ -452,6 +452,38 @@ fn a_status_that_does_not_tell_who() {
 }
 
 #[test]
+fn without_proc_the_ids_that_are_given_will_do() {
+    let Some(place) = place() else { return };
+    let file = place.file("file", "");
+    place.mode("file", 0o640);
+    fs::create_dir(place.path("shared")).unwrap();
+    place.mode("shared", 0o1777);
+    let link = place.path("shared/link");
+    symlink(&file, &link).unwrap();
+    lchown(&link, Some(70_001), None).unwrap();
+    let allowed = |path: &str, ids: &[&str]| {
+        let ran = porthole([&["access", path, "--json", "--proc", "/nonexistent"], ids].concat()).run();
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        (json["allowed"].clone(), json["reason"].as_str().unwrap().to_owned())
+    };
+    let other = ["--uid", "65532", "--gid", "65532"];
+    assert_eq!(allowed(&file, &other).0, json!(false));
+    assert_eq!(allowed(&file, &["--uid", "65532", "--groups", "0"]).0, json!(true));
+    // What proc would tell is not guessed.
+    let (known, why) = allowed(&link, &["--uid", "65532"]);
+    assert!(known.is_null(), "{why}");
+    assert!(why.ends_with("(fs.protected_symlinks, if that is set, which cannot be read)"), "{why}");
+    if Command::new("setfacl").args(["-m", "u:65532:r", &file]).status().is_ok_and(|status| status.success())
+    {
+        assert_eq!(allowed(&file, &other).0, json!(true));
+    }
+    for ids in [&[][..], &["--gid", "7"], &["--uid", "0"]] {
+        let words = [&["access", &file, "--proc", "/nonexistent"], ids].concat();
+        porthole(&words).refused("access: /nonexistent/self/status: no such file or directory");
+    }
+}
+
+#[test]
 fn files_that_ptrace_guards() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
