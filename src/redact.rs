@@ -4,14 +4,16 @@
 //! such an option, and the password in a URL. Where in doubt it is masked; `--reveal-all` shows it.
 
 mod login;
+mod mounted;
+mod name;
 mod programs;
 mod value;
 
 use crate::bytes::find;
-use crate::secrets::is_telling;
 
-pub use login::urls;
 use login::{Logins, password, user_info};
+pub use mounted::mounted;
+use name::{is_plain, tells};
 use programs::Programs;
 use value::{Place, shell_end, value};
 
@@ -48,9 +50,10 @@ const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "digest", "negotiate", "
 /// How a private key begins in PEM (RFC 7468), and one of OpenPGP (RFC 9580).
 const KEYS: [&str; 2] = ["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"];
 
-/// Words of names that tell of a secret, and parts of names.
-const SHORT: [&str; 8] = ["pin", "psk", "pw", "otp", "dsn", "sas", "salt", "mnemonic"];
-const LONG: [&str; 6] = ["connectionstring", "seedphrase", "sessionid", "fromliteral", "passin", "passout"];
+/// How keys of OpenAI begin that say no more of what they are, and the least that follows, in letters and digits.
+const SHORT_MARK: (&str, usize) = ("sk-", 32);
+/// The least digits and characters on both sides of the colon of a Telegram bot's token. They have 35.
+const BOT: (usize, usize) = (6, 30);
 /// How far into an address it is looked for what it is, in bytes.
 const HEAD: usize = 256;
 /// Addresses whose rest is all that it takes to use them.
@@ -68,10 +71,18 @@ enum Next {
     Plain,
     /// It is a secret.
     Secret,
+    /// It is one, or the path of a file with one.
+    Key,
+    /// It is one, or how much there may be of something.
+    Limit,
     /// It is one if it looks like a token.
     Token,
     /// It is `NAME:PASSWORD`, or `NAME%PASSWORD`.
     Login,
+    /// It is one of these, or a URL.
+    User,
+    /// It is `NAME,PASSWORD`.
+    Comma,
     /// All that follow may be.
     Rest,
     /// It is a command for a shell.
@@ -90,17 +101,20 @@ impl Masked {
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
         let next = std::mem::take(&mut self.next);
         let is_whole = match next {
-            Next::Secret | Next::Rest => !is_option(argument),
+            Next::Secret | Next::Key | Next::Limit | Next::Rest => {
+                !is_option(argument) && !is_plain(next, argument)
+            }
             Next::Token => is_token(argument),
             _ => false,
         };
         if is_whole {
             // `Authorization:`, `Bearer`, and what follows.
-            self.next = if next == Next::Secret && !is_scheme(argument) { Next::Plain } else { next };
+            let goes_on = matches!(next, Next::Token | Next::Rest) || is_scheme(argument);
+            self.next = if goes_on { next } else { Next::Plain };
             return mask(out, argument);
         }
         let first = match next {
-            Next::Login => password(argument, 0, true),
+            Next::Login | Next::User | Next::Comma => password(argument, 0, true, next),
             _ => lone_token(argument),
         };
         if let Some(range) = first {
@@ -120,7 +134,9 @@ impl Masked {
                     user_info(argument, at + 3).or_else(|| webhook(argument, at + 3))
                 }
                 b'=' | b':' => {
-                    value(argument, at, place).or_else(|| logins.password(argument, place.word, at))
+                    let value = value(argument, at, place);
+                    let value = value.or_else(|| logins.password(argument, place.word, at));
+                    value.or_else(|| bot(argument, at))
                 }
                 b'P' => private_key(argument, at),
                 b' ' | b'\t' | b'\n' => {
@@ -161,7 +177,7 @@ impl Masked {
         let (next, at) = self.programs.option(word).filter(|&(_, at)| at < word.len())?;
         // The whole argument, unless it is one word of a command for a shell.
         match next {
-            Next::Login => password(argument, start + at, start == 0),
+            Next::Login | Next::Comma => password(argument, start + at, start == 0, next),
             _ if start == 0 => Some((at, argument.len())),
             _ => Some((start + at, shell_end(argument, start + at))),
         }
@@ -177,8 +193,9 @@ impl Masked {
         let start = start + rest.len() - rest.trim_ascii_start().len();
         let follows = word_at(argument, start);
         match next {
-            Next::Login => password(argument, start, false),
+            Next::Login | Next::User | Next::Comma => password(argument, start, false, next),
             Next::Token if !is_token(follows) => None,
+            _ if is_plain(next, follows) => None,
             // Whatever looks like an option is none where nothing follows that could be its value.
             _ if is_option(follows) && start + follows.len() < argument.len() => None,
             Next::Rest => Some((start, argument.len())),
@@ -188,9 +205,11 @@ impl Masked {
 
     /// What this word says of the one behind it.
     fn next_of(&self, word: &[u8]) -> Next {
-        match self.programs.option(word) {
-            Some((next, at)) if at == word.len() => next,
-            _ => next_of(word),
+        match (self.programs.option(word), next_of(word)) {
+            // `-secret` has a `c` in it as well.
+            (Some((Next::Command, _)), next) if next != Next::Plain => next,
+            (Some((next, at)), _) if at == word.len() => next,
+            (_, next) => next,
         }
     }
 }
@@ -205,9 +224,24 @@ pub fn has_secret(value: &[u8]) -> bool {
 /// The token that begins there, if it says by its beginning that it is one.
 fn marked(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let rest = text.get(start..)?;
-    let mark = MARKED.iter().find(|mark| rest.starts_with(mark.as_bytes()))?;
+    let least = if let Some(mark) = MARKED.iter().find(|mark| rest.starts_with(mark.as_bytes())) {
+        mark.len() + TOKEN - 4
+    } else {
+        let (mark, least) = SHORT_MARK;
+        let behind = rest.strip_prefix(mark.as_bytes())?;
+        behind.get(..least)?.iter().all(u8::is_ascii_alphanumeric).then_some(mark.len() + least)?
+    };
     let length = rest.iter().take_while(|&&b| is_of_name(b)).count();
-    (length >= mark.len() + TOKEN - 4).then_some((start, start + length))
+    (length >= least).then_some((start, start + length))
+}
+
+/// The secret part of a Telegram bot's token, `123456:ABC-DEF` with or without `bot` in front, whose colon is at `at`.
+fn bot(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (before, behind) = text.split_at_checked(at)?;
+    let digits = before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let is_of_token = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let is_token = digits >= BOT.0 && behind.get(1..=BOT.1)?.iter().all(is_of_token);
+    is_token.then(|| (at + 1, at + 1 + behind.iter().skip(1).take_while(|b| is_of_token(b)).count()))
 }
 
 /// What is secret of the address that begins there, behind its scheme.
@@ -242,6 +276,8 @@ fn is_option(word: &[u8]) -> bool {
 
 /// Whether this may be a token, and not a word of a language.
 fn is_token(word: &[u8]) -> bool {
+    let quoted = |quote: &[u8]| word.strip_prefix(quote)?.strip_suffix(quote);
+    let word = quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(word);
     let (mut length, mut is_odd) = (0, false);
     for &byte in word {
         if !(is_of_name(byte) || matches!(byte, b'+' | b'/' | b'=' | b'~')) {
@@ -276,10 +312,12 @@ fn private_key(text: &[u8], at: usize) -> Option<(usize, usize)> {
 /// What this word says of the one behind it, whatever the program.
 fn next_of(word: &[u8]) -> Next {
     match word {
-        b"-u" | b"--user" | b"--proxy-user" | b"--login" => Next::Login,
-        [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) && tells(name) => Next::Secret,
+        b"-u" | b"--user" | b"--proxy-user" | b"--login" => Next::User,
+        // Of consul, nomad and serf; others have an option of this name that is followed by anything.
+        b"-encrypt" | b"--encrypt" => Next::Token,
+        [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) => tells(name),
         // `--header=Authorization:`
-        [name @ .., b':'] if name.rsplit(|&b| !is_of_name(b)).next().is_some_and(tells) => Next::Secret,
+        [name @ .., b':'] => tells(name.rsplit(|&b| !is_of_name(b)).next().unwrap_or_default()),
         _ if word.eq_ignore_ascii_case(b"bearer") => Next::Secret,
         _ if is_scheme(word) => Next::Token,
         _ => Next::Plain,
@@ -288,23 +326,6 @@ fn next_of(word: &[u8]) -> Next {
 
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-}
-
-/// Whether one of the words of a name says that it is of a secret, though it is too short to be looked for within others.
-fn has_short_word(name: &[u8]) -> bool {
-    let mut words = name.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
-    words.any(|word| SHORT.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())))
-}
-
-/// Whether its words together, however they are put together, say so.
-fn has_long_word(name: &[u8]) -> bool {
-    let mut letters = name.to_ascii_lowercase();
-    letters.retain(u8::is_ascii_alphanumeric);
-    LONG.iter().any(|known| find(&letters, known.as_bytes()).is_some())
-}
-
-fn tells(name: &[u8]) -> bool {
-    has_short_word(name) || has_long_word(name) || std::str::from_utf8(name).is_ok_and(is_telling)
 }
 
 /// The word that begins there.

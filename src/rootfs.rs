@@ -2,17 +2,18 @@
 //!
 //! Invariant: below another root every path is resolved by openat2(2) with `RESOLVE_IN_ROOT`, so that an absolute
 //! link leads to that process's file, never to ours of the same name. Where openat2 is not to be had it is said;
-//! there is no other way that would be right. No FIFO and no device is opened for reading unless that is asked for.
+//! there is no other way that would be right. No FIFO and no device is opened for reading unless that is asked for, nor the
+//! kernel's log, and no open waits.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlink, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
@@ -21,6 +22,9 @@ use crate::sys::read_entries;
 
 /// What stands behind the reason why a FIFO or device is not read.
 pub const UNLESS_SPECIAL: &str = " unless --special is given";
+
+/// What the kernel's log is called in proc.
+const LOG: &[u8] = b"kmsg";
 
 /// Whose files.
 #[derive(Debug)]
@@ -140,17 +144,19 @@ impl Root {
         Ok(readlinkat(link, "")?)
     }
 
-    /// Opens a file for reading. Directories are refused as read(2) would, and FIFOs, sockets and devices are not
-    /// opened at all unless `special`.
+    /// Opens a file for reading, which never waits. Directories are refused as read(2) would, and FIFOs, sockets, devices and
+    /// the kernel's log are not opened at all unless `special`.
     pub fn open(&self, path: &Path, special: bool) -> Result<(File, Meta), String> {
         let words = |error: FileError| error.words();
         // Looked at first: to open a FIFO is seen by its writer, and to open a device may do something.
-        refuse(
-            fstat(self.at(path, OFlag::O_PATH).map_err(words)?).map_err(|e| words(e.into()))?.st_mode,
-            special,
-        )?;
-        let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY;
-        let flags = if special { flags } else { flags | OFlag::O_NONBLOCK };
+        let handle = self.at(path, OFlag::O_PATH).map_err(words)?;
+        refuse(fstat(&handle).map_err(|e| words(e.into()))?.st_mode, special)?;
+        if !special && is_log(&handle, path) {
+            return Err(format!(
+                "is the kernel's log, which gives each message to one reader alone and is not read{UNLESS_SPECIAL}"
+            ));
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
         let file = self.at(path, flags).map_err(words)?;
         let meta = fstat(&file).map_err(|e| words(e.into()))?;
         refuse(meta.st_mode, special)?;
@@ -255,10 +261,10 @@ impl Folder {
         Ok(Folder::of(openat(&self.descriptor, OsStr::from_bytes(name), flags, Mode::empty())?))
     }
 
-    /// Opens a regular file in this directory, not through a link; nothing where it is none.
+    /// Opens a regular file in this directory, not through a link; nothing where it is none, or the kernel's log.
     pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, FileError> {
         let is_regular = |meta: &Meta| kind(meta.st_mode).0 == '-';
-        if !is_regular(&self.meta(name)?) {
+        if !is_regular(&self.meta(name)?) || name == LOG && self.is_of_kernel() {
             return Ok(None);
         }
         let flags =
@@ -272,6 +278,16 @@ impl Folder {
     pub fn is_of_kernel(&self) -> bool {
         is_of_kernel(&self.descriptor)
     }
+}
+
+/// Whether this is the kernel's log in proc, proc_kmsg(5): a regular file by its mode alone.
+fn is_log(handle: &OwnedFd, path: &Path) -> bool {
+    if !fstatfs(handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
+        return false;
+    }
+    // A link to it may be named otherwise.
+    let found = readlink(format!("/proc/self/fd/{}", handle.as_raw_fd()).as_str());
+    [path, Path::new(&found.unwrap_or_default())].iter().any(|path| path.ends_with(OsStr::from_bytes(LOG)))
 }
 
 /// Whether an open file is one of proc or sysfs, whose size says nothing of what it holds.

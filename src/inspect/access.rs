@@ -97,11 +97,30 @@ impl Inspect for Access {
 impl Access {
     /// The ids that were given, and those of the process for what was not.
     fn who(&self, target: &Target) -> Result<Who, String> {
+        let mut who = match self.uid {
+            // There may be no proc to ask, and none is needed: it has no capabilities.
+            Some(uid) if uid != 0 => {
+                let who = Who::of_ids(uid, 0, Vec::new(), 0);
+                match target.handle() {
+                    Ok(process) => who.mapped(target, &process),
+                    Err(_) => who.unmapped(),
+                }
+            }
+            _ => self.root_or_process(target)?,
+        };
+        who.gid = self.gid.unwrap_or(who.gid);
+        if let Some(groups) = &self.groups {
+            who.groups.clone_from(groups);
+        }
+        Ok(who)
+    }
+
+    /// Who has capabilities, or may have.
+    fn root_or_process(&self, target: &Target) -> Result<Who, String> {
         let status = Status::parse(&target.read("status")?);
         let process = target.handle()?;
         // Root is what the target's root could be.
-        if self.uid.unwrap_or_default() == 0
-            && let Some(line) = status.lacks()
+        if let Some(line) = status.lacks()
             && !status.known.is_somebody()
         {
             return Err(process.lacks(line));
@@ -110,12 +129,7 @@ impl Access {
             Some(uid) => Who::of_ids(uid, 0, Vec::new(), status.cap_bounding),
             None => Who::of_process(status),
         };
-        let mut who = who.mapped(target, &process);
-        who.gid = self.gid.unwrap_or(who.gid);
-        if let Some(groups) = &self.groups {
-            who.groups.clone_from(groups);
-        }
-        Ok(who)
+        Ok(who.mapped(target, &process))
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is one key of the document")]

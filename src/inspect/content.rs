@@ -164,6 +164,10 @@ impl Show {
             }
             let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
             out.add(bytes.get(..taken).unwrap_or_default());
+            if !input.is_regular {
+                // The next byte may take long.
+                out.answer.flush();
+            }
             if taken < bytes.len() {
                 return Ok(true);
             }

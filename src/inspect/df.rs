@@ -16,7 +16,7 @@ use crate::cli::{Given, UsageError, operands};
 use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::mountinfo::{Mount, Mounts};
-use crate::redact::urls;
+use crate::redact::mounted;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
@@ -268,7 +268,7 @@ fn print(rows: &[Row], answer: &mut Answer) {
             _ => ("", Mark::None),
         };
         table.row(&[
-            &urls(&row.mount.source),
+            &mounted(&row.mount.source),
             &row.mount.kind,
             size(|space| space.size).as_bytes(),
             size(|space| space.used).as_bytes(),
@@ -295,7 +295,7 @@ fn fact(row: &Row) -> Fact {
     Fact::Object(vec![
         ("mount_point", Fact::Bytes(row.mount.point.clone())),
         ("type", Fact::Bytes(row.mount.kind.clone())),
-        ("source", Fact::Bytes(urls(&row.mount.source))),
+        ("source", Fact::Bytes(mounted(&row.mount.source))),
         ("size", of(|space| space.size)),
         ("used", of(|space| space.used)),
         ("available", of(|space| space.available)),

@@ -40,6 +40,8 @@ porthole hexdump -p 7 --skip 1M /data/store.db",
 struct Dump {
     path: Vec<PathBuf>,
     max: u64,
+    /// Whether it is said where `max` cut: not where that was asked for.
+    says: bool,
     skip: u64,
     special: bool,
 }
@@ -51,7 +53,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         return Err(given.wrong("skip", "no file is so large"));
     }
     let special = given.has("special");
-    Ok(Box::new(Dump { path: given.paths("PATH"), max: max.unwrap_or(MAX), skip, special }))
+    let says = max.is_none();
+    Ok(Box::new(Dump { path: given.paths("PATH"), max: max.unwrap_or(MAX), says, skip, special }))
 }
 
 impl Inspect for Dump {
@@ -64,7 +67,7 @@ impl Inspect for Dump {
                 input.file.seek(there).map_err(|error| format!("--skip: {}", words(&error)))?;
                 input.started_at(self.skip);
             }
-            if self.dump(input, answer)? {
+            if self.dump(input, answer)? && self.says {
                 let max = show_size(self.max);
                 answer.note(&format!("{}: cut after {max} (--max)", input.path.display()));
             }
@@ -110,8 +113,10 @@ impl Dump {
                 ("bytes", Fact::Text(STANDARD.encode(&whole))),
                 ("cut", Fact::Bool(cut)),
             ]);
-        } else if rows.last.is_some() {
-            push_hex(&mut rows.text, rows.offset, 8);
+        } else if rows.last.is_some() || (input.size > 0 && self.skip >= input.size) {
+            // Behind the end, too, hexdump(1) tells where that is.
+            let end = if rows.last.is_some() { rows.offset } else { input.size };
+            push_hex(&mut rows.text, end, 8);
             rows.text.push(b'\n');
             answer.content(&rows.text);
         }

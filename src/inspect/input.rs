@@ -1,26 +1,32 @@
 //! Files whose bytes are read, one after the other: bounded, and what is wrong with one is said with its name.
 //!
 //! Every read ends. A file may grow while it is read, but not for ever, and one of proc, whose size says nothing, is
-//! read up to a bound.
+//! read up to a bound. What is no file is waited for, but not for ever.
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::PollFlags;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{Whence, lseek};
 
+use crate::net::deadline::Deadline;
 use crate::net::words;
 use crate::report::Answer;
 use crate::rootfs::{self, Meta, Root};
-use crate::units::show_size;
+use crate::units::{show_duration, show_size};
 
 /// How much is read at once, in bytes.
 pub const PIECE: usize = 64 << 10;
 /// How far a file is followed past the size it had when it was opened, in bytes.
 const BEYOND: u64 = 64 << 20;
+/// How long the next byte of a FIFO or device may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What is said of a file that ended early.
 const SHRANK: &str = "shrank while it was read";
 
@@ -35,6 +41,8 @@ pub struct Input<'a> {
     pub size: u64,
     /// Whether it is a regular file.
     pub is_regular: bool,
+    /// Whether it is a FIFO.
+    is_fifo: bool,
     /// Whether parts of it may be holes.
     sparse: bool,
     read: u64,
@@ -72,7 +80,8 @@ pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<In
 impl<'a> Input<'a> {
     /// An open file.
     pub fn new(file: File, meta: &Meta, path: &'a Path) -> Self {
-        let is_regular = rootfs::kind(meta.st_mode).0 == '-';
+        let (letter, _) = rootfs::kind(meta.st_mode);
+        let (is_regular, is_fifo) = (letter == '-', letter == 'p');
         let mut size = if is_regular { u64::try_from(meta.st_size).unwrap_or_default() } else { 0 };
         // /proc/kcore claims to be as large as all of the address space.
         if size > 0 && meta.st_blocks == 0 && is_of_proc(&file) {
@@ -80,7 +89,8 @@ impl<'a> Input<'a> {
         }
         let limit = if is_regular { size.saturating_add(BEYOND) } else { u64::MAX };
         let blocks = u64::try_from(meta.st_blocks).unwrap_or_default();
-        Input { path, file, size, is_regular, sparse: blocks.saturating_mul(512) < size, read: 0, limit }
+        let sparse = blocks.saturating_mul(512) < size;
+        Input { path, file, size, is_regular, is_fifo, sparse, read: 0, limit }
     }
 
     /// Tells that the next read begins so far into it.
@@ -98,7 +108,14 @@ impl<'a> Input<'a> {
 
     /// The next bytes; none at the end.
     pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, String> {
+        let deadline = Deadline::after(PATIENCE);
+        // One that nobody has opened for writing yet reads as if it were at its end: pipe(7), fifo(7).
+        let mut waits = self.is_fifo;
         loop {
+            if waits {
+                let none = |_| format!("nothing came within {}", show_duration(PATIENCE));
+                deadline.wait(self.file.as_fd(), PollFlags::POLLIN).map_err(none)?;
+            }
             match self.file.read(piece) {
                 Ok(0) if self.has_shrunk() => return Err(SHRANK.to_owned()),
                 Ok(count) => {
@@ -109,6 +126,9 @@ impl<'a> Input<'a> {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The kernel's log has no more for now.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.is_regular => return Ok(0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
                 Err(error) => return Err(words(&error)),
             }
         }

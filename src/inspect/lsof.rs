@@ -154,11 +154,9 @@ impl List<'_> {
     /// The process that was asked for.
     fn one(&mut self, process: &Handle, target: &Target) -> Result<(), String> {
         let done = self.process(process);
-        if !self.listed
-            && let Fate::Zombie(process) = process.fate()
-        {
-            self.answer.note(&format!("{} is a zombie, which has no open files", process.shown()));
-            return Ok(());
+        // To root its folder of descriptors is merely empty.
+        if !self.listed && matches!(process.fate(), Fate::Zombie(_)) {
+            return Err(target.lost(&Lost::Gone, process, "fd"));
         }
         done.map_err(|(name, lost)| target.lost(&lost, process, name))
     }
@@ -167,9 +165,7 @@ impl List<'_> {
         let ours = own_pid(&target.proc);
         let mut all = pids(&target.proc).map_err(|unread| unread.why)?;
         all.sort_unstable();
-        if all.is_empty() {
-            return Err(format!("{}: no process is there", target.proc.display()));
-        }
+        let mut is_any = ours.is_some_and(|ours| all.contains(&ours));
         let mut denied: Option<(u32, Handle, &'static str)> = None;
         // We would list the descriptors by which we list.
         for pid in all.into_iter().filter(|&pid| Some(pid) != ours) {
@@ -177,12 +173,17 @@ impl List<'_> {
                 break;
             }
             let Ok(process) = Handle::open(&target.proc, pid) else { continue };
-            if let Err((name, Lost::Denied)) = self.process(&process) {
+            let done = self.process(&process);
+            is_any |= !matches!(done, Err(("stat", Lost::Gone)));
+            if let Err((name, Lost::Denied)) = done {
                 match &mut denied {
                     Some((count, ..)) => *count += 1,
                     none => *none = Some((1, process, name)),
                 }
             }
+        }
+        if !is_any && !self.answer.is_over() {
+            return Err(format!("{}: no process is there", target.proc.display()));
         }
         if let Some((count, first, name)) = denied {
             let processes = super::target::processes(count);

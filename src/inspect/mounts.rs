@@ -14,7 +14,7 @@ use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
-use crate::redact::urls;
+use crate::redact::mounted;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
@@ -130,16 +130,21 @@ fn parse_fdinfo(text: &[u8]) -> Option<u32> {
     count(id).and_then(|id| u32::try_from(id).ok())
 }
 
-/// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it. A URL may have
+/// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it. It may have
 /// a password in it.
 fn source(mount: &Mount) -> Vec<u8> {
-    let mut source = urls(&mount.source);
+    let mut source = mounted(&mount.source);
     if mount.root != b"/" {
         for part in [b"[", mount.root.as_slice(), b"]"] {
             source.extend_from_slice(part);
         }
     }
     source
+}
+
+/// The options of a mount, as they may be shown.
+pub(super) fn options(mount: &Mount) -> Vec<Vec<u8>> {
+    mount.all_options().into_iter().map(mounted).collect()
 }
 
 fn print(mounts: &[Mount], answer: &mut Answer) {
@@ -155,7 +160,7 @@ fn print(mounts: &[Mount], answer: &mut Answer) {
     let left = |name| (name, Align::Left);
     let mut table = Table::new(&[left("MOUNT"), left("TYPE"), left("SOURCE"), left("OPTIONS")]);
     for mount in mounts {
-        let options = mount.all_options().join(&b',');
+        let options = options(mount).join(&b',');
         table.row(&[&mount.point, &mount.kind, &source(mount), &options]);
         if mount.is_read_only() {
             table.mark(3, Mark::Notable);
@@ -165,11 +170,11 @@ fn print(mounts: &[Mount], answer: &mut Answer) {
 }
 
 fn fact(mount: &Mount) -> Fact {
-    let options = mount.all_options().into_iter().map(|option| Fact::Bytes(option.to_vec()));
+    let options = options(mount).into_iter().map(Fact::Bytes);
     Fact::Object(vec![
         ("mount_point", Fact::Bytes(mount.point.clone())),
         ("type", Fact::Bytes(mount.kind.clone())),
-        ("source", Fact::Bytes(urls(&mount.source))),
+        ("source", Fact::Bytes(mounted(&mount.source))),
         ("root", Fact::Bytes(mount.root.clone())),
         ("device", Fact::Bytes(mount.device.clone())),
         ("read_only", Fact::Bool(mount.is_read_only())),

@@ -1,8 +1,10 @@
 //! Whether somebody may read, write or execute what a path leads to, and what on the way denies it.
 //!
 //! The rules are those of path_resolution(7), acl(5), capabilities(7), `fs.protected_symlinks` of proc_sys_fs(5) and the
-//! flags of chattr(1), applied to what the path leads through; nothing is opened. What is decided elsewhere, as by
-//! ptrace(2) in proc, is never granted by a mode: it cannot be told.
+//! flags of chattr(1), applied to what the path leads through; nothing is opened. Of proc it is known that files below
+//! `sys` have rules of their own, which no capability for files overrides (test_perm and net_ctl_permissions of the kernel),
+//! and that the kernel's log takes CAP_SYSLOG (syslog(2)). What is decided elsewhere, as by ptrace(2) in proc, is never
+//! granted by a mode: it cannot be told.
 
 use std::ffi::OsStr;
 use std::os::fd::AsRawFd as _;
@@ -10,7 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::stat::fstat;
+use nix::sys::stat::{fstat, makedev};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
@@ -19,7 +21,7 @@ use super::id::{is_mapped, map};
 use super::meta::{letters, octal};
 use super::resolve::{Place, follow};
 use crate::procfs::handle::Handle;
-use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
+use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN, SYSLOG, Status};
 use crate::rootfs::{Meta, Root, kind};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
 
@@ -33,6 +35,16 @@ const HIDDEN: &str =
 /// Why a mode does not tell of what [`is_guarded`].
 const GUARDED: &str =
     "is of a process, where ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
+
+/// Why nothing is known of what a user namespace has to say in `/proc/sys`.
+const SYSCTL: &str = "is a setting of the kernel (sysctl(8)), of which other rules hold in a user namespace";
+/// Why the kernel's log may not be read.
+const LOG: &str = "is the kernel's log, which takes CAP_SYSLOG to be read";
+/// As [`LOG`], where that depends on a setting that cannot be had.
+const MAYBE_LOG: &str =
+    "is the kernel's log, which may take CAP_SYSLOG: kernel.dmesg_restrict cannot be read";
+/// The number of `/dev/kmsg`, admin-guide/devices.txt of the kernel.
+const KMSG: (u64, u64) = (1, 11);
 
 /// What may be wanted of a file, as the bits of a mode.
 pub const READ: u32 = 4;
@@ -93,25 +105,34 @@ pub struct Examined {
 pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u32]) -> Examined {
     let mut rows: Vec<Row> = Vec::new();
     let process = target.handle().ok();
-    let protected = target.start_of("sys/fs/protected_symlinks");
-    let protected = protected.is_ok_and(|value| value.trim_ascii() == b"1");
+    let protected = target.start_of("sys/fs/protected_symlinks").ok();
+    let protected = protected.map(|value| value.trim_ascii() == b"1");
+    let descriptors = target.proc.join("self/fd");
+    let has_proc = descriptors.exists();
     // Where the process is itself: the device of its proc, and its folder there.
     let itself = process.as_ref().filter(|_| who.is_process);
     let itself = itself.and_then(|own| Some((fstat(own).ok()?.st_dev, format!("{}/", own.pid))));
     let is_ours = who.is_process && target.process.is_none();
     let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).display().to_string();
     let end = follow(root, path, &mut |place| {
-        let held = target.proc.join("self/fd").join(place.handle.as_raw_fd().to_string());
+        let held = if has_proc || !root.is_own() {
+            descriptors.join(place.handle.as_raw_fd().to_string())
+        } else {
+            Path::new(OsStr::from_bytes(place.path)).to_owned()
+        };
         let mut is_known = true;
+        let inside = below_proc(place, &rows);
+        let rule = Rule::of(target, place.meta, inside.as_ref());
         let mut outcome = match place.link {
-            Some((_, folder)) => who.may_follow(place.meta, folder, protected),
-            None if place.is_end => who.may_all(wanted, place, &held, &mut is_known),
+            Some((_, folder)) => who.may_follow(place.meta, folder, protected, &mut is_known),
+            None if place.is_end => who.may_all(wanted, place, &held, rule, &mut is_known),
             None => match kind(place.meta.st_mode) {
                 ('d', _) => who.may(place.meta, EXEC, &held, &mut is_known),
                 (_, what) => Err(format!("is {what}, not a directory")),
             },
         };
-        if outcome.is_ok() && is_guarded(place, &rows, itself.as_ref(), is_ours) {
+        let is_guarded = |inside: &Inside<'_>| inside.is_guarded(place, itself.as_ref(), is_ours);
+        if outcome.is_ok() && inside.as_ref().is_some_and(is_guarded) {
             is_known = false;
             outcome = Err(GUARDED.to_owned());
         }
@@ -154,25 +175,68 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     Examined { allowed, reason, rows }
 }
 
-/// Whether more than a mode decides of a place, in proc: what is below the number of a process other than `itself`, and
-/// the links that only look like links.
-fn is_guarded(place: &Place<'_>, rows: &[Row], itself: Option<&(u64, String)>, is_ours: bool) -> bool {
+/// A place in proc.
+struct Inside<'a> {
+    /// Its path there.
+    below: &'a [u8],
+    /// Whether that begins at the root of proc, not further inside.
+    is_whole: bool,
+}
+
+/// Where in proc a place is; nothing where it is elsewhere.
+fn below_proc<'a>(place: &Place<'a>, rows: &[Row]) -> Option<Inside<'a>> {
     if !fstatfs(place.handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
-        return false;
+        return None;
     }
     // Its root has this number; a path may also begin further inside.
     let top = rows.iter().find(|row| row.meta.st_dev == place.meta.st_dev);
     let (root, above) = top.map_or((place.meta, place.path), |row| (&row.meta, &row.path));
     let below = place.path.get(above.len()..).unwrap_or_default();
-    let below = below.strip_prefix(b"/").unwrap_or(below);
-    let is_numbered = below.first().is_some_and(u8::is_ascii_digit) && below.contains(&b'/');
-    let is_inside = is_numbered || root.st_ino != 1;
-    if place.link.is_some() {
-        return is_inside || !is_ours && matches!(below, b"self" | b"thread-self");
+    Some(Inside { below: below.strip_prefix(b"/").unwrap_or(below), is_whole: root.st_ino == 1 })
+}
+
+impl Inside<'_> {
+    /// Whether more than a mode decides of it: what is below the number of a process other than `itself`, and the links
+    /// that only look like links.
+    fn is_guarded(&self, place: &Place<'_>, itself: Option<&(u64, String)>, is_ours: bool) -> bool {
+        let below = self.below;
+        let is_numbered = below.first().is_some_and(u8::is_ascii_digit) && below.contains(&b'/');
+        let is_inside = is_numbered || !self.is_whole;
+        if place.link.is_some() {
+            return is_inside || !is_ours && matches!(below, b"self" | b"thread-self");
+        }
+        is_inside
+            && !itself.is_some_and(|(device, own)| {
+                *device == place.meta.st_dev && below.starts_with(own.as_bytes())
+            })
     }
-    is_inside
-        && !itself
-            .is_some_and(|(device, own)| *device == place.meta.st_dev && below.starts_with(own.as_bytes()))
+}
+
+/// What decides of a file besides its mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Mode,
+    /// A setting of the kernel, and whether it is of the network.
+    Setting(bool),
+    /// The kernel's log, and whether it takes a capability to be read; nothing where that cannot be told.
+    Log(Option<bool>),
+}
+
+impl Rule {
+    fn of(target: &Target, meta: &Meta, inside: Option<&Inside<'_>>) -> Self {
+        let below = inside.filter(|inside| inside.is_whole).map(|inside| inside.below).unwrap_or_default();
+        if below == b"kmsg" {
+            return Rule::Log(Some(true));
+        }
+        if below == b"sys" || below.starts_with(b"sys/") {
+            return Rule::Setting(below.starts_with(b"sys/net/"));
+        }
+        if kind(meta.st_mode).0 == 'c' && meta.st_rdev == makedev(KMSG.0, KMSG.1) {
+            let restricts = target.start_of("sys/kernel/dmesg_restrict").ok();
+            return Rule::Log(restricts.map(|value| value.trim_ascii() != b"0"));
+        }
+        Rule::Mode
+    }
 }
 
 /// What a bit grants, in a word.
@@ -191,6 +255,12 @@ impl Who {
     pub fn of_ids(uid: u32, gid: u32, groups: Vec<u32>, bounding: u64) -> Self {
         let (capabilities, unbound) = if uid == 0 { (bounding, !bounding) } else { (0, 0) };
         Who { uid, gid, groups, capabilities, mapped: None, hides: false, unbound, is_process: false }
+    }
+
+    /// The same, where it is not known what a user namespace may hide.
+    #[must_use]
+    pub fn unmapped(self) -> Self {
+        Who { hides: true, ..self }
     }
 
     /// The same, if the process is in a user namespace of its own with that in mind.
@@ -245,6 +315,7 @@ impl Who {
         wanted: &[u32],
         place: &Place<'_>,
         held: &Path,
+        rule: Rule,
         is_known: &mut bool,
     ) -> Result<String, String> {
         let (letter, what) = kind(place.meta.st_mode);
@@ -272,9 +343,62 @@ impl Who {
             if bit == EXEC && mount.contains(FsFlags::ST_NOEXEC) && letter == '-' {
                 return Err("is on a mount with noexec".to_owned());
             }
-            granted.push(self.may(place.meta, bit, held, is_known)?);
+            granted.push(match rule {
+                Rule::Setting(is_of_network) => self.may_set(place.meta, bit, is_of_network, is_known)?,
+                _ => self.may(place.meta, bit, held, is_known)?,
+            });
+            if let (READ, Rule::Log(takes)) = (bit, rule) {
+                self.may_read_log(takes, is_known)?;
+            }
         }
         Ok(granted.join(", "))
+    }
+
+    /// As [`Who::may`], of a setting of the kernel: root is judged as its owner, root's group as its group, and whoever
+    /// rules the network as the owner of its settings.
+    fn may_set(
+        &self,
+        meta: &Meta,
+        bit: u32,
+        is_of_network: bool,
+        is_known: &mut bool,
+    ) -> Result<String, String> {
+        let mode = meta.st_mode;
+        let is_folder = kind(mode).0 == 'd';
+        let verb = verb(bit, is_folder);
+        if bit == EXEC && !is_folder {
+            return Err("is a setting of the kernel, which cannot be executed".to_owned());
+        }
+        let is_admin = is_of_network && self.capabilities & NET_ADMIN != 0;
+        let (class, bits) = match (&self.mapped, self.uid, self.is_in(0)) {
+            // Root is the one out here.
+            (Some(_), ..) => ("others", mode),
+            (None, 0, _) => ("the owner", mode >> 6),
+            _ if is_admin => ("the owner", mode >> 6),
+            (None, _, true) => ("the group", mode >> 3),
+            _ => ("others", mode),
+        };
+        if bits & bit != 0 {
+            return Ok(verb.to_owned());
+        }
+        if self.mapped.is_some() && mode & (0o111 * bit) != 0 {
+            *is_known = false;
+            return Err(SYSCTL.to_owned());
+        }
+        let mode = octal(mode);
+        Err(format!(
+            "mode {mode} of a setting of the kernel gives {class} no {verb}, whatever the capabilities"
+        ))
+    }
+
+    /// Whether the kernel's log may be read, as far as that takes a capability.
+    fn may_read_log(&self, takes: Option<bool>, is_known: &mut bool) -> Result<(), String> {
+        // Outside of the first user namespace it is good for nothing.
+        if takes == Some(false) || self.mapped.is_none() && self.capabilities & SYSLOG != 0 {
+            return Ok(());
+        }
+        *is_known &= takes.is_some();
+        Err(if takes.is_some() { LOG } else { MAYBE_LOG }.to_owned())
     }
 
     /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `is_known`
@@ -372,15 +496,23 @@ impl Who {
 
     /// Whether a link is followed: in a sticky directory that all may write to, only one of the follower's or of the
     /// directory's owner.
-    fn may_follow(&self, link: &Meta, folder: &Meta, protected: bool) -> Result<String, String> {
+    fn may_follow(
+        &self,
+        link: &Meta,
+        folder: &Meta,
+        protected: Option<bool>,
+        is_known: &mut bool,
+    ) -> Result<String, String> {
         let is_shared = folder.st_mode & 0o1002 == 0o1002;
-        if protected && is_shared && link.st_uid != self.uid && link.st_uid != folder.st_uid {
-            return Err(format!(
-                "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks)",
-                link.st_uid, self.uid
-            ));
+        if !is_shared || link.st_uid == self.uid || link.st_uid == folder.st_uid || protected == Some(false) {
+            return Ok("follow".to_owned());
         }
-        Ok("follow".to_owned())
+        *is_known &= protected.is_some();
+        let unread = if protected.is_none() { ", if that is set, which cannot be read" } else { "" };
+        Err(format!(
+            "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks{unread})",
+            link.st_uid, self.uid
+        ))
     }
 }
 

@@ -16,6 +16,8 @@ use crate::rootfs::{FileError, Meta, Root, kind};
 
 /// The most links in one path, as in the kernel.
 const MOST_LINKS: usize = 40;
+/// What a path may have in bytes, with the NUL behind it: PATH_MAX of limits.h.
+const LONGEST: usize = 4096;
 
 /// What a path leads through.
 pub struct Place<'a> {
@@ -51,6 +53,11 @@ pub fn follow(
     if raw.is_empty() {
         return Err(DeadEnd { path: Vec::new(), error: FileError(Errno::ENOENT) });
     }
+    if raw.len() >= LONGEST {
+        return Err(DeadEnd { path: raw.to_vec(), error: FileError(Errno::ENAMETOOLONG) });
+    }
+    // A slash at the end asks for a directory, in a link that the path ends with as well.
+    let mut asks_folder = raw.ends_with(b"/");
     // The next one last.
     let mut names = Vec::new();
     push_names(&mut names, raw);
@@ -64,7 +71,7 @@ pub fn follow(
         let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: FileError(errno) };
         let is_folder = kind(meta.st_mode).0 == 'd';
         let Some(name) = names.pop() else {
-            if raw.ends_with(b"/") && !is_folder {
+            if asks_folder && !is_folder {
                 return Err(fail(path, Errno::ENOTDIR));
             }
             return Ok(Some(place.0));
@@ -107,6 +114,7 @@ pub fn follow(
         if text.starts_with(b"/") {
             place = start(root, Path::new("/"))?;
         }
+        asks_folder |= names.is_empty() && text.ends_with(b"/");
         push_names(&mut names, &text);
     }
 }

@@ -68,6 +68,10 @@ pub const SYS_PTRACE: u64 = 1 << 19;
 pub const DAC_OVERRIDE: u64 = 1 << 1;
 /// CAP_DAC_READ_SEARCH.
 pub const DAC_READ_SEARCH: u64 = 1 << 2;
+/// CAP_NET_ADMIN.
+pub const NET_ADMIN: u64 = 1 << 12;
+/// CAP_SYSLOG.
+pub const SYSLOG: u64 = 1 << 34;
 /// Without one of them a file of mode 0400 is its owner's alone.
 const DAC: u64 = DAC_OVERRIDE | DAC_READ_SEARCH;
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::value::shell_end;
-use super::{HEAD, Next, TOKEN, mask, next_of, word_at};
+use super::{HEAD, Next, TOKEN, next_of, word_at};
 
 /// The passwords behind the names of users, outside of URLs. A word is looked through once, however many colons it
 /// has: what a process calls itself is not to keep whoever lists it.
@@ -19,10 +19,10 @@ impl Logins {
     /// The password in the word that begins at `word` and has a `=` or `:` at `at`: that of `--user=NAME:PASSWORD` and
     /// `-uNAME:PASSWORD`, or of a `NAME:PASSWORD@HOST` without a scheme.
     pub fn password(&mut self, text: &[u8], word: usize, at: usize) -> Option<(usize, usize)> {
-        let login = |from| password(text, from, word == 0);
+        let login = |from| password(text, from, word == 0, Next::User);
         let flag = text.get(word..at)?;
         if text.get(at) == Some(&b'=') {
-            return (next_of(flag) == Next::Login).then(|| login(at + 1))?;
+            return (next_of(flag) == Next::User).then(|| login(at + 1))?;
         }
         if let [b'-', b'u', _, ..] = flag {
             return login(word + 2);
@@ -48,14 +48,19 @@ impl Logins {
     }
 }
 
-/// The password of the `NAME:PASSWORD`, of Samba `NAME%PASSWORD`, that begins there, which is not `UID:GID`; it goes on to the end of a word of a
+/// The password of the `NAME:PASSWORD`, of Samba `NAME%PASSWORD`, of lftp `NAME,PASSWORD`, that begins there, which is not `UID:GID`; it goes on to the end of a word of a
 /// shell's, or of the argument if that `is_whole`.
-pub(super) fn password(text: &[u8], start: usize, is_whole: bool) -> Option<(usize, usize)> {
+pub(super) fn password(text: &[u8], start: usize, is_whole: bool, next: Next) -> Option<(usize, usize)> {
     let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
     let rest = text.get(start..)?;
     let within = if is_whole { rest } else { word_at(rest, 0) };
-    let length = within.iter().position(|b| matches!(b, b':' | b'%'))?;
+    let is_end = |b: &u8| if next == Next::Comma { *b == b',' } else { matches!(b, b':' | b'%') };
+    let length = within.iter().position(is_end)?;
     let (name, from) = (rest.get(..length)?, start + length + 1);
+    // What is secret of a URL is told by what it is made of.
+    if next == Next::User && rest.get(length..)?.starts_with(b"://") {
+        return None;
+    }
     // That far it is looked only where it is masked then.
     let end = if is_whole { text.len() } else { shell_end(text, start).max(from) };
     (!(is_number(name) && is_number(text.get(from..end)?))).then_some((from, end))
@@ -72,23 +77,6 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let end = word.iter().rposition(|&b| b == b'@')?;
     let slash = word.get(..end)?.iter().position(|&b| b == b'/')?;
     Some((at + 2 + slash, at + 1 + end))
-}
-
-/// The text, in the URLs of which passwords and tokens are masked; all else stays as it is.
-pub fn urls(text: &[u8]) -> Vec<u8> {
-    let (mut out, mut done, mut at) = (Vec::new(), 0, 0);
-    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-    while at < text.len() {
-        let range = if part(at, at + 3) == b"://" { user_info(text, at + 3) } else { None };
-        at += 1;
-        if let Some((start, end)) = range {
-            out.extend_from_slice(part(done, start));
-            mask(&mut out, part(start, end));
-            (done, at) = (end, end);
-        }
-    }
-    out.extend_from_slice(part(done, text.len()));
-    out
 }
 
 /// Where the password begins and ends, or the token, of a URL whose authority begins there.

@@ -5,19 +5,20 @@ use super::Next;
 /// A line has what the letters are followed by, the letters, and the names of programs, of which `*` stands for any end.
 ///
 /// `S`: a secret, in the same word, which may have other letters in front, or in the next one; `A`: in the same word
-/// alone; `E`: in the next one alone; `D`: as `S`, if it is to log in; `L`: `NAME:PASSWORD` or `NAME%PASSWORD`; `R`: from
+/// alone; `E`: in the next one alone; `D`: as `S`, if it is to log in; `L`: `NAME:PASSWORD` or `NAME%PASSWORD`; `M`: `NAME,PASSWORD`; `R`: from
 /// here on all words may be secret; `C`: a command of a shell.
 const PROGRAMS: &[u8] = b"\
 Sp sshpass mongo* rar unrar
 Sa redis-cli
 Ap mysql* mariadb* 7z 7za 7zr 7zz
 Sw ldap*
-SP sqlcmd bcp zip unzip ipmitool
+SP sqlcmd bcp zip unzip ipmitool mosquitto_*
 Dp docker podman nerdctl helm oc az
 EkK openssl
 ScAX snmpget* snmpset snmpwalk snmpbulk* snmptrap
 LuU curl smbclient smbget rpcclient
 La http https xh xhs
+Mu lftp
 Rb htpasswd
 Cc sh bash dash ash zsh ksh su runuser";
 
@@ -75,6 +76,7 @@ impl Programs {
             if fits && self.named & bit != 0 {
                 return Some(match kind {
                     b'L' => (Next::Login, begins),
+                    b'M' => (Next::Comma, begins),
                     b'R' => (Next::Rest, word.len()),
                     b'C' => (Next::Command, word.len()),
                     _ => (Next::Secret, begins),

@@ -1,10 +1,10 @@
 //! The value behind a name that tells of a secret: where it begins and ends.
 
-use super::{is_of_name, tells};
+use super::{HEAD, Next, is_of_name, is_plain, is_token, next_of, tells, word_at};
 use crate::bytes::find;
 
 /// Where in a command line a `=` or `:` stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
     /// Where its word begins.
     pub word: usize,
@@ -16,6 +16,13 @@ pub(super) struct Place {
 
 /// Where the value behind `at`, a `=` or `:`, begins and ends, if the name in front of it tells of a secret.
 pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usize)> {
+    let (next, start, end) = find_value(text, at, place)?;
+    let value = text.get(start..end)?;
+    (!is_plain(next, value)).then_some((start, end))
+}
+
+/// As [`value`], with what its name says of it.
+fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
     let trimmed = before.trim_ascii_end();
     // The name of a JSON object's entry has a quote on both sides, for a shell with a backslash.
@@ -34,19 +41,27 @@ pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usiz
     let is_signature = is_query && name == b"sig";
     // xfreerdp has it there.
     let is_option = text.get(place.word..at) == Some(b"/p");
-    if !(is_signature || is_option || tells(name)) {
-        return None;
-    }
+    let next = match tells(name) {
+        Next::Plain if is_signature || is_option => Next::Secret,
+        Next::Plain if name.starts_with(b"-") && next_of(name) == Next::Token => {
+            // Only the beginning, as it may be looked at again.
+            let rest = text.get(at + 1..)?;
+            let is_secret = is_token(word_at(rest.get(..HEAD).unwrap_or(rest), 0));
+            return is_secret.then(|| (Next::Secret, at + 1, shell_end(text, at + 1)));
+        }
+        Next::Plain => return None,
+        next => next,
+    };
     let spaces = behind.get(1..)?.iter().take_while(|&&b| b == b' ').count();
     let start = at + 1 + spaces;
     let rest = text.get(start..)?;
     let first = rest.first()?;
     let is_header = behind.first() == Some(&b':');
     if entry.is_some() {
-        return Some((start, start + json_length(rest)));
+        return Some((next, start, start + json_length(rest)));
     }
     if !is_header && spaces > 0 {
-        return padded.then(|| (start, shell_end(text, start)));
+        return padded.then(|| (next, start, shell_end(text, start)));
     }
     if is_header && spaces == 0 && (*first == b'/' || is_port(rest)) {
         return None;
@@ -68,7 +83,7 @@ pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usiz
         // The tag of an image, too.
         shell_end(text, start)
     };
-    Some((start, if is_query { end.min(up_to(b"&")) } else { end }))
+    Some((next, start, if is_query { end.min(up_to(b"&")) } else { end }))
 }
 
 /// Whether the text begins with the number of a port.

@@ -267,7 +267,7 @@ impl Answer {
         self.put(bytes.len(), |out| out.write_all(bytes));
     }
 
-    fn flush(&mut self) {
+    pub fn flush(&mut self) {
         self.put(0, Write::flush);
     }
 

@@ -358,6 +358,47 @@ fn a_file_on_the_way() {
 }
 
 #[test]
+fn a_slash_at_the_end_of_a_link_asks_for_a_folder() {
+    let Some(place) = place() else { return };
+    place.file("f", "");
+    fs::create_dir(place.path("d")).unwrap();
+    place.mode("d", 0o755);
+    for (name, to) in
+        [("sl", "f/"), ("again", "sl"), ("slashes", "again//"), ("to", "d/"), ("into", "d/../f")]
+    {
+        symlink(to, place.path(name)).unwrap();
+    }
+    let file = place.path("f");
+    for (name, is_there) in
+        [("sl", false), ("again", false), ("slashes", false), ("to", true), ("into", true)]
+    {
+        let path = place.path(name);
+        assert_eq!(fs::metadata(&path).is_ok(), is_there, "{name}");
+        let ran = porthole(["access", &path]).run();
+        assert_eq!(ran.status == Some(0), is_there, "{}", ran.story());
+        assert!(
+            is_there || ran.stdout.ends_with(&format!("no: {file}: not a directory\n")),
+            "{}",
+            ran.story()
+        );
+    }
+}
+
+#[test]
+fn a_path_that_is_longer_than_any_may_be() {
+    if Place::for_inspection().is_none() {
+        return;
+    }
+    for (length, is_there) in [(4095, true), (4096, false), (5000, false)] {
+        let path = "/".repeat(length);
+        assert_eq!(fs::metadata(&path).is_ok(), is_there);
+        let ran = porthole(["access", &path]).run();
+        assert_eq!(ran.status == Some(0), is_there, "{length}");
+        assert!(is_there || ran.stdout.contains("name too long"), "{length}: {}", &ran.stdout[length..]);
+    }
+}
+
+#[test]
 fn openat2_that_is_refused() {
     let Some(_place) = Place::for_inspection() else { return };
     let sleeper = Sleeper::called("sleeper", &[]);
@@ -413,6 +454,38 @@ fn a_status_that_does_not_tell_who() {
 }
 
 #[test]
+fn without_proc_the_ids_that_are_given_will_do() {
+    let Some(place) = place() else { return };
+    let file = place.file("file", "");
+    place.mode("file", 0o640);
+    fs::create_dir(place.path("shared")).unwrap();
+    place.mode("shared", 0o1777);
+    let link = place.path("shared/link");
+    symlink(&file, &link).unwrap();
+    lchown(&link, Some(70_001), None).unwrap();
+    let allowed = |path: &str, ids: &[&str]| {
+        let ran = porthole([&["access", path, "--json", "--proc", "/nonexistent"], ids].concat()).run();
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        (json["allowed"].clone(), json["reason"].as_str().unwrap().to_owned())
+    };
+    let other = ["--uid", "65532", "--gid", "65532"];
+    assert_eq!(allowed(&file, &other).0, json!(false));
+    assert_eq!(allowed(&file, &["--uid", "65532", "--groups", "0"]).0, json!(true));
+    // What proc would tell is not guessed.
+    let (known, why) = allowed(&link, &["--uid", "65532"]);
+    assert!(known.is_null(), "{why}");
+    assert!(why.ends_with("(fs.protected_symlinks, if that is set, which cannot be read)"), "{why}");
+    if Command::new("setfacl").args(["-m", "u:65532:r", &file]).status().is_ok_and(|status| status.success())
+    {
+        assert_eq!(allowed(&file, &other).0, json!(true));
+    }
+    for ids in [&[][..], &["--gid", "7"], &["--uid", "0"]] {
+        let words = [&["access", &file, "--proc", "/nonexistent"], ids].concat();
+        porthole(&words).refused("access: /nonexistent/self/status: no such file or directory");
+    }
+}
+
+#[test]
 fn files_that_ptrace_guards() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
@@ -456,6 +529,83 @@ fn files_that_ptrace_guards() {
     assert_eq!(last(&maps, &["-p", &pid.to_string()]).0, json!(true));
     drop(place);
     fs::remove_dir_all(programs).unwrap();
+}
+
+#[test]
+fn settings_of_the_kernel_have_rules_of_their_own() {
+    let Some(_place) = place() else { return };
+    let Some(programs) = for_other_users() else { return };
+    let program = programs.join("porthole");
+    let program = program.to_str().unwrap();
+    let paths: Vec<String> = [
+        "kernel/ostype",
+        "kernel/cad_pid",
+        "kernel/hostname",
+        "vm/drop_caches",
+        "net/ipv4/route/flush",
+        "net/ipv4/ip_forward",
+        "net/ipv4",
+    ]
+    .map(|name| format!("/proc/sys/{name}"))
+    .into_iter()
+    .filter(|path| fs::metadata(path).is_ok())
+    .collect();
+    let ids = ["--reuid=65532", "--regid=65532", "--clear-groups"];
+    same(&paths, &really(&[], &paths), &ours(&[program], &[], &paths), "root");
+    let other = ["--uid", "65532", "--gid", "65532"];
+    same(&paths, &really(&ids, &paths), &ours(&[program], &other, &paths), "65532");
+    let ids = ["--reuid=65532", "--regid=65532", "--groups=0"];
+    let member = ["--uid", "65532", "--gid", "65532", "--groups", "0"];
+    same(&paths, &really(&ids, &paths), &ours(&[program], &member, &paths), "of root's group");
+    let sets = ["--bounding-set=-all", "--inh-caps=-all"];
+    let before = ["setpriv", sets[0], sets[1], program];
+    same(&paths, &really(&sets, &paths), &ours(&before, &[], &paths), "root without capabilities");
+    let admin = ["--reuid=65532", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"];
+    let before = [&["setpriv"], &admin[..], &[program]].concat();
+    same(&paths, &really(&admin, &paths), &ours(&before, &[], &paths), "an administrator of the network");
+    let ran = porthole(["access", "/proc/sys/kernel/ostype", "--write"]).run();
+    let why = "mode 0444 of a setting of the kernel gives the owner no write, whatever the capabilities\n";
+    assert!(ran.stdout.ends_with(why), "{}", ran.story());
+    fs::remove_dir_all(programs).unwrap();
+}
+
+#[test]
+fn the_log_of_the_kernel_takes_a_capability() {
+    let Some(place) = place() else { return };
+    // The last word on each: yes, no, or that it cannot be told.
+    let said = |status: &str, restricts: Option<&str>, path: &str| {
+        let proc = Proc::new();
+        proc.file("7/status", status);
+        symlink("/", format!("{}/7/root", proc.path())).unwrap();
+        if let Some(restricts) = restricts {
+            proc.file("sys/kernel/dmesg_restrict", restricts);
+        }
+        let ran = porthole(["access", path, "--json", "-p", "7", "--proc", proc.path()]).run();
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        (json["allowed"].clone(), json["reason"].as_str().unwrap().to_owned())
+    };
+    let ids = "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nCapPrm:\t0\nCapBnd:\t000001ffffffffff\nCapEff:\t";
+    let (without, with) = (format!("{ids}000001fbffffffff\n"), format!("{ids}000001ffffffffff\n"));
+    let path = place.path("kmsg");
+    let made = Command::new("mknod").args(["-m", "644", &path, "c", "1", "11"]).status();
+    if made.unwrap().success() && !fs::File::open(&path).is_err_and(|why| why.raw_os_error() == Some(13)) {
+        for (status, restricts, allowed) in [
+            (&without, Some("1\n"), json!(false)),
+            (&without, Some("0\n"), json!(true)),
+            (&without, None, Value::Null),
+            (&with, Some("1\n"), json!(true)),
+            (&with, None, json!(true)),
+        ] {
+            let (found, why) = said(status, restricts, &path);
+            assert_eq!(found, allowed, "{why}");
+        }
+    } else {
+        skip("no device can be made here");
+    }
+    assert_eq!(said(&with, None, "/proc/kmsg").0, json!(true));
+    let (allowed, why) = said(&without, Some("0\n"), "/proc/kmsg");
+    assert_eq!(allowed, json!(false));
+    assert!(why.ends_with("/proc/kmsg: is the kernel's log, which takes CAP_SYSLOG to be read"), "{why}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `porthole cat`, `head`, `tail`, `grep`, `hexdump`, `sha256sum`: compared with the programs of these names.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -122,13 +122,19 @@ fn dumps_as_hexdump_has_them() {
     let file = place.file("x", (0..=255).collect::<Vec<u8>>());
     porthole(["hexdump", "-n", "20", "-s", "250", &file])
         .healthy("000000fa  fa fb fc fd fe ff                                 |......|\n00000100");
+    // What was asked for is no cut.
     let ran = porthole(["hexdump", "-n", "17", &file]).run();
     ran.is(
         0,
         "00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|\n\
          00000010  10                                                |.|\n00000011",
-        &format!("porthole: hexdump: {file}: cut after 17 bytes (--max)"),
+        "",
     );
+    for skip in ["255", "256", "257", "100000"] {
+        same("hexdump", &["-C", "-s", skip, &file], &["-s", skip, &file]);
+    }
+    let empty = place.file("empty", "");
+    same("hexdump", &["-C", "-s", "5", &empty], &["-s", "5", &empty]);
     let ran = porthole(["hexdump", "--json", "-s", "253", &file]).run();
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(json, json!({"path": file, "offset": 253, "bytes": "/f7/", "cut": false}));
@@ -352,7 +358,8 @@ fn what_cannot_be_read_is_complained_of_and_the_rest_is_shown() {
     for name in ["cat", "head", "tail", "hexdump"] {
         let ran = porthole([name, "--special", "--max", "4", "/dev/zero"]).run();
         assert_eq!(ran.status, Some(0), "{}", ran.story());
-        assert_eq!(ran.stderr, format!("porthole: {name}: /dev/zero: cut after 4 bytes (--max)\n"));
+        let note = format!("porthole: {name}: /dev/zero: cut after 4 bytes (--max)\n");
+        assert_eq!(ran.stderr, if name == "hexdump" { "" } else { &note });
     }
     let Some(folder) = for_other_users() else { return };
     let secret = folder.join("secret");
@@ -363,6 +370,77 @@ fn what_cannot_be_read_is_complained_of_and_the_rest_is_shown() {
     command.arg(folder.join("porthole")).args(["grep", "-r", "needle"]).arg(&secret);
     output(&mut command).is(1, "", &format!("porthole: grep: {}: permission denied", secret.display()));
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// `cat --special` of a FIFO, once it waits for what comes.
+fn cat_of_fifo(fifo: &str) -> std::process::Child {
+    let mut cat = Command::new(binary());
+    cat.args(["cat", "--special", fifo]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let cat = cat.spawn().unwrap();
+    let held = format!("/proc/{}/fd", cat.id());
+    let has_it = |entry: std::io::Result<fs::DirEntry>| {
+        fs::read_link(entry.unwrap().path()).is_ok_and(|path| path == Path::new(fifo))
+    };
+    while !fs::read_dir(&held).unwrap().any(has_it) {
+        std::thread::yield_now();
+    }
+    cat
+}
+
+#[test]
+fn a_fifo_is_waited_for_but_not_for_ever() {
+    let Some(place) = Place::new() else { return };
+    let fifo = place.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // What is written comes out at once, and the end is the end.
+    let mut cat = cat_of_fifo(&fifo);
+    let mut out = cat.stdout.take().unwrap();
+    let mut writer = File::options().write(true).open(&fifo).unwrap();
+    for byte in [b'a', b'b'] {
+        writer.write_all(&[byte]).unwrap();
+        let mut came = [0];
+        out.read_exact(&mut came).unwrap();
+        assert_eq!(came, [byte]);
+    }
+    drop(writer);
+    let ended = cat.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.len()), (Some(0), 0), "{ended:?}");
+    // Neither a writer that says nothing is waited for, nor one that never comes.
+    let why = format!("porthole: cat: {fifo}: nothing came within 10 s\n");
+    let alone = cat_of_fifo(&fifo);
+    let other = place.path("other");
+    assert!(Command::new("mkfifo").arg(&other).status().unwrap().success());
+    let beside = cat_of_fifo(&other);
+    let writer = File::options().write(true).open(&other).unwrap();
+    for (cat, why) in [(alone, &why), (beside, &why.replace(&fifo, &other))] {
+        let ended = cat.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), ended.stdout.len()), (Some(1), 0), "{ended:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), *why);
+    }
+    drop(writer);
+}
+
+#[test]
+fn the_log_of_the_kernel_is_left_to_its_reader() {
+    let Some(place) = Place::new() else { return };
+    let link = place.path("link");
+    symlink("/proc/kmsg", &link).unwrap();
+    let why = "is the kernel's log, which gives each message to one reader alone and is not read";
+    for path in ["/proc/kmsg", &link] {
+        for name in ["cat", "head", "tail", "hexdump"] {
+            porthole([name, path]).refused(&format!("{name}: {path}: {why} unless --special is given"));
+        }
+        porthole(["sha256sum", path]).refused(&format!("sha256sum: {path}: {why}"));
+        porthole(["grep", "x", path]).refused(&format!("grep: {path}: {why}"));
+    }
+    // Its end is where no message is left, which is for others to find out.
+    let file = place.file("file", "x");
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-o", "/dev/null", "-P", &file, "-e", "inject=read:error=EAGAIN"]);
+    if strace.args([&binary(), "cat", &file]).output().is_err() {
+        return skip("strace is not installed");
+    }
+    output(&mut strace).is(0, "", "");
 }
 
 #[test]

@@ -358,6 +358,9 @@ fn a_list_that_cannot_be_made_is_not_an_empty_one() {
         &json,
         &format!("porthole: lsof: {none}"),
     );
+    // As good as none: what is left of a process that has gone meanwhile.
+    tree.file("7/x", "");
+    porthole(["lsof", "--proc", tree.path()]).refused(&format!("lsof: {none}"));
     tree.file("7/stat", "7 (a) S 1 7");
     porthole(["lsof", "-p", "7", "--proc", tree.path()])
         .refused(&format!("lsof: {}/7/fd: no such file or directory", tree.path()));
@@ -379,11 +382,9 @@ fn zombies_and_those_that_are_gone() {
         assert!(start.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
-    porthole(["lsof", "-p", &pid]).run().is(
-        0,
-        "PID  PROCESS  USER  FD  TYPE  SIZE  NAME",
-        &format!("porthole: lsof: pid {pid} (true) is a zombie, which has no open files"),
-    );
+    let why = format!("lsof: pid {pid} (true) is a zombie: it has ended and has no fd any more");
+    porthole(["lsof", "-p", &pid]).refused(&why);
+    porthole(["lsof", "--deleted", "-p", &pid]).refused(&why);
     porthole(["ss", "-p", &pid]).run().is(
         1,
         "",

@@ -46,13 +46,19 @@ fn a_password_in_a_source_is_masked() {
     let mountinfo = b"\
         1 0 0:2 / / rw - fuse curlftpfs#ftp://bob:hunter2@ftp.example/ rw\n\
         2 1 0:3 /a /dav rw - fuse https://bob:hunter2@dav.example/x rw\n\
-        3 1 0:4 / /key rw - nfs nas:/key=a rw\n";
+        3 1 0:4 / /key rw - nfs nas:/key=a rw\n\
+        4 1 0:5 / /q rw - fuse https://u:hunter2@h/share?token=hunter2&a=1 rw\n\
+        5 1 0:6 / /smb rw - cifs //u:hunter2@h/share?password=hunter2 rw,vers=3.1,password=hunter2\n\
+        6 1 0:7 / /ov rw - overlay ov,password=hunter2 rw,secret=hunter2,lowerdir=/l\n";
     let proc = Proc::new(&[("mountinfo", mountinfo)]);
     let table = "\
-MOUNT  TYPE  SOURCE                                      OPTIONS
-/      fuse  curlftpfs#ftp://bob:<7 bytes>@ftp.example/  rw
-/dav   fuse  https://bob:<7 bytes>@dav.example/x[/a]     rw
-/key   nfs   nas:/key=a                                  rw";
+MOUNT  TYPE     SOURCE                                           OPTIONS
+/      fuse     curlftpfs#ftp://bob:<7 bytes>@ftp.example/       rw
+/dav   fuse     https://bob:<7 bytes>@dav.example/x[/a]          rw
+/key   nfs      nas:/key=a                                       rw
+/q     fuse     https://u:<7 bytes>@h/share?token=<7 bytes>&a=1  rw
+/smb   cifs     //u:<7 bytes>@h/share?password=<7 bytes>         rw,vers=3.1,password=<7 bytes>
+/ov    overlay  ov,password=<7 bytes>                            rw,secret=<7 bytes>,lowerdir=/l";
     porthole(["mounts", "--proc", proc.path()]).run().is(0, table, "");
     for words in [&["mounts", "--json"][..], &["df"], &["df", "--json"], &["report"]] {
         let ran = porthole(words.iter().chain(&["--proc", proc.path()])).run();

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use super::super::Target;
 use super::super::df::listed;
+use super::super::mounts::options;
 use super::super::permission::{EXEC, Examined, READ, WRITE, Who, examine};
 use super::finding::{Finding, Level};
 use super::{Asked, Case, Root};
@@ -63,7 +64,7 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
         return;
     }
     let (place, why) = denial(&found).unwrap_or_else(|| ("/tmp".to_owned(), &found.reason));
-    let options = mount.all_options().join(&b',');
+    let options = options(mount).join(&b',');
     case.add(
         Finding::new(Level::Warning, "the root is read-only, and there is no /tmp that can be written to")
             .seen(case.path("mountinfo"), format!("/ {}", String::from_utf8_lossy(&options)))

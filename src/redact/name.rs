@@ -1,0 +1,63 @@
+//! What the name of an option says of its value. Unlike that of a variable, it is mostly one of many that say how
+//! something is done with secrets: what tells of none is a longer list here.
+
+use super::Next;
+use crate::bytes::{find, is_listed};
+use crate::secrets::is_telling;
+
+/// Words of names that tell of a secret, and parts of names.
+const SHORT: &str = " PIN PSK PW OTP DSN SAS SALT MNEMONIC CRED HMAC ";
+const LONG: [&str; 6] = ["CONNECTIONSTRING", "SEEDPHRASE", "SESSIONID", "FROMLITERAL", "PASSIN", "PASSOUT"];
+/// Words that only end like one that tells.
+const OTHERS: &str = " BYPASS COMPASS SURPASS MONKEY DONKEY TURKEY HOCKEY WHISKEY ";
+/// The last word of a name that tells of none.
+const HARMLESS: &str = " MODE TTL TYPE ALGORITHM ";
+/// The last word of one that may have the path of a file for its value.
+const FILES: [&str; 6] = ["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS"];
+
+/// What a name says of its value: whether that is a secret, and what else it may be.
+pub(super) fn tells(name: &[u8]) -> Next {
+    // None of the words is shorter. A text may have very many names of one letter.
+    if name.len() < 2 {
+        return Next::Plain;
+    }
+    let name = name.to_ascii_uppercase();
+    let words: Vec<&[u8]> = name
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty() && !is_listed(OTHERS, word))
+        .collect();
+    let last = words.last().copied().unwrap_or_default();
+    let is_short = words.iter().any(|word| is_listed(SHORT, word));
+    let joined = words.concat();
+    let is_secret = is_short
+        || LONG.iter().any(|known| find(&joined, known.as_bytes()).is_some())
+        || std::str::from_utf8(&words.join(&b'-')).is_ok_and(is_telling);
+    if !is_secret || is_listed(HARMLESS, last) {
+        Next::Plain
+    } else if last == b"TOKENS" || words.contains(&b"MAX".as_slice()) {
+        Next::Limit
+    } else if FILES.iter().any(|word| last.ends_with(word.as_bytes())) {
+        Next::Key
+    } else {
+        Next::Secret
+    }
+}
+
+/// Whether a value that may be a secret is none after all.
+pub(super) fn is_plain(next: Next, value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    match next {
+        Next::Secret | Next::Key | Next::Limit if matches!(value, b"true" | b"false") => true,
+        Next::Key => is_path(value),
+        Next::Limit => value.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+/// Whether this is the path of a file, at least one folder below the root. One with capitals may be a key in base64 as well.
+fn is_path(value: &[u8]) -> bool {
+    let is_of_name = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    let Some(path) = value.strip_prefix(b"/") else { return false };
+    let mut parts = path.split(|&b| b == b'/');
+    path.contains(&b'/') && parts.all(|part| !part.is_empty() && part.iter().all(is_of_name))
+}
