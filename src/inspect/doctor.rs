@@ -21,7 +21,7 @@ use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Fate, Handle};
-use crate::procfs::process::Process;
+use crate::procfs::process::{Process, own_pid};
 use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
 use crate::report::Answer;
@@ -180,8 +180,10 @@ impl Inspect for Asked {
         } else {
             target
         };
-        let is_makeshift = is_guess && stat_of(&all, 1).is_none();
         let process = target.process.as_ref().ok_or("no process is to be looked at")?;
+        // What is made up may call any process ours.
+        let is_ours = || target.is_of_kernel() && own_pid(&target.proc) == Some(process.pid);
+        let is_makeshift = is_guess && (stat_of(&all, 1).is_none() || is_ours());
         let read = |name: &str| process.read(name, LIMIT).map_err(|lost| target.lost(&lost, process, name));
         let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
         let mut unread = Vec::new();

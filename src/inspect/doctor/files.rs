@@ -38,7 +38,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     match case.process.read("mountinfo", super::super::target::LIMIT) {
         Ok(text) => {
             let mounts = Mounts::parse(&text);
-            if is_known {
+            if is_known && !case.is_makeshift {
                 temporary(case, &root, &who, &mounts);
             }
             full(case, &root, &mounts);

@@ -20,10 +20,27 @@ const NAMED: usize = 5;
 const INIT: &str = "--init (in Compose: init: true)";
 
 pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
+    if case.is_makeshift {
+        return alone(case);
+    }
     if case.is_init() {
         signals(case);
     }
     zombies(case);
+}
+
+/// What to do where there is nobody but ourselves. That others are hidden is said with the rule that hides them.
+fn alone(case: &mut Case<'_>) {
+    if stat_of(case.all, 1).is_none() {
+        return;
+    }
+    let what = "only porthole itself is seen: the application is in another pid namespace";
+    case.add(
+        Finding::new(Level::Hint, what)
+            .seen(case.target.proc.display(), case.known.shown())
+            .kubernetes("kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod")
+            .docker("--pid container:NAME, or docker exec NAME /porthole doctor"),
+    );
 }
 
 /// What becomes of the SIGTERM by which a container is stopped.

@@ -31,7 +31,9 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         }
     };
     case.findings.extend(found);
-    open_files(case);
+    if !case.is_makeshift {
+        open_files(case);
+    }
 }
 
 /// What is to be said of the control groups, and what of them could not be read.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::{STATUS, World};
-use crate::support::command::{has_feature, porthole, until};
+use crate::support::command::{binary, has_feature, output, porthole, until};
 use crate::support::processes::{Made, Sleeper};
 use crate::support::skip::{is_root, skip};
 
@@ -282,4 +282,29 @@ fn a_process_without_its_first_thread() {
     let world = World::new();
     world.proc.process(5, &Made { name: b"job", state: 'Z', threads: 3, ..Made::default() }, b"");
     world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
+}
+
+/// In a container of its own it is the first process, of which nobody wants to know anything.
+#[test]
+fn nobody_but_porthole_itself() {
+    if !has_feature("inspect") {
+        return;
+    }
+    if !is_root() {
+        return skip("only root makes a pid namespace");
+    }
+    let mut command = Command::new("unshare");
+    let ran = output(command.args(["--pid", "--fork", "--mount-proc", &binary(), "doctor"]));
+    let what = "hint: only porthole itself is seen: the application is in another pid namespace\n    \
+         seen: /proc: pid 1 (porthole)\n    \
+         Kubernetes: kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod\n    \
+         Docker: --pid container:NAME, or docker exec NAME /porthole doctor\n";
+    assert!(ran.status == Some(0) && ran.stdout.contains(what), "{}", ran.story());
+    for about_itself in ["SIGTERM", "runs as root", "may gain privileges", "may make every system call"] {
+        assert!(!ran.stdout.contains(about_itself), "{}", ran.story());
+    }
+    // Who names it wants to know.
+    let mut command = Command::new("unshare");
+    let ran = output(command.args(["--pid", "--fork", "--mount-proc", &binary(), "doctor", "-p", "1"]));
+    assert!(ran.stdout.contains("has no handler for SIGTERM"), "{}", ran.story());
 }
