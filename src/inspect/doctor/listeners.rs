@@ -67,13 +67,27 @@ fn expected(
                 .application(format!("listen on 0.0.0.0:{port} or [::]:{port}: its option or variable for the port, such as PORT={port}")),
         );
     }
-    let is = |test: fn(&IpAddr) -> bool| addresses.iter().all(|address| test(&address.ip().to_canonical()));
-    let takes_only_ipv6 = |(address, socket): &(SocketAddr, Socket)| {
-        address.port() != port || of_inode(limits, socket.inode).is_some_and(|limit| limit.only_ipv6)
+    let are = |addresses: &[SocketAddr], test: fn(&IpAddr) -> bool| {
+        addresses.iter().all(|address| test(&address.ip().to_canonical()))
     };
-    let takes_no_ipv4 =
-        is(IpAddr::is_ipv6) && listeners.iter().all(takes_only_ipv6) && !is(IpAddr::is_loopback);
-    let (level, what) = if takes_no_ipv4 {
+    let is = |test| are(&addresses, test);
+    let takes_only_ipv6 =
+        |socket: &Socket| of_inode(limits, socket.inode).is_some_and(|limit| limit.only_ipv6);
+    let mut ipv4 = Vec::new();
+    for (address, socket) in listeners {
+        ipv4.extend((address.port() == port && !takes_only_ipv6(socket)).then_some(*address));
+    }
+    // From outside it is reached by IPv6 alone, whoever there is for those within.
+    let takes_no_ipv4 = are(&ipv4, IpAddr::is_loopback) && !is(IpAddr::is_loopback);
+    let (level, what) = if takes_no_ipv4 && !ipv4.is_empty() {
+        (
+            Level::Error,
+            format!(
+                "TCP port {port} is listened on at {}: IPv4 is served on loopback only, so that nobody outside of the container reaches it by that (IPV6_V6ONLY)",
+                shown(&addresses)
+            ),
+        )
+    } else if takes_no_ipv4 {
         (
             Level::Error,
             format!(
@@ -111,7 +125,8 @@ fn expected(
         Finding::new(level, what)
             .seen(table_of(table, *addresses.first()?), format!("LISTEN {}", shown(&addresses)))
             .application(if takes_no_ipv4 {
-                format!("listen on 0.0.0.0:{port} too, or let [::] take both: IPV6_V6ONLY off, in Node.js ipv6Only: false")
+                let too = if ipv4.is_empty() { " too" } else { "" };
+                format!("listen on 0.0.0.0:{port}{too}, or let [::] take both: IPV6_V6ONLY off, in Node.js ipv6Only: false")
             } else {
                 format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0")
             })

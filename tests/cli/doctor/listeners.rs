@@ -113,8 +113,18 @@ fn a_listener_for_ipv6_alone() {
         let said = |only: &str| {
             fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
             let listener = TcpListener::bind("[::]:8080").unwrap();
-            let ran = porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
-            drop(listener);
+            let run = || porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
+            let (ran, within) = (run(), TcpListener::bind("127.0.0.1:8080"));
+            // Only where the other one does not take IPv4 is there a place for it.
+            if within.is_ok() {
+                let ran = run();
+                let start = "error: TCP port 8080 is listened on at 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only, ";
+                assert!(ran.status == Some(1) && ran.stdout.starts_with(start), "{}", ran.story());
+                let change = "    Application: listen on 0.0.0.0:8080, or let [::] take both";
+                assert!(ran.stdout.contains(change), "{}", ran.story());
+            }
+            assert_eq!(within.is_ok(), only == "1");
+            drop((listener, within));
             ran
         };
         let ran = said("0");
