@@ -77,6 +77,32 @@ pub struct Row {
     pub outcome: Result<String, String>,
     /// Whether that is so; otherwise it cannot be told, for that reason.
     pub is_known: bool,
+    /// Whose bits denied it, where it was the mode or an access control list.
+    pub by: Option<Class>,
+}
+
+/// Whose bits count: the classes of a mode, and what of an access control list stands for them. acl(5)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The owner's.
+    Owner,
+    /// The group's.
+    Group,
+    /// Those of all others.
+    Others,
+    /// Those of the entry of a `user` or a `group`; without a number it is that of the file's own group.
+    Entry(&'static str, Option<u32>),
+    /// The entry grants it, but not the mask, which is where the group's bits are.
+    Mask,
+}
+
+/// What is to be known of an outcome besides it.
+#[derive(Default)]
+struct Note {
+    /// See [`Row::is_known`].
+    is_unknown: bool,
+    /// See [`Row::by`].
+    by: Option<Class>,
 }
 
 /// What came of it.
@@ -102,23 +128,24 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).display().to_string();
     let end = follow(root, path, &mut |place| {
         let held = target.proc.join("self/fd").join(place.handle.as_raw_fd().to_string());
-        let mut is_known = true;
+        let mut note = Note::default();
         let mut outcome = match place.link {
             Some((_, folder)) => who.may_follow(place.meta, folder, protected),
-            None if place.is_end => who.may_all(wanted, place, &held, &mut is_known),
+            None if place.is_end => who.may_all(wanted, place, &held, &mut note),
             None => match kind(place.meta.st_mode) {
-                ('d', _) => who.may(place.meta, EXEC, &held, &mut is_known),
+                ('d', _) => who.may(place.meta, EXEC, &held, &mut note),
                 (_, what) => Err(format!("is {what}, not a directory")),
             },
         };
         if outcome.is_ok() && is_guarded(place, &rows, itself.as_ref(), is_ours) {
-            is_known = false;
+            note.is_unknown = true;
             outcome = Err(GUARDED.to_owned());
         }
         let granted = outcome.is_ok();
         let link = place.link.map(|(text, _)| text.to_vec());
         let (path, meta, is_end) = (place.path.to_vec(), *place.meta, place.is_end);
-        rows.push(Row { path, meta, link, is_end, outcome, is_known });
+        let Note { is_unknown, by } = note;
+        rows.push(Row { path, meta, link, is_end, outcome, is_known: !is_unknown, by });
         granted
     });
     let (uid, gid) = (who.uid, who.gid);
@@ -245,7 +272,7 @@ impl Who {
         wanted: &[u32],
         place: &Place<'_>,
         held: &Path,
-        is_known: &mut bool,
+        note: &mut Note,
     ) -> Result<String, String> {
         let (letter, what) = kind(place.meta.st_mode);
         let mount = fstatvfs(place.handle).map_or(FsFlags::empty(), |found| found.flags());
@@ -272,20 +299,20 @@ impl Who {
             if bit == EXEC && mount.contains(FsFlags::ST_NOEXEC) && letter == '-' {
                 return Err("is on a mount with noexec".to_owned());
             }
-            granted.push(self.may(place.meta, bit, held, is_known)?);
+            granted.push(self.may(place.meta, bit, held, note)?);
         }
         Ok(granted.join(", "))
     }
 
-    /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `is_known`
-    /// is taken back where it cannot be told.
-    fn may(&self, meta: &Meta, bit: u32, held: &Path, is_known: &mut bool) -> Result<String, String> {
+    /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `note`
+    /// is made where that cannot be told, and of whose bits deny it.
+    fn may(&self, meta: &Meta, bit: u32, held: &Path, note: &mut Note) -> Result<String, String> {
         let mode = meta.st_mode;
         let is_folder = kind(mode).0 == 'd';
         let verb = verb(bit, is_folder);
         let (is_owner, is_member) = (meta.st_uid == self.uid, self.is_in(meta.st_gid));
         let mut unknown = |why: &str| {
-            *is_known = false;
+            note.is_unknown = true;
             Err(why.to_owned())
         };
         // Who it belongs to may only look like this one, and then every class is in question.
@@ -294,8 +321,8 @@ impl Who {
             return unknown(HIDDEN);
         }
         let mut listed = String::new();
-        let (class, bits) = if is_owner {
-            ("the owner", mode >> 6)
+        let (class, by, bits) = if is_owner {
+            ("the owner", Class::Owner, mode >> 6)
         } else {
             let mut list = [0; 4096];
             // To the kernel there is no list where its mask, which is the group's bits, is empty.
@@ -310,11 +337,13 @@ impl Who {
                     let letters = letters(mode);
                     let mask = letters.get(4..7).unwrap_or_default();
                     listed = format!("{kind}:{id} of its access control list (mask {mask})");
-                    ("", bits & mode >> 3)
+                    let is_masked = bits & bit != 0;
+                    let entry = Class::Entry(kind, (kind == "user" || id != meta.st_gid).then_some(id));
+                    ("", if is_masked { Class::Mask } else { entry }, bits & mode >> 3)
                 }
-                Ok(None) if is_member && length == 0 => ("the group", mode >> 3),
+                Ok(None) if is_member && length == 0 => ("the group", Class::Group, mode >> 3),
                 // Whom the list does not name has the mode's bits of others.
-                Ok(None) => ("others", mode),
+                Ok(None) => ("others", Class::Others, mode),
             }
         };
         if bits & bit != 0 {
@@ -333,6 +362,7 @@ impl Who {
                 }
             }
         }
+        note.by = Some(by);
         let is_unbound = overrides && self.unbound & DAC_OVERRIDE != 0;
         let unbound = if is_unbound { ", and CAP_DAC_OVERRIDE is not in the bounding set" } else { "" };
         let owner = format!("owner {}:{} mode {}", meta.st_uid, meta.st_gid, octal(mode));
