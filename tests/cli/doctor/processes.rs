@@ -48,7 +48,7 @@ fn the_first_process_and_its_signals() {
         "{}",
         ran.story()
     );
-    // It may wait for it by sigwait(3).
+    // Whether it takes it otherwise cannot be told.
     let in_order = "in order: pid 1 (server): nothing stands out";
     world.file("1/status", signals("0", "0", "4000")).says(&[], 0, in_order);
     world.file("1/status", signals("0", "0", "0")).file("1/wchan", "do_sigtimedwait.isra.0").says(
@@ -243,6 +243,64 @@ fn a_first_process_that_waits_for_signals() {
     assert!(ran.stdout.contains(&format!("pid {pid} (python3)")), "{}", ran.story());
     parent.kill().unwrap();
     parent.wait().unwrap();
+}
+
+/// What blocks it and neither reads it by signalfd(2) nor waits for it never comes to know of it.
+#[test]
+fn a_signal_that_is_blocked() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let status = |blocked: &str| format!("{STATUS}State:\tS (sleeping)\n").replace("SigBlk:\t0", blocked);
+    let all = status("SigBlk:\t0000000000004000");
+    let in_order = "in order: pid 1 (server): nothing stands out";
+    let what = "warning: pid 1 (server) blocks SIGTERM and waits for it in no other way, so that it is killed once the grace period is over\n    \
+             seen: @/1/status: SigBlk: 0000000000004000 has SIGTERM, in every thread\n    \
+             seen: @/1/fd: no signalfd(2) for it\n    \
+             Application: unblock it at the start, by sigprocmask(2): what a process blocks is inherited over fork(2) and execve(2), from what started it\n\
+         pid 1 (server): 1 warning";
+    world.file("1/status", &all).file("1/task/1/status", &all).says(&[], 0, what);
+    // Another thread takes it, or waits for it, which unblocks it for as long.
+    world.file("1/task/9/status", status("SigBlk:\t0")).says(&[], 0, in_order);
+    world.file("1/task/9/status", &all).says(&[], 0, what);
+    let signalfd = format!("{}/1/fd/5", world.proc.path());
+    symlink("anon_inode:[signalfd]", signalfd).unwrap();
+    world.file("1/fdinfo/5", "pos:\t0\nsigmask:\t0000000000000002\n").says(&[], 0, what);
+    world.file("1/fdinfo/5", "pos:\t0\nsigmask:\t0000000000004002\n").says(&[], 0, in_order);
+    fs::remove_file(format!("{}/1/fdinfo/5", world.proc.path())).unwrap();
+    world.says(&[], 0, in_order);
+}
+
+/// A mask is inherited over execve(2); of any process, not of the first one alone.
+#[test]
+fn a_signal_that_is_blocked_from_the_start() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let blocks = "import ctypes, os, signal, threading\nsignal.pthread_sigmask(signal.SIG_BLOCK, [15])\n";
+    for (then, is_lost) in [
+        ("print(flush=True)\nos.execvp('sleep', ['blocked', '600'])", true),
+        (
+            "print(flush=True)\nthreading.Thread(target=signal.sigwait, args=[[15]]).start()\nsignal.pause()",
+            false,
+        ),
+        (
+            "ctypes.CDLL(None).signalfd(-1, (ctypes.c_ulong * 16)(1 << 14), 0)\nprint(flush=True)\nsignal.pause()",
+            false,
+        ),
+    ] {
+        let mut command = Command::new("python3");
+        let command = command.args(["-c", &[blocks, then].concat()]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let pid = child.id().to_string();
+        let says = |out: &str| out.contains(" blocks SIGTERM and ") == is_lost;
+        until(|| porthole(["doctor", "-p", &pid]).run(), says);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
 
 /// There is nothing more to be said of what has ended.
