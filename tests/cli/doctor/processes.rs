@@ -155,6 +155,19 @@ fn the_application_of_a_pod() {
          pid 9 (app): 1 hint\n"
     );
     assert_eq!((ran.status, ran.stdout), (Some(0), start));
+    // It may be behind an init there, which has the orphans of its container too, or behind two of them.
+    for (pid, name, ppid, start) in [
+        (9, &b"tini"[..], 0, 0),
+        (20, b"app", 9, 7),
+        (21, b"dumb-init", 9, 6),
+        (22, b"app", 21, 9),
+        (23, b"app", 21, 8),
+    ] {
+        world.proc.process(pid, &Made { name, ppid, start, ..Made::default() }, b"/app\0");
+        world.file(&format!("{pid}/status"), STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}")));
+    }
+    let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&json["pid"], &json["process"]), (&json!(23), &json!("app")));
     // Run in one of them, it is that one which is meant: they see the same mounts.
     world
         .file("12/mountinfo", "1 0 0:1 / / rw - overlay o rw\n")
