@@ -12,8 +12,9 @@ use crate::net::deadline::Deadline;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
-use crate::procfs::diag::is_full;
-use crate::procfs::net::{Listener, Protocol, is_named, unix_sockets, unix_table};
+use crate::procfs;
+use crate::procfs::diag::{Backlog, is_full, unix_backlogs};
+use crate::procfs::net::{Listener, Protocol, UnixSocket, is_named, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
 use crate::threads::bounded;
 
@@ -103,15 +104,37 @@ impl<'a> Surroundings<'a> {
         let is_it = |rest: &[u8]| names.iter().any(|name| is_named(rest, name));
         let mut lines = Vec::new();
         match self.unix.get_or_init(|| unix_table(self.proc)) {
-            Ok(table) if unix_sockets(table, &is_it).iter().any(|socket| socket.listens) => {
-                lines.push("a socket of this name listens in this network namespace".to_owned());
+            Ok(table) => {
+                let mut sockets = unix_sockets(table, &is_it);
+                sockets.retain(|socket| socket.listens);
+                if !sockets.is_empty() {
+                    lines.push(self.unix_held(&sockets));
+                } else if !connected {
+                    lines.push("no socket of this name listens in this network namespace".to_owned());
+                }
             }
-            Ok(_) if connected => {}
-            Ok(_) => lines.push("no socket of this name listens in this network namespace".to_owned()),
             Err(unread) => lines.push(format!("{UNREAD}{}", unread.why)),
         }
         lines.extend(self.first_process());
         lines
+    }
+
+    /// Who holds one of these sockets, of one name, as far as that may be seen, and whether a queue of them is full.
+    fn unix_held(&self, sockets: &[UnixSocket]) -> String {
+        let mut line = "a socket of this name listens in this network namespace".to_owned();
+        let inodes: Vec<u64> = sockets.iter().map(|socket| socket.inode).collect();
+        if let Some(owner) = socket_owner(self.proc, &inodes, self.deadline) {
+            line.push_str(&[", held by ", &shown(&owner)].concat());
+        }
+        // What is made up is not the kernel's.
+        let queues = if self.proc == Path::new(procfs::ROOT) { unix_backlogs() } else { Vec::new() };
+        let is_theirs = |queue: &&Backlog| inodes.contains(&queue.inode);
+        if let Some(&Backlog { waiting, most, .. }) =
+            queues.iter().filter(is_theirs).find(|queue| is_full(queue.waiting, queue.most.into()))
+        {
+            line.push_str(&["; ", &full(waiting, most), ", and others are not taken"].concat());
+        }
+        line
     }
 
     /// PID 1, which in a container is the application or what started it, and in a pod that shares its processes is neither.
@@ -130,19 +153,26 @@ impl<'a> Surroundings<'a> {
             }
             None => format!("by a process of uid {} that may not be looked at", listener.uid),
         };
-        let waiting = match listener.waiting {
-            0 => "no connection waits to be accepted".to_owned(),
-            1 => "1 connection waits to be accepted".to_owned(),
-            n => format!("{n} connections wait to be accepted"),
-        };
         let waiting = match listener.backlog {
             Some(most) if is_full(listener.waiting, most.into()) => {
-                format!("{waiting}: its queue is full (backlog {most}), and others are dropped")
+                format!("{}, and others are dropped", full(listener.waiting, most))
             }
-            _ => waiting,
+            _ => waiting(listener.waiting),
         };
         format!("{} is listened on {by}; {waiting}", listener.address)
     }
+}
+
+fn waiting(count: u64) -> String {
+    match count {
+        0 => "no connection waits to be accepted".to_owned(),
+        1 => "1 connection waits to be accepted".to_owned(),
+        n => format!("{n} connections wait to be accepted"),
+    }
+}
+
+fn full(count: u64, most: u32) -> String {
+    format!("{}: its queue is full (backlog {most})", waiting(count))
 }
 
 fn shown(process: &Process) -> String {

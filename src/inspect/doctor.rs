@@ -21,7 +21,7 @@ use crate::net::target::parse_port;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Fate, Handle};
-use crate::procfs::process::Process;
+use crate::procfs::process::{Process, own_pid};
 use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
 use crate::report::Answer;
@@ -180,8 +180,10 @@ impl Inspect for Asked {
         } else {
             target
         };
-        let is_makeshift = is_guess && stat_of(&all, 1).is_none();
         let process = target.process.as_ref().ok_or("no process is to be looked at")?;
+        // What is made up may call any process ours.
+        let is_ours = || target.is_of_kernel() && own_pid(&target.proc) == Some(process.pid);
+        let is_makeshift = is_guess && (stat_of(&all, 1).is_none() || is_ours());
         let read = |name: &str| process.read(name, LIMIT).map_err(|lost| target.lost(&lost, process, name));
         let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
         let mut unread = Vec::new();
@@ -238,20 +240,23 @@ fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), St
     let of = |pid| stat_of(all, pid);
     let Some(first) = of(1) else { return Ok((chosen(own.pid)?, None)) };
     let holds = first.name == b"pause";
-    // What a runtime starts has no parent in the namespace.
-    let parent = if holds { Some(0) } else { is_named(&first.name, &INITS).then_some(1) };
     let ours = ancestors(own.pid, &|pid| of(pid).map(|stat| stat.ppid));
-    let applications = all.iter().filter_map(|seen| {
-        let stat = seen.stat.as_ref().ok()?;
-        let is_application = seen.pid != 1
-            && Some(stat.ppid) == parent
-            && !stat.is_zombie()
-            && !ours.contains(&seen.pid)
-            && stat.name != b"pause";
-        is_application.then_some((stat.start, seen.pid, &stat.name))
-    });
-    let mut applications: Vec<_> = applications.collect();
-    applications.sort_unstable();
+    let below = |parent| {
+        let children = all.iter().filter_map(|seen| {
+            let stat = seen.stat.as_ref().ok()?;
+            let is_application = seen.pid != 1
+                && stat.ppid == parent
+                && !stat.is_zombie()
+                && !ours.contains(&seen.pid)
+                && stat.name != b"pause";
+            is_application.then_some((stat.start, seen.pid, &stat.name))
+        });
+        let mut children: Vec<_> = children.collect();
+        children.sort_unstable();
+        children
+    };
+    // What a runtime starts has no parent in the namespace.
+    let mut applications = if holds { below(0) } else { Vec::new() };
     let mounts = if holds { mounts_of(&own) } else { None };
     if mounts.is_some() {
         // Run in one of the containers, it is that one which is meant.
@@ -261,9 +266,14 @@ fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), St
             applications = same;
         }
     }
-    let Some(&(_, pid, _)) = applications.first() else { return Ok((chosen(1)?, None)) };
+    let (_, mut pid, mut name) = applications.first().copied().unwrap_or((0, 1, &first.name));
     // Of an init's children the others are orphans that it took on; of a pod's, containers.
-    let others = (holds && applications.len() > 1).then(|| {
+    for _ in 0..DEEPEST {
+        let children = if is_named(name, &INITS) { below(pid) } else { break };
+        let Some(&(_, child, called)) = children.first() else { break };
+        (pid, name) = (child, called);
+    }
+    let others = (applications.len() > 1).then(|| {
         let shown = |&(_, pid, name): &(u64, u32, &Vec<u8>)| format!("{pid} ({})", String::from_utf8_lossy(name));
         let named = few(applications.iter().map(shown).collect(), MOST);
         let what = format!(

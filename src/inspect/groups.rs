@@ -14,6 +14,7 @@ use crate::files::read_start;
 use crate::procfs::cgroup::{
     self, Membership, NoNumber, amount, cpu_max, entry, hierarchy, is_of, locate, millicores,
 };
+use crate::procfs::handle::Handle;
 use crate::procfs::mountinfo::Mounts;
 use crate::rootfs::Root;
 use crate::text::clip;
@@ -40,6 +41,8 @@ pub struct Resource {
     pub used: Option<u64>,
     /// What the group uses that the limit is of, in the limit's unit.
     pub limit_used: Option<u64>,
+    /// How much of that is our own: threads, which end when we do.
+    pub ours: u64,
     /// The most that was ever used.
     pub peak: Option<u64>,
     /// Bytes of files in memory, which are given up when memory runs short.
@@ -112,6 +115,8 @@ pub struct Groups {
     views: Vec<(Root, Mounts)>,
     /// Why the process's own view is not among them.
     denied: Option<String>,
+    /// Ourselves, who are in a group too.
+    us: Option<Handle>,
 }
 
 impl Groups {
@@ -129,7 +134,7 @@ impl Groups {
                 (Err(why), _) | (_, Err(why)) => denied = Some(why),
             }
         }
-        Ok(Groups { memberships, views, denied })
+        Ok(Groups { memberships, views, denied, us: target.ourselves().ok() })
     }
 
     /// Memory.
@@ -173,7 +178,22 @@ impl Groups {
         let refused = site.nearest("pids.events");
         found.sources.events = site.source(refused.as_ref().map(|(_, group)| *group), "pids.events");
         found.refused = refused.and_then(|(text, _)| entry(&text, "max"));
+        found.ours = self.own_threads(&found.limit_group);
         Ok(site.done(found))
+    }
+
+    /// How many threads of ours are in this group of the controller pids, or below it.
+    fn own_threads(&self, group: &[u8]) -> u64 {
+        let Some(us) = &self.us else { return 0 };
+        let memberships = cgroup::parse(&us.read("cgroup", super::target::LIMIT).unwrap_or_default());
+        let group = group.strip_suffix(b"/").unwrap_or(group);
+        let below = hierarchy(&memberships, "pids").and_then(|(own, _)| own.path.strip_prefix(group));
+        let mut count = 0;
+        if below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
+            // Without the folder there are none to be seen.
+            let _ = us.each("task", &mut |_| count += 1);
+        }
+        count
     }
 
     /// CPU time.

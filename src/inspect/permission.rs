@@ -89,6 +89,32 @@ pub struct Row {
     pub outcome: Result<String, String>,
     /// Whether that is so; otherwise it cannot be told, for that reason.
     pub is_known: bool,
+    /// Whose bits denied it, where it was the mode or an access control list.
+    pub by: Option<Class>,
+}
+
+/// Whose bits count: the classes of a mode, and what of an access control list stands for them. acl(5)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The owner's.
+    Owner,
+    /// The group's.
+    Group,
+    /// Those of all others.
+    Others,
+    /// Those of the entry of a `user` or a `group`; without a number it is that of the file's own group.
+    Entry(&'static str, Option<u32>),
+    /// The entry grants it, but not the mask, which is where the group's bits are.
+    Mask,
+}
+
+/// What is to be known of an outcome besides it.
+#[derive(Default)]
+struct Note {
+    /// See [`Row::is_known`].
+    is_unknown: bool,
+    /// See [`Row::by`].
+    by: Option<Class>,
 }
 
 /// What came of it.
@@ -120,26 +146,27 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
         } else {
             Path::new(OsStr::from_bytes(place.path)).to_owned()
         };
-        let mut is_known = true;
+        let mut note = Note::default();
         let inside = below_proc(place, &rows);
         let rule = Rule::of(target, place.meta, inside.as_ref());
         let mut outcome = match place.link {
-            Some((_, folder)) => who.may_follow(place.meta, folder, protected, &mut is_known),
-            None if place.is_end => who.may_all(wanted, place, &held, rule, &mut is_known),
+            Some((_, folder)) => who.may_follow(place.meta, folder, protected, &mut note),
+            None if place.is_end => who.may_all(wanted, place, &held, rule, &mut note),
             None => match kind(place.meta.st_mode) {
-                ('d', _) => who.may(place.meta, EXEC, &held, &mut is_known),
+                ('d', _) => who.may(place.meta, EXEC, &held, &mut note),
                 (_, what) => Err(format!("is {what}, not a directory")),
             },
         };
         let is_guarded = |inside: &Inside<'_>| inside.is_guarded(place, itself.as_ref(), is_ours);
         if outcome.is_ok() && inside.as_ref().is_some_and(is_guarded) {
-            is_known = false;
+            note.is_unknown = true;
             outcome = Err(GUARDED.to_owned());
         }
         let granted = outcome.is_ok();
         let link = place.link.map(|(text, _)| text.to_vec());
         let (path, meta, is_end) = (place.path.to_vec(), *place.meta, place.is_end);
-        rows.push(Row { path, meta, link, is_end, outcome, is_known });
+        let Note { is_unknown, by } = note;
+        rows.push(Row { path, meta, link, is_end, outcome, is_known: !is_unknown, by });
         granted
     });
     let (uid, gid) = (who.uid, who.gid);
@@ -316,7 +343,7 @@ impl Who {
         place: &Place<'_>,
         held: &Path,
         rule: Rule,
-        is_known: &mut bool,
+        note: &mut Note,
     ) -> Result<String, String> {
         let (letter, what) = kind(place.meta.st_mode);
         let mount = fstatvfs(place.handle).map_or(FsFlags::empty(), |found| found.flags());
@@ -344,11 +371,11 @@ impl Who {
                 return Err("is on a mount with noexec".to_owned());
             }
             granted.push(match rule {
-                Rule::Setting(is_of_network) => self.may_set(place.meta, bit, is_of_network, is_known)?,
-                _ => self.may(place.meta, bit, held, is_known)?,
+                Rule::Setting(is_of_network) => self.may_set(place.meta, bit, is_of_network, note)?,
+                _ => self.may(place.meta, bit, held, note)?,
             });
             if let (READ, Rule::Log(takes)) = (bit, rule) {
-                self.may_read_log(takes, is_known)?;
+                self.may_read_log(takes, note)?;
             }
         }
         Ok(granted.join(", "))
@@ -356,13 +383,7 @@ impl Who {
 
     /// As [`Who::may`], of a setting of the kernel: root is judged as its owner, root's group as its group, and whoever
     /// rules the network as the owner of its settings.
-    fn may_set(
-        &self,
-        meta: &Meta,
-        bit: u32,
-        is_of_network: bool,
-        is_known: &mut bool,
-    ) -> Result<String, String> {
+    fn may_set(&self, meta: &Meta, bit: u32, is_of_network: bool, note: &mut Note) -> Result<String, String> {
         let mode = meta.st_mode;
         let is_folder = kind(mode).0 == 'd';
         let verb = verb(bit, is_folder);
@@ -382,7 +403,7 @@ impl Who {
             return Ok(verb.to_owned());
         }
         if self.mapped.is_some() && mode & (0o111 * bit) != 0 {
-            *is_known = false;
+            note.is_unknown = true;
             return Err(SYSCTL.to_owned());
         }
         let mode = octal(mode);
@@ -392,24 +413,24 @@ impl Who {
     }
 
     /// Whether the kernel's log may be read, as far as that takes a capability.
-    fn may_read_log(&self, takes: Option<bool>, is_known: &mut bool) -> Result<(), String> {
+    fn may_read_log(&self, takes: Option<bool>, note: &mut Note) -> Result<(), String> {
         // Outside of the first user namespace it is good for nothing.
         if takes == Some(false) || self.mapped.is_none() && self.capabilities & SYSLOG != 0 {
             return Ok(());
         }
-        *is_known &= takes.is_some();
+        note.is_unknown |= takes.is_none();
         Err(if takes.is_some() { LOG } else { MAYBE_LOG }.to_owned())
     }
 
-    /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `is_known`
-    /// is taken back where it cannot be told.
-    fn may(&self, meta: &Meta, bit: u32, held: &Path, is_known: &mut bool) -> Result<String, String> {
+    /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `note`
+    /// is made where that cannot be told, and of whose bits deny it.
+    fn may(&self, meta: &Meta, bit: u32, held: &Path, note: &mut Note) -> Result<String, String> {
         let mode = meta.st_mode;
         let is_folder = kind(mode).0 == 'd';
         let verb = verb(bit, is_folder);
         let (is_owner, is_member) = (meta.st_uid == self.uid, self.is_in(meta.st_gid));
         let mut unknown = |why: &str| {
-            *is_known = false;
+            note.is_unknown = true;
             Err(why.to_owned())
         };
         // Who it belongs to may only look like this one, and then every class is in question.
@@ -418,8 +439,8 @@ impl Who {
             return unknown(HIDDEN);
         }
         let mut listed = String::new();
-        let (class, bits) = if is_owner {
-            ("the owner", mode >> 6)
+        let (class, by, bits) = if is_owner {
+            ("the owner", Class::Owner, mode >> 6)
         } else {
             let mut list = [0; 4096];
             // To the kernel there is no list where its mask, which is the group's bits, is empty.
@@ -434,11 +455,13 @@ impl Who {
                     let letters = letters(mode);
                     let mask = letters.get(4..7).unwrap_or_default();
                     listed = format!("{kind}:{id} of its access control list (mask {mask})");
-                    ("", bits & mode >> 3)
+                    let is_masked = bits & bit != 0;
+                    let entry = Class::Entry(kind, (kind == "user" || id != meta.st_gid).then_some(id));
+                    ("", if is_masked { Class::Mask } else { entry }, bits & mode >> 3)
                 }
-                Ok(None) if is_member && length == 0 => ("the group", mode >> 3),
+                Ok(None) if is_member && length == 0 => ("the group", Class::Group, mode >> 3),
                 // Whom the list does not name has the mode's bits of others.
-                Ok(None) => ("others", mode),
+                Ok(None) => ("others", Class::Others, mode),
             }
         };
         if bits & bit != 0 {
@@ -457,6 +480,7 @@ impl Who {
                 }
             }
         }
+        note.by = Some(by);
         let is_unbound = overrides && self.unbound & DAC_OVERRIDE != 0;
         let unbound = if is_unbound { ", and CAP_DAC_OVERRIDE is not in the bounding set" } else { "" };
         let owner = format!("owner {}:{} mode {}", meta.st_uid, meta.st_gid, octal(mode));
@@ -501,13 +525,13 @@ impl Who {
         link: &Meta,
         folder: &Meta,
         protected: Option<bool>,
-        is_known: &mut bool,
+        note: &mut Note,
     ) -> Result<String, String> {
         let is_shared = folder.st_mode & 0o1002 == 0o1002;
         if !is_shared || link.st_uid == self.uid || link.st_uid == folder.st_uid || protected == Some(false) {
             return Ok("follow".to_owned());
         }
-        *is_known &= protected.is_some();
+        note.is_unknown |= protected.is_none();
         let unread = if protected.is_none() { ", if that is set, which cannot be read" } else { "" };
         Err(format!(
             "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks{unread})",

@@ -12,7 +12,7 @@ use crate::text::clip;
 use crate::units::number;
 
 /// The most servers that count: MAXNS.
-const MOST_SERVERS: usize = 3;
+pub const MOST_SERVERS: usize = 3;
 /// The most options or search domains of a line. There is no such limit since glibc 2.26, but each domain costs two
 /// questions.
 const MOST_VALUES: usize = 32;

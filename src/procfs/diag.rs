@@ -103,6 +103,8 @@ fn listener_of(message: &[u8]) -> Option<Listener> {
 pub struct Backlog {
     /// The listener.
     pub inode: u64,
+    /// How many wait.
+    pub waiting: u64,
     /// What it asked for by listen(2), cut to net.core.somaxconn; see [`is_full`].
     pub most: u32,
     /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7).
@@ -120,9 +122,22 @@ pub fn is_full(waiting: u64, most: u64) -> bool {
 #[cfg(feature = "inspect")]
 pub fn backlogs() -> Vec<Backlog> {
     let mut found = Vec::new();
-    for Listener { inode, backlog, only_ipv6, .. } in listeners().unwrap_or_default() {
-        found.extend(backlog.map(|most| Backlog { inode, most, only_ipv6: only_ipv6 == Some(true) }));
+    for Listener { inode, waiting, backlog, only_ipv6, .. } in listeners().unwrap_or_default() {
+        found.extend(backlog.map(|most| Backlog {
+            inode,
+            waiting,
+            most,
+            only_ipv6: only_ipv6 == Some(true),
+        }));
     }
+    found.extend(unix_backlogs());
+    found
+}
+
+/// Those of Unix sockets alone.
+#[cfg(feature = "inspect")]
+pub fn unix_backlogs() -> Vec<Backlog> {
+    let mut found = Vec::new();
     // `UDIAG_SHOW_RQLEN`
     let _ = ask(question(0x10).as_flattened(), &mut |message| found.extend(unix_backlog_of(message)));
     found
@@ -134,9 +149,9 @@ fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
     let (&[_, _, LISTEN, _, i0, i1, i2, i3, ..], rest) = message.split_first_chunk::<16>()? else {
         return None;
     };
-    let (_, most) = attribute(rest, QUEUE)?.split_first_chunk::<4>()?;
-    let inode = u64::from(u32::from_ne_bytes([i0, i1, i2, i3]));
-    Some(Backlog { inode, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: false })
+    let (waiting, most) = attribute(rest, QUEUE)?.split_first_chunk::<4>()?;
+    let (inode, waiting) = (u32::from_ne_bytes([i0, i1, i2, i3]).into(), u32::from_ne_bytes(*waiting).into());
+    Some(Backlog { inode, waiting, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: false })
 }
 
 /// The value of the first attribute of this type, `struct rtattr`: rtnetlink(7).
@@ -286,7 +301,10 @@ mod tests {
             [&[1, 1, 10, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 4, 0][..], &[2, 0, 0, 0, 5, 0, 0, 0]]
                 .concat();
         if cfg!(target_endian = "little") {
-            assert_eq!(unix_backlog_of(&message), Some(Backlog { inode: 9, most: 5, only_ipv6: false }));
+            assert_eq!(
+                unix_backlog_of(&message),
+                Some(Backlog { inode: 9, waiting: 2, most: 5, only_ipv6: false })
+            );
         }
         for end in 0..message.len() {
             assert_eq!(unix_backlog_of(&message[..end]), None, "{end}");

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use super::super::Target;
 use super::super::df::listed;
 use super::super::mounts::options;
-use super::super::permission::{EXEC, Examined, READ, WRITE, Who, examine};
+use super::super::permission::{Class, EXEC, Examined, READ, Row, WRITE, Who, examine};
 use super::finding::{Finding, Level};
 use super::{Asked, Case, Root};
 use crate::net::deadline::Deadline;
@@ -39,7 +39,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     match case.process.read("mountinfo", super::super::target::LIMIT) {
         Ok(text) => {
             let mounts = Mounts::parse(&text);
-            if is_known {
+            if is_known && !case.is_makeshift {
                 temporary(case, &root, &who, &mounts);
             }
             full(case, &root, &mounts);
@@ -204,31 +204,50 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
         case.add(if is_missing { leads_elsewhere(finding) } else { finding });
         return;
     };
-    let (uid, gid) = (who.uid, who.gid);
     let finding = finding.seen(&place, why);
-    let is_end = end.is_some();
-    let is_owner = last.is_some_and(|row| row.meta.st_uid == uid);
     let is_folder = last.is_some_and(|row| kind(row.meta.st_mode).0 == 'd');
-    case.add(if last.is_some_and(|row| row.link.is_some()) {
-        finding.docker(format!(
-            "a link of the user who follows it, or of the directory's owner: chown -h {uid}:{gid} {place}"
-        ))
-    } else if !is_end && !is_folder {
-        leads_elsewhere(finding)
-    } else if is_owner {
-        // Its own bits count, whatever the others have.
-        finding.docker(format!("chmod {} {place}", if is_end { "u+r" } else { "u+x" }))
-    } else if is_end {
-        finding
-            .kubernetes(format!(
-                "securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"
-            ))
-            .docker(format!(
-                "chown {uid}:{gid} of the file that is mounted; in an image: COPY --chown={uid}:{gid}"
-            ))
-    } else {
-        finding
-            .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod) for a volume"))
-            .docker(format!("chmod o+x {place}, or chown {uid}:{gid}; in an image: COPY --chown={uid}:{gid}"))
+    case.add(match last.map(|row| (row, row.by)) {
+        Some((row, _)) if row.link.is_some() => finding.docker(format!(
+            "a link of the user who follows it, or of the directory's owner: chown -h {}:{} {place}",
+            who.uid, who.gid
+        )),
+        Some((row, Some(by))) => granted(finding, who, row, by, &place),
+        _ if end.is_none() && !is_folder => leads_elsewhere(finding),
+        _ => finding,
     });
+}
+
+/// What to change so that the bits that count grant what they deny here: others would change nothing.
+fn granted(finding: Finding, who: &Who, row: &Row, by: Class, place: &str) -> Finding {
+    let (uid, gid, is_end) = (who.uid, who.gid, row.is_end);
+    let (letter, bit) = if is_end { ('r', READ) } else { ('x', EXEC) };
+    let chmod = |class: char| format!("chmod {class}+{letter} {place}");
+    let class = match by {
+        Class::Owner => return finding.docker(chmod('u')),
+        // To chmod(1) the mask is what the group has.
+        Class::Mask => return finding.docker(chmod('g')),
+        Class::Entry(kind, id) => {
+            let id = id.map_or_else(String::new, |id| id.to_string());
+            return finding.docker(format!("setfacl -m {kind}:{id}:{letter} {place}"));
+        }
+        Class::Group => 'g',
+        Class::Others => 'o',
+    };
+    // Who comes to own it has the owner's bits alone.
+    let lacks = row.meta.st_mode & bit << 6 == 0;
+    let (own, copied) =
+        if lacks { (format!(" and chmod u+{letter}"), " and --chmod") } else { (String::new(), "") };
+    let in_image = format!("in an image: COPY --chown={uid}:{gid}{copied}");
+    if !is_end {
+        return finding
+            .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod) for a volume"))
+            .docker(format!("{}, or chown {uid}:{gid}{own}; {in_image}", chmod(class)));
+    }
+    let finding = finding.kubernetes(format!(
+        "securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"
+    ));
+    if class == 'g' {
+        return finding.docker(chmod('g'));
+    }
+    finding.docker(format!("chown {uid}:{gid}{own} of the file that is mounted; {in_image}"))
 }

@@ -1,10 +1,10 @@
-//! Who listens where, and how many connections wait. listen(2), proc_net(5), sock_diag(7).
+//! Who listens where, and how many connections wait. listen(2), proc_net(5), sock_diag(7), unix(7).
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::finding::{Finding, Level, few};
 use super::{Asked, Case};
-use crate::procfs::diag::{Backlog, backlogs};
+use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 
 /// The most listeners that are named.
@@ -32,8 +32,11 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     queues(case, listeners, &table, &limits);
 }
 
+/// Those of TCP.
+type Listeners = Vec<(SocketAddr, Socket)>;
+
 /// The TCP sockets that listen, and the table that has them.
-fn listeners(case: &Case<'_>) -> Result<(Vec<(SocketAddr, Socket)>, String), String> {
+fn listeners(case: &Case<'_>) -> Result<(Listeners, String), String> {
     let wanted = Wanted { tcp: true, udp: false, unix: false };
     let sockets = Sockets::read(case.process, wanted, false)
         .map_err(|(name, lost)| case.target.lost(&lost, case.process, name))?;
@@ -67,13 +70,27 @@ fn expected(
                 .application(format!("listen on 0.0.0.0:{port} or [::]:{port}: its option or variable for the port, such as PORT={port}")),
         );
     }
-    let is = |test: fn(&IpAddr) -> bool| addresses.iter().all(|address| test(&address.ip().to_canonical()));
-    let takes_only_ipv6 = |(address, socket): &(SocketAddr, Socket)| {
-        address.port() != port || of_inode(limits, socket.inode).is_some_and(|limit| limit.only_ipv6)
+    let are = |addresses: &[SocketAddr], test: fn(&IpAddr) -> bool| {
+        addresses.iter().all(|address| test(&address.ip().to_canonical()))
     };
-    let takes_no_ipv4 =
-        is(IpAddr::is_ipv6) && listeners.iter().all(takes_only_ipv6) && !is(IpAddr::is_loopback);
-    let (level, what) = if takes_no_ipv4 {
+    let is = |test| are(&addresses, test);
+    let takes_only_ipv6 =
+        |socket: &Socket| of_inode(limits, socket.inode).is_some_and(|limit| limit.only_ipv6);
+    let mut ipv4 = Vec::new();
+    for (address, socket) in listeners {
+        ipv4.extend((address.port() == port && !takes_only_ipv6(socket)).then_some(*address));
+    }
+    // From outside it is reached by IPv6 alone, whoever there is for those within.
+    let takes_no_ipv4 = are(&ipv4, IpAddr::is_loopback) && !is(IpAddr::is_loopback);
+    let (level, what) = if takes_no_ipv4 && !ipv4.is_empty() {
+        (
+            Level::Error,
+            format!(
+                "TCP port {port} is listened on at {}: IPv4 is served on loopback only, so that nobody outside of the container reaches it by that (IPV6_V6ONLY)",
+                shown(&addresses)
+            ),
+        )
+    } else if takes_no_ipv4 {
         (
             Level::Error,
             format!(
@@ -111,7 +128,8 @@ fn expected(
         Finding::new(level, what)
             .seen(table_of(table, *addresses.first()?), format!("LISTEN {}", shown(&addresses)))
             .application(if takes_no_ipv4 {
-                format!("listen on 0.0.0.0:{port} too, or let [::] take both: IPV6_V6ONLY off, in Node.js ipv6Only: false")
+                let too = if ipv4.is_empty() { " too" } else { "" };
+                format!("listen on 0.0.0.0:{port}{too}, or let [::] take both: IPV6_V6ONLY off, in Node.js ipv6Only: false")
             } else {
                 format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0")
             })
@@ -124,11 +142,49 @@ fn of_inode(limits: &[Backlog], inode: u64) -> Option<&Backlog> {
     limits.get(limits.binary_search_by_key(&inode, |limit| limit.inode).ok()?).filter(|_| inode != 0)
 }
 
+/// A listener that connections wait on.
+struct Queue {
+    /// Its address, or its name.
+    name: String,
+    /// The table that has it.
+    source: String,
+    waiting: u64,
+    /// How many may wait, less one, where the kernel tells.
+    limit: Option<u64>,
+    inode: u64,
+    is_unix: bool,
+}
+
+/// Those of TCP, and of the Unix sockets those that are known to be full: what connects to them waits for a place, and on
+/// some it waits by design.
+fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, limits: &[Backlog]) -> Vec<Queue> {
+    let queue = |name, source, Socket { receive, inode, protocol, .. }: Socket| Queue {
+        name,
+        source,
+        waiting: receive,
+        limit: of_inode(limits, inode).map(|limit| limit.most.into()),
+        inode,
+        is_unix: protocol == "unix",
+    };
+    let waits = |socket: &Socket| socket.counted && socket.receive > 0;
+    let tcp = tcp.into_iter().filter(|(_, socket)| waits(socket));
+    let mut queues: Vec<Queue> =
+        tcp.map(|(address, socket)| queue(address.to_string(), table_of(table, address), socket)).collect();
+    let wanted = Wanted { tcp: false, udp: false, unix: true };
+    // Not every system has them.
+    let unix = Sockets::read(case.process, wanted, false).unwrap_or_default().list;
+    for socket in unix.into_iter().filter(|socket| socket.listens() && waits(socket)) {
+        let name = String::from_utf8_lossy(&socket.local).into_owned();
+        let queue = queue(name, case.path("net/unix"), socket);
+        queues.extend(queue.limit.is_some_and(|limit| is_full(queue.waiting, limit)).then_some(queue));
+    }
+    queues
+}
+
 /// Listeners whose connections are not accepted.
-fn queues(case: &mut Case<'_>, listeners: Vec<(SocketAddr, Socket)>, table: &str, limits: &[Backlog]) {
-    let waits = |socket: &Socket| socket.receive > 0;
-    let waiting = listeners.into_iter().filter(|(_, socket)| waits(socket));
-    let mut earlier: Vec<u64> = waiting.map(|(_, socket)| socket.inode).collect();
+fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Backlog]) {
+    let earlier = waiting(case, listeners, table, limits);
+    let mut earlier: Vec<u64> = earlier.into_iter().map(|queue| queue.inode).collect();
     if earlier.is_empty() {
         return;
     }
@@ -136,44 +192,11 @@ fn queues(case: &mut Case<'_>, listeners: Vec<(SocketAddr, Socket)>, table: &str
     case.wait();
     // What waits for a moment is as it should be.
     let Ok((later, _)) = self::listeners(case) else { return };
-    let is_lasting = |socket: &Socket| waits(socket) && earlier.binary_search(&socket.inode).is_ok();
-    let lasting: Vec<_> = later.into_iter().filter(|(_, socket)| is_lasting(socket)).collect();
+    let mut lasting = waiting(case, later, table, limits);
+    lasting.retain(|queue| earlier.binary_search(&queue.inode).is_ok());
     let more = lasting.len().saturating_sub(NAMED);
-    for (address, socket) in lasting.into_iter().take(NAMED) {
-        let waiting = socket.receive;
-        let limit = of_inode(limits, socket.inode).map(|&Backlog { most, .. }| u64::from(most));
-        let connections = if waiting == 1 {
-            "1 connection waits".to_owned()
-        } else {
-            format!("{waiting} connections wait")
-        };
-        let (level, what) = match limit {
-            Some(limit) if waiting > limit => (
-                Level::Error,
-                format!("the accept queue of {address} is full: {connections}, and others are dropped"),
-            ),
-            _ => (
-                Level::Warning,
-                format!("{connections} to be accepted on {address}: the application does not come to it"),
-            ),
-        };
-        let mut finding = Finding::new(level, what)
-            .seen(table_of(table, address), format!("{address} LISTEN, accept queue {waiting}"));
-        finding = match limit {
-            Some(limit) => finding.seen("sock_diag(7)", format!("backlog {limit}")),
-            None => {
-                finding.seen("sock_diag(7)", "how many may wait is told in its own network namespace only")
-            }
-        };
-        finding = finding.application(
-            "see why it does not accept: all its workers busy or stuck, out of open files, or stopped",
-        );
-        if level == Level::Error {
-            finding = finding.application(
-                "ask for a longer queue: the backlog of listen(2), which is cut to net.core.somaxconn",
-            );
-        }
-        case.add(finding);
+    for queue in lasting.into_iter().take(NAMED) {
+        case.add(finding(&queue));
     }
     if more > 0 {
         let what = format!("connections wait on {more} listeners more");
@@ -181,4 +204,39 @@ fn queues(case: &mut Case<'_>, listeners: Vec<(SocketAddr, Socket)>, table: &str
             Finding::new(Level::Warning, what).seen(table, "LISTEN, with an accept queue that is not empty"),
         );
     }
+}
+
+fn finding(queue: &Queue) -> Finding {
+    let Queue { name, source, waiting, limit, is_unix, .. } = queue;
+    let connections = if *waiting == 1 {
+        "1 connection waits".to_owned()
+    } else {
+        format!("{waiting} connections wait")
+    };
+    let (level, what) = match *limit {
+        Some(limit) if is_full(*waiting, limit) => {
+            // connect(2) of a Unix socket waits for a place, or says EAGAIN.
+            let others = if *is_unix { "are not taken" } else { "are dropped" };
+            (Level::Error, format!("the accept queue of {name} is full: {connections}, and others {others}"))
+        }
+        _ => (
+            Level::Warning,
+            format!("{connections} to be accepted on {name}: the application does not come to it"),
+        ),
+    };
+    let limit = limit.map_or_else(
+        || "how many may wait is told in its own network namespace only".to_owned(),
+        |limit| format!("backlog {limit}"),
+    );
+    let finding = Finding::new(level, what)
+        .seen(source, format!("{name} LISTEN, accept queue {waiting}"))
+        .seen("sock_diag(7)", limit)
+        .application(
+            "see why it does not accept: all its workers busy or stuck, out of open files, or stopped",
+        );
+    if level != Level::Error {
+        return finding;
+    }
+    finding
+        .application("ask for a longer queue: the backlog of listen(2), which is cut to net.core.somaxconn")
 }

@@ -1,12 +1,13 @@
 //! Name resolution: what resolv.conf(5) says.
 
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, few};
 use super::{Asked, Case, LIMIT};
-use crate::net::resolv_conf::ResolvConf;
+use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
 #[cfg(feature = "remote")]
 use crate::procfs::handle::Handle;
 
@@ -112,6 +113,33 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
                 .docker("--dns ADDRESS"),
         );
     }
+    let named = named(text);
+    // As res_init(3) of glibc cuts the line, at a space or a tab, while others take the end for one more space.
+    let returns: Vec<String> = named.iter().filter(|name| name.ends_with('\r')).map(line_of).collect();
+    if !returns.is_empty() {
+        findings.push(
+            Finding::new(
+                Level::Warning,
+                "glibc passes over a name server whose line ends in a carriage return, as files of Windows have it",
+            )
+            .seen(FILE, returns.join(", "))
+            .kubernetes("dnsConfig.nameservers")
+            .docker("--dns ADDRESS, or the file that is mounted there without it: sed -i 's/\\r$//'"),
+        );
+    }
+    let mut servers: Vec<&String> = named.iter().collect();
+    servers.retain(|name| name.trim_end().parse::<IpAddr>().is_ok() || is_zoned(name));
+    if let Some(rest @ [_, ..]) = servers.get(MOST_SERVERS..) {
+        findings.push(
+            Finding::new(
+                Level::Warning,
+                format!("{} name servers are given, of which the first {MOST_SERVERS} are asked", servers.len()),
+            )
+            .seen(FILE, few(rest.iter().copied().map(line_of).collect(), MOST_SERVERS))
+            .kubernetes("dnsConfig.nameservers: those of dnsPolicy come first, with dnsPolicy: None there are no others")
+            .docker(format!("--dns ADDRESS, {MOST_SERVERS} times at most")),
+        );
+    }
     let domains = conf.search.len();
     if domains > DOMAINS {
         findings.push(
@@ -140,6 +168,22 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// What stands behind `nameserver`, as far as the first space or tab.
+fn named(text: &[u8]) -> Vec<String> {
+    let value = |line: &[u8]| {
+        let rest = line.strip_prefix(b"nameserver")?;
+        let mut words = rest.split(|&b| b == b' ' || b == b'\t');
+        // What goes on is another keyword.
+        words.next().filter(|word| word.is_empty())?;
+        words.find(|word| !word.is_empty()).map(|word| String::from_utf8_lossy(word).into_owned())
+    };
+    text.split(|&b| b == b'\n').filter_map(value).collect()
+}
+
+fn line_of(name: &String) -> String {
+    format!("nameserver {name}")
 }
 
 #[cfg(feature = "remote")]
@@ -214,6 +258,15 @@ mod tests {
         ] {
             assert_eq!(said(text)[0], nobody, "{text}");
         }
+        assert!(said("nameserver 10.0.0.9 # of a VPN\r\nnameserver\t::1\t\r\n").is_empty());
+        let returns = "glibc passes over a name server whose line ends in a carriage return, as files of Windows have it";
+        assert_eq!(said("nameserver 10.0.0.9\r\nnameserver ::1\n"), [returns]);
+        let many = "nameserver 10.0.0.1\nnameserver fe80::1%eth0\nnameserver x\nnameserver 10.0.0.3\n";
+        assert_eq!(said(many).len(), 1);
+        assert_eq!(
+            said(&format!("{many}nameservers 10.0.0.4\nnameserver 10.0.0.5\n"))[1..],
+            ["4 name servers are given, of which the first 3 are asked"]
+        );
         assert!(said("nameserver ::1\nsearch a b c d e f g\n")[0].starts_with("7 search domains: "));
         assert_eq!(
             said("nameserver ::1\nsearch a.svc b c\noptions ndots:5\n"),

@@ -1,9 +1,11 @@
 //! The first process and SIGTERM, a shell in its place, zombies. pid_namespaces(7), signal(7), wait(2).
 
 use super::finding::{Finding, Level};
-use super::{Asked, Case, INITS, ancestors, is_named, stat_of};
+use super::{Asked, Case, INITS, LIMIT, ancestors, is_named, stat_of};
 use crate::bytes::find;
 use crate::procfs::all::{Look, Seen};
+use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::status::Status;
 
 /// SIGTERM and SIGINT, their bits in a set of signals.
 const SIGTERM: u64 = 1 << 14;
@@ -20,10 +22,30 @@ const NAMED: usize = 5;
 const INIT: &str = "--init (in Compose: init: true)";
 
 pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
-    if case.is_init() {
+    if case.is_makeshift {
+        return alone(case);
+    }
+    let Status { blocked, ignored, .. } = case.status;
+    if blocked & !ignored & SIGTERM != 0 {
+        self::blocked(case);
+    } else if case.is_init() {
         signals(case);
     }
     zombies(case);
+}
+
+/// What to do where there is nobody but ourselves. That others are hidden is said with the rule that hides them.
+fn alone(case: &mut Case<'_>) {
+    if stat_of(case.all, 1).is_none() {
+        return;
+    }
+    let what = "only porthole itself is seen: the application is in another pid namespace";
+    case.add(
+        Finding::new(Level::Hint, what)
+            .seen(case.target.proc.display(), case.known.shown())
+            .kubernetes("kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod")
+            .docker("--pid container:NAME, or docker exec NAME /porthole doctor"),
+    );
 }
 
 /// What becomes of the SIGTERM by which a container is stopped.
@@ -31,13 +53,10 @@ fn signals(case: &mut Case<'_>) {
     let status = &case.status;
     let ignored = status.ignored & SIGTERM != 0;
     let caught = status.caught & SIGTERM != 0;
-    // What blocks it may read it by signalfd(2). What waits for it, sigwait(3), does not block it as long as it waits
-    // (do_sigtimedwait in the kernel's signal.c).
+    // What waits for it, sigwait(3), does not block it as long as it waits (do_sigtimedwait in the kernel's signal.c).
     let sleeps_in = || case.process.read("wchan", 64).unwrap_or_default();
     let waits = !ignored
-        && (status.blocked & SIGTERM != 0
-            || is_named(&case.known.name, &INITS)
-            || is_named(&case.known.name, &OTHERS)
+        && (is_waiting(&case.known.name)
             // The compiler may have given the function another end.
             || find(&sleeps_in(), b"sigtimedwait").is_some());
     // What has a handler for it may pass it on, a shell too.
@@ -93,6 +112,69 @@ fn signals(case: &mut Case<'_>) {
             .kubernetes("shareProcessNamespace: true, so that the application is not the first process")
     };
     case.add(finding);
+}
+
+/// Whether this is the name of a program that waits for signals.
+fn is_waiting(name: &[u8]) -> bool {
+    is_named(name, &INITS) || is_named(name, &OTHERS)
+}
+
+/// SIGTERM that is blocked and never taken.
+fn blocked(case: &mut Case<'_>) {
+    let is_lost = |case: &Case<'_>| takes_blocked(case.process) == Some(false);
+    // Who comes back to sigwait(3) again and again blocks it in between.
+    if is_waiting(&case.known.name) || !is_lost(case) {
+        return;
+    }
+    case.wait();
+    if !is_lost(case) {
+        return;
+    }
+    let what = format!(
+        "{} blocks SIGTERM and waits for it in no other way, so that it is killed once the grace period is over",
+        case.known.shown()
+    );
+    let seen = format!("SigBlk: {:016x} has SIGTERM, in every thread", case.status.blocked);
+    case.add(
+        Finding::new(Level::Warning, what)
+            .seen(case.path("status"), seen)
+            .seen(case.path("fd"), "no signalfd(2) for it")
+            .application("unblock it at the start, by sigprocmask(2): what a process blocks is inherited over fork(2) and execve(2), from what started it"),
+    );
+}
+
+/// Whether SIGTERM, which the first thread blocks, is taken by another one, waited for, or read by signalfd(2); nothing
+/// where that cannot be told.
+fn takes_blocked(process: &Handle) -> Option<bool> {
+    let names = |folder: &str| {
+        let mut names = Vec::new();
+        process.each(folder, &mut |name| names.extend(name.to_str().map(str::to_owned))).ok().map(|()| names)
+    };
+    for thread in names("task")? {
+        let status = Status::parse(&process.read(&format!("task/{thread}/status"), LIMIT).ok()?);
+        // What runs may be about to wait for it, which unblocks it for as long: so do sigwait(3) and pselect(2).
+        if !status.known.signals || status.state == 'R' {
+            return None;
+        }
+        if status.blocked & SIGTERM == 0 {
+            return Some(true);
+        }
+    }
+    for fd in names("fd")? {
+        match process.link(&format!("fd/{fd}")) {
+            Ok(target) if target == b"anon_inode:[signalfd]" => {}
+            // Root may list them where it may not follow them.
+            Err(Lost::Denied) => return None,
+            _ => continue,
+        }
+        let info = process.read(&format!("fdinfo/{fd}"), LIMIT).ok()?;
+        let info = String::from_utf8_lossy(&info);
+        let mask = info.lines().find_map(|line| line.strip_prefix("sigmask:"))?;
+        if u64::from_str_radix(mask.trim(), 16).ok()? & SIGTERM != 0 {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 /// Whether this command line is a shell's: `/bin/sh /entry.sh`, also where the script was started by its own name, or

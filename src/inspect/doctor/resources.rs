@@ -31,7 +31,9 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         }
     };
     case.findings.extend(found);
-    open_files(case);
+    if !case.is_makeshift {
+        open_files(case);
+    }
 }
 
 /// What is to be said of the control groups, and what of them could not be read.
@@ -143,10 +145,13 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
             Finding::new(Level::Error, what).seen(found.sources.events.display(), format!("max {refused}"));
         findings.push(advised(finding));
     } else if let Some(used) = found.limit_used
-        && is_near(used, limit)
+        && let others = used.saturating_sub(found.ours)
+        && is_near(others, limit)
     {
-        let what = format!("{used} processes and threads run, of {limit} that may");
-        findings.push(advised(Finding::new(Level::Warning, what).seen(found.sources.used.display(), used)));
+        let what = format!("{others} processes and threads run, of {limit} that may");
+        let ours = if others < used { ", porthole's own among them" } else { "" };
+        let says = format!("{used}{ours}");
+        findings.push(advised(Finding::new(Level::Warning, what).seen(found.sources.used.display(), says)));
     }
 }
 

@@ -1,12 +1,17 @@
 //! Files that are expected, mounts, a place for temporary files.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use super::{STATUS, World};
 use crate::support::command::{has_feature, porthole};
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
+use crate::support::processes::Sleeper;
+use crate::support::server::folder;
+use crate::support::skip::{is_root, skip};
 
 #[test]
 fn files_that_are_expected() {
@@ -203,4 +208,61 @@ fn a_file_on_what_does_not_answer() {
     let ran = ran.within(Duration::from_secs(20));
     let what = format!("can read {file}\n    seen: {file}: the filesystem does not answer\n");
     assert!(ran.status == Some(1) && ran.stdout.contains(&what), "{}", ran.story());
+}
+
+/// What is advised grants it: bits of a class that does not count would change nothing.
+#[test]
+fn what_is_advised_is_of_the_class_that_denies() {
+    if !has_feature("inspect") {
+        return;
+    }
+    if !is_root() {
+        return skip("only root can become another user");
+    }
+    let top = folder();
+    let (run, key) = (top.join("run"), top.join("run/key"));
+    fs::create_dir(&run).unwrap();
+    fs::write(&key, "x").unwrap();
+    let (folder, file) = (run.to_str().unwrap(), key.to_str().unwrap());
+    let mode = |path: &str, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(top.to_str().unwrap(), 0o755);
+    let sleeper = Sleeper::owned(Path::new("/bin/sleep"), 65_532, 65_532);
+    let doctor = || porthole(["doctor", "-p", &sleeper.pid().to_string(), "--expect-file", file]).run();
+    let by_list = |entry: &str| format!("gives {entry} of its access control list ");
+    // The modes of both, entries of the file's list, what denies, and the change.
+    for (modes, list, why, change) in [
+        ([0o700, 0o644], "", "mode 0700 gives the group no search".to_owned(), format!("chmod g+x {folder}")),
+        ([0o750, 0o604], "", "mode 0604 gives the group no read".to_owned(), format!("chmod g+r {file}")),
+        ([0o750, 0o644], "u:65532:-", by_list("user:65532"), format!("setfacl -m user:65532:r {file}")),
+        ([0o750, 0o644], "u:65532:r,m::x", by_list("user:65532"), format!("chmod g+r {file}")),
+        ([0o750, 0o604], "u:7:r", by_list("group:65532"), format!("setfacl -m group::r {file}")),
+        ([0o750, 0o600], "g:65532:x", by_list("group:65532"), format!("setfacl -m group::r {file}")),
+    ] {
+        for (path, mode_of_it) in [folder, file].into_iter().zip(modes) {
+            chown(path, Some(0), Some(65_532)).unwrap();
+            mode(path, mode_of_it);
+        }
+        if !list.is_empty() {
+            let listed = Command::new("setfacl").args(["-b", "-m", list, file]).output();
+            if !listed.is_ok_and(|output| output.status.success()) {
+                skip("setfacl(1) is not there, or this file system has no access control lists");
+                break;
+            }
+        }
+        let ran = doctor();
+        assert!(ran.status == Some(1) && ran.stdout.contains(&why), "{why}\n{}", ran.story());
+        assert!(ran.stdout.contains(&format!("    Docker: {change}")), "{change}\n{}", ran.story());
+        assert!(Command::new("sh").args(["-c", &change]).status().unwrap().success(), "{change}");
+        let ran = doctor();
+        assert!(!ran.stdout.contains("cannot read"), "{change}\n{}", ran.story());
+    }
+    // Who comes to own a file without bits for its owner cannot read it either.
+    let (key, folder) = (top.join("key"), &top);
+    fs::write(&key, "x").unwrap();
+    mode(key.to_str().unwrap(), 0);
+    let ran =
+        porthole(["doctor", "-p", &sleeper.pid().to_string(), "--expect-file", key.to_str().unwrap()]).run();
+    let change = "    Docker: chown 65532:65532 and chmod u+r of the file that is mounted; in an image: COPY --chown=65532:65532 and --chmod\n";
+    assert!(ran.stdout.contains(change), "{}", ran.story());
+    fs::remove_dir_all(folder).unwrap();
 }

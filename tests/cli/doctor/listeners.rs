@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::World;
 use crate::support::command::{has_feature, porthole, until};
 use crate::support::network::in_own_network;
 use crate::support::processes::Sleeper;
+use crate::support::server::folder;
 
 #[test]
 fn ports_that_are_expected() {
@@ -101,6 +103,44 @@ fn a_queue_that_nobody_accepts_from() {
     });
 }
 
+/// A Unix socket has a queue as well.
+#[test]
+fn a_full_queue_of_a_unix_socket() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let folder = folder();
+    let path = folder.join("app.sock");
+    let shown = path.to_str().unwrap().to_owned();
+    in_own_network(move || {
+        fs::write("/proc/sys/net/core/somaxconn", "1").unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        let sleeper = Sleeper::called("of-this-network", &[]);
+        let pid = sleeper.pid().to_string();
+        let doctor = || porthole(["doctor", "-p", &pid]).run();
+        let one = UnixStream::connect(&path).unwrap();
+        assert!(!doctor().stdout.contains(&shown));
+        let more = UnixStream::connect(&path).unwrap();
+        let ran = doctor();
+        let start = format!(
+            "error: the accept queue of {shown} is full: 2 connections wait, and others are not taken\n    \
+                 seen: /proc/{pid}/net/unix: {shown} LISTEN, accept queue 2\n    \
+                 seen: sock_diag(7): backlog 1\n"
+        );
+        assert!(ran.status == Some(1) && ran.stdout.starts_with(&start), "{}", ran.story());
+        let ran = porthole(["unix", &shown, "--explain", "-t", "100ms"]).run();
+        let line = format!(
+            "  a socket of this name listens in this network namespace, held by pid {} (",
+            std::process::id()
+        );
+        let end =
+            "; 2 connections wait to be accepted: its queue is full (backlog 1), and others are not taken\n";
+        assert!(ran.stdout.contains(&line) && ran.stdout.contains(end), "{}", ran.story());
+        drop((listener, one, more));
+    });
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// `[::]` takes IPv4 too, or not: that is nowhere in proc.
 #[test]
 fn a_listener_for_ipv6_alone() {
@@ -113,8 +153,18 @@ fn a_listener_for_ipv6_alone() {
         let said = |only: &str| {
             fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
             let listener = TcpListener::bind("[::]:8080").unwrap();
-            let ran = porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
-            drop(listener);
+            let run = || porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
+            let (ran, within) = (run(), TcpListener::bind("127.0.0.1:8080"));
+            // Only where the other one does not take IPv4 is there a place for it.
+            if within.is_ok() {
+                let ran = run();
+                let start = "error: TCP port 8080 is listened on at 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only, ";
+                assert!(ran.status == Some(1) && ran.stdout.starts_with(start), "{}", ran.story());
+                let change = "    Application: listen on 0.0.0.0:8080, or let [::] take both";
+                assert!(ran.stdout.contains(change), "{}", ran.story());
+            }
+            assert_eq!(within.is_ok(), only == "1");
+            drop((listener, within));
             ran
         };
         let ran = said("0");

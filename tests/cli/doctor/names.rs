@@ -62,6 +62,11 @@ fn lines_as_others_write_them() {
     let ran = world.file("1/net/dev", WITH_ETH0).file("root/etc/resolv.conf", conf).run(&[]);
     assert!(ran.stdout.contains("    seen: /etc/resolv.conf: options ndots:5\n"), "{}", ran.story());
     assert!(ran.stdout.ends_with("pid 1 (server): 1 hint\n"), "{}", ran.story());
+    let conf = "nameserver 10.0.0.10\r\nnameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n";
+    let ran = world.file("root/etc/resolv.conf", conf).run(&[]);
+    assert!(ran.stdout.contains("    seen: /etc/resolv.conf: nameserver 10.0.0.10\\r\n"), "{}", ran.story());
+    let what = "warning: 4 name servers are given, of which the first 3 are asked\n    seen: /etc/resolv.conf: nameserver 10.0.0.3\n";
+    assert!(ran.stdout.contains(what), "{}", ran.story());
     // What is no such line names nobody.
     let ran = world.file("root/etc/resolv.conf", "nameservers 10.0.0.10\n").run(&[]);
     let what = "warning: names are asked of 127.0.0.1, for no name server is given\n    seen: /etc/resolv.conf: no line is nameserver ADDRESS\n";

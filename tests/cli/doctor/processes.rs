@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::{STATUS, World};
-use crate::support::command::{has_feature, porthole, until};
+use crate::support::command::{binary, has_feature, output, porthole, until};
 use crate::support::processes::{Made, Sleeper};
 use crate::support::skip::{is_root, skip};
 
@@ -48,7 +48,7 @@ fn the_first_process_and_its_signals() {
         "{}",
         ran.story()
     );
-    // It may wait for it by sigwait(3).
+    // Whether it takes it otherwise cannot be told.
     let in_order = "in order: pid 1 (server): nothing stands out";
     world.file("1/status", signals("0", "0", "4000")).says(&[], 0, in_order);
     world.file("1/status", signals("0", "0", "0")).file("1/wchan", "do_sigtimedwait.isra.0").says(
@@ -155,6 +155,19 @@ fn the_application_of_a_pod() {
          pid 9 (app): 1 hint\n"
     );
     assert_eq!((ran.status, ran.stdout), (Some(0), start));
+    // It may be behind an init there, which has the orphans of its container too, or behind two of them.
+    for (pid, name, ppid, start) in [
+        (9, &b"tini"[..], 0, 0),
+        (20, b"app", 9, 7),
+        (21, b"dumb-init", 9, 6),
+        (22, b"app", 21, 9),
+        (23, b"app", 21, 8),
+    ] {
+        world.proc.process(pid, &Made { name, ppid, start, ..Made::default() }, b"/app\0");
+        world.file(&format!("{pid}/status"), STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}")));
+    }
+    let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&json["pid"], &json["process"]), (&json!(23), &json!("app")));
     // Run in one of them, it is that one which is meant: they see the same mounts.
     world
         .file("12/mountinfo", "1 0 0:1 / / rw - overlay o rw\n")
@@ -245,6 +258,64 @@ fn a_first_process_that_waits_for_signals() {
     parent.wait().unwrap();
 }
 
+/// What blocks it and neither reads it by signalfd(2) nor waits for it never comes to know of it.
+#[test]
+fn a_signal_that_is_blocked() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let status = |blocked: &str| format!("{STATUS}State:\tS (sleeping)\n").replace("SigBlk:\t0", blocked);
+    let all = status("SigBlk:\t0000000000004000");
+    let in_order = "in order: pid 1 (server): nothing stands out";
+    let what = "warning: pid 1 (server) blocks SIGTERM and waits for it in no other way, so that it is killed once the grace period is over\n    \
+             seen: @/1/status: SigBlk: 0000000000004000 has SIGTERM, in every thread\n    \
+             seen: @/1/fd: no signalfd(2) for it\n    \
+             Application: unblock it at the start, by sigprocmask(2): what a process blocks is inherited over fork(2) and execve(2), from what started it\n\
+         pid 1 (server): 1 warning";
+    world.file("1/status", &all).file("1/task/1/status", &all).says(&[], 0, what);
+    // Another thread takes it, or waits for it, which unblocks it for as long.
+    world.file("1/task/9/status", status("SigBlk:\t0")).says(&[], 0, in_order);
+    world.file("1/task/9/status", &all).says(&[], 0, what);
+    let signalfd = format!("{}/1/fd/5", world.proc.path());
+    symlink("anon_inode:[signalfd]", signalfd).unwrap();
+    world.file("1/fdinfo/5", "pos:\t0\nsigmask:\t0000000000000002\n").says(&[], 0, what);
+    world.file("1/fdinfo/5", "pos:\t0\nsigmask:\t0000000000004002\n").says(&[], 0, in_order);
+    fs::remove_file(format!("{}/1/fdinfo/5", world.proc.path())).unwrap();
+    world.says(&[], 0, in_order);
+}
+
+/// A mask is inherited over execve(2); of any process, not of the first one alone.
+#[test]
+fn a_signal_that_is_blocked_from_the_start() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let blocks = "import ctypes, os, signal, threading\nsignal.pthread_sigmask(signal.SIG_BLOCK, [15])\n";
+    for (then, is_lost) in [
+        ("print(flush=True)\nos.execvp('sleep', ['blocked', '600'])", true),
+        (
+            "print(flush=True)\nthreading.Thread(target=signal.sigwait, args=[[15]]).start()\nsignal.pause()",
+            false,
+        ),
+        (
+            "ctypes.CDLL(None).signalfd(-1, (ctypes.c_ulong * 16)(1 << 14), 0)\nprint(flush=True)\nsignal.pause()",
+            false,
+        ),
+    ] {
+        let mut command = Command::new("python3");
+        let command = command.args(["-c", &[blocks, then].concat()]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let pid = child.id().to_string();
+        let says = |out: &str| out.contains(" blocks SIGTERM and ") == is_lost;
+        until(|| porthole(["doctor", "-p", &pid]).run(), says);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
 /// There is nothing more to be said of what has ended.
 #[test]
 fn what_has_ended() {
@@ -282,4 +353,29 @@ fn a_process_without_its_first_thread() {
     let world = World::new();
     world.proc.process(5, &Made { name: b"job", state: 'Z', threads: 3, ..Made::default() }, b"");
     world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
+}
+
+/// In a container of its own it is the first process, of which nobody wants to know anything.
+#[test]
+fn nobody_but_porthole_itself() {
+    if !has_feature("inspect") {
+        return;
+    }
+    if !is_root() {
+        return skip("only root makes a pid namespace");
+    }
+    let mut command = Command::new("unshare");
+    let ran = output(command.args(["--pid", "--fork", "--mount-proc", &binary(), "doctor"]));
+    let what = "hint: only porthole itself is seen: the application is in another pid namespace\n    \
+         seen: /proc: pid 1 (porthole)\n    \
+         Kubernetes: kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod\n    \
+         Docker: --pid container:NAME, or docker exec NAME /porthole doctor\n";
+    assert!(ran.status == Some(0) && ran.stdout.contains(what), "{}", ran.story());
+    for about_itself in ["SIGTERM", "runs as root", "may gain privileges", "may make every system call"] {
+        assert!(!ran.stdout.contains(about_itself), "{}", ran.story());
+    }
+    // Who names it wants to know.
+    let mut command = Command::new("unshare");
+    let ran = output(command.args(["--pid", "--fork", "--mount-proc", &binary(), "doctor", "-p", "1"]));
+    assert!(ran.stdout.contains("has no handler for SIGTERM"), "{}", ran.story());
 }

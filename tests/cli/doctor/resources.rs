@@ -1,5 +1,8 @@
 //! Limits, and how near they are.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+
 use super::World;
 use crate::support::command::has_feature;
 
@@ -101,4 +104,35 @@ fn as_many_processes_as_may_run() {
     let line =
         "not looked at: free space: as many processes run as may, and to ask a file system takes one more\n";
     assert!(ran.stderr.contains(line), "{}", ran.story());
+}
+
+/// We are in its group for as long as we look, and do not count.
+#[test]
+fn processes_without_our_own() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let path = world.proc.path();
+    fs::remove_file(format!("{path}/self")).unwrap();
+    symlink("7", format!("{path}/self")).unwrap();
+    world.file("7/mountinfo", fs::read(format!("{path}/1/mountinfo")).unwrap());
+    world.file("7/task/7/stat", "").file("7/task/8/stat", "");
+    world.file("groups/app/pids.max", "10\n").file("groups/app/pids.current", "10\n");
+    let says = |ours: &str, what: &str| {
+        let ran = world.file("7/cgroup", ours).run(&[]);
+        let is_said = if what.is_empty() {
+            !ran.stdout.contains("processes and threads")
+        } else {
+            ran.stdout.contains(what)
+        };
+        assert!(is_said, "{ours}{}", ran.story());
+    };
+    says("0::/app\n", "");
+    says("0::/app/below\n", "");
+    says("0::/application\n", "warning: 10 processes and threads run, of 10 that may\n");
+    world.file("groups/app/pids.max", "20\n").file("groups/app/pids.current", "20\n");
+    let what = "warning: 18 processes and threads run, of 20 that may\n    seen: ";
+    says("0::/app\n", what);
+    says("0::/app\n", "/pids.current: 20, porthole's own among them\n");
 }
