@@ -436,7 +436,7 @@ fn the_log_of_the_kernel_is_left_to_its_reader() {
     // Its end is where no message is left, which is for others to find out.
     let file = place.file("file", "x");
     let mut strace = Command::new("strace");
-    strace.args(["-qq", "-o", "/dev/null", "-P", &file, "-e", "inject=read:error=EAGAIN"]);
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-P", &file, "-e", "inject=read:error=EAGAIN"]);
     if strace.args([&binary(), "cat", &file]).output().is_err() {
         return skip("strace is not installed");
     }
