@@ -57,23 +57,40 @@ pub fn escape_within(bytes: &[u8], max: usize) -> String {
     out
 }
 
-/// As [`escape`], for the content of a file: lines and tabs stay what they are, and so does the backslash.
+/// As [`escape`], for the content of a file: lines and tabs stay what they are, and so does the backslash in a line in which
+/// nothing is escaped.
 #[cfg(feature = "inspect")]
 pub fn escape_lines(bytes: &[u8]) -> String {
     let mut out = String::new();
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if matches!(c, '\n' | '\t' | '\\') {
-                out.push(c);
-            } else {
-                push_escaped(&mut out, c);
-            }
-        }
-        for &byte in chunk.invalid() {
-            push_hex(&mut out, u32::from(byte));
+    for line in bytes.split_inclusive(|&b| b == b'\n') {
+        let start = out.len();
+        if push_line(&mut out, line, false) && line.contains(&b'\\') {
+            out.truncate(start);
+            push_line(&mut out, line, true);
         }
     }
     out
+}
+
+/// Appends one line, and says whether anything in it is escaped besides backslashes, which are if `backslashes`.
+#[cfg(feature = "inspect")]
+fn push_line(out: &mut String, line: &[u8], backslashes: bool) -> bool {
+    let mut is_any = false;
+    for chunk in line.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if matches!(c, '\n' | '\t') || (c == '\\' && !backslashes) {
+                out.push(c);
+            } else {
+                is_any |= c.is_control() || is_harmful(c);
+                push_escaped(out, c);
+            }
+        }
+        for &byte in chunk.invalid() {
+            is_any = true;
+            push_hex(out, u32::from(byte));
+        }
+    }
+    is_any
 }
 
 /// How many bytes at the end are the start of a character whose other bytes are not there.
@@ -203,6 +220,21 @@ mod tests {
         assert_eq!(escape_within("ééééé".as_bytes(), 7), "éé…");
         for max in 3..40 {
             assert!(escape_within("a\u{1b}\u{202e}é\n".repeat(9).as_bytes(), max).len() <= max);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "inspect")]
+    fn what_is_escaped_in_a_line_is_told_from_what_it_has() {
+        for (from, to) in [
+            (&b"back\\slash\t\n"[..], "back\\slash\t\n"),
+            (b"\\xff \xff", r"\\xff \xff"),
+            (b"a\\b\n\x1b\\\t\nc\\\n", "a\\b\n\\x1b\\\\\t\nc\\\n"),
+            ("\\\u{202e}".as_bytes(), r"\\\u{202e}"),
+            ("é\\".as_bytes(), "é\\"),
+            (b"", ""),
+        ] {
+            assert_eq!(escape_lines(from), to, "{from:?}");
         }
     }
 

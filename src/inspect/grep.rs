@@ -33,9 +33,13 @@ pub(super) const COMMAND: Command = Command {
         operand("TEXT", "what to look for"),
         operands("PATH", "the files"),
         flag("recursive", "look into folders, not through links").short('r'),
-        flag("ignore-case", "take a and A for the same").short('i'),
+        flag("ignore-case", "take a and A for the same; of ASCII alone").short('i'),
         flag("line-number", "print the number of each line").short('n'),
-        flag("extended-regexp", "TEXT is a regular expression").short('E'),
+        flag(
+            "extended-regexp",
+            r"TEXT is a regular expression; to \b, \w and [[:upper:]] all letters are ASCII",
+        )
+        .short('E'),
         flag("files-with-matches", "print the names of the files alone").short('l'),
         flag("with-filename", "with each line the name of its file (as of several)"),
         flag("no-filename", "without"),
@@ -59,6 +63,8 @@ struct Grep {
     /// Whether each line is printed with the name of its file; as it comes where nothing is said.
     names: Option<bool>,
     quiet: bool,
+    /// Whether the text has letters of which the case counts though it is not to.
+    has_other_letters: bool,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
@@ -67,6 +73,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         return Err(given.wrong("TEXT", &format!("expected {EXPECTED}")));
     }
     let any_case = given.has("ignore-case");
+    let has_other_letters = any_case && !text.is_ascii();
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
         Pattern::expression(given.expression("TEXT", &text, any_case)?, &text, any_case)
@@ -85,6 +92,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
             given.has("with-filename").then_some(true)
         },
         quiet: given.has("quiet"),
+        has_other_letters,
     }))
 }
 
@@ -92,6 +100,9 @@ impl Inspect for Grep {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let root = target.root()?;
         answer.list("matches");
+        if self.has_other_letters {
+            answer.note("-i is for the letters of ASCII: of others in TEXT the case counts");
+        }
         let mut search = Search {
             grep: self,
             answer,

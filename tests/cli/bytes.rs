@@ -141,6 +141,25 @@ fn dumps_as_hexdump_has_them() {
 }
 
 #[test]
+fn what_grep_escapes_is_told_from_what_is_there() {
+    let Some(place) = Place::new() else { return };
+    let file = place.file("x", b"back\\slash\t1\n\\xff \xff 1\n");
+    porthole(["grep", "1", &file]).healthy("back\\slash\t1\n\\\\xff \\xff 1");
+}
+
+#[test]
+fn letters_beyond_ascii_have_their_case() {
+    let Some(place) = Place::new() else { return };
+    let file = place.file("x", "GRÜN\nGRüN\n");
+    let note = "porthole: grep: -i is for the letters of ASCII: of others in TEXT the case counts";
+    for words in [&["grep", "-i", "grün"][..], &["grep", "-iE", "gr[ü]n"]] {
+        porthole(words.iter().chain(&[file.as_str()])).run().is(0, "GRüN", note);
+    }
+    porthole(["grep", "-i", "gr", &file]).healthy("GRÜN\nGRüN");
+    porthole(["grep", "grün", &file]).run().is(1, "", "");
+}
+
+#[test]
 fn lines_as_grep_finds_them() {
     let Some(place) = Place::new() else { return };
     let files = place.files();
