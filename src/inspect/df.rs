@@ -71,10 +71,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Space {
     pub size: u64,
-    used: u64,
+    pub used: u64,
     pub available: u64,
     pub inodes: u64,
-    inodes_used: u64,
+    pub inodes_used: u64,
     /// Those that a user other than root may have.
     pub inodes_available: u64,
 }

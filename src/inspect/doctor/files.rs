@@ -7,16 +7,20 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::super::Target;
-use super::super::df::listed;
+use super::super::df::{Row, Space, listed};
 use super::super::mounts::options;
-use super::super::permission::{Class, EXEC, Examined, READ, Row, WRITE, Who, examine};
-use super::finding::{Finding, Level};
+use super::super::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
+use super::finding::{Finding, Level, word};
 use super::{Asked, Case, Root};
 use crate::net::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
 use crate::rootfs::{FileError, kind};
 use crate::units::show_short_size;
 
+/// CAP_SYS_RESOURCE, its bit in a set of capabilities.
+const SYS_RESOURCE: u64 = 1 << 24;
+/// The options of a tmpfs that say how large it is and whose: tmpfs(5).
+const KEPT: [&str; 5] = ["size=", "nr_inodes=", "mode=", "uid=", "gid="];
 /// The most mounts that are named.
 const MOST: usize = 20;
 /// The most mounts of which it is said that they could not be looked at.
@@ -42,7 +46,9 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
             if is_known && !case.is_makeshift {
                 temporary(case, &root, &who, &mounts);
             }
-            full(case, &root, &mounts);
+            // In a user namespace of its own it is root there alone: ext4_has_free_clusters in the kernel's balloc.c.
+            let is_root = who.uid == 0 || who.capabilities & SYS_RESOURCE != 0;
+            full(case, &root, &mounts, is_known && is_root && who.mapped.is_none());
         }
         Err(lost) => case.unread.push(case.target.lost(&lost, case.process, "mountinfo")),
     }
@@ -95,8 +101,8 @@ fn denial(found: &Examined) -> Option<(String, &str)> {
     Some((String::from_utf8_lossy(&row.path).into_owned(), why))
 }
 
-/// File systems with no space or no inode left.
-fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
+/// File systems with no space or no inode left; what root alone may use is space to it.
+fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts, is_root: bool) {
     if case.is_crowded {
         let why = "as many processes run as may, and to ask a file system takes one more";
         return case.unread.push(format!("free space: {why}"));
@@ -111,51 +117,74 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts) {
         unread.push(format!("the free space of {more} mounts more"));
     }
     case.unread.append(&mut unread);
-    for row in rows.into_iter().filter(super::super::df::Row::is_full).take(MOST) {
+    for row in rows.into_iter().filter(Row::is_full).take(MOST) {
         let Some(space) = row.space else { continue };
         let point = String::from_utf8_lossy(&row.mount.point).into_owned();
-        let lacks_inodes = space.available > 0 && row.inode_percent() > row.space_percent();
-        let none = if lacks_inodes { space.inodes_available == 0 } else { space.available == 0 };
-        let (what, left) = if lacks_inodes {
-            (
-                "inodes, so that no file can be made",
-                format!("{} of {} inodes free", space.inodes_available, space.inodes),
-            )
-        } else {
-            let (free, size) = (show_short_size(space.available), show_short_size(space.size));
-            ("space", format!("{free} of {size} free"))
+        let (lacks_inodes, level, what, left) = shortage(&row, space, is_root);
+        let word = word(&point);
+        // What else it is mounted with stays as it is.
+        let tmpfs = |option: &str, value: &str| {
+            let mut options = [option, value].concat();
+            for other in String::from_utf8_lossy(&row.mount.super_options).split(',') {
+                if KEPT.iter().any(|kept| *kept != option && other.starts_with(kept)) {
+                    options.push_str(&[",", other].concat());
+                }
+            }
+            format!("--tmpfs {word}:{options}")
         };
-        let (level, what) = if none {
-            (Level::Error, format!("{point} is full: it has no {what}"))
-        } else {
-            (Level::Warning, format!("{point} has nearly no {what}"))
-        };
-        let mut finding = Finding::new(level, what).seen(format!("statvfs(3) of {point}"), left);
+        let mut finding =
+            Finding::new(level, format!("{point} {what}")).seen(format!("statvfs(3) of {point}"), left);
         finding = match (row.mount.kind == b"tmpfs", lacks_inodes) {
             (true, false) => {
                 let twice = (space.size >> 20).max(1).saturating_mul(2);
                 finding
                     .kubernetes(format!("emptyDir: {{medium: Memory, sizeLimit: {twice}Mi}}"))
-                    .docker(format!("--tmpfs {point}:size={twice}m (--shm-size for /dev/shm)"))
+                    .docker(format!("{} (--shm-size for /dev/shm)", tmpfs("size=", &format!("{twice}m"))))
             }
-            (true, true) => {
-                finding.docker(format!("--tmpfs {point}:nr_inodes={}", space.inodes.saturating_mul(2)))
-            }
+            (true, true) => finding.docker(tmpfs("nr_inodes=", &space.inodes.saturating_mul(2).to_string())),
             (false, _) => finding
                 .kubernetes("a larger volume, or less of what is kept there")
-                .docker(format!("a larger volume: --volume NAME:{point}")),
+                .docker(format!("a larger volume: --volume NAME:{word}")),
         };
         let shows = if lacks_inodes {
-            format!("porthole find {point} --type f shows the many files")
+            format!("porthole find {word} --type f shows the many files")
         } else {
             // A share of the whole that few files can have.
             let large = (space.size / 64).clamp(1 << 10, 1 << 20) >> 10;
-            format!("porthole find {point} --larger {large}K shows what is large")
+            format!("porthole find {word} --larger {large}K shows what is large")
         };
         case.add(finding.application(format!(
             "remove what is not needed: {shows}, porthole lsof --deleted what is held"
         )));
     }
+}
+
+/// Whether it is inodes that this file system lacks, how bad that is, in words, and how much is left.
+fn shortage(row: &Row, space: Space, is_root: bool) -> (bool, Level, &'static str, String) {
+    let Space { available, inodes, inodes_available, .. } = space;
+    let reserve = space.size.saturating_sub(space.used).saturating_sub(available);
+    let has_reserve = is_root && reserve > 0;
+    let inode_percent = row.inode_percent();
+    let has_none = inode_percent.is_some() && inodes_available == 0;
+    if (available > 0 || has_reserve) && (has_none || inode_percent > row.space_percent()) {
+        let what = if has_none {
+            "is full: it has no inodes, so that no file can be made"
+        } else {
+            "has nearly no inodes, so that no file can be made"
+        };
+        let level = if has_none { Level::Error } else { Level::Warning };
+        return (true, level, what, format!("{inodes_available} of {inodes} inodes free"));
+    }
+    let mut left = format!("{} of {} free", show_short_size(available), show_short_size(space.size));
+    let (level, what) = match available {
+        0 if has_reserve => {
+            left.push_str(&[", and ", &show_short_size(reserve), " for root alone"].concat());
+            (Level::Warning, "is full for all but root: only root's reserve is left")
+        }
+        0 => (Level::Error, "is full: it has no space"),
+        _ => (Level::Warning, "has nearly no space"),
+    };
+    (false, level, what, left)
 }
 
 /// Whether the process may read this file cannot be told, for this reason.
@@ -208,17 +237,19 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
     let is_folder = last.is_some_and(|row| kind(row.meta.st_mode).0 == 'd');
     case.add(match last.map(|row| (row, row.by)) {
         Some((row, _)) if row.link.is_some() => finding.docker(format!(
-            "a link of the user who follows it, or of the directory's owner: chown -h {}:{} {place}",
-            who.uid, who.gid
+            "a link of the user who follows it, or of the directory's owner: chown -h {}:{} {}",
+            who.uid,
+            who.gid,
+            word(&place)
         )),
-        Some((row, Some(by))) => granted(finding, who, row, by, &place),
+        Some((row, Some(by))) => granted(finding, who, row, by, &word(&place)),
         _ if end.is_none() && !is_folder => leads_elsewhere(finding),
         _ => finding,
     });
 }
 
 /// What to change so that the bits that count grant what they deny here: others would change nothing.
-fn granted(finding: Finding, who: &Who, row: &Row, by: Class, place: &str) -> Finding {
+fn granted(finding: Finding, who: &Who, row: &Stop, by: Class, place: &str) -> Finding {
     let (uid, gid, is_end) = (who.uid, who.gid, row.is_end);
     let (letter, bit) = if is_end { ('r', READ) } else { ('x', EXEC) };
     let chmod = |class: char| format!("chmod {class}+{letter} {place}");
@@ -250,4 +281,46 @@ fn granted(finding: Finding, who: &Who, row: &Row, by: Class, place: &str) -> Fi
         return finding.docker(chmod('g'));
     }
     finding.docker(format!("chown {uid}:{gid}{own} of the file that is mounted; {in_image}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_short() {
+        let space = |used: u64, available: u64, inodes_used, inodes_available| Space {
+            size: 100 << 20,
+            used: used << 20,
+            available: available << 20,
+            inodes: 10,
+            inodes_used,
+            inodes_available,
+        };
+        let none = "is full: it has no space";
+        let no_inodes = "is full: it has no inodes, so that no file can be made";
+        let reserve = "is full for all but root: only root's reserve is left";
+        for (space, is_root, expected) in [
+            (space(95, 0, 1, 9), false, (false, Level::Error, none, "0 of 100M free")),
+            (
+                space(95, 0, 1, 9),
+                true,
+                (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root alone"),
+            ),
+            (space(100, 0, 1, 9), true, (false, Level::Error, none, "0 of 100M free")),
+            (space(94, 1, 1, 9), true, (false, Level::Warning, "has nearly no space", "1.0M of 100M free")),
+            (space(5, 90, 10, 0), false, (true, Level::Error, no_inodes, "0 of 10 inodes free")),
+            (space(95, 0, 10, 0), false, (false, Level::Error, none, "0 of 100M free")),
+            (space(95, 0, 10, 0), true, (true, Level::Error, no_inodes, "0 of 10 inodes free")),
+            (
+                space(95, 0, 0, 0),
+                true,
+                (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root alone"),
+            ),
+        ] {
+            let row = Row { mount: crate::procfs::mountinfo::Mount::default(), space: Some(space) };
+            let (lacks_inodes, level, what, left) = shortage(&row, space, is_root);
+            assert_eq!((lacks_inodes, level, what, left.as_str()), expected, "{space:?} {is_root}");
+        }
+    }
 }

@@ -27,6 +27,12 @@ pub fn few(mut words: Vec<String>, most: usize) -> String {
     words.join(", ")
 }
 
+/// A path as a shell takes it for one word.
+pub fn word(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
 impl Level {
     fn name(self) -> &'static str {
         match self {
@@ -163,5 +169,23 @@ impl Finding {
             ("seen", Fact::List(seen.collect())),
             ("change", Fact::List(change.collect())),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_shell() {
+        for (path, shown) in [
+            ("/run/a-b_c.d,e:1", "/run/a-b_c.d,e:1"),
+            ("/run/grün", "/run/grün"),
+            ("/my data", "'/my data'"),
+            ("/$HOME;`x`", "'/$HOME;`x`'"),
+            ("/it's", r"'/it'\''s'"),
+        ] {
+            assert_eq!(word(path), shown);
+        }
     }
 }

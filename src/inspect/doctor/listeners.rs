@@ -208,11 +208,8 @@ fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Back
 
 fn finding(queue: &Queue) -> Finding {
     let Queue { name, source, waiting, limit, is_unix, .. } = queue;
-    let connections = if *waiting == 1 {
-        "1 connection waits".to_owned()
-    } else {
-        format!("{waiting} connections wait")
-    };
+    let connections =
+        if *waiting == 1 { "1 connection waits".to_owned() } else { format!("{waiting} connections wait") };
     let (level, what) = match *limit {
         Some(limit) if is_full(*waiting, limit) => {
             // connect(2) of a Unix socket waits for a place, or says EAGAIN.

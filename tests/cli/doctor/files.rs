@@ -11,7 +11,7 @@ use crate::support::command::{has_feature, porthole};
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::processes::Sleeper;
 use crate::support::server::folder;
-use crate::support::skip::{is_root, skip};
+use crate::support::skip::{is_root, skip, skip_by_design};
 
 #[test]
 fn files_that_are_expected() {
@@ -165,14 +165,14 @@ fn a_mount_without_inodes() {
     if !has_feature("inspect") {
         return;
     }
-    let script = "mount -t tmpfs -o size=1m,nr_inodes=3 full \"$1\"\n: >\"$1/a\"\n: >\"$1/b\"";
+    let script = "mount -t tmpfs -o size=1m,nr_inodes=3,mode=700,uid=7 full \"$1\"\n: >\"$1/a\"\n: >\"$1/b\"";
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
     let point = elsewhere.folder.display();
     let start = format!(
         "error: {point} is full: it has no inodes, so that no file can be made\n    \
              seen: statvfs(3) of {point}: 0 of 3 inodes free\n    \
-             Docker: --tmpfs {point}:nr_inodes=6\n    \
+             Docker: --tmpfs {point}:nr_inodes=6,size=1024k,mode=700,uid=7\n    \
              Application: remove what is not needed: porthole find {point} --type f shows the many files, "
     );
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
@@ -265,4 +265,60 @@ fn what_is_advised_is_of_the_class_that_denies() {
     let change = "    Docker: chown 65532:65532 and chmod u+r of the file that is mounted; in an image: COPY --chown=65532:65532 and --chmod\n";
     assert!(ran.stdout.contains(change), "{}", ran.story());
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// What is advised is typed into a shell.
+#[test]
+fn paths_that_a_shell_would_split() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let script = "mkdir \"$1/my data\"\nmount -t tmpfs -o size=64k,mode=755 full \"$1/my data\"\nhead -c 65536 /dev/zero >\"$1/my data/x\" || true\n\
+                  chmod 000 \"$1/my data/x\"";
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
+    let point = elsewhere.path("my data");
+    assert!(
+        ran.stdout.contains(&format!("    Docker: --tmpfs '{point}':size=2m,mode=755 (")),
+        "{}",
+        ran.story()
+    );
+    assert!(ran.stdout.contains(&format!("porthole find '{point}' --larger 1K ")), "{}", ran.story());
+    let world = World::new();
+    world.file("root/a key", "");
+    let key = format!("{}/root/a key", world.proc.path());
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o044)).unwrap();
+    let uid = fs::metadata(&key).unwrap().uid().to_string();
+    let status = STATUS.replace(
+        "Uid:\t65532\t65532\t65532\t65532",
+        &["Uid:\t", &uid, "\t", &uid, "\t", &uid, "\t", &uid].concat(),
+    );
+    let ran = world.file("1/status", status).run(&["--expect-file", "/a key"]);
+    assert!(ran.stdout.contains("    Docker: chmod u+r '/a key'\n"), "{}", ran.story());
+}
+
+/// What a file system keeps back for root is there for root.
+#[test]
+fn a_mount_with_space_for_root_alone() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let script = r#"
+        mount -t tmpfs base "$1"
+        mkdir "$1/full"
+        truncate -s 4M "$1/image"
+        { mkfs.ext4 -q -m 50 "$1/image" && mount -o loop "$1/image" "$1/full"; } 2>/dev/null || : >"$1/none"
+        chmod 777 "$1" "$1/full"
+        fill='head -c 4M /dev/zero >"$1/full/x"; for n in 1 2 3 4 5 6; do echo >"$1/full/$n"; done'
+        [ -e "$1/none" ] || setpriv --reuid=65532 --clear-groups sh -c "$fill" sh "$1" 2>/dev/null || true"#;
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    if fs::exists(format!("/proc/{}/root{}", elsewhere.pid(), elsewhere.path("none"))).unwrap() {
+        return skip_by_design("no ext4 can be made and mounted here");
+    }
+    let full = elsewhere.path("full");
+    let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
+    let what = format!(
+        "warning: {full} is full for all but root: only root's reserve is left\n    seen: statvfs(3) of {full}: 0 of "
+    );
+    assert!(ran.stdout.contains(&what) && ran.stdout.contains(" for root alone\n"), "{}", ran.story());
 }
