@@ -37,12 +37,9 @@ const GUARDED: &str =
     "is of a process, where ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
 
 /// Why nothing is known of what a user namespace has to say in `/proc/sys`.
-const SYSCTL: &str = "is a setting of the kernel (sysctl(8)), of which other rules hold in a user namespace";
+const SYSCTL: &str = "is a setting of the kernel, which has other rules in a user namespace";
 /// Why the kernel's log may not be read.
-const LOG: &str = "is the kernel's log, which takes CAP_SYSLOG to be read";
-/// As [`LOG`], where that depends on a setting that cannot be had.
-const MAYBE_LOG: &str =
-    "is the kernel's log, which may take CAP_SYSLOG: kernel.dmesg_restrict cannot be read";
+const LOG: &str = "is the kernel's log, which takes CAP_SYSLOG (syslog(2))";
 /// The number of `/dev/kmsg`, admin-guide/devices.txt of the kernel.
 const KMSG: (u64, u64) = (1, 11);
 
@@ -398,7 +395,7 @@ impl Who {
             return Ok(());
         }
         *is_known &= takes.is_some();
-        Err(if takes.is_some() { LOG } else { MAYBE_LOG }.to_owned())
+        Err(LOG.to_owned())
     }
 
     /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `is_known`
@@ -508,9 +505,8 @@ impl Who {
             return Ok("follow".to_owned());
         }
         *is_known &= protected.is_some();
-        let unread = if protected.is_none() { ", if that is set, which cannot be read" } else { "" };
         Err(format!(
-            "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks{unread})",
+            "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks)",
             link.st_uid, self.uid
         ))
     }
