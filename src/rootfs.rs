@@ -13,7 +13,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlink, readlinkat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
@@ -286,8 +286,9 @@ fn is_log(handle: &OwnedFd, path: &Path) -> bool {
         return false;
     }
     // A link to it may be named otherwise.
-    let found = readlink(format!("/proc/self/fd/{}", handle.as_raw_fd()).as_str());
-    [path, Path::new(&found.unwrap_or_default())].iter().any(|path| path.ends_with(OsStr::from_bytes(LOG)))
+    let held = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+    let found = std::fs::read_link(held).unwrap_or_default();
+    [path, &found].iter().any(|path| path.as_os_str().as_bytes().ends_with(LOG))
 }
 
 /// Whether an open file is one of proc or sysfs, whose size says nothing of what it holds.

@@ -6,22 +6,25 @@
 //! and that the kernel's log takes CAP_SYSLOG (syslog(2)). What is decided elsewhere, as by ptrace(2) in proc, is never
 //! granted by a mode: it cannot be told.
 
+mod kernel;
+mod list;
+
 use std::ffi::OsStr;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::stat::{fstat, makedev};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
+use self::kernel::{Inside, Rule, below_proc};
 use super::Target;
 use super::id::{is_mapped, map};
 use super::meta::{letters, octal};
 use super::resolve::{Place, follow};
 use crate::procfs::handle::Handle;
-use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN, SYSLOG, Status};
+use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
 use crate::rootfs::{Meta, Root, kind};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
 
@@ -32,19 +35,9 @@ const NOBODY: u32 = 65_534;
 const HIDDEN: &str =
     "is of user or group 65534, as which all are shown that our user namespace hides (user_namespaces(7))";
 
-/// Why a mode does not tell of what [`is_guarded`].
+/// Why a mode does not tell of what [`Inside::is_guarded`].
 const GUARDED: &str =
     "is of a process, where ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
-
-/// Why nothing is known of what a user namespace has to say in `/proc/sys`.
-const SYSCTL: &str = "is a setting of the kernel (sysctl(8)), of which other rules hold in a user namespace";
-/// Why the kernel's log may not be read.
-const LOG: &str = "is the kernel's log, which takes CAP_SYSLOG to be read";
-/// As [`LOG`], where that depends on a setting that cannot be had.
-const MAYBE_LOG: &str =
-    "is the kernel's log, which may take CAP_SYSLOG: kernel.dmesg_restrict cannot be read";
-/// The number of `/dev/kmsg`, admin-guide/devices.txt of the kernel.
-const KMSG: (u64, u64) = (1, 11);
 
 /// What may be wanted of a file, as the bits of a mode.
 pub const READ: u32 = 4;
@@ -202,70 +195,6 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     Examined { allowed, reason, rows }
 }
 
-/// A place in proc.
-struct Inside<'a> {
-    /// Its path there.
-    below: &'a [u8],
-    /// Whether that begins at the root of proc, not further inside.
-    is_whole: bool,
-}
-
-/// Where in proc a place is; nothing where it is elsewhere.
-fn below_proc<'a>(place: &Place<'a>, rows: &[Row]) -> Option<Inside<'a>> {
-    if !fstatfs(place.handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
-        return None;
-    }
-    // Its root has this number; a path may also begin further inside.
-    let top = rows.iter().find(|row| row.meta.st_dev == place.meta.st_dev);
-    let (root, above) = top.map_or((place.meta, place.path), |row| (&row.meta, &row.path));
-    let below = place.path.get(above.len()..).unwrap_or_default();
-    Some(Inside { below: below.strip_prefix(b"/").unwrap_or(below), is_whole: root.st_ino == 1 })
-}
-
-impl Inside<'_> {
-    /// Whether more than a mode decides of it: what is below the number of a process other than `itself`, and the links
-    /// that only look like links.
-    fn is_guarded(&self, place: &Place<'_>, itself: Option<&(u64, String)>, is_ours: bool) -> bool {
-        let below = self.below;
-        let is_numbered = below.first().is_some_and(u8::is_ascii_digit) && below.contains(&b'/');
-        let is_inside = is_numbered || !self.is_whole;
-        if place.link.is_some() {
-            return is_inside || !is_ours && matches!(below, b"self" | b"thread-self");
-        }
-        is_inside
-            && !itself.is_some_and(|(device, own)| {
-                *device == place.meta.st_dev && below.starts_with(own.as_bytes())
-            })
-    }
-}
-
-/// What decides of a file besides its mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    Mode,
-    /// A setting of the kernel, and whether it is of the network.
-    Setting(bool),
-    /// The kernel's log, and whether it takes a capability to be read; nothing where that cannot be told.
-    Log(Option<bool>),
-}
-
-impl Rule {
-    fn of(target: &Target, meta: &Meta, inside: Option<&Inside<'_>>) -> Self {
-        let below = inside.filter(|inside| inside.is_whole).map(|inside| inside.below).unwrap_or_default();
-        if below == b"kmsg" {
-            return Rule::Log(Some(true));
-        }
-        if below == b"sys" || below.starts_with(b"sys/") {
-            return Rule::Setting(below.starts_with(b"sys/net/"));
-        }
-        if kind(meta.st_mode).0 == 'c' && meta.st_rdev == makedev(KMSG.0, KMSG.1) {
-            let restricts = target.start_of("sys/kernel/dmesg_restrict").ok();
-            return Rule::Log(restricts.map(|value| value.trim_ascii() != b"0"));
-        }
-        Rule::Mode
-    }
-}
-
 /// What a bit grants, in a word.
 pub fn verb(bit: u32, is_folder: bool) -> &'static str {
     match (bit, is_folder) {
@@ -381,47 +310,6 @@ impl Who {
         Ok(granted.join(", "))
     }
 
-    /// As [`Who::may`], of a setting of the kernel: root is judged as its owner, root's group as its group, and whoever
-    /// rules the network as the owner of its settings.
-    fn may_set(&self, meta: &Meta, bit: u32, is_of_network: bool, note: &mut Note) -> Result<String, String> {
-        let mode = meta.st_mode;
-        let is_folder = kind(mode).0 == 'd';
-        let verb = verb(bit, is_folder);
-        if bit == EXEC && !is_folder {
-            return Err("is a setting of the kernel, which cannot be executed".to_owned());
-        }
-        let is_admin = is_of_network && self.capabilities & NET_ADMIN != 0;
-        let (class, bits) = match (&self.mapped, self.uid, self.is_in(0)) {
-            // Root is the one out here.
-            (Some(_), ..) => ("others", mode),
-            (None, 0, _) => ("the owner", mode >> 6),
-            _ if is_admin => ("the owner", mode >> 6),
-            (None, _, true) => ("the group", mode >> 3),
-            _ => ("others", mode),
-        };
-        if bits & bit != 0 {
-            return Ok(verb.to_owned());
-        }
-        if self.mapped.is_some() && mode & (0o111 * bit) != 0 {
-            note.is_unknown = true;
-            return Err(SYSCTL.to_owned());
-        }
-        let mode = octal(mode);
-        Err(format!(
-            "mode {mode} of a setting of the kernel gives {class} no {verb}, whatever the capabilities"
-        ))
-    }
-
-    /// Whether the kernel's log may be read, as far as that takes a capability.
-    fn may_read_log(&self, takes: Option<bool>, note: &mut Note) -> Result<(), String> {
-        // Outside of the first user namespace it is good for nothing.
-        if takes == Some(false) || self.mapped.is_none() && self.capabilities & SYSLOG != 0 {
-            return Ok(());
-        }
-        note.is_unknown |= takes.is_none();
-        Err(if takes.is_some() { LOG } else { MAYBE_LOG }.to_owned())
-    }
-
     /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `note`
     /// is made where that cannot be told, and of whose bits deny it.
     fn may(&self, meta: &Meta, bit: u32, held: &Path, note: &mut Note) -> Result<String, String> {
@@ -487,37 +375,6 @@ impl Who {
         Err(format!("{owner} gives {class}{listed} no {verb}{unbound}"))
     }
 
-    /// The entry of an access control list that counts for somebody who is not the owner, as a mode's bits, before the
-    /// mask; nothing where that is the others', and an error where this is no such list. acl(5), "Access check
-    /// algorithm"; the bytes are those of linux/posix_acl_xattr.h.
-    fn by_list(&self, list: &[u8], gid: u32, bit: u32) -> Result<Option<(&'static str, u32, u32)>, ()> {
-        let mut found = None;
-        if list.is_empty() {
-            return Ok(found);
-        }
-        let (entries, rest) = list.strip_prefix(b"\x02\0\0\0").ok_or(())?.as_chunks::<8>();
-        for &[tag, high, bits, zero, id @ ..] in entries {
-            let id = u32::from_le_bytes(id);
-            let (kind, id, is_theirs) = match tag {
-                2 => ("user", id, id == self.uid),
-                4 => ("group", gid, self.is_in(gid)),
-                8 => ("group", id, self.is_in(id)),
-                // The owner's, the mask, and that of others.
-                1 | 0x10 | 0x20 => ("", id, false),
-                _ => return Err(()),
-            };
-            if high != 0 || zero != 0 || bits > 7 {
-                return Err(());
-            }
-            // A user's own goes before the groups', of which one that grants it is enough.
-            let counts = found.is_none_or(|(kind, _, bits)| kind == "group" && bits & bit == 0);
-            if is_theirs && counts {
-                found = Some((kind, id, u32::from(bits)));
-            }
-        }
-        if rest.is_empty() { Ok(found) } else { Err(()) }
-    }
-
     /// Whether a link is followed: in a sticky directory that all may write to, only one of the follower's or of the
     /// directory's owner.
     fn may_follow(
@@ -532,40 +389,9 @@ impl Who {
             return Ok("follow".to_owned());
         }
         note.is_unknown |= protected.is_none();
-        let unread = if protected.is_none() { ", if that is set, which cannot be read" } else { "" };
         Err(format!(
-            "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks{unread})",
+            "a link of user {} in a sticky directory is not followed by user {} (fs.protected_symlinks)",
             link.st_uid, self.uid
         ))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What `setfacl -m u:65532:r,g:5:-` makes of a file of mode 0640.
-    const LIST: &[u8] =
-        b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\xfc\xff\0\0\x04\0\x04\0\xff\xff\xff\xff\
-        \x08\0\0\0\x05\0\0\0\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff";
-
-    #[test]
-    fn entries_of_an_access_control_list() {
-        let by =
-            |uid, groups: &[u32], list: &[u8]| Who::of_ids(uid, 7, groups.to_vec(), 0).by_list(list, 9, READ);
-        assert_eq!(by(65_532, &[5], LIST), Ok(Some(("user", 65_532, 4))));
-        assert_eq!(by(7, &[5], LIST), Ok(Some(("group", 5, 0))));
-        assert_eq!(by(7, &[5, 9], LIST), Ok(Some(("group", 9, 4))));
-        assert_eq!(by(7, &[], LIST), Ok(None));
-        assert_eq!(by(7, &[], b""), Ok(None));
-        for end in (1..LIST.len()).filter(|end| end % 8 != 4) {
-            assert_eq!(by(65_532, &[], &LIST[..end]), Err(()), "{end}");
-        }
-        for (at, byte) in [(0, 1), (4, 3), (5, 1), (6, 8), (7, 1)] {
-            let mut odd = LIST.to_vec();
-            odd[at] = byte;
-            assert_eq!(by(65_532, &[], &odd), Err(()), "{at}");
-        }
-        assert_eq!(by(65_532, &[], &[0; 4096]), Err(()));
     }
 }

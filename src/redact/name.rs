@@ -22,19 +22,25 @@ pub(super) fn tells(name: &[u8]) -> Next {
         return Next::Plain;
     }
     let name = name.to_ascii_uppercase();
-    let words: Vec<&[u8]> = name
-        .split(|byte| !byte.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty() && !is_listed(OTHERS, word))
-        .collect();
-    let last = words.last().copied().unwrap_or_default();
-    let is_short = words.iter().any(|word| is_listed(SHORT, word));
-    let joined = words.concat();
-    let is_secret = is_short
-        || LONG.iter().any(|known| find(&joined, known.as_bytes()).is_some())
-        || std::str::from_utf8(&words.join(&b'-')).is_ok_and(is_telling);
+    // The words that count, with a dash in front of each, and their letters.
+    let (mut words, mut letters, mut last) = (Vec::new(), Vec::new(), &[][..]);
+    let (mut is_secret, mut is_limit) = (false, false);
+    for word in name.split(|byte| !byte.is_ascii_alphanumeric()) {
+        if word.is_empty() || is_listed(OTHERS, word) {
+            continue;
+        }
+        is_secret |= is_listed(SHORT, word);
+        is_limit |= word == b"MAX";
+        words.push(b'-');
+        words.extend_from_slice(word);
+        letters.extend_from_slice(word);
+        last = word;
+    }
+    is_secret |= LONG.iter().any(|known| find(&letters, known.as_bytes()).is_some())
+        || std::str::from_utf8(&words).is_ok_and(is_telling);
     if !is_secret || is_listed(HARMLESS, last) {
         Next::Plain
-    } else if last == b"TOKENS" || words.contains(&b"MAX".as_slice()) {
+    } else if is_limit || last == b"TOKENS" {
         Next::Limit
     } else if FILES.iter().any(|word| last.ends_with(word.as_bytes())) {
         Next::Key

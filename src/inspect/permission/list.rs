@@ -1,0 +1,72 @@
+//! Access control lists, acl(5).
+
+use super::Who;
+
+impl Who {
+    /// The entry of an access control list that counts for somebody who is not the owner, as a mode's bits, before the
+    /// mask; nothing where that is the others', and an error where this is no such list. acl(5), "Access check
+    /// algorithm"; the bytes are those of linux/posix_acl_xattr.h.
+    pub(super) fn by_list(
+        &self,
+        list: &[u8],
+        gid: u32,
+        bit: u32,
+    ) -> Result<Option<(&'static str, u32, u32)>, ()> {
+        let mut found = None;
+        if list.is_empty() {
+            return Ok(found);
+        }
+        let (entries, rest) = list.strip_prefix(b"\x02\0\0\0").ok_or(())?.as_chunks::<8>();
+        for &[tag, high, bits, zero, id @ ..] in entries {
+            let id = u32::from_le_bytes(id);
+            let (kind, id, is_theirs) = match tag {
+                2 => ("user", id, id == self.uid),
+                4 => ("group", gid, self.is_in(gid)),
+                8 => ("group", id, self.is_in(id)),
+                // The owner's, the mask, and that of others.
+                1 | 0x10 | 0x20 => ("", id, false),
+                _ => return Err(()),
+            };
+            if high != 0 || zero != 0 || bits > 7 {
+                return Err(());
+            }
+            // A user's own goes before the groups', of which one that grants it is enough.
+            let counts = found.is_none_or(|(kind, _, bits)| kind == "group" && bits & bit == 0);
+            if is_theirs && counts {
+                found = Some((kind, id, u32::from(bits)));
+            }
+        }
+        if rest.is_empty() { Ok(found) } else { Err(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::READ;
+    use super::*;
+
+    /// What `setfacl -m u:65532:r,g:5:-` makes of a file of mode 0640.
+    const LIST: &[u8] =
+        b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\xfc\xff\0\0\x04\0\x04\0\xff\xff\xff\xff\
+        \x08\0\0\0\x05\0\0\0\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff";
+
+    #[test]
+    fn entries_of_an_access_control_list() {
+        let by =
+            |uid, groups: &[u32], list: &[u8]| Who::of_ids(uid, 7, groups.to_vec(), 0).by_list(list, 9, READ);
+        assert_eq!(by(65_532, &[5], LIST), Ok(Some(("user", 65_532, 4))));
+        assert_eq!(by(7, &[5], LIST), Ok(Some(("group", 5, 0))));
+        assert_eq!(by(7, &[5, 9], LIST), Ok(Some(("group", 9, 4))));
+        assert_eq!(by(7, &[], LIST), Ok(None));
+        assert_eq!(by(7, &[], b""), Ok(None));
+        for end in (1..LIST.len()).filter(|end| end % 8 != 4) {
+            assert_eq!(by(65_532, &[], &LIST[..end]), Err(()), "{end}");
+        }
+        for (at, byte) in [(0, 1), (4, 3), (5, 1), (6, 8), (7, 1)] {
+            let mut odd = LIST.to_vec();
+            odd[at] = byte;
+            assert_eq!(by(65_532, &[], &odd), Err(()), "{at}");
+        }
+        assert_eq!(by(65_532, &[], &[0; 4096]), Err(()));
+    }
+}
