@@ -13,10 +13,10 @@ use self::finding::{Finding, Level, few};
 use super::groups::Groups;
 use super::mounts::patient;
 use super::{Command, Inspect, Target};
+#[cfg(feature = "remote")]
 use crate::cli::flag;
 use crate::cli::{Given, UsageError, option_list};
 use crate::net::deadline::Deadline;
-#[cfg(feature = "remote")]
 use crate::net::target::parse_port;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};

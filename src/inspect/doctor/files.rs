@@ -251,36 +251,39 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
 /// What to change so that the bits that count grant what they deny here: others would change nothing.
 fn granted(finding: Finding, who: &Who, row: &Stop, by: Class, place: &str) -> Finding {
     let (uid, gid, is_end) = (who.uid, who.gid, row.is_end);
-    let (letter, bit) = if is_end { ('r', READ) } else { ('x', EXEC) };
-    let chmod = |class: char| format!("chmod {class}+{letter} {place}");
+    let (letter, bit) = if is_end { ("r", READ) } else { ("x", EXEC) };
     let class = match by {
-        Class::Owner => return finding.docker(chmod('u')),
+        Class::Owner => "u",
         // To chmod(1) the mask is what the group has.
-        Class::Mask => return finding.docker(chmod('g')),
+        Class::Group | Class::Mask => "g",
+        Class::Others => "o",
         Class::Entry(kind, id) => {
             let id = id.map_or_else(String::new, |id| id.to_string());
-            return finding.docker(format!("setfacl -m {kind}:{id}:{letter} {place}"));
+            return finding.docker(["setfacl -m ", kind, ":", &id, ":", letter, " ", place].concat());
         }
-        Class::Group => 'g',
-        Class::Others => 'o',
     };
+    let chmod = ["chmod ", class, "+", letter, " ", place].concat();
+    if matches!(by, Class::Owner | Class::Mask) {
+        return finding.docker(chmod);
+    }
     // Who comes to own it has the owner's bits alone.
     let lacks = row.meta.st_mode & bit << 6 == 0;
-    let (own, copied) =
-        if lacks { (format!(" and chmod u+{letter}"), " and --chmod") } else { (String::new(), "") };
+    let own = if lacks { [" and chmod u+", letter].concat() } else { String::new() };
+    let copied = if lacks { " and --chmod" } else { "" };
     let in_image = format!("in an image: COPY --chown={uid}:{gid}{copied}");
     if !is_end {
         return finding
             .kubernetes(format!("securityContext.fsGroup: {gid} (of the pod) for a volume"))
-            .docker(format!("{}, or chown {uid}:{gid}{own}; {in_image}", chmod(class)));
+            .docker(format!("{chmod}, or chown {uid}:{gid}{own}; {in_image}"));
     }
     let finding = finding.kubernetes(format!(
         "securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"
     ));
-    if class == 'g' {
-        return finding.docker(chmod('g'));
-    }
-    finding.docker(format!("chown {uid}:{gid}{own} of the file that is mounted; {in_image}"))
+    finding.docker(if by == Class::Group {
+        chmod
+    } else {
+        format!("chown {uid}:{gid}{own} of the file that is mounted; {in_image}")
+    })
 }
 
 #[cfg(test)]

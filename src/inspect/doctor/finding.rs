@@ -29,8 +29,12 @@ pub fn few(mut words: Vec<String>, most: usize) -> String {
 
 /// A path as a shell takes it for one word.
 pub fn word(path: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c);
-    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || "/._-+:,@%=".contains(c);
+    if path.chars().all(is_plain) {
+        return path.to_owned();
+    }
+    // A backslash would be shown as two.
+    ["'", &path.split('\'').collect::<Vec<_>>().join("'\"'\"'"), "'"].concat()
 }
 
 impl Level {
@@ -183,7 +187,7 @@ mod tests {
             ("/run/grün", "/run/grün"),
             ("/my data", "'/my data'"),
             ("/$HOME;`x`", "'/$HOME;`x`'"),
-            ("/it's", r"'/it'\''s'"),
+            ("/it's", "'/it'\"'\"'s'"),
         ] {
             assert_eq!(word(path), shown);
         }

@@ -142,49 +142,38 @@ fn of_inode(limits: &[Backlog], inode: u64) -> Option<&Backlog> {
     limits.get(limits.binary_search_by_key(&inode, |limit| limit.inode).ok()?).filter(|_| inode != 0)
 }
 
-/// A listener that connections wait on.
-struct Queue {
-    /// Its address, or its name.
-    name: String,
-    /// The table that has it.
-    source: String,
-    waiting: u64,
-    /// How many may wait, less one, where the kernel tells.
-    limit: Option<u64>,
-    inode: u64,
-    is_unix: bool,
-}
+/// A listener that connections wait on: its address or name, the table that has it, and itself.
+type Queue = (String, String, Socket);
 
 /// Those of TCP, and of the Unix sockets those that are known to be full: what connects to them waits for a place, and on
 /// some it waits by design.
 fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, limits: &[Backlog]) -> Vec<Queue> {
-    let queue = |name, source, Socket { receive, inode, protocol, .. }: Socket| Queue {
-        name,
-        source,
-        waiting: receive,
-        limit: of_inode(limits, inode).map(|limit| limit.most.into()),
-        inode,
-        is_unix: protocol == "unix",
-    };
-    let waits = |socket: &Socket| socket.counted && socket.receive > 0;
-    let tcp = tcp.into_iter().filter(|(_, socket)| waits(socket));
-    let mut queues: Vec<Queue> =
-        tcp.map(|(address, socket)| queue(address.to_string(), table_of(table, address), socket)).collect();
+    let mut queues = Vec::new();
+    for (address, socket) in tcp {
+        if socket.receive > 0 {
+            queues.push((address.to_string(), table_of(table, address), socket));
+        }
+    }
     let wanted = Wanted { tcp: false, udp: false, unix: true };
     // Not every system has them.
-    let unix = Sockets::read(case.process, wanted, false).unwrap_or_default().list;
-    for socket in unix.into_iter().filter(|socket| socket.listens() && waits(socket)) {
-        let name = String::from_utf8_lossy(&socket.local).into_owned();
-        let queue = queue(name, case.path("net/unix"), socket);
-        queues.extend(queue.limit.is_some_and(|limit| is_full(queue.waiting, limit)).then_some(queue));
+    for socket in Sockets::read(case.process, wanted, false).unwrap_or_default().list {
+        if socket.counted && most_of(limits, &socket).is_some_and(|most| is_full(socket.receive, most)) {
+            let name = String::from_utf8_lossy(&socket.local).into_owned();
+            queues.push((name, case.path("net/unix"), socket));
+        }
     }
     queues
+}
+
+/// How many may wait, less one, where the kernel tells.
+fn most_of(limits: &[Backlog], socket: &Socket) -> Option<u64> {
+    of_inode(limits, socket.inode).map(|limit| limit.most.into())
 }
 
 /// Listeners whose connections are not accepted.
 fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Backlog]) {
     let earlier = waiting(case, listeners, table, limits);
-    let mut earlier: Vec<u64> = earlier.into_iter().map(|queue| queue.inode).collect();
+    let mut earlier: Vec<u64> = earlier.into_iter().map(|(.., socket)| socket.inode).collect();
     if earlier.is_empty() {
         return;
     }
@@ -193,10 +182,10 @@ fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Back
     // What waits for a moment is as it should be.
     let Ok((later, _)) = self::listeners(case) else { return };
     let mut lasting = waiting(case, later, table, limits);
-    lasting.retain(|queue| earlier.binary_search(&queue.inode).is_ok());
+    lasting.retain(|(.., socket)| earlier.binary_search(&socket.inode).is_ok());
     let more = lasting.len().saturating_sub(NAMED);
     for queue in lasting.into_iter().take(NAMED) {
-        case.add(finding(&queue));
+        case.add(finding(&queue, limits));
     }
     if more > 0 {
         let what = format!("connections wait on {more} listeners more");
@@ -206,14 +195,14 @@ fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Back
     }
 }
 
-fn finding(queue: &Queue) -> Finding {
-    let Queue { name, source, waiting, limit, is_unix, .. } = queue;
+fn finding((name, source, socket): &Queue, limits: &[Backlog]) -> Finding {
+    let (waiting, limit) = (socket.receive, most_of(limits, socket));
     let connections =
-        if *waiting == 1 { "1 connection waits".to_owned() } else { format!("{waiting} connections wait") };
-    let (level, what) = match *limit {
-        Some(limit) if is_full(*waiting, limit) => {
+        if waiting == 1 { "1 connection waits".to_owned() } else { format!("{waiting} connections wait") };
+    let (level, what) = match limit {
+        Some(limit) if is_full(waiting, limit) => {
             // connect(2) of a Unix socket waits for a place, or says EAGAIN.
-            let others = if *is_unix { "are not taken" } else { "are dropped" };
+            let others = if socket.protocol == "unix" { "are not taken" } else { "are dropped" };
             (Level::Error, format!("the accept queue of {name} is full: {connections}, and others {others}"))
         }
         _ => (

@@ -113,31 +113,38 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
                 .docker("--dns ADDRESS"),
         );
     }
-    let named = named(text);
-    // As res_init(3) of glibc cuts the line, at a space or a tab, while others take the end for one more space.
-    let returns: Vec<String> = named.iter().filter(|name| name.ends_with('\r')).map(line_of).collect();
+    let (mut returns, mut beyond, mut count) = (Vec::new(), Vec::new(), 0);
+    for line in text.split(|&b| b == b'\n') {
+        let Some(name) = server_of(line) else { continue };
+        let shown = String::from_utf8_lossy(line).into_owned();
+        if name.ends_with('\r') {
+            returns.push(shown.clone());
+        }
+        if name.trim_end().parse::<IpAddr>().is_ok() || is_zoned(&name) {
+            count += 1;
+            beyond.extend((count > MOST_SERVERS).then_some(shown));
+        }
+    }
     if !returns.is_empty() {
         findings.push(
             Finding::new(
                 Level::Warning,
                 "glibc passes over a name server whose line ends in a carriage return, as files of Windows have it",
             )
-            .seen(FILE, returns.join(", "))
+            .seen(FILE, few(returns, MOST_SERVERS))
             .kubernetes("dnsConfig.nameservers")
-            .docker("--dns ADDRESS, or the file that is mounted there without it: sed -i 's/\\r$//'"),
+            .docker("--dns ADDRESS, or the file that is mounted there without it (dos2unix)"),
         );
     }
-    let mut servers: Vec<&String> = named.iter().collect();
-    servers.retain(|name| name.trim_end().parse::<IpAddr>().is_ok() || is_zoned(name));
-    if let Some(rest @ [_, ..]) = servers.get(MOST_SERVERS..) {
+    if !beyond.is_empty() {
         findings.push(
             Finding::new(
                 Level::Warning,
-                format!("{} name servers are given, of which the first {MOST_SERVERS} are asked", servers.len()),
+                format!("{count} name servers are given, of which the first {MOST_SERVERS} are asked"),
             )
-            .seen(FILE, few(rest.iter().copied().map(line_of).collect(), MOST_SERVERS))
+            .seen(FILE, few(beyond, MOST_SERVERS))
             .kubernetes("dnsConfig.nameservers: those of dnsPolicy come first, with dnsPolicy: None there are no others")
-            .docker(format!("--dns ADDRESS, {MOST_SERVERS} times at most")),
+            .docker("--dns ADDRESS, three times at most"),
         );
     }
     let domains = conf.search.len();
@@ -170,20 +177,11 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
     findings
 }
 
-/// What stands behind `nameserver`, as far as the first space or tab.
-fn named(text: &[u8]) -> Vec<String> {
-    let value = |line: &[u8]| {
-        let rest = line.strip_prefix(b"nameserver")?;
-        let mut words = rest.split(|&b| b == b' ' || b == b'\t');
-        // What goes on is another keyword.
-        words.next().filter(|word| word.is_empty())?;
-        words.find(|word| !word.is_empty()).map(|word| String::from_utf8_lossy(word).into_owned())
-    };
-    text.split(|&b| b == b'\n').filter_map(value).collect()
-}
-
-fn line_of(name: &String) -> String {
-    format!("nameserver {name}")
+/// The address that a line names. glibc cuts it at a space or a tab alone (res_init.c), to others a carriage return is one.
+fn server_of(line: &[u8]) -> Option<String> {
+    let rest = line.strip_prefix(b"nameserver").filter(|rest| matches!(rest, [b' ' | b'\t', ..]))?;
+    let word = rest.split(|&b| b == b' ' || b == b'\t').find(|word| !word.is_empty())?;
+    Some(String::from_utf8_lossy(word).into_owned())
 }
 
 #[cfg(feature = "remote")]

@@ -151,7 +151,7 @@ fn takes_blocked(process: &Handle) -> Option<bool> {
         process.each(folder, &mut |name| names.extend(name.to_str().map(str::to_owned))).ok().map(|()| names)
     };
     for thread in names("task")? {
-        let status = Status::parse(&process.read(&format!("task/{thread}/status"), LIMIT).ok()?);
+        let status = Status::parse(&process.read(&["task/", &thread, "/status"].concat(), LIMIT).ok()?);
         // What runs may be about to wait for it, which unblocks it for as long: so do sigwait(3) and pselect(2).
         if !status.known.signals || status.state == 'R' {
             return None;
@@ -161,16 +161,16 @@ fn takes_blocked(process: &Handle) -> Option<bool> {
         }
     }
     for fd in names("fd")? {
-        match process.link(&format!("fd/{fd}")) {
+        match process.link(&["fd/", &fd].concat()) {
             Ok(target) if target == b"anon_inode:[signalfd]" => {}
             // Root may list them where it may not follow them.
             Err(Lost::Denied) => return None,
             _ => continue,
         }
-        let info = process.read(&format!("fdinfo/{fd}"), LIMIT).ok()?;
-        let info = String::from_utf8_lossy(&info);
-        let mask = info.lines().find_map(|line| line.strip_prefix("sigmask:"))?;
-        if u64::from_str_radix(mask.trim(), 16).ok()? & SIGTERM != 0 {
+        let info = process.read(&["fdinfo/", &fd].concat(), LIMIT).ok()?;
+        let mask = info.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"sigmask:"))?;
+        let mask = std::str::from_utf8(mask.trim_ascii()).ok()?;
+        if u64::from_str_radix(mask, 16).ok()? & SIGTERM != 0 {
             return Some(true);
         }
     }
