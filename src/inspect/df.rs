@@ -90,7 +90,7 @@ pub(super) struct Row {
 impl Inspect for Df {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         answer.list("filesystems");
-        mind_the_limit(target);
+        mind_the_limit();
         let mounts = read(target, answer)?;
         let root = target.root().map(Arc::new);
         let whole = answer.within(LIMIT);

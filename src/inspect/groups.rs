@@ -11,6 +11,7 @@ use nix::errno::Errno;
 
 use super::Target;
 use crate::files::read_start;
+use crate::procfs::ROOT;
 use crate::procfs::cgroup::{
     self, Membership, NoNumber, amount, cpu_max, entry, hierarchy, is_of, locate, millicores,
 };
@@ -69,8 +70,9 @@ pub const NEAR: u64 = 90;
 pub const OFTEN: u64 = 10;
 
 /// Where as many processes run as may, asks for no thread: it would be refused.
-pub fn mind_the_limit(target: &Target) {
-    let pids = Target::new(&target.proc, None).and_then(|ours| Groups::of(&ours)?.pids());
+pub fn mind_the_limit() {
+    // The threads are ours, whatever proc is looked at.
+    let pids = Target::new(Path::new(ROOT), None).and_then(|ours| Groups::of(&ours)?.pids());
     if pids.is_ok_and(|pids| pids.is_used_up()) {
         crate::threads::forgo();
     }

@@ -65,7 +65,7 @@ impl Inspect for Report {
 
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let whole = Deadline::after(TIME);
-        mind_the_limit(target);
+        mind_the_limit();
         let mut about = String::new();
         self::about(target).push_json(&mut about);
         let mut left = MOST.saturating_sub(framed("about", &about));
