@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, park_timeout};
+use std::time::Duration;
 
 use crate::net::deadline::{Deadline, Passed};
 
@@ -52,6 +53,15 @@ pub fn bounded<T: Send + 'static>(
 /// As [`bounded`], for work that comes to nothing: it is done, or begun where the deadline passes. In the binary once,
 /// whatever the work.
 pub fn wait_for(deadline: Deadline, work: &Arc<dyn Fn() + Send + Sync>) -> Result<(), Passed> {
+    wait_while(STACK, work, &mut || deadline.remaining().ok()).ok_or(Passed)
+}
+
+/// As [`wait_for`], with so large a stack, for as long as `pause` says how long to wait before it is asked again.
+pub fn wait_while(
+    stack: usize,
+    work: &Arc<dyn Fn() + Send + Sync>,
+    pause: &mut dyn FnMut() -> Option<Duration>,
+) -> Option<()> {
     let done = Arc::new(AtomicBool::new(false));
     let (theirs, is_done, waiting) = (Arc::clone(work), Arc::clone(&done), std::thread::current());
     let job: Job<'static> = Box::new(move || {
@@ -59,14 +69,14 @@ pub fn wait_for(deadline: Deadline, work: &Arc<dyn Fn() + Send + Sync>) -> Resul
         is_done.store(true, Ordering::Release);
         waiting.unpark();
     });
-    if !start(|thread| thread.spawn(job).is_ok()) {
+    if !start(|thread| thread.stack_size(stack).spawn(job).is_ok()) {
         work();
-        return Ok(());
+        return Some(());
     }
     while !done.load(Ordering::Acquire) {
-        park_timeout(deadline.remaining()?);
+        park_timeout(pause()?);
     }
-    Ok(())
+    Some(())
 }
 
 #[cfg(test)]
@@ -74,7 +84,6 @@ mod tests {
     use super::*;
     use std::io::Read as _;
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
 
     #[test]
     fn work_is_not_waited_for_past_the_deadline() {

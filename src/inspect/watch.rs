@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use super::df::listed;
@@ -16,7 +15,7 @@ use crate::net::deadline::Deadline;
 use crate::outcome::Conclusion;
 use crate::procfs;
 use crate::report::{error, has_written, is_writing};
-use crate::threads::{Job, fill, start};
+use crate::threads::{fill, wait_while};
 
 /// The commands that ask file systems for what they hold. The others that do have a deadline for each question.
 const COMMANDS: &str = " ls stat cat head tail find grep hexdump sha256sum access lsof tar ";
@@ -37,40 +36,32 @@ pub(super) fn run(inspection: Inspection) -> Conclusion {
     mind_the_limit();
     let inspection = Arc::new(inspection);
     let theirs = Arc::clone(&inspection);
-    let work: Arc<dyn Fn() -> Conclusion + Send + Sync> = Arc::new(move || made(&theirs));
-    unless_it_halts(&work).unwrap_or_else(|| halted(&inspection))
+    unless_it_halts(Box::new(move || made(&theirs))).unwrap_or_else(|| halted(&inspection))
 }
 
 /// What this comes to; nothing once it stands still. Where no thread can be had it is done here.
-fn unless_it_halts<T: Send + 'static>(work: &Arc<dyn Fn() -> T + Send + Sync>) -> Option<T> {
+fn unless_it_halts<T: Send + 'static>(work: Box<dyn Fn() -> T + Send + Sync>) -> Option<T> {
     let (result, thread) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
-    let (theirs, itself, its_work) = (Arc::clone(&result), Arc::clone(&thread), Arc::clone(work));
-    let waiting = std::thread::current();
-    let job: Job<'static> = Box::new(move || {
+    let (theirs, itself) = (Arc::clone(&result), Arc::clone(&thread));
+    let work: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
         fill(&itself, fs::read_link("/proc/thread-self").unwrap_or_default());
-        fill(&theirs, its_work());
-        waiting.unpark();
+        fill(&theirs, work());
     });
-    if !start(|thread| thread.stack_size(STACK).spawn(job).is_ok()) {
-        return Some(work());
-    }
-    let (mut last, mut still) = (Vec::new(), 0);
-    while still < MOST {
-        let since = Instant::now();
-        park_timeout(PAUSE);
-        if let Some(result) = result.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Some(result);
+    let (mut last, mut still, mut since) = (Vec::new(), 0, Instant::now());
+    let mut pause = || {
+        let left = PAUSE.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            let now = moves(thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
+            // Whoever reads what is printed may take all the time of the world.
+            let is_still = !now.is_empty() && now == last && !is_writing();
+            still = if is_still { still + 1 } else { 0 };
+            (last, since) = (now, Instant::now());
+            return (still < MOST).then_some(PAUSE);
         }
-        if since.elapsed() < PAUSE {
-            continue;
-        }
-        let now = moves(thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
-        // Whoever reads what is printed may take all the time of the world.
-        let is_still = !now.is_empty() && now == last && !is_writing();
-        still = if is_still { still + 1 } else { 0 };
-        last = now;
-    }
-    None
+        Some(left)
+    };
+    wait_while(STACK, &work, &mut pause)?;
+    result.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// How long the thread has run so far, and how often: it has not moved where that is the same. Empty where the kernel does not
