@@ -47,7 +47,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found, in words: `503 Service Unavailable`, `connection refused (::1, 127.0.0.1)`.
     pub found: String,
-    /// Whether the time it took belongs behind [`Finding::found`].
+    /// Whether the time it took belongs behind [`Finding::found`] where it is healthy. An unhealthy verdict never shows
+    /// it: the same trouble has the same words, so that whoever collects events can fold them into one.
     pub timed: bool,
     /// What was wanted in its place, if that is not plain from what was found.
     pub expected: Option<String>,
@@ -102,14 +103,6 @@ impl Finding {
     #[inline(never)]
     pub fn unhealthy(found: impl Into<String>) -> Self {
         Finding::new(Verdict::Unhealthy, found)
-    }
-
-    /// With the time it took shown behind what was found.
-    #[must_use]
-    #[inline(never)]
-    pub fn timed(mut self) -> Self {
-        self.timed = true;
-        self
     }
 
     /// With what was expected in place of what was found.

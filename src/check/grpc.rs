@@ -95,6 +95,7 @@ impl Check for Grpc {
             let mut finding = self
                 .call(&mut client, shown)
                 .unwrap_or_else(|trouble| self.failure(&trouble, &client, attempt.deadline));
+            client.leave();
             if let Some(service) = &self.service {
                 finding.lead(vec![("service", service.clone().into())]);
             }

@@ -152,6 +152,7 @@ impl Check for Http {
                         .expected(format!("at most {} (--follow)", self.follow)))
                 }
                 Some(Ok(next)) => {
+                    answer.leave();
                     redirects += 1;
                     self.request.redirect(answer.status(), &mut changes);
                     changes.is_anonymous |= (next.tls, &next.place) != (url.tls, &url.place);

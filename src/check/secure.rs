@@ -121,7 +121,7 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
             finding
         }
         TlsError::NotTls(opening) if opening.is_empty() => {
-            Finding::unhealthy("the server closed the connection during the TLS handshake").timed()
+            Finding::unhealthy("the server closed the connection during the TLS handshake")
         }
         TlsError::NotTls(opening) if opening.starts_with(b"HTTP/") => {
             Finding::unhealthy("this port speaks plain HTTP, not TLS")

@@ -173,11 +173,11 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
             if error.is_hung_up() {
                 found.push_str(wire.perhaps_tls(PERHAPS_TLS));
             }
-            Finding::unhealthy(found).timed().expected(awaited)
+            Finding::unhealthy(found).expected(awaited)
         }
         (None, Failure::Closed) => {
             let found = ["the server closed the connection", wire.perhaps_tls(PERHAPS_TLS)].concat();
-            Finding::unhealthy(found).timed().expected(awaited)
+            Finding::unhealthy(found).expected(awaited)
         }
     };
     finding.quoting("received", opening)

@@ -77,14 +77,18 @@ pub(super) fn over(
         Err(finding) => return *finding,
     };
     let connected = Instant::now();
-    let facts = match secure::begin(secure, &mut connection) {
-        Ok(facts) => facts,
-        Err(finding) => return *finding,
+    let mut finding = match secure::begin(secure, &mut connection) {
+        Ok(facts) => {
+            let mut finding = talk(&mut connection.wire, &connection.shown);
+            finding.lead(facts);
+            finding
+        }
+        Err(finding) => *finding,
     };
-    let mut finding = talk(&mut connection.wire, &connection.shown);
-    finding.lead(facts);
-    let ends = [("resolve", connection.resolved), ("connect", connected), (phase, Instant::now())];
-    finding.phases = phases(start, &ends);
+    let decided = connection.wire.settle();
+    finding.phases = phases(start, &[("resolve", connection.resolved), ("connect", connected), (phase, decided)]);
+    finding.decided = Some(decided);
+    connection.wire.leave();
     finding
 }
 
@@ -127,7 +131,7 @@ impl Stream {
                 Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
             }
         };
-        let mut finding = Finding::unhealthy(unsent.unwrap_or(found)).timed().quoting("received", &beginning);
+        let mut finding = Finding::unhealthy(unsent.unwrap_or(found)).quoting("received", &beginning);
         finding.expected = (!expect.is_empty()).then_some(wanted);
         finding
     }

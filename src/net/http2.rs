@@ -144,6 +144,17 @@ impl<'a> Client<'a> {
         Ok((&self.body, &self.trailers))
     }
 
+    /// The verdict is known: reads on to the end of the response, and says that nothing more is asked. Section 6.8.
+    pub fn leave(&mut self) {
+        self.frames.wire.settle();
+        while self.head.is_some() && !self.ended && !self.frames.wire.is_sated() && self.step().is_ok() {}
+        // The last stream of the server's that was taken on, and no error.
+        if self.is_http2 {
+            self.frames.queue(GOAWAY, 0, 0, &[0; 8]);
+            self.frames.flush();
+        }
+    }
+
     /// Takes the next frame.
     fn step(&mut self) -> Result<(), Trouble> {
         let frame = self.frames.next()?;

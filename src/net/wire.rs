@@ -1,9 +1,14 @@
 //! A connected stream on which every read and write keeps to one deadline, with TLS on it or without.
+//!
+//! Invariant: a wire is left politely. A stream that is closed with bytes in it that nobody read, or that arrive later,
+//! is reset (RFC 1122, 4.2.2.13), which its server takes for an error: so first comes `close_notify` (RFC 8446, 6.1), then
+//! the end of our side, then what the server still has to say is read. [`Wire::settle`] bounds all of that.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
 
@@ -20,6 +25,13 @@ pub const PERHAPS_HTTPS: &str = " (does the port speak TLS? https://…)";
 
 /// How many of the first bytes from the peer are kept, to say what answered.
 const OPENING: usize = 64;
+
+/// How long a connection may be kept once the verdict is known, for the server to finish what it is saying.
+const LEAVE_TIME: Duration = Duration::from_millis(100);
+/// How much of that is read, in bytes.
+const LEAVE_BYTES: u64 = 1 << 20;
+/// How much of it is read at once, in bytes.
+const LEAVE_PIECE: usize = 4096;
 
 /// A stream socket, non-blocking.
 #[derive(Debug)]
@@ -129,6 +141,14 @@ impl Socket {
         let _ = self.write(bytes);
     }
 
+    /// Says that nothing more will be sent: the peer reads the end of the stream. shutdown(2).
+    fn end_sending(&self) -> io::Result<()> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.stream {
             Stream::Tcp(stream) => stream.write(bytes),
@@ -150,6 +170,9 @@ pub struct Wire {
     spoke: bool,
     received: u64,
     opening: Vec<u8>,
+    /// When the verdict was known, and how many bytes may have been received at the end.
+    settled: Option<(Instant, u64)>,
+    is_left: bool,
 }
 
 impl Wire {
@@ -162,6 +185,8 @@ impl Wire {
             spoke: false,
             received: 0,
             opening: Vec::new(),
+            settled: None,
+            is_left: false,
         }
     }
 
@@ -229,14 +254,53 @@ impl Wire {
         }
         self.socket.write_all(bytes)
     }
-}
 
-#[cfg(feature = "tls")]
-impl Drop for Wire {
-    fn drop(&mut self) {
+    /// The verdict is known, and this is when it was: from now on the server is only given the chance to finish, for
+    /// 100 ms and 1 MiB at the most and never past the deadline.
+    pub fn settle(&mut self) -> Instant {
+        let now = Instant::now();
+        let received = self.received;
+        let (when, _) = *self.settled.get_or_insert_with(|| {
+            let deadline = self.socket.deadline();
+            self.socket.set_deadline(deadline.at_most(LEAVE_TIME));
+            (now, received + LEAVE_BYTES)
+        });
+        when
+    }
+
+    /// Whether so much was received since the verdict was known that no more is read.
+    pub fn is_sated(&self) -> bool {
+        self.settled.is_some_and(|(_, most)| self.received >= most)
+    }
+
+    /// Ends the connection: says so to the server and reads what it still sends, to its end. Whatever goes wrong here
+    /// changes no verdict.
+    pub fn leave(&mut self) {
+        if std::mem::replace(&mut self.is_left, true) {
+            return;
+        }
+        self.settle();
+        #[cfg(feature = "tls")]
         if let Some(session) = &mut self.session {
             session.close(&mut self.socket);
         }
+        if self.socket.end_sending().is_err() {
+            return;
+        }
+        let mut piece = [0; LEAVE_PIECE];
+        while !self.is_sated() {
+            // Below TLS: what it says does not matter any more.
+            match self.socket.read(&mut piece) {
+                Ok(count @ 1..) => self.received += count as u64,
+                Ok(0) | Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

@@ -60,12 +60,12 @@ fn half_a_head() {
     unhealthy(
         vec![Step::Request, send(half), Step::Hold],
         &[],
-        "timed out after 500 ms waiting for the rest of the response head (25 bytes came)",
+        "timed out after 500 ms waiting for the rest of the response head",
     );
     unhealthy(
         answer(half),
         &[],
-        "the server closed the connection waiting for the rest of the response head (25 bytes came) in <T>; received: HTTP/1.1 200 OK\\r\\nContent-",
+        "the server closed the connection waiting for the rest of the response head; received: HTTP/1.1 200 OK\\r\\nContent-",
     );
 }
 
@@ -74,7 +74,7 @@ fn no_answer_at_all() {
     unhealthy(
         vec![Step::Request],
         &[],
-        "the server closed the connection without an answer (does the port speak TLS? https://…) in <T>",
+        "the server closed the connection without an answer (does the port speak TLS? https://…)",
     );
     unhealthy(
         vec![Step::Request, Step::Reset],
@@ -91,12 +91,12 @@ fn garbage() {
         ("HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 2000 OK"),
         ("HTTP/1.1 099 No\r\n\r\n", "HTTP/1.1 099 No"),
     ] {
-        unhealthy(answer(text), &[], &format!("what came is not an HTTP response in <T>; received: {shown}"));
+        unhealthy(answer(text), &[], &format!("what came is not an HTTP response; received: {shown}"));
     }
     unhealthy(
         answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
         &[],
-        "what came is not an HTTP response in <T>; received: HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\nContent-Length: 2\\r\\n\\r\\nab",
+        "what came is not an HTTP response; received: HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\nContent-Length: 2\\r\\n\\r\\nab",
     );
 }
 
@@ -117,7 +117,7 @@ fn a_connection_kept_open() {
     unhealthy(
         vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\nok"), Step::Hold],
         &["--matches", "^ok$"],
-        "200 OK, but timed out after 500 ms reading the body (2 bytes of it came); body: ok",
+        "200 OK, but timed out after 500 ms reading the body; body: ok",
     );
 }
 
@@ -135,7 +135,7 @@ fn an_expression_that_takes_longer() {
     unhealthy(
         small(),
         &["--matches", "^x", "--matches", "^y"],
-        "200 OK in <T>, expected the body to match \"^y\"; body: xxx",
+        "200 OK, expected the body to match \"^y\"; body: xxx",
     );
     healthy(small(), &["--matches", "^x", "--matches", "x$"]);
 }
@@ -172,12 +172,12 @@ fn ten_megabytes_of_headers() {
     unhealthy(
         answer(format!("HTTP/1.1 200 OK\r\n{fields}\r\n")),
         &[],
-        "the response head is too large in <T>, expected at most 64 KiB",
+        "the response head is too large, expected at most 64 KiB",
     );
     unhealthy(
         answer(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(200))),
         &[],
-        "the response head has too many header fields in <T>, expected at most 128",
+        "the response head has too many header fields, expected at most 128",
     );
 }
 

@@ -138,9 +138,9 @@ fn a_huffman_code_is_read_and_its_padding_matters() {
     };
     unhealthy(
         after_request(block(&[0x10, 0x01])),
-        "the server speaks gRPC, but has no health service (UNIMPLEMENTED) in <T>",
+        "the server speaks gRPC, but has no health service (UNIMPLEMENTED)",
     );
-    let reason = "what came is not valid HTTP/2: a header block that is no HPACK in <T>";
+    let reason = "what came is not valid HTTP/2: a header block that is no HPACK";
     for code in [[0x10, 0x00], [0xff, 0xff]] {
         unhealthy(after_request(block(&code)), reason);
     }
@@ -150,29 +150,29 @@ fn a_huffman_code_is_read_and_its_padding_matters() {
 #[test]
 fn what_the_service_says() {
     for (message, reason) in [
-        (&b"\0\0\0\0\x02\x08\x02"[..], "NOT_SERVING in <T>, expected SERVING"),
-        (b"\0\0\0\0\0", "UNKNOWN in <T>, expected SERVING"),
-        (b"\0\0\0\0\x02\x08\x09", "status 9 in <T>, expected SERVING"),
+        (&b"\0\0\0\0\x02\x08\x02"[..], "NOT_SERVING, expected SERVING"),
+        (b"\0\0\0\0\0", "UNKNOWN, expected SERVING"),
+        (b"\0\0\0\0\x02\x08\x09", "status 9, expected SERVING"),
         (
             b"\0\0\0\0\x02\x08\x03",
-            "the server has no status as a whole (SERVICE_UNKNOWN; --service names a service) in <T>",
+            "the server has no status as a whole (SERVICE_UNKNOWN; --service names a service)",
         ),
-        (b"", "no message came in <T>"),
+        (b"", "no message came"),
         (
             b"\x01\0\0\0\x02\x08\x01",
-            "the message is compressed, which was not offered in <T>; received: \\x01\\0\\0\\0\\x02\\x08\\x01",
+            "the message is compressed, which was not offered; received: \\x01\\0\\0\\0\\x02\\x08\\x01",
         ),
         (
             b"\0\0\0\0\x03\x08\x01",
-            "the message is not as long as it says in <T>; received: \\0\\0\\0\\0\\x03\\x08\\x01",
+            "the message is not as long as it says; received: \\0\\0\\0\\0\\x03\\x08\\x01",
         ),
         (
             b"\0\0\0\0\x01\x08\x01",
-            "the message is not as long as it says in <T>; received: \\0\\0\\0\\0\\x01\\x08\\x01",
+            "the message is not as long as it says; received: \\0\\0\\0\\0\\x01\\x08\\x01",
         ),
         (
             b"\0\0\0\0\x03\x0f\xff\xff",
-            "the message is no HealthCheckResponse in <T>; received: \\0\\0\\0\\0\\x03\\x0f\\xff\\xff",
+            "the message is no HealthCheckResponse; received: \\0\\0\\0\\0\\x03\\x0f\\xff\\xff",
         ),
     ] {
         unhealthy(after_request(answer(message)), reason);
@@ -184,23 +184,23 @@ fn answers_of_trailers_only() {
     for (list, reason) in [
         (
             &[("grpc-status", "12"), ("grpc-message", "no %1b[31mservice%")][..],
-            "the server speaks gRPC, but has no health service (UNIMPLEMENTED) in <T>; message: no \\x1b[31mservice%",
+            "the server speaks gRPC, but has no health service (UNIMPLEMENTED); message: no \\x1b[31mservice%",
         ),
         (
             &[("grpc-status", "5")],
-            "the server has no status as a whole (NOT_FOUND; --service names a service) in <T>",
+            "the server has no status as a whole (NOT_FOUND; --service names a service)",
         ),
-        (&[("grpc-status", "16")], "UNAUTHENTICATED (-H 'authorization: …' sends credentials) in <T>"),
+        (&[("grpc-status", "16")], "UNAUTHENTICATED (-H 'authorization: …' sends credentials)"),
         (
             &[("grpc-status", "7"), ("grpc-message", "n%C3%B6")],
-            "PERMISSION_DENIED (-H 'authorization: …' sends credentials) in <T>; message: nö",
+            "PERMISSION_DENIED (-H 'authorization: …' sends credentials); message: nö",
         ),
-        (&[("grpc-status", "4")], "DEADLINE_EXCEEDED in <T>"),
-        (&[("grpc-status", "14"), ("grpc-message", "")], "UNAVAILABLE in <T>"),
-        (&[("grpc-status", "99")], "grpc-status 99 in <T>"),
-        (&[("grpc-status", "0")], "no message came in <T>"),
-        (&[("grpc-status", "x")], "the answer has no grpc-status in <T>"),
-        (&[], "the answer has no grpc-status in <T>"),
+        (&[("grpc-status", "4")], "DEADLINE_EXCEEDED"),
+        (&[("grpc-status", "14"), ("grpc-message", "")], "UNAVAILABLE"),
+        (&[("grpc-status", "99")], "grpc-status 99"),
+        (&[("grpc-status", "0")], "no message came"),
+        (&[("grpc-status", "x")], "the answer has no grpc-status"),
+        (&[], "the answer has no grpc-status"),
     ] {
         unhealthy(after_request(trailers_only(list)), reason);
     }
@@ -210,7 +210,7 @@ fn answers_of_trailers_only() {
 fn answers_that_are_not_grpc() {
     unhealthy(
         after_request(frame(HEADERS, END_HEADERS, 1, fields(&[(":status", "502"), ("server", "nginx")]))),
-        "502 Bad Gateway in <T>, expected 200 OK",
+        "502 Bad Gateway, expected 200 OK",
     );
     unhealthy(
         after_request(frame(
@@ -219,30 +219,30 @@ fn answers_that_are_not_grpc() {
             1,
             fields(&[(":status", "200"), ("content-type", "text/html")]),
         )),
-        "the answer is not gRPC in <T>, expected content-type application/grpc; content_type: text/html",
+        "the answer is not gRPC, expected content-type application/grpc; content_type: text/html",
     );
     for content_type in ["application/grpc-web", "application/grpcx", "application/grp"] {
         let block = fields(&[(":status", "200"), ("content-type", content_type)]);
         unhealthy(
             after_request(frame(HEADERS, END_HEADERS, 1, block)),
             &format!(
-                "the answer is not gRPC in <T>, expected content-type application/grpc; content_type: {content_type}"
+                "the answer is not gRPC, expected content-type application/grpc; content_type: {content_type}"
             ),
         );
     }
     for content_type in ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"] {
         let block = fields(&[(":status", "200"), ("content-type", content_type), ("grpc-status", "14")]);
-        unhealthy(after_request(frame(HEADERS, END_HEADERS | END_STREAM, 1, block)), "UNAVAILABLE in <T>");
+        unhealthy(after_request(frame(HEADERS, END_HEADERS | END_STREAM, 1, block)), "UNAVAILABLE");
     }
     for head in [&[][..], &[(":status", "2000")], &[(":status", "x")], &[("server", "x")]] {
         unhealthy(
             after_request(frame(HEADERS, END_HEADERS, 1, fields(head))),
-            "what came is not valid HTTP/2: a response without :status in <T>",
+            "what came is not valid HTTP/2: a response without :status",
         );
     }
     unhealthy(
         after_request([head(), frame(DATA, END_STREAM, 1, SERVING)].concat()),
-        "the answer has no grpc-status in <T>",
+        "the answer has no grpc-status",
     );
 }
 

@@ -59,13 +59,13 @@ fn the_verdict_of_a_status() {
     unhealthy(
         response("503 Service Unavailable", "db: no connection\n"),
         &[],
-        "503 Service Unavailable in <T>, expected 200-399; body: db: no connection",
+        "503 Service Unavailable, expected 200-399; body: db: no connection",
     );
-    unhealthy(response("400 Bad", ""), &[], "400 Bad Request in <T>, expected 200-399");
+    unhealthy(response("400 Bad", ""), &[], "400 Bad Request, expected 200-399");
     unhealthy(
         OK,
         &["--status=500-599, 2xx,204".trim_end_matches(", 2xx,204")],
-        "200 OK in <T>, expected 500-599; body: ok",
+        "200 OK, expected 500-599; body: ok",
     );
 }
 
@@ -78,14 +78,14 @@ fn older_and_odder_answers_count() {
     unhealthy(
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         &[],
-        "101 Switching Protocols in <T>, expected 200-399",
+        "101 Switching Protocols, expected 200-399",
     );
 }
 
 #[test]
 fn interim_answers_are_skipped() {
     let last = response("503 Service Unavailable", "no");
-    let reason = "503 Service Unavailable in <T>, expected 200-399; body: no";
+    let reason = "503 Service Unavailable, expected 200-399; body: no";
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 100 Continue\r\nX-With: fields\r\n\r\n",
@@ -104,7 +104,7 @@ fn chunks_and_trailers() {
     unhealthy(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX\r\n",
         &["--contains", "world"],
-        "200 OK, but chunks that are no HTTP stopped it reading the body (0 bytes of it came)",
+        "200 OK, but chunks that are no HTTP stopped it reading the body",
     );
 }
 
@@ -113,7 +113,7 @@ fn a_body_that_breaks_off_is_no_body() {
     unhealthy(
         "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         &["--matches", "half"],
-        "200 OK, but the server closed the connection reading the body (4 bytes of it came); body: half",
+        "200 OK, but the server closed the connection reading the body; body: half",
     );
     // What is known already stays known.
     healthy("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", &["--contains", "half"], "200 OK");
@@ -212,7 +212,7 @@ fn a_server_that_answers_before_it_reads_is_heard() {
     let server = Server::new(vec![send(response("413 Payload Too Large", "")), Step::Hold]);
     let body = "x".repeat(200_000);
     porthole([String::from("http"), server.url("/"), "-d".into(), body[..100_000].into()]).unhealthy(
-        &format!("unhealthy: http {}: 413 Payload Too Large in <T>, expected 200-399", server.url("/")),
+        &format!("unhealthy: http {}: 413 Payload Too Large, expected 200-399", server.url("/")),
     );
 }
 
@@ -227,7 +227,7 @@ fn an_answer_that_came_before_the_request_could_be_sent_counts() {
     let fields: Vec<String> = (0..4).map(|n| format!("X-{n}: {body}")).collect();
     arguments.extend(fields.iter().flat_map(|field| ["-H", field]));
     porthole(arguments).unhealthy(&format!(
-        "unhealthy: http http://app/ via {path}: 503 Service Unavailable in <T>, expected 200-399; body: busy"
+        "unhealthy: http http://app/ via {path}: 503 Service Unavailable, expected 200-399; body: busy"
     ));
 }
 
@@ -258,12 +258,12 @@ fn assertions_on_text() {
     unhealthy(
         &body,
         &["--contains", "ready", "--contains", "steady"],
-        "200 OK in <T>, expected the body to contain \"steady\"; body: status: ready\\nworkers: 3",
+        "200 OK, expected the body to contain \"steady\"; body: status: ready\\nworkers: 3",
     );
     unhealthy(
         &body,
         &["--matches", "^workers"],
-        "200 OK in <T>, expected the body to match \"^workers\"; body: status: ready\\nworkers: 3",
+        "200 OK, expected the body to match \"^workers\"; body: status: ready\\nworkers: 3",
     );
 }
 
@@ -274,12 +274,12 @@ fn assertions_on_json() {
     unhealthy(
         &body,
         &["--field", "/status=DOWN"],
-        "200 OK in <T>, expected /status to be \"DOWN\", not \"UP\"; body: {\"status\":\"UP\",\"n\":[1,{\"a/b\":null}]}",
+        "200 OK, expected /status to be \"DOWN\", not \"UP\"; body: {\"status\":\"UP\",\"n\":[1,{\"a/b\":null}]}",
     );
     unhealthy(
         OK,
         &["--field", "/status"],
-        "200 OK in <T>, expected a JSON body (expected value at line 1 column 1); body: ok",
+        "200 OK, expected a JSON body (expected value at line 1 column 1); body: ok",
     );
 }
 
@@ -291,19 +291,19 @@ fn a_compressed_body_is_not_quoted_nor_looked_into() {
     unhealthy(
         compressed("500 No", "gzip"),
         &[],
-        "500 Internal Server Error in <T>, expected 200-399; body: compressed (gzip)",
+        "500 Internal Server Error, expected 200-399; body: compressed (gzip)",
     );
     unhealthy(
         compressed("200 OK", "br"),
         &["--contains", "ok"],
-        "200 OK in <T>, expected a body that is not compressed, as Content-Encoding: br says",
+        "200 OK, expected a body that is not compressed, as Content-Encoding: br says",
     );
     healthy(compressed("200 OK", "gzip"), &[], "200 OK");
     healthy(compressed("200 OK", "Identity"), &["--matches", "\x1f"], "200 OK");
     unhealthy(
         "HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n",
         &[],
-        "500 Internal Server Error in <T>, expected 200-399",
+        "500 Internal Server Error, expected 200-399",
     );
     let server = Server::new(answer(compressed("500 No", "gzip")));
     let facts = porthole(["http", &server.url("/"), "--json"]).json()["checks"][0]["facts"].clone();
@@ -331,7 +331,7 @@ fn no_more_of_the_body_is_read_than_allowed() {
     unhealthy(
         response("200 OK", "{\"a\":1}"),
         &["--field", "/a=1", "--max-body", "3"],
-        "200 OK in <T>, expected a JSON body within the first 3 bytes (--max-body); body: {\"a",
+        "200 OK, expected a JSON body within the first 3 bytes (--max-body); body: {\"a",
     );
 }
 
@@ -433,7 +433,7 @@ fn what_a_redirect_elsewhere_says_is_judged_too() {
     unhealthy(
         text,
         &["--follow", "1", "--contains", "ready"],
-        &format!("{found} in <T>, expected the body to contain \"ready\"; body: moved"),
+        &format!("{found}, expected the body to contain \"ready\"; body: moved"),
     );
 }
 
@@ -494,6 +494,6 @@ fn what_a_server_says_is_harmless() {
     unhealthy(
         response("500 Internal Server Error", "\x1b[2J\u{202e}evil\u{9b}\r\n\\ \x07"),
         &[],
-        "500 Internal Server Error in <T>, expected 200-399; body: \\x1b[2J\\u{202e}evil\\u{9b}\\r\\n\\\\ \\x07",
+        "500 Internal Server Error, expected 200-399; body: \\x1b[2J\\u{202e}evil\\u{9b}\\r\\n\\\\ \\x07",
     );
 }

@@ -224,7 +224,7 @@ fn arguments_that_are_not_utf8() {
 fn options_of_a_run_may_stand_anywhere() {
     let server = Server::new(answer(response("500 No", "")));
     let url = server.url("/");
-    let line = format!("unhealthy: http {url}: 500 Internal Server Error in <T>, expected 200-399");
+    let line = format!("unhealthy: http {url}: 500 Internal Server Error, expected 200-399");
     for arguments in
         ["-q -t 1s http URL", "http -q URL -t1s", "--timeout=1s http URL --quiet", "-qt 1s http URL"]
     {

@@ -29,7 +29,7 @@ fn a_health_check_turns_healthy_and_unhealthy_with_our_verdict() {
         (code.as_str(), timeless(&output).as_str()),
         (
             "1",
-            "unhealthy: http http://localhost:8080/healthz: 503 Service Unavailable in <T>, expected 200-399; body: db: no connection\n"
+            "unhealthy: http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection\n"
         )
     );
     container.exec(&["/porthole", "http", ":8080/heal", "-X", "POST"]);
@@ -82,7 +82,7 @@ fn both_flavours_by_docker_exec() {
             (
                 "http :8080/nope",
                 1,
-                "unhealthy: http http://localhost:8080/nope: 404 Not Found in <T>, expected 200-399; body: GET /healthz, POST /break, /hang or /heal\n",
+                "unhealthy: http http://localhost:8080/nope: 404 Not Found, expected 200-399; body: GET /healthz, POST /break, /hang or /heal\n",
                 "",
             ),
             ("tcp 127.0.0.1:8080", 0, "healthy: tcp 127.0.0.1:8080: connected in <T>\n", ""),
@@ -112,7 +112,7 @@ fn both_flavours_by_docker_exec() {
             (
                 "unix /run/service.sock and tcp :8080 and unix /none",
                 1,
-                "unhealthy: unix /none: no such socket\nhealthy: unix /run/service.sock: connected in <T>\nhealthy: tcp localhost:8080: connected (127.0.0.1) in <T>\n",
+                "unhealthy: unix /none: no such socket\nhealthy: unix /run/service.sock: connected\nhealthy: tcp localhost:8080: connected (127.0.0.1)\n",
                 "",
             ),
             (

@@ -91,9 +91,9 @@ impl Manners {
         let closed = "the server closed the connection";
         // Where the client speaks first, a TLS server may take it so.
         let perhaps = if self.opening.is_empty() { "" } else { " (does the port speak TLS?)" };
-        self.unhealthy(vec![], &format!("{closed}{perhaps} in <T>, expected {awaited}"));
-        self.unhealthy(vec![send(begun)], &format!("{closed} in <T>, expected {awaited}; received: {half}"));
-        let broken = format!("the server reset the connection{perhaps} in <T>, expected {awaited}");
+        self.unhealthy(vec![], &format!("{closed}{perhaps}, expected {awaited}"));
+        self.unhealthy(vec![send(begun)], &format!("{closed}, expected {awaited}; received: {half}"));
+        let broken = format!("the server reset the connection{perhaps}, expected {awaited}");
         // Without a word from the client it might come before the connection is known to stand.
         if !self.opening.is_empty() {
             self.unhealthy(vec![Step::Reset], &broken);

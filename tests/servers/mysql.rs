@@ -148,7 +148,7 @@ fn greetings_and_answers() {
     let shown = r"J\0\0\0\n8.0.36\0\x08\0\0\0\x1dn>8Y\v".replace(r"\v", r"\x0b");
     let rest = r"\x1d4\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07\0caching_";
     server.unhealthy([login(), vec![Step::Hold]].concat(), &format!("{silent}{shown}{rest}"));
-    let broken = "the server reset the connection in <T>, expected the answer to the login; received: ";
+    let broken = "the server reset the connection, expected the answer to the login; received: ";
     server.unhealthy([login(), vec![Step::Reset]].concat(), &format!("{broken}{shown}{rest}"));
     for (error, found) in [
         (&b"\x18\0\0\0\xff\x6a\x04Host is not allowed"[..], "up, refuses this client: Host is not allowed"),

@@ -48,7 +48,7 @@ fn http_over_tcp_and_a_unix_socket() {
     porthole(["http", &format!("{url}/old"), "--follow", "1", "--status", "200"])
         .healthy(&format!("healthy: http {url}/old: 200 OK in <T>"));
     porthole(["http", &format!("{url}/broken")]).unhealthy(&format!(
-        "unhealthy: http {url}/broken: 503 Service Unavailable in <T>, expected 200-399; body: no backend"
+        "unhealthy: http {url}/broken: 503 Service Unavailable, expected 200-399; body: no backend"
     ));
     let shown = socket.display();
     porthole(["http", "http://app/healthz", "--unix", socket.to_str().unwrap()])

@@ -8,7 +8,7 @@ use crate::net::url::percent_decoded;
 use crate::net::wire::PERHAPS_TLS;
 use crate::outcome::{Finding, Verdict};
 use crate::text::quoted;
-use crate::units::{self, show_size};
+use crate::units;
 
 /// Names of status codes, from 0. https://grpc.io/docs/guides/status-codes/
 const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS \
@@ -82,9 +82,6 @@ impl Grpc {
         let wire = client.wire();
         let opening = wire.opening();
         let mut doing = format!("waiting for {}", client.awaiting());
-        if wire.received() > 0 {
-            doing = format!("{doing} ({} came)", show_size(wire.received()));
-        }
         let mut quote = ("received", &[][..]);
         let found = match trouble {
             Trouble::Wire(error) => {
@@ -120,7 +117,7 @@ impl Grpc {
             }
             Trouble::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
         };
-        Finding::unhealthy(found).timed().quoting(quote.0, quote.1)
+        Finding::unhealthy(found).quoting(quote.0, quote.1)
     }
 }
 

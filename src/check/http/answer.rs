@@ -18,8 +18,6 @@ use crate::units::{StatusSet, show_size};
 
 /// How much of the body goes into an unhealthy verdict, in bytes.
 const EXCERPT: usize = 512;
-/// How long such an excerpt may take, once the verdict itself is known.
-const EXCERPT_PATIENCE: Duration = Duration::from_millis(100);
 /// How much of the body is read at once, in bytes.
 const PIECE: usize = 4096;
 
@@ -72,33 +70,28 @@ impl Answer {
     ) -> Finding {
         let encoding = self.encoding();
         if !status.contains(self.status()) {
-            let decided = Instant::now();
-            let mut state = self.exchange.state();
-            let soon = state.wire.deadline().at_most(EXCERPT_PATIENCE);
-            state.wire.set_deadline(soon);
-            drop(state);
+            // The excerpt is only for the message.
+            self.exchange.state().wire.settle();
             let mut wanted = EXCERPT;
             let (body, ..) = self.read_body(EXCERPT, true, &mut |piece| {
                 wanted = wanted.saturating_sub(piece.len());
                 wanted == 0
             });
-            let finding = Finding::unhealthy(found).timed().expected(status.typed());
-            let mut finding = match encoding {
+            let finding = Finding::unhealthy(found).expected(status.typed());
+            return match encoding {
                 Some(encoding) if !body.is_empty() => Finding {
                     quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
                     ..finding.fact("content_encoding", encoding)
                 },
                 _ => finding.quoting("body", &body),
             };
-            finding.decided = Some(decided);
-            return finding;
         }
         if assertions.is_empty() {
             return Finding::healthy(found);
         }
         if let Some(encoding) = encoding {
             let expected = format!("a body that is not compressed, as Content-Encoding: {encoding} says");
-            return Finding::unhealthy(found).timed().expected(expected).fact("content_encoding", encoding);
+            return Finding::unhealthy(found).expected(expected).fact("content_encoding", encoding);
         }
         let deadline = self.exchange.state().wire.deadline();
         let start = Instant::now();
@@ -109,35 +102,47 @@ impl Answer {
         let excerpt = body.get(..EXCERPT).unwrap_or(&body).to_vec();
         let (why, doing) = match end {
             End::Enough => return Finding::healthy(found),
-            End::Broken(why) => (why, format!("reading the body ({} of it came)", show_size(length as u64))),
+            End::Broken(why) => (why, "reading the body"),
             End::Whole | End::Limit => {
                 let cut_at = matches!(end, End::Limit).then_some(length);
                 match open.miss(body, cut_at, deadline) {
                     Ok(None) => return Finding::healthy(found),
                     Ok(Some(expected)) => {
-                        let finding = Finding::unhealthy(found).timed().expected(expected);
+                        let finding = Finding::unhealthy(found).expected(expected);
                         return finding.quoting("body", &excerpt);
                     }
-                    Err(_) => (String::new(), "matching --matches".to_owned()),
+                    Err(_) => (String::new(), "matching --matches"),
                 }
             }
         };
         let reason = match deadline.remaining() {
-            Err(_) => WireError::TimedOut.reason(deadline, &doing),
+            Err(_) => WireError::TimedOut.reason(deadline, doing),
             Ok(_) => format!("{why} {doing}"),
         };
         Finding::unhealthy(format!("{found}, but {reason}")).quoting("body", &excerpt)
     }
 
     /// With what is known of the answer, whatever the verdict, and where it redirects to, as a URL is shown: the
-    /// field's own text may hold user info.
-    pub(super) fn describe(self, mut finding: Finding, location: Option<String>) -> Finding {
+    /// field's own text may hold user info. The server is left then.
+    pub(super) fn describe(mut self, mut finding: Finding, location: Option<String>) -> Finding {
+        finding.decided = Some(self.leave());
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
         facts.extend(location.map(|location| ("location", location.into())));
         finding.lead(facts);
         finding.phases = self.phases;
         finding
+    }
+
+    /// Reads on to the end of the message and closes: a server that is still writing when the connection is closed takes
+    /// that for an error. Returns when the verdict was known.
+    pub(super) fn leave(&mut self) -> Instant {
+        let decided = self.exchange.state().wire.settle();
+        let mut reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
+        let mut piece = [0; PIECE];
+        while !self.exchange.state().wire.is_sated() && matches!(reader.read(&mut piece), Ok(1..)) {}
+        self.exchange.state().wire.leave();
+        decided
     }
 
     /// How the body is encoded, if it is. We ask for nothing of the kind; some servers do not wait to be asked.
@@ -207,9 +212,9 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
     let state = exchange.state();
     let (received, opening) = (state.wire.received(), state.wire.opening());
     let doing = match (state.awaiting, received) {
-        (false, _) => "while the request was sent".to_owned(),
-        (true, 0) => "waiting for the response head".to_owned(),
-        (true, n) => format!("waiting for the rest of the response head ({} came)", show_size(n)),
+        (false, _) => "while the request was sent",
+        (true, 0) => "waiting for the response head",
+        (true, _) => "waiting for the rest of the response head",
     };
     // A TLS alert (RFC 8446, 6): TLS servers answer so to what is not TLS.
     if opening.starts_with(&[0x15, 3]) {
@@ -219,26 +224,24 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
     match error {
         Error::Other(other) => match other.downcast_ref::<TransportError>() {
             Some(TransportError::Wire(wire)) => {
-                let why = wire.reason(deadline, &doing);
+                let why = wire.reason(deadline, doing);
                 Finding::unhealthy(if wire.is_hung_up() { why + perhaps_tls } else { why })
             }
             _ => Finding::unhealthy(format!("{other} {doing}")),
         },
         Error::Io(_) if received == 0 => {
             let found = ["the server closed the connection without an answer", perhaps_tls].concat();
-            Finding::unhealthy(found).timed()
+            Finding::unhealthy(found)
         }
         Error::Io(_) => Finding::unhealthy(format!("the server closed the connection {doing}"))
-            .timed()
             .quoting("received", opening),
         Error::LargeResponseHeader(..) => Finding::unhealthy("the response head is too large")
-            .timed()
             .expected(format!("at most {}", show_size(HEAD_LIMIT as u64))),
         Error::Protocol(why) if find(why.to_string().as_bytes(), b"too many headers").is_some() => {
-            Finding::unhealthy("the response head has too many header fields").timed().expected("at most 128")
+            Finding::unhealthy("the response head has too many header fields").expected("at most 128")
         }
         Error::Protocol(_) => {
-            Finding::unhealthy("what came is not an HTTP response").timed().quoting("received", opening)
+            Finding::unhealthy("what came is not an HTTP response").quoting("received", opening)
         }
         other => Finding::unhealthy(other.to_string()),
     }

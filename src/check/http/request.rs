@@ -98,7 +98,11 @@ impl Request {
         let facts = secure::begin(
             secure.filter(|_| url.tls).map(|secure| (secure, &url.place.host)),
             &mut connection,
-        )?;
+        )
+        .map_err(|mut finding| {
+            finding.decided = Some(connection.wire.settle());
+            finding
+        })?;
         if url.tls {
             ends.push(("tls", Instant::now()));
         }
@@ -127,7 +131,10 @@ impl Request {
             Err(error) => {
                 let mut finding = failure(&error, &exchange, attempt.deadline);
                 finding.facts.extend(facts);
-                Err(Box::new(Finding { phases, ..finding }))
+                let mut state = exchange.state();
+                let decided = Some(state.wire.settle());
+                state.wire.leave();
+                Err(Box::new(Finding { phases, decided, ..finding }))
             }
         }
     }

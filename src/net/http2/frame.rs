@@ -91,6 +91,12 @@ impl<'a> Frames<'a> {
         self.unsent.extend_from_slice(payload);
     }
 
+    /// Sends what is queued, if the peer takes it.
+    pub fn flush(&mut self) {
+        let _ = self.wire.write_all(&self.unsent);
+        self.unsent.clear();
+    }
+
     /// The next frame.
     pub fn next(&mut self) -> Result<Frame, Trouble> {
         self.count += 1;

@@ -26,17 +26,17 @@ fn something_that_is_not_http2() {
     for (bytes, reason) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-            "the port speaks HTTP/1, not HTTP/2 in <T>; received: HTTP/1.1 400 Bad Request",
+            "the port speaks HTTP/1, not HTTP/2; received: HTTP/1.1 400 Bad Request",
         ),
         (
             b"\x15\x03\x01\0\x02\x02F",
-            "the port seems to speak TLS, not plaintext in <T>; received: \\x15\\x03\\x01\\0\\x02\\x02F",
+            "the port seems to speak TLS, not plaintext; received: \\x15\\x03\\x01\\0\\x02\\x02F",
         ),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "what came is not HTTP/2 in <T>; received: SSH-2.0-OpenSSH_9.2"),
-        (b"no", "what came is not HTTP/2 in <T>; received: no"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "what came is not HTTP/2; received: SSH-2.0-OpenSSH_9.2"),
+        (b"no", "what came is not HTTP/2; received: no"),
         (
             &frame(PING, 0, 0, "pingpong"),
-            "what came is not HTTP/2 in <T>; received: \\0\\0\\x08\\x06\\0\\0\\0\\0\\0pingpong",
+            "what came is not HTTP/2; received: \\0\\0\\x08\\x06\\0\\0\\0\\0\\0pingpong",
         ),
     ] {
         // Said at once, whether more may come or not. Of the request nothing was sent.
@@ -45,7 +45,7 @@ fn something_that_is_not_http2() {
     }
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n")],
-        "the server closed the connection without an answer (does the port speak TLS?) in <T>",
+        "the server closed the connection without an answer (does the port speak TLS?)",
     );
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), Step::Reset],
@@ -53,7 +53,7 @@ fn something_that_is_not_http2() {
     );
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), send(&settings()[..5])],
-        "the server closed the connection waiting for the server's HTTP/2 settings (5 bytes came) in <T>",
+        "the server closed the connection waiting for the server's HTTP/2 settings",
     );
 }
 
@@ -64,27 +64,27 @@ fn the_server_ends_it() {
     };
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), send(goaway(1, 0, "bad preface")), Step::Hold],
-        "the server ended the connection with GOAWAY PROTOCOL_ERROR in <T>; debug: bad preface",
+        "the server ended the connection with GOAWAY PROTOCOL_ERROR; debug: bad preface",
     );
     for (bytes, reason) in [
         (
             goaway(11, 1, "too_many_\u{1b}pings"),
-            "the server ended the connection with GOAWAY ENHANCE_YOUR_CALM in <T>; debug: too_many_\\x1bpings",
+            "the server ended the connection with GOAWAY ENHANCE_YOUR_CALM; debug: too_many_\\x1bpings",
         ),
-        (goaway(0, 0, ""), "the server ended the connection with GOAWAY NO_ERROR in <T>"),
-        (goaway(200, 9, ""), "the server ended the connection with GOAWAY error 200 in <T>"),
-        (frame(RST_STREAM, 0, 1, b"\0\0\0\x07"), "the server reset the stream with REFUSED_STREAM in <T>"),
-        (frame(RST_STREAM, 0, 1, b"\0\0\0\x0d"), "the server reset the stream with HTTP_1_1_REQUIRED in <T>"),
+        (goaway(0, 0, ""), "the server ended the connection with GOAWAY NO_ERROR"),
+        (goaway(200, 9, ""), "the server ended the connection with GOAWAY error 200"),
+        (frame(RST_STREAM, 0, 1, b"\0\0\0\x07"), "the server reset the stream with REFUSED_STREAM"),
+        (frame(RST_STREAM, 0, 1, b"\0\0\0\x0d"), "the server reset the stream with HTTP_1_1_REQUIRED"),
     ] {
         unhealthy(after_request(bytes), reason);
     }
     unhealthy(
         vec![send(settings()), Step::Until(b"Health/Check")],
-        "the server closed the connection waiting for the response head (9 bytes came) in <T>",
+        "the server closed the connection waiting for the response head",
     );
     unhealthy(
         vec![send(settings()), Step::Until(b"Health/Check"), Step::Reset],
-        "the server reset the connection waiting for the response head (9 bytes came)",
+        "the server reset the connection waiting for the response head",
     );
 }
 
@@ -111,7 +111,7 @@ fn frames_that_break_the_rules() {
         (frame(WINDOW_UPDATE, 0, 0, "\0"), misplaced),
         (frame(RST_STREAM, 0, 1, "\0"), misplaced),
     ] {
-        unhealthy(after_request(bytes), &format!("what came is not valid HTTP/2: {rule} in <T>"));
+        unhealthy(after_request(bytes), &format!("what came is not valid HTTP/2: {rule}"));
     }
 }
 
@@ -119,23 +119,23 @@ fn frames_that_break_the_rules() {
 fn more_than_is_taken() {
     unhealthy(
         vec![send([0, 0x40, 1, SETTINGS, 0, 0, 0, 0, 0]), Step::Hold],
-        "a frame is larger than 16 KiB in <T>",
+        "a frame is larger than 16 KiB",
     );
-    unhealthy(after_request([0xff, 0xff, 0xff, DATA, 0, 0, 0, 0, 1]), "a frame is larger than 16 KiB in <T>");
+    unhealthy(after_request([0xff, 0xff, 0xff, DATA, 0, 0, 0, 0, 1]), "a frame is larger than 16 KiB");
     unhealthy(
         after_request([head(), frame(DATA, 0, 1, vec![0; 4097])].concat()),
-        "the response is longer than 4 KiB in <T>",
+        "the response is longer than 4 KiB",
     );
     let full = frame(CONTINUATION, 0, 1, vec![0x88; 16_384]);
     unhealthy(
         after_request([frame(HEADERS, 0, 1, b"\x88"), full].concat()),
-        "a header block is larger than 16 KiB in <T>",
+        "a header block is larger than 16 KiB",
     );
     // An entry of nearly the whole dynamic table, named by a byte each.
     let bomb = [&b"\x40\x01a\x7f\x80\x1e"[..], &[b'v'; 3967], &[0xbe; 8000]].concat();
     unhealthy(
         after_request(frame(HEADERS, END_HEADERS, 1, bomb)),
-        "the header fields are larger than 32 KiB in <T>",
+        "the header fields are larger than 32 KiB",
     );
 }
 
@@ -145,11 +145,11 @@ fn floods_end() {
         let mut script =
             after_request(if bytes[3] == CONTINUATION { frame(HEADERS, 0, 1, "") } else { Vec::new() });
         script.insert(3, Step::Flood(bytes.repeat(100)));
-        unhealthy(script, "1000 frames came, and no end in <T>");
+        unhealthy(script, "1000 frames came, and no end");
     }
     unhealthy(
         vec![send(settings()), Step::Flood(settings().repeat(100))],
-        "1000 frames came, and no end in <T>",
+        "1000 frames came, and no end",
     );
 }
 
@@ -170,7 +170,7 @@ fn the_window_of_the_server_is_kept_to() {
     let server = times_out(
         vec![closed(), Step::Hold],
         &["--service", "db"],
-        "waiting for the server's flow-control window to open (15 bytes came)",
+        "waiting for the server's flow-control window to open",
     );
     let asked = server.asked().remove(0);
     assert!(asked.contains("Health/Check") && !asked.contains("\x0a\x02db"), "{asked:?}");
@@ -198,7 +198,7 @@ fn the_window_of_the_server_is_kept_to() {
             send(trailers_only(&[("grpc-status", "14")])),
             Step::Hold,
         ],
-        "UNAVAILABLE in <T>",
+        "UNAVAILABLE",
     );
 }
 
@@ -211,7 +211,7 @@ fn the_window_of_the_connection_is_kept_to() {
     let options = ["--service", &name];
     // The last of four frames of DATA, one byte short of the others.
     let full = || Step::Until(b"\0\x3f\xff\0\0\0\0\0\x01");
-    let doing = "waiting for the server's flow-control window to open (15 bytes came)";
+    let doing = "waiting for the server's flow-control window to open";
     let server = times_out(vec![opened(), full(), Step::Hold], &options, doing);
     drop(server);
     let rest = Step::Until(b"\0\0\x0a\0\x01\0\0\0\x01ssssssssss");
@@ -227,14 +227,14 @@ fn silence() {
     times_out(
         vec![send(&settings()[..5]), Step::Hold],
         &[],
-        "waiting for the server's HTTP/2 settings (5 bytes came)",
+        "waiting for the server's HTTP/2 settings",
     );
-    times_out(vec![send(settings()), Step::Hold], &[], "waiting for the response head (9 bytes came)");
+    times_out(vec![send(settings()), Step::Hold], &[], "waiting for the response head");
     let half = [head(), frame(DATA, 0, 1, SERVING)].concat();
     times_out(
         after_request(&half),
         &[],
-        &format!("waiting for the end of the response ({} bytes came)", 9 + half.len()),
+        "waiting for the end of the response",
     );
     let (server, ran) = check(vec![Step::Drip(settings(), PACE)], &["-t", "500ms"]);
     let start = format!(
