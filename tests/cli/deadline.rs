@@ -49,7 +49,7 @@ fn a_byte_now_and_then() {
     healthy(script.clone(), &[]);
     let (server, ran) = check(script, &["--contains", "y"]);
     let start =
-        format!("unhealthy: http {}: 200 OK, but timed out after 500 ms reading the body (", server.url("/"));
+        format!("unhealthy: http {}: 200 OK, but timed out after 500 ms reading the body; ", server.url("/"));
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
     ran.within(SOON);
 }
