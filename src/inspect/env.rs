@@ -10,6 +10,7 @@ use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::redact::{has_secret, hidden};
 use crate::report::Answer;
+use crate::text::decode;
 
 /// Variables whose values are shown: they say where and how a process runs, and are never secret by their meaning.
 const SHOWN: &str = " PATH HOME PWD OLDPWD USER LOGNAME HOSTNAME SHELL SHLVL TERM LANG LANGUAGE TZ TMPDIR PORT \
@@ -74,7 +75,7 @@ impl Inspect for Env {
             answer.complain("the environment is longer than what is read of it, and was cut");
         }
         for name in &unseen {
-            answer.complain(&format!("{}: not set", String::from_utf8_lossy(name)));
+            answer.complain(&format!("{}: not set", decode(name)));
         }
         Ok(unseen.is_empty())
     }
