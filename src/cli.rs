@@ -35,7 +35,7 @@ use crate::expand::Values;
 use crate::inspect::{self, Inspect, Inspection};
 use crate::outcome::Conclusion;
 use crate::secrets::Secrets;
-use crate::text::{clip, decode, encode};
+use crate::text::clip;
 
 /// The most checks of one run: each has its thread and its buffers.
 const MOST_CHECKS: usize = 50;
@@ -111,7 +111,7 @@ impl fmt::Display for UsageError {
 /// What the arguments ask for; `argv[0]` is the name of the program. No error shows what a secret expanded to.
 pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
     let mut secrets = Secrets::default();
-    action(argv, values, &mut secrets).map_err(|wrong| UsageError(decode(&secrets.redact(&encode(&wrong.0)))))
+    action(argv, values, &mut secrets).map_err(|wrong| UsageError(secrets.redact_text(&wrong.0)))
 }
 
 fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Result<Action, UsageError> {
@@ -263,7 +263,7 @@ fn unknown_command(name: &OsStr) -> UsageError {
     let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
     let advice = foreign::command(bytes)
         .or_else(|| nearest::did_you_mean(&shown, command_names(), quoted_name))
-        .or_else(|| is_target().then(|| "a check comes first, as in porthole http URL".to_owned()))
+        .or_else(|| is_target().then(|| "name a check first: porthole http URL".to_owned()))
         .unwrap_or_else(|| "see porthole --help".to_owned());
     UsageError(format!("unknown command '{shown}'; {advice}"))
 }
@@ -408,7 +408,10 @@ fn read(page: Option<&Page>, words: &[OsString]) -> Result<ArgMatches, UsageErro
         let (colon, space) = if name.is_empty() { ("", "") } else { (": ", " ") };
         let mut message = [name, colon, &wrong.what].concat();
         if !wrong.is_whole {
-            message += &["; see porthole ", name, space, "--help"].concat();
+            message += "; ";
+            message += &page
+                .and_then(|page| options::with_one_dash(page, words))
+                .unwrap_or_else(|| ["see porthole ", name, space, "--help"].concat());
         }
         UsageError(message)
     })

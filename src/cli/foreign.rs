@@ -114,7 +114,7 @@ const HTTP: &[Row] = &[
     (&["--retry-delay", "--waitretry"], Use("--every DUR, with --wait DUR")),
     (
         &["-f", "-S", "--fail", "--fail-with-body", "--show-error", "--silent"],
-        Drop("an error status is unhealthy as it is; of curl's -fsS nothing is needed here"),
+        Drop("an error status is unhealthy by default, and curl's -f, -s and -S are not needed"),
     ),
     (
         &["--spider", "-o", "-O", "--output", "--output-document", "--remote-name"],
@@ -215,7 +215,7 @@ const SERVER: &[Row] = &[
 const SHELL: &[Row] = &[
     (
         &["||", "|", "&", ";", ">", "<", "2>&1", ">/dev/null", "2>/dev/null"],
-        Drop("no shell reads the line; the exit status is 1 already where the check fails"),
+        Drop("no shell reads this line, and a check that fails exits with 1 already"),
     ),
     (&["&&"], Say("use the word and before another check")),
 ];
@@ -251,7 +251,7 @@ pub(super) fn host(command: &str) -> Option<String> {
 pub(super) fn value(command: &str, option: &str, value: &[u8]) -> Option<&'static str> {
     let is_list = value.first().is_none_or(u8::is_ascii_digit);
     (command == "http" && option == "status" && !is_list)
-        .then_some("-s is --status here, and curl's -s is not needed")
+        .then_some("-s is --status here and takes a value; curl's -s is not needed")
 }
 
 fn find(rows: &[Row], word: &[u8]) -> Option<Advice> {
@@ -271,5 +271,61 @@ impl Advice {
             Drop(why) => format!("leave it out: {why}"),
             Say(text) => text.to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Page, command_names, options_of};
+    use std::ffi::OsStr;
+
+    /// The first word of an advice to use something.
+    fn used(advice: Advice) -> Option<&'static str> {
+        match advice {
+            Use(text) => text.split([' ', ',']).next(),
+            Drop(_) | Say(_) => None,
+        }
+    }
+
+    #[test]
+    fn no_command_of_ours_is_foreign_and_what_is_advised_is_there() {
+        let mut seen: Vec<&str> = Vec::new();
+        for &(words, advice) in COMMANDS {
+            for word in words {
+                assert!(!command_names().any(|name| name == *word) && !is_elsewhere(word), "{word} is ours");
+                assert!(!seen.contains(word), "{word} is there twice");
+                seen.push(word);
+            }
+            if let Some(word) = used(advice).filter(|word| !word.starts_with('-')) {
+                assert!(command_names().any(|name| name == word) || is_elsewhere(word), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_option_of_ours_is_foreign_and_what_is_advised_is_there() {
+        for (commands, rows) in OPTIONS {
+            for name in *commands {
+                let Some(page) = Page::named(OsStr::new(name)) else {
+                    assert!(is_elsewhere(name), "{name}");
+                    continue;
+                };
+                let is_ours = |word: &str| {
+                    options_of(Some(&page)).any(|option| {
+                        word.strip_prefix("--") == Some(option.name)
+                            || word.strip_prefix('-').is_some_and(|letter| {
+                                letter.chars().count() == 1 && letter.chars().next() == option.short
+                            })
+                    })
+                };
+                for &(words, advice) in *rows {
+                    assert!(words.iter().all(|word| !is_ours(word)), "{name} {words:?}");
+                    let word = used(advice);
+                    assert!(word.is_none_or(|word| is_ours(word) || is_elsewhere(word)), "{name} {word:?}");
+                }
+            }
+        }
+        assert!(SERVERS.iter().all(|(name, _)| Page::named(OsStr::new(name)).is_some()));
     }
 }

@@ -45,7 +45,7 @@ fn nearest(word: &str, ours: impl Iterator<Item = &'static str>) -> Vec<&'static
         }
     }
     // What is begun is meant, unless a single slip leads elsewhere: `proc` for process, but `grp` for grpc.
-    let near = if best.is_none_or(|(slips, ..)| slips > 1) && longer.len() == 1 { longer } else { found };
+    let near = if best.is_none_or(|(slips, ..)| slips > 1) && !longer.is_empty() { longer } else { found };
     if near.len() > NAMED { Vec::new() } else { near }
 }
 
