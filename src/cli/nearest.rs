@@ -64,14 +64,14 @@ fn distance(from: &[u8], to: &[u8]) -> usize {
         let mut row = vec![at + 1];
         for (column, other) in to.iter().enumerate() {
             let is_other = usize::from(letter != other);
-            let mut least =
+            let mut slips =
                 (cost(&last, column) + is_other).min(cost(&last, column + 1) + 1).min(cost(&row, column) + 1);
             let is_exchanged =
                 at > 0 && column > 0 && from.get(at - 1) == Some(other) && to.get(column - 1) == Some(letter);
             if is_exchanged {
-                least = least.min(cost(&before, column - 1) + 1);
+                slips = slips.min(cost(&before, column - 1) + 1);
             }
-            row.push(least);
+            row.push(slips);
         }
         rows = [before, last, row];
     }

@@ -90,7 +90,7 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
     let mut findings = Vec::new();
     let line_with = |keyword: &str, word: &str| {
         let lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
-        lines.map(decode).filter(|line| line.contains(word)).next_back()
+        lines.map(decode).rfind(|line| line.contains(word))
     };
     let line = |keyword: &str| line_with(keyword, "");
     // An address with a zone, fe80::1%eth0, is one for others.
