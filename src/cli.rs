@@ -4,10 +4,12 @@
 //! all commands is never built. What was given is then read through [`Given`], which expands and validates
 //! it; no clap type leaves this room.
 
+mod foreign;
 mod given;
 #[cfg(feature = "inspect")]
 mod habits;
 mod help;
+mod nearest;
 mod options;
 mod run;
 
@@ -15,9 +17,9 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::Path;
 
-use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use self::given::without_user_info;
 pub use self::given::{Given, Text};
 #[cfg(feature = "inspect")]
 pub use self::help::Build;
@@ -25,7 +27,6 @@ pub use self::options::{Opt, flag, operand, option, option_list};
 #[cfg(feature = "inspect")]
 pub use self::options::{operands, operands_behind_letters, refused};
 use self::run::{RUN, run_options};
-use crate::bytes::is_listed;
 use crate::check::{KINDS, Kind, Plan};
 #[cfg(feature = "inspect")]
 use crate::expand::System;
@@ -42,19 +43,47 @@ const MOST_CHECKS: usize = 50;
 /// What is said of a command or option, or of TLS, that another build has.
 pub const MISSING: &str = " is not in this build; the full build of porthole has it";
 /// The commands and options of which that is said.
-const ELSEWHERE: [&str; 3] = [
-    if cfg!(feature = "tls") {
-        ""
-    } else {
-        " tls --tls -k --insecure --ca-file --server-name --client-cert --client-key --min-days "
-    },
-    if cfg!(feature = "remote") { "" } else { " dns --remote " },
-    if cfg!(feature = "inspect") {
-        ""
-    } else {
-        " --explain ps env ls stat cat head tail find grep hexdump sha256sum df mounts access ss lsof id limits doctor \
-         report install tar "
-    },
+const ELSEWHERE: &[&[&str]] = &[
+    #[cfg(not(feature = "tls"))]
+    &[
+        "tls",
+        "--tls",
+        "-k",
+        "--insecure",
+        "--ca-file",
+        "--server-name",
+        "--client-cert",
+        "--client-key",
+        "--min-days",
+    ],
+    #[cfg(not(feature = "remote"))]
+    &["dns", "--remote"],
+    #[cfg(not(feature = "inspect"))]
+    &[
+        "--explain",
+        "ps",
+        "env",
+        "ls",
+        "stat",
+        "cat",
+        "head",
+        "tail",
+        "find",
+        "grep",
+        "hexdump",
+        "sha256sum",
+        "df",
+        "mounts",
+        "access",
+        "ss",
+        "lsof",
+        "id",
+        "limits",
+        "doctor",
+        "report",
+        "install",
+        "tar",
+    ],
 ];
 
 /// What the arguments ask for.
@@ -96,24 +125,24 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     if words.is_empty() {
         return Ok(Action::Print(help::short(), Conclusion::Bad));
     }
+    if let Some(text) = only_help(&words)? {
+        return Ok(Action::Print(text, Conclusion::Good));
+    }
     // Options of a run may stand in front of the command; behind it they mean the same.
     let at = command_at(&words);
     let leading = words.get(..at.min(words.len())).unwrap_or_default();
-    if leading.iter().any(is_help) {
-        return Ok(Action::Print(help::long(), Conclusion::Good));
-    }
     if !leading.is_empty() {
         // What is wrong there is for the check to say, if there is one.
-        if let Some(wrong) = read(None, leading).err().filter(|wrong| wrong.is_ok() || at >= words.len()) {
-            return wrong;
+        if at >= words.len() {
+            read(None, leading)?;
         }
     }
     if at >= words.len() {
-        return Err(UsageError("no command is given; porthole --help lists them".to_owned()));
+        return Err(UsageError("no command is given; see porthole --help".to_owned()));
     }
     let name = words.remove(at);
     if name == "help" {
-        return help_on(words.get(at));
+        return Err(UsageError("help: expected one command, as in porthole help http".to_owned()));
     }
     #[cfg(feature = "inspect")]
     if let Some(command) = find_inspection(&name) {
@@ -127,16 +156,19 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     }
     let mut checks = Vec::new();
     let mut given_run = Vec::new();
-    for (kind, arguments) in parts {
-        let matches = match read(Some(&Page::of(kind)), arguments) {
-            Ok(matches) => matches,
-            Err(instead) => return instead,
-        };
+    for &(kind, arguments) in &parts {
+        let matches = read(Some(&Page::of(kind)), arguments)?;
         let mut given = Given::new(kind.name, &matches, Some(values), secrets);
         checks.push((kind.name, (kind.plan)(&mut given)?));
         given_run.push(matches);
     }
-    let options = run_options(&given_run, values)?;
+    let options = run_options(&given_run, values).map_err(|wrong| {
+        // `-tls` and `-timeout` are `-t` with a value.
+        match parts.iter().find_map(|(kind, words)| options::with_one_dash(&Page::of(kind), words)) {
+            Some(advice) => UsageError(format!("{wrong}; {advice}")),
+            None => wrong,
+        }
+    })?;
     Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
 }
 
@@ -147,14 +179,41 @@ fn command_at(words: &[OsString]) -> usize {
     while let Some(word) = words.get(at).map(|word| word.as_encoded_bytes())
         && word.starts_with(b"-")
     {
-        let value = takes_value(word) && !words.get(at + 1).is_some_and(is_help);
-        at += if value { 2 } else { 1 };
+        at += if takes_value(word) { 2 } else { 1 };
     }
     at
 }
 
-fn is_help(word: &OsString) -> bool {
-    word == "-h" || word == "--help"
+/// The help or the version, where nothing else is asked for: `--help`, `http --help`, `--help http`, `help http`. Beside
+/// anything else such a word is wrong usage: whoever means `pg_isready -h HOST` must not have 0 for it.
+fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
+    let is_help = |word: &OsString| word == "-h" || word == "--help";
+    let is_version = |word: &OsString| word == "-V" || word == "--version";
+    Ok(match words {
+        [word] if is_help(word) || word == "help" => Some(help::long()),
+        [word] if is_version(word) => Some(help::version()),
+        [help, word] if help == "help" && is_help(word) => Some(help::long()),
+        [help, name] if help == "help" => {
+            Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name))?))
+        }
+        // `ls -h` and `df -h` are no call for help.
+        [name, word] if word == "-h" && habitual_letters(name).contains('h') => None,
+        [name, word] | [word, name] if is_help(word) => Page::named(name).as_ref().map(help::of),
+        [name, word] | [word, name] if is_version(word) => is_command(name).then(help::version),
+        _ => None,
+    })
+}
+
+/// The letters that change nothing for this command.
+#[cfg(feature = "inspect")]
+fn habitual_letters(command: &OsStr) -> &'static str {
+    command.to_str().map_or("", habits::letters)
+}
+
+/// No inspection, no habits.
+#[cfg(not(feature = "inspect"))]
+const fn habitual_letters(_command: &OsStr) -> &'static str {
+    ""
 }
 
 /// The checks that `and` separates: only in front of a check's name is it more than a word.
@@ -191,21 +250,50 @@ fn is_command(name: &OsStr) -> bool {
 }
 
 fn known(name: &OsStr) -> Result<&'static Kind, UsageError> {
-    find_kind(name).ok_or_else(|| unknown(name))
+    find_kind(name).ok_or_else(|| unknown_command(name))
 }
 
-fn unknown(name: &OsStr) -> UsageError {
-    let shown = clip(name.as_encoded_bytes());
-    UsageError(if is_elsewhere(&shown) {
-        shown + MISSING
-    } else {
-        format!("'{shown}' is no command; porthole --help lists them")
-    })
+/// The error for a word in place of a command, with the one that was meant.
+fn unknown_command(name: &OsStr) -> UsageError {
+    let bytes = name.as_encoded_bytes();
+    let shown = clip(&without_user_info(bytes, false));
+    if is_elsewhere(&shown) {
+        return UsageError(shown + MISSING);
+    }
+    let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
+    let advice = foreign::command(bytes)
+        .or_else(|| nearest::did_you_mean(&shown, command_names(), quoted_name))
+        .or_else(|| is_target().then(|| "name a check first: porthole http URL".to_owned()))
+        .unwrap_or_else(|| "see porthole --help".to_owned());
+    UsageError(format!("unknown command '{shown}'; {advice}"))
+}
+
+/// The error for a word behind `and` that is no check, with the one that was meant.
+fn unknown_check(name: &[u8]) -> String {
+    let shown = clip(&without_user_info(name, false));
+    if is_elsewhere(&shown) {
+        return shown + MISSING;
+    }
+    let advice = nearest::did_you_mean(&shown, KINDS.iter().map(|kind| kind.name), quoted_name)
+        .unwrap_or_else(|| "see porthole --help".to_owned());
+    format!("unknown check '{shown}' after 'and'; {advice}")
+}
+
+fn quoted_name(name: &str) -> String {
+    format!("'{name}'")
+}
+
+/// The name of every command.
+fn command_names() -> impl Iterator<Item = &'static str> {
+    let names = KINDS.iter().map(|kind| kind.name);
+    #[cfg(feature = "inspect")]
+    let names = names.chain(inspect::commands().map(|command| command.name));
+    names.chain(["help"])
 }
 
 /// Whether another build has this command or option.
 fn is_elsewhere(word: &str) -> bool {
-    ELSEWHERE.iter().any(|words| is_listed(words, word.as_bytes()))
+    ELSEWHERE.iter().any(|words| words.contains(&word))
 }
 
 #[cfg(feature = "inspect")]
@@ -234,10 +322,7 @@ fn inspection(
     let page = Page::inspection(command);
     let options: Vec<&Opt> = options_of(Some(&page)).collect();
     let words = options::with_dashes(&options, &habits::without(command.name, &options, words));
-    let matches = match read(Some(&page), &words) {
-        Ok(matches) => matches,
-        Err(instead) => return instead,
-    };
+    let matches = read(Some(&page), &words)?;
     let mut secrets = Secrets::default();
     let mut given = Given::new(command.name, &matches, None, &mut secrets);
     for option in page.common {
@@ -263,21 +348,11 @@ fn inspection(
 pub fn inspect_of(words: &str) -> Result<Box<dyn Inspect>, UsageError> {
     let mut words = words.split(' ').map(OsString::from);
     let name = words.next().unwrap_or_default();
-    let command = find_inspection(&name).ok_or_else(|| unknown(&name))?;
+    let command = find_inspection(&name).ok_or_else(|| unknown_command(&name))?;
     match inspection(command, &words.collect::<Vec<_>>(), &System)? {
         Action::Inspect(inspection) => Ok(inspection.inspect),
-        Action::Check(_) | Action::Print(..) => Err(unknown(&name)),
+        Action::Check(_) | Action::Print(..) => Err(unknown_command(&name)),
     }
-}
-
-fn help_on(topic: Option<&OsString>) -> Result<Action, UsageError> {
-    Ok(Action::Print(
-        match topic {
-            None => help::long(),
-            Some(name) => help::of(&Page::named(name).ok_or_else(|| unknown(name))?),
-        },
-        Conclusion::Good,
-    ))
 }
 
 /// A command as its help shows it and clap is told of it.
@@ -318,8 +393,8 @@ fn options_of(page: Option<&Page>) -> impl Iterator<Item = &'static Opt> {
     page.into_iter().flat_map(|page| page.options).copied().flatten().chain(common)
 }
 
-/// Has clap read the words. What stands in place of what was given is the help that was asked for, or the error.
-fn read(page: Option<&Page>, words: &[OsString]) -> Result<ArgMatches, Result<Action, UsageError>> {
+/// Has clap read the words.
+fn read(page: Option<&Page>, words: &[OsString]) -> Result<ArgMatches, UsageError> {
     let command = Command::new("")
         .no_binary_name(true)
         .disable_help_flag(true)
@@ -327,18 +402,18 @@ fn read(page: Option<&Page>, words: &[OsString]) -> Result<ArgMatches, Result<Ac
         .disable_version_flag(true)
         .version("")
         .args(options::args(options_of(page), words));
-    command.try_get_matches_from(words).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp => Ok(Action::Print(page.map_or_else(help::long, help::of), Conclusion::Good)),
-        ErrorKind::DisplayVersion => Ok(Action::Print(help::version(), Conclusion::Good)),
-        _ => {
-            let what = options::wrong(&options_of(page).collect::<Vec<_>>(), words);
-            Err(UsageError(match page {
-                Some(page) if what.ends_with(MISSING) => format!("{}: {what}", page.name),
-                None if what.ends_with(MISSING) => what,
-                Some(page) => format!("{0}: {what}; see porthole {0} --help", page.name),
-                None => format!("{what}; see porthole --help"),
-            }))
+    command.try_get_matches_from(words).map_err(|_| {
+        let name = page.map_or("", |page| page.name);
+        let wrong = options::wrong(name, &options_of(page).collect::<Vec<_>>(), words);
+        let (colon, space) = if name.is_empty() { ("", "") } else { (": ", " ") };
+        let mut message = [name, colon, &wrong.what].concat();
+        if !wrong.is_whole {
+            message += "; ";
+            message += &page
+                .and_then(|page| options::with_one_dash(page, words))
+                .unwrap_or_else(|| ["see porthole ", name, space, "--help"].concat());
         }
+        UsageError(message)
     })
 }
 
@@ -375,6 +450,7 @@ mod tests {
             (&["-t2s", "http"], 1),
             (&["-x"], 1),
             (&["-t"], 2),
+            (&["-t", "--help", "http"], 2),
         ] {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             assert_eq!(command_at(&words), at, "{words:?}");

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::bytes::find;
 use crate::files::{read_in_time, without_newline};
 use crate::secrets::{Secrets, is_telling};
-use crate::text::clip;
+use crate::text::{clip, decode};
 
 /// The most that `${file:PATH}` stands for, in bytes.
 const FILE_LIMIT: u64 = 64 << 10;
@@ -76,7 +76,7 @@ pub fn expand(
             let (whole, tail) = expression.split_at(inner.len() + 3);
             let (part, is_secret) = value_of(inner, whole, values)?;
             if is_secret {
-                secrets.add(&part, &String::from_utf8_lossy(whole), in_target);
+                secrets.add(&part, &decode(whole), in_target);
             }
             push(&part, if is_secret { whole } else { &part });
             rest = tail;

@@ -12,6 +12,7 @@ use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 use crate::net::deadline::{Deadline, Passed};
 use crate::net::words;
 use crate::outcome::{Finding, Verdict};
+use crate::text::Shown as _;
 use crate::threads::bounded;
 use crate::units::show_size;
 
@@ -36,7 +37,7 @@ impl Unread {
     /// The reason with the path in front.
     #[must_use]
     pub fn at(self, path: &Path) -> Self {
-        Unread { why: format!("{}: {}", path.to_string_lossy(), self.why), ..self }
+        Unread { why: format!("{}: {}", path.shown(), self.why), ..self }
     }
 
     /// What a check says of it: not permitted is no answer, all else is unhealthy.

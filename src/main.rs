@@ -44,10 +44,7 @@ fn run() -> Conclusion {
         }
         #[cfg(feature = "inspect")]
         Ok(Action::Inspect(inspection)) => inspect::run(inspection),
-        Ok(Action::Print(text, conclusion)) => {
-            report::text(&text);
-            conclusion
-        }
+        Ok(Action::Print(text, conclusion)) => report::text(&text, conclusion),
         Err(error) => {
             report::error(&error.to_string());
             Conclusion::Bad

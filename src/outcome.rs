@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::text::push_json_string;
+use crate::text::{push_json_string, spelled_out};
 
 /// How a command ended. The exit status is 0 or 1 and nothing else: Docker reserves 2, Kubernetes and
 /// Podman know only zero and not zero.
@@ -229,7 +229,7 @@ impl Fact {
                 // At least one digit stands behind the point, and no more than it needs.
                 out.push_str(number.strip_suffix('0').unwrap_or(&number));
             }
-            Fact::Text(value) => push_json_string(out, value),
+            Fact::Text(value) => push_json_string(out, &spelled_out(value)),
             Fact::Bytes(value) => match std::str::from_utf8(value) {
                 Ok(text) => push_json_string(out, text),
                 Err(_) => {

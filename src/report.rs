@@ -11,9 +11,10 @@ mod kept;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use crate::outcome::{Fact, Finding, Outcome, RunOutcome, Verdict};
+use crate::net::words;
+use crate::outcome::{Conclusion, Fact, Finding, Outcome, RunOutcome, Verdict};
 use crate::secrets::Secrets;
-use crate::text::{escape, escape_within};
+use crate::text::{decode, encode, escape, escape_within};
 use crate::units::show_duration;
 
 /// The most bytes of one verdict line, without the newline.
@@ -70,14 +71,22 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
     to_stderr(obstacles.as_bytes());
 }
 
-/// Prints text of ours as it is: help, version.
-pub fn text(text: &str) {
-    to_stdout(text.as_bytes());
+/// Prints text of ours as it is: help, version. Where it cannot be written that is bad, and stderr says why; a reader that
+/// went away is no error.
+pub fn text(text: &str, conclusion: Conclusion) -> Conclusion {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            error(&format!("cannot write to standard output: {}", words(&why)));
+            Conclusion::Bad
+        }
+        _ => conclusion,
+    }
 }
 
 /// Prints what stopped the tool from answering, on one line of stderr.
 pub fn error(message: &str) {
-    to_stderr(format!("porthole: {}\n", escape(message.as_bytes())).as_bytes());
+    to_stderr(format!("porthole: {}\n", escape(&encode(message))).as_bytes());
 }
 
 /// The line that tells a person at a terminal how a wait goes; nothing where stderr is none.
@@ -98,8 +107,8 @@ impl Progress {
             return;
         }
         let reason = outcome.map_or_else(String::new, |check| {
-            let reason = secrets.redact_text(&check.finding.found);
-            format!(": {} {}", check.check, escape_within(reason.as_bytes(), 50))
+            let reason = redacted_text(&check.finding.found, secrets);
+            format!(": {} {}", check.check, escape_within(&encode(&reason), 50))
         });
         self.shown = true;
         // Carriage return and "erase in line" (ECMA-48).
@@ -122,7 +131,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         Verdict::Unhealthy => "unhealthy",
         Verdict::Refused | Verdict::Denied => "porthole",
     };
-    let target = escape_within(&secrets.redact_target(&check.target), TARGET);
+    let target = escape_within(&encode(&decode(&secrets.redact_target(&check.target))), TARGET);
     let mut line = format!("{label}: {} {target}: ", check.check);
     // The same trouble has the same words in every run: times and counts are told of what is healthy alone.
     let attempts = if run.attempts > 1 && check.is_healthy() {
@@ -131,13 +140,15 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         String::new()
     };
     let elapsed = (finding.timed && check.is_healthy()).then_some(check.elapsed);
-    let reason = secrets.redact_text(&reason(finding, elapsed));
-    line.push_str(&escape_within(reason.as_bytes(), LINE.saturating_sub(line.len() + attempts.len())));
+    let reason = redacted_text(&reason(finding, elapsed), secrets);
+    line.push_str(&escape_within(&encode(&reason), LINE.saturating_sub(line.len() + attempts.len())));
     line.push_str(&attempts);
     if let Some((label, bytes)) = &finding.quote {
         let label = format!("; {label}: ");
         let room = LINE.saturating_sub(line.len() + label.len());
-        let quote = escape_within(secrets.redact(bytes).trim_ascii(), room);
+        // The name of a secret that is not UTF-8 is carried.
+        let text = decode(&secrets.redact(bytes));
+        let quote = escape_within(encode(&text).trim_ascii(), room);
         // A few characters of a quote explain nothing.
         if room >= 8 && !quote.is_empty() {
             line.push_str(&label);
@@ -166,7 +177,7 @@ fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
 fn push_sentences(out: &mut String, sentences: &[String], secrets: &Secrets) {
     for sentence in sentences {
         out.push_str("  ");
-        out.push_str(&escape_within(secrets.redact_text(sentence).as_bytes(), LINE - 2));
+        out.push_str(&escape_within(&encode(&redacted_text(sentence, secrets)), LINE - 2));
         out.push('\n');
     }
 }
@@ -204,7 +215,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
             ("check", Fact::Text(check.check.to_owned())),
             ("target", Fact::Bytes(secrets.redact_target(&check.target))),
             ("healthy", Fact::Bool(check.is_healthy())),
-            ("reason", Fact::Text(secrets.redact_text(&reason(finding, None)))),
+            ("reason", Fact::Text(redacted_text(&reason(finding, None), secrets))),
             ("elapsed_ms", Fact::milliseconds(check.elapsed)),
             ("facts", Fact::Object(facts.collect())),
         ];
@@ -237,12 +248,12 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
 
 #[cfg(any(feature = "remote", feature = "inspect"))]
 fn sentences(sentences: &[String], secrets: &Secrets) -> Fact {
-    Fact::List(sentences.iter().map(|text| Fact::Text(secrets.redact_text(text))).collect())
+    Fact::List(sentences.iter().map(|text| Fact::Text(redacted_text(text, secrets))).collect())
 }
 
 fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
     match fact {
-        Fact::Text(text) => Fact::Text(secrets.redact_text(text)),
+        Fact::Text(text) => Fact::Text(redacted_text(text, secrets)),
         Fact::Bytes(bytes) => Fact::Bytes(secrets.redact(bytes)),
         Fact::List(items) => Fact::List(items.iter().map(|item| redacted(item, secrets)).collect()),
         Fact::Object(entries) => {
@@ -250,6 +261,11 @@ fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
         }
         plain => plain.clone(),
     }
+}
+
+/// A message without secrets. They are bytes, and so is what stands for one.
+fn redacted_text(text: &str, secrets: &Secrets) -> String {
+    decode(&secrets.redact(&encode(text)))
 }
 
 /// A reader that went away is no error (`porthole … | head -1`), and there is nobody to tell of any other.

@@ -4,8 +4,16 @@
 //! [`push_json_string`] (JSON) before it is printed. C0, DEL and C1 control characters (ECMA-48), the
 //! backslash, and the format characters that reorder or hide text (Unicode Standard, 23.2 and UAX #9)
 //! are spelled out.
+//!
+//! A message is a `String`, and what it repeats need not be UTF-8: a file name, an argument. [`decode`] carries each byte that
+//! is part of no character as a code point of its own, and [`encode`] gives it back where the message is printed, as
+//! surrogateescape does (PEP 383). Rust has no lone surrogates, so the last 128 code points stand in, which are for private
+//! use.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// What stands where text was cut: U+2026, three bytes.
 pub const ELLIPSIS: &str = "…";
@@ -18,6 +26,68 @@ const LISTED: usize = 8;
 /// Bytes that are not UTF-8 are written as `\xNN`.
 pub fn escape(bytes: &[u8]) -> String {
     escape_within(bytes, usize::MAX)
+}
+
+/// The code point that carries the byte 0x80; those behind it carry the other bytes that begin or are no character.
+const CARRIED: u32 = 0x0010_ff80;
+
+/// The bytes as text for a message: see above. Not escaped: the report does that.
+pub fn decode(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        // All of them are 0x80 or more.
+        let carry = |&byte: &u8| char::from_u32(CARRIED + (u32::from(byte) & 0x7f));
+        out.extend(chunk.invalid().iter().filter_map(carry));
+    }
+    out
+}
+
+/// The bytes that this text was made of.
+pub fn encode(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains(|c| carried(c).is_some()) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut out = Vec::new();
+    for c in text.chars() {
+        match carried(c) {
+            Some(byte) => out.push(byte),
+            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The byte that this character carries, if any.
+fn carried(c: char) -> Option<u8> {
+    u32::from(c).checked_sub(CARRIED).and_then(|low| u8::try_from(low).ok()).map(|low| low | 0x80)
+}
+
+/// The text for JSON, in which a byte that is part of no character is `\xNN`.
+pub fn spelled_out(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| carried(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    for c in text.chars() {
+        match carried(c) {
+            Some(byte) => push_hex(&mut out, u32::from(byte)),
+            None => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// A path in a message.
+pub trait Shown {
+    /// As [`decode`] has it.
+    fn shown(&self) -> String;
+}
+
+impl Shown for Path {
+    fn shown(&self) -> String {
+        decode(self.as_os_str().as_bytes())
+    }
 }
 
 /// Whether nothing in it is to be escaped, as in nearly all that is printed: printable ASCII.
@@ -143,10 +213,9 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", clip(text.as_bytes()))
 }
 
-/// The bytes as text, cut to what a message can repeat of them: `…` stands where it was cut, U+FFFD for what
-/// is not UTF-8. Not escaped: the report does that.
+/// The bytes as text for a message ([`decode`]), cut to what that can repeat of them: `…` stands where it was cut.
 pub fn clip(bytes: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    let mut text = decode(bytes);
     if text.len() > REPEATED {
         text.truncate(text.floor_char_boundary(REPEATED));
         text.push_str(ELLIPSIS);
@@ -264,6 +333,30 @@ mod tests {
         push_json_string(&mut out, text);
         assert_eq!(out, r#""a\"\\\n\u007f\u009bx\u202e\udb40\udc41é""#);
         assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_come_through_a_message() {
+        let all: Vec<u8> = (0..=255).collect();
+        for (bytes, shown) in [
+            (&b"plain"[..], "plain"),
+            (b"\xff", r"\xff"),
+            (b"a\x80b\xc3", r"a\x80b\xc3"),
+            ("é\u{202e}".as_bytes(), "é\u{202e}"),
+            (b"\xed\xa0\x80", r"\xed\xa0\x80"),
+            (b"", ""),
+        ] {
+            let text = decode(bytes);
+            assert_eq!((&*encode(&text), &*spelled_out(&text)), (bytes, shown));
+            // What is decoded already stays as it is.
+            assert_eq!(decode(text.as_bytes()), text);
+        }
+        assert_eq!(encode(&decode(&all)), all);
+        assert_eq!(Path::new(std::ffi::OsStr::from_bytes(b"/a\xfe")).shown(), decode(b"/a\xfe"));
+        // Bytes that make a character only together do not slip past the escape.
+        let hidden = "\u{10ffc2}\u{10ff9b}";
+        assert_eq!(escape(&encode(hidden)), r"\u{9b}");
+        assert_eq!(clip(&[0xff; 60]), decode(&[0xff; 25]) + "…");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::net::deadline::Deadline;
 use crate::net::target::Endpoint;
 use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding, Verdict};
-use crate::text::quoted;
+use crate::text::{Shown as _, quoted};
 use crate::units::{self, show_age, show_size};
 
 /// How much of a file `--contains` looks at, in bytes.
@@ -123,7 +123,7 @@ impl File {
         let mut unread = Unread::from(error);
         if let Ok(target) = fs::read_link(&self.path) {
             unread.why.push_str(": a link to ");
-            unread.why.push_str(&target.to_string_lossy());
+            unread.why.push_str(&target.shown());
         }
         if self.absent && is_absent {
             return Finding::new(Verdict::Healthy, unread.why);

@@ -16,7 +16,7 @@ use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
 use crate::procfs::process::{own_pid, parse_pid, pids, process, state_words, thread_group};
-use crate::text::list;
+use crate::text::{Shown as _, decode, list};
 use crate::units::number;
 
 /// The most of a pid file that is read, in bytes.
@@ -122,10 +122,7 @@ impl Processes {
 
     fn look(&self, proc: &Path, deadline: Deadline) -> Finding {
         let Some(own) = own_pid(proc) else {
-            return Finding::unhealthy(format!(
-                "no process can be seen: {} is not mounted",
-                proc.to_string_lossy()
-            ));
+            return Finding::unhealthy(format!("no process can be seen: {} is not mounted", proc.shown()));
         };
         match &self.wanted {
             Wanted::Name(name) => self.by_name(name, own, proc, deadline),
@@ -243,7 +240,7 @@ impl Processes {
         }
         if may_change(unseen.unknown) {
             let (n, es) = (unseen.unknown, if unseen.unknown == 1 { "" } else { "es" });
-            let name = String::from_utf8_lossy(&self.named()).into_owned();
+            let name = decode(&self.named());
             let why = format!(
                 "the executable of {n} process{es} may not be read, so whether one of them is {name} is unknown; \
                  run the check as their user or with CAP_SYS_PTRACE"

@@ -12,7 +12,7 @@ use crate::net::connect::{open, phases};
 use crate::net::target::{Endpoint, Host};
 use crate::net::wire::{Wire, WireError};
 use crate::outcome::Finding;
-use crate::text::quoted;
+use crate::text::{decode, quoted};
 
 /// How much of what came is kept for the verdict, in bytes.
 const KEPT: usize = 256;
@@ -101,7 +101,7 @@ impl Stream {
             return Finding::unhealthy(why);
         }
         let (expect, wanted) = match &self.expect {
-            Some(expect) => (expect.value.as_slice(), quoted(&String::from_utf8_lossy(&expect.shown))),
+            Some(expect) => (expect.value.as_slice(), quoted(&decode(&expect.shown))),
             None if unsent.is_none() => return Finding::healthy(format!("connected{shown}")),
             None => (&[][..], String::new()),
         };

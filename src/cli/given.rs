@@ -8,11 +8,11 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use regex_lite::{Regex, RegexBuilder};
 
-use super::UsageError;
+use super::{UsageError, foreign};
 use crate::bytes::find;
 use crate::expand::{Expanded, Values, expand};
 use crate::secrets::Secrets;
-use crate::text::{ELLIPSIS, clip};
+use crate::text::{ELLIPSIS, clip, decode};
 use crate::units::show_size;
 
 /// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
@@ -158,7 +158,7 @@ impl<'a> Given<'a> {
     pub fn shown(&mut self, name: &str) -> String {
         let raw = self.raw(name).unwrap_or_default();
         let shown = self.expand(name, raw.as_bytes(), false).map(|expanded| expanded.shown);
-        String::from_utf8_lossy(&shown.unwrap_or_default()).into_owned()
+        decode(&shown.unwrap_or_default())
     }
 
     /// The bytes of an option in which `\r \n \t \0 \xNN \\` are understood. What `${…}` stands for is
@@ -197,7 +197,7 @@ impl<'a> Given<'a> {
     /// The error for an argument that is wrong for this reason.
     pub fn wrong(&self, name: &str, message: &str) -> UsageError {
         // `--status` for an option, `TARGET` for an operand.
-        let dashes = if name.starts_with(|c: char| c.is_ascii_uppercase()) { "" } else { "--" };
+        let dashes = if is_operand(name) { "" } else { "--" };
         UsageError(format!("{}: {dashes}{name}: {message}", self.command))
     }
 
@@ -206,8 +206,13 @@ impl<'a> Given<'a> {
         let raw = self.raw(name).unwrap_or_default();
         match self.expand(name, raw.as_bytes(), false) {
             Ok(Expanded { shown, .. }) => {
+                let is_operand = is_operand(name);
+                let advice = foreign::value(self.command, name, &shown).map(ToOwned::to_owned);
+                let advice =
+                    advice.or_else(|| foreign::argument(self.command, &shown).filter(|_| is_operand));
+                let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
                 let shown = without_user_info(&shown, name == "TARGET");
-                self.wrong(name, &format!("expected {expected}, got '{}'", clip(&shown)))
+                self.wrong(name, &format!("expected {expected}, got '{}'{advice}", clip(&shown)))
             }
             Err(error) => error,
         }
@@ -226,8 +231,14 @@ impl<'a> Given<'a> {
         let mut texts = Vec::new();
         for raw in self.matches.try_get_many::<OsString>(name).ok().flatten().into_iter().flatten() {
             let Expanded { value, shown } = self.expand(name, raw.as_bytes(), in_target)?;
-            let value = String::from_utf8(value).map_err(|_| self.wrong(name, "expected UTF-8 text"))?;
-            texts.push(Text { value, shown: String::from_utf8_lossy(&shown).into_owned() });
+            let value = String::from_utf8(value).map_err(|_| {
+                if is_operand(name) {
+                    self.unexpected(name, "UTF-8 text")
+                } else {
+                    self.unexpected_unshown(name, "UTF-8 text")
+                }
+            })?;
+            texts.push(Text { value, shown: decode(&shown) });
         }
         Ok(texts)
     }
@@ -246,8 +257,13 @@ impl<'a> Given<'a> {
     }
 }
 
+/// Whether it is an operand that is called so.
+fn is_operand(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
 /// The text with `…` for the user info that a URL has, or in a target what may be meant as such.
-fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
+pub(super) fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
     let scheme = find(text, b"://").map(|at| at + 3).or(target.then_some(0));
     let end = text.iter().rposition(|&b| b == b'@');
     match (scheme, end) {

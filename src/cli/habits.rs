@@ -6,21 +6,20 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
 use super::Opt;
-use crate::bytes::is_listed;
 
 /// A command, the letters of options that change nothing there, and the words.
-const HABITS: [(&str, &str, &str); 8] = [
+const HABITS: [(&str, &str, &[&str]); 8] = [
     // All processes in full, and wide.
-    ("ps", "eAfw", " aux auxw auxww auxf -aux ax "),
+    ("ps", "eAfw", &["aux", "auxw", "auxww", "auxf", "-aux", "ax"]),
     // All of it in full, an entry a line.
-    ("ls", "laA1h", ""),
-    ("df", "hk", ""),
-    ("hexdump", "C", ""),
-    ("grep", "FhH", ""),
-    ("find", "", " -print "),
+    ("ls", "laA1h", &[]),
+    ("df", "hk", &[]),
+    ("hexdump", "C", &[]),
+    ("grep", "FhH", &[]),
+    ("find", "", &["-print"]),
     // Nothing is looked up, a port is a number.
-    ("lsof", "nP", ""),
-    ("sha256sum", "bt", ""),
+    ("lsof", "nP", &[]),
+    ("sha256sum", "bt", &[]),
 ];
 
 /// The words of find(1).
@@ -33,12 +32,12 @@ pub(super) fn letters(command: &str) -> &'static str {
 
 /// The words without what changes nothing, and with `-n5` for the `-5` of head(1) and tail(1).
 pub(super) fn without(command: &str, options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
-    let whole = HABITS.iter().find(|(of, ..)| *of == command).map_or("", |(_, _, whole)| whole);
+    let whole = HABITS.iter().find(|(of, ..)| *of == command).map_or(&[][..], |(_, _, whole)| whole);
     let mut out = Vec::new();
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let bytes = word.as_encoded_bytes();
-        if is_listed(whole, bytes) {
+        if whole.iter().any(|word| word.as_bytes() == bytes) {
             continue;
         }
         let mut kept = bytes.to_vec();

@@ -12,6 +12,7 @@ use crate::outcome::Fact;
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
+use crate::text::encode;
 use crate::units;
 
 /// What an id is.
@@ -86,8 +87,8 @@ impl Inspect for Access {
         }
         print(&rows, &names, answer);
         match allowed {
-            Some(true) => answer.line(format!("yes: {reason}").as_bytes()),
-            Some(false) => answer.line(format!("no: {reason}").as_bytes()),
+            Some(true) => answer.sentence(&format!("yes: {reason}")),
+            Some(false) => answer.sentence(&format!("no: {reason}")),
             None => answer.complain(&reason),
         }
         Ok(allowed == Some(true))
@@ -190,7 +191,7 @@ fn print(rows: &[Row], names: &Names, answer: &mut Answer) {
             Err(why) if row.is_known => (format!("DENIED: {why}"), Mark::Wrong),
             Err(why) => (format!("?: {why}"), Mark::Notable),
         };
-        table.row(&[letters(row.meta.st_mode).as_bytes(), &user, &group, &name, words.as_bytes()]);
+        table.row(&[letters(row.meta.st_mode).as_bytes(), &user, &group, &name, &encode(&words)]);
         table.mark(4, mark);
     }
     answer.table(&table);

@@ -14,7 +14,7 @@ use crate::cli::{Given, Opt, UsageError, flag, operands, option};
 use crate::net::words;
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::text::{escape, incomplete};
+use crate::text::{Shown as _, escape, incomplete};
 use crate::units::{self, show_size};
 
 /// The most that `--max` may be where a JSON document holds the content, in bytes.
@@ -121,7 +121,7 @@ impl Show {
             } else {
                 format!("cut after {max}")
             };
-            answer.note(&format!("{}: {what} (--max)", input.path.display()));
+            answer.note(&format!("{}: {what} (--max)", input.path.shown()));
         }
         if answer.is_json() {
             answer.item(

@@ -20,6 +20,7 @@ use crate::redact::mounted;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
+use crate::text::Shown as _;
 use crate::units::{show_duration, show_short_size};
 
 /// How long all filesystems together may take.
@@ -129,7 +130,7 @@ fn named(
                 });
                 rows.push(Row { mount, space: Some(space) });
             }
-            Err(why) => answer.complain(&format!("{}: {why}", path.display())),
+            Err(why) => answer.complain(&format!("{}: {why}", path.shown())),
         }
     }
     rows
@@ -167,7 +168,7 @@ pub(super) fn listed(
             Some(Ok((_, space))) if space.size == 0 => continue,
             Some(Ok((_, space))) => Some(space),
             Some(Err(why)) => {
-                complain(format!("{}: {why}", path.display()));
+                complain(format!("{}: {why}", path.shown()));
                 None
             }
             None => None,

@@ -26,6 +26,7 @@ use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::rootfs::Root;
+use crate::text::{Shown as _, decode};
 
 /// Declares each topic's module and lists its `look`, so that a new topic is one line.
 macro_rules! topics {
@@ -136,7 +137,7 @@ impl Case<'_> {
 
     /// A file of the process, for what it is seen by.
     fn path(&self, name: &str) -> String {
-        self.process.path(name).display().to_string()
+        self.process.path(name).shown()
     }
 
     /// Whether it is the first process of its pid namespace, which the kernel treats in a way of its own.
@@ -172,7 +173,7 @@ impl Inspect for Asked {
         let mut others = None;
         let mut all = Look::new()
             .all(&target.proc)
-            .map_err(|errno| format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())))?;
+            .map_err(|errno| format!("{}: {}", target.proc.shown(), crate::net::words(&errno.into())))?;
         let is_guess = target.process.is_none();
         let target = if is_guess {
             (chosen, others) = choose(target, &all)?;
@@ -274,13 +275,13 @@ fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), St
         (pid, name) = (child, called);
     }
     let others = (applications.len() > 1).then(|| {
-        let shown = |&(_, pid, name): &(u64, u32, &Vec<u8>)| format!("{pid} ({})", String::from_utf8_lossy(name));
+        let shown = |&(_, pid, name): &(u64, u32, &Vec<u8>)| format!("{pid} ({})", decode(name));
         let named = few(applications.iter().map(shown).collect(), MOST);
         let what = format!(
             "the pod has {} containers, or was entered; the first to start is looked at, porthole doctor -p PID looks at another",
             applications.len()
         );
-        Finding::new(Level::Hint, what).seen(target.proc.display(), format!("pid {named}"))
+        Finding::new(Level::Hint, what).seen(target.proc.shown(), format!("pid {named}"))
     });
     Ok((chosen(pid)?, others))
 }
@@ -355,7 +356,7 @@ fn print(case: &Case<'_>, answer: &mut Answer) {
     }
     if case.findings.is_empty() {
         let partly = if case.unread.is_empty() { "" } else { " in what could be looked at" };
-        answer.line(format!("in order: {process}: nothing stands out{partly}").as_bytes());
+        answer.sentence(&format!("in order: {process}: nothing stands out{partly}"));
         return;
     }
     let counts =
@@ -364,5 +365,5 @@ fn print(case: &Case<'_>, answer: &mut Answer) {
             (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
         });
     let counts: Vec<String> = counts.into_iter().flatten().collect();
-    answer.line(format!("{process}: {}", counts.join(", ")).as_bytes());
+    answer.sentence(&format!("{process}: {}", counts.join(", ")));
 }

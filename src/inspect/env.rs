@@ -4,19 +4,61 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::target::LIMIT;
 use super::{Command, Inspect, Target};
-use crate::bytes::is_listed;
 use crate::cli::{Given, UsageError, flag, operands, option_list};
 use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::redact::{has_secret, hidden};
 use crate::report::Answer;
+use crate::text::decode;
 
 /// Variables whose values are shown: they say where and how a process runs, and are never secret by their meaning.
-const SHOWN: &str = " PATH HOME PWD OLDPWD USER LOGNAME HOSTNAME SHELL SHLVL TERM LANG LANGUAGE TZ TMPDIR PORT \
-    KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT NODE_ENV RAILS_ENV GOMAXPROCS GOMEMLIMIT GOGC OMP_NUM_THREADS \
-    MALLOC_ARENA_MAX PYTHONUNBUFFERED LD_LIBRARY_PATH LD_PRELOAD SSL_CERT_FILE SSL_CERT_DIR NO_COLOR container \
-    LC_ALL LC_CTYPE LC_COLLATE LC_MONETARY LC_MESSAGES LC_NUMERIC LC_TIME LC_ADDRESS LC_IDENTIFICATION LC_MEASUREMENT \
-    LC_NAME LC_PAPER LC_TELEPHONE PORTHOLE_TIMEOUT ";
+const SHOWN: &[&str] = &[
+    "PATH",
+    "HOME",
+    "PWD",
+    "OLDPWD",
+    "USER",
+    "LOGNAME",
+    "HOSTNAME",
+    "SHELL",
+    "SHLVL",
+    "TERM",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "PORT",
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
+    "NODE_ENV",
+    "RAILS_ENV",
+    "GOMAXPROCS",
+    "GOMEMLIMIT",
+    "GOGC",
+    "OMP_NUM_THREADS",
+    "MALLOC_ARENA_MAX",
+    "PYTHONUNBUFFERED",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NO_COLOR",
+    "container",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_COLLATE",
+    "LC_MONETARY",
+    "LC_MESSAGES",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "LC_ADDRESS",
+    "LC_IDENTIFICATION",
+    "LC_MEASUREMENT",
+    "LC_NAME",
+    "LC_PAPER",
+    "LC_TELEPHONE",
+    "PORTHOLE_TIMEOUT",
+];
 
 pub(super) const COMMAND: Command = Command {
     name: "env",
@@ -74,7 +116,7 @@ impl Inspect for Env {
             answer.complain("the environment is longer than what is read of it, and was cut");
         }
         for name in &unseen {
-            answer.complain(&format!("{}: not set", String::from_utf8_lossy(name)));
+            answer.complain(&format!("{}: not set", decode(name)));
         }
         Ok(unseen.is_empty())
     }
@@ -107,7 +149,7 @@ impl Env {
     fn shows(&self, name: &[u8], value: &[u8]) -> bool {
         value.is_empty()
             || self.reveal.iter().any(|revealed| revealed == name)
-            || is_listed(SHOWN, name) && !has_secret(value)
+            || SHOWN.iter().any(|shown| shown.as_bytes() == name) && !has_secret(value)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::cli::{Given, UsageError, operand, option};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Meta, kind};
+use crate::text::Shown as _;
 use crate::units;
 
 /// What `--type` expects.
@@ -78,9 +79,8 @@ impl Inspect for Find {
         let root = target.root()?;
         answer.list("paths");
         let path = self.path.as_os_str().as_bytes();
-        let meta = root
-            .meta(&self.path, false)
-            .map_err(|why| format!("{}: {}", self.path.display(), why.words()))?;
+        let meta =
+            root.meta(&self.path, false).map_err(|why| format!("{}: {}", self.path.shown(), why.words()))?;
         let top = kind(meta.st_mode).0;
         if self.fits(base_name(path), Some(top), || Ok(meta)).unwrap_or_default() {
             print(path, top, answer);
@@ -159,11 +159,7 @@ fn print(path: &[u8], kind: char, answer: &mut Answer) {
 }
 
 fn complain(path: &[u8], error: FileError, answer: &mut Answer) {
-    answer.complain(&format!(
-        "{}: {}",
-        Path::new(std::ffi::OsStr::from_bytes(path)).display(),
-        error.words()
-    ));
+    answer.complain(&format!("{}: {}", Path::new(std::ffi::OsStr::from_bytes(path)).shown(), error.words()));
 }
 
 /// The last name in a path, as find(1) has it: `/` for the root, slashes at the end do not count.

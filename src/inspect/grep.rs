@@ -19,7 +19,7 @@ use crate::cli::{Given, UsageError, flag, operand, operands, refused};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::rootfs::{self, Root};
-use crate::text::escape;
+use crate::text::{Shown as _, escape};
 
 /// The longest line that is looked at as a whole, in bytes.
 const LINE: usize = 1 << 20;
@@ -170,7 +170,7 @@ impl Search<'_> {
                 Some('d') => match walk.meta() {
                     Ok(meta) if walk.is_kernel_mount(&meta) => {
                         let note = "not looked into: what it has is the kernel's; name it to have that done";
-                        self.answer.note(&format!("{}: {note}", path.display()));
+                        self.answer.note(&format!("{}: {note}", path.shown()));
                     }
                     Ok(_) => walk.enter(),
                     Err(why) => self.complain(&path, &why.words()),
@@ -197,7 +197,7 @@ impl Search<'_> {
     }
 
     fn complain(&mut self, path: &Path, why: &str) {
-        self.answer.complain(&format!("{}: {why}", path.display()));
+        self.answer.complain(&format!("{}: {why}", path.shown()));
     }
 
     /// Prints the lines that match.
@@ -251,7 +251,7 @@ impl Search<'_> {
             } else if filled == LINE {
                 if !long {
                     long = true;
-                    let path = input.path.display();
+                    let path = input.path.shown();
                     self.answer.note(&format!("{path}: a line longer than 1 MiB is looked at in parts"));
                 }
                 let part = buffer.get(..filled).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::procfs::cgroup::{
 use crate::procfs::handle::Handle;
 use crate::procfs::mountinfo::Mounts;
 use crate::rootfs::Root;
-use crate::text::clip;
+use crate::text::{Shown as _, clip, decode};
 
 /// The most of one file that is read, in bytes.
 const LIMIT: u64 = 64 << 10;
@@ -244,7 +244,7 @@ impl Groups {
         let Some((membership, v2)) = hierarchy(&self.memberships, controller) else {
             return Err(format!("the process is in no cgroup that has the controller {controller}"));
         };
-        let shown = String::from_utf8_lossy(&membership.path);
+        let shown = decode(&membership.path);
         let mut why = if v2 {
             "no cgroup2 filesystem is mounted here".to_owned()
         } else {
@@ -264,13 +264,13 @@ impl Groups {
                 match root.handle(&site.path(group, "")) {
                     Ok(_) => return Ok(site),
                     Err(error) => {
-                        why = format!("{}: {}", site.path(group, "").display(), error.words());
+                        why = format!("{}: {}", site.path(group, "").shown(), error.words());
                     }
                 }
             } else if let Some(mount) =
                 mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mounts.is_hidden(mount))
             {
-                let point = String::from_utf8_lossy(&mount.point);
+                let point = decode(&mount.point);
                 why = format!("the cgroup {shown} is not below what is mounted at {point}");
             }
         }
@@ -322,7 +322,7 @@ impl<'a> Site<'a> {
             Ok(text) => Some(text),
             Err(_) if self.is_missing(&path) => None,
             Err(why) => {
-                self.unread.get_or_insert_with(|| format!("{}: {why}", path.display()));
+                self.unread.get_or_insert_with(|| format!("{}: {why}", path.shown()));
                 None
             }
         }
@@ -342,7 +342,7 @@ impl<'a> Site<'a> {
         let text = self.read(group, file)?;
         parse(&text).unwrap_or_else(|NoNumber| {
             let path = self.path(group, file);
-            let why = || format!("{}: not a number: '{}'", path.display(), clip(text.trim_ascii()));
+            let why = || format!("{}: not a number: '{}'", path.shown(), clip(text.trim_ascii()));
             self.unread.get_or_insert_with(why);
             None
         })

@@ -13,6 +13,7 @@ use crate::cli::{Given, UsageError, flag, operand, option};
 use crate::net::words;
 use crate::outcome::Fact;
 use crate::report::Answer;
+use crate::text::Shown as _;
 use crate::units::{self, show_size};
 
 /// The default of `--max`, in bytes.
@@ -69,7 +70,7 @@ impl Inspect for Dump {
             }
             if self.dump(input, answer)? && self.says {
                 let max = show_size(self.max);
-                answer.note(&format!("{}: cut after {max} (--max)", input.path.display()));
+                answer.note(&format!("{}: cut after {max} (--max)", input.path.shown()));
             }
             Ok(())
         });

@@ -19,6 +19,7 @@ use crate::net::deadline::Deadline;
 use crate::net::words;
 use crate::report::Answer;
 use crate::rootfs::{self, Meta, Root};
+use crate::text::Shown as _;
 use crate::units::{show_duration, show_size};
 
 /// How much is read at once, in bytes.
@@ -63,7 +64,7 @@ pub fn each(
         }
         let result = open(root, path, special).and_then(|mut input| visit(&mut input, answer));
         if let Err(why) = result {
-            answer.complain(&format!("{}: {why}", path.display()));
+            answer.complain(&format!("{}: {why}", path.shown()));
         }
     }
 }

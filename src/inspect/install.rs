@@ -24,6 +24,7 @@ use crate::procfs;
 use crate::report::Answer;
 use crate::rootfs::kind;
 use crate::sys::started_as;
+use crate::text::Shown as _;
 use crate::units::show_short_size;
 
 /// The name that it takes in a directory.
@@ -178,5 +179,5 @@ fn failed(path: &Path, error: &io::Error) -> String {
 
 /// A message with the path in front.
 fn at(path: &Path, why: &str) -> String {
-    format!("{}: {why}", path.display())
+    format!("{}: {why}", path.shown())
 }

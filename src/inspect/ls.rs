@@ -11,6 +11,7 @@ use crate::cli::{Given, UsageError, flag, operands};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Folder, Meta, Root, kind};
+use crate::text::Shown as _;
 use crate::units::{minute, show_short_size};
 
 /// The most entries of one directory that are shown, as they are sorted in memory.
@@ -125,7 +126,7 @@ impl Inspect for Ls {
 }
 
 fn complain(path: &Path, error: FileError, answer: &mut Answer) {
-    answer.complain(&format!("{}: {}", path.display(), error.words()));
+    answer.complain(&format!("{}: {}", path.shown(), error.words()));
 }
 
 /// What is the same for all that is listed.
@@ -152,7 +153,7 @@ impl Listing<'_> {
         let below = rows.iter().filter(|row| row.letter() == 'd');
         for row in below.rev() {
             if depth >= DEEPEST || waiting.len() >= MOST_WAITING {
-                let path = path.display();
+                let path = path.shown();
                 self.answer
                     .complain(&format!("{path}: what is below it is not listed: too deep or too much"));
                 break;
@@ -167,7 +168,7 @@ impl Listing<'_> {
         loop {
             let entry = match folder.next() {
                 Ok(Some(_)) if rows.len() >= MOST => {
-                    let path = path.display();
+                    let path = path.shown();
                     let message =
                         format!("{path}: cut after {MOST} entries; porthole find {path} prints all");
                     self.answer.complain(&message);
@@ -200,7 +201,7 @@ impl Listing<'_> {
             };
             let entries = if count == 1 { "entry" } else { "entries" };
             let message =
-                format!("{}: {count} {entries} not looked at: {}{help}", path.display(), error.words());
+                format!("{}: {count} {entries} not looked at: {}{help}", path.shown(), error.words());
             self.answer.complain(&message);
         }
         rows

@@ -21,6 +21,7 @@ use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::rootfs::{self, Root};
 use crate::table::{Align, Mark, Table};
+use crate::text::Shown as _;
 use crate::units::show_short_size;
 
 /// The most descriptors of one process that are listed, NR_OPEN of the kernel as it comes.
@@ -137,7 +138,7 @@ impl List<'_> {
         if let Some(pid) = self.unsized_pid {
             self.answer.lack(&format!(
                 "?: the size of a mapped file may be seen with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN only: {}",
-                target.proc.join(pid.to_string()).join("map_files").display()
+                target.proc.join(pid.to_string()).join("map_files").shown()
             ));
         }
         if self.deleted && !self.answer.is_json() && !self.held.is_empty() {
@@ -183,7 +184,7 @@ impl List<'_> {
             }
         }
         if !is_any && !self.answer.is_over() {
-            return Err(format!("{}: no process is there", target.proc.display()));
+            return Err(format!("{}: no process is there", target.proc.shown()));
         }
         if let Some((count, first, name)) = denied {
             let processes = super::target::processes(count);

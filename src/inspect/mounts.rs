@@ -18,6 +18,7 @@ use crate::redact::mounted;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
+use crate::text::Shown as _;
 use crate::threads::bounded;
 
 /// How long a filesystem may take to answer: that of a dead server never does.
@@ -54,7 +55,7 @@ impl Inspect for Show {
         let root = target.root()?;
         let (proc, sought) = (target.proc.clone(), path.clone());
         let place = patient(Deadline::after(PATIENCE), move || Place::find(&proc, &root, &sought))
-            .map_err(|why| format!("{}: {why}", path.display()))?;
+            .map_err(|why| format!("{}: {why}", path.shown()))?;
         let mount = place.mount(&mounts).ok_or_else(|| {
             let is_namespace =
                 fstatfs(&place.handle).is_ok_and(|system| system.filesystem_type() == NSFS_MAGIC);
@@ -64,7 +65,7 @@ impl Inspect for Show {
                 "its mount is none that the process sees: its root directory is below (chroot(2)), or a link of proc leads \
                  to what is in another mount namespace or, as a pipe, on no mount"
             };
-            format!("{}: {why}", path.display())
+            format!("{}: {why}", path.shown())
         })?;
         print(std::slice::from_ref(mount), answer);
         Ok(true)

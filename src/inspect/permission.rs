@@ -27,6 +27,7 @@ use crate::procfs::handle::Handle;
 use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
 use crate::rootfs::{Meta, Root, kind};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
+use crate::text::Shown as _;
 
 /// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
 const NOBODY: u32 = 65_534;
@@ -132,7 +133,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     let itself = process.as_ref().filter(|_| who.is_process);
     let itself = itself.and_then(|own| Some((fstat(own).ok()?.st_dev, format!("{}/", own.pid))));
     let is_ours = who.is_process && target.process.is_none();
-    let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).display().to_string();
+    let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).shown();
     let end = follow(root, path, &mut |place| {
         let held = if has_proc || !root.is_own() {
             descriptors.join(place.handle.as_raw_fd().to_string())
@@ -170,7 +171,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     let (allowed, reason) = match (end, rows.last()) {
         (Ok(Some(end)), _) => (Some(true), format!("{uid}:{gid} may {verbs} {}", shown(&end))),
         (Ok(None), Some(Row { path: place, outcome: Err(why), is_known, .. })) => {
-            let (path, place) = (path.display(), shown(place));
+            let (path, place) = (path.shown(), shown(place));
             if *is_known {
                 (Some(false), format!("{uid}:{gid} may not {verbs} {path}: {place}: {why}"))
             } else {

@@ -17,6 +17,7 @@ use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::Lost;
 use crate::procfs::process::{Process, own_pid};
 use crate::report::Answer;
+use crate::text::{Shown as _, decode};
 
 pub(super) const COMMAND: Command = Command {
     name: "ps",
@@ -67,7 +68,7 @@ impl Inspect for Ps {
                 Err(Lost::Denied) if !of_kernel => "permission denied",
                 _ => continue,
             };
-            answer.complain(&format!("{}/{}/stat: {why}", target.proc.display(), seen.pid));
+            answer.complain(&format!("{}/{}/stat: {why}", target.proc.shown(), seen.pid));
         }
         if let Some(name) = &self.name {
             let own = own_pid(&target.proc);
@@ -76,8 +77,8 @@ impl Inspect for Ps {
         let uptime = uptime(target);
         if all.is_empty() {
             let none = match &self.name {
-                Some(name) => format!("{}: no such process", String::from_utf8_lossy(name)),
-                None => format!("{}: no process is there", target.proc.display()),
+                Some(name) => format!("{}: no such process", decode(name)),
+                None => format!("{}: no process is there", target.proc.shown()),
             };
             return Err(if hidden { format!("{none} that may be seen; {HIDDEN}") } else { none });
         }
@@ -115,7 +116,7 @@ fn uptime(target: &Target) -> Result<u64, String> {
     let path = target.proc.join("uptime");
     let subset = if target.is_of_kernel() && !path.exists() { " (subset=pid of proc(5))" } else { "" };
     let text = target.start_of("uptime").map_err(|unread| format!("{}{subset}", unread.why))?;
-    view::uptime(&text).ok_or_else(|| format!("{}: not a time in seconds", path.display()))
+    view::uptime(&text).ok_or_else(|| format!("{}: not a time in seconds", path.shown()))
 }
 
 /// The processes, or the one that is asked for.
@@ -126,8 +127,8 @@ fn look(target: &Target) -> Result<Vec<Seen>, String> {
         return seen.map(|seen| vec![seen]).ok_or_else(|| target.lost(&Lost::Gone, process, "stat"));
     }
     look.all(&target.proc).map_err(|errno| match errno {
-        Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.display()),
-        errno => format!("{}: {}", target.proc.display(), crate::net::words(&errno.into())),
+        Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.shown()),
+        errno => format!("{}: {}", target.proc.shown(), crate::net::words(&errno.into())),
     })
 }
 

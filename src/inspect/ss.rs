@@ -14,6 +14,7 @@ use crate::procfs::process::Process;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
+use crate::text::Shown as _;
 use crate::units;
 
 /// How many owners of one socket a table names.
@@ -67,14 +68,12 @@ impl Inspect for Ss {
         for name in &sockets.cut {
             answer.complain(&format!(
                 "{}: too large to be read to its end; sockets are missing",
-                process.path(name).display()
+                process.path(name).shown()
             ));
         }
         for (name, odd) in &sockets.odd {
-            answer.complain(&format!(
-                "{}: odd lines that were passed over: {odd}",
-                process.path(name).display()
-            ));
+            answer
+                .complain(&format!("{}: odd lines that were passed over: {odd}", process.path(name).shown()));
         }
         // In place: there may be more than a hundred thousand.
         sockets.list.sort_unstable_by(|a, b| {
@@ -108,7 +107,7 @@ impl Inspect for Ss {
                 None => format!(
                     "?: no process in {} holds the socket: its owner is in another pid namespace or hidden (hidepid \
                      of proc(5)), or it is the kernel",
-                    target.proc.display()
+                    target.proc.shown()
                 ),
             });
         }

@@ -11,6 +11,7 @@ use crate::cli::{Given, UsageError, operands};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::rootfs::{Meta, Root, kind};
+use crate::text::{Shown as _, decode, encode};
 use crate::units::{minute, show_short_size};
 
 pub(super) const COMMAND: Command = Command {
@@ -45,7 +46,7 @@ impl Inspect for Stat {
             let meta = match root.meta(path, false) {
                 Ok(meta) => meta,
                 Err(error) => {
-                    answer.complain(&format!("{}: {}", path.display(), error.words()));
+                    answer.complain(&format!("{}: {}", path.shown(), error.words()));
                     continue;
                 }
             };
@@ -74,9 +75,7 @@ fn leads(root: &Root, path: &Path) -> Leads {
     let text = root.link(path).ok().map(|text| text.as_bytes().to_vec());
     let end = match follow(root, path, &mut |_| true) {
         Ok(end) => Ok(end.unwrap_or_default()),
-        Err(dead) => {
-            Err(format!("nothing ({}: {})", String::from_utf8_lossy(&dead.path), dead.error.words()))
-        }
+        Err(dead) => Err(format!("nothing ({}: {})", decode(&dead.path), dead.error.words())),
     };
     Leads { text, end }
 }
@@ -96,7 +95,7 @@ fn print(path: &Path, meta: &Meta, leads: Option<&Leads>, names: &Names, answer:
         line("link to", leads.text.as_deref().unwrap_or(b"?"));
         match &leads.end {
             Ok(end) => line("resolves to", end),
-            Err(why) => line("resolves to", why.as_bytes()),
+            Err(why) => line("resolves to", &encode(why)),
         }
     }
     if is_device(mode) {

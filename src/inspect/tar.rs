@@ -26,6 +26,7 @@ use crate::cli::{Given, Opt, UsageError, flag, operands_behind_letters, option, 
 use crate::net::words;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Meta, Root, is_of_kernel, kind};
+use crate::text::decode;
 use crate::units::show_size;
 
 /// How much is read at once, in bytes. A file of no more is read before its header is written, and so is never cut;
@@ -205,7 +206,7 @@ impl Archive<'_> {
         self.from = path.as_os_str().len() - named.len() + leading.len();
         if !leading.is_empty() && self.left_out != leading {
             self.left_out = leading.to_vec();
-            let leading = String::from_utf8_lossy(leading);
+            let leading = decode(leading);
             self.answer.note(&format!("the names in the archive are without the leading '{leading}'"));
         }
         if self.add(Place::Named(root, &path)).is_none_or(|meta| kind(meta.st_mode).0 != 'd') {
@@ -413,5 +414,5 @@ impl Archive<'_> {
 
 /// A message with the path in front.
 fn at(path: &[u8], why: &str) -> String {
-    format!("{}: {why}", String::from_utf8_lossy(path))
+    format!("{}: {why}", decode(path))
 }

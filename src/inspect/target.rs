@@ -12,6 +12,7 @@ use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::procfs::mountinfo::Mounts;
 use crate::procfs::status::Status;
 use crate::rootfs::Root;
+use crate::text::{Shown as _, decode};
 
 /// The most of one file of proc that is read, in bytes.
 pub const LIMIT: usize = 4 << 20;
@@ -32,7 +33,7 @@ impl Target {
             None => None,
             Some(pid) => Some(Handle::open(proc, pid).map_err(|lost| match lost {
                 Lost::Gone if !proc.join("self").exists() => {
-                    format!("{}: no proc is mounted there", proc.display())
+                    format!("{}: no proc is mounted there", proc.shown())
                 }
                 Lost::Gone => format!("pid {pid}: no such process{}", or_hidden(proc)),
                 lost => lost_words(&lost, &proc.join(pid.to_string())),
@@ -49,7 +50,7 @@ impl Target {
     /// Our own process, as this proc has it.
     pub fn ourselves(&self) -> Result<Handle, String> {
         let pid = crate::procfs::process::own_pid(&self.proc)
-            .ok_or_else(|| format!("{}: no proc is mounted there", self.proc.display()))?;
+            .ok_or_else(|| format!("{}: no proc is mounted there", self.proc.shown()))?;
         Handle::open(&self.proc, pid).map_err(|lost| lost_words(&lost, &self.proc.join(pid.to_string())))
     }
 
@@ -94,7 +95,7 @@ impl Target {
         match process.fate() {
             Fate::Gone if process.is_hidden() => format!(
                 "{}: the process is hidden{}: run as its user, or as root with the capability SYS_PTRACE",
-                path.display(),
+                path.shown(),
                 or_hidden(&self.proc).strip_prefix(", or hidden").unwrap_or(" (hidepid of proc(5))")
             ),
             Fate::Gone => lost_words(&Lost::Gone, &path),
@@ -104,7 +105,7 @@ impl Target {
             Fate::Kernel(process) => {
                 format!("{} is a thread of the kernel, which has no {name}", process.shown())
             }
-            Fate::Lives if *lost == Lost::Gone => format!("{}: no such file or directory", path.display()),
+            Fate::Lives if *lost == Lost::Gone => format!("{}: no such file or directory", path.shown()),
             Fate::Lives => lost_words(lost, &path),
         }
     }
@@ -114,10 +115,10 @@ impl Target {
             |pid: &str| self.start_of(Path::new(pid).join("status")).map(|text| Status::parse(&text));
         match (status("self"), status(&pid.to_string())) {
             (Ok(ours), Ok(theirs)) => {
-                format!("{}: permission denied: {} (ptrace(2))", path.display(), ours.why_not(&theirs))
+                format!("{}: permission denied: {} (ptrace(2))", path.shown(), ours.why_not(&theirs))
             }
             _ if self.is_of_kernel() => {
-                format!("{}: permission denied, and so is its status (hidepid of proc(5))", path.display())
+                format!("{}: permission denied, and so is its status (hidepid of proc(5))", path.shown())
             }
             _ => lost_words(&Lost::Denied, path),
         }
@@ -136,18 +137,17 @@ pub fn processes(count: u32) -> String {
 
 fn lost_words(lost: &Lost, path: &Path) -> String {
     match lost {
-        Lost::Gone => format!("{}: the process is gone", path.display()),
-        Lost::Denied => format!("{}: permission denied", path.display()),
-        Lost::Failed(why) => format!("{}: {why}", path.display()),
+        Lost::Gone => format!("{}: the process is gone", path.shown()),
+        Lost::Denied => format!("{}: permission denied", path.shown()),
+        Lost::Failed(why) => format!("{}: {why}", path.shown()),
     }
 }
 
 /// What else may be the matter where there is no such process: `, or hidden: /proc is mounted with hidepid=2`.
 fn or_hidden(proc: &Path) -> String {
     let option = hidepid(proc);
-    option.map_or_else(String::new, |option| {
-        format!(", or hidden: {} is mounted with {option}", proc.display())
-    })
+    option
+        .map_or_else(String::new, |option| format!(", or hidden: {} is mounted with {option}", proc.shown()))
 }
 
 /// The option of this proc that hides processes of others, `hidepid=2`: proc(5).
@@ -157,7 +157,7 @@ pub fn hidepid(proc: &Path) -> Option<String> {
     let mount = mounts.by_path(proc.as_os_str().as_bytes()).filter(|mount| mount.kind == b"proc");
     let options = mount.map(|mount| mount.super_options.as_slice()).unwrap_or_default();
     let option = options.split(|&b| b == b',').find(|option| option.starts_with(b"hidepid="))?;
-    Some(String::from_utf8_lossy(option).into_owned())
+    Some(decode(option))
 }
 
 /// Bytes as a path's text.

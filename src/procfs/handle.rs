@@ -19,6 +19,7 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use super::process::Process;
 use super::stat::Stat;
 use crate::net::words;
+use crate::text::Shown as _;
 
 /// Why something of a process cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl Handle {
 
     /// That its status lacks a line, for messages.
     pub fn lacks(&self, line: &str) -> String {
-        format!("{}: has no {line} line", self.path("status").display())
+        format!("{}: has no {line} line", self.path("status").shown())
     }
 
     /// Opens one of its files with these flags.

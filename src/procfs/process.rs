@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{Unread, read_regular, read_start};
 use crate::net::deadline::Deadline;
+use crate::text::decode;
 use crate::units::number;
 
 /// The most of one small file that is read, in bytes.
@@ -38,7 +39,7 @@ impl Process {
 
     /// `pid 7 (worker)`
     pub fn shown(&self) -> String {
-        format!("pid {} ({})", self.pid, String::from_utf8_lossy(&self.name))
+        format!("pid {} ({})", self.pid, decode(&self.name))
     }
 
     /// Whether it has ended and only waits for its parent to ask how.

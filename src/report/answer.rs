@@ -14,7 +14,7 @@ use crate::net::words;
 use crate::outcome::{Conclusion, Fact};
 use crate::sys::terminal_width;
 use crate::table::{Mark, Table};
-use crate::text::{escape, escape_lines, is_plain};
+use crate::text::{encode, escape, escape_lines, is_plain};
 
 /// How much is gathered before it is written, in bytes.
 const BUFFER: usize = 32 << 10;
@@ -132,6 +132,11 @@ impl Answer {
         self.write(b"\n");
     }
 
+    /// One line of text as messages have it, escaped here.
+    pub fn sentence(&mut self, text: &str) {
+        self.line(&encode(text));
+    }
+
     /// Lines of a file within an answer of ours, escaped: the pipe that `docker exec` reads ends at a terminal too.
     pub fn text(&mut self, bytes: &[u8]) {
         if is_plain(bytes) {
@@ -141,11 +146,11 @@ impl Answer {
         }
     }
 
-    /// One line that begins with a word that stands out; the rest is raw text, escaped here.
+    /// One line that begins with a word that stands out; the rest is text as messages have it, escaped here.
     pub fn marked(&mut self, word: &str, mark: Mark, rest: &str) {
         let (begin, end) = mark.codes(self.colour);
         self.write([begin, word, end].concat().as_bytes());
-        self.line(rest.as_bytes());
+        self.sentence(rest);
     }
 
     /// What a file holds: the bytes as they are, or on a terminal its lines, escaped.

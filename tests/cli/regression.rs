@@ -195,3 +195,18 @@ fn letters_of_grep_and_words_of_find() {
     porthole(["find", folder, "-name", "no*", "-type", "f", "-maxdepth", "1"]).healthy(file);
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// What is left out of `ps aux` was once looked for in a list of words in one string, so that `ps 'aux auxw'` listed every
+/// process, and `env` showed the value of a variable called `HOME PWD`.
+#[test]
+fn several_words_are_none_of_a_list() {
+    if !has_feature("inspect") {
+        return;
+    }
+    for name in ["aux auxw", "aux ax"] {
+        porthole(["ps", name]).run().is(1, "", &format!("porthole: ps: {name}: no such process"));
+    }
+    let ran = porthole(["env", "-p", "self"]).env("HOME PWD", "t0psecret").run();
+    assert!(!ran.stdout.contains("t0psecret"), "{}", ran.story());
+    porthole(["ls ls"]).refused("unknown command 'ls ls'; see porthole --help");
+}

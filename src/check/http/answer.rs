@@ -14,6 +14,7 @@ use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::{PERHAPS_HTTPS, WireError};
 use crate::outcome::{Fact, Finding};
+use crate::text::decode;
 use crate::units::{StatusSet, show_size};
 
 /// How much of the body goes into an unhealthy verdict, in bytes.
@@ -149,7 +150,7 @@ impl Answer {
     fn encoding(&self) -> Option<String> {
         let encoding = self.response.headers().get(header::CONTENT_ENCODING)?.as_bytes();
         let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
-        (!plain).then(|| String::from_utf8_lossy(encoding).into_owned())
+        (!plain).then(|| decode(encoding))
     }
 
     /// Reads until the body is over, `settled` with the pieces it was shown, or longer than `most`. Returns what of it

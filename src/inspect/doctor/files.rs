@@ -15,6 +15,7 @@ use super::{Asked, Case, Root};
 use crate::net::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
 use crate::rootfs::{FileError, kind};
+use crate::text::{Shown as _, decode};
 use crate::units::show_short_size;
 
 /// CAP_SYS_RESOURCE, its bit in a set of capabilities.
@@ -73,7 +74,7 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
     let options = options(mount).join(&b',');
     case.add(
         Finding::new(Level::Warning, "the root is read-only, and there is no /tmp that can be written to")
-            .seen(case.path("mountinfo"), format!("/ {}", String::from_utf8_lossy(&options)))
+            .seen(case.path("mountinfo"), format!("/ {}", decode(&options)))
             .seen(place, why)
             .kubernetes(
                 "volumes: [{name: tmp, emptyDir: {}}] and volumeMounts: [{name: tmp, mountPath: /tmp}]",
@@ -98,7 +99,7 @@ fn examined(
 fn denial(found: &Examined) -> Option<(String, &str)> {
     let row = found.rows.last()?;
     let why = row.outcome.as_ref().err()?;
-    Some((String::from_utf8_lossy(&row.path).into_owned(), why))
+    Some((decode(&row.path), why))
 }
 
 /// File systems with no space or no inode left; what root alone may use is space to it.
@@ -119,13 +120,13 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts, is_root: bool) {
     case.unread.append(&mut unread);
     for row in rows.into_iter().filter(Row::is_full).take(MOST) {
         let Some(space) = row.space else { continue };
-        let point = String::from_utf8_lossy(&row.mount.point).into_owned();
+        let point = decode(&row.mount.point);
         let (lacks_inodes, level, what, left) = shortage(&row, space, is_root);
         let word = word(&point);
         // What else it is mounted with stays as it is.
         let tmpfs = |option: &str, value: &str| {
             let mut options = [option, value].concat();
-            for other in String::from_utf8_lossy(&row.mount.super_options).split(',') {
+            for other in decode(&row.mount.super_options).split(',') {
                 if KEPT.iter().any(|kept| *kept != option && other.starts_with(kept)) {
                     options.push_str(&[",", other].concat());
                 }
@@ -189,8 +190,8 @@ fn shortage(row: &Row, space: Space, is_root: bool) -> (bool, Level, &'static st
 
 /// Whether the process may read this file cannot be told, for this reason.
 fn unknown(case: &mut Case<'_>, path: &Path, why: &str) {
-    let what = format!("it cannot be told whether {} can read {}", case.known.shown(), path.display());
-    case.add(Finding::new(Level::Error, what).seen(path.display(), why));
+    let what = format!("it cannot be told whether {} can read {}", case.known.shown(), path.shown());
+    case.add(Finding::new(Level::Error, what).seen(path.shown(), why));
 }
 
 /// What keeps the process from reading a file, if anything does.
@@ -199,7 +200,7 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
         Ok(found) => found,
         Err(why) => return unknown(case, path, &why),
     };
-    let name = path.display();
+    let name = path.shown();
     let last = found.rows.last();
     let end = last.filter(|row| row.is_end).map(|row| kind(row.meta.st_mode));
     match found.allowed {

@@ -149,10 +149,10 @@ impl Finding {
     pub fn print(&self, answer: &mut Answer) {
         answer.marked(self.level.name(), self.level.mark(), &format!(": {}", self.what));
         for (source, says) in &self.seen {
-            answer.line(format!("    seen: {source}: {says}").as_bytes());
+            answer.sentence(&format!("    seen: {source}: {says}"));
         }
         for (place, change) in &self.change {
-            answer.line(format!("    {}: {change}", place.name()).as_bytes());
+            answer.sentence(&format!("    {}: {change}", place.name()));
         }
     }
 

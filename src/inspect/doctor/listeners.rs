@@ -6,6 +6,7 @@ use super::finding::{Finding, Level, few};
 use super::{Asked, Case};
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
+use crate::text::decode;
 
 /// The most listeners that are named.
 const NAMED: usize = 8;
@@ -158,7 +159,7 @@ fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, limits: &[Backlog]) -> 
     // Not every system has them.
     for socket in Sockets::read(case.process, wanted, false).unwrap_or_default().list {
         if socket.counted && most_of(limits, &socket).is_some_and(|most| is_full(socket.receive, most)) {
-            let name = String::from_utf8_lossy(&socket.local).into_owned();
+            let name = decode(&socket.local);
             queues.push((name, case.path("net/unix"), socket));
         }
     }

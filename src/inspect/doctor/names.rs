@@ -10,6 +10,7 @@ use super::{Asked, Case, LIMIT};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
 #[cfg(feature = "remote")]
 use crate::procfs::handle::Handle;
+use crate::text::decode;
 
 /// The file of resolv.conf(5).
 const FILE: &str = "/etc/resolv.conf";
@@ -89,8 +90,7 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
     let mut findings = Vec::new();
     let line_with = |keyword: &str, word: &str| {
         let lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
-        let mut lines = lines.map(String::from_utf8_lossy).filter(|line| line.contains(word));
-        lines.next_back().map(std::borrow::Cow::into_owned)
+        lines.map(decode).rfind(|line| line.contains(word))
     };
     let line = |keyword: &str| line_with(keyword, "");
     // An address with a zone, fe80::1%eth0, is one for others.
@@ -116,7 +116,7 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
     let (mut returns, mut beyond, mut count) = (Vec::new(), Vec::new(), 0);
     for line in text.split(|&b| b == b'\n') {
         let Some(name) = server_of(line) else { continue };
-        let shown = String::from_utf8_lossy(line).into_owned();
+        let shown = decode(line);
         if name.ends_with('\r') {
             returns.push(shown.clone());
         }
@@ -181,7 +181,7 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
 fn server_of(line: &[u8]) -> Option<String> {
     let rest = line.strip_prefix(b"nameserver").filter(|rest| matches!(rest, [b' ' | b'\t', ..]))?;
     let word = rest.split(|&b| b == b' ' || b == b'\t').find(|word| !word.is_empty())?;
-    Some(String::from_utf8_lossy(word).into_owned())
+    Some(decode(word))
 }
 
 #[cfg(feature = "remote")]

@@ -6,6 +6,7 @@ use crate::bytes::find;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Handle, Lost};
 use crate::procfs::status::Status;
+use crate::text::{Shown as _, decode};
 
 /// SIGTERM and SIGINT, their bits in a set of signals.
 const SIGTERM: u64 = 1 << 14;
@@ -42,7 +43,7 @@ fn alone(case: &mut Case<'_>) {
     let what = "only porthole itself is seen: the application is in another pid namespace";
     case.add(
         Finding::new(Level::Hint, what)
-            .seen(case.target.proc.display(), case.known.shown())
+            .seen(case.target.proc.shown(), case.known.shown())
             .kubernetes("kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod")
             .docker("--pid container:NAME, or docker exec NAME /porthole doctor"),
     );
@@ -82,7 +83,7 @@ fn signals(case: &mut Case<'_>) {
             masked.push(&mut line, word);
         }
         Finding::new(Level::Warning, what)
-            .seen(case.path("cmdline"), String::from_utf8_lossy(&line))
+            .seen(case.path("cmdline"), decode(&line))
             .seen(case.path("status"), seen)
             .docker("ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application")
             .kubernetes("command: [\"/application\"] without sh -c")
@@ -210,9 +211,7 @@ fn zombies(case: &mut Case<'_>) {
     lasting.sort_unstable();
     for group in lasting.chunk_by(|(a, ..), (b, ..)| a == b).take(NAMED) {
         let Some((parent, ..)) = group.first() else { continue };
-        let name = |pid: u32| {
-            stat_of(case.all, pid).map_or_else(|| "?".into(), |stat| String::from_utf8_lossy(&stat.name))
-        };
+        let name = |pid: u32| stat_of(case.all, pid).map_or_else(|| "?".into(), |stat| decode(&stat.name));
         let (count, s) = (group.len(), if group.len() == 1 { "" } else { "s" });
         let parent_shown = format!("pid {parent} ({})", name(*parent));
         let mut finding = Finding::new(
@@ -223,10 +222,10 @@ fn zombies(case: &mut Case<'_>) {
         );
         for (_, pid, _) in group.iter().take(NAMED) {
             let path = case.target.proc.join(pid.to_string()).join("stat");
-            finding = finding.seen(path.display(), format!("pid {pid} ({}), state Z", name(*pid)));
+            finding = finding.seen(path.shown(), format!("pid {pid} ({}), state Z", name(*pid)));
         }
         if count > NAMED {
-            finding = finding.seen(case.target.proc.display(), format!("{} more", count - NAMED));
+            finding = finding.seen(case.target.proc.shown(), format!("{} more", count - NAMED));
         }
         finding = finding.application(format!(
             "{parent_shown} has to wait for its children (wait(2), or SIGCHLD ignored)"

@@ -5,6 +5,7 @@ use super::finding::{Finding, Level};
 use super::{Asked, Case};
 use crate::procfs::handle::{Handle, Lost};
 use crate::procfs::status::Barrier;
+use crate::text::{Shown as _, decode};
 
 /// What is guarded by ptrace's read access.
 const GUARDED: [&str; 6] = ["environ", "exe", "cwd", "root", "fd", "ns/mnt"];
@@ -20,7 +21,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     };
     let barrier = case.ours.barrier(&case.status);
     let ([uid, ..], [gid, ..]) = (case.status.uids, case.status.gids);
-    let ours = |name: &str| case.target.proc.join("self").join(name).display().to_string();
+    let ours = |name: &str| case.target.proc.join("self").join(name).shown();
     let rule = match barrier {
         Barrier::User => format!("its user is {uid}, ours is {}", case.ours.uids[3]),
         Barrier::Group => format!("its group is {gid}, ours is {}", case.ours.gids[3]),
@@ -82,7 +83,7 @@ fn beyond(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
     let Ok(own) = case.target.ourselves() else { return finding };
     let text = |process: &Handle, name: &str| {
         let text = process.read(name, super::LIMIT).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text).replace('\0', "");
+        let text = decode(&text).replace('\0', "");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let (theirs, ours) = (text(case.process, "uid_map"), text(&own, "uid_map"));
@@ -119,7 +120,7 @@ fn hidden(case: &mut Case<'_>) {
         return;
     }
     let is_there = case.target.proc.join("1").exists();
-    let proc = case.target.proc.display().to_string();
+    let proc = case.target.proc.shown();
     let says = hidepid(&case.target.proc).unwrap_or_else(|| {
         "no hidepid among its options: a security module may hide it, which is a guess".to_owned()
     });
@@ -129,7 +130,7 @@ fn hidden(case: &mut Case<'_>) {
             format!("the first process is not to be seen in {proc}, so {} is looked at", case.known.shown()),
         )
         .seen(proc, if is_there { "1 may not be looked into" } else { "no folder 1" })
-        .seen(case.target.proc.join("self/mountinfo").display(), says)
+        .seen(case.target.proc.join("self/mountinfo").shown(), says)
         .kubernetes("of the container that looks: securityContext.runAsUser: that of the application")
         .docker("--user of the application, or root with --cap-add SYS_PTRACE"),
     );

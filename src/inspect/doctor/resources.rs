@@ -5,6 +5,7 @@ use super::finding::{Finding, Level};
 use super::{Asked, Case, LIMIT};
 use crate::procfs::handle::Lost;
 use crate::procfs::rlimits;
+use crate::text::Shown as _;
 use crate::units::show_short_size;
 
 /// What is too few periods to tell, some seconds.
@@ -79,7 +80,7 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         None => finding.kubernetes("resources.requests.memory: as much as it needs, so that the node has it"),
     };
     let by_limit = |finding: Finding| match limit {
-        Some((limit, _)) => finding.seen(found.sources.limit.display(), limit),
+        Some((limit, _)) => finding.seen(found.sources.limit.shown(), limit),
         None => finding,
     };
     if let Some(kills @ 1..) = found.refused {
@@ -91,8 +92,8 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
             }
         };
         let what = format!("the kernel killed {whom} here for want of memory: {limit}");
-        let finding = Finding::new(Level::Error, what)
-            .seen(found.sources.events.display(), format!("oom_kill {kills}"));
+        let finding =
+            Finding::new(Level::Error, what).seen(found.sources.events.shown(), format!("oom_kill {kills}"));
         findings.push(
             advised(by_limit(finding))
                 .application("use less: limit its heap, pools, workers to what the limit allows"),
@@ -102,7 +103,7 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         && is_near(needed, *limit)
     {
         let what = format!("{} of memory are in use, of {shown} that may be", show_short_size(needed));
-        let finding = Finding::new(Level::Warning, what).seen(found.sources.used.display(), used);
+        let finding = Finding::new(Level::Warning, what).seen(found.sources.used.shown(), used);
         findings.push(advised(by_limit(finding)));
     }
 }
@@ -120,8 +121,8 @@ fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
     let what = format!("it is throttled in {share}% of the time that it runs: the limit is {now} of a CPU");
     findings.push(
         Finding::new(Level::Warning, what)
-            .seen(found.sources.events.display(), format!("nr_throttled {throttled} of nr_periods {periods}"))
-            .seen(found.sources.limit.display(), format!("quota and period come to {now} of a CPU"))
+            .seen(found.sources.events.shown(), format!("nr_throttled {throttled} of nr_periods {periods}"))
+            .seen(found.sources.limit.shown(), format!("quota and period come to {now} of a CPU"))
             .kubernetes(format!("resources.limits.cpu: \"{more}\""))
             .docker(format!("--cpus {more}"))
             .application("use as many threads as it has CPUs, not as the machine has: GOMAXPROCS, -XX:ActiveProcessorCount"),
@@ -133,7 +134,7 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
     let more = limit.saturating_mul(2);
     let advised = |finding: Finding| {
         finding
-            .seen(found.sources.limit.display(), limit)
+            .seen(found.sources.limit.shown(), limit)
             .docker(format!("--pids-limit {more}"))
             .kubernetes(format!("podPidsLimit: {more} of the kubelet, or fewer threads"))
     };
@@ -142,7 +143,7 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
             "a process or thread could not be started, {refused} times: no more than {limit} may run"
         );
         let finding =
-            Finding::new(Level::Error, what).seen(found.sources.events.display(), format!("max {refused}"));
+            Finding::new(Level::Error, what).seen(found.sources.events.shown(), format!("max {refused}"));
         findings.push(advised(finding));
     } else if let Some(used) = found.limit_used
         && let others = used.saturating_sub(found.ours)
@@ -151,7 +152,7 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
         let what = format!("{others} processes and threads run, of {limit} that may");
         let ours = if others < used { ", porthole's own among them" } else { "" };
         let says = format!("{used}{ours}");
-        findings.push(advised(Finding::new(Level::Warning, what).seen(found.sources.used.display(), says)));
+        findings.push(advised(Finding::new(Level::Warning, what).seen(found.sources.used.shown(), says)));
     }
 }
 
