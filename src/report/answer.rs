@@ -216,6 +216,12 @@ impl Answer {
         self.lack(message);
     }
 
+    /// What could not be answered no longer matters: the exit status follows from what was found. An answer that could not
+    /// be written stays a failure.
+    pub fn settle(&mut self) {
+        self.failed &= self.over;
+    }
+
     /// As [`Answer::complain`], of what may be missing without that being a failure.
     pub fn lack(&mut self, message: &str) {
         self.note(message);
