@@ -139,7 +139,11 @@ impl<'a> Surroundings<'a> {
 
     /// PID 1, which in a container is the application or what started it, and in a pod that shares its processes is neither.
     pub(super) fn first_process(&self) -> Option<String> {
-        let first = process(self.proc, 1).ok()?;
+        let first = match process(self.proc, 1) {
+            Ok(first) => first,
+            Err(unread) if unread.absent => return None,
+            Err(unread) => return Some(format!("the first process cannot be looked at: {}", unread.why)),
+        };
         let whose = if first.name == b"pause" { "pod" } else { "container" };
         Some(format!("the {whose}'s first process is {}", shown(&first)))
     }
