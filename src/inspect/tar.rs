@@ -120,7 +120,7 @@ impl Inspect for Tar {
         let root = target.root()?;
         let mut archive = Archive {
             tar: self,
-            names: Names::read(&root),
+            names: Names::of(target, answer),
             answer,
             links: Links::default(),
             buffer: vec![0; PIECE],
