@@ -100,6 +100,11 @@ impl Answer {
         self.json
     }
 
+    /// Whether it is kept as a part of another answer.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.place, Place::Kept(_))
+    }
+
     /// Whether stdout is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.terminal
