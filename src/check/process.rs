@@ -184,10 +184,17 @@ impl Processes {
                 continue;
             }
             let comma = if found.is_empty() { "" } else { ", " };
-            let s = if what == "zombie" && group.len() > 1 { "s" } else { "" };
-            let pids = list(group.iter().map(ToString::to_string).collect());
             // Writing to a String cannot fail.
-            let _ = write!(found, "{comma}{} {what}{s} (pid {pids})", group.len());
+            let _ = match group.iter().min() {
+                // Zombies are not waited for, so they become more and more while the trouble stays the same.
+                Some(first) if what == "zombie" && group.len() > 1 => {
+                    write!(found, "{comma}zombies (pid {first} and others)")
+                }
+                _ => {
+                    let pids = list(group.iter().map(ToString::to_string).collect());
+                    write!(found, "{comma}{} {what} (pid {pids})", group.len())
+                }
+            };
         }
         let mut finding = self.judge(count, found, unseen, proc);
         for (group, name) in groups.into_iter().zip(["pids", "stopped", "zombies"]) {
@@ -252,10 +259,9 @@ impl Processes {
             return Finding::new(Verdict::Denied, why);
         }
         if may_change(unseen.unknown) {
-            let (n, es) = (unseen.unknown, if unseen.unknown == 1 { "" } else { "es" });
             let name = String::from_utf8_lossy(&self.named()).into_owned();
             let why = format!(
-                "the executable of {n} process{es} may not be read, so whether one of them is {name} is unknown; \
+                "the executables of some processes may not be read, so whether one of them is {name} is unknown; \
                  run the check as their user or with CAP_SYS_PTRACE"
             );
             return Finding::new(Verdict::Denied, why);

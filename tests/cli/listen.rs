@@ -241,6 +241,29 @@ fn a_proc_of_processes_alone_is_enough() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// Each check that is not accepted waits in the queue from then on: what is explained must not grow with it.
+#[test]
+fn what_is_explained_stays_the_same() {
+    if !has_feature("inspect") {
+        return;
+    }
+    in_own_network(|| {
+        let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+        let waits = |ran: &Ran| ran.stdout.contains("; connections wait to be accepted\n");
+        let explained = || {
+            let target = "127.0.0.1:8080";
+            let ran = porthole(["tcp", target, "--expect", "x", "-t", "100ms", "--explain"]).run();
+            (waits(&ran), ran.stdout.lines().skip(1).map(str::to_owned).collect::<Vec<_>>())
+        };
+        let first = explained();
+        assert!(first.0, "{:?}", first.1);
+        for _ in 0..3 {
+            assert_eq!(explained(), first);
+        }
+        drop(listener);
+    });
+}
+
 #[test]
 fn what_listens_in_its_place_is_listed() {
     let _other = TcpListener::bind("127.0.0.1:0").unwrap();

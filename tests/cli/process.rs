@@ -149,6 +149,22 @@ fn zombies_do_not_run_and_stopped_processes_do() {
     ));
     porthole(["process", "--pid", &zombie_pid.to_string()])
         .unhealthy(&format!("unhealthy: process {zombie_pid}: pid {zombie_pid} ({name}) is a zombie"));
+    // However many there are, the words stay the same.
+    let another = Running::start(&program, "x", "0");
+    another.until_state("Z");
+    let first = zombie_pid.min(another.pid());
+    let many = format!(
+        "unhealthy: process {name}: none running, zombies (pid {first} and others), expected at least 1"
+    );
+    porthole(["process", name]).unhealthy(&many);
+    if another.pid() > zombie_pid {
+        let one_more = Running::start(&program, "x", "0");
+        one_more.until_state("Z");
+        if one_more.pid() > zombie_pid {
+            porthole(["process", name]).unhealthy(&many);
+        }
+    }
+    drop(another);
     let stopped = Running::start(&program, "x", "600");
     stopped.signal(Signal::SIGSTOP);
     stopped.until_state("T");
