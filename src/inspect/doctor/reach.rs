@@ -21,14 +21,14 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     let barrier = case.ours.barrier(&case.status);
     let ([uid, ..], [gid, ..]) = (case.status.uids, case.status.gids);
     let ours = |name: &str| case.target.proc.join("self").join(name).display().to_string();
-    let (own_uid, own_gid) = (case.ours.uids[3], case.ours.gids[3]);
+    let (user, group) = (case.ours.uids[3], case.ours.gids[3]);
     let rule = match barrier {
-        Barrier::User => format!("its user is {}, ours is {own_uid}", foreign(&case.status.uids, own_uid)),
-        Barrier::Group => format!("its group is {}, ours is {own_gid}", foreign(&case.status.gids, own_gid)),
+        Barrier::User => format!("its user is {}, ours is {user}", foreign(&case.status.uids, user)),
+        Barrier::Group => format!("its group is {}, ours is {group}", foreign(&case.status.gids, group)),
         Barrier::Capabilities => "it has capabilities that we lack".to_owned(),
         Barrier::Dumpable => "it is not dumpable, or in another user namespace".to_owned(),
         Barrier::Mode => {
-            format!("its user is {uid}, ours is {own_uid}, and they are for their user alone")
+            format!("its user is {uid}, ours is {user}, and they are for their user alone")
         }
         Barrier::Beyond => "though we have CAP_SYS_PTRACE".to_owned(),
     };
