@@ -128,11 +128,9 @@ pub fn show_short_size(bytes: u64) -> String {
 }
 
 /// One day, in seconds.
-#[cfg(any(feature = "tls", feature = "inspect"))]
 pub const DAY: i64 = 86_400;
 
 /// The day in UTC of this second since the epoch, as `2026-11-25`.
-#[cfg(any(feature = "tls", feature = "inspect"))]
 pub fn date(seconds: i64) -> String {
     // Within the 400 years after which the calendar repeats, from the first of March on.
     let days = seconds.div_euclid(DAY) + 719_468;
@@ -143,6 +141,12 @@ pub fn date(seconds: i64) -> String {
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
+}
+
+/// This second since the epoch in UTC, as `2026-11-25T10:47:31Z`.
+pub fn instant(seconds: i64) -> String {
+    let second = seconds.rem_euclid(DAY);
+    format!("{}T{:02}:{:02}:{:02}Z", date(seconds), second / 3600, second / 60 % 60, second % 60)
 }
 
 /// The minute in UTC of this second since the epoch, as `2026-11-25 10:47`.
@@ -287,6 +291,20 @@ mod tests {
         }
         // Some file systems keep any number.
         assert!(minute(i64::MAX).len() > 16 && minute(i64::MIN).len() > 16);
+    }
+
+    #[test]
+    fn instants() {
+        for (seconds, shown) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (1_796_033_999, "2026-11-30T10:19:59Z"),
+        ] {
+            assert_eq!(instant(seconds), shown);
+        }
+        // Some file systems keep any number.
+        assert!(instant(i64::MAX).ends_with('Z') && instant(i64::MIN).ends_with('Z'));
     }
 
     #[test]

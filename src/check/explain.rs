@@ -64,7 +64,7 @@ impl<'a> Surroundings<'a> {
         };
         let on_port: Vec<&Listener> = all.iter().filter(|known| known.address.port() == place.port).collect();
         let mut reached = on_port.clone();
-        reached.retain(|known| own.iter().any(|&target| known.takes(target)));
+        reached.retain(|known| own.iter().any(|&target| known.takes(target) != Some(false)));
         // Where the kernel does not tell that an IPv6 socket takes no IPv4, it shows by that it did not.
         let refused = came == Reached::Refused;
         let takes_no_ipv4 = |known: &&Listener| {
@@ -78,7 +78,14 @@ impl<'a> Surroundings<'a> {
             return vec![format!("[::]:{} takes IPv6 only (IPV6_V6ONLY)", place.port)];
         }
         if !reached.is_empty() {
-            return reached.into_iter().map(|listener| self.held(listener)).collect();
+            let is_unknown = |known: &Listener| {
+                came == Reached::Unknown && own.iter().all(|&target| known.takes(target) != Some(true))
+            };
+            let line = |known: &Listener| {
+                let unknown = "; whether it takes IPv4 cannot be determined (IPV6_V6ONLY)";
+                self.held(known) + if is_unknown(known) { unknown } else { "" }
+            };
+            return reached.into_iter().map(line).collect();
         }
         // A connection was taken by a socket that this table does not show.
         let mut lines = if came == Reached::Connected {
@@ -126,20 +133,24 @@ impl<'a> Surroundings<'a> {
         if let Some(owner) = socket_owner(self.proc, &inodes, self.deadline) {
             line.push_str(&[", held by ", &shown(&owner)].concat());
         }
-        // What is made up is not the kernel's.
+        // With a fabricated proc the kernel's own tables would not match.
         let queues = if self.proc == Path::new(procfs::ROOT) { unix_backlogs() } else { Vec::new() };
         let is_theirs = |queue: &&Backlog| inodes.contains(&queue.inode);
         if let Some(&Backlog { waiting, most, .. }) =
             queues.iter().filter(is_theirs).find(|queue| is_full(queue.waiting, queue.most.into()))
         {
-            line.push_str(&["; ", &full(waiting, most), ", and others are not taken"].concat());
+            line.push_str(&["; ", &queue_of(waiting, Some(most)), ", and others are not taken"].concat());
         }
         line
     }
 
     /// PID 1, which in a container is the application or what started it, and in a pod that shares its processes is neither.
     pub(super) fn first_process(&self) -> Option<String> {
-        let first = process(self.proc, 1).ok()?;
+        let first = match process(self.proc, 1) {
+            Ok(first) => first,
+            Err(unread) if unread.absent => return None,
+            Err(unread) => return Some(format!("the first process cannot be looked at: {}", unread.why)),
+        };
         let whose = if first.name == b"pause" { "pod" } else { "container" };
         Some(format!("the {whose}'s first process is {}", shown(&first)))
     }
@@ -153,30 +164,27 @@ impl<'a> Surroundings<'a> {
             }
             None => format!("by a process of uid {} that may not be looked at", listener.uid),
         };
-        let waiting = match listener.backlog {
-            Some(most) if is_full(listener.waiting, most.into()) => {
-                format!("{}, and others are dropped", full(listener.waiting, most))
-            }
-            _ => waiting(listener.waiting),
-        };
-        format!("{} is listened on {by}; {waiting}", listener.address)
+        let full = listener.backlog.is_some_and(|most| is_full(listener.waiting, most.into()));
+        let others = if full { ", and others are dropped" } else { "" };
+        let queue = queue_of(listener.waiting, listener.backlog.filter(|_| full));
+        format!("{} is listened on {by}; {queue}{others}", listener.address)
     }
 }
 
-fn waiting(count: u64) -> String {
-    match count {
-        0 => "no connection waits to be accepted".to_owned(),
-        1 => "1 connection waits to be accepted".to_owned(),
-        n => format!("{n} connections wait to be accepted"),
+/// What waits to be accepted, without a number, which would change while nothing else does; `full` is the backlog of a
+/// queue that is full.
+fn queue_of(waiting: u64, full: Option<u32>) -> String {
+    match full {
+        Some(most) => format!("connections wait to be accepted: its queue is full (backlog {most})"),
+        None if waiting == 0 => "no connection waits to be accepted".to_owned(),
+        None => "connections wait to be accepted".to_owned(),
     }
 }
 
-fn full(count: u64, most: u32) -> String {
-    format!("{}: its queue is full (backlog {most})", waiting(count))
-}
-
+/// The process and its state. One that runs or sleeps by turns is said to run, which does not change from one run to the next.
 fn shown(process: &Process) -> String {
-    format!("{}, {}", process.shown(), state_words(process.state))
+    let state = if matches!(process.state, 'S' | 'I') { 'R' } else { process.state };
+    format!("{}, {}", process.shown(), state_words(state))
 }
 
 #[cfg(test)]
@@ -187,9 +195,9 @@ mod tests {
     #[test]
     fn the_tables_are_read_once() {
         let proc = std::env::temp_dir().join(format!("porthole-explain-{}", std::process::id()));
-        std::fs::create_dir_all(proc.join("net")).unwrap();
+        std::fs::create_dir_all(proc.join("self/net")).unwrap();
         let table = include_str!("../../tests/fixtures/linux-6.18-proc-net-tcp-listen-full-queue");
-        std::fs::write(proc.join("net/tcp"), table).unwrap();
+        std::fs::write(proc.join("self/net/tcp"), table).unwrap();
         let around = Surroundings::new(&proc, Deadline::after(Duration::from_mins(1)));
         let endpoint = |port: &str| Endpoint::Tcp(HostPort::parse(port).unwrap());
         let first = around.explain(&endpoint("127.0.0.1:18091"), Reached::Unknown);

@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::cli::{Given, UsageError, flag, operand, option};
 use crate::files::Unread;
 use crate::net::deadline::Deadline;
 use crate::net::target::{Endpoint, SocketPath, parse_port};
-use crate::outcome::{Fact, Finding};
+use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
 use crate::procfs::diag::sockets_of;
 use crate::procfs::net::{DATAGRAM, Protocol, SEQPACKET, UnixSocket, is_named, unix_sockets, unix_table};
@@ -103,18 +103,23 @@ impl Check for Listen {
 fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, deadline: Deadline) -> Finding {
     let all = match listening(proc, protocol) {
         Ok(all) => all,
-        Err(unread) => return unread.finding(UNREAD),
+        Err(unread) => return unmade(unread),
     };
     let (mut fitting, mut on_port, mut inodes) = (Vec::new(), false, Vec::new());
-    let (mut waiting, mut uid) = (0_u64, 0);
+    let (mut waiting, mut uid, mut is_known) = (0_u64, 0, true);
     for known in all.iter().filter(|known| known.address.port() == port) {
         on_port = true;
-        if address.is_none_or(|address| known.takes(address)) {
+        let takes = address.map_or(Some(true), |address| known.takes(address));
+        is_known &= takes.is_some();
+        if takes == Some(true) {
             add(&mut fitting, known.address.to_string());
             inodes.push(known.inode);
             waiting = waiting.saturating_add(known.waiting);
             uid = known.uid;
         }
+    }
+    if let Some(address) = address.filter(|_| fitting.is_empty() && !is_known) {
+        return Finding::new(Verdict::Denied, undetermined(protocol, SocketAddr::new(address, port)));
     }
     if fitting.is_empty() {
         let mut finding = Finding::unhealthy(elsewhere(protocol, port, &all));
@@ -176,7 +181,7 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
     if best(&sockets).is_none() {
         sockets = match unix_table(proc).map(|table| unix_sockets(&table, &is_it)) {
             Ok(sockets) => sockets,
-            Err(unread) => return unread.finding(UNREAD),
+            Err(unread) => return unmade(unread),
         };
     }
     let Some(socket) = best(&sockets) else {
@@ -210,6 +215,25 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
     owned(finding, owner)
 }
 
+/// What is said where there is nothing to go by.
+fn unmade(unread: Unread) -> Finding {
+    Finding { verdict: Verdict::Denied, ..unread.finding(UNREAD) }
+}
+
+/// What is said where nothing but an IPv6 wildcard may take connections to this IPv4 address.
+fn undetermined(protocol: Protocol, target: SocketAddr) -> String {
+    let way_out = match protocol {
+        Protocol::Tcp => format!("porthole tcp {target} connects, and so tells"),
+        Protocol::Udp => "without --address the port alone counts".to_owned(),
+    };
+    format!(
+        "{} [::]:{} is bound, but whether it takes IPv4 cannot be determined: the kernel does not tell IPV6_V6ONLY here \
+         (sock_diag(7)); {way_out}",
+        protocol.name(),
+        target.port()
+    )
+}
+
 /// The one that somebody can talk to: it listens, or takes datagrams.
 fn best(sockets: &[UnixSocket]) -> Option<&UnixSocket> {
     let listening = sockets.iter().find(|socket| socket.listens);
@@ -232,7 +256,6 @@ fn owned(mut finding: Finding, owner: Option<Process>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Verdict;
     use std::time::Duration;
 
     #[test]
@@ -240,15 +263,15 @@ mod tests {
         let deadline = Deadline::after(Duration::from_mins(1));
         let none = Path::new("/none");
         let finding = port(Protocol::Tcp, 80, None, none, deadline);
-        assert_eq!(finding.verdict, Verdict::Unhealthy);
+        assert_eq!(finding.verdict, Verdict::Denied);
         assert_eq!(
             finding.found,
-            "what listens here cannot be read: /none/net/tcp: no such file or directory"
+            "what listens here cannot be read: /none/self/net/tcp: no such file or directory"
         );
         let finding = unix(&SocketPath::Abstract(b"x".to_vec()), none, deadline);
         assert_eq!(
             finding.found,
-            "what listens here cannot be read: /none/net/unix: no such file or directory"
+            "what listens here cannot be read: /none/self/net/unix: no such file or directory"
         );
     }
 }

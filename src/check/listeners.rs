@@ -14,13 +14,16 @@ pub(super) const UNREAD: &str = "what listens here cannot be read: ";
 /// How far back [`add`] looks for the same address: the kernel lists the sockets of a port together.
 const NEAR: usize = 64;
 
-/// The listening sockets of this network namespace: of TCP as the kernel itself tells, which is quicker and knows more,
-/// else by the tables below `proc`.
+/// From here on Linux chooses ports by itself for whoever binds none, unless it is told otherwise: `ip_local_port_range` of
+/// ip(7).
+const EPHEMERAL: u16 = 32768;
+
+/// The listening sockets of this network namespace: as the kernel itself tells, which is quicker and knows more, else by
+/// the tables below `proc`.
 pub(super) fn listening(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unread> {
-    // What is made up is not the kernel's.
-    if protocol == Protocol::Tcp
-        && proc == Path::new(procfs::ROOT)
-        && let Some(all) = diag::listeners()
+    // With a fabricated proc the kernel's own tables would not match.
+    if proc == Path::new(procfs::ROOT)
+        && let Some(all) = diag::listeners(protocol)
     {
         return Ok(all);
     }
@@ -31,8 +34,14 @@ pub(super) fn listening(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>
 /// on other ports.
 pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> String {
     let (mut on_port, mut on_any) = (Vec::new(), Vec::new());
+    let mut is_all = true;
     for known in all {
-        add(&mut on_any, known.address.to_string());
+        // Whoever asks a name server has such a port for a moment.
+        if protocol == Protocol::Udp && known.address.port() >= EPHEMERAL {
+            is_all = false;
+        } else {
+            add(&mut on_any, known.address.to_string());
+        }
         if known.address.port() == port {
             let only_ipv6 = known.only_ipv6 == Some(true) && known.address.ip().is_unspecified();
             let takes = if only_ipv6 { " (takes IPv6 only)" } else { "" };
@@ -42,8 +51,10 @@ pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> Stri
     let name = protocol.name();
     if !on_port.is_empty() {
         format!("{name} port {port} is listened on, but only at {}", list(on_port))
-    } else if on_any.is_empty() {
+    } else if on_any.is_empty() && is_all {
         format!("nothing listens on {name} port {port}, nor on any other in this network namespace")
+    } else if on_any.is_empty() {
+        format!("nothing listens on {name} port {port} in this network namespace")
     } else {
         format!("nothing listens on {name} port {port}; what listens here: {}", list(on_any))
     }

@@ -15,7 +15,9 @@ use crate::net::target::Endpoint;
 use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
-use crate::procfs::process::{own_pid, parse_pid, pids, process, state_words, thread_group};
+use crate::procfs::process::{
+    hiding_option, is_hidden, own_pid, parse_pid, pids, process, state_words, thread_group,
+};
 use crate::text::{Shown as _, decode, list};
 use crate::units::number;
 
@@ -52,12 +54,14 @@ enum Wanted {
 }
 
 /// What may not be seen.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Unseen {
-    /// Some processes.
-    denied: bool,
+    /// Why at least one process cannot be looked at.
+    why: Option<Unread>,
     /// Of so many, whether they are called as asked for.
     unknown: u64,
+    /// Whether it is certain that there are no others.
+    is_all: bool,
 }
 
 #[derive(Debug)]
@@ -122,7 +126,8 @@ impl Processes {
 
     fn look(&self, proc: &Path, deadline: Deadline) -> Finding {
         let Some(own) = own_pid(proc) else {
-            return Finding::unhealthy(format!("no process can be seen: {} is not mounted", proc.shown()));
+            let why = format!("no process can be seen: {} is not mounted", proc.shown());
+            return Finding::new(Verdict::Denied, why);
         };
         match &self.wanted {
             Wanted::Name(name) => self.by_name(name, own, proc, deadline),
@@ -137,11 +142,11 @@ impl Processes {
     fn by_name(&self, name: &[u8], own: u32, proc: &Path, deadline: Deadline) -> Finding {
         let all = match pids(proc) {
             Ok(all) => all,
-            Err(unread) => return unread.finding(""),
+            Err(unread) => return Finding::new(Verdict::Denied, unread.why),
         };
         // Those that run, the stopped ones among them, and zombies.
         let mut groups = [Vec::new(), Vec::new(), Vec::new()];
-        let (mut denied, mut unknown) = (false, 0);
+        let mut unseen = Unseen::default();
         for pid in all.into_iter().filter(|&pid| pid != own) {
             if deadline.remaining().is_err() {
                 return Finding::unhealthy(WireError::TimedOut.reason(deadline, "looking at processes"));
@@ -150,13 +155,14 @@ impl Processes {
                 Ok(process) => match process.is_called(proc, name) {
                     Some(true) => process,
                     is_called => {
-                        unknown += u64::from(is_called.is_none());
+                        unseen.unknown += u64::from(is_called.is_none());
                         continue;
                     }
                 },
                 Err(unread) => {
-                    denied |= unread.denied;
-                    unknown += u64::from(!unread.denied && !unread.absent);
+                    if !unread.absent {
+                        unseen.why.get_or_insert(unread);
+                    }
                     continue;
                 }
             };
@@ -178,12 +184,19 @@ impl Processes {
                 continue;
             }
             let comma = if found.is_empty() { "" } else { ", " };
-            let s = if what == "zombie" && group.len() > 1 { "s" } else { "" };
-            let pids = list(group.iter().map(ToString::to_string).collect());
             // Writing to a String cannot fail.
-            let _ = write!(found, "{comma}{} {what}{s} (pid {pids})", group.len());
+            let _ = match group.iter().min() {
+                // Zombies are not waited for, so they become more and more while the trouble stays the same.
+                Some(first) if what == "zombie" && group.len() > 1 => {
+                    write!(found, "{comma}zombies (pid {first} and others)")
+                }
+                _ => {
+                    let pids = list(group.iter().map(ToString::to_string).collect());
+                    write!(found, "{comma}{} {what} (pid {pids})", group.len())
+                }
+            };
         }
-        let mut finding = self.judge(count, found, Unseen { denied, unknown }, proc);
+        let mut finding = self.judge(count, found, unseen, proc);
         for (group, name) in groups.into_iter().zip(["pids", "stopped", "zombies"]) {
             finding
                 .push(name, Fact::List(group.into_iter().map(|pid| Fact::Count(u64::from(pid))).collect()));
@@ -194,14 +207,19 @@ impl Processes {
     fn by_pid(&self, pid: u32, own: u32, proc: &Path) -> Finding {
         let process = match process(proc, pid) {
             Ok(process) => process,
-            Err(unread) if !unread.denied && !unread.absent => return unread.finding(""),
             Err(unread) => {
-                return self.judge(
-                    0,
-                    format!("pid {pid}: no such process"),
-                    Unseen { denied: unread.denied, unknown: 0 },
-                    proc,
-                );
+                // The kernel knows better than proc, where that is of our own pid namespace.
+                let is_known = unread.absent && own == std::process::id();
+                let why = match unread.absent {
+                    true if is_known && is_hidden(pid) => {
+                        let why = format!("pid {pid} is hidden in {}", proc.shown());
+                        Some(Unread { denied: true, absent: false, why })
+                    }
+                    true => None,
+                    false => Some(unread),
+                };
+                let unseen = Unseen { is_all: is_known && why.is_none(), why, unknown: 0 };
+                return self.judge(0, format!("pid {pid}: no such process"), unseen, proc);
             }
         };
         // A number left over from an earlier start may by now be that of this check, or of a thread, which proc has
@@ -218,7 +236,8 @@ impl Processes {
             };
             (u64::from(!process.is_zombie()), format!("{} is {state}", process.shown()))
         };
-        let mut finding = self.judge(count, found, Unseen::default(), proc);
+        let unseen = Unseen { is_all: true, ..Unseen::default() };
+        let mut finding = self.judge(count, found, unseen, proc);
         finding.push("pid", Fact::Count(u64::from(pid)));
         finding.push("process", Fact::Bytes(process.name));
         finding.push("state", Fact::Text(process.state.to_string()));
@@ -233,16 +252,16 @@ impl Processes {
             let most = count.saturating_add(more);
             !too_many && ((!enough && most >= self.min) || self.max.is_some_and(|max| most > max))
         };
-        // Every pid namespace has a first process; where it is not to be seen, others may not be either.
-        if may_change(u64::MAX) && (unseen.denied || process(proc, 1).is_err()) {
-            let why = "processes of other users are hidden in /proc (hidepid); run the check as their user";
+        if may_change(u64::MAX)
+            && !unseen.is_all
+            && let Some(why) = why_unseen(unseen.why, proc)
+        {
             return Finding::new(Verdict::Denied, why);
         }
         if may_change(unseen.unknown) {
-            let (n, es) = (unseen.unknown, if unseen.unknown == 1 { "" } else { "es" });
             let name = decode(&self.named());
             let why = format!(
-                "the executable of {n} process{es} may not be read, so whether one of them is {name} is unknown; \
+                "the executables of some processes may not be read, so whether one of them is {name} is unknown; \
                  run the check as their user or with CAP_SYS_PTRACE"
             );
             return Finding::new(Verdict::Denied, why);
@@ -262,6 +281,26 @@ impl Processes {
         });
         finding
     }
+}
+
+/// Why there may be processes that are not to be seen, and what helps; `known` is why one of them cannot be looked at.
+fn why_unseen(known: Option<Unread>, proc: &Path) -> Option<String> {
+    let shown = proc.shown();
+    if let Some(option) = hiding_option(proc) {
+        let hidden = "processes of other users are hidden in";
+        return Some(format!("{hidden} {shown} ({option}); run the check as their user"));
+    }
+    // Every pid namespace has a first process; where it is not to be seen, others may not be either.
+    let mut unread = known.or_else(|| process(proc, 1).err())?;
+    if unread.absent {
+        unread = Unread { denied: true, absent: false, why: format!("pid 1 is not to be seen in {shown}") };
+    }
+    let help = if unread.denied {
+        "; run the check as the user of the processes, or with CAP_SYS_PTRACE"
+    } else {
+        ""
+    };
+    Some([&unread.why, help].concat())
 }
 
 /// The number in the first line of a pid file. The error does not repeat what is there.
@@ -284,7 +323,7 @@ mod tests {
     fn without_proc_nothing_is_said_of_processes() {
         let wanted = Processes { wanted: Wanted::Pid(1), min: 0, max: Some(0) };
         let finding = wanted.look(Path::new("/none"), Deadline::after(Duration::from_mins(1)));
-        assert_eq!(finding.verdict, Verdict::Unhealthy);
+        assert_eq!(finding.verdict, Verdict::Denied);
         assert_eq!(finding.found, "no process can be seen: /none is not mounted");
     }
 
@@ -297,6 +336,7 @@ mod tests {
         let wanted = Processes { wanted: Wanted::Pid(7), min: 0, max: Some(0) };
         let finding = wanted.look(&proc, Deadline::after(Duration::from_mins(1)));
         fs::remove_dir_all(&proc).unwrap();
-        assert_eq!(finding.verdict, Verdict::Unhealthy, "{}", finding.found);
+        assert_eq!(finding.verdict, Verdict::Denied, "{}", finding.found);
+        assert!(finding.found.contains("/7/stat: not the state of a process"), "{}", finding.found);
     }
 }

@@ -76,7 +76,7 @@ impl Inspect for Access {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let root = target.root()?;
         let who = self.who(target)?;
-        let names = Names::read(&root);
+        let names = Names::of(target, answer);
         let Examined { allowed, reason, rows } = examine(target, &root, &self.path, &who, &self.wanted);
         if answer.is_json() {
             if allowed.is_none() {

@@ -116,7 +116,12 @@ impl Inspect for Grep {
             }
             search.path(&root, path);
         }
-        Ok(search.found)
+        let found = search.found;
+        if self.quiet && found {
+            // "Exit immediately with zero status if any match is found, even if an error was detected", grep(1).
+            answer.settle();
+        }
+        Ok(found)
     }
 }
 

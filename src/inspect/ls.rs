@@ -86,7 +86,7 @@ impl From<&Meta> for Stat {
 impl Inspect for Ls {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let root = target.root()?;
-        let names = Names::read(&root);
+        let names = Names::of(target, answer);
         answer.list("entries");
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for path in &self.paths {

@@ -59,7 +59,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Lsof {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         // Where its files may not be seen, neither may what it has open, which is said.
-        let names = target.root().map(|root| Names::read(&root)).unwrap_or_default();
+        let names = target.root().map(|root| Names::read(target, root, answer)).unwrap_or_default();
         let list = List {
             deleted: self.deleted,
             names,

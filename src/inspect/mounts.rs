@@ -24,6 +24,9 @@ use crate::threads::bounded;
 /// How long a filesystem may take to answer: that of a dead server never does.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the kernel.
+const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="];
+
 pub(super) const COMMAND: Command = Command {
     name: "mounts",
     summary: "print the mounts, or the one that a path is on",
@@ -148,13 +151,22 @@ pub(super) fn options(mount: &Mount) -> Vec<Vec<u8>> {
     mount.all_options().into_iter().map(mounted).collect()
 }
 
+/// The same without the folders that an overlay is made of, which are many and long, and on the host.
+pub(super) fn options_of_interest(mount: &Mount) -> Vec<Vec<u8>> {
+    let is_layer = |option: &[u8]| LAYERS.iter().any(|layer| option.starts_with(layer.as_bytes()));
+    let mut options = options(mount);
+    options.retain(|option| mount.kind != b"overlay" || !is_layer(option));
+    options
+}
+
 fn print(mounts: &[Mount], answer: &mut Answer) {
     if answer.is_json() {
         for mount in mounts {
             if answer.is_over() {
                 break;
             }
-            answer.item("mounts", &fact(mount));
+            let options = if answer.is_kept() { options_of_interest(mount) } else { options(mount) };
+            answer.item("mounts", &fact(mount, options));
         }
         return;
     }
@@ -170,8 +182,8 @@ fn print(mounts: &[Mount], answer: &mut Answer) {
     answer.table(&table);
 }
 
-fn fact(mount: &Mount) -> Fact {
-    let options = options(mount).into_iter().map(Fact::Bytes);
+fn fact(mount: &Mount, options: Vec<Vec<u8>>) -> Fact {
+    let options = options.into_iter().map(Fact::Bytes);
     Fact::Object(vec![
         ("mount_point", Fact::Bytes(mount.point.clone())),
         ("type", Fact::Bytes(mount.kind.clone())),

@@ -15,7 +15,7 @@ use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand};
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::Lost;
-use crate::procfs::process::{Process, own_pid};
+use crate::procfs::process::{Process, hiding_option, own_pid};
 use crate::report::Answer;
 use crate::text::{Shown as _, decode};
 
@@ -37,6 +37,9 @@ porthole ps --json",
 const HIDDEN: &str = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root \
                       with the capability SYS_PTRACE";
 
+/// What helps where it may not be known whether a process is called so.
+const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRACE";
+
 #[derive(Debug)]
 struct Ps {
     name: Option<Vec<u8>>,
@@ -56,12 +59,15 @@ impl Inspect for Ps {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         answer.list("processes");
         let mut all = look(target)?;
-        // Every pid namespace has a first process; where it is not to be seen, others may not be either.
+        // Every pid namespace has a first process; where it is not to be seen, others may not be either. Nor may they where it
+        // is our own user's.
         let denied = |seen: &Seen| matches!(seen.stat, Err(Lost::Denied));
         let of_kernel = target.is_of_kernel();
         let hidden = of_kernel
             && (all.iter().any(denied)
-                || target.process.is_none() && all.first().is_none_or(|first| first.pid != 1));
+                || target.process.is_none()
+                    && (all.first().is_none_or(|first| first.pid != 1)
+                        || hiding_option(&target.proc).is_some()));
         for seen in &all {
             let why = match &seen.stat {
                 Err(Lost::Failed(why)) => why.as_str(),
@@ -70,17 +76,38 @@ impl Inspect for Ps {
             };
             answer.complain(&format!("{}/{}/stat: {why}", target.proc.shown(), seen.pid));
         }
+        // Of so many it is not known what they are called.
+        let mut unknown = 0;
         if let Some(name) = &self.name {
             let own = own_pid(&target.proc);
-            all.retain(|seen| own != Some(seen.pid) && is_called(seen, name, target));
+            all.retain(|seen| {
+                let is_called =
+                    if own == Some(seen.pid) { Some(false) } else { is_called(seen, name, target) };
+                unknown += u32::from(is_called.is_none());
+                is_called == Some(true)
+            });
         }
+        let unread = match unknown {
+            0 => String::new(),
+            1 => format!("the executable of 1 process may not be read, so it may be one of them; {UNREAD}"),
+            n => format!(
+                "the executables of {n} processes may not be read, so they may be some of them; {UNREAD}"
+            ),
+        };
         let uptime = uptime(target);
         if all.is_empty() {
             let none = match &self.name {
                 Some(name) => format!("{}: no such process", decode(name)),
                 None => format!("{}: no process is there", target.proc.shown()),
             };
-            return Err(if hidden { format!("{none} that may be seen; {HIDDEN}") } else { none });
+            return Err(match (hidden, unread.is_empty()) {
+                (true, _) => format!("{none} that may be seen; {HIDDEN}"),
+                (false, false) => format!("{none} that may be seen; {unread}"),
+                (false, true) => none,
+            });
+        }
+        if !unread.is_empty() {
+            answer.note(&unread);
         }
         if hidden {
             answer.note(HIDDEN);
@@ -132,10 +159,9 @@ fn look(target: &Target) -> Result<Vec<Seen>, String> {
     })
 }
 
-/// Whether it is called so, as far as may be seen.
-fn is_called(seen: &Seen, name: &[u8], target: &Target) -> bool {
-    seen.stat.as_ref().is_ok_and(|stat| {
-        let process = Process { pid: seen.pid, name: stat.name.clone(), state: char::from(stat.state) };
-        process.is_called(&target.proc, name).unwrap_or(false)
-    })
+/// Whether it is called so; nothing where that may not be known.
+fn is_called(seen: &Seen, name: &[u8], target: &Target) -> Option<bool> {
+    let Ok(stat) = &seen.stat else { return Some(false) };
+    let process = Process { pid: seen.pid, name: stat.name.clone(), state: char::from(stat.state) };
+    process.is_called(&target.proc, name)
 }

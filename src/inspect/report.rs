@@ -1,7 +1,7 @@
 //! `report`: one redacted JSON document of what the other inspections show, for a ticket.
 //!
 //! Invariant: it is one valid document of at most [`MOST`] bytes, made within [`TIME`], whatever the processes looked at
-//! do. Each section is what its words print with `--json`. What could not be read of one is said in its `errors`, what
+//! do. Each section is what its words print with `--json`, but for the layers of overlay mounts, which are the host's. What could not be read of one is said in its `errors`, what
 //! there was no room or time for by `"cut": true`, and neither is a failure: the exit status is 0 once the document is
 //! printed.
 

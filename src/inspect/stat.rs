@@ -36,7 +36,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Stat {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let root = target.root()?;
-        let names = Names::read(&root);
+        let names = Names::of(target, answer);
         answer.list("files");
         let mut first = true;
         for path in &self.paths {

@@ -2,6 +2,9 @@
 //!
 //! Invariant: what a header promises follows it, byte for byte, whatever becomes of the file meanwhile. One that grows is
 //! cut, one that shrinks is filled with zeros. Memory is bounded however many files there are and however large.
+//!
+//! Where not one entry could be read, nothing is written: kubectl takes an archive without members for a success, and shows
+//! what is on stderr only where there is no archive.
 
 mod header;
 mod links;
@@ -32,6 +35,8 @@ use crate::units::show_size;
 /// How much is read at once, in bytes. A file of no more is read before its header is written, and so is never cut;
 /// of a file whose size says nothing, as in proc, no more is read.
 const PIECE: usize = 128 << 10;
+/// How much is held back of an archive of which nothing could be read yet, in bytes.
+const HELD: usize = 1 << 20;
 /// What is written in place of what a file no longer has, in bytes at once.
 const ZEROS: [u8; 4096] = [0; 4096];
 
@@ -116,7 +121,7 @@ impl Inspect for Tar {
         let root = target.root()?;
         let mut archive = Archive {
             tar: self,
-            names: Names::read(&root),
+            names: Names::of(target, answer),
             answer,
             links: Links::default(),
             buffer: vec![0; PIECE],
@@ -124,6 +129,8 @@ impl Inspect for Tar {
             from: 0,
             left_out: Vec::new(),
             is_full: false,
+            held: Some(Vec::new()),
+            failed: false,
         };
         for path in &self.paths {
             if archive.answer.is_over() {
@@ -131,8 +138,13 @@ impl Inspect for Tar {
             }
             archive.path(&root, path);
         }
-        // Two empty blocks end it.
-        archive.zeros(2 * BLOCK as u64);
+        if !archive.failed {
+            archive.release();
+        }
+        if archive.held.is_none() {
+            // Two empty blocks end it.
+            archive.zeros(2 * BLOCK as u64);
+        }
         Ok(true)
     }
 }
@@ -152,6 +164,10 @@ struct Archive<'a> {
     left_out: Vec<u8>,
     /// Whether there are more files with several names than are kept in mind.
     is_full: bool,
+    /// The headers of directories that are not written before some entry could be read; nothing once one was.
+    held: Option<Vec<u8>>,
+    /// Whether something could not be read.
+    failed: bool,
 }
 
 /// Where a file is: at a path that was named, or where a walk has come to.
@@ -220,9 +236,15 @@ impl Archive<'_> {
 
     /// Adds what a walk meets; the names that patterns are for begin at `from`.
     fn walk(&mut self, walk: &mut Walk, from: usize) {
+        // What was entered could be read where it is empty, or where an entry of it is met.
+        let (mut has_entered, mut is_empty) = (false, true);
         while let Some(met) = walk.next() {
             if self.answer.is_over() {
                 return;
+            }
+            is_empty = false;
+            if std::mem::take(&mut has_entered) && !matches!(met, Met::Failed(_)) {
+                self.release();
             }
             if let Met::Failed(error) = met {
                 self.complain(walk.path(), &error.words());
@@ -241,6 +263,28 @@ impl Archive<'_> {
                 );
             } else {
                 walk.enter();
+                has_entered = true;
+            }
+        }
+        if has_entered || is_empty {
+            self.release();
+        }
+    }
+
+    /// Some entry could be read: what was held back is written, and what comes from now on at once.
+    fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.answer.bytes(&held);
+        }
+    }
+
+    /// Writes bytes of the archive.
+    fn write(&mut self, bytes: &[u8]) {
+        match &mut self.held {
+            Some(held) if held.len() < HELD => held.extend_from_slice(bytes),
+            _ => {
+                self.release();
+                self.answer.bytes(bytes);
             }
         }
     }
@@ -307,7 +351,7 @@ impl Archive<'_> {
             let size = map.len() as u64 + kept;
             self.header(&meta, &Member { size, whole_size: Some(told), ..member });
             self.keep(&meta, name);
-            self.answer.bytes(&map);
+            self.write(&map);
             let mut copied = Ok(());
             for (start, length) in parts {
                 copied = copied.and(self.copy(&file, start, length));
@@ -347,7 +391,10 @@ impl Archive<'_> {
             ..*member
         }
         .header();
-        self.answer.bytes(&header);
+        if member.kind != b'5' {
+            self.release();
+        }
+        self.write(&header);
     }
 
     fn keep(&mut self, meta: &Meta, name: &[u8]) {
@@ -398,7 +445,7 @@ impl Archive<'_> {
         let mut left = count;
         while left > 0 && !self.answer.is_over() {
             let some = usize::try_from(left).unwrap_or(ZEROS.len()).min(ZEROS.len());
-            self.answer.bytes(ZEROS.get(..some).unwrap_or_default());
+            self.write(ZEROS.get(..some).unwrap_or_default());
             left -= some as u64;
         }
     }
@@ -408,6 +455,7 @@ impl Archive<'_> {
     }
 
     fn complain(&mut self, path: &[u8], why: &str) {
+        self.failed = true;
         self.answer.complain(&at(path, why));
     }
 }

@@ -1,15 +1,60 @@
 //! Names of users and groups, from passwd(5) and group(5) as the target sees them. An image often has neither.
+//!
+//! They are a convenience: a file system that does not answer is not waited for, and then there are numbers.
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::Target;
+use super::groups::mind_the_limit;
+use crate::procfs;
 use crate::procfs::handle::Lost;
+use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
 use crate::rootfs::Root;
+use crate::threads::bounded;
 
 /// The most of one file that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
+/// How long the file system of such a file may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The file systems that answer as long as the machine does. Others ask a server, which may be gone.
+const LOCAL: [&str; 32] = [
+    "aufs",
+    "binfmt_misc",
+    "bpf",
+    "btrfs",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "erofs",
+    "ext2",
+    "ext3",
+    "ext4",
+    "f2fs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "overlay",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rootfs",
+    "securityfs",
+    "selinuxfs",
+    "squashfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
+    "xfs",
+];
 
 /// The names of ids.
 #[derive(Debug, Default)]
@@ -19,11 +64,11 @@ pub struct Names {
 }
 
 impl Names {
-    /// As the target's files have them. They are a convenience: where those may not be read, its users have numbers,
-    /// which is said.
+    /// As the target's files have them. Where those may not be read, its users have numbers, which is said.
     pub fn of(target: &Target, answer: &mut Answer) -> Self {
-        target.root().map_or_else(
-            |why| {
+        match target.root() {
+            Ok(root) => Names::read(target, root, answer),
+            Err(why) => {
                 // A thread of the kernel has no files, and what is made up need not.
                 if target.process.as_ref().is_some_and(|process| process.meta("root") == Err(Lost::Denied)) {
                     answer.note(&format!(
@@ -31,22 +76,35 @@ impl Names {
                     ));
                 }
                 Names::default()
-            },
-            |root| Names::read(&root),
-        )
+            }
+        }
     }
 
-    /// As this root's files have them; none where there are no such files.
-    pub fn read(root: &Root) -> Self {
-        let read = |path: &str| {
-            let mut text = Vec::new();
-            if let Ok((file, _)) = root.open(Path::new(path), false) {
-                // What could be read of it counts.
-                let _ = file.take(LIMIT).read_to_end(&mut text);
-            }
-            parse(&text)
-        };
-        Names { users: read("/etc/passwd"), groups: read("/etc/group") }
+    /// As this root's files have them, which is the target's; none where there are no such files.
+    pub fn read(target: &Target, root: Root, answer: &mut Answer) -> Self {
+        let mut names = Names::default();
+        if !may_halt(target) {
+            names.users = parse(&text(&root, "/etc/passwd"));
+            names.groups = parse(&text(&root, "/etc/group"));
+            return names;
+        }
+        mind_the_limit();
+        let (root, deadline) = (Arc::new(root), answer.within(PATIENCE));
+        let files = [
+            (&mut names.users, "/etc/passwd", "users and groups"),
+            (&mut names.groups, "/etc/group", "groups"),
+        ];
+        for (ids, path, whose) in files {
+            let root = Arc::clone(&root);
+            let Ok(text) = bounded(deadline, Box::new(move || text(&root, path))) else {
+                answer.lack(&format!(
+                    "{path}: its file system does not answer, so {whose} are shown as numbers"
+                ));
+                break;
+            };
+            *ids = parse(&text);
+        }
+        names
     }
 
     /// The user's name, or its number.
@@ -68,6 +126,32 @@ impl Names {
     pub fn known_group(&self, gid: u32) -> Option<&[u8]> {
         name(&self.groups, gid)
     }
+}
+
+/// The text of this file, as much of it as could be read.
+fn text(root: &Root, path: &str) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Ok((file, _)) = root.open(Path::new(path), false) {
+        // What could be read of it counts.
+        let _ = file.take(LIMIT).read_to_end(&mut text);
+    }
+    text
+}
+
+/// Whether the target sees a file system that may not answer, wherever it is: a link may lead there.
+fn may_halt(target: &Target) -> bool {
+    let text = match &target.process {
+        // A fabricated proc says nothing of the file systems that there are.
+        Some(_) if target.is_of_kernel() => target.read("mountinfo"),
+        Some(_) => return true,
+        // Our own files are what we see, whatever proc is looked at.
+        None => Target { proc: procfs::ROOT.into(), process: None }.read("mountinfo"),
+    };
+    let mounts = Mounts::parse(&text.unwrap_or_default()).mounts;
+    let is_local = |kind: &[u8]| LOCAL.iter().any(|local| local.as_bytes() == kind);
+    // The mount that the root directory is on may be one that the table does not have: chroot(2).
+    let has_root = mounts.iter().any(|mount| mount.point == b"/");
+    !has_root || !mounts.iter().all(|mount| is_local(&mount.kind))
 }
 
 fn name(names: &[(u32, Vec<u8>)], id: u32) -> Option<&[u8]> {

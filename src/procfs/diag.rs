@@ -2,6 +2,8 @@
 //! bound to, how many connections may wait on a listener, whether it takes IPv4. netlink(7), sock_diag(7). Nothing is
 //! connected to.
 //!
+//! Where a profile of seccomp(2) forbids netlink, or the kernel lacks that part of it, there is no answer.
+//!
 //! It is the quicker way, too: the table of TCP makes the kernel walk over all connections that the machine could have.
 
 use std::net::{IpAddr, SocketAddr};
@@ -9,7 +11,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 
-use super::net::{Listener, UnixSocket};
+use super::net::{Listener, Protocol, UNCONNECTED, UnixSocket};
 
 /// The most that one datagram of the kernel holds, in bytes: `NLMSG_GOODSIZE` in its netlink.h.
 const PIECE: usize = 8 << 10;
@@ -30,8 +32,6 @@ const QUEUE: u16 = 4;
 
 /// The question after all Unix sockets, and `UDIAG_SHOW_VFS` of each.
 const QUESTION: [[u8; 4]; 10] = question(2);
-/// The questions after listeners of TCP at any address, of IPv4 and IPv6.
-const INET: [[[u8; 4]; 18]; 2] = [inet(AddressFamily::Inet), inet(AddressFamily::Inet6)];
 
 /// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, before a request that makes it so many bytes.
 const fn head(length: u32) -> [[u8; 4]; 4] {
@@ -45,12 +45,13 @@ const fn question(show: u32) -> [[u8; 4]; 10] {
     [length, kind, number, port, [1, 0, 0, 0], [0xff; 4], [0; 4], show.to_ne_bytes(), [0; 4], [0; 4]]
 }
 
-/// That and `struct inet_diag_req_v2` of `IPPROTO_TCP` in state LISTEN.
+/// That and `struct inet_diag_req_v2` of this family, protocol, `IPPROTO_…`, and state.
 #[allow(clippy::cast_possible_truncation, reason = "a field of one byte; there are some 50 families")]
-const fn inet(family: AddressFamily) -> [[u8; 4]; 18] {
+const fn inet(family: AddressFamily, protocol: u8, state: u8) -> [[u8; 4]; 18] {
     let mut question = [[0; 4]; 18];
-    let ([length, kind, ..], states) = (head(72), (1_u32 << LISTEN).to_ne_bytes());
-    [question[0], question[1], question[4], question[5]] = [length, kind, [family as u8, 6, 0, 0], states];
+    let ([length, kind, ..], states) = (head(72), (1_u32 << state).to_ne_bytes());
+    [question[0], question[1], question[4], question[5]] =
+        [length, kind, [family as u8, protocol, 0, 0], states];
     question
 }
 
@@ -67,21 +68,30 @@ pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
     Some(sockets)
 }
 
-/// The TCP sockets of this network namespace that listen, IPv4 and IPv6; nothing where the kernel does not tell.
-pub fn listeners() -> Option<Vec<Listener>> {
+/// The sockets of this network namespace that listen, or receive from anyone, IPv4 and IPv6; nothing where the kernel does
+/// not tell.
+pub fn listeners(protocol: Protocol) -> Option<Vec<Listener>> {
+    let (number, state) = match protocol {
+        Protocol::Tcp => (6, LISTEN),
+        Protocol::Udp => (17, UNCONNECTED),
+    };
     let mut found = Vec::new();
-    for question in &INET {
-        ask(question.as_flattened(), &mut |message| found.extend(listener_of(message)))?;
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let question = inet(family, number, state);
+        ask(question.as_flattened(), &mut |message| found.extend(listener_of(message, state)))?;
     }
     Some(found)
 }
 
-/// From a `struct inet_diag_msg` of a socket that listens, and its attributes.
-fn listener_of(message: &[u8]) -> Option<Listener> {
+/// From a `struct inet_diag_msg` of a socket in this state, and its attributes.
+fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
     let (head, attributes) = message.split_first_chunk::<72>()?;
     let bytes = |at: usize| head.get(at..)?.first_chunk::<4>().copied();
     let number = |at: usize| Some(u32::from_ne_bytes(bytes(at)?));
-    let &[family, LISTEN, _, _, p0, p1, ..] = head else { return None };
+    let &[family, own_state, _, _, p0, p1, ..] = head;
+    if own_state != state {
+        return None;
+    }
     let mut ip = IpAddr::from(bytes(8)?);
     if i32::from(family) != AddressFamily::Inet as i32 {
         ip = IpAddr::from(*head.get(8..)?.first_chunk::<16>()?);
@@ -91,7 +101,8 @@ fn listener_of(message: &[u8]) -> Option<Listener> {
         waiting: number(56)?.into(),
         // Where a socket listens, what is still to be sent stands for how many may wait.
         backlog: Some(number(60)?),
-        only_ipv6: Some(attribute(attributes, ONLY_IPV6).is_some_and(|value| value.first() == Some(&1))),
+        // Of IPv6 only, and before Linux 4.3 of none.
+        only_ipv6: attribute(attributes, ONLY_IPV6).and_then(|value| Some(*value.first()? == 1)),
         uid: number(64)?.into(),
         inode: number(68)?.into(),
     })
@@ -107,8 +118,8 @@ pub struct Backlog {
     pub waiting: u64,
     /// What it asked for by listen(2), cut to net.core.somaxconn; see [`is_full`].
     pub most: u32,
-    /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7).
-    pub only_ipv6: bool,
+    /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7); nothing where that is not known.
+    pub only_ipv6: Option<bool>,
 }
 
 /// Whether a listener's queue is full in which so many wait, where this was asked for by listen(2): one more than that may
@@ -122,13 +133,8 @@ pub fn is_full(waiting: u64, most: u64) -> bool {
 #[cfg(feature = "inspect")]
 pub fn backlogs() -> Vec<Backlog> {
     let mut found = Vec::new();
-    for Listener { inode, waiting, backlog, only_ipv6, .. } in listeners().unwrap_or_default() {
-        found.extend(backlog.map(|most| Backlog {
-            inode,
-            waiting,
-            most,
-            only_ipv6: only_ipv6 == Some(true),
-        }));
+    for Listener { inode, waiting, backlog, only_ipv6, .. } in listeners(Protocol::Tcp).unwrap_or_default() {
+        found.extend(backlog.map(|most| Backlog { inode, waiting, most, only_ipv6 }));
     }
     found.extend(unix_backlogs());
     found
@@ -151,7 +157,7 @@ fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
     };
     let (waiting, most) = attribute(rest, QUEUE)?.split_first_chunk::<4>()?;
     let (inode, waiting) = (u32::from_ne_bytes([i0, i1, i2, i3]).into(), u32::from_ne_bytes(*waiting).into());
-    Some(Backlog { inode, waiting, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: false })
+    Some(Backlog { inode, waiting, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: None })
 }
 
 /// The value of the first attribute of this type, `struct rtattr`: rtnetlink(7).
@@ -248,7 +254,7 @@ mod tests {
         let six = TcpListener::from(bound);
         let four = TcpListener::bind("127.0.0.1:0").unwrap();
         // Not every kernel has it.
-        let Some(all) = listeners() else { return };
+        let Some(all) = listeners(Protocol::Tcp) else { return };
         let found = |listener: &TcpListener| {
             let inode = nix::sys::stat::fstat(listener.as_fd()).unwrap().st_ino;
             all.iter().find(|known| known.inode == inode).unwrap().clone()
@@ -256,10 +262,7 @@ mod tests {
         let (found, six) = ([found(&six), found(&four)], six.local_addr().unwrap());
         assert_eq!((found[0].address, found[1].address), (six, four.local_addr().unwrap()));
         // What is bound to an address of IPv6 takes no IPv4.
-        assert_eq!(
-            (found[0].backlog, found[0].only_ipv6, found[1].only_ipv6),
-            (Some(3), Some(true), Some(false))
-        );
+        assert_eq!((found[0].backlog, found[0].only_ipv6, found[1].only_ipv6), (Some(3), Some(true), None));
         let user = u64::from(nix::unistd::geteuid().as_raw());
         assert!(found.iter().all(|known| known.uid == user && known.waiting == 0), "{found:?}");
     }
@@ -283,15 +286,15 @@ mod tests {
             uid: 65532,
             inode: 4711,
         };
-        assert_eq!(listener_of(&message), Some(expected.clone()));
+        assert_eq!(listener_of(&message, LISTEN), Some(expected.clone()));
         for end in 0..message.len() {
-            expected.only_ipv6 = Some(end >= 77);
-            assert_eq!(listener_of(&message[..end]), (end >= 72).then(|| expected.clone()), "{end}");
+            expected.only_ipv6 = (end >= 77).then_some(true);
+            assert_eq!(listener_of(&message[..end], LISTEN), (end >= 72).then(|| expected.clone()), "{end}");
         }
         message[1] = 1;
-        assert_eq!(listener_of(&message), None);
+        assert_eq!(listener_of(&message, LISTEN), None);
         message[..2].copy_from_slice(&[2, 10]);
-        assert_eq!(listener_of(&message).unwrap().address, "0.0.0.0:8080".parse().unwrap());
+        assert_eq!(listener_of(&message, LISTEN).unwrap().address, "0.0.0.0:8080".parse().unwrap());
     }
 
     #[test]
@@ -303,7 +306,7 @@ mod tests {
         if cfg!(target_endian = "little") {
             assert_eq!(
                 unix_backlog_of(&message),
-                Some(Backlog { inode: 9, waiting: 2, most: 5, only_ipv6: false })
+                Some(Backlog { inode: 9, waiting: 2, most: 5, only_ipv6: None })
             );
         }
         for end in 0..message.len() {

@@ -1,4 +1,6 @@
-//! Listening sockets, from the tables of `/proc/net`. proc_net(5), proc_pid_net(5).
+//! Listening sockets, from the tables of `/proc/self/net`. proc_net(5), proc_pid_net(5).
+//!
+//! `/proc/net` is a link to that folder, which a proc mounted with `subset=pid` has not.
 //!
 //! The rows are parsed here for whoever asks for other sockets too.
 
@@ -12,7 +14,7 @@ const TABLE_LIMIT: u64 = 2 << 20;
 /// The state of a listening TCP socket, `TCP_LISTEN` in the kernel's tcp_states.h.
 pub(super) const LISTEN: u64 = 0x0a;
 /// The state of a UDP socket without a peer, `TCP_CLOSE` there.
-pub(super) const UNCONNECTED: u64 = 0x07;
+pub(super) const UNCONNECTED: u8 = 0x07;
 /// The flag of a listening Unix socket, `__SO_ACCEPTCON` in the kernel's net.h.
 const ACCEPTS: u64 = 0x10000;
 
@@ -89,11 +91,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whether a connection to this address reaches it. An IPv6 wildcard takes IPv4 as well, unless it is known not to.
-    pub fn takes(&self, target: IpAddr) -> bool {
+    /// Whether a connection to this address reaches it; nothing where it is an IPv6 wildcard, the target is IPv4, and it is not
+    /// known whether it takes that.
+    pub fn takes(&self, target: IpAddr) -> Option<bool> {
         let (own, target) = (self.address.ip().to_canonical(), target.to_canonical());
-        let family = own.is_ipv6() == target.is_ipv6() || (own.is_ipv6() && self.only_ipv6 != Some(true));
-        own == target || (own.is_unspecified() && family)
+        match (own, target) {
+            (IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(_)) => self.only_ipv6.map(|only| !only),
+            _ => Some(own == target || (own.is_unspecified() && own.is_ipv6() == target.is_ipv6())),
+        }
     }
 }
 
@@ -101,8 +106,8 @@ impl Listener {
 /// read; a kernel without IPv6 has only the one.
 pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unread> {
     let (v4, v6, state) = match protocol {
-        Protocol::Tcp => ("net/tcp", "net/tcp6", LISTEN),
-        Protocol::Udp => ("net/udp", "net/udp6", UNCONNECTED),
+        Protocol::Tcp => ("self/net/tcp", "self/net/tcp6", LISTEN),
+        Protocol::Udp => ("self/net/udp", "self/net/udp6", UNCONNECTED.into()),
     };
     let read = |name: &str| match read_start(&proc.join(name), TABLE_LIMIT) {
         // The kernel prints the listening sockets of TCP before all connections (`tcp_seq_start`), so that a
@@ -120,7 +125,7 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unrea
 
 /// The table of the Unix sockets of this network namespace, for [`unix_sockets`].
 pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Unread> {
-    let path = proc.join("net/unix");
+    let path = proc.join("self/net/unix");
     read_regular(&path, TABLE_LIMIT).map_err(|unread| unread.at(&path))
 }
 
@@ -254,13 +259,13 @@ mod tests {
     #[test]
     fn udp_sockets_without_a_peer() {
         assert_eq!(
-            rows(UDP, UNCONNECTED),
+            rows(UDP, UNCONNECTED.into()),
             [listener("127.0.0.1:18095", 0x9c0), listener("0.0.0.0:18096", 0)]
         );
         let v6 =
             [listener("[::1]:18098", 0), listener("[::]:18099", 0), listener("[::ffff:127.0.0.1]:18100", 0)];
-        assert_eq!(rows(UDP6, UNCONNECTED), v6);
-        assert_eq!(parse_inet(UDP.as_bytes(), UNCONNECTED)[0].inode, 73857);
+        assert_eq!(rows(UDP6, UNCONNECTED.into()), v6);
+        assert_eq!(parse_inet(UDP.as_bytes(), UNCONNECTED.into())[0].inode, 73857);
     }
 
     #[test]
@@ -284,11 +289,26 @@ mod tests {
             Listener { address, waiting: 0, backlog: None, only_ipv6, uid: 0, inode: 0 }
         };
         let takes = |own: &str, target: &str| known(own, None).takes(target.parse().unwrap());
-        assert!(takes("127.0.0.1", "127.0.0.1") && takes("0.0.0.0", "127.0.0.1") && takes("::", "127.0.0.1"));
-        assert!(takes("::", "::1") && takes("::ffff:127.0.0.1", "127.0.0.1"));
-        let takes_ipv6 = |target: &str| known("::", Some(true)).takes(target.parse().unwrap());
-        assert!(takes_ipv6("::1") && takes_ipv6("::") && !takes_ipv6("127.0.0.1") && !takes_ipv6("0.0.0.0"));
-        assert!(!takes("127.0.0.1", "::1") && !takes("::1", "127.0.0.1") && !takes("0.0.0.0", "::1"));
+        for (own, target) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("0.0.0.0", "127.0.0.1"),
+            ("::", "::1"),
+            ("::ffff:127.0.0.1", "127.0.0.1"),
+        ] {
+            assert_eq!(takes(own, target), Some(true), "{own} {target}");
+        }
+        for (own, target) in [("127.0.0.1", "::1"), ("::1", "127.0.0.1"), ("0.0.0.0", "::1"), ("::1", "::")] {
+            assert_eq!(takes(own, target), Some(false), "{own} {target}");
+        }
+        for target in ["127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1"] {
+            let takes = |only_ipv6| known("::", only_ipv6).takes(target.parse().unwrap());
+            assert_eq!(
+                [None, Some(true), Some(false)].map(takes),
+                [None, Some(false), Some(true)],
+                "{target}"
+            );
+        }
+        assert_eq!(known("::", Some(true)).takes("::1".parse().unwrap()), Some(true));
     }
 
     #[test]

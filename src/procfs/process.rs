@@ -7,6 +7,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use crate::bytes::find;
 use crate::files::{Unread, read_regular, read_start};
 use crate::net::deadline::Deadline;
 use crate::text::decode;
@@ -16,6 +21,10 @@ use crate::units::number;
 const LIMIT: u64 = 4096;
 /// See [`parse_pid`].
 const PID_LIMIT: u32 = 4 << 20;
+/// The most of `mountinfo` that is read, in bytes.
+const MOUNTS_LIMIT: u64 = 4 << 20;
+/// `CAP_SYS_PTRACE` as a bit of `CapEff`: capabilities(7).
+const SYS_PTRACE: u64 = 1 << 19;
 /// The most bytes of its name that the kernel keeps of a process, `TASK_COMM_LEN` without the NUL.
 const NAME_KEPT: usize = 15;
 
@@ -108,10 +117,53 @@ pub fn pids(proc: &Path) -> Result<Vec<u32>, Unread> {
     Ok(pids)
 }
 
-/// The process of this number. The error is why it cannot be seen; mostly it is gone.
+/// The process of this number. The error is why it cannot be seen, with the path in front; mostly it is gone.
 pub fn process(proc: &Path, pid: u32) -> Result<Process, Unread> {
-    let stat = read_regular(&file(proc, pid, "stat"), LIMIT)?;
-    Ok(Process::parse(pid, &stat).ok_or("not the state of a process")?)
+    let path = file(proc, pid, "stat");
+    let read =
+        || Process::parse(pid, &read_regular(&path, LIMIT)?).ok_or("not the state of a process".into());
+    read().map_err(|unread: Unread| unread.at(&path))
+}
+
+/// Whether there is a process of this number that proc does not show us, as with hidepid=2: the kernel tells by
+/// kill(2), signal 0, which is sent to nobody. Numbers are those of our own pid namespace.
+pub fn is_hidden(pid: u32) -> bool {
+    let pid = pid.try_into().map(Pid::from_raw);
+    pid.is_ok_and(|pid| matches!(kill(pid, None), Ok(()) | Err(Errno::EPERM)))
+}
+
+/// The mount option that hides processes of other users from us, such as `hidepid=invisible`; nothing where this proc has
+/// none, or we see all of them all the same. proc(5)
+pub fn hiding_option(proc: &Path) -> Option<String> {
+    let own = |name: &str, limit| Some(read_start(&proc.join("self").join(name), limit).ok()?.0);
+    let options = hidepid_options(&own("mountinfo", MOUNTS_LIMIT)?, proc.as_os_str().as_bytes())?;
+    let option = |name: &str| options.split(',').find(|option| option.starts_with(name));
+    let hidepid = option("hidepid=")?;
+    let status = own("status", LIMIT).unwrap_or_default();
+    let gid = option("gid=").and_then(|gid| gid.strip_prefix("gid=")).unwrap_or("0");
+    (!sees_all(&status, gid)).then(|| hidepid.to_owned())
+}
+
+/// The options of the proc file system that is mounted here, the last one where there are several. proc_pid_mountinfo(5)
+fn hidepid_options(mountinfo: &[u8], proc: &[u8]) -> Option<String> {
+    let line =
+        mountinfo.split(|&b| b == b'\n').rfind(|line| line.split(|&b| b == b' ').nth(4) == Some(proc))?;
+    let rest = line.get(find(line, b" - proc ")? + b" - proc ".len()..)?;
+    let options = rest.splitn(2, |&b| b == b' ').nth(1)?;
+    Some(String::from_utf8_lossy(options).into_owned())
+}
+
+/// Whether hidepid hides nothing from a process of this status: it has CAP_SYS_PTRACE, or is in the group of this number.
+/// `has_pid_permissions` in fs/proc/base.c
+fn sees_all(status: &[u8], gid: &str) -> bool {
+    let line = |name: &str| {
+        let line = status.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(name.as_bytes()));
+        std::str::from_utf8(line.unwrap_or_default()).unwrap_or_default()
+    };
+    let capabilities = u64::from_str_radix(line("CapEff:").trim(), 16).unwrap_or_default();
+    let groups =
+        line("Gid:").split_ascii_whitespace().skip(3).chain(line("Groups:").split_ascii_whitespace());
+    capabilities & SYS_PTRACE != 0 || groups.into_iter().any(|group| group == gid)
 }
 
 /// The process that this thread belongs to; for a process its own number. proc_pid_status(5)
@@ -137,7 +189,11 @@ pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<P
             !holds && deadline.remaining().is_ok()
         });
         if holds {
-            return process(proc, pid).ok();
+            return match process(proc, pid) {
+                Err(unread) if unread.absent => None,
+                Err(_) => Some(Process { pid, name: b"?".to_vec(), state: '?' }),
+                Ok(process) => Some(process),
+            };
         }
         deadline.remaining().ok()?;
     }
@@ -240,6 +296,32 @@ mod tests {
         assert_eq!(own_pid(proc), Some(std::process::id()));
         assert_eq!(thread_group(proc, nix::unistd::gettid().as_raw().cast_unsigned()), own_pid(proc));
         let gone = process(proc, u32::MAX).unwrap_err();
-        assert_eq!((gone.denied, gone.why.as_str()), (false, "no such file or directory"));
+        let why = format!("/proc/{}/stat: no such file or directory", u32::MAX);
+        assert_eq!((gone.denied, gone.absent, gone.why.as_str()), (false, true, why.as_str()));
+    }
+
+    #[test]
+    fn what_is_hidden_and_from_whom() {
+        let mounts = b"22 21 0:20 / / rw - ext4 /dev/root rw\n23 22 0:21 / /proc rw,nosuid - proc proc rw,gid=30,hidepid=2\n\
+            24 22 0:22 / /proc/x rw - proc proc rw\n25 22 0:22 / /tmp rw - tmpfs proc rw,hidepid=1\n\n";
+        assert_eq!(hidepid_options(mounts, b"/proc").as_deref(), Some("rw,gid=30,hidepid=2"));
+        assert_eq!(hidepid_options(mounts, b"/proc/x").as_deref(), Some("rw"));
+        for at in ["/tmp", "/", "/none", ""] {
+            assert_eq!(hidepid_options(mounts, at.as_bytes()), None, "{at}");
+        }
+        let status = |gid: &str, groups: &str, caps: &str| {
+            format!("Gid:\t7\t7\t7\t{gid}\nGroups:\t{groups} \nCapPrm:\t0000000000080000\nCapEff:\t{caps}\n")
+        };
+        for (status, sees) in [
+            (status("7", "", "0"), false),
+            (status("30", "", "0"), true),
+            (status("7", "1 30 2", "0"), true),
+            (status("7", "", "0000000000080000"), true),
+            (status("7", "3 0", "fff7ffff"), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(sees_all(status.as_bytes(), "30"), sees, "{status}");
+        }
+        assert!(is_hidden(std::process::id()) && !is_hidden(4 << 20) && !is_hidden(u32::MAX));
     }
 }

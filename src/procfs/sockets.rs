@@ -156,7 +156,7 @@ impl Sockets {
 
 /// The sockets in `tcp`, `tcp6`, `udp` or `udp6`. Says how many lines are none.
 fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socket>) -> usize {
-    let waits = if protocol == "tcp" { LISTEN } else { UNCONNECTED };
+    let waits = if protocol == "tcp" { LISTEN } else { UNCONNECTED.into() };
     let lines = table.split(|&b| b == b'\n').skip(1).filter(|line| !line.is_empty()).count();
     let mut rows = 0;
     for row in inet_rows(table) {

@@ -172,6 +172,13 @@ impl Status {
         self.cap_bounding & !self.cap_effective & SYS_PTRACE != 0 && self.uids[3] != 0
     }
 
+    /// As which user and group `target` could be read, if that is to be had by these alone and they are not ours already.
+    pub fn would_pass_as(&self, target: &Status) -> Option<(u32, u32)> {
+        let one = |ids: &[u32; 4]| ids[..3].iter().all(|&id| id == ids[0]).then_some(ids[0]);
+        let ids = (one(&target.uids)?, one(&target.gids)?);
+        (ids != (self.uids[3], self.gids[3])).then_some(ids)
+    }
+
     /// The rule that forbids it, in words, and what would help.
     pub fn why_not(&self, target: &Status) -> String {
         let (uid, gid) = (self.uids[3], self.gids[3]);
@@ -180,8 +187,12 @@ impl Status {
         } else {
             ""
         };
-        let ids = format!("{}:{}", target.uids[0], target.gids[0]);
-        let help = format!("run as {ids}, or as root with the capability SYS_PTRACE{unused}");
+        let ptrace = match (self.would_pass_as(target), uid) {
+            (Some((uid, gid)), _) => format!("run as {uid}:{gid}, or as root with the capability SYS_PTRACE"),
+            (None, 0) => "run with the capability SYS_PTRACE".to_owned(),
+            (None, _) => "run as root with the capability SYS_PTRACE".to_owned(),
+        };
+        let help = [&ptrace, unused].concat();
         match self.barrier(target) {
             Barrier::Beyond => {
                 "though we have CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
@@ -192,8 +203,8 @@ impl Status {
                  capability DAC_READ_SEARCH",
                 target.uids[0]
             ),
-            Barrier::User => format!("its uid is {}, ours is {uid}: {help}", target.uids[0]),
-            Barrier::Group => format!("its gid is {}, ours is {gid}: {help}", target.gids[0]),
+            Barrier::User => format!("its uid is {}, ours is {uid}: {help}", foreign(&target.uids, uid)),
+            Barrier::Group => format!("its gid is {}, ours is {gid}: {help}", foreign(&target.gids, gid)),
             Barrier::Capabilities => format!("it has capabilities that we lack: {help}"),
             Barrier::Dumpable => {
                 "it is not dumpable (a binary without read permission or with file capabilities, or \
@@ -202,6 +213,11 @@ impl Status {
             }
         }
     }
+}
+
+/// Of the real, effective and saved id of a process, the one that is not ours.
+pub fn foreign(ids: &[u32; 4], own: u32) -> u32 {
+    ids[..3].iter().copied().find(|&id| id != own).unwrap_or(own)
 }
 
 fn fill(ids: &mut [u32; 4], numbers: impl Iterator<Item = u32>) {
@@ -257,7 +273,21 @@ mod tests {
                 "its uid is 65532, ours is 0: run as 65532:65532, or as root",
             ),
             (of(65_532, 0, 0), of(65_532, 65_532, 0), "its gid is 65532, ours is 0: run as 65532:65532"),
-            (of(7, 7, 0), of(7, 7, 1), "it has capabilities that we lack"),
+            (
+                of(7, 7, 0),
+                of(7, 7, 1),
+                "it has capabilities that we lack: run as root with the capability SYS_PTRACE",
+            ),
+            (
+                of(0, 0, 0),
+                of(0, 0, 1),
+                "it has capabilities that we lack: run with the capability SYS_PTRACE",
+            ),
+            (
+                of(0, 0, 0),
+                Status { uids: [0, 33, 33, 33], ..of(0, 0, 0) },
+                "its uid is 33, ours is 0: run with the capability SYS_PTRACE",
+            ),
             (of(7, 7, 0), of(7, 7, 0), "it is not dumpable"),
             (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "though we have CAP_SYS_PTRACE"),
             (of(0, 0, SYS_PTRACE), of(7, 7, 0), "its uid is 7, ours is 0, and the file's mode"),

@@ -100,6 +100,11 @@ impl Answer {
         self.json
     }
 
+    /// Whether it is kept as a part of another answer.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.place, Place::Kept(_))
+    }
+
     /// Whether stdout is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.terminal
@@ -219,6 +224,12 @@ impl Answer {
     pub fn complain(&mut self, message: &str) {
         self.failed = true;
         self.lack(message);
+    }
+
+    /// What could not be answered no longer matters: the exit status follows from what was found. An answer that could not
+    /// be written stays a failure.
+    pub fn settle(&mut self) {
+        self.failed &= self.over;
     }
 
     /// As [`Answer::complain`], of what may be missing without that being a failure.

@@ -219,6 +219,25 @@ fn lines_as_grep_finds_them() {
     );
 }
 
+/// POSIX: with -q a match is 0, "even if an error was detected".
+#[test]
+fn a_quiet_match_outweighs_what_failed() {
+    let Some(place) = Place::new() else { return };
+    let file = place.file("file", "a needle\n");
+    let (none, folder) = (place.path("none"), place.0.to_str().unwrap().to_owned());
+    let missing = format!("porthole: grep: {none}: no such file or directory");
+    let is_folder = format!("porthole: grep: {folder}: is a directory");
+    let quiet = |paths: &[&str]| porthole([&["grep", "-q", "needle"], paths].concat()).run();
+    quiet(&[&file, &none]).is(0, "", "");
+    quiet(&[&none, &file]).is(0, "", &missing);
+    quiet(&[&folder, &none, &file]).is(0, "", &format!("{is_folder}\n{missing}"));
+    quiet(&[&none]).is(1, "", &missing);
+    porthole(["grep", "-q", "nothing", &none, &file]).run().is(1, "", &missing);
+    porthole(["grep", "--no-filename", "needle", &none, &file]).run().is(1, "a needle", &missing);
+    let json = porthole(["grep", "-q", "--json", "needle", &none, &file]).run();
+    assert_eq!(json.status, Some(0), "{}", json.story());
+}
+
 #[test]
 fn grep_looks_into_folders_but_not_through_links() {
     let Some(place) = Place::new() else { return };

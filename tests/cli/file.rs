@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 
 use crate::support::command::{for_other_users, has_feature, output, porthole};
+use crate::support::processes::printed;
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
@@ -45,6 +46,11 @@ impl Drop for Place {
 
 fn modified(path: &str, when: SystemTime) {
     File::open(path).unwrap().set_modified(when).unwrap();
+}
+
+/// When it was last modified, as date(1) has it.
+fn instant(path: &str) -> String {
+    printed(&["date", "-u", "-r", path, "+%Y-%m-%dT%H:%M:%SZ"])
 }
 
 #[test]
@@ -86,9 +92,9 @@ fn anything_may_exist_and_have_an_age() {
     porthole(["file", "/dev/null", "--contains", "x"])
         .unhealthy("unhealthy: file /dev/null: is a character device, expected a regular file");
     let folder = place.path("folder");
-    porthole(["file", &folder, "--max-age", "1h"]).unhealthy(&format!(
-        "unhealthy: file {folder}: a directory, modified 3 days ago, expected at most 60 m"
-    ));
+    let when = instant(&folder);
+    porthole(["file", &folder, "--max-age", "1h"])
+        .unhealthy(&format!("unhealthy: file {folder}: a directory, last modified {when}, older than 60 m"));
 }
 
 fn fifo(path: &str) {
@@ -122,25 +128,30 @@ fn nothing_there_may_be_what_is_expected() {
     porthole(["file", &format!("{old}/x"), "--absent"])
         .healthy(&format!("healthy: file {old}/x: not a directory"));
     porthole(["file", &old, "--absent"])
-        .unhealthy(&format!("unhealthy: file {old}: 1 byte, modified 3 days ago, expected nothing there"));
+        .unhealthy(&format!("unhealthy: file {old}: is a regular file, expected nothing there"));
 }
 
 #[test]
 fn a_file_is_fresh_or_not() {
     let place = Place::new();
     let path = place.old("beat", "");
+    let when = instant(&path);
     porthole(["file", &path, "--max-age", "30s"])
-        .unhealthy(&format!("unhealthy: file {path}: 0 bytes, modified 3 days ago, expected at most 30 s"));
+        .unhealthy(&format!("unhealthy: file {path}: 0 bytes, last modified {when}, older than 30 s"));
     modified(&path, SystemTime::now());
     let ran = porthole(["file", &path, "--max-age", "1h"]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.story());
-    // A little more than the limit does not read as the limit.
+    // The same trouble has the same words, however long it lasts: events of Kubernetes are counted by their text.
     modified(&path, SystemTime::now() - Duration::from_millis(45_050));
-    let ran = porthole(["file", &path, "--max-age", "45s"]).run();
-    let words = format!("unhealthy: file {path}: 0 bytes, modified ");
-    let age = ran.stdout.strip_prefix(&words).and_then(|rest| rest.split_once(' ')).unwrap();
-    assert!(age.0.parse::<u32>().unwrap() > 45, "{}", ran.story());
-    assert_eq!(age.1, "s ago, expected at most 45 s\n");
+    let when = instant(&path);
+    let words = format!("{path}: 0 bytes, last modified {when}, older than 45 s");
+    loop {
+        porthole(["file", &path, "--max-age", "45s"]).unhealthy(&format!("unhealthy: file {words}"));
+        let json = porthole(["file", &path, "--max-age", "45s", "--json"]).json();
+        if json["checks"][0]["facts"]["age_ms"].as_f64().unwrap() > 46_500.0 {
+            break;
+        }
+    }
 }
 
 #[test]
@@ -149,14 +160,15 @@ fn a_time_in_the_future_is_named() {
     let path = place.old("beat", "");
     modified(&path, SystemTime::now() + DAYS);
     let found = format!("file {path}: 0 bytes, modified 3 days in the future");
-    porthole(["file", &path, "--max-age", "30s"]).unhealthy(&format!("unhealthy: {found}"));
+    let future = format!("unhealthy: file {path}: last modified in the future");
+    porthole(["file", &path, "--max-age", "30s"]).unhealthy(&future);
     porthole(["file", &path]).healthy(&format!("healthy: {found}"));
     let json = porthole(["file", &path, "--max-age", "30s", "--json"]).json();
     assert!(json["checks"][0]["facts"]["age_ms"].as_f64().unwrap() < 0.0, "{json}");
     // Clocks differ, but not by seconds.
     modified(&path, SystemTime::now() + Duration::from_secs(20));
     let ran = porthole(["file", &path, "--max-age", "30s"]).run();
-    assert!(ran.status == Some(1) && ran.stdout.ends_with("s in the future\n"), "{}", ran.story());
+    assert!(ran.status == Some(1) && ran.stdout == format!("{future}\n"), "{}", ran.story());
     modified(&path, SystemTime::now() + Duration::from_millis(900));
     let ran = porthole(["file", &path, "--max-age", "1m"]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.story());
@@ -169,7 +181,7 @@ fn a_file_is_large_enough_or_not() {
     porthole(["file", &path, "--min-size", "2k"])
         .healthy(&format!("healthy: file {path}: 2 KiB, modified 3 days ago"));
     porthole(["file", &path, "--min-size", "1M"])
-        .unhealthy(&format!("unhealthy: file {path}: 2 KiB, modified 3 days ago, expected at least 1 MiB"));
+        .unhealthy(&format!("unhealthy: file {path}: 2 KiB, expected at least 1 MiB"));
 }
 
 #[test]
@@ -182,9 +194,11 @@ fn content_is_found_anywhere_and_never_printed() {
         assert!(ran.stdout.ends_with(" modified 3 days ago, contains \"ready\"\n"), "{}", ran.story());
     }
     let path = place.old("state", "the secret is out\n");
-    porthole(["file", &path, "--contains", "ready"]).unhealthy(&format!(
-        "unhealthy: file {path}: 18 bytes, modified 3 days ago, expected to contain \"ready\""
-    ));
+    let lacks = format!("unhealthy: file {path}: does not contain \"ready\"");
+    porthole(["file", &path, "--contains", "ready"]).unhealthy(&lacks);
+    // Nor does a log that grows meanwhile change that.
+    fs::write(&path, "the secret is out\nand more of it\n").unwrap();
+    porthole(["file", &path, "--contains", "ready"]).unhealthy(&lacks);
     let long = "x".repeat(20_000);
     let path = place.old("state", format!("{long}{long}y"));
     let ran = porthole(["file", &path, "--contains", &format!("{long}y")]).run();
@@ -195,11 +209,10 @@ fn content_is_found_anywhere_and_never_printed() {
 fn content_is_looked_for_in_the_first_mebibyte() {
     let place = Place::new();
     let path = place.old("state", vec![b'x'; 1 << 20]);
-    let found = format!("unhealthy: file {path}: 1 MiB, modified 3 days ago, expected to contain \"ready\"");
+    let found = format!("unhealthy: file {path}: does not contain \"ready\"");
     porthole(["file", &path, "--contains", "ready"]).unhealthy(&found);
     let path = place.old("state", [vec![b'x'; 2 << 20].as_slice(), b"ready", &[0; 1019]].concat());
-    porthole(["file", &path, "--contains", "ready"])
-        .unhealthy(&format!("{} within the first 1 MiB", found.replace("1 MiB", "2049 KiB")));
+    porthole(["file", &path, "--contains", "ready"]).unhealthy(&format!("{found} within the first 1 MiB"));
 }
 
 #[test]

@@ -1,18 +1,22 @@
 //! `porthole listen`.
 
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, UnixAddr, bind, listen, socket,
+};
 use serde_json::json;
 
-use crate::support::command::{Ran, for_other_users, output, porthole, until};
-use crate::support::network::in_own_network;
+use crate::support::command::{Ran, binary, for_other_users, has_feature, output, porthole, until};
+use crate::support::network::{NO_NETLINK, bound, in_own_network};
+use crate::support::processes::Sleeper;
 use crate::support::server::folder;
+use crate::support::skip::skip;
 
 /// This process, which holds the listeners: `pid 7 (cli-1234)`.
 fn ourselves() -> String {
@@ -102,7 +106,7 @@ fn a_wildcard_of_ipv6_alone_is_not_reached_by_ipv4() {
     in_own_network(|| {
         let said = |only: &str| {
             std::fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
-            let _listener = TcpListener::bind("[::]:8080").unwrap();
+            let _listener = bound("[::]:8080");
             let asked = ["127.0.0.1", "::1"];
             asked.map(|asked| porthole(["listen", "8080", "--address", asked]).run())
         };
@@ -116,17 +120,168 @@ fn a_wildcard_of_ipv6_alone_is_not_reached_by_ipv4() {
     });
 }
 
+/// The kernel is asked over netlink, where that is allowed; the tables do not have it.
+#[test]
+fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
+    in_own_network(|| {
+        let run = |arguments: &[&str]| {
+            output(Command::new("python3").args(["-c", NO_NETLINK, &binary()]).args(arguments))
+        };
+        let _listener = TcpListener::bind("[::]:8080").unwrap();
+        let _datagrams = UdpSocket::bind("[::]:53").unwrap();
+        let ran = run(&["listen", "8080"]);
+        if ran.status != Some(0) {
+            return skip(&format!("no program can be started without netlink: {}", ran.stderr));
+        }
+        let unknown = "is bound, but whether it takes IPv4 cannot be determined: the kernel does not tell IPV6_V6ONLY here \
+                       (sock_diag(7))";
+        run(&["listen", "8080", "--address", "127.0.0.1"]).is(
+            1,
+            "",
+            &format!("porthole: listen 8080: TCP [::]:8080 {unknown}; porthole tcp 127.0.0.1:8080 connects, and so tells"),
+        );
+        run(&["listen", "53", "--udp", "--address", "127.0.0.1"]).is(
+            1,
+            "",
+            &format!("porthole: listen 53: UDP [::]:53 {unknown}; without --address the port alone counts"),
+        );
+        for arguments in [["listen", "8080", "--address", "::1"], ["listen", "53", "--udp", "--address=::1"]]
+        {
+            let ran = run(&arguments);
+            assert_eq!(ran.status, Some(0), "{}", ran.story());
+        }
+        // The kernel tells of both, where it is asked.
+        for arguments in
+            [["8080", "--address", "127.0.0.1"].as_slice(), &["53", "--udp", "--address", "127.0.0.1"]]
+        {
+            let ran = porthole([&["listen"], arguments].concat()).run();
+            assert_eq!(ran.status, Some(0), "{}", ran.story());
+        }
+        if !has_feature("inspect") {
+            return;
+        }
+        let line = "warning: TCP port 8080 is listened on at [::]:8080; whether [::] takes IPv4 too cannot be determined";
+        let sleeper = Sleeper::called("of-this-network", &[]);
+        let pid = sleeper.pid().to_string();
+        let doctor = run(&["doctor", "-p", &pid, "--expect-port", "8080"]);
+        assert!(doctor.stdout.contains(line), "{}", doctor.story());
+        // Where the connection stands, it is known after all; where it does not, as the queue is full, it is not.
+        let explained = |port: u16| {
+            let target = format!("127.0.0.1:{port}");
+            run(&["tcp", &target, "--explain", "--expect", "x", "-t", "50ms"])
+        };
+        let ran = explained(8080);
+        assert!(!ran.stdout.contains("IPV6_V6ONLY"), "{}", ran.story());
+        let full = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        let any = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 82, 0, 0));
+        bind(std::os::fd::AsRawFd::as_raw_fd(&full), &any).unwrap();
+        listen(&full, Backlog::new(0).unwrap()).unwrap();
+        let _waiting = TcpStream::connect("127.0.0.1:82").unwrap();
+        let ran = explained(82);
+        assert!(
+            ran.stdout.contains("[::]:82 is listened on by ")
+                && ran.stdout.contains("; whether it takes IPv4 cannot be determined (IPV6_V6ONLY)\n"),
+            "{}",
+            ran.story()
+        );
+        // One for IPv4 is certain.
+        std::fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap();
+        let (_six, _four) = (TcpListener::bind("[::]:81").unwrap(), TcpListener::bind("0.0.0.0:81").unwrap());
+        let ran = run(&["listen", "81", "--address", "127.0.0.1"]);
+        assert!(ran.stdout.starts_with("healthy: listen 81: listening on 0.0.0.0:81, "), "{}", ran.story());
+    });
+}
+
+/// Nor is there a `net` in such a proc, but in the folder of each process.
+#[test]
+fn a_proc_of_processes_alone_is_enough() {
+    let Some(folder) = for_other_users() else { return };
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let path = folder.join("app.sock");
+    let _unix = UnixListener::bind(&path).unwrap();
+    let [tcp_port, udp_port] =
+        [tcp.local_addr(), udp.local_addr()].map(|local| local.unwrap().port().to_string());
+    let path = path.to_str().unwrap();
+    let mut runs = vec![vec!["listen", &tcp_port], vec!["listen", &udp_port, "--udp"], vec!["listen", path]];
+    let port = format!("--expect-port={tcp_port}");
+    let target = format!("127.0.0.1:{tcp_port}");
+    if has_feature("inspect") {
+        runs.extend([
+            vec!["ss", "-t"],
+            vec!["doctor", &port],
+            vec!["tcp", &target, "--explain", "--expect", "x", "-t", "50ms"],
+        ]);
+    }
+    for arguments in runs {
+        for launcher in [&["env"][..], &["python3", "-c", NO_NETLINK]] {
+            let script =
+                "mount -t proc -o subset=pid proc /proc && ! test -e /proc/net || exit 77; exec \"$@\"";
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", script, "sh"]).args(launcher).arg(folder.join("porthole"));
+            let ran = output(command.args(&arguments));
+            if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
+                skip(&format!("no proc with subset=pid can be mounted here: {}", ran.stderr));
+                break;
+            }
+            let found = match arguments[0] {
+                "listen" => {
+                    ran.status == Some(0) && ran.stdout.contains("listening on ")
+                        || ran.stdout.contains(": listening, ")
+                }
+                "ss" => ran.status == Some(0) && ran.stdout.contains(&target),
+                "tcp" => ran.stdout.contains(&format!("{target} is listened on by ")),
+                _ => ran
+                    .stdout
+                    .contains(&format!("TCP port {tcp_port} is listened on at the loopback addresses only")),
+            };
+            assert!(found && !ran.stderr.contains("net/"), "{}", ran.story());
+        }
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Each check that is not accepted waits in the queue from then on: what is explained must not grow with it.
+#[test]
+fn what_is_explained_stays_the_same() {
+    if !has_feature("inspect") {
+        return;
+    }
+    in_own_network(|| {
+        let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+        let waits = |ran: &Ran| ran.stdout.contains("; connections wait to be accepted\n");
+        let explained = || {
+            let target = "127.0.0.1:8080";
+            let ran = porthole(["tcp", target, "--expect", "x", "-t", "100ms", "--explain"]).run();
+            (waits(&ran), ran.stdout.lines().skip(1).map(str::to_owned).collect::<Vec<_>>())
+        };
+        let first = explained();
+        assert!(first.0, "{:?}", first.1);
+        for _ in 0..3 {
+            assert_eq!(explained(), first);
+        }
+        drop(listener);
+    });
+}
+
 #[test]
 fn what_listens_in_its_place_is_listed() {
     let _other = TcpListener::bind("127.0.0.1:0").unwrap();
-    let _other = UdpSocket::bind("127.0.0.1:0").unwrap();
     // The port of tcpmux, which nobody uses.
-    for (arguments, name) in [(&["listen", "1"][..], "TCP"), (&["listen", "1", "--udp"], "UDP")] {
-        let ran = porthole(arguments).run();
-        let start = format!("unhealthy: listen 1: nothing listens on {name} port 1; what listens here: ");
-        assert!(ran.status == Some(1) && ran.stderr.is_empty(), "{}", ran.story());
-        assert!(ran.stdout.strip_prefix(&start).unwrap().contains(':'), "{}", ran.story());
-    }
+    let ran = porthole(["listen", "1"]).run();
+    let start = "unhealthy: listen 1: nothing listens on TCP port 1; what listens here: ";
+    assert!(ran.status == Some(1) && ran.stderr.is_empty(), "{}", ran.story());
+    assert!(ran.stdout.strip_prefix(start).unwrap().contains(':'), "{}", ran.story());
+    in_own_network(|| {
+        let none = "unhealthy: listen 1: nothing listens on UDP port 1";
+        let unhealthy = |end: &str| porthole(["listen", "1", "--udp"]).unhealthy(&format!("{none}{end}"));
+        unhealthy(", nor on any other in this network namespace");
+        // Ports of those who ask others change all the time.
+        let _client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        unhealthy(" in this network namespace");
+        let _server = UdpSocket::bind("127.0.0.1:514").unwrap();
+        unhealthy("; what listens here: 127.0.0.1:514");
+    });
 }
 
 #[test]

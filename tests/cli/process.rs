@@ -12,7 +12,7 @@ use nix::unistd::{Pid, gettid};
 use serde_json::json;
 
 use crate::support::command::{
-    binary, copy_program, for_other_users, has_feature, output, porthole, started,
+    Ran, binary, copy_program, for_other_users, has_feature, output, porthole, started,
 };
 use crate::support::server::folder;
 use crate::support::skip::skip;
@@ -149,6 +149,22 @@ fn zombies_do_not_run_and_stopped_processes_do() {
     ));
     porthole(["process", "--pid", &zombie_pid.to_string()])
         .unhealthy(&format!("unhealthy: process {zombie_pid}: pid {zombie_pid} ({name}) is a zombie"));
+    // However many there are, the words stay the same.
+    let another = Running::start(&program, "x", "0");
+    another.until_state("Z");
+    let first = zombie_pid.min(another.pid());
+    let many = format!(
+        "unhealthy: process {name}: none running, zombies (pid {first} and others), expected at least 1"
+    );
+    porthole(["process", name]).unhealthy(&many);
+    if another.pid() > zombie_pid {
+        let one_more = Running::start(&program, "x", "0");
+        one_more.until_state("Z");
+        if one_more.pid() > zombie_pid {
+            porthole(["process", name]).unhealthy(&many);
+        }
+    }
+    drop(another);
     let stopped = Running::start(&program, "x", "600");
     stopped.signal(Signal::SIGSTOP);
     stopped.until_state("T");
@@ -280,22 +296,110 @@ fn a_thread_is_no_process() {
         .unhealthy(&format!("unhealthy: process {tid}: pid {tid} is a thread of pid {}", std::process::id()));
 }
 
+/// Runs porthole as another user, below the script in a mount namespace; nothing, said aloud, where none can be had.
+fn in_mounts(script: &str, folder: &Path, arguments: &[&str]) -> Option<Ran> {
+    let script = format!("{script}\nexec setpriv --reuid 65532 --regid 65532 --clear-groups \"$@\"");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script, "sh"]).arg(folder.join("porthole")).args(arguments);
+    let ran = output(&mut command);
+    if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
+        skip(&format!("no mount namespace can be had here: {}", ran.stderr));
+        return None;
+    }
+    Some(ran)
+}
+
 #[test]
 fn hidden_processes_are_not_absent_ones() {
     let Some(folder) = for_other_users() else { return };
-    let script = "mount -t proc -o hidepid=2 proc /proc || exit 77
-        exec setpriv --reuid 65532 --regid 65532 --clear-groups \"$@\"";
-    let denied = "processes of other users are hidden in /proc (hidepid); run the check as their user";
-    for arguments in [&["process", "x"][..], &["process", "--pid", "1"], &["process", "x", "--max", "0"]] {
+    let running = Running::start(Path::new("/bin/sleep"), "x", "600");
+    let (pid, file) = (running.pid().to_string(), folder.join("pid"));
+    fs::write(&file, format!("{pid}\n")).unwrap();
+    let file = file.to_str().unwrap();
+    let hidden = "mount -t proc -o hidepid=2 proc /proc || exit 77";
+    for arguments in [
+        &["process", "x"][..],
+        &["process", "--pid", "1"],
+        &["process", "x", "--max", "0"],
+        &["process", "--pid", &pid],
+        &["process", "--pid", &pid, "--max", "0"],
+        &["process", "--pid-file", file, "--max", "0"],
+    ] {
+        let Some(ran) = in_mounts(hidden, &folder, arguments) else { break };
+        let words = arguments.strip_suffix(&["--max", "0"]).unwrap_or(arguments);
+        let start = format!(
+            "porthole: process {}: processes of other users are hidden in /proc (hidepid=",
+            words.last().unwrap()
+        );
+        assert!(ran.status == Some(1) && ran.stdout.is_empty(), "{}", ran.story());
+        assert!(ran.stderr.starts_with(&start), "{}", ran.story());
+        assert!(ran.stderr.ends_with("); run the check as their user\n"), "{}", ran.story());
+    }
+    // The kernel tells what is not there, whatever proc hides.
+    drop(running);
+    if let Some(ran) = in_mounts(hidden, &folder, &["process", "--pid", &pid, "--max", "0"]) {
+        ran.is(0, &format!("healthy: process {pid}: pid {pid}: no such process"), "");
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Where the first process is ours and so to be seen, others are hidden all the same.
+#[test]
+fn processes_are_hidden_though_the_first_is_not() {
+    let Some(folder) = for_other_users() else { return };
+    // The first process becomes the check's own user, and the one that is looked for stays root's.
+    let start = "mount -t proc -o hidepid=2 proc /proc || exit 77
+        sleep 600 & exec setpriv --reuid 65532 --regid 65532 --clear-groups sh -c '\"$@\"; exit $?' sh \"$@\"";
+    let mut runs = vec![vec!["process", "sleep"], vec!["process", "sleep", "--max", "0"]];
+    if has_feature("inspect") {
+        runs.push(vec!["ps", "sleep"]);
+    }
+    for arguments in runs {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", script, "sh"]).arg(folder.join("porthole")).args(arguments);
-        let ran = output(&mut command);
-        if ran.status != Some(1) || ran.stderr.starts_with("unshare: ") {
-            skip(&format!("no mount namespace can be had here: {}", ran.stderr));
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", start, "sh"]);
+        let ran = output(command.arg(folder.join("porthole")).args(&arguments));
+        if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
+            skip(&format!("no pid namespace can be had here: {}", ran.stderr));
             break;
         }
-        let target = arguments.last().filter(|word| **word != "0").unwrap_or(&"x");
-        ran.is(1, "", &format!("porthole: process {target}: {denied}"));
+        assert!(ran.status == Some(1) && ran.stdout.is_empty(), "{}", ran.story());
+        assert!(ran.stderr.contains("of other users are hidden"), "{}", ran.story());
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_state_that_may_not_be_read_is_no_absence() {
+    let Some(folder) = for_other_users() else { return };
+    // A made-up proc, of which one process's state is for root alone and another's makes no sense.
+    let script = "mount -t tmpfs made /proc || exit 77
+        mkdir /proc/1 /proc/7 /proc/8; ln -s 8 /proc/self
+        echo '1 (init) S 0 1' > /proc/1/stat; echo '8 (check) R 1 1' > /proc/8/stat
+        echo '7 (app) S 1 1' > /proc/7/stat; chmod 600 /proc/7/stat";
+    let odd_one = "mount -t tmpfs made /proc || exit 77
+        mkdir /proc/9; ln -s 8 /proc/self; echo odd > /proc/9/stat";
+    let file = folder.join("pid");
+    fs::write(&file, "7\n").unwrap();
+    let file = file.to_str().unwrap();
+    let denied =
+        "/proc/7/stat: permission denied; run the check as the user of the processes, or with CAP_SYS_PTRACE";
+    let odd = "/proc/9/stat: not the state of a process";
+    for (script, arguments, target, why) in [
+        (script, &["process", "--pid", "7"][..], "7", denied),
+        (script, &["process", "--pid", "7", "--max", "0"], "7", denied),
+        (script, &["process", "--pid-file", file, "--max", "0"], file, denied),
+        (script, &["process", "app"], "app", denied),
+        (script, &["process", "app", "--max", "0"], "app", denied),
+        (odd_one, &["process", "--pid", "9", "--max", "0"], "9", odd),
+        (odd_one, &["process", "app", "--max", "0"], "app", odd),
+    ] {
+        let Some(ran) = in_mounts(script, &folder, arguments) else { break };
+        ran.is(1, "", &format!("porthole: process {target}: {why}"));
+    }
+    if let Some(ran) =
+        in_mounts("mount -t tmpfs made /proc || exit 77", &folder, &["process", "app", "--max", "0"])
+    {
+        ran.is(1, "", "porthole: process app: no process can be seen: /proc is not mounted");
     }
     fs::remove_dir_all(folder).unwrap();
 }
@@ -343,6 +447,13 @@ fn an_executable_that_may_not_be_read_may_be_the_one() {
             format!("may not be read, so whether one of them is {name} is unknown; run the check as");
         assert!(ran.status == Some(1) && ran.stdout.is_empty(), "{}", ran.story());
         assert!(ran.stderr.contains(&reason), "{}", ran.story());
+    }
+    if has_feature("inspect") {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65532", "--regid", "65532", "--clear-groups"]);
+        let ran = output(command.arg(folder.join("porthole")).args(["ps", name]));
+        let start = format!("porthole: ps: {name}: no such process that may be seen; the executable");
+        assert!(ran.status == Some(1) && ran.stderr.starts_with(&start), "{}", ran.story());
     }
     // What they cannot change is said.
     let other = format!("{name}-x");

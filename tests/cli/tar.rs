@@ -553,6 +553,71 @@ fn what_cannot_be_read_is_said_and_left_out() {
     fs::remove_dir_all(programs).unwrap();
 }
 
+/// kubectl takes whatever comes for an archive, and shows what is on stderr only where nothing comes.
+#[test]
+fn nothing_is_written_where_nothing_could_be_read() {
+    let Some(place) = Place::for_inspection() else { return };
+    let Some(programs) = for_other_users() else { return };
+    for name in [
+        "closed",
+        "outer",
+        "outer/inner",
+        "outer/inner/deep",
+        "blind",
+        "empty",
+        "some",
+        "some/closed",
+        "some/open",
+    ] {
+        fs::create_dir(place.path(name)).unwrap();
+    }
+    for name in ["denied", "closed/file", "blind/file", "some/denied"] {
+        place.file(name, "secret");
+        place.mode(name, 0o600);
+    }
+    place.file("public", "public");
+    for (name, mode) in
+        [("", 0o755), ("closed", 0o700), ("outer/inner", 0o700), ("blind", 0o744), ("some/closed", 0o700)]
+    {
+        place.mode(name, mode);
+    }
+    let run = |paths: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(programs.join("porthole"));
+        command.args(["tar", "cf", "-"]).args(paths).current_dir(&place.0).output().unwrap()
+    };
+    for paths in [
+        &["none"][..],
+        &["denied"],
+        &["closed"],
+        &["blind"],
+        &["outer"],
+        &["closed/file"],
+        &["none", "denied", "closed", "outer", "public/none"],
+    ] {
+        let output = run(paths);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.stdout.len(), output.status.code()), (0, Some(1)), "{paths:?}: {stderr}");
+        assert!(stderr.lines().count() >= paths.len(), "{paths:?}: {stderr}");
+    }
+    // What could be read is there, and so is what stands for the rest.
+    for (paths, found) in [
+        (&["none", "public"][..], &["public"][..]),
+        (&["closed", "public", "none"], &["closed/", "public"]),
+        (&["closed", "empty"], &["closed/", "empty/"]),
+        (&["some"], &["some/", "some/closed/", "some/open/"]),
+    ] {
+        let output = run(paths);
+        assert_eq!(
+            (names(&output.stdout), output.status.code()),
+            (found.iter().map(ToString::to_string).collect(), Some(1))
+        );
+    }
+    let output = run(&["empty"]);
+    assert_eq!((names(&output.stdout), output.status.code()), (vec!["empty/".to_owned()], Some(0)));
+    fs::remove_dir_all(programs).unwrap();
+}
+
 #[test]
 fn of_another_process_as_it_sees_them() {
     let Some(_place) = Place::for_inspection() else { return };

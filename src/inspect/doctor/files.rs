@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::super::Target;
 use super::super::df::{Row, Space, listed};
-use super::super::mounts::options;
+use super::super::mounts::options_of_interest;
 use super::super::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
 use super::finding::{Finding, Level, word};
 use super::{Asked, Case, Root};
@@ -71,7 +71,7 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
         return;
     }
     let (place, why) = denial(&found).unwrap_or_else(|| ("/tmp".to_owned(), &found.reason));
-    let options = options(mount).join(&b',');
+    let options = options_of_interest(mount).join(&b',');
     case.add(
         Finding::new(Level::Warning, "the root is read-only, and there is no /tmp that can be written to")
             .seen(case.path("mountinfo"), format!("/ {}", decode(&options)))

@@ -83,6 +83,8 @@ pub struct Finding {
     pub level: Level,
     /// What it is, in a sentence.
     pub what: String,
+    /// The same without what was measured, which changes from one look to the next while the trouble stays.
+    brief: Option<String>,
     /// Sources, files as a rule, and what they say.
     seen: Vec<(String, String)>,
     /// What to change, as it is to be typed.
@@ -92,7 +94,14 @@ pub struct Finding {
 impl Finding {
     /// A finding that still lacks what it is seen by.
     pub fn new(level: Level, what: impl Into<String>) -> Self {
-        Finding { level, what: what.into(), seen: Vec::new(), change: Vec::new() }
+        Finding { level, what: what.into(), brief: None, seen: Vec::new(), change: Vec::new() }
+    }
+
+    /// In words that stay the same as long as the trouble does: without a number that grows.
+    #[must_use]
+    pub fn briefly(mut self, brief: impl Into<String>) -> Self {
+        self.brief = Some(brief.into());
+        self
     }
 
     /// By this source, which says this.
@@ -139,10 +148,10 @@ impl Finding {
         self
     }
 
-    /// In one sentence, with what it is seen by.
+    /// In one sentence, with where it is seen, for a verdict: the same words as long as the trouble is the same.
     pub fn sentence(&self) -> String {
-        let seen: Vec<String> = self.seen.iter().map(|(source, says)| format!("{source}: {says}")).collect();
-        format!("{} ({})", self.what, seen.join("; "))
+        let seen: Vec<&str> = self.seen.iter().map(|(source, _)| source.as_str()).collect();
+        format!("{} ({})", self.brief.as_ref().unwrap_or(&self.what), seen.join(", "))
     }
 
     /// As text: a line each.

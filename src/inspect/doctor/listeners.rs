@@ -75,14 +75,29 @@ fn expected(
         addresses.iter().all(|address| test(&address.ip().to_canonical()))
     };
     let is = |test| are(&addresses, test);
-    let takes_only_ipv6 =
-        |socket: &Socket| of_inode(limits, socket.inode).is_some_and(|limit| limit.only_ipv6);
-    let mut ipv4 = Vec::new();
-    for (address, socket) in listeners {
-        ipv4.extend((address.port() == port && !takes_only_ipv6(socket)).then_some(*address));
+    // Those that take IPv4, and those of which that is not known.
+    let (mut ipv4, mut unknown) = (Vec::new(), Vec::new());
+    for (address, socket) in listeners.iter().filter(|(address, _)| address.port() == port) {
+        match takes_ipv4(*address, socket, limits) {
+            Some(true) => ipv4.push(*address),
+            Some(false) => {}
+            None => unknown.push(*address),
+        }
     }
     // From outside it is reached by IPv6 alone, whoever there is for those within.
     let takes_no_ipv4 = are(&ipv4, IpAddr::is_loopback) && !is(IpAddr::is_loopback);
+    if takes_no_ipv4 && let Some(first) = unknown.first() {
+        let what = format!(
+            "TCP port {port} is listened on at {}; whether [::] takes IPv4 too cannot be determined (IPV6_V6ONLY): porthole \
+             tcp 127.0.0.1:{port} connects, and so tells",
+            shown(&addresses)
+        );
+        return Some(
+            Finding::new(Level::Warning, what)
+                .seen(table_of(table, *first), format!("LISTEN {first}, without that option"))
+                .seen("sock_diag(7)", "does not tell it here"),
+        );
+    }
     let (level, what) = if takes_no_ipv4 && !ipv4.is_empty() {
         (
             Level::Error,
@@ -136,6 +151,17 @@ fn expected(
             })
             .docker(format!("a check that fits it as it is: porthole tcp {}", addresses.first()?)),
     )
+}
+
+/// Whether a listener takes IPv4; nothing where that is not known, as the tables do not tell of an IPv6 wildcard.
+fn takes_ipv4(address: SocketAddr, socket: &Socket, limits: &[Backlog]) -> Option<bool> {
+    match address.ip().to_canonical() {
+        IpAddr::V4(_) => Some(true),
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            of_inode(limits, socket.inode).and_then(|limit| limit.only_ipv6).map(|only| !only)
+        }
+        IpAddr::V6(_) => Some(false),
+    }
 }
 
 /// What the kernel tells of the listener of this inode; they are in the order of their inodes.

@@ -4,7 +4,7 @@ use super::super::target::hidepid;
 use super::finding::{Finding, Level};
 use super::{Asked, Case};
 use crate::procfs::handle::{Handle, Lost};
-use crate::procfs::status::Barrier;
+use crate::procfs::status::{Barrier, foreign};
 use crate::text::{Shown as _, decode};
 
 /// What is guarded by ptrace's read access.
@@ -22,13 +22,14 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     let barrier = case.ours.barrier(&case.status);
     let ([uid, ..], [gid, ..]) = (case.status.uids, case.status.gids);
     let ours = |name: &str| case.target.proc.join("self").join(name).shown();
+    let (user, group) = (case.ours.uids[3], case.ours.gids[3]);
     let rule = match barrier {
-        Barrier::User => format!("its user is {uid}, ours is {}", case.ours.uids[3]),
-        Barrier::Group => format!("its group is {gid}, ours is {}", case.ours.gids[3]),
+        Barrier::User => format!("its user is {}, ours is {user}", foreign(&case.status.uids, user)),
+        Barrier::Group => format!("its group is {}, ours is {group}", foreign(&case.status.gids, group)),
         Barrier::Capabilities => "it has capabilities that we lack".to_owned(),
         Barrier::Dumpable => "it is not dumpable, or in another user namespace".to_owned(),
         Barrier::Mode => {
-            format!("its user is {uid}, ours is {}, and they are for their user alone", case.ours.uids[3])
+            format!("its user is {uid}, ours is {user}, and they are for their user alone")
         }
         Barrier::Beyond => "though we have CAP_SYS_PTRACE".to_owned(),
     };
@@ -54,12 +55,15 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         );
         finding = finding.seen(ours("status"), bounding);
     }
-    let ptrace_kubernetes = "kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0";
+    let ptrace_kubernetes = "kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0, runAsNonRoot: false";
     let ptrace_docker = "--cap-add SYS_PTRACE --user 0 for the container that looks";
     finding = match barrier {
-        Barrier::User | Barrier::Group => finding
-            .kubernetes(format!("of the container that looks: securityContext: {{runAsUser: {uid}, runAsGroup: {gid}}}; or {ptrace_kubernetes}"))
-            .docker(format!("--user {uid}:{gid}, or {ptrace_docker}")),
+        Barrier::User | Barrier::Group => match case.ours.would_pass_as(&case.status) {
+            Some((uid, gid)) => finding
+                .kubernetes(format!("of the container that looks: securityContext: {}; or {ptrace_kubernetes}", run_as(uid, gid)))
+                .docker(format!("--user {uid}:{gid}, or {ptrace_docker}")),
+            None => finding.kubernetes(ptrace_kubernetes).docker(ptrace_docker),
+        },
         Barrier::Mode => finding
             .kubernetes("of the container that looks: securityContext.capabilities.add: [\"SYS_PTRACE\", \"DAC_READ_SEARCH\"]")
             .docker("--cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH for the container that looks"),
@@ -73,6 +77,12 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         Barrier::Beyond => finding,
     };
     case.add(beyond(case, finding, barrier));
+}
+
+/// The ids for a container. In a pod with `runAsNonRoot: true` one with user 0 does not start unless it says otherwise.
+fn run_as(uid: u32, gid: u32) -> String {
+    let root = if uid == 0 { ", runAsNonRoot: false" } else { "" };
+    format!("{{runAsUser: {uid}, runAsGroup: {gid}{root}}}")
 }
 
 /// What else may be the cause: another user namespace, or as a guess a security module.

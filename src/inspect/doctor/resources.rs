@@ -92,8 +92,9 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
             }
         };
         let what = format!("the kernel killed {whom} here for want of memory: {limit}");
-        let finding =
-            Finding::new(Level::Error, what).seen(found.sources.events.shown(), format!("oom_kill {kills}"));
+        let finding = Finding::new(Level::Error, what)
+            .briefly(format!("the kernel has killed processes here for lack of memory: {limit}"))
+            .seen(found.sources.events.shown(), format!("oom_kill {kills}"));
         findings.push(
             advised(by_limit(finding))
                 .application("use less: limit its heap, pools, workers to what the limit allows"),
@@ -103,7 +104,9 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         && is_near(needed, *limit)
     {
         let what = format!("{} of memory are in use, of {shown} that may be", show_short_size(needed));
-        let finding = Finding::new(Level::Warning, what).seen(found.sources.used.shown(), used);
+        let finding = Finding::new(Level::Warning, what)
+            .briefly(format!("nearly all memory that may be used is in use: the limit is {shown}"))
+            .seen(found.sources.used.shown(), used);
         findings.push(advised(by_limit(finding)));
     }
 }
@@ -121,6 +124,7 @@ fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
     let what = format!("it is throttled in {share}% of the time that it runs: the limit is {now} of a CPU");
     findings.push(
         Finding::new(Level::Warning, what)
+            .briefly(format!("its CPU time is often throttled: the limit is {now} CPU"))
             .seen(found.sources.events.shown(), format!("nr_throttled {throttled} of nr_periods {periods}"))
             .seen(found.sources.limit.shown(), format!("quota and period come to {now} of a CPU"))
             .kubernetes(format!("resources.limits.cpu: \"{more}\""))
@@ -142,8 +146,9 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
         let what = format!(
             "a process or thread could not be started, {refused} times: no more than {limit} may run"
         );
-        let finding =
-            Finding::new(Level::Error, what).seen(found.sources.events.shown(), format!("max {refused}"));
+        let finding = Finding::new(Level::Error, what)
+            .briefly(format!("processes or threads could not be started: no more than {limit} may run"))
+            .seen(found.sources.events.shown(), format!("max {refused}"));
         findings.push(advised(finding));
     } else if let Some(used) = found.limit_used
         && let others = used.saturating_sub(found.ours)
@@ -152,7 +157,10 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
         let what = format!("{others} processes and threads run, of {limit} that may");
         let ours = if others < used { ", porthole's own among them" } else { "" };
         let says = format!("{used}{ours}");
-        findings.push(advised(Finding::new(Level::Warning, what).seen(found.sources.used.shown(), says)));
+        let finding = Finding::new(Level::Warning, what)
+            .briefly(format!("nearly as many processes and threads run as may: the limit is {limit}"))
+            .seen(found.sources.used.shown(), says);
+        findings.push(advised(finding));
     }
 }
 
@@ -173,7 +181,6 @@ fn open_files(case: &mut Case<'_>) {
     }
     let (level, more) = if count >= soft { (Level::Error, "no more") } else { (Level::Warning, "few more") };
     let twice = soft.saturating_mul(2);
-    let hard = limit.hard.map_or_else(|| "as far as it likes".to_owned(), |hard| format!("up to {hard}"));
     let finding = Finding::new(
         level,
         format!("{count} files are open, of {soft} that may be: {more} connections can be taken"),
@@ -184,13 +191,53 @@ fn open_files(case: &mut Case<'_>) {
     .docker(format!(
         "--ulimit nofile={twice}:{}",
         limit.hard.map_or(-1_i128, |hard| i128::from(hard.max(twice)))
-    ))
-    .application(format!(
-        "close what is not used (porthole lsof shows it), or raise the limit by setrlimit(2), {hard}"
     ));
+    let close = "close what is not used (porthole lsof shows it)";
+    let finding = match limit.hard {
+        // The application cannot raise it any further.
+        Some(hard) if hard <= soft => finding
+            .kubernetes(
+                "no field of a pod sets it: LimitNOFILE of the container runtime's service on the node",
+            )
+            .application(close),
+        Some(hard) => {
+            finding.application(format!("{close}, or raise the limit with setrlimit(2), up to {hard}"))
+        }
+        None => finding.application(format!("{close}, or raise the limit with setrlimit(2)")),
+    };
     case.add(finding);
 }
 
 fn is_near(used: u64, limit: u64) -> bool {
     used >= limit || used.saturating_mul(100) / limit.max(1) >= NEAR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_trouble_has_the_same_words() {
+        let sentences = |judge: Judge, resource: &Resource| {
+            let mut findings = Vec::new();
+            judge(resource, &mut findings);
+            findings.iter().map(Finding::sentence).collect::<Vec<_>>()
+        };
+        let of = |number: u64| Resource {
+            limit: Some(100),
+            limit_used: Some(95 + number),
+            refused: Some(number),
+            periods: Some(100 + number),
+            throttled_periods: Some(50 + number),
+            ..Resource::default()
+        };
+        for judge in [memory as Judge, cpu, processes] {
+            let earlier = sentences(judge, &of(1));
+            assert!(!earlier.is_empty());
+            assert_eq!(earlier, sentences(judge, &of(3)));
+        }
+        let near = |used| Resource { limit_used: Some(used), refused: None, ..of(1) };
+        assert_eq!(sentences(processes, &near(95)), sentences(processes, &near(99)));
+        assert_eq!(sentences(processes, &near(95)).len(), 1);
+    }
 }

@@ -63,20 +63,27 @@ fn a_read_only_root_wants_a_place_to_write() {
     }
     let world = World::new();
     let mounts = fs::read_to_string(format!("{}/1/mountinfo", world.proc.path())).unwrap();
-    let mounts = mounts.replace("/ / rw - overlay o rw", "/ / ro,relatime - overlay o rw");
+    let layers =
+        "lowerdir=/var/lib/docker/overlay2/l/A:/var/lib/docker/overlay2/l/B,upperdir=/u,workdir=/w,index=off";
+    let mounts = mounts.replace("/ / rw - overlay o rw", &format!("/ / ro,relatime - overlay o rw,{layers}"));
     world.file("1/mountinfo", mounts);
     // Nobody but its owner writes to it as it was made.
     let ran = world.run(&[]);
     let start = "warning: the root is read-only, and there is no /tmp that can be written to\n    seen: ";
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
     for line in [
-        "/mountinfo: / ro,relatime\n",
+        "/mountinfo: / ro,relatime,index=off\n",
         "    seen: /tmp: owner ",
         "    Docker: --tmpfs /tmp\n",
         "mountPath: /tmp}]\n",
     ] {
         assert!(ran.stdout.contains(line), "{line}{}", ran.story());
     }
+    // Where the layers of an overlay are on the host is the matter of mounts alone.
+    let with =
+        |command: &str| porthole([command, "--proc", world.proc.path(), "-p", "1", "--json"]).run().stdout;
+    assert!(!with("report").contains("overlay2/l/A") && with("report").contains("index=off"));
+    assert!(with("mounts").contains("overlay2/l/A"));
     let tmp = format!("{}/root/tmp", world.proc.path());
     fs::remove_dir(&tmp).unwrap();
     let ran = world.run(&[]);

@@ -78,6 +78,7 @@ fn the_rule_that_forbids_to_look() {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65532", "--regid=65532", "--clear-groups", "sh", "-c", "exec \"$0\" 600"]);
     let hidden = Sleeper::start(command.arg(&unreadable), unreadable.to_str().unwrap());
+    let roots = Sleeper::owned(Path::new("/bin/sleep"), 0, 0);
     for (ids, pid, name, more, rule, skipped, change) in [
         (
             ["65532", "0"],
@@ -86,7 +87,7 @@ fn the_rule_that_forbids_to_look() {
             &[][..],
             "its group is 65532, ours is 0",
             "",
-            "securityContext: {runAsUser: 65532, runAsGroup: 65532}; or kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0",
+            "securityContext: {runAsUser: 65532, runAsGroup: 65532}; or kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0, runAsNonRoot: false\n",
         ),
         (
             ["1000", "1000"],
@@ -105,6 +106,16 @@ fn the_rule_that_forbids_to_look() {
             "its user is 65532, ours is 0",
             "",
             "--cap-add SYS_PTRACE",
+        ),
+        // In a pod that wants no root, root has to be asked for twice.
+        (
+            ["65532", "65532"],
+            roots.pid(),
+            "sleep",
+            &[],
+            "its user is 0, ours is 65532",
+            "how many files are open",
+            "securityContext: {runAsUser: 0, runAsGroup: 0, runAsNonRoot: false}; or kubectl debug",
         ),
         (
             ["65532", "65532"],
@@ -138,6 +149,28 @@ fn the_rule_that_forbids_to_look() {
     assert!(ran.stdout.starts_with(&line) && ran.stdout.contains(change), "{}", ran.story());
     let ran = run(["65532", "65532"], theirs.pid(), &[]);
     assert!(!ran.stdout.contains("may not be read"), "{}", ran.story());
+    fs::remove_dir_all(programs).unwrap();
+}
+
+/// Root, who lacks a capability, is not told to be root.
+#[test]
+fn who_is_root_already_is_not_told_to_be() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let Some(programs) = for_other_users() else { return };
+    let roots = Sleeper::owned(Path::new("/bin/sleep"), 0, 0);
+    for (command, words) in
+        [("doctor", "drop: [\"ALL\"]"), ("ls", "we lack: run with the capability SYS_PTRACE")]
+    {
+        let mut as_root = Command::new("setpriv");
+        as_root.args(["--bounding-set=-sys_ptrace,-sys_admin", "sh", "-c", "exec \"$0\" \"$@\""]);
+        as_root.arg(programs.join("porthole")).args([command, "-p", &roots.pid().to_string()]);
+        let ran = output(&mut as_root);
+        let said = [ran.stdout.as_str(), &ran.stderr].concat();
+        assert!(said.contains(words), "{}", ran.story());
+        assert!(!said.contains("run as 0:0") && !said.contains("--user 0:0"), "{}", ran.story());
+    }
     fs::remove_dir_all(programs).unwrap();
 }
 

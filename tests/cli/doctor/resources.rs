@@ -50,9 +50,19 @@ fn resources_and_their_limits() {
              seen: @/1/fd: 9 entries\n    \
              seen: @/1/limits: Max open files 10\n    \
              Docker: --ulimit nofile=20:4096\n    \
-             Application: close what is not used (porthole lsof shows it), or raise the limit by setrlimit(2), up to 4096\n\
+             Application: close what is not used (porthole lsof shows it), or raise the limit with setrlimit(2), up to 4096\n\
          pid 1 (server): 2 errors, 3 warnings",
     );
+    // What is at its hard limit cannot raise it.
+    let limits = "Max open files            10                   10                   files     \n";
+    let ran = world.file("1/limits", limits).run(&[]);
+    for line in [
+        "    Docker: --ulimit nofile=20:20\n",
+        "    Kubernetes: no field of a pod sets it: LimitNOFILE of the container runtime's service on the node\n",
+        "    Application: close what is not used (porthole lsof shows it)\n",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}{}", ran.story());
+    }
     // Without a limit of its own it was the machine that had none left.
     let world = World::new();
     let ran = world
