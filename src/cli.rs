@@ -24,7 +24,7 @@ pub use self::help::Build;
 pub use self::options::{Opt, flag, operand, option, option_list};
 #[cfg(feature = "inspect")]
 pub use self::options::{operands, operands_behind_letters, refused};
-use self::run::{RUN, run_options};
+use self::run::{RUN, TIMEOUT, run_options};
 use crate::bytes::is_listed;
 use crate::check::{KINDS, Kind, Plan};
 #[cfg(feature = "inspect")]
@@ -32,6 +32,7 @@ use crate::expand::System;
 use crate::expand::Values;
 #[cfg(feature = "inspect")]
 use crate::inspect::{self, Inspect, Inspection};
+use crate::net::deadline::Deadline;
 use crate::outcome::Conclusion;
 use crate::secrets::Secrets;
 use crate::text::clip;
@@ -125,18 +126,22 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
         let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
-    let mut checks = Vec::new();
     let mut given_run = Vec::new();
-    for (kind, arguments) in parts {
-        let matches = match read(Some(&Page::of(kind)), arguments) {
-            Ok(matches) => matches,
+    for (kind, arguments) in &parts {
+        match read(Some(&Page::of(kind)), arguments) {
+            Ok(matches) => given_run.push(matches),
             Err(instead) => return instead,
-        };
-        let mut given = Given::new(kind.name, &matches, Some(values), secrets);
-        checks.push((kind.name, (kind.plan)(&mut given)?));
-        given_run.push(matches);
+        }
     }
-    let options = run_options(&given_run, values)?;
+    // What is wrong with them is said last: by then all secrets are known.
+    let options = run_options(&given_run, values);
+    let deadline = Deadline::after(options.as_ref().map_or(TIMEOUT, |options| options.timeout));
+    let mut checks = Vec::new();
+    for ((kind, _), matches) in parts.iter().zip(&given_run) {
+        let mut given = Given::new(kind.name, matches, Some(values), deadline, secrets);
+        checks.push((kind.name, (kind.plan)(&mut given)?));
+    }
+    let options = options?;
     Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
 }
 
@@ -239,7 +244,7 @@ fn inspection(
         Err(instead) => return instead,
     };
     let mut secrets = Secrets::default();
-    let mut given = Given::new(command.name, &matches, None, &mut secrets);
+    let mut given = Given::new(command.name, &matches, None, Deadline::after(TIMEOUT), &mut secrets);
     for option in page.common {
         if let Some(why) = inspect::without(command.name, option.name)
             && given.has(option.name)
