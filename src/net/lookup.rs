@@ -87,11 +87,11 @@ impl Lookup {
                 // Writing to a String cannot fail.
                 let _ = match unanswered.half {
                     Some((kind, known)) => {
-                        let (of, the_other) = (if other.is_empty() { "" } else { " of " }, other_kind(kind));
-                        write!(reason, " (asked for {kind}{of}{other}; {the_other}: {known})")
+                        let of = if other.is_empty() { "" } else { " of " };
+                        write!(reason, ", asked for {kind}{of}{other} ({}: {known})", other_kind(kind))
                     }
                     None if other.is_empty() => Ok(()),
-                    None => write!(reason, " (asked for {other})"),
+                    None => write!(reason, ", asked for {other}"),
                 };
                 reason
             }
@@ -129,6 +129,6 @@ pub fn instead(why: &str) -> String {
 }
 
 /// The other type of address.
-pub fn other_kind(kind: &str) -> &'static str {
+fn other_kind(kind: &str) -> &'static str {
     if kind == "A" { "AAAA" } else { "A" }
 }

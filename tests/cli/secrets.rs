@@ -249,7 +249,7 @@ fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
     let Some((_, stderr)) = with_hosts(std::path::Path::new("/dev/null"), "db:80") else { return };
     assert_eq!(
         stderr,
-        "porthole: tcp db:80: unknown host: db: /etc/hosts cannot be read: not a regular file\n"
+        "porthole: tcp db:80: could not resolve db: /etc/hosts: not a regular file\n"
     );
     let (stdout, _) = with_hosts(std::path::Path::new("/dev/null"), "localhost:1").unwrap();
     assert_eq!(stdout, "unhealthy: tcp localhost:1: connection refused (::1, 127.0.0.1)\n");
@@ -259,7 +259,7 @@ fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
     let (_, stderr) = with_hosts(&large, "db:80").unwrap();
     assert_eq!(
         stderr,
-        "porthole: tcp db:80: unknown host: db: /etc/hosts cannot be read: larger than 2 MiB\n"
+        "porthole: tcp db:80: could not resolve db: /etc/hosts: larger than 2 MiB\n"
     );
     std::fs::remove_dir_all(folder).unwrap();
 }
