@@ -66,8 +66,8 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
     };
     addresses.truncate(MOST);
     match unread {
-        _ if !addresses.is_empty() => Ok(addresses),
         Some(unread) if deadline.remaining().is_err() => Err(Unresolved::TimedOut(unread)),
+        _ if !addresses.is_empty() => Ok(addresses),
         unread => ask(typed, reach, deadline, unread),
     }
 }

@@ -136,18 +136,20 @@ impl Namespace {
     /// Has a file of its /etc be on a file system that never answers, as long as the daemon lives; nothing where there is
     /// no FUSE.
     fn dead(&self, name: &str) -> Option<Daemon> {
+        let folder = open_folder();
+        let file = folder.join("mounted");
         let options = "fd=3,rootmode=100000,user_id=0,group_id=0,allow_other";
         let script = format!(
             "exec 3<>/dev/fuse && touch /etc/{name} && mount -i -t fuse -o {options} dead /etc/{name} && \
-             touch mounted && exec sleep 1000"
+             touch {} && exec sleep 1000",
+            file.display()
         );
         if !Path::new("/dev/fuse").exists() {
             skip("no FUSE can be mounted here");
             return None;
         }
         let enter = ["-t", &self.pid, "--mount", "sh", "-c", &script];
-        let mut daemon = Daemon::start(open_folder(), Path::new("/usr/bin/nsenter"), enter, |_| {});
-        let file = daemon.folder.join("mounted");
+        let mut daemon = Daemon::start(folder, Path::new("/usr/bin/nsenter"), enter, |_| {});
         daemon.until("it is mounted", || file.exists());
         Some(daemon)
     }
@@ -707,6 +709,7 @@ fn files_on_a_file_system_that_does_not_answer() {
         .healthy("healthy: dns db: 10.0.0.7 (from 127.0.0.1) in <T>")
         .within(soon);
     drop(hosts);
+    let Some(namespace) = Namespace::new("") else { return };
     let Some(_conf) = namespace.dead("resolv.conf") else { return };
     for check in ["dns db", "tcp db:8080"] {
         let ran = namespace.remote(&format!("{check} -t 500ms")).run().within(soon);
