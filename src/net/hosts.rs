@@ -68,7 +68,11 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
     match unread {
         Some(unread) if deadline.remaining().is_err() => Err(Unresolved::TimedOut(unread)),
         _ if !addresses.is_empty() => Ok(addresses),
-        unread => ask(typed, reach, deadline, unread),
+        unread => match reach {
+            Reach::Local => Err(unread.map_or(Unresolved::Unknown, Unresolved::Unreadable)),
+            #[cfg(feature = "remote")]
+            Reach::Anywhere => ask(typed, deadline, unread),
+        },
     }
 }
 
@@ -107,23 +111,13 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
     found
 }
 
-/// What the name servers say, where they may be asked.
-fn ask(
-    name: &str,
-    reach: Reach,
-    deadline: Deadline,
-    unread: Option<Unread>,
-) -> Result<Vec<IpAddr>, Unresolved> {
-    match reach {
-        Reach::Local => Err(unread.map_or(Unresolved::Unknown, Unresolved::Unreadable)),
-        #[cfg(feature = "remote")]
-        Reach::Anywhere => {
-            let lookup = look_up(name, reach, deadline);
-            match lookup.found() {
-                Some((_, found)) => Ok(interleaved(&found.addresses)),
-                None => Err(Unresolved::NotFound(Box::new(lookup), unread)),
-            }
-        }
+/// What the name servers say.
+#[cfg(feature = "remote")]
+fn ask(name: &str, deadline: Deadline, unread: Option<Unread>) -> Result<Vec<IpAddr>, Unresolved> {
+    let lookup = look_up(name, Reach::Anywhere, deadline);
+    match lookup.found() {
+        Some((_, found)) => Ok(interleaved(&found.addresses)),
+        None => Err(Unresolved::NotFound(Box::new(lookup), unread)),
     }
 }
 
@@ -131,7 +125,8 @@ fn ask(
 /// section 4.
 #[cfg(feature = "remote")]
 fn interleaved(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    let (mut six, mut four): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| address.is_ipv6());
+    let (mut six, mut four): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().partition(|address| address.is_ipv6());
     let most = six.len().max(four.len());
     let (mut six, mut four) = (six.drain(..), four.drain(..));
     (0..most).flat_map(|_| [six.next(), four.next()]).flatten().take(MOST).collect()

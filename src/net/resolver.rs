@@ -8,23 +8,24 @@
 //! Unlike in libc, an address of either family suffices, whatever became of the other question: it is waited for only a
 //! little longer (RFC 8305, section 3).
 
+mod answer;
+
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::SockType;
 
+pub use self::answer::{Answer, Failure, Found, Unanswered};
 use super::connect::{begin, finish};
 use super::deadline::{Deadline, Passed};
-use super::dns::{A, AAAA, NXDOMAIN, Name, Question, Reply, code_words};
+use super::dns::{A, AAAA, NXDOMAIN, Name, Question, Reply};
 use super::local::Reach;
 use super::resolv_conf::ResolvConf;
 use super::wire::{Stream, Wire, WireError};
-use super::words;
 
 /// Where name servers listen.
 const PORT: u16 = 53;
@@ -35,126 +36,6 @@ const KEPT: usize = 64;
 /// The most that the second question is waited for once the first has an answer that may do. Where less than four times as
 /// much is left of the deadline, it is a quarter of that: connecting takes time too.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// What the servers say of one name.
-#[derive(Debug)]
-pub enum Answer {
-    /// It has addresses.
-    Found(Found),
-    /// It exists and has no address, by the word of this server.
-    NoAddress(IpAddr),
-    /// It does not exist: NXDOMAIN of this server.
-    NoName(IpAddr),
-    /// Whether it has an address is not known.
-    Unanswered(Unanswered),
-}
-
-/// The addresses of a name.
-#[derive(Debug)]
-pub struct Found {
-    /// The server that has them.
-    pub server: IpAddr,
-    /// IPv4 before IPv6.
-    pub addresses: Vec<IpAddr>,
-    /// The type that is not answered, if there is one.
-    pub unanswered: Option<&'static str>,
-}
-
-/// Which servers did not answer, and why.
-#[derive(Debug)]
-pub struct Unanswered {
-    /// Each server that was asked and has not answered everything.
-    pub failures: Vec<(IpAddr, Failure)>,
-    /// The one type that is not answered and what is known of the other, in words; nothing where neither is answered.
-    pub half: Option<(&'static str, &'static str)>,
-    /// The beginning of what one of them sent that is no answer.
-    pub garbage: Vec<u8>,
-}
-
-/// Why a server gave no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The local rule forbids to ask it.
-    Forbidden,
-    /// It replied with this error code.
-    Code(u8),
-    /// It did not reply in its share of the time.
-    Silent,
-    /// What it sent is no answer to the question.
-    Garbage,
-    /// The system's reason. ICMP's "port unreachable" comes as "connection refused" (udp(7)).
-    System(Errno),
-    /// Its answer does not fit a datagram, and over TCP this happened.
-    OverTcp(Box<Failure>),
-}
-
-impl Failure {
-    /// In words, of these servers: `no reply from 127.0.0.53`.
-    fn words(&self, servers: &str) -> String {
-        match self {
-            Failure::Forbidden => [servers, " may not be asked without --remote"].concat(),
-            Failure::System(_) => format!("{} ({servers})", self.what()),
-            Failure::OverTcp(why) => format!("truncated reply from {servers}, and over TCP: {}", why.what()),
-            _ => format!("{} from {servers}", self.what()),
-        }
-    }
-
-    fn what(&self) -> String {
-        match self {
-            Failure::Code(code) => code_words(*code),
-            Failure::Silent => "no reply".to_owned(),
-            Failure::Garbage => "invalid reply".to_owned(),
-            Failure::System(errno) => words(&io::Error::from(*errno)),
-            Failure::Forbidden | Failure::OverTcp(_) => String::new(),
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Failure::System(Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32)))
-    }
-}
-
-impl From<WireError> for Failure {
-    fn from(error: WireError) -> Self {
-        match error {
-            WireError::TimedOut => Failure::Silent,
-            WireError::Failed(error) => error.into(),
-            #[cfg(feature = "tls")]
-            WireError::Tls(_) => Failure::Garbage,
-        }
-    }
-}
-
-impl Unanswered {
-    /// In words, the servers that share a reason behind it: `SERVFAIL from 10.0.0.1; no reply from 10.0.0.2, 10.0.0.3`.
-    pub fn words(&self) -> String {
-        if self.failures.is_empty() {
-            return "no time was left to ask a server".to_owned();
-        }
-        let mut reasons: Vec<String> = Vec::new();
-        for (at, (_, failure)) in self.failures.iter().enumerate() {
-            if self.failures.iter().take(at).any(|(_, earlier)| earlier == failure) {
-                continue;
-            }
-            let servers: Vec<String> = self
-                .failures
-                .iter()
-                .filter(|(_, other)| other == failure)
-                .map(|(server, _)| server.to_string())
-                .collect();
-            reasons.push(failure.words(&servers.join(", ")));
-        }
-        reasons.join("; ")
-    }
-
-    /// Whether another name may be tried after this one: a server was heard, and spoke of this name alone. A silent one
-    /// would be as silent then.
-    pub fn leads_on(&self) -> bool {
-        self.half.is_some() || self.failures.iter().any(|(_, failure)| matches!(failure, Failure::Code(_)))
-    }
-}
 
 /// A way to the name servers.
 pub struct Resolver<'a> {
@@ -175,7 +56,8 @@ impl<'a> Resolver<'a> {
     pub fn ask(&mut self, name: &Name, deadline: Deadline) -> Answer {
         let mut peers = Vec::new();
         for &server in &self.conf.servers {
-            let state = if self.reach.allows(server) { State::Open } else { State::Failed(Failure::Forbidden) };
+            let state =
+                if self.reach.allows(server) { State::Open } else { State::Failed(Failure::Forbidden) };
             peers.push(Peer { server, socket: None, is_odd: false, states: [state.clone(), state] });
         }
         let mut inquiry = Inquiry {
@@ -205,7 +87,8 @@ impl<'a> Resolver<'a> {
             inquiry.fetch(&mut peers);
         }
         let answer = inquiry.answer(peers);
-        if let Answer::Found(Found { server, .. }) | Answer::NoAddress(server) | Answer::NoName(server) = &answer
+        if let Answer::Found(Found { server, .. }) | Answer::NoAddress(server) | Answer::NoName(server) =
+            &answer
         {
             let first = self.conf.servers.iter().position(|known| known == server);
             self.first = first.unwrap_or(self.first);
@@ -300,9 +183,8 @@ impl Inquiry<'_> {
     /// time is over. An answer that comes late from one before it counts as well.
     fn listen(&mut self, peers: &mut [Peer], turn: usize, share: Deadline) {
         loop {
-            let is_open = peers
-                .get(turn)
-                .is_some_and(|peer| peer.socket.is_some() && self.has(peer, &[State::Open]));
+            let is_open =
+                peers.get(turn).is_some_and(|peer| peer.socket.is_some() && self.has(peer, &[State::Open]));
             let mut entries = Vec::new();
             for peer in peers.iter() {
                 if let Some(socket) = &peer.socket {

@@ -39,9 +39,16 @@ fn open(path: &CStr, flags: i32) -> Result<File, Errno> {
     how.resolve = libc::RESOLVE_CACHED;
     // SAFETY: the path ends in NUL, and the struct has the size that is told.
     let opened = unsafe {
-        libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &raw const how, size_of::<libc::open_how>())
+        libc::syscall(
+            libc::SYS_openat2,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            &raw const how,
+            size_of::<libc::open_how>(),
+        )
     };
-    let descriptor = RawFd::try_from(opened).ok().filter(|&descriptor| descriptor >= 0).ok_or_else(Errno::last)?;
+    let descriptor =
+        RawFd::try_from(opened).ok().filter(|&descriptor| descriptor >= 0).ok_or_else(Errno::last)?;
     // SAFETY: the call just opened it, for us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }.into())
 }
@@ -50,7 +57,8 @@ fn open(path: &CStr, flags: i32) -> Result<File, Errno> {
 fn look(file: &File) -> Result<libc::statx, Errno> {
     // SAFETY: a struct of integers.
     let mut found: libc::statx = unsafe { MaybeUninit::zeroed().assume_init() };
-    let (flags, wanted) = (libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC, libc::STATX_TYPE | libc::STATX_SIZE);
+    let (flags, wanted) =
+        (libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC, libc::STATX_TYPE | libc::STATX_SIZE);
     // SAFETY: the path is empty and ends in NUL, and the kernel writes into the struct alone.
     let done = unsafe {
         let file = file.as_raw_fd();

@@ -279,7 +279,11 @@ fn files_on_a_file_system_that_does_not_answer() {
         "",
     );
     let secret = format!("${{file:{file}}}");
-    run(&format!("tcp :{port} --send {secret}")).is(1, "", &format!("porthole: tcp: --send: {secret}: {silent}"));
+    run(&format!("tcp :{port} --send {secret}")).is(
+        1,
+        "",
+        &format!("porthole: tcp: --send: {secret}: {silent}"),
+    );
     // The time of a variable, and the default where what is given is wrong: that is said of whatever comes first.
     porthole(["tcp", ":1", "--send", &secret])
         .env("PORTHOLE_TIMEOUT", "100ms")
@@ -288,8 +292,11 @@ fn files_on_a_file_system_that_does_not_answer() {
         .is(1, "", &format!("porthole: tcp: --send: {secret}: no answer from its file system within 100 ms"));
     if has_feature("tls") {
         for option in ["--ca-file", "--client-cert"] {
-            run(&format!("http https://localhost:{port}/ {option} {file}"))
-                .is(1, "", &format!("porthole: http: {option}: {file}: {silent}"));
+            run(&format!("http https://localhost:{port}/ {option} {file}")).is(
+                1,
+                "",
+                &format!("porthole: http: {option}: {file}: {silent}"),
+            );
         }
         porthole(["-t", "500ms", "tls", &format!(":{port}")])
             .env("SSL_CERT_FILE", &file)

@@ -251,10 +251,7 @@ fn addresses_aliases_and_what_is_expected() {
     }
     for (words, found) in [
         ("four.example --expect 10.0.0.6", "10.0.0.5 (from 127.0.0.1), expected 10.0.0.6"),
-        (
-            "both.example --expect ::1 --expect 10.0.0.5",
-            "10.0.0.5, fd00::5 (from 127.0.0.1), expected ::1",
-        ),
+        ("both.example --expect ::1 --expect 10.0.0.5", "10.0.0.5, fd00::5 (from 127.0.0.1), expected ::1"),
         ("none.example", "no such name (NXDOMAIN from 127.0.0.1)"),
         ("none.example --expect ::1", "no such name (NXDOMAIN from 127.0.0.1)"),
         ("text.example", "text.example exists but has no address (from 127.0.0.1)"),
@@ -295,10 +292,7 @@ fn the_search_list() {
     for (name, found) in [
         ("db.", "no such name (NXDOMAIN from 127.0.0.1)"),
         ("no", "no such name (NXDOMAIN from 127.0.0.1; tried no.a.example, no.b.example, no)"),
-        (
-            "t",
-            "t.a.example exists but has no address (from 127.0.0.1; tried t.a.example, t.b.example, t)",
-        ),
+        ("t", "t.a.example exists but has no address (from 127.0.0.1; tried t.a.example, t.b.example, t)"),
     ] {
         namespace.dns(name).unhealthy(&format!("unhealthy: dns {name}: {found}"));
     }
@@ -343,11 +337,7 @@ fn an_answer_that_needs_tcp() {
     let silent = namespace.listener("127.0.0.2");
     let ran = namespace.porthole(["dns", "many.example", "--remote", "-t", "1s"]).run();
     assert!(ran.elapsed >= Duration::from_secs(1), "{}", ran.story());
-    ran.is(
-        1,
-        "unhealthy: dns many.example: truncated reply from 127.0.0.2, and over TCP: no reply",
-        "",
-    );
+    ran.is(1, "unhealthy: dns many.example: truncated reply from 127.0.0.2, and over TCP: no reply", "");
     drop(silent);
     namespace.etc("resolv.conf", "nameserver 127.0.0.2\nnameserver 127.0.0.1\n");
     assert_eq!(namespace.dns("many.example --json").json()["checks"][0]["facts"]["server"], "127.0.0.1");
@@ -364,9 +354,9 @@ fn servers_that_do_not_answer() {
         .within(Duration::from_secs(10));
     // One that is silent, one that refuses.
     let silent = namespace.socket("127.0.0.2");
-    namespace.porthole(["dns", "db.", "--remote", "-t", "2s"]).unhealthy(
-        "unhealthy: dns db.: no reply from 127.0.0.2; connection refused (127.0.0.1)",
-    );
+    namespace
+        .porthole(["dns", "db.", "--remote", "-t", "2s"])
+        .unhealthy("unhealthy: dns db.: no reply from 127.0.0.2; connection refused (127.0.0.1)");
     // One that is silent, one that answers: within the deadline, and the silent one is waited for once.
     let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
     namespace
@@ -444,9 +434,7 @@ fn what_is_no_answer() {
     let _garbage = namespace.server("127.0.0.1", |_| vec![b"\x1b[2Jno DNS".to_vec()]);
     namespace
         .dns("db.")
-        .unhealthy(
-            "unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x1b[2Jno DNS",
-        )
+        .unhealthy("unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x1b[2Jno DNS")
         .within(Duration::from_secs(15));
 }
 
@@ -560,7 +548,9 @@ fn one_family_of_dnsmasq() {
     namespace.web();
     let options = ["--address=/x.example/127.0.0.7", "--local=/x.example/", "--local=/y.example/"];
     let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &options) else { return };
-    namespace.remote("tcp x.example:8080").healthy("healthy: tcp x.example:8080: connected (127.0.0.7) in <T>");
+    namespace
+        .remote("tcp x.example:8080")
+        .healthy("healthy: tcp x.example:8080: connected (127.0.0.7) in <T>");
     namespace.remote("http http://y.example:8080/").unhealthy(
         "unhealthy: http http://y.example:8080/: could not resolve y.example: no such name (NXDOMAIN from 127.0.0.1)",
     );
@@ -701,7 +691,10 @@ fn files_on_a_file_system_that_does_not_answer() {
         .remote("tcp db:8080 -t 500ms")
         .unhealthy(&format!("unhealthy: tcp db:8080: could not resolve db: /etc/hosts: {silent}"))
         .within(soon);
-    namespace.remote("http :8080").healthy("healthy: http http://localhost:8080/: 200 OK in <T>").within(soon);
+    namespace
+        .remote("http :8080")
+        .healthy("healthy: http http://localhost:8080/: 200 OK in <T>")
+        .within(soon);
     // What it says is only told.
     let _server = namespace.server("127.0.0.1", |question| vec![address(question)]);
     namespace

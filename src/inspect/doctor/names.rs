@@ -215,15 +215,16 @@ mod servers {
             };
             let answer =
                 Resolver::new(&one, crate::net::local::Reach::Anywhere).ask(&name, Deadline::after(PATIENCE));
-            // One that failed is there.
             let Answer::Unanswered(unanswered) = answer else { continue };
-            if unanswered.failures.iter().any(|(_, failure)| *failure == Failure::Code(SERVFAIL)) {
+            let why = unanswered.failures.first().map(|(_, why)| why);
+            // One that failed is there.
+            if unanswered.half.is_some() || why == Some(&Failure::Code(SERVFAIL)) {
                 continue;
             }
             case.add(
                 Finding::new(Level::Error, format!("the name server {server} does not answer"))
                     .seen(FILE, format!("nameserver {server}"))
-                    .seen(format!("{server}, port 53"), unanswered.words())
+                    .seen(format!("{server}, port 53"), why.map(Failure::reason).unwrap_or_default())
                     .kubernetes("is a NetworkPolicy in the way (egress to port 53, UDP and TCP), and does kube-dns run?")
                     .docker("--dns ADDRESS, of a server that this network reaches"),
             );
