@@ -26,13 +26,14 @@ pub use self::help::Build;
 pub use self::options::{Opt, flag, operand, option, option_list};
 #[cfg(feature = "inspect")]
 pub use self::options::{operands, operands_behind_letters, refused};
-use self::run::{RUN, run_options};
+use self::run::{RUN, TIMEOUT, run_options};
 use crate::check::{KINDS, Kind, Plan};
 #[cfg(feature = "inspect")]
 use crate::expand::System;
 use crate::expand::Values;
 #[cfg(feature = "inspect")]
 use crate::inspect::{self, Inspect, Inspection};
+use crate::net::deadline::Deadline;
 use crate::outcome::Conclusion;
 use crate::secrets::Secrets;
 use crate::text::clip;
@@ -154,21 +155,25 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
         let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
-    let mut checks = Vec::new();
     let mut given_run = Vec::new();
     for &(kind, arguments) in &parts {
-        let matches = read(Some(&Page::of(kind)), arguments)?;
-        let mut given = Given::new(kind.name, &matches, Some(values), secrets);
-        checks.push((kind.name, (kind.plan)(&mut given)?));
-        given_run.push(matches);
+        given_run.push(read(Some(&Page::of(kind)), arguments)?);
     }
+    // What is wrong with them is said last: by then all secrets are known.
     let options = run_options(&given_run, values).map_err(|wrong| {
         // `-tls` and `-timeout` are `-t` with a value.
         match parts.iter().find_map(|(kind, words)| options::with_one_dash(&Page::of(kind), words)) {
             Some(advice) => UsageError(format!("{wrong}; {advice}")),
             None => wrong,
         }
-    })?;
+    });
+    let deadline = Deadline::after(options.as_ref().map_or(TIMEOUT, |options| options.timeout));
+    let mut checks = Vec::new();
+    for ((kind, _), matches) in parts.iter().zip(&given_run) {
+        let mut given = Given::new(kind.name, matches, Some(values), deadline, secrets);
+        checks.push((kind.name, (kind.plan)(&mut given)?));
+    }
+    let options = options?;
     Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
 }
 
@@ -324,7 +329,7 @@ fn inspection(
     let words = options::with_dashes(&options, &habits::without(command.name, &options, words));
     let matches = read(Some(&page), &words)?;
     let mut secrets = Secrets::default();
-    let mut given = Given::new(command.name, &matches, None, &mut secrets);
+    let mut given = Given::new(command.name, &matches, None, Deadline::after(TIMEOUT), &mut secrets);
     for option in page.common {
         if let Some(why) = inspect::without(command.name, option.name)
             && given.has(option.name)

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::bytes::find;
 use crate::files::{read_in_time, without_newline};
+use crate::net::deadline::Deadline;
 use crate::secrets::{Secrets, is_telling};
 use crate::text::{clip, decode};
 
@@ -21,8 +22,8 @@ const FILE_LIMIT: u64 = 64 << 10;
 pub trait Values {
     /// The environment variable of this name.
     fn variable(&self, name: &str) -> Option<OsString>;
-    /// The bytes of this file, or why they cannot be had.
-    fn file(&self, path: &Path) -> Result<Vec<u8>, String>;
+    /// The bytes of this file, or why they cannot be had by the deadline.
+    fn file(&self, path: &Path, deadline: Deadline) -> Result<Vec<u8>, String>;
 }
 
 /// The environment and the files of this process.
@@ -33,8 +34,8 @@ impl Values for System {
         std::env::var_os(name)
     }
 
-    fn file(&self, path: &Path) -> Result<Vec<u8>, String> {
-        read_in_time(path, FILE_LIMIT)
+    fn file(&self, path: &Path, deadline: Deadline) -> Result<Vec<u8>, String> {
+        read_in_time(path, FILE_LIMIT, deadline).map_err(|unread| unread.why)
     }
 }
 
@@ -52,6 +53,7 @@ pub struct Expanded {
 pub fn expand(
     raw: &[u8],
     values: &dyn Values,
+    deadline: Deadline,
     secrets: &mut Secrets,
     in_target: bool,
 ) -> Result<Expanded, String> {
@@ -74,7 +76,7 @@ pub fn expand(
                 .and_then(|end| expression.get(2..end))
                 .ok_or_else(|| about(expression, " is never closed by } (a plain ${ is written $${)"))?;
             let (whole, tail) = expression.split_at(inner.len() + 3);
-            let (part, is_secret) = value_of(inner, whole, values)?;
+            let (part, is_secret) = value_of(inner, whole, values, deadline)?;
             if is_secret {
                 secrets.add(&part, &decode(whole), in_target);
             }
@@ -88,10 +90,15 @@ pub fn expand(
 
 /// What stands between the braces, looked up, and whether it is a secret. `whole` is the expression with them,
 /// for messages.
-fn value_of(inner: &[u8], whole: &[u8], values: &dyn Values) -> Result<(Vec<u8>, bool), String> {
+fn value_of(
+    inner: &[u8],
+    whole: &[u8],
+    values: &dyn Values,
+    deadline: Deadline,
+) -> Result<(Vec<u8>, bool), String> {
     if let Some(path) = inner.strip_prefix(b"file:") {
         let path = Path::new(OsStr::from_bytes(path));
-        let bytes = values.file(path).map_err(|why| about(whole, ": ") + &why)?;
+        let bytes = values.file(path, deadline).map_err(|why| about(whole, ": ") + &why)?;
         return Ok((without_newline(&bytes).to_vec(), true));
     }
     let (name, default) = match find(inner, b":-") {
@@ -124,6 +131,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     struct World;
 
@@ -136,7 +144,7 @@ mod tests {
                 _ => None,
             }
         }
-        fn file(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fn file(&self, path: &Path, _: Deadline) -> Result<Vec<u8>, String> {
             match path.to_str() {
                 Some("/run/secrets/token") => Ok(b"hunter2\n".to_vec()),
                 Some("/two") => Ok(b"a\n\n".to_vec()),
@@ -146,8 +154,12 @@ mod tests {
         }
     }
 
+    fn of_world(raw: &str, secrets: &mut Secrets) -> Result<Expanded, String> {
+        expand(raw.as_bytes(), &World, Deadline::after(Duration::from_mins(1)), secrets, false)
+    }
+
     fn expanded(raw: &str) -> Result<String, String> {
-        let expanded = expand(raw.as_bytes(), &World, &mut Secrets::default(), false)?;
+        let expanded = of_world(raw, &mut Secrets::default())?;
         Ok(String::from_utf8(expanded.value).unwrap())
     }
 
@@ -194,7 +206,7 @@ mod tests {
     fn secrets_are_replaced_by_their_expression() {
         let mut secrets = Secrets::default();
         for raw in ["${file:/run/secrets/token}", "${API_TOKEN}", "${PORT}", "${file:/empty}"] {
-            expand(raw.as_bytes(), &World, &mut secrets, false).unwrap();
+            of_world(raw, &mut secrets).unwrap();
         }
         assert_eq!(
             secrets.redact_text("http://x:8080/?t=hunter2&u=t0psecret&hunter2"),
@@ -209,7 +221,7 @@ mod tests {
             ("${file:/run/secrets/token}!", "${file:/run/secrets/token}!"),
             ("${API_TOKENS:-none}$${x}", "none${x}"),
         ] {
-            let expanded = expand(raw.as_bytes(), &World, &mut Secrets::default(), false).unwrap();
+            let expanded = of_world(raw, &mut Secrets::default()).unwrap();
             assert_eq!(String::from_utf8(expanded.shown).unwrap(), shown, "{raw}");
         }
     }

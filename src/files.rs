@@ -1,10 +1,9 @@
-//! Reading files of this container, bounded in size and never blocking.
+//! Reading files of this container, bounded in size and, where it matters, in time.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
@@ -12,15 +11,13 @@ use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 use crate::net::deadline::{Deadline, Passed};
 use crate::net::words;
 use crate::outcome::{Finding, Verdict};
+use crate::sys::read_cached;
 use crate::text::Shown as _;
 use crate::threads::bounded;
-use crate::units::show_size;
+use crate::units::{show_duration, show_size};
 
 /// What a file is given to begin with, in bytes; pages that stay empty cost nothing.
 const ROOM: usize = 8 << 10;
-
-/// How long the file system of a file that an argument names may take to answer.
-const ANSWERING: Duration = Duration::from_secs(2);
 
 /// Why something cannot be read: not permitted is told apart from all else.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +31,12 @@ pub struct Unread {
 }
 
 impl Unread {
+    /// Its file system did not answer by the deadline.
+    pub fn silent(deadline: Deadline) -> Self {
+        let limit = show_duration(deadline.limit());
+        ["no answer from its file system within ", &limit].concat().as_str().into()
+    }
+
     /// The reason with the path in front.
     #[must_use]
     pub fn at(self, path: &Path) -> Self {
@@ -100,13 +103,17 @@ pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
     Ok(bytes)
 }
 
-/// As [`read_regular`], for a file that an argument names: a file system that does not answer (a network's, FUSE)
-/// keeps whoever asks for good, and no signal may end that.
-pub fn read_in_time(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+/// As [`read_regular`], by the deadline: a file system that does not answer (a network's, FUSE) keeps whoever asks it for
+/// good, and no signal may end that. What is at hand is read at once; for all else there is a thread.
+pub fn read_in_time(path: &Path, limit: u64, deadline: Deadline) -> Result<Vec<u8>, Unread> {
+    match read_cached(path, limit) {
+        Ok(bytes) => return Ok(bytes),
+        Err(Errno::ENOENT) => return Err(io::Error::from(Errno::ENOENT).into()),
+        Err(_) => {}
+    }
     let path = path.to_owned();
-    let work = move || read_regular(&path, limit).map_err(|unread| unread.why);
-    bounded(Deadline::after(ANSWERING), Box::new(work))
-        .unwrap_or_else(|Passed| Err("no answer from its file system within 2 s".to_owned()))
+    let work = move || read_regular(&path, limit);
+    bounded(deadline, Box::new(work)).unwrap_or_else(|Passed| Err(Unread::silent(deadline)))
 }
 
 /// The bytes without the newline at their end, a carriage return in front of it included.

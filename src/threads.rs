@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::net::deadline::{Deadline, Passed};
 
 /// The stack of a thread, in bytes; only what is touched of it is used, but all of it is address space. Without
-/// optimisation frames are larger, and so are those of getaddrinfo(3).
-const STACK: usize = if cfg!(any(debug_assertions, feature = "remote")) { 256 << 10 } else { 128 << 10 };
+/// optimisation frames are larger.
+const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
 
 /// Whether no more threads are asked for: one was refused, or is known to be. The kernel counts each that it refuses, and
 /// that would look as if the application had wanted it (pids.events of cgroups(7)).

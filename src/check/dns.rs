@@ -5,25 +5,19 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::Path;
 
 use super::{Attempt, Check, Kind};
 use crate::cli::{Given, UsageError, operand, option_list};
-use crate::files::read_regular;
-use crate::net::connect::{grouped, list};
+use crate::net::connect::list;
 use crate::net::dns::Name;
 use crate::net::hosts::in_file;
 use crate::net::local::Reach;
-use crate::net::resolv_conf::ResolvConf;
-use crate::net::resolver::Resolver;
+use crate::net::lookup::{Lookup, RESOLV_CONF, instead, look_up};
+use crate::net::resolver::{Answer, Found};
 use crate::net::target::{Endpoint, Host};
 use crate::outcome::{Fact, Finding, Verdict};
 
-/// The file of resolv.conf(5).
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// The most of it that is read, in bytes.
-const RESOLV_CONF_LIMIT: u64 = 64 << 10;
-/// The most names or addresses that a line lists.
+/// The most addresses that a line lists.
 const LISTED: usize = 8;
 /// What NAME has to be.
 const NAME: &str = "a name such as db or db.example.org";
@@ -74,17 +68,15 @@ impl Check for Dns {
             let found = "the check asks a name server, which only --remote allows";
             return Finding::new(Verdict::Refused, found);
         }
-        let text = read_regular(Path::new(RESOLV_CONF), RESOLV_CONF_LIMIT);
-        let conf = ResolvConf::parse(text.as_deref().unwrap_or_default());
-        let mut finding = Finding::unhealthy("");
-        let tried = self.search(&conf, attempt, &mut finding);
-        self.describe(&mut finding, &tried, &conf, text.err().map(|unread| unread.why));
+        let lookup = look_up(&self.name, attempt.reach, attempt.deadline);
+        let mut finding = match lookup.found() {
+            Some((name, found)) => self.judge(name, found),
+            None => nothing(&lookup),
+        };
+        self.describe(&mut finding, &lookup, attempt);
         finding
     }
 }
-
-/// A name, and what came of it.
-type Tried = (String, String);
 
 impl Dns {
     /// The name without a dot at its end.
@@ -92,87 +84,29 @@ impl Dns {
         self.name.strip_suffix('.').unwrap_or(&self.name)
     }
 
-    /// Tries each name until one has an address. As in glibc, a name that does not exist or has no address leads
-    /// on to the next, and so does SERVFAIL; silence does not.
-    fn search(&self, conf: &ResolvConf, attempt: &Attempt, finding: &mut Finding) -> Vec<Tried> {
-        let mut resolver = Resolver::new(conf, attempt.reach);
-        let mut tried: Vec<Tried> = Vec::new();
-        // Why it is not known whether the name resolves, the last server that answered, a name that exists.
-        let mut failed = false;
-        let mut last = None;
-        let mut existing = None;
-        for candidate in &conf.candidates(&self.name) {
-            let name = candidate.to_string();
-            let other = name != self.typed();
-            let answer = resolver.ask(candidate, attempt.deadline);
-            let Some(server) = answer.server else {
-                let why = grouped(&answer.failures);
-                if !failed {
-                    finding.found.clone_from(&why);
-                    if other {
-                        finding.found.push_str(", asked for ");
-                        finding.found.push_str(&name);
-                    }
-                    if !answer.garbage.is_empty() {
-                        finding.facts.push(("received", answer.garbage.clone().into()));
-                        finding.quote = Some(("received", answer.garbage));
-                    }
-                }
-                tried.push((name, why));
-                failed = true;
-                if answer.servfail {
-                    continue;
-                }
-                return tried;
-            };
-            if !answer.addresses.is_empty() {
-                let shown = shown(&answer.addresses);
-                let (place, comma) = if other { (name.as_str(), ", ") } else { ("", "") };
-                // Applications wait for both.
-                let missing = match answer.settled {
-                    [true, true] => "",
-                    [true, false] => "; AAAA is not answered",
-                    _ => "; A is not answered",
-                };
-                finding.found = format!("{shown} ({place}{comma}from {server}{missing})");
-                finding.expected = self.missing(&answer.addresses);
-                if finding.expected.is_none() {
-                    finding.verdict = Verdict::Healthy;
-                }
-                finding.timed = true;
-                finding.quote = None;
-                finding.facts = vec![
-                    ("addresses", facts(&answer.addresses)),
-                    ("server", server.to_string().into()),
-                    ("name", name.clone().into()),
-                ];
-                tried.push((name, format!("{shown}, from {server}")));
-                return tried;
-            }
-            let what = if answer.exists { "no address" } else { "no such name (NXDOMAIN)" };
-            if answer.exists && existing.is_none() {
-                existing = Some(name.clone());
-            }
-            tried.push((name, format!("{what}, from {server}")));
-            last = Some(server);
+    /// The verdict on the addresses of this name.
+    fn judge(&self, name: &str, found: &Found) -> Finding {
+        let shown = shown(&found.addresses);
+        let (place, comma) = if name == self.typed() { ("", "") } else { (name, ", ") };
+        // Some resolvers wait for both.
+        let missing = match found.unanswered {
+            Some(kind) => ["; ", kind, " is not answered"].concat(),
+            None => String::new(),
+        };
+        let server = found.server;
+        let mut finding =
+            Finding::new(Verdict::Healthy, format!("{shown} ({place}{comma}from {server}{missing})"));
+        finding.expected = self.missing(&found.addresses);
+        if finding.expected.is_some() {
+            finding.verdict = Verdict::Unhealthy;
         }
-        if let Some(server) = last.filter(|_| !failed) {
-            let mut names = String::new();
-            for (name, _) in tried.get(..LISTED).unwrap_or(&tried) {
-                names.push_str(if names.is_empty() { "" } else { ", " });
-                names.push_str(name);
-            }
-            let (and, more) = if names == self.typed() { ("", "") } else { ("; tried ", names.as_str()) };
-            let etc = if tried.len() > LISTED { ", …" } else { "" };
-            let (subject, what) = match &existing {
-                Some(name) => (name.as_str(), " exists but has no address (from "),
-                None => ("", "no such name (NXDOMAIN from "),
-            };
-            finding.found = format!("{subject}{what}{server}{and}{more}{etc})");
-            finding.timed = true;
-            finding.facts.push(("server", server.to_string().into()));
-        }
-        tried
+        finding.timed = true;
+        finding.facts = vec![
+            ("addresses", facts(&found.addresses)),
+            ("server", server.to_string().into()),
+            ("name", name.to_owned().into()),
+        ];
+        finding
     }
 
     /// The addresses that are expected and did not come.
@@ -183,33 +117,49 @@ impl Dns {
     }
 
     /// With what was asked, and what came of it.
-    fn describe(&self, finding: &mut Finding, tried: &[Tried], conf: &ResolvConf, unread: Option<String>) {
+    fn describe(&self, finding: &mut Finding, lookup: &Lookup, attempt: &Attempt) {
+        let conf = &lookup.conf;
         let search = if conf.search.is_empty() { "none" } else { &conf.search.join(", ") };
         let servers = shown(&conf.servers);
         let mut details = vec![format!("servers {servers}; search {search}; ndots {}", conf.ndots)];
         for odd in &conf.odd {
             details.push(format!("{RESOLV_CONF}: nameserver {odd} is passed over"));
         }
-        if let Some(why) = unread {
-            let why = format!("{RESOLV_CONF}: {why}, so 127.0.0.1 is asked");
-            if finding.verdict != Verdict::Healthy {
-                finding.found.push_str("; ");
-                finding.found.push_str(&why);
-            }
-            details.push(why);
-        }
+        details.extend(lookup.unread.as_ref().map(|why| instead(why)));
         let mut names = Vec::new();
-        for (name, result) in tried {
-            details.push(format!("{name}: {result}"));
+        for (name, answer) in &lookup.tried {
+            details.push(format!("{name}: {}", result(answer)));
             names.push(Fact::Text(name.clone()));
         }
         finding.facts.push(("tried", Fact::List(names)));
-        let hosts = in_file(self.typed()).unwrap_or_default();
+        let hosts = in_file(self.typed(), attempt.deadline).unwrap_or_default();
         if !hosts.is_empty() {
             details.push(format!("applications take {} from /etc/hosts", shown(&hosts)));
             finding.facts.push(("hosts", facts(&hosts)));
         }
         finding.details = details;
+    }
+}
+
+/// The verdict where there are no addresses.
+fn nothing(lookup: &Lookup) -> Finding {
+    let finding = Finding::unhealthy(lookup.reason());
+    match (lookup.unanswered(), lookup.tried.last()) {
+        (Some((_, unanswered)), _) => finding.quoting("received", &unanswered.garbage),
+        (None, Some((_, Answer::NoAddress(server) | Answer::NoName(server)))) => {
+            finding.fact("server", server.to_string())
+        }
+        _ => finding,
+    }
+}
+
+/// What came of asking for one name.
+fn result(answer: &Answer) -> String {
+    match answer {
+        Answer::Found(found) => format!("{}, from {}", shown(&found.addresses), found.server),
+        Answer::NoAddress(server) => format!("no address, from {server}"),
+        Answer::NoName(server) => format!("no such name (NXDOMAIN), from {server}"),
+        Answer::Unanswered(unanswered) => unanswered.words(),
     }
 }
 

@@ -57,12 +57,13 @@ pub(super) fn plan(
     settings.system = SystemRoots { file, folders };
     settings.protocol = protocol;
     if let Some(path) = given.file("ca-file")? {
-        settings.trust(&path).map_err(|why| unusable(given, "ca-file", &why))?;
+        settings.trust(&path, given.deadline()).map_err(|why| unusable(given, "ca-file", &why))?;
     }
     let key = given.file("client-key")?;
     match given.file("client-cert")? {
         Some(chain) => {
-            settings.present(&chain, key.as_ref().unwrap_or(&chain)).map_err(|wrong| {
+            let key_file = key.as_ref().unwrap_or(&chain);
+            settings.present(&chain, key_file, given.deadline()).map_err(|wrong| {
                 let mut why = wrong.why;
                 if wrong.is_foreign {
                     why.push_str(&given.shown("client-cert"));

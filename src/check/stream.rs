@@ -86,7 +86,8 @@ pub(super) fn over(
         Err(finding) => *finding,
     };
     let decided = connection.wire.settle();
-    finding.phases = phases(start, &[("resolve", connection.resolved), ("connect", connected), (phase, decided)]);
+    finding.phases =
+        phases(start, &[("resolve", connection.resolved), ("connect", connected), (phase, decided)]);
     finding.decided = Some(decided);
     connection.wire.leave();
     finding

@@ -11,6 +11,7 @@ use regex_lite::{Regex, RegexBuilder};
 use super::{UsageError, foreign};
 use crate::bytes::find;
 use crate::expand::{Expanded, Values, expand};
+use crate::net::deadline::Deadline;
 use crate::secrets::Secrets;
 use crate::text::{ELLIPSIS, clip, decode};
 use crate::units::show_size;
@@ -52,6 +53,8 @@ pub struct Given<'a> {
     matches: &'a ArgMatches,
     /// Nothing where `${…}` stands for itself.
     values: Option<&'a dyn Values>,
+    /// By when the files that arguments name have to be read.
+    deadline: Deadline,
     secrets: &'a mut Secrets,
 }
 
@@ -60,9 +63,16 @@ impl<'a> Given<'a> {
         command: &'static str,
         matches: &'a ArgMatches,
         values: Option<&'a dyn Values>,
+        deadline: Deadline,
         secrets: &'a mut Secrets,
     ) -> Self {
-        Given { command, matches, values, secrets }
+        Given { command, matches, values, deadline, secrets }
+    }
+
+    /// By when the files that arguments name have to be read.
+    #[cfg(feature = "tls")]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
     }
 
     /// Whether this option was given.
@@ -250,7 +260,8 @@ impl<'a> Given<'a> {
     fn expand(&mut self, name: &str, raw: &[u8], in_target: bool) -> Result<Expanded, UsageError> {
         match self.values {
             Some(values) => {
-                expand(raw, values, self.secrets, in_target).map_err(|why| self.wrong(name, &why))
+                let expanded = expand(raw, values, self.deadline, self.secrets, in_target);
+                expanded.map_err(|why| self.wrong(name, &why))
             }
             None => Ok(Expanded { value: raw.to_vec(), shown: raw.to_vec() }),
         }

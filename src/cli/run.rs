@@ -16,7 +16,7 @@ use crate::units;
 /// The variable that stands in for `--timeout`.
 const TIMEOUT_VARIABLE: &str = "PORTHOLE_TIMEOUT";
 /// The default of `--timeout`.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 /// The default of `--every`.
 const EVERY: Duration = Duration::from_millis(500);
 

@@ -80,24 +80,7 @@ fn tcp(
     resolved: &mut Option<Instant>,
 ) -> Result<Connection, Box<Finding>> {
     let host = &place.host;
-    let addresses = resolve(host, reach, deadline).map_err(|why| {
-        Box::new(match (why, reach) {
-            (Unresolved::Unknown, Reach::Local) => {
-                let why = "is not in /etc/hosts, and no DNS server is asked";
-                Finding::new(Verdict::Refused, format!("unknown host: {host} {why} ({ADVICE})"))
-            }
-            #[cfg(feature = "remote")]
-            (Unresolved::Unknown, Reach::Anywhere) => Finding::unhealthy(format!("unknown host {host}")),
-            (Unresolved::Unreadable(why), _) => Finding::new(
-                Verdict::Denied,
-                format!("unknown host: {host}: /etc/hosts cannot be read: {why}"),
-            ),
-            #[cfg(feature = "remote")]
-            (Unresolved::TimedOut, _) => timed_out(deadline, &format!("looking up {host}")),
-            #[cfg(feature = "remote")]
-            (Unresolved::Failed(why), _) => Finding::unhealthy(format!("the name does not resolve: {why}")),
-        })
-    })?;
+    let addresses = resolve(host, reach, deadline).map_err(|why| Box::new(unresolved(host, why)))?;
     let known = Instant::now();
     let (mut targets, mut forbidden) = (Vec::new(), Vec::new());
     for address in addresses {
@@ -126,6 +109,31 @@ fn tcp(
         shown,
         resolved: known,
     })
+}
+
+/// What it says of a host that its name has no address.
+fn unresolved(host: &Host, why: Unresolved) -> Finding {
+    match why {
+        Unresolved::Unknown => {
+            let why = "is not in /etc/hosts, and no DNS server is asked";
+            Finding::new(Verdict::Refused, format!("unknown host: {host} {why} ({ADVICE})"))
+        }
+        Unresolved::Unreadable(unread) => {
+            Finding { verdict: Verdict::Denied, ..unread.finding(&format!("could not resolve {host}: ")) }
+        }
+        Unresolved::TimedOut(unread) => {
+            Finding::unhealthy(format!("could not resolve {host}: {}", unread.why))
+        }
+        #[cfg(feature = "remote")]
+        Unresolved::NotFound(lookup, unread) => {
+            let mut found = format!("could not resolve {host}: {}", lookup.reason());
+            if let Some(unread) = unread {
+                found = format!("{found}; {}", unread.why);
+            }
+            let garbage = lookup.unanswered().map_or(&[][..], |(_, unanswered)| &unanswered.garbage);
+            Finding::unhealthy(found).quoting("received", garbage)
+        }
+    }
 }
 
 fn timed_out(deadline: Deadline, doing: &str) -> Finding {
@@ -190,7 +198,7 @@ pub(super) fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno
 }
 
 /// The stream, if the connection stands.
-fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
+pub(super) fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
     match getsockopt(&socket, SocketError)? {
         0 => {}
         code => return Err(Errno::from_raw(code)),

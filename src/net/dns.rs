@@ -29,14 +29,15 @@ pub const SERVFAIL: u8 = 2;
 /// The name does not exist.
 pub const NXDOMAIN: u8 = 3;
 
-/// What an error code of an answer means: RFC 1035, section 4.1.1.
-pub fn code_words(code: u8) -> &'static str {
+/// The name of an error code of an answer: RFC 1035, section 4.1.1.
+pub fn code_words(code: u8) -> String {
     match code {
-        1 => "the server did not understand the question: FORMERR",
-        SERVFAIL => "the server failed: SERVFAIL",
-        4 => "the server does not answer such questions: NOTIMP",
-        5 => "the server refuses to answer: REFUSED",
-        _ => "the server answered with an error code of its own",
+        1 => "FORMERR".to_owned(),
+        SERVFAIL => "SERVFAIL".to_owned(),
+        NXDOMAIN => "NXDOMAIN".to_owned(),
+        4 => "NOTIMP".to_owned(),
+        5 => "REFUSED".to_owned(),
+        _ => format!("error code {code}"),
     }
 }
 

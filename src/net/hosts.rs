@@ -1,22 +1,16 @@
-//! Names to addresses: `/etc/hosts`, `localhost`, and with `--remote` the system's resolver.
+//! Names to addresses: `localhost`, `/etc/hosts`, and with `--remote` the name servers.
 //!
 //! Without `--remote` no query leaves: a name that hosts(5) does not know is unknown.
 
-#[cfg(feature = "remote")]
-use std::io;
-#[cfg(feature = "remote")]
-use std::net::SocketAddr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use super::deadline::Deadline;
-#[cfg(feature = "remote")]
-use super::deadline::Passed;
 use super::local::Reach;
-use super::target::Host;
-use crate::files::{Unread, read_regular};
 #[cfg(feature = "remote")]
-use crate::threads::bounded;
+use super::lookup::{Lookup, look_up};
+use super::target::Host;
+use crate::files::{Unread, read_in_time};
 
 /// The file of hosts(5).
 const HOSTS: &str = "/etc/hosts";
@@ -26,62 +20,75 @@ const HOSTS_LIMIT: u64 = 2 << 20;
 const MOST: usize = 16;
 /// The most that are looked at in the file: each is compared with those before it.
 const MOST_KEPT: usize = 1024;
+/// What is always known.
+const LOCALHOST: &str = "localhost";
 
 /// Why a name has no address.
 #[derive(Debug)]
 pub enum Unresolved {
-    /// The name is in no place that may be asked.
+    /// The file does not have it, and no name server may be asked.
     Unknown,
-    /// The file that may know it cannot be read, for this reason.
-    Unreadable(String),
-    /// The deadline passed while the resolver was at work.
+    /// The file may have it, and cannot be read.
+    Unreadable(Unread),
+    /// The file may have it, and its file system did not answer by the deadline.
+    TimedOut(Unread),
+    /// The name servers have no address of it, or do not answer; and why the file cannot be read, if that is so.
     #[cfg(feature = "remote")]
-    TimedOut,
-    /// The resolver's own words.
-    #[cfg(feature = "remote")]
-    Failed(String),
+    NotFound(Box<Lookup>, Option<Unread>),
 }
 
 /// The addresses of a host, IPv6 and IPv4, in the order in which they are tried.
 pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
-    let name = match host {
+    let typed = match host {
         Host::Address(address) => return Ok(vec![*address]),
-        Host::Name(name) => name.strip_suffix('.').unwrap_or(name),
+        Host::Name(name) => name,
     };
-    let in_file = in_file(name);
+    let name = typed.strip_suffix('.').unwrap_or(typed);
     let mut addresses = Vec::new();
     if is_localhost(name) {
         // IPv6 first, as RFC 6724 has it, whatever the order in the file.
         addresses = vec![IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
     }
-    for address in in_file.as_deref().unwrap_or_default() {
-        if !addresses.contains(address) {
-            addresses.push(*address);
-        }
-    }
-    addresses.truncate(MOST);
-    if !addresses.is_empty() {
+    // Whatever the file says of it, localhost is this machine (RFC 6761): nothing is read for most checks.
+    if name == LOCALHOST {
         return Ok(addresses);
     }
-    match ask(name, reach, deadline) {
-        Err(Unresolved::Unknown) if let Err(unread) = in_file => Err(Unresolved::Unreadable(unread.why)),
-        answer => answer,
+    let unread = match in_file(name, deadline) {
+        Ok(found) => {
+            for address in found {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+            None
+        }
+        Err(unread) => Some(unread),
+    };
+    addresses.truncate(MOST);
+    match unread {
+        Some(unread) if deadline.remaining().is_err() => Err(Unresolved::TimedOut(unread)),
+        _ if !addresses.is_empty() => Ok(addresses),
+        unread => match reach {
+            Reach::Local => Err(unread.map_or(Unresolved::Unknown, Unresolved::Unreadable)),
+            #[cfg(feature = "remote")]
+            Reach::Anywhere => ask(typed, deadline, unread),
+        },
     }
 }
 
 /// The addresses that the file gives a name. A missing file is the rule in an empty image: then only localhost is
 /// known. The error is why one that is there cannot be read.
-pub fn in_file(name: &str) -> Result<Vec<IpAddr>, Unread> {
-    let file = Path::new(HOSTS);
-    if matches!(file.try_exists(), Ok(false)) {
-        return Ok(Vec::new());
+pub fn in_file(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Unread> {
+    match read_in_time(Path::new(HOSTS), HOSTS_LIMIT, deadline) {
+        Ok(text) => Ok(lookup(&text, name)),
+        Err(unread) if unread.absent => Ok(Vec::new()),
+        Err(unread) => Err(unread.at(Path::new(HOSTS))),
     }
-    read_regular(file, HOSTS_LIMIT).map(|text| lookup(&text, name))
 }
 
 /// RFC 6761, section 6.3: localhost and everything below it.
 fn is_localhost(name: &str) -> bool {
-    name == "localhost" || name.ends_with(".localhost")
+    name == LOCALHOST || name.ends_with(".localhost")
 }
 
 /// The addresses that hosts(5) gives a name; lines that are none are passed over.
@@ -104,41 +111,25 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
     found
 }
 
-#[cfg(not(feature = "remote"))]
-fn ask(_: &str, _: Reach, _: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
-    Err(Unresolved::Unknown)
+/// What the name servers say.
+#[cfg(feature = "remote")]
+fn ask(name: &str, deadline: Deadline, unread: Option<Unread>) -> Result<Vec<IpAddr>, Unresolved> {
+    let lookup = look_up(name, Reach::Anywhere, deadline);
+    match lookup.found() {
+        Some((_, found)) => Ok(interleaved(&found.addresses)),
+        None => Err(Unresolved::NotFound(Box::new(lookup), unread)),
+    }
 }
 
-/// getaddrinfo(3) knows no deadline, so it runs beside; past the deadline the answer is not waited for.
+/// The first of the addresses, IPv6 and IPv4 in turn: whichever family leads nowhere costs no more than one try. RFC 8305,
+/// section 4.
 #[cfg(feature = "remote")]
-fn ask(name: &str, reach: Reach, deadline: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
-    use std::net::ToSocketAddrs as _;
-
-    if reach == Reach::Local {
-        return Err(Unresolved::Unknown);
-    }
-    let question = name.to_owned();
-    let asked = bounded(
-        deadline,
-        Box::new(move || Ok((question.as_str(), 0).to_socket_addrs()?.collect::<Vec<SocketAddr>>())),
-    );
-    match asked.map_err(|Passed| Unresolved::TimedOut)? {
-        Ok(addresses) => {
-            let mut found: Vec<IpAddr> = Vec::new();
-            for address in addresses.into_iter().map(|address| address.ip()) {
-                if !found.contains(&address) && found.len() < MOST {
-                    found.push(address);
-                }
-            }
-            if found.is_empty() { Err(Unresolved::Unknown) } else { Ok(found) }
-        }
-        Err(error) => {
-            let error: io::Error = error;
-            let text = error.to_string();
-            let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-            Err(Unresolved::Failed(text.to_owned()))
-        }
-    }
+fn interleaved(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let (mut six, mut four): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().partition(|address| address.is_ipv6());
+    let most = six.len().max(four.len());
+    let (mut six, mut four) = (six.drain(..), four.drain(..));
+    (0..most).flat_map(|_| [six.next(), four.next()]).flatten().take(MOST).collect()
 }
 
 #[cfg(test)]
@@ -162,6 +153,23 @@ mod tests {
             assert!(known(hosts, unknown).is_empty(), "{unknown}");
         }
         assert!(lookup(b"\xff\xfe 1 \n127.0.0.1 \xff", "1").is_empty());
+    }
+
+    #[test]
+    #[cfg(feature = "remote")]
+    fn families_take_turns() {
+        let list = |text: &str| text.split(' ').map(|one| one.parse().unwrap()).collect::<Vec<IpAddr>>();
+        for (given, tried) in [
+            ("10.0.0.1 10.0.0.2 10.0.0.3 ::5 ::6", "::5 10.0.0.1 ::6 10.0.0.2 10.0.0.3"),
+            ("10.0.0.1", "10.0.0.1"),
+            ("::5 ::6", "::5 ::6"),
+        ] {
+            assert_eq!(interleaved(&list(given)), list(tried));
+        }
+        let mut many: Vec<IpAddr> = (0..40).map(|n| Ipv4Addr::new(10, 0, 0, n).into()).collect();
+        many.push(Ipv6Addr::LOCALHOST.into());
+        let tried = interleaved(&many);
+        assert_eq!((tried.len(), tried[0], tried[15]), (MOST, Ipv6Addr::LOCALHOST.into(), many[14]));
     }
 
     #[test]

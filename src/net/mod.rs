@@ -7,6 +7,8 @@ pub mod dns;
 pub mod hosts;
 pub mod http2;
 pub mod local;
+#[cfg(feature = "remote")]
+pub mod lookup;
 #[cfg(any(feature = "remote", feature = "inspect"))]
 pub mod resolv_conf;
 #[cfg(feature = "remote")]

@@ -4,24 +4,28 @@
 //! As in libc, A and AAAA are asked for side by side, a server after the other, until one answers; each has its share of
 //! the one deadline, so that a silent one does not use up the time of the next. Datagrams are taken only
 //! from the server that was asked (connected sockets), and for the questions that were asked (RFC 5452).
+//!
+//! Unlike in libc, an address of either family suffices, whatever became of the other question: it is waited for only a
+//! little longer (RFC 8305, section 3).
+
+mod answer;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::SockType;
 
-use super::connect::{begin, open};
-use super::deadline::Deadline;
-use super::dns::{A, AAAA, NXDOMAIN, Name, Question, Reply, SERVFAIL, code_words};
+pub use self::answer::{Answer, Failure, Found, Unanswered};
+use super::connect::{begin, finish};
+use super::deadline::{Deadline, Passed};
+use super::dns::{A, AAAA, NXDOMAIN, Name, Question, Reply};
 use super::local::Reach;
 use super::resolv_conf::ResolvConf;
-use super::target::{Endpoint, Host, HostPort};
-use super::wire::{Wire, WireError};
-use super::words;
-use crate::units::show_duration;
+use super::wire::{Stream, Wire, WireError};
 
 /// Where name servers listen.
 const PORT: u16 = 53;
@@ -29,27 +33,9 @@ const PORT: u16 = 53;
 const PIECE: usize = 4096;
 /// How much is kept of what is no answer, in bytes.
 const KEPT: usize = 64;
-/// What is said of that.
-const GARBAGE: &str = "what came is no answer to the question";
-
-/// What the servers say of one name.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// The server that says so; none where the questions are not answered.
-    pub server: Option<IpAddr>,
-    /// Whether the name exists.
-    pub exists: bool,
-    /// Its addresses, IPv4 before IPv6.
-    pub addresses: Vec<IpAddr>,
-    /// Where the questions are not answered: each server, and why.
-    pub failures: Vec<(String, String)>,
-    /// Whether one of them failed, which may be for this name alone.
-    pub servfail: bool,
-    /// The beginning of what one of them sent that is no answer.
-    pub garbage: Vec<u8>,
-    /// Whether A and AAAA are answered.
-    pub settled: [bool; 2],
-}
+/// The most that the second question is waited for once the first has an answer that may do. Where less than four times as
+/// much is left of the deadline, it is a quarter of that: connecting takes time too.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A way to the name servers.
 pub struct Resolver<'a> {
@@ -60,17 +46,6 @@ pub struct Resolver<'a> {
     first: usize,
 }
 
-/// A server in the course of one name's questions.
-struct Peer {
-    server: IpAddr,
-    /// Where connections may go.
-    reach: Reach,
-    socket: Option<UdpSocket>,
-    /// Which questions it has answered, for good or ill.
-    replied: [bool; 2],
-    failure: Option<String>,
-}
-
 impl<'a> Resolver<'a> {
     /// The way to the servers of this configuration.
     pub fn new(conf: &'a ResolvConf, reach: Reach) -> Self {
@@ -79,50 +54,45 @@ impl<'a> Resolver<'a> {
 
     /// What the servers say of this name.
     pub fn ask(&mut self, name: &Name, deadline: Deadline) -> Answer {
-        let questions = questions(name);
-        let mut answer = Answer::default();
         let mut peers = Vec::new();
         for &server in &self.conf.servers {
-            let failure = (!self.reach.allows(server)).then(|| "not asked without --remote".to_owned());
-            peers.push(Peer { server, reach: self.reach, socket: None, replied: [false; 2], failure });
+            let state =
+                if self.reach.allows(server) { State::Open } else { State::Failed(Failure::Forbidden) };
+            peers.push(Peer { server, socket: None, is_odd: false, states: [state.clone(), state] });
         }
+        let mut inquiry = Inquiry {
+            questions: questions(name),
+            replies: [None, None],
+            garbage: Vec::new(),
+            whole: deadline,
+            grace: None,
+        };
         let count = peers.len().max(1);
         let turns = count * self.conf.attempts;
         for turn in 0..turns {
             let at = |turn: usize| (self.first + turn) % count;
-            let waits = |turn: &usize| peers.get(at(*turn)).is_some_and(|peer| peer.failure.is_none());
+            let waits = |turn: &usize| peers.get(at(*turn)).is_some_and(|peer| inquiry.waits_for(peer));
             if !waits(&turn) {
                 continue;
             }
+            let Ok(left) = inquiry.limit().remaining() else { break };
             // At least this turn, and at most 15.
             let to_come = u32::try_from((turn..turns).filter(waits).count()).unwrap_or(1).max(1);
-            let share = deadline.remaining().unwrap_or_default() / to_come;
-            let share = deadline.at_most(share.min(self.conf.timeout));
+            let share = deadline.at_most((left / to_come).min(self.conf.timeout));
             let at = at(turn);
             if let Some(peer) = peers.get_mut(at) {
-                peer.send(&questions, answer.settled);
+                inquiry.send(peer);
             }
-            listen(&mut peers, at, &questions, &mut answer, share, deadline);
-            if answer.settled == [true, true] {
-                break;
-            }
+            inquiry.listen(&mut peers, at, share);
+            inquiry.fetch(&mut peers);
         }
-        // One type of address is enough; that there is none has to be said of both.
-        if answer.settled != [true, true] && answer.addresses.is_empty() {
-            answer.server = None;
-            let silent = match deadline.remaining() {
-                Ok(_) => "no answer".to_owned(),
-                Err(_) => {
-                    ["timed out after ", &show_duration(deadline.limit()), " waiting for an answer"].concat()
-                }
-            };
-            for peer in &peers {
-                let reason = peer.failure.as_ref().unwrap_or(&silent).clone();
-                answer.failures.push((peer.server.to_string(), reason));
-            }
+        let answer = inquiry.answer(peers);
+        if let Answer::Found(Found { server, .. }) | Answer::NoAddress(server) | Answer::NoName(server) =
+            &answer
+        {
+            let first = self.conf.servers.iter().position(|known| known == server);
+            self.first = first.unwrap_or(self.first);
         }
-        let first = self.conf.servers.iter().position(|server| Some(*server) == answer.server);
-        self.first = first.unwrap_or(self.first);
         answer
     }
 }
@@ -137,54 +107,96 @@ fn questions(name: &Name) -> [Question<'_>; 2] {
     [(first, A), (second, AAAA)].map(|(id, kind)| Question { id, name, kind })
 }
 
-/// Takes what the servers send until nothing more is to come of the one whose turn it is, or its share of the
-/// time is over. An answer that comes late from one before it counts as well. The whole of what is left is for an answer
-/// that is there and only has to be fetched.
-fn listen(
-    peers: &mut [Peer],
-    turn: usize,
-    questions: &[Question<'_>; 2],
-    answer: &mut Answer,
-    share: Deadline,
+/// The two questions about one name, and what they have come to.
+struct Inquiry<'a> {
+    questions: [Question<'a>; 2],
+    /// The server that answers, with the addresses, or with none where there is no such name.
+    replies: [Option<(IpAddr, Option<Vec<IpAddr>>)>; 2],
+    /// The beginning of what is no answer.
+    garbage: Vec<u8>,
     whole: Deadline,
-) {
-    loop {
-        let [a, aaaa] = answer.settled;
-        let open = peers.get(turn).is_some_and(|peer| {
-            let [replied_a, replied_aaaa] = peer.replied;
-            peer.socket.is_some() && !((a || replied_a) && (aaaa || replied_aaaa))
-        });
-        let mut entries = Vec::new();
-        for peer in peers.iter() {
-            if let Some(socket) = &peer.socket {
-                entries.push(PollFd::new(socket.as_fd(), PollFlags::POLLIN));
-            }
-        }
-        if !open || share.wait_any(&mut entries, share.limit()).is_err() {
-            return;
-        }
-        for peer in peers.iter_mut() {
-            peer.receive(questions, answer, whole);
-        }
-    }
+    /// How long the other question is waited for, once one has an answer that may do.
+    grace: Option<Deadline>,
 }
 
-impl Peer {
-    /// Sends what is not settled yet. A datagram that the system does not take now is as one that is lost.
-    fn send(&mut self, questions: &[Question<'_>; 2], settled: [bool; 2]) {
-        if self.socket.is_none() {
+/// A server in the course of one name's questions.
+struct Peer {
+    server: IpAddr,
+    socket: Option<UdpSocket>,
+    /// Where each question is.
+    states: [State; 2],
+    /// Whether it sent what is no answer.
+    is_odd: bool,
+}
+
+/// Where a server is with a question.
+#[derive(Clone, PartialEq, Eq)]
+enum State {
+    /// It has not replied.
+    Open,
+    /// It has, and the answer is to be fetched over TCP.
+    Truncated,
+    /// It has answered.
+    Answered,
+    /// It will not answer.
+    Failed(Failure),
+}
+
+impl Inquiry<'_> {
+    /// When it is over.
+    fn limit(&self) -> Deadline {
+        self.grace.unwrap_or(self.whole)
+    }
+
+    /// Whether a question without an answer is in one of these states with this server.
+    fn has(&self, peer: &Peer, states: &[State]) -> bool {
+        self.replies.iter().zip(&peer.states).any(|(reply, state)| reply.is_none() && states.contains(state))
+    }
+
+    /// Whether this server may still answer something that is not known.
+    fn waits_for(&self, peer: &Peer) -> bool {
+        self.has(peer, &[State::Open, State::Truncated])
+    }
+
+    /// Asks this server what is not known yet. A datagram that the system does not take now is as one that is lost.
+    fn send(&self, peer: &mut Peer) {
+        if peer.socket.is_none() {
             // Connected, so that only the server's datagrams come.
-            match begin(SocketAddr::new(self.server, PORT), SockType::Datagram) {
-                Ok(socket) => self.socket = Some(socket.into()),
-                Err(errno) => self.fail(&errno.into()),
+            match begin(SocketAddr::new(peer.server, PORT), SockType::Datagram) {
+                Ok(socket) => peer.socket = Some(socket.into()),
+                Err(errno) => return peer.fail(errno.into()),
             }
         }
-        for (question, settled) in questions.iter().zip(settled) {
-            if !settled
-                && let Some(socket) = &self.socket
+        for (at, question) in self.questions.iter().enumerate() {
+            let is_open = peer.states.get(at) == Some(&State::Open);
+            if is_open
+                && self.replies.get(at).is_some_and(Option::is_none)
+                && let Some(socket) = &peer.socket
                 && let Err(error) = socket.send(&question.message())
             {
-                self.fail(&error);
+                peer.fail(error);
+            }
+        }
+    }
+
+    /// Takes what the servers send until nothing more is to come of the one whose turn it is, or its share of the
+    /// time is over. An answer that comes late from one before it counts as well.
+    fn listen(&mut self, peers: &mut [Peer], turn: usize, share: Deadline) {
+        loop {
+            let is_open =
+                peers.get(turn).is_some_and(|peer| peer.socket.is_some() && self.has(peer, &[State::Open]));
+            let mut entries = Vec::new();
+            for peer in peers.iter() {
+                if let Some(socket) = &peer.socket {
+                    entries.push(PollFd::new(socket.as_fd(), PollFlags::POLLIN));
+                }
+            }
+            let Ok(left) = share.remaining() else { return };
+            if !is_open || self.limit().wait_any(&mut entries, left).is_err() {
+                return;
+            }
+            for peer in peers.iter_mut() {
+                self.receive(peer);
             }
         }
     }
@@ -192,86 +204,152 @@ impl Peer {
     /// Takes one datagram, if there is one.
     // Apart, so that its buffer is not in the frame of every caller, whose code it would make larger.
     #[inline(never)]
-    fn receive(&mut self, questions: &[Question<'_>; 2], answer: &mut Answer, deadline: Deadline) {
-        let Some(socket) = &self.socket else { return };
+    fn receive(&mut self, peer: &mut Peer) {
+        let Some(socket) = &peer.socket else { return };
         let mut buffer = [0; PIECE];
         let message = match socket.recv(&mut buffer) {
             Ok(length) => buffer.get(..length).unwrap_or_default(),
-            Err(error) => return self.fail(&error),
+            Err(error) => return peer.fail(error),
         };
-        let places = questions.iter().zip(&mut self.replied).zip(&mut answer.settled);
-        for ((question, replied), settled) in places {
-            let Some(mut reply) = question.reply(message) else { continue };
-            *replied = true;
-            if reply == Reply::Truncated {
-                match over_tcp(question, self.server, self.reach, deadline) {
-                    Ok(whole) => reply = whole,
-                    Err(why) => {
-                        let why = ["the answer is too long for UDP, and over TCP: ", &why].concat();
-                        self.failure = Some(why);
-                        return;
-                    }
-                }
+        for at in 0..self.questions.len() {
+            if let Some(reply) = self.questions.get(at).and_then(|question| question.reply(message)) {
+                return self.take(peer, at, reply);
             }
-            let mut found = Vec::new();
-            match reply {
-                Reply::Addresses(addresses) if !*settled => {
-                    answer.exists = true;
-                    found = addresses;
-                }
-                Reply::Code(NXDOMAIN) if !*settled => {}
-                Reply::Code(code) if code != NXDOMAIN => {
-                    answer.servfail |= code == SERVFAIL;
-                    self.failure = Some(code_words(code).to_owned());
-                    return;
-                }
-                // Asked twice, answered twice.
-                _ => return,
-            }
-            *settled = true;
-            // The server that has an address says more than the one that has none.
-            if answer.server.is_none() || (answer.addresses.is_empty() && !found.is_empty()) {
-                answer.server = Some(self.server);
-            }
-            if question.kind == A {
-                std::mem::swap(&mut answer.addresses, &mut found);
-            }
-            answer.addresses.append(&mut found);
-            return;
         }
-        answer.garbage = message.get(..KEPT).unwrap_or(message).to_vec();
-        self.failure.get_or_insert_with(|| GARBAGE.to_owned());
+        peer.is_odd = true;
+        self.garbage = message.get(..KEPT).unwrap_or(message).to_vec();
+    }
+
+    /// Fetches what did not fit a datagram. The whole of what is left is for an answer that is there, but for what other
+    /// servers may need.
+    fn fetch(&mut self, peers: &mut [Peer]) {
+        let others = peers.iter().filter(|peer| self.waits_for(peer)).count();
+        let others = u32::try_from(others).unwrap_or(1).max(1);
+        for peer in peers {
+            for at in 0..self.questions.len() {
+                let is_known = self.replies.get(at).is_some_and(Option::is_some);
+                let (Some(State::Truncated), false, Some(question)) =
+                    (peer.states.get(at), is_known, self.questions.get(at))
+                else {
+                    continue;
+                };
+                let limit = self.limit();
+                let share = limit.remaining().unwrap_or_default() / others;
+                match over_tcp(question, peer.server, limit.at_most(share)) {
+                    Ok(Reply::Code(code)) if code != NXDOMAIN => {
+                        peer.set(at, State::Failed(Failure::OverTcp(Box::new(Failure::Code(code)))));
+                    }
+                    Ok(reply) => self.take(peer, at, reply),
+                    Err(why) => peer.set(at, State::Failed(Failure::OverTcp(Box::new(why)))),
+                }
+            }
+        }
+    }
+
+    /// What a server replies to a question.
+    fn take(&mut self, peer: &mut Peer, at: usize, reply: Reply) {
+        let addresses = match reply {
+            Reply::Truncated => return peer.set(at, State::Truncated),
+            Reply::Code(code) if code != NXDOMAIN => {
+                return peer.set(at, State::Failed(Failure::Code(code)));
+            }
+            Reply::Code(_) => None,
+            Reply::Addresses(addresses) => Some(addresses),
+        };
+        peer.set(at, State::Answered);
+        // That there are no addresses of one family says nothing of the other. No such name does, but not every server
+        // means it.
+        let may_do = addresses.as_ref().is_none_or(|addresses| !addresses.is_empty());
+        // Asked twice, answered twice.
+        if let Some(place @ None) = self.replies.get_mut(at) {
+            *place = Some((peer.server, addresses));
+        }
+        if may_do && self.grace.is_none() {
+            let left = self.whole.remaining().unwrap_or_default();
+            self.grace = Some(self.whole.at_most(GRACE.min(left / 4)));
+        }
+    }
+
+    /// What came of it.
+    fn answer(self, peers: Vec<Peer>) -> Answer {
+        let is_open = self.replies.each_ref().map(Option::is_none);
+        let mut addresses = Vec::new();
+        let (mut server, mut exists, mut known, mut unanswered) = (None, false, None, None);
+        for (kind, reply) in ["A", "AAAA"].into_iter().zip(self.replies) {
+            let Some((from, found)) = reply else {
+                unanswered = unanswered.or(Some(kind));
+                continue;
+            };
+            known = Some(if found.is_some() { "no address" } else { "NXDOMAIN" });
+            exists |= found.is_some();
+            let found = found.unwrap_or_default();
+            // The server that has an address says more than the one that has none.
+            if server.is_none() || (addresses.is_empty() && !found.is_empty()) {
+                server = Some(from);
+            }
+            addresses.extend(found);
+        }
+        match (server, unanswered) {
+            (Some(server), _) if !addresses.is_empty() => {
+                Answer::Found(Found { server, addresses, unanswered })
+            }
+            // One type of address is enough; that there is none has to be said of both.
+            (Some(server), None) if exists => Answer::NoAddress(server),
+            (Some(server), None) => Answer::NoName(server),
+            _ => {
+                let failures = peers.into_iter().filter_map(|peer| peer.failure(is_open)).collect();
+                let half = known.zip(unanswered).map(|(known, unanswered)| (unanswered, known));
+                Answer::Unanswered(Unanswered { failures, half, garbage: self.garbage })
+            }
+        }
+    }
+}
+
+impl Peer {
+    fn set(&mut self, at: usize, state: State) {
+        if let Some(place) = self.states.get_mut(at) {
+            *place = state;
+        }
     }
 
     /// What the system says of the socket: ICMP's "port unreachable" comes as "connection refused" (udp(7)).
-    fn fail(&mut self, error: &io::Error) {
-        if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
-            self.failure = Some(words(error));
-            self.socket = None;
+    fn fail(&mut self, error: io::Error) {
+        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+            return;
         }
+        let why = Failure::from(error);
+        for state in &mut self.states {
+            if *state == State::Open {
+                *state = State::Failed(why.clone());
+            }
+        }
+        self.socket = None;
+    }
+
+    /// Why this server did not answer what is still open; nothing where it was not asked.
+    fn failure(self, is_open: [bool; 2]) -> Option<(IpAddr, Failure)> {
+        let was_asked = self.socket.is_some();
+        let states = self.states.into_iter().zip(is_open).filter(|(_, is_open)| *is_open);
+        let mut failures = states.filter_map(|(state, _)| match state {
+            State::Failed(why) => Some(why),
+            State::Open if was_asked => Some(if self.is_odd { Failure::Garbage } else { Failure::Silent }),
+            State::Truncated => Some(Failure::OverTcp(Box::new(Failure::Silent))),
+            State::Open | State::Answered => None,
+        });
+        failures.next().map(|why| (self.server, why))
     }
 }
 
 /// The reply over TCP.
-fn over_tcp(
-    question: &Question<'_>,
-    server: IpAddr,
-    reach: Reach,
-    deadline: Deadline,
-) -> Result<Reply, String> {
-    let endpoint = Endpoint::Tcp(HostPort { host: Host::Address(server), port: PORT });
-    let mut connection = open(&endpoint, reach, deadline).map_err(|finding| {
-        let mut found = finding.found;
-        // Without the address, which is added to every reason.
-        found.truncate(found.rfind(" (").unwrap_or(found.len()));
-        found
-    })?;
-    let reply = talk(question, &mut connection.wire);
-    reply.map_err(|error| error.reason(deadline, "waiting for the answer"))?.ok_or_else(|| GARBAGE.to_owned())
+fn over_tcp(question: &Question<'_>, server: IpAddr, deadline: Deadline) -> Result<Reply, Failure> {
+    let socket = begin(SocketAddr::new(server, PORT), SockType::Stream).map_err(Failure::System)?;
+    deadline.wait(socket.as_fd(), PollFlags::POLLOUT).map_err(|Passed| Failure::Silent)?;
+    let stream = finish(socket).map_err(Failure::System)?;
+    talk(question, &mut Wire::new(Stream::Tcp(stream), deadline))?.ok_or(Failure::Garbage)
 }
 
 /// Each message stands behind its length: RFC 1035, section 4.2.2.
-// Apart for its buffer, as Peer::receive.
+// Apart for its buffer, as Inquiry::receive.
 #[inline(never)]
 fn talk(question: &Question<'_>, wire: &mut Wire) -> Result<Option<Reply>, WireError> {
     let message = question.message();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::command::{Ran, porthole};
+use crate::support::command::{Ran, has_feature, porthole};
+use crate::support::elsewhere::Elsewhere;
 use crate::support::server::{Server, Step, answer, folder, response, send};
 
 /// Long enough for a busy machine, far below what these servers would take.
@@ -238,5 +239,71 @@ fn memory_stays_small_whatever_comes() {
         let url = server.url("/");
         let ran = porthole([&["http", &url, "-t", "3s"], options].concat()).in_little_memory().run();
         assert!(ran.stdout.starts_with("unhealthy: http ") && ran.status == Some(1), "{}", ran.story());
+    }
+}
+
+/// A script that mounts two files of a file system that never answers: one where names stand, one among its own.
+const DEAD_FILES: &str = r#"
+    touch "$1/file"
+    options=rootmode=100000,user_id=0,group_id=0,allow_other
+    exec 3<>/dev/fuse 4<>/dev/fuse
+    mount -i -t fuse -o fd=3,$options dead /etc/hosts
+    mount -i -t fuse -o fd=4,$options dead "$1/file""#;
+
+#[test]
+fn files_on_a_file_system_that_does_not_answer() {
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_FILES) else { return };
+    let pid = elsewhere.pid();
+    let run = |words: &str| {
+        let words = ["-t 500ms", words].join(" ");
+        porthole(words.split(' ')).inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"]).run().within(SOON)
+    };
+    let server = Server::new(answer(response("200 OK", "ok")));
+    let port = server.address().port();
+    let file = elsewhere.path("file");
+    let silent = "no answer from its file system within 500 ms";
+    for host in ["localhost", "127.0.0.1"] {
+        let target = format!("http://{host}:{port}/");
+        run(&format!("http {target}")).is(0, &format!("healthy: http {target}: 200 OK in <T>"), "");
+    }
+    for name in ["app", "app.localhost"] {
+        run(&format!("tcp {name}:{port}")).is(
+            1,
+            &format!("unhealthy: tcp {name}:{port}: could not resolve {name}: /etc/hosts: {silent}"),
+            "",
+        );
+    }
+    run(&format!("unix {file}")).is(
+        1,
+        &format!("unhealthy: unix {file}: timed out after 500 ms looking at the socket"),
+        "",
+    );
+    let secret = format!("${{file:{file}}}");
+    run(&format!("tcp :{port} --send {secret}")).is(
+        1,
+        "",
+        &format!("porthole: tcp: --send: {secret}: {silent}"),
+    );
+    // The time of a variable, and the default where what is given is wrong: that is said of whatever comes first.
+    porthole(["tcp", ":1", "--send", &secret])
+        .env("PORTHOLE_TIMEOUT", "100ms")
+        .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
+        .run()
+        .is(1, "", &format!("porthole: tcp: --send: {secret}: no answer from its file system within 100 ms"));
+    if has_feature("tls") {
+        for option in ["--ca-file", "--client-cert"] {
+            run(&format!("http https://localhost:{port}/ {option} {file}")).is(
+                1,
+                "",
+                &format!("porthole: http: {option}: {file}: {silent}"),
+            );
+        }
+        porthole(["-t", "500ms", "tls", &format!(":{port}")])
+            .env("SSL_CERT_FILE", &file)
+            .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
+            .refused(&format!(
+                "tls localhost:{port}: SSL_CERT_FILE: {file}: {silent} (--ca-file PATH or SSL_CERT_FILE names some, \
+                 --insecure does without)"
+            ));
     }
 }

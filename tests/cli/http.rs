@@ -75,11 +75,7 @@ fn older_and_odder_answers_count() {
     healthy("HTTP/1.1 200\r\nA: b\r\n\r\n", &[], "200 OK");
     healthy("HTTP/1.1 200 OK\nA: b\n\n", &[], "200 OK");
     healthy("HTTP/1.1 204 No Content\r\n\r\n", &[], "204 No Content");
-    unhealthy(
-        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-        &[],
-        "101 Switching Protocols, expected 200-399",
-    );
+    unhealthy("HTTP/1.1 101 Switching Protocols\r\n\r\n", &[], "101 Switching Protocols, expected 200-399");
 }
 
 #[test]
@@ -211,9 +207,8 @@ fn basic_authentication_from_the_option_or_the_url() {
 fn a_server_that_answers_before_it_reads_is_heard() {
     let server = Server::new(vec![send(response("413 Payload Too Large", "")), Step::Hold]);
     let body = "x".repeat(200_000);
-    porthole([String::from("http"), server.url("/"), "-d".into(), body[..100_000].into()]).unhealthy(
-        &format!("unhealthy: http {}: 413 Payload Too Large, expected 200-399", server.url("/")),
-    );
+    porthole([String::from("http"), server.url("/"), "-d".into(), body[..100_000].into()])
+        .unhealthy(&format!("unhealthy: http {}: 413 Payload Too Large, expected 200-399", server.url("/")));
 }
 
 #[test]

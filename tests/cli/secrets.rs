@@ -91,11 +91,11 @@ fn what_stands_for_a_secret_is_not_replaced_again() {
 fn a_short_secret_and_a_port_that_is_one_leave_the_target_alone() {
     let server = Server::new(vec![Step::Until(b"1"), send("no")]);
     let (address, port) = (server.address().to_string(), server.port().to_string());
-    porthole(["tcp", &address, "--send", "${PIN_TOKEN}", "--expect", "yes"])
-        .env("PIN_TOKEN", "1")
-        .unhealthy(&format!(
+    porthole(["tcp", &address, "--send", "${PIN_TOKEN}", "--expect", "yes"]).env("PIN_TOKEN", "1").unhealthy(
+        &format!(
             "unhealthy: tcp {address}: the server closed the connection, expected \"yes\"; received: no"
-        ));
+        ),
+    );
     let json = porthole(["tcp", &address, "--send", "${PIN_TOKEN}", "--json"]).env("PIN_TOKEN", &port).json();
     assert_eq!(json["checks"][0]["target"], address);
     assert_eq!(json["checks"][0]["facts"]["address"], address);
@@ -145,9 +145,8 @@ fn what_a_server_echoes_of_the_request_is_not_printed() {
     let echo = |said: &str, arguments: &[&str], shown: &str| {
         let server = Server::new(answer(response("400 Bad Request", said)));
         let url = server.url("/");
-        porthole(["http", &url].iter().chain(arguments)).unhealthy(&format!(
-            "unhealthy: http {url}: 400 Bad Request, expected 200-399; body: {shown}"
-        ));
+        porthole(["http", &url].iter().chain(arguments))
+            .unhealthy(&format!("unhealthy: http {url}: 400 Bad Request, expected 200-399; body: {shown}"));
     };
     // RFC 7617: bob:hunter2.
     let user = ["--user", "bob:hunter2"];
@@ -247,20 +246,14 @@ fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
         .unwrap();
     // Not a file is as good as one that may not be read: nothing is denied to root.
     let Some((_, stderr)) = with_hosts(std::path::Path::new("/dev/null"), "db:80") else { return };
-    assert_eq!(
-        stderr,
-        "porthole: tcp db:80: unknown host: db: /etc/hosts cannot be read: not a regular file\n"
-    );
+    assert_eq!(stderr, "porthole: tcp db:80: could not resolve db: /etc/hosts: not a regular file\n");
     let (stdout, _) = with_hosts(std::path::Path::new("/dev/null"), "localhost:1").unwrap();
     assert_eq!(stdout, "unhealthy: tcp localhost:1: connection refused (::1, 127.0.0.1)\n");
     let (stdout, _) = with_hosts(&large, "last.example:1").unwrap();
     assert_eq!(stdout, "unhealthy: tcp last.example:1: connection refused (127.0.0.1)\n");
     std::fs::write(&large, "0.0.0.0 ads.example\n".repeat(110_000)).unwrap();
     let (_, stderr) = with_hosts(&large, "db:80").unwrap();
-    assert_eq!(
-        stderr,
-        "porthole: tcp db:80: unknown host: db: /etc/hosts cannot be read: larger than 2 MiB\n"
-    );
+    assert_eq!(stderr, "porthole: tcp db:80: could not resolve db: /etc/hosts: larger than 2 MiB\n");
     std::fs::remove_dir_all(folder).unwrap();
 }
 

@@ -82,12 +82,7 @@ fn verdicts_and_facts_are_those_of_http() {
     let url = |path: &str| format!("https://localhost:{port}{path}");
     healthy(set, &url("/healthz"), &[]);
     healthy(set, &url("/old"), &["--follow", "1", "--status", "200"]);
-    unhealthy(
-        set,
-        &url("/broken"),
-        &[],
-        "503 Service Unavailable, expected 200-399; body: no backend",
-    );
+    unhealthy(set, &url("/broken"), &[], "503 Service Unavailable, expected 200-399; body: no backend");
     let json = check(set, &url("/"), &["--json", "-v"]).json();
     let (not_before, not_after) = set.validity();
     let names = ["localhost", "app.example", "*.app.example", "127.0.0.1", "::1"];

@@ -139,7 +139,7 @@ impl Porthole {
     }
 
     /// Run by this program, such as nsenter(1), with these arguments of its own in front.
-    #[allow(dead_code, reason = "only tests/servers needs a network of its own")]
+    #[allow(dead_code, reason = "not every test binary needs namespaces of its own")]
     pub fn inside(mut self, wrapper: &[&str]) -> Self {
         let mut command = Command::new(wrapper[0]);
         command.args(&wrapper[1..]).arg(self.command.get_program()).args(self.command.get_args());

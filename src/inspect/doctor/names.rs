@@ -193,9 +193,9 @@ mod servers {
     use super::super::{Case, Finding, Level};
     use super::FILE;
     use crate::net::deadline::Deadline;
-    use crate::net::dns::Name;
+    use crate::net::dns::{Name, SERVFAIL};
     use crate::net::resolv_conf::ResolvConf;
-    use crate::net::resolver::Resolver;
+    use crate::net::resolver::{Answer, Failure, Resolver};
 
     /// How long one server is waited for.
     const PATIENCE: Duration = Duration::from_secs(1);
@@ -215,14 +215,16 @@ mod servers {
             };
             let answer =
                 Resolver::new(&one, crate::net::local::Reach::Anywhere).ask(&name, Deadline::after(PATIENCE));
-            if answer.server.is_some() || answer.servfail {
+            let Answer::Unanswered(unanswered) = answer else { continue };
+            let why = unanswered.failures.first().map(|(_, why)| why);
+            // One that failed is there.
+            if unanswered.half.is_some() || why == Some(&Failure::Code(SERVFAIL)) {
                 continue;
             }
-            let why = answer.failures.into_iter().map(|(_, why)| why).next();
             case.add(
                 Finding::new(Level::Error, format!("the name server {server} does not answer"))
                     .seen(FILE, format!("nameserver {server}"))
-                    .seen(format!("{server}, port 53"), why.unwrap_or_else(|| "no answer within 1 s".to_owned()))
+                    .seen(format!("{server}, port 53"), why.map(Failure::reason).unwrap_or_default())
                     .kubernetes("is a NetworkPolicy in the way (egress to port 53, UDP and TCP), and does kube-dns run?")
                     .docker("--dns ADDRESS, of a server that this network reaches"),
             );

@@ -17,6 +17,8 @@ use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::bytes::find;
 use crate::files::{Unread, read_in_time, read_regular};
+use crate::net::deadline::{Deadline, Passed};
+use crate::threads::bounded;
 
 /// The most of one file that is read, in bytes; the bundle of a distribution has some 220 KB.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -50,11 +52,12 @@ pub struct SystemRoots {
 
 impl SystemRoots {
     /// The certificates. The error says where was looked.
-    pub fn read(&self) -> Result<Vec<CertificateDer<'static>>, String> {
+    pub fn read(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, String> {
         // A variable that is wrong is said: whoever set it meant it.
         let mut found = match &self.file {
             Some(file) => {
-                certificates(file).map_err(|unread| format!("SSL_CERT_FILE: {}", unread.at(file).why))?
+                let found = certificates(file, deadline);
+                found.map_err(|unread| format!("SSL_CERT_FILE: {}", unread.at(file).why))?
             }
             None => Vec::new(),
         };
@@ -62,7 +65,7 @@ impl SystemRoots {
         if let Some(folders) = &self.folders {
             for folder in folders.as_bytes().split(|&b| b == b':').filter(|folder| !folder.is_empty()) {
                 let folder = Path::new(OsStr::from_bytes(folder));
-                if let Err(unread) = add_folder(folder, &mut found) {
+                if let Err(unread) = add_folder(folder, deadline, &mut found) {
                     let why = format!("SSL_CERT_DIR: {}", unread.why);
                     // What may not be read is not absent, whatever else there is.
                     if unread.denied {
@@ -74,13 +77,19 @@ impl SystemRoots {
         }
         if self.file.is_none() && self.folders.is_none() {
             for file in BUNDLES.map(Path::new) {
-                match certificates(file) {
+                match certificates(file, deadline) {
                     Ok(bundle) => return Ok(bundle),
-                    Err(unread) if unread.denied || file.exists() => unusable = Some(unread.at(file).why),
-                    Err(_) => {}
+                    Err(unread) if unread.absent => {}
+                    Err(unread) => {
+                        let why = unread.at(file).why;
+                        if deadline.remaining().is_err() {
+                            return Err(why);
+                        }
+                        unusable = Some(why);
+                    }
                 }
             }
-            if let Err(unread) = add_folder(Path::new(FOLDER), &mut found)
+            if let Err(unread) = add_folder(Path::new(FOLDER), deadline, &mut found)
                 && unread.denied
             {
                 unusable = Some(unread.why);
@@ -99,11 +108,23 @@ impl SystemRoots {
     }
 }
 
-/// Adds the certificates of every file in a folder that has any, as far as they are no more than one file may hold;
+/// Adds what [`of_folder`] finds there by the deadline.
+fn add_folder(
+    folder: &Path,
+    deadline: Deadline,
+    found: &mut Vec<CertificateDer<'static>>,
+) -> Result<(), Unread> {
+    let theirs = folder.to_owned();
+    let read = bounded(deadline, Box::new(move || of_folder(&theirs)));
+    found.extend(read.unwrap_or_else(|Passed| Err(Unread::silent(deadline).at(folder)))?);
+    Ok(())
+}
+
+/// The certificates of every file in a folder that has any, as far as they are no more than one file may hold;
 /// other files are passed over. The error is why the folder cannot be read, or one of its files may not be where
 /// none has any.
-fn add_folder(folder: &Path, found: &mut Vec<CertificateDer<'static>>) -> Result<(), Unread> {
-    let (before, mut size, mut denied) = (found.len(), 0, None);
+fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
+    let (mut found, mut size, mut denied) = (Vec::new(), 0, None);
     let unread = |error: io::Error| Unread::from(error).at(folder);
     for entry in fs::read_dir(folder).map_err(unread)?.take(MOST_FILES) {
         let path = entry.map_err(unread)?.path();
@@ -119,18 +140,12 @@ fn add_folder(folder: &Path, found: &mut Vec<CertificateDer<'static>>) -> Result
             Err(_) => {}
         }
     }
-    denied.filter(|_| found.len() == before).map_or(Ok(()), Err)
+    if found.is_empty() { denied.map_or(Ok(found), Err) } else { Ok(found) }
 }
 
-/// The certificates of a PEM file, at least one. The error does not name the file.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
-    parse(&read_regular(path, FILE_LIMIT)?).map_err(Unread::from)
-}
-
-/// As [`certificates`], for a file that an argument names.
-pub fn certificates_in_time(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = read_in_time(path, FILE_LIMIT)?;
-    parse(&text).map_err(str::to_owned)
+/// The certificates of a PEM file, at least one, by the deadline. The error does not name the file.
+pub fn certificates(path: &Path, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, Unread> {
+    parse(&read_in_time(path, FILE_LIMIT, deadline)?).map_err(Unread::from)
 }
 
 fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
@@ -159,10 +174,15 @@ pub struct Unusable {
 }
 
 /// A certificate with what leads to its root, and its key, which may stand in the same file.
-pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, Unusable> {
+pub fn identity(
+    chain: &Path,
+    key: &Path,
+    deadline: Deadline,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, Unusable> {
     let unusable = |is_key, why| Unusable { is_key, is_foreign: false, why };
-    let certificates = certificates_in_time(chain).map_err(|why| unusable(false, why))?;
-    let key_of_it = private_key(key, provider).map_err(|why| unusable(true, why))?;
+    let certificates = certificates(chain, deadline).map_err(|unread| unusable(false, unread.why))?;
+    let key_of_it = private_key(key, deadline, provider).map_err(|why| unusable(true, why))?;
     let identity = CertifiedKey::new(certificates, key_of_it);
     match identity.keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
@@ -173,8 +193,12 @@ pub fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<C
     }
 }
 
-fn private_key(key: &Path, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, String> {
-    let text = read_in_time(key, FILE_LIMIT)?;
+fn private_key(
+    key: &Path,
+    deadline: Deadline,
+    provider: &CryptoProvider,
+) -> Result<Arc<dyn SigningKey>, String> {
+    let text = read_in_time(key, FILE_LIMIT, deadline).map_err(|unread| unread.why)?;
     if find(&text, b"ENCRYPTED").is_some() {
         return Err("the private key is encrypted, and a check cannot ask for its passphrase; \
                     openssl pkey -in KEY -out PLAIN decrypts it"

@@ -25,10 +25,9 @@ use self::provider::provider;
 pub use self::verify::now;
 use self::verify::{Identity, Notes, Trust, Verifier};
 pub use self::words::list;
-use super::deadline::{Deadline, Passed};
+use super::deadline::Deadline;
 use super::target::Host;
 use super::wire::{Socket, WireError};
-use crate::threads::bounded;
 
 /// How much is read from the socket at once, in bytes; a record has at most 16 KiB.
 const PIECE: usize = 4 << 10;
@@ -54,14 +53,14 @@ pub struct Settings {
 
 impl Settings {
     /// Trusts the certificates of this file alone. The error is what is wrong with it, without its name.
-    pub fn trust(&mut self, path: &Path) -> Result<(), String> {
-        self.roots = Some(files::certificates_in_time(path)?);
+    pub fn trust(&mut self, path: &Path, deadline: Deadline) -> Result<(), String> {
+        self.roots = Some(files::certificates(path, deadline).map_err(|unread| unread.why)?);
         Ok(())
     }
 
     /// Presents this certificate, with the key of that file. The error is what is wrong with one of them.
-    pub fn present(&mut self, chain: &Path, key: &Path) -> Result<(), Unusable> {
-        self.identity = Some(Arc::new(files::identity(chain, key, &provider())?));
+    pub fn present(&mut self, chain: &Path, key: &Path, deadline: Deadline) -> Result<(), Unusable> {
+        self.identity = Some(Arc::new(files::identity(chain, key, deadline, &provider())?));
         Ok(())
     }
 }
@@ -184,13 +183,7 @@ impl Client {
         let trust = match &settings.roots {
             _ if settings.insecure => Trust::Anything,
             Some(roots) => Trust::Roots(roots.clone()),
-            None => {
-                let system = settings.system.clone();
-                let read = bounded(deadline, Box::new(move || system.read()));
-                let silent =
-                    |Passed| Err("the file system of the root certificates does not answer".to_owned());
-                Trust::Roots(read.unwrap_or_else(silent)?)
-            }
+            None => Trust::Roots(settings.system.read(deadline)?),
         };
         let provider = Arc::new(provider());
         let verifier = Verifier::new(trust, Arc::clone(&provider), self.notes.clone())?;

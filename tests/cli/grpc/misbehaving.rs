@@ -117,10 +117,7 @@ fn frames_that_break_the_rules() {
 
 #[test]
 fn more_than_is_taken() {
-    unhealthy(
-        vec![send([0, 0x40, 1, SETTINGS, 0, 0, 0, 0, 0]), Step::Hold],
-        "a frame is larger than 16 KiB",
-    );
+    unhealthy(vec![send([0, 0x40, 1, SETTINGS, 0, 0, 0, 0, 0]), Step::Hold], "a frame is larger than 16 KiB");
     unhealthy(after_request([0xff, 0xff, 0xff, DATA, 0, 0, 0, 0, 1]), "a frame is larger than 16 KiB");
     unhealthy(
         after_request([head(), frame(DATA, 0, 1, vec![0; 4097])].concat()),
@@ -147,10 +144,7 @@ fn floods_end() {
         script.insert(3, Step::Flood(bytes.repeat(100)));
         unhealthy(script, "1000 frames came, and no end");
     }
-    unhealthy(
-        vec![send(settings()), Step::Flood(settings().repeat(100))],
-        "1000 frames came, and no end",
-    );
+    unhealthy(vec![send(settings()), Step::Flood(settings().repeat(100))], "1000 frames came, and no end");
 }
 
 fn floods() -> [Vec<u8>; 6] {
@@ -224,18 +218,10 @@ fn the_window_of_the_connection_is_kept_to() {
 #[test]
 fn silence() {
     times_out(vec![Step::Hold], &[], "waiting for the server's HTTP/2 settings");
-    times_out(
-        vec![send(&settings()[..5]), Step::Hold],
-        &[],
-        "waiting for the server's HTTP/2 settings",
-    );
+    times_out(vec![send(&settings()[..5]), Step::Hold], &[], "waiting for the server's HTTP/2 settings");
     times_out(vec![send(settings()), Step::Hold], &[], "waiting for the response head");
     let half = [head(), frame(DATA, 0, 1, SERVING)].concat();
-    times_out(
-        after_request(&half),
-        &[],
-        "waiting for the end of the response",
-    );
+    times_out(after_request(&half), &[], "waiting for the end of the response");
     let (server, ran) = check(vec![Step::Drip(settings(), PACE)], &["-t", "500ms"]);
     let start = format!(
         "unhealthy: grpc {}: timed out after 500 ms waiting for the server's HTTP/2 settings",
