@@ -479,7 +479,7 @@ fn arguments_that_are_not_utf8() {
     let server = Server::new(vec![Step::Send("hello".into())]);
     let at = server.address().to_string();
     run(&[b"tcp", at.as_bytes(), b"--expect", b"\xff\xfe"]).unhealthy(&format!(
-        "unhealthy: tcp {at}: the server closed the connection in <T>, expected \"{}\"; received: hello",
+        "unhealthy: tcp {at}: the server closed the connection, expected \"{}\"; received: hello",
         r"\xff\xfe"
     ));
     drop(server);
