@@ -13,6 +13,7 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
+use super::fatal;
 use super::pages::Pages;
 
 /// The size of the arena, in bytes. Pages that are never touched cost nothing.
@@ -67,12 +68,21 @@ impl Arena {
     }
 }
 
+/// A block, which is there: without memory the program ends here. Nobody could go on without it: whoever asks for memory in a
+/// way that may fail is std, for what it reads from files that are small or bounded.
+fn had(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        fatal::end(b"porthole: out of memory\n");
+    }
+    block
+}
+
 // SAFETY: blocks of the arena do not overlap, for `used` only moves past a block when it is taken and back
 // to its start when it, being the last, is freed; all other blocks are those of `PAGES`.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises about the layout are passed on.
-        self.take(layout).unwrap_or_else(|| unsafe { PAGES.alloc(layout) })
+        self.take(layout).unwrap_or_else(|| had(unsafe { PAGES.alloc(layout) }))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -83,7 +93,7 @@ unsafe impl GlobalAlloc for Arena {
                 block
             }
             // SAFETY: as in alloc.
-            None => unsafe { PAGES.alloc_zeroed(layout) },
+            None => had(unsafe { PAGES.alloc_zeroed(layout) }),
         }
     }
 
@@ -101,7 +111,7 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(block) else {
             // SAFETY: it is one of `PAGES`, of this layout.
-            return unsafe { PAGES.realloc(block, layout, size) };
+            return had(unsafe { PAGES.realloc(block, layout, size) });
         };
         let (end, new_end) = (start + layout.size(), start.saturating_add(size));
         // It may grow, which takes, or shrink, which gives back.
@@ -116,10 +126,8 @@ unsafe impl GlobalAlloc for Arena {
         // SAFETY: the new block is larger than the old one and another.
         unsafe {
             let new = self.alloc(layout_now);
-            if !new.is_null() {
-                ptr::copy_nonoverlapping(block, new, layout.size());
-                self.dealloc(block, layout);
-            }
+            ptr::copy_nonoverlapping(block, new, layout.size());
+            self.dealloc(block, layout);
             new
         }
     }

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "an allocator and C symbols cannot be had without")]
 
 mod arena;
+mod fatal;
 #[cfg(feature = "inspect")]
 mod file_size;
 #[cfg(feature = "inspect")]
@@ -19,6 +20,7 @@ mod thread_name;
 #[cfg(feature = "inspect")]
 mod xattr;
 
+pub use self::fatal::explain_aborts;
 #[cfg(feature = "inspect")]
 pub use self::file_size::fail_past_file_size;
 #[cfg(feature = "inspect")]
