@@ -68,21 +68,12 @@ impl Arena {
     }
 }
 
-/// A block, which is there: without memory the program ends here. Nobody could go on without it: whoever asks for memory in a
-/// way that may fail is std, for what it reads from files that are small or bounded.
-fn had(block: *mut u8) -> *mut u8 {
-    if block.is_null() {
-        fatal::end(b"porthole: out of memory\n");
-    }
-    block
-}
-
 // SAFETY: blocks of the arena do not overlap, for `used` only moves past a block when it is taken and back
 // to its start when it, being the last, is freed; all other blocks are those of `PAGES`.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises about the layout are passed on.
-        self.take(layout).unwrap_or_else(|| had(unsafe { PAGES.alloc(layout) }))
+        self.take(layout).unwrap_or_else(|| fatal::unless_null(unsafe { PAGES.alloc(layout) }))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -93,7 +84,7 @@ unsafe impl GlobalAlloc for Arena {
                 block
             }
             // SAFETY: as in alloc.
-            None => had(unsafe { PAGES.alloc_zeroed(layout) }),
+            None => fatal::unless_null(unsafe { PAGES.alloc_zeroed(layout) }),
         }
     }
 
@@ -111,7 +102,7 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(block) else {
             // SAFETY: it is one of `PAGES`, of this layout.
-            return had(unsafe { PAGES.realloc(block, layout, size) });
+            return fatal::unless_null(unsafe { PAGES.realloc(block, layout, size) });
         };
         let (end, new_end) = (start + layout.size(), start.saturating_add(size));
         // It may grow, which takes, or shrink, which gives back.

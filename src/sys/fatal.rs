@@ -18,6 +18,15 @@ pub(super) fn end(words: &[u8]) -> ! {
     }
 }
 
+/// A block of memory, if there is one; without memory the program ends here. Nobody could go on: the few in std that ask for
+/// memory in a way that may fail do so for files that are small, or of which little is read.
+pub(super) fn unless_null(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        end(b"porthole: out of memory\n");
+    }
+    block
+}
+
 #[cfg(target_env = "musl")]
 pub use self::aborts::explain_aborts;
 
