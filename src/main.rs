@@ -32,6 +32,7 @@ use cli::Action;
 use outcome::Conclusion;
 
 fn main() -> ExitCode {
+    sys::explain_aborts();
     run().into()
 }
 

@@ -3,12 +3,16 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::signal::kill;
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use crate::bytes::find;
@@ -214,10 +218,13 @@ fn parse_number(text: &[u8]) -> Option<u64> {
     number(std::str::from_utf8(text).ok()?, u64::MAX)
 }
 
-/// Calls for the name of each entry until that returns false.
+/// Calls for the name of each entry, `.` and `..` among them, until that returns false. Not by std, which panics where the
+/// folder cannot be closed.
 fn each(folder: &Path, visit: &mut dyn FnMut(&OsStr) -> bool) -> Result<(), Unread> {
-    for entry in fs::read_dir(folder)? {
-        if !visit(&entry?.file_name()) {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    for entry in Dir::open(folder, flags, Mode::empty()).map_err(io::Error::from)? {
+        let entry = entry.map_err(io::Error::from)?;
+        if !visit(OsStr::from_bytes(entry.file_name().to_bytes())) {
             break;
         }
     }

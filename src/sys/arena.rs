@@ -13,6 +13,7 @@ use std::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
+use super::fatal;
 use super::pages::Pages;
 
 /// The size of the arena, in bytes. Pages that are never touched cost nothing.
@@ -72,7 +73,7 @@ impl Arena {
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises about the layout are passed on.
-        self.take(layout).unwrap_or_else(|| unsafe { PAGES.alloc(layout) })
+        self.take(layout).unwrap_or_else(|| fatal::unless_null(unsafe { PAGES.alloc(layout) }))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -83,7 +84,7 @@ unsafe impl GlobalAlloc for Arena {
                 block
             }
             // SAFETY: as in alloc.
-            None => unsafe { PAGES.alloc_zeroed(layout) },
+            None => fatal::unless_null(unsafe { PAGES.alloc_zeroed(layout) }),
         }
     }
 
@@ -101,7 +102,7 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(block) else {
             // SAFETY: it is one of `PAGES`, of this layout.
-            return unsafe { PAGES.realloc(block, layout, size) };
+            return fatal::unless_null(unsafe { PAGES.realloc(block, layout, size) });
         };
         let (end, new_end) = (start + layout.size(), start.saturating_add(size));
         // It may grow, which takes, or shrink, which gives back.
@@ -116,10 +117,8 @@ unsafe impl GlobalAlloc for Arena {
         // SAFETY: the new block is larger than the old one and another.
         unsafe {
             let new = self.alloc(layout_now);
-            if !new.is_null() {
-                ptr::copy_nonoverlapping(block, new, layout.size());
-                self.dealloc(block, layout);
-            }
+            ptr::copy_nonoverlapping(block, new, layout.size());
+            self.dealloc(block, layout);
             new
         }
     }

@@ -9,6 +9,7 @@ use std::ptr;
 use nix::libc::ENOMEM;
 
 use super::arena::PAGES;
+use super::fatal;
 
 /// The room for what stands in front of a block, which is also what a block has to be aligned to.
 const HEAD: usize = size_of::<Layout>();
@@ -32,10 +33,8 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     };
     // SAFETY: the layout is not empty, and the block has room for its size.
     unsafe {
-        let block = PAGES.alloc_zeroed(layout);
-        if block.is_null() {
-            return ptr::null_mut();
-        }
+        // std aborts where there is none, and opendir(3) would only say so in other words.
+        let block = fatal::unless_null(PAGES.alloc_zeroed(layout));
         block.cast::<Layout>().write(layout);
         block.add(HEAD).cast()
     }

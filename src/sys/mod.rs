@@ -4,6 +4,7 @@
 
 mod arena;
 mod cached;
+mod fatal;
 #[cfg(feature = "inspect")]
 mod file_size;
 #[cfg(feature = "inspect")]
@@ -21,6 +22,7 @@ mod thread_name;
 mod xattr;
 
 pub use self::cached::read_cached;
+pub use self::fatal::explain_aborts;
 #[cfg(feature = "inspect")]
 pub use self::file_size::fail_past_file_size;
 #[cfg(feature = "inspect")]

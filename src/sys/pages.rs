@@ -102,18 +102,22 @@ unsafe impl GlobalAlloc for Pages {
             (None, None) => {
                 // SAFETY: they are pages of its own, which the kernel moves where they cannot grow.
                 let moved = unsafe { libc::mremap(block.cast(), layout.size(), size, libc::MREMAP_MAYMOVE) };
-                mapped(moved)
-            }
-            (Some(class), Some(new_class)) if class == new_class => block,
-            // SAFETY: the bytes that both have are copied from a block in use to a new one.
-            _ => unsafe {
-                let new = self.alloc(new_layout);
-                if !new.is_null() {
-                    ptr::copy_nonoverlapping(block, new, layout.size().min(size));
-                    self.dealloc(block, layout);
+                if moved != libc::MAP_FAILED {
+                    return moved.cast();
                 }
-                new
-            },
+                // A sandbox may refuse mremap(2) alone; where there is no memory, there is none below either.
+            }
+            (Some(class), Some(new_class)) if class == new_class => return block,
+            _ => {}
+        }
+        // SAFETY: the bytes that both have are copied from a block in use to a new one.
+        unsafe {
+            let new = self.alloc(new_layout);
+            if !new.is_null() {
+                ptr::copy_nonoverlapping(block, new, layout.size().min(size));
+                self.dealloc(block, layout);
+            }
+            new
         }
     }
 }
@@ -128,10 +132,7 @@ fn class_of(layout: Layout) -> Option<usize> {
 fn map(size: usize) -> *mut u8 {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: anonymous pages at a place of the kernel's choice touch nothing that is in use.
-    mapped(unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) })
-}
-
-fn mapped(pages: *mut libc::c_void) -> *mut u8 {
+    let pages = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
     if pages == libc::MAP_FAILED { ptr::null_mut() } else { pages.cast() }
 }
 

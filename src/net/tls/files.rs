@@ -4,12 +4,15 @@
 //! whoever read the argument to put in front, for a secret may be part of it.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -125,9 +128,11 @@ fn add_folder(
 /// none has any.
 fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
     let (mut found, mut size, mut denied) = (Vec::new(), 0, None);
-    let unread = |error: io::Error| Unread::from(error).at(folder);
-    for entry in fs::read_dir(folder).map_err(unread)?.take(MOST_FILES) {
-        let path = entry.map_err(unread)?.path();
+    let unread = |errno: Errno| Unread::from(io::Error::from(errno)).at(folder);
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    // Not by std, which panics where the folder cannot be closed. The two more are . and ..
+    for entry in Dir::open(folder, flags, Mode::empty()).map_err(unread)?.into_iter().take(MOST_FILES + 2) {
+        let path = folder.join(OsStr::from_bytes(entry.map_err(unread)?.file_name().to_bytes()));
         match read_regular(&path, FILE_LIMIT) {
             Ok(text) => {
                 size += text.len() as u64;
