@@ -267,7 +267,7 @@ fn unknown_command(name: &OsStr) -> UsageError {
     }
     let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
     let advice = foreign::command(bytes)
-        .or_else(|| nearest::did_you_mean(&shown, command_names(), quoted_name))
+        .or_else(|| nearest::did_you_mean(&shown, &mut command_names(), ["'", "'"]))
         .or_else(|| is_target().then(|| "name a check first: porthole http URL".to_owned()))
         .unwrap_or_else(|| "see porthole --help".to_owned());
     UsageError(format!("unknown command '{shown}'; {advice}"))
@@ -279,13 +279,9 @@ fn unknown_check(name: &[u8]) -> String {
     if is_elsewhere(&shown) {
         return shown + MISSING;
     }
-    let advice = nearest::did_you_mean(&shown, KINDS.iter().map(|kind| kind.name), quoted_name)
+    let advice = nearest::did_you_mean(&shown, &mut KINDS.iter().map(|kind| kind.name), ["'", "'"])
         .unwrap_or_else(|| "see porthole --help".to_owned());
     format!("unknown check '{shown}' after 'and'; {advice}")
-}
-
-fn quoted_name(name: &str) -> String {
-    format!("'{name}'")
 }
 
 /// The name of every command.

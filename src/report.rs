@@ -47,7 +47,7 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         let mut json = String::with_capacity(512);
         document(outcome, style, secrets).push_json(&mut json);
         json.push('\n');
-        to_stdout(json.as_bytes());
+        let _ = to_stdout(json.as_bytes());
         return;
     }
     let (mut answers, mut obstacles) = (String::new(), String::new());
@@ -67,15 +67,14 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         #[cfg(feature = "inspect")]
         push_sentences(out, &check.finding.explanation, secrets);
     }
-    to_stdout(answers.as_bytes());
+    let _ = to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());
 }
 
 /// Prints text of ours as it is: help, version. Where it cannot be written that is bad, and stderr says why; a reader that
 /// went away is no error.
 pub fn text(text: &str, conclusion: Conclusion) -> Conclusion {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match to_stdout(text.as_bytes()) {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
             error(&format!("cannot write to standard output: {}", words(&why)));
             Conclusion::Bad
@@ -268,12 +267,13 @@ fn redacted_text(text: &str, secrets: &Secrets) -> String {
     decode(&secrets.redact(&encode(text)))
 }
 
-/// A reader that went away is no error (`porthole … | head -1`), and there is nobody to tell of any other.
-fn to_stdout(bytes: &[u8]) {
-    if !bytes.is_empty() {
-        let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+/// For a verdict no error is one: a reader may go away (`porthole … | head -1`), and what was found stays what it is.
+fn to_stdout(bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
     }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush())
 }
 
 fn to_stderr(bytes: &[u8]) {

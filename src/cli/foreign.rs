@@ -21,28 +21,31 @@ use Advice::{Drop, Say, Use};
 /// Words, and what to do about them.
 type Row = (&'static [&'static str], Advice);
 
-const NO_SHELL: Advice =
-    Say("porthole runs no shell, and none of its commands needs one: see porthole --help");
-const READ_ONLY: Advice = Say("porthole changes nothing: it only reads");
-const NO_SIGNAL: Advice = Say("porthole sends no signals: stop or restart the container from outside");
-
-/// Other programs.
+/// Programs that check.
 const COMMANDS: &[Row] = &[
-    (&["curl", "wget", "https", "httpie", "fetch"], Use("http URL")),
-    (
-        &["nc", "ncat", "netcat", "telnet", "socat", "nmap", "ping", "ping6", "wait-for-it", "wait-for"],
-        Use("tcp HOST:PORT"),
-    ),
+    (&["curl", "wget", "https"], Use("http URL")),
+    (&["nc", "ncat", "netcat", "telnet", "socat", "ping", "wait-for-it", "wait-for"], Use("tcp HOST:PORT")),
     (&["openssl"], Use("tls HOST:PORT")),
     (&["grpcurl", "grpc_health_probe", "grpc-health-probe"], Use("grpc HOST:PORT")),
     (&["pg_isready", "psql"], Use("postgres HOST:5432")),
     (&["mysqladmin", "mariadb-admin", "mariadb"], Use("mysql HOST:3306")),
-    (&["redis-cli", "valkey-cli", "valkey"], Use("redis HOST:6379")),
-    (&["rabbitmq-diagnostics", "rabbitmqctl", "rabbitmq"], Use("amqp HOST:5672")),
+    (&["redis-cli", "valkey-cli"], Use("redis HOST:6379")),
+    (&["rabbitmq-diagnostics", "rabbitmqctl"], Use("amqp HOST:5672")),
     (&["mongosh", "mongo"], Use("tcp HOST:27017")),
-    (&["dig", "nslookup", "host", "getent", "drill"], Use("dns NAME")),
-    (&["pgrep", "pidof", "systemctl", "service", "supervisorctl"], Use("process NAME")),
+    (&["dig", "nslookup", "host", "getent"], Use("dns NAME")),
+    (&["pgrep", "pidof"], Use("process NAME")),
     (&["test", "["], Use("file PATH")),
+    (&["timeout"], Say("use -t DUR behind a check")),
+    (&["sleep", "wait", "watch"], Say("use --wait DUR behind a check")),
+    (
+        &["sh", "bash", "ash"],
+        Say("porthole runs no shell, and none of its commands needs one: see porthole --help"),
+    ),
+];
+
+/// Programs that look.
+#[cfg(feature = "inspect")]
+const INSPECTIONS: &[Row] = &[
     (&["netstat", "fuser"], Use("ss")),
     (&["top", "htop", "pstree", "w"], Use("ps")),
     (&["free", "vmstat", "ulimit", "nproc"], Use("limits")),
@@ -56,8 +59,8 @@ const COMMANDS: &[Row] = &[
     (&["lsblk"], Use("df")),
     (&["du", "tree", "which", "whereis", "locate"], Use("find PATH")),
     (&["dir", "ll"], Use("ls")),
-    (&["less", "more", "vi", "vim", "nano", "view"], Use("cat PATH")),
-    (&["egrep", "fgrep", "zgrep", "awk", "sed", "strings"], Use("grep TEXT PATH")),
+    (&["less", "more", "vi", "vim", "nano"], Use("cat PATH")),
+    (&["egrep", "fgrep", "awk", "sed", "strings"], Use("grep TEXT PATH")),
     (&["od", "xxd", "hd"], Use("hexdump PATH")),
     (&["md5sum", "sha1sum", "sha512sum", "cksum"], Use("sha256sum PATH")),
     (&["readlink", "realpath"], Use("stat PATH")),
@@ -65,13 +68,18 @@ const COMMANDS: &[Row] = &[
     (&["printenv", "export", "set"], Use("env")),
     (&["whoami", "groups", "lsns", "capsh", "getpcaps"], Use("id")),
     (&["strace", "ltrace", "gdb"], Use("doctor, which explains what is wrong without tracing")),
-    (&["version"], Use("--version")),
-    (&["timeout"], Say("use -t DUR behind a check")),
-    (&["sleep", "wait", "watch", "until"], Say("use --wait DUR behind a check")),
-    (&["sh", "bash", "ash", "dash", "busybox"], NO_SHELL),
-    (&["kill", "killall", "pkill"], NO_SIGNAL),
-    (&["cp", "mv", "rm", "mkdir", "touch", "chmod", "chown", "ln", "tee"], READ_ONLY),
+    (&["systemctl", "service", "supervisorctl"], Use("process NAME")),
+    (
+        &["kill", "killall", "pkill"],
+        Say("porthole sends no signals: stop or restart the container from outside"),
+    ),
+    (
+        &["cp", "mv", "rm", "mkdir", "touch", "chmod", "chown", "ln"],
+        Say("porthole changes nothing: it only reads"),
+    ),
 ];
+#[cfg(not(feature = "inspect"))]
+const INSPECTIONS: &[Row] = &[];
 
 /// The options of other programs, and arguments of theirs that are none here, by our commands.
 const OPTIONS: &[(&[&str], &[Row])] = &[
@@ -82,139 +90,94 @@ const OPTIONS: &[(&[&str], &[Row])] = &[
     (&["postgres", "mysql", "redis", "amqp", "memcached"], SERVER),
 ];
 
+const WHOLE: Advice = Use("-t DUR, which bounds all of the check");
+const PORT: Advice = Say("write the port into the target: HOST:PORT");
+const TARGET: Advice = Say("write HOST:PORT without an option in front");
+
 /// Of curl and wget.
 const HTTP: &[Row] = &[
-    (&["--unix-socket", "--abstract-unix-socket"], Use("--unix PATH")),
-    (
-        &["-m", "--max-time", "--connect-timeout", "-T", "--read-timeout"],
-        Use("-t DUR, which bounds all of the check"),
-    ),
+    (&["--unix-socket"], Use("--unix PATH")),
+    (&["-m", "--max-time", "--connect-timeout", "-T"], WHOLE),
     (&["-L", "--location", "--max-redirs", "--max-redirect"], Use("--follow N")),
     (&["-I", "--head"], Use("--method HEAD")),
     (&["--request"], Use("--method M")),
-    (&["-u", "--http-user", "--http-password"], Use("--user NAME:PASSWORD")),
-    (
-        &[
-            "--post-data",
-            "--body-data",
-            "--data-raw",
-            "--data-binary",
-            "--data-ascii",
-            "--data-urlencode",
-            "-F",
-            "--form",
-        ],
-        Use("--data TEXT"),
-    ),
+    (&["-u", "--http-user"], Use("--user NAME:PASSWORD")),
+    (&["--post-data", "--data-raw", "--data-binary", "-F", "--form"], Use("--data TEXT")),
     (&["-A", "-U", "--user-agent"], Use("--header 'User-Agent: TEXT'")),
     (&["-b", "--cookie"], Use("--header 'Cookie: NAME=VALUE'")),
-    (&["--referer"], Use("--header 'Referer: URL'")),
     (&["--resolve", "--connect-to"], Use("--connect HOST:PORT")),
-    (&["--retry", "--retry-connrefused", "--retry-max-time", "--tries"], Use("--wait DUR")),
-    (&["--retry-delay", "--waitretry"], Use("--every DUR, with --wait DUR")),
+    (&["--retry", "--tries"], Use("--wait DUR")),
     (
-        &["-f", "-S", "--fail", "--fail-with-body", "--show-error", "--silent"],
+        &["-f", "-S", "--fail", "--show-error", "--silent"],
         Drop("an error status is unhealthy by default, and curl's -f, -s and -S are not needed"),
     ),
     (
-        &["--spider", "-o", "-O", "--output", "--output-document", "--remote-name"],
+        &["--spider", "-o", "-O", "--output", "--output-document"],
         Drop("the body is not printed, nor written to a file"),
     ),
-    (
-        &["-i", "-w", "-D", "--include", "--write-out", "--dump-header", "--server-response"],
-        Drop("the verdict names the status; --verbose and --json say more"),
-    ),
-    (
-        &[
-            "-N",
-            "-g",
-            "-nv",
-            "--globoff",
-            "--no-buffer",
-            "--no-verbose",
-            "--no-progress-meter",
-            "--compressed",
-        ],
-        Drop("it is not needed here"),
-    ),
+    (&["-i", "-w", "--include", "--write-out"], Drop("the verdict names the status; --json says more")),
     (&["-x", "--proxy", "--noproxy", "--no-proxy"], Drop("no proxy is ever used")),
-    (&["-0", "--http1.0", "--http1.1", "--http2-prior-knowledge"], Drop("HTTP/1.1 is spoken")),
+    (&["--http1.1", "--http2-prior-knowledge"], Drop("HTTP/1.1 is spoken")),
     (&["-G", "--get"], Say("write the query into the URL")),
-    (&["-p", "-P", "--port"], Say("write the port into the target: HOST:PORT/PATH")),
-    (&["-4", "-6", "--ipv4", "--ipv6"], Say("write an address in place of the host: 127.0.0.1 or [::1]")),
-    (&["--url"], Say("write the URL without an option in front")),
+    (&["-p", "-P", "--port"], PORT),
+    (&["-4", "-6"], Say("write an address in place of the host: 127.0.0.1 or [::1]")),
 ];
 
 /// Of curl, wget and openssl.
 const TLS: &[Row] = &[
-    (&["--cacert", "--ca-certificate", "-CAfile"], Use("--ca-file PATH")),
-    (&["--capath", "--ca-directory"], Say("set the variable SSL_CERT_DIR")),
-    (&["-E", "--cert", "--certificate", "-cert"], Use("--client-cert PATH")),
-    (&["--key", "--private-key", "-key"], Use("--client-key PATH")),
+    (&["--cacert", "--ca-certificate"], Use("--ca-file PATH")),
+    (&["-E", "--cert", "--certificate"], Use("--client-cert PATH")),
+    (&["--key", "--private-key"], Use("--client-key PATH")),
     (&["--no-check-certificate"], Use("--insecure")),
-    (&["--sni", "-servername", "--servername", "--tls-server-name"], Use("--server-name NAME")),
-    (&["-connect"], Say("write HOST:PORT without an option in front")),
-    (&["--tlsv1.2", "--tlsv1.3", "--secure-protocol"], Drop("TLS 1.2 and 1.3 are spoken")),
+    (&["--sni", "-servername"], Use("--server-name NAME")),
+    #[cfg(feature = "tls")]
+    (&["--capath", "--ca-directory"], Say("set the variable SSL_CERT_DIR")),
+    #[cfg(feature = "tls")]
+    (&["-connect"], TARGET),
 ];
 
 /// Of grpc-health-probe and grpcurl.
 const GRPC: &[Row] = &[
-    (&["-addr", "--addr"], Say("write HOST:PORT without an option in front")),
+    (&["-addr"], TARGET),
     (&["-service"], Use("--service NAME")),
-    (
-        &["-connect-timeout", "--connect-timeout", "-rpc-timeout", "--rpc-timeout", "-max-time"],
-        Use("-t DUR, which bounds all of the check"),
-    ),
+    (&["-connect-timeout", "-rpc-timeout"], WHOLE),
+    (&["-rpc-header"], Use("--header 'NAME: VALUE'")),
+    (&["-plaintext"], Drop("without --tls the check speaks plain text")),
     (&["-tls"], Use("--tls")),
-    (&["-tls-no-verify", "--tls-no-verify", "-insecure"], Use("--insecure")),
-    (&["-tls-ca-cert", "--tls-ca-cert", "-cacert"], Use("--ca-file PATH")),
-    (&["-tls-client-cert", "--tls-client-cert"], Use("--client-cert PATH")),
-    (&["-tls-client-key", "--tls-client-key"], Use("--client-key PATH")),
+    (&["-tls-no-verify"], Use("--insecure")),
+    (&["-tls-ca-cert"], Use("--ca-file PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-client-cert"], Use("--client-cert PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-client-key"], Use("--client-key PATH")),
+    #[cfg(feature = "tls")]
     (&["-tls-server-name"], Use("--server-name NAME")),
-    (&["-rpc-header", "--rpc-header"], Use("--header 'NAME: VALUE'")),
-    (&["-plaintext", "--plaintext"], Drop("without --tls the check speaks plain text")),
-    (&["-user-agent", "--user-agent", "-gzip", "--gzip"], Drop("it is not needed here")),
 ];
 
 /// Of nc.
 const STREAM: &[Row] = &[
-    (&["-z", "-n", "-N"], Drop("it is not needed here")),
-    (&["-w", "-G"], Use("-t DUR, which bounds all of the check")),
+    (&["-z", "-n"], Drop("it is not needed here")),
+    (&["-w"], WHOLE),
     (&["-u"], Say("for UDP use porthole listen PORT --udp")),
     (&["-U"], Say("for a Unix socket use porthole unix PATH")),
 ];
 
 /// Of pg_isready, mysqladmin and redis-cli.
 const SERVER: &[Row] = &[
-    (&["-p", "-P", "--port"], Say("write the port into the target: HOST:PORT")),
+    (&["-p", "-P", "--port"], PORT),
     (&["-S", "-s", "--socket"], Say("write the socket's path as the target")),
     (
-        &[
-            "-U",
-            "-u",
-            "-a",
-            "-W",
-            "-d",
-            "-n",
-            "--user",
-            "--username",
-            "--password",
-            "--pass",
-            "--dbname",
-            "--no-auth-warning",
-        ],
+        &["-U", "-u", "-a", "-d", "-n", "--user", "--username", "--password", "--dbname"],
         Drop("the check does not log in"),
     ),
-    (&["--connect-timeout", "-w"], Use("-t DUR, which bounds all of the check")),
-    (&["--silent"], Use("--quiet")),
-    (&["--protocol"], Drop("the target says it: HOST:PORT, or a Unix socket's path")),
-    (&["ping", "PING", "status", "check_running"], Drop("the check asks by itself")),
+    (&["--connect-timeout"], WHOLE),
+    (&["ping"], Drop("the check asks by itself")),
 ];
 
 /// What a shell understands and a command line without one does not.
 const SHELL: &[Row] = &[
     (
-        &["||", "|", "&", ";", ">", "<", "2>&1", ">/dev/null", "2>/dev/null"],
+        &["||", "|", ";", ">/dev/null", "2>&1"],
         Drop("no shell reads this line, and a check that fails exits with 1 already"),
     ),
     (&["&&"], Say("use the word and before another check")),
@@ -232,13 +195,16 @@ const SERVERS: [(&str, &str); 5] = [
 /// What to do about this word in place of a command.
 pub(super) fn command(name: &[u8]) -> Option<String> {
     let name = if name.starts_with(b"/") { name.rsplit(|&b| b == b'/').next()? } else { name };
-    find(COMMANDS, name).map(|advice| advice.words("porthole "))
+    find(COMMANDS, name).or_else(|| find(INSPECTIONS, name)).map(|advice| advice.words("porthole "))
 }
 
-/// What to do about this option, or this argument, of our command.
+/// What to do about this option, or this argument, of our command. Programs in Go take `--addr` for `-addr`.
 pub(super) fn argument(command: &str, word: &[u8]) -> Option<String> {
-    let tables = OPTIONS.iter().filter(|(commands, _)| commands.contains(&command)).map(|&(_, rows)| rows);
-    tables.chain([SHELL]).find_map(|rows| find(rows, word)).map(|advice| advice.words(""))
+    let with_one_dash = word.get(1..).filter(|rest| rest.starts_with(b"-")).unwrap_or(word);
+    let mut tables =
+        OPTIONS.iter().filter(|(commands, _)| commands.contains(&command)).map(|&(_, rows)| rows);
+    let advice = tables.find_map(|rows| find(rows, word).or_else(|| find(rows, with_one_dash)));
+    advice.or_else(|| find(SHELL, word)).map(|advice| advice.words(""))
 }
 
 /// What to write in place of `-h HOST` for the check of a server.
@@ -291,7 +257,7 @@ mod tests {
     #[test]
     fn no_command_of_ours_is_foreign_and_what_is_advised_is_there() {
         let mut seen: Vec<&str> = Vec::new();
-        for &(words, advice) in COMMANDS {
+        for &(words, advice) in COMMANDS.iter().chain(INSPECTIONS) {
             for word in words {
                 assert!(!command_names().any(|name| name == *word) && !is_elsewhere(word), "{word} is ours");
                 assert!(!seen.contains(word), "{word} is there twice");

@@ -5,20 +5,26 @@ const LONGEST: usize = 40;
 /// The most words that are named, where several are as near.
 const NAMED: usize = 2;
 
-/// `; did you mean 'http'?` for the nearest of our words, each in these marks; nothing where none is near.
+/// `did you mean 'http'?` for the nearest of our words, each between these marks; nothing where none is near.
 pub(super) fn did_you_mean(
     word: &str,
-    ours: impl Iterator<Item = &'static str>,
-    mark: fn(&str) -> String,
+    ours: &mut dyn Iterator<Item = &'static str>,
+    marks: [&str; 2],
 ) -> Option<String> {
-    let near = nearest(word, ours);
-    let named: Vec<String> = near.into_iter().map(mark).collect();
-    (!named.is_empty()).then(|| format!("did you mean {}?", named.join(" or ")))
+    let [before, behind] = marks;
+    let mut advice = String::new();
+    for name in nearest(word, ours) {
+        let start = if advice.is_empty() { "did you mean " } else { " or " };
+        for part in [start, before, name, behind] {
+            advice.push_str(part);
+        }
+    }
+    (!advice.is_empty()).then(|| advice + "?")
 }
 
 /// Those that a word with a slip of the fingers may stand for, or that it is the beginning of. Of several, those that are
 /// nearest by: the number of slips; being the same letters in another order; beginning with the same one.
-fn nearest(word: &str, ours: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+fn nearest(word: &str, ours: &mut dyn Iterator<Item = &'static str>) -> Vec<&'static str> {
     if !(2..=LONGEST).contains(&word.len()) {
         return Vec::new();
     }
@@ -34,8 +40,7 @@ fn nearest(word: &str, ours: impl Iterator<Item = &'static str>) -> Vec<&'static
         if slips > (word.len().max(name.len()) / 3).max(1) {
             continue;
         }
-        let rank =
-            (slips, letters(word) != letters(name.as_bytes()), word.first() != name.as_bytes().first());
+        let rank = (slips, !same_letters(word, name.as_bytes()), word.first() != name.as_bytes().first());
         if best.is_none_or(|best| rank < best) {
             best = Some(rank);
             found.clear();
@@ -49,10 +54,10 @@ fn nearest(word: &str, ours: impl Iterator<Item = &'static str>) -> Vec<&'static
     if near.len() > NAMED { Vec::new() } else { near }
 }
 
-fn letters(word: &[u8]) -> Vec<u8> {
-    let mut letters = word.to_vec();
-    letters.sort_unstable();
-    letters
+/// Whether each letter is in both as often.
+fn same_letters(one: &[u8], other: &[u8]) -> bool {
+    let count = |word: &[u8], letter: u8| word.iter().filter(|&&found| found == letter).count();
+    one.len() == other.len() && one.iter().all(|&letter| count(one, letter) == count(other, letter))
 }
 
 /// How many letters have to be put in, left out, replaced or exchanged with their neighbour ("optimal string alignment").
@@ -121,11 +126,11 @@ mod tests {
             ("nope", &[]),
             ("explain", &[]),
         ] {
-            assert_eq!(nearest(word, ours.into_iter()), meant, "{word}");
+            assert_eq!(nearest(word, &mut ours.into_iter()), meant, "{word}");
         }
-        assert!(nearest(&"http".repeat(1000), ours.into_iter()).is_empty());
+        assert!(nearest(&"http".repeat(1000), &mut ours.into_iter()).is_empty());
         assert_eq!(
-            did_you_mean("grp", ours.into_iter(), |name| format!("'{name}'")).unwrap(),
+            did_you_mean("grp", &mut ours.into_iter(), ["'", "'"]).unwrap(),
             "did you mean 'grpc' or 'grep'?"
         );
     }

@@ -371,12 +371,11 @@ fn unknown(command: &str, word: &[u8], letters: &[u8], options: &[&Opt]) -> Wron
     if is_elsewhere(&shown) {
         return Wrong { what: shown + MISSING, is_whole: true };
     }
-    let names = || {
+    let advice = foreign::argument(command, shown.as_bytes()).or_else(|| {
         let named = options.iter().filter(|option| !option.is_operand() && !option.is_refused());
-        named.map(|option| option.name)
-    };
-    let advice = foreign::argument(command, shown.as_bytes())
-        .or_else(|| nearest::did_you_mean(shown.strip_prefix("--")?, names(), |name| format!("--{name}")));
+        let mut names = named.map(|option| option.name);
+        nearest::did_you_mean(shown.strip_prefix("--")?, &mut names, ["--", ""])
+    });
     Wrong::advised(format!("unknown option {shown}"), advice)
 }
 
