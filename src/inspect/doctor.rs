@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use self::finding::{Finding, Level, few};
 use super::groups::Groups;
 use super::mounts::patient;
+use super::target::lost_words;
 use super::{Command, Inspect, Target};
 #[cfg(feature = "remote")]
 use crate::cli::flag;
@@ -190,6 +191,7 @@ impl Inspect for Asked {
         let mut unread = Vec::new();
         let status = read("status").map_err(|why| unread.push(why)).unwrap_or_default();
         let status = Status::parse(&status);
+        unread.extend(unseen(target, &all));
         all.retain(|seen| seen.stat.is_ok());
         let groups = Groups::of(target);
         let pids = groups.as_ref().ok().and_then(|groups| groups.pids().ok());
@@ -289,6 +291,17 @@ fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), St
 /// Whether this is the name of one of these programs.
 fn is_named(name: &[u8], programs: &[&str]) -> bool {
     programs.iter().any(|program| program.as_bytes() == name)
+}
+
+/// Of how many processes not even the state can be read, and why of the first.
+fn unseen(target: &Target, all: &[Seen]) -> Option<String> {
+    let mut lost = all.iter().filter_map(|seen| Some((seen.pid, seen.stat.as_ref().err()?)));
+    let (pid, first) = lost.next()?;
+    let why = lost_words(first, &target.proc.join(pid.to_string()).join("stat"));
+    Some(match lost.count() {
+        0 => why,
+        more => format!("{why}, and of {more} more"),
+    })
 }
 
 /// What `stat` says of the process of this number.

@@ -135,7 +135,8 @@ pub fn processes(count: u32) -> String {
     format!("{count} {}", if count == 1 { "process" } else { "processes" })
 }
 
-fn lost_words(lost: &Lost, path: &Path) -> String {
+/// Why a file of a process cannot be had, with its path in front.
+pub fn lost_words(lost: &Lost, path: &Path) -> String {
     match lost {
         Lost::Gone => format!("{}: the process is gone", path.shown()),
         Lost::Denied => format!("{}: permission denied", path.shown()),

@@ -152,6 +152,27 @@ fn the_rule_that_forbids_to_look() {
     fs::remove_dir_all(programs).unwrap();
 }
 
+/// A process whose state cannot be read is not passed over in silence.
+#[test]
+fn processes_that_cannot_be_looked_at() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let world = World::new();
+    let path = world.proc.path();
+    let said = |end: &str| {
+        let line =
+            format!("porthole: doctor: not looked at: {path}/8/stat: not the state of a process{end}\n");
+        let ran = world.run(&[]);
+        assert!(ran.status == Some(0) && ran.stderr == line, "{}", ran.story());
+        assert!(ran.stdout.ends_with("nothing stands out in what could be looked at\n"), "{}", ran.story());
+    };
+    world.file("8/stat", "odd");
+    said("");
+    world.file("9/stat", "odd").file("10/stat", "odd");
+    said(", and of 2 more");
+}
+
 /// Root, who lacks a capability, is not told to be root.
 #[test]
 fn who_is_root_already_is_not_told_to_be() {
