@@ -1,7 +1,10 @@
 //! `${NAME}`, `${NAME:-default}`, `${file:PATH}`, and that no secret is ever printed.
 
-use crate::support::command::porthole;
+use std::process::Command;
+
+use crate::support::command::{binary, output, porthole};
 use crate::support::server::{Server, Step, answer, folder, response, send};
+use crate::support::skip::skip;
 
 #[test]
 fn variables_in_targets_and_values() {
@@ -92,7 +95,7 @@ fn what_was_typed_as_a_secret_is_not_repeated_either() {
 fn only_a_regular_file_is_read() {
     let folder = folder();
     let fifo = folder.join("fifo");
-    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let large = folder.join("large");
     std::fs::write(&large, vec![b'x'; 65_537]).unwrap();
     for (path, why) in [
@@ -102,6 +105,29 @@ fn only_a_regular_file_is_read() {
     ] {
         let expression = format!("${{file:{path}}}");
         porthole(["tcp", ":80", "--send", &expression]).refused(&format!("tcp: --send: {expression}: {why}"));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// As seccomp profiles do that are older than a call, and systems that lack it.
+#[test]
+fn a_file_is_read_without_the_calls_that_do_not_wait() {
+    let folder = folder();
+    let file = folder.join("secret");
+    std::fs::write(&file, "hunter2\n").unwrap();
+    let server = Server::new(vec![Step::Until(b"hunter2"), send("yes")]);
+    let address = server.address().to_string();
+    for refused in
+        ["openat2:error=EPERM", "openat2:error=ENOSYS", "preadv2:error=EPERM", "preadv2:error=EAGAIN"]
+    {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={refused}"), &binary()]);
+        strace.args(["tcp", &address, "--expect", "yes", "--send", &format!("${{file:{}}}", file.display())]);
+        if strace.output().is_err() {
+            return skip("strace is not installed");
+        }
+        let ran = output(&mut strace);
+        assert!(ran.stdout.starts_with("healthy: ") && ran.status == Some(0), "{refused}: {}", ran.story());
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
