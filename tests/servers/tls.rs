@@ -498,7 +498,7 @@ fn what_the_options_may_hold() {
         ("pkcs1.key", &foreign),
         ("sec1.key", &foreign),
         ("root.key", &foreign),
-        ("p521.key", "the private key is none of RSA (2048 bits and more), P-256, P-384, Ed25519"),
+        ("p521.key", "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519"),
     ] {
         let path = set.path(file);
         porthole(["tls", ":1", "--client-cert", &client, "--client-key", &path])
