@@ -146,8 +146,8 @@ fn a_root_without_certificates_is_said_to_be_one() {
             assert_eq!(
                 String::from_utf8_lossy(&output.stderr),
                 format!(
-                    "porthole: {} {}: there are no root certificates in this container (none in /etc/ssl, /etc/pki) \
-                     (--ca-file PATH or SSL_CERT_FILE names some, --insecure does without)\n",
+                    "porthole: {} {}: no root certificates in this container (none in /etc/ssl or /etc/pki) \
+                     (--ca-file PATH or SSL_CERT_FILE provides them, --insecure skips verification)\n",
                     arguments[0], arguments[1]
                 )
             );

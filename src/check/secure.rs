@@ -10,13 +10,13 @@ use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};
-use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, now};
+use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, no_h2, now};
 use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
 
 /// What helps where there is nothing to trust.
-const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE names some, --insecure does without";
+const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE provides them, --insecure skips verification";
 /// The most days that `--min-days` asks for: a hundred years.
 const MOST_DAYS: u64 = 36_500;
 
@@ -36,6 +36,8 @@ pub(super) const OPTIONS: &[Opt] = &[
 #[derive(Debug)]
 pub(super) struct Secure {
     client: Client,
+    /// The protocol above TLS that the server has to choose by ALPN.
+    protocol: Option<&'static [u8]>,
     min_days: Option<i64>,
 }
 
@@ -85,7 +87,7 @@ pub(super) fn plan(
     let min_days =
         given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
     let min_days = min_days.and_then(|days| i64::try_from(days).ok());
-    Ok(Some(Secure { client: Client::new(settings), min_days }))
+    Ok(Some(Secure { client: Client::new(settings), protocol, min_days }))
 }
 
 /// What is wrong with the file of an option.
@@ -100,12 +102,18 @@ impl Secure {
         let deadline = wire.deadline();
         let peer =
             wire.start_tls(&self.client, host, is_all).map_err(|error| Box::new(failure(error, deadline)))?;
+        if self.protocol.is_some() && peer.protocol.as_deref() != self.protocol {
+            // Only h2 is ever offered, and what was not offered is no choice for rustls.
+            let mut finding = Finding::unhealthy(no_h2("it chose no protocol"));
+            finding.facts = facts(&peer);
+            return Err(Box::new(finding));
+        }
         match (self.min_days, &peer.certificate) {
             (Some(min), Some(certificate)) if certificate.days_left(now()) < min => {
                 Err(Box::new(too_short(certificate, min)))
             }
             (Some(_), None) => Err(Box::new(Finding::unhealthy(
-                "the certificate cannot be read, so how long it stays valid is unknown",
+                "the server's certificate cannot be read, so its expiry date is unknown",
             ))),
             _ => Ok(peer),
         }
@@ -132,12 +140,9 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
 }
 
 fn too_short(certificate: &Certificate, min: i64) -> Finding {
-    let left = certificate.days_left(now());
-    let found = if left < 0 {
-        format!("the certificate expired on {}", date(certificate.not_after))
-    } else {
-        format!("the certificate expires on {}, in {}", date(certificate.not_after), days(left))
-    };
+    // No days left, which would be another text every day.
+    let expires = if certificate.days_left(now()) < 0 { "expired" } else { "expires" };
+    let found = format!("the certificate {expires} on {}", date(certificate.not_after));
     let (name, fact) = fact(certificate);
     Finding::unhealthy(found).expected(format!("at least {} (--min-days)", days(min))).fact(name, fact)
 }

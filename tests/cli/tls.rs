@@ -10,7 +10,7 @@ const SOON: Duration = Duration::from_secs(8);
 /// The beginning of a ServerHello of TLS 1.2, as RFC 5246, 7.4.1.3 has it: 70 bytes long, of which 39 are here.
 const HALF_A_HELLO: &[u8] =
     b"\x16\x03\x03\x00\x4a\x02\x00\x00\x46\x03\x030123456789abcdef0123456789abcdef\x20";
-const BROKEN: &str = "what came breaks the TLS protocol";
+const BROKEN: &str = "the server violated the TLS protocol";
 const TIMED_OUT: &str = "timed out after 500 ms during the TLS handshake";
 
 /// Both checks of a server that does this once it has got something.
@@ -58,6 +58,12 @@ fn the_end_of_it() {
     let hello = Step::Until(b"\x16\x03\x01");
     unhealthy(vec![hello.clone(), send(HALF_A_HELLO)], closed);
     unhealthy(vec![hello.clone(), Step::Reset], reset);
+    // However it is announced.
+    unhealthy(vec![hello.clone(), send(record(0x15, &[1, 0]))], closed);
+    unhealthy(
+        vec![hello.clone(), send([HALF_A_HELLO, &record(0x15, &[2, 80])].concat()), Step::Hold],
+        TIMED_OUT,
+    );
     // It closes before it has read all, which may come as a reset.
     for (_server, check, ran) in each(vec![hello]) {
         let line = |reason| format!("unhealthy: {check}: {reason}");
@@ -94,19 +100,22 @@ fn something_else_on_the_port() {
 
 #[test]
 fn alerts() {
-    let wanted = "the server ended TLS: it wants a client certificate (--client-cert, --client-key)";
+    let wanted = "(it requires a client certificate: --client-cert, --client-key)";
     for (number, reason) in [
-        (40, "the server ended TLS: handshake failure: no cipher suite, key exchange or signature in common"),
-        (70, "the server speaks neither TLS 1.2 nor 1.3"),
-        (80, "the server ended TLS: internal error"),
-        (112, "the server ended TLS: it knows no such name (--server-name)"),
-        (116, wanted),
-        (120, "the server ended TLS: it does not offer the protocol that this check speaks (ALPN)"),
-        (86, "the server ended TLS with alert 86"),
-        (255, "the server ended TLS with alert 255"),
+        (40, "handshake_failure (no cipher suite, key exchange or signature algorithm in common)"),
+        (80, "internal_error"),
+        (112, "unrecognized_name (it serves no such name: --server-name)"),
+        (116, &format!("certificate_required {wanted}")),
+        (41, &format!("no_certificate {wanted}")),
+        (120, "no_application_protocol (no protocol in common by ALPN)"),
+        (86, "inappropriate_fallback"),
+        (255, "255"),
     ] {
-        unhealthy(vec![send(record(0x15, &[2, number])), Step::Hold], reason);
+        let reason = format!("the server sent the TLS alert {reason}");
+        unhealthy(vec![send(record(0x15, &[2, number])), Step::Hold], &reason);
     }
+    let too_old = "the server supports neither TLS 1.2 nor TLS 1.3";
+    unhealthy(vec![send(record(0x15, &[2, 70])), Step::Hold], too_old);
     // One that tells of the end, before there was a beginning, is not the end yet.
     unhealthy(vec![send(record(0x15, &[1, 0])), Step::Hold], TIMED_OUT);
 }
@@ -128,6 +137,17 @@ fn false_records() {
         record(0x14, b"\x02"),
     ] {
         unhealthy(vec![send(bytes), Step::Hold], BROKEN);
+    }
+}
+
+#[test]
+fn versions_that_are_too_old() {
+    for (minor, version) in [(0, "SSL 3.0"), (1, "TLS 1.0"), (2, "TLS 1.1")] {
+        // A whole ServerHello of that version: RFC 5246, 7.4.1.3.
+        let hello = [&[2, 0, 0, 38, 3, minor][..], &[7; 32], &[0, 0xc0, 0x2f, 0]].concat();
+        let record = [&[0x16, 3, minor, 0, 42][..], &hello].concat();
+        let reason = format!("the server supports neither TLS 1.2 nor TLS 1.3 (it chose {version})");
+        unhealthy(vec![send(record), Step::Hold], &reason);
     }
 }
 

@@ -1,6 +1,6 @@
-"""A gRPC server of the grpcio and grpcio-health-checking packages: grpc_server.py ADDRESS MODE [CERTIFICATE KEY]
+"""A gRPC server of the grpcio and grpcio-health-checking packages: grpc_server.py ADDRESS MODE [CERTIFICATE KEY [CA]]
 
-ADDRESS is 127.0.0.1:PORT or unix:PATH; it speaks TLS there with a certificate. MODE:
+ADDRESS is 127.0.0.1:PORT or unix:PATH; it speaks TLS there with a certificate, and requires one of that CA. MODE:
   health   the health service: the server as a whole SERVING, db NOT_SERVING, cache UNKNOWN
   bare     no health service
   guarded  the health service for those who send `authorization: Bearer right`
@@ -50,8 +50,9 @@ def main():
     if mode == "slow":
         health_pb2_grpc.add_HealthServicer_to_server(Slow(), server)
     if pair:
-        certificate, key = (open(path, "rb").read() for path in pair)
-        server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+        certificate, key, *roots = (open(path, "rb").read() for path in pair)
+        credentials = grpc.ssl_server_credentials([(key, certificate)], *roots, require_client_auth=bool(roots))
+        server.add_secure_port(address, credentials)
     else:
         server.add_insecure_port(address)
     server.start()

@@ -13,7 +13,7 @@ use crate::support::server::{Server, Step, closed_port};
 
 /// Far below what a server that is slow on purpose would take.
 const SOON: Duration = Duration::from_secs(8);
-pub const WANTED: &str = "the server wants a client certificate (--client-cert, --client-key)";
+pub const WANTED: &str = "the server requires a client certificate (--client-cert, --client-key)";
 
 /// The certificates, where this is a build with TLS.
 pub fn with_tls() -> Option<&'static Certificates> {
@@ -114,8 +114,8 @@ fn whom_to_trust() {
     let url = format!("https://127.0.0.1:{port}/");
     let line = format!("healthy: http {url}: 200 OK in <T>");
     let unknown = format!(
-        "unhealthy: http {url}: the certificate's issuer is unknown: CN=Test Root (--ca-file with its certificate, \
-         or --insecure; or the server sends no intermediate certificate)"
+        "unhealthy: http {url}: the certificate is issued by an unknown CA: CN=Test Root (--ca-file with the CA's \
+         certificate, or --insecure; or the server does not send its intermediate certificate)"
     );
     porthole(["http", &url, "-k"]).healthy(&line);
     porthole(["http", &url]).env("SSL_CERT_FILE", set.pem("root")).healthy(&line);
@@ -143,12 +143,12 @@ fn whom_to_trust() {
         .env("SSL_CERT_DIR", &folders)
         .env("SSL_CERT_FILE", set.pem("other-root"))
         .healthy(&line);
-    let advice = "(--ca-file PATH or SSL_CERT_FILE names some, --insecure does without)";
+    let advice = "(--ca-file PATH or SSL_CERT_FILE provides them, --insecure skips verification)";
     porthole(["http", &url]).env("SSL_CERT_DIR", &empty).run().is(
         1,
         "",
         &format!(
-            "porthole: http {url}: there are no root certificates where SSL_CERT_FILE and SSL_CERT_DIR lead {advice}"
+            "porthole: http {url}: no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name {advice}"
         ),
     );
     // A folder that is not there, or may not be read, is not one without certificates.
@@ -186,8 +186,8 @@ fn a_chain_with_an_intermediate() {
         set,
         &url,
         &[],
-        "the certificate's issuer is unknown: CN=Test Intermediate (--ca-file with its certificate, or --insecure; \
-         or the server sends no intermediate certificate)",
+        "the certificate is issued by an unknown CA: CN=Test Intermediate (--ca-file with the CA's certificate, or \
+         --insecure; or the server does not send its intermediate certificate)",
     );
     // Whoever trusts the intermediate needs no more.
     porthole(["http", &url, "--ca-file", &set.pem("intermediate")])
@@ -211,7 +211,7 @@ fn client_certificates_with_nginx() {
         // nginx finishes the handshake all the same, and says so in HTTP.
         let body = "body: <html>\\r\\n<head><title>400 No required SSL certificate was sent</title></head>\\r\\n<body>";
         let ran = check(set, &url, &[]).run();
-        let start = format!("unhealthy: http {url}: 400 Bad Request in ");
+        let start = format!("unhealthy: http {url}: 400 Bad Request, expected 200-399; body: ");
         assert!(ran.stdout.starts_with(&start) && ran.stdout.contains(body), "{}", ran.story());
         assert_eq!(facts(&check(set, &url, &["--json"]).json())["client_certificate_wanted"], true);
         let ran = check(set, &url, &["--client-cert", &set.pem("other-client"), "--client-key", &key]).run();
@@ -259,7 +259,7 @@ fn client_certificates_with_haproxy() {
             set,
             &url,
             &["--client-cert", &set.pem("other-client"), "--client-key", &key],
-            "the server ended TLS: it does not know who issued our certificate (--client-cert)",
+            "the server sent the TLS alert unknown_ca (it does not trust the issuer of our certificate: --client-cert)",
         );
     }
 }
@@ -275,7 +275,7 @@ fn the_wrong_protocol_on_the_port() {
     nginx.until_listening(plain);
     let url = format!("http://127.0.0.1:{secure}/");
     let ran = porthole(["http", &url]).run();
-    let start = format!("unhealthy: http {url}: 400 Bad Request in ");
+    let start = format!("unhealthy: http {url}: 400 Bad Request, expected 200-399; body: ");
     let body = "<title>400 The plain HTTP request was sent to HTTPS port</title>";
     assert!(ran.stdout.starts_with(&start) && ran.stdout.contains(body), "{}", ran.story());
     assert_eq!(ran.status, Some(1));
@@ -306,8 +306,8 @@ fn the_name_stays_that_of_the_url() {
         check(set, "https://app.example/", &[&[option, value][..], &contains].concat())
             .healthy(&format!("healthy: http https://app.example/ via {via}: 200 OK in <T>"));
         check(set, "https://db.example/", &[option, value]).unhealthy(&format!(
-            "unhealthy: http https://db.example/ via {via}: the certificate is not valid for db.example (valid for \
-             localhost, app.example, *.app.example, 127.0.0.1, ::1; --server-name NAME expects another)"
+            "unhealthy: http https://db.example/ via {via}: the certificate is not valid for db.example, only for \
+             localhost, app.example, *.app.example, 127.0.0.1, ::1 (--server-name NAME expects another name)"
         ));
         let name = ["--server-name", "x.app.example", "--contains", "for x.app.example, db.example"];
         check(set, "https://db.example/", &[&[option, value][..], &name].concat())
@@ -331,7 +331,7 @@ fn servers_by_name() {
         &format!("https://127.0.0.1:{port}/"),
         &[],
         &format!(
-            "the certificate is not valid for 127.0.0.1 (valid for {valid}; --server-name NAME expects another)"
+            "the certificate is not valid for 127.0.0.1, only for {valid} (--server-name NAME expects another name)"
         ),
     );
 }
@@ -351,8 +351,9 @@ fn redirects_between_http_and_https() {
     check(set, &url, &["--follow", "1", "--contains", "all well"])
         .healthy(&format!("healthy: http {url}: 200 OK in <T>"));
     porthole(["http", &url, "--follow", "1", "--ca-file", &set.pem("other-root")]).unhealthy(&format!(
-        "unhealthy: http {url}: redirected to https://127.0.0.1:{secure}/: the certificate's issuer is unknown: \
-         CN=Test Root (--ca-file with its certificate, or --insecure; or the server sends no intermediate certificate)"
+        "unhealthy: http {url}: redirected to https://127.0.0.1:{secure}/: the certificate is issued by \
+         an unknown CA: CN=Test Root (--ca-file with the CA's certificate, or --insecure; or the server does not send its \
+         intermediate certificate)"
     ));
     let json = check(set, &url, &["--follow", "1", "--json"]).json();
     assert_eq!(facts(&json)["url"], format!("https://127.0.0.1:{secure}/"));
@@ -378,12 +379,12 @@ fn for_how_long_a_certificate_stays_valid() {
         set,
         &url,
         &["--min-days", "31"],
-        &format!("the certificate expires on {day}, in 30 days, expected at least 31 days (--min-days)"),
+        &format!("the certificate expires on {day}, expected at least 31 days (--min-days)"),
     );
     let url = format!("https://127.0.0.1:{short}/");
     healthy(set, &url, &["--min-days", "1"]);
     let day = set.day(1);
-    let reason = format!("the certificate expires on {day}, in 1 day, expected at least 2 days (--min-days)");
+    let reason = format!("the certificate expires on {day}, expected at least 2 days (--min-days)");
     unhealthy(set, &url, &["--min-days", "2"], &reason);
     // Asked for, it counts whoever is trusted.
     unhealthy(set, &url, &["--min-days", "2", "-k"], &reason);
@@ -454,7 +455,7 @@ fn a_record_now_and_then() {
     let url = format!("https://127.0.0.1:{port}/");
     healthy(set, &url, &[]);
     let ran = check(set, &url, &["--contains", "y", "-t", "700ms"]).run().within(SOON);
-    let start = format!("unhealthy: http {url}: 200 OK, but timed out after 700 ms reading the body (");
+    let start = format!("unhealthy: http {url}: 200 OK, but timed out after 700 ms reading the body; body: ");
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
     let Some((_server, port)) = script(set, "again", &["HTTP/1.1 200 OK\\r\\nX: *1@0", "y*1@200"]) else {
         return;
@@ -477,7 +478,7 @@ fn a_stream_without_an_end() {
     let Some((_server, port)) = script(set, "again", &["X: y\\r\\n*1000@0"]) else { return };
     let url = format!("https://127.0.0.1:{port}/");
     let ran = check(set, &url, &[]).run().within(SOON);
-    assert!(ran.stdout.starts_with(&format!("unhealthy: http {url}: what came is not an HTTP response in")));
+    assert!(ran.stdout.starts_with(&format!("unhealthy: http {url}: what came is not an HTTP response")));
 }
 
 #[test]
@@ -498,7 +499,7 @@ fn the_end_of_a_connection() {
         );
         let Some((_server, port)) = script(set, end, &["early", "*0@0"]) else { return };
         let ran = check(set, &format!("https://127.0.0.1:{port}/"), &[]).run();
-        let closed = "the server closed the connection without an answer in ";
+        let closed = "the server closed the connection without an answer";
         let reset = "the server reset the connection waiting for the response head";
         assert!(ran.stdout.contains(closed) || ran.stdout.contains(reset), "{}", ran.story());
     }
@@ -521,10 +522,10 @@ fn what_came_before_tls_broke_counts() {
         set,
         &format!("https://127.0.0.1:{port}/"),
         &["--contains", "y"],
-        "200 OK, but what came breaks the TLS protocol reading the body; body: all",
+        "200 OK, but the server violated the TLS protocol reading the body; body: all",
     );
     let Some((_server, port)) = script(set, "junk", &["early", "HTTP/1.1 20*1@0"]) else { return };
-    unhealthy(set, &format!("https://127.0.0.1:{port}/"), &[], "what came breaks the TLS protocol");
+    unhealthy(set, &format!("https://127.0.0.1:{port}/"), &[], "the server violated the TLS protocol");
 }
 
 #[test]
@@ -564,12 +565,127 @@ pub fn s_server(set: &Certificates, options: &str) -> Option<(Daemon, u16)> {
     Some((daemon, port))
 }
 
+/// tests/servers/tls_judge.py in this version of TLS and mode, and its port.
+pub fn judge(set: &Certificates, version: &str, mode: &str) -> Option<(Daemon, u16)> {
+    let (python, port) = (installed("python3")?, closed_port());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/tls_judge.py");
+    let (certificate, key, root) = (set.pem("server"), set.key("server"), set.pem("root"));
+    let port_shown = port.to_string();
+    let arguments = [file.to_str().unwrap(), &port_shown, &certificate, &key, &root, version, mode];
+    let mut daemon = Daemon::start(open_folder(), &python, arguments, |_| {});
+    daemon.until("it listens", || listens(port));
+    Some((daemon, port))
+}
+
+/// Whether something listens on this port, without a connection to it.
+fn listens(port: u16) -> bool {
+    let listeners = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    listeners.contains(&format!(" 0100007F:{port:04X} 00000000:0000 0A "))
+}
+
+#[test]
+fn tls_is_left_politely() {
+    let Some(set) = with_tls() else { return };
+    for version in ["1.2", "1.3"] {
+        let Some((mut daemon, port)) = judge(set, version, "watch") else { return };
+        let target = format!("127.0.0.1:{port}");
+        let url = format!("https://{target}/");
+        let checks = [&["tls", &target][..], &["http", &url], &["grpc", &target, "--tls"]];
+        for check in checks {
+            for _ in 0..5 {
+                let ran = porthole([check, &["--ca-file", &set.pem("root")]].concat()).run();
+                assert_eq!(ran.stderr, "", "{}", ran.story());
+                let is_healthy = check[0] != "grpc";
+                assert_eq!(ran.status, Some(i32::from(!is_healthy)), "{}", ran.story());
+            }
+        }
+        let log = daemon.folder.join("python3.log");
+        let left = || std::fs::read_to_string(&log).unwrap();
+        daemon.until("each check is over", || left().lines().count() == checks.len() * 5);
+        assert_eq!(left(), "close_notify\n".repeat(checks.len() * 5), "TLS {version}");
+    }
+}
+
+/// What each check says of such a server, and of one with no more than a certificate that is asked for.
+#[track_caller]
+fn dropped(set: &Certificates, version: &str, mode: &str, options: &[&str], reason: &str) {
+    let Some((_daemon, port)) = judge(set, version, mode) else { return };
+    let target = format!("127.0.0.1:{port}");
+    let url = format!("https://{target}/");
+    for check in [&["tls", &target][..], &["http", &url], &["grpc", &target, "--tls"]] {
+        let line = format!("unhealthy: {} {}: {reason}", check[0], check[1]);
+        let ran = porthole([check, &["--ca-file", &set.pem("root")], options].concat()).run();
+        // A handshake that is over by all rules, as it is in TLS 1.2 before the server closes, is all there is to `tls`.
+        if check[0] == "tls" && ran.status == Some(0) && matches!(mode, "asking" | "anybody") {
+            continue;
+        }
+        ran.is(1, &line, "");
+    }
+}
+
+#[test]
+fn a_client_certificate_is_named_where_the_server_goes_without_a_word() {
+    let Some(set) = with_tls() else { return };
+    let lacking = "the server asked for a client certificate, got none and closed the connection \
+                   (--client-cert, --client-key)";
+    let given = "the server closed the connection after it was given our client certificate, which it may not accept \
+                 (--client-cert)";
+    let (foreign, key) = (set.pem("other-client"), set.key("server"));
+    let ours = ["--client-cert", &foreign, "--client-key", &key];
+    for version in ["1.2", "1.3"] {
+        for mode in ["silent", "reset"] {
+            dropped(set, version, mode, &[], lacking);
+            dropped(set, version, mode, &ours, given);
+        }
+        dropped(set, version, "asking", &[], lacking);
+        // Without having been asked nobody is to be told of certificates.
+        let Some((_daemon, port)) = judge(set, version, "anybody") else { return };
+        let ran = check(set, &format!("https://127.0.0.1:{port}/"), &[]).run();
+        let is_plain =
+            ran.stdout.contains("the server closed the connection") && !ran.stdout.contains("--client");
+        let is_reset =
+            ran.stdout.contains("the server reset the connection") && !ran.stdout.contains("--client");
+        assert!(is_plain || is_reset, "{}", ran.story());
+    }
+}
+
+#[test]
+fn key_updates_without_an_end() {
+    let (Some(set), Some(program)) = (with_tls(), installed("openssl")) else { return };
+    // Each line that s_server reads has it update its keys, and ask for ours (RFC 8446, 4.6.3).
+    for letter in ["K", "k"] {
+        let port = closed_port();
+        let mut yes = std::process::Command::new("yes")
+            .arg(letter)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = yes.stdout.take().unwrap();
+        let options = format!(
+            "s_server -tls1_3 -alpn h2 -accept 127.0.0.1:{port} -cert {} -key {}",
+            set.pem("server"),
+            set.key("server")
+        );
+        let mut daemon =
+            Daemon::start(open_folder(), &program, options.split_ascii_whitespace(), |command| {
+                command.stdin(lines);
+            });
+        daemon.until("it listens", || listens(port));
+        let ran = check(set, &format!("https://127.0.0.1:{port}/"), &[]).run().within(SOON);
+        let line = format!("unhealthy: http https://127.0.0.1:{port}/: the server violated the TLS protocol");
+        ran.is(1, &line, "");
+        drop(daemon);
+        // It ends as nobody reads any more.
+        yes.wait().unwrap();
+    }
+}
+
 #[test]
 fn what_is_too_old() {
     let Some(set) = with_tls() else { return };
     let Some((_server, port)) = s_server(set, "-tls1_1 -cipher ALL:@SECLEVEL=0") else { return };
     let url = format!("https://127.0.0.1:{port}/");
-    unhealthy(set, &url, &[], "the server speaks neither TLS 1.2 nor 1.3");
+    unhealthy(set, &url, &[], "the server supports neither TLS 1.2 nor TLS 1.3");
     // ChaCha20-Poly1305 alone is not too old, but not spoken here.
     let chacha = "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256";
     for options in ["-tls1_2 -cipher AES128-SHA", chacha] {
@@ -578,7 +694,7 @@ fn what_is_too_old() {
             set,
             &format!("https://127.0.0.1:{port}/"),
             &[],
-            "the server ended TLS: handshake failure: no cipher suite, key exchange or signature in common",
+            "the server sent the TLS alert handshake_failure (no cipher suite, key exchange or signature algorithm in common)",
         );
     }
     // Where it comes first for the server, the next one is taken.

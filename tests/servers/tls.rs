@@ -49,7 +49,7 @@ fn a_good_certificate() {
     }
     check(set, &target, &["--min-days", "30"]).healthy(&format!("healthy: tls {target}: {found} in <T>"));
     check(set, &target, &["--min-days", "31"]).unhealthy(&format!(
-        "unhealthy: tls {target}: the certificate expires on {day}, in 30 days, expected at least 31 days (--min-days)"
+        "unhealthy: tls {target}: the certificate expires on {day}, expected at least 31 days (--min-days)"
     ));
     for name in
         ["app.example", "www.app.example", "WWW.App.Example", "127.0.0.1", "[::1]", "::1", "localhost."]
@@ -65,12 +65,12 @@ fn a_good_certificate() {
         ("my_app", "my_app"),
     ] {
         check(set, &target, &["--server-name", name]).unhealthy(&format!(
-            "unhealthy: tls {target}: the certificate is not valid for {shown} (valid for {NAMES}; \
-             --server-name NAME expects another)"
+            "unhealthy: tls {target}: the certificate is not valid for {shown}, only for {NAMES} \
+             (--server-name NAME expects another name)"
         ));
     }
     check(set, &target, &["--server-name", "-a"]).unhealthy(&format!(
-        "unhealthy: tls {target}: -a cannot be the name of a server (--server-name NAME)"
+        "unhealthy: tls {target}: -a is not a valid TLS server name (--server-name NAME expects another)"
     ));
     let (not_before, not_after) = set.validity();
     let facts = json!({"address": target, "tls": "1.3",
@@ -105,8 +105,8 @@ fn names_that_are_addresses() {
     }
     let target = format!("127.0.0.1:{port}");
     check(set, &target, &["--server-name", "app.example"]).unhealthy(&format!(
-        "unhealthy: tls {target}: the certificate is not valid for app.example (valid for 127.0.0.1, ::1; \
-         --server-name NAME expects another)"
+        "unhealthy: tls {target}: the certificate is not valid for app.example, only for 127.0.0.1, ::1 \
+         (--server-name NAME expects another name)"
     ));
 }
 
@@ -114,7 +114,7 @@ fn names_that_are_addresses() {
 fn certificates_that_are_not_valid() {
     let Some(set) = with_tls() else { return };
     let (past, soon) = (set.day(-4), set.day(2));
-    unhealthy(set, "expired", &[], &format!("the certificate expired 3 days ago, on {past}"));
+    unhealthy(set, "expired", &[], &format!("the certificate expired on {past}"));
     // What is known of it is there for programs all the same.
     let Some((_nginx, port)) = server(set, "expired", "server") else { return };
     let json = check(set, &format!("127.0.0.1:{port}"), &["--json"]).json();
@@ -126,59 +126,154 @@ fn certificates_that_are_not_valid() {
         set,
         "future",
         &[],
-        &format!("the certificate is not valid before {soon}, in 2 days (is the clock right?)"),
+        &format!("the certificate is not yet valid: it is valid from {soon} (is the clock right?)"),
     );
     unhealthy(
         set,
         "elsewhere",
         &[],
-        "the certificate is not valid for 127.0.0.1 (valid for a.example, b.example, c.example, d.example, \
-         *.e.example and 2 more; --server-name NAME expects another)",
+        "the certificate is not valid for 127.0.0.1, only for a.example, b.example, c.example, d.example, \
+         *.e.example and 2 more (--server-name NAME expects another name)",
     );
     unhealthy(
         set,
         "nameless",
         &["--server-name", "localhost"],
-        "the certificate is not valid for localhost: it has no names (subjectAltName), only CN=localhost",
+        "the certificate is not valid for localhost: it has no subjectAltName, and its subject (CN=localhost) does not count",
     );
-    unhealthy(set, "client", &[], "the certificate is not made for servers (extendedKeyUsage)");
+    unhealthy(
+        set,
+        "client",
+        &[],
+        "the certificate is not for TLS servers: its extendedKeyUsage is clientAuth, expected serverAuth",
+    );
     unhealthy(
         set,
         "version-1",
         &[],
-        "the certificate is of X.509 version 1, which has no names; expected version 3 (or --insecure)",
+        "the certificate is of X.509 version 1, which has no names; version 3 is required (--insecure accepts it)",
     );
     unhealthy(
         set,
         "sha1",
         &[],
-        "the certificate, or one between it and its root, is signed with an algorithm that is not accepted (SHA-1?)",
+        "the server's certificate is signed with ecdsa-with-SHA1 (P-256 key), which this build does not support \
+         (--insecure accepts it)",
     );
+    unhealthy(
+        set,
+        "authority",
+        &[],
+        "the certificate is a CA's own (basicConstraints CA:TRUE), not a server's (--ca-file with this certificate, \
+         or --insecure)",
+    );
+    unhealthy(
+        set,
+        "unknown-extension",
+        &[],
+        "the certificate, or one above it, has a critical extension that this build does not know \
+         (--insecure accepts it)",
+    );
+    unhealthy(
+        set,
+        "signer",
+        &[],
+        "the certificate is not for TLS servers: its extendedKeyUsage is codeSigning, timeStamping, expected serverAuth",
+    );
+    unhealthy(
+        set,
+        "by-server-full",
+        &[],
+        "the certificate is issued by one that is not a CA's (basicConstraints)",
+    );
+}
+
+/// What cannot be verified is named, and whose it is, with the CA of this name trusted.
+#[track_caller]
+fn unverifiable(set: &Certificates, certificate: &str, key: &str, root: &str, reason: &str) {
+    let Some((_nginx, port)) = server(set, certificate, key) else { return };
+    let target = format!("127.0.0.1:{port}");
+    let root = set.pem(root);
+    porthole(["tls", &target, "--ca-file", &root])
+        .unhealthy(&format!("unhealthy: tls {target}: {reason} (--insecure accepts it)"));
+    let ran = porthole(["tls", &target, "--ca-file", &root, "-k"]).run();
+    assert_eq!(ran.status, Some(0), "{}", ran.story());
+}
+
+#[test]
+fn keys_and_signatures_that_cannot_be_verified() {
+    let Some(set) = with_tls() else { return };
+    set.unverifiable();
+    let weak = "an RSA key of 1024 bits; at least 2048 are required";
+    unverifiable(set, "short", "short", "root", &format!("the server's certificate has {weak}"));
+    // Trusted as it is, it still has to prove that it is the server's.
+    unverifiable(set, "short", "short", "short", &format!("the server's certificate has {weak}"));
+    let whose = "the CA certificate (CN=short root)";
+    unverifiable(set, "by-short", "server", "short-root", &format!("{whose} has {weak}"));
+    let whose = "the intermediate certificate (CN=Short Intermediate)";
+    unverifiable(set, "by-short-intermediate-full", "server", "root", &format!("{whose} has {weak}"));
+    let whose = "the intermediate certificate (CN=SHA-512 Intermediate)";
+    let signature = "is signed with ecdsa-with-SHA512 (P-256 key), which this build does not support";
+    unverifiable(set, "by-sha512-intermediate-full", "server", "root", &format!("{whose} {signature}"));
+    for (certificate, root, signature) in [
+        ("sha512", "root", "ecdsa-with-SHA512 (P-256 key)"),
+        ("by-p521", "p521-root", "ecdsa-with-SHA512 (P-521 key)"),
+        ("by-koblitz", "koblitz-root", "ecdsa-with-SHA256 (secp256k1 key)"),
+        ("by-brainpool", "brainpool-root", "ecdsa-with-SHA384 (brainpoolP256r1 key)"),
+        ("by-ed448", "ed448-root", "ED448 (ED448 key)"),
+        ("by-dsa", "dsa-root", "dsa_with_SHA256 (DSA key)"),
+        ("by-pss", "pss-root", "RSASSA-PSS (SHA-256, salt of 222 bytes) (RSASSA-PSS key)"),
+        ("md5", "rsa-root", "md5WithRSAEncryption (RSA key)"),
+        ("rsa-sha1", "rsa-root", "sha1WithRSAEncryption (RSA key)"),
+        ("salt", "rsa-root", "RSASSA-PSS (SHA-256, salt of 100 bytes) (RSA key)"),
+    ] {
+        let reason =
+            format!("the server's certificate is signed with {signature}, which this build does not support");
+        unverifiable(set, certificate, "server", root, &reason);
+    }
+    // Whoever is not known is not trusted, whatever the signature.
+    unhealthy(
+        set,
+        "by-p521",
+        &[],
+        "the certificate is issued by an unknown CA: CN=p521 root (--ca-file with the CA's certificate, or --insecure; \
+         or the server does not send its intermediate certificate)",
+    );
+    for certificate in ["rsa-sha512", "pss-good"] {
+        let Some((_nginx, port)) = server(set, certificate, "server") else { return };
+        let ran = porthole(["tls", &port.to_string(), "--ca-file", &set.pem("rsa-root")]).run();
+        assert_eq!(ran.status, Some(0), "{}", ran.story());
+    }
+}
+
+#[test]
+fn a_ca_that_got_another_key() {
+    let Some(set) = with_tls() else { return };
+    let Some((_nginx, port)) = server(set, "server", "server") else { return };
+    let target = format!("127.0.0.1:{port}");
+    porthole(["tls", &target, "--ca-file", &set.pem("new-root")]).unhealthy(&format!(
+        "unhealthy: tls {target}: the certificate's signature does not match the key of its issuer, CN=Test Root \
+         (was the CA replaced? --ca-file with its current certificate)"
+    ));
 }
 
 #[test]
 fn what_leads_to_the_root() {
     let Some(set) = with_tls() else { return };
-    let hint =
-        "(--ca-file with its certificate, or --insecure; or the server sends no intermediate certificate)";
+    let hint = "(--ca-file with the CA's certificate, or --insecure; or the server does not send its intermediate certificate)";
     unhealthy(
         set,
         "chained",
         &[],
-        &format!("the certificate's issuer is unknown: CN=Test Intermediate {hint}"),
+        &format!("the certificate is issued by an unknown CA: CN=Test Intermediate {hint}"),
     );
-    unhealthy(
-        set,
-        "old-full",
-        &[],
-        &format!("a certificate between this one and its root expired on {}", set.day(-4)),
-    );
+    unhealthy(set, "old-full", &[], &format!("an intermediate certificate expired on {}", set.day(-4)));
     unhealthy(
         set,
         "future-chained-full",
         &[],
         &format!(
-            "a certificate between this one and its root is not valid before {} (is the clock right?)",
+            "an intermediate certificate is not yet valid: it is valid from {} (is the clock right?)",
             set.day(1)
         ),
     );
@@ -190,16 +285,16 @@ fn what_leads_to_the_root() {
          30 days more in <T>"
     ));
     porthole(["tls", &target, "--ca-file", &set.pem("other-root")]).unhealthy(&format!(
-        "unhealthy: tls {target}: the certificate's issuer is unknown: CN=Test Intermediate {hint}"
+        "unhealthy: tls {target}: the certificate is issued by an unknown CA: CN=Test Intermediate {hint}"
     ));
 }
 
 #[test]
 fn certificates_that_vouch_for_themselves() {
     let Some(set) = with_tls() else { return };
-    let hint = "and not trusted (--ca-file with that certificate, or --insecure)";
+    let hint = "and not trusted (--ca-file with this certificate, or --insecure)";
     for name in ["self", "self-authority"] {
-        unhealthy(set, name, &[], &format!("the certificate is self-signed (CN=self), {hint}"));
+        unhealthy(set, name, &[], &format!("the certificate is self-signed (CN=self) {hint}"));
         let Some((_nginx, port)) = server(set, name, "server") else { return };
         let target = format!("127.0.0.1:{port}");
         let start = format!("healthy: tls {target}: CN=self, valid for {NAMES}, issued by CN=self, until ");
@@ -210,16 +305,19 @@ fn certificates_that_vouch_for_themselves() {
         // Trusted as it is, it is still to be that of the server that was meant.
         porthole(["tls", &target, "--ca-file", &set.pem(name), "--server-name", "db.example"]).unhealthy(
             &format!(
-                "unhealthy: tls {target}: the certificate is not valid for db.example (valid for {NAMES}; \
-             --server-name NAME expects another)"
+                "unhealthy: tls {target}: the certificate is not valid for db.example, only for {NAMES} \
+             (--server-name NAME expects another name)"
             ),
         );
     }
     for (name, reason) in [
-        ("expired", format!("the certificate expired 3 days ago, on {}", set.day(-4))),
+        ("expired", format!("the certificate expired on {}", set.day(-4))),
         (
             "future",
-            format!("the certificate is not valid before {}, in 2 days (is the clock right?)", set.day(2)),
+            format!(
+                "the certificate is not yet valid: it is valid from {} (is the clock right?)",
+                set.day(2)
+            ),
         ),
     ] {
         let Some((_nginx, port)) = server(set, name, "server") else { return };
@@ -279,8 +377,8 @@ fn what_a_certificate_says_is_harmless() {
         set.day(VALID)
     ));
     check(set, &target, &[]).unhealthy(&format!(
-        "unhealthy: tls {target}: the certificate is not valid for 127.0.0.1 (valid for {names}; \
-         --server-name NAME expects another)"
+        "unhealthy: tls {target}: the certificate is not valid for 127.0.0.1, only for {names} \
+         (--server-name NAME expects another name)"
     ));
     let ran = check(set, &target, &["--json"]).run();
     let text = r#""subject": "CN=a\nhealthy: b\\c, O=\u001b[2J\u202e\u009b""#;
@@ -340,7 +438,7 @@ fn one_that_insists_on_a_client_certificate() {
         let key = set.key("server");
         check(set, &target, &["--client-cert", &set.pem("other-client"), "--client-key", &key]).unhealthy(
             &format!(
-                "{line}the server ended TLS: it does not know who issued our certificate (--client-cert)"
+                "{line}the server sent the TLS alert unknown_ca (it does not trust the issuer of our certificate: --client-cert)"
             ),
         );
         check(set, &target, &["--client-cert", &set.pem("client"), "--client-key", &key])
@@ -400,7 +498,7 @@ fn what_the_options_may_hold() {
         ("pkcs1.key", &foreign),
         ("sec1.key", &foreign),
         ("root.key", &foreign),
-        ("p521.key", "the private key is none of RSA (2048 bits and more), P-256, P-384, Ed25519"),
+        ("p521.key", "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519"),
     ] {
         let path = set.path(file);
         porthole(["tls", ":1", "--client-cert", &client, "--client-key", &path])

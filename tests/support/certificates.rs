@@ -54,6 +54,8 @@ struct Leaf {
     /// When it begins and ends to be valid, in seconds from now.
     validity: (i64, i64),
     digest: &'static str,
+    /// More options of `openssl ca`.
+    more: &'static str,
 }
 
 impl Default for Leaf {
@@ -66,6 +68,7 @@ impl Default for Leaf {
             extensions: NAMES.to_owned(),
             validity: (-DAY, VALID * DAY + NOON),
             digest: "sha256",
+            more: "",
         }
     }
 }
@@ -164,25 +167,95 @@ impl Certificates {
         self.openssl_words("rsa -in rsa.key -traditional -aes128 -passout pass:hunter2 -out legacy.key");
     }
 
-    fn authorities(&self) {
-        for (name, subject) in [("root", "/CN=Test Root"), ("other-root", "/CN=Other Root")] {
-            self.openssl([
-                "req",
-                "-x509",
-                "-config",
-                "ca.conf",
-                "-key",
-                &format!("{name}.key"),
-                "-subj",
-                subject,
-                "-days",
-                "90",
-                "-addext",
-                "basicConstraints = critical, CA:TRUE",
-                "-out",
-                &format!("{name}.pem"),
-            ]);
+    /// A root with the key of this name.
+    fn root(&self, name: &str, subject: &str) {
+        self.openssl([
+            "req",
+            "-x509",
+            "-config",
+            "ca.conf",
+            "-key",
+            &format!("{name}.key"),
+            "-subj",
+            subject,
+            "-days",
+            "90",
+            "-addext",
+            "basicConstraints = critical, CA:TRUE",
+            "-out",
+            &format!("{name}.pem"),
+        ]);
+    }
+
+    /// Keys that are too short and signatures that are not supported: the certificate of a server, with what leads to
+    /// its root; its key; and the root.
+    pub fn unverifiable(&self) {
+        for (name, algorithm) in [
+            ("rsa-root", "RSA -pkeyopt rsa_keygen_bits:2048"),
+            ("short", "RSA -pkeyopt rsa_keygen_bits:1024"),
+            ("p521-root", "EC -pkeyopt ec_paramgen_curve:P-521"),
+            ("koblitz-root", "EC -pkeyopt ec_paramgen_curve:secp256k1"),
+            ("brainpool-root", "EC -pkeyopt ec_paramgen_curve:brainpoolP256r1"),
+            ("ed448-root", "ED448"),
+            ("pss-root", "RSA-PSS -pkeyopt rsa_keygen_bits:2048"),
+        ] {
+            self.openssl_words(&format!("genpkey -algorithm {algorithm} -out {name}.key"));
         }
+        self.openssl_words("dsaparam -genkey -noout -out dsa-root.key 1024");
+        std::fs::copy(self.key("short"), self.key("short-root")).unwrap();
+        for name in ["rsa", "short", "p521", "koblitz", "brainpool", "ed448", "pss", "dsa"] {
+            self.root(&format!("{name}-root"), &format!("/CN={name} root"));
+        }
+        self.sign(&Leaf { name: "short", key: "short", ..Leaf::default() });
+        self.sign(&Leaf { name: "by-short", issuer: "short-root", ..Leaf::default() });
+        self.sign(&Leaf {
+            name: "short-intermediate",
+            key: "short",
+            subject: "/CN=Short Intermediate",
+            extensions: AUTHORITY.to_owned(),
+            ..Leaf::default()
+        });
+        self.sign_with(
+            &Leaf { name: "by-short-intermediate", issuer: "short-intermediate", ..Leaf::default() },
+            "short",
+        );
+        self.sign(&Leaf {
+            name: "sha512-intermediate",
+            key: "intermediate",
+            subject: "/CN=SHA-512 Intermediate",
+            extensions: AUTHORITY.to_owned(),
+            digest: "sha512",
+            ..Leaf::default()
+        });
+        self.sign_with(
+            &Leaf { name: "by-sha512-intermediate", issuer: "sha512-intermediate", ..Leaf::default() },
+            "intermediate",
+        );
+        for leaf in ["short-intermediate", "sha512-intermediate"] {
+            let chain = self.read(&format!("by-{leaf}.pem")) + &self.read(&format!("{leaf}.pem"));
+            self.write(&format!("by-{leaf}-full.pem"), &chain);
+        }
+        self.sign(&Leaf { name: "sha512", digest: "sha512", ..Leaf::default() });
+        for (name, issuer, digest, more) in [
+            ("by-p521", "p521-root", "sha512", ""),
+            ("by-koblitz", "koblitz-root", "sha256", ""),
+            ("by-brainpool", "brainpool-root", "sha384", ""),
+            ("by-ed448", "ed448-root", "null", ""),
+            ("by-pss", "pss-root", "sha256", ""),
+            ("by-dsa", "dsa-root", "sha256", ""),
+            ("md5", "rsa-root", "md5", ""),
+            ("rsa-sha1", "rsa-root", "sha1", ""),
+            ("rsa-sha512", "rsa-root", "sha512", ""),
+            ("salt", "rsa-root", "sha256", "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:100"),
+            ("pss-good", "rsa-root", "sha384", "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:48"),
+        ] {
+            self.sign(&Leaf { name, issuer, digest, more, ..Leaf::default() });
+        }
+    }
+
+    fn authorities(&self) {
+        self.root("root", "/CN=Test Root");
+        self.root("other-root", "/CN=Other Root");
         let authority = |name, key, subject, validity| {
             self.sign(&Leaf {
                 name,
@@ -258,6 +331,21 @@ impl Certificates {
             ..Leaf::default()
         });
         self.sign(&Leaf { name: "sha1", digest: "sha1", ..Leaf::default() });
+        for (name, extension) in [
+            ("authority", "basicConstraints = critical, CA:TRUE\n"),
+            ("unknown-extension", "1.2.3.4 = critical, ASN1:NULL\n"),
+            ("signer", "extendedKeyUsage = codeSigning, timeStamping\n"),
+        ] {
+            self.sign(&Leaf { name, extensions: extension.to_owned() + NAMES, ..Leaf::default() });
+        }
+        // A server's certificate that signs another; and the same CA with another key.
+        self.sign_with(
+            &Leaf { name: "by-server", issuer: "server", subject: "/CN=behind", ..Leaf::default() },
+            "server",
+        );
+        self.write("by-server-full.pem", &(self.read("by-server.pem") + &self.read("server.pem")));
+        std::fs::copy(self.key("other-root"), self.key("new-root")).unwrap();
+        self.root("new-root", "/CN=Test Root");
         let subject = "/O=\u{1b}[2J\u{202e}\u{9b}/CN=a\nhealthy: b\\\\c";
         let extensions = "subjectAltName = DNS:localhost, DNS:\u{1b}]0;evil\u{7}\n".to_owned();
         self.sign(&Leaf { name: "evil", subject, extensions, ..Leaf::default() });
@@ -303,7 +391,7 @@ impl Certificates {
             &file("csr"),
         ]);
         let (start, end) = leaf.validity;
-        self.openssl([
+        let arguments = [
             "ca",
             "-batch",
             "-notext",
@@ -327,7 +415,8 @@ impl Certificates {
             &timestamp(self.made + start).1,
             "-enddate",
             &timestamp(self.made + end).1,
-        ]);
+        ];
+        self.openssl(arguments.into_iter().chain(leaf.more.split_ascii_whitespace()));
     }
 }
 

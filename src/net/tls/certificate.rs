@@ -27,11 +27,31 @@ pub struct Certificate {
     pub is_version_1: bool,
 }
 
-impl Certificate {
-    /// The fields of this DER, or nothing where it is no certificate.
-    pub fn parse(der: &[u8]) -> Option<Self> {
-        let certificate = expect(SEQUENCE, &mut { der })?;
-        let mut tbs = expect(SEQUENCE, &mut { certificate })?;
+/// The parts of a certificate as they stand in its DER: RFC 5280, 4.1.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    is_version_1: bool,
+    /// The content of its issuer's name.
+    pub issuer: &'a [u8],
+    validity: &'a [u8],
+    /// The content of its own name.
+    pub subject: &'a [u8],
+    /// The algorithm of its key: the content of the `AlgorithmIdentifier`.
+    pub key_algorithm: &'a [u8],
+    /// Its key, as the algorithm has it.
+    key: &'a [u8],
+    /// What follows the key.
+    rest: &'a [u8],
+    /// The algorithm that its issuer signed it with: the content of the `AlgorithmIdentifier`.
+    pub signature_algorithm: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of this DER, or nothing where it is not a certificate.
+    pub fn parse(der: &'a [u8]) -> Option<Self> {
+        let mut certificate = expect(SEQUENCE, &mut { der })?;
+        let mut tbs = expect(SEQUENCE, &mut certificate)?;
+        let signature_algorithm = expect(SEQUENCE, &mut certificate)?;
         // [0] EXPLICIT Version, absent from version 1.
         let is_version_1 = tbs.first() != Some(&CONTEXT_0);
         if !is_version_1 {
@@ -40,25 +60,54 @@ impl Certificate {
         expect(INTEGER, &mut tbs)?;
         expect(SEQUENCE, &mut tbs)?;
         let issuer = expect(SEQUENCE, &mut tbs)?;
-        let mut validity = expect(SEQUENCE, &mut tbs)?;
-        let not_before = time(next(&mut validity)?)?;
-        let not_after = time(next(&mut validity)?)?;
+        let validity = expect(SEQUENCE, &mut tbs)?;
         let subject = expect(SEQUENCE, &mut tbs)?;
-        expect(SEQUENCE, &mut tbs)?;
+        let mut key_info = expect(SEQUENCE, &mut tbs)?;
+        let key_algorithm = expect(SEQUENCE, &mut key_info)?;
+        let key = expect(BIT_STRING, &mut key_info)?;
+        Some(Parts {
+            is_version_1,
+            issuer,
+            validity,
+            subject,
+            key_algorithm,
+            key,
+            rest: tbs,
+            signature_algorithm,
+        })
+    }
+
+    /// The length of its key in bits, read as an RSA key: RFC 8017, A.1.1.
+    pub fn rsa_bits(&self) -> Option<usize> {
+        // A BIT STRING begins with how many bits of its last byte are not used, which is none of a key.
+        let mut key = self.key.strip_prefix(&[0])?;
+        let modulus = expect(INTEGER, &mut expect(SEQUENCE, &mut key)?)?;
+        let start = modulus.iter().position(|&byte| byte != 0)?;
+        let digits = modulus.get(start..)?;
+        Some(digits.len() * 8 - digits.first()?.leading_zeros() as usize)
+    }
+}
+
+impl Certificate {
+    /// The fields of this DER, or nothing where it is no certificate.
+    pub fn parse(der: &[u8]) -> Option<Self> {
+        let mut parts = Parts::parse(der)?;
+        let not_before = time(next(&mut parts.validity)?)?;
+        let not_after = time(next(&mut parts.validity)?)?;
         let mut names = Vec::new();
-        while let Some((tag, mut content)) = next(&mut tbs) {
+        while let Some((tag, mut content)) = next(&mut parts.rest) {
             if tag == CONTEXT_3 {
                 names = alternative_names(expect(SEQUENCE, &mut content)?).unwrap_or_default();
             }
         }
         Some(Certificate {
-            subject: name(subject)?,
-            issuer: name(issuer)?,
+            subject: name(parts.subject)?,
+            issuer: name(parts.issuer)?,
             names,
             not_before,
             not_after,
-            is_self_signed: subject == issuer,
-            is_version_1,
+            is_self_signed: parts.subject == parts.issuer,
+            is_version_1: parts.is_version_1,
         })
     }
 
@@ -75,10 +124,11 @@ pub fn shown(name: &str) -> &str {
 
 pub use crate::units::{DAY, date};
 
-const INTEGER: u8 = 0x02;
+pub const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+pub const OBJECT_IDENTIFIER: u8 = 0x06;
+pub const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
@@ -88,8 +138,9 @@ const CONTEXT_3: u8 = 0xa3;
 /// 2.5.29.17, subjectAltName.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// The tag and content of the value that `input` begins with, which is then past it. Lengths of up to four bytes.
-fn next<'a>(input: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+/// The tag and content of the value that `input` begins with, which is then past it: it is always shorter afterwards, so
+/// a loop over it ends. Lengths of up to four bytes.
+pub fn next<'a>(input: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let (&tag, rest) = input.split_first()?;
     let (&first, mut rest) = rest.split_first()?;
     let length = if first < 0x80 {
@@ -103,17 +154,18 @@ fn next<'a>(input: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
         digits.iter().fold(0_usize, |length, &digit| length << 8 | usize::from(digit))
     };
     let (content, rest) = rest.split_at_checked(length)?;
+    debug_assert!(rest.len() < input.len(), "a value has a tag and a length at least");
     *input = rest;
     Some((tag, content))
 }
 
 /// The content of the next value, which has to have this tag.
-fn expect<'a>(tag: u8, input: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub fn expect<'a>(tag: u8, input: &mut &'a [u8]) -> Option<&'a [u8]> {
     next(input).filter(|&(found, _)| found == tag).map(|(_, content)| content)
 }
 
 /// A distinguished name: RFC 5280, 4.1.2.4. The attribute types that RFC 4514 has names for; others are passed over.
-fn name(mut sequence: &[u8]) -> Option<String> {
+pub fn name(mut sequence: &[u8]) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     while !sequence.is_empty() {
         let mut set = expect(SET, &mut sequence)?;
@@ -275,6 +327,7 @@ mod tests {
                 let mut odd = ACME.to_vec();
                 odd[at] ^= change;
                 let _ = Certificate::parse(&odd);
+                let _ = Parts::parse(&odd).and_then(|parts| parts.rsa_bits());
             }
         }
     }

@@ -104,9 +104,9 @@ impl SystemRoots {
         Err(match (unusable, &self.file, &self.folders) {
             (Some(why), ..) => why,
             (None, None, None) => {
-                "there are no root certificates in this container (none in /etc/ssl, /etc/pki)".to_owned()
+                "no root certificates in this container (none in /etc/ssl or /etc/pki)".to_owned()
             }
-            _ => "there are no root certificates where SSL_CERT_FILE and SSL_CERT_DIR lead".to_owned(),
+            _ => "no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name".to_owned(),
         })
     }
 }
@@ -212,6 +212,7 @@ fn private_key(
     let der = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| "has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")?;
     let loaded = provider.key_provider.load_private_key(der);
-    loaded
-        .map_err(|_| "the private key is none of RSA (2048 bits and more), P-256, P-384, Ed25519".to_owned())
+    loaded.map_err(|_| {
+        "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519".to_owned()
+    })
 }

@@ -3,6 +3,7 @@
 //! Invariant: rustls' types end in this room. What goes in is plain data, what comes out a [`Session`] under a
 //! wire, or a reason in words.
 
+mod algorithms;
 pub mod certificate;
 mod files;
 mod provider;
@@ -23,8 +24,8 @@ use self::certificate::Certificate;
 pub use self::files::{SystemRoots, Unusable};
 use self::provider::provider;
 pub use self::verify::now;
-use self::verify::{Identity, Notes, Trust, Verifier};
-pub use self::words::list;
+use self::verify::{Identity, Notes, Ours, Told, Trust, Verifier};
+pub use self::words::{list, no_h2};
 use super::deadline::Deadline;
 use super::target::Host;
 use super::wire::{Socket, WireError};
@@ -83,6 +84,8 @@ pub struct Peer {
     pub version: &'static str,
     /// The server asked for a client certificate, and none is there to be given.
     pub wants_certificate: bool,
+    /// The protocol above TLS that the server chose by ALPN, of those that were offered.
+    pub protocol: Option<Vec<u8>>,
 }
 
 /// Why a handshake failed.
@@ -116,7 +119,10 @@ impl Client {
             self.config.get_or_init(|| self.config(socket.deadline())).clone().map_err(TlsError::NoRoots)?;
         let host = self.settings.name.as_ref().unwrap_or(host);
         let name = server_name(host).ok_or_else(|| {
-            TlsError::Failed(format!("{host} cannot be the name of a server (--server-name NAME)"), None)
+            TlsError::Failed(
+                format!("{host} is not a valid TLS server name (--server-name NAME expects another)"),
+                None,
+            )
         })?;
         let connection =
             ClientConnection::new(config, name).map_err(|e| TlsError::Failed(e.to_string(), None))?;
@@ -124,7 +130,8 @@ impl Client {
             connection: Box::new(connection),
             waiting: Vec::new(),
             failed: None,
-            notes: self.notes.clone(),
+            told: Told::default(),
+            is_answered: false,
             host: host.to_string(),
         };
         // What an attempt before this one noted that came to no end.
@@ -142,13 +149,20 @@ impl Client {
                 break;
             }
             let mut piece = [0; PIECE];
-            let count = socket.read(&mut piece).map_err(TlsError::Wire)?;
+            let count = match socket.read(&mut piece) {
+                Ok(count) => count,
+                Err(error) => return Err(gone(self.notes.take(), Some(error))),
+            };
             let piece = piece.get(..count).unwrap_or_default();
             if opening.len() < 64 {
                 opening.extend_from_slice(piece.get(..64).unwrap_or(piece));
             }
             if count == 0 {
-                return Err(TlsError::NotTls(if is_tls(&opening) { Vec::new() } else { opening }));
+                return Err(if is_tls(&opening) {
+                    gone(self.notes.take(), None)
+                } else {
+                    TlsError::NotTls(opening)
+                });
             }
             if let Err(error) = session.take(piece) {
                 if !is_tls(&opening) {
@@ -157,25 +171,27 @@ impl Client {
                 // The alert that tells the server why.
                 let _ = session.flush(socket);
                 let told = self.notes.take();
-                return Err(TlsError::Failed(words::failure(&error, &told, &session.host), told.certificate));
+                let refused = words::refused_h2(&error).filter(|_| self.settings.protocol.is_some());
+                let why = refused.unwrap_or_else(|| words::failure(&error, &told, &session.host, &opening));
+                return Err(TlsError::Failed(why, told.certificate));
             }
         }
         let version = match session.connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "1.2",
             _ => "1.3",
         };
-        let told = self.notes.take();
-        let wants_certificate = told.asked_for_ours;
-        if wants_certificate {
-            self.notes.keep_asked();
+        session.told = self.notes.take();
+        let ours = session.told.ours;
+        if version == "1.3" && (ours == Ours::Lacking || is_all && ours == Ours::Given) {
+            session.await_refusal(socket)?;
         }
-        if version == "1.3" && (wants_certificate || is_all && told.has_ours) {
-            session.await_refusal(socket).map_err(|error| match error {
-                TlsError::Failed(why, _) => TlsError::Failed(why, told.certificate.clone()),
-                other => other,
-            })?;
-        }
-        Ok((session, Peer { certificate: told.certificate, version, wants_certificate }))
+        let peer = Peer {
+            certificate: session.told.certificate.take(),
+            version,
+            wants_certificate: ours == Ours::Lacking,
+            protocol: session.connection.alpn_protocol().map(<[u8]>::to_vec),
+        };
+        Ok((session, peer))
     }
 
     fn config(&self, deadline: Deadline) -> Result<Arc<ClientConfig>, String> {
@@ -208,6 +224,16 @@ fn server_name(host: &Host) -> Option<ServerName<'static>> {
     }
 }
 
+/// What a server means that went away without a word of TLS, by an error of the socket or its end.
+fn gone(told: Told, error: Option<WireError>) -> TlsError {
+    let is_over = error.as_ref().is_none_or(WireError::is_hung_up);
+    match (words::gone(told.ours).filter(|_| is_over), error) {
+        (Some(why), _) => TlsError::Failed(why.to_owned(), told.certificate),
+        (None, Some(error)) => TlsError::Wire(error),
+        (None, None) => TlsError::NotTls(Vec::new()),
+    }
+}
+
 /// Whether bytes begin as a TLS record does. RFC 8446, 5.1.
 fn is_tls(opening: &[u8]) -> bool {
     matches!(opening, [] | [0x14..=0x17] | [0x14..=0x17, 3, ..])
@@ -221,7 +247,10 @@ pub struct Session {
     waiting: Vec<u8>,
     /// Why nothing more comes, in words, once what came before has been read.
     failed: Option<String>,
-    notes: Notes,
+    /// What the handshake told.
+    told: Told,
+    /// Something was received that belongs to the protocol above.
+    is_answered: bool,
     host: String,
 }
 
@@ -229,6 +258,24 @@ impl Session {
     /// Reads what the peer said; 0 at its end. A peer that closes without a word ends it as well: the protocols
     /// above have lengths of their own.
     pub fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, WireError> {
+        let read = self.read_on(socket, buffer);
+        let is_over = match &read {
+            Ok(count) => *count == 0,
+            Err(error) => error.is_hung_up(),
+        };
+        if is_over && let Some(why) = self.why_gone() {
+            return Err(WireError::Tls(why.to_owned()));
+        }
+        self.is_answered |= read.is_ok();
+        read
+    }
+
+    /// Why the peer may have gone away, where it did so without an answer.
+    fn why_gone(&self) -> Option<&'static str> {
+        words::gone(self.told.ours).filter(|_| !self.is_answered)
+    }
+
+    fn read_on(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<usize, WireError> {
         loop {
             match self.connection.reader().read(buffer) {
                 Ok(count) => return Ok(count),
@@ -253,7 +300,7 @@ impl Session {
             let flushed = self.flush(socket);
             match taken {
                 Ok(()) => flushed?,
-                Err(error) => self.failed = Some(words::failure(&error, &self.notes.take(), &self.host)),
+                Err(error) => self.failed = Some(words::failure(&error, &self.told, &self.host, &[])),
             }
         }
     }
@@ -267,22 +314,29 @@ impl Session {
         let count = socket.read(&mut piece);
         socket.set_deadline(whole);
         match count {
-            Ok(0) => Err(TlsError::NotTls(Vec::new())),
+            Ok(0) => Err(gone(std::mem::take(&mut self.told), None)),
             Ok(count) => self.take(piece.get(..count).unwrap_or_default()).map_err(|error| {
-                TlsError::Failed(words::failure(&error, &self.notes.take(), &self.host), None)
+                let why = words::failure(&error, &self.told, &self.host, &[]);
+                TlsError::Failed(why, self.told.certificate.take())
             }),
             Err(WireError::TimedOut) => Ok(()),
-            Err(error) => Err(TlsError::Wire(error)),
+            Err(error) => Err(gone(std::mem::take(&mut self.told), Some(error))),
         }
     }
 
-    /// Writes all of it.
+    /// Writes all of it. A peer that went away without an answer is not heard of here, but where that is read.
     pub fn write_all(&mut self, socket: &mut Socket, mut bytes: &[u8]) -> Result<(), WireError> {
         while !bytes.is_empty() {
             // Takes as much as its buffer has room for; never nothing, as it is emptied each time.
-            let count = self.connection.writer().write(bytes).map_err(WireError::Failed)?;
+            let count = match self.connection.writer().write(bytes).map_err(WireError::Failed)? {
+                0 => return Err(WireError::Failed(io::ErrorKind::WriteZero.into())),
+                count => count,
+            };
             bytes = bytes.get(count..).unwrap_or_default();
-            self.flush(socket)?;
+            match self.flush(socket) {
+                Err(error) if error.is_hung_up() && self.why_gone().is_some() => return Ok(()),
+                other => other?,
+            }
         }
         Ok(())
     }
@@ -315,7 +369,9 @@ impl Session {
     fn flush(&mut self, socket: &mut Socket) -> Result<(), WireError> {
         while self.connection.wants_write() {
             let mut records = Vec::new();
-            self.connection.write_tls(&mut records).map_err(WireError::Failed)?;
+            if self.connection.write_tls(&mut records).map_err(WireError::Failed)? == 0 {
+                break;
+            }
             socket.write_all(&records)?;
         }
         Ok(())

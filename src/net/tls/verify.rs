@@ -11,7 +11,11 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::algorithms;
 use super::certificate::Certificate;
+
+/// A signature of the handshake that is wrong.
+const HANDSHAKE: &str = "the server's handshake signature does not match the key in its certificate";
 
 /// What is to be trusted.
 #[derive(Debug)]
@@ -27,10 +31,22 @@ pub enum Trust {
 pub struct Told {
     /// The server's own certificate.
     pub certificate: Option<Certificate>,
-    /// The server asked for a client certificate, and there is none to be given.
-    pub asked_for_ours: bool,
-    /// It asked for one and was given ours.
-    pub has_ours: bool,
+    /// What of its key or of a signature cannot be verified here, in words.
+    pub fault: Option<String>,
+    /// What it made of our certificate.
+    pub ours: Ours,
+}
+
+/// Whether the server asked for a client certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ours {
+    /// It did not.
+    #[default]
+    NotAsked,
+    /// It did, and there is none to be given.
+    Lacking,
+    /// It did, and was given ours.
+    Given,
 }
 
 /// What was told, where both halves of the handshake write it.
@@ -41,11 +57,6 @@ impl Notes {
     /// What was told since the last time.
     pub fn take(&self) -> Told {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Notes that the server has asked for a certificate that we lack, for what it may say later.
-    pub fn keep_asked(&self) {
-        self.write(|told| told.asked_for_ours = true);
     }
 
     fn write(&self, change: impl FnOnce(&mut Told)) {
@@ -94,11 +105,33 @@ impl Verifier {
         verify_server_name(&presented, name)
     }
 
+    /// Notes what is wrong with the signature of a handshake.
+    fn note_handshake(&self, presented: &CertificateDer<'_>, error: &Error) {
+        if matches!(error, Error::InvalidCertificate(_)) {
+            let verifiable = self.provider.signature_verification_algorithms.all;
+            let fault = algorithms::key_fault(presented, verifiable);
+            let fault = fault.unwrap_or_else(|| HANDSHAKE.to_owned());
+            self.notes.write(|told| told.fault = Some(fault));
+        }
+    }
+
     /// A certificate that stands among the roots itself, to the byte, is trusted as it is, as OpenSSL has it: webpki takes no
     /// certificate of an authority for that of a server, and what `openssl req -x509` makes is both.
     fn is_pinned(&self, presented: &CertificateDer<'_>) -> bool {
         self.pinned.iter().any(|known| known == presented)
     }
+}
+
+/// Whether a certificate was refused for a signature: webpki does not say whose, and calls that of a weak key wrong.
+fn is_of_signature(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::BadSignature
+                | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        )
+    )
 }
 
 /// Name and validity, all that there is to check of a certificate that is trusted as it is.
@@ -136,7 +169,14 @@ impl ServerCertVerifier for Verifier {
             Some(_) if self.is_pinned(presented) => verify_pinned(presented, certificate.as_ref(), name, now),
             Some(roots) => self.verify_chain(presented, intermediates, roots, name, now),
         };
-        self.notes.write(|told| told.certificate = certificate);
+        let fault = match &verified {
+            Err(error) if is_of_signature(error) => {
+                let verifiable = self.provider.signature_verification_algorithms.all;
+                algorithms::fault(presented, intermediates, &self.pinned, verifiable)
+            }
+            _ => None,
+        };
+        self.notes.write(|told| (told.certificate, told.fault) = (certificate, fault));
         verified.map(|()| ServerCertVerified::assertion())
     }
 
@@ -149,7 +189,9 @@ impl ServerCertVerifier for Verifier {
         if self.roots.is_none() {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        let verifiable = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, verifiable)
+            .inspect_err(|error| self.note_handshake(certificate, error))
     }
 
     fn verify_tls13_signature(
@@ -161,7 +203,9 @@ impl ServerCertVerifier for Verifier {
         if self.roots.is_none() {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        let verifiable = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, verifiable)
+            .inspect_err(|error| self.note_handshake(certificate, error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -180,10 +224,8 @@ pub struct Identity {
 
 impl ResolvesClientCert for Identity {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        match &self.ours {
-            Some(_) => self.notes.write(|told| told.has_ours = true),
-            None => self.notes.keep_asked(),
-        }
+        let ours = if self.ours.is_some() { Ours::Given } else { Ours::Lacking };
+        self.notes.write(|told| told.ours = ours);
         self.ours.clone()
     }
 

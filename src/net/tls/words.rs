@@ -2,160 +2,274 @@
 
 use std::fmt::Write as _;
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, Error, ExtendedKeyPurpose, InvalidMessage, PeerIncompatible,
+    PeerMisbehaved,
+};
 
-use super::certificate::{Certificate, DAY, date, shown};
-use super::verify::{Told, now};
+use super::certificate::{Certificate, date, shown};
+use super::verify::{Ours, Told, now};
 
 /// The most names of a certificate that a verdict lists.
 const MOST_NAMES: usize = 5;
 
-/// Why there is no TLS connection: what was found, and how it might be mended where an option can.
-pub fn failure(error: &Error, told: &Told, name: &str) -> String {
+/// Why there is no TLS connection: what was found, and how it might be mended where an option can. `opening` is what the
+/// server's answer begins with.
+pub fn failure(error: &Error, told: &Told, name: &str, opening: &[u8]) -> String {
     // Whatever the alert: TLS 1.2 has none for it, and implementations differ.
-    if matches!(error, Error::AlertReceived(_)) && told.asked_for_ours {
-        return "the server wants a client certificate (--client-cert, --client-key)".to_owned();
+    if matches!(error, Error::AlertReceived(_)) && told.ours == Ours::Lacking {
+        return "the server requires a client certificate (--client-cert, --client-key)".to_owned();
     }
     match error {
-        Error::InvalidCertificate(why) => certificate_failure(why, told.certificate.as_ref(), name),
+        Error::InvalidCertificate(why) => certificate_failure(why, told, name),
         Error::AlertReceived(alert) => alert_words(*alert),
         Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
-        ) => "the server speaks neither TLS 1.2 nor 1.3".to_owned(),
+        )
+        | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
+            [TOO_OLD, chosen_version(opening)].concat()
+        }
         Error::PeerIncompatible(_) => {
-            "the server has no cipher suite, key exchange or signature in common with TLS 1.2 or 1.3 as it is spoken here"
+            "the server and this build have no TLS cipher suite, key exchange or signature algorithm in common"
                 .to_owned()
-        }
-        Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => {
-            "the server speaks neither TLS 1.2 nor 1.3".to_owned()
-        }
-        Error::NoApplicationProtocol => {
-            "the server does not offer the protocol that this check speaks (ALPN)".to_owned()
         }
         Error::InvalidMessage(_)
         | Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. }
         | Error::PeerMisbehaved(_)
         | Error::DecryptError
-        | Error::PeerSentOversizedRecord => "what came breaks the TLS protocol".to_owned(),
+        | Error::PeerSentOversizedRecord => "the server violated the TLS protocol".to_owned(),
         other => format!("TLS failed: {other}"),
     }
 }
 
-/// RFC 8446, 6.2.
-fn alert_words(alert: AlertDescription) -> String {
-    let words = match alert {
-        AlertDescription::ProtocolVersion => return "the server speaks neither TLS 1.2 nor 1.3".to_owned(),
-        AlertDescription::HandshakeFailure => {
-            "handshake failure: no cipher suite, key exchange or signature in common"
-        }
-        AlertDescription::UnrecognisedName => "it knows no such name (--server-name)",
-        AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
-            "it wants a client certificate (--client-cert, --client-key)"
-        }
-        AlertDescription::BadCertificate | AlertDescription::UnsupportedCertificate => {
-            "it does not take our certificate"
-        }
-        AlertDescription::UnknownCA => "it does not know who issued our certificate (--client-cert)",
-        AlertDescription::CertificateExpired => "our certificate has expired (--client-cert)",
-        AlertDescription::CertificateRevoked => "our certificate was revoked (--client-cert)",
-        AlertDescription::AccessDenied => "access denied",
-        AlertDescription::NoApplicationProtocol => {
-            "it does not offer the protocol that this check speaks (ALPN)"
-        }
-        AlertDescription::InternalError => "internal error",
-        other => return format!("the server ended TLS with alert {}", u8::from(other)),
-    };
-    format!("the server ended TLS: {words}")
+/// Why HTTP/2 cannot be spoken above TLS, by what the server did: RFC 9113, 3.2, and clients of gRPC insist on it.
+pub fn no_h2(how: &str) -> String {
+    format!("the server did not negotiate HTTP/2 by ALPN ({how}); gRPC clients require h2")
 }
 
-fn certificate_failure(why: &CertificateError, certificate: Option<&Certificate>, name: &str) -> String {
-    let Some(certificate) = certificate else {
+/// The same where the handshake failed for it.
+pub fn refused_h2(error: &Error) -> Option<String> {
+    match error {
+        Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            Some(no_h2("it sent the TLS alert no_application_protocol"))
+        }
+        Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
+            Some(no_h2("it chose another protocol"))
+        }
+        _ => None,
+    }
+}
+
+/// What it may mean that a server went away without an alert: many say no more where they want a certificate.
+pub fn gone(ours: Ours) -> Option<&'static str> {
+    match ours {
+        Ours::NotAsked => None,
+        Ours::Lacking => Some(
+            "the server asked for a client certificate, got none and closed the connection (--client-cert, --client-key)",
+        ),
+        Ours::Given => Some(
+            "the server closed the connection after it was given our client certificate, which it may not accept (--client-cert)",
+        ),
+    }
+}
+
+const TOO_OLD: &str = "the server supports neither TLS 1.2 nor TLS 1.3";
+
+/// The version that a ServerHello of before TLS 1.3 chose: RFC 5246, 6.2.1 and 7.4.1.3.
+fn chosen_version(opening: &[u8]) -> &'static str {
+    match opening {
+        [0x16, 3, _, _, _, 2, _, _, _, 3, minor, ..] => match minor {
+            0 => " (it chose SSL 3.0)",
+            1 => " (it chose TLS 1.0)",
+            2 => " (it chose TLS 1.1)",
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
+/// An alert by its name in RFC 8446, 6 and B.2, RFC 5246, 7.2 or RFC 7301, 3.2, and what it means for a client.
+fn alert_words(alert: AlertDescription) -> String {
+    let (name, meaning) = match u8::from(alert) {
+        0 => ("close_notify", ""),
+        10 => ("unexpected_message", ""),
+        20 => ("bad_record_mac", ""),
+        21 => ("decryption_failed", ""),
+        22 => ("record_overflow", ""),
+        30 => ("decompression_failure", ""),
+        40 => ("handshake_failure", "no cipher suite, key exchange or signature algorithm in common"),
+        41 => ("no_certificate", "it requires a client certificate: --client-cert, --client-key"),
+        42 => ("bad_certificate", "it does not accept our certificate: --client-cert"),
+        43 => ("unsupported_certificate", "it does not accept our certificate: --client-cert"),
+        44 => ("certificate_revoked", "our certificate was revoked: --client-cert"),
+        45 => ("certificate_expired", "our certificate has expired: --client-cert"),
+        46 => ("certificate_unknown", "it does not accept our certificate: --client-cert"),
+        47 => ("illegal_parameter", ""),
+        48 => ("unknown_ca", "it does not trust the issuer of our certificate: --client-cert"),
+        49 => ("access_denied", ""),
+        50 => ("decode_error", ""),
+        51 => ("decrypt_error", ""),
+        60 => ("export_restriction", ""),
+        70 => return TOO_OLD.to_owned(),
+        71 => ("insufficient_security", "it requires stronger cipher suites"),
+        80 => ("internal_error", ""),
+        86 => ("inappropriate_fallback", ""),
+        90 => ("user_canceled", ""),
+        100 => ("no_renegotiation", ""),
+        109 => ("missing_extension", ""),
+        110 => ("unsupported_extension", ""),
+        112 => ("unrecognized_name", "it serves no such name: --server-name"),
+        113 => ("bad_certificate_status_response", ""),
+        115 => ("unknown_psk_identity", ""),
+        116 => ("certificate_required", "it requires a client certificate: --client-cert, --client-key"),
+        120 => ("no_application_protocol", "no protocol in common by ALPN"),
+        number => return format!("the server sent the TLS alert {number}"),
+    };
+    let (open, close) = if meaning.is_empty() { ("", "") } else { (" (", ")") };
+    format!("the server sent the TLS alert {name}{open}{meaning}{close}")
+}
+
+fn certificate_failure(why: &CertificateError, told: &Told, name: &str) -> String {
+    if let Some(fault) = &told.fault {
+        return fault.clone();
+    }
+    let Some(certificate) = &told.certificate else {
         return "the server's certificate cannot be read".to_owned();
     };
-    let now = now();
     match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. }
-            if certificate.not_after < now =>
-        {
-            format!(
-                "the certificate expired {} ago, on {}",
-                days(now - certificate.not_after),
-                date(certificate.not_after)
-            )
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }
-            if certificate.not_before > now =>
-        {
-            format!(
-                "the certificate is not valid before {}, in {} (is the clock right?)",
-                date(certificate.not_before),
-                days(certificate.not_before - now)
-            )
-        }
-        CertificateError::ExpiredContext { not_after, .. } => {
-            let not_after = i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX);
-            format!("a certificate between this one and its root expired on {}", date(not_after))
-        }
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            let not_before = i64::try_from(not_before.as_secs()).unwrap_or(i64::MAX);
-            format!(
-                "a certificate between this one and its root is not valid before {} (is the clock right?)",
-                date(not_before)
-            )
-        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => validity_failure(why, certificate),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = list(&certificate.names);
             if names.is_empty() {
                 format!(
-                    "the certificate is not valid for {name}: it has no names (subjectAltName), only {}",
+                    "the certificate is not valid for {name}: it has no subjectAltName, and its subject ({}) does not count",
                     shown(&certificate.subject)
                 )
             } else {
                 format!(
-                    "the certificate is not valid for {name} (valid for {names}; --server-name NAME expects another)"
+                    "the certificate is not valid for {name}, only for {names} (--server-name NAME expects another name)"
                 )
             }
         }
         CertificateError::Other(_) if certificate.is_version_1 => {
-            "the certificate is of X.509 version 1, which has no names; expected version 3 (or --insecure)"
+            "the certificate is of X.509 version 1, which has no names; version 3 is required (--insecure accepts it)"
                 .to_owned()
         }
         // webpki has another error for that of an authority, as `openssl req -x509` makes it.
         CertificateError::UnknownIssuer | CertificateError::Other(_) if certificate.is_self_signed => format!(
-            "the certificate is self-signed ({}), and not trusted (--ca-file with that certificate, or --insecure)",
+            "the certificate is self-signed ({}) and not trusted (--ca-file with this certificate, or --insecure)",
             shown(&certificate.subject)
         ),
         CertificateError::UnknownIssuer => format!(
-            "the certificate's issuer is unknown: {} (--ca-file with its certificate, or --insecure; \
-             or the server sends no intermediate certificate)",
+            "the certificate is issued by an unknown CA: {} (--ca-file with the CA's certificate, or --insecure; \
+             or the server does not send its intermediate certificate)",
             shown(&certificate.issuer)
         ),
-        CertificateError::BadSignature => "the signature on the certificate is wrong".to_owned(),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "the certificate is not made for servers (extendedKeyUsage)".to_owned()
-        }
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "the certificate, or one between it and its root, is signed with an algorithm that is not accepted (SHA-1?)"
-                .to_owned()
-        }
+        CertificateError::BadSignature => format!(
+            "the certificate's signature does not match the key of its issuer, {} (was the CA replaced? --ca-file with \
+             its current certificate)",
+            shown(&certificate.issuer)
+        ),
+        CertificateError::InvalidPurposeContext { presented, .. } => format!(
+            "the certificate is not for TLS servers: its extendedKeyUsage is {}, expected serverAuth",
+            purposes(presented)
+        ),
+        CertificateError::Other(other) => rule(other.0.downcast_ref()),
         // What rustls says of it is for debugging, and not in a release build.
-        _ => "the certificate, or one between it and its root, breaks the rules of X.509 (RFC 5280)".to_owned(),
+        _ => rule(None),
     }
 }
 
-/// `3 days`, `5 hours`, `40 minutes`.
-fn days(seconds: i64) -> String {
-    let (count, unit) = match seconds {
-        DAY.. => (seconds / DAY, "day"),
-        3600.. => (seconds / 3600, "hour"),
-        _ => (seconds / 60, "minute"),
+/// What of its dates does not hold, those of the server's certificate or of one above it; no roots, whose dates webpki
+/// does not look at.
+fn validity_failure(why: &CertificateError, certificate: &Certificate) -> String {
+    let now = now();
+    let seconds = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
+    match why {
+        _ if certificate.not_after < now => {
+            format!("the certificate expired on {}", date(certificate.not_after))
+        }
+        _ if certificate.not_before > now => format!(
+            "the certificate is not yet valid: it is valid from {} (is the clock right?)",
+            date(certificate.not_before)
+        ),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("an intermediate certificate expired on {}", date(seconds(not_after.as_secs())))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => format!(
+            "an intermediate certificate is not yet valid: it is valid from {} (is the clock right?)",
+            date(seconds(not_before.as_secs()))
+        ),
+        // webpki's word for one that ends before it begins.
+        _ => "the validity period of the certificate, or of an intermediate one, ends before it begins"
+            .to_owned(),
+    }
+}
+
+/// `clientAuth, codeSigning`: RFC 5280, 4.2.1.12.
+fn purposes(presented: &[ExtendedKeyPurpose]) -> String {
+    let names: Vec<&str> = presented
+        .iter()
+        .map(|purpose| match purpose {
+            ExtendedKeyPurpose::ClientAuth => "clientAuth",
+            ExtendedKeyPurpose::ServerAuth => "serverAuth",
+            ExtendedKeyPurpose::Other(numbers) => match numbers.as_slice() {
+                [1, 3, 6, 1, 5, 5, 7, 3, 3] => "codeSigning",
+                [1, 3, 6, 1, 5, 5, 7, 3, 4] => "emailProtection",
+                [1, 3, 6, 1, 5, 5, 7, 3, 8] => "timeStamping",
+                [1, 3, 6, 1, 5, 5, 7, 3, 9] => "OCSPSigning",
+                _ => "another purpose",
+            },
+        })
+        .collect();
+    if names.is_empty() { "empty".to_owned() } else { names.join(", ") }
+}
+
+/// The rule of RFC 5280 that a chain breaks.
+fn rule(why: Option<&webpki::Error>) -> String {
+    let what = match why {
+        Some(webpki::Error::CaUsedAsEndEntity) => {
+            "the certificate is a CA's own (basicConstraints CA:TRUE), not a server's (--ca-file with this certificate, \
+             or --insecure)"
+        }
+        Some(webpki::Error::EndEntityUsedAsCa) => {
+            "the certificate is issued by one that is not a CA's (basicConstraints)"
+        }
+        Some(webpki::Error::UnsupportedCriticalExtension) => {
+            "the certificate, or one above it, has a critical extension that this build does not know \
+             (--insecure accepts it)"
+        }
+        Some(webpki::Error::NameConstraintViolation) => {
+            "a CA in the chain may not issue certificates for these names (nameConstraints)"
+        }
+        Some(webpki::Error::PathLenConstraintViolated) => {
+            "a CA in the chain allows fewer intermediate certificates (pathLenConstraint)"
+        }
+        Some(webpki::Error::EmptyEkuExtension) => {
+            "the certificate, or one above it, has an empty extendedKeyUsage"
+        }
+        Some(webpki::Error::UnsupportedCertVersion) => {
+            "an intermediate certificate is not of X.509 version 3 (--insecure accepts it)"
+        }
+        Some(webpki::Error::InvalidSerialNumber) => {
+            "the certificate, or one above it, has an invalid serial number"
+        }
+        Some(
+            webpki::Error::MaximumPathBuildCallsExceeded
+            | webpki::Error::MaximumPathDepthExceeded
+            | webpki::Error::MaximumSignatureChecksExceeded
+            | webpki::Error::MaximumNameConstraintComparisonsExceeded,
+        ) => "the certificate chain is too long to be verified",
+        _ => "the certificate, or one above it, does not conform to RFC 5280 (--insecure accepts it)",
     };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    what.to_owned()
 }
 
 /// The first few of the names.
