@@ -93,6 +93,7 @@ fn answers() {
     let server = manners();
     server.each_unhealthy(&[
         ("SERVER_ERROR out of memory \x1b[2J\r\n", r"SERVER_ERROR out of memory \x1b[2J"),
+        ("ERROR Too many open connections\r\n", "ERROR Too many open connections"),
         ("ERROR\r\n", "what came is not memcached; received: ERROR"),
         ("VERSIONS\r\n", "what came is not memcached; received: VERSIONS"),
     ]);

@@ -147,9 +147,15 @@ fn answers() {
         ("57P03", "the database system is shutting down"),
         ("53300", "sorry, too many clients already"),
         ("XX000", "could not open file"),
-        // PgBouncer's.
-        ("08P01", "pgbouncer cannot connect to server"),
+        ("57P01", "server is not accepting clients, try another node"),
+        ("57P02", "terminating connection because of crash of another server process"),
+        ("53200", "out of memory"),
+        ("58P01", "could not open file \"global/pg_filenode.map\""),
         ("08006", "server closed the connection unexpectedly"),
+        // PgBouncer's.
+        ("08P01", "no more connections allowed (max_client_conn)"),
+        ("08P01", "client connections exceeded (max_user_client_connections)"),
+        ("08P01", "pooler is shutting down"),
     ] {
         server.unhealthy(vec![error(state, message)], message);
     }
@@ -161,7 +167,14 @@ fn answers() {
     for (state, message) in [
         ("28000", "role \"postgres\" does not exist"),
         ("3D000", "database \"postgres\" does not exist"),
+        ("42501", "permission denied for database \"postgres\""),
+        ("0A000", "unsupported frontend protocol 3.0: server supports 2.0 to 2.0"),
+        ("55000", "database \"postgres\" is not currently accepting connections"),
+        // PgBouncer's, and CockroachDB's.
         ("08P01", "no such database: postgres"),
+        ("08P01", "login rejected"),
+        ("08P01", "node is running secure mode, SSL connection required"),
+        ("08004", "server rejected the connection"),
     ] {
         let up = format!("up, refuses this client: {message}");
         server.healthy(vec![error(state, message)], &up);

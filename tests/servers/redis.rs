@@ -118,10 +118,6 @@ fn errors() {
         ("-BUSY Redis is busy running a script.\r\n", "BUSY Redis is busy running a script."),
         ("-MISCONF \x1b[31mno\u{202e}\x00\r\n", r"MISCONF \x1b[31mno\u{202e}\0"),
         ("-\r\n", ""),
-        (
-            "-DENIED Redis is running in protected mode because protected mode is enabled\r\n",
-            "its protected mode denies this address; it serves loopback addresses, or all once it has a password",
-        ),
         ("+OK POP3 ready\r\n", "what came is not redis; received: +OK POP3 ready"),
         (":1\r\n", "what came is not redis; received: :1"),
     ]);
@@ -138,6 +134,8 @@ fn errors() {
     ] {
         server.healthy(vec![send(answer)], "up, asks for a password");
     }
+    let denied = "-DENIED Redis is running in protected mode because protected mode is enabled\r\n";
+    server.healthy(vec![send(denied)], "up, refuses this client: it is in protected mode");
     // A line that does not end.
     let shown = format!("what came is not redis; received: +{}", "A".repeat(63));
     server.unhealthy(vec![send("+"), Step::Flood(vec![b'A'; 4096])], &shown);
