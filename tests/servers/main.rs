@@ -30,6 +30,7 @@ mod https;
 mod memcached;
 mod mysql;
 mod nginx;
+mod pgbouncer;
 mod postgres;
 mod redis;
 mod tls;

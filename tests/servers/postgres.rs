@@ -13,14 +13,14 @@ use crate::support::command::porthole;
 use crate::support::server::{Step, closed_port, send};
 
 /// What the check says first.
-const STARTUP: &[u8] =
+pub const STARTUP: &[u8] =
     b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
 
 /// Between two bytes of a message that comes bit by bit.
 const PACE: Duration = Duration::from_millis(1);
 
 /// The server of the cluster in this folder, with these options.
-fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
+pub fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
     let shown = folder.to_str().unwrap();
     let (data, sockets, port) =
         (format!("{shown}/data"), format!("unix_socket_directories={shown}"), port.to_string());
@@ -31,7 +31,7 @@ fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon,
 }
 
 /// A cluster in a folder of its own.
-fn cluster() -> Option<(PathBuf, PathBuf)> {
+pub fn cluster() -> Option<(PathBuf, PathBuf)> {
     let (program, initdb) = (installed("postgres")?, installed("initdb")?);
     let folder = open_folder();
     let arguments = ["-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C"];
