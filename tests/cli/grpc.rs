@@ -296,6 +296,9 @@ fn the_server_is_told_that_nothing_more_comes() {
         ),
     ] {
         assert_eq!(server.ends(1), [End::Orderly]);
-        assert!(server.asked()[0].ends_with(goodbye), "{:?}", server.asked());
+        let asked = &server.asked()[0];
+        assert!(asked.ends_with(goodbye), "{asked:?}");
+        // No window of a stream that is over.
+        assert!(!asked.contains("\0\0\x04\x08\0"), "{asked:?}");
     }
 }

@@ -31,6 +31,7 @@ mod memcached;
 mod mysql;
 mod nginx;
 mod pgbouncer;
+mod polite;
 mod postgres;
 mod redis;
 mod tls;
