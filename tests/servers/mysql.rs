@@ -35,6 +35,7 @@ fn ready_or_not() {
     let (at, port_option) = (format!("--socket={socket}"), format!("--port={port}"));
     let small = [
         "--skip-name-resolve",
+        "--log-warnings=9",
         "--max-connections=10",
         "--innodb-buffer-pool-size=8M",
         "--bind-address=127.0.0.1",
@@ -63,6 +64,28 @@ fn ready_or_not() {
     let json = porthole(["mysql", &socket, "--json"]).json();
     let facts = serde_json::json!({"address": socket, "version": version, "auth": true});
     assert_eq!(json["checks"][0]["facts"], facts);
+
+    // In whichever way the account logs in, at most that it was denied is logged, as for any client.
+    sql("INSTALL SONAME 'auth_ed25519'");
+    for (identified, denials) in [
+        ("", 0),
+        ("ACCOUNT LOCK", 0),
+        ("IDENTIFIED BY 'x'", 10),
+        ("IDENTIFIED VIA ed25519 USING PASSWORD('x')", 10),
+        ("IDENTIFIED VIA unix_socket", 10),
+        ("IDENTIFIED VIA ed25519 USING PASSWORD('x') OR mysql_native_password USING PASSWORD('x')", 10),
+    ] {
+        sql(&format!("CREATE USER porthole@localhost {identified}"));
+        let before = daemon.log().len();
+        for _ in 0..10 {
+            porthole(["mysql", &socket]).healthy(&format!("healthy: mysql {socket}: {accepts} in <T>"));
+        }
+        sql("DROP USER porthole@localhost");
+        let said = daemon.log()[before..].to_owned();
+        let denied = "[Warning] Access denied for user 'porthole'@'localhost'";
+        assert_eq!(said.matches(denied).count(), denials, "{identified}: {said}");
+        assert_eq!(said.lines().count(), denials, "{identified}: {said}");
+    }
 
     // Nobody may come from 127.0.0.1.
     sql("DELETE FROM mysql.global_priv WHERE host <> 'localhost'; FLUSH PRIVILEGES");

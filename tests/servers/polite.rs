@@ -200,6 +200,50 @@ fn openssl_sees_every_session_end_in_order() {
     }
 }
 
+/// A TLS server that says how each connection ended: with `close_notify`, and then the end of the stream.
+const ENDS: &str = r#"
+import socket, ssl, sys
+certificate, key, port, version = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+context.maximum_version = ssl.TLSVersion[version]
+listener = socket.create_server(("127.0.0.1", int(port)))
+print("listens")
+while True:
+    raw, _ = listener.accept()
+    try:
+        client = context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False)
+        said = client.recv(1)
+        below = socket.socket(fileno=client.detach())
+        print("in order" if said + below.recv(1) == b"" else "something was said")
+        below.close()
+    except OSError as error:
+        print(type(error).__name__)
+"#;
+
+#[test]
+fn a_certificate_is_looked_at_politely() {
+    let (Some(set), Some(python)) = (with_tls(), installed("python3")) else { return };
+    // The session tickets of TLS 1.3 come after the handshake.
+    for version in ["TLSv1_3", "TLSv1_2"] {
+        let port = closed_port();
+        let port_text = port.to_string();
+        let (certificate, key) = (set.pem("server"), set.key("server"));
+        let arguments = ["-u", "-c", ENDS, &certificate, &key, &port_text, version];
+        let mut daemon = Daemon::start(open_folder(), &python, arguments, |_| {});
+        let log = daemon.folder.join("python3.log");
+        let log = || std::fs::read_to_string(&log).unwrap();
+        daemon.until("it listens", || log() == "listens\n");
+        let target = format!("127.0.0.1:{port}");
+        for _ in 0..CHECKS {
+            let ran = porthole(["tls", &target, "--ca-file", &set.pem("root"), "-t", "20s"]).run();
+            assert_eq!(ran.status, Some(0), "{}\n{}", ran.story(), log());
+        }
+        daemon.until("it has told how all connections ended", || log().lines().count() > CHECKS);
+        assert_eq!(log(), ["listens\n", &"in order\n".repeat(CHECKS)].concat(), "{version}");
+    }
+}
+
 #[test]
 fn nginx_ends_tls_in_order() {
     let (Some(set), Some(program)) = (with_tls(), installed("nginx")) else { return };

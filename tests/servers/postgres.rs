@@ -104,6 +104,58 @@ fn ready_or_not() {
     assert_eq!(json["checks"][0]["facts"], serde_json::json!({"address": socket, "sqlstate": "57P03"}));
 }
 
+#[test]
+fn what_it_logs_of_a_check() {
+    let Some((program, folder)) = cluster() else { return };
+    let port = closed_port();
+    let options =
+        ["-c", "listen_addresses=127.0.0.1", "-c", "log_connections=on", "-c", "log_disconnections=on"];
+    let (mut daemon, _) = start(&program, &folder, port, &options);
+    let log = folder.join("postgres.log");
+    let log = || std::fs::read_to_string(&log).unwrap();
+    daemon.until("it is ready", || log().contains("database system is ready to accept connections"));
+    let target = format!("127.0.0.1:{port}");
+    let asks = "accepts connections, asks for a password";
+    let rejected = "up, refuses this client: pg_hba.conf rejects connection for host \"127.0.0.1\", user \"postgres\", \
+                    database \"postgres\", no encryp…";
+    for (reloads, (method, found, refusals)) in [
+        ("trust", "accepts connections", 0),
+        ("scram-sha-256", asks, 0),
+        ("md5", asks, 0),
+        ("password", asks, 0),
+        ("reject", rejected, 10),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::write(folder.join("data/pg_hba.conf"), format!("host all all 127.0.0.1/32 {method}\n"))
+            .unwrap();
+        let postmaster = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+        let postmaster = postmaster.lines().next().unwrap().parse().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(postmaster), Signal::SIGHUP).unwrap();
+        daemon.until("it has read its configuration", || {
+            log().matches("reloading configuration files").count() > reloads
+        });
+        let before = log().len();
+        for _ in 0..10 {
+            porthole(["postgres", &target]).healthy(&format!("healthy: postgres {target}: {found} in <T>"));
+        }
+        daemon.until("it has logged them all", || {
+            log()[before..].matches("LOG:  connection received: ").count() >= 10
+                && (method != "trust" || log()[before..].matches("LOG:  disconnection: ").count() >= 10)
+        });
+        let all = log();
+        let said = &all[before..];
+        // What it refuses it says of any client.
+        assert_eq!(said.matches("FATAL:").count(), refusals, "{said}");
+        for word in ["unexpected EOF", "reset", "incomplete", "Broken pipe", "ERROR"] {
+            assert!(!said.contains(word), "{said}");
+        }
+    }
+    // Nothing is to be saved.
+    daemon.signal(Signal::SIGKILL);
+}
+
 /// An error of this state and message, as version 15 sends it.
 fn error(state: &str, message: &str) -> Step {
     let fields =
