@@ -32,6 +32,7 @@ servers=(
     nginx:nginx-light
     redis-server:redis-server
     postgres:postgresql
+    pgbouncer:pgbouncer
     mariadbd:mariadb-server
     rabbitmq-server:rabbitmq-server
     memcached:memcached

@@ -1,8 +1,12 @@
 //! `amqp TARGET`: an AMQP 0-9-1 server, such as RabbitMQ, begins a connection.
 //!
 //! <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>, 2.2.4 and 4.2.2: the client names the version; the
-//! server answers with `connection.start`, or with the version that it speaks and closes. Whoever stops there
-//! is not logged in, so there is nothing to close.
+//! server answers with `connection.start`, or with the version that it speaks and closes.
+//!
+//! Next comes the login, for which the check has no account, so it leaves here, by the end of the stream, as the specification
+//! has it for a client that does not go on. RabbitMQ then logs a warning, "client unexpectedly closed TCP connection", as it
+//! does for every client that leaves before it is let in. Nothing is quieter: `connection.close` has no place before
+//! `connection.open`, and RabbitMQ logs it as an error, like a login that is refused.
 
 use super::Kind;
 use super::server::{self, Failure, Talk};

@@ -1,8 +1,8 @@
 //! `memcached TARGET`: a memcached server says its version.
 //!
 //! Text protocol: <https://github.com/memcached/memcached/blob/master/doc/protocol.txt>. A server that asks for a
-//! password refuses the command, or, with SASL, speaks the binary protocol only and closes:
-//! <https://docs.memcached.org/protocols/binary/>
+//! password refuses every command, `quit` too, or, with SASL, speaks the binary protocol only and closes:
+//! <https://docs.memcached.org/protocols/binary/> That one refuses the binary `quit` as well, so it gets none.
 
 use super::Kind;
 use super::server::{self, Failure, Talk};
@@ -10,11 +10,10 @@ use crate::outcome::Finding;
 use crate::text::clip;
 
 /// The second `version` makes it as long as the header of a binary request, for which a binary server waits before
-/// it looks at the first byte.
+/// it looks at the first byte. Its answer is read as the connection is left.
 const VERSION: &[u8] = b"version\r\nversion\r\nquit\r\n";
-/// A binary request: magic 0x80, opcode 0x0b, nothing else; and one that quits, opcode 0x07.
-const BINARY_VERSION: &[u8] = b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
-    \x80\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+/// A binary request: magic 0x80, opcode 0x0b, nothing else.
+const BINARY_VERSION: &[u8] = b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 pub(super) const KIND: Kind = Kind {
     name: "memcached",
@@ -35,7 +34,8 @@ fn text(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     }
     match answer {
         b"CLIENT_ERROR unauthenticated" => Ok(Finding::healthy("up, asks for a password").fact("auth", true)),
-        _ if answer.starts_with(b"SERVER_ERROR ") => Ok(Finding::unhealthy(clip(answer))),
+        // With `-o maxconns_fast`, one without a connection left says `ERROR Too many open connections`.
+        _ if answer.starts_with(b"SERVER_ERROR ") || answer.starts_with(b"ERROR ") => Ok(Finding::unhealthy(clip(answer))),
         _ => Err(Failure::Foreign),
     }
 }

@@ -7,8 +7,13 @@
 //! A client that closes on the greeting counts as a handshake error, and `max_connect_errors` of them (100) make
 //! the server block the whole host; a refused login does not count towards that.
 //! <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-host-cache-table.html> So the check logs in as
-//! `porthole`, without a password. Where that account does not exist the server refuses it and may log so; where it
-//! exists (`CREATE USER porthole@localhost`) the session is begun and ended in order.
+//! `porthole`, without a password. Where that account does not exist, the server refuses it, which MariaDB counts in
+//! `Aborted_connects` and logs as a warning ("Access denied for user 'porthole'"), as it does for `mysqladmin ping`. Where it
+//! exists (`CREATE USER porthole@localhost`), the session begins and ends with `COM_QUIT`, and nothing is counted or logged.
+//!
+//! `COM_QUIT` is a command, so there is none before the login is answered: a server that is still authenticating takes it
+//! for the next packet of that and logs an error. It is given the empty password for every plugin that it asks about. A
+//! server that has refused the login closes by itself.
 
 use super::Kind;
 use super::server::{self, Failure, Talk};
@@ -22,10 +27,13 @@ const LOGIN: &[u8] =
     porthole\0\0mysql_native_password\0";
 /// `COM_QUIT`.
 const QUIT: &[u8] = b"\x01\0\0\0\x01";
-/// Errors that tell of the server, not of the client: too many connections (1040), out of memory (1041), shutting down
-/// (1053), no thread to be had (1135), offline mode (3032).
+/// Errors that tell of the server, not of the client: out of memory (1037, 1041), too many connections (1040), shutting
+/// down (1053), no thread to be had (1135), offline mode (3032). Access that is denied to this account or host (1045, 1130)
+/// and a host that is blocked (1129) are none of these.
 /// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
-const NOT_READY: &[u16] = &[1040, 1041, 1053, 1135, 3032];
+const NOT_READY: &[u16] = &[1037, 1040, 1041, 1053, 1135, 3032];
+/// How many times a server may ask for the password, in one way or another.
+const PLUGINS: usize = 8;
 
 pub(super) const KIND: Kind = Kind {
     name: "mysql",
@@ -57,9 +65,11 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     let version = version.strip_prefix(b"5.5.5-").unwrap_or(version).to_vec();
     talk.say(LOGIN);
     let mut answer = talk.hear("the answer to the login", |heard| Some(length(heard)))?;
-    // `AuthSwitchRequest`: another plugin is wanted, to which no password is an empty packet.
-    if answer.get(4) == Some(&0xfe) {
-        talk.say(&[0, 0, 0, answer.get(3).copied().unwrap_or_default().wrapping_add(1)]);
+    // `AuthSwitchRequest`, for another plugin, and `AuthMoreData`, the same one's next question: no password is an empty
+    // packet to them all.
+    for _ in 0..PLUGINS {
+        let (Some(0xfe | 1), Some(number)) = (answer.get(4), answer.get(3)) else { break };
+        talk.say(&[0, 0, 0, number.wrapping_add(1)]);
         answer = talk.hear("the answer to the login", |heard| Some(length(heard)))?;
     }
     let is_let_in = answer.get(4) == Some(&0);
@@ -67,13 +77,15 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         (Some((code, message)), _) if NOT_READY.contains(&code) => {
             Finding::unhealthy(message).fact("error", code)
         }
-        // `OK_Packet`, `AuthMoreData`, and `AuthSwitchRequest` once more, as MariaDB has it for several plugins.
+        // A refusal, `OK_Packet`, or a server that goes on asking.
         (Some(_), _) | (None, Some(0 | 1 | 0xfe)) => {
             Finding::healthy(format!("accepts connections, version {}", clip(&version)))
         }
         _ => return Err(Failure::Foreign),
     };
-    talk.say(QUIT);
+    if is_let_in {
+        talk.say(QUIT);
+    }
     Ok(finding.fact("version", version).fact("auth", !is_let_in))
 }
 

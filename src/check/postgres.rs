@@ -1,13 +1,14 @@
 //! `postgres TARGET`: a PostgreSQL server accepts connections.
 //!
-//! Frontend/Backend Protocol 3.0: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. The
-//! check begins a session, as pg_isready does, and is content with being asked for a password, which leaves
-//! nothing in the server's log. Where none is asked for the session is begun and ended in order.
+//! Frontend/Backend Protocol 3.0: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. The check begins a
+//! session, as `pg_isready` does. Where the server asks for a password, that is enough, and the connection ends there: a
+//! `Terminate` in place of the password would be logged as a protocol violation, the end of the stream is not logged at
+//! all. (With GSSAPI it is; `pg_isready` leaves that line too.) Where no password is asked for, the session is ended by
+//! `Terminate`.
 //!
-//! pg_isready takes each error but `cannot_connect_now` for a sign of life. Here an error that tells of the
-//! server is unhealthy (SQLSTATE classes 08, as PgBouncer says that it cannot reach its server; 53, out of resources such as
-//! connections; 57, starting up or shutting down; 58 and XX, broken), and one that tells of the client only is not.
-//! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+//! As for `pg_isready`, a server that refuses this client is up: no such role or database, no entry in `pg_hba.conf`, "SSL
+//! required". Unlike `pg_isready`, every error that concerns the server is unhealthy, not just `cannot_connect_now`
+//! (57P03): see [`is_of_the_server`].
 //!
 //! A server that cannot even start a process for the session says so as in protocol 2, a text that ends with NUL. What
 //! is too short or too long for an error of protocol 3 is taken for that, as libpq does: `PQconnectPoll`.
@@ -24,6 +25,16 @@ const STARTUP: &[u8] =
 const TERMINATE: &[u8] = b"X\0\0\0\x04";
 /// The longest message that asks for authentication, in bytes: as libpq has it.
 const LONGEST_REQUEST: usize = 2000;
+
+/// What PgBouncer says when it is out of connections or shuts down, where PostgreSQL has states of their own (53300,
+/// 57P01).
+const POOLER_NOT_READY: &[&[u8]] = &[
+    b"no more connections allowed (max_client_conn)",
+    b"client connections exceeded (max_db_client_connections)",
+    b"client connections exceeded (max_user_client_connections)",
+    b"pooler is shutting down",
+    b"server shutting down",
+];
 
 pub(super) const KIND: Kind = Kind {
     name: "postgres",
@@ -100,12 +111,7 @@ fn refusal(error: &[u8]) -> Result<Finding, Failure> {
             Some(_) => Ok(Finding::unhealthy(clip(text.trim_ascii_end()))),
         };
     };
-    let is_of_the_server = match state.get(..2) {
-        Some(b"53" | b"57" | b"58" | b"XX") => true,
-        // PgBouncer has one code for all that it says, that it has no such database or user among them.
-        Some(b"08") => !message.starts_with(b"no such "),
-        _ => false,
-    };
+    let is_of_the_server = is_of_the_server(state, message);
     let message = clip(message);
     let finding = if is_of_the_server {
         Finding::unhealthy(message)
@@ -113,6 +119,20 @@ fn refusal(error: &[u8]) -> Result<Finding, Failure> {
         Finding::healthy(format!("up, refuses this client: {message}"))
     };
     Ok(finding.fact("sqlstate", state.to_vec()))
+}
+
+/// Whether an error of this SQLSTATE and message concerns the server rather than this client.
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn is_of_the_server(state: &[u8], message: &[u8]) -> bool {
+    match state {
+        // PgBouncer has this one state for all its own errors, CockroachDB for a client without TLS.
+        b"08P01" => POOLER_NOT_READY.contains(&message),
+        // The server rejected the connection.
+        b"08004" => false,
+        // No connection to the server behind this one; out of resources, such as connections; starting up or shutting
+        // down; broken.
+        _ => matches!(state.get(..2), Some(b"08" | b"53" | b"57" | b"58" | b"XX")),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! `redis TARGET`: a Redis server answers PING. Valkey, KeyDB and Sentinel do as well.
 //!
 //! RESP: <https://redis.io/docs/latest/develop/reference/protocol-spec/>. PING is answered with an error by a
-//! server that loads its data set, waits for its master, is busy with a script or cannot save: that is not ready.
+//! server that loads its data set, waits for its master, is busy with a script, cannot save or is out of connections: that
+//! is not ready. One that refuses this client, for want of a password or because of its address, is up.
+//!
+//! The end of the stream is all the farewell: the server logs nothing of it, and its `QUIT` is deprecated in favour of
+//! just that, as it leaves the server the side that closes first: <https://redis.io/docs/latest/commands/quit/>
 
 use super::Kind;
 use super::server::{self, Failure, Talk};
@@ -36,10 +40,9 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     }
     let finding = match code {
         b"NOAUTH" | b"NOPERM" => return Ok(Finding::healthy("up, asks for a password").fact("auth", true)),
+        // Without a password, a server serves loopback addresses only.
+        b"DENIED" => Finding::healthy("up, refuses this client: it is in protected mode"),
         b"LOADING" => Finding::unhealthy("loading its data set"),
-        b"DENIED" => Finding::unhealthy(
-            "its protected mode denies this address; it serves loopback addresses, or all once it has a password",
-        ),
         _ => Finding::unhealthy(clip(error)),
     };
     Ok(finding.fact("error", error.to_vec()))

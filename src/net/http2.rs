@@ -61,6 +61,8 @@ pub struct Client<'a> {
     initial_window: i64,
     connection_window: i64,
     stream_window: i64,
+    /// How much of the server's windows is used up, in bytes.
+    taken: usize,
     head: Option<Fields>,
     body: Vec<u8>,
     trailers: Fields,
@@ -78,6 +80,7 @@ impl<'a> Client<'a> {
             initial_window: WINDOW,
             connection_window: WINDOW,
             stream_window: WINDOW,
+            taken: 0,
             head: None,
             body: Vec::new(),
             trailers: Vec::new(),
@@ -220,11 +223,14 @@ impl<'a> Client<'a> {
             return Err(Trouble::Excess("the response is longer than 4 KiB"));
         }
         self.ended = frame.has(END_STREAM);
-        // Padding counts too, so the whole payload is given back. At most LARGEST.
-        let taken = u32::try_from(frame.payload.len()).unwrap_or_default().to_be_bytes();
-        if !self.ended && taken != [0; 4] {
+        // Padding counts too, so the whole payload is given back, but only once it matters: a short answer has ended by
+        // then, and a WINDOW_UPDATE for a stream that is over is an error in some servers' logs.
+        self.taken += frame.payload.len();
+        if !self.ended && self.taken >= LARGEST {
+            let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
             self.frames.queue(WINDOW_UPDATE, 0, 0, &taken);
             self.frames.queue(WINDOW_UPDATE, 0, STREAM, &taken);
+            self.taken = 0;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use self::frames::{
     WINDOW_UPDATE, after_request, answer, fields, frame, head, settings, trailers_only,
 };
 use crate::support::command::{Ran, porthole};
-use crate::support::server::{Server, Step, send};
+use crate::support::server::{End, Server, Step, send};
 
 /// Long enough for a busy machine, far below what these servers would take.
 const SOON: Duration = Duration::from_secs(8);
@@ -282,4 +282,23 @@ fn wrong_usage() {
         "grpc: --unix: expected the path of a Unix socket, at most 107 bytes long (or @name for an abstract one), got ''",
     );
     porthole(["grpc"]).refused("grpc: TARGET is missing; see porthole grpc --help");
+}
+
+#[test]
+fn the_server_is_told_that_nothing_more_comes() {
+    // GOAWAY: the last stream of the server's that was taken on, and no error; then the end of the stream.
+    let goodbye = "\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    for server in [
+        healthy(after_request(answer(SERVING)), &[], "SERVING"),
+        unhealthy(
+            after_request(trailers_only(&[("grpc-status", "12")])),
+            "the server speaks gRPC, but has no health service (UNIMPLEMENTED)",
+        ),
+    ] {
+        assert_eq!(server.ends(1), [End::Orderly]);
+        let asked = &server.asked()[0];
+        assert!(asked.ends_with(goodbye), "{asked:?}");
+        // No window of a stream that is over.
+        assert!(!asked.contains("\0\0\x04\x08\0"), "{asked:?}");
+    }
 }

@@ -52,6 +52,7 @@ mod deadline;
 mod expand;
 mod json;
 mod local;
+mod polite;
 mod secrets;
 mod usage;
 mod wait;

@@ -52,6 +52,15 @@ fn ready() {
     porthole(["amqp", &format!("localhost:{port}")]).healthy(&format!(
         "healthy: amqp localhost:{port}: accepts connections, RabbitMQ {version} (127.0.0.1) in <T>"
     ));
+    // Each check is a client that leaves before it has logged in: a warning, and no error.
+    let before = daemon.log();
+    (0..10).for_each(|_| drop(porthole(["amqp", &target]).run()));
+    let left = "client unexpectedly closed TCP connection";
+    let log = daemon.folder.join("rabbitmq-server.log");
+    let said = || String::from_utf8_lossy(&std::fs::read(&log).unwrap())[before.len()..].to_owned();
+    daemon.until("it has logged them all", || said().matches(left).count() >= 10);
+    assert_eq!(said().matches(left).count(), 10, "{}", said());
+    assert!(!said().contains("[error]"), "{}", said());
     // Another server's question there, and the server's answer to it.
     porthole(["redis", &target]).unhealthy(&format!(
         "unhealthy: redis {target}: the port speaks AMQP, not redis; received: AMQP\\0\\0\\t\\x01"

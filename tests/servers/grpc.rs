@@ -61,6 +61,30 @@ fn the_health_service() {
 }
 
 #[test]
+fn the_server_is_told_that_the_client_goes() {
+    let (Some(python), port) = (python(), closed_port()) else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/grpc_server.py");
+    let address = format!("127.0.0.1:{port}");
+    let arguments = [script.to_str().unwrap(), &address, "health"];
+    let mut daemon = Daemon::start(open_folder(), &python, arguments, |command| {
+        command.env("GRPC_VERBOSITY", "debug").env("GRPC_TRACE", "http");
+    });
+    daemon.until_listening(port);
+    let log = daemon.folder.join("python.log");
+    let said = || std::fs::read_to_string(&log).unwrap();
+    for _ in 0..10 {
+        porthole(["grpc", &address, "-t", "10s"])
+            .healthy(&format!("healthy: grpc {address}: SERVING in <T>"));
+    }
+    let is_farewell = |line: &&str| line.contains("INCOMING") && line.contains("GOAWAY");
+    daemon.until("all of them have said GOAWAY", || said().lines().filter(is_farewell).count() >= 10);
+    let errors: Vec<String> =
+        said().lines().filter(|line| line.starts_with('E')).map(str::to_owned).collect();
+    assert_eq!(errors, [""; 0]);
+    assert!(!said().contains("Connection reset"), "{}", said());
+}
+
+#[test]
 fn a_server_without_the_health_service() {
     let Some((_daemon, port)) = listening("bare") else { return };
     porthole(["grpc", &format!("127.0.0.1:{port}"), "-t", "10s"]).unhealthy(&format!(

@@ -30,6 +30,8 @@ mod https;
 mod memcached;
 mod mysql;
 mod nginx;
+mod pgbouncer;
+mod polite;
 mod postgres;
 mod redis;
 mod tls;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::daemon::{Daemon, installed, open_folder, unprivileged};
 use crate::manners::Manners;
 use crate::support::command::porthole;
-use crate::support::server::{Step, closed_port, send};
+use crate::support::server::{End, Step, closed_port, send};
 
 fn memcached(program: &Path, port: u16, options: &[&str]) -> Daemon {
     let folder = open_folder();
@@ -93,11 +93,23 @@ fn answers() {
     let server = manners();
     server.each_unhealthy(&[
         ("SERVER_ERROR out of memory \x1b[2J\r\n", r"SERVER_ERROR out of memory \x1b[2J"),
+        ("ERROR Too many open connections\r\n", "ERROR Too many open connections"),
         ("ERROR\r\n", "what came is not memcached; received: ERROR"),
         ("VERSIONS\r\n", "what came is not memcached; received: VERSIONS"),
     ]);
     let shown = format!("what came is not memcached; received: {}", "V".repeat(64));
     server.unhealthy(vec![Step::Flood(vec![b'V'; 4096])], &shown);
+}
+
+#[test]
+fn both_answers_are_read() {
+    let version = "VERSION 1.6.18\r\n";
+    let late = Step::Drip(b"V".into(), std::time::Duration::from_millis(4));
+    let server = manners().server(vec![send(version), late, send(&version[1..]), Step::Hold]);
+    let target = server.address().to_string();
+    porthole(["memcached", &target]).healthy(&format!("healthy: memcached {target}: version 1.6.18 in <T>"));
+    assert_eq!(server.ends(1), [End::Orderly]);
+    assert_eq!(server.asked(), ["version\r\nversion\r\nquit\r\n"]);
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn ready_or_not() {
     let (at, port_option) = (format!("--socket={socket}"), format!("--port={port}"));
     let small = [
         "--skip-name-resolve",
+        "--log-warnings=9",
         "--max-connections=10",
         "--innodb-buffer-pool-size=8M",
         "--bind-address=127.0.0.1",
@@ -63,6 +64,28 @@ fn ready_or_not() {
     let json = porthole(["mysql", &socket, "--json"]).json();
     let facts = serde_json::json!({"address": socket, "version": version, "auth": true});
     assert_eq!(json["checks"][0]["facts"], facts);
+
+    // In whichever way the account logs in, at most that it was denied is logged, as for any client.
+    sql("INSTALL SONAME 'auth_ed25519'");
+    for (identified, denials) in [
+        ("", 0),
+        ("ACCOUNT LOCK", 0),
+        ("IDENTIFIED BY 'x'", 10),
+        ("IDENTIFIED VIA ed25519 USING PASSWORD('x')", 10),
+        ("IDENTIFIED VIA unix_socket", 10),
+        ("IDENTIFIED VIA ed25519 USING PASSWORD('x') OR mysql_native_password USING PASSWORD('x')", 10),
+    ] {
+        sql(&format!("CREATE USER porthole@localhost {identified}"));
+        let before = daemon.log().len();
+        for _ in 0..10 {
+            porthole(["mysql", &socket]).healthy(&format!("healthy: mysql {socket}: {accepts} in <T>"));
+        }
+        sql("DROP USER porthole@localhost");
+        let said = daemon.log()[before..].to_owned();
+        let denied = "[Warning] Access denied for user 'porthole'@'localhost'";
+        assert_eq!(said.matches(denied).count(), denials, "{identified}: {said}");
+        assert_eq!(said.lines().count(), denials, "{identified}: {said}");
+    }
 
     // Nobody may come from 127.0.0.1.
     sql("DELETE FROM mysql.global_priv WHERE host <> 'localhost'; FLUSH PRIVILEGES");
@@ -101,7 +124,7 @@ fn manners() -> Manners {
         opening: b"",
         again: b"",
         awaited: "the greeting",
-        talk: vec![send(MARIADB), Step::Until(LOGIN), send(DENIED), QUIT],
+        talk: vec![send(MARIADB), Step::Until(LOGIN), send(DENIED)],
         found: "accepts connections, version 10.11.19-MariaDB-0+deb12u1",
         half: r"d\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x12\0\0\0x,mc)@G#\0\xfe",
     }
@@ -119,19 +142,30 @@ fn greetings_and_answers() {
     let accepts = "accepts connections, version 8.0.36";
     // A session, a refusal, and one after another way of authentication was wanted.
     let switch = b"\x2c\0\0\x02\xfecaching_sha2_password\0Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07Y\x10\x1fGl\x01\x02\x03\0";
+    let empty: [&'static [u8]; 2] = [b"\0\0\0\x03", b"\0\0\0\x05"];
     for answer in [
         vec![send(OK), QUIT],
-        vec![send(DENIED), QUIT],
-        vec![send(switch), Step::Until(b"\0\0\0\x03"), send(DENIED), QUIT],
+        vec![send(DENIED)],
+        vec![send(switch), Step::Until(empty[0]), send(DENIED)],
         // The same plugin goes on; another one is wanted after all.
-        vec![send(b"\x02\0\0\x02\x01\x04"), QUIT],
-        vec![send(switch), Step::Until(b"\0\0\0\x03"), send(b"\x0b\0\0\x04\xfegssapi\0abc"), QUIT],
+        vec![send(b"\x02\0\0\x02\x01\x04"), Step::Until(empty[0]), send(DENIED)],
+        vec![
+            send(switch),
+            Step::Until(empty[0]),
+            send(b"\x0b\0\0\x04\xfegssapi\0abc"),
+            Step::Until(empty[1]),
+            send(DENIED),
+        ],
     ] {
         server.healthy([login(), answer].concat(), accepts);
     }
+    // One that asks for ever.
+    let asking = vec![send(b"\x02\0\0\x02\x01\x04".repeat(20)), Step::Hold];
+    server.healthy([login(), asking].concat(), accepts);
     // What tells of the server is heard before the login and after.
     for (code, message) in [
-        (1040_u16, "Too many connections"),
+        (1037_u16, "Out of memory; restart server and try again"),
+        (1040, "Too many connections"),
         (1041, "Out of memory."),
         (1053, "Server shutdown in progress"),
         (1135, "Can't create a new thread (errno 11)"),

@@ -13,14 +13,14 @@ use crate::support::command::porthole;
 use crate::support::server::{Step, closed_port, send};
 
 /// What the check says first.
-const STARTUP: &[u8] =
+pub const STARTUP: &[u8] =
     b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
 
 /// Between two bytes of a message that comes bit by bit.
 const PACE: Duration = Duration::from_millis(1);
 
 /// The server of the cluster in this folder, with these options.
-fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
+pub fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
     let shown = folder.to_str().unwrap();
     let (data, sockets, port) =
         (format!("{shown}/data"), format!("unix_socket_directories={shown}"), port.to_string());
@@ -31,7 +31,7 @@ fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon,
 }
 
 /// A cluster in a folder of its own.
-fn cluster() -> Option<(PathBuf, PathBuf)> {
+pub fn cluster() -> Option<(PathBuf, PathBuf)> {
     let (program, initdb) = (installed("postgres")?, installed("initdb")?);
     let folder = open_folder();
     let arguments = ["-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C"];
@@ -104,6 +104,58 @@ fn ready_or_not() {
     assert_eq!(json["checks"][0]["facts"], serde_json::json!({"address": socket, "sqlstate": "57P03"}));
 }
 
+#[test]
+fn what_it_logs_of_a_check() {
+    let Some((program, folder)) = cluster() else { return };
+    let port = closed_port();
+    let options =
+        ["-c", "listen_addresses=127.0.0.1", "-c", "log_connections=on", "-c", "log_disconnections=on"];
+    let (mut daemon, _) = start(&program, &folder, port, &options);
+    let log = folder.join("postgres.log");
+    let log = || std::fs::read_to_string(&log).unwrap();
+    daemon.until("it is ready", || log().contains("database system is ready to accept connections"));
+    let target = format!("127.0.0.1:{port}");
+    let asks = "accepts connections, asks for a password";
+    let rejected = "up, refuses this client: pg_hba.conf rejects connection for host \"127.0.0.1\", user \"postgres\", \
+                    database \"postgres\", no encryp…";
+    for (reloads, (method, found, refusals)) in [
+        ("trust", "accepts connections", 0),
+        ("scram-sha-256", asks, 0),
+        ("md5", asks, 0),
+        ("password", asks, 0),
+        ("reject", rejected, 10),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::write(folder.join("data/pg_hba.conf"), format!("host all all 127.0.0.1/32 {method}\n"))
+            .unwrap();
+        let postmaster = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+        let postmaster = postmaster.lines().next().unwrap().parse().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(postmaster), Signal::SIGHUP).unwrap();
+        daemon.until("it has read its configuration", || {
+            log().matches("reloading configuration files").count() > reloads
+        });
+        let before = log().len();
+        for _ in 0..10 {
+            porthole(["postgres", &target]).healthy(&format!("healthy: postgres {target}: {found} in <T>"));
+        }
+        daemon.until("it has logged them all", || {
+            log()[before..].matches("LOG:  connection received: ").count() >= 10
+                && (method != "trust" || log()[before..].matches("LOG:  disconnection: ").count() >= 10)
+        });
+        let all = log();
+        let said = &all[before..];
+        // What it refuses it says of any client.
+        assert_eq!(said.matches("FATAL:").count(), refusals, "{said}");
+        for word in ["unexpected EOF", "reset", "incomplete", "Broken pipe", "ERROR"] {
+            assert!(!said.contains(word), "{said}");
+        }
+    }
+    // Nothing is to be saved.
+    daemon.signal(Signal::SIGKILL);
+}
+
 /// An error of this state and message, as version 15 sends it.
 fn error(state: &str, message: &str) -> Step {
     let fields =
@@ -147,9 +199,15 @@ fn answers() {
         ("57P03", "the database system is shutting down"),
         ("53300", "sorry, too many clients already"),
         ("XX000", "could not open file"),
-        // PgBouncer's.
-        ("08P01", "pgbouncer cannot connect to server"),
+        ("57P01", "server is not accepting clients, try another node"),
+        ("57P02", "terminating connection because of crash of another server process"),
+        ("53200", "out of memory"),
+        ("58P01", "could not open file \"global/pg_filenode.map\""),
         ("08006", "server closed the connection unexpectedly"),
+        // PgBouncer's.
+        ("08P01", "no more connections allowed (max_client_conn)"),
+        ("08P01", "client connections exceeded (max_user_client_connections)"),
+        ("08P01", "pooler is shutting down"),
     ] {
         server.unhealthy(vec![error(state, message)], message);
     }
@@ -161,7 +219,14 @@ fn answers() {
     for (state, message) in [
         ("28000", "role \"postgres\" does not exist"),
         ("3D000", "database \"postgres\" does not exist"),
+        ("42501", "permission denied for database \"postgres\""),
+        ("0A000", "unsupported frontend protocol 3.0: server supports 2.0 to 2.0"),
+        ("55000", "database \"postgres\" is not currently accepting connections"),
+        // PgBouncer's, and CockroachDB's.
         ("08P01", "no such database: postgres"),
+        ("08P01", "login rejected"),
+        ("08P01", "node is running secure mode, SSL connection required"),
+        ("08004", "server rejected the connection"),
     ] {
         let up = format!("up, refuses this client: {message}");
         server.healthy(vec![error(state, message)], &up);

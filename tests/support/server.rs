@@ -1,7 +1,7 @@
 //! Servers on port 0 or a Unix socket, scripted step by step. Each records what it was asked; its drop asserts
 //! that it was, and that no connection's thread panicked.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt as _;
@@ -32,6 +32,20 @@ pub enum Step {
     Reset,
 }
 
+/// How a connection ended, as its server saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The script came to its end.
+    Script,
+    /// The peer ended its side: the end of the stream was read.
+    Orderly,
+    /// Reading or writing failed: a reset, a broken pipe.
+    Failed(io::ErrorKind),
+}
+
+/// How long a connection may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Sends this text at once.
 pub fn send(text: impl AsRef<[u8]>) -> Step {
     Step::Send(text.as_ref().to_vec())
@@ -55,6 +69,9 @@ struct Shared {
     stop: Mutex<bool>,
     stopped: Condvar,
     asked: Mutex<Vec<Vec<u8>>>,
+    /// How each connection ended whose script is over.
+    ends: Mutex<Vec<End>>,
+    ended: Condvar,
     connections: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -182,6 +199,17 @@ impl Server {
         format!("http://{}{path}", self.address())
     }
 
+    /// How the first so many connections to end did so; waits for them.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    #[track_caller]
+    pub fn ends(&self, number: usize) -> Vec<End> {
+        let ends = self.shared.ends.lock().unwrap();
+        let wait = self.shared.ended.wait_timeout_while(ends, PATIENCE, |ends| ends.len() < number);
+        let (ends, waited) = wait.unwrap();
+        assert!(!waited.timed_out(), "{} of {number} connections ended", ends.len());
+        ends.clone()
+    }
+
     /// What was received so far, a connection each.
     pub fn asked(&self) -> Vec<String> {
         let asked = self.shared.asked.lock().unwrap();
@@ -241,6 +269,12 @@ fn serve(mut connection: Box<dyn Conn>, script: &[Step], shared: &Shared) {
         asked.push(Vec::new());
         asked.len() - 1
     };
+    let end = carry_out(&mut connection, script, shared, number);
+    shared.ends.lock().unwrap().push(end);
+    shared.ended.notify_all();
+}
+
+fn carry_out(connection: &mut Box<dyn Conn>, script: &[Step], shared: &Shared, number: usize) -> End {
     let read_until = |connection: &mut Box<dyn Conn>, end: &[u8]| {
         let mut piece = [0; 4096];
         loop {
@@ -249,37 +283,46 @@ fn serve(mut connection: Box<dyn Conn>, script: &[Step], shared: &Shared) {
                 !end.is_empty() && asked[number].windows(end.len()).any(|window| window == end)
             };
             if there {
-                return true;
+                return Ok(());
             }
             match connection.read(&mut piece) {
-                Ok(0) | Err(_) => return false,
+                Ok(0) => return Err(End::Orderly),
+                Err(error) => return Err(End::Failed(error.kind())),
                 Ok(count) => shared.asked.lock().unwrap()[number].extend_from_slice(&piece[..count]),
             }
         }
     };
+    let write = |connection: &mut Box<dyn Conn>, bytes: &[u8]| {
+        connection.write_all(bytes).map_err(|error| End::Failed(error.kind()))
+    };
     for step in script {
         let goes_on = match step {
-            Step::Request => read_until(&mut connection, b"\r\n\r\n"),
-            Step::Until(end) => read_until(&mut connection, end),
-            Step::Send(bytes) => connection.write_all(bytes).is_ok(),
-            Step::Drip(bytes, pause) => bytes.iter().all(|&byte| {
+            Step::Request => read_until(connection, b"\r\n\r\n"),
+            Step::Until(end) => read_until(connection, end),
+            Step::Send(bytes) => write(connection, bytes),
+            Step::Drip(bytes, pause) => bytes.iter().try_for_each(|&byte| {
                 shared.pause(*pause);
-                !shared.is_stopped() && connection.write_all(&[byte]).is_ok()
+                if shared.is_stopped() { Err(End::Script) } else { write(connection, &[byte]) }
             }),
-            Step::Flood(bytes) => {
-                while !shared.is_stopped() && connection.write_all(bytes).is_ok() {}
-                false
-            }
+            Step::Flood(bytes) => loop {
+                if shared.is_stopped() {
+                    break Err(End::Script);
+                }
+                if let Err(end) = write(connection, bytes) {
+                    break Err(end);
+                }
+            },
             // Nothing ends this but the peer.
-            Step::Hold => read_until(&mut connection, b""),
+            Step::Hold => read_until(connection, b""),
             Step::Reset => {
                 let now = nix::libc::linger { l_onoff: 1, l_linger: 0 };
                 setsockopt(&connection.as_fd(), Linger, &now).unwrap();
-                false
+                Err(End::Script)
             }
         };
-        if !goes_on {
-            return;
+        if let Err(end) = goes_on {
+            return end;
         }
     }
+    End::Script
 }

@@ -1,0 +1,263 @@
+//! The end of a check, as real servers see it: what they log of a client that leaves before they have said it all.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::certificates::Certificates;
+use crate::daemon::{Daemon, installed, open_folder, skip};
+use crate::https::{block, started, with_tls};
+use crate::nginx::nginx;
+use crate::support::command::porthole;
+use crate::support::server::{Server, Step, closed_port, send};
+
+/// How often a server is checked.
+const CHECKS: usize = 25;
+/// A body that no socket buffer takes at once, in bytes.
+const LARGE: usize = 300_000;
+
+/// Makes that many checks of this server, each of them healthy.
+#[track_caller]
+fn checks(number: usize, url: &str) {
+    for _ in 0..number {
+        porthole(["http", url, "-t", "20s"]).healthy(&format!("healthy: http {url}: 200 OK in <T>"));
+    }
+}
+
+fn large_file(folder: &Path) {
+    std::fs::write(folder.join("large"), vec![b'x'; LARGE]).unwrap();
+}
+
+/// Whether the program takes these arguments.
+fn runs(program: &Path, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn python_prints_no_traceback() {
+    let Some(python) = installed("python3") else { return };
+    let (folder, port) = (open_folder(), closed_port());
+    large_file(&folder);
+    let port_text = port.to_string();
+    let arguments = ["-u", "-m", "http.server", &port_text, "--bind", "127.0.0.1"];
+    let mut daemon = Daemon::start(folder, &python, arguments, |_| {});
+    daemon.until_listening(port);
+    checks(CHECKS, &format!("http://127.0.0.1:{port}/large"));
+    let log = daemon.log();
+    assert_eq!(log.matches("\"GET /large HTTP/1.1\" 200 -").count(), CHECKS, "{log}");
+    assert!(!log.contains("Traceback"), "{log}");
+}
+
+#[test]
+fn a_perl_server_outlives_it() {
+    let Some(perl) = installed("perl") else { return };
+    if !runs(&perl, &["-MHTTP::Daemon", "-e1"]) {
+        return skip("Perl's HTTP::Daemon is not installed");
+    }
+    let (folder, port) = (open_folder(), closed_port());
+    large_file(&folder);
+    // One client after another, as its manual has it, and SIGPIPE as it comes.
+    let program = format!(
+        "use HTTP::Daemon; my $d = HTTP::Daemon->new(LocalAddr => '127.0.0.1', LocalPort => {port}) or die; \
+         while (my $c = $d->accept) {{ while ($c->get_request) {{ $c->send_file_response('large') }} $c->close }}"
+    );
+    let mut daemon = Daemon::start(folder, &perl, ["-e", &program], |_| {});
+    daemon.until_listening(port);
+    // The last one shows that it outlived those before.
+    checks(CHECKS + 1, &format!("http://127.0.0.1:{port}/"));
+}
+
+#[test]
+fn node_sees_no_request_aborted() {
+    let Some(node) = installed("node") else { return };
+    let port = closed_port();
+    // The body two milliseconds after the head.
+    let program = format!(
+        "require('http').createServer((request, response) => {{
+            let finished = false;
+            request.on('aborted', () => console.log('aborted'));
+            response.on('finish', () => {{ finished = true }});
+            response.on('close', () => console.log(finished ? 'finished' : 'closed early'));
+            request.socket.on('error', error => console.log('error', error.code));
+            response.writeHead(200, {{'Content-Length': {LARGE}}});
+            response.flushHeaders();
+            setTimeout(() => response.end('x'.repeat({LARGE})), 2);
+        }}).listen({port}, '127.0.0.1')"
+    );
+    let mut daemon = Daemon::start(open_folder(), &node, ["-e", &program], |_| {});
+    daemon.until_listening(port);
+    checks(CHECKS, &format!("http://127.0.0.1:{port}/"));
+    let log = daemon.folder.join("node.log");
+    let log = || std::fs::read_to_string(&log).unwrap();
+    daemon.until("it has closed all connections", || log().lines().count() >= CHECKS);
+    assert_eq!(log(), "finished\n".repeat(CHECKS));
+}
+
+/// A server whose body comes slowly, and more of it than is kept on the way.
+fn slow() -> Server {
+    let last = b"late";
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", LARGE + last.len());
+    let body = send([head.as_bytes(), &vec![b'x'; LARGE]].concat());
+    Server::new(vec![Step::Request, body, Step::Drip(last.into(), Duration::from_millis(4)), Step::Hold])
+}
+
+#[test]
+fn nginx_logs_no_499_and_no_reset() {
+    let Some(program) = installed("nginx") else { return };
+    let (folder, port, upstream) = (open_folder(), closed_port(), slow());
+    large_file(&folder);
+    let shown = folder.to_str().unwrap().to_owned();
+    // At `info` it says which clients have gone.
+    let servers = format!(
+        "log_format brief '$status $request_completion $request_uri';\n\
+         server {{ listen 127.0.0.1:{port}; access_log {shown}/access brief; error_log stderr info; root {shown};\n\
+         location = /slow {{ proxy_pass http://{}; proxy_buffering off; }} }}",
+        upstream.address()
+    );
+    let mut daemon = nginx(&program, folder, &servers);
+    daemon.until_listening(port);
+    for path in ["large", "slow"] {
+        checks(10, &format!("http://127.0.0.1:{port}/{path}"));
+    }
+    let access = daemon.folder.join("access");
+    let access = || std::fs::read_to_string(&access).unwrap();
+    daemon.until("it has logged all requests", || access().lines().count() >= 20);
+    assert_eq!(access(), ["200 OK /large\n".repeat(10), "200 OK /slow\n".repeat(10)].concat());
+    let log = daemon.log();
+    let told = ["reset", "Broken pipe", "prematurely"].iter().find(|&word| log.contains(word));
+    assert_eq!(told, None, "{log}");
+}
+
+#[test]
+fn haproxy_logs_nothing_but_complete_sessions() {
+    let Some(program) = installed("haproxy") else { return };
+    let (folder, port, quiet, upstream) = (open_folder(), closed_port(), closed_port(), slow());
+    let configuration = format!(
+        "defaults\n mode http\n log stdout format raw local0\n option httplog\n timeout client 60s\n \
+         timeout server 60s\n timeout connect 60s\n\
+         frontend f\n bind 127.0.0.1:{port}\n default_backend b\n\
+         frontend quiet\n option dontlognull\n bind 127.0.0.1:{quiet}\n default_backend b\n\
+         backend b\n server s {}\n",
+        upstream.address()
+    );
+    let file = folder.join("haproxy.cfg");
+    std::fs::write(&file, configuration).unwrap();
+    let mut daemon = Daemon::start(folder, &program, ["-db", "-f", file.to_str().unwrap()], |_| {});
+    daemon.until_listening(quiet);
+    let log = daemon.folder.join("haproxy.log");
+    let sessions = || {
+        let log = std::fs::read_to_string(&log).unwrap();
+        log.lines().filter(|line| line.contains(" 200 ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for port in [port, quiet] {
+        checks(10, &format!("http://127.0.0.1:{port}/"));
+    }
+    daemon.until("it has logged all sessions", || sessions().len() >= 20);
+    for session in sessions() {
+        assert!(session.contains(" ---- "), "{session}");
+    }
+    // One that asks for nothing is a bad request to it, as any connection is that a monitor makes, unless it is told not to
+    // log them.
+    porthole(["tcp", &format!("127.0.0.1:{quiet}")]).run();
+    checks(1, &format!("http://127.0.0.1:{quiet}/"));
+    daemon.until("it has logged that too", || sessions().len() >= 21);
+    assert!(!daemon.log().contains("<BADREQ>"), "{}", daemon.log());
+}
+
+/// `openssl s_server`, which says of each connection how it ended: `DONE` or `ERROR`.
+fn telling(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
+    let (program, port) = (installed("openssl")?, closed_port());
+    let fixed = format!(
+        "s_server {version} -accept 127.0.0.1:{port} -cert {} -key {}",
+        set.pem("server"),
+        set.key("server")
+    );
+    let mut daemon = Daemon::start(open_folder(), &program, fixed.split_ascii_whitespace(), |command| {
+        // What is typed there it sends, and ends with that.
+        command.stdin(Stdio::piped());
+    });
+    let log = daemon.folder.join("openssl.log");
+    daemon.until("it listens", || std::fs::read_to_string(&log).unwrap().contains("ACCEPT"));
+    Some((daemon, port))
+}
+
+#[test]
+fn openssl_sees_every_session_end_in_order() {
+    let Some(set) = with_tls() else { return };
+    // The session tickets of TLS 1.3 come after the handshake.
+    for version in ["-tls1_3", "-tls1_2"] {
+        let Some((mut daemon, port)) = telling(set, version) else { return };
+        let target = format!("127.0.0.1:{port}");
+        for _ in 0..CHECKS {
+            let ran = porthole(["tls", &target, "--ca-file", &set.pem("root"), "-t", "20s"]).run();
+            assert_eq!(ran.status, Some(0), "{}\n{}", ran.story(), daemon.log());
+        }
+        let log = daemon.folder.join("openssl.log");
+        let done = || std::fs::read_to_string(&log).unwrap().matches("\nDONE").count();
+        daemon.until("it has closed all sessions", || done() >= CHECKS);
+        assert!(!daemon.log().contains("ERROR"), "{}", daemon.log());
+    }
+}
+
+/// A TLS server that says how each connection ended: with `close_notify`, and then the end of the stream.
+const ENDS: &str = r#"
+import socket, ssl, sys
+certificate, key, port, version = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+context.maximum_version = ssl.TLSVersion[version]
+listener = socket.create_server(("127.0.0.1", int(port)))
+print("listens")
+while True:
+    raw, _ = listener.accept()
+    try:
+        client = context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False)
+        said = client.recv(1)
+        below = socket.socket(fileno=client.detach())
+        print("in order" if said + below.recv(1) == b"" else "something was said")
+        below.close()
+    except OSError as error:
+        print(type(error).__name__)
+"#;
+
+#[test]
+fn a_certificate_is_looked_at_politely() {
+    let (Some(set), Some(python)) = (with_tls(), installed("python3")) else { return };
+    // The session tickets of TLS 1.3 come after the handshake.
+    for version in ["TLSv1_3", "TLSv1_2"] {
+        let port = closed_port();
+        let port_text = port.to_string();
+        let (certificate, key) = (set.pem("server"), set.key("server"));
+        let arguments = ["-u", "-c", ENDS, &certificate, &key, &port_text, version];
+        let mut daemon = Daemon::start(open_folder(), &python, arguments, |_| {});
+        let log = daemon.folder.join("python3.log");
+        let log = || std::fs::read_to_string(&log).unwrap();
+        daemon.until("it listens", || log() == "listens\n");
+        let target = format!("127.0.0.1:{port}");
+        for _ in 0..CHECKS {
+            let ran = porthole(["tls", &target, "--ca-file", &set.pem("root"), "-t", "20s"]).run();
+            assert_eq!(ran.status, Some(0), "{}\n{}", ran.story(), log());
+        }
+        daemon.until("it has told how all connections ended", || log().lines().count() > CHECKS);
+        assert_eq!(log(), ["listens\n", &"in order\n".repeat(CHECKS)].concat(), "{version}");
+    }
+}
+
+#[test]
+fn nginx_ends_tls_in_order() {
+    let (Some(set), Some(program)) = (with_tls(), installed("nginx")) else { return };
+    let port = closed_port();
+    let more = "error_log stderr info;";
+    let daemon = started(&program, port, &block(port, &set.pem("server"), &set.key("server"), more));
+    let url = format!("https://127.0.0.1:{port}/");
+    for _ in 0..10 {
+        porthole(["http", &url, "--ca-file", &set.pem("root")])
+            .healthy(&format!("healthy: http {url}: 200 OK in <T>"));
+        let ran = porthole(["tls", &format!("127.0.0.1:{port}"), "--ca-file", &set.pem("root")]).run();
+        assert_eq!(ran.status, Some(0), "{}", ran.story());
+    }
+    let log = daemon.log();
+    let told = ["reset", "Broken pipe", "prematurely", "SSL_"].iter().find(|&word| log.contains(word));
+    assert_eq!(told, None, "{log}");
+}
