@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::outcome::{Fact, Finding, Outcome, RunOutcome, Verdict};
 use crate::secrets::Secrets;
-use crate::text::{escape, escape_within};
+use crate::text::{escape, escape_exactly, escape_within};
 use crate::units::show_duration;
 
 /// The most bytes of one verdict line, without the newline.
@@ -137,7 +137,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
     if let Some((label, bytes)) = &finding.quote {
         let label = format!("; {label}: ");
         let room = LINE.saturating_sub(line.len() + label.len());
-        let quote = escape_within(secrets.redact(bytes).trim_ascii(), room);
+        let quote = escape_exactly(&secrets.redact(bytes), room);
         // A few characters of a quote explain nothing.
         if room >= 8 && !quote.is_empty() {
             line.push_str(&label);
@@ -291,7 +291,7 @@ mod tests {
             line_of(
                 Finding::unhealthy("503 Service Unavailable")
                     .expected("200-399")
-                    .quoting("body", b"db: no connection\n"),
+                    .quoting_text("body", b"db: no connection\n"),
                 1
             ),
             "unhealthy: http http://127.0.0.1:8080/healthz: \
