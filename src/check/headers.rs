@@ -27,15 +27,11 @@ impl Header {
 }
 
 /// The headers that were given. Those for whose name, in lower case, `own` holds are not the user's to set.
-pub(super) fn plan(
-    given: &mut Given<'_>,
-    own: &dyn Fn(&str) -> bool,
-) -> Result<Vec<Header>, UsageError> {
+pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<Vec<Header>, UsageError> {
     let mut headers = Vec::new();
     for text in given.texts("header")? {
         // The value may be a secret, so it is not repeated.
-        let header =
-            parse(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
+        let header = parse(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
         let name = header.name.to_ascii_lowercase();
         let value = &header.value;
         if own(&name) {

@@ -103,7 +103,9 @@ impl Head {
     fn framing(&self) -> Result<String, HeadError> {
         let is_chunked = |line| {
             let (_, value) = split(line);
-            value.split(|&byte| byte == b',').any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+            value
+                .split(|&byte| byte == b',')
+                .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
         };
         if !self.is_old && self.named("transfer-encoding").any(is_chunked) {
             return Ok("Transfer-Encoding: chunked\r\n".to_owned());
@@ -113,7 +115,8 @@ impl Head {
             for element in split(line).1.split(|&byte| byte == b',') {
                 let length = length(element);
                 if length.is_none() || known.is_some_and(|known| known != length) {
-                    let lines: Vec<&[u8]> = self.named("content-length").map(<[u8]>::trim_ascii_end).collect();
+                    let lines: Vec<&[u8]> =
+                        self.named("content-length").map(<[u8]>::trim_ascii_end).collect();
                     return Err(HeadError::Length(lines.join(&b"\r\n"[..])));
                 }
                 known = Some(length);
@@ -200,6 +203,7 @@ fn length(text: &[u8]) -> Option<u64> {
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let digits = text.get(..count).filter(|digits| !digits.is_empty())?;
-    let sum = digits.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+    let sum =
+        digits.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
     Some(sum.unwrap_or(u64::MAX))
 }

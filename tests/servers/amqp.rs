@@ -115,7 +115,7 @@ fn answers() {
         ),
         (
             b"-ERR unknown command 'AMQP'\r\n",
-            "the port speaks Redis, not amqp; received: -ERR unknown command 'AMQP'",
+            "the port speaks Redis, not amqp; received: -ERR unknown command 'AMQP'\\r\\n",
         ),
     ]);
 }

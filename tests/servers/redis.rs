@@ -122,8 +122,8 @@ fn errors() {
             "-DENIED Redis is running in protected mode because protected mode is enabled\r\n",
             "its protected mode denies this address; it serves loopback addresses, or all once it has a password",
         ),
-        ("+OK POP3 ready\r\n", "what came is not redis; received: +OK POP3 ready"),
-        (":1\r\n", "what came is not redis; received: :1"),
+        ("+OK POP3 ready\r\n", "what came is not redis; received: +OK POP3 ready\\r\\n"),
+        (":1\r\n", "what came is not redis; received: :1\\r\\n"),
     ]);
     // A server that refuses does not wait for the question.
     server.unhealthy(

@@ -271,8 +271,10 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         Some(TransportError::Head(HeadError::Length(lines))) => {
             Finding::unhealthy("invalid Content-Length in the response").quoting("received", lines)
         }
-        Some(TransportError::Head(HeadError::TooLarge)) => Finding::unhealthy("the response head is too large")
-            .expected(format!("at most {}", show_size(HEAD_LIMIT as u64))),
+        Some(TransportError::Head(HeadError::TooLarge)) => {
+            Finding::unhealthy("the response head is too large")
+                .expected(format!("at most {}", show_size(HEAD_LIMIT as u64)))
+        }
         Some(TransportError::LineTooLong) | None => Finding::unhealthy(format!("{error} {doing}")),
     }
 }

@@ -101,7 +101,8 @@ impl Request {
         if url.tls {
             ends.push(("tls", Instant::now()));
         }
-        let exchange = Exchange::new(connection.wire, self.bytes(changes, url), self.method(changes) == "HEAD");
+        let exchange =
+            Exchange::new(connection.wire, self.bytes(changes, url), self.method(changes) == "HEAD");
         let result = exchange.run();
         let state = exchange.state();
         let sent = state.sent.filter(|_| state.awaiting);
