@@ -149,11 +149,9 @@ fn status_line(line: &[u8]) -> Option<(bool, u16)> {
         None => return None,
     };
     let code = rest.trim_ascii_start();
-    let (digits, rest) = code.split_first_chunk::<3>()?;
-    if code.len() == rest.len() || !digits.iter().all(u8::is_ascii_digit) || line.contains(&0) {
-        return None;
-    }
-    if code.get(3).is_some_and(u8::is_ascii_digit) {
+    let (digits, behind) = code.split_first_chunk::<3>()?;
+    let is_number = digits.iter().all(u8::is_ascii_digit) && !behind.first().is_some_and(u8::is_ascii_digit);
+    if code.len() == rest.len() || !is_number || line.contains(&0) {
         return None;
     }
     let status = digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
@@ -206,4 +204,126 @@ fn length(text: &[u8]) -> Option<u64> {
     let sum =
         digits.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
     Some(sum.unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(head: &[u8]) -> Result<Head, HeadError> {
+        Head::parse(head)
+    }
+
+    #[test]
+    fn status_lines() {
+        for (line, known) in [
+            (&b"HTTP/1.1 200 OK\r\n"[..], Some((false, 200))),
+            (b"HTTP/1.0 404\n", Some((true, 404))),
+            (b"http/1.1  999 \r\n", Some((false, 999))),
+            (b"HTTP/1.9\t200\tOK", Some((false, 200))),
+            (b"HTTP/0.9 200 OK", Some((true, 200))),
+            (b"HTTP/2 200\r\n", Some((false, 200))),
+            (b"HTTP/3.0 200\r\n", Some((false, 200))),
+            (b"HTTP/1.1 100", Some((false, 100))),
+            (b"HTTP/1.1 099 No\r\n", None),
+            (b"HTTP/1.1 20\r\n", None),
+            (b"HTTP/1.1 2000\r\n", None),
+            (b"HTTP/1.1 +20\r\n", None),
+            (b"HTTP/1.1200\r\n", None),
+            (b"HTTP/1 200\r\n", None),
+            (b"HTTP/1.10 200\r\n", None),
+            (b"HTTP/x.1 200\r\n", None),
+            (b"HTTP/1.1 200 O\0K\r\n", None),
+            (b"HTTP/\r\n", None),
+            (b"ICY 200 OK\r\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(status_line(line), known, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn values_are_unfolded_and_trimmed() {
+        let head = parse(b"HTTP/1.1 200 OK\r\nA:1\r\n 2\r\n\t 3 \r\nb :\r\n  \r\na: 4\r\n\r\n").unwrap();
+        assert_eq!((head.value("a").unwrap(), head.value("B").unwrap()), (b"1 2 3".to_vec(), b"".to_vec()));
+        assert_eq!(head.value("X"), None);
+        let head = parse(b"HTTP/1.1 200 OK\nC: \n\t\n c\nD\xff: \r d\r\r\nc: 4\n\n").unwrap();
+        assert_eq!(head.value("c").unwrap(), b"c");
+        let names: Vec<&[u8]> = Lines(&head.lines).map(|line| split(line).0).collect();
+        assert_eq!(names, [&b"C"[..], b"D\xff", b"c"]);
+        assert_eq!(split(Lines(&head.lines).nth(1).unwrap()).1, b"d");
+    }
+
+    #[test]
+    fn what_delimits_the_body() {
+        for (lines, framing) in [
+            ("", Ok("")),
+            ("Content-Length: 5\r\n", Ok("Content-Length: 5\r\n")),
+            ("content-length: +05;x\r\n", Ok("Content-Length: 5\r\n")),
+            ("Content-Length: 5, 5\r\nContent-Length:5\r\n", Ok("Content-Length: 5\r\n")),
+            ("Content-Length: 18446744073709551614\r\n", Ok("Content-Length: 18446744073709551614\r\n")),
+            ("Content-Length: 18446744073709551615\r\n", Ok("")),
+            ("Content-Length: 99999999999999999999\r\n", Ok("")),
+            ("Content-Length: 5\r\n 6\r\n", Ok("Content-Length: 5\r\n")),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", Err("Content-Length: 5\r\nContent-Length: 6")),
+            ("Content-Length: \r\n", Err("Content-Length:")),
+            (
+                "Transfer-Encoding: gzip\r\n ,Chunked\r\nContent-Length: x\r\n",
+                Ok("Transfer-Encoding: chunked\r\n"),
+            ),
+            ("Transfer-Encoding: identity\r\n", Ok("")),
+        ] {
+            let head = parse(format!("HTTP/1.1 200 OK\r\n{lines}\r\n").as_bytes()).unwrap();
+            let wanted = framing
+                .map(|framing| format!("HTTP/1.1 200\r\n{framing}\r\n"))
+                .map_err(|lines| HeadError::Length(lines.as_bytes().to_vec()));
+            assert_eq!(head.plain(false), wanted, "{lines}");
+            assert_eq!(head.plain(true).unwrap(), "HTTP/1.1 200\r\n\r\n", "{lines}");
+        }
+        let head = parse(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        assert_eq!(head.plain(false).unwrap(), "HTTP/1.1 200\r\n\r\n");
+        let head = parse(b"HTTP/1.1 304 Not Modified\r\nContent-Length: x\r\n\r\n").unwrap();
+        assert_eq!(head.plain(false).unwrap(), "HTTP/1.1 304\r\n\r\n");
+    }
+
+    #[test]
+    fn the_end_is_found_however_the_head_comes() {
+        for (input, length) in [
+            (&b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\n"[..], Some(25)),
+            (b"HTTP/1.1 200 OK\n\nbody", Some(17)),
+            (b"HTTP/1.1 200 OK\nA:\r\r\n\r\r\n", Some(24)),
+            (b"HTTP/1.1 200 OK\r\n \r\n", None),
+            (b"HTTP/1.1 200 OK\r\n\r", None),
+            (b"", None),
+        ] {
+            let mut search = Search::default();
+            let found = (0..=input.len()).find_map(|there| {
+                let before = search.looked;
+                let end = search.end(&input[..there]);
+                assert!(search.looked >= before && (end.is_some() || search.looked == there));
+                end
+            });
+            assert_eq!(found, length, "{}", input.escape_ascii());
+            assert_eq!(Search::default().end(input), length, "{}", input.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_taken_or_refused() {
+        // Those that mean something, in every order, behind a status line.
+        let marks = b"\r\n \t:,+1a\0";
+        for number in 0..marks.len().pow(5) {
+            let mut rest = number;
+            let mut head = b"HTTP/1.1 200\r\n".to_vec();
+            for _ in 0..5 {
+                head.push(marks[rest % marks.len()]);
+                rest /= marks.len();
+            }
+            head.extend_from_slice(b"\r\nContent-Length: 1\r\n\r\n");
+            let end = Search::default().end(&head).unwrap();
+            if let Ok(head) = parse(&head[..end]) {
+                assert!(head.plain(false).is_ok() && !head.lines.contains(&0));
+            }
+        }
+    }
 }

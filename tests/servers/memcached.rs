@@ -79,7 +79,7 @@ fn manners() -> Manners {
         awaited: "the version",
         talk: vec![send("VERSION 1.6.18\r\n")],
         found: "version 1.6.18",
-        half: "VERSION",
+        half: r"VERSION\x20",
     }
 }
 
