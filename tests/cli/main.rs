@@ -53,6 +53,7 @@ mod expand;
 mod json;
 mod local;
 mod secrets;
+mod stable;
 mod usage;
 mod wait;
 mod watch;
