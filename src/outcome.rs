@@ -113,7 +113,7 @@ impl Finding {
         self
     }
 
-    /// With what the server said, which also becomes a fact of that name.
+    /// With what was received, byte by byte, which also becomes a fact of that name.
     #[must_use]
     #[inline(never)]
     pub fn quoting(mut self, label: &'static str, bytes: &[u8]) -> Self {
@@ -121,6 +121,15 @@ impl Finding {
             self.quote = Some((label, bytes.to_vec()));
             self.facts.push((label, Fact::Bytes(bytes.to_vec())));
         }
+        self
+    }
+
+    /// As [`Finding::quoting`], for a text that is shown without the white space at its ends.
+    #[must_use]
+    #[inline(never)]
+    pub fn quoting_text(mut self, label: &'static str, bytes: &[u8]) -> Self {
+        self = self.quoting(label, bytes);
+        self.quote = Some((label, bytes.trim_ascii().to_vec()));
         self
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::net::words;
 use crate::outcome::{Conclusion, Fact, Finding, Outcome, RunOutcome, Verdict};
 use crate::secrets::Secrets;
-use crate::text::{decode, encode, escape, escape_within};
+use crate::text::{decode, encode, escape, escape_exactly, escape_within};
 use crate::units::show_duration;
 
 /// The most bytes of one verdict line, without the newline.
@@ -147,7 +147,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         let room = LINE.saturating_sub(line.len() + label.len());
         // The name of a secret that is not UTF-8 is carried.
         let text = decode(&secrets.redact(bytes));
-        let quote = escape_within(encode(&text).trim_ascii(), room);
+        let quote = escape_exactly(&encode(&text), room);
         // A few characters of a quote explain nothing.
         if room >= 8 && !quote.is_empty() {
             line.push_str(&label);
@@ -307,7 +307,7 @@ mod tests {
             line_of(
                 Finding::unhealthy("503 Service Unavailable")
                     .expected("200-399")
-                    .quoting("body", b"db: no connection\n"),
+                    .quoting_text("body", b"db: no connection\n"),
                 1
             ),
             "unhealthy: http http://127.0.0.1:8080/healthz: \

@@ -12,6 +12,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -100,19 +101,35 @@ pub fn escape_within(bytes: &[u8], max: usize) -> String {
     if bytes.len() <= max && is_plain(bytes) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
+    escaped(bytes, max, 0..bytes.len())
+}
+
+/// As [`escape_within`], with spaces at the ends as `\x20`, so that nothing of it is lost to the eye.
+pub fn escape_exactly(bytes: &[u8], max: usize) -> String {
+    let is_space = |byte: &u8| *byte == b' ';
+    let start = bytes.iter().take_while(|byte| is_space(byte)).count();
+    let end = bytes.len() - bytes.iter().rev().take_while(|byte| is_space(byte)).count();
+    if start == 0 && end == bytes.len() { escape_within(bytes, max) } else { escaped(bytes, max, start..end) }
+}
+
+/// The bytes escaped, and spaces outside of this range too.
+fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
     let mut out = String::new();
     // The length up to which the ellipsis would still fit behind what is there.
     let mut fits = 0;
     let mut piece = String::new();
+    let mut at = 0;
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid().chars().map(Ok);
         let invalid = chunk.invalid().iter().copied().map(Err);
         for unit in valid.chain(invalid) {
             piece.clear();
             match unit {
+                Ok(' ') if !inner.contains(&at) => push_hex(&mut piece, u32::from(' ')),
                 Ok(c) => push_escaped(&mut piece, c),
                 Err(byte) => push_hex(&mut piece, u32::from(byte)),
             }
+            at += unit.map_or(1, char::len_utf8);
             if out.len() + piece.len() > max {
                 out.truncate(fits);
                 out.push_str(ELLIPSIS);
@@ -290,6 +307,23 @@ mod tests {
         for max in 3..40 {
             assert!(escape_within("a\u{1b}\u{202e}é\n".repeat(9).as_bytes(), max).len() <= max);
         }
+    }
+
+    #[test]
+    fn spaces_at_the_ends_are_seen() {
+        for (from, to) in [
+            (&b" \x02\0\x05"[..], r"\x20\x02\0\x05"),
+            (b"a b", "a b"),
+            (b"  a  b ", r"\x20\x20a  b\x20"),
+            (b"  ", r"\x20\x20"),
+            (b" \n ", r"\x20\n\x20"),
+            ("é ".as_bytes(), r"é\x20"),
+            (b"\xff ", r"\xff\x20"),
+            (b"", ""),
+        ] {
+            assert_eq!(escape_exactly(from, 100), to, "{from:?}");
+        }
+        assert_eq!(escape_exactly(b"      ", 8), r"\x20…");
     }
 
     #[test]

@@ -8,10 +8,8 @@ mod message;
 
 use std::time::Duration;
 
-use ureq::http::header::{HeaderName, HeaderValue, USER_AGENT as USER_AGENT_NAME};
-
 use self::answer::number;
-use super::headers::{self, USER_AGENT};
+use super::headers::{self, Header, USER_AGENT};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, stream};
 use crate::cli::{Given, UsageError, operand, option, option_list};
@@ -56,7 +54,7 @@ struct Grpc {
     endpoint: Endpoint,
     /// None is the server as a whole, which on the wire is the empty name.
     service: Option<String>,
-    metadata: Vec<(HeaderName, HeaderValue)>,
+    metadata: Vec<Header>,
     secure: Option<Secure>,
 }
 
@@ -148,11 +146,12 @@ impl Grpc {
         let millis = left.as_secs() * 1000 + u64::from(left.subsec_millis());
         push("grpc-timeout", &format!("{millis}m"));
         push("content-type", "application/grpc");
-        if !self.metadata.iter().any(|(name, _)| *name == USER_AGENT_NAME) {
+        if !self.metadata.iter().any(|header| header.is("user-agent")) {
             push("user-agent", USER_AGENT);
         }
-        for (name, value) in &self.metadata {
-            push_field(&mut block, name.as_str().as_bytes(), value.as_bytes());
+        for header in &self.metadata {
+            // HTTP/2 has names in lower case only (RFC 9113, section 8.2.1).
+            push(&header.name.to_ascii_lowercase(), &header.value);
         }
         block
     }

@@ -1,29 +1,45 @@
 //! `-H 'Name: value'`, as http and grpc take it.
 
-use ureq::http::header::{HeaderName, HeaderValue};
-
 use crate::bytes::is_listed;
 use crate::cli::{Given, UsageError};
 
 /// What the server sees of us where `-H` says nothing else.
 pub(super) const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
 
-/// The headers that were given, their names in lower case. Those for which `own` holds are not the user's to set.
-pub(super) fn plan(
-    given: &mut Given<'_>,
-    own: &dyn Fn(&str) -> bool,
-) -> Result<Vec<(HeaderName, HeaderValue)>, UsageError> {
+/// A header to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The name as it was typed.
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl Header {
+    /// A header of this name and value.
+    pub(super) fn new(name: &str, value: impl Into<String>) -> Self {
+        Header { name: name.to_owned(), value: value.into() }
+    }
+
+    /// Whether it has this name, in whatever case.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// The headers that were given. Those for whose name, in lower case, `own` holds are not the user's to set.
+pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<Vec<Header>, UsageError> {
     let mut headers = Vec::new();
     for text in given.texts("header")? {
         // The value may be a secret, so it is not repeated.
-        let (name, value) =
-            parse(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
-        if own(name.as_str()) {
-            let message = format!("{} is set by porthole itself and cannot be given", name.as_str());
+        let header = parse(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
+        let name = header.name.to_ascii_lowercase();
+        let value = &header.value;
+        if own(&name) {
+            let message = format!("{name} is set by porthole itself and cannot be given");
             return Err(given.wrong("header", &message));
         }
-        if !is_harmless(name.as_str()) {
-            let shown = format!("<header {}>", name.as_str());
+        if !is_harmless(&name) {
+            let shown = format!("<header {name}>");
             given.hide(value.as_bytes(), &shown);
             // `Bearer x`, and the cookies of `a=x; b=y`
             given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
@@ -31,7 +47,7 @@ pub(super) fn plan(
                 given.hide(halves(pair, b'=').1, &shown);
             }
         }
-        headers.push((name, value));
+        headers.push(header);
     }
     Ok(headers)
 }
@@ -52,14 +68,24 @@ pub(super) fn halves(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
     (before, behind.get(1..).unwrap_or_default())
 }
 
-/// The name and value of `Name: value`.
-fn parse(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+/// `Name: value`.
+fn parse(text: &str) -> Result<Header, &'static str> {
     let (name, value) = text.split_once(':').ok_or("'Name: value'")?;
-    let name = HeaderName::from_bytes(name.trim_end().as_bytes())
-        .map_err(|_| "'Name: value' with a name of letters, digits and hyphens")?;
-    let value = HeaderValue::from_bytes(value.trim().as_bytes())
-        .map_err(|_| "'Name: value' with a value without control characters")?;
-    Ok((name, value))
+    let name = name.trim_end();
+    if !is_token(name) {
+        return Err("'Name: value' with a name of letters, digits and hyphens");
+    }
+    let value = value.trim();
+    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        return Err("'Name: value' with a value without control characters");
+    }
+    Ok(Header::new(name, value))
+}
+
+/// Whether this can name a header, or a method. RFC 9110, section 5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_of_it)
 }
 
 #[cfg(test)]
@@ -69,15 +95,15 @@ mod tests {
     #[test]
     fn headers() {
         for (text, name, value) in [
-            ("X-A: b", "x-a", "b"),
-            ("X-A:b: c", "x-a", "b: c"),
-            ("X-A:", "x-a", ""),
-            ("Host: app.example", "host", "app.example"),
+            ("X-A: b", "X-A", "b"),
+            ("x-a:b: c", "x-a", "b: c"),
+            ("X-A:", "X-A", ""),
+            ("Host: app.example", "Host", "app.example"),
+            ("X-A : grün\tb", "X-A", "grün\tb"),
         ] {
-            let (parsed_name, parsed_value) = parse(text).unwrap();
-            assert_eq!((parsed_name.as_str(), parsed_value.to_str().unwrap()), (name, value), "{text}");
+            assert_eq!(parse(text), Ok(Header::new(name, value)), "{text}");
         }
-        for text in ["", "no colon", ": x", "a b: c", "X: a\r\nY: b", "X: \u{7f}"] {
+        for text in ["", "no colon", ": x", "a b: c", "é: c", "X: a\r\nY: b", "X: \u{7f}"] {
             assert!(parse(text).is_err(), "{text:?}");
         }
     }

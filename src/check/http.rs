@@ -14,6 +14,7 @@ use crate::cli::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::outcome::Finding;
+use crate::text::clip;
 use crate::units::{self, StatusSet};
 
 /// The default of `--max-body`, in bytes.
@@ -99,7 +100,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         .unwrap_or_default();
     let need = match (url.tls, follow) {
         (true, _) => Need::Always,
-        (false, 0) => Need::Never("the URL is http, without TLS; write https://…"),
+        (false, 0) => Need::Unused,
         (false, _) => Need::Perhaps,
     };
     let secure = secure::plan(given, &need, None)?;
@@ -135,12 +136,14 @@ impl Check for Http {
                 Ok(answer) => answer,
                 Err(finding) => return redirected(*finding, redirects, &url),
             };
-            let next = answer.redirect().map(|location| url.join(&location));
+            let typed = answer.redirect();
+            let next = typed.as_deref().map(|location| url.join(location));
             let location = next.as_ref().and_then(|next| Some(next.as_ref().ok()?.to_string()));
             let words = answer.status_words();
             // What was found, or the verdict where there is no more to it.
             let found = match next.filter(|_| self.follow > 0) {
-                None => Ok(words),
+                None if self.status.contains(answer.status()) => Ok(words),
+                None => Ok(words + &shown(location.as_deref(), typed.as_deref())),
                 Some(Ok(next)) if next.place.host != url.place.host => {
                     Ok(format!("{words}, not followed to another host, {next}"))
                 }
@@ -170,6 +173,14 @@ impl Check for Http {
             return redirected(answer.describe(finding, location), redirects, &url);
         }
     }
+}
+
+/// ` to `, and where an answer redirects to: as a URL, or as it was typed if that is none, without user info. What is in
+/// the query may change from one answer to the next, and is left out.
+fn shown(location: Option<&str>, typed: Option<&str>) -> String {
+    let Some(text) = location.or(typed.filter(|typed| !typed.contains('@'))) else { return String::new() };
+    let (place, query) = text.split_once('?').map_or((text, ""), |(place, _)| (place, "?…"));
+    format!(" to {}{query}", clip(place.as_bytes()))
 }
 
 /// Names where the redirects that were followed have led.

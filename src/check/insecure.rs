@@ -21,7 +21,7 @@ pub(super) fn plan(
 ) -> Result<Option<Secure>, UsageError> {
     match need {
         Need::Always => Err(given.wrong("TARGET", &format!("TLS{MISSING}"))),
-        Need::Perhaps | Need::Never(_) => Ok(None),
+        Need::Perhaps | Need::Unused | Need::Never(_) => Ok(None),
     }
 }
 

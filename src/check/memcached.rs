@@ -35,7 +35,9 @@ fn text(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     match answer {
         b"CLIENT_ERROR unauthenticated" => Ok(Finding::healthy("up, asks for a password").fact("auth", true)),
         // With `-o maxconns_fast`, one without a connection left says `ERROR Too many open connections`.
-        _ if answer.starts_with(b"SERVER_ERROR ") || answer.starts_with(b"ERROR ") => Ok(Finding::unhealthy(clip(answer))),
+        _ if answer.starts_with(b"SERVER_ERROR ") || answer.starts_with(b"ERROR ") => {
+            Ok(Finding::unhealthy(clip(answer)))
+        }
         _ => Err(Failure::Foreign),
     }
 }

@@ -90,6 +90,8 @@ enum Need {
     Always,
     /// Where a redirect leads it to https.
     Perhaps,
+    /// It does not, and options for it change nothing: the scheme may come from a variable.
+    Unused,
     /// It does not, and options for it are wrong for this reason.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there are no such options"))]
     Never(&'static str),

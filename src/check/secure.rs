@@ -8,6 +8,7 @@ use super::Need;
 use crate::cli::{Given, Opt, UsageError, flag, option};
 use crate::net::connect::Connection;
 use crate::net::deadline::Deadline;
+use crate::net::greetings;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};
 use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, no_h2, now};
@@ -41,7 +42,7 @@ pub(super) struct Secure {
     min_days: Option<i64>,
 }
 
-/// The options, read and validated; nothing where TLS is not needed, in which case none of them may be given.
+/// The options, read and validated; nothing where TLS is not spoken.
 /// `protocol` is the name of what is spoken above it in ALPN.
 pub(super) fn plan(
     given: &mut Given<'_>,
@@ -51,6 +52,15 @@ pub(super) fn plan(
     if let Need::Never(why) = need {
         let useless = OPTIONS.iter().map(|option| option.name).find(|name| given.has(name));
         return useless.map_or(Ok(None), |name| Err(given.wrong(name, why)));
+    }
+    if let Need::Unused = need {
+        // What names a file is expanded, and the file is not read.
+        for name in ["ca-file", "client-cert", "client-key"] {
+            given.path(name, Ok)?;
+        }
+        server_name(given)?;
+        min_days(given)?;
+        return Ok(None);
     }
     let file = given.variable("SSL_CERT_FILE").map(PathBuf::from);
     let folders = given.variable("SSL_CERT_DIR");
@@ -79,15 +89,22 @@ pub(super) fn plan(
         }
         None => {}
     }
-    settings.name = given.parsed("server-name", "a host name or address", |text| {
+    settings.name = server_name(given)?;
+    let min_days = min_days(given)?;
+    Ok(Some(Secure { client: Client::new(settings), protocol, min_days }))
+}
+
+fn server_name(given: &mut Given<'_>) -> Result<Option<Host>, UsageError> {
+    given.parsed("server-name", "a host name or address", |text| {
         // Without a port behind it, an IPv6 address needs no brackets.
         text.parse().map(Host::Address).or_else(|_| Host::parse(text))
-    })?;
+    })
+}
+
+fn min_days(given: &mut Given<'_>) -> Result<Option<i64>, UsageError> {
     let expected = "a number of days from 0 to 36500";
-    let min_days =
-        given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
-    let min_days = min_days.and_then(|days| i64::try_from(days).ok());
-    Ok(Some(Secure { client: Client::new(settings), protocol, min_days }))
+    let days = given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
+    Ok(days.and_then(|days| i64::try_from(days).ok()))
 }
 
 /// What is wrong with the file of an option.
@@ -132,10 +149,14 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
         TlsError::NotTls(opening) if opening.is_empty() => {
             Finding::unhealthy("the server closed the connection during the TLS handshake")
         }
-        TlsError::NotTls(opening) if opening.starts_with(b"HTTP/") => {
-            Finding::unhealthy("this port speaks plain HTTP, not TLS")
-        }
-        TlsError::NotTls(opening) => Finding::unhealthy("what came is not TLS").quoting("received", &opening),
+        TlsError::NotTls(opening) => match greetings::other(&opening, "tls") {
+            Some(greetings::HTTP) => Finding::unhealthy("the port speaks HTTP, not TLS"),
+            Some(greetings::HTTP2) => Finding::unhealthy("the port speaks HTTP/2, not TLS"),
+            Some(other) => {
+                Finding::unhealthy(format!("the port speaks {other}, not TLS")).quoting("received", &opening)
+            }
+            None => Finding::unhealthy("what came is not TLS").quoting("received", &opening),
+        },
     }
 }
 

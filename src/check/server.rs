@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use super::{Attempt, Check, stream};
 use crate::cli::{Given, Opt, UsageError, operand};
 use crate::net::deadline::Deadline;
+use crate::net::greetings;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
-use crate::net::wire::{PERHAPS_TLS, Wire, WireError};
+use crate::net::wire::{Wire, WireError};
 use crate::outcome::{Finding, Verdict};
 
 /// The longest message that a server may send, in bytes.
@@ -18,17 +19,6 @@ const PIECE: usize = 1024;
 /// What the target is to be.
 const TARGET: &str =
     "host:port, [::1]:port, :port or port, with a port from 1 to 65535, or the path of a Unix socket";
-
-/// How other protocols begin that are met on a wrong port. A TLS server answers a plain text with an alert:
-/// RFC 8446, section 5.1.
-const OTHERS: &[(&[u8], &str)] = &[
-    (b"HTTP/", "HTTP"),
-    (b"\x15\x03", "TLS"),
-    (b"SSH-", "SSH"),
-    (b"-ERR ", "Redis"),
-    (b"ERROR\r\n", "memcached"),
-    (b"AMQP", "AMQP"),
-];
 
 /// What is said and heard until the server is known to be ready or not.
 pub(super) type Handshake = fn(&mut Talk<'_>) -> Result<Finding, Failure>;
@@ -159,11 +149,8 @@ impl Server {
 /// What this failure says of the server.
 fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
     let opening = wire.opening();
-    let other = OTHERS
-        .iter()
-        .find(|(beginning, other)| opening.starts_with(beginning) && !other.eq_ignore_ascii_case(protocol));
-    let finding = match (other, why) {
-        (Some((_, other)), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
+    let finding = match (greetings::other(opening, protocol), why) {
+        (Some(other), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
         (None, Failure::Foreign) => Finding::unhealthy(format!("what came is not {protocol}")),
         (None, Failure::Wire(error @ WireError::TimedOut)) => {
             Finding::unhealthy(error.reason(deadline, &format!("waiting for {awaited}")))
@@ -171,12 +158,14 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
         (None, Failure::Wire(error)) => {
             let mut found = error.reason(deadline, "").trim_end().to_owned();
             if error.is_hung_up() {
-                found.push_str(wire.perhaps_tls(PERHAPS_TLS));
+                found.push_str(wire.perhaps());
             }
             Finding::unhealthy(found).expected(awaited)
         }
         (None, Failure::Closed) => {
-            let found = ["the server closed the connection", wire.perhaps_tls(PERHAPS_TLS)].concat();
+            let perhaps = wire.perhaps();
+            let silent = if perhaps.is_empty() { "" } else { " without a reply" };
+            let found = ["the server closed the connection", silent, perhaps].concat();
             Finding::unhealthy(found).expected(awaited)
         }
     };

@@ -4,6 +4,8 @@ pub mod connect;
 pub mod deadline;
 #[cfg(feature = "remote")]
 pub mod dns;
+pub mod greetings;
+pub mod head;
 pub mod hosts;
 pub mod http2;
 pub mod local;

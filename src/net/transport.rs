@@ -1,24 +1,31 @@
 //! A connection of ours under ureq: its connector and its buffers.
 //!
 //! ureq neither resolves nor connects here: it is handed a [`Wire`] that stands, so that the local
-//! rule and the deadline are ours alone. Its own buffers of 128 KiB, cleared at each start, are
-//! replaced by ones that start at a page and grow only as far as the largest head.
+//! rule and the deadline are ours alone. Nor does it see the heads: the request goes out as the check
+//! wrote it, and of the response's head it is shown what delimits the body. It reads that body. Its own
+//! buffers of 128 KiB, cleared at each start, are replaced by ones that start at a page and grow only as
+//! far as the largest head.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use ureq::config::Config;
+use ureq::http::header::{CONNECTION, HeaderValue};
+use ureq::http::{Method, Request, Uri};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
-use ureq::{Agent, Error, http};
+use ureq::{Agent, Body, Error};
 
+use super::head::{Head, HeadError, Search, may_be_http};
 use super::wire::{Wire, WireError};
 
 /// The largest response head, from the status line to the empty line, in bytes: ureq's default.
 pub const HEAD_LIMIT: usize = 64 << 10;
-/// What the buffers start with, in bytes.
+/// What the input buffer starts with, in bytes.
 const PAGE: usize = 4 << 10;
+/// The size of the output buffer, in bytes: room for what ureq would send.
+const OUTPUT: usize = 128;
 /// Where the input buffer stops growing: a head that is just too large must fit, to be told from the end.
 const INPUT_LIMIT: usize = HEAD_LIMIT + PAGE;
 
@@ -31,14 +38,20 @@ pub struct Exchange(Arc<Mutex<State>>);
 pub struct State {
     /// The connection.
     pub wire: Wire,
-    /// When the last part of the request was written, so far.
+    /// The request as it goes out, head and body, until it has.
+    request: Vec<u8>,
+    /// When it was written.
     pub sent: Option<Instant>,
     /// What kept the rest from being sent: the peer closed, perhaps with an answer before that.
-    pub unsent: Option<WireError>,
+    unsent: Option<WireError>,
     /// Whether all of it was, and the answer is awaited.
     pub awaiting: bool,
-    /// Whether the head of the final response is over.
-    pub head_is_over: bool,
+    /// Whether it is HEAD, to which no body is sent.
+    to_head: bool,
+    /// The search for the end of the response's head; nothing once that is over.
+    search: Option<Search>,
+    /// The head of the final response.
+    head: Option<Head>,
 }
 
 /// What stopped the transport; travels through ureq as `Error::Other`.
@@ -46,6 +59,10 @@ pub struct State {
 pub enum TransportError {
     /// Reading or writing.
     Wire(WireError),
+    /// The server closed the connection before the head was over.
+    Closed,
+    /// What came is not the head of a response.
+    Head(HeadError),
     /// A line of the response's framing that outgrew the buffer.
     LineTooLong,
 }
@@ -57,6 +74,8 @@ impl fmt::Display for TransportError {
             TransportError::Wire(WireError::Failed(error)) => f.write_str(&super::words(error)),
             #[cfg(feature = "tls")]
             TransportError::Wire(WireError::Tls(why)) => f.write_str(why),
+            TransportError::Closed => f.write_str("the server closed the connection"),
+            TransportError::Head(_) => f.write_str("no HTTP response"),
             TransportError::LineTooLong => f.write_str("a line too long to be HTTP"),
         }
     }
@@ -64,21 +83,30 @@ impl fmt::Display for TransportError {
 
 impl std::error::Error for TransportError {}
 
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        Error::Other(Box::new(error))
+    }
+}
+
 impl From<WireError> for Error {
     fn from(error: WireError) -> Self {
-        Error::Other(Box::new(TransportError::Wire(error)))
+        TransportError::Wire(error).into()
     }
 }
 
 impl Exchange {
-    /// An exchange that is about to begin on this wire.
-    pub fn new(wire: Wire) -> Self {
+    /// An exchange that is about to begin on this wire, with this request, head and body. `to_head` where it is HEAD.
+    pub fn new(wire: Wire, request: Vec<u8>, to_head: bool) -> Self {
         Exchange(Arc::new(Mutex::new(State {
             wire,
+            request,
             sent: None,
             unsent: None,
             awaiting: false,
-            head_is_over: false,
+            to_head,
+            search: Some(Search::default()),
+            head: None,
         })))
     }
 
@@ -87,18 +115,29 @@ impl Exchange {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An agent that makes one request on this exchange. `longest_line` is the longest line of its head, in bytes.
-    pub fn agent(&self, longest_line: usize) -> Agent {
+    /// Sends the request, and returns once the head of the final response is there. ureq makes a request of its own for
+    /// that, of which nothing is sent: it only has to know whether a body may follow.
+    pub fn run(&self) -> Result<(Head, Body), Error> {
         let config = Config::builder()
             // Proxy variables are for traffic that leaves; a probe's does not.
             .proxy(None)
             // Redirects are followed by the check, each under the local rule.
             .max_redirects(0)
             .http_status_as_error(false)
-            .allow_non_standard_methods(true)
+            .user_agent("")
+            .accept("")
             .build();
-        let output = PAGE.max(longest_line + 64);
-        Agent::with_parts(config, HandOver { exchange: self.clone(), output }, Nowhere)
+        let agent = Agent::with_parts(config, HandOver(self.clone()), Nowhere);
+        let mut request = Request::new(());
+        if self.state().to_head {
+            *request.method_mut() = Method::HEAD;
+        }
+        *request.uri_mut() = Uri::from_static("http://localhost/");
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let body = agent.run(request)?.into_body();
+        // Without a head there is no response.
+        let head = self.state().head.take().ok_or(TransportError::Closed)?;
+        Ok((head, body))
     }
 }
 
@@ -107,24 +146,21 @@ impl Exchange {
 struct Nowhere;
 
 impl Resolver for Nowhere {
-    fn resolve(&self, _: &http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         Ok(self.empty())
     }
 }
 
 /// The connector that hands over the exchange's wire.
 #[derive(Debug)]
-struct HandOver {
-    exchange: Exchange,
-    output: usize,
-}
+struct HandOver(Exchange);
 
 impl Connector for HandOver {
     type Out = HttpTransport;
 
     fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<HttpTransport>, Error> {
-        let buffers = GrowingBuffers { output: vec![0; self.output], ..GrowingBuffers::default() };
-        Ok(Some(HttpTransport { exchange: self.exchange.clone(), buffers }))
+        let buffers = GrowingBuffers { output: vec![0; OUTPUT], ..GrowingBuffers::default() };
+        Ok(Some(HttpTransport { exchange: self.0.clone(), buffers }))
     }
 }
 
@@ -139,53 +175,45 @@ impl Transport for HttpTransport {
         &mut self.buffers
     }
 
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+    /// Sends the exchange's request in place of ureq's.
+    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
         let mut state = self.exchange.state();
-        if state.unsent.is_none() {
-            match state.wire.write_all(self.buffers.output.get(..amount).unwrap_or_default()) {
-                Err(error) if error.is_hung_up() => state.unsent = Some(error),
-                other => other?,
-            }
+        let request = std::mem::take(&mut state.request);
+        match state.wire.write_all(&request) {
+            Err(error) if error.is_hung_up() => state.unsent = Some(error),
+            other => other?,
         }
         state.sent = Some(Instant::now());
         Ok(())
     }
 
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let mut state = self.exchange.state();
         state.awaiting = true;
-        let buffer = self.buffers.input_append_buf();
-        if buffer.is_empty() {
-            return Err(Error::Other(Box::new(TransportError::LineTooLong)));
-        }
-        // The one wait of ureq's own that ends without an error: for "100 Continue", where the user
-        // sends an Expect header.
-        let whole = state.wire.deadline();
-        if !timeout.after.is_not_happening() {
-            state.wire.set_deadline(whole.at_most(*timeout.after));
-        }
-        let result = state.wire.read(buffer);
-        state.wire.set_deadline(whole);
-        let count = match result {
-            Err(WireError::TimedOut) if whole.remaining().is_ok() => {
-                return Err(Error::Timeout(timeout.reason));
+        loop {
+            let buffer = self.buffers.input_append_buf();
+            if buffer.is_empty() {
+                return Err(TransportError::LineTooLong.into());
             }
-            Ok(0) | Err(_) if state.wire.received() == 0 && state.unsent.is_some() => {
-                state.awaiting = false;
-                match state.unsent.take() {
-                    Some(error) => return Err(error.into()),
-                    None => 0,
+            let count = match state.wire.read(buffer) {
+                Ok(0) | Err(_) if state.wire.received() == 0 && state.unsent.is_some() => {
+                    state.awaiting = false;
+                    let unsent = state.unsent.take().map_or(TransportError::Closed, TransportError::Wire);
+                    return Err(unsent.into());
                 }
+                other => other?,
+            };
+            self.buffers.input_appended(count);
+            let Some(search) = &mut state.search else { return Ok(count > 0) };
+            if count == 0 {
+                return Err(TransportError::Closed.into());
             }
-            other => other?,
-        };
-        self.buffers.input_appended(count);
-        if !state.head_is_over {
-            while let Some(length) = interim_head(self.buffers.input()) {
-                self.buffers.input_consume(length);
+            if let Some(head) = self.buffers.final_head(search).map_err(TransportError::Head)? {
+                self.buffers.head = head.plain(state.to_head).map_err(TransportError::Head)?.into_bytes();
+                (state.search, state.head) = (None, Some(head));
+                return Ok(true);
             }
         }
-        Ok(count > 0)
     }
 
     fn is_open(&mut self) -> bool {
@@ -194,31 +222,43 @@ impl Transport for HttpTransport {
     }
 }
 
-/// The length of the interim response (1xx but 101) that the input begins with, if it is all there.
-/// RFC 9110, 15.2: a client skips them, expected or not. ureq does too, but not a 100 with header fields.
-fn interim_head(input: &[u8]) -> Option<usize> {
-    let status = input.strip_prefix(b"HTTP/1.")?.get(1..5)?;
-    if !status.starts_with(b" 1") || status == b" 101" {
-        return None;
-    }
-    // RFC 9112, 2.2: a line may end in a bare LF, which ureq takes in a final head too.
-    let mut ends = input.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
-    ends.find_map(|(at, _)| {
-        let rest = input.get(at + 1..)?;
-        let rest = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
-        Some(input.len() - rest.len())
-    })
-}
-
 /// An output buffer of fixed size, and an input buffer that grows up to [`INPUT_LIMIT`].
 #[derive(Debug, Default)]
 struct GrowingBuffers {
     output: Vec<u8>,
+    /// What is left of the head that ureq is shown, before the input.
+    head: Vec<u8>,
     input: Vec<u8>,
     consumed: usize,
     filled: usize,
     progress: bool,
     scratch: Vec<u8>,
+}
+
+impl GrowingBuffers {
+    /// Takes the head of the final response out of the input, once it is there. Interim ones are skipped, expected or
+    /// not (RFC 9110, section 15.2), and so are empty lines in front.
+    fn final_head(&mut self, search: &mut Search) -> Result<Option<Head>, HeadError> {
+        loop {
+            let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let empty = self.input().iter().take_while(is_end).count();
+            self.input_consume(empty);
+            if !may_be_http(self.input()) {
+                return Err(HeadError::NotHttp);
+            }
+            let end = search.end(self.input());
+            if end.unwrap_or(self.input().len()) > HEAD_LIMIT {
+                return Err(HeadError::TooLarge);
+            }
+            let Some(end) = end else { return Ok(None) };
+            let head = Head::parse(self.input().get(..end).unwrap_or_default())?;
+            self.input_consume(end);
+            if !head.is_interim() {
+                return Ok(Some(head));
+            }
+            *search = Search::default();
+        }
+    }
 }
 
 impl Buffers for GrowingBuffers {
@@ -227,6 +267,9 @@ impl Buffers for GrowingBuffers {
     }
 
     fn input(&self) -> &[u8] {
+        if !self.head.is_empty() {
+            return &self.head;
+        }
         self.input.get(self.consumed..self.filled).unwrap_or_default()
     }
 
@@ -255,7 +298,9 @@ impl Buffers for GrowingBuffers {
 
     fn input_consume(&mut self, amount: usize) {
         self.progress = amount > 0;
-        self.consumed = (self.consumed + amount).min(self.filled);
+        let of_head = amount.min(self.head.len());
+        self.head.drain(..of_head);
+        self.consumed = (self.consumed + amount - of_head).min(self.filled);
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
@@ -271,26 +316,6 @@ impl Buffers for GrowingBuffers {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn interim_responses_are_told_from_final_ones() {
-        for (input, length) in [
-            (&b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"[..], Some(25)),
-            (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", Some(37)),
-            (b"HTTP/1.0 100 \r\n\r\n", Some(17)),
-            (b"HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\n\n", Some(23)),
-            (b"HTTP/1.1 103 Early Hints\nLink: x\n\r\n", Some(35)),
-            (b"HTTP/1.1 100 Continue\r\n", None),
-            (b"HTTP/1.1 100 Continue\r\n\r", None),
-            (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", None),
-            (b"HTTP/1.1 200 OK\r\n\r\n", None),
-            (b"HTTP/1.1 1", None),
-            (b"garbage", None),
-            (b"", None),
-        ] {
-            assert_eq!(interim_head(input), length, "{}", String::from_utf8_lossy(input));
-        }
-    }
 
     #[test]
     fn the_input_grows_to_its_limit_and_no_further() {

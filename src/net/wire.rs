@@ -18,10 +18,8 @@ use super::target::Host;
 #[cfg(feature = "tls")]
 use super::tls::{Client, Peer, Session, TlsError};
 
-/// What to ask of a port whose server breaks off without an answer: that is how many a TLS server takes what is not TLS.
-pub const PERHAPS_TLS: &str = " (does the port speak TLS?)";
-/// The same where a URL would help.
-pub const PERHAPS_HTTPS: &str = " (does the port speak TLS? https://…)";
+/// What a server may expect that closes the connection without a reply to what it was sent in plain text.
+const SILENT: &str = " (it may expect TLS or the PROXY protocol)";
 
 /// How many of the first bytes from the peer are kept, to say what answered.
 const OPENING: usize = 64;
@@ -204,11 +202,6 @@ impl Wire {
         self.socket.deadline()
     }
 
-    /// From now on keep this deadline.
-    pub fn set_deadline(&mut self, deadline: Deadline) {
-        self.socket.set_deadline(deadline);
-    }
-
     /// How many bytes the peer has sent, as far as they were read.
     pub fn received(&self) -> u64 {
         self.received
@@ -219,15 +212,14 @@ impl Wire {
         &self.opening
     }
 
-    /// `words`, [`PERHAPS_TLS`] or its like, where the peer has not answered what it was sent in plain.
-    pub fn perhaps_tls(&self, words: &'static str) -> &'static str {
+    /// What the peer may expect, where it has not replied to what it was sent in plain text.
+    pub fn perhaps(&self) -> &'static str {
         #[cfg(feature = "tls")]
         let is_plain = self.session.is_none();
         #[cfg(not(feature = "tls"))]
         let is_plain = true;
-        let asks =
-            is_plain && self.spoke && self.received == 0 && matches!(self.socket.stream, Stream::Tcp(_));
-        if asks { words } else { "" }
+        let is_silent = self.spoke && self.received == 0;
+        if is_plain && is_silent && matches!(self.socket.stream, Stream::Tcp(_)) { SILENT } else { "" }
     }
 
     /// Waits for bytes and reads them; 0 at the end of the stream.

@@ -50,7 +50,7 @@ fn a_byte_now_and_then() {
     healthy(script.clone(), &[]);
     let (server, ran) = check(script, &["--contains", "y"]);
     let start =
-        format!("unhealthy: http {}: 200 OK, but timed out after 500 ms reading the body; ", server.url("/"));
+        format!("unhealthy: http {}: 200 OK, but timed out after 500 ms reading the body\n", server.url("/"));
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
     ran.within(SOON);
 }
@@ -75,29 +75,30 @@ fn no_answer_at_all() {
     unhealthy(
         vec![Step::Request],
         &[],
-        "the server closed the connection without an answer (does the port speak TLS? https://…)",
+        "the server closed the connection without a reply (it may expect TLS or the PROXY protocol)",
     );
     unhealthy(
         vec![Step::Request, Step::Reset],
         &[],
-        "the server reset the connection waiting for the response head (does the port speak TLS? https://…)",
+        "the server reset the connection waiting for the response head (it may expect TLS or the PROXY protocol)",
     );
 }
 
 #[test]
 fn garbage() {
     for (text, shown) in [
-        ("SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"),
-        ("HTTP/9.9 200 OK\r\n\r\n", "HTTP/9.9 200 OK"),
-        ("HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 2000 OK"),
-        ("HTTP/1.1 099 No\r\n\r\n", "HTTP/1.1 099 No"),
+        ("ok\n", "ok\\n"),
+        ("ICY 200 OK\r\n\r\n", "ICY 200 OK\\r\\n\\r\\n"),
+        ("HTTP/1 200 OK\r\n\r\n", "HTTP/1 200 OK\\r\\n\\r\\n"),
+        ("HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 2000 OK\\r\\n\\r\\n"),
+        ("HTTP/1.1 099 No\r\n\r\n", "HTTP/1.1 099 No\\r\\n\\r\\n"),
     ] {
         unhealthy(answer(text), &[], &format!("what came is not an HTTP response; received: {shown}"));
     }
     unhealthy(
         answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
         &[],
-        "what came is not an HTTP response; received: HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\nContent-Length: 2\\r\\n\\r\\nab",
+        "invalid Content-Length in the response; received: Content-Length: 1\\r\\nContent-Length: 2",
     );
 }
 
@@ -118,7 +119,7 @@ fn a_connection_kept_open() {
     unhealthy(
         vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\nok"), Step::Hold],
         &["--matches", "^ok$"],
-        "200 OK, but timed out after 500 ms reading the body; body: ok",
+        "200 OK, but timed out after 500 ms reading the body",
     );
 }
 
@@ -175,11 +176,7 @@ fn ten_megabytes_of_headers() {
         &[],
         "the response head is too large, expected at most 64 KiB",
     );
-    unhealthy(
-        answer(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(200))),
-        &[],
-        "the response head has too many header fields, expected at most 128",
-    );
+    healthy(answer(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(10_000))), &[]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_secret_is_sent_and_never_printed() {
     assert!(!json.stdout.contains("hunter2") && json.stdout.contains("is unknown"), "{}", json.story());
     for asked in server.asked() {
         assert!(asked.starts_with("GET /?token=hunter2 HTTP/1.1\r\n"), "{asked}");
-        assert!(asked.contains("\r\nauthorization: Bearer hunter2\r\n"), "{asked}");
+        assert!(asked.contains("\r\nAuthorization: Bearer hunter2\r\n"), "{asked}");
     }
     // A missed expectation would name it too.
     let ran =

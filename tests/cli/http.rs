@@ -1,5 +1,7 @@
 //! `porthole http`: requests as they are sent, and verdicts of answers.
 
+mod heads;
+
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, answer, closed_port, response, send};
 
@@ -27,8 +29,8 @@ fn the_request_is_plain_http() {
     assert_eq!(line, "GET /healthz?full=1 HTTP/1.1");
     let mut fields: Vec<&str> = fields.trim_end().split("\r\n").collect();
     fields.sort_unstable();
-    let host = format!("host: {}", server.address());
-    assert_eq!(fields, ["accept: */*", "connection: close", &host, "user-agent: porthole/0.1.0"]);
+    let host = format!("Host: {}", server.address());
+    assert_eq!(fields, ["Accept: */*", "Connection: close", &host, "User-Agent: porthole/0.1.0"]);
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn chunks_and_trailers() {
     unhealthy(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX\r\n",
         &["--contains", "world"],
-        "200 OK, but chunks that are no HTTP stopped it reading the body",
+        "200 OK, but invalid chunked encoding in the response body",
     );
 }
 
@@ -109,7 +111,7 @@ fn a_body_that_breaks_off_is_no_body() {
     unhealthy(
         "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         &["--matches", "half"],
-        "200 OK, but the server closed the connection reading the body; body: half",
+        "200 OK, but the server closed the connection reading the body",
     );
     // What is known already stays known.
     healthy("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", &["--contains", "half"], "200 OK");
@@ -147,16 +149,16 @@ fn what_is_sent_can_be_chosen() {
     let asked = server.asked().remove(0);
     assert!(asked.starts_with("POST / HTTP/1.1\r\n"), "{asked}");
     for field in [
-        "content-type: application/json",
-        "x-a: 1",
-        "x-a: 2",
-        "host: app.example",
-        "user-agent: me",
-        "content-length: 11",
+        "Content-Type: application/json",
+        "X-A: 1",
+        "X-A: 2",
+        "Host: app.example",
+        "User-Agent: me",
+        "Content-Length: 11",
     ] {
         assert_eq!(asked.matches(&format!("\r\n{field}\r\n")).count(), 1, "{field}: {asked}");
     }
-    for name in ["host:", "user-agent:", "content-type:"] {
+    for name in ["Host:", "User-Agent:", "Content-Type:"] {
         assert_eq!(asked.matches(&format!("\r\n{name}")).count(), 1, "{asked}");
     }
 }
@@ -168,7 +170,7 @@ fn data_is_a_form_unless_said_otherwise_and_the_method_can_be_any() {
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
     let asked = server.asked().remove(0);
     assert!(asked.starts_with("PURGE / HTTP/1.1\r\n"), "{asked}");
-    assert!(asked.contains("content-type: application/x-www-form-urlencoded\r\n"), "{asked}");
+    assert!(asked.contains("Content-Type: application/x-www-form-urlencoded\r\n"), "{asked}");
 }
 
 #[test]
@@ -178,10 +180,52 @@ fn a_method_that_has_a_body_says_that_it_is_empty() {
         porthole(["http", &server.url("/"), "-X", method])
             .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
         let asked = server.asked().remove(0);
-        assert_eq!(asked.matches("\r\ncontent-length: 0\r\n").count(), length, "{asked}");
-        assert!(!asked.contains("transfer-encoding") && !asked.contains("content-type"), "{asked}");
+        assert_eq!(asked.matches("\r\nContent-Length: 0\r\n").count(), length, "{asked}");
+        assert!(!asked.contains("Transfer-Encoding") && !asked.contains("Content-Type"), "{asked}");
         assert!(asked.ends_with("\r\n\r\n"), "{asked}");
     }
+}
+
+#[test]
+fn names_go_out_as_they_were_typed() {
+    let server = Server::scripts(vec![
+        vec![Step::Until(b"a=b"), send("HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n")],
+        answer(OK),
+    ]);
+    let url = server.url("/first?x=1");
+    porthole([
+        "http",
+        &url,
+        "-d",
+        "a=b",
+        "--user",
+        "me:word",
+        "-H",
+        "x-API-key: k",
+        "-H",
+        "SOAPAction: \"urn:a\"",
+        "-H",
+        "accept: text/plain",
+        "-H",
+        "x-api-KEY: l",
+        "--follow",
+        "1",
+    ])
+    .healthy(&format!("healthy: http {url}: 200 OK in <T>"));
+    let host = server.address();
+    let given = "x-API-key: k\r\nSOAPAction: \"urn:a\"\r\naccept: text/plain\r\nx-api-KEY: l\r\n\
+        Authorization: Basic bWU6d29yZA==\r\n";
+    let start =
+        |line: &str| format!("{line} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: porthole/0.1.0\r\n{given}");
+    assert_eq!(
+        server.asked(),
+        [
+            start("POST /first?x=1")
+                + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\
+                   Connection: close\r\n\r\na=b",
+            start("GET /next") + "Connection: close\r\n\r\n",
+        ]
+    );
 }
 
 #[test]
@@ -199,7 +243,7 @@ fn basic_authentication_from_the_option_or_the_url() {
         "",
     );
     for asked in server.asked() {
-        assert!(asked.contains("\r\nauthorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
+        assert!(asked.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
     }
 }
 
@@ -257,9 +301,73 @@ fn assertions_on_text() {
     );
     unhealthy(
         &body,
-        &["--matches", "^workers"],
-        "200 OK, expected the body to match \"^workers\"; body: status: ready\\nworkers: 3",
+        &["--matches", "^orkers"],
+        "200 OK, expected the body to match \"^orkers\"; body: status: ready\\nworkers: 3",
     );
+}
+
+#[test]
+fn an_expression_is_matched_by_line() {
+    // As curl … | grep -qE does.
+    for (body, expression) in [
+        ("ok\n", "^ok$"),
+        ("a\nok\nb\n", "^ok$"),
+        ("a\n\nb", "^$"),
+        ("status: ok\r\n", "^status: ok.$"),
+        ("", "^$"),
+    ] {
+        healthy(response("200 OK", body), &["--matches", expression], "200 OK");
+    }
+    for (body, expression, shown) in [
+        ("a\nb", "^a.b$", "a\\nb"),
+        ("ok\n", "^$", "ok\\n"),
+        // grep sees the carriage return as well: the verdict has to show it.
+        ("ok\r\n", "^ok$", "ok\\r\\n"),
+        (" ok \n", "^ok$", "\\x20ok \\n"),
+        (" ok ", "^ok$", "\\x20ok\\x20"),
+    ] {
+        let reason = format!("200 OK, expected the body to match \"{expression}\"; body: {shown}");
+        unhealthy(response("200 OK", body), &["--matches", expression], &reason);
+    }
+    // Of a body that is cut, the end of a line is known where the next one has begun.
+    let long = response("200 OK", "ok\nx ok");
+    healthy(&long, &["--matches", "^ok$", "--max-body", "3"], "200 OK");
+    unhealthy(
+        &long,
+        &["--matches", "^ok$", "--max-body", "2"],
+        "200 OK, expected the body to match \"^ok$\" within the first 2 bytes (--max-body); body: ok",
+    );
+}
+
+#[test]
+fn an_unexpected_redirect_shows_where_it_leads() {
+    for (location, shown) in [
+        ("/login", " to {place}/login"),
+        ("../a", " to {place}/a"),
+        // What changes from one answer to the next is in the query.
+        ("/login?state=4711#x", " to {place}/login?…"),
+        ("https://me:hunter2@other.example/x", " to https://other.example/x"),
+        ("mailto:x@y", ""),
+        ("app://\x1b[2J/x", " to app://\\x1b[2J/x"),
+    ] {
+        let server = Server::new(answer(format!(
+            "HTTP/1.1 302 Found\r\nLocation:\r\n {location}\r\nContent-Length: 0\r\n\r\n"
+        )));
+        let (url, place) = (server.url("/b/c"), server.url(""));
+        let shown = shown.replace("{place}", &place);
+        for options in [&["-s", "200"][..], &["--status", "200-299"]] {
+            let expected = options[1];
+            porthole([&["http", &url], options].concat())
+                .unhealthy(&format!("unhealthy: http {url}: 302 Found{shown}, expected {expected}"));
+        }
+        porthole(["http", &url]).healthy(&format!("healthy: http {url}: 302 Found in <T>"));
+    }
+    // However long it is, what was expected is said.
+    let long = format!("/{}", "x".repeat(600));
+    let server =
+        Server::new(answer(format!("HTTP/1.1 301 Moved\r\nLocation: {long}\r\nContent-Length: 0\r\n\r\n")));
+    let ran = porthole(["http", &server.url("/"), "-s", "200"]).run();
+    assert!(ran.stdout.ends_with("…, expected 200\n"), "{}", ran.story());
 }
 
 #[test]
@@ -384,7 +492,7 @@ fn credentials_stay_with_host_port_and_scheme() {
             other.port()
         )),
     ]);
-    let secret = ["authorization: Bearer t", "cookie: s=1"];
+    let secret = ["Authorization: Bearer t", "Cookie: s=1"];
     let options = ["--follow", "2", "-H", "Authorization: Bearer t", "-H", "Cookie: s=1", "-H", "X-A: b"];
     porthole([&["http", &first.url("/")], &options[..]].concat())
         .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
@@ -392,7 +500,7 @@ fn credentials_stay_with_host_port_and_scheme() {
         assert!(secret.iter().all(|field| asked.contains(field)), "{asked}");
     }
     let asked = other.asked().remove(0);
-    assert!(!secret.iter().any(|field| asked.contains(field)) && asked.contains("x-a: b"), "{asked}");
+    assert!(!secret.iter().any(|field| asked.contains(field)) && asked.contains("X-A: b"), "{asked}");
     drop(first);
 
     let first = Server::new(answer(format!(
@@ -403,7 +511,7 @@ fn credentials_stay_with_host_port_and_scheme() {
     porthole(["http", &url, "--follow", "1"])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
     assert!(
-        first.asked()[0].contains("authorization: Basic ") && !other.asked()[1].contains("authorization")
+        first.asked()[0].contains("Authorization: Basic ") && !other.asked()[1].contains("Authorization")
     );
 }
 
@@ -461,13 +569,13 @@ fn connecting_elsewhere_keeps_the_host_header() {
     let address = server.address();
     porthole(["http", "http://app.example:81/health", "--connect", &address.to_string()])
         .healthy(&format!("healthy: http http://app.example:81/health via {address}: 200 OK in <T>"));
-    assert!(server.asked()[0].contains("\r\nhost: app.example:81\r\n"));
+    assert!(server.asked()[0].contains("\r\nHost: app.example:81\r\n"));
 
     let server = Server::unix(answer(OK));
     let path = server.socket().to_str().unwrap();
     porthole(["http", "http://app.example/health", "--unix", path])
         .healthy(&format!("healthy: http http://app.example/health via {path}: 200 OK in <T>"));
-    assert!(server.asked()[0].contains("\r\nhost: app.example\r\n"));
+    assert!(server.asked()[0].contains("\r\nHost: app.example\r\n"));
 
     porthole(["http", "http://app/", "--unix", "/none"])
         .unhealthy("unhealthy: http http://app/ via /none: no such socket");

@@ -54,6 +54,7 @@ mod json;
 mod local;
 mod polite;
 mod secrets;
+mod stable;
 mod usage;
 mod wait;
 mod watch;

@@ -68,7 +68,7 @@ fn something_else_is_unhealthy_and_quoted() {
     let server = Server::new(vec![send("-ERR \x1b[31mno\r\n")]);
     let address = server.address().to_string();
     porthole(["tcp", &address, "--expect", "+PONG"]).unhealthy(&format!(
-        "unhealthy: tcp {address}: the server closed the connection, expected \"+PONG\"; received: -ERR \\x1b[31mno"
+        "unhealthy: tcp {address}: the server closed the connection, expected \"+PONG\"; received: -ERR \\x1b[31mno\\r\\n"
     ));
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::command::{Ran, binary, has_feature, porthole};
-use crate::support::server::{Server, Step, send};
+use crate::support::server::{Server, Step, answer, response, send};
 
 /// Long enough for a busy machine, far below what these servers would take.
 const SOON: Duration = Duration::from_secs(8);
@@ -77,15 +77,12 @@ fn the_end_of_it() {
 fn something_else_on_the_port() {
     unhealthy(
         vec![send("SSH-2.0-OpenSSH_9.2\r\n"), Step::Hold],
-        "what came is not TLS; received: SSH-2.0-OpenSSH_9.2",
+        "the port speaks SSH, not TLS; received: SSH-2.0-OpenSSH_9.2\\r\\n",
     );
-    unhealthy(
-        vec![send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Hold],
-        "this port speaks plain HTTP, not TLS",
-    );
+    unhealthy(vec![send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Hold], "the port speaks HTTP, not TLS");
     unhealthy(
         vec![send("220 mail.example ESMTP\r\n"), Step::Hold],
-        "what came is not TLS; received: 220 mail.example ESMTP",
+        "the port speaks SMTP or FTP, not TLS; received: 220 mail.example ESMTP\\r\\n",
     );
     unhealthy(
         vec![send(b"\x16\x02\x00\x00\x00\x1b[2J"), Step::Hold],
@@ -207,7 +204,7 @@ fn a_tls_server_asked_in_plain_http() {
         let server = Server::new(vec![Step::Request, send(alert)]);
         let url = server.url("/");
         porthole(["http", &url])
-            .unhealthy(&format!("unhealthy: http {url}: this port speaks TLS, not plain HTTP (https://…)"));
+            .unhealthy(&format!("unhealthy: http {url}: the port speaks TLS, not HTTP (https://…)"));
     }
 }
 
@@ -240,17 +237,38 @@ fn options_where_they_are_of_no_use() {
     if !has_feature("tls") {
         return;
     }
-    let why = "the URL is http, without TLS; write https://…";
-    for (option, value) in [
-        ("--insecure", None),
-        ("--ca-file", Some("/none")),
-        ("--server-name", Some("a")),
-        ("--client-cert", Some("/none")),
-        ("--client-key", Some("/none")),
-        ("--min-days", Some("1")),
+    // The scheme may come from a variable: beside http they change nothing, and no file is read.
+    let server = Server::new(answer(response("200 OK", "")));
+    let url = server.url("/");
+    for options in [
+        &["--insecure"][..],
+        &["-k", "--ca-file", "/none", "--server-name", "a", "--min-days", "1"],
+        &["--client-cert", "/none", "--client-key", "/none"],
+        &["--client-key", "/none"],
+        &["--ca-file", ""],
     ] {
-        let arguments = ["http", ":1", option].into_iter().chain(value);
-        porthole(arguments).refused(&format!("http: {option}: {why}"));
+        porthole([&["http", &url], options].concat()).healthy(&format!("healthy: http {url}: 200 OK in <T>"));
+        porthole([&["http", "${SCHEME}://${PLACE}/"], options].concat())
+            .env("SCHEME", "http")
+            .env("PLACE", server.address().to_string())
+            .healthy(&format!("healthy: http {url}: 200 OK in <T>"));
+    }
+    for (option, value, why) in [
+        ("--min-days", "x", "expected a number of days from 0 to 36500, got 'x'"),
+        ("--server-name", "a b", "expected a host name or address, got 'a b'"),
+        ("--ca-file", "${NONE}", "the variable NONE is not set; ${NONE:-default} gives a default"),
+    ] {
+        let ran = porthole(["http", &url, option, value]).run();
+        assert_eq!(ran.status, Some(1), "{}", ran.story());
+        if option == "--ca-file" {
+            assert!(
+                ran.stderr.starts_with("porthole: http: --ca-file: ") && ran.stderr.contains("NONE"),
+                "{}",
+                ran.story()
+            );
+        } else {
+            assert_eq!(ran.stderr, format!("porthole: http: {option}: {why}\n"));
+        }
     }
     for (value, why) in [
         ("-1", "a number of days from 0 to 36500"),

@@ -124,7 +124,7 @@ fn answers() {
         ),
         (
             b"-ERR unknown command 'AMQP'\r\n",
-            "the port speaks Redis, not amqp; received: -ERR unknown command 'AMQP'",
+            "the port speaks Redis, not amqp; received: -ERR unknown command 'AMQP'\\r\\n",
         ),
     ]);
 }

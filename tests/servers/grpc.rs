@@ -120,7 +120,7 @@ fn a_server_that_takes_its_time() {
     porthole(["grpc", &target, "--service", "late", "-t", "10s"])
         .healthy(&format!("healthy: grpc {target}: \"late\" is SERVING in <T>"));
     let ran = porthole(["grpc", &target, "--service", "never", "-t", "1s"]).run();
-    let start = format!("unhealthy: grpc {target}: timed out after 1 s waiting for the response head");
+    let start = format!("unhealthy: grpc {target}: timed out after 1 s waiting for the response head\n");
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
     ran.within(Duration::from_secs(8));
 }

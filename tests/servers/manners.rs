@@ -85,13 +85,16 @@ impl Manners {
         let server = self.server(vec![send(begun), Step::Drip(rest.to_vec(), Duration::from_millis(150))]);
         let address = server.address();
         let ran = porthole([check, &address.to_string(), "-t", "300ms"]).run().within(LIMIT);
-        let line = format!("unhealthy: {check} {address}: {timed_out}; received: {half}");
+        // What is at the end of half of it is within it now.
+        let start = half.trim_end_matches(r"\x20");
+        let line = format!("unhealthy: {check} {address}: {timed_out}; received: {start}");
         assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
         drop(server);
         let closed = "the server closed the connection";
         // Where the client speaks first, a TLS server may take it so.
-        let perhaps = if self.opening.is_empty() { "" } else { " (does the port speak TLS?)" };
-        self.unhealthy(vec![], &format!("{closed}{perhaps}, expected {awaited}"));
+        let perhaps = if self.opening.is_empty() { "" } else { " (it may expect TLS or the PROXY protocol)" };
+        let silent = if self.opening.is_empty() { "" } else { " without a reply" };
+        self.unhealthy(vec![], &format!("{closed}{silent}{perhaps}, expected {awaited}"));
         self.unhealthy(vec![send(begun)], &format!("{closed}, expected {awaited}; received: {half}"));
         let broken = format!("the server reset the connection{perhaps}, expected {awaited}");
         // Without a word from the client it might come before the connection is known to stand.
@@ -103,7 +106,7 @@ impl Manners {
             ("SSH-2.0-OpenSSH_9.2p1\r\n", "the port speaks SSH, not"),
             ("\u{202e}\u{1b}[2J\u{7f} \\ \n", "what came is not"),
         ] {
-            let shown = said.trim().replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
+            let shown = said.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
             let shown =
                 shown.replace('\u{202e}', r"\u{202e}").replace('\u{1b}', r"\x1b").replace('\u{7f}', r"\x7f");
             self.unhealthy(vec![send(said), Step::Hold], &format!("{name} {check}; received: {shown}"));
@@ -111,7 +114,7 @@ impl Manners {
         // A TLS server on a plain text: the alert `unexpected_message`.
         self.unhealthy(
             vec![send(b"\x15\x03\x01\0\x02\x02\x0a")],
-            &format!("the port speaks TLS, not {check}; received: \\x15\\x03\\x01\\0\\x02\\x02"),
+            &format!("the port speaks TLS, not {check}; received: \\x15\\x03\\x01\\0\\x02\\x02\\n"),
         );
         let shown = format!("what came is not {check}; received: {}", r"\xff".repeat(64));
         self.unhealthy(vec![Step::Flood(vec![0xff; 4096])], &shown);

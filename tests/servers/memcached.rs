@@ -41,7 +41,8 @@ fn ready() {
     assert_eq!(json["checks"][0]["facts"], facts);
     // An error for each line of the question, as many of them as came at once.
     let ran = porthole(["redis", &target]).run();
-    let line = format!("unhealthy: redis {target}: the port speaks memcached, not redis; received: ERROR");
+    let line =
+        format!("unhealthy: redis {target}: the port speaks memcached, not redis; received: ERROR\\r\\n");
     assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
 }
 
@@ -79,7 +80,7 @@ fn manners() -> Manners {
         awaited: "the version",
         talk: vec![send("VERSION 1.6.18\r\n")],
         found: "version 1.6.18",
-        half: "VERSION",
+        half: r"VERSION\x20",
     }
 }
 
@@ -94,8 +95,8 @@ fn answers() {
     server.each_unhealthy(&[
         ("SERVER_ERROR out of memory \x1b[2J\r\n", r"SERVER_ERROR out of memory \x1b[2J"),
         ("ERROR Too many open connections\r\n", "ERROR Too many open connections"),
-        ("ERROR\r\n", "what came is not memcached; received: ERROR"),
-        ("VERSIONS\r\n", "what came is not memcached; received: VERSIONS"),
+        ("ERROR\r\n", "what came is not memcached; received: ERROR\\r\\n"),
+        ("VERSIONS\r\n", "what came is not memcached; received: VERSIONS\\r\\n"),
     ]);
     let shown = format!("what came is not memcached; received: {}", "V".repeat(64));
     server.unhealthy(vec![Step::Flood(vec![b'V'; 4096])], &shown);

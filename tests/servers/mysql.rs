@@ -199,13 +199,13 @@ fn not_quite_mysql() {
     let server = manners();
     server.each_foreign(&[
         // Too long, a packet that is not the first, an unknown version of the protocol.
-        (&b"\xff\xff\xff\0\x0a"[..], r"\xff\xff\xff\0"),
-        (b"\x0b\0\0\x01\x0a", r"\x0b\0\0\x01"),
+        (&b"\xff\xff\xff\0\x0a"[..], r"\xff\xff\xff\0\n"),
+        (b"\x0b\0\0\x01\x0a", r"\x0b\0\0\x01\n"),
         (b"\x0b\0\0\0\x0b", r"\x0b\0\0\0\x0b"),
-        (b"+PONG\r\n", "+PONG"),
+        (b"+PONG\r\n", r"+PONG\r\n"),
         // Packets without content or code.
         (b"\x01\0\0\0\xff", r"\x01\0\0\0\xff"),
-        (b"\0\0\0\0\x0a", r"\0\0\0\0"),
+        (b"\0\0\0\0\x0a", r"\0\0\0\0\n"),
     ]);
     // None of the answers to a login: something else, nothing, an error without its code.
     for (said, shown) in [

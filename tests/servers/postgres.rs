@@ -252,12 +252,14 @@ fn not_quite_postgres() {
         (b"R\0\0\0\x0810.1", r"R\0\0\0\x0810.1"),
         (b"E\0\0\0\x05\0", r"E\0\0\0\x05\0"),
         (b"N", "N"),
-        // MySQL's greeting.
-        (b"\x5b\0\0\0\x0a8.0.36\0", r"[\0\0\0\n8.0.36\0"),
         // Errors of protocol 2 that are none.
-        (b"Ecould\r\n", r"Ecould"),
+        (b"Ecould\r\n", r"Ecould\r\n"),
         (b"Ecould\x1b\0", r"Ecould\x1b\0"),
     ]);
+    server.each_unhealthy(&[(
+        &b"\x5b\0\0\0\x0a8.0.36\0"[..],
+        r"the port speaks MySQL, not postgres; received: [\0\0\0\n8.0.36\0",
+    )]);
     // Messages without an end.
     let notice = b"N\0\0\0\x05\0".repeat(700);
     let server = server.server(vec![send(b"R\0\0\0\x08\0\0\0\0"), Step::Flood(notice)]);

@@ -127,8 +127,8 @@ fn errors() {
         ("-BUSY Redis is busy running a script.\r\n", "BUSY Redis is busy running a script."),
         ("-MISCONF \x1b[31mno\u{202e}\x00\r\n", r"MISCONF \x1b[31mno\u{202e}\0"),
         ("-\r\n", ""),
-        ("+OK POP3 ready\r\n", "what came is not redis; received: +OK POP3 ready"),
-        (":1\r\n", "what came is not redis; received: :1"),
+        ("+OK POP3 ready\r\n", "what came is not redis; received: +OK POP3 ready\\r\\n"),
+        (":1\r\n", "what came is not redis; received: :1\\r\\n"),
     ]);
     // A server that refuses does not wait for the question.
     server.unhealthy(

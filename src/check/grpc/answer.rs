@@ -2,10 +2,10 @@
 
 use super::{Grpc, message};
 use crate::net::deadline::Deadline;
+use crate::net::greetings;
 use crate::net::http2::hpack::Fields;
 use crate::net::http2::{Client, Trouble, error_name, field};
 use crate::net::url::percent_decoded;
-use crate::net::wire::PERHAPS_TLS;
 use crate::outcome::{Finding, Verdict};
 use crate::text::quoted;
 use crate::units;
@@ -25,7 +25,7 @@ impl Grpc {
         let said = field(trailers, "grpc-message").unwrap_or_default();
         let said = percent_decoded(&String::from_utf8_lossy(said));
         if code != 0 && !said.is_empty() {
-            finding.quote = Some(("message", said.clone()));
+            finding.quote = Some(("message", said.trim_ascii().to_vec()));
             finding.facts.push(("grpc_message", said.into()));
         }
         finding.facts.push(("grpc_status", code.into()));
@@ -86,7 +86,7 @@ impl Grpc {
         let found = match trouble {
             Trouble::Wire(error) => {
                 if error.is_hung_up() {
-                    doing.push_str(wire.perhaps_tls(PERHAPS_TLS));
+                    doing.push_str(wire.perhaps());
                 }
                 return Finding::unhealthy(error.reason(deadline, &doing));
             }
@@ -94,20 +94,19 @@ impl Grpc {
                 return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
             }
             Trouble::Closed if opening.is_empty() && self.secure.is_none() => {
-                ["the server closed the connection without an answer", wire.perhaps_tls(PERHAPS_TLS)].concat()
+                ["the server closed the connection without a reply", wire.perhaps()].concat()
             }
             Trouble::Closed => format!("the server closed the connection {doing}"),
             Trouble::NotHttp2 => {
                 quote.1 = opening;
-                // An alert record of TLS (RFC 8446, section 5.1).
-                let found = if opening.starts_with(b"HTTP/1.") {
-                    "the port speaks HTTP/1, not HTTP/2"
-                } else if opening.starts_with(&[0x15, 3]) {
-                    "the port seems to speak TLS, not plaintext"
-                } else {
-                    "what came is not HTTP/2"
-                };
-                found.to_owned()
+                match greetings::other(opening, "grpc") {
+                    Some(greetings::HTTP) => "the port speaks HTTP/1, not HTTP/2".to_owned(),
+                    Some(greetings::TLS) if cfg!(feature = "tls") => {
+                        "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
+                    }
+                    Some(other) => format!("the port speaks {other}, not HTTP/2"),
+                    None => "what came is not HTTP/2".to_owned(),
+                }
             }
             Trouble::Invalid(what) => format!("what came is not valid HTTP/2: {what}"),
             Trouble::Excess(what) => (*what).to_owned(),

@@ -4,27 +4,29 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::{Response, header};
 use ureq::{Body, Error};
 
 use super::body::{Assertion, Open};
-use crate::bytes::find;
 use crate::net::deadline::Deadline;
-use crate::net::status_words;
+use crate::net::head::{Head, HeadError};
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
-use crate::net::wire::{PERHAPS_HTTPS, WireError};
+use crate::net::wire::WireError;
+use crate::net::{greetings, status_words};
 use crate::outcome::{Fact, Finding};
 use crate::text::decode;
 use crate::units::{StatusSet, show_size};
 
 /// How much of the body goes into an unhealthy verdict, in bytes.
 const EXCERPT: usize = 512;
+/// What goes on where a body breaks off.
+const READING: &str = "reading the body";
 /// How much of the body is read at once, in bytes.
 const PIECE: usize = 4096;
 
 /// The head of the final response, and the body that may follow.
 pub(super) struct Answer {
-    pub(super) response: Response<Body>,
+    pub(super) head: Head,
+    pub(super) body: Body,
     pub(super) exchange: Exchange,
     /// What is known of the connection: `address`, and of TLS.
     pub(super) facts: Vec<(&'static str, Fact)>,
@@ -45,7 +47,7 @@ enum End {
 
 impl Answer {
     pub(super) fn status(&self) -> u16 {
-        self.response.status().as_u16()
+        self.head.status
     }
 
     pub(super) fn status_words(&self) -> String {
@@ -57,8 +59,8 @@ impl Answer {
         if !matches!(self.status(), 301 | 302 | 303 | 307 | 308) {
             return None;
         }
-        let location = self.response.headers().get(header::LOCATION)?;
-        Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
+        let location = self.head.value("Location")?;
+        Some(String::from_utf8_lossy(&location).into_owned())
     }
 
     /// The verdict. It falls at the head where nothing is asserted of the body.
@@ -74,17 +76,18 @@ impl Answer {
             // The excerpt is only for the message.
             self.exchange.state().wire.settle();
             let mut wanted = EXCERPT;
-            let (body, ..) = self.read_body(EXCERPT, true, &mut |piece| {
+            let (body, _, end) = self.read_body(EXCERPT, true, &mut |piece| {
                 wanted = wanted.saturating_sub(piece.len());
                 wanted == 0
             });
             let finding = Finding::unhealthy(found).expected(status.typed());
-            return match encoding {
-                Some(encoding) if !body.is_empty() => Finding {
+            return match (encoding, end) {
+                (_, End::Broken(_)) => partly(finding, &body),
+                (Some(encoding), _) if !body.is_empty() => Finding {
                     quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
                     ..finding.fact("content_encoding", encoding)
                 },
-                _ => finding.quoting("body", &body),
+                _ => finding.quoting_text("body", &body),
             };
         }
         if assertions.is_empty() {
@@ -101,26 +104,34 @@ impl Answer {
             self.read_body(max_body, open.need_all(), &mut |piece| open.is_settled_by(piece));
         self.phases.push(("body", start.elapsed()));
         let excerpt = body.get(..EXCERPT).unwrap_or(&body).to_vec();
-        let (why, doing) = match end {
-            End::Enough => return Finding::healthy(found),
-            End::Broken(why) => (why, "reading the body"),
+        match end {
+            End::Enough => Finding::healthy(found),
+            End::Broken(why) => {
+                let timed_out = || WireError::TimedOut.reason(deadline, READING);
+                let why = if deadline.remaining().is_err() { timed_out() } else { why };
+                partly(Finding::unhealthy(format!("{found}, but {why}")), &excerpt)
+            }
             End::Whole | End::Limit => {
                 let cut_at = matches!(end, End::Limit).then_some(length);
+                let has_expression = open.has_expression();
                 match open.miss(body, cut_at, deadline) {
-                    Ok(None) => return Finding::healthy(found),
+                    Ok(None) => Finding::healthy(found),
                     Ok(Some(expected)) => {
                         let finding = Finding::unhealthy(found).expected(expected);
-                        return finding.quoting("body", &excerpt);
+                        // White space at its ends may be why it does not match: `ok\r`.
+                        if has_expression {
+                            finding.quoting("body", &excerpt)
+                        } else {
+                            finding.quoting_text("body", &excerpt)
+                        }
                     }
-                    Err(_) => (String::new(), "matching --matches"),
+                    Err(_) => {
+                        let why = WireError::TimedOut.reason(deadline, "matching --matches");
+                        Finding::unhealthy(format!("{found}, but {why}")).quoting_text("body", &excerpt)
+                    }
                 }
             }
-        };
-        let reason = match deadline.remaining() {
-            Err(_) => WireError::TimedOut.reason(deadline, doing),
-            Ok(_) => format!("{why} {doing}"),
-        };
-        Finding::unhealthy(format!("{found}, but {reason}")).quoting("body", &excerpt)
+        }
     }
 
     /// With what is known of the answer, whatever the verdict, and where it redirects to, as a URL is shown: the
@@ -139,7 +150,7 @@ impl Answer {
     /// that for an error. Returns when the verdict was known.
     pub(super) fn leave(&mut self) -> Instant {
         let decided = self.exchange.state().wire.settle();
-        let mut reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
+        let mut reader = self.body.with_config().limit(u64::MAX).reader();
         let mut piece = [0; PIECE];
         while !self.exchange.state().wire.is_sated() && matches!(reader.read(&mut piece), Ok(1..)) {}
         self.exchange.state().wire.leave();
@@ -148,9 +159,9 @@ impl Answer {
 
     /// How the body is encoded, if it is. We ask for nothing of the kind; some servers do not wait to be asked.
     fn encoding(&self) -> Option<String> {
-        let encoding = self.response.headers().get(header::CONTENT_ENCODING)?.as_bytes();
+        let encoding = self.head.value("Content-Encoding")?;
         let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
-        (!plain).then(|| decode(encoding))
+        (!plain).then(|| decode(&encoding))
     }
 
     /// Reads until the body is over, `settled` with the pieces it was shown, or longer than `most`. Returns what of it
@@ -163,7 +174,7 @@ impl Answer {
     ) -> (Vec<u8>, usize, End) {
         let keep = if keep_all { most } else { EXCERPT };
         let mut length: usize = 0;
-        let mut reader = self.response.body_mut().with_config().limit(u64::MAX).reader();
+        let mut reader = self.body.with_config().limit(u64::MAX).reader();
         let mut body = Vec::new();
         let mut piece = [0; PIECE];
         loop {
@@ -188,9 +199,15 @@ impl Answer {
     }
 }
 
+/// With what came of a body that broke off, for programs alone: how much that is differs from one run to the next.
+fn partly(finding: Finding, body: &[u8]) -> Finding {
+    if body.is_empty() { finding } else { finding.fact("body", body.to_vec()) }
+}
+
 /// Why a body broke off.
 fn broken(error: Error) -> String {
-    match error {
+    let why = match error {
+        Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),
         Error::Other(other) => match other.downcast_ref::<TransportError>() {
             Some(TransportError::Wire(WireError::Failed(e)))
                 if e.kind() == std::io::ErrorKind::ConnectionReset =>
@@ -203,47 +220,62 @@ fn broken(error: Error) -> String {
         Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             "the server closed the connection".to_owned()
         }
-        Error::Protocol(_) => "chunks that are no HTTP stopped it".to_owned(),
         other => other.to_string(),
-    }
+    };
+    format!("{why} {READING}")
 }
 
 /// What it means that there was no answer.
 pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) -> Finding {
     let state = exchange.state();
     let (received, opening) = (state.wire.received(), state.wire.opening());
+    match greetings::other(opening, "http") {
+        Some(greetings::TLS) => return Finding::unhealthy("the port speaks TLS, not HTTP (https://…)"),
+        Some(greetings::HTTP2) => return Finding::unhealthy("the port speaks HTTP/2 only (porthole grpc)"),
+        Some(other) => {
+            let found = format!("the port speaks {other}, not HTTP");
+            return Finding::unhealthy(found).quoting("received", opening);
+        }
+        None => {}
+    }
     let doing = match (state.awaiting, received) {
         (false, _) => "while the request was sent",
         (true, 0) => "waiting for the response head",
         (true, _) => "waiting for the rest of the response head",
     };
-    // A TLS alert (RFC 8446, 6): TLS servers answer so to what is not TLS.
-    if opening.starts_with(&[0x15, 3]) {
-        return Finding::unhealthy("this port speaks TLS, not plain HTTP (https://…)");
-    }
-    let perhaps_tls = state.wire.perhaps_tls(PERHAPS_HTTPS);
-    match error {
-        Error::Other(other) => match other.downcast_ref::<TransportError>() {
-            Some(TransportError::Wire(wire)) => {
-                let why = wire.reason(deadline, doing);
-                Finding::unhealthy(if wire.is_hung_up() { why + perhaps_tls } else { why })
+    let known = match error {
+        Error::Other(other) => other.downcast_ref::<TransportError>(),
+        _ => None,
+    };
+    match known {
+        Some(TransportError::Wire(wire)) => {
+            let mut found = wire.reason(deadline, doing);
+            if wire.is_hung_up() {
+                found.push_str(state.wire.perhaps());
             }
-            _ => Finding::unhealthy(format!("{other} {doing}")),
-        },
-        Error::Io(_) if received == 0 => {
-            let found = ["the server closed the connection without an answer", perhaps_tls].concat();
             Finding::unhealthy(found)
         }
-        Error::Io(_) => Finding::unhealthy(format!("the server closed the connection {doing}"))
-            .quoting("received", opening),
-        Error::LargeResponseHeader(..) => Finding::unhealthy("the response head is too large")
-            .expected(format!("at most {}", show_size(HEAD_LIMIT as u64))),
-        Error::Protocol(why) if find(why.to_string().as_bytes(), b"too many headers").is_some() => {
-            Finding::unhealthy("the response head has too many header fields").expected("at most 128")
+        Some(TransportError::Closed) if received == 0 => {
+            let found = ["the server closed the connection without a reply", state.wire.perhaps()].concat();
+            Finding::unhealthy(found)
         }
-        Error::Protocol(_) => {
+        Some(TransportError::Closed) => {
+            Finding::unhealthy(format!("the server closed the connection {doing}"))
+                .quoting("received", opening)
+        }
+        Some(TransportError::Head(HeadError::NotHttp)) => {
             Finding::unhealthy("what came is not an HTTP response").quoting("received", opening)
         }
-        other => Finding::unhealthy(other.to_string()),
+        Some(TransportError::Head(HeadError::Line(line))) => {
+            Finding::unhealthy("invalid header line in the response").quoting("received", line)
+        }
+        Some(TransportError::Head(HeadError::Length(lines))) => {
+            Finding::unhealthy("invalid Content-Length in the response").quoting("received", lines)
+        }
+        Some(TransportError::Head(HeadError::TooLarge)) => {
+            Finding::unhealthy("the response head is too large")
+                .expected(format!("at most {}", show_size(HEAD_LIMIT as u64)))
+        }
+        Some(TransportError::LineTooLong) | None => Finding::unhealthy(format!("{error} {doing}")),
     }
 }

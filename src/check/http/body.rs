@@ -52,6 +52,11 @@ impl<'a> Open<'a> {
         self.assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)))
     }
 
+    /// Whether one of them, settled or not, is an expression.
+    pub(super) fn has_expression(&self) -> bool {
+        self.all.iter().any(|assertion| matches!(assertion, Assertion::Matches(..)))
+    }
+
     /// Whether none is left, now that this piece of the body is there too. Each byte is looked at once, however
     /// small the pieces are.
     pub(super) fn is_settled_by(&mut self, piece: &[u8]) -> bool {
@@ -86,10 +91,9 @@ impl<'a> Open<'a> {
             // The body is not all there, and what is left was not in it.
             return Ok(self.assertions.iter().find_map(|assertion| assertion.miss(b"", cut_at)));
         }
-        let has_expression = self.all.iter().any(|assertion| matches!(assertion, Assertion::Matches(..)));
         let all = Arc::clone(self.all);
         let work = move || all.iter().find_map(|assertion| assertion.miss(&body, cut_at));
-        if !has_expression {
+        if !self.has_expression() {
             return Ok(work());
         }
         // As the files that are read like that, so that it is in the binary once.
@@ -148,9 +152,13 @@ impl Assertion {
             }
             Assertion::Matches(regex, shown) => {
                 let text = String::from_utf8_lossy(body);
-                // Where more follows, a match up to the very end may be none: `ok$`.
-                let found = regex.find(&text).is_some_and(|found| !cut || found.end() < text.len());
-                ("match", shown, found)
+                let is_match = |found: regex_lite::Match<'_>| {
+                    // Where more follows, a match up to the very end may be none: `ok$`.
+                    let is_decided = !cut || found.end() < text.len();
+                    // Behind the last newline no other line begins.
+                    is_decided && (found.start() < text.len() || !text.ends_with('\n'))
+                };
+                ("match", shown, regex.find_iter(&text).any(is_match))
             }
             Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
             Assertion::Field(pointer, wanted) => {

@@ -2,12 +2,9 @@
 
 use std::time::Instant;
 
-use ureq::http::header::{self, HeaderName, HeaderValue};
-use ureq::http::{Method, Request as HttpRequest, Uri};
-
 use super::answer::{Answer, failure};
 use crate::check::Attempt;
-use crate::check::headers::{self, USER_AGENT, halves};
+use crate::check::headers::{self, Header, USER_AGENT, halves, is_token};
 use crate::check::secure::{self, Secure};
 use crate::cli::{Given, UsageError};
 use crate::net::connect::{open, phases};
@@ -19,8 +16,8 @@ use crate::outcome::Finding;
 /// What is sent, but for the URL.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) method: Method,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) method: String,
+    headers: Vec<Header>,
     body: Option<String>,
 }
 
@@ -37,30 +34,30 @@ pub(super) struct Changes {
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     let body = given.unshown("data")?;
     given.hide(body.as_deref().unwrap_or_default().as_bytes(), "<data>");
-    let fallback = if body.is_some() { Method::POST } else { Method::GET };
+    let fallback = if body.is_some() { "POST" } else { "GET" };
     let expected = "a method such as GET, HEAD or POST";
     let method = given
-        .parsed("method", expected, |text| Method::from_bytes(text.as_bytes()).map_err(|_| expected))?
-        .unwrap_or(fallback);
-    if method == Method::CONNECT {
+        .parsed("method", expected, |text| is_token(text).then(|| text.to_owned()).ok_or(expected))?
+        .unwrap_or_else(|| fallback.to_owned());
+    if method == "CONNECT" {
         return Err(given.wrong("method", "CONNECT asks for a tunnel, which is no health check"));
     }
     let own = |name: &str| matches!(name, "content-length" | "transfer-encoding" | "connection");
     let mut headers = headers::plan(given, &own)?;
-    if headers.iter().filter(|(name, _)| *name == header::HOST).count() > 1 {
+    if headers.iter().filter(|header| header.is("Host")).count() > 1 {
         return Err(given.wrong("header", "Host can be given only once"));
     }
     if let Some(user) = given.unshown("user")? {
         if !user.as_bytes().contains(&b':') {
             return Err(given.unexpected_unshown("user", "NAME:PASSWORD"));
         }
-        headers.retain(|(name, _)| name != header::AUTHORIZATION);
-        headers.push((header::AUTHORIZATION, basic(user.as_bytes())));
+        headers.retain(|header| !header.is("Authorization"));
+        headers.push(Header::new("Authorization", basic(user.as_bytes())));
         hide_user(given, user.as_bytes());
     }
-    if body.is_some() && !headers.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
+    if body.is_some() && !headers.iter().any(|header| header.is("Content-Type")) {
         // As curl does with --data.
-        headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
+        headers.push(Header::new("Content-Type", "application/x-www-form-urlencoded"));
     }
     Ok(Request { method, headers, body })
 }
@@ -75,11 +72,9 @@ pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
 }
 
 /// RFC 7617.
-fn basic(user_info: &[u8]) -> HeaderValue {
+fn basic(user_info: &[u8]) -> String {
     use base64::Engine as _;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(user_info);
-    // Base64 is always a valid header value.
-    HeaderValue::try_from(format!("Basic {encoded}")).unwrap_or(HeaderValue::from_static(""))
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(user_info))
 }
 
 impl Request {
@@ -106,20 +101,10 @@ impl Request {
         if url.tls {
             ends.push(("tls", Instant::now()));
         }
-        let exchange = Exchange::new(connection.wire);
-
-        let head = self.head(changes, url)?;
-        let longest = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-        let longest = longest.max().unwrap_or_default().max(url.path.len() + 64);
-        let agent = exchange.agent(longest);
-        // As curl does: a method that is for sending something says that it sends nothing.
-        let empty = matches!(*head.method(), Method::POST | Method::PUT | Method::PATCH).then_some("");
-        let result = match self.body.as_deref().filter(|_| !changes.is_get).or(empty) {
-            Some(body) => agent.run(head.map(|()| body)),
-            None => agent.run(head),
-        };
-        let mut state = exchange.state();
-        state.head_is_over = true;
+        let exchange =
+            Exchange::new(connection.wire, self.bytes(changes, url), self.method(changes) == "HEAD");
+        let result = exchange.run();
+        let state = exchange.state();
         let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
         let now = Instant::now();
@@ -127,7 +112,7 @@ impl Request {
         ends.extend(sent.map(|_| ("head", now)));
         let phases = phases(start, &ends);
         match result {
-            Ok(response) => Ok(Answer { response, exchange, facts, phases }),
+            Ok((head, body)) => Ok(Answer { head, body, exchange, facts, phases }),
             Err(error) => {
                 let mut finding = failure(&error, &exchange, attempt.deadline);
                 finding.facts.extend(facts);
@@ -139,46 +124,52 @@ impl Request {
         }
     }
 
-    /// The request for this URL. Its scheme is http in any case: TLS, where it is spoken, is the wire's, and ureq
-    /// would ask its transport for it.
-    fn head(&self, changes: Changes, url: &Url) -> Result<HttpRequest<()>, Box<Finding>> {
-        let mut request = HttpRequest::new(());
-        *request.method_mut() = self.method(changes).clone();
-        // Only what goes on the request line: user info is a header by now, and Host is given below.
-        *request.uri_mut() = Uri::try_from(format!("http://{}{}", url.place, url.path))
-            .map_err(|e| Box::new(Finding::unhealthy(format!("the URL cannot be sent: {e}"))))?;
-        let headers = request.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        let mut default = |name: HeaderName, value: HeaderValue| {
-            if !self.headers(changes).any(|(known, _)| *known == name) {
-                headers.insert(name, value);
+    /// What goes over the wire, names as they were typed. RFC 9112, section 2.1.
+    fn bytes(&self, changes: Changes, url: &Url) -> Vec<u8> {
+        let method = self.method(changes);
+        let mut out = format!("{method} {} HTTP/1.1\r\n", url.path);
+        let mut push = |name: &str, value: &str| {
+            for part in [name, ": ", value, "\r\n"] {
+                out.push_str(part);
             }
         };
-        default(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        // The parts of a URL hold nothing that a header value cannot.
-        default(
-            header::HOST,
-            HeaderValue::try_from(url.host_header()).unwrap_or(HeaderValue::from_static("")),
-        );
+        let is_given = |name: &str| self.headers(changes).any(|header| header.is(name));
+        let mut default = |name: &str, value: &str| {
+            if !is_given(name) {
+                push(name, value);
+            }
+        };
+        default("Host", &url.host_header());
         if let Some(user_info) = &url.user_info {
-            default(header::AUTHORIZATION, basic(user_info));
+            default("Authorization", &basic(user_info));
         }
-        for (name, value) in self.headers(changes) {
-            headers.append(name.clone(), value.clone());
+        default("User-Agent", USER_AGENT);
+        default("Accept", "*/*");
+        for header in self.headers(changes) {
+            push(&header.name, &header.value);
         }
-        Ok(request)
+        let body = self.body.as_deref().filter(|_| !changes.is_get);
+        // As curl does: a method that is for sending something says that it sends nothing.
+        let empty = matches!(method, "POST" | "PUT" | "PATCH").then_some("");
+        if let Some(body) = body.or(empty) {
+            push("Content-Length", &body.len().to_string());
+        }
+        push("Connection", "close");
+        out.push_str("\r\n");
+        out.push_str(body.unwrap_or_default());
+        out.into_bytes()
     }
 
-    fn method(&self, changes: Changes) -> &Method {
-        if changes.is_get { &Method::GET } else { &self.method }
+    fn method(&self, changes: Changes) -> &str {
+        if changes.is_get { "GET" } else { &self.method }
     }
 
     /// The headers that were given, without those that a redirect took away.
-    fn headers(&self, changes: Changes) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
-        self.headers.iter().filter(move |(name, _)| match *name {
-            header::CONTENT_TYPE => !changes.is_get,
-            header::AUTHORIZATION | header::COOKIE => !changes.is_anonymous,
-            _ => true,
+    fn headers(&self, changes: Changes) -> impl Iterator<Item = &Header> {
+        self.headers.iter().filter(move |header| {
+            let is_gone = changes.is_get && header.is("Content-Type")
+                || changes.is_anonymous && (header.is("Authorization") || header.is("Cookie"));
+            !is_gone
         })
     }
 
@@ -187,8 +178,8 @@ impl Request {
     pub(super) fn redirect(&self, status: u16, changes: &mut Changes) {
         let method = self.method(*changes);
         changes.is_get |= match status {
-            303 => method != Method::HEAD,
-            301 | 302 => method == Method::POST,
+            303 => method != "HEAD",
+            301 | 302 => method == "POST",
             _ => false,
         };
     }

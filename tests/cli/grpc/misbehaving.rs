@@ -7,7 +7,7 @@ use super::frames::{
     SETTINGS, WINDOW_UPDATE, after_request, answer, frame, head, settings, trailers_only,
 };
 use super::{SOON, check, healthy, unhealthy};
-use crate::support::command::porthole;
+use crate::support::command::{has_feature, porthole};
 use crate::support::server::{Server, Step, send};
 
 /// The pause between two bytes of a server that drips.
@@ -21,18 +21,26 @@ fn times_out(script: Vec<Step>, options: &[&str], doing: &str) -> Server {
     server
 }
 
+/// What helps where the port speaks TLS, in a build that has the option.
+fn tls_option() -> &'static str {
+    if has_feature("tls") { " in plain text (--tls)" } else { "" }
+}
+
 #[test]
 fn something_that_is_not_http2() {
     for (bytes, reason) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-            "the port speaks HTTP/1, not HTTP/2; received: HTTP/1.1 400 Bad Request",
+            "the port speaks HTTP/1, not HTTP/2; received: HTTP/1.1 400 Bad Request\\r\\n\\r\\n",
         ),
         (
             b"\x15\x03\x01\0\x02\x02F",
-            "the port seems to speak TLS, not plaintext; received: \\x15\\x03\\x01\\0\\x02\\x02F",
+            &format!(
+                "the port speaks TLS, not HTTP/2{}; received: \\x15\\x03\\x01\\0\\x02\\x02F",
+                tls_option()
+            ),
         ),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "what came is not HTTP/2; received: SSH-2.0-OpenSSH_9.2"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the port speaks SSH, not HTTP/2; received: SSH-2.0-OpenSSH_9.2\\r\\n"),
         (b"no", "what came is not HTTP/2; received: no"),
         (
             &frame(PING, 0, 0, "pingpong"),
@@ -45,11 +53,11 @@ fn something_that_is_not_http2() {
     }
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n")],
-        "the server closed the connection without an answer (does the port speak TLS?)",
+        "the server closed the connection without a reply (it may expect TLS or the PROXY protocol)",
     );
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), Step::Reset],
-        "the server reset the connection waiting for the server's HTTP/2 settings (does the port speak TLS?)",
+        "the server reset the connection waiting for the server's HTTP/2 settings (it may expect TLS or the PROXY protocol)",
     );
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), send(&settings()[..5])],

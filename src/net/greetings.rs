@@ -1,0 +1,98 @@
+//! How protocols begin that are met on a wrong port: what a server says first, or to what it does not understand.
+
+/// A protocol, and the check that speaks it.
+#[derive(Clone, Copy)]
+struct Protocol {
+    name: &'static str,
+    check: &'static str,
+}
+
+const fn protocol(name: &'static str, check: &'static str) -> Protocol {
+    Protocol { name, check }
+}
+
+/// The name of HTTP/1.
+pub const HTTP: &str = "HTTP";
+/// The name of TLS.
+pub const TLS: &str = "TLS";
+/// The name of HTTP/2.
+pub const HTTP2: &str = "HTTP/2";
+
+/// What a text begins with.
+const TEXTS: &[(&[u8], Protocol)] = &[
+    (b"HTTP/", protocol(HTTP, "http")),
+    (b"PRI * HTTP/2.0", protocol(HTTP2, "grpc")),
+    // An alert: RFC 8446, section 5.1. So a TLS server answers what is not TLS.
+    (b"\x15\x03", protocol(TLS, "tls")),
+    (b"SSH-", protocol("SSH", "ssh")),
+    (b"220 ", protocol("SMTP or FTP", "smtp")),
+    (b"220-", protocol("SMTP or FTP", "smtp")),
+    (b"-ERR ", protocol("Redis", "redis")),
+    (b"-NOAUTH ", protocol("Redis", "redis")),
+    (b"-DENIED ", protocol("Redis", "redis")),
+    (b"ERROR\r\n", protocol("memcached", "memcached")),
+    (b"AMQP", protocol("AMQP", "amqp")),
+];
+
+/// The name of the protocol that a server speaks which began like this, if it is known and another than the check's.
+pub fn other(opening: &[u8], check: &str) -> Option<&'static str> {
+    let text = TEXTS.iter().find(|(beginning, _)| opening.starts_with(beginning));
+    let known = text.map(|(_, protocol)| *protocol).or_else(|| first_message(opening))?;
+    (known.check != check).then_some(known.name)
+}
+
+/// The protocol whose first message this is.
+fn first_message(opening: &[u8]) -> Option<Protocol> {
+    match opening {
+        // SETTINGS, a list of entries of six bytes, or GOAWAY: RFC 9113, section 6.
+        [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0 => Some(protocol(HTTP2, "grpc")),
+        [0, 0, 8..=255, 7, 0, 0, 0, 0, 0, ..] => Some(protocol(HTTP2, "grpc")),
+        // `ErrorResponse` with its length, whose first field is the severity.
+        [b'E', 0, 0, _, _, b'S', ..] => Some(protocol("PostgreSQL", "postgres")),
+        // The first packet: version 10 of the handshake, with the server's version behind it, or an error.
+        [_, _, 0, 0, 10, b'0'..=b'9', ..] | [_, _, 0, 0, 0xff, _, 3..=15, ..] => {
+            Some(protocol("MySQL", "mysql"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openings() {
+        for (opening, check, name) in [
+            (&b"HTTP/1.1 400 Bad Request\r\n"[..], "redis", Some("HTTP")),
+            (b"HTTP/1.1 400 Bad Request\r\n", "http", None),
+            (b"\x15\x03\x01\0\x02\x02\x46", "http", Some("TLS")),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", "http", Some("SSH")),
+            (b"220 mail.example ESMTP\r\n", "tls", Some("SMTP or FTP")),
+            (b"220-welcome\r\n", "grpc", Some("SMTP or FTP")),
+            (b"-ERR unknown command 'GET'\r\n", "http", Some("Redis")),
+            (b"-ERR unknown command 'GET'\r\n", "redis", None),
+            (b"-NOAUTH Authentication required.\r\n", "http", Some("Redis")),
+            (b"ERROR\r\nERROR\r\n", "http", Some("memcached")),
+            (b"AMQP\0\0\x09\x01", "http", Some("AMQP")),
+            // From nghttp2, grpc-go and netty.
+            (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "http", Some("HTTP/2")),
+            (b"\0\0\0\x04\0\0\0\0\0", "http", Some("HTTP/2")),
+            (b"\0\0\x41\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01", "http", Some("HTTP/2")),
+            (b"\0\0\x0c\x04\0\0\0\0\0", "grpc", None),
+            (b"\0\0\x0d\x04\0\0\0\0\0", "http", None),
+            (b"PRI * HTTP/2.0\r\n", "tls", Some("HTTP/2")),
+            (b"E\0\0\0\x84SFATAL\0VFATAL\0C0A000\0", "http", Some("PostgreSQL")),
+            (b"E\0\0\0\x84SFATAL\0VFATAL\0C0A000\0", "postgres", None),
+            (b"J\0\0\0\n8.0.36\0", "http", Some("MySQL")),
+            // Host '…' is not allowed to connect.
+            (b"D\0\0\0\xffj\x04Host", "http", Some("MySQL")),
+            (b"J\0\0\0\n8.0.36\0", "mysql", None),
+            (b"\x20\x02\0\x05", "http", None),
+            (b"ok", "http", None),
+            (b"", "http", None),
+        ] {
+            assert_eq!(other(opening, check), name, "{check}: {}", opening.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The head of an HTTP/1 response: a parser of bytes. RFC 9112, sections 2 to 6.
+//!
+//! Invariant: what curl or the client of Go's net/http takes as an answer is one. So lines may end in a bare LF, values
+//! may be folded, names may be odd, and of the fields only those that delimit the body have to make sense. Refused are
+//! a NUL, a line without a colon, a continuation of nothing, and a Content-Length that is no number or is two.
+
+/// Why bytes are not the head of a response.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// They do not begin with a status line.
+    NotHttp,
+    /// This is not a header line.
+    Line(Vec<u8>),
+    /// These lines do not say one length of the body.
+    Length(Vec<u8>),
+    /// They are too many.
+    TooLarge,
+}
+
+/// The head of a response.
+#[derive(Debug)]
+pub struct Head {
+    /// The status, from 100 to 999.
+    pub status: u16,
+    /// Whether it is HTTP/1.0 or older, which knows no chunks.
+    is_old: bool,
+    /// The header lines as they came, and the empty line behind them.
+    lines: Vec<u8>,
+}
+
+/// The search for the end of a head that may come bit by bit: no byte is looked at twice.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// Where the line begins whose end is not there yet.
+    line: usize,
+    /// How much was looked at.
+    looked: usize,
+}
+
+impl Search {
+    /// The length of the head that the input begins with, its empty line included, once all of it is there. Of one
+    /// head, the input only ever gets longer.
+    pub fn end(&mut self, input: &[u8]) -> Option<usize> {
+        loop {
+            let behind = input.get(self.looked..)?.iter().position(|&byte| byte == b'\n');
+            let Some(behind) = behind else {
+                self.looked = input.len();
+                return None;
+            };
+            let end = self.looked + behind;
+            let is_empty = input.get(self.line..end)?.iter().all(|&byte| byte == b'\r');
+            (self.line, self.looked) = (end + 1, end + 1);
+            if is_empty {
+                return Some(self.line);
+            }
+        }
+    }
+}
+
+/// Whether this may be how a response begins.
+pub fn may_be_http(input: &[u8]) -> bool {
+    let name = b"HTTP/";
+    let there = input.len().min(name.len());
+    input.get(..there).is_some_and(|start| start.eq_ignore_ascii_case(name.get(..there).unwrap_or_default()))
+}
+
+impl Head {
+    /// The head whose bytes these are, to the end of its empty line.
+    pub fn parse(bytes: &[u8]) -> Result<Self, HeadError> {
+        let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
+        let (line, lines) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+        let (is_old, status) = status_line(line).ok_or(HeadError::NotHttp)?;
+        // Nothing is there that it could continue.
+        let is_continued = matches!(lines.first(), Some(b' ' | b'\t'));
+        for line in Lines(lines) {
+            let name = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            if is_continued || line.contains(&0) || !name.contains(&b':') {
+                return Err(HeadError::Line(without_end(line)));
+            }
+        }
+        Ok(Head { status, is_old, lines: lines.to_vec() })
+    }
+
+    /// Whether another one follows for the same request. RFC 9110, section 15.2.
+    pub fn is_interim(&self) -> bool {
+        self.status < 200 && self.status != 101
+    }
+
+    /// The value of the first field of this name.
+    pub fn value(&self, name: &str) -> Option<Vec<u8>> {
+        self.named(name).next().map(|line| split(line).1)
+    }
+
+    /// What has to be known to read the body, as a head that every parser takes. `to_head` where the request was HEAD.
+    pub fn plain(&self, to_head: bool) -> Result<String, HeadError> {
+        // Without a body nothing that would delimit it counts. RFC 9112, section 6.3.
+        let is_bodiless = to_head || matches!(self.status, 100..200 | 204 | 304);
+        let framing = if is_bodiless { String::new() } else { self.framing()? };
+        Ok(format!("HTTP/1.1 {}\r\n{framing}\r\n", self.status))
+    }
+
+    /// The field that delimits the body; nothing where the end of the connection does. RFC 9112, section 6.3.
+    fn framing(&self) -> Result<String, HeadError> {
+        let is_chunked = |line| {
+            let (_, value) = split(line);
+            value
+                .split(|&byte| byte == b',')
+                .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+        };
+        if !self.is_old && self.named("transfer-encoding").any(is_chunked) {
+            return Ok("Transfer-Encoding: chunked\r\n".to_owned());
+        }
+        let mut known = None;
+        for line in self.named("content-length") {
+            for element in split(line).1.split(|&byte| byte == b',') {
+                let length = length(element);
+                if length.is_none() || known.is_some_and(|known| known != length) {
+                    let lines: Vec<&[u8]> =
+                        self.named("content-length").map(<[u8]>::trim_ascii_end).collect();
+                    return Err(HeadError::Length(lines.join(&b"\r\n"[..])));
+                }
+                known = Some(length);
+            }
+        }
+        Ok(match known.flatten() {
+            Some(length) if length < u64::MAX => format!("Content-Length: {length}\r\n"),
+            _ => String::new(),
+        })
+    }
+
+    /// The header lines of this name, continuations included.
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        Lines(&self.lines).filter(|line| {
+            let own = line.split(|&byte| byte == b':').next().unwrap_or_default();
+            own.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
+        })
+    }
+}
+
+/// Whether it is of HTTP/1.0 or older, and the status. Of the version only the form counts, and between it and the
+/// status may be several blanks.
+fn status_line(line: &[u8]) -> Option<(bool, u16)> {
+    let rest = may_be_http(line).then(|| line.get(5..))??;
+    let (major, rest) = rest.split_first().filter(|(digit, _)| digit.is_ascii_digit())?;
+    let (minor, rest) = match rest.strip_prefix(b".") {
+        Some(rest) => rest.split_first().filter(|(digit, _)| digit.is_ascii_digit())?,
+        // `HTTP/2 200`.
+        None if *major > b'1' => (&b'0', rest),
+        None => return None,
+    };
+    let code = rest.trim_ascii_start();
+    let (digits, behind) = code.split_first_chunk::<3>()?;
+    let is_number = digits.iter().all(u8::is_ascii_digit) && !behind.first().is_some_and(u8::is_ascii_digit);
+    if code.len() == rest.len() || !is_number || line.contains(&0) {
+        return None;
+    }
+    let status = digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    (status >= 100).then_some(((*major, *minor) < (b'1', b'1'), status))
+}
+
+/// Header lines, each with its continuations, up to the empty line.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let mut end = 0;
+        loop {
+            end += self.0.get(end..)?.iter().position(|&byte| byte == b'\n')? + 1;
+            if !matches!(self.0.get(end), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
+        let (line, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest;
+        let is_empty = line.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        (!is_empty).then_some(line)
+    }
+}
+
+/// A line without CRLF or LF.
+fn without_end(line: &[u8]) -> Vec<u8> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line).to_vec()
+}
+
+/// The name and the value of a header line. Continuations follow with a space in place of the line's end: RFC 9112,
+/// section 5.2.
+fn split(line: &[u8]) -> (&[u8], Vec<u8>) {
+    let at = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+    let (name, value) = line.split_at_checked(at).unwrap_or((line, &[]));
+    let value = value.get(1..).unwrap_or_default();
+    let parts: Vec<&[u8]> = value.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    (name.trim_ascii_end(), parts.join(&b' ').trim_ascii().to_vec())
+}
+
+/// The number that an element of a Content-Length begins with, as strtol(3) has it; the largest where it is larger.
+fn length(text: &[u8]) -> Option<u64> {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = text.get(..count).filter(|digits| !digits.is_empty())?;
+    let sum =
+        digits.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+    Some(sum.unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(head: &[u8]) -> Result<Head, HeadError> {
+        Head::parse(head)
+    }
+
+    #[test]
+    fn status_lines() {
+        for (line, known) in [
+            (&b"HTTP/1.1 200 OK\r\n"[..], Some((false, 200))),
+            (b"HTTP/1.0 404\n", Some((true, 404))),
+            (b"http/1.1  999 \r\n", Some((false, 999))),
+            (b"HTTP/1.9\t200\tOK", Some((false, 200))),
+            (b"HTTP/0.9 200 OK", Some((true, 200))),
+            (b"HTTP/2 200\r\n", Some((false, 200))),
+            (b"HTTP/3.0 200\r\n", Some((false, 200))),
+            (b"HTTP/1.1 100", Some((false, 100))),
+            (b"HTTP/1.1 099 No\r\n", None),
+            (b"HTTP/1.1 20\r\n", None),
+            (b"HTTP/1.1 2000\r\n", None),
+            (b"HTTP/1.1 +20\r\n", None),
+            (b"HTTP/1.1200\r\n", None),
+            (b"HTTP/1 200\r\n", None),
+            (b"HTTP/1.10 200\r\n", None),
+            (b"HTTP/x.1 200\r\n", None),
+            (b"HTTP/1.1 200 O\0K\r\n", None),
+            (b"HTTP/\r\n", None),
+            (b"ICY 200 OK\r\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(status_line(line), known, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn values_are_unfolded_and_trimmed() {
+        let head = parse(b"HTTP/1.1 200 OK\r\nA:1\r\n 2\r\n\t 3 \r\nb :\r\n  \r\na: 4\r\n\r\n").unwrap();
+        assert_eq!((head.value("a").unwrap(), head.value("B").unwrap()), (b"1 2 3".to_vec(), b"".to_vec()));
+        assert_eq!(head.value("X"), None);
+        let head = parse(b"HTTP/1.1 200 OK\nC: \n\t\n c\nD\xff: \r d\r\r\nc: 4\n\n").unwrap();
+        assert_eq!(head.value("c").unwrap(), b"c");
+        let names: Vec<&[u8]> = Lines(&head.lines).map(|line| split(line).0).collect();
+        assert_eq!(names, [&b"C"[..], b"D\xff", b"c"]);
+        assert_eq!(split(Lines(&head.lines).nth(1).unwrap()).1, b"d");
+    }
+
+    #[test]
+    fn what_delimits_the_body() {
+        for (lines, framing) in [
+            ("", Ok("")),
+            ("Content-Length: 5\r\n", Ok("Content-Length: 5\r\n")),
+            ("content-length: +05;x\r\n", Ok("Content-Length: 5\r\n")),
+            ("Content-Length: 5, 5\r\nContent-Length:5\r\n", Ok("Content-Length: 5\r\n")),
+            ("Content-Length: 18446744073709551614\r\n", Ok("Content-Length: 18446744073709551614\r\n")),
+            ("Content-Length: 18446744073709551615\r\n", Ok("")),
+            ("Content-Length: 99999999999999999999\r\n", Ok("")),
+            ("Content-Length: 5\r\n 6\r\n", Ok("Content-Length: 5\r\n")),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", Err("Content-Length: 5\r\nContent-Length: 6")),
+            ("Content-Length: \r\n", Err("Content-Length:")),
+            (
+                "Transfer-Encoding: gzip\r\n ,Chunked\r\nContent-Length: x\r\n",
+                Ok("Transfer-Encoding: chunked\r\n"),
+            ),
+            ("Transfer-Encoding: identity\r\n", Ok("")),
+        ] {
+            let head = parse(format!("HTTP/1.1 200 OK\r\n{lines}\r\n").as_bytes()).unwrap();
+            let wanted = framing
+                .map(|framing| format!("HTTP/1.1 200\r\n{framing}\r\n"))
+                .map_err(|lines| HeadError::Length(lines.as_bytes().to_vec()));
+            assert_eq!(head.plain(false), wanted, "{lines}");
+            assert_eq!(head.plain(true).unwrap(), "HTTP/1.1 200\r\n\r\n", "{lines}");
+        }
+        let head = parse(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        assert_eq!(head.plain(false).unwrap(), "HTTP/1.1 200\r\n\r\n");
+        let head = parse(b"HTTP/1.1 304 Not Modified\r\nContent-Length: x\r\n\r\n").unwrap();
+        assert_eq!(head.plain(false).unwrap(), "HTTP/1.1 304\r\n\r\n");
+    }
+
+    #[test]
+    fn the_end_is_found_however_the_head_comes() {
+        for (input, length) in [
+            (&b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\n"[..], Some(25)),
+            (b"HTTP/1.1 200 OK\n\nbody", Some(17)),
+            (b"HTTP/1.1 200 OK\nA:\r\r\n\r\r\n", Some(24)),
+            (b"HTTP/1.1 200 OK\r\n \r\n", None),
+            (b"HTTP/1.1 200 OK\r\n\r", None),
+            (b"", None),
+        ] {
+            let mut search = Search::default();
+            let found = (0..=input.len()).find_map(|there| {
+                let before = search.looked;
+                let end = search.end(&input[..there]);
+                assert!(search.looked >= before && (end.is_some() || search.looked == there));
+                end
+            });
+            assert_eq!(found, length, "{}", input.escape_ascii());
+            assert_eq!(Search::default().end(input), length, "{}", input.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_taken_or_refused() {
+        // Those that mean something, in every order, behind a status line.
+        let marks = b"\r\n \t:,+1a\0";
+        for number in 0..marks.len().pow(5) {
+            let mut rest = number;
+            let mut head = b"HTTP/1.1 200\r\n".to_vec();
+            for _ in 0..5 {
+                head.push(marks[rest % marks.len()]);
+                rest /= marks.len();
+            }
+            head.extend_from_slice(b"\r\nContent-Length: 1\r\n\r\n");
+            let end = Search::default().end(&head).unwrap();
+            if let Ok(head) = parse(&head[..end]) {
+                assert!(head.plain(false).is_ok() && !head.lines.contains(&0));
+            }
+        }
+    }
+}
