@@ -78,8 +78,12 @@ const INSPECTIONS: &[Row] = &[
         Say("porthole changes nothing: it only reads"),
     ),
 ];
+/// The probe knows the commonest, and does not take `top` for `tcp`.
 #[cfg(not(feature = "inspect"))]
-const INSPECTIONS: &[Row] = &[];
+const INSPECTIONS: &[Row] = &[(
+    &["netstat", "top", "free", "mount", "ip", "du", "vi"],
+    Say("the full build of porthole has commands that look inside"),
+)];
 
 /// The options of other programs, and arguments of theirs that are none here, by our commands.
 const OPTIONS: &[(&[&str], &[Row])] = &[
