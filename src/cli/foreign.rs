@@ -38,6 +38,10 @@ const COMMANDS: &[Row] = &[
     (&["timeout"], Say("use -t DUR behind a check")),
     (&["sleep", "wait", "watch"], Say("use --wait DUR behind a check")),
     (
+        &["kill", "killall", "pkill"],
+        Say("porthole sends no signals: stop or restart the container from outside"),
+    ),
+    (
         &["sh", "bash", "ash"],
         Say("porthole runs no shell, and none of its commands needs one: see porthole --help"),
     ),
@@ -69,10 +73,6 @@ const INSPECTIONS: &[Row] = &[
     (&["whoami", "groups", "lsns", "capsh", "getpcaps"], Use("id")),
     (&["strace", "ltrace", "gdb"], Use("doctor, which explains what is wrong without tracing")),
     (&["systemctl", "service", "supervisorctl"], Use("process NAME")),
-    (
-        &["kill", "killall", "pkill"],
-        Say("porthole sends no signals: stop or restart the container from outside"),
-    ),
     (
         &["cp", "mv", "rm", "mkdir", "touch", "chmod", "chown", "ln"],
         Say("porthole changes nothing: it only reads"),
