@@ -38,6 +38,10 @@ const COMMANDS: &[Row] = &[
     (&["timeout"], Say("use -t DUR behind a check")),
     (&["sleep", "wait", "watch"], Say("use --wait DUR behind a check")),
     (
+        &["kill", "killall", "pkill"],
+        Say("porthole sends no signals: stop or restart the container from outside"),
+    ),
+    (
         &["sh", "bash", "ash"],
         Say("porthole runs no shell, and none of its commands needs one: see porthole --help"),
     ),
@@ -70,16 +74,16 @@ const INSPECTIONS: &[Row] = &[
     (&["strace", "ltrace", "gdb"], Use("doctor, which explains what is wrong without tracing")),
     (&["systemctl", "service", "supervisorctl"], Use("process NAME")),
     (
-        &["kill", "killall", "pkill"],
-        Say("porthole sends no signals: stop or restart the container from outside"),
-    ),
-    (
         &["cp", "mv", "rm", "mkdir", "touch", "chmod", "chown", "ln"],
         Say("porthole changes nothing: it only reads"),
     ),
 ];
+/// The probe knows the commonest, and does not take `top` for `tcp`.
 #[cfg(not(feature = "inspect"))]
-const INSPECTIONS: &[Row] = &[];
+const INSPECTIONS: &[Row] = &[(
+    &["netstat", "top", "free", "mount", "ip", "du", "vi"],
+    Say("the full build of porthole has commands that look inside"),
+)];
 
 /// The options of other programs, and arguments of theirs that are none here, by our commands.
 const OPTIONS: &[(&[&str], &[Row])] = &[

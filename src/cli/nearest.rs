@@ -56,7 +56,8 @@ fn nearest(word: &str, ours: &mut dyn Iterator<Item = &'static str>) -> Vec<&'st
 
 /// Whether each letter is in both as often.
 fn same_letters(one: &[u8], other: &[u8]) -> bool {
-    let count = |word: &[u8], letter: u8| word.iter().filter(|&&found| found == letter).count();
+    let count =
+        |word: &[u8], letter: u8| -> usize { word.iter().map(|&found| usize::from(found == letter)).sum() };
     one.len() == other.len() && one.iter().all(|&letter| count(one, letter) == count(other, letter))
 }
 

@@ -373,8 +373,8 @@ fn unknown(command: &str, word: &[u8], letters: &[u8], options: &[&Opt]) -> Wron
     }
     let advice = foreign::argument(command, shown.as_bytes()).or_else(|| {
         let named = options.iter().filter(|option| !option.is_operand() && !option.is_refused());
-        let mut names = named.map(|option| option.name);
-        nearest::did_you_mean(shown.strip_prefix("--")?, &mut names, ["--", ""])
+        let mut near = named.map(|option| option.name);
+        nearest::did_you_mean(shown.strip_prefix("--")?, &mut near, ["--", ""])
     });
     Wrong::advised(format!("unknown option {shown}"), advice)
 }

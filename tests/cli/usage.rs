@@ -213,7 +213,8 @@ fn words_of_other_programs() {
     let tls =
         |what: &str| if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") };
     let full = |what: &str| {
-        if has_feature("inspect") { what.to_owned() } else { format!("{what} of the full build") }
+        let probe = "the full build of porthole has commands that look inside";
+        if has_feature("inspect") { what.to_owned() } else { probe.to_owned() }
     };
     for (name, advice) in [
         ("curl", "use porthole http URL".to_owned()),
