@@ -37,7 +37,6 @@ pub fn explain_aborts() {}
 #[cfg(target_env = "musl")]
 mod aborts {
     use std::ffi::{c_int, c_void};
-    use std::mem::MaybeUninit;
     use std::ptr;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -47,6 +46,9 @@ mod aborts {
 
     /// The signal of the instruction that a panic comes to: `ud2` or `brk`.
     const SIGNAL: c_int = if cfg!(target_arch = "x86_64") { libc::SIGILL } else { libc::SIGTRAP };
+    /// Hand the handler a siginfo; there is a restorer: asm/signal.h.
+    const SA_SIGINFO: usize = 4;
+    const SA_RESTORER: usize = 0x0400_0000;
     /// In front of the address of that instruction.
     const WORDS: &[u8] = b"porthole: internal error at 0x";
     /// The digits of an address.
@@ -58,13 +60,19 @@ mod aborts {
     /// From here on an abort is said to be an internal error, and where.
     pub fn explain_aborts() {
         STARTED.store(true, Relaxed);
-        // SAFETY: a sigaction is valid as zeros, and the handler does only what signal-safety(7) allows. Where the call is
+        // handler, flags, restorer, mask: as the kernel takes them on both processors. Not by musl's sigaction(3), which costs a
+        // second call. The handler does not return, so where it would return to does not matter.
+        let action = [on_signal as *const () as usize, SA_SIGINFO | SA_RESTORER, 0, 0];
+        // SAFETY: the kernel reads the four words, and the handler does only what signal-safety(7) allows. Where the call is
         // refused, an abort is as it was.
         unsafe {
-            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
-            action.sa_sigaction = on_signal as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO;
-            libc::sigaction(SIGNAL, &raw const action, ptr::null_mut());
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                SIGNAL,
+                action.as_ptr(),
+                ptr::null::<usize>(),
+                size_of::<u64>(),
+            );
         }
     }
 
