@@ -43,6 +43,8 @@ servers=(
     openssl:openssl
     setfacl:acl
     python3:python3
+    node:nodejs
+    perl:perl
     ps:procps
     capsh:libcap2-bin
 )
@@ -57,6 +59,8 @@ need_servers() {
     for entry in "${servers[@]}"; do
         PATH=$path command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
     done
+    # A library has no program of its own.
+    perl -MHTTP::Daemon -e 1 2>/dev/null || missing+=(libhttp-daemon-perl)
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "need: ${missing[*]}: not installed, and only root can" >&2

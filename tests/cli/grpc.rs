@@ -111,22 +111,41 @@ fn everything_that_http2_allows() {
         frame(GOAWAY, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0"),
         frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\xbe"),
     ];
-    let server = healthy(
+    healthy(
         vec![
             send(settings()),
             Step::Until(b"Health/Check"),
             Step::Send(bytes[..9].concat()),
-            // The answers to PING, SETTINGS and DATA.
+            // The answers to PING and SETTINGS.
             Step::Until(b"\0\0\x08\x06\x01\0\0\0\0pingpong\0\0\0\x04\x01\0\0\0\0"),
-            Step::Send(bytes[9..14].concat()),
-            Step::Until(b"\0\0\x04\x08\0\0\0\0\x01\0\0\0\x04"),
-            Step::Send(bytes[14].clone()),
+            Step::Send(bytes[9..].concat()),
             Step::Hold,
         ],
         &[],
         "SERVING",
     );
-    assert!(server.asked()[0].contains("\0\0\x04\x08\0\0\0\0\0\0\0\0\x06\0\0\x04\x08\0\0\0\0\x01\0\0\0\x06"));
+}
+
+#[test]
+fn what_is_taken_of_the_windows_is_given_back() {
+    // Padding counts too: 64 frames of nothing else are 16 KiB.
+    let padding = frame(DATA, PADDED, 1, [&[255][..], &[0; 255]].concat()).repeat(64);
+    let rest = [
+        frame(DATA, 0, 1, SERVING),
+        frame(HEADERS, END_HEADERS | END_STREAM, 1, fields(&[("grpc-status", "0")])),
+    ];
+    healthy(
+        vec![
+            send(settings()),
+            Step::Until(b"Health/Check"),
+            Step::Send([head(), padding].concat()),
+            Step::Until(b"\0\0\x04\x08\0\0\0\0\0\0\0\x40\0\0\0\x04\x08\0\0\0\0\x01\0\0\x40\0"),
+            Step::Send(rest.concat()),
+            Step::Hold,
+        ],
+        &[],
+        "SERVING",
+    );
 }
 
 #[test]

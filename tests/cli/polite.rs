@@ -19,17 +19,23 @@ const TRIES: usize = 5;
 /// Makes the check until each connection of it has ended in order, and asserts what it says each time.
 #[track_caller]
 fn politely(start: impl Fn() -> Server, connections: usize, run: impl Fn(&Server) -> Ran) -> Server {
-    for _ in 1..TRIES {
+    ending(&vec![End::Orderly; connections], start, run)
+}
+
+/// The same, with its connections to end like this.
+#[track_caller]
+fn ending(wanted: &[End], start: impl Fn() -> Server, run: impl Fn(&Server) -> Ran) -> Server {
+    let mut tries = 1;
+    loop {
         let server = start();
-        run(&server);
-        if server.ends(connections).iter().all(|end| *end == End::Orderly) {
+        let ran = run(&server);
+        let ends = server.ends(wanted.len());
+        if ends == wanted {
             return server;
         }
+        assert!(tries < TRIES, "ended {ends:?}\n{}", ran.story());
+        tries += 1;
     }
-    let server = start();
-    let ran = run(&server);
-    assert_eq!(server.ends(connections), vec![End::Orderly; connections], "{}", ran.story());
-    server
 }
 
 /// An http check with these options of a server that sends this once it was asked, and waits for the end of the stream.
@@ -92,25 +98,15 @@ fn a_body_that_comes_late() {
 
 #[test]
 fn a_server_that_ends_the_message_by_closing() {
-    // It says the rest and closes, or reads on to our end: neither is met by a reset.
-    let says = vec![Step::Request, send("HTTP/1.0 200 OK\r\n\r\nnow "), late("late")];
-    let server = politely_closed(&says);
-    assert!(server.asked()[0].starts_with("GET / HTTP/1.1\r\n"));
-}
-
-/// The script of a server that closes by itself comes to its end.
-fn politely_closed(script: &[Step]) -> Server {
-    for attempt in 1.. {
-        let server = Server::new(script.to_vec());
-        let url = server.url("/");
-        let ran = porthole(["http", &url, "-t", "20s"]).healthy(&format!("healthy: http {url}: {OK}"));
-        let ends = server.ends(1);
-        if ends == [End::Script] {
-            return server;
-        }
-        assert!(attempt < TRIES, "{ends:?}\n{}", ran.story());
-    }
-    unreachable!()
+    // It says the rest and closes, and is not met by a reset.
+    ending(
+        &[End::Script],
+        || Server::new(vec![Step::Request, send("HTTP/1.0 200 OK\r\n\r\nnow "), late("late")]),
+        |server| {
+            let url = server.url("/");
+            porthole(["http", &url, "-t", "20s"]).healthy(&format!("healthy: http {url}: {OK}"))
+        },
+    );
 }
 
 #[test]
