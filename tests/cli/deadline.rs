@@ -299,8 +299,8 @@ fn files_on_a_file_system_that_does_not_answer() {
             .env("SSL_CERT_FILE", &file)
             .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
             .refused(&format!(
-                "tls localhost:{port}: SSL_CERT_FILE: {file}: {silent} (--ca-file PATH or SSL_CERT_FILE names some, \
-                 --insecure does without)"
+                "tls localhost:{port}: SSL_CERT_FILE: {file}: {silent} (--ca-file PATH or SSL_CERT_FILE provides them, \
+                 --insecure skips verification)"
             ));
     }
 }
