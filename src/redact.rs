@@ -139,7 +139,7 @@ impl Masked {
                     value.or_else(|| bot(argument, at))
                 }
                 b'P' => private_key(argument, at),
-                b' ' | b'\t' | b'\n' => {
+                byte if is_space(&byte) => {
                     let flag = part(place.word.max(done), at);
                     place.word = at + 1;
                     self.behind(flag, argument, at + 1)
@@ -147,7 +147,7 @@ impl Masked {
                 _ => None,
             });
             match range {
-                Some((start, end)) if start < end => {
+                Some((start, end)) if done <= start && start < end && at < end => {
                     out.extend_from_slice(part(done, start));
                     mask(out, part(start, end));
                     (done, at) = (end, end);
@@ -190,7 +190,7 @@ impl Masked {
             return None;
         }
         let rest = argument.get(start..)?;
-        let start = start + rest.len() - rest.trim_ascii_start().len();
+        let start = start + rest.iter().take_while(|b| is_space(b)).count();
         let follows = word_at(argument, start);
         match next {
             Next::Login | Next::User | Next::Comma => password(argument, start, false, next),
@@ -331,7 +331,13 @@ fn is_of_name(byte: u8) -> bool {
 /// The word that begins there.
 fn word_at(text: &[u8], start: usize) -> &[u8] {
     let rest = text.get(start..).unwrap_or_default();
-    rest.split(u8::is_ascii_whitespace).next().unwrap_or_default()
+    rest.split(is_space).next().unwrap_or_default()
+}
+
+/// What stands between words: white space as isspace(3) has it in the C locale, the vertical tab among it, by which programs
+/// split what they read.
+fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::value::shell_end;
-use super::{HEAD, Next, TOKEN, next_of, word_at};
+use super::{HEAD, Next, TOKEN, is_space, next_of, word_at};
 
 /// The passwords behind the names of users, outside of URLs. A word is looked through once, however many colons it
 /// has: what a process calls itself is not to keep whoever lists it.
@@ -83,7 +83,7 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
 pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let word = text.get(start..)?;
     // Another URL ends it as a space does.
-    let is_end = |rest: &[u8]| rest.first().is_some_and(u8::is_ascii_whitespace) || rest.starts_with(b"://");
+    let is_end = |rest: &[u8]| rest.first().is_some_and(is_space) || rest.starts_with(b"://");
     let end = (0..word.len()).find(|&at| word.get(at..).is_some_and(is_end)).unwrap_or(word.len());
     let word = word.get(..end)?;
     let authority = word.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(word.len());

@@ -399,3 +399,19 @@ fn urls_with_a_login() {
         assert_eq!(has_secret(value.as_bytes()), has, "{value}");
     }
 }
+
+#[test]
+fn every_kind_of_white_space_ends_a_word() {
+    // A word that ended at a carriage return and did not begin behind it was masked again and again.
+    for space in ["\r", "\x0c", "\x0b", "\t", "\n", " "] {
+        assert_eq!(
+            masked(&[&format!("x -ua:b{space}c:d")]),
+            format!("x -ua:<1 byte>{space}c:d"),
+            "{space:?}"
+        );
+        assert_eq!(
+            masked(&[&format!("x --password{space}b{space}c")]),
+            format!("x --password{space}<1 byte>{space}c")
+        );
+    }
+}

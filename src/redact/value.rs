@@ -1,6 +1,6 @@
 //! The value behind a name that tells of a secret: where it begins and ends.
 
-use super::{HEAD, Next, is_of_name, is_plain, is_token, next_of, tells, word_at};
+use super::{HEAD, Next, is_of_name, is_plain, is_space, is_token, next_of, tells, word_at};
 use crate::bytes::find;
 
 /// Where in a command line a `=` or `:` stands.
@@ -24,7 +24,8 @@ pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usiz
 /// As [`value`], with what its name says of it.
 fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
-    let trimmed = before.trim_ascii_end();
+    let blanks = before.iter().rev().take_while(|b| is_space(b)).count();
+    let trimmed = before.get(..at - blanks)?;
     // The name of a JSON object's entry has a quote on both sides, for a shell with a backslash.
     let entry = match trimmed {
         [named @ .., b'\\', b'"'] | [named @ .., b'"' | b'\''] => Some(named),
@@ -99,7 +100,7 @@ pub(super) fn shell_end(text: &[u8], start: usize) -> usize {
         at += match byte {
             b'\\' => 2,
             b'"' | b'\'' => 2 + closing(text.get(at + 1..).unwrap_or_default(), byte).unwrap_or(text.len()),
-            _ if byte.is_ascii_whitespace() => return at,
+            _ if is_space(&byte) => return at,
             _ => 1,
         };
     }
