@@ -25,7 +25,9 @@ use programs::Programs;
 use rules::{ANY, Next};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
 use value::{Place, listed, value};
-use words::{Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, skip_blanks, word_at, word_end};
+use words::{
+    Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, skip_blanks, word_at, word_end,
+};
 
 /// What stands in place of so many bytes.
 pub fn hidden(count: usize) -> String {
@@ -105,7 +107,8 @@ impl Masked {
     fn secret(&mut self, text: &mut Text<'_>, byte: u8, at: usize, done: usize) -> Option<(usize, usize)> {
         let Text { text: argument, place, .. } = *text;
         let word = if at == place.word { self.word(text, at) } else { None };
-        let is_start = at == done || !at.checked_sub(1).and_then(|at| argument.get(at)).is_some_and(|&b| is_of_name(b));
+        let is_start =
+            at == done || !at.checked_sub(1).and_then(|at| argument.get(at)).is_some_and(|&b| is_of_name(b));
         let found = word.or_else(|| if is_start { marked(argument, at) } else { None });
         found.or_else(|| match byte {
             b':' if argument.get(at..)?.starts_with(b"://") => {
@@ -163,7 +166,9 @@ impl Masked {
             let equals = bare.iter().position(|&b| b == b'=');
             match bare {
                 [b'-', b'u', _, ..] if equals != Some(2) && bare.contains(&b':') => login(2),
-                _ => login(equals.filter(|&at| next_of(bare.get(..at).unwrap_or_default()) == Next::User)? + 1),
+                _ => {
+                    login(equals.filter(|&at| next_of(bare.get(..at).unwrap_or_default()) == Next::User)? + 1)
+                }
             }
         })
     }
@@ -213,8 +218,10 @@ impl Masked {
             // `-secret` has a `c` in it as well.
             (Some((Next::Command, _)), next) if next != Next::Plain => next,
             (Some((next, at)), _) if at == word.len() => next,
-            (_, Next::Plain) => self.programs.pair(word),
-            (_, next) => next,
+            (_, next) => match self.programs.pair(word) {
+                Next::Plain => next,
+                pair => pair,
+            },
         }
     }
 }
@@ -254,7 +261,8 @@ fn is_option(word: &[u8]) -> bool {
 
 /// What this word says of the one behind it, whatever the program.
 fn next_of(word: &[u8]) -> Next {
-    if let Some((_, next)) = ANY.iter().find(|(words, _)| words.iter().any(|known| known.as_bytes() == word)) {
+    if let Some((_, next)) = ANY.iter().find(|(words, _)| words.iter().any(|known| known.as_bytes() == word))
+    {
         return *next;
     }
     match word {

@@ -2,7 +2,7 @@
 
 use super::login::behind_slash;
 use super::name::tells;
-use super::rules::{Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands};
+use super::rules::{NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands};
 use super::words::{is_operator, last_name};
 use crate::bytes::find;
 
@@ -100,7 +100,9 @@ impl Programs {
         match part {
             Part::Whole => Some((0, None)),
             // What ends with it may be base64.
-            Part::Unnamed => value.is_none_or(|at| word.get(at).is_none_or(|&b| b == b'=')).then_some((0, None)),
+            Part::Unnamed => {
+                value.is_none_or(|at| word.get(at).is_none_or(|&b| b == b'=')).then_some((0, None))
+            }
             Part::Value => Some((value?, None)),
             Part::Slash => {
                 let is_named = word.first().is_some_and(u8::is_ascii_alphanumeric);
@@ -146,6 +148,7 @@ impl Programs {
 
     /// What a word says of the one behind it as the name in a pair.
     pub fn pair(&self, word: &[u8]) -> Next {
-        if self.has_pairs && !word.starts_with(b"-") { tells(last_name(word)) } else { Next::Plain }
+        let is_name = self.has_pairs && !word.starts_with(b"-") && !is_named(NO_NAMES, word);
+        if is_name { tells(last_name(word)) } else { Next::Plain }
     }
 }

@@ -195,12 +195,7 @@ const fn operands(
 /// At most 32, as each has a bit.
 pub(super) const OPERANDS: &[Operands] = &[
     // rabbitmqctl add_user NAME PASSWORD
-    operands(
-        &["rabbitmqctl"],
-        &["add_user", "change_password", "authenticate_user"],
-        1,
-        Part::Whole,
-    ),
+    operands(&["rabbitmqctl"], &["add_user", "change_password", "authenticate_user"], 1, Part::Whole),
     // vault login TOKEN, vault login -method=userpass username=me password=x, vault operator unseal KEY
     operands(&["vault", "bao"], &["login", "unseal"], 0, Part::Unnamed),
     // vault kv put PATH NAME=VALUE
@@ -217,12 +212,7 @@ pub(super) const OPERANDS: &[Operands] = &[
     operands(&["openssl"], &["passwd"], 0, Part::Whole),
     operands(&["mkpasswd"], &[], 0, Part::Whole),
     // sqlplus NAME/PASSWORD@DATABASE
-    operands(
-        &["sqlplus", "sqlldr", "rman", "exp", "imp", "expdp", "impdp"],
-        &[],
-        0,
-        Part::Slash,
-    ),
+    operands(&["sqlplus", "sqlldr", "rman", "exp", "imp", "expdp", "impdp"], &[], 0, Part::Slash),
 ];
 
 /// Programs that are given `NAME VALUE` as two words, behind this one (behind any, where there is none): if the name tells
@@ -240,6 +230,9 @@ pub(super) const PAIRS: &[(&[&str], &str)] = &[
     // wpa_cli set_network 0 psk KEY
     (&["wpa_cli"], ""),
 ];
+
+/// Values of these that look like names: wifi-sec.key-mgmt wpa-psk.
+pub(super) const NO_NAMES: &[&str] = &["wpa-psk"];
 
 /// What reads `NAME:PASSWORD` from its standard input: where a text names it, they are looked for in all of it.
 pub(super) const READS_LOGINS: &[&str] = &["chpasswd", "chgpasswd", "newusers"];

@@ -1,6 +1,8 @@
 //! What shows by itself that it is secret, whatever stands beside it.
 
-use super::rules::{BEARER, BOT, CHANCE, HEAD, HOOKS, MARKS, Made, Mark, PRIVATE_KEYS, SCHEMES, SHORTEST_MARKED, WEBHOOKS};
+use super::rules::{
+    BEARER, BOT, CHANCE, HEAD, HOOKS, MARKS, Made, Mark, PRIVATE_KEYS, SCHEMES, SHORTEST_MARKED, WEBHOOKS,
+};
 use super::words::{is_of_name, is_quote, is_space, word_at};
 use crate::bytes::find;
 

@@ -5,9 +5,8 @@ use super::next_of;
 use super::rules::{HEAD, Next, QUERY};
 use super::tokens::is_token;
 use super::words::{
-    Within, is_quote, is_space, json_length, last_name, skip_blanks,
-    skip_blanks_of_line, without_blanks_behind, word_at,
-    word_end,
+    Within, is_quote, is_space, json_length, last_name, skip_blanks, skip_blanks_of_line,
+    without_blanks_behind, word_at, word_end,
 };
 
 /// Where in a command line a `=` or `:` stands.

@@ -146,7 +146,8 @@ pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
 
 /// Whether a word goes on there, behind a quote.
 fn goes_on(text: &[u8], at: usize) -> bool {
-    text.get(at).is_some_and(|&b| is_quote(b) || b.is_ascii_alphanumeric() || matches!(b, b'\\' | b'$' | b'`'))
+    text.get(at)
+        .is_some_and(|&b| is_quote(b) || b.is_ascii_alphanumeric() || matches!(b, b'\\' | b'$' | b'`'))
 }
 
 /// How long a JSON value is that the text begins with: an array or object with all that is in it.

@@ -6,6 +6,7 @@ use ureq::http::header::{self, HeaderName, HeaderValue};
 use ureq::http::{Method, Request as HttpRequest, Uri};
 
 use super::answer::{Answer, failure};
+use super::data;
 use crate::check::Attempt;
 use crate::check::headers::{self, USER_AGENT, halves};
 use crate::check::secure::{self, Secure};
@@ -36,7 +37,12 @@ pub(super) struct Changes {
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     let body = given.unshown("data")?;
-    given.hide(body.as_deref().unwrap_or_default().as_bytes(), "<data>");
+    if let Some(body) = &body {
+        given.hide(body.as_bytes(), "<data>");
+        for value in data::values(body) {
+            given.hide(&value, "<data>");
+        }
+    }
     let fallback = if body.is_some() { Method::POST } else { Method::GET };
     let expected = "a method such as GET, HEAD or POST";
     let method = given
