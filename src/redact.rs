@@ -1,97 +1,43 @@
 //! What command lines and environments may hold that is not for everybody's eyes, masked as `<24 bytes>`.
 //!
 //! It is a guess by names: the value of an option, a variable or a header whose name tells of a secret, what follows
-//! such an option, and the password in a URL. Where in doubt it is masked; `--reveal-all` shows it.
+//! such an option, and the password in a URL. Where in doubt it is masked; `--reveal-all` shows it. What is a secret stands
+//! in [`rules`], how a text is read in the other files.
+//!
+//! A text is gone through once ([`Cursor`]). What is looked at ahead of that is a word, once for each of its kind, or is
+//! masked then: the time is linear in the length of the text, whatever is in it.
 
+mod cursor;
 mod login;
 mod mounted;
 mod name;
 mod programs;
+mod rules;
+mod tokens;
 mod value;
+mod words;
 
-use crate::bytes::find;
-
+use cursor::Cursor;
 use login::{Logins, password, user_info};
 pub use mounted::mounted;
 use name::{is_plain, tells};
 use programs::Programs;
-use value::{Place, shell_end, value};
-
-/// A user without a password in a URL is masked from this length on: then it is a token.
-const TOKEN: usize = 20;
-
-/// How tokens begin that say what they are: of GitHub, GitLab, Slack, Stripe, npm, Vault, OpenAI, Anthropic, SendGrid, Docker,
-/// a JSON Web Token (RFC 7519), and key ids of AWS.
-const MARKED: [&str; 21] = [
-    "sk-proj-",
-    "sk-ant-",
-    "SG.",
-    "dckr_pat_",
-    "xapp-",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "xoxb-",
-    "xoxp-",
-    "sk_live_",
-    "rk_live_",
-    "npm_",
-    "hvs.",
-    "eyJ",
-    "AKIA",
-    "ASIA",
-];
-/// What stands in front of a token in a header: schemes of RFC 7235 and others.
-const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "digest", "negotiate", "apikey"];
-/// How a private key begins in PEM (RFC 7468), and one of OpenPGP (RFC 9580).
-const KEYS: [&str; 2] = ["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"];
-
-/// How keys of OpenAI begin that say no more of what they are, and the least that follows, in letters and digits.
-const SHORT_MARK: (&str, usize) = ("sk-", 32);
-/// The least digits and characters on both sides of the colon of a Telegram bot's token. They have 35.
-const BOT: (usize, usize) = (6, 30);
-/// How far into an address it is looked for what it is, in bytes.
-const HEAD: usize = 256;
-/// Addresses whose rest is all that it takes to use them.
-const WEBHOOKS: [&str; 2] = ["hooks.slack.com/services/", "/api/webhooks/"];
+use rules::{ANY, Next};
+use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
+use value::{Place, listed, value};
+use words::{
+    Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, skip_blanks, word_at, word_end,
+};
 
 /// What stands in place of so many bytes.
 pub fn hidden(count: usize) -> String {
     if count == 1 { "<1 byte>".to_owned() } else { format!("<{count} bytes>") }
 }
 
-/// What an argument says of the next one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Next {
-    #[default]
-    Plain,
-    /// It is a secret.
-    Secret,
-    /// It is one, or the path of a file with one.
-    Key,
-    /// It is one, or how much there may be of something.
-    Limit,
-    /// It is one if it looks like a token.
-    Token,
-    /// It is `NAME:PASSWORD`, or `NAME%PASSWORD`.
-    Login,
-    /// It is one of these, or a URL.
-    User,
-    /// It is `NAME,PASSWORD`.
-    Comma,
-    /// All that follow may be.
-    Rest,
-    /// It is a command for a shell.
-    Command,
-}
-
 /// Masks the arguments of one command line, which are to be given in their order.
 #[derive(Debug, Default)]
 pub struct Masked {
+    /// What the argument before this one says of it.
     next: Next,
     programs: Programs,
 }
@@ -101,116 +47,199 @@ impl Masked {
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
         let next = std::mem::take(&mut self.next);
         let is_whole = match next {
-            Next::Secret | Next::Key | Next::Limit | Next::Rest => {
+            // `--password = x`
+            Next::Secret | Next::Key | Next::Limit | Next::Code | Next::Token if argument == b"=" => {
+                self.next = next;
+                return out.extend_from_slice(argument);
+            }
+            Next::Secret | Next::Key | Next::Limit | Next::Code => {
                 !is_option(argument) && !is_plain(next, argument)
             }
             Next::Token => is_token(argument),
+            Next::Cookie => argument.contains(&b'='),
             _ => false,
         };
         if is_whole {
             // `Authorization:`, `Bearer`, and what follows.
-            let goes_on = matches!(next, Next::Token | Next::Rest) || is_scheme(argument);
+            let goes_on = next == Next::Token || is_scheme(argument);
             self.next = if goes_on { next } else { Next::Plain };
-            return mask(out, argument);
+            let mut cursor = Cursor::new(out, argument);
+            cursor.mask((0, argument.len()));
+            return cursor.finish();
         }
         let first = match next {
-            Next::Login | Next::User | Next::Comma => password(argument, 0, true, next),
+            Next::Login | Next::User | Next::Comma | Next::Certificate => password(argument, 0, None, next),
             _ => lone_token(argument),
         };
+        let mut cursor = Cursor::new(out, argument);
         if let Some(range) = first {
-            return splice(out, argument, range);
+            cursor.mask(range);
+            return cursor.finish();
         }
-        let part = |from: usize, to: usize| argument.get(from..to).unwrap_or_default();
-        // Up to where it is in `out`, and where the word begins that `at` is in.
-        let (mut done, mut at) = (0, 0);
-        let mut place = Place { word: 0, quote: None, is_command: next == Next::Command };
-        let mut logins = Logins::default();
-        while let Some(&byte) = argument.get(at) {
-            let range = if at == place.word { self.word(argument, at) } else { None };
-            let is_start = at == done || !part(at - 1, at).iter().all(|&b| is_of_name(b));
-            let range = range.or_else(|| if is_start { marked(argument, at) } else { None });
-            let range = range.or_else(|| match byte {
-                b':' if part(at, at + 3) == b"://" => {
-                    user_info(argument, at + 3).or_else(|| webhook(argument, at + 3))
-                }
-                b'=' | b':' => {
-                    let value = value(argument, at, place);
-                    let value = value.or_else(|| logins.password(argument, place.word, at));
-                    value.or_else(|| bot(argument, at))
-                }
-                b'P' => private_key(argument, at),
-                b' ' | b'\t' | b'\n' => {
-                    let flag = part(place.word.max(done), at);
-                    place.word = at + 1;
-                    self.behind(flag, argument, at + 1)
-                }
-                _ => None,
-            });
-            match range {
-                Some((start, end)) if start < end => {
-                    out.extend_from_slice(part(done, start));
-                    mask(out, part(start, end));
-                    (done, at) = (end, end);
-                }
-                _ => {
-                    let is_escaped = part(at.wrapping_sub(1), at) == b"\\";
-                    place.quote = match (place.quote, byte) {
-                        (None, b'"' | b'\'') if !is_escaped => Some(byte),
-                        (Some(quote), _) if quote == byte && !(is_escaped && quote == b'"') => None,
-                        (quote, _) => quote,
-                    };
-                    at += 1;
+        self.programs.begin(argument);
+        let mut text = Text {
+            text: argument,
+            place: Place { is_command: next == Next::Command, ..Place::default() },
+            logins: Logins::of(argument),
+            next: Next::Plain,
+        };
+        while let Some(byte) = cursor.byte() {
+            let (at, done) = (cursor.at(), cursor.done());
+            let secret = self.secret(&mut text, byte, at, done);
+            match secret.and_then(|range| cursor.mask(range)) {
+                // `-H 'Authorization: Bearer' x`
+                Some(masked) if byte == b':' && is_scheme(masked) => text.next = Next::Secret,
+                Some(_) => {}
+                None => {
+                    text.place.pass(argument, at, byte);
+                    cursor.step();
                 }
             }
         }
-        out.extend_from_slice(part(done, argument.len()));
-        self.next = match next {
-            Next::Rest => next,
-            _ => self.next_of(part(place.word.max(done), argument.len())),
+        self.next = match text.next {
+            Next::Plain => self.next_of(text.word(cursor.done(), argument.len())),
+            next => next,
         };
+        cursor.finish();
+    }
+
+    /// What is secret of the text from `at` on, where this byte is.
+    fn secret(&mut self, text: &mut Text<'_>, byte: u8, at: usize, done: usize) -> Option<(usize, usize)> {
+        let Text { text: argument, place, .. } = *text;
+        let word = if at == place.word { self.word(text, at) } else { None };
+        let is_start =
+            at == done || !at.checked_sub(1).and_then(|at| argument.get(at)).is_some_and(|&b| is_of_name(b));
+        let found = word.or_else(|| if is_start { marked(argument, at) } else { None });
+        found.or_else(|| match byte {
+            b':' if argument.get(at..)?.starts_with(b"://") => {
+                user_info(argument, at + 3).or_else(|| webhook(argument, at + 3))
+            }
+            b'=' => value(argument, at, place),
+            b':' => {
+                let value = value(argument, at, place);
+                let value = value.or_else(|| text.logins.password(argument, place.word, at, place.quote));
+                value.or_else(|| bot(argument, at))
+            }
+            b',' => listed(argument, at),
+            b'P' => private_key(argument, at),
+            byte if is_space(byte) => self.behind(text, at, done),
+            _ => None,
+        })
     }
 
     /// What is secret of the word that begins there, for the program that it is given to.
-    fn word(&mut self, argument: &[u8], start: usize) -> Option<(usize, usize)> {
+    fn word(&mut self, text: &Text<'_>, start: usize) -> Option<(usize, usize)> {
+        let argument = text.text;
         let word = word_at(argument, start);
-        self.programs.note(word);
-        let (next, at) = self.programs.option(word).filter(|&(_, at)| at < word.len())?;
+        let (front, bare) = bare(word);
+        let from = start + front;
         // The whole argument, unless it is one word of a command for a shell.
-        match next {
-            Next::Login | Next::Comma => password(argument, start + at, start == 0, next),
-            _ if start == 0 => Some((at, argument.len())),
-            _ => Some((start + at, shell_end(argument, start + at))),
+        let quote = word.get(..front)?.iter().rfind(|&&b| is_quote(b));
+        let within = match quote {
+            Some(&quote) => Some(Within::Quote(quote)),
+            None if start == 0 => None,
+            None => Some(Within::command(text.place.quote)),
+        };
+        let end = |at| within.map_or(argument.len(), |within| word_end(argument, at, within));
+        if let Some((at, to)) = self.programs.operand(word) {
+            let within = Within::command(text.place.quote);
+            let whole = if start == 0 { argument.len() } else { word_end(argument, start, within) };
+            return Some((start + at, to.map_or(whole, |to| start + to)));
         }
+        self.programs.note(bare);
+        let attached = match self.programs.option(bare) {
+            Some((Next::Operands, _)) => {
+                self.programs.expect_operands();
+                None
+            }
+            Some((next @ (Next::Login | Next::Comma | Next::Certificate), at)) if at < bare.len() => {
+                password(argument, from + at, within, next)
+            }
+            Some((Next::Cookie, at)) if at < bare.len() => {
+                bare.get(at..)?.contains(&b'=').then(|| (from + at, end(from + at)))
+            }
+            Some((_, at)) if at < bare.len() => Some((from + at, end(from + at))),
+            _ => None,
+        };
+        attached.or_else(|| {
+            let login = |at| password(argument, from + at, within, Next::User);
+            let equals = bare.iter().position(|&b| b == b'=');
+            match bare {
+                [b'-', b'u', _, ..] if equals != Some(2) && bare.contains(&b':') => login(2),
+                _ => {
+                    login(equals.filter(|&at| next_of(bare.get(..at).unwrap_or_default()) == Next::User)? + 1)
+                }
+            }
+        })
     }
 
-    /// What is secret of what follows this word, from `start` on.
-    fn behind(&self, word: &[u8], argument: &[u8], start: usize) -> Option<(usize, usize)> {
-        let next = self.next_of(word);
-        if matches!(next, Next::Plain | Next::Command) {
+    /// What is secret of what follows the word that ends there.
+    fn behind(&mut self, text: &mut Text<'_>, at: usize, done: usize) -> Option<(usize, usize)> {
+        let argument = text.text;
+        let next = match std::mem::take(&mut text.next) {
+            Next::Plain => self.next_of(text.word(done, at)),
+            next => next,
+        };
+        text.place.word = at + 1;
+        if matches!(next, Next::Plain | Next::Command | Next::Operands) {
             return None;
         }
-        let rest = argument.get(start..)?;
-        let start = start + rest.len() - rest.trim_ascii_start().len();
-        let follows = word_at(argument, start);
-        match next {
-            Next::Login | Next::User | Next::Comma => password(argument, start, false, next),
-            Next::Token if !is_token(follows) => None,
-            _ if is_plain(next, follows) => None,
-            // Whatever looks like an option is none where nothing follows that could be its value.
-            _ if is_option(follows) && start + follows.len() < argument.len() => None,
-            Next::Rest => Some((start, argument.len())),
-            _ => Some((start, shell_end(argument, start))),
+        let mut start = skip_blanks(argument, at);
+        // `--password = x`
+        if let Some([b'=', byte, ..]) = argument.get(start..)
+            && is_space(*byte)
+        {
+            start = skip_blanks(argument, start + 1);
         }
+        let follows = word_at(argument, start);
+        let is_last = start + follows.len() == argument.len();
+        let within = Within::command(text.place.quote);
+        let is_secret = match next {
+            Next::Login | Next::User | Next::Comma | Next::Certificate => {
+                return password(argument, start, Some(within), next);
+            }
+            Next::Token => is_token(follows),
+            Next::Cookie => follows.contains(&b'='),
+            Next::Quoted => matches!(follows, [b'"' | b'\'', ..] | [b'\\', b'"', ..]),
+            // Whatever looks like an option is none where nothing follows that could be its value.
+            _ => !is_plain(next, follows) && !is_operator(follows) && (is_last || !is_option(follows)),
+        };
+        if is_secret {
+            // `PASSWORD= mysql -p`
+            self.programs.note(bare(follows).1);
+        }
+        is_secret.then(|| (start, word_end(argument, start, within)))
     }
 
     /// What this word says of the one behind it.
     fn next_of(&self, word: &[u8]) -> Next {
+        let word = bare(word).1;
         match (self.programs.option(word), next_of(word)) {
             // `-secret` has a `c` in it as well.
             (Some((Next::Command, _)), next) if next != Next::Plain => next,
             (Some((next, at)), _) if at == word.len() => next,
-            (_, next) => next,
+            (_, next) => match self.programs.pair(word) {
+                Next::Plain => next,
+                pair => pair,
+            },
         }
+    }
+}
+
+/// A text, and what is known of it so far.
+#[derive(Debug)]
+struct Text<'a> {
+    text: &'a [u8],
+    place: Place,
+    logins: Logins,
+    /// What was masked last says of the word behind it.
+    next: Next,
+}
+
+impl<'a> Text<'a> {
+    /// The word that ends there, without what is written.
+    fn word(&self, done: usize, end: usize) -> &'a [u8] {
+        self.text.get(self.place.word.max(done)..end).unwrap_or_default()
     }
 }
 
@@ -219,50 +248,6 @@ pub fn has_secret(value: &[u8]) -> bool {
     let mut out = Vec::new();
     Masked::default().push(&mut out, value);
     out != value
-}
-
-/// The token that begins there, if it says by its beginning that it is one.
-fn marked(text: &[u8], start: usize) -> Option<(usize, usize)> {
-    let rest = text.get(start..)?;
-    let least = if let Some(mark) = MARKED.iter().find(|mark| rest.starts_with(mark.as_bytes())) {
-        mark.len() + TOKEN - 4
-    } else {
-        let (mark, least) = SHORT_MARK;
-        let behind = rest.strip_prefix(mark.as_bytes())?;
-        behind.get(..least)?.iter().all(u8::is_ascii_alphanumeric).then_some(mark.len() + least)?
-    };
-    let length = rest.iter().take_while(|&&b| is_of_name(b)).count();
-    (length >= least).then_some((start, start + length))
-}
-
-/// The secret part of a Telegram bot's token, `123456:ABC-DEF` with or without `bot` in front, whose colon is at `at`.
-fn bot(text: &[u8], at: usize) -> Option<(usize, usize)> {
-    let (before, behind) = text.split_at_checked(at)?;
-    let digits = before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let is_of_token = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    let is_token = digits >= BOT.0 && behind.get(1..=BOT.1)?.iter().all(is_of_token);
-    is_token.then(|| (at + 1, at + 1 + behind.iter().skip(1).take_while(|b| is_of_token(b)).count()))
-}
-
-/// What is secret of the address that begins there, behind its scheme.
-fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
-    // Only what may be a host and the beginning of a path is looked through.
-    let head = text.get(start..)?;
-    let head = word_at(head.get(..HEAD).unwrap_or(head), 0);
-    let hook = WEBHOOKS.iter().find_map(|hook| Some(find(head, hook.as_bytes())? + hook.len()))?;
-    Some((start + hook, start + hook + word_at(text, start + hook).len()))
-}
-
-fn mask(out: &mut Vec<u8>, secret: &[u8]) {
-    if !secret.is_empty() {
-        out.extend_from_slice(hidden(secret.len()).as_bytes());
-    }
-}
-
-fn splice(out: &mut Vec<u8>, text: &[u8], (start, end): (usize, usize)) {
-    out.extend_from_slice(text.get(..start).unwrap_or_default());
-    mask(out, text.get(start..end).unwrap_or_default());
-    out.extend_from_slice(text.get(end..).unwrap_or_default());
 }
 
 /// `--name` or `-n`, and not a secret that begins like one.
@@ -274,64 +259,20 @@ fn is_option(word: &[u8]) -> bool {
     }
 }
 
-/// Whether this may be a token, and not a word of a language.
-fn is_token(word: &[u8]) -> bool {
-    let quoted = |quote: &[u8]| word.strip_prefix(quote)?.strip_suffix(quote);
-    let word = quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(word);
-    let (mut length, mut is_odd) = (0, false);
-    for &byte in word {
-        if !(is_of_name(byte) || matches!(byte, b'+' | b'/' | b'=' | b'~')) {
-            return false;
-        }
-        is_odd |= byte.is_ascii_digit() || byte == b'=' || (length > 0 && byte.is_ascii_uppercase());
-        length += 1;
-    }
-    length >= 8 && is_odd
-}
-
-fn is_scheme(word: &[u8]) -> bool {
-    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
-}
-
-/// The token of an argument that has a scheme and one word in it.
-fn lone_token(argument: &[u8]) -> Option<(usize, usize)> {
-    let scheme = word_at(argument, 0);
-    let start = scheme.len() + 1;
-    let token = word_at(argument, start);
-    let is_lone = token.len() >= 8 && start + token.len() == argument.len();
-    (is_lone && is_scheme(scheme)).then_some((start, argument.len()))
-}
-
-/// What of a private key follows the `P` that is there.
-fn private_key(text: &[u8], at: usize) -> Option<(usize, usize)> {
-    let rest = text.get(at..)?;
-    let begin = KEYS.iter().find(|begin| rest.starts_with(begin.as_bytes()))?;
-    Some((at + begin.len(), text.len()))
-}
-
 /// What this word says of the one behind it, whatever the program.
 fn next_of(word: &[u8]) -> Next {
+    if let Some((_, next)) = ANY.iter().find(|(words, _)| words.iter().any(|known| known.as_bytes() == word))
+    {
+        return *next;
+    }
     match word {
-        b"-u" | b"--user" | b"--proxy-user" | b"--login" => Next::User,
-        // Of consul, nomad and serf; others have an option of this name that is followed by anything.
-        b"-encrypt" | b"--encrypt" => Next::Token,
         [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) => tells(name),
-        // `--header=Authorization:`
-        [name @ .., b':'] => tells(name.rsplit(|&b| !is_of_name(b)).next().unwrap_or_default()),
-        _ if word.eq_ignore_ascii_case(b"bearer") => Next::Secret,
+        // `--header=Authorization:`, `--password= x`
+        [name @ .., b':' | b'='] => tells(last_name(name)),
+        _ if is_bearer(word) => Next::Secret,
         _ if is_scheme(word) => Next::Token,
         _ => Next::Plain,
     }
-}
-
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-}
-
-/// The word that begins there.
-fn word_at(text: &[u8], start: usize) -> &[u8] {
-    let rest = text.get(start..).unwrap_or_default();
-    rest.split(u8::is_ascii_whitespace).next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,14 +1,36 @@
 //! The secrets that this process was given, which never leave it in print, and which names tell of one.
 
-use crate::bytes::is_listed;
 use crate::text::ELLIPSIS;
 
 /// How a word of a variable's name ends that tells of a secret.
-const TELLING: &str = "PASSWORD PASSWD PASS PWD PASSPHRASE SECRET TOKEN KEY CREDENTIAL AUTH AUTHORIZATION COOKIE \
-                       PASSWORDS SECRETS TOKENS KEYS CREDENTIALS COOKIES \
-                       BEARER JWT SIGNATURE CREDS";
+const TELLING: &[&str] = &[
+    "PASSWORD",
+    "PASSWORDS",
+    "PASSWD",
+    "PASS",
+    "PWD",
+    "PASSPHRASE",
+    "PASSCODE",
+    "SECRET",
+    "SECRETS",
+    "TOKEN",
+    "TOKENS",
+    "KEY",
+    "KEYS",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "CREDS",
+    "AUTH",
+    "AUTHORIZATION",
+    "COOKIE",
+    "COOKIES",
+    "BEARER",
+    "JWT",
+    "SIGNATURE",
+];
 /// The last word of a name that tells of none, whatever stands in front.
-const HARMLESS: &str = " PORT HOST HOSTNAME URL URI ADDR ADDRESS USER NAME FILE PATH DIR ";
+const HARMLESS: &[&str] =
+    &["PORT", "HOST", "HOSTNAME", "URL", "URI", "ADDR", "ADDRESS", "USER", "NAME", "FILE", "PATH", "DIR"];
 
 /// The shortest value that is looked for, in bytes: a secret `1` would turn 127.0.0.1 into garbage, and give itself
 /// away by it.
@@ -103,8 +125,9 @@ impl Secret {
 pub fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = || name.as_bytes().split(|b| !b.is_ascii_alphanumeric());
-    !words().next_back().is_some_and(|last| is_listed(HARMLESS, last))
-        && words().any(|part| TELLING.as_bytes().split(|&b| b == b' ').any(|word| part.ends_with(word)))
+    let is_harmless = |last: &[u8]| HARMLESS.iter().any(|word| word.as_bytes() == last);
+    !words().next_back().is_some_and(is_harmless)
+        && words().any(|part| TELLING.iter().any(|word| part.ends_with(word.as_bytes())))
 }
 
 #[cfg(test)]
@@ -178,6 +201,7 @@ mod tests {
             "BASIC_AUTH",
             "SESSION_COOKIE",
             "KEY_PASSPHRASE",
+            "VPN_PASSCODE",
             "SECRET_VALUE",
             "Authorization",
             "x-api-key",

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod data;
 mod request;
 
 use std::sync::Arc;

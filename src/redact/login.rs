@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::value::shell_end;
-use super::{HEAD, Next, TOKEN, next_of, word_at};
+use super::rules::{HEAD, Next, READS_LOGINS, TOKEN};
+use super::words::{Within, is_space, word_at, word_end};
+use crate::bytes::find;
 
 /// The passwords behind the names of users, outside of URLs. A word is looked through once, however many colons it
 /// has: what a process calls itself is not to keep whoever lists it.
@@ -13,28 +14,41 @@ pub(super) struct Logins {
     seen: usize,
     /// Where a colon may stand that ends the `NAME` of `NAME:PASSWORD@HOST`, up to that `@`.
     colons: Range<usize>,
+    /// Whether any `NAME:PASSWORD` may be one.
+    are_read: bool,
 }
 
 impl Logins {
-    /// The password in the word that begins at `word` and has a `=` or `:` at `at`: that of `--user=NAME:PASSWORD` and
-    /// `-uNAME:PASSWORD`, or of a `NAME:PASSWORD@HOST` without a scheme.
-    pub fn password(&mut self, text: &[u8], word: usize, at: usize) -> Option<(usize, usize)> {
-        let login = |from| password(text, from, word == 0, Next::User);
-        let flag = text.get(word..at)?;
-        if text.get(at) == Some(&b'=') {
-            return (next_of(flag) == Next::User).then(|| login(at + 1))?;
-        }
-        if let [b'-', b'u', _, ..] = flag {
-            return login(word + 2);
-        }
+    /// Those of this text.
+    pub fn of(text: &[u8]) -> Self {
+        let are_read = READS_LOGINS.iter().any(|reader| find(text, reader.as_bytes()).is_some());
+        Logins { are_read, ..Logins::default() }
+    }
+
+    /// The password behind the colon at `at`, in a word that begins at `word` and stands within `quote`: that of a
+    /// `NAME:PASSWORD@HOST` without a scheme, or of a `NAME:PASSWORD` where such are read.
+    pub fn password(
+        &mut self,
+        text: &[u8],
+        word: usize,
+        at: usize,
+        quote: Option<u8>,
+    ) -> Option<(usize, usize)> {
         if let Some(found) = oracle(text, at) {
             return Some(found);
         }
         if at >= self.seen {
             self.look(word_at(text, at), at);
         }
-        let is_named = flag.last().is_some_and(u8::is_ascii_alphanumeric);
-        (is_named && self.colons.contains(&at)).then_some((at + 1, self.colons.end))
+        let is_named = text.get(word..at)?.last().is_some_and(u8::is_ascii_alphanumeric);
+        if !is_named {
+            None
+        } else if self.colons.contains(&at) {
+            Some((at + 1, self.colons.end))
+        } else {
+            let within = quote.map_or(Within::Nothing, Within::Quote);
+            self.are_read.then(|| (at + 1, word_end(text, at + 1, within)))
+        }
     }
 
     /// Looks through the rest of a word, which begins at `start`.
@@ -48,21 +62,31 @@ impl Logins {
     }
 }
 
-/// The password of the `NAME:PASSWORD`, of Samba `NAME%PASSWORD`, of lftp `NAME,PASSWORD`, that begins there, which is not `UID:GID`; it goes on to the end of a word of a
-/// shell's, or of the argument if that `is_whole`.
-pub(super) fn password(text: &[u8], start: usize, is_whole: bool, next: Next) -> Option<(usize, usize)> {
+/// The password of the `NAME:PASSWORD` that begins there, of Samba `NAME%PASSWORD`, of lftp `NAME,PASSWORD`, of curl's
+/// certificates `FILE:PASSWORD`, which is not `UID:GID`; it goes on to the end of a word of a shell's, or of the argument
+/// where there is nothing that it stands within.
+pub(super) fn password(
+    text: &[u8],
+    start: usize,
+    within: Option<Within>,
+    next: Next,
+) -> Option<(usize, usize)> {
     let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
     let rest = text.get(start..)?;
-    let within = if is_whole { rest } else { word_at(rest, 0) };
-    let is_end = |b: &u8| if next == Next::Comma { *b == b',' } else { matches!(b, b':' | b'%') };
-    let length = within.iter().position(is_end)?;
+    let name = if within.is_none() { rest } else { word_at(rest, 0) };
+    let is_end = |b: &u8| match next {
+        Next::Comma => *b == b',',
+        Next::Certificate => *b == b':',
+        _ => matches!(b, b':' | b'%'),
+    };
+    let length = name.iter().position(is_end)?;
     let (name, from) = (rest.get(..length)?, start + length + 1);
     // What is secret of a URL is told by what it is made of.
     if next == Next::User && rest.get(length..)?.starts_with(b"://") {
         return None;
     }
     // That far it is looked only where it is masked then.
-    let end = if is_whole { text.len() } else { shell_end(text, start).max(from) };
+    let end = within.map_or(text.len(), |within| word_end(text, start, within).max(from));
     (!(is_number(name) && is_number(text.get(from..end)?))).then_some((from, end))
 }
 
@@ -73,17 +97,23 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
         return None;
     }
     let rest = text.get(at + 1..)?;
-    let word = word_at(rest.get(..HEAD).unwrap_or(rest), 0);
-    let end = word.iter().rposition(|&b| b == b'@')?;
-    let slash = word.get(..end)?.iter().position(|&b| b == b'/')?;
-    Some((at + 2 + slash, at + 1 + end))
+    let (from, end) = behind_slash(word_at(rest.get(..HEAD).unwrap_or(rest), 0))?;
+    Some((at + 1 + from, at + 1 + end?))
+}
+
+/// Where the password of `NAME/PASSWORD` or `NAME/PASSWORD@DATABASE` begins in a word, and where it ends if the word does
+/// not end there.
+pub(super) fn behind_slash(word: &[u8]) -> Option<(usize, Option<usize>)> {
+    let end = word.iter().rposition(|&b| b == b'@');
+    let slash = word.get(..end.unwrap_or(word.len()))?.iter().position(|&b| b == b'/')?;
+    Some((slash + 1, end))
 }
 
 /// Where the password begins and ends, or the token, of a URL whose authority begins there.
 pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let word = text.get(start..)?;
     // Another URL ends it as a space does.
-    let is_end = |rest: &[u8]| rest.first().is_some_and(u8::is_ascii_whitespace) || rest.starts_with(b"://");
+    let is_end = |rest: &[u8]| rest.first().is_some_and(|&b| is_space(b)) || rest.starts_with(b"://");
     let end = (0..word.len()).find(|&at| word.get(at..).is_some_and(is_end)).unwrap_or(word.len());
     let word = word.get(..end)?;
     let authority = word.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(word.len());

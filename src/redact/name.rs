@@ -1,19 +1,10 @@
 //! What the name of an option says of its value. Unlike that of a variable, it is mostly one of many that say how
 //! something is done with secrets: what tells of none is a longer list here.
 
-use super::Next;
-use crate::bytes::{find, is_listed};
+use super::rules::{FILES, HARMLESS, LAST_WORDS, Next, OTHERS, PARTS, PLAIN, WORDS};
+use super::words::trimmed;
+use crate::bytes::find;
 use crate::secrets::is_telling;
-
-/// Words of names that tell of a secret, and parts of names.
-const SHORT: &str = " PIN PSK PW OTP DSN SAS SALT MNEMONIC CRED HMAC ";
-const LONG: [&str; 6] = ["CONNECTIONSTRING", "SEEDPHRASE", "SESSIONID", "FROMLITERAL", "PASSIN", "PASSOUT"];
-/// Words that only end like one that tells.
-const OTHERS: &str = " BYPASS COMPASS SURPASS MONKEY DONKEY TURKEY HOCKEY WHISKEY ";
-/// The last word of a name that tells of none.
-const HARMLESS: &str = " MODE TTL TYPE ALGORITHM ";
-/// The last word of one that may have the path of a file for its value.
-const FILES: [&str; 6] = ["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS"];
 
 /// What a name says of its value: whether that is a secret, and what else it may be.
 pub(super) fn tells(name: &[u8]) -> Next {
@@ -26,20 +17,22 @@ pub(super) fn tells(name: &[u8]) -> Next {
     let (mut words, mut letters, mut last) = (Vec::new(), Vec::new(), &[][..]);
     let (mut is_secret, mut is_limit) = (false, false);
     for word in name.split(|byte| !byte.is_ascii_alphanumeric()) {
-        if word.is_empty() || is_listed(OTHERS, word) {
+        if word.is_empty() || is_one_of(OTHERS, word) {
             continue;
         }
-        is_secret |= is_listed(SHORT, word);
+        is_secret |= is_one_of(WORDS, word);
         is_limit |= word == b"MAX";
         words.push(b'-');
         words.extend_from_slice(word);
         letters.extend_from_slice(word);
         last = word;
     }
-    is_secret |= LONG.iter().any(|known| find(&letters, known.as_bytes()).is_some())
+    is_secret |= PARTS.iter().any(|known| find(&letters, known.as_bytes()).is_some())
         || std::str::from_utf8(&words).is_ok_and(is_telling);
-    if !is_secret || is_listed(HARMLESS, last) {
+    if is_one_of(HARMLESS, last) {
         Next::Plain
+    } else if !is_secret {
+        LAST_WORDS.iter().find(|(word, _)| word.as_bytes() == last).map_or(Next::Plain, |(_, next)| *next)
     } else if is_limit || last == b"TOKENS" {
         Next::Limit
     } else if FILES.iter().any(|word| last.ends_with(word.as_bytes())) {
@@ -49,13 +42,20 @@ pub(super) fn tells(name: &[u8]) -> Next {
     }
 }
 
+fn is_one_of(words: &[&str], word: &[u8]) -> bool {
+    words.iter().any(|known| known.as_bytes() == word)
+}
+
 /// Whether a value that may be a secret is none after all.
 pub(super) fn is_plain(next: Next, value: &[u8]) -> bool {
-    let value = value.trim_ascii();
+    let value = trimmed(value);
+    let are_digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
     match next {
-        Next::Secret | Next::Key | Next::Limit if matches!(value, b"true" | b"false") => true,
+        Next::Secret | Next::Key | Next::Limit if is_one_of(PLAIN, value) => true,
         Next::Key => is_path(value),
-        Next::Limit => value.iter().all(u8::is_ascii_digit),
+        Next::Limit => are_digits(value.strip_prefix(b"-").unwrap_or(value)),
+        // 404 is one that a page shows.
+        Next::Code => value.len() <= 3 && are_digits(value),
         _ => false,
     }
 }

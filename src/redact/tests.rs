@@ -158,7 +158,7 @@ fn programs_with_letters_of_their_own() {
         &["openssl", "rsa", "-passin", "⟦pass:123⟧", "-in", "x.pem"],
         &["xfreerdp", "/u:me", "/p:⟦p w⟧", "/v:h"],
         &["htpasswd", "-nbB", "⟦u⟧", "⟦pw⟧"],
-        &["sh", "-c", "htpasswd -b ⟦f u pw⟧"],
+        &["sh", "-c", "htpasswd -b ⟦f⟧ ⟦u⟧ ⟦pw⟧"],
         &["snmpwalk", "-v2c", "-c", "⟦x⟧", "h"],
         &["ipmitool", "-U", "u", "-P", "⟦pw⟧", "power"],
         &["http", "-a", "u:⟦pw⟧", "http://host:8080/path"],
@@ -268,7 +268,6 @@ fn what_is_no_secret_stays() {
         &["postgres: me db 10.0.0.1(5432) idle", "sshd: me@pts/0", "nginx: worker process"],
         &["curl", "-sSfLo", "/tmp/x", "-XPUT", "-H", "Host: x", "-u", "me", "--", "https://h:8080/a?b=c&d=e"],
         &["zip", "-r", "x.zip", "x", "ssh", "-p", "22", "7z", "x", "-oout"],
-        &["app", "--password=", "x"],
         &["app", "http://auth:8080/a@b", "auth:80", "ssh://git@host/x"],
         &["docker", "run", "--user", "1000:1000", "--user=1:1", "registry:5000/app:1.2@sha256:abc"],
         &["app", "KEYBOARD=us", "AUTH_URL=http://h/", "--sig=TERM", "--spin", "3", "eyJ", "npm_config_x"],
@@ -359,6 +358,13 @@ fn long_values_are_looked_through_once() {
         let time = busy() - start;
         assert!(time < 2_000_000_000, "{part}: {time} ns");
     }
+    // What begins like this was looked through again from its beginning, or up to its end, for each of what follows.
+    for (begin, part) in [("-ua://", "a:"), ("\"", "?key=true&"), ("x ", "?key=true&"), ("", "://aaaa")] {
+        let (start, text) = (busy(), format!("{begin}{}", part.repeat(1 << 14)));
+        Masked::default().push(&mut Vec::new(), text.as_bytes());
+        let time = busy() - start;
+        assert!(time < 2_000_000_000, "{begin}{part}: {time} ns");
+    }
 }
 
 #[test]
@@ -397,5 +403,229 @@ fn urls_with_a_login() {
         ("me:pw@tcp(db:3306)/x", true),
     ] {
         assert_eq!(has_secret(value.as_bytes()), has, "{value}");
+    }
+}
+
+#[test]
+fn every_kind_of_white_space_ends_a_word() {
+    // A word that ended at a carriage return and did not begin behind it was masked again and again.
+    for space in ["\r", "\x0c", "\x0b", "\t", "\n", " "] {
+        assert_eq!(
+            masked(&[&format!("x -ua:b{space}c:d")]),
+            format!("x -ua:<1 byte>{space}c:d"),
+            "{space:?}"
+        );
+        assert_eq!(
+            masked(&[&format!("x --password{space}b{space}c")]),
+            format!("x --password{space}<1 byte>{space}c")
+        );
+    }
+}
+
+#[test]
+fn command_lines_as_a_shell_reads_them() {
+    check(&[
+        // Continued lines.
+        &["sh", "-c", "app --password \\\n ⟦hunter2⟧ --x"],
+        &["sh", "-c", "app --password\\\n ⟦hunter2⟧ --x"],
+        &["sh", "-c", "mysql \\\r\n  -p⟦hunter2⟧ \\\n  db"],
+        &["sh", "-c", "curl -u \\\n me:⟦pw⟧ h"],
+        // Commands within words.
+        &["sh", "-c", "TOKEN=⟦$(printf 'a b' | tr a b)⟧ app x"],
+        &["sh", "-c", "app --password ⟦\"$(echo \"a b\")\"⟧ --x"],
+        &["sh", "-c", "app --password=⟦`echo a b`⟧ --x"],
+        &["sh", "-c", "app \"--password=⟦$(echo \"a b\") c⟧\" --x"],
+        &["sh", "-c", "x=$(curl -su me:⟦pw)⟧ y"],
+        &["sh", "-c", "cd /;mysql -p⟦pw⟧ db|mysql -p⟦pw⟧ x"],
+        &["sh", "-c", "app --password ⟦${PW:-a b}⟧ x"],
+        &["sh", "-c", "su -c 'mysql -p⟦pw⟧' x"],
+        // Options in quotes.
+        &["sh", "-c", "app \"--password\" ⟦hunter2⟧ '--token' ⟦'a b'⟧ x"],
+        &["sh", "-c", "mysql '-p⟦a b⟧' x; redis-cli \"-a\" ⟦pw⟧ get x"],
+        &["sh", "-c", "curl \"--user=me:⟦a b⟧\" h"],
+        &["app", r#"["app", "--password", ⟦"hunter2"⟧, "--x", "y"]"#],
+        &["app", r#"{"args":["--token",⟦"hunter2"⟧,"--verbose","--user","me"]}"#],
+        &["app", r#"["--key","/etc/ssl/x.key","--password","--x"]"#.replace("\"--x\"", "⟦\"--x\"⟧").as_str()],
+        // Spaces beside the equals sign.
+        &["app", "--password", "=", "⟦X⟧", "--password=", "⟦X⟧", "PASSWORD=", "⟦X⟧", "--x"],
+        &["app --password = ⟦X⟧ --password= ⟦X⟧ PASSWORD= ⟦X⟧ --x"],
+        &["sh", "-c", "app --password = ⟦'X Y'⟧ PASSWORD= ⟦X⟧ x"],
+        &["app", "--password=", "--verbose", "x", "= y"],
+        // The scheme of a header apart from its token.
+        &["curl", "-H", "Authorization: ⟦Bearer⟧", "⟦X⟧", "h"],
+        &["sh", "-c", "curl -H 'Authorization: ⟦Bearer⟧' ⟦X⟧ h"],
+        // Dictionaries of Python and others.
+        &["python3", "-c", "import os; os.environ[\"DB_PASSWORD\"]=⟦\"X Y\"⟧; run()"],
+        &["python3", "-c", "os.environ['DB_PASSWORD'] = ⟦'X'⟧; run()"],
+        &["sh", "-c", "python3 -c \"os.environ[\\\"DB_PASSWORD\\\"]=⟦\\\"X\\\"⟧; run()\""],
+        // SQL.
+        &["psql", "-c", "ALTER USER me WITH PASSWORD ⟦'a b'⟧ VALID UNTIL 'x'"],
+        &["mysql", "-e", "CREATE USER me IDENTIFIED BY ⟦'x'⟧"],
+    ]);
+}
+
+#[test]
+fn programs_whose_operands_are_secrets() {
+    check(&[
+        &["rabbitmqctl", "add_user", "me", "⟦pw⟧"],
+        &["sh", "-c", "rabbitmqctl -n x add_user me ⟦'p w'⟧ && rabbitmqctl change_password me ⟦pw;⟧ ls me"],
+        &["rabbitmqctl", "list_users", "me", "pw"],
+        &["vault", "login", "-no-print", "⟦hunter2⟧"],
+        &["vault", "login", "-method=userpass", "username=me", "password=⟦pw⟧"],
+        &["vault", "operator", "unseal", "⟦aGVsbG8gd29ybGQ=⟧"],
+        &["sh", "-c", "vault unseal ⟦abc;⟧ vault kv put secret/x a=⟦b⟧ c=⟦d⟧"],
+        &["cargo", "login", "--registry", "⟦mine⟧", "⟦cio0123⟧"],
+        &["cargo", "build", "--release"],
+        &["aws", "configure", "set", "aws_secret_access_key", "⟦x⟧", "--profile", "y"],
+        &["aws", "configure", "set", "region", "eu-west-1"],
+        &["sh", "-c", "aws configure set aws_secret_access_key ⟦x⟧ && aws s3 ls"],
+        &["npm", "config", "set", "//registry.npmjs.org/:_authToken", "⟦x⟧"],
+        &["npm", "config", "set", "//registry.npmjs.org/:_authToken=⟦x⟧"],
+        &["npm", "config", "set", "registry", "https://registry.npmjs.org/"],
+        &["yarn", "config", "set", "npmAuthToken", "⟦x⟧"],
+        &["nmcli", "device", "wifi", "connect", "net", "password", "⟦pw⟧", "ifname", "wlan0"],
+        &["nmcli", "c", "modify", "x", "wifi-sec.key-mgmt", "wpa-psk", "wifi-sec.psk", "⟦pw⟧"],
+        &["net", "rpc", "-U", "me%⟦pw⟧", "-S", "host"],
+        &["sqlplus", "-S", "scott/⟦tiger⟧@db", "@/opt/x/y.sql"],
+        &["sh", "-c", "sqlplus scott/⟦tiger⟧@//h:1521/x; cat a/b"],
+        &["sqlplus", "/", "as", "sysdba", "/nolog", "me@db"],
+        &["sh", "-c", "echo 'root:⟦a b⟧' | chpasswd"],
+        &["sh", "-c", "chpasswd <<EOF\nroot:⟦pw⟧\nme:⟦pw⟧\nEOF"],
+        &["sh", "-c", "echo ⟦hunter2⟧ | docker login --password-stdin -u me registry:5000"],
+        &["sh", "-c", "echo root:x | cat"],
+        &["redis-cli", "config", "set", "requirepass", "⟦pw⟧"],
+        &["redis-cli", "AUTH", "⟦pw⟧"],
+        &["mc", "alias", "set", "x", "http://minio:9000", "⟦me⟧", "⟦pw⟧"],
+        &["wpa_passphrase", "net", "⟦pw⟧"],
+    ]);
+}
+
+#[test]
+fn programs_with_options_of_their_own() {
+    check(&[
+        &["valkey-cli", "-a", "⟦pw⟧", "-p", "6379"],
+        &["keydb-cli", "-a", "⟦pw⟧", "ping"],
+        &["redis-benchmark", "-h", "h", "-a", "⟦pw⟧", "-q"],
+        &["buildah", "login", "-u", "me", "-p", "⟦pw⟧", "registry:5000"],
+        &["crane", "auth", "login", "-u", "me", "-p", "⟦pw⟧", "registry:5000"],
+        &["buildah", "run", "-p", "x"],
+        &["twine", "upload", "-u", "me", "-p", "⟦pw⟧", "dist/x"],
+        &["cqlsh", "-u", "me", "-p", "⟦pw⟧", "host", "9042"],
+        &["tsql", "-S", "h", "-U", "me", "-P", "⟦pw⟧", "-p", "1433"],
+        &["useradd", "-m", "-p", "⟦$6$x$y⟧", "me"],
+        &["curl", "-E", "c.pem:⟦pw⟧", "--cert", "c.pem:⟦p w⟧", "--cert=c.pem:⟦pw⟧", "-E", "c.pem", "h"],
+        &[
+            "curl",
+            "-b",
+            "⟦a=1; sid=x⟧",
+            "-b",
+            "cookies.txt",
+            "--cookie",
+            "⟦a=b⟧",
+            "--cookie",
+            "x.txt",
+            "-c",
+            "y",
+        ],
+        &["sh", "-c", "curl -sb ⟦'a=1; sid=x'⟧ -b cookies.txt h"],
+        &["curl", "-sSfLo", "/tmp/x", "-dbody=1&x=2", "-ob:c", "--cert-type", "PEM", "--cacert", "/a:b"],
+        &["app", "--cert", "a:b", "-E", "a:b", "-b", "a=b"],
+    ]);
+}
+
+#[test]
+fn names_and_addresses() {
+    check(&[
+        &["app", "--passcode", "⟦x⟧", "--passcode=⟦x⟧", "VPN_PASSCODE=⟦x⟧"],
+        &["op", "--session", "⟦x⟧", "--session=⟦x⟧", "--session-timeout", "30", "--session-store=redis"],
+        &["app", "--seed", "⟦a b⟧", "--seed=⟦0xff⟧", "--seed", "42", "--seed=-1", "--seed-nodes", "a,b"],
+        &["dbus-daemon", "--session", "--fork"],
+        &[
+            "curl",
+            "https://h/cb?code=⟦4/0Ab⟧&state=x",
+            "https://h/cb?state=x&code=⟦abc⟧",
+            "https://h/?code=404",
+        ],
+        &["app", "--code=x", "code=y", "https://h/?promocode=x"],
+        &["curl", "https://hooks.slack.com/workflows/⟦T0/x⟧", "https://discord.com/api/webhooks/⟦1/x⟧"],
+        &["app", "https://x.webhook.office.com/⟦webhookb2/a@b/IncomingWebhook/c/d⟧"],
+        &["app", "https://outlook.office.com/webhook/⟦a@b⟧"],
+        &["app", "https://chat.example/hooks/⟦xo8bqc5ehbgp3ckzs1tmfpjd1e⟧"],
+        &["app", "{\"url\":\"https://hooks.slack.com/services/⟦T0/B0/x⟧\"}"],
+        &["app", "https://h/webhooks/github", "https://h/hooks/", "https://h/webhook/", "http://hooks/x"],
+        &["app", "https://h/hooks/pre-commit-hooks-for-all/v2"],
+    ]);
+}
+
+#[test]
+fn tokens_that_say_what_they_are() {
+    let hex = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let mixed = "AgEIcHlwaS5vcmcCJDA1MzY3ZDQ5LTQ5";
+    for token in [
+        format!("AIza{mixed}"),
+        format!("ya29.a0{mixed}"),
+        format!("shpat_{}", &hex[..32]),
+        format!("dop_v1_{hex}"),
+        format!("pypi-{mixed}"),
+        format!("ATATT3x{mixed}=0123ABCD"),
+        format!("lin_api_{mixed}"),
+        format!("figd_{mixed}"),
+        format!("PMAK-{}-{}", &hex[..24], &hex[..34]),
+        format!("rubygems_{}", &hex[..48]),
+        format!("gsk_{mixed}{mixed}"),
+        "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH".to_owned(),
+        format!("glptt-{}", &hex[..40]),
+        "gldt-0123456789abcdef_-AB".to_owned(),
+        format!("dapi{}", &hex[..32]),
+        format!("dapi{}-2", &hex[..32]),
+        format!("xoxe.xoxp-1-{mixed}"),
+        format!("AGE-SECRET-KEY-1{}", "QPZRY9X8GF".repeat(5)),
+        format!("npm_{mixed}"),
+    ] {
+        check(&[
+            &["app", &format!("⟦{token}⟧"), &format!("x,⟦{token}⟧,y"), &format!("[\"⟦{token}⟧\"]")],
+            &["app", &format!("--x=⟦{token}⟧"), &format!("a{token}")],
+        ]);
+    }
+    check(&[
+        &["app", "dapi", "dapi-gateway-of-the-second-generation-01", "dapier", "dapi0123456789abcdef"],
+        &["app", "hf_transfer", "hf_hub_enable_transfer_of_all_models_v2", "hf_home", "gsk_", "AIza"],
+        &[
+            "app",
+            "npm_config_registry_of_our_own_company",
+            "npm_lifecycle_event",
+            "pypi-mirror-for-our-data-01",
+        ],
+        &[
+            "app",
+            "ASIA-PACIFIC-REGION-NUMBER-1",
+            "figd_a-name-that-is-long-enough",
+            "rubygems_mirror_of_our_own",
+        ],
+        &[
+            "app",
+            "glagent-configuration-of-cluster-1",
+            "shpat_is-no-token-for-itself",
+            "pul-request-of-somebody",
+        ],
+    ]);
+}
+
+#[test]
+fn harmless_words_stay_readable() {
+    for arguments in [
+        &["sh", "-c", "echo $(date) `hostname` \"$HOME\" 'a b'; for i in 1 2; do x; done"][..],
+        &["sh", "-c", "cd /x && ./y --a \\\n  --b c \\\n  d"],
+        &["app", "--a", "=", "b", "x", "=", "1", "--b=", "c", "FOO=", "bar"],
+        &["app", r#"["--listen","0.0.0.0:80","--a", "b"]"#, r#"{"token_type":"x"}"#],
+        &["app", "password", "x", "session", "seed", "login", "me", "set key value"],
+        &["python3", "-c", "a['b']='c'; x = y[0]"],
+        &["vault", "status", "server", "-config=/x", "cargo", "run", "x", "npm", "start", "aws", "s3", "ls"],
+        &["psql", "-c", "select password from users order by id", "GROUP BY x"],
+        &["net", "usershare", "list", "exp", "a-b"],
+        &["app", "--jar=/x.jar", "--cookie-jar", "/tmp/x", "--key-mgmt", "wpa"],
+        &["bash", "-c", "exec app --password; ls"],
+    ] {
+        assert_eq!(masked(arguments), arguments.join(" "));
     }
 }

@@ -1,7 +1,13 @@
 //! The value behind a name that tells of a secret: where it begins and ends.
 
-use super::{HEAD, Next, is_of_name, is_plain, is_token, next_of, tells, word_at};
-use crate::bytes::find;
+use super::name::{is_plain, tells};
+use super::next_of;
+use super::rules::{HEAD, Next, QUERY};
+use super::tokens::is_token;
+use super::words::{
+    Within, is_quote, is_space, json_length, last_name, skip_blanks, skip_blanks_of_line,
+    without_blanks_behind, word_at, word_end,
+};
 
 /// Where in a command line a `=` or `:` stands.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,6 +20,18 @@ pub(super) struct Place {
     pub is_command: bool,
 }
 
+impl Place {
+    /// Takes notice of the byte there.
+    pub fn pass(&mut self, text: &[u8], at: usize, byte: u8) {
+        let is_escaped = at.checked_sub(1).and_then(|before| text.get(before)) == Some(&b'\\');
+        self.quote = match (self.quote, byte) {
+            (None, b'"' | b'\'') if !is_escaped => Some(byte),
+            (Some(quote), _) if quote == byte && !(is_escaped && quote == b'"') => None,
+            (quote, _) => quote,
+        };
+    }
+}
+
 /// Where the value behind `at`, a `=` or `:`, begins and ends, if the name in front of it tells of a secret.
 pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usize)> {
     let (next, start, end) = find_value(text, at, place)?;
@@ -22,38 +40,43 @@ pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usiz
 }
 
 /// As [`value`], with what its name says of it.
+///
+/// A value that is plain has no white space in it and none of what stands in front of a value: none is looked through
+/// twice.
 fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
-    let trimmed = before.trim_ascii_end();
-    // The name of a JSON object's entry has a quote on both sides, for a shell with a backslash.
-    let entry = match trimmed {
-        [named @ .., b'\\', b'"'] | [named @ .., b'"' | b'\''] => Some(named),
-        _ => None,
-    };
+    let unspaced = without_blanks_behind(before);
+    let entry = entry(unspaced);
     // libpq's `password = x` has spaces on both sides.
-    let padded = behind.starts_with(b"= ") && before.ends_with(b" ");
-    let named = entry.unwrap_or(if padded { trimmed } else { before });
-    let from = named.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
-    let front = before.get(from.wrapping_sub(1)).copied();
+    let padded = behind.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
+    let named = entry.unwrap_or(if padded { unspaced } else { before });
+    let name = last_name(named);
+    let from = named.len() - name.len();
+    let front = from.checked_sub(1).and_then(|at| before.get(at)).copied();
     let is_query = matches!(front, Some(b'?' | b'&'));
-    let name = named.get(from..)?;
-    // The signature of Azure's shared access.
-    let is_signature = is_query && name == b"sig";
+    let parameter = QUERY.iter().find(|(known, _)| is_query && known.as_bytes() == name);
     // xfreerdp has it there.
     let is_option = text.get(place.word..at) == Some(b"/p");
     let next = match tells(name) {
-        Next::Plain if is_signature || is_option => Next::Secret,
+        Next::Plain if is_option => Next::Secret,
+        Next::Plain if parameter.is_some() => parameter?.1,
         Next::Plain if name.starts_with(b"-") && next_of(name) == Next::Token => {
             // Only the beginning, as it may be looked at again.
             let rest = text.get(at + 1..)?;
             let is_secret = is_token(word_at(rest.get(..HEAD).unwrap_or(rest), 0));
-            return is_secret.then(|| (Next::Secret, at + 1, shell_end(text, at + 1)));
+            return is_secret.then(|| (Next::Secret, at + 1, word_end(text, at + 1, Within::Nothing)));
         }
         Next::Plain => return None,
         next => next,
     };
-    let spaces = behind.get(1..)?.iter().take_while(|&&b| b == b' ').count();
-    let start = at + 1 + spaces;
+    let start = if entry.is_some() { skip_blanks(text, at + 1) } else { skip_blanks_of_line(text, at + 1) };
+    let spaces = start - (at + 1);
+    // A parameter ends where the next one begins.
+    let parameter_end = |rest: &[u8]| rest.iter().position(|&b| b == b'&').map(|length| start + length);
+    let text = match parameter_end(text.get(start..)?).filter(|_| is_query) {
+        Some(end) => text.get(..end)?,
+        None => text,
+    };
     let rest = text.get(start..)?;
     let first = rest.first()?;
     let is_header = behind.first() == Some(&b':');
@@ -61,16 +84,16 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
         return Some((next, start, start + json_length(rest)));
     }
     if !is_header && spaces > 0 {
-        return padded.then(|| (next, start, shell_end(text, start)));
+        return padded.then(|| (next, start, word_end(text, start, Within::Nothing)));
     }
     if is_header && spaces == 0 && (*first == b'/' || is_port(rest)) {
         return None;
     }
     let up_to = |ends: &[u8]| rest.iter().position(|b| ends.contains(b)).map_or(text.len(), |at| start + at);
-    let quote = front.filter(|byte| matches!(byte, b'"' | b'\'')).or(place.quote);
+    let quote = front.filter(|&byte| is_quote(byte)).or(place.quote);
     let is_setting = (!is_header || is_option) && place.word == 0 && !place.is_command;
     let end = if let Some(quote) = quote {
-        quoted_end(text, start, quote)
+        word_end(text, start, Within::Quote(quote))
     } else if is_setting || (is_header && from == 0) {
         text.len()
     } else if is_header && !(spaces == 0 && front == Some(b'/')) {
@@ -81,78 +104,42 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
         up_to(b";\n")
     } else {
         // The tag of an image, too.
-        shell_end(text, start)
+        word_end(text, start, Within::Nothing)
     };
-    Some((next, start, if is_query { end.min(up_to(b"&")) } else { end }))
+    Some((next, start, end))
+}
+
+/// The text up to the name of what is an entry of JSON or a dictionary: `"name"`, and `["name"]`, for a shell with a
+/// backslash in front of its quotes.
+fn entry(text: &[u8]) -> Option<&[u8]> {
+    match text.strip_suffix(b"]").unwrap_or(text) {
+        [named @ .., b'\\', b'"'] | [named @ .., b'"' | b'\''] => Some(named),
+        _ => None,
+    }
+}
+
+/// The value of an option in a list, `"--name","value"`, whose comma is at `at`.
+pub(super) fn listed(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (named, quote) = match text.get(..at)? {
+        [named @ .., quote @ (b'"' | b'\'')] => (named, *quote),
+        _ => return None,
+    };
+    let name = last_name(named);
+    let opens = named.len().checked_sub(name.len() + 1).and_then(|at| named.get(at));
+    if opens != Some(&quote) || !name.starts_with(b"-") {
+        return None;
+    }
+    let start = skip_blanks(text, at + 1);
+    let rest = text.get(start..).filter(|rest| rest.first() == Some(&quote))?;
+    let end = start + json_length(rest);
+    let next = tells(name);
+    let inside = text.get(start + 1..end)?;
+    let is_secret = next != Next::Plain && !is_plain(next, inside.strip_suffix(&[quote]).unwrap_or(inside));
+    is_secret.then_some((start, end))
 }
 
 /// Whether the text begins with the number of a port.
 fn is_port(text: &[u8]) -> bool {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     matches!(digits, 1..=5) && !text.get(digits).is_some_and(u8::is_ascii_alphanumeric)
-}
-
-/// The end of a word of a shell's command that begins there: quotes and backslashes may be in it.
-pub(super) fn shell_end(text: &[u8], start: usize) -> usize {
-    let mut at = start;
-    while let Some(&byte) = text.get(at) {
-        at += match byte {
-            b'\\' => 2,
-            b'"' | b'\'' => 2 + closing(text.get(at + 1..).unwrap_or_default(), byte).unwrap_or(text.len()),
-            _ if byte.is_ascii_whitespace() => return at,
-            _ => 1,
-        };
-    }
-    text.len()
-}
-
-/// Where the quote closes that `start` is in, or where the word ends that goes on behind it.
-fn quoted_end(text: &[u8], start: usize, quote: u8) -> usize {
-    let closing = closing(text.get(start..).unwrap_or_default(), quote);
-    let Some(end) = closing.map(|length| start + length) else { return text.len() };
-    match text.get(end + 1) {
-        Some(b'"' | b'\'' | b'\\') => shell_end(text, end + 1),
-        Some(byte) if byte.is_ascii_alphanumeric() => shell_end(text, end + 1),
-        _ => end,
-    }
-}
-
-/// Where the quote closes; within double ones, in JSON and in a shell, a backslash takes the next byte.
-fn closing(text: &[u8], quote: u8) -> Option<usize> {
-    let mut is_escaped = false;
-    text.iter().position(|&byte| {
-        let closes = byte == quote && !is_escaped;
-        is_escaped = byte == b'\\' && quote == b'"' && !is_escaped;
-        closes
-    })
-}
-
-/// How long a JSON value is that the text begins with: an array or object with all that is in it.
-fn json_length(text: &[u8]) -> usize {
-    // Within double quotes of a shell.
-    if let Some(rest) = text.strip_prefix(b"\\\"") {
-        return find(rest, b"\\\"").map_or(text.len(), |length| length + 4);
-    }
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(&byte) = text.get(at) {
-        at += 1;
-        match byte {
-            b'"' | b'\'' => match closing(text.get(at..).unwrap_or_default(), byte) {
-                Some(length) => at += length + 1,
-                None => return text.len(),
-            },
-            b'[' | b'{' => {
-                depth += 1;
-                continue;
-            }
-            b']' | b'}' | b',' | b'\n' if depth == 0 => return at - 1,
-            b']' | b'}' => depth -= 1,
-            _ => continue,
-        }
-        // A string or what is in brackets is done; a number goes on up to the next entry.
-        if depth == 0 {
-            return at;
-        }
-    }
-    text.len()
 }

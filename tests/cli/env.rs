@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::command::{for_other_users, has_feature, output, porthole};
+use crate::support::command::{binary, for_other_users, has_feature, output, porthole};
 use crate::support::processes::{Made, Proc, Sleeper};
 use crate::support::skip::skip_by_design;
 
@@ -52,6 +52,32 @@ B=\xff\x1b
 TZ=a\x1b\n
 =x",
     );
+}
+
+/// What a process has in a variable whose value is shown is not to keep `env` for ever, or to take all memory.
+#[test]
+fn white_space_of_any_kind_in_a_value() {
+    if !has_env() {
+        return;
+    }
+    for space in ['\r', '\x0c', '\x0b'] {
+        let proc = Proc::new();
+        proc.file("self/environ", format!("TZ=x -ua:b{space}c:d\0").as_bytes());
+        let ran = Command::new("sh")
+            .args([
+                "-c",
+                "ulimit -v 1000000; exec timeout 20 \"$@\"",
+                "sh",
+                &binary(),
+                "env",
+                "--proc",
+                proc.path(),
+            ])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&ran.stdout), "TZ=<11 bytes>\n");
+        assert_eq!(ran.status.code(), Some(0));
+    }
 }
 
 #[test]

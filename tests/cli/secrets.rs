@@ -160,6 +160,13 @@ fn what_a_server_echoes_of_the_request_is_not_printed() {
         "text/plain, 1.2.3.4",
     );
     echo("pw=abcd&x", &["-d", "pw=abcd"], "<data>&x");
+    let form = ["-d", "user=me&password=hunter2&note=p%40ss+word&ok=true"];
+    echo("hunter2 of me, p%40ss+word: p@ss word", &form, "<data> of me, <data>: <data>");
+    echo("password hunter2 is true", &form, "password <data> is true");
+    let json =
+        ["-d", r#"{"password": "hun\"ter2", "pins": [1234, 12], "deep": {"a": "b\u0063de"}, "on": null}"#];
+    echo(r#"{"password":"hun\"ter2"} hun"ter2 is null"#, &json, r#"{"password":"<data>"} <data> is null"#);
+    echo("bcde 1234 12 pins", &json, "<data> <data> 12 pins");
     echo("got hunter2.", &["-H", &format!("X-Key: {s}")], "got <header x-key>.");
     let server = Server::new(answer(response("401 Unauthorized", "Basic bWU6aHVudGVyMg== of me:hunter2")));
     let place = server.address();

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::answer::{Answer, failure};
+use super::data;
 use crate::check::Attempt;
 use crate::check::headers::{self, Header, USER_AGENT, halves, is_token};
 use crate::check::secure::{self, Secure};
@@ -33,7 +34,12 @@ pub(super) struct Changes {
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     let body = given.unshown("data")?;
-    given.hide(body.as_deref().unwrap_or_default().as_bytes(), "<data>");
+    if let Some(body) = &body {
+        given.hide(body.as_bytes(), "<data>");
+        for value in data::values(body) {
+            given.hide(&value, "<data>");
+        }
+    }
     let fallback = if body.is_some() { "POST" } else { "GET" };
     let expected = "a method such as GET, HEAD or POST";
     let method = given

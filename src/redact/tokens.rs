@@ -1,0 +1,125 @@
+//! What shows by itself that it is secret, whatever stands beside it.
+
+use super::rules::{
+    BEARER, BOT, CHANCE, HEAD, HOOKS, MARKS, Made, Mark, PRIVATE_KEYS, SCHEMES, SHORTEST_MARKED, WEBHOOKS,
+};
+use super::words::{is_of_name, is_quote, is_space, word_at};
+use crate::bytes::find;
+
+/// The token that begins there, if it says by its beginning that it is one.
+pub(super) fn marked(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let rest = text.get(start..)?;
+    // Most of what there is is too short for any.
+    if !rest.get(..SHORTEST_MARKED)?.iter().all(|&b| is_of_name(b)) {
+        return None;
+    }
+    let mark = MARKS.iter().find(|mark| mark.fits(rest))?;
+    let length = rest.iter().take_while(|&&b| mark.may_have(b)).count();
+    Some((start, start + length))
+}
+
+impl Mark {
+    fn fits(&self, text: &[u8]) -> bool {
+        let least = text.strip_prefix(self.begins.as_bytes()).and_then(|behind| behind.get(..self.least));
+        least.is_some_and(|least| match self.made {
+            Made::Name | Made::Padded => least.iter().all(|&b| self.may_have(b)),
+            Made::Mixed => {
+                least.iter().all(|&b| is_of_name(b))
+                    && least.iter().any(u8::is_ascii_digit)
+                    && least.iter().any(u8::is_ascii_uppercase)
+            }
+            Made::Letters => least.iter().all(u8::is_ascii_alphanumeric),
+            Made::Capitals => least.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
+            Made::Hex => least.iter().all(u8::is_ascii_hexdigit),
+        })
+    }
+
+    /// Whether this byte may be in it, besides the least that there is.
+    fn may_have(&self, byte: u8) -> bool {
+        is_of_name(byte) || (self.made == Made::Padded && byte == b'=')
+    }
+}
+
+/// The secret part of a Telegram bot's token, `123456:ABC-DEF` with or without `bot` in front, whose colon is at `at`.
+pub(super) fn bot(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (before, behind) = text.split_at_checked(at)?;
+    let digits = before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let is_of_token = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let is_token = digits >= BOT.0 && behind.get(1..=BOT.1)?.iter().all(is_of_token);
+    is_token.then(|| (at + 1, at + 1 + behind.iter().skip(1).take_while(|b| is_of_token(b)).count()))
+}
+
+/// What is secret of the address that begins there, behind its scheme.
+pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    // Only what may be a host and the beginning of a path is looked through; another address has its own.
+    let rest = text.get(start..)?;
+    let is_of_address = |b: &&u8| !is_space(**b) && !is_quote(**b);
+    let head = rest.get(..HEAD).unwrap_or(rest);
+    let head = head.get(..head.iter().take_while(is_of_address).count())?;
+    let head = head.get(..find(head, b"://").unwrap_or(head.len()))?;
+    let behind = |hook: &&str| Some(find(head, hook.as_bytes())? + hook.len());
+    let known = WEBHOOKS.iter().find_map(|hook| behind(hook));
+    let hook = known.or_else(|| {
+        let hook = HOOKS.iter().find_map(|hook| behind(hook))?;
+        head.get(hook..)?.split(|&b| b == b'/').any(is_by_chance).then_some(hook)
+    })?;
+    let length = rest.get(hook..)?.iter().take_while(is_of_address).count();
+    Some((start + hook, start + hook + length))
+}
+
+/// Whether a part of a path looks as if it was made by chance, and is no name.
+fn is_by_chance(part: &[u8]) -> bool {
+    part.len() >= CHANCE.0 && part.iter().filter(|b| b.is_ascii_digit()).count() >= CHANCE.1
+}
+
+/// Whether this may be a token, and not a word of a language.
+pub(super) fn is_token(word: &[u8]) -> bool {
+    let quoted = |quote: &[u8]| word.strip_prefix(quote)?.strip_suffix(quote);
+    let word = quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(word);
+    let (mut length, mut is_odd) = (0, false);
+    for &byte in word {
+        if !(is_of_name(byte) || matches!(byte, b'+' | b'/' | b'=' | b'~')) {
+            return false;
+        }
+        is_odd |= byte.is_ascii_digit() || byte == b'=' || (length > 0 && byte.is_ascii_uppercase());
+        length += 1;
+    }
+    length >= 8 && is_odd
+}
+
+/// Whether this stands in front of a token in a header.
+pub(super) fn is_scheme(word: &[u8]) -> bool {
+    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
+}
+
+/// Whether everything behind it is a token.
+pub(super) fn is_bearer(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(BEARER.as_bytes())
+}
+
+/// The token of an argument that has a scheme and one word in it.
+pub(super) fn lone_token(argument: &[u8]) -> Option<(usize, usize)> {
+    let scheme = word_at(argument, 0);
+    let start = scheme.len() + 1;
+    let token = word_at(argument, start);
+    let is_lone = token.len() >= 8 && start + token.len() == argument.len();
+    (is_lone && is_scheme(scheme)).then_some((start, argument.len()))
+}
+
+/// What of a private key follows the `P` that is there.
+pub(super) fn private_key(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let rest = text.get(at..)?;
+    let begin = PRIVATE_KEYS.iter().find(|begin| rest.starts_with(begin.as_bytes()))?;
+    Some((at + begin.len(), text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_token() {
+        let shortest = MARKS.iter().map(|mark| mark.begins.len() + mark.least).min();
+        assert_eq!(shortest, Some(SHORTEST_MARKED));
+    }
+}

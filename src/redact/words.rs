@@ -1,0 +1,259 @@
+//! Words, quotes and what else there is of the grammar of command lines: where something begins and ends.
+//!
+//! Nothing here takes more than one look at each byte.
+
+use crate::bytes::find;
+
+/// Whether this stands between words: white space as isspace(3) has it in the C locale, by which programs split what they
+/// read. Of these a shell splits at three, and would take a word for longer where the vertical tab, the form feed or the
+/// carriage return is in it; a line that ends as on Windows is more likely.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// Whether this may be in a name: of an option, a variable, a host.
+pub(super) fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+pub(super) fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'')
+}
+
+/// The name that the text ends with, which may be empty.
+pub(super) fn last_name(text: &[u8]) -> &[u8] {
+    let from = text.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
+    text.get(from..).unwrap_or_default()
+}
+
+/// The text up to the first white space behind `start`.
+pub(super) fn word_at(text: &[u8], start: usize) -> &[u8] {
+    let rest = text.get(start..).unwrap_or_default();
+    rest.split(|&b| is_space(b)).next().unwrap_or_default()
+}
+
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    let front = text.iter().take_while(|&&b| is_space(b)).count();
+    without_blanks_behind(text.get(front..).unwrap_or_default())
+}
+
+pub(super) fn without_blanks_behind(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().rev().take_while(|&&b| is_space(b)).count();
+    text.get(..text.len() - blanks).unwrap_or_default()
+}
+
+/// Where white space ends that begins there; a line that is continued with a backslash is white space to a shell.
+pub(super) fn skip_blanks(text: &[u8], start: usize) -> usize {
+    let mut at = start;
+    loop {
+        match text.get(at..) {
+            Some([byte, ..]) if is_space(*byte) => at += 1,
+            Some([b'\\', b'\n', ..]) => at += 2,
+            Some([b'\\', b'\r', b'\n', ..]) => at += 3,
+            _ => return at,
+        }
+    }
+}
+
+/// As [`skip_blanks`], up to the end of the line.
+pub(super) fn skip_blanks_of_line(text: &[u8], start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    start + rest.iter().take_while(|&&b| is_space(b) && b != b'\n').count()
+}
+
+/// The word without quotes, and the brackets, operators and commas that a shell, JSON or Python has beside them; and how
+/// many bytes of these stand in front.
+pub(super) fn bare(word: &[u8]) -> (usize, &[u8]) {
+    let front = word.iter().take_while(|b| b"\"'`[](){};|&$\\".contains(b)).count();
+    let rest = word.get(front..).unwrap_or_default();
+    let back = rest.iter().rev().take_while(|b| b"\"'],\\".contains(b)).count();
+    (front, rest.get(..rest.len() - back).unwrap_or_default())
+}
+
+/// Whether a word is what ends a command of a shell.
+pub(super) fn is_operator(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(|b| b";|&<>()".contains(b))
+}
+
+/// In what a word stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// In nothing: white space ends it.
+    Nothing,
+    /// In this quote, as one of several words of a command.
+    Command(u8),
+    /// In this quote, with white space in it.
+    Quote(u8),
+}
+
+impl Within {
+    /// Of a word of a command that may be in a quote.
+    pub fn command(quote: Option<u8>) -> Self {
+        quote.map_or(Within::Nothing, Within::Command)
+    }
+}
+
+/// Where a word of a shell's command ends that begins there or goes on there. It may have quotes in it, backslashes, and
+/// commands: `$(…)` and backquotes.
+pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
+    // What closes the quotes and brackets that are open, the innermost last; and the quote around the word.
+    let mut open = Vec::new();
+    let mut around = match within {
+        Within::Nothing => None,
+        Within::Command(quote) => Some(quote),
+        Within::Quote(quote) => {
+            open.push(quote);
+            None
+        }
+    };
+    let mut is_quote_around = matches!(within, Within::Quote(_));
+    let mut at = start;
+    while let Some(&byte) = text.get(at) {
+        let innermost = open.last().copied();
+        match innermost {
+            Some(b'\'') if byte != b'\'' => {}
+            _ if byte == b'\\' => at += 1,
+            Some(close) if close == byte => {
+                open.pop();
+                if open.is_empty() && std::mem::take(&mut is_quote_around) && !goes_on(text, at + 1) {
+                    return at;
+                }
+            }
+            None if around == Some(byte) => {
+                if !goes_on(text, at + 1) {
+                    return at;
+                }
+                around = None;
+            }
+            None if is_space(byte) => return at,
+            Some(b'"') if byte == b'\'' => {}
+            _ if is_quote(byte) || byte == b'`' => open.push(byte),
+            _ if byte == b'$' && text.get(at + 1) == Some(&b'(') => {
+                open.push(b')');
+                at += 1;
+            }
+            _ if byte == b'$' && text.get(at + 1) == Some(&b'{') => {
+                open.push(b'}');
+                at += 1;
+            }
+            Some(b')') if byte == b'(' => open.push(b')'),
+            _ => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// Whether a word goes on there, behind a quote.
+fn goes_on(text: &[u8], at: usize) -> bool {
+    text.get(at)
+        .is_some_and(|&b| is_quote(b) || b.is_ascii_alphanumeric() || matches!(b, b'\\' | b'$' | b'`'))
+}
+
+/// How long a JSON value is that the text begins with: an array or object with all that is in it.
+pub(super) fn json_length(text: &[u8]) -> usize {
+    // Within double quotes of a shell.
+    if let Some(rest) = text.strip_prefix(b"\\\"") {
+        return find(rest, b"\\\"").map_or(text.len(), |length| length + 4);
+    }
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'"' | b'\'' => match closing(text.get(at..).unwrap_or_default(), byte) {
+                Some(length) => at += length + 1,
+                None => return text.len(),
+            },
+            b'[' | b'{' => {
+                depth += 1;
+                continue;
+            }
+            b']' | b'}' | b',' | b'\n' if depth == 0 => return at - 1,
+            b']' | b'}' => depth -= 1,
+            _ => continue,
+        }
+        // A string or what is in brackets is done; a number goes on up to the next entry.
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// Where the quote closes; within double ones, in JSON and in a shell, a backslash takes the next byte.
+fn closing(text: &[u8], quote: u8) -> Option<usize> {
+    let mut is_escaped = false;
+    text.iter().position(|&byte| {
+        let closes = byte == quote && !is_escaped;
+        is_escaped = byte == b'\\' && quote == b'"' && !is_escaped;
+        closes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_words_end() {
+        for (text, within, end) in [
+            ("a b", Within::Nothing, "a"),
+            ("a\rb", Within::Nothing, "a"),
+            (r"a\ b c", Within::Nothing, r"a\ b"),
+            ("a\\\nb c", Within::Nothing, "a\\\nb"),
+            ("'a b'c d", Within::Nothing, "'a b'c"),
+            ("$(a \"b c\" (d)) e", Within::Nothing, "$(a \"b c\" (d))"),
+            ("\"$(a \"b c\")\" d", Within::Nothing, "\"$(a \"b c\")\""),
+            ("`a 'b c'`d e", Within::Nothing, "`a 'b c'`d"),
+            ("${a:-b c} d", Within::Nothing, "${a:-b c}"),
+            ("'$(' a", Within::Nothing, "'$('"),
+            ("\"it's\" a", Within::Nothing, "\"it's\""),
+            ("a b' c", Within::Command(b'\''), "a"),
+            ("a' c", Within::Command(b'\''), "a"),
+            ("\"a b\"' c", Within::Command(b'\''), "\"a b\""),
+            ("a'\\''b c' d", Within::Command(b'\''), "a'\\''b c'"),
+            ("a b' c", Within::Quote(b'\''), "a b"),
+            ("a $(b \"c\") d\" e", Within::Quote(b'"'), "a $(b \"c\") d"),
+            ("it's\" e", Within::Quote(b'"'), "it's"),
+            ("a b'c d' e", Within::Quote(b'\''), "a b'c"),
+            ("a\\", Within::Nothing, "a\\"),
+            ("$(a b", Within::Nothing, "$(a b"),
+            ("", Within::Quote(b'"'), ""),
+        ] {
+            assert_eq!(&text[..word_end(text.as_bytes(), 0, within)], end, "{text} {within:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_around_a_word() {
+        for (word, inside) in [
+            ("--a", "--a"),
+            ("'--a'", "--a"),
+            ("[\"--a\",", "--a"),
+            ("\\\"--a\\\"", "--a"),
+            ("$(a", "a"),
+            (";a", "a"),
+            ("--a\\", "--a"),
+            ("'\"", ""),
+        ] {
+            assert_eq!(bare(word.as_bytes()).1, inside.as_bytes(), "{word}");
+        }
+    }
+
+    #[test]
+    fn white_space_is_the_same_everywhere() {
+        let spaces = b" \t\n\x0b\x0c\r";
+        for byte in 0..=255 {
+            assert_eq!(is_space(byte), spaces.contains(&byte), "{byte}");
+            let text = [b'a', byte, b'b'];
+            let end = if is_space(byte) { 1 } else { 3 };
+            if !matches!(byte, b'"' | b'\'' | b'`') {
+                assert_eq!(word_end(&text, 0, Within::Nothing), end, "{byte}");
+            }
+            assert_eq!(word_at(&text, 0).len(), end, "{byte}");
+            let skipped = if is_space(byte) { 1 } else { 0 };
+            assert_eq!(skip_blanks(&text[1..], 0), skipped, "{byte}");
+            assert_eq!(trimmed(&text[1..]).len(), 2 - skipped, "{byte}");
+        }
+    }
+}
