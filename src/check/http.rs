@@ -51,7 +51,7 @@ const OPTIONS: &[Opt] = &[
     option("user", "NAME:PASSWORD", "basic authentication"),
     option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
     option_list("contains", "TEXT", "the body has this text, repeatable"),
-    option_list("matches", "REGEX", "the body matches this expression (^ and $ are those of a line), repeatable"),
+    option_list("matches", "REGEX", "the body matches this expression, line by line, repeatable"),
     option_list("field", "POINTER[=VALUE]", "the JSON body has this value at this JSON Pointer, repeatable"),
     option("max-body", "SIZE", "read at most so much of the body (64k)"),
     option("follow", "N", "follow at most N redirects, to the same host only (0)"),

@@ -41,7 +41,8 @@ fn ready() {
     assert_eq!(json["checks"][0]["facts"], facts);
     // An error for each line of the question, as many of them as came at once.
     let ran = porthole(["redis", &target]).run();
-    let line = format!("unhealthy: redis {target}: the port speaks memcached, not redis; received: ERROR\\r\\n");
+    let line =
+        format!("unhealthy: redis {target}: the port speaks memcached, not redis; received: ERROR\\r\\n");
     assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
 }
 
