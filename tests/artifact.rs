@@ -18,7 +18,7 @@ use std::process::{Command, Output};
 use skip::{skip, skip_by_design};
 
 /// What each flavour may weigh, in bytes.
-const CEILINGS: [(&str, u64); 2] = [("porthole-probe", 450 << 10), ("porthole", 1536 << 10)];
+const CEILINGS: [(&str, u64); 2] = [("porthole-probe", 512 << 10), ("porthole", 1792 << 10)];
 
 /// Each binary with its ceiling; none, said aloud, where they have not been built.
 fn binaries() -> Vec<(PathBuf, u64)> {

@@ -149,20 +149,18 @@ impl Server {
 /// What this failure says of the server.
 fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
     let opening = wire.opening();
+    // Where nothing was received, it is a matter of who is faster whether that is seen as an end or as a reset.
+    let is_gone = opening.is_empty() && matches!(why, Failure::Wire(error) if error.is_hung_up());
     let finding = match (greetings::other(opening, protocol), why) {
         (Some(other), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
         (None, Failure::Foreign) => Finding::unhealthy(format!("what came is not {protocol}")),
         (None, Failure::Wire(error @ WireError::TimedOut)) => {
             Finding::unhealthy(error.reason(deadline, &format!("waiting for {awaited}")))
         }
-        (None, Failure::Wire(error)) => {
-            let mut found = error.reason(deadline, "").trim_end().to_owned();
-            if error.is_hung_up() {
-                found.push_str(wire.perhaps());
-            }
-            Finding::unhealthy(found).expected(awaited)
+        (None, Failure::Wire(error)) if !is_gone => {
+            Finding::unhealthy(error.reason(deadline, "").trim_end()).expected(awaited)
         }
-        (None, Failure::Closed) => {
+        (None, Failure::Wire(_) | Failure::Closed) => {
             let perhaps = wire.perhaps();
             let silent = if perhaps.is_empty() { "" } else { " without a reply" };
             let found = ["the server closed the connection", silent, perhaps].concat();

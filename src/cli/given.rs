@@ -186,18 +186,17 @@ impl<'a> Given<'a> {
     /// The regular expression that an option or operand holds, `^` and `$` of which are those of a line, as in grep.
     pub fn expression(&self, name: &str, text: &str, any_case: bool) -> Result<Regex, UsageError> {
         let mut builder = RegexBuilder::new(text);
-        builder.size_limit(EXPRESSION_LIMIT).case_insensitive(any_case).multi_line(true).build().map_err(
-            |error| {
-                let why = error.to_string();
-                let message = if find(why.as_bytes(), b"size limit").is_some() {
-                    let most = show_size(EXPRESSION_LIMIT as u64);
-                    format!("expected an expression of at most {most} once compiled")
-                } else {
-                    format!("not a regular expression: {why}")
-                };
-                self.wrong(name, &message)
-            },
-        )
+        builder.size_limit(EXPRESSION_LIMIT).case_insensitive(any_case).multi_line(true);
+        builder.build().map_err(|error| {
+            let why = error.to_string();
+            let message = if find(why.as_bytes(), b"size limit").is_some() {
+                let most = show_size(EXPRESSION_LIMIT as u64);
+                format!("expected an expression of at most {most} once compiled")
+            } else {
+                format!("not a regular expression: {why}")
+            };
+            self.wrong(name, &message)
+        })
     }
 
     /// A variable of the environment that stands for an option.

@@ -80,7 +80,7 @@ fn no_answer_at_all() {
     unhealthy(
         vec![Step::Request, Step::Reset],
         &[],
-        "the server reset the connection waiting for the response head (it may expect TLS or the PROXY protocol)",
+        "the server closed the connection without a reply (it may expect TLS or the PROXY protocol)",
     );
 }
 

@@ -67,12 +67,9 @@ fn http_heads() {
             [asked(vec![send("HTTP/1.1 2")]), asked(vec![drip("HTTP/1.1 2", 1)])],
             "the server closed the connection",
         ),
-        (&[], [asked(vec![]), vec![Step::Until(b"GET / HTTP"), Step::Request]], "without a reply"),
-        (
-            &[],
-            [asked(vec![Step::Reset]), vec![Step::Until(b"GET / HTTP"), Step::Request, Step::Reset]],
-            "reset",
-        ),
+        // An end or a reset, before the request is read or after: who is faster decides.
+        (&[], [asked(vec![]), vec![]], "without a reply"),
+        (&[], [asked(vec![Step::Reset]), vec![Step::Until(b"G")]], "without a reply"),
         (
             &[],
             [
@@ -224,8 +221,8 @@ fn grpc() {
     let rows: Vec<(Pair, &str)> = vec![
         ([vec![Step::Hold], vec![until(), Step::Hold]], "waiting for the server's HTTP/2 settings\n"),
         ([vec![until(), drip(settings, 80)], vec![until(), drip(settings, 190)]], "HTTP/2 settings\n"),
-        ([vec![until()], vec![Step::Until(b"PRI"), until()]], "without a reply"),
-        ([vec![until(), Step::Reset], vec![Step::Until(b"PRI"), until(), Step::Reset]], "reset"),
+        ([vec![until()], vec![]], "without a reply"),
+        ([vec![until(), Step::Reset], vec![Step::Until(b"P")]], "without a reply"),
         (
             [vec![send(settings), Step::Hold], vec![drip(settings, 5), Step::Hold]],
             "waiting for the response head\n",

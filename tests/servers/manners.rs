@@ -96,7 +96,7 @@ impl Manners {
         let silent = if self.opening.is_empty() { "" } else { " without a reply" };
         self.unhealthy(vec![], &format!("{closed}{silent}{perhaps}, expected {awaited}"));
         self.unhealthy(vec![send(begun)], &format!("{closed}, expected {awaited}; received: {half}"));
-        let broken = format!("the server reset the connection{perhaps}, expected {awaited}");
+        let broken = format!("{closed}{silent}{perhaps}, expected {awaited}");
         // Without a word from the client it might come before the connection is known to stand.
         if !self.opening.is_empty() {
             self.unhealthy(vec![Step::Reset], &broken);

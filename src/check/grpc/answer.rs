@@ -6,6 +6,7 @@ use crate::net::greetings;
 use crate::net::http2::hpack::Fields;
 use crate::net::http2::{Client, Trouble, error_name, field};
 use crate::net::url::percent_decoded;
+use crate::net::wire::Wire;
 use crate::outcome::{Finding, Verdict};
 use crate::text::quoted;
 use crate::units;
@@ -81,20 +82,17 @@ impl Grpc {
     pub(super) fn failure(&self, trouble: &Trouble, client: &Client<'_>, deadline: Deadline) -> Finding {
         let wire = client.wire();
         let opening = wire.opening();
-        let mut doing = format!("waiting for {}", client.awaiting());
+        let doing = format!("waiting for {}", client.awaiting());
         let mut quote = ("received", &[][..]);
         let found = match trouble {
-            Trouble::Wire(error) => {
-                if error.is_hung_up() {
-                    doing.push_str(wire.perhaps());
-                }
-                return Finding::unhealthy(error.reason(deadline, &doing));
+            // Whether that is seen as an end or as a reset is a matter of who is faster.
+            Trouble::Wire(error) | Trouble::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
+                silent(wire)
             }
+            Trouble::Closed if opening.is_empty() => silent(wire),
+            Trouble::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
             Trouble::Unsent(error) => {
                 return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
-            }
-            Trouble::Closed if opening.is_empty() && self.secure.is_none() => {
-                ["the server closed the connection without a reply", wire.perhaps()].concat()
             }
             Trouble::Closed => format!("the server closed the connection {doing}"),
             Trouble::NotHttp2 => {
@@ -118,6 +116,11 @@ impl Grpc {
         };
         Finding::unhealthy(found).quoting(quote.0, quote.1)
     }
+}
+
+/// What it means that the server is gone, and has sent nothing.
+fn silent(wire: &Wire) -> String {
+    ["the server closed the connection without a reply", wire.perhaps()].concat()
 }
 
 /// The value of this field, a status of up to three digits.

@@ -247,18 +247,18 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         Error::Other(other) => other.downcast_ref::<TransportError>(),
         _ => None,
     };
+    let is_gone = match known {
+        Some(TransportError::Wire(wire)) => wire.is_hung_up(),
+        Some(TransportError::Closed) => true,
+        _ => false,
+    };
+    if is_gone && received == 0 {
+        // Whether that is seen as an end or as a reset is a matter of who is faster.
+        let found = ["the server closed the connection without a reply", state.wire.perhaps()].concat();
+        return Finding::unhealthy(found);
+    }
     match known {
-        Some(TransportError::Wire(wire)) => {
-            let mut found = wire.reason(deadline, doing);
-            if wire.is_hung_up() {
-                found.push_str(state.wire.perhaps());
-            }
-            Finding::unhealthy(found)
-        }
-        Some(TransportError::Closed) if received == 0 => {
-            let found = ["the server closed the connection without a reply", state.wire.perhaps()].concat();
-            Finding::unhealthy(found)
-        }
+        Some(TransportError::Wire(wire)) => Finding::unhealthy(wire.reason(deadline, doing)),
         Some(TransportError::Closed) => {
             Finding::unhealthy(format!("the server closed the connection {doing}"))
                 .quoting("received", opening)

@@ -57,7 +57,7 @@ fn something_that_is_not_http2() {
     );
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), Step::Reset],
-        "the server reset the connection waiting for the server's HTTP/2 settings (it may expect TLS or the PROXY protocol)",
+        "the server closed the connection without a reply (it may expect TLS or the PROXY protocol)",
     );
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), send(&settings()[..5])],
