@@ -310,19 +310,13 @@ mod tests {
     #[test]
     fn a_line_is_bounded_and_keeps_its_reason() {
         let mut run = run_of(
-            Finding::unhealthy("503 Service Unavailable")
-                .expected("200")
-                .quoting("body", &[27; 4096]),
+            Finding::unhealthy("503 Service Unavailable").expected("200").quoting("body", &[27; 4096]),
             3,
         );
         run.checks[0].target = vec![b'x'; 5000];
         let line = line(&run.checks[0], &run, &Secrets::default());
         assert!(line.len() <= LINE, "{}", line.len());
-        assert!(
-            line.contains(
-                "…: 503 Service Unavailable, expected 200; body: \\x1b"
-            )
-        );
+        assert!(line.contains("…: 503 Service Unavailable, expected 200; body: \\x1b"));
         let run = run_of(Finding::unhealthy("é".repeat(4096)), 1);
         assert!(super::line(&run.checks[0], &run, &Secrets::default()).len() <= LINE);
     }

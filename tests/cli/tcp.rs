@@ -76,9 +76,8 @@ fn something_else_is_unhealthy_and_quoted() {
 fn a_reset_is_named() {
     let server = Server::new(vec![Step::Until(b"x"), Step::Reset]);
     let address = server.address().to_string();
-    porthole(["tcp", &address, "--send", "x", "--expect", "y"]).unhealthy(&format!(
-        "unhealthy: tcp {address}: the server reset the connection, expected \"y\""
-    ));
+    porthole(["tcp", &address, "--send", "x", "--expect", "y"])
+        .unhealthy(&format!("unhealthy: tcp {address}: the server reset the connection, expected \"y\""));
 }
 
 #[test]
