@@ -8,7 +8,7 @@ mod message;
 
 use std::time::Duration;
 
-use self::answer::number;
+use self::answer::{failure, number};
 use super::headers::{self, Header, USER_AGENT};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, stream};
@@ -92,7 +92,7 @@ impl Check for Grpc {
             let mut client = Client::new(wire);
             let mut finding = self
                 .call(&mut client, shown)
-                .unwrap_or_else(|trouble| self.failure(&trouble, &client, attempt.deadline));
+                .unwrap_or_else(|trouble| failure(&trouble, &client, attempt.deadline));
             client.leave();
             if let Some(service) = &self.service {
                 finding.lead(vec![("service", service.clone().into())]);

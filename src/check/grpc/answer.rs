@@ -77,45 +77,45 @@ impl Grpc {
             None => format!("the server has no status as a whole ({name}; --service names a service)"),
         }
     }
+}
 
-    /// What it means that there was no answer.
-    pub(super) fn failure(&self, trouble: &Trouble, client: &Client<'_>, deadline: Deadline) -> Finding {
-        let wire = client.wire();
-        let opening = wire.opening();
-        let doing = format!("waiting for {}", client.awaiting());
-        let mut quote = ("received", &[][..]);
-        let found = match trouble {
-            // Whether that is seen as an end or as a reset is a matter of who is faster.
-            Trouble::Wire(error) | Trouble::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
-                silent(wire)
-            }
-            Trouble::Closed if opening.is_empty() => silent(wire),
-            Trouble::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
-            Trouble::Unsent(error) => {
-                return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
-            }
-            Trouble::Closed => format!("the server closed the connection {doing}"),
-            Trouble::NotHttp2 => {
-                quote.1 = opening;
-                match greetings::other(opening, "grpc") {
-                    Some(greetings::HTTP) => "the port speaks HTTP/1, not HTTP/2".to_owned(),
-                    Some(greetings::TLS) if cfg!(feature = "tls") => {
-                        "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
-                    }
-                    Some(other) => format!("the port speaks {other}, not HTTP/2"),
-                    None => "what came is not HTTP/2".to_owned(),
+/// What it means that there was no answer.
+pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline) -> Finding {
+    let wire = client.wire();
+    let opening = wire.opening();
+    let doing = format!("waiting for {}", client.awaiting());
+    let mut quote = ("received", &[][..]);
+    let found = match trouble {
+        // Whether that is seen as an end or as a reset is a matter of who is faster.
+        Trouble::Wire(error) | Trouble::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
+            silent(wire)
+        }
+        Trouble::Closed if opening.is_empty() => silent(wire),
+        Trouble::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
+        Trouble::Unsent(error) => {
+            return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
+        }
+        Trouble::Closed => format!("the server closed the connection {doing}"),
+        Trouble::NotHttp2 => {
+            quote.1 = opening;
+            match greetings::other(opening, "grpc") {
+                Some(greetings::HTTP) => "the port speaks HTTP/1, not HTTP/2".to_owned(),
+                Some(greetings::TLS) if cfg!(feature = "tls") => {
+                    "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
                 }
+                Some(other) => format!("the port speaks {other}, not HTTP/2"),
+                None => "what came is not HTTP/2".to_owned(),
             }
-            Trouble::Invalid(what) => format!("what came is not valid HTTP/2: {what}"),
-            Trouble::Excess(what) => (*what).to_owned(),
-            Trouble::GoAway(code, debug) => {
-                quote = ("debug", debug);
-                format!("the server ended the connection with GOAWAY {}", error_name(*code))
-            }
-            Trouble::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
-        };
-        Finding::unhealthy(found).quoting(quote.0, quote.1)
-    }
+        }
+        Trouble::Invalid(what) => format!("what came is not valid HTTP/2: {what}"),
+        Trouble::Excess(what) => (*what).to_owned(),
+        Trouble::GoAway(code, debug) => {
+            quote = ("debug", debug);
+            format!("the server ended the connection with GOAWAY {}", error_name(*code))
+        }
+        Trouble::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
+    };
+    Finding::unhealthy(found).quoting(quote.0, quote.1)
 }
 
 /// What it means that the server is gone, and has sent nothing.
