@@ -62,7 +62,7 @@ impl Masked {
         if is_whole {
             // `Authorization:`, `Bearer`, and what follows.
             let goes_on = next == Next::Token || is_scheme(argument);
-            self.next = if goes_on { next } else { Next::Plain };
+            self.next = if goes_on { next } else { self.behind_masked(argument) };
             let mut cursor = Cursor::new(out, argument);
             cursor.mask((0, argument.len()));
             return cursor.finish();
@@ -72,10 +72,6 @@ impl Masked {
             _ => lone_token(argument),
         };
         let mut cursor = Cursor::new(out, argument);
-        if let Some(range) = first {
-            cursor.mask(range);
-            return cursor.finish();
-        }
         self.programs.begin(argument);
         let mut text = Text {
             text: argument,
@@ -85,11 +81,12 @@ impl Masked {
         };
         while let Some(byte) = cursor.byte() {
             let (at, done) = (cursor.at(), cursor.done());
-            let secret = self.secret(&mut text, byte, at, done);
+            let secret = first.filter(|(start, end)| (*start..*end).contains(&at));
+            let secret = secret.or_else(|| self.secret(&mut text, byte, at, done));
             match secret.and_then(|range| cursor.mask(range)) {
                 // `-H 'Authorization: Bearer' x`
                 Some(masked) if byte == b':' && is_scheme(masked) => text.next = Next::Secret,
-                Some(_) => {}
+                Some(masked) => text.next = self.behind_masked(masked),
                 None => {
                     text.place.pass(argument, at, byte);
                     cursor.step();
@@ -141,12 +138,13 @@ impl Masked {
             None => Some(Within::command(text.place.quote)),
         };
         let end = |at| within.map_or(argument.len(), |within| word_end(argument, at, within));
-        if let Some((at, to)) = self.programs.operand(word) {
+        let operand = self.programs.operand(word);
+        self.programs.note(bare);
+        if let Some((at, to)) = operand {
             let within = Within::command(text.place.quote);
             let whole = if start == 0 { argument.len() } else { word_end(argument, start, within) };
             return Some((start + at, to.map_or(whole, |to| start + to)));
         }
-        self.programs.note(bare);
         let attached = match self.programs.option(bare) {
             Some((Next::Operands, _)) => {
                 self.programs.expect_operands();
@@ -209,6 +207,11 @@ impl Masked {
             self.programs.note(bare(follows).1);
         }
         is_secret.then(|| (start, word_end(argument, start, within)))
+    }
+
+    /// What that which was taken for a secret says of the word behind it, if it is an option after all.
+    fn behind_masked(&self, masked: &[u8]) -> Next {
+        if masked.starts_with(b"-") { self.next_of(masked) } else { Next::Plain }
     }
 
     /// What this word says of the one behind it.

@@ -106,7 +106,9 @@ impl Programs {
             Part::Value => Some((value?, None)),
             Part::Slash => {
                 let is_named = word.first().is_some_and(u8::is_ascii_alphanumeric);
-                behind_slash(word).filter(|_| is_named)
+                // What stands behind `NAME=` is told by the name.
+                let is_login = |from: usize| word.get(..from).is_some_and(|name| !name.contains(&b'='));
+                behind_slash(word).filter(|&(from, _)| is_named && is_login(from))
             }
         }
     }

@@ -629,3 +629,14 @@ fn harmless_words_stay_readable() {
         assert_eq!(masked(arguments), arguments.join(" "));
     }
 }
+
+/// What a fuzzer found.
+#[test]
+fn what_stands_around_does_not_show_it() {
+    check(&[
+        &["sqlplus", "PGPASSWORD=⟦hunter2a/b@c⟧"],
+        &["l\\\"key\\\":⟦sql  --password \\\n  hunter2⟧\n-p"],
+        &["x password = ⟦--password⟧ ⟦hunter2⟧ y", "--token", "⟦--Password⟧", "⟦hunter2⟧"],
+        &["x Cookie: ⟦sql  --password \\\n  hunter2⟧\n-p"],
+    ]);
+}

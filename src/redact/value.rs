@@ -5,7 +5,7 @@ use super::next_of;
 use super::rules::{HEAD, Next, QUERY};
 use super::tokens::is_token;
 use super::words::{
-    Within, is_quote, is_space, json_length, last_name, skip_blanks, skip_blanks_of_line,
+    Within, is_quote, is_space, json_length, last_name, skip_blanks, skip_blanks_of_line, unescaped,
     without_blanks_behind, word_at, word_end,
 };
 
@@ -89,7 +89,6 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     if is_header && spaces == 0 && (*first == b'/' || is_port(rest)) {
         return None;
     }
-    let up_to = |ends: &[u8]| rest.iter().position(|b| ends.contains(b)).map_or(text.len(), |at| start + at);
     let quote = front.filter(|&byte| is_quote(byte)).or(place.quote);
     let is_setting = (!is_header || is_option) && place.word == 0 && !place.is_command;
     let end = if let Some(quote) = quote {
@@ -98,10 +97,10 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
         text.len()
     } else if is_header && !(spaces == 0 && front == Some(b'/')) {
         // The words of a title, which was one header for sure.
-        up_to(b"\n")
+        unescaped(text, start, b"\n")
     } else if front == Some(b';') && !place.is_command {
         // `Data Source=db;Password=a b;`
-        up_to(b";\n")
+        unescaped(text, start, b";\n")
     } else {
         // The tag of an image, too.
         word_end(text, start, Within::Nothing)

@@ -150,6 +150,18 @@ fn goes_on(text: &[u8], at: usize) -> bool {
         .is_some_and(|&b| is_quote(b) || b.is_ascii_alphanumeric() || matches!(b, b'\\' | b'$' | b'`'))
 }
 
+/// Where the first of these stands from `start` on with no backslash in front, or the text ends.
+pub(super) fn unescaped(text: &[u8], start: usize, ends: &[u8]) -> usize {
+    let mut at = start;
+    while let Some(byte) = text.get(at) {
+        if ends.contains(byte) {
+            return at;
+        }
+        at += if *byte == b'\\' { 2 } else { 1 };
+    }
+    text.len()
+}
+
 /// How long a JSON value is that the text begins with: an array or object with all that is in it.
 pub(super) fn json_length(text: &[u8]) -> usize {
     // Within double quotes of a shell.
@@ -166,6 +178,10 @@ pub(super) fn json_length(text: &[u8]) -> usize {
             },
             b'[' | b'{' => {
                 depth += 1;
+                continue;
+            }
+            b'\\' => {
+                at += 1;
                 continue;
             }
             b']' | b'}' | b',' | b'\n' if depth == 0 => return at - 1,

@@ -1,0 +1,134 @@
+//! What masks secrets in command lines: it ends in time linear in the text, writes the text but for what it masks, and
+//! never writes a secret where its rules promise to mask it, whatever stands around.
+#![no_main]
+
+/// The files of the package as they are; what they know as `crate::…` is named below.
+#[allow(dead_code)]
+#[path = "../../src"]
+mod package {
+    pub mod bytes;
+    pub mod redact;
+    pub mod secrets;
+    pub mod text;
+}
+
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use package::{bytes, redact, secrets, text};
+
+/// What is planted: nothing that could be taken for anything else.
+const SECRET: &[u8] = b"Zq7hunter2Kx9";
+/// How long a text is that is looked at for how long it takes, in bytes, and the most that this may be: what is linear takes
+/// some ten milliseconds.
+const LONG: usize = 1 << 13;
+const MOST: Duration = Duration::from_millis(500);
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&kind, rest)) = data.split_first() else { return };
+    let mut parts: Vec<&[u8]> = rest.split(|&b| b == 0).collect();
+    let after = parts.pop().unwrap_or_default();
+    let before = parts.pop().unwrap_or_default();
+
+    for part in [before, after] {
+        is_faithful(part, &masked(&[part]));
+        is_faithful(part, &redact::mounted(part));
+    }
+    let all = masked(&[parts.as_slice(), &[before, after]].concat());
+    assert!(all.len() <= 9 * rest.len() + 9);
+
+    // What stands around is not to hold it itself.
+    if !rest.windows(3).any(|window| SECRET.starts_with(window)) {
+        plant(kind, &parts, before, after);
+    }
+    if kind >= 0xf8 && !rest.is_empty() {
+        takes_linear_time(rest);
+    }
+});
+
+/// The arguments of a command line, masked, with spaces between.
+fn masked(arguments: &[&[u8]]) -> Vec<u8> {
+    let (mut out, mut masked) = (Vec::new(), redact::Masked::default());
+    for argument in arguments {
+        out.push(b' ');
+        masked.push(&mut out, argument);
+    }
+    out.split_off(out.len().min(1))
+}
+
+/// The output is the text, with `<N bytes>` for N bytes of it.
+fn is_faithful(text: &[u8], mut shown: &[u8]) {
+    if text.contains(&b'<') {
+        return;
+    }
+    let mut rest = text;
+    while let Some((&byte, behind)) = shown.split_first() {
+        let count = if byte == b'<' {
+            let end = behind.iter().position(|&b| b == b'>').expect("a mask ends");
+            let mask = std::str::from_utf8(&behind[..end]).expect("a mask is text");
+            shown = &behind[end + 1..];
+            mask.split(' ').next().and_then(|count| count.parse().ok()).expect("a mask counts")
+        } else {
+            assert_eq!(rest.first(), Some(&byte), "what is not masked stays");
+            shown = behind;
+            1
+        };
+        rest = &rest[count..];
+    }
+    assert!(rest.is_empty(), "nothing is left out");
+}
+
+/// Puts the secret where it is to be masked, behind and in front of anything.
+fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
+    let around = |front: &str, behind: &str| {
+        vec![[before, front.as_bytes(), SECRET, behind.as_bytes(), after].concat()]
+    };
+    let earlier = [parts, &[before]].concat();
+    let later = |arguments: &[&[u8]]| {
+        let all = [earlier.as_slice(), arguments, &[after]].concat();
+        all.iter().map(|argument| argument.to_vec()).collect::<Vec<_>>()
+    };
+    let arguments = match kind % 16 {
+        0 => later(&[b"--password", SECRET]),
+        1 => later(&[&[b"--password=", SECRET, after].concat()]),
+        2 => later(&[&[b"PGPASSWORD=", SECRET, after].concat()]),
+        3 => around(" PGPASSWORD=", " "),
+        4 => around(" --password ", " "),
+        5 => around(" --password=", " "),
+        6 => around(" postgres://me:", "@db/x "),
+        7 => around("\nAuthorization: Bearer ", "\n"),
+        8 => around("{\"password\":\"", "\"}"),
+        9 => around(" --password \\\n  ", " "),
+        10 => around(" --password = ", " "),
+        11 => around(" os.environ[\"DB_PASSWORD\"]=\"", "\" "),
+        12 => vec![b"mysql".to_vec(), [b"-p", SECRET, after].concat(), before.to_vec()],
+        13 => vec![b"curl".to_vec(), b"-u".to_vec(), [b"me:", SECRET, after].concat(), before.to_vec()],
+        14 => vec![b"vault".to_vec(), b"login".to_vec(), SECRET.to_vec(), before.to_vec()],
+        _ => {
+            let source = [before, b",password=", SECRET, b",", after].concat();
+            return is_hidden(&redact::mounted(&source), &source);
+        }
+    };
+    let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+    is_hidden(&masked(&arguments), &arguments.join(&b' '));
+}
+
+fn is_hidden(shown: &[u8], text: &[u8]) {
+    let is_shown = shown.windows(SECRET.len()).any(|window| window == SECRET);
+    assert!(!is_shown, "{:?} shows {:?}", text.escape_ascii().to_string(), shown.escape_ascii().to_string());
+}
+
+/// A long text that is made of this one.
+fn takes_linear_time(part: &[u8]) {
+    let text = part.repeat(LONG / part.len() + 1);
+    let start = busy();
+    masked(&[b"curl", b"vault", b"login", b"sh", b"-c", &text]);
+    redact::mounted(&text);
+    assert!(busy() - start < MOST);
+}
+
+/// How long this thread was on a processor: proc_pid_schedstat.
+fn busy() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or_default())
+}
