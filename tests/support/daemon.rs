@@ -115,7 +115,14 @@ impl Daemon {
     /// Waits until the server's port or socket accepts.
     #[track_caller]
     pub fn until_listening(&mut self, port: u16) {
-        self.until("it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        self.until("it listens", || {
+            let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
+            // In order, as what a server logs of a reset would be taken for the check's.
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+            true
+        });
     }
 
     /// Ends the server, and leaves its folder.
