@@ -19,7 +19,7 @@ pub(super) enum Next {
     Code,
     /// It is one if it looks like a token.
     Token,
-    /// It is one if it is in quotes.
+    /// It is one if it is in single quotes, as a string of SQL.
     Quoted,
     /// It is `NAME:PASSWORD`, or `NAME%PASSWORD`.
     Login,

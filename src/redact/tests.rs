@@ -383,6 +383,8 @@ fn what_is_mounted() {
         ("ov,password=a,b", "ov,password=<3 bytes>"),
         ("https://h/ghp_0123456789abcdef0123/x", "https://h/<24 bytes>/x"),
         ("https://hooks.slack.com/services/T0/x", "https://hooks.slack.com/services/<4 bytes>"),
+        ("//u,password=abc,:p@h/s", "//u,password=<10 bytes>"),
+        ("https://u,password=abc,:p@h/s", "https://u,password=<10 bytes>"),
         ("secret=AQB==", "secret=<5 bytes>"),
         ("lowerdir=/l/key=a:/m", "lowerdir=/l/key=a:/m"),
         ("nas:/key=a?token=b", "nas:/key=a?token=<1 byte>"),
