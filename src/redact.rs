@@ -20,9 +20,9 @@ mod words;
 use cursor::Cursor;
 use login::{Logins, password, user_info};
 pub use mounted::mounted;
-use name::{is_plain, tells};
+use name::{is_plain, is_weak, tells};
 use programs::Programs;
-use rules::{ANY, Next};
+use rules::{ANY, Next, SQL};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
 use value::{Place, listed, value};
 use words::{
@@ -185,6 +185,14 @@ impl Masked {
             next => next,
         };
         whole.place.word = at + 1;
+        let before = argument.get(..at)?;
+        let is_sql = |words: &&str| {
+            let from = before.len().checked_sub(words.len())?;
+            before.get(from..).filter(|end| end.eq_ignore_ascii_case(words.as_bytes()))
+        };
+        if argument.get(at + 1) == Some(&b'\'') && SQL.iter().any(|words| is_sql(words).is_some()) {
+            return Some((at + 1, word_end(argument, at + 1, Within::command(whole.place.quote))));
+        }
         if matches!(next, Next::Plain | Next::Command | Next::Operands) {
             return None;
         }
@@ -204,7 +212,6 @@ impl Masked {
             }
             Next::Token => is_token(follows),
             Next::Cookie => follows.contains(&b'='),
-            Next::Quoted => follows.starts_with(b"'"),
             // Whatever looks like an option is none where nothing follows that could be its value.
             _ => !is_plain(next, follows) && !is_operator(follows) && (is_last || !is_option(follows)),
         };
@@ -277,6 +284,7 @@ fn next_of(word: &[u8]) -> Next {
     match word {
         [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) => tells(name),
         // `--header=Authorization:`, `--password= x`
+        [name @ .., b':'] if is_weak(last_name(name)) => Next::Plain,
         [name @ .., b':' | b'='] => tells(last_name(name)),
         _ if is_bearer(word) => Next::Secret,
         _ if is_scheme(word) => Next::Token,

@@ -463,6 +463,7 @@ fn command_lines_as_a_shell_reads_them() {
         // SQL.
         &["psql", "-c", "ALTER USER me WITH PASSWORD ⟦'a b'⟧ VALID UNTIL 'x'"],
         &["mysql", "-e", "CREATE USER me IDENTIFIED BY ⟦'x'⟧"],
+        &["sh", "-c", "psql -c \"alter user me password ⟦'x y'⟧\" db"],
     ]);
 }
 
@@ -627,6 +628,9 @@ fn harmless_words_stay_readable() {
         &["net", "usershare", "list", "exp", "a-b"],
         &["app", "--jar=/x.jar", "--cookie-jar", "/tmp/x", "--key-mgmt", "wpa"],
         &["bash", "-c", "exec app --password; ls"],
+        &["sh", "-c", "date -u +%Y-%m-%d", "date", "-u", "+%H%M"],
+        &["node", "-e", "const session = new Session(); f({session: session})", "a : b", "token : b"],
+        &["cat", "fixed by 'end'", "sorted by 'name'", "the password is 'x'"],
     ] {
         assert_eq!(masked(arguments), arguments.join(" "));
     }
