@@ -1,6 +1,6 @@
 # Each target does its own set-up on a fresh Debian machine with rustup, as root; see scripts/need.sh. Two do with less: demo,
 # without a container engine, and test, which skips aloud what takes `scripts/need.sh servers examples`.
-.PHONY: help static image demo test check bench sbom arm64 reproduce clean
+.PHONY: help static image demo test check bench fuzz sbom arm64 reproduce clean
 
 help:
 	@echo 'make demo    build the static binary, and watch it check a service that breaks'
@@ -13,6 +13,7 @@ help:
 	@echo 'make image   porthole:latest and porthole:probe, to COPY --from'
 	@echo 'make check   rustfmt, clippy, licences and duplicates of dependencies'
 	@echo 'make bench   what a check costs, beside busybox wget and curl'
+	@echo 'make fuzz    fuzz targets, each for a minute or FUZZ_SECONDS'
 	@echo 'make clean   remove what was built'
 
 static:
@@ -49,6 +50,10 @@ check:
 
 bench: static
 	@scripts/bench.sh
+
+fuzz:
+	@scripts/need.sh cc fuzz
+	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 clean:
 	cargo clean

@@ -148,6 +148,13 @@ for what in "$@"; do
         # What writes down the dependencies, into the binary and beside it.
         auditable) need_tool cargo-auditable 0.7.7 ;;
         cyclonedx) need_tool cargo-cyclonedx 0.5.9 ;;
-        *) echo "need: expected cc, engine, servers, examples, arm64, auditable or cyclonedx, got '$what'" >&2; exit 1 ;;
+        fuzz)
+            need "a C++ compiler for libFuzzer" c++ g++
+            need_tool cargo-fuzz 0.13.2
+            ;;
+        *)
+            echo "need: expected cc, engine, servers, examples, arm64, auditable, cyclonedx or fuzz, got '$what'" >&2
+            exit 1
+            ;;
     esac
 done

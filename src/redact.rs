@@ -20,9 +20,9 @@ mod words;
 use cursor::Cursor;
 use login::{Logins, password, user_info};
 pub use mounted::mounted;
-use name::{is_plain, tells};
+use name::{is_plain, is_weak, tells};
 use programs::Programs;
-use rules::{ANY, Next};
+use rules::{ANY, Next, SQL};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
 use value::{Place, listed, value};
 use words::{
@@ -73,7 +73,7 @@ impl Masked {
         };
         let mut cursor = Cursor::new(out, argument);
         self.programs.begin(argument);
-        let mut text = Text {
+        let mut whole = Argument {
             text: argument,
             place: Place { is_command: next == Next::Command, ..Place::default() },
             logins: Logins::of(argument),
@@ -82,28 +82,34 @@ impl Masked {
         while let Some(byte) = cursor.byte() {
             let (at, done) = (cursor.at(), cursor.done());
             let secret = first.filter(|(start, end)| (*start..*end).contains(&at));
-            let secret = secret.or_else(|| self.secret(&mut text, byte, at, done));
+            let secret = secret.or_else(|| self.secret(&mut whole, byte, at, done));
             match secret.and_then(|range| cursor.mask(range)) {
                 // `-H 'Authorization: Bearer' x`
-                Some(masked) if byte == b':' && is_scheme(masked) => text.next = Next::Secret,
-                Some(masked) => text.next = self.behind_masked(masked),
+                Some(masked) if byte == b':' && is_scheme(masked) => whole.next = Next::Secret,
+                Some(masked) => whole.next = self.behind_masked(masked),
                 None => {
-                    text.place.pass(argument, at, byte);
+                    whole.place.pass(argument, at, byte);
                     cursor.step();
                 }
             }
         }
-        self.next = match text.next {
-            Next::Plain => self.next_of(text.word(cursor.done(), argument.len())),
+        self.next = match whole.next {
+            Next::Plain => self.next_of(whole.word(cursor.done(), argument.len())),
             next => next,
         };
         cursor.finish();
     }
 
     /// What is secret of the text from `at` on, where this byte is.
-    fn secret(&mut self, text: &mut Text<'_>, byte: u8, at: usize, done: usize) -> Option<(usize, usize)> {
-        let Text { text: argument, place, .. } = *text;
-        let word = if at == place.word { self.word(text, at) } else { None };
+    fn secret(
+        &mut self,
+        whole: &mut Argument<'_>,
+        byte: u8,
+        at: usize,
+        done: usize,
+    ) -> Option<(usize, usize)> {
+        let Argument { text: argument, place, .. } = *whole;
+        let word = if at == place.word { self.word(whole, at) } else { None };
         let is_start =
             at == done || !at.checked_sub(1).and_then(|at| argument.get(at)).is_some_and(|&b| is_of_name(b));
         let found = word.or_else(|| if is_start { marked(argument, at) } else { None });
@@ -114,19 +120,19 @@ impl Masked {
             b'=' => value(argument, at, place),
             b':' => {
                 let value = value(argument, at, place);
-                let value = value.or_else(|| text.logins.password(argument, place.word, at, place.quote));
+                let value = value.or_else(|| whole.logins.password(argument, place.word, at, place.quote));
                 value.or_else(|| bot(argument, at))
             }
             b',' => listed(argument, at),
             b'P' => private_key(argument, at),
-            byte if is_space(byte) => self.behind(text, at, done),
+            byte if is_space(byte) => self.behind(whole, at, done),
             _ => None,
         })
     }
 
     /// What is secret of the word that begins there, for the program that it is given to.
-    fn word(&mut self, text: &Text<'_>, start: usize) -> Option<(usize, usize)> {
-        let argument = text.text;
+    fn word(&mut self, whole: &Argument<'_>, start: usize) -> Option<(usize, usize)> {
+        let argument = whole.text;
         let word = word_at(argument, start);
         let (front, bare) = bare(word);
         let from = start + front;
@@ -135,13 +141,13 @@ impl Masked {
         let within = match quote {
             Some(&quote) => Some(Within::Quote(quote)),
             None if start == 0 => None,
-            None => Some(Within::command(text.place.quote)),
+            None => Some(Within::command(whole.place.quote)),
         };
         let end = |at| within.map_or(argument.len(), |within| word_end(argument, at, within));
         let operand = self.programs.operand(word);
         self.programs.note(bare);
         if let Some((at, to)) = operand {
-            let within = Within::command(text.place.quote);
+            let within = Within::command(whole.place.quote);
             let whole = if start == 0 { argument.len() } else { word_end(argument, start, within) };
             return Some((start + at, to.map_or(whole, |to| start + to)));
         }
@@ -172,13 +178,21 @@ impl Masked {
     }
 
     /// What is secret of what follows the word that ends there.
-    fn behind(&mut self, text: &mut Text<'_>, at: usize, done: usize) -> Option<(usize, usize)> {
-        let argument = text.text;
-        let next = match std::mem::take(&mut text.next) {
-            Next::Plain => self.next_of(text.word(done, at)),
+    fn behind(&mut self, whole: &mut Argument<'_>, at: usize, done: usize) -> Option<(usize, usize)> {
+        let argument = whole.text;
+        let next = match std::mem::take(&mut whole.next) {
+            Next::Plain => self.next_of(whole.word(done, at)),
             next => next,
         };
-        text.place.word = at + 1;
+        whole.place.word = at + 1;
+        let before = argument.get(..at)?;
+        let is_sql = |words: &&str| {
+            let from = before.len().checked_sub(words.len())?;
+            before.get(from..).filter(|end| end.eq_ignore_ascii_case(words.as_bytes()))
+        };
+        if argument.get(at + 1) == Some(&b'\'') && SQL.iter().any(|words| is_sql(words).is_some()) {
+            return Some((at + 1, word_end(argument, at + 1, Within::command(whole.place.quote))));
+        }
         if matches!(next, Next::Plain | Next::Command | Next::Operands) {
             return None;
         }
@@ -191,14 +205,13 @@ impl Masked {
         }
         let follows = word_at(argument, start);
         let is_last = start + follows.len() == argument.len();
-        let within = Within::command(text.place.quote);
+        let within = Within::command(whole.place.quote);
         let is_secret = match next {
             Next::Login | Next::User | Next::Comma | Next::Certificate => {
                 return password(argument, start, Some(within), next);
             }
             Next::Token => is_token(follows),
             Next::Cookie => follows.contains(&b'='),
-            Next::Quoted => matches!(follows, [b'"' | b'\'', ..] | [b'\\', b'"', ..]),
             // Whatever looks like an option is none where nothing follows that could be its value.
             _ => !is_plain(next, follows) && !is_operator(follows) && (is_last || !is_option(follows)),
         };
@@ -229,9 +242,9 @@ impl Masked {
     }
 }
 
-/// A text, and what is known of it so far.
+/// An argument, and what is known of it so far.
 #[derive(Debug)]
-struct Text<'a> {
+struct Argument<'a> {
     text: &'a [u8],
     place: Place,
     logins: Logins,
@@ -239,7 +252,7 @@ struct Text<'a> {
     next: Next,
 }
 
-impl<'a> Text<'a> {
+impl<'a> Argument<'a> {
     /// The word that ends there, without what is written.
     fn word(&self, done: usize, end: usize) -> &'a [u8] {
         self.text.get(self.place.word.max(done)..end).unwrap_or_default()
@@ -271,6 +284,7 @@ fn next_of(word: &[u8]) -> Next {
     match word {
         [b'-', name @ ..] if name.iter().all(|&b| is_of_name(b)) => tells(name),
         // `--header=Authorization:`, `--password= x`
+        [name @ .., b':'] if is_weak(last_name(name)) => Next::Plain,
         [name @ .., b':' | b'='] => tells(last_name(name)),
         _ if is_bearer(word) => Next::Secret,
         _ if is_scheme(word) => Next::Token,

@@ -81,6 +81,10 @@ pub(super) fn password(
     };
     let length = name.iter().position(is_end)?;
     let (name, from) = (rest.get(..length)?, start + length + 1);
+    // `date -u +%Y`
+    if rest.get(length) == Some(&b'%') && (name.is_empty() || name.starts_with(b"+")) {
+        return None;
+    }
     // What is secret of a URL is told by what it is made of.
     if next == Next::User && rest.get(length..)?.starts_with(b"://") {
         return None;

@@ -12,8 +12,17 @@ use super::words::is_of_name;
 pub fn mounted(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut cursor = Cursor::new(&mut out, text);
+    // What was found ahead: what stands in front of it is looked at as well.
+    let mut ahead = None;
     while cursor.byte().is_some() {
-        if cursor.mask(secret(text, cursor.at()).unwrap_or_default()).is_none() {
+        let at = cursor.at();
+        let reached = ahead.filter(|&(start, end)| (start..end).contains(&at));
+        let found = secret(text, at).or(reached);
+        let is_here = found.is_some_and(|(start, _)| start <= at + 1);
+        if !is_here {
+            ahead = found.or(ahead);
+        }
+        if found.filter(|_| is_here).and_then(|range| cursor.mask(range)).is_none() {
             cursor.step();
         }
     }

@@ -42,6 +42,12 @@ pub(super) fn tells(name: &[u8]) -> Next {
     }
 }
 
+/// Whether a name tells of a secret by its last word alone, if it does.
+pub(super) fn is_weak(name: &[u8]) -> bool {
+    let last = name.rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
+    LAST_WORDS.iter().any(|(word, _)| word.as_bytes().eq_ignore_ascii_case(last))
+}
+
 fn is_one_of(words: &[&str], word: &[u8]) -> bool {
     words.iter().any(|known| known.as_bytes() == word)
 }

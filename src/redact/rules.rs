@@ -19,8 +19,6 @@ pub(super) enum Next {
     Code,
     /// It is one if it looks like a token.
     Token,
-    /// It is one if it is in quotes.
-    Quoted,
     /// It is `NAME:PASSWORD`, or `NAME%PASSWORD`.
     Login,
     /// It is one of these, or a URL.
@@ -45,7 +43,8 @@ pub(super) const WORDS: &[&str] =
 /// Parts of a name that do, dashes and the like left out.
 pub(super) const PARTS: &[&str] =
     &["CONNECTIONSTRING", "SEEDPHRASE", "SESSIONID", "FROMLITERAL", "PASSIN", "PASSOUT"];
-/// Last words of a name that do, and what their value is.
+/// Last words of a name that do, and what their value is; not where white space or a colon stands behind the name, as in
+/// programs and texts.
 pub(super) const LAST_WORDS: &[(&str, Next)] = &[("SESSION", Next::Secret), ("SEED", Next::Limit)];
 /// Words that only end like one that tells.
 pub(super) const OTHERS: &[&str] =
@@ -65,9 +64,9 @@ pub(super) const ANY: &[(&[&str], Next)] = &[
     (&["-u", "--user", "--proxy-user", "--login"], Next::User),
     // Of consul, nomad and serf; others have an option of this name that is followed by anything.
     (&["-encrypt", "--encrypt"], Next::Token),
-    // SQL: PASSWORD 'x', IDENTIFIED BY 'x'.
-    (&["PASSWORD", "password", "BY", "by"], Next::Quoted),
 ];
+/// Words of SQL, in any case, behind which a string in single quotes is a secret.
+pub(super) const SQL: &[&str] = &["password", "identified by"];
 
 /// What stands in front of a token in a header, in lower case: schemes of RFC 7235 and others.
 pub(super) const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "negotiate", "apikey"];

@@ -383,6 +383,8 @@ fn what_is_mounted() {
         ("ov,password=a,b", "ov,password=<3 bytes>"),
         ("https://h/ghp_0123456789abcdef0123/x", "https://h/<24 bytes>/x"),
         ("https://hooks.slack.com/services/T0/x", "https://hooks.slack.com/services/<4 bytes>"),
+        ("//u,password=abc,:p@h/s", "//u,password=<10 bytes>"),
+        ("https://u,password=abc,:p@h/s", "https://u,password=<10 bytes>"),
         ("secret=AQB==", "secret=<5 bytes>"),
         ("lowerdir=/l/key=a:/m", "lowerdir=/l/key=a:/m"),
         ("nas:/key=a?token=b", "nas:/key=a?token=<1 byte>"),
@@ -461,6 +463,7 @@ fn command_lines_as_a_shell_reads_them() {
         // SQL.
         &["psql", "-c", "ALTER USER me WITH PASSWORD ⟦'a b'⟧ VALID UNTIL 'x'"],
         &["mysql", "-e", "CREATE USER me IDENTIFIED BY ⟦'x'⟧"],
+        &["sh", "-c", "psql -c \"alter user me password ⟦'x y'⟧\" db"],
     ]);
 }
 
@@ -625,6 +628,9 @@ fn harmless_words_stay_readable() {
         &["net", "usershare", "list", "exp", "a-b"],
         &["app", "--jar=/x.jar", "--cookie-jar", "/tmp/x", "--key-mgmt", "wpa"],
         &["bash", "-c", "exec app --password; ls"],
+        &["sh", "-c", "date -u +%Y-%m-%d", "date", "-u", "+%H%M"],
+        &["node", "-e", "const session = new Session(); f({session: session})", "a : b", "token : b"],
+        &["cat", "fixed by 'end'", "sorted by 'name'", "the password is 'x'"],
     ] {
         assert_eq!(masked(arguments), arguments.join(" "));
     }

@@ -58,9 +58,9 @@ pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let head = head.get(..head.iter().take_while(is_of_address).count())?;
     let head = head.get(..find(head, b"://").unwrap_or(head.len()))?;
     let behind = |hook: &&str| Some(find(head, hook.as_bytes())? + hook.len());
-    let known = WEBHOOKS.iter().find_map(|hook| behind(hook));
+    let known = WEBHOOKS.iter().find_map(&behind);
     let hook = known.or_else(|| {
-        let hook = HOOKS.iter().find_map(|hook| behind(hook))?;
+        let hook = HOOKS.iter().find_map(behind)?;
         head.get(hook..)?.split(|&b| b == b'/').any(is_by_chance).then_some(hook)
     })?;
     let length = rest.get(hook..)?.iter().take_while(is_of_address).count();

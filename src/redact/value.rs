@@ -1,6 +1,6 @@
 //! The value behind a name that tells of a secret: where it begins and ends.
 
-use super::name::{is_plain, tells};
+use super::name::{is_plain, is_weak, tells};
 use super::next_of;
 use super::rules::{HEAD, Next, QUERY};
 use super::tokens::is_token;
@@ -48,7 +48,8 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     let unspaced = without_blanks_behind(before);
     let entry = entry(unspaced);
     // libpq's `password = x` has spaces on both sides.
-    let padded = behind.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
+    let is_header = behind.first() == Some(&b':');
+    let padded = !is_header && behind.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
     let named = entry.unwrap_or(if padded { unspaced } else { before });
     let name = last_name(named);
     let from = named.len() - name.len();
@@ -67,6 +68,8 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
             return is_secret.then(|| (Next::Secret, at + 1, word_end(text, at + 1, Within::Nothing)));
         }
         Next::Plain => return None,
+        // `session = new Session()`
+        _ if entry.is_none() && (padded || is_header) && is_weak(name) => return None,
         next => next,
     };
     let start = if entry.is_some() { skip_blanks(text, at + 1) } else { skip_blanks_of_line(text, at + 1) };
@@ -79,7 +82,6 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     };
     let rest = text.get(start..)?;
     let first = rest.first()?;
-    let is_header = behind.first() == Some(&b':');
     if entry.is_some() {
         return Some((next, start, start + json_length(rest)));
     }

@@ -267,7 +267,7 @@ mod tests {
                 assert_eq!(word_end(&text, 0, Within::Nothing), end, "{byte}");
             }
             assert_eq!(word_at(&text, 0).len(), end, "{byte}");
-            let skipped = if is_space(byte) { 1 } else { 0 };
+            let skipped = usize::from(is_space(byte));
             assert_eq!(skip_blanks(&text[1..], 0), skipped, "{byte}");
             assert_eq!(trimmed(&text[1..]).len(), 2 - skipped, "{byte}");
         }
