@@ -48,16 +48,13 @@ impl Masked {
         let next = std::mem::take(&mut self.next);
         let is_whole = match next {
             // `--password = x`
-            Next::Secret | Next::Key | Next::Limit | Next::Code | Next::Token if argument == b"=" => {
+            _ if next.is_value() && argument == b"=" => {
                 self.next = next;
                 return out.extend_from_slice(argument);
             }
-            Next::Secret | Next::Key | Next::Limit | Next::Code => {
-                !is_option(argument) && !is_plain(next, argument)
-            }
             Next::Token => is_token(argument),
             Next::Cookie => argument.contains(&b'='),
-            _ => false,
+            _ => next.is_value() && !is_option(argument) && !is_plain(next, argument),
         };
         if is_whole {
             // `Authorization:`, `Bearer`, and what follows.

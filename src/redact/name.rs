@@ -57,9 +57,11 @@ pub(super) fn is_plain(next: Next, value: &[u8]) -> bool {
     let value = trimmed(value);
     let are_digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
     match next {
-        Next::Secret | Next::Key | Next::Limit if is_one_of(PLAIN, value) => true,
+        Next::Secret | Next::Key | Next::Limit | Next::Session if is_one_of(PLAIN, value) => true,
         Next::Key => is_path(value),
         Next::Limit => are_digits(value.strip_prefix(b"-").unwrap_or(value)),
+        // dbus-daemon --session --address=unix:
+        Next::Session => value.starts_with(b"-"),
         // 404 is one that a page shows.
         Next::Code => value.len() <= 3 && are_digits(value),
         _ => false,

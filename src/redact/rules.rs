@@ -15,6 +15,8 @@ pub(super) enum Next {
     Key,
     /// It is one, or a number that says how much, or which.
     Limit,
+    /// It is one, or an option.
+    Session,
     /// It is one, or the code of a status.
     Code,
     /// It is one if it looks like a token.
@@ -35,6 +37,13 @@ pub(super) enum Next {
     Command,
 }
 
+impl Next {
+    /// Whether it is a secret as a whole, unless it shows that it is none.
+    pub fn is_value(self) -> bool {
+        matches!(self, Next::Secret | Next::Key | Next::Limit | Next::Session | Next::Code | Next::Token)
+    }
+}
+
 // Names of options and variables.
 
 /// Words of a name that tell of a secret.
@@ -45,7 +54,7 @@ pub(super) const PARTS: &[&str] =
     &["CONNECTIONSTRING", "SEEDPHRASE", "SESSIONID", "FROMLITERAL", "PASSIN", "PASSOUT"];
 /// Last words of a name that do, and what their value is; not where white space or a colon stands behind the name, as in
 /// programs and texts.
-pub(super) const LAST_WORDS: &[(&str, Next)] = &[("SESSION", Next::Secret), ("SEED", Next::Limit)];
+pub(super) const LAST_WORDS: &[(&str, Next)] = &[("SESSION", Next::Session), ("SEED", Next::Limit)];
 /// Words that only end like one that tells.
 pub(super) const OTHERS: &[&str] =
     &["BYPASS", "COMPASS", "SURPASS", "MONKEY", "DONKEY", "TURKEY", "HOCKEY", "WHISKEY"];

@@ -438,6 +438,7 @@ fn command_lines_as_a_shell_reads_them() {
         &["sh", "-c", "app --password=⟦`echo a b`⟧ --x"],
         &["sh", "-c", "app \"--password=⟦$(echo \"a b\") c⟧\" --x"],
         &["sh", "-c", "x=$(curl -su me:⟦pw)⟧ y"],
+        &["sh", "-c", "x=`app --key=⟦value`⟧ y `z`"],
         &["sh", "-c", "cd /;mysql -p⟦pw⟧ db|mysql -p⟦pw⟧ x"],
         &["sh", "-c", "app --password ⟦${PW:-a b}⟧ x"],
         &["sh", "-c", "su -c 'mysql -p⟦pw⟧' x"],
@@ -542,7 +543,8 @@ fn names_and_addresses() {
         &["app", "--passcode", "⟦x⟧", "--passcode=⟦x⟧", "VPN_PASSCODE=⟦x⟧"],
         &["op", "--session", "⟦x⟧", "--session=⟦x⟧", "--session-timeout", "30", "--session-store=redis"],
         &["app", "--seed", "⟦a b⟧", "--seed=⟦0xff⟧", "--seed", "42", "--seed=-1", "--seed-nodes", "a,b"],
-        &["dbus-daemon", "--session", "--fork"],
+        &["dbus-daemon", "--session", "--fork", "dbus-daemon", "--session", "--address=systemd:", "x"],
+        &["dbus-send --print-reply --session --type=method_call --dest=x"],
         &[
             "curl",
             "https://h/cb?code=⟦4/0Ab⟧&state=x",

@@ -127,7 +127,7 @@ pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
             }
             None if is_space(byte) => return at,
             Some(b'"') if byte == b'\'' => {}
-            _ if is_quote(byte) || byte == b'`' => open.push(byte),
+            _ if is_quote(byte) || (byte == b'`' && opens(text, at + 1)) => open.push(byte),
             _ if byte == b'$' && text.get(at + 1) == Some(&b'(') => {
                 open.push(b')');
                 at += 1;
@@ -142,6 +142,11 @@ pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
         at += 1;
     }
     text.len()
+}
+
+/// Whether a command begins there, behind a backquote, and does not end in front of it.
+fn opens(text: &[u8], at: usize) -> bool {
+    text.get(at).is_some_and(|&b| !is_space(b) && !b"\"').,;:|&]".contains(&b))
 }
 
 /// Whether a word goes on there, behind a quote.
@@ -222,6 +227,7 @@ mod tests {
             ("\"$(a \"b c\")\" d", Within::Nothing, "\"$(a \"b c\")\""),
             ("`a 'b c'`d e", Within::Nothing, "`a 'b c'`d"),
             ("${a:-b c} d", Within::Nothing, "${a:-b c}"),
+            ("a` b` c", Within::Nothing, "a`"),
             ("'$(' a", Within::Nothing, "'$('"),
             ("\"it's\" a", Within::Nothing, "\"it's\""),
             ("a b' c", Within::Command(b'\''), "a"),
