@@ -112,7 +112,7 @@ fn both_flavours_by_docker_exec() {
             (
                 "unix /run/service.sock and tcp :8080 and unix /none",
                 1,
-                "unhealthy: unix /none: no such socket\nhealthy: unix /run/service.sock: connected\nhealthy: tcp localhost:8080: connected (127.0.0.1)\n",
+                "unhealthy: unix /none: no such socket\nhealthy: unix /run/service.sock: connected in <T>\nhealthy: tcp localhost:8080: connected (127.0.0.1) in <T>\n",
                 "",
             ),
             (
@@ -182,7 +182,7 @@ fn explain_looks_around_in_the_container() {
             Some(1),
             "unhealthy: tcp 127.0.0.1:9090: connection refused (127.0.0.1)\n  \
              nothing listens on TCP port 9090; what listens here: 0.0.0.0:8080\n  \
-             the container's first process is pid 1 (service), sleeping\n",
+             the container's first process is pid 1 (service), running\n",
             ""
         )
     );
