@@ -28,12 +28,12 @@ pub use self::options::{Opt, flag, operand, option, option_list};
 pub use self::options::{operands, operands_behind_letters, refused};
 use self::run::{RUN, TIMEOUT, run_options};
 use crate::check::{KINDS, Kind, Plan};
+use crate::deadline::Deadline;
 #[cfg(feature = "inspect")]
 use crate::expand::System;
 use crate::expand::Values;
 #[cfg(feature = "inspect")]
 use crate::inspect::{self, Inspect, Inspection};
-use crate::net::deadline::Deadline;
 use crate::outcome::Conclusion;
 use crate::secrets::Secrets;
 use crate::text::clip;

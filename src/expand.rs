@@ -10,8 +10,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
 use crate::bytes::find;
+use crate::deadline::Deadline;
 use crate::files::{read_in_time, without_newline};
-use crate::net::deadline::Deadline;
 use crate::secrets::{Secrets, is_telling};
 use crate::text::{clip, decode};
 

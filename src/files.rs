@@ -8,8 +8,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 
-use crate::net::deadline::{Deadline, Passed};
-use crate::net::words;
+use crate::deadline::{Deadline, Passed};
+use crate::error::describe;
 use crate::outcome::{Finding, Verdict};
 use crate::sys::read_cached;
 use crate::text::Shown as _;
@@ -60,7 +60,7 @@ impl From<io::Error> for Unread {
         Unread {
             denied: error.kind() == io::ErrorKind::PermissionDenied,
             absent: is(Errno::ENOENT) || is(Errno::ESRCH),
-            why: words(&error),
+            why: describe(&error),
         }
     }
 }

@@ -6,6 +6,8 @@
 mod bytes;
 mod check;
 mod cli;
+mod deadline;
+mod error;
 mod expand;
 mod files;
 #[cfg(feature = "inspect")]

@@ -11,7 +11,7 @@ mod kept;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use crate::net::words;
+use crate::error::describe;
 use crate::outcome::{Conclusion, Fact, Finding, Outcome, RunOutcome, Verdict};
 use crate::secrets::Secrets;
 use crate::text::{decode, encode, escape, escape_exactly, escape_within};
@@ -76,7 +76,7 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
 pub fn text(text: &str, conclusion: Conclusion) -> Conclusion {
     match to_stdout(text.as_bytes()) {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
-            error(&format!("cannot write to standard output: {}", words(&why)));
+            error(&format!("cannot write to standard output: {}", describe(&why)));
             Conclusion::Bad
         }
         _ => conclusion,

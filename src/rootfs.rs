@@ -17,7 +17,7 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, re
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
-use crate::net::words;
+use crate::error::describe;
 use crate::sys::read_entries;
 
 /// What stands behind the reason why a FIFO or device is not read.
@@ -54,7 +54,7 @@ impl FileError {
             Errno::EXDEV => {
                 "the link leads out of the root directory that is looked at, as links of proc do: openat2(2)".to_owned()
             }
-            errno => words(&io::Error::from(errno)),
+            errno => describe(&io::Error::from(errno)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, park_timeout};
 use std::time::Duration;
 
-use crate::net::deadline::{Deadline, Passed};
+use crate::deadline::{Deadline, Passed};
 
 /// The stack of a thread, in bytes; only what is touched of it is used, but all of it is address space. Without
 /// optimisation frames are larger.

@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use super::listeners::{UNREAD, elsewhere, listening};
+use crate::deadline::Deadline;
 use crate::files::Unread;
-use crate::net::deadline::Deadline;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};

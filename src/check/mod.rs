@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "inspect")]
 use self::explain::Reached;
 use crate::cli::{Given, Opt, UsageError};
-use crate::net::deadline::{Deadline, Passed};
+use crate::deadline::{Deadline, Passed};
 use crate::net::local::Reach;
 use crate::net::target::Endpoint;
 use crate::net::wire::WireError;

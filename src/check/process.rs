@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
 use crate::cli::{Given, UsageError, operand, option};
+use crate::deadline::Deadline;
 use crate::files::{Unread, read_regular};
-use crate::net::deadline::Deadline;
 use crate::net::target::Endpoint;
 use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding, Verdict};

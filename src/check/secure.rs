@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::Need;
 use crate::cli::{Given, Opt, UsageError, flag, option};
+use crate::deadline::Deadline;
 use crate::net::connect::Connection;
-use crate::net::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::{Attempt, Check, stream};
 use crate::cli::{Given, Opt, UsageError, operand};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
 use crate::net::wire::{Wire, WireError};

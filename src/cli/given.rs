@@ -10,8 +10,8 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::{UsageError, foreign};
 use crate::bytes::find;
+use crate::deadline::Deadline;
 use crate::expand::{Expanded, Values, expand};
-use crate::net::deadline::Deadline;
 use crate::secrets::Secrets;
 use crate::text::{ELLIPSIS, clip, decode};
 use crate::units::show_size;

@@ -11,7 +11,7 @@ use memchr::{memchr_iter, memrchr_iter};
 use super::input::{self, Input, PIECE};
 use super::{Inspect, Target};
 use crate::cli::{Given, Opt, UsageError, flag, operands, option};
-use crate::net::words;
+use crate::error::describe;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape, incomplete};
@@ -184,7 +184,7 @@ impl Show {
             });
             match found {
                 Ok((start, cut)) => {
-                    input.file.seek(SeekFrom::Start(start)).map_err(|error| words(&error))?;
+                    input.file.seek(SeekFrom::Start(start)).map_err(|error| describe(&error))?;
                     // What was added to it since is not what was looked at.
                     let part = Show { max: input.size - start, paths: Vec::new(), ..*self };
                     input.started_at(start);
@@ -192,7 +192,7 @@ impl Show {
                     return Ok(cut);
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => input.shrunk()?,
-                Err(error) => return Err(words(&error)),
+                Err(error) => return Err(describe(&error)),
             }
         }
         self.last_of_stream(input, out, lines)
@@ -226,7 +226,7 @@ impl Show {
             piece.get_mut(..there.len()).unwrap_or_default().copy_from_slice(there);
             Ok(())
         })
-        .map_err(|error| words(&error))?;
+        .map_err(|error| describe(&error))?;
         out.add(from(start));
         Ok(cut || endless)
     }

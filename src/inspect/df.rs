@@ -13,7 +13,7 @@ use super::groups::mind_the_limit;
 use super::mounts::{Place, patience, patient, read};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operands};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::redact::mounted;

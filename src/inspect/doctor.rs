@@ -17,7 +17,7 @@ use super::{Command, Inspect, Target};
 #[cfg(feature = "remote")]
 use crate::cli::flag;
 use crate::cli::{Given, UsageError, option_list};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::net::target::parse_port;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
@@ -174,7 +174,7 @@ impl Inspect for Asked {
         let mut others = None;
         let mut all = Look::new()
             .all(&target.proc)
-            .map_err(|errno| format!("{}: {}", target.proc.shown(), crate::net::words(&errno.into())))?;
+            .map_err(|errno| format!("{}: {}", target.proc.shown(), crate::error::describe(&errno.into())))?;
         let is_guess = target.process.is_none();
         let target = if is_guess {
             (chosen, others) = choose(target, &all)?;

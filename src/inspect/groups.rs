@@ -316,7 +316,7 @@ impl<'a> Site<'a> {
         let text = self.root.open(&path, false).and_then(|(file, _)| {
             let mut text = Vec::new();
             let read = file.take(LIMIT).read_to_end(&mut text);
-            read.map(|_| text).map_err(|error| crate::net::words(&error))
+            read.map(|_| text).map_err(|error| crate::error::describe(&error))
         });
         match text {
             Ok(text) => Some(text),

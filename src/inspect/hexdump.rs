@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::input::{self, Input};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand, option};
-use crate::net::words;
+use crate::error::describe;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
@@ -65,7 +65,7 @@ impl Inspect for Dump {
         input::each(&root, &self.path, Some(self.special), answer, &mut |input, answer| {
             if self.skip > 0 {
                 let there = SeekFrom::Start(self.skip);
-                input.file.seek(there).map_err(|error| format!("--skip: {}", words(&error)))?;
+                input.file.seek(there).map_err(|error| format!("--skip: {}", describe(&error)))?;
                 input.started_at(self.skip);
             }
             if self.dump(input, answer)? && self.says {

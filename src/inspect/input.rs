@@ -15,8 +15,8 @@ use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{Whence, lseek};
 
-use crate::net::deadline::Deadline;
-use crate::net::words;
+use crate::deadline::Deadline;
+use crate::error::describe;
 use crate::report::Answer;
 use crate::rootfs::{self, Meta, Root};
 use crate::text::Shown as _;
@@ -130,7 +130,7 @@ impl<'a> Input<'a> {
                 // The kernel's log has no more for now.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.is_regular => return Ok(0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
-                Err(error) => return Err(words(&error)),
+                Err(error) => return Err(describe(&error)),
             }
         }
     }

@@ -18,7 +18,7 @@ use super::input::PIECE;
 use super::meta::octal;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operand};
-use crate::net::words;
+use crate::error::describe;
 use crate::outcome::Fact;
 use crate::procfs;
 use crate::report::Answer;
@@ -80,7 +80,7 @@ impl Inspect for Install {
 fn running() -> Result<File, String> {
     let link = Path::new(procfs::ROOT).join("self/exe");
     let refused = |path: &Path, error: &io::Error| {
-        at(path, &format!("{}: the program that runs is to be read there", words(error)))
+        at(path, &format!("{}: the program that runs is to be read there", describe(error)))
     };
     match File::open(&link) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -125,7 +125,7 @@ fn replace(from: File, dest: &Path) -> Result<u64, String> {
         let why = failed(dest, &error);
         match fs::remove_file(&path) {
             Ok(()) => why,
-            Err(error) => format!("{why}; left behind is {}", at(&path, &words(&error))),
+            Err(error) => format!("{why}; left behind is {}", at(&path, &describe(&error))),
         }
     })
 }
@@ -174,7 +174,7 @@ fn failed(path: &Path, error: &io::Error) -> String {
         Errno::ENOENT | Errno::ENOTDIR => ": name a directory that is there, or mount a volume",
         _ => "",
     };
-    at(path, &(words(error) + todo))
+    at(path, &(describe(error) + todo))
 }
 
 /// A message with the path in front.

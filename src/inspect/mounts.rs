@@ -9,8 +9,8 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operand};
+use crate::deadline::Deadline;
 use crate::files::read_start;
-use crate::net::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};

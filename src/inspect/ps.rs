@@ -155,7 +155,7 @@ fn look(target: &Target) -> Result<Vec<Seen>, String> {
     }
     look.all(&target.proc).map_err(|errno| match errno {
         Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.shown()),
-        errno => format!("{}: {}", target.proc.shown(), crate::net::words(&errno.into())),
+        errno => format!("{}: {}", target.proc.shown(), crate::error::describe(&errno.into())),
     })
 }
 

@@ -13,7 +13,7 @@ use nix::sys::utsname::uname;
 use super::groups::mind_the_limit;
 use super::{Command, Inspect, Target};
 use crate::cli::{Build, Given, UsageError, inspect_of};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::outcome::Fact;
 use crate::report::{Answer, Kept};
 use crate::threads::bounded;

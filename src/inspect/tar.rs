@@ -26,7 +26,7 @@ use super::users::Names;
 use super::walk::{Met, Walk};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, Opt, UsageError, flag, operands_behind_letters, option, option_list, refused};
-use crate::net::words;
+use crate::error::describe;
 use crate::report::Answer;
 use crate::rootfs::{FileError, Meta, Root, is_of_kernel, kind};
 use crate::text::decode;
@@ -413,7 +413,7 @@ impl Archive<'_> {
                 Ok(0) => break,
                 Ok(more) => count += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(words(&error)),
+                Err(error) => return Err(describe(&error)),
             }
         }
         Ok(count)
@@ -433,7 +433,7 @@ impl Archive<'_> {
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => words(&error),
+                Err(error) => describe(&error),
             };
             self.zeros(end - at);
             return Err(format!("{why}: the archive has zeros in place of its last {}", show_size(end - at)));

@@ -10,7 +10,7 @@ use super::df::listed;
 use super::groups::mind_the_limit;
 use super::mounts::read;
 use super::{Inspection, Target, made};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::outcome::Conclusion;
 use crate::procfs;
 use crate::report::{error, has_written, is_writing};

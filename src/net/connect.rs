@@ -19,12 +19,12 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 
-use super::deadline::{Deadline, Passed};
 use super::hosts::{Unresolved, resolve};
 use super::local::{ADVICE, Reach};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::{Stream, Wire, WireError};
-use super::words;
+use crate::deadline::{Deadline, Passed};
+use crate::error::describe;
 use crate::outcome::{Finding, Verdict};
 use crate::threads::wait_for;
 
@@ -145,7 +145,8 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
     let mut waiting = targets.iter();
     let mut under_way: Vec<(OwnedFd, SocketAddr)> = Vec::new();
     let mut failures: Vec<(String, String)> = Vec::new();
-    let failed = |target: SocketAddr, errno: Errno| (target.ip().to_string(), words(&io::Error::from(errno)));
+    let failed =
+        |target: SocketAddr, errno: Errno| (target.ip().to_string(), describe(&io::Error::from(errno)));
     loop {
         if let Some(&target) = waiting.next() {
             match begin(target, SockType::Stream) {
@@ -235,7 +236,7 @@ fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connect
 
 /// What it says of a Unix socket that connecting fails so.
 fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Finding {
-    let words = words(&io::Error::from(errno));
+    let words = describe(&io::Error::from(errno));
     Finding::unhealthy(match errno {
         Errno::EAGAIN | Errno::EINPROGRESS => {
             return timed_out(deadline, "connecting: its accept queue is full");

@@ -5,11 +5,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use super::deadline::Deadline;
 use super::local::Reach;
 #[cfg(feature = "remote")]
 use super::lookup::{Lookup, look_up};
 use super::target::Host;
+use crate::deadline::Deadline;
 use crate::files::{Unread, read_in_time};
 
 /// The file of hosts(5).

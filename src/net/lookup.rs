@@ -4,10 +4,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::deadline::Deadline;
 use super::local::Reach;
 use super::resolv_conf::ResolvConf;
 use super::resolver::{Answer, Found, Resolver, Unanswered};
+use crate::deadline::Deadline;
 use crate::files::read_in_time;
 
 /// The file of resolv.conf(5).

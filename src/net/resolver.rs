@@ -21,11 +21,11 @@ use nix::sys::socket::SockType;
 
 pub use self::answer::{Answer, Failure, Found, Unanswered};
 use super::connect::{begin, finish};
-use super::deadline::{Deadline, Passed};
 use super::dns::{A, AAAA, NXDOMAIN, Name, Question, Reply};
 use super::local::Reach;
 use super::resolv_conf::ResolvConf;
 use super::wire::{Stream, Wire, WireError};
+use crate::deadline::{Deadline, Passed};
 
 /// Where name servers listen.
 const PORT: u16 = 53;

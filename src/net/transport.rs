@@ -71,7 +71,7 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TransportError::Wire(WireError::TimedOut) => f.write_str("timed out"),
-            TransportError::Wire(WireError::Failed(error)) => f.write_str(&super::words(error)),
+            TransportError::Wire(WireError::Failed(error)) => f.write_str(&crate::error::describe(error)),
             #[cfg(feature = "tls")]
             TransportError::Wire(WireError::Tls(why)) => f.write_str(why),
             TransportError::Closed => f.write_str("the server closed the connection"),

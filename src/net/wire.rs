@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use nix::poll::PollFlags;
 
-use super::deadline::Deadline;
 #[cfg(feature = "tls")]
 use super::target::Host;
 #[cfg(feature = "tls")]
 use super::tls::{Client, Peer, Session, TlsError};
+use crate::deadline::Deadline;
 
 /// What a server may expect that closes the connection without a reply to what it was sent in plain text.
 const SILENT: &str = " (it may expect TLS or the PROXY protocol)";
@@ -80,7 +80,7 @@ impl WireError {
             WireError::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 format!("the server closed the connection {doing}")
             }
-            WireError::Failed(error) => format!("{} {doing}", super::words(error)),
+            WireError::Failed(error) => format!("{} {doing}", crate::error::describe(error)),
             #[cfg(feature = "tls")]
             WireError::Tls(why) => why.clone(),
         }

@@ -18,7 +18,7 @@ use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 
 use super::process::Process;
 use super::stat::Stat;
-use crate::net::words;
+use crate::error::describe;
 use crate::text::Shown as _;
 
 /// Why something of a process cannot be had.
@@ -37,7 +37,7 @@ impl From<Errno> for Lost {
         match errno {
             Errno::ENOENT | Errno::ESRCH => Lost::Gone,
             Errno::EACCES | Errno::EPERM => Lost::Denied,
-            errno => Lost::Failed(words(&io::Error::from(errno))),
+            errno => Lost::Failed(describe(&io::Error::from(errno))),
         }
     }
 }

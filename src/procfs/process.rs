@@ -16,8 +16,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use crate::bytes::find;
+use crate::deadline::Deadline;
 use crate::files::{Unread, read_regular, read_start};
-use crate::net::deadline::Deadline;
 use crate::text::decode;
 use crate::units::number;
 

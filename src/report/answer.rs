@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Kept;
-use crate::net::deadline::Deadline;
-use crate::net::words;
+use crate::deadline::Deadline;
+use crate::error::describe;
 use crate::outcome::{Conclusion, Fact};
 use crate::sys::terminal_width;
 use crate::table::{Mark, Table};
@@ -306,7 +306,7 @@ impl Answer {
         self.over = true;
         if error.kind() != io::ErrorKind::BrokenPipe {
             self.failed = true;
-            super::error(&format!("{}: standard output: {}", self.command, words(&error)));
+            super::error(&format!("{}: standard output: {}", self.command, describe(&error)));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::MOST_ERRORS;
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::outcome::Fact;
 
 /// What is kept for the keys, brackets and commas around what is put in, and for the last error, in bytes.

@@ -1,7 +1,7 @@
 //! The answer to a grpc check: its verdict, or why there is none.
 
 use super::{Grpc, message};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::http2::hpack::Fields;
 use crate::net::http2::{Client, Trouble, error_name, field};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ureq::{Body, Error};
 
 use super::body::{Assertion, Open};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::net::head::{Head, HeadError};
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::WireError;

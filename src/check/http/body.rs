@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::bytes::find;
 use crate::cli::{Given, Text, UsageError};
-use crate::net::deadline::{Deadline, Passed};
+use crate::deadline::{Deadline, Passed};
 use crate::text::{clip, quoted};
 use crate::threads::bounded;
 use crate::units::{self, show_size};

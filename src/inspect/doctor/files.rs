@@ -12,7 +12,7 @@ use super::super::mounts::options_of_interest;
 use super::super::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
 use super::finding::{Finding, Level, word};
 use super::{Asked, Case, Root};
-use crate::net::deadline::Deadline;
+use crate::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
 use crate::rootfs::{FileError, kind};
 use crate::text::{Shown as _, decode};

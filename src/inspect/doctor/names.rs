@@ -192,7 +192,7 @@ mod servers {
 
     use super::super::{Case, Finding, Level};
     use super::FILE;
-    use crate::net::deadline::Deadline;
+    use crate::deadline::Deadline;
     use crate::net::dns::{Name, SERVFAIL};
     use crate::net::resolv_conf::ResolvConf;
     use crate::net::resolver::{Answer, Failure, Resolver};

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use nix::errno::Errno;
 
+use crate::error::describe;
 use crate::net::dns::code_words;
 use crate::net::wire::WireError;
-use crate::net::words;
 
 /// What the servers say of one name.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Failure {
             Failure::Code(code) => code_words(*code),
             Failure::Silent => "no reply".to_owned(),
             Failure::Garbage => "invalid reply".to_owned(),
-            Failure::System(errno) => words(&io::Error::from(*errno)),
+            Failure::System(errno) => describe(&io::Error::from(*errno)),
             Failure::OverTcp(why) => ["truncated reply, and over TCP: ", &why.reason()].concat(),
         }
     }

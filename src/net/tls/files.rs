@@ -19,8 +19,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
 use crate::bytes::find;
+use crate::deadline::{Deadline, Passed};
 use crate::files::{Unread, read_in_time, read_regular};
-use crate::net::deadline::{Deadline, Passed};
 use crate::threads::bounded;
 
 /// The most of one file that is read, in bytes; the bundle of a distribution has some 220 KB.
