@@ -64,10 +64,34 @@ fn string(text: &[u8]) -> (&[u8], &[u8]) {
     (string, behind.get(1..).unwrap_or_default())
 }
 
-/// A string without its escapes; one that is unknown stays.
+/// A string without its escapes (RFC 8259, section 7); one that is unknown stays.
 fn unescaped(string: &[u8]) -> Vec<u8> {
-    let quoted = [b"\"", string, b"\""].concat();
-    serde_json::from_slice::<String>(&quoted).map_or_else(|_| string.to_vec(), String::into_bytes)
+    let (mut units, mut rest) = (Vec::new(), string);
+    let mut out = Vec::with_capacity(string.len());
+    loop {
+        // Characters beyond the basic plane are two units of UTF-16.
+        if let Some((unit, behind)) = numbered(rest) {
+            units.push(unit);
+            rest = behind;
+            continue;
+        }
+        out.extend_from_slice(String::from_utf16_lossy(&std::mem::take(&mut units)).as_bytes());
+        let Some((&byte, behind)) = rest.split_first() else { return out };
+        let meant = behind.first().filter(|_| byte == b'\\').and_then(|&sign| {
+            let named = [(b'b', 8), (b'f', 12), (b'n', b'\n'), (b'r', b'\r'), (b't', b'\t')];
+            let found = named.iter().find(|(known, _)| *known == sign).map(|&(_, meant)| meant);
+            found.or(Some(sign).filter(|sign| b"\"\\/".contains(sign)))
+        });
+        out.push(meant.unwrap_or(byte));
+        rest = behind.get(usize::from(meant.is_some())..).unwrap_or_default();
+    }
+}
+
+/// The unit of UTF-16 that `\u0041` stands for, and what follows.
+fn numbered(text: &[u8]) -> Option<(u16, &[u8])> {
+    let (digits, behind) = text.strip_prefix(b"\\u")?.split_at_checked(4)?;
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+    Some((u16::from_str_radix(digits, 16).ok()?, behind))
 }
 
 #[cfg(test)]
@@ -87,6 +111,7 @@ mod tests {
             (r#""hunter2""#, &["hunter2"]),
             (r#"{"a":"b"#, &["b"]),
             (r#"{"a":"\q"}"#, &[r"\q", r"\q"]),
+            (r#""\u00e9\ud83d\ude00\n\/\u12""#, &[r"\u00e9\ud83d\ude00\n\/\u12", "é😀\n/\\u12"]),
             (r#"{"a":"FALSE"}"#, &[]),
             ("PING", &[]),
             ("", &[]),
