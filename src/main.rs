@@ -18,8 +18,6 @@ mod procfs;
 #[cfg(feature = "inspect")]
 mod redact;
 mod report;
-#[cfg(feature = "inspect")]
-mod rootfs;
 mod secrets;
 mod sys;
 #[cfg(feature = "inspect")]
@@ -27,6 +25,8 @@ mod table;
 mod text;
 mod threads;
 mod units;
+#[cfg(feature = "inspect")]
+mod view;
 
 use std::process::ExitCode;
 

@@ -3,9 +3,6 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::meta::{facts, letters};
-use super::permission::{EXEC, Examined, READ, Row, WRITE, Who, examine, verb};
-use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand, option};
 use crate::outcome::Fact;
@@ -14,6 +11,9 @@ use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
 use crate::text::encode;
 use crate::units;
+use crate::view::metadata::{facts, letters};
+use crate::view::permission::{EXEC, Examined, READ, Row, WRITE, Who, examine, verb};
+use crate::view::users::Names;
 
 /// What an id is.
 const ID: &str = "a number from 0 to 4294967294";

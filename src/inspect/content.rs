@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use memchr::{memchr_iter, memrchr_iter};
 
-use super::input::{self, Input, PIECE};
 use super::{Inspect, Target};
 use crate::cli::{Given, Opt, UsageError, flag, operands, option};
 use crate::error::describe;
@@ -16,6 +15,7 @@ use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape, incomplete};
 use crate::units::{self, show_size};
+use crate::view::input::{self, Input, PIECE};
 
 /// The most that `--max` may be where a JSON document holds the content, in bytes.
 const JSON_MOST: u64 = 4 << 20;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::groups::mind_the_limit;
 use super::mounts::{Place, patience, patient, read};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operands};
@@ -18,10 +17,11 @@ use crate::outcome::Fact;
 use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::redact::mounted;
 use crate::report::Answer;
-use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
 use crate::text::Shown as _;
 use crate::units::{show_duration, show_short_size};
+use crate::view::control_groups::mind_the_limit;
+use crate::view::root::{FileError, Root};
 
 /// How long all filesystems together may take.
 const LIMIT: Duration = Duration::from_secs(5);

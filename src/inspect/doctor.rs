@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::finding::{Finding, Level, few};
-use super::groups::Groups;
 use super::mounts::patient;
-use super::target::lost_words;
 use super::{Command, Inspect, Target};
 #[cfg(feature = "remote")]
 use crate::cli::flag;
@@ -26,8 +24,10 @@ use crate::procfs::process::{Process, own_pid};
 use crate::procfs::stat::Stat;
 use crate::procfs::status::Status;
 use crate::report::Answer;
-use crate::rootfs::Root;
 use crate::text::{Shown as _, decode};
+use crate::view::control_groups::Groups;
+use crate::view::root::Root;
+use crate::view::target::lost_words;
 
 /// Declares each topic's module and lists its `look`, so that a new topic is one line.
 macro_rules! topics {
@@ -350,7 +350,7 @@ fn root(target: &Target, process: &Handle) -> Option<Root> {
 
 /// The table of the mounts that a process sees, by which two are known to see the same.
 fn mounts_of(process: &Handle) -> Option<Vec<u8>> {
-    process.read("mountinfo", super::target::LIMIT).ok().filter(|text| !text.is_empty())
+    process.read("mountinfo", crate::view::target::LIMIT).ok().filter(|text| !text.is_empty())
 }
 
 fn print(case: &Case<'_>, answer: &mut Answer) {

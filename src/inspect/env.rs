@@ -2,7 +2,6 @@
 
 use std::os::unix::ffi::OsStringExt;
 
-use super::target::LIMIT;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operands, option_list};
 use crate::outcome::Fact;
@@ -10,6 +9,7 @@ use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::redact::{has_secret, hidden};
 use crate::report::Answer;
 use crate::text::decode;
+use crate::view::target::LIMIT;
 
 /// Variables whose values are shown: they say where and how a process runs, and are never secret by their meaning.
 const SHOWN: &[&str] = &[

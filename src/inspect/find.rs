@@ -4,16 +4,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::glob::fits;
-use super::meta::type_name;
-use super::walk::{Met, Walk};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operand, option};
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::rootfs::{FileError, Meta, kind};
 use crate::text::Shown as _;
 use crate::units;
+use crate::view::glob::fits;
+use crate::view::metadata::type_name;
+use crate::view::root::{FileError, Meta, kind};
+use crate::view::walk::{Met, Walk};
 
 /// What `--type` expects.
 const TYPE: &str = "f (file), d (directory), l (link), s (socket) or p (FIFO)";

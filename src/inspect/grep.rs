@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use memchr::{memchr, memchr_iter, memrchr};
 
 use self::pattern::Pattern;
-use super::input::{self, Input, PIECE};
-use super::walk::{Met, Walk};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand, operands, refused};
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::rootfs::{self, Root};
 use crate::text::{Shown as _, escape};
+use crate::view::input::{self, Input, PIECE};
+use crate::view::root::{self, Root};
+use crate::view::walk::{Met, Walk};
 
 /// The longest line that is looked at as a whole, in bytes.
 const LINE: usize = 1 << 20;
@@ -142,8 +142,7 @@ impl Search<'_> {
 
     /// Looks into what was named.
     fn path(&mut self, root: &Root, path: &Path) {
-        if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| rootfs::kind(meta.st_mode).0 == 'd')
-        {
+        if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| root::kind(meta.st_mode).0 == 'd') {
             match Walk::new(root, path) {
                 Ok(walk) => self.tree(walk),
                 Err(why) => self.complain(path, &why.words()),
@@ -170,7 +169,7 @@ impl Search<'_> {
                 continue;
             };
             // Not every file system tells.
-            let kind = kind.or_else(|| walk.meta().ok().map(|meta| rootfs::kind(meta.st_mode).0));
+            let kind = kind.or_else(|| walk.meta().ok().map(|meta| root::kind(meta.st_mode).0));
             match kind {
                 Some('d') => match walk.meta() {
                     Ok(meta) if walk.is_kernel_mount(&meta) => {

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::input::{self, Input};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand, option};
 use crate::error::describe;
@@ -15,6 +14,7 @@ use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
 use crate::units::{self, show_size};
+use crate::view::input::{self, Input};
 
 /// The default of `--max`, in bytes.
 const MAX: u64 = 64 << 10;

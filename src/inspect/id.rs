@@ -1,14 +1,15 @@
 //! `id`: who a process is and what it may: ids, capabilities, what restricts it. id(1), credentials(7),
 //! capabilities(7), namespaces(7).
 
-use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError};
 use crate::outcome::Fact;
 use crate::procfs::capabilities::{DOCKER, LAST, all, names};
 use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::id_map::{is_mapped, ranges};
 use crate::procfs::status::Status;
 use crate::report::Answer;
+use crate::view::users::Names;
 
 /// The most of one file that is read, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -55,8 +56,8 @@ impl Inspect for Id {
         let seen = Seen {
             label: label(&process),
             namespaces: namespaces(&process, target, answer),
-            uid_map: map(&process, "uid_map"),
-            gid_map: map(&process, "gid_map"),
+            uid_map: ranges(&process, "uid_map"),
+            gid_map: ranges(&process, "gid_map"),
             pid: process.pid,
             status,
             names,
@@ -258,21 +259,6 @@ fn namespaces(
         }
     }
     found
-}
-
-/// The rows of `uid_map`: where a range begins inside and outside, and its length. user_namespaces(7)
-pub(super) fn map(process: &Handle, name: &str) -> Vec<[u64; 3]> {
-    let text = process.read(name, LIMIT).unwrap_or_default();
-    let row = |line: &[u8]| {
-        let mut numbers = std::str::from_utf8(line).ok()?.split_ascii_whitespace().map(str::parse);
-        Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
-    };
-    text.split(|&b| b == b'\n').filter_map(row).collect()
-}
-
-/// Whether it is another map than that of all ids to themselves, which the first user namespace has.
-pub(super) fn is_mapped(map: &[[u64; 3]]) -> bool {
-    !map.is_empty() && map != [[0, 0, u64::from(u32::MAX)]]
 }
 
 /// `0-65535 is 100000-165535 outside`

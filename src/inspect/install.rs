@@ -14,18 +14,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 
-use super::input::PIECE;
-use super::meta::octal;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operand};
 use crate::error::describe;
 use crate::outcome::Fact;
 use crate::procfs;
 use crate::report::Answer;
-use crate::rootfs::kind;
 use crate::sys::started_as;
 use crate::text::Shown as _;
 use crate::units::show_short_size;
+use crate::view::input::PIECE;
+use crate::view::metadata::octal;
+use crate::view::root::kind;
 
 /// The name that it takes in a directory.
 const NAME: &str = "porthole";

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::groups::{Groups, NEAR, OFTEN, Resource, cores};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError};
 use crate::files::read_start;
@@ -13,6 +12,7 @@ use crate::procfs::rlimits::{self, Rlimit};
 use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
 use crate::units::{show_age, show_short_size};
+use crate::view::control_groups::{Groups, NEAR, OFTEN, Resource, cores};
 
 /// The most of one `status` that is read, in bytes.
 const STATUS: u64 = 64 << 10;

@@ -4,15 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use super::meta::{count, device, facts, is_device, letters, moment, type_name};
-use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operands};
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::rootfs::{FileError, Folder, Meta, Root, kind};
 use crate::text::Shown as _;
 use crate::units::{minute, show_short_size};
+use crate::view::metadata::{count, device, facts, is_device, letters, moment, type_name};
+use crate::view::root::{FileError, Folder, Meta, Root, kind};
+use crate::view::users::Names;
 
 /// The most entries of one directory that are shown, as they are sorted in memory.
 const MOST: usize = 100_000;

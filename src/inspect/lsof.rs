@@ -9,7 +9,6 @@ use std::path::Path;
 
 use nix::sys::stat::FileStat;
 
-use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag};
 use crate::outcome::Fact;
@@ -19,10 +18,11 @@ use crate::procfs::process::{Process, own_pid, parse_socket, pids};
 use crate::procfs::sockets::{Sockets, Wanted};
 use crate::procfs::status::Status;
 use crate::report::Answer;
-use crate::rootfs::{self, Root};
 use crate::table::{Align, Mark, Table};
 use crate::text::Shown as _;
 use crate::units::show_short_size;
+use crate::view::root::{self, Root};
+use crate::view::users::Names;
 
 /// The most descriptors of one process that are listed, NR_OPEN of the kernel as it comes.
 const MOST: usize = 1 << 20;
@@ -187,7 +187,7 @@ impl List<'_> {
             return Err(format!("{}: no process is there", target.proc.shown()));
         }
         if let Some((count, first, name)) = denied {
-            let processes = super::target::processes(count);
+            let processes = crate::view::target::processes(count);
             let why = target.lost(&Lost::Denied, &first, name);
             let why = format!("the open files of {processes} may not be seen and are missing: {why}");
             if !self.listed {
@@ -416,7 +416,7 @@ fn columns(deleted: bool, headed: bool) -> Table {
 
 /// As lsof(8) calls the types.
 fn type_name(meta: &FileStat) -> &'static str {
-    match rootfs::kind(meta.st_mode).0 {
+    match root::kind(meta.st_mode).0 {
         '-' => "REG",
         'd' => "DIR",
         'l' => "LINK",

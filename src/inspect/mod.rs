@@ -4,15 +4,6 @@
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
 mod content;
-mod glob;
-mod groups;
-mod input;
-mod meta;
-mod permission;
-mod resolve;
-mod target;
-mod users;
-mod walk;
 mod watch;
 
 use std::path::PathBuf;
@@ -20,8 +11,7 @@ use std::path::PathBuf;
 use crate::cli::{Given, Opt, UsageError};
 use crate::outcome::Conclusion;
 use crate::report::Answer;
-
-pub use self::target::Target;
+use crate::view::target::Target;
 
 /// Declares each command's module and lists its [`Command`] in its group, so that a new command is one line.
 macro_rules! commands {

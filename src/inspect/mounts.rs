@@ -16,10 +16,10 @@ use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::redact::mounted;
 use crate::report::Answer;
-use crate::rootfs::{FileError, Root};
 use crate::table::{Align, Mark, Table};
 use crate::text::Shown as _;
 use crate::threads::bounded;
+use crate::view::root::{FileError, Root};
 
 /// How long a filesystem may take to answer: that of a dead server never does.
 const PATIENCE: Duration = Duration::from_secs(1);

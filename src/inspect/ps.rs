@@ -10,7 +10,6 @@ use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
 use self::view::View;
-use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag, operand};
 use crate::procfs::all::{Look, Seen};
@@ -18,6 +17,7 @@ use crate::procfs::handle::Lost;
 use crate::procfs::process::{Process, hiding_option, own_pid};
 use crate::report::Answer;
 use crate::text::{Shown as _, decode};
+use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
     name: "ps",

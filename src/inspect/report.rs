@@ -10,7 +10,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::utsname::uname;
 
-use super::groups::mind_the_limit;
 use super::{Command, Inspect, Target};
 use crate::cli::{Build, Given, UsageError, inspect_of};
 use crate::deadline::Deadline;
@@ -18,6 +17,7 @@ use crate::outcome::Fact;
 use crate::report::{Answer, Kept};
 use crate::threads::bounded;
 use crate::units::{minute, show_duration};
+use crate::view::control_groups::mind_the_limit;
 
 /// The most that the document may have, in bytes.
 const MOST: usize = 1 << 20;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use ring::digest::{Context, SHA256};
 
-use super::input::{self, Input, PIECE};
 use super::{Command, Inspect, Target};
 use crate::cli::operands;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::escape;
+use crate::view::input::{self, Input, PIECE};
 
 pub(super) const COMMAND: Command = Command {
     name: "sha256sum",

@@ -3,7 +3,6 @@
 //! The tables are those of the network namespace of the target; owners are looked for among all processes, for the
 //! inodes of sockets are those of the whole machine.
 
-use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, flag};
 use crate::outcome::Fact;
@@ -16,6 +15,7 @@ use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
 use crate::text::Shown as _;
 use crate::units;
+use crate::view::users::Names;
 
 /// How many owners of one socket a table names.
 const NAMED: usize = 8;
@@ -101,7 +101,7 @@ impl Inspect for Ss {
             answer.lack(&match &owners.denied {
                 Some((count, first)) => format!(
                     "?: an owner may be among {} whose descriptors may not be read: {}",
-                    super::target::processes(*count),
+                    crate::view::target::processes(*count),
                     target.lost(&Lost::Denied, first, "fd")
                 ),
                 None => format!(

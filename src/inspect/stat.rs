@@ -3,16 +3,16 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::meta::{count, device, facts, is_device, letters, moment, octal};
-use super::resolve::follow;
-use super::users::Names;
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, UsageError, operands};
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::rootfs::{Meta, Root, kind};
 use crate::text::{Shown as _, decode, encode};
 use crate::units::{minute, show_short_size};
+use crate::view::metadata::{count, device, facts, is_device, letters, moment, octal};
+use crate::view::resolve::follow;
+use crate::view::root::{Meta, Root, kind};
+use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
     name: "stat",

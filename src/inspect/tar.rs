@@ -21,16 +21,16 @@ use nix::sys::stat::fstat;
 
 use self::header::{BLOCK, Member, padding};
 use self::links::Links;
-use super::meta::device;
-use super::users::Names;
-use super::walk::{Met, Walk};
 use super::{Command, Inspect, Target};
 use crate::cli::{Given, Opt, UsageError, flag, operands_behind_letters, option, option_list, refused};
 use crate::error::describe;
 use crate::report::Answer;
-use crate::rootfs::{FileError, Meta, Root, is_of_kernel, kind};
 use crate::text::decode;
 use crate::units::show_size;
+use crate::view::metadata::device;
+use crate::view::root::{FileError, Meta, Root, is_of_kernel, kind};
+use crate::view::users::Names;
+use crate::view::walk::{Met, Walk};
 
 /// How much is read at once, in bytes. A file of no more is read before its header is written, and so is never cut;
 /// of a file whose size says nothing, as in proc, no more is read.

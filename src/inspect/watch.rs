@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::df::listed;
-use super::groups::mind_the_limit;
 use super::mounts::read;
 use super::{Inspection, Target, made};
 use crate::deadline::Deadline;
@@ -15,6 +14,7 @@ use crate::outcome::Conclusion;
 use crate::procfs;
 use crate::report::{error, has_written, is_writing};
 use crate::threads::{fill, wait_while};
+use crate::view::control_groups::mind_the_limit;
 
 /// The commands that ask file systems for what they hold. The others that do have a deadline for each question.
 const COMMANDS: &[&str] =

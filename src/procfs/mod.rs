@@ -13,6 +13,8 @@ pub mod diag;
 #[cfg(feature = "inspect")]
 pub mod handle;
 #[cfg(feature = "inspect")]
+pub mod id_map;
+#[cfg(feature = "inspect")]
 pub mod maps;
 #[cfg(feature = "inspect")]
 pub mod mountinfo;

@@ -9,14 +9,14 @@ use nix::errno::Errno;
 use super::super::Target;
 use super::super::df::{Row, Space, listed};
 use super::super::mounts::options_of_interest;
-use super::super::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
 use super::finding::{Finding, Level, word};
 use super::{Asked, Case, Root};
 use crate::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
-use crate::rootfs::{FileError, kind};
 use crate::text::{Shown as _, decode};
 use crate::units::show_short_size;
+use crate::view::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
+use crate::view::root::{FileError, kind};
 
 /// CAP_SYS_RESOURCE, its bit in a set of capabilities.
 const SYS_RESOURCE: u64 = 1 << 24;
@@ -41,7 +41,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     let who = Who::of_process(case.status.clone()).mapped(case.target, case.process);
     // Nobody is not root.
     let is_known = case.status.known.is_somebody();
-    match case.process.read("mountinfo", super::super::target::LIMIT) {
+    match case.process.read("mountinfo", crate::view::target::LIMIT) {
         Ok(text) => {
             let mounts = Mounts::parse(&text);
             if is_known && !case.is_makeshift {

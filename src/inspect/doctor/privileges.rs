@@ -1,9 +1,9 @@
 //! What the process could do without: root, capabilities, the way to more, system calls. capabilities(7), seccomp(2).
 
-use super::super::id::{is_mapped, map};
 use super::finding::{Finding, Level, few};
 use super::{Asked, Case};
 use crate::procfs::capabilities::{DOCKER, names};
+use crate::procfs::id_map::{is_mapped, ranges};
 
 /// The most capabilities that are named.
 const NAMED: usize = 6;
@@ -16,7 +16,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     let status = case.status.clone();
     let (path, shown) = (case.path("status"), case.known.shown());
     // In a user namespace of its own it is root there alone.
-    let is_mapped = is_mapped(&map(case.process, "uid_map"));
+    let is_mapped = is_mapped(&ranges(case.process, "uid_map"));
     if status.known.ids && status.uids[1] == 0 && !is_mapped {
         case.add(
             Finding::new(Level::Hint, format!("{shown} runs as root"))

@@ -1,11 +1,11 @@
 //! What of the process may not be looked at, which rule forbids it, and what would help. ptrace(2), proc(5).
 
-use super::super::target::hidepid;
 use super::finding::{Finding, Level};
 use super::{Asked, Case};
 use crate::procfs::handle::{Handle, Lost};
 use crate::procfs::status::{Barrier, foreign};
 use crate::text::{Shown as _, decode};
+use crate::view::target::hidepid;
 
 /// What is guarded by ptrace's read access.
 const GUARDED: [&str; 6] = ["environ", "exe", "cwd", "root", "fd", "ns/mnt"];

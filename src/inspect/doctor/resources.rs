@@ -1,12 +1,12 @@
 //! Memory, CPU, processes and open files, and how near their limits they are. cgroups(7), getrlimit(2).
 
-use super::super::groups::{Groups, NEAR, OFTEN, Resource, cores};
 use super::finding::{Finding, Level};
 use super::{Asked, Case, LIMIT};
 use crate::procfs::handle::Lost;
 use crate::procfs::rlimits;
 use crate::text::Shown as _;
 use crate::units::show_short_size;
+use crate::view::control_groups::{Groups, NEAR, OFTEN, Resource, cores};
 
 /// What is too few periods to tell, some seconds.
 const PERIODS: u64 = 20;

@@ -1,6 +1,5 @@
 //! A process as a row and as JSON.
 
-use crate::inspect::users::Names;
 use crate::outcome::Fact;
 use crate::procfs::all::Seen;
 use crate::procfs::stat::Stat;
@@ -8,6 +7,7 @@ use crate::redact::Masked;
 use crate::table::{Align, Mark, Table};
 use crate::text::ELLIPSIS;
 use crate::units::show_short_size;
+use crate::view::users::Names;
 
 use super::tree::Branch;
 

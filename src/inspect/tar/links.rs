@@ -1,6 +1,6 @@
 //! Files with several names, by which a second one becomes a link to the first.
 
-use crate::rootfs::Meta;
+use crate::view::root::Meta;
 
 /// The most files that are kept in mind, and the most bytes of their names.
 const MOST: usize = 10_000;

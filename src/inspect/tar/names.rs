@@ -1,7 +1,7 @@
 //! What members are called, and which are left out: as GNU tar has it, "Absolute File Names" and "Controlling
 //! Pattern-Matching" in its manual.
 
-use crate::inspect::glob::fits;
+use crate::view::glob::fits;
 
 /// How much of what was named does not become part of a member's name: it could lead out of the folder in which the
 /// archive is unpacked. That is all up to the last `..`, and the slashes behind it or at the beginning.

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 use super::header::padding;
-use crate::rootfs::Meta;
+use crate::view::root::Meta;
 
 /// What has to be saved by it, in bytes: not every program that unpacks archives knows of holes.
 const WORTH: u64 = 1 << 20;

@@ -3,12 +3,12 @@
 use nix::sys::stat::makedev;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::super::Target;
-use super::super::meta::octal;
 use super::super::resolve::Place;
 use super::{EXEC, Note, Row, Who, verb};
 use crate::procfs::status::{NET_ADMIN, SYSLOG};
-use crate::rootfs::{Meta, kind};
+use crate::view::metadata::octal;
+use crate::view::root::{Meta, kind};
+use crate::view::target::Target;
 
 /// Why nothing is known of what a user namespace has to say in `/proc/sys`.
 const SYSCTL: &str = "is a setting of the kernel, which has other rules in a user namespace";

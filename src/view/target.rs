@@ -11,8 +11,8 @@ use crate::files::{Unread, read_start};
 use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::procfs::mountinfo::Mounts;
 use crate::procfs::status::Status;
-use crate::rootfs::Root;
 use crate::text::{Shown as _, decode};
+use crate::view::root::Root;
 
 /// The most of one file of proc that is read, in bytes.
 pub const LIMIT: usize = 4 << 20;

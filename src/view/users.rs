@@ -7,14 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Target;
-use super::groups::mind_the_limit;
 use crate::procfs;
 use crate::procfs::handle::Lost;
 use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
-use crate::rootfs::Root;
 use crate::threads::bounded;
+use crate::view::control_groups::mind_the_limit;
+use crate::view::root::Root;
+use crate::view::target::Target;
 
 /// The most of one file that is read, in bytes.
 const LIMIT: u64 = 1 << 20;

@@ -18,9 +18,9 @@ use nix::unistd::{Whence, lseek};
 use crate::deadline::Deadline;
 use crate::error::describe;
 use crate::report::Answer;
-use crate::rootfs::{self, Meta, Root};
 use crate::text::Shown as _;
 use crate::units::{show_duration, show_size};
+use crate::view::root::{self, Meta, Root};
 
 /// How much is read at once, in bytes.
 pub const PIECE: usize = 64 << 10;
@@ -72,7 +72,7 @@ pub fn each(
 /// Opens one file; `special` is nothing for a command that never reads a FIFO or device.
 pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<Input<'a>, String> {
     let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|why| {
-        let hint = if special.is_none() { rootfs::UNLESS_SPECIAL } else { "" };
+        let hint = if special.is_none() { root::UNLESS_SPECIAL } else { "" };
         why.strip_suffix(hint).unwrap_or(&why).to_owned()
     })?;
     Ok(Input::new(file, &meta, path))
@@ -81,7 +81,7 @@ pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<In
 impl<'a> Input<'a> {
     /// An open file.
     pub fn new(file: File, meta: &Meta, path: &'a Path) -> Self {
-        let (letter, _) = rootfs::kind(meta.st_mode);
+        let (letter, _) = root::kind(meta.st_mode);
         let (is_regular, is_fifo) = (letter == '-', letter == 'p');
         let mut size = if is_regular { u64::try_from(meta.st_size).unwrap_or_default() } else { 0 };
         // /proc/kcore claims to be as large as all of the address space.

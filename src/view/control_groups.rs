@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::Target;
 use crate::files::read_start;
 use crate::procfs::ROOT;
 use crate::procfs::cgroup::{
@@ -17,8 +16,9 @@ use crate::procfs::cgroup::{
 };
 use crate::procfs::handle::Handle;
 use crate::procfs::mountinfo::Mounts;
-use crate::rootfs::Root;
 use crate::text::{Shown as _, clip, decode};
+use crate::view::root::Root;
+use crate::view::target::Target;
 
 /// The most of one file that is read, in bytes.
 const LIMIT: u64 = 64 << 10;

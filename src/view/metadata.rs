@@ -2,7 +2,7 @@
 
 use super::users::Names;
 use crate::outcome::Fact;
-use crate::rootfs::kind;
+use crate::view::root::kind;
 
 /// A mode in the letters of `ls -l`: `drwxr-sr-t`.
 pub fn letters(mode: u32) -> String {

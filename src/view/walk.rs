@@ -10,7 +10,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::rootfs::{Entry, FileError, Folder, Meta, Root};
+use crate::view::root::{Entry, FileError, Folder, Meta, Root};
 
 /// The most directories that are open at once.
 const OPEN: usize = 32;

@@ -19,15 +19,15 @@ use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use self::kernel::{Inside, Rule, below_proc};
-use super::Target;
-use super::id::{is_mapped, map};
-use super::meta::{letters, octal};
 use super::resolve::{Place, follow};
 use crate::procfs::handle::Handle;
+use crate::procfs::id_map::{is_mapped, ranges};
 use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
-use crate::rootfs::{Meta, Root, kind};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
 use crate::text::Shown as _;
+use crate::view::metadata::{letters, octal};
+use crate::view::root::{Meta, Root, kind};
+use crate::view::target::Target;
 
 /// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
 const NOBODY: u32 = 65_534;
@@ -223,7 +223,7 @@ impl Who {
     /// The same, if the process is in a user namespace of its own with that in mind.
     #[must_use]
     pub fn mapped(mut self, target: &Target, process: &Handle) -> Self {
-        let maps = |process: &Handle| ["uid_map", "gid_map"].map(|name| map(process, name));
+        let maps = |process: &Handle| ["uid_map", "gid_map"].map(|name| ranges(process, name));
         let theirs = maps(process);
         if is_mapped(&theirs[0]) {
             // In it too, its ids are what is seen, and what has none there is shown as nobody.

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fstat};
 
-use crate::rootfs::{FileError, Meta, Root, kind};
+use crate::view::root::{FileError, Meta, Root, kind};
 
 /// The most links in one path, as in the kernel.
 const MOST_LINKS: usize = 40;

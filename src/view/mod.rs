@@ -1,0 +1,13 @@
+//! What a process sees, for every command that looks at it: which process is the target, its root, files, names of users,
+//! permissions and control groups.
+
+pub mod control_groups;
+pub mod glob;
+pub mod input;
+pub mod metadata;
+pub mod permission;
+pub mod resolve;
+pub mod root;
+pub mod target;
+pub mod users;
+pub mod walk;
