@@ -1,12 +1,15 @@
 //! porthole: is the service in this container healthy, and if not, what is going on in here?
 //!
-//! From `argv` to an exit status: [`cli`] makes a plan, [`check`] carries it out, [`report`] prints what
+//! From `argv` to an exit status: [`commands`] makes a plan, [`check`] carries it out, [`report`] prints what
 //! came of it, and only here the process ends.
 
+mod args;
 mod bytes;
 mod check;
-mod cli;
+mod commands;
 mod deadline;
+#[cfg(feature = "inspect")]
+mod doctor;
 mod error;
 mod expand;
 mod files;
@@ -25,12 +28,13 @@ mod table;
 mod text;
 mod threads;
 mod units;
+mod version;
 #[cfg(feature = "inspect")]
 mod view;
 
 use std::process::ExitCode;
 
-use cli::Action;
+use commands::Action;
 use outcome::Conclusion;
 
 fn main() -> ExitCode {
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Conclusion {
-    match cli::parse(std::env::args_os().collect(), &expand::System) {
+    match commands::parse(std::env::args_os().collect(), &expand::System) {
         Ok(Action::Check(plan)) => {
             let outcome = check::run(&plan);
             report::run(&outcome, plan.options.style, &plan.secrets);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::{Attempt, Check, Kind};
-use crate::cli::{Given, UsageError, operand, option_list};
+use crate::args::{Given, UsageError, operand, option_list};
 use crate::net::connect::list;
 use crate::net::dns::Name;
 use crate::net::hosts::in_file;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
+use crate::args::{Given, Text, UsageError, flag, operand, option};
 use crate::bytes::find;
-use crate::cli::{Given, Text, UsageError, flag, operand, option};
 use crate::deadline::Deadline;
 use crate::files::{Unread, open_regular};
 use crate::net::target::Endpoint;

@@ -12,7 +12,7 @@ use self::answer::{failure, number};
 use super::headers::{self, Header, USER_AGENT};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, stream};
-use crate::cli::{Given, UsageError, operand, option, option_list};
+use crate::args::{Given, UsageError, operand, option, option_list};
 use crate::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
 use crate::net::http2::{Client, Trouble, field};

@@ -1,7 +1,7 @@
 //! `-H 'Name: value'`, as http and grpc take it.
 
+use crate::args::{Given, UsageError};
 use crate::bytes::is_listed;
-use crate::cli::{Given, UsageError};
 
 /// What the server sees of us where `-H` says nothing else.
 pub(super) const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));

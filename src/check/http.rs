@@ -11,7 +11,7 @@ use self::body::Assertion;
 use self::request::{Changes, Request};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need};
-use crate::cli::{Given, Opt, UsageError, operand, option, option_list};
+use crate::args::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::outcome::Finding;

@@ -1,13 +1,11 @@
 //! In place of `secure.rs` in a build without TLS: no options, and an https URL says so.
 
 use super::Need;
-use crate::cli::{Given, MISSING, Opt, UsageError};
+pub(super) use super::tls_options::{OPTIONS, SPEAK};
+use crate::args::{Given, MISSING, UsageError};
 use crate::net::connect::Connection;
 use crate::net::target::Host;
 use crate::outcome::{Fact, Finding};
-
-pub(super) const SPEAK: &[Opt] = &[];
-pub(super) const OPTIONS: &[Opt] = &[];
 
 /// There is none of it.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use super::listeners::{UNREAD, add, elsewhere, listening};
 use super::{Attempt, Check, Kind, in_time};
-use crate::cli::{Given, UsageError, flag, operand, option};
+use crate::args::{Given, UsageError, flag, operand, option};
 use crate::deadline::Deadline;
 use crate::files::Unread;
 use crate::net::target::{Endpoint, SocketPath, parse_port};

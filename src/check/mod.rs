@@ -10,6 +10,7 @@ mod listeners;
 mod secure;
 mod server;
 mod stream;
+mod tls_options;
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "inspect")]
 use self::explain::Reached;
-use crate::cli::{Given, Opt, UsageError};
+use crate::args::{Given, Opt, UsageError};
 use crate::deadline::{Deadline, Passed};
 use crate::net::local::Reach;
 use crate::net::target::Endpoint;
@@ -31,12 +32,15 @@ use crate::threads::{Job, bounded, fill, start};
 #[cfg(feature = "inspect")]
 const EXPLAINING: Duration = Duration::from_millis(500);
 
-/// Declares each check's module and lists its [`Kind`], so that a new check is one line.
+/// Declares each check's module and lists its [`Kind`], so that a new check is one line. One that takes a Cargo feature names
+/// it.
 macro_rules! checks {
-    ($($(#[$condition:meta])* $name:ident,)*) => {
-        $($(#[$condition])* mod $name;)*
+    ($($name:ident $(if $feature:literal)?,)*) => {
+        $($(#[cfg(feature = $feature)])? mod $name;)*
         /// Every check, in the order in which help lists them.
-        pub const KINDS: &[Kind] = &[$($(#[$condition])* $name::KIND,)*];
+        pub const KINDS: &[Kind] = &[$($(#[cfg(feature = $feature)])? $name::KIND,)*];
+        /// The names of those that other builds have.
+        pub const ELSEWHERE: &[&str] = &[$($(#[cfg(not(feature = $feature))] stringify!($name),)?)*];
     };
 }
 
@@ -45,13 +49,11 @@ checks! {
     tcp,
     unix,
     grpc,
-    #[cfg(feature = "tls")]
-    tls,
+    tls if "tls",
     listen,
     file,
     process,
-    #[cfg(feature = "remote")]
-    dns,
+    dns if "remote",
     redis,
     postgres,
     mysql,
@@ -178,7 +180,7 @@ fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
     }
     // What the container lacks bears on all that failed, and is said once.
     if let Some(failed) = outcome.checks.iter_mut().find(|outcome| !outcome.is_healthy()) {
-        let lacks = crate::inspect::lacking(std::path::Path::new(crate::procfs::ROOT));
+        let lacks = crate::doctor::lacking(std::path::Path::new(crate::procfs::ROOT));
         failed.finding.explanation.extend(lacks);
     }
     outcome

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
-use crate::cli::{Given, UsageError, operand, option};
+use crate::args::{Given, UsageError, operand, option};
 use crate::deadline::Deadline;
 use crate::files::{Unread, read_regular};
 use crate::net::target::Endpoint;

@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 
 use super::Need;
-use crate::cli::{Given, Opt, UsageError, flag, option};
+pub(super) use super::tls_options::{OPTIONS, SPEAK};
+use crate::args::{Given, UsageError};
 use crate::deadline::Deadline;
 use crate::net::connect::Connection;
 use crate::net::greetings;
@@ -20,18 +21,6 @@ use crate::units;
 const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE provides them, --insecure skips verification";
 /// The most days that `--min-days` asks for: a hundred years.
 const MOST_DAYS: u64 = 36_500;
-
-/// Asks for TLS where no URL does.
-pub(super) const SPEAK: &[Opt] = &[flag("tls", "speak TLS")];
-
-pub(super) const OPTIONS: &[Opt] = &[
-    flag("insecure", "accept any certificate").short('k'),
-    option("ca-file", "PATH", "trust the certificates of this PEM file alone"),
-    option("server-name", "NAME", "the name that the certificate has to be valid for"),
-    option("client-cert", "PATH", "the client certificate, in PEM"),
-    option("client-key", "PATH", "its key, in PEM, if that is not in the same file"),
-    option("min-days", "N", "the certificate stays valid for at least N days more"),
-];
 
 /// How a check speaks TLS.
 #[derive(Debug)]

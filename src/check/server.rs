@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::{Attempt, Check, stream};
-use crate::cli::{Given, Opt, UsageError, operand};
+use crate::args::{Given, Opt, UsageError, operand};
 use crate::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::target::{Endpoint, HostPort, SocketPath};

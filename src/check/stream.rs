@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::secure::{self, Secure};
 use super::{Attempt, Check};
+use crate::args::{Given, Opt, UsageError, option};
 use crate::bytes::find;
-use crate::cli::{Given, Opt, UsageError, option};
 use crate::expand::Expanded;
 use crate::net::connect::{open, phases};
 use crate::net::target::{Endpoint, Host};

@@ -1,7 +1,7 @@
 //! `tcp TARGET`: a TCP port accepts, and says what is expected.
 
 use super::{Check, Kind, stream};
-use crate::cli::{Given, UsageError, operand};
+use crate::args::{Given, UsageError, operand};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort};
 
 pub(super) const KIND: Kind = Kind {

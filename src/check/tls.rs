@@ -1,7 +1,7 @@
 //! `tls TARGET`: a certificate is valid, and for how long. RFC 8446, RFC 5280.
 
 use super::{Attempt, Check, Kind, Need, secure, stream};
-use crate::cli::{Given, UsageError, operand};
+use crate::args::{Given, UsageError, operand};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort};
 use crate::outcome::Finding;
 

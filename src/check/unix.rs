@@ -1,7 +1,7 @@
 //! `unix PATH`: a Unix stream socket accepts, and says what is expected. unix(7).
 
 use super::{Check, Kind, stream};
-use crate::cli::{Given, UsageError, operand};
+use crate::args::{Given, UsageError, operand};
 use crate::net::target::{Endpoint, SocketPath};
 
 pub(super) const KIND: Kind = Kind {

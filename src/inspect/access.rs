@@ -3,8 +3,8 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operand, option};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag, operand, option};
 use crate::outcome::Fact;
 use crate::procfs::status::Status;
 use crate::report::Answer;
@@ -32,6 +32,7 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole access /etc/app/config.yaml --uid 65532 --gid 65532
 porthole access -p 7 /run/app.sock --write",
+    properties: Properties::WATCHED,
 };
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `cat PATH...`: the bytes of files. cat(1).
 
-use super::Command;
 use super::content::{OPTIONS, Part, plan};
+use super::{Command, Properties};
 
 pub(super) const COMMAND: Command = Command {
     name: "cat",
@@ -10,4 +10,5 @@ pub(super) const COMMAND: Command = Command {
     plan: |given| plan(given, Part::All),
     examples: r"porthole cat /etc/resolv.conf
 porthole cat -p 7 /etc/app/config.yaml",
+    properties: Properties::WATCHED,
 };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use memchr::{memchr_iter, memrchr_iter};
 
 use super::{Inspect, Target};
-use crate::cli::{Given, Opt, UsageError, flag, operands, option};
+use crate::args::{Given, Opt, UsageError, flag, operands, option};
 use crate::error::describe;
 use crate::outcome::Fact;
 use crate::report::Answer;

@@ -2,8 +2,8 @@
 
 use std::os::unix::ffi::OsStringExt;
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operands, option_list};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag, operands, option_list};
 use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::redact::{has_secret, hidden};
@@ -72,6 +72,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole env
 porthole env DATABASE_URL --reveal DATABASE_URL
 porthole env -p 7",
+    properties: Properties::PLAIN,
 };
 
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, operand, option};
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, operand, option};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
@@ -34,6 +34,14 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole find /etc --name '*.conf' --type f
 porthole find /var/log -p 7 --larger 10M",
+    properties: Properties {
+        habits: Habits {
+            words: &["-print"],
+            synonyms: &[("-name", "--name"), ("-type", "--type"), ("-maxdepth", "--max-depth")],
+            ..Habits::NONE
+        },
+        ..Properties::WATCHED
+    },
 };
 
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use memchr::{memchr, memchr_iter, memrchr};
 
 use self::pattern::Pattern;
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operand, operands, refused};
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag, operand, operands, refused};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape};
@@ -50,6 +50,14 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole grep -rn upstream /etc/nginx
 porthole grep -p 7 -iE 'error|fatal' /var/log/app.log",
+    properties: Properties {
+        habits: Habits {
+            letters: "FhH",
+            letter_synonyms: &[(b'h', "--no-filename"), (b'H', "--with-filename")],
+            ..Habits::NONE
+        },
+        ..Properties::WATCHED
+    },
 };
 
 #[derive(Debug)]

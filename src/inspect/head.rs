@@ -1,7 +1,7 @@
 //! `head PATH...`: the first lines of files. head(1).
 
-use super::Command;
 use super::content::{COUNT, OPTIONS, Part, lines, plan};
+use super::{Command, Habits, Properties};
 
 pub(super) const COMMAND: Command = Command {
     name: "head",
@@ -13,4 +13,8 @@ pub(super) const COMMAND: Command = Command {
     },
     examples: r"porthole head -n 3 /etc/passwd
 porthole head -p 7 /app/start.sh",
+    properties: Properties {
+        habits: Habits { number_is_lines: true, ..Habits::NONE },
+        ..Properties::WATCHED
+    },
 };

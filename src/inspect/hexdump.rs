@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operand, option};
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag, operand, option};
 use crate::error::describe;
 use crate::outcome::Fact;
 use crate::report::Answer;
@@ -35,6 +35,7 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole hexdump -n 64 /app/server
 porthole hexdump -p 7 --skip 1M /data/store.db",
+    properties: Properties { habits: Habits { letters: "C", ..Habits::NONE }, ..Properties::WATCHED },
 };
 
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! `id`: who a process is and what it may: ids, capabilities, what restricts it. id(1), credentials(7),
 //! capabilities(7), namespaces(7).
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, UsageError};
 use crate::outcome::Fact;
 use crate::procfs::capabilities::{DOCKER, LAST, all, names};
 use crate::procfs::handle::{Handle, Lost};
@@ -29,6 +29,7 @@ pub(super) const COMMAND: Command = Command {
     plan: |_: &mut Given<'_>| -> Result<Box<dyn Inspect>, UsageError> { Ok(Box::new(Id)) },
     examples: r"porthole id
 porthole id -p 7",
+    properties: Properties::PLAIN,
 };
 
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, operand};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, operand};
 use crate::error::describe;
 use crate::outcome::Fact;
 use crate::procfs;
@@ -41,6 +41,13 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole install /shared/porthole
 porthole install /shared/",
+    properties: Properties {
+        lacks: &[
+            ("pid", "a file is written in our own view alone"),
+            ("proc", "the program that is copied is the one that runs"),
+        ],
+        ..Properties::PLAIN
+    },
 };
 
 #[derive(Debug)]

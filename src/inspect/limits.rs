@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, UsageError};
 use crate::files::read_start;
 use crate::outcome::Fact;
 use crate::procfs::process::pids;
@@ -26,6 +26,7 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole limits
 porthole limits -p 7 --json",
+    properties: Properties::PLAIN,
 };
 
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operands};
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag, operands};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
@@ -32,6 +32,11 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole ls /etc
 porthole ls -R -p 7 /run",
+    properties: Properties {
+        // All of it in full, an entry a line.
+        habits: Habits { letters: "laA1h", ..Habits::NONE },
+        ..Properties::WATCHED
+    },
 };
 
 #[derive(Debug)]

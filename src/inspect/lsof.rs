@@ -9,8 +9,8 @@ use std::path::Path;
 
 use nix::sys::stat::FileStat;
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag};
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag};
 use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::procfs::maps;
@@ -44,6 +44,11 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole lsof -p 7
 porthole lsof --deleted",
+    properties: Properties {
+        // Nothing is looked up, a port is a number.
+        habits: Habits { letters: "nP", ..Habits::NONE },
+        ..Properties::WATCHED
+    },
 };
 
 #[derive(Debug)]

@@ -6,24 +6,28 @@
 mod content;
 mod watch;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::cli::{Given, Opt, UsageError};
+use crate::args::{Given, Opt, UsageError, tokenize};
+use crate::deadline::Deadline;
 use crate::outcome::Conclusion;
 use crate::report::Answer;
+use crate::secrets::Secrets;
 use crate::view::target::Target;
 
-/// Declares each command's module and lists its [`Command`] in its group, so that a new command is one line.
+/// Declares each command's module and lists its [`Command`], so that a new command is one line.
 macro_rules! commands {
-    ($($heading:literal { $($name:ident,)* })*) => {
+    ($($(#[$doc:meta])* $list:ident { $($name:ident,)* })*) => {
         $($(mod $name;)*)*
-        /// Every command, by groups, in the order in which help lists them.
-        pub const GROUPS: &[(&str, &[Command])] = &[$(($heading, &[$($name::COMMAND,)*]),)*];
+        $($(#[$doc])* pub const $list: &[Command] = &[$($name::COMMAND,)*];)*
     };
 }
 
 commands! {
-    "To look inside" {
+    /// What shows something, in the order in which help lists it.
+    SHOWING {
         ps,
         env,
         ls,
@@ -43,37 +47,11 @@ commands! {
         id,
         limits,
     }
-    "To have it explained" {
-        doctor,
-        report,
-    }
-    "To carry it in and out" {
+    /// What copies something in or out.
+    COPYING {
         install,
         tar,
     }
-}
-
-/// The options of every inspection that a command does without, and why.
-const WITHOUT: [(&str, &str, &str); 3] = [
-    ("install", "pid", "a file is written in our own view alone"),
-    ("install", "proc", "the program that is copied is the one that runs"),
-    ("tar", "json", "an archive is no JSON document"),
-];
-
-/// Why this option of every inspection cannot be used with this command, if so.
-pub fn without(command: &str, option: &str) -> Option<&'static str> {
-    let found = WITHOUT.iter().find(|(of, name, _)| (*of, *name) == (command, option));
-    found.map(|&(_, _, why)| why)
-}
-
-/// What the control groups that we are in lack, as `doctor` has it, a sentence each: for whoever asks why a check failed.
-pub fn lacking(proc: &std::path::Path) -> Vec<String> {
-    doctor::lacking(proc)
-}
-
-/// Every command.
-pub fn commands() -> impl Iterator<Item = &'static Command> {
-    GROUPS.iter().flat_map(|(_, commands)| *commands)
 }
 
 /// A command: its place on the command line.
@@ -88,6 +66,73 @@ pub struct Command {
     pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError>,
     /// A few invocations for the help text.
     pub examples: &'static str,
+    /// What else is true of it.
+    pub properties: Properties,
+}
+
+impl Command {
+    /// The inspection that these words ask of it, of which none is an option of every inspection.
+    pub fn planned(&self, words: &[OsString]) -> Result<Box<dyn Inspect>, UsageError> {
+        let wrong = || UsageError(format!("{}: the arguments cannot be read", self.name));
+        let matches = tokenize(self.options.iter().copied().flatten(), words).ok_or_else(wrong)?;
+        let mut secrets = Secrets::default();
+        // It names no file that would have to be read by then.
+        let deadline = Deadline::after(Duration::ZERO);
+        (self.plan)(&mut Given::new(self.name, &matches, None, deadline, &mut secrets, |_, _, _| None))
+    }
+}
+
+/// What is true of a command, beside what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Properties {
+    /// Whether it asks file systems that may not answer, without a deadline for each question: then it is watched, and given
+    /// up once nothing moves.
+    pub is_watched: bool,
+    /// The options of every inspection that it does not have, each with the reason.
+    pub lacks: &'static [(&'static str, &'static str)],
+    /// What people type by habit.
+    pub habits: Habits,
+}
+
+impl Properties {
+    /// Nothing out of the ordinary.
+    pub const PLAIN: Properties = Properties { is_watched: false, lacks: &[], habits: Habits::NONE };
+    /// It asks file systems.
+    pub const WATCHED: Properties = Properties { is_watched: true, ..Properties::PLAIN };
+
+    /// Why it does not have this option of every inspection, if so.
+    pub fn lacks(&self, option: &str) -> Option<&'static str> {
+        self.lacks.iter().find(|(name, _)| *name == option).map(|&(_, why)| why)
+    }
+}
+
+/// What people type by habit, as the program of the same name takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    /// Letters of options that change nothing here: the `l` of `ls -l`.
+    pub letters: &'static str,
+    /// Words that change nothing here: `aux` of ps(1).
+    pub words: &'static [&'static str],
+    /// Words and what they are here: `-name` is `--name`.
+    pub synonyms: &'static [(&'static str, &'static str)],
+    /// Letters that are another option here: the `h` of grep(1) is `--no-filename`.
+    pub letter_synonyms: &'static [(u8, &'static str)],
+    /// A letter that changes nothing here, but before a number is an option of its own.
+    pub before_number: Option<u8>,
+    /// Whether `-5` is `-n5`.
+    pub number_is_lines: bool,
+}
+
+impl Habits {
+    /// None.
+    pub const NONE: Habits = Habits {
+        letters: "",
+        words: &[],
+        synonyms: &[],
+        letter_synonyms: &[],
+        before_number: None,
+        number_is_lines: false,
+    };
 }
 
 /// One inspection, its arguments validated.
@@ -107,6 +152,8 @@ pub trait Inspect: std::fmt::Debug + Send + Sync {
 pub struct Inspection {
     /// The command's name.
     pub name: &'static str,
+    /// Whether it is watched: [`Properties::is_watched`].
+    pub is_watched: bool,
     /// What it does.
     pub inspect: Box<dyn Inspect>,
     /// The process whose view is taken; our own where it is none.

@@ -1,31 +1,19 @@
 //! `mounts [PATH]`: every mount that a process sees, or the one that a path is on. mount(8), findmnt(8).
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, operand};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, operand};
 use crate::deadline::Deadline;
-use crate::files::read_start;
 use crate::outcome::Fact;
-use crate::procfs::cgroup::count;
-use crate::procfs::mountinfo::{Mount, Mounts};
+use crate::procfs::mountinfo::Mount;
 use crate::redact::mounted;
 use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
 use crate::text::Shown as _;
-use crate::threads::bounded;
-use crate::view::root::{FileError, Root};
-
-/// How long a filesystem may take to answer: that of a dead server never does.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the kernel.
-const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="];
+use crate::view::mounts::{PATIENCE, Place, options, options_of_interest, patient, read};
 
 pub(super) const COMMAND: Command = Command {
     name: "mounts",
@@ -35,6 +23,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole mounts
 porthole mounts /var/lib/data
 porthole mounts -p 7 --json",
+    properties: Properties::PLAIN,
 };
 
 #[derive(Debug)]
@@ -75,65 +64,6 @@ impl Inspect for Show {
     }
 }
 
-/// The mounts of the process.
-pub(super) fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, String> {
-    let mounts = Mounts::parse(&target.read("mountinfo")?);
-    if mounts.odd > 0 {
-        answer.complain(&format!("mountinfo: odd lines that were passed over: {}", mounts.odd));
-    }
-    Ok(mounts)
-}
-
-/// A path that was found, and where.
-#[derive(Debug)]
-pub(super) struct Place {
-    /// Stands for what the path leads to.
-    pub handle: OwnedFd,
-    /// The number of the mount that it is on, where the kernel says it.
-    pub id: Option<u32>,
-    path: PathBuf,
-}
-
-impl Place {
-    /// Finds the path as the target sees it, which may wait for a dead server for ever.
-    pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, String> {
-        let handle = root.handle(path).map_err(FileError::words)?;
-        let info = format!("self/fdinfo/{}", handle.as_raw_fd());
-        let id = parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0);
-        // Only where that is not to be had does the path count, as it was given.
-        let path = std::path::absolute(path).unwrap_or_default();
-        Ok(Place { handle, id, path })
-    }
-
-    /// The mount that it is on.
-    pub fn mount<'a>(&self, mounts: &'a Mounts) -> Option<&'a Mount> {
-        match self.id {
-            Some(id) => mounts.by_id(id),
-            None => mounts.by_path(self.path.as_os_str().as_bytes()),
-        }
-    }
-}
-
-/// What this comes to, unless a filesystem does not answer.
-pub(super) fn patient<T: Send + 'static>(
-    deadline: Deadline,
-    work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-) -> Result<T, String> {
-    bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err("the filesystem does not answer".to_owned()))
-}
-
-/// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`, and one leaves half of
-/// it to those behind it.
-pub(super) fn patience(whole: Deadline) -> Deadline {
-    whole.at_most(PATIENCE.min(whole.remaining().unwrap_or_default() / 2))
-}
-
-/// The line `mnt_id:`, proc_pid_fdinfo(5).
-fn parse_fdinfo(text: &[u8]) -> Option<u32> {
-    let id = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"mnt_id:"))?;
-    count(id).and_then(|id| u32::try_from(id).ok())
-}
-
 /// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it. It may have
 /// a password in it.
 fn source(mount: &Mount) -> Vec<u8> {
@@ -144,19 +74,6 @@ fn source(mount: &Mount) -> Vec<u8> {
         }
     }
     source
-}
-
-/// The options of a mount, as they may be shown.
-pub(super) fn options(mount: &Mount) -> Vec<Vec<u8>> {
-    mount.all_options().into_iter().map(mounted).collect()
-}
-
-/// The same without the folders that an overlay is made of, which are many and long, and on the host.
-pub(super) fn options_of_interest(mount: &Mount) -> Vec<Vec<u8>> {
-    let is_layer = |option: &[u8]| LAYERS.iter().any(|layer| option.starts_with(layer.as_bytes()));
-    let mut options = options(mount);
-    options.retain(|option| mount.kind != b"overlay" || !is_layer(option));
-    options
 }
 
 fn print(mounts: &[Mount], answer: &mut Answer) {
@@ -195,17 +112,4 @@ fn fact(mount: &Mount, options: Vec<Vec<u8>>) -> Fact {
         ("id", Fact::Count(mount.id.into())),
         ("parent", Fact::Count(mount.parent.into())),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mount_of_a_descriptor() {
-        assert_eq!(parse_fdinfo(b"pos:\t0\nflags:\t012100000\nmnt_id:\t27\nino:\t2\n"), Some(27));
-        for text in [&b""[..], b"mnt_id:", b"mnt_id:\tx", b"mnt_id:\t4294967296"] {
-            assert_eq!(parse_fdinfo(text), None);
-        }
-    }
 }

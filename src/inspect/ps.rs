@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
 use self::view::View;
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag, operand};
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag, operand};
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::Lost;
 use crate::procfs::process::{Process, hiding_option, own_pid};
@@ -31,6 +31,15 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole ps
 porthole ps nginx --tree
 porthole ps --json",
+    properties: Properties {
+        // All processes in full, and wide.
+        habits: Habits {
+            letters: "eAfw",
+            words: &["aux", "auxw", "auxww", "auxf", "-aux", "ax"],
+            ..Habits::NONE
+        },
+        ..Properties::PLAIN
+    },
 };
 
 /// Why a process of another user may be missing, or has no more than its number.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use ring::digest::{Context, SHA256};
 
-use super::{Command, Inspect, Target};
-use crate::cli::operands;
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::operands;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::escape;
@@ -20,6 +20,7 @@ pub(super) const COMMAND: Command = Command {
     plan: |given| Ok(Box::new(Sums { paths: given.paths("PATH") })),
     examples: r"porthole sha256sum /app/server
 porthole sha256sum -p 7 /etc/app/config.yaml",
+    properties: Properties { habits: Habits { letters: "bt", ..Habits::NONE }, ..Properties::WATCHED },
 };
 
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 //! The tables are those of the network namespace of the target; owners are looked for among all processes, for the
 //! inodes of sockets are those of the whole machine.
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, flag};
+use super::{Command, Habits, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, flag};
 use crate::outcome::Fact;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::handle::Lost;
@@ -35,6 +35,11 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole ss
 porthole ss -a -t -p 7
 porthole ss -x --json",
+    properties: Properties {
+        // The processes of sockets are always shown.
+        habits: Habits { before_number: Some(b'p'), ..Habits::NONE },
+        ..Properties::PLAIN
+    },
 };
 
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, UsageError, operands};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, UsageError, operands};
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, decode, encode};
@@ -21,6 +21,7 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole stat /etc/app/config.yaml
 porthole stat -p 7 /run/app.sock",
+    properties: Properties::WATCHED,
 };
 
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! `tail PATH...`: the last lines of files. tail(1).
 
-use super::Command;
 use super::content::{COUNT, OPTIONS, Part, lines, plan};
-use crate::cli::refused;
+use super::{Command, Habits, Properties};
+use crate::args::refused;
 
 pub(super) const COMMAND: Command = Command {
     name: "tail",
@@ -18,4 +18,8 @@ pub(super) const COMMAND: Command = Command {
     },
     examples: r"porthole tail -n 50 /var/log/app.log
 porthole tail -p 7 /var/log/app.log",
+    properties: Properties {
+        habits: Habits { number_is_lines: true, ..Habits::NONE },
+        ..Properties::WATCHED
+    },
 };

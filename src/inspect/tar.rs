@@ -21,8 +21,8 @@ use nix::sys::stat::fstat;
 
 use self::header::{BLOCK, Member, padding};
 use self::links::Links;
-use super::{Command, Inspect, Target};
-use crate::cli::{Given, Opt, UsageError, flag, operands_behind_letters, option, option_list, refused};
+use super::{Command, Inspect, Properties, Target};
+use crate::args::{Given, Opt, UsageError, flag, operands_behind_letters, option, option_list, refused};
 use crate::error::describe;
 use crate::report::Answer;
 use crate::text::decode;
@@ -59,6 +59,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole tar cf - /var/log > log.tar
 porthole tar -p 7 -c -C /etc app --exclude '*.key' > etc.tar
 kubectl exec POD -- /porthole tar cf - /etc/app | tar xf -",
+    properties: Properties { lacks: &[("json", "an archive is no JSON document")], ..Properties::WATCHED },
 };
 
 const OPTIONS: &[Opt] = &[

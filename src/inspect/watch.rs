@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::df::listed;
-use super::mounts::read;
 use super::{Inspection, Target, made};
 use crate::deadline::Deadline;
 use crate::outcome::Conclusion;
@@ -15,10 +13,9 @@ use crate::procfs;
 use crate::report::{error, has_written, is_writing};
 use crate::threads::{fill, wait_while};
 use crate::view::control_groups::mind_the_limit;
+use crate::view::filesystems::listed;
+use crate::view::mounts::read;
 
-/// The commands that ask file systems for what they hold. The others that do have a deadline for each question.
-const COMMANDS: &[&str] =
-    &["ls", "stat", "cat", "head", "tail", "find", "grep", "hexdump", "sha256sum", "access", "lsof", "tar"];
 /// How often it is looked whether something has moved.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often nothing may have moved.
@@ -30,7 +27,7 @@ const STACK: usize = 1 << 20;
 
 /// Makes an inspection, or says that it stands still.
 pub(super) fn run(inspection: Inspection) -> Conclusion {
-    if !COMMANDS.contains(&inspection.name) {
+    if !inspection.is_watched {
         return made(&inspection);
     }
     mind_the_limit();

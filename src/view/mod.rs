@@ -2,9 +2,11 @@
 //! permissions and control groups.
 
 pub mod control_groups;
+pub mod filesystems;
 pub mod glob;
 pub mod input;
 pub mod metadata;
+pub mod mounts;
 pub mod permission;
 pub mod resolve;
 pub mod root;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use serde_json::value::RawValue;
 
+use crate::args::{Given, Text, UsageError};
 use crate::bytes::find;
-use crate::cli::{Given, Text, UsageError};
 use crate::deadline::{Deadline, Passed};
 use crate::text::{clip, quoted};
 use crate::threads::bounded;

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::answer::{Answer, failure};
 use super::data;
+use crate::args::{Given, UsageError};
 use crate::check::Attempt;
 use crate::check::headers::{self, Header, USER_AGENT, halves, is_token};
 use crate::check::secure::{self, Secure};
-use crate::cli::{Given, UsageError};
 use crate::net::connect::{open, phases};
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;

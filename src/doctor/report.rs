@@ -5,19 +5,22 @@
 //! there was no room or time for by `"cut": true`, and neither is a failure: the exit status is 0 once the document is
 //! printed.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::utsname::uname;
 
-use super::{Command, Inspect, Target};
-use crate::cli::{Build, Given, UsageError, inspect_of};
+use crate::args::{Given, UsageError};
 use crate::deadline::Deadline;
+use crate::inspect::{self, Command, Inspect, Properties};
 use crate::outcome::Fact;
 use crate::report::{Answer, Kept};
 use crate::threads::bounded;
 use crate::units::{minute, show_duration};
+use crate::version::Build;
 use crate::view::control_groups::mind_the_limit;
+use crate::view::target::Target;
 
 /// The most that the document may have, in bytes.
 const MOST: usize = 1 << 20;
@@ -53,6 +56,7 @@ pub(super) const COMMAND: Command = Command {
     plan: |_: &mut Given<'_>| -> Result<Box<dyn Inspect>, UsageError> { Ok(Box::new(Report)) },
     examples: r"porthole report >report.json
 porthole report -p 1",
+    properties: Properties::PLAIN,
 };
 
 #[derive(Debug)]
@@ -103,6 +107,17 @@ fn share(left: usize, least: usize, behind: usize) -> usize {
     (least + spare / 2).min(left)
 }
 
+/// The inspection that these words ask for.
+fn inspection(words: &str) -> Result<Box<dyn Inspect>, UsageError> {
+    let mut words = words.split(' ');
+    let name = words.next().unwrap_or_default();
+    let mut commands = inspect::SHOWING.iter().chain([&super::COMMAND]);
+    match commands.find(|command| command.name == name) {
+        Some(command) => command.planned(&words.map(OsString::from).collect::<Vec<_>>()),
+        None => Err(UsageError(format!("no inspection is called {name}"))),
+    }
+}
+
 /// What these words show of the target, as JSON of at most so many bytes. Whatever keeps them from an end is left to
 /// itself after this time.
 fn section(words: &'static str, target: &Target, budget: usize, time: Duration) -> String {
@@ -111,7 +126,7 @@ fn section(words: &'static str, target: &Target, budget: usize, time: Duration) 
     let (theirs, target) = (kept.clone(), target.clone());
     let work = move || {
         let mut answer = Answer::kept(theirs.clone());
-        let inspect = inspect_of(words).map_err(|wrong| wrong.to_string());
+        let inspect = inspection(words).map_err(|wrong| wrong.to_string());
         if let Err(why) = inspect.and_then(|inspect| inspect.run(&target, &mut answer)) {
             answer.complain(&why);
         }
@@ -154,7 +169,7 @@ mod tests {
     #[test]
     fn the_words_of_every_section_are_those_of_an_inspection() {
         for (name, words) in SECTIONS {
-            assert!(inspect_of(words).is_ok(), "{name}: {words}");
+            assert!(inspection(words).is_ok(), "{name}: {words}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! A row is a word, or several for the same thing. A row goes once porthole has that word itself: a test holds this, and that
 //! what is advised is there.
 
-use super::is_elsewhere;
+use super::{is_elsewhere, is_option_elsewhere};
 
 /// What to do about a word of another program.
 #[derive(Debug, Clone, Copy)]
@@ -211,6 +211,13 @@ pub(super) fn argument(command: &str, word: &[u8]) -> Option<String> {
     advice.or_else(|| find(SHELL, word)).map(|advice| advice.words(""))
 }
 
+/// What to do about the value of this argument of a command that is not what was expected.
+pub(super) fn advice(command: &str, name: &str, given: &[u8]) -> Option<String> {
+    let is_operand = name.starts_with(|c: char| c.is_ascii_uppercase());
+    let advice = value(command, name, given).map(ToOwned::to_owned);
+    advice.or_else(|| argument(command, given).filter(|_| is_operand))
+}
+
 /// What to write in place of `-h HOST` for the check of a server.
 pub(super) fn host(command: &str) -> Option<String> {
     let (_, example) = SERVERS.iter().find(|(name, _)| *name == command)?;
@@ -235,7 +242,8 @@ impl Advice {
         match self {
             Use(text) => {
                 let word = text.split([' ', ',']).next().unwrap_or_default();
-                let place = if is_elsewhere(word) { " of the full build" } else { "" };
+                let place =
+                    if is_elsewhere(word) || is_option_elsewhere(word) { " of the full build" } else { "" };
                 format!("use {prefix}{text}{place}")
             }
             Drop(why) => format!("leave it out: {why}"),
@@ -247,7 +255,8 @@ impl Advice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Page, command_names, options_of};
+    use crate::commands::command_names;
+    use crate::commands::page::Page;
     use std::ffi::OsStr;
 
     /// The first word of an advice to use something.
@@ -282,7 +291,7 @@ mod tests {
                     continue;
                 };
                 let is_ours = |word: &str| {
-                    options_of(Some(&page)).any(|option| {
+                    page.all_options().any(|option| {
                         word.strip_prefix("--") == Some(option.name)
                             || word.strip_prefix('-').is_some_and(|letter| {
                                 letter.chars().count() == 1 && letter.chars().next() == option.short
@@ -292,7 +301,10 @@ mod tests {
                 for &(words, advice) in *rows {
                     assert!(words.iter().all(|word| !is_ours(word)), "{name} {words:?}");
                     let word = used(advice);
-                    assert!(word.is_none_or(|word| is_ours(word) || is_elsewhere(word)), "{name} {word:?}");
+                    assert!(
+                        word.is_none_or(|word| is_ours(word) || is_option_elsewhere(word)),
+                        "{name} {word:?}"
+                    );
                 }
             }
         }

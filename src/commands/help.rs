@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-#[cfg(feature = "inspect")]
-use super::habits::letters;
-use super::{Opt, Page, RUN};
+use super::page::Page;
+use super::run::RUN;
+use crate::args::Opt;
 use crate::check::KINDS;
-#[cfg(feature = "inspect")]
-use crate::inspect::without;
+use crate::version::Build;
 
 /// The width that help is made for.
 const WIDTH: usize = 100;
@@ -39,7 +38,7 @@ pub(super) fn long() -> String {
 
 /// What `porthole COMMAND --help` prints.
 pub(super) fn of(page: &Page) -> String {
-    let is_check = page.common.len() == RUN.len();
+    let is_check = page.is_check();
     let more = if is_check { " [and COMMAND TARGET [OPTIONS]]..." } else { "" };
     let mut out = format!(
         "porthole {0}: {1}\n\nUsage: porthole {0} {2}[OPTIONS]{more}\n\n",
@@ -55,42 +54,12 @@ pub(super) fn of(page: &Page) -> String {
     } else {
         "\nOf every inspection:\n"
     });
-    let common = page.common.iter().filter(|option| without(page.name, option.name).is_none());
-    // `ls -h` and `df -h` are no call for help.
-    let common: Vec<Opt> = common.map(|option| option.unless_short(letters(page.name))).collect();
-    out.push_str(&list(&common));
+    out.push_str(&list(&page.shared_options()));
     out.push_str("\nExamples:\n");
     for line in page.examples.lines() {
         let _ = writeln!(out, "  {line}");
     }
     out
-}
-
-/// What this binary is.
-pub struct Build {
-    /// The version of the package.
-    pub version: &'static str,
-    /// The Cargo features that it has.
-    pub features: Vec<&'static str>,
-    /// Processor, system and C library: `x86_64-linux-musl`.
-    pub target: String,
-}
-
-impl Build {
-    /// This one.
-    pub fn this() -> Self {
-        let all = [
-            ("tls", cfg!(feature = "tls")),
-            ("remote", cfg!(feature = "remote")),
-            ("inspect", cfg!(feature = "inspect")),
-        ];
-        let environment = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
-        Build {
-            version: env!("CARGO_PKG_VERSION"),
-            features: all.into_iter().filter_map(|(name, on)| on.then_some(name)).collect(),
-            target: format!("{}-linux-{environment}", std::env::consts::ARCH),
-        }
-    }
 }
 
 /// What `porthole --version` prints: version, features, target.
@@ -108,9 +77,9 @@ fn commands() -> String {
     }
     #[cfg(feature = "inspect")]
     {
-        for (heading, commands) in crate::inspect::GROUPS {
+        for (heading, commands) in super::GROUPS {
             let _ = writeln!(out, "\n{heading}:");
-            for command in *commands {
+            for command in commands {
                 let left = format!("{} {}", command.name, operands_of(command.options));
                 entry(&mut out, left.trim_end(), command.summary);
             }
@@ -131,22 +100,10 @@ fn operands_of(options: &[&[Opt]]) -> String {
 
 fn list(options: &[Opt]) -> String {
     let mut out = String::new();
-    for option in options.iter().filter(|option| !option.is_refused()) {
+    for option in options.iter().filter(|option| !option.is_refused() && !option.is_elsewhere()) {
         entry(&mut out, &syntax(option), option.help);
     }
     out
-}
-
-/// No inspection, nothing to do without.
-#[cfg(not(feature = "inspect"))]
-const fn without(_command: &str, _option: &str) -> Option<&'static str> {
-    None
-}
-
-/// See there.
-#[cfg(not(feature = "inspect"))]
-const fn letters(_command: &str) -> &'static str {
-    ""
 }
 
 /// `-t, --timeout DUR`

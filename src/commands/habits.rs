@@ -5,51 +5,27 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-use super::Opt;
-
-/// A command, the letters of options that change nothing there, and the words.
-const HABITS: [(&str, &str, &[&str]); 8] = [
-    // All processes in full, and wide.
-    ("ps", "eAfw", &["aux", "auxw", "auxww", "auxf", "-aux", "ax"]),
-    // All of it in full, an entry a line.
-    ("ls", "laA1h", &[]),
-    ("df", "hk", &[]),
-    ("hexdump", "C", &[]),
-    ("grep", "FhH", &[]),
-    ("find", "", &["-print"]),
-    // Nothing is looked up, a port is a number.
-    ("lsof", "nP", &[]),
-    ("sha256sum", "bt", &[]),
-];
-
-/// The words of find(1).
-const WORDS: [(&str, &str); 3] = [("-name", "--name"), ("-type", "--type"), ("-maxdepth", "--max-depth")];
-
-/// The letters that change nothing for this command.
-pub(super) fn letters(command: &str) -> &'static str {
-    HABITS.iter().find(|(of, ..)| *of == command).map_or("", |(_, letters, _)| letters)
-}
+use crate::args::Opt;
+use crate::inspect::Habits;
 
 /// The words without what changes nothing, and with `-n5` for the `-5` of head(1) and tail(1).
-pub(super) fn without(command: &str, options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
-    let whole = HABITS.iter().find(|(of, ..)| *of == command).map_or(&[][..], |(_, _, whole)| whole);
+pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
     let mut out = Vec::new();
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let bytes = word.as_encoded_bytes();
-        if whole.iter().any(|word| word.as_bytes() == bytes) {
+        if habits.words.iter().any(|word| word.as_bytes() == bytes) {
             continue;
         }
         let mut kept = bytes.to_vec();
-        if let Some((_, ours)) = WORDS.iter().find(|(word, _)| command == "find" && word.as_bytes() == bytes)
-        {
+        if let Some((_, ours)) = habits.synonyms.iter().find(|(word, _)| word.as_bytes() == bytes) {
             kept = ours.as_bytes().to_vec();
         } else if let [b'-', cluster @ ..] = bytes
             && cluster.first().is_some_and(|&letter| letter != b'-')
         {
             let next = rest.as_slice().first().and_then(|next| next.as_encoded_bytes().first());
             kept.truncate(1);
-            let names = push_cluster(command, options, cluster, next, &mut kept);
+            let names = push_cluster(habits, options, cluster, next, &mut kept);
             out.extend(names.map(OsString::from));
             if kept.len() == 1 {
                 continue;
@@ -70,28 +46,25 @@ pub(super) fn without(command: &str, options: &[&Opt], words: &[OsString]) -> Ve
 /// Those of these letters that mean something; `next` is the first of the word behind them. The answer is the option that
 /// the `-h` and `-H` of grep(1) stand for, which are help elsewhere.
 fn push_cluster(
-    command: &str,
+    habits: &Habits,
     options: &[&Opt],
     cluster: &[u8],
     next: Option<&u8>,
     kept: &mut Vec<u8>,
 ) -> Option<&'static str> {
-    if matches!(command, "head" | "tail") && cluster.iter().all(u8::is_ascii_digit) {
+    if habits.number_is_lines && cluster.iter().all(u8::is_ascii_digit) {
         kept.push(b'n');
         kept.extend_from_slice(cluster);
         return None;
     }
     let mut names = None;
-    let nothing = letters(command).as_bytes();
+    let nothing = habits.letters.as_bytes();
     for (at, letter) in cluster.iter().enumerate() {
-        // The processes of sockets are always shown: only in front of a number is it that of one.
         let is_number = || matches!(cluster.get(at + 1).or(next), Some(b'0'..=b'9' | b'='));
-        match letter {
-            b'h' if command == "grep" => names = Some("--no-filename"),
-            b'H' if command == "grep" => names = Some("--with-filename"),
-            _ => {}
+        if let Some(&(_, name)) = habits.letter_synonyms.iter().find(|(known, _)| known == letter) {
+            names = Some(name);
         }
-        if nothing.contains(letter) || command == "ss" && *letter == b'p' && !is_number() {
+        if nothing.contains(letter) || habits.before_number == Some(*letter) && !is_number() {
             continue;
         }
         kept.push(*letter);
@@ -107,7 +80,8 @@ fn push_cluster(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{flag, option};
+    use crate::args::{flag, option};
+    use crate::commands::find_inspection;
 
     #[test]
     fn what_changes_nothing_is_left_out() {
@@ -164,7 +138,8 @@ mod tests {
             // Elsewhere -n has no value.
             let has = |option: &&Opt| option.name != "lines" || command == "tail";
             let options: Vec<&Opt> = options.iter().filter(has).collect();
-            let left = without(command.to_str().unwrap(), &options, &words.collect::<Vec<_>>());
+            let habits = &find_inspection(&command).unwrap().properties.habits;
+            let left = without_habits(habits, &options, &words.collect::<Vec<_>>());
             assert_eq!(left.join(std::ffi::OsStr::new(" ")), *meant, "{typed}");
         }
     }

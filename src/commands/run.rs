@@ -1,11 +1,12 @@
 //! The options of a run: which there are, and what they come to.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::ArgMatches;
 
-use super::{Opt, UsageError, flag, given, option, options};
+use super::wrong;
+use crate::args::{Feature, HELP, Opt, UsageError, VERSION, flag, given_value, is_given, option, tokenize};
 use crate::check::RunOptions;
 use crate::expand::Values;
 use crate::net::local::Reach;
@@ -25,28 +26,27 @@ pub(super) const RUN: &[Opt] = &[
     option("timeout", "DUR", "the whole of one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
     option("wait", "DUR", "try again until healthy, or until DUR is over"),
     option("every", "DUR", "the pause between two attempts (500ms)"),
-    #[cfg(feature = "remote")]
-    flag("remote", "allow addresses other than this machine's own, and DNS"),
-    #[cfg(feature = "inspect")]
-    flag("explain", "after an unhealthy verdict, what bears on it: who listens where"),
+    flag("remote", "allow addresses other than this machine's own, and DNS").needs(Feature::REMOTE),
+    flag("explain", "after an unhealthy verdict, what bears on it: who listens where")
+        .needs(Feature::INSPECT),
     flag("json", "print the answer as JSON"),
     flag("quiet", "print nothing when healthy").short('q'),
     flag("verbose", "also the time of each phase").short('v'),
-    options::HELP,
-    options::VERSION,
+    HELP,
+    VERSION,
 ];
 
 /// What is given of them, each once for the whole run, in whatever place.
 pub(super) fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, UsageError> {
     let source = |name: &str| -> Result<Option<&ArgMatches>, UsageError> {
-        let mut having = given.iter().filter(|matches| given::is_given(matches, name));
+        let mut having = given.iter().filter(|matches| is_given(matches, name));
         match (having.next(), having.next()) {
             (first, None) => Ok(first),
             (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it belongs to the whole run"))),
         }
     };
     let duration = |name: &str| -> Result<Option<Duration>, UsageError> {
-        let text = source(name)?.and_then(|matches| given::value(matches, name));
+        let text = source(name)?.and_then(|matches| given_value(matches, name));
         text.map(|text| parse_duration(&format!("--{name}"), text)).transpose()
     };
     let is_set = |name: &str| source(name).map(|found| found.is_some());
@@ -90,4 +90,12 @@ fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
         let shown = clip(text.as_encoded_bytes());
         UsageError(format!("{name}: expected {expected}, got '{shown}'"))
     })
+}
+
+/// Options of a run with no command behind them: what is wrong with them.
+pub(super) fn only(words: &[OsString]) -> Result<(), UsageError> {
+    match tokenize(RUN.iter(), words) {
+        Some(_) => Ok(()),
+        None => Err(wrong::error("", &RUN.iter().collect::<Vec<_>>(), words)),
+    }
 }

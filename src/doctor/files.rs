@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::super::Target;
-use super::super::df::{Row, Space, listed};
-use super::super::mounts::options_of_interest;
 use super::finding::{Finding, Level, word};
 use super::{Asked, Case, Root};
 use crate::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
 use crate::text::{Shown as _, decode};
 use crate::units::show_short_size;
+use crate::view::filesystems::{Row, Space, listed};
+use crate::view::mounts::options_of_interest;
 use crate::view::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
 use crate::view::root::{FileError, kind};
+use crate::view::target::Target;
 
 /// CAP_SYS_RESOURCE, its bit in a set of capabilities.
 const SYS_RESOURCE: u64 = 1 << 24;

@@ -8,7 +8,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use regex_lite::{Regex, RegexBuilder};
 
-use super::{UsageError, foreign};
+use super::UsageError;
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::expand::{Expanded, Values, expand};
@@ -35,12 +35,12 @@ pub struct Text {
 }
 
 /// Whether this option was given. clap does not know of those that were not.
-pub(super) fn is_given(matches: &ArgMatches, name: &str) -> bool {
+pub fn is_given(matches: &ArgMatches, name: &str) -> bool {
     matches.try_contains_id(name).is_ok() && matches.value_source(name) == Some(ValueSource::CommandLine)
 }
 
 /// The value of this operand or option, if it was given.
-pub(super) fn value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a OsStr> {
+pub fn given_value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a OsStr> {
     matches.try_get_one::<OsString>(name).ok().flatten().map(OsString::as_os_str)
 }
 
@@ -56,17 +56,23 @@ pub struct Given<'a> {
     /// By when the files that arguments name have to be read.
     deadline: Deadline,
     secrets: &'a mut Secrets,
+    advice: Advice,
 }
 
+/// What to do about the value of an argument of a command that is not what was expected, where that is known: the command,
+/// the argument's name, its value.
+pub type Advice = fn(&str, &str, &[u8]) -> Option<String>;
+
 impl<'a> Given<'a> {
-    pub(super) fn new(
+    pub fn new(
         command: &'static str,
         matches: &'a ArgMatches,
         values: Option<&'a dyn Values>,
         deadline: Deadline,
         secrets: &'a mut Secrets,
+        advice: Advice,
     ) -> Self {
-        Given { command, matches, values, deadline, secrets }
+        Given { command, matches, values, deadline, secrets, advice }
     }
 
     /// By when the files that arguments name have to be read.
@@ -217,10 +223,7 @@ impl<'a> Given<'a> {
         let raw = self.raw(name).unwrap_or_default();
         match self.expand(name, raw.as_bytes(), false) {
             Ok(Expanded { shown, .. }) => {
-                let is_operand = is_operand(name);
-                let advice = foreign::value(self.command, name, &shown).map(ToOwned::to_owned);
-                let advice =
-                    advice.or_else(|| foreign::argument(self.command, &shown).filter(|_| is_operand));
+                let advice = (self.advice)(self.command, name, &shown);
                 let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
                 let shown = without_user_info(&shown, name == "TARGET");
                 self.wrong(name, &format!("expected {expected}, got '{}'{advice}", clip(&shown)))
@@ -255,7 +258,7 @@ impl<'a> Given<'a> {
     }
 
     fn raw(&self, name: &str) -> Option<&'a OsStr> {
-        value(self.matches, name)
+        given_value(self.matches, name)
     }
 
     fn expand(&mut self, name: &str, raw: &[u8], in_target: bool) -> Result<Expanded, UsageError> {
@@ -270,12 +273,12 @@ impl<'a> Given<'a> {
 }
 
 /// Whether it is an operand that is called so.
-fn is_operand(name: &str) -> bool {
+pub(super) fn is_operand(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
 /// The text with `…` for the user info that a URL has, or in a target what may be meant as such.
-pub(super) fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
+pub fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
     let scheme = find(text, b"://").map(|at| at + 3).or(target.then_some(0));
     let end = text.iter().rposition(|&b| b == b'@');
     match (scheme, end) {

@@ -4,18 +4,18 @@
 //! by; what it could not look at it says, and the others go on.
 
 mod finding;
+mod report;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::finding::{Finding, Level, few};
-use super::mounts::patient;
-use super::{Command, Inspect, Target};
 #[cfg(feature = "remote")]
-use crate::cli::flag;
-use crate::cli::{Given, UsageError, option_list};
+use crate::args::flag;
+use crate::args::{Given, UsageError, option_list};
 use crate::deadline::Deadline;
+use crate::inspect::{Command, Inspect, Properties};
 use crate::net::target::parse_port;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
@@ -26,7 +26,9 @@ use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::{Shown as _, decode};
 use crate::view::control_groups::Groups;
+use crate::view::mounts::patient;
 use crate::view::root::Root;
+use crate::view::target::Target;
 use crate::view::target::lost_words;
 
 /// Declares each topic's module and lists its `look`, so that a new topic is one line.
@@ -61,7 +63,10 @@ const DEEPEST: usize = 64;
 /// The most of one file of proc that is read, in bytes.
 const LIMIT: usize = 64 << 10;
 
-pub(super) const COMMAND: Command = Command {
+/// What explains what is wrong, in the order in which help lists it.
+pub const COMMANDS: &[Command] = &[COMMAND, report::COMMAND];
+
+const COMMAND: Command = Command {
     name: "doctor",
     summary: "say what is wrong, by what it is seen, and what to change",
     options: &[&[
@@ -78,6 +83,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole doctor
 porthole doctor --expect-port 8080 --expect-file /etc/app/config.yaml
 porthole doctor -p 7 --json",
+    properties: Properties::PLAIN,
 };
 
 /// What was asked for besides what is always looked at.

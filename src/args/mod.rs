@@ -1,0 +1,29 @@
+//! Arguments: what an operand or option is, what was given, and the error where that is wrong.
+//!
+//! clap is the tokenizer: it is told only of the options that the words mention (see [`tokenize`]). Its types end in this
+//! room and in `commands`.
+
+mod given;
+mod option;
+
+use std::fmt;
+
+pub use self::given::{Given, Text, given_value, is_given, without_user_info};
+#[cfg(test)]
+pub use self::option::args;
+pub use self::option::{Feature, HELP, Opt, Takes, VERSION, flag, operand, option, option_list, tokenize};
+#[cfg(feature = "inspect")]
+pub use self::option::{operands, operands_behind_letters, refused};
+
+/// What is said of a command or option, or of TLS, that another build has.
+pub const MISSING: &str = " is not in this build; the full build of porthole has it";
+
+/// Wrong usage: which argument, what was expected, what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UsageError(pub String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

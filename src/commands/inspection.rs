@@ -1,0 +1,64 @@
+//! An inspection from its arguments.
+
+use std::ffi::OsString;
+
+use super::foreign::advice;
+use super::habits::without_habits;
+use super::letters::with_dashes;
+use super::page::Page;
+use super::parse::Action;
+use super::run::TIMEOUT;
+use crate::args::{Given, HELP, Opt, UsageError, VERSION, flag, option};
+use crate::deadline::Deadline;
+use crate::expand::Values;
+use crate::inspect::{Command, Inspection};
+use crate::secrets::Secrets;
+
+/// The options of every inspection.
+pub(super) const INSPECTION: &[Opt] = &[
+    option("pid", "PID", "look at what this process sees: its files, environment, sockets, limits")
+        .short('p'),
+    option("proc", "DIR", "read this proc mount (/proc)"),
+    flag("json", "print the answer as JSON"),
+    HELP,
+    VERSION,
+];
+
+/// An inspection from its arguments, in which `${…}` stands for itself.
+pub(super) fn inspection(
+    command: &'static Command,
+    words: &[OsString],
+    values: &dyn Values,
+) -> Result<Action, UsageError> {
+    let page = Page::inspection(command);
+    let options: Vec<&Opt> = page.all_options().collect();
+    let habits = &command.properties.habits;
+    let words = with_dashes(&options, &without_habits(habits, &options, words));
+    let matches = page.read(&words)?;
+    let mut secrets = Secrets::default();
+    let mut given = Given::new(command.name, &matches, None, Deadline::after(TIMEOUT), &mut secrets, advice);
+    for option in page.common {
+        if let Some(why) = command.properties.lacks(option.name)
+            && given.has(option.name)
+        {
+            return Err(given.wrong(option.name, &format!("cannot be used here: {why}")));
+        }
+    }
+    let expected = "the number of a process, from 1 to 4194304";
+    let parse_pid = |text: &str| crate::procfs::process::parse_pid(text.as_bytes()).ok_or(expected);
+    let pid = given.parsed("pid", expected, parse_pid)?;
+    let proc = given.words("proc").pop().unwrap_or_else(|| crate::procfs::ROOT.into());
+    let json = given.has("json");
+    // https://no-color.org
+    let colour = values.variable("NO_COLOR").is_none_or(|value| value.is_empty());
+    let inspect = (command.plan)(&mut given)?;
+    Ok(Action::Inspect(Inspection {
+        name: command.name,
+        is_watched: command.properties.is_watched,
+        inspect,
+        pid,
+        proc: proc.into(),
+        json,
+        colour,
+    }))
+}

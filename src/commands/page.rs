@@ -1,0 +1,121 @@
+//! A command as its help shows it and clap is told of it.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::ArgMatches;
+
+#[cfg(feature = "inspect")]
+use super::find_inspection;
+#[cfg(feature = "inspect")]
+use super::inspection::INSPECTION;
+use super::run::RUN;
+use super::{find_kind, wrong};
+use crate::args::{Opt, UsageError, tokenize};
+use crate::check::Kind;
+#[cfg(feature = "inspect")]
+use crate::inspect::{Command, Properties};
+
+/// A command, whatever its kind.
+pub(super) struct Page {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub options: &'static [&'static [Opt]],
+    /// Those that it shares with others.
+    pub common: &'static [Opt],
+    pub examples: &'static str,
+    /// What else is true of it.
+    #[cfg(feature = "inspect")]
+    pub properties: Properties,
+}
+
+impl Page {
+    pub fn of(kind: &'static Kind) -> Self {
+        let Kind { name, summary, options, examples, .. } = *kind;
+        Page {
+            name,
+            summary,
+            options,
+            common: RUN,
+            examples,
+            #[cfg(feature = "inspect")]
+            properties: Properties::PLAIN,
+        }
+    }
+
+    #[cfg(feature = "inspect")]
+    pub fn inspection(command: &'static Command) -> Self {
+        let Command { name, summary, options, examples, properties, .. } = *command;
+        Page { name, summary, options, common: INSPECTION, examples, properties }
+    }
+
+    /// The help on this command; nothing where there is none of this name.
+    pub fn named(name: &OsStr) -> Option<Self> {
+        #[cfg(feature = "inspect")]
+        if let Some(command) = find_inspection(name) {
+            return Some(Page::inspection(command));
+        }
+        find_kind(name).map(Page::of)
+    }
+
+    /// Its own options and those that it shares.
+    pub fn all_options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
+        self.options.iter().copied().flatten().chain(self.common)
+    }
+
+    /// Those that it shares, as help lists them: without those that it lacks, and without letters that are habits.
+    pub fn shared_options(&self) -> Vec<Opt> {
+        #[cfg(feature = "inspect")]
+        {
+            let lacks = |option: &&Opt| self.properties.lacks(option.name).is_some();
+            let kept = self.common.iter().filter(|option| !lacks(option));
+            // `ls -h` and `df -h` are no call for help.
+            kept.map(|option| option.unless_short(self.properties.habits.letters)).collect()
+        }
+        #[cfg(not(feature = "inspect"))]
+        self.common.to_vec()
+    }
+
+    /// Whether it is a check.
+    pub fn is_check(&self) -> bool {
+        std::ptr::eq(self.common, RUN)
+    }
+
+    /// Whether this letter of an option is a habit that changes nothing here.
+    pub fn is_habit(&self, _letter: char) -> bool {
+        #[cfg(feature = "inspect")]
+        return self.properties.habits.letters.contains(_letter);
+        #[cfg(not(feature = "inspect"))]
+        false
+    }
+
+    /// Has clap read the words.
+    pub fn read(&self, words: &[OsString]) -> Result<ArgMatches, UsageError> {
+        tokenize(self.all_options(), words)
+            .ok_or_else(|| wrong::error(self.name, &self.all_options().collect::<Vec<_>>(), words))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::args;
+    use crate::check::KINDS;
+    #[cfg(feature = "inspect")]
+    use crate::commands::inspections;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        let pages = KINDS.iter().map(Page::of);
+        #[cfg(feature = "inspect")]
+        let pages = pages.chain(inspections().map(Page::inspection));
+        for page in &pages.collect::<Vec<_>>() {
+            let words: Vec<OsString> =
+                page.all_options().map(|option| format!("--{}", option.name).into()).collect();
+            let args = args(page.all_options(), &words);
+            let told = page.all_options().filter(|option| !option.is_refused() && !option.is_elsewhere());
+            assert_eq!(args.len(), told.count(), "{}", page.name);
+            let bare = clap::Command::new(page.name).disable_help_flag(true).disable_version_flag(true);
+            bare.version("").args(args).debug_assert();
+        }
+    }
+}

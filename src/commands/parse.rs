@@ -1,0 +1,164 @@
+//! From `argv` to an [`Action`]: the command's name, options of a run in front of it, help.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::foreign::advice;
+use super::page::Page;
+use super::run::{RUN, TIMEOUT, run_options};
+#[cfg(feature = "inspect")]
+use super::{find_inspection, inspection::inspection};
+use super::{help, is_command, known, run, sentence, unknown_command, wrong};
+use crate::args::{Given, Opt, UsageError};
+use crate::check::Plan;
+use crate::deadline::Deadline;
+use crate::expand::Values;
+#[cfg(feature = "inspect")]
+use crate::inspect::Inspection;
+use crate::outcome::Conclusion;
+use crate::secrets::Secrets;
+
+/// The most checks of one run: each has its thread and its buffers.
+const MOST_CHECKS: usize = 50;
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub enum Action {
+    /// To make checks.
+    Check(Plan),
+    /// To look at something.
+    #[cfg(feature = "inspect")]
+    Inspect(Inspection),
+    /// To print this text.
+    Print(String, Conclusion),
+}
+
+/// What the arguments ask for; `argv[0]` is the name of the program. No error shows what a secret expanded to.
+pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
+    let mut secrets = Secrets::default();
+    action(argv, values, &mut secrets).map_err(|wrong| UsageError(secrets.redact_text(&wrong.0)))
+}
+
+fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Result<Action, UsageError> {
+    let mut words = argv.into_iter();
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().unwrap_or_default();
+    let mut words: Vec<OsString> = words.collect();
+    if is_command(program) {
+        words.insert(0, program.to_owned());
+    }
+    if words.is_empty() {
+        return Ok(Action::Print(help::short(), Conclusion::Bad));
+    }
+    if let Some(text) = only_help(&words)? {
+        return Ok(Action::Print(text, Conclusion::Good));
+    }
+    // Options of a run may stand in front of the command; behind it they mean the same.
+    let at = command_at(&words);
+    let leading = words.get(..at.min(words.len())).unwrap_or_default();
+    if !leading.is_empty() {
+        // What is wrong there is for the check to say, if there is one.
+        if at >= words.len() {
+            run::only(leading)?;
+        }
+    }
+    if at >= words.len() {
+        return Err(UsageError("no command is given; see porthole --help".to_owned()));
+    }
+    let name = words.remove(at);
+    if name == "help" {
+        return Err(UsageError("help: expected one command, as in porthole help http".to_owned()));
+    }
+    #[cfg(feature = "inspect")]
+    if let Some(command) = find_inspection(&name) {
+        return inspection(command, &words, values);
+    }
+    let kind = known(&name)?;
+    let parts = sentence::split(kind, &words);
+    if parts.len() > MOST_CHECKS {
+        let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
+        return Err(UsageError(message));
+    }
+    let mut given_run = Vec::new();
+    for &(kind, arguments) in &parts {
+        given_run.push(Page::of(kind).read(arguments)?);
+    }
+    // What is wrong with them is said last: by then all secrets are known.
+    let options = run_options(&given_run, values).map_err(|wrong| {
+        // `-tls` and `-timeout` are `-t` with a value.
+        match parts.iter().find_map(|(kind, words)| one_dash(&Page::of(kind), words)) {
+            Some(advice) => UsageError(format!("{wrong}; {advice}")),
+            None => wrong,
+        }
+    });
+    let deadline = Deadline::after(options.as_ref().map_or(TIMEOUT, |options| options.timeout));
+    let mut checks = Vec::new();
+    for ((kind, _), matches) in parts.iter().zip(&given_run) {
+        let mut given = Given::new(kind.name, matches, Some(values), deadline, secrets, advice);
+        checks.push((kind.name, (kind.plan)(&mut given)?));
+    }
+    let options = options?;
+    Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
+}
+
+/// Where the command's name stands: the first word that is neither an option nor the value of one.
+fn command_at(words: &[OsString]) -> usize {
+    let takes_value = |word: &[u8]| RUN.iter().any(|option| option.takes_value() && option.ends(word));
+    let mut at = 0;
+    while let Some(word) = words.get(at).map(|word| word.as_encoded_bytes())
+        && word.starts_with(b"-")
+    {
+        at += if takes_value(word) { 2 } else { 1 };
+    }
+    at
+}
+
+/// The help or the version, where nothing else is asked for: `--help`, `http --help`, `--help http`, `help http`. Beside
+/// anything else such a word is wrong usage: whoever means `pg_isready -h HOST` must not have 0 for it.
+fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
+    let is_help = |word: &OsString| word == "-h" || word == "--help";
+    let is_version = |word: &OsString| word == "-V" || word == "--version";
+    Ok(match words {
+        [word] if is_help(word) || word == "help" => Some(help::long()),
+        [word] if is_version(word) => Some(help::version()),
+        [help, word] if help == "help" && is_help(word) => Some(help::long()),
+        [help, name] if help == "help" => {
+            Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name))?))
+        }
+        // `ls -h` and `df -h` are no call for help.
+        [name, word] if word == "-h" && Page::named(name).is_some_and(|page| page.is_habit('h')) => None,
+        [name, word] | [word, name] if is_help(word) => Page::named(name).as_ref().map(help::of),
+        [name, word] | [word, name] if is_version(word) => is_command(name).then(help::version),
+        _ => None,
+    })
+}
+
+/// What to do about a word of this command that has one dash where two are meant.
+fn one_dash(page: &Page, words: &[OsString]) -> Option<String> {
+    let options: Vec<&Opt> = page.all_options().collect();
+    wrong::with_one_dash(page.name, &options, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_stands_behind_options_of_a_run() {
+        for (words, at) in [
+            (&["http", "-q"][..], 0),
+            (&["-q", "http"], 1),
+            (&["-t", "2s", "--json", "http"], 3),
+            (&["--timeout=2s", "http"], 1),
+            (&["--timeout", "http", "tcp"], 2),
+            (&["-qt", "1s", "http"], 2),
+            (&["-t2s", "http"], 1),
+            (&["-x"], 1),
+            (&["-t"], 2),
+            (&["-t", "--help", "http"], 2),
+        ] {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(command_at(&words), at, "{words:?}");
+        }
+    }
+}
