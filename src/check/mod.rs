@@ -221,7 +221,11 @@ fn attempts(plan: &Plan) -> RunOutcome {
                 end.wait_any(&mut [], options.every).is_err() || end.remaining().is_err()
             });
         if over {
-            return RunOutcome { elapsed: start.elapsed(), attempts, checks: outcomes };
+            // What came after the last verdict, such as the end of a connection, is not part of it.
+            let decided = outcomes.iter().filter_map(|outcome| outcome.finding.decided).max();
+            let decided = decided.filter(|_| settled || end.is_none());
+            let elapsed = decided.unwrap_or_else(Instant::now).saturating_duration_since(start);
+            return RunOutcome { elapsed, attempts, checks: outcomes };
         }
         last = Some(outcomes);
     }
@@ -268,7 +272,8 @@ fn make_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> 
 /// Makes one check.
 fn make((name, check): &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
     let start = Instant::now();
-    let finding = check.run(&attempt);
-    let elapsed = finding.decided.unwrap_or_else(Instant::now).saturating_duration_since(start);
+    let mut finding = check.run(&attempt);
+    let decided = *finding.decided.get_or_insert_with(Instant::now);
+    let elapsed = decided.saturating_duration_since(start);
     Outcome { check: name, target: check.target(), finding, elapsed }
 }

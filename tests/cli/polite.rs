@@ -171,7 +171,8 @@ fn no_time_that_is_reported_includes_it() {
         let sum: f64 = phases.iter().map(|phase| phase["elapsed_ms"].as_f64().unwrap()).sum();
         let elapsed = check["elapsed_ms"].as_f64().unwrap();
         // What it took, but for what it says that it took.
-        let left = ran.elapsed.as_secs_f64() * 1000.0 - elapsed.max(sum);
+        let whole = json["elapsed_ms"].as_f64().unwrap();
+        let left = ran.elapsed.as_secs_f64() * 1000.0 - elapsed.max(sum).max(whole);
         if left > most {
             (most, shown) = (left, ran.story());
         }
