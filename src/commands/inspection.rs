@@ -2,27 +2,17 @@
 
 use std::ffi::OsString;
 
+use super::action::Action;
 use super::foreign::advice;
 use super::habits::without_habits;
 use super::letters::with_dashes;
 use super::page::Page;
-use super::parse::Action;
 use super::run::TIMEOUT;
-use crate::args::{Given, HELP, Opt, UsageError, VERSION, flag, option};
+use crate::args::{Given, Opt, UsageError};
 use crate::deadline::Deadline;
 use crate::expand::Values;
 use crate::inspect::{Command, Inspection};
 use crate::secrets::Secrets;
-
-/// The options of every inspection.
-pub(super) const INSPECTION: &[Opt] = &[
-    option("pid", "PID", "look at what this process sees: its files, environment, sockets, limits")
-        .short('p'),
-    option("proc", "DIR", "read this proc mount (/proc)"),
-    flag("json", "print the answer as JSON"),
-    HELP,
-    VERSION,
-];
 
 /// An inspection from its arguments, in which `${…}` stands for itself.
 pub(super) fn inspection(

@@ -3,6 +3,7 @@
 //! A command is looked for by its name, or by `argv[0]`; only its own options and those that it shares are looked at, so that
 //! the tree of all commands is never built. No clap type leaves this room.
 
+mod action;
 mod foreign;
 #[cfg(feature = "inspect")]
 mod habits;
@@ -20,7 +21,8 @@ mod wrong;
 
 use std::ffi::OsStr;
 
-pub use self::parse::{Action, parse};
+pub use self::action::Action;
+pub use self::parse::parse;
 use self::run::RUN;
 use crate::args::{MISSING, Opt, UsageError, without_user_info};
 use crate::check::{ELSEWHERE, KINDS, Kind};

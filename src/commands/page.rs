@@ -6,14 +6,25 @@ use clap::ArgMatches;
 
 #[cfg(feature = "inspect")]
 use super::find_inspection;
-#[cfg(feature = "inspect")]
-use super::inspection::INSPECTION;
 use super::run::RUN;
 use super::{find_kind, wrong};
+#[cfg(feature = "inspect")]
+use crate::args::{HELP, VERSION, flag, option};
 use crate::args::{Opt, UsageError, tokenize};
 use crate::check::Kind;
 #[cfg(feature = "inspect")]
 use crate::inspect::{Command, Properties};
+
+/// The options of every inspection.
+#[cfg(feature = "inspect")]
+const INSPECTION: &[Opt] = &[
+    option("pid", "PID", "look at what this process sees: its files, environment, sockets, limits")
+        .short('p'),
+    option("proc", "DIR", "read this proc mount (/proc)"),
+    flag("json", "print the answer as JSON"),
+    HELP,
+    VERSION,
+];
 
 /// A command, whatever its kind.
 pub(super) struct Page {

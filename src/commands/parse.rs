@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::action::Action;
 use super::foreign::advice;
 use super::page::Page;
 use super::run::{RUN, TIMEOUT, run_options};
@@ -13,25 +14,11 @@ use crate::args::{Given, Opt, UsageError};
 use crate::check::Plan;
 use crate::deadline::Deadline;
 use crate::expand::Values;
-#[cfg(feature = "inspect")]
-use crate::inspect::Inspection;
 use crate::outcome::Conclusion;
 use crate::secrets::Secrets;
 
 /// The most checks of one run: each has its thread and its buffers.
 const MOST_CHECKS: usize = 50;
-
-/// What the arguments ask for.
-#[derive(Debug)]
-pub enum Action {
-    /// To make checks.
-    Check(Plan),
-    /// To look at something.
-    #[cfg(feature = "inspect")]
-    Inspect(Inspection),
-    /// To print this text.
-    Print(String, Conclusion),
-}
 
 /// What the arguments ask for; `argv[0]` is the name of the program. No error shows what a secret expanded to.
 pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {

@@ -1,11 +1,12 @@
 //! The texts of which every match of a regular expression has to contain one, as far as that is certain: they are looked for
 //! first, for they are found a hundred times faster than the expression is tried. The syntax is that of the crate regex-lite.
 
-use super::pattern::rarity;
-
 /// A byte that is never looked for: what is not ASCII, or not known. (What is not UTF-8 in a file becomes another character
 /// before the expression is tried.)
 const UNKNOWN: u8 = 0x80;
+
+/// Bytes that are frequent, the most frequent first: whatever is not among them is looked for rather.
+const FREQUENT: &[u8] = b"\0 etaoinsrldcumphgfbyw0v1.,2k-_/x3TSACE";
 
 /// Of each alternative the longest run of plain characters outside of groups and classes that cannot be left out; nothing
 /// where one has none, or where that is not certain, as of flags and rare escapes.
@@ -136,6 +137,16 @@ fn skip_class(rest: &mut &[u8]) -> Option<u8> {
             _ => {}
         }
     }
+}
+
+/// How rare the rarest byte of the text is: more is rarer.
+fn rarity(text: &[u8]) -> usize {
+    text.iter().map(|&byte| rarity_of(byte)).max().unwrap_or_default()
+}
+
+/// How rare this byte is: more is rarer.
+pub fn rarity_of(byte: u8) -> usize {
+    FREQUENT.iter().position(|&b| b == byte).unwrap_or(FREQUENT.len())
 }
 
 #[cfg(test)]

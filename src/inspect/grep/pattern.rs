@@ -4,14 +4,12 @@ use memchr::{memchr, memchr2, memrchr};
 use regex_lite::Regex;
 
 use super::LINE;
-use super::literal::required;
+use super::literal::{rarity_of, required};
 
 /// How far two parts of a longer line overlap, in bytes, where an expression is looked for.
 const OVERLAP: usize = 4 << 10;
 /// How far several texts are looked for at first, in bytes.
 const NEAR: usize = 1 << 10;
-/// Bytes that are frequent, the most frequent first: whatever is not among them is looked for rather.
-const FREQUENT: &[u8] = b"\0 etaoinsrldcumphgfbyw0v1.,2k-_/x3TSACE";
 
 /// What is looked for.
 #[derive(Debug)]
@@ -91,15 +89,6 @@ impl Pattern {
             window = window.saturating_mul(4);
         }
     }
-}
-
-/// How rare the rarest byte of the text is: more is rarer.
-pub(super) fn rarity(text: &[u8]) -> usize {
-    text.iter().map(|&byte| rarity_of(byte)).max().unwrap_or_default()
-}
-
-fn rarity_of(byte: u8) -> usize {
-    FREQUENT.iter().position(|&b| b == byte).unwrap_or(FREQUENT.len())
 }
 
 /// A text, and the one byte of it that is looked for first.
