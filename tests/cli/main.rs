@@ -52,6 +52,7 @@ mod deadline;
 mod expand;
 mod json;
 mod local;
+mod refused;
 mod secrets;
 mod usage;
 mod wait;
