@@ -1,5 +1,5 @@
-//! What the system refuses: memory, descriptors, single system calls. Whatever it is, a run ends with 0 or 1 and says something,
-//! and not by a signal.
+//! What the system refuses: memory, descriptors, single system calls. Whatever it is, a run exits with 0 or 1 and prints
+//! something; it does not die of a signal.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -16,24 +16,24 @@ use crate::support::skip::{is_root, skip, skip_by_design};
 /// What a program may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whether it is a static binary. The C library of the host's own, and std with its panic messages, end by SIGABRT and
-/// other signals where they are refused something, and before that the loader does.
+/// Whether this is a static binary. In the host's own build the loader, glibc and std's panics end the program in ways of
+/// their own when they are refused something.
 fn is_static() -> bool {
     let is_static = std::env::var_os("PORTHOLE_BIN").is_some();
     if !is_static {
-        skip_by_design("this is about the static binaries");
+        skip_by_design("only the static binaries are built to survive this");
     }
     is_static
 }
 
-/// Asserts that it ended by itself, and said something.
+/// Asserts that it exited by itself, and printed something.
 #[track_caller]
 fn assert_ended(ran: &Ran) {
     assert!(matches!(ran.status, Some(0 | 1)), "{}", ran.story());
     assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{}", ran.story());
 }
 
-/// Something to look at for each kind of check and inspection, all of which print something.
+/// What the checks and inspections look at.
 struct Subjects {
     place: Place,
     http: Server,
@@ -84,7 +84,7 @@ impl Subjects {
     }
 }
 
-/// Whether strace(1) is there, which refuses system calls; says so aloud where not.
+/// Whether strace(1), which refuses the system calls, is installed; says so aloud if not.
 fn has_strace() -> bool {
     let has = Command::new("strace").arg("--version").output().is_ok();
     if !has {
@@ -99,7 +99,7 @@ fn system_calls() {
         return;
     }
     let subjects = Subjects::new();
-    // Without write(2) there is nothing that could be said, and without arch_prctl(2) no thread, not even the first.
+    // Without write(2) nothing can be printed, and without arch_prctl(2) musl has no thread, not even the first.
     for call in [
         "clone",
         "close",
@@ -123,7 +123,7 @@ fn system_calls() {
         "set_tid_address",
     ] {
         for command in subjects.commands() {
-            // With a question mark it may be one that this processor does not have.
+            // The question mark: not every processor has each of them.
             let inject = format!("inject=?{call}:error=EPERM");
             let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
             assert_ended(&porthole(command).under(&words).run());
@@ -131,7 +131,7 @@ fn system_calls() {
     }
 }
 
-/// std says nothing where it cannot even start.
+/// std itself aborts silently when it cannot start.
 #[test]
 fn what_std_starts_with() {
     if !is_static() || !has_strace() {
@@ -140,15 +140,15 @@ fn what_std_starts_with() {
     for calls in ["?poll,?ppoll", "rt_sigaction"] {
         let inject = format!("inject={calls}:error=EPERM");
         porthole(["--version"]).under(&["strace", "-qq", "-o", "/dev/null", "-e", &inject]).refused(
-            "cannot start: poll(2) or sigaction(2) is refused, or a standard stream is closed and there is no \
-             /dev/null to take its place",
+            "cannot start: poll(2) or sigaction(2) is refused, or a standard stream is closed and \
+             /dev/null is missing",
         );
     }
 }
 
-/// A block of pages that cannot grow where it is has to move.
+/// A large block that grows is moved by mremap(2), or else copied.
 #[test]
-fn pages_that_cannot_be_moved() {
+fn blocks_that_cannot_be_moved() {
     if !has_strace() {
         return;
     }
@@ -158,7 +158,7 @@ fn pages_that_cannot_be_moved() {
     let ran = porthole(["http", &server.url("/"), "--matches", "x$", "--max-body", "1M"]).under(&words).run();
     let healthy = format!("healthy: http {}: 200 OK in <T>", server.url("/"));
     ran.is(0, &healthy, "");
-    assert!(fs::read_to_string(log).unwrap().contains("(INJECTED)"), "no pages had to be moved");
+    assert!(fs::read_to_string(log).unwrap().contains("(INJECTED)"), "no block had to be moved");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn memory() {
         return;
     }
     let subjects = Subjects::new();
-    // Below that the kernel has no room for the program itself: execve(2).
+    // With less, the kernel cannot even load the program: execve(2).
     let mut least = fs::metadata(binary()).unwrap().len();
     let starts =
         |size| porthole(["--version"]).under(&["prlimit", &format!("--as={size}")]).run().status == Some(0);
@@ -202,7 +202,7 @@ fn descriptors() {
     }
 }
 
-/// Neither proc nor /dev nor anything else, and a standard stream that is closed has nothing to take its place.
+/// No proc, no /dev, nothing: std opens /dev/null in place of a standard stream that is closed.
 #[test]
 fn nothing_but_the_program() {
     if !is_static() {
@@ -212,11 +212,11 @@ fn nothing_but_the_program() {
         return skip("only root can change its root");
     }
     let (mut subjects, root) = (Subjects::new(), Place::new());
-    // Its socket is not there.
+    // Its socket does not exist below the new root.
     subjects.unix = subjects.unix.unasked();
     copy_program(binary(), root.path("porthole"));
     let run = |arguments: &[String], closed: &str| {
-        // It starts the copy of the program; the last argument in front is the one that `under` puts there.
+        // The first argument is the program outside, of which the copy is run.
         let script = format!("shift; exec chroot {} /porthole \"$@\" {closed}", root.path(""));
         porthole(arguments).under(&["sh", "-c", &script, "sh"]).run()
     };
@@ -227,13 +227,13 @@ fn nothing_but_the_program() {
         run(&["--version".to_owned()], closed).is(
             1,
             "",
-            "porthole: cannot start: poll(2) or sigaction(2) is refused, or a standard stream is closed and there is \
-             no /dev/null to take its place",
+            "porthole: cannot start: poll(2) or sigaction(2) is refused, or a standard stream is closed and \
+             /dev/null is missing",
         );
     }
 }
 
-/// The instruction that a panic comes to raises a signal; here it comes from outside.
+/// A panic raises a signal; no panic is known, so the signal is sent.
 #[test]
 fn an_abort_says_what_it_is() {
     if !is_static() {
