@@ -47,6 +47,7 @@ servers=(
     perl:perl
     ps:procps
     capsh:libcap2-bin
+    strace:strace
 )
 
 # Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as

@@ -1,11 +1,13 @@
-//! What command lines and environments may hold that is not for everybody's eyes, masked as `<24 bytes>`.
+//! Masks secrets in command lines and environments as `<24 bytes>`.
 //!
-//! It is a guess by names: the value of an option, a variable or a header whose name tells of a secret, what follows
-//! such an option, and the password in a URL. Where in doubt it is masked; `--reveal-all` shows it. What is a secret stands
-//! in [`rules`], how a text is read in the other files.
+//! This is a guess by names: the value of an option, a variable or a header whose name says that it
+//! is a secret, the argument after such an option, and the password in a URL. When in doubt, the
+//! value is masked; `--reveal-all` shows it. [`rules`] has the tables of what is a secret; the
+//! other files only read text.
 //!
-//! A text is gone through once ([`Cursor`]). What is looked at ahead of that is a word, once for each of its kind, or is
-//! masked then: the time is linear in the length of the text, whatever is in it.
+//! A text is read once, from left to right ([`Cursor`]). A rule may look ahead as far as the end of
+//! the current word, or further if it then masks what it looked at. So the time is linear in the
+//! length of the text, whatever it contains.
 
 mod cursor;
 mod login;
@@ -29,21 +31,21 @@ use words::{
     Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, skip_blanks, word_at, word_end,
 };
 
-/// What stands in place of so many bytes.
+/// The mask of a secret of this length.
 pub fn hidden(count: usize) -> String {
     if count == 1 { "<1 byte>".to_owned() } else { format!("<{count} bytes>") }
 }
 
-/// Masks the arguments of one command line, which are to be given in their order.
+/// Masks the arguments of one command line, one after the other.
 #[derive(Debug, Default)]
 pub struct Masked {
-    /// What the argument before this one says of it.
+    /// What the previous argument says about the next one.
     next: Next,
     programs: Programs,
 }
 
 impl Masked {
-    /// Appends the argument, what is secret in it masked.
+    /// Appends the argument to `out`, with its secrets masked.
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
         let next = std::mem::take(&mut self.next);
         let is_whole = match next {
@@ -97,7 +99,7 @@ impl Masked {
         cursor.finish();
     }
 
-    /// What is secret of the text from `at` on, where this byte is.
+    /// The secret, as a range of the text, that a rule finds at `at`, where `byte` is.
     fn secret(
         &mut self,
         whole: &mut Argument<'_>,
@@ -127,13 +129,13 @@ impl Masked {
         })
     }
 
-    /// What is secret of the word that begins there, for the program that it is given to.
+    /// The secret in the word that begins at `start`, by the rules for programs.
     fn word(&mut self, whole: &Argument<'_>, start: usize) -> Option<(usize, usize)> {
         let argument = whole.text;
         let word = word_at(argument, start);
         let (front, bare) = bare(word);
         let from = start + front;
-        // The whole argument, unless it is one word of a command for a shell.
+        // A value runs to the end of the argument, or of the word in a shell command.
         let quote = word.get(..front)?.iter().rfind(|&&b| is_quote(b));
         let within = match quote {
             Some(&quote) => Some(Within::Quote(quote)),
@@ -174,7 +176,7 @@ impl Masked {
         })
     }
 
-    /// What is secret of what follows the word that ends there.
+    /// The secret that follows the word that ends at `at`.
     fn behind(&mut self, whole: &mut Argument<'_>, at: usize, done: usize) -> Option<(usize, usize)> {
         let argument = whole.text;
         let next = match std::mem::take(&mut whole.next) {
@@ -209,7 +211,7 @@ impl Masked {
             }
             Next::Token => is_token(follows),
             Next::Cookie => follows.contains(&b'='),
-            // Whatever looks like an option is none where nothing follows that could be its value.
+            // A last word that looks like an option is a value: no other value follows.
             _ => !is_plain(next, follows) && !is_operator(follows) && (is_last || !is_option(follows)),
         };
         if is_secret {
@@ -219,16 +221,16 @@ impl Masked {
         is_secret.then(|| (start, word_end(argument, start, within)))
     }
 
-    /// What that which was taken for a secret says of the word behind it, if it is an option after all.
+    /// What a masked word says about the next one, in case it was an option after all.
     fn behind_masked(&self, masked: &[u8]) -> Next {
         if masked.starts_with(b"-") { self.next_of(masked) } else { Next::Plain }
     }
 
-    /// What this word says of the one behind it.
+    /// What this word says about the next one.
     fn next_of(&self, word: &[u8]) -> Next {
         let word = bare(word).1;
         match (self.programs.option(word), next_of(word)) {
-            // `-secret` has a `c` in it as well.
+            // `-secret` contains the letter `c` too.
             (Some((Next::Command, _)), next) if next != Next::Plain => next,
             (Some((next, at)), _) if at == word.len() => next,
             (_, next) => match self.programs.pair(word) {
@@ -239,31 +241,31 @@ impl Masked {
     }
 }
 
-/// An argument, and what is known of it so far.
+/// An argument, and what is known about it so far.
 #[derive(Debug)]
 struct Argument<'a> {
     text: &'a [u8],
     place: Place,
     logins: Logins,
-    /// What was masked last says of the word behind it.
+    /// What the last masked word says about the next one.
     next: Next,
 }
 
 impl<'a> Argument<'a> {
-    /// The word that ends there, without what is written.
+    /// The part of the current word up to `end` that is not written yet.
     fn word(&self, done: usize, end: usize) -> &'a [u8] {
         self.text.get(self.place.word.max(done)..end).unwrap_or_default()
     }
 }
 
-/// Whether the value of a variable that is harmless by its name holds a secret all the same.
+/// Whether the value of a variable with a harmless name contains a secret.
 pub fn has_secret(value: &[u8]) -> bool {
     let mut out = Vec::new();
     Masked::default().push(&mut out, value);
     out != value
 }
 
-/// `--name` or `-n`, and not a secret that begins like one.
+/// Whether this is `--name` or `-n`, and not a secret that begins with a dash.
 fn is_option(word: &[u8]) -> bool {
     match word {
         [b'-', b'-', name @ ..] => name.iter().all(|b| b.is_ascii_lowercase() || *b == b'-'),
@@ -272,7 +274,7 @@ fn is_option(word: &[u8]) -> bool {
     }
 }
 
-/// What this word says of the one behind it, whatever the program.
+/// What this word says about the next one, for any program.
 fn next_of(word: &[u8]) -> Next {
     if let Some((_, next)) = ANY.iter().find(|(words, _)| words.iter().any(|known| known.as_bytes() == word))
     {

@@ -2,7 +2,8 @@
 
 use crate::text::ELLIPSIS;
 
-/// How a word of a variable's name ends that tells of a secret.
+/// Ends of words of a variable's name that say that its value is a secret. `redact::rules` has more for
+/// command lines.
 const TELLING: &[&str] = &[
     "PASSWORD",
     "PASSWORDS",
@@ -28,7 +29,7 @@ const TELLING: &[&str] = &[
     "JWT",
     "SIGNATURE",
 ];
-/// The last word of a name that tells of none, whatever stands in front.
+/// Last words of a name that say that it is none, whatever precedes.
 const HARMLESS: &[&str] =
     &["PORT", "HOST", "HOSTNAME", "URL", "URI", "ADDR", "ADDRESS", "USER", "NAME", "FILE", "PATH", "DIR"];
 

@@ -1,5 +1,6 @@
-//! What masks secrets in command lines: it ends in time linear in the text, writes the text but for what it masks, and
-//! never writes a secret where its rules promise to mask it, whatever stands around.
+//! What masks secrets in command lines: it ends in time linear in the text, writes the text but for
+//! what it masks, and never writes a secret where its rules promise to mask it, whatever stands
+//! around.
 #![no_main]
 
 /// The files of the package as they are; what they know as `crate::…` is named below.
@@ -19,8 +20,8 @@ use package::{bytes, redact, secrets, text};
 
 /// What is planted: nothing that could be taken for anything else.
 const SECRET: &[u8] = b"Zq7hunter2Kx9";
-/// How long a text is that is looked at for how long it takes, in bytes, and the most that this may be: what is linear takes
-/// some ten milliseconds.
+/// How long a text is that is looked at for how long it takes, in bytes, and the most that this may
+/// be: what is linear takes some ten milliseconds.
 const LONG: usize = 1 << 13;
 const MOST: Duration = Duration::from_millis(500);
 

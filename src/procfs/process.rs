@@ -218,13 +218,13 @@ fn parse_number(text: &[u8]) -> Option<u64> {
     number(std::str::from_utf8(text).ok()?, u64::MAX)
 }
 
-/// Calls for the name of each entry, `.` and `..` among them, until that returns false. Not by std, which panics where the
-/// folder cannot be closed.
+/// Calls for the name of each entry until that returns false. Not by std, which panics where the folder cannot be closed.
 fn each(folder: &Path, visit: &mut dyn FnMut(&OsStr) -> bool) -> Result<(), Unread> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     for entry in Dir::open(folder, flags, Mode::empty()).map_err(io::Error::from)? {
         let entry = entry.map_err(io::Error::from)?;
-        if !visit(OsStr::from_bytes(entry.file_name().to_bytes())) {
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." && !visit(OsStr::from_bytes(name)) {
             break;
         }
     }

@@ -1,11 +1,11 @@
-//! Going once through a text of which parts are masked.
+//! A single pass over a text in which parts are masked.
 
 use super::hidden;
 
-/// Where in a text it is, and what was written of it.
+/// The current position in a text, and how far the text is written.
 ///
-/// Invariant: where it is and how far the text was written only ever grow, and what was written is written once; there is
-/// no other way to set them than [`Cursor::step`] and [`Cursor::mask`].
+/// Invariant: both only grow, and each byte is written or masked once. [`Cursor::step`] and
+/// [`Cursor::mask`] are the only ways to change them.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     out: &'a mut Vec<u8>,
@@ -19,7 +19,7 @@ impl<'a> Cursor<'a> {
         Cursor { out, text, at: 0, done: 0 }
     }
 
-    /// The byte that it is at; nothing at the end.
+    /// The byte at the current position; `None` at the end.
     pub fn byte(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// How far the text was written.
+    /// How far the text is written.
     pub fn done(&self) -> usize {
         self.done
     }
@@ -37,8 +37,8 @@ impl<'a> Cursor<'a> {
         self.at += 1;
     }
 
-    /// Masks from here or from behind here up to an end ahead, and goes there. What lies behind is not taken; the answer is
-    /// what was masked.
+    /// Masks a range that ends ahead of the current position, and goes to its end. Any other range
+    /// is refused, and what is already written of it is left out. Returns the masked bytes.
     pub fn mask(&mut self, (start, end): (usize, usize)) -> Option<&'a [u8]> {
         let start = start.max(self.done);
         if end <= self.at {
@@ -51,7 +51,7 @@ impl<'a> Cursor<'a> {
         Some(secret)
     }
 
-    /// Writes what is left.
+    /// Writes the rest of the text.
     pub fn finish(self) {
         self.out.extend_from_slice(self.text.get(self.done..).unwrap_or_default());
     }

@@ -1,4 +1,5 @@
-//! Passwords behind the names of users: in URLs, `NAME:PASSWORD@HOST`, and what options for a login are given.
+//! Passwords after user names: in URLs, in `NAME:PASSWORD@HOST`, and in the values of login
+//! options.
 
 use std::ops::Range;
 
@@ -6,27 +7,27 @@ use super::rules::{HEAD, Next, READS_LOGINS, TOKEN};
 use super::words::{Within, is_space, word_at, word_end};
 use crate::bytes::find;
 
-/// The passwords behind the names of users, outside of URLs. A word is looked through once, however many colons it
-/// has: what a process calls itself is not to keep whoever lists it.
+/// Passwords after user names outside of URLs. Each word is searched once, however many colons it
+/// has: a process must not be able to slow down whoever lists it.
 #[derive(Debug, Default)]
 pub(super) struct Logins {
-    /// How far the text was looked through.
+    /// How far the text was searched.
     seen: usize,
-    /// Where a colon may stand that ends the `NAME` of `NAME:PASSWORD@HOST`, up to that `@`.
+    /// Where the colon of `NAME:PASSWORD@HOST` may be, up to the `@`.
     colons: Range<usize>,
-    /// Whether any `NAME:PASSWORD` may be one.
+    /// Whether any `NAME:PASSWORD` counts.
     are_read: bool,
 }
 
 impl Logins {
-    /// Those of this text.
+    /// Prepares the search of this text.
     pub fn of(text: &[u8]) -> Self {
         let are_read = READS_LOGINS.iter().any(|reader| find(text, reader.as_bytes()).is_some());
         Logins { are_read, ..Logins::default() }
     }
 
-    /// The password behind the colon at `at`, in a word that begins at `word` and stands within `quote`: that of a
-    /// `NAME:PASSWORD@HOST` without a scheme, or of a `NAME:PASSWORD` where such are read.
+    /// The password after the colon at `at`, in a word that begins at `word`, inside `quote`: that
+    /// of `NAME:PASSWORD@HOST` without a scheme, or of `NAME:PASSWORD` if any of these counts.
     pub fn password(
         &mut self,
         text: &[u8],
@@ -51,20 +52,20 @@ impl Logins {
         }
     }
 
-    /// Looks through the rest of a word, which begins at `start`.
+    /// Searches the rest of a word, which begins at `start`.
     fn look(&mut self, word: &[u8], start: usize) {
         self.seen = start + word.len();
         let end = word.iter().rposition(|&b| b == b'@').unwrap_or_default();
         let (before, behind) = word.split_at(end);
-        // What stands behind a slash may be a login, what has one in it is a path; an image is named with its digest.
+        // A login may follow a slash but contains none; `@sha256:` is the digest of an image.
         let from = before.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1);
         self.colons = if behind.starts_with(b"@sha") { 0..0 } else { start + from..start + end };
     }
 }
 
-/// The password of the `NAME:PASSWORD` that begins there, of Samba `NAME%PASSWORD`, of lftp `NAME,PASSWORD`, of curl's
-/// certificates `FILE:PASSWORD`, which is not `UID:GID`; it goes on to the end of a word of a shell's, or of the argument
-/// where there is nothing that it stands within.
+/// The password of the login that begins at `start`: `NAME:PASSWORD`, Samba's `NAME%PASSWORD`,
+/// lftp's `NAME,PASSWORD` or curl's `FILE:PASSWORD`, but not `UID:GID`. It ends with the word of a
+/// shell command, or with the argument if `within` is `None`.
 pub(super) fn password(
     text: &[u8],
     start: usize,
@@ -85,16 +86,16 @@ pub(super) fn password(
     if rest.get(length) == Some(&b'%') && (name.is_empty() || name.starts_with(b"+")) {
         return None;
     }
-    // What is secret of a URL is told by what it is made of.
+    // The password of a URL is found by its `://`.
     if next == Next::User && rest.get(length..)?.starts_with(b"://") {
         return None;
     }
-    // That far it is looked only where it is masked then.
+    // Looks that far ahead only to mask it.
     let end = within.map_or(text.len(), |within| word_end(text, start, within).max(from));
     (!(is_number(name) && is_number(text.get(from..end)?))).then_some((from, end))
 }
 
-/// The password of `jdbc:oracle:thin:NAME/PASSWORD@HOST`, whose last colon is at `at`.
+/// The password of `jdbc:oracle:thin:NAME/PASSWORD@HOST`, with its last colon at `at`.
 fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let before = text.get(..at)?;
     if !(before.ends_with(b"oracle:thin") || before.ends_with(b"oracle:oci")) {
@@ -105,18 +106,18 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((at + 1 + from, at + 1 + end?))
 }
 
-/// Where the password of `NAME/PASSWORD` or `NAME/PASSWORD@DATABASE` begins in a word, and where it ends if the word does
-/// not end there.
+/// Where the password of `NAME/PASSWORD` or `NAME/PASSWORD@DATABASE` begins in a word, and where it
+/// ends unless it ends with the word.
 pub(super) fn behind_slash(word: &[u8]) -> Option<(usize, Option<usize>)> {
     let end = word.iter().rposition(|&b| b == b'@');
     let slash = word.get(..end.unwrap_or(word.len()))?.iter().position(|&b| b == b'/')?;
     Some((slash + 1, end))
 }
 
-/// Where the password begins and ends, or the token, of a URL whose authority begins there.
+/// The password, or the token without a password, of a URL whose authority begins at `start`.
 pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let word = text.get(start..)?;
-    // Another URL ends it as a space does.
+    // Another URL ends this one, as white space does.
     let is_end = |rest: &[u8]| rest.first().is_some_and(|&b| is_space(b)) || rest.starts_with(b"://");
     let end = (0..word.len()).find(|&at| word.get(at..).is_some_and(is_end)).unwrap_or(word.len());
     let word = word.get(..end)?;
@@ -124,7 +125,7 @@ pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let authority = word.get(..authority)?;
     let colon = authority.iter().position(|&b| b == b':');
     let at = authority.iter().rposition(|&b| b == b'@').or_else(|| {
-        // Not a port: a password with a slash in it, which ought to be written %2F.
+        // Not a port: a password with a slash that should have been written %2F.
         let port = authority.get(colon? + 1..)?;
         word.iter().rposition(|&b| b == b'@').filter(|_| !port.iter().all(u8::is_ascii_digit))
     })?;

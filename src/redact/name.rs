@@ -1,19 +1,19 @@
-//! What the name of an option says of its value. Unlike that of a variable, it is mostly one of many that say how
-//! something is done with secrets: what tells of none is a longer list here.
+//! What the name of an option says about its value. Many options say how secrets are handled, so
+//! the list of harmless words is longer here than for variables.
 
 use super::rules::{FILES, HARMLESS, LAST_WORDS, Next, OTHERS, PARTS, PLAIN, WORDS};
 use super::words::trimmed;
 use crate::bytes::find;
 use crate::secrets::is_telling;
 
-/// What a name says of its value: whether that is a secret, and what else it may be.
+/// What a name says about its value.
 pub(super) fn tells(name: &[u8]) -> Next {
-    // None of the words is shorter. A text may have very many names of one letter.
+    // No word of the tables is shorter, and a text may have very many names of one letter.
     if name.len() < 2 {
         return Next::Plain;
     }
     let name = name.to_ascii_uppercase();
-    // The words that count, with a dash in front of each, and their letters.
+    // The words that count, each after a dash, and their letters.
     let (mut words, mut letters, mut last) = (Vec::new(), Vec::new(), &[][..]);
     let (mut is_secret, mut is_limit) = (false, false);
     for word in name.split(|byte| !byte.is_ascii_alphanumeric()) {
@@ -42,7 +42,7 @@ pub(super) fn tells(name: &[u8]) -> Next {
     }
 }
 
-/// Whether a name tells of a secret by its last word alone, if it does.
+/// Whether only the last word of a name can say that its value is a secret.
 pub(super) fn is_weak(name: &[u8]) -> bool {
     let last = name.rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
     LAST_WORDS.iter().any(|(word, _)| word.as_bytes().eq_ignore_ascii_case(last))
@@ -52,7 +52,7 @@ fn is_one_of(words: &[&str], word: &[u8]) -> bool {
     words.iter().any(|known| known.as_bytes() == word)
 }
 
-/// Whether a value that may be a secret is none after all.
+/// Whether a value is not a secret, whatever its name says.
 pub(super) fn is_plain(next: Next, value: &[u8]) -> bool {
     let value = trimmed(value);
     let are_digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
@@ -62,13 +62,14 @@ pub(super) fn is_plain(next: Next, value: &[u8]) -> bool {
         Next::Limit => are_digits(value.strip_prefix(b"-").unwrap_or(value)),
         // dbus-daemon --session --address=unix:
         Next::Session => value.starts_with(b"-"),
-        // 404 is one that a page shows.
+        // `?code=404`
         Next::Code => value.len() <= 3 && are_digits(value),
         _ => false,
     }
 }
 
-/// Whether this is the path of a file, at least one folder below the root. One with capitals may be a key in base64 as well.
+/// Whether this is the path of a file at least one folder below the root. With capitals it might as
+/// well be a key in base64.
 fn is_path(value: &[u8]) -> bool {
     let is_of_name = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
     let Some(path) = value.strip_prefix(b"/") else { return false };

@@ -1,4 +1,4 @@
-//! What options and operands mean to the programs that a command line names.
+//! What options and operands mean to the programs of a command line.
 
 use super::login::behind_slash;
 use super::name::tells;
@@ -6,32 +6,33 @@ use super::rules::{NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS
 use super::words::{is_operator, last_name};
 use crate::bytes::find;
 
-/// The programs that a command line names, and where in it their operands are.
+/// The programs that a command line has named so far, and the operands that they expect.
 ///
-/// None that was named is forgotten for another one, which may be the name of anything else.
+/// A program stays known when another one is named: that word may be the name of something else.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
-    /// Bits of the rows of tables: whose program was named, and for which a word was said.
+    /// One bit for each row of a table: whether its program was named, and its extra word.
     options: u32,
     options_with: u32,
     operands: u32,
     pairs: u32,
-    /// Whether pairs of names and values may follow.
+    /// Whether names and values may follow as separate words.
     has_pairs: bool,
-    /// Whether what is printed in this text is a password.
+    /// Whether this text prints a password for a program that reads it.
     prints_password: bool,
-    /// The operands that come now: how many of them are no secrets, and what of the others is one.
+    /// The operands expected next: how many to skip, and which part of each further one is a
+    /// secret.
     expected: Option<(usize, Part)>,
 }
 
-/// The rows of a table, and the bit of each.
+/// The rows of a table, each with its bit.
 fn rows<T>(table: &[T]) -> impl Iterator<Item = (u32, &T)> {
     table.iter().enumerate().map(|(at, row)| (1 << at, row))
 }
 
 fn is_named(programs: &[&str], name: &[u8]) -> bool {
     programs.iter().any(|known| match known.as_bytes() {
-        // There may be very many words.
+        // A quick test first, as there may be very many words.
         known if known.first() != name.first() => false,
         [known @ .., b'*'] => name.starts_with(known),
         known => known == name,
@@ -39,13 +40,13 @@ fn is_named(programs: &[&str], name: &[u8]) -> bool {
 }
 
 impl Programs {
-    /// Takes notice of the whole of an argument.
+    /// Looks at a whole argument before its words.
     pub fn begin(&mut self, argument: &[u8]) {
         self.prints_password =
             READS_PASSWORD.iter().any(|reader| find(argument, reader.as_bytes()).is_some());
     }
 
-    /// Takes notice of a word that may be the name of a program, or what one is to do.
+    /// Records a word that may be the name of a program, or of what it is told to do.
     pub fn note(&mut self, word: &[u8]) {
         let name = word.rsplit(|b| b"/;|&(`={".contains(b)).next().unwrap_or_default();
         if name.is_empty() {
@@ -74,12 +75,13 @@ impl Programs {
         }
     }
 
-    /// From here on all operands are secrets.
+    /// Takes all operands from here on for secrets.
     pub fn expect_operands(&mut self) {
         self.expected = Some((0, Part::Whole));
     }
 
-    /// Where in a word the secret begins that it is as an operand, and where that ends if not with the word.
+    /// Where the secret begins in a word that is an operand, and where it ends unless it ends with
+    /// the word.
     pub fn operand(&mut self, word: &[u8]) -> Option<(usize, Option<usize>)> {
         let (skip, part) = self.expected?;
         if is_operator(word) {
@@ -99,21 +101,22 @@ impl Programs {
         let value = word.iter().position(|&b| b == b'=').map(|equals| equals + 1);
         match part {
             Part::Whole => Some((0, None)),
-            // What ends with it may be base64.
+            // An equals sign at the end may be the padding of base64.
             Part::Unnamed => {
                 value.is_none_or(|at| word.get(at).is_none_or(|&b| b == b'=')).then_some((0, None))
             }
             Part::Value => Some((value?, None)),
             Part::Slash => {
                 let is_named = word.first().is_some_and(u8::is_ascii_alphanumeric);
-                // What stands behind `NAME=` is told by the name.
+                // The value of `NAME=VALUE` is left to the rules for names.
                 let is_login = |from: usize| word.get(..from).is_some_and(|name| !name.contains(&b'='));
                 behind_slash(word).filter(|&(from, _)| is_named && is_login(from))
             }
         }
     }
 
-    /// What an option of theirs is followed by, and where in the word that begins: at its end if it is the next one.
+    /// What follows an option of these programs, and where in the word it begins: at its end if it
+    /// is the next word.
     pub fn option(&self, word: &[u8]) -> Option<(Next, usize)> {
         let letters = word.strip_prefix(b"-")?;
         for (bit, row) in rows(OPTIONS) {
@@ -126,7 +129,7 @@ impl Programs {
             {
                 return Some((row.next, word.len() - rest.len().saturating_sub(1)));
             }
-            // In front of it the value of another option may stand.
+            // Letters before it may be the value of another option.
             let is_own = |b: &u8| row.letters.contains(b);
             let ends = |b: &u8| is_own(b) || !b.is_ascii_alphabetic() || row.valued.contains(b);
             let at = letters.iter().position(ends);
@@ -148,7 +151,7 @@ impl Programs {
         None
     }
 
-    /// What a word says of the one behind it as the name in a pair.
+    /// What a word says about the next one if the two are a name and a value.
     pub fn pair(&self, word: &[u8]) -> Next {
         let is_name = self.has_pairs && !word.starts_with(b"-") && !is_named(NO_NAMES, word);
         if is_name { tells(last_name(word)) } else { Next::Plain }

@@ -1,29 +1,30 @@
-//! All rules of what is secret, as tables. The words of names that tell of a secret wherever they are found are those of
-//! `secrets::TELLING` and `secrets::HARMLESS`, which checks use as well; the ones here are for command lines.
+//! All rules of what is a secret in a command line, as tables. `secrets::TELLING` and
+//! `secrets::HARMLESS` have the words of names that count everywhere, in checks as well.
 //!
-//! A row that belongs to a program follows its manual page; the formats of tokens are those that their issuers publish and
-//! that scanners of source code look for.
+//! The rows of a program follow its manual page. The formats of tokens are those that their issuers
+//! publish and that scanners of source code look for.
 
-/// What a word says of the one behind it, or a name of its value.
+/// What a word says about the next one, or a name about its value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Next {
+    /// Nothing.
     #[default]
     Plain,
     /// It is a secret.
     Secret,
-    /// It is one, or the path of a file with one.
+    /// It is a secret, or the path of a file with one.
     Key,
-    /// It is one, or a number that says how much, or which.
+    /// It is a secret, or a plain number.
     Limit,
-    /// It is one, or an option.
+    /// It is a secret, or the next option.
     Session,
-    /// It is one, or the code of a status.
+    /// It is a secret, or a status code.
     Code,
-    /// It is one if it looks like a token.
+    /// It is a secret if it looks like a token.
     Token,
     /// It is `NAME:PASSWORD`, or `NAME%PASSWORD`.
     Login,
-    /// It is one of these, or a URL.
+    /// It is `NAME:PASSWORD`, `NAME%PASSWORD` or a URL.
     User,
     /// It is `NAME,PASSWORD`.
     Comma,
@@ -31,14 +32,14 @@ pub(super) enum Next {
     Certificate,
     /// It is `NAME=SECRET`, or a file.
     Cookie,
-    /// All operands that follow may be.
+    /// All operands that follow are secrets.
     Operands,
-    /// It is a command for a shell.
+    /// It is a shell command.
     Command,
 }
 
 impl Next {
-    /// Whether it is a secret as a whole, unless it shows that it is none.
+    /// Whether the whole word or value is a secret, unless its form says otherwise.
     pub fn is_value(self) -> bool {
         matches!(self, Next::Secret | Next::Key | Next::Limit | Next::Session | Next::Code | Next::Token)
     }
@@ -46,67 +47,67 @@ impl Next {
 
 // Names of options and variables.
 
-/// Words of a name that tell of a secret.
+/// Words of a name that say that its value is a secret.
 pub(super) const WORDS: &[&str] =
     &["PIN", "PSK", "PW", "OTP", "DSN", "SAS", "SALT", "MNEMONIC", "CRED", "HMAC"];
-/// Parts of a name that do, dashes and the like left out.
+/// Parts of a name that say so, without its dashes and dots.
 pub(super) const PARTS: &[&str] =
     &["CONNECTIONSTRING", "SEEDPHRASE", "SESSIONID", "FROMLITERAL", "PASSIN", "PASSOUT"];
-/// Last words of a name that do, and what their value is; not where white space or a colon stands behind the name, as in
-/// programs and texts.
+/// Last words of a name that say so, and what the value is. They do not count before white space or
+/// a colon, as in source code and prose.
 pub(super) const LAST_WORDS: &[(&str, Next)] = &[("SESSION", Next::Session), ("SEED", Next::Limit)];
-/// Words that only end like one that tells.
+/// Harmless words that end like one that counts.
 pub(super) const OTHERS: &[&str] =
     &["BYPASS", "COMPASS", "SURPASS", "MONKEY", "DONKEY", "TURKEY", "HOCKEY", "WHISKEY"];
-/// The last word of a name whose value is none, besides `secrets::HARMLESS`.
+/// Last words of a name whose value is harmless, besides `secrets::HARMLESS`.
 pub(super) const HARMLESS: &[&str] = &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR"];
-/// How the last word of a name ends whose value may be the path of a file.
+/// Ends of the last word of a name whose value may be the path of a file.
 pub(super) const FILES: &[&str] = &["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS"];
-/// Parameters in the query of a URL, by their whole name: the signature of Azure's shared access, the code of OAuth 2.0
-/// (RFC 6749, 4.1.2).
+/// Parameters in the query of a URL, by their full name: the signature of an Azure shared access,
+/// the authorization code of OAuth 2.0 (RFC 6749, 4.1.2).
 pub(super) const QUERY: &[(&str, Next)] = &[("sig", Next::Secret), ("code", Next::Code)];
-/// Values that are no secret, whatever the name.
+/// Values that are never secrets.
 pub(super) const PLAIN: &[&str] = &["true", "false"];
 
-/// Options and other words of any program, as they are written.
+/// Options of any program.
 pub(super) const ANY: &[(&[&str], Next)] = &[
     (&["-u", "--user", "--proxy-user", "--login"], Next::User),
-    // Of consul, nomad and serf; others have an option of this name that is followed by anything.
+    // consul, nomad and serf; other programs have an option of this name with any value.
     (&["-encrypt", "--encrypt"], Next::Token),
 ];
-/// Words of SQL, in any case, behind which a string in single quotes is a secret.
+/// SQL, in any case: a string in single quotes after these words is a secret.
 pub(super) const SQL: &[&str] = &["password", "identified by"];
 
-/// What stands in front of a token in a header, in lower case: schemes of RFC 7235 and others.
+/// Schemes before a token in a header, in lower case: those of RFC 7235 and others.
 pub(super) const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "negotiate", "apikey"];
-/// The one behind which everything is a token.
+/// The scheme after which any word is a token.
 pub(super) const BEARER: &str = "bearer";
 
-// Programs. Of a name, `*` stands for any end.
+// Programs. A `*` at the end of a name stands for any text.
 
-/// Where the value of a letter stands.
+/// Where the value of an option is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stands {
-    /// In the same word, in which other letters may stand in front, or in the next one.
+    /// In the same word, where other letters may precede the option, or in the next one.
     Either,
-    /// In the same word alone.
+    /// Only in the same word.
     Attached,
-    /// In the next one alone.
+    /// Only in the next word.
     Apart,
 }
 
-/// Options of a program that are followed by a secret.
+/// Options of a program that have a secret for a value.
 #[derive(Debug)]
 pub(super) struct Options {
     pub programs: &'static [&'static str],
     pub letters: &'static [u8],
-    /// The same, written out.
+    /// The same options in their long form.
     pub long: &'static [&'static str],
     pub stands: Stands,
     pub next: Next,
-    /// The word without which they mean something else, or nothing.
+    /// The word without which they mean something else; empty if there is none.
     pub with: &'static str,
-    /// Letters of options that have a value, which may stand in the same word.
+    /// Letters of options whose value may be in the same word.
     pub valued: &'static [u8],
 }
 
@@ -133,14 +134,14 @@ const fn letters(
     Options { programs, letters, long: &[], stands, next, with: "", valued: b"" }
 }
 
-/// Those of curl(1).
+/// The `valued` letters of curl(1).
 const CURL: &[u8] = b"AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
-/// At most 32, as each has a bit.
+/// At most 32 rows: each has a bit.
 pub(super) const OPTIONS: &[Options] = &[
     letters(&["sshpass", "mongo*", "rar", "unrar"], b"p", Stands::Either, Next::Secret),
     letters(&["cqlsh", "twine", "couchbase-cli"], b"p", Stands::Either, Next::Secret),
-    // The hash that /etc/shadow is to have.
+    // The hash for /etc/shadow.
     letters(&["useradd", "usermod", "groupadd", "groupmod"], b"p", Stands::Either, Next::Secret),
     letters(&["redis-cli", "valkey-cli", "keydb-cli"], b"a", Stands::Either, Next::Secret),
     letters(&["redis-benchmark", "valkey-benchmark", "keydb-benchmark"], b"a", Stands::Either, Next::Secret),
@@ -167,12 +168,12 @@ pub(super) const OPTIONS: &[Options] = &[
     letters(&["su", "runuser"], b"c", Stands::Either, Next::Command),
 ];
 
-/// Which part of an operand is secret.
+/// Which part of an operand is a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// All of it.
     Whole,
-    /// All of it, unless it is `NAME=VALUE`, which its name tells of.
+    /// All of it, unless it is `NAME=VALUE`, which the rules for names cover.
     Unnamed,
     /// The value of `NAME=VALUE`.
     Value,
@@ -180,13 +181,13 @@ pub(super) enum Part {
     Slash,
 }
 
-/// Operands of a program that are secrets.
+/// Operands of a program that are or contain secrets.
 #[derive(Debug)]
 pub(super) struct Operands {
     pub programs: &'static [&'static str],
-    /// The word behind which they stand, in any case; any of none is the program itself.
+    /// The word that they follow, in any case; they follow the program itself if there is none.
     pub verbs: &'static [&'static str],
-    /// How many operands in front of them are none.
+    /// How many operands to skip before them.
     pub skip: usize,
     pub part: Part,
 }
@@ -200,11 +201,12 @@ const fn operands(
     Operands { programs, verbs, skip, part }
 }
 
-/// At most 32, as each has a bit.
+/// At most 32 rows: each has a bit.
 pub(super) const OPERANDS: &[Operands] = &[
     // rabbitmqctl add_user NAME PASSWORD
     operands(&["rabbitmqctl"], &["add_user", "change_password", "authenticate_user"], 1, Part::Whole),
-    // vault login TOKEN, vault login -method=userpass username=me password=x, vault operator unseal KEY
+    // vault login TOKEN, vault login -method=userpass username=me password=x, vault operator unseal
+    // KEY
     operands(&["vault", "bao"], &["login", "unseal"], 0, Part::Unnamed),
     // vault kv put PATH NAME=VALUE
     operands(&["vault", "bao"], &["put", "patch", "write"], 1, Part::Value),
@@ -223,8 +225,8 @@ pub(super) const OPERANDS: &[Operands] = &[
     operands(&["sqlplus", "sqlldr", "rman", "exp", "imp", "expdp", "impdp"], &[], 0, Part::Slash),
 ];
 
-/// Programs that are given `NAME VALUE` as two words, behind this one (behind any, where there is none): if the name tells
-/// of a secret, the value is one.
+/// Programs that take `NAME VALUE` as two words, after this word if there is one: the name says
+/// whether the value is a secret.
 pub(super) const PAIRS: &[(&[&str], &str)] = &[
     // aws configure set aws_secret_access_key KEY
     (&["aws"], "configure"),
@@ -239,26 +241,28 @@ pub(super) const PAIRS: &[(&[&str], &str)] = &[
     (&["wpa_cli"], ""),
 ];
 
-/// Values of these that look like names: wifi-sec.key-mgmt wpa-psk.
+/// Values that look like such names: wifi-sec.key-mgmt wpa-psk.
 pub(super) const NO_NAMES: &[&str] = &["wpa-psk"];
 
-/// What reads `NAME:PASSWORD` from its standard input: where a text names it, they are looked for in all of it.
+/// Programs that read `NAME:PASSWORD` from standard input. In a text that names one, every such
+/// pair counts.
 pub(super) const READS_LOGINS: &[&str] = &["chpasswd", "chgpasswd", "newusers"];
-/// What has a program read a password there: where a text has it, what is printed for it is one.
+/// Options to read a password from standard input. In a text that has one, printed words are
+/// secrets.
 pub(super) const READS_PASSWORD: &[&str] = &["--password-stdin", "passwd --stdin", "sudo -S"];
-/// The programs that print it.
+/// The programs that print them.
 pub(super) const PRINTS: &[&str] = &["echo", "printf"];
 
-// What shows by itself that it is secret.
+// Secrets that are recognised by their own form.
 
-/// What a token consists of behind the mark that it begins with.
+/// What a token consists of after its mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Made {
-    /// Letters, digits, `-`, `_` and `.`, as a name.
+    /// Letters, digits, `-`, `_` and `.`, like a name.
     Name,
-    /// These and `=`.
+    /// The same and `=`.
     Padded,
-    /// As a name, but with a capital and a digit among the least that there are, which the names of things rarely have.
+    /// Like a name, but the first `least` bytes have a capital and a digit, which is rare in names.
     Mixed,
     /// Letters and digits.
     Letters,
@@ -268,12 +272,12 @@ pub(super) enum Made {
     Hex,
 }
 
-/// How a token begins that says what it is.
+/// The mark that a token begins with.
 #[derive(Debug)]
 pub(super) struct Mark {
     pub begins: &'static str,
     pub made: Made,
-    /// The least that follows.
+    /// How many bytes follow at the least.
     pub least: usize,
 }
 
@@ -317,7 +321,7 @@ pub(super) const MARKS: &[Mark] = &[
     mark("AIza", Made::Name, 20),
     mark("ya29.", Made::Name, 16),
     mark("GOCSPX-", Made::Name, 16),
-    // AWS: ids of keys
+    // AWS: key ids
     mark("AKIA", Made::Capitals, 16),
     mark("ASIA", Made::Capitals, 16),
     // DigitalOcean
@@ -340,7 +344,7 @@ pub(super) const MARKS: &[Mark] = &[
     mark("rubygems_", Made::Hex, 20),
     mark("dckr_pat_", Made::Name, 16),
     mark("dckr_oat_", Made::Name, 16),
-    // OpenAI, Anthropic, OpenRouter, Groq, Hugging Face; keys of OpenAI that say no more of what they are
+    // OpenAI (the last one its older keys), Anthropic, OpenRouter, Groq, Hugging Face
     mark("sk-proj-", Made::Name, 16),
     mark("sk-ant-", Made::Name, 16),
     mark("sk-or-v1-", Made::Name, 16),
@@ -369,16 +373,17 @@ pub(super) const MARKS: &[Mark] = &[
     mark("eyJ", Made::Name, 16),
 ];
 
-/// The length of the shortest of these.
+/// The length of the shortest of these tokens.
 pub(super) const SHORTEST_MARKED: usize = 19;
-/// How a private key begins in PEM (RFC 7468), and one of OpenPGP (RFC 9580).
+/// The first line of a private key ends like this in PEM (RFC 7468) and OpenPGP (RFC 9580).
 pub(super) const PRIVATE_KEYS: &[&str] = &["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"];
-/// The least digits and characters on both sides of the colon of a Telegram bot's token. They have 35.
+/// The least number of digits before the colon of a Telegram bot token, and of characters after it,
+/// which are 35 as a rule.
 pub(super) const BOT: (usize, usize) = (6, 30);
-/// A user without a password in a URL is masked from this length on: then it is a token.
+/// A user name of this length in a URL without a password is a token.
 pub(super) const TOKEN: usize = 20;
 
-/// Addresses whose rest is all that it takes to use them, behind their scheme.
+/// Webhook URLs, without their scheme: whoever knows the rest can use them.
 pub(super) const WEBHOOKS: &[&str] = &[
     "hooks.slack.com/services/",
     "hooks.slack.com/workflows/",
@@ -393,9 +398,10 @@ pub(super) const WEBHOOKS: &[&str] = &[
     "maker.ifttt.com/",
     "hc-ping.com/",
 ];
-/// Parts of addresses whose rest is, if a part of its path looks made by chance: of Mattermost, n8n and many others.
+/// Parts of a URL that may be a webhook, if a later segment looks random: Mattermost, n8n and many
+/// others.
 pub(super) const HOOKS: &[&str] = &["/hooks/", "/hook/", "/webhook/", "/webhooks/", "/webhookb2/"];
-/// The least characters and digits of that part.
+/// The least number of characters and of digits of that segment.
 pub(super) const CHANCE: (usize, usize) = (16, 3);
-/// How far into an address it is looked for what it is, in bytes.
+/// How far into a URL or a value its kind is searched for, in bytes.
 pub(super) const HEAD: usize = 256;

@@ -1,4 +1,4 @@
-//! What shows by itself that it is secret, whatever stands beside it.
+//! Secrets that are recognised by their own form, whatever is around them.
 
 use super::rules::{
     BEARER, BOT, CHANCE, HEAD, HOOKS, MARKS, Made, Mark, PRIVATE_KEYS, SCHEMES, SHORTEST_MARKED, WEBHOOKS,
@@ -6,10 +6,10 @@ use super::rules::{
 use super::words::{is_of_name, is_quote, is_space, word_at};
 use crate::bytes::find;
 
-/// The token that begins there, if it says by its beginning that it is one.
+/// The token that begins at `start`, if it begins with one of the known marks.
 pub(super) fn marked(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let rest = text.get(start..)?;
-    // Most of what there is is too short for any.
+    // Most words are too short.
     if !rest.get(..SHORTEST_MARKED)?.iter().all(|&b| is_of_name(b)) {
         return None;
     }
@@ -34,13 +34,14 @@ impl Mark {
         })
     }
 
-    /// Whether this byte may be in it, besides the least that there is.
+    /// Whether this byte may be in the token.
     fn may_have(&self, byte: u8) -> bool {
         is_of_name(byte) || (self.made == Made::Padded && byte == b'=')
     }
 }
 
-/// The secret part of a Telegram bot's token, `123456:ABC-DEF` with or without `bot` in front, whose colon is at `at`.
+/// The secret part of a Telegram bot token, `123456:ABC-DEF`, optionally after `bot`, with its
+/// colon at `at`.
 pub(super) fn bot(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
     let digits = before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
@@ -49,9 +50,9 @@ pub(super) fn bot(text: &[u8], at: usize) -> Option<(usize, usize)> {
     is_token.then(|| (at + 1, at + 1 + behind.iter().skip(1).take_while(|b| is_of_token(b)).count()))
 }
 
-/// What is secret of the address that begins there, behind its scheme.
+/// The secret part of the webhook URL whose host begins at `start`.
 pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
-    // Only what may be a host and the beginning of a path is looked through; another address has its own.
+    // Searches only the host and the beginning of the path, up to the next URL.
     let rest = text.get(start..)?;
     let is_of_address = |b: &&u8| !is_space(**b) && !is_quote(**b);
     let head = rest.get(..HEAD).unwrap_or(rest);
@@ -67,12 +68,12 @@ pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
     Some((start + hook, start + hook + length))
 }
 
-/// Whether a part of a path looks as if it was made by chance, and is no name.
+/// Whether a segment of a path looks random, unlike a name.
 fn is_by_chance(part: &[u8]) -> bool {
     part.len() >= CHANCE.0 && part.iter().filter(|b| b.is_ascii_digit()).count() >= CHANCE.1
 }
 
-/// Whether this may be a token, and not a word of a language.
+/// Whether this may be a token rather than a word of a language.
 pub(super) fn is_token(word: &[u8]) -> bool {
     let quoted = |quote: &[u8]| word.strip_prefix(quote)?.strip_suffix(quote);
     let word = quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(word);
@@ -87,17 +88,17 @@ pub(super) fn is_token(word: &[u8]) -> bool {
     length >= 8 && is_odd
 }
 
-/// Whether this stands in front of a token in a header.
+/// Whether this is a scheme that precedes a token in a header.
 pub(super) fn is_scheme(word: &[u8]) -> bool {
     SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme.as_bytes()))
 }
 
-/// Whether everything behind it is a token.
+/// Whether any word after it is a token.
 pub(super) fn is_bearer(word: &[u8]) -> bool {
     word.eq_ignore_ascii_case(BEARER.as_bytes())
 }
 
-/// The token of an argument that has a scheme and one word in it.
+/// The token of an argument that consists of a scheme and one word.
 pub(super) fn lone_token(argument: &[u8]) -> Option<(usize, usize)> {
     let scheme = word_at(argument, 0);
     let start = scheme.len() + 1;
@@ -106,7 +107,7 @@ pub(super) fn lone_token(argument: &[u8]) -> Option<(usize, usize)> {
     (is_lone && is_scheme(scheme)).then_some((start, argument.len()))
 }
 
-/// What of a private key follows the `P` that is there.
+/// The private key after the end of its first line, which has its `P` at `at`.
 pub(super) fn private_key(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = text.get(at..)?;
     let begin = PRIVATE_KEYS.iter().find(|begin| rest.starts_with(begin.as_bytes()))?;

@@ -1,4 +1,4 @@
-//! The value behind a name that tells of a secret: where it begins and ends.
+//! Where the value of a name begins and ends if the name says that it is a secret.
 
 use super::name::{is_plain, is_weak, tells};
 use super::next_of;
@@ -9,19 +9,19 @@ use super::words::{
     without_blanks_behind, word_at, word_end,
 };
 
-/// Where in a command line a `=` or `:` stands.
+/// The context of a position in a command line.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
-    /// Where its word begins.
+    /// Where the current word begins.
     pub word: usize,
-    /// The quote that it is in.
+    /// The quote around the position.
     pub quote: Option<u8>,
-    /// Whether the argument is a command for a shell.
+    /// Whether the argument is a shell command.
     pub is_command: bool,
 }
 
 impl Place {
-    /// Takes notice of the byte there.
+    /// Moves past the byte at `at`.
     pub fn pass(&mut self, text: &[u8], at: usize, byte: u8) {
         let is_escaped = at.checked_sub(1).and_then(|before| text.get(before)) == Some(&b'\\');
         self.quote = match (self.quote, byte) {
@@ -32,22 +32,23 @@ impl Place {
     }
 }
 
-/// Where the value behind `at`, a `=` or `:`, begins and ends, if the name in front of it tells of a secret.
+/// The range of the value after the `=` or `:` at `at`, if the name before it says that it is a
+/// secret.
 pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usize)> {
     let (next, start, end) = find_value(text, at, place)?;
     let value = text.get(start..end)?;
     (!is_plain(next, value)).then_some((start, end))
 }
 
-/// As [`value`], with what its name says of it.
+/// The value, whether or not it is plain, and what its name says about it.
 ///
-/// A value that is plain has no white space in it and none of what stands in front of a value: none is looked through
+/// Plain values contain neither white space nor what begins another value, so no text is searched
 /// twice.
 fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
     let unspaced = without_blanks_behind(before);
     let entry = entry(unspaced);
-    // libpq's `password = x` has spaces on both sides.
+    // `password = x`, as libpq has it: spaces on both sides.
     let is_header = behind.first() == Some(&b':');
     let padded = !is_header && behind.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
     let named = entry.unwrap_or(if padded { unspaced } else { before });
@@ -56,13 +57,13 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     let front = from.checked_sub(1).and_then(|at| before.get(at)).copied();
     let is_query = matches!(front, Some(b'?' | b'&'));
     let parameter = QUERY.iter().find(|(known, _)| is_query && known.as_bytes() == name);
-    // xfreerdp has it there.
+    // `/p:x` of xfreerdp.
     let is_option = text.get(place.word..at) == Some(b"/p");
     let next = match tells(name) {
         Next::Plain if is_option => Next::Secret,
         Next::Plain if parameter.is_some() => parameter?.1,
         Next::Plain if name.starts_with(b"-") && next_of(name) == Next::Token => {
-            // Only the beginning, as it may be looked at again.
+            // Looks at the beginning only: this text may be searched again.
             let rest = text.get(at + 1..)?;
             let is_secret = is_token(word_at(rest.get(..HEAD).unwrap_or(rest), 0));
             return is_secret.then(|| (Next::Secret, at + 1, word_end(text, at + 1, Within::Nothing)));
@@ -74,7 +75,7 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     };
     let start = if entry.is_some() { skip_blanks(text, at + 1) } else { skip_blanks_of_line(text, at + 1) };
     let spaces = start - (at + 1);
-    // A parameter ends where the next one begins.
+    // A parameter of a query ends at the next one.
     let parameter_end = |rest: &[u8]| rest.iter().position(|&b| b == b'&').map(|length| start + length);
     let text = match parameter_end(text.get(start..)?).filter(|_| is_query) {
         Some(end) => text.get(..end)?,
@@ -98,20 +99,20 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     } else if is_setting || (is_header && from == 0) {
         text.len()
     } else if is_header && !(spaces == 0 && front == Some(b'/')) {
-        // The words of a title, which was one header for sure.
+        // A header in the title of a process.
         unescaped(text, start, b"\n")
     } else if front == Some(b';') && !place.is_command {
         // `Data Source=db;Password=a b;`
         unescaped(text, start, b";\n")
     } else {
-        // The tag of an image, too.
+        // May be the tag of an image.
         word_end(text, start, Within::Nothing)
     };
     Some((next, start, end))
 }
 
-/// The text up to the name of what is an entry of JSON or a dictionary: `"name"`, and `["name"]`, for a shell with a
-/// backslash in front of its quotes.
+/// The text without the closing quote of the name of an entry: `"name"` in JSON, `["name"]` in
+/// Python and others; inside a shell's double quotes there is a backslash before it.
 fn entry(text: &[u8]) -> Option<&[u8]> {
     match text.strip_suffix(b"]").unwrap_or(text) {
         [named @ .., b'\\', b'"'] | [named @ .., b'"' | b'\''] => Some(named),
@@ -119,7 +120,7 @@ fn entry(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The value of an option in a list, `"--name","value"`, whose comma is at `at`.
+/// The value of an option in a JSON list, `"--name","value"`, with its comma at `at`.
 pub(super) fn listed(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let (named, quote) = match text.get(..at)? {
         [named @ .., quote @ (b'"' | b'\'')] => (named, *quote),

@@ -1,17 +1,17 @@
-//! Words, quotes and what else there is of the grammar of command lines: where something begins and ends.
+//! Words, quotes and the rest of the grammar of command lines: where things begin and end.
 //!
-//! Nothing here takes more than one look at each byte.
+//! Each function looks at each byte at most once.
 
 use crate::bytes::find;
 
-/// Whether this stands between words: white space as isspace(3) has it in the C locale, by which programs split what they
-/// read. Of these a shell splits at three, and would take a word for longer where the vertical tab, the form feed or the
-/// carriage return is in it; a line that ends as on Windows is more likely.
+/// Whether this separates words: the white space of isspace(3) in the C locale, the vertical tab
+/// included, at which programs split what they read. A shell splits only at space, tab and newline.
+/// But a line that ends in a carriage return is more likely than a secret that contains one.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// Whether this may be in a name: of an option, a variable, a host.
+/// Whether this may be part of a name: of an option, a variable, a host.
 pub(super) fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
@@ -20,13 +20,13 @@ pub(super) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'')
 }
 
-/// The name that the text ends with, which may be empty.
+/// The name at the end of the text, which may be empty.
 pub(super) fn last_name(text: &[u8]) -> &[u8] {
     let from = text.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
     text.get(from..).unwrap_or_default()
 }
 
-/// The text up to the first white space behind `start`.
+/// The text from `start` up to the next white space.
 pub(super) fn word_at(text: &[u8], start: usize) -> &[u8] {
     let rest = text.get(start..).unwrap_or_default();
     rest.split(|&b| is_space(b)).next().unwrap_or_default()
@@ -42,7 +42,8 @@ pub(super) fn without_blanks_behind(text: &[u8]) -> &[u8] {
     text.get(..text.len() - blanks).unwrap_or_default()
 }
 
-/// Where white space ends that begins there; a line that is continued with a backslash is white space to a shell.
+/// The end of the white space at `start`. To a shell, a backslash before a newline is white space
+/// too.
 pub(super) fn skip_blanks(text: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
@@ -55,14 +56,14 @@ pub(super) fn skip_blanks(text: &[u8], start: usize) -> usize {
     }
 }
 
-/// As [`skip_blanks`], up to the end of the line.
+/// The end of the white space at `start`, or the end of the line.
 pub(super) fn skip_blanks_of_line(text: &[u8], start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     start + rest.iter().take_while(|&&b| is_space(b) && b != b'\n').count()
 }
 
-/// The word without quotes, and the brackets, operators and commas that a shell, JSON or Python has beside them; and how
-/// many bytes of these stand in front.
+/// The word without the quotes, brackets, operators and commas around it, as in a shell, JSON or
+/// Python; and how many of these bytes precede it.
 pub(super) fn bare(word: &[u8]) -> (usize, &[u8]) {
     let front = word.iter().take_while(|b| b"\"'`[](){};|&$\\".contains(b)).count();
     let rest = word.get(front..).unwrap_or_default();
@@ -70,33 +71,33 @@ pub(super) fn bare(word: &[u8]) -> (usize, &[u8]) {
     (front, rest.get(..rest.len() - back).unwrap_or_default())
 }
 
-/// Whether a word is what ends a command of a shell.
+/// Whether a word is a control operator or a redirection of a shell.
 pub(super) fn is_operator(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(|b| b";|&<>()".contains(b))
 }
 
-/// In what a word stands.
+/// What is around a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
-    /// In nothing: white space ends it.
+    /// Nothing: white space ends the word.
     Nothing,
-    /// In this quote, as one of several words of a command.
+    /// A quoted command: white space or this quote ends the word.
     Command(u8),
-    /// In this quote, with white space in it.
+    /// This quote, which alone ends the word.
     Quote(u8),
 }
 
 impl Within {
-    /// Of a word of a command that may be in a quote.
+    /// For a word of a command that may be quoted.
     pub fn command(quote: Option<u8>) -> Self {
         quote.map_or(Within::Nothing, Within::Command)
     }
 }
 
-/// Where a word of a shell's command ends that begins there or goes on there. It may have quotes in it, backslashes, and
-/// commands: `$(…)` and backquotes.
+/// The end of the word of a shell command that begins or continues at `start`. It may contain
+/// quotes, backslashes, and commands in `$(…)` or backquotes.
 pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
-    // What closes the quotes and brackets that are open, the innermost last; and the quote around the word.
+    // The bytes that close what is open, the innermost last; and the quote around the word.
     let mut open = Vec::new();
     let mut around = match within {
         Within::Nothing => None,
@@ -144,18 +145,18 @@ pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
     text.len()
 }
 
-/// Whether a command begins there, behind a backquote, and does not end in front of it.
+/// Whether the backquote before `at` opens a command rather than closing one.
 fn opens(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(|&b| !is_space(b) && !b"\"').,;:|&]".contains(&b))
 }
 
-/// Whether a word goes on there, behind a quote.
+/// Whether the word continues at `at`, after a quote.
 fn goes_on(text: &[u8], at: usize) -> bool {
     text.get(at)
         .is_some_and(|&b| is_quote(b) || b.is_ascii_alphanumeric() || matches!(b, b'\\' | b'$' | b'`'))
 }
 
-/// Where the first of these stands from `start` on with no backslash in front, or the text ends.
+/// The position of the first of these bytes from `start` on that no backslash precedes, or the end.
 pub(super) fn unescaped(text: &[u8], start: usize, ends: &[u8]) -> usize {
     let mut at = start;
     while let Some(byte) = text.get(at) {
@@ -167,9 +168,9 @@ pub(super) fn unescaped(text: &[u8], start: usize, ends: &[u8]) -> usize {
     text.len()
 }
 
-/// How long a JSON value is that the text begins with: an array or object with all that is in it.
+/// The length of the JSON value at the beginning of the text.
 pub(super) fn json_length(text: &[u8]) -> usize {
-    // Within double quotes of a shell.
+    // Inside the double quotes of a shell.
     if let Some(rest) = text.strip_prefix(b"\\\"") {
         return find(rest, b"\\\"").map_or(text.len(), |length| length + 4);
     }
@@ -193,7 +194,7 @@ pub(super) fn json_length(text: &[u8]) -> usize {
             b']' | b'}' => depth -= 1,
             _ => continue,
         }
-        // A string or what is in brackets is done; a number goes on up to the next entry.
+        // A string, an array or an object ends here; a number ends at the next entry.
         if depth == 0 {
             return at;
         }
@@ -201,7 +202,7 @@ pub(super) fn json_length(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Where the quote closes; within double ones, in JSON and in a shell, a backslash takes the next byte.
+/// Where the quote closes. In double quotes, a backslash escapes the next byte.
 fn closing(text: &[u8], quote: u8) -> Option<usize> {
     let mut is_escaped = false;
     text.iter().position(|&byte| {

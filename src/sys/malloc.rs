@@ -33,7 +33,7 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     };
     // SAFETY: the layout is not empty, and the block has room for its size.
     unsafe {
-        // std aborts where there is none, and opendir(3) would only say so in other words.
+        // Without it std aborts, and opendir(3) would only put it in other words.
         let block = fatal::unless_null(PAGES.alloc_zeroed(layout));
         block.cast::<Layout>().write(layout);
         block.add(HEAD).cast()

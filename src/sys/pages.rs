@@ -105,7 +105,7 @@ unsafe impl GlobalAlloc for Pages {
                 if moved != libc::MAP_FAILED {
                     return moved.cast();
                 }
-                // A sandbox may refuse mremap(2) alone; where there is no memory, there is none below either.
+                // A sandbox may refuse mremap(2) alone. If there is no memory, the copy below fails too.
             }
             (Some(class), Some(new_class)) if class == new_class => return block,
             _ => {}

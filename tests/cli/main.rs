@@ -53,6 +53,7 @@ mod expand;
 mod json;
 mod local;
 mod polite;
+mod refused;
 mod secrets;
 mod stable;
 mod usage;

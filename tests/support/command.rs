@@ -166,8 +166,8 @@ impl Porthole {
         self.under(&["prlimit", "--nproc=1", "setpriv", &user, "--regid=65532", "--clear-groups"])
     }
 
-    /// The same, run by another program.
-    fn under(mut self, words: &[&str]) -> Self {
+    /// The same, run by another program with these arguments of its own in front.
+    pub fn under(mut self, words: &[&str]) -> Self {
         let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
         let (limit, rest) = arguments.split_first().unwrap();
         let mut command = Command::new("/usr/bin/timeout");

@@ -1,12 +1,12 @@
-//! The values in the body of a request: those of a form, and the strings and numbers of JSON, which a server may repeat one by
-//! one.
+//! The values in the body of a request, which a server may repeat one by one: the values of a form,
+//! the strings and numbers of JSON.
 
 use crate::net::url::percent_decoded;
 
-/// Values that say nothing.
+/// Values that are no secrets.
 const PLAIN: [&[u8]; 3] = [b"true", b"false", b"null"];
 
-/// Each value as it is written, and as it is meant where that is something else.
+/// Each value as it is written, and decoded if that differs.
 pub(super) fn values(body: &str) -> Vec<Vec<u8>> {
     let text = body.trim_ascii();
     let mut values = if text.starts_with(['{', '[', '"']) { of_json(text) } else { of_form(text) };
@@ -14,7 +14,7 @@ pub(super) fn values(body: &str) -> Vec<Vec<u8>> {
     values
 }
 
-/// Those of `a=b&c=d` (the URL Standard, application/x-www-form-urlencoded).
+/// The values of `a=b&c=d` (URL Standard, application/x-www-form-urlencoded).
 fn of_form(text: &str) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     for (_, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -26,7 +26,7 @@ fn of_form(text: &str) -> Vec<Vec<u8>> {
     values
 }
 
-/// The strings, but for names, and numbers of a JSON text (RFC 8259), or of what looks like one.
+/// The strings and numbers of a JSON text (RFC 8259), names left out. The text may be invalid.
 fn of_json(text: &str) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     let mut rest = text.as_bytes();
@@ -52,7 +52,7 @@ fn of_json(text: &str) -> Vec<Vec<u8>> {
     values
 }
 
-/// What stands in front of the quote that closes a string, and behind it.
+/// The rest of a string, and what follows its closing quote.
 fn string(text: &[u8]) -> (&[u8], &[u8]) {
     let mut is_escaped = false;
     let end = text.iter().position(|&byte| {
@@ -64,12 +64,12 @@ fn string(text: &[u8]) -> (&[u8], &[u8]) {
     (string, behind.get(1..).unwrap_or_default())
 }
 
-/// A string without its escapes (RFC 8259, section 7); one that is unknown stays.
+/// A string with its escapes resolved (RFC 8259, section 7). Unknown escapes stay.
 fn unescaped(string: &[u8]) -> Vec<u8> {
     let (mut units, mut rest) = (Vec::new(), string);
     let mut out = Vec::with_capacity(string.len());
     loop {
-        // Characters beyond the basic plane are two units of UTF-16.
+        // Characters beyond the basic plane are two UTF-16 units.
         if let Some((unit, behind)) = numbered(rest) {
             units.push(unit);
             rest = behind;
@@ -87,7 +87,7 @@ fn unescaped(string: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The unit of UTF-16 that `\u0041` stands for, and what follows.
+/// The UTF-16 unit of `\u0041` at the beginning, and what follows.
 fn numbered(text: &[u8]) -> Option<(u16, &[u8])> {
     let (digits, behind) = text.strip_prefix(b"\\u")?.split_at_checked(4)?;
     let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;

@@ -1,0 +1,262 @@
+//! What the system refuses: memory, descriptors, single system calls. Whatever it is, a run exits with 0 or 1 and prints
+//! something; it does not die of a signal.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::command::{Ran, binary, copy_program, has_feature, porthole};
+use crate::support::place::Place;
+use crate::support::server::{Server, Step, answer, response, send};
+use crate::support::skip::{is_root, skip, skip_by_design};
+
+/// What a program may take to start.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether this is a static binary. In the host's own build the loader, glibc and std's panics end the program in ways of
+/// their own when they are refused something.
+fn is_static() -> bool {
+    let is_static = std::env::var_os("PORTHOLE_BIN").is_some();
+    if !is_static {
+        skip_by_design("only the static binaries are built to survive this");
+    }
+    is_static
+}
+
+/// Asserts that it exited by itself, and printed something.
+#[track_caller]
+fn assert_ended(ran: &Ran) {
+    assert!(matches!(ran.status, Some(0 | 1)), "{}", ran.story());
+    assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{}", ran.story());
+}
+
+/// What the checks and inspections look at.
+struct Subjects {
+    place: Place,
+    http: Server,
+    unix: Server,
+}
+
+impl Subjects {
+    fn new() -> Self {
+        let place = Place::new();
+        place.file("text", "a line\n".repeat(10_000));
+        Subjects {
+            place,
+            http: Server::new(answer(response("200 OK", &"x".repeat(300_000)))),
+            unix: Server::unix(vec![send("220 ready\r\n"), Step::Hold]),
+        }
+    }
+
+    fn commands(&self) -> Vec<Vec<String>> {
+        let (url, port) = (self.http.url("/"), self.http.address().port());
+        let (folder, socket) = (self.place.path(""), self.unix.socket());
+        let (text, socket) = (self.place.path("text"), socket.to_str().unwrap());
+        let mut lines = vec![
+            "--help".to_owned(),
+            "no-command".to_owned(),
+            format!("http {url}"),
+            format!("http {url} -v --matches ^x"),
+            format!("unix {socket} --expect 220"),
+            format!("file {text} --contains nothing"),
+            "process --pid 1".to_owned(),
+            "process timeout".to_owned(),
+            format!("listen {port}"),
+            format!("http {url} and tcp 127.0.0.1:1 and file {text}"),
+        ];
+        if has_feature("inspect") {
+            lines.extend([
+                format!("ls -R {folder}"),
+                format!("grep -rn line {folder}"),
+                format!("tar cf - {folder}"),
+                "ps".to_owned(),
+                "ss".to_owned(),
+                "lsof".to_owned(),
+                "limits".to_owned(),
+                "doctor".to_owned(),
+                "report".to_owned(),
+            ]);
+        }
+        lines.iter().map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+    }
+}
+
+/// Whether strace(1), which refuses the system calls, is installed; says so aloud if not.
+fn has_strace() -> bool {
+    let has = Command::new("strace").arg("--version").output().is_ok();
+    if !has {
+        skip("strace is not installed");
+    }
+    has
+}
+
+#[test]
+fn system_calls() {
+    if !is_static() || !has_strace() {
+        return;
+    }
+    let subjects = Subjects::new();
+    // Without write(2) nothing can be printed, and without arch_prctl(2) musl has no thread, not even the first.
+    for call in [
+        "clone",
+        "close",
+        "connect",
+        "fcntl",
+        "fstat",
+        "futex",
+        "getdents64",
+        "getrandom",
+        "mmap",
+        "mprotect",
+        "mremap",
+        "munmap",
+        "poll",
+        "read",
+        "recvfrom",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "sendto",
+        "socket",
+        "set_tid_address",
+    ] {
+        for command in subjects.commands() {
+            // The question mark: not every processor has each of them.
+            let inject = format!("inject=?{call}:error=EPERM");
+            let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
+            assert_ended(&porthole(command).under(&words).run());
+        }
+    }
+}
+
+/// std itself aborts silently when it cannot start.
+#[test]
+fn what_std_starts_with() {
+    if !is_static() || !has_strace() {
+        return;
+    }
+    for calls in ["?poll,?ppoll", "rt_sigaction"] {
+        let inject = format!("inject={calls}:error=EPERM");
+        porthole(["--version"]).under(&["strace", "-qq", "-o", "/dev/null", "-e", &inject]).refused(
+            "cannot start: poll(2) or sigaction(2) is refused, or a standard stream is closed and \
+             /dev/null is missing",
+        );
+    }
+}
+
+/// A large block that grows is moved by mremap(2), or else copied.
+#[test]
+fn blocks_that_cannot_be_moved() {
+    if !has_strace() {
+        return;
+    }
+    let (place, body) = (Place::new(), "x".repeat(300_000));
+    let (log, server) = (place.path("log"), Server::new(answer(response("200 OK", &body))));
+    let words = ["strace", "-f", "-qq", "-o", &log, "-e", "inject=mremap:error=EPERM"];
+    let ran = porthole(["http", &server.url("/"), "--matches", "x$", "--max-body", "1M"]).under(&words).run();
+    let healthy = format!("healthy: http {}: 200 OK in <T>", server.url("/"));
+    ran.is(0, &healthy, "");
+    assert!(fs::read_to_string(log).unwrap().contains("(INJECTED)"), "no block had to be moved");
+}
+
+#[test]
+fn memory() {
+    if !is_static() {
+        return;
+    }
+    let subjects = Subjects::new();
+    // With less, the kernel cannot even load the program: execve(2).
+    let mut least = fs::metadata(binary()).unwrap().len();
+    let starts =
+        |size| porthole(["--version"]).under(&["prlimit", &format!("--as={size}")]).run().status == Some(0);
+    while !starts(least) {
+        least += 32 << 10;
+        assert!(least < 16 << 20, "it does not start in 16 MiB");
+    }
+    let mut was_short = false;
+    for size in (0..24).map(|step| least + step * (64 << 10)) {
+        for command in subjects.commands() {
+            let ran = porthole(command).under(&["prlimit", &format!("--as={size}")]).run();
+            assert_ended(&ran);
+            if ran.stderr.ends_with("porthole: out of memory\n") {
+                assert_eq!(ran.status, Some(1), "{}", ran.story());
+                was_short = true;
+            }
+        }
+    }
+    assert!(was_short, "there was enough memory each time");
+}
+
+#[test]
+fn descriptors() {
+    if !is_static() {
+        return;
+    }
+    let subjects = Subjects::new();
+    for most in 0..9 {
+        for command in subjects.commands() {
+            assert_ended(&porthole(command).under(&["prlimit", &format!("--nofile={most}")]).run());
+        }
+    }
+}
+
+/// No proc, no /dev, nothing: std opens /dev/null in place of a standard stream that is closed.
+#[test]
+fn nothing_but_the_program() {
+    if !is_static() {
+        return;
+    }
+    if !is_root() {
+        return skip("only root can change its root");
+    }
+    let (mut subjects, root) = (Subjects::new(), Place::new());
+    // Its socket does not exist below the new root.
+    subjects.unix = subjects.unix.unasked();
+    copy_program(binary(), root.path("porthole"));
+    let run = |arguments: &[String], closed: &str| {
+        // The first argument is the program outside, of which the copy is run.
+        let script = format!("shift; exec chroot {} /porthole \"$@\" {closed}", root.path(""));
+        porthole(arguments).under(&["sh", "-c", &script, "sh"]).run()
+    };
+    for command in subjects.commands() {
+        assert_ended(&run(&command, ""));
+    }
+    for closed in ["<&-", ">&-"] {
+        run(&["--version".to_owned()], closed).is(
+            1,
+            "",
+            "porthole: cannot start: poll(2) or sigaction(2) is refused, or a standard stream is closed and \
+             /dev/null is missing",
+        );
+    }
+}
+
+/// A panic raises a signal; no panic is known, so the signal is sent.
+#[test]
+fn an_abort_says_what_it_is() {
+    if !is_static() {
+        return;
+    }
+    let signal = if cfg!(target_arch = "x86_64") { Signal::SIGILL } else { Signal::SIGTRAP };
+    let mut command = Command::new(binary());
+    command.args(["tcp", "127.0.0.1:1", "--wait", "60s"]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (start, pid) = (Instant::now(), child.id());
+    let is_caught = || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap();
+        u64::from_str_radix(caught, 16).unwrap() >> (signal as u32 - 1) & 1 == 1
+    };
+    while !is_caught() && start.elapsed() < PATIENCE {
+        std::thread::yield_now();
+    }
+    kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let address =
+        stderr.strip_prefix("porthole: internal error at 0x").and_then(|rest| rest.strip_suffix('\n'));
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]), "{stderr}");
+    assert!(address.is_some_and(|address| u64::from_str_radix(address, 16).is_ok()), "{stderr}");
+}
