@@ -10,8 +10,8 @@ run() {
 }
 
 scripts/static.sh
-run cargo test --locked --bins --test cli
-run cargo test --locked --no-default-features --bins
+run cargo test --locked --lib --test house --test cli
+run cargo test --locked --no-default-features --lib
 for binary in porthole-probe porthole; do
     printf '\n== the integration suite on target/static/%s\n' "$binary"
     PORTHOLE_BIN="$PWD/target/static/$binary" cargo test --locked --test cli --test servers

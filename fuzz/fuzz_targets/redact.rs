@@ -3,20 +3,10 @@
 //! around.
 #![no_main]
 
-/// The files of the package as they are; what they know as `crate::…` is named below.
-#[allow(dead_code)]
-#[path = "../../src"]
-mod package {
-    pub mod bytes;
-    pub mod redact;
-    pub mod secrets;
-    pub mod text;
-}
-
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use package::{bytes, redact, secrets, text};
+use porthole::redact;
 
 /// What is planted: nothing that could be taken for anything else.
 const SECRET: &[u8] = b"Zq7hunter2Kx9";

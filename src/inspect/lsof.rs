@@ -3,12 +3,13 @@
 //! Invariant: no file is opened. What a descriptor is comes from its link in proc, and from stat(2) of what that leads
 //! to. Whether a file is deleted is told by its count of links, for " (deleted)" may be part of a name.
 
+mod row;
+
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use nix::sys::stat::FileStat;
-
+use self::row::{Holder, Open, columns, fact, held, parse_info, type_name};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::outcome::Fact;
@@ -18,10 +19,10 @@ use crate::procfs::process::{Process, own_pid, parse_socket, pids};
 use crate::procfs::sockets::{Sockets, Wanted};
 use crate::procfs::status::Status;
 use crate::report::Answer;
-use crate::table::{Align, Mark, Table};
+use crate::table::{Mark, Table};
 use crate::text::Shown as _;
 use crate::units::show_short_size;
-use crate::view::root::{self, Root};
+use crate::view::root::Root;
 use crate::view::users::Names;
 
 /// The most descriptors of one process that are listed, NR_OPEN of the kernel as it comes.
@@ -79,30 +80,6 @@ impl Inspect for Lsof {
         };
         list.run(target)
     }
-}
-
-/// An open file, as it is listed.
-struct Open<'a> {
-    /// Its number, or what else it is to the process: `cwd`, `root`, `exe`, `mem`.
-    fd: &'a str,
-    /// How it may be used: `r`, `w`, `u` for both.
-    mode: &'static str,
-    kind: &'static str,
-    /// Nothing where it has none.
-    size: Option<Fact>,
-    offset: Option<u64>,
-    /// What it takes of its file system, in bytes.
-    held: Option<u64>,
-    deleted: bool,
-    name: Vec<u8>,
-}
-
-/// Whose file.
-struct Holder {
-    process: Process,
-    user: Vec<u8>,
-    /// Nothing where it is not known.
-    uid: Option<u32>,
 }
 
 /// The list in the making.
@@ -401,87 +378,5 @@ impl List<'_> {
         if !last {
             self.table = Some(columns(self.deleted, false));
         }
-    }
-}
-
-fn columns(deleted: bool, headed: bool) -> Table {
-    let mut columns = vec![("PID", Align::Right), ("PROCESS", Align::Left), ("USER", Align::Left)];
-    columns.extend([("FD", Align::Left), ("TYPE", Align::Left), ("SIZE", Align::Right)]);
-    if deleted {
-        columns.push(("HELD", Align::Right));
-    }
-    columns.push(("NAME", Align::Left));
-    if !headed {
-        for (name, _) in &mut columns {
-            *name = "";
-        }
-    }
-    Table::new(&columns)
-}
-
-/// As lsof(8) calls the types.
-fn type_name(meta: &FileStat) -> &'static str {
-    match root::kind(meta.st_mode).0 {
-        '-' => "REG",
-        'd' => "DIR",
-        'l' => "LINK",
-        'p' => "FIFO",
-        's' => "sock",
-        'b' => "BLK",
-        'c' => "CHR",
-        _ => "anon",
-    }
-}
-
-/// What a file takes of its file system: st_blocks of stat(3type) counts 512 bytes each.
-fn held(meta: &FileStat) -> u64 {
-    meta.st_blocks.cast_unsigned().saturating_mul(512)
-}
-
-/// Offset and flags: `pos:\t0\nflags:\t0100002\n…`, the flags in octal.
-fn parse_info(info: &[u8]) -> (Option<u64>, Option<u32>) {
-    let mut found = (None, None);
-    for line in info.split(|&b| b == b'\n') {
-        let Ok(line) = std::str::from_utf8(line) else { continue };
-        if let Some(offset) = line.strip_prefix("pos:") {
-            found.0 = offset.trim_ascii().parse().ok();
-        } else if let Some(flags) = line.strip_prefix("flags:") {
-            found.1 = u32::from_str_radix(flags.trim_ascii(), 8).ok();
-        }
-    }
-    found
-}
-
-fn fact(holder: &Holder, open: Open<'_>) -> Fact {
-    let mut entries = vec![
-        ("pid", Fact::Count(u64::from(holder.process.pid))),
-        ("process", Fact::Bytes(holder.process.name.clone())),
-        ("uid", holder.uid.map_or(Fact::Null, |uid| Fact::Count(uid.into()))),
-        ("user", Fact::Bytes(holder.user.clone())),
-        ("fd", Fact::Text(open.fd.to_owned())),
-    ];
-    if !open.mode.is_empty() {
-        entries.push(("mode", Fact::Text(open.mode.to_owned())));
-    }
-    entries.push(("type", Fact::Text(open.kind.to_owned())));
-    entries.extend(open.size.map(|size| ("size", size)));
-    entries.extend(open.offset.map(|offset| ("offset", Fact::Count(offset))));
-    if open.deleted {
-        entries.push(("held", open.held.map_or(Fact::Null, Fact::Count)));
-    }
-    entries.push(("deleted", Fact::Bool(open.deleted)));
-    entries.push(("name", Fact::Bytes(open.name)));
-    Fact::Object(entries)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offset_and_flags() {
-        assert_eq!(parse_info(b"pos:\t4096\nflags:\t0100002\nmnt_id:\t15\n"), (Some(4096), Some(0o100_002)));
-        assert_eq!(parse_info(b"flags:\t02000000\n"), (None, Some(0o2_000_000)));
-        assert_eq!(parse_info(b"pos:\nflags:\t9\n\xff\nx"), (None, None));
     }
 }

@@ -9,6 +9,7 @@
 mod header;
 mod links;
 mod names;
+mod options;
 mod sparse;
 
 use std::fs::File;
@@ -21,8 +22,9 @@ use nix::sys::stat::fstat;
 
 use self::header::{BLOCK, Member, padding};
 use self::links::Links;
+use self::options::{OPTIONS, REFUSED};
 use super::{Command, Inspect, Properties, Target};
-use crate::args::{Given, Opt, UsageError, flag, operands_behind_letters, option, option_list, refused};
+use crate::args::{Given, UsageError};
 use crate::error::describe;
 use crate::report::Answer;
 use crate::text::decode;
@@ -40,17 +42,6 @@ const HELD: usize = 1 << 20;
 /// What is written in place of what a file no longer has, in bytes at once.
 const ZEROS: [u8; 4096] = [0; 4096];
 
-/// Why nothing is unpacked.
-const EXTRACT: &str = "porthole writes no file, so it does not unpack archives";
-/// Why none is read.
-const READ: &str = "porthole does not read archives; it only writes one, to standard output";
-/// Why none is changed.
-const CHANGE: &str = "porthole does not change archives; it only writes one, to standard output";
-/// Why links stay links.
-const FOLLOW: &str = "porthole does not follow links; name what they lead to";
-/// Why none is compressed.
-const COMPRESS: &str = "porthole does not compress; let whoever reads the archive do it, as in ... | gzip";
-
 pub(super) const COMMAND: Command = Command {
     name: "tar",
     summary: "write files to standard output as an archive, as kubectl cp asks for it",
@@ -61,31 +52,6 @@ porthole tar -p 7 -c -C /etc app --exclude '*.key' > etc.tar
 kubectl exec POD -- /porthole tar cf - /etc/app | tar xf -",
     properties: Properties { lacks: &[("json", "an archive is no JSON document")], ..Properties::WATCHED },
 };
-
-const OPTIONS: &[Opt] = &[
-    operands_behind_letters("cf - PATH", "PATH", "the files and directories, links not followed"),
-    flag("create", "write an archive: the one thing that is done").short('c'),
-    option("file", "FILE", "where to: - alone, which is standard output").short('f'),
-    option("directory", "DIR", "each PATH is one in this directory").short('C'),
-    option_list("exclude", "PATTERN", "leave out what this fits, or what stands behind a / : * ? [a-z] [!a]"),
-    flag("verbose", "print each name on stderr").short('v'),
-];
-
-const REFUSED: &[Opt] = &[
-    refused("extract", EXTRACT).short('x'),
-    // kubectl cp has these in front of -x.
-    refused("no-same-permissions", EXTRACT),
-    refused("no-same-owner", EXTRACT),
-    refused("list", READ).short('t'),
-    refused("diff", READ).short('d'),
-    refused("append", CHANGE).short('r'),
-    refused("update", CHANGE).short('u'),
-    refused("concatenate", CHANGE).short('A'),
-    refused("dereference", FOLLOW).short('h'),
-    refused("gzip", COMPRESS).short('z'),
-    refused("bzip2", COMPRESS).short('j'),
-    refused("xz", COMPRESS).short('J'),
-];
 
 #[derive(Debug)]
 struct Tar {
