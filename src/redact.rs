@@ -39,6 +39,8 @@ pub fn hidden(count: usize) -> String {
 pub struct Masked {
     /// What the argument before this one says of it.
     next: Next,
+    /// What that says as a name, if a `=` follows.
+    named: Next,
     programs: Programs,
 }
 
@@ -46,10 +48,11 @@ impl Masked {
     /// Appends the argument, what is secret in it masked.
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
         let next = std::mem::take(&mut self.next);
+        let named = std::mem::take(&mut self.named);
         let is_whole = match next {
-            // `--password = x`
-            _ if next.is_value() && argument == b"=" => {
-                self.next = next;
+            // `--password = x`, `PASSWORD = x`
+            _ if argument == b"=" && (next.is_value() || named.is_value()) => {
+                self.next = if next.is_value() { next } else { named };
                 return out.extend_from_slice(argument);
             }
             Next::Token => is_token(argument),
@@ -94,6 +97,10 @@ impl Masked {
             Next::Plain => self.next_of(whole.word(cursor.done(), argument.len())),
             next => next,
         };
+        // `session = new Session()`
+        if argument.iter().all(|&b| is_of_name(b)) && !is_weak(argument) {
+            self.named = tells(argument);
+        }
         cursor.finish();
     }
 

@@ -219,6 +219,8 @@ pub(super) const OPERANDS: &[Operands] = &[
     // openssl passwd PASSWORD
     operands(&["openssl"], &["passwd"], 0, Part::Whole),
     operands(&["mkpasswd"], &[], 0, Part::Whole),
+    // mysqladmin password PASSWORD
+    operands(&["mysqladmin", "mariadb-admin"], &["password", "old-password"], 0, Part::Whole),
     // sqlplus NAME/PASSWORD@DATABASE
     operands(&["sqlplus", "sqlldr", "rman", "exp", "imp", "expdp", "impdp"], &[], 0, Part::Slash),
 ];
@@ -377,6 +379,8 @@ pub(super) const PRIVATE_KEYS: &[&str] = &["PRIVATE KEY-----", "PRIVATE KEY BLOC
 pub(super) const BOT: (usize, usize) = (6, 30);
 /// A user without a password in a URL is masked from this length on: then it is a token.
 pub(super) const TOKEN: usize = 20;
+/// The scheme of those in which a shorter one is, too, if it looks like one: elsewhere it is a name, `ssh://app01@h`.
+pub(super) const TOKENS_IN: &[&str] = &["http://", "https://"];
 
 /// Addresses whose rest is all that it takes to use them, behind their scheme.
 pub(super) const WEBHOOKS: &[&str] = &[
