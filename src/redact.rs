@@ -22,7 +22,7 @@ use login::{Logins, password, user_info};
 pub use mounted::mounted;
 use name::{is_plain, is_weak, tells};
 use programs::Programs;
-use rules::{ANY, Next, SQL};
+use rules::{ANY, HEAD, Next, SQL};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
 use value::{Place, listed, value};
 use words::{
@@ -98,7 +98,7 @@ impl Masked {
             next => next,
         };
         // `session = new Session()`
-        if argument.iter().all(|&b| is_of_name(b)) && !is_weak(argument) {
+        if argument.len() <= HEAD && argument.iter().all(|&b| is_of_name(b)) && !is_weak(argument) {
             self.named = tells(argument);
         }
         cursor.finish();

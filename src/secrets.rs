@@ -230,7 +230,7 @@ mod tests {
         secrets.add(b"refused", "<data>", Scope::Outside);
         assert_eq!(secrets.redact(b"refused t0psecret"), b"<data> ${API_TOKEN}");
         assert_eq!(secrets.redact_text("refused t0psecret"), "refused ${API_TOKEN}");
-        let message = secrets.redact_message(b"refused: refused t0psecret", &[9..16]);
+        let message = secrets.redact_message(b"refused: refused t0psecret", std::slice::from_ref(&(9..16)));
         assert_eq!(message, b"refused: <data> ${API_TOKEN}");
         assert_eq!(secrets.redact_target(b"refused t0psecret"), b"refused t0psecret");
     }

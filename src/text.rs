@@ -311,7 +311,7 @@ mod tests {
         let message =
             format!("a {} é {}", foreign(&decode(b"b\xff")), foreign(&format!("c{opens}{closes}d")));
         assert_eq!(parts(&message), (b"a b\xff \xc3\xa9 cd".to_vec(), vec![2..4, 8..10]));
-        assert_eq!(parts(&format!("{closes}a{opens}b")), (b"ab".to_vec(), vec![1..2]));
+        assert_eq!(parts(&format!("{closes}a{opens}b{closes}{opens}c")), (b"abc".to_vec(), vec![1..2, 2..3]));
         assert_eq!(parts("a"), (b"a".to_vec(), vec![]));
         assert_eq!(parts(""), (vec![], vec![]));
     }

@@ -129,18 +129,15 @@ pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
         let port = authority.get(colon? + 1..)?;
         word.iter().rposition(|&b| b == b'@').filter(|_| !port.iter().all(u8::is_ascii_digit))
     })?;
-    match colon.filter(|&colon| colon < at) {
-        Some(colon) => Some((start + colon + 1, start + at)),
-        None => {
-            let before = text.get(..start)?;
-            let is_of = |scheme: &&str| {
-                let from = before.len().checked_sub(scheme.len());
-                from.and_then(|from| before.get(from..))
-                    .is_some_and(|end| end.eq_ignore_ascii_case(scheme.as_bytes()))
-            };
-            let is_secret =
-                at >= TOKEN || TOKENS_IN.iter().any(|scheme| is_of(&scheme)) && is_token(word.get(..at)?);
-            is_secret.then_some((start, start + at))
-        }
+    if let Some(colon) = colon.filter(|&colon| colon < at) {
+        return Some((start + colon + 1, start + at));
     }
+    let before = text.get(..start)?;
+    let is_of = |scheme: &&str| {
+        let from = before.len().checked_sub(scheme.len());
+        from.and_then(|from| before.get(from..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    let is_secret = at >= TOKEN || TOKENS_IN.iter().any(is_of) && is_token(word.get(..at)?);
+    is_secret.then_some((start, start + at))
 }

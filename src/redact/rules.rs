@@ -401,5 +401,5 @@ pub(super) const WEBHOOKS: &[&str] = &[
 pub(super) const HOOKS: &[&str] = &["/hooks/", "/hook/", "/webhook/", "/webhooks/", "/webhookb2/"];
 /// The least characters and digits of that part.
 pub(super) const CHANCE: (usize, usize) = (16, 3);
-/// How far into an address it is looked for what it is, in bytes.
+/// How far into an address it is looked for what it is, in bytes; and the longest argument that is a name.
 pub(super) const HEAD: usize = 256;
