@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::files::{read_in_time, without_newline};
-use crate::secrets::{Secrets, is_telling};
+use crate::secrets::{Scope, Secrets, is_telling};
 use crate::text::{clip, decode};
 
 /// The most that `${file:PATH}` stands for, in bytes.
@@ -78,7 +78,8 @@ pub fn expand(
             let (whole, tail) = expression.split_at(inner.len() + 3);
             let (part, is_secret) = value_of(inner, whole, values, deadline)?;
             if is_secret {
-                secrets.add(&part, &decode(whole), in_target);
+                let scope = if in_target { Scope::Target } else { Scope::Message };
+                secrets.add(&part, &decode(whole), scope);
             }
             push(&part, if is_secret { whole } else { &part });
             rest = tail;

@@ -50,6 +50,9 @@ pub struct Finding {
     /// Whether the time it took belongs behind [`Finding::found`] where it is healthy. An unhealthy verdict never shows
     /// it: the same trouble has the same words, so that whoever collects events can fold them into one.
     pub timed: bool,
+    /// Whether that and what was expected are words of ours, but for what is [`crate::text::foreign`]. Where nothing is known
+    /// of that, all of it may come from outside.
+    pub is_ours: bool,
     /// What was wanted in its place, if that is not plain from what was found.
     pub expected: Option<String>,
     /// What the server said: a label (`body`, `received`) and the bytes.
@@ -81,6 +84,7 @@ impl Finding {
             verdict,
             found,
             timed: false,
+            is_ours: false,
             expected: None,
             quote: None,
             facts: Vec::new(),
@@ -110,6 +114,14 @@ impl Finding {
     #[inline(never)]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
+        self
+    }
+
+    /// In words of ours: see [`Finding::is_ours`].
+    #[must_use]
+    #[inline(never)]
+    pub fn ours(mut self) -> Self {
+        self.is_ours = true;
         self
     }
 

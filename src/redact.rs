@@ -24,7 +24,7 @@ use login::{Logins, password, user_info};
 pub use mounted::mounted;
 use name::{is_plain, is_weak, tells};
 use programs::Programs;
-use rules::{ANY, Next, SQL};
+use rules::{ANY, HEAD, Next, SQL};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
 use value::{Place, listed, value};
 use words::{
@@ -41,6 +41,8 @@ pub fn hidden(count: usize) -> String {
 pub struct Masked {
     /// What the previous argument says about the next one.
     next: Next,
+    /// What that says as a name, if a `=` follows.
+    named: Next,
     programs: Programs,
 }
 
@@ -48,10 +50,11 @@ impl Masked {
     /// Appends the argument to `out`, with its secrets masked.
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
         let next = std::mem::take(&mut self.next);
+        let named = std::mem::take(&mut self.named);
         let is_whole = match next {
-            // `--password = x`
-            _ if next.is_value() && argument == b"=" => {
-                self.next = next;
+            // `--password = x`, `PASSWORD = x`
+            _ if argument == b"=" && (next.is_value() || named.is_value()) => {
+                self.next = if next.is_value() { next } else { named };
                 return out.extend_from_slice(argument);
             }
             Next::Token => is_token(argument),
@@ -96,6 +99,10 @@ impl Masked {
             Next::Plain => self.next_of(whole.word(cursor.done(), argument.len())),
             next => next,
         };
+        // `session = new Session()`
+        if argument.len() <= HEAD && argument.iter().all(|&b| is_of_name(b)) && !is_weak(argument) {
+            self.named = tells(argument);
+        }
         cursor.finish();
     }
 

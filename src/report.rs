@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact, Finding, Outcome, RunOutcome, Verdict};
 use crate::secrets::Secrets;
-use crate::text::{decode, encode, escape, escape_exactly, escape_within};
+use crate::text::{decode, encode, escape, escape_exactly, escape_within, parts};
 use crate::units::show_duration;
 
 /// The most bytes of one verdict line, without the newline.
@@ -62,10 +62,10 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         if style.verbose {
             out.push_str(&phases(check, outcome));
             #[cfg(feature = "remote")]
-            push_sentences(out, &check.finding.details, secrets);
+            push_sentences(out, &check.finding.details, false, secrets);
         }
         #[cfg(feature = "inspect")]
-        push_sentences(out, &check.finding.explanation, secrets);
+        push_sentences(out, &check.finding.explanation, true, secrets);
     }
     let _ = to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());
@@ -106,7 +106,7 @@ impl Progress {
             return;
         }
         let reason = outcome.map_or_else(String::new, |check| {
-            let reason = redacted_text(&check.finding.found, secrets);
+            let reason = redacted_message(&check.finding.found, check.finding.is_ours, secrets);
             format!(": {} {}", check.check, escape_within(&encode(&reason), 50))
         });
         self.shown = true;
@@ -139,7 +139,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         String::new()
     };
     let elapsed = (finding.timed && check.is_healthy()).then_some(check.elapsed);
-    let reason = redacted_text(&reason(finding, elapsed), secrets);
+    let reason = redacted_message(&reason(finding, elapsed), finding.is_ours, secrets);
     line.push_str(&escape_within(&encode(&reason), LINE.saturating_sub(line.len() + attempts.len())));
     line.push_str(&attempts);
     if let Some((label, bytes)) = &finding.quote {
@@ -171,12 +171,13 @@ fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
     reason
 }
 
-/// Each sentence on a line of its own below the verdict.
+/// Each sentence on a line of its own below the verdict. What explains it is known of this machine, and is ours.
 #[cfg(any(feature = "remote", feature = "inspect"))]
-fn push_sentences(out: &mut String, sentences: &[String], secrets: &Secrets) {
+fn push_sentences(out: &mut String, sentences: &[String], is_ours: bool, secrets: &Secrets) {
     for sentence in sentences {
         out.push_str("  ");
-        out.push_str(&escape_within(&encode(&redacted_text(sentence, secrets)), LINE - 2));
+        let sentence = redacted_message(sentence, is_ours, secrets);
+        out.push_str(&escape_within(&encode(&sentence), LINE - 2));
         out.push('\n');
     }
 }
@@ -214,7 +215,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
             ("check", Fact::Text(check.check.to_owned())),
             ("target", Fact::Bytes(secrets.redact_target(&check.target))),
             ("healthy", Fact::Bool(check.is_healthy())),
-            ("reason", Fact::Text(redacted_text(&reason(finding, None), secrets))),
+            ("reason", Fact::Text(redacted_message(&reason(finding, None), finding.is_ours, secrets))),
             ("elapsed_ms", Fact::milliseconds(check.elapsed)),
             ("facts", Fact::Object(facts.collect())),
         ];
@@ -228,12 +229,12 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
             entries.push(("phases", Fact::List(phases.collect())));
             #[cfg(feature = "remote")]
             if !finding.details.is_empty() {
-                entries.push(("details", sentences(&finding.details, secrets)));
+                entries.push(("details", sentences(&finding.details, false, secrets)));
             }
         }
         #[cfg(feature = "inspect")]
         if !finding.explanation.is_empty() {
-            entries.push(("explanation", sentences(&finding.explanation, secrets)));
+            entries.push(("explanation", sentences(&finding.explanation, true, secrets)));
         }
         Fact::Object(entries)
     });
@@ -246,8 +247,8 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
 }
 
 #[cfg(any(feature = "remote", feature = "inspect"))]
-fn sentences(sentences: &[String], secrets: &Secrets) -> Fact {
-    Fact::List(sentences.iter().map(|text| Fact::Text(redacted_text(text, secrets))).collect())
+fn sentences(sentences: &[String], is_ours: bool, secrets: &Secrets) -> Fact {
+    Fact::List(sentences.iter().map(|text| Fact::Text(redacted_message(text, is_ours, secrets))).collect())
 }
 
 fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
@@ -262,7 +263,13 @@ fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
     }
 }
 
-/// A message without secrets. They are bytes, and so is what stands for one.
+/// A message without secrets, of which those of what was sent are looked for only in what comes from outside.
+fn redacted_message(text: &str, is_ours: bool, secrets: &Secrets) -> String {
+    let (bytes, foreign) = parts(text);
+    decode(&if is_ours { secrets.redact_message(&bytes, &foreign) } else { secrets.redact(&bytes) })
+}
+
+/// Text without secrets. They are bytes, and so is what stands for one.
 fn redacted_text(text: &str, secrets: &Secrets) -> String {
     decode(&secrets.redact(&encode(text)))
 }

@@ -1,6 +1,10 @@
 //! The secrets that this process was given, which never leave it in print, and which names tell of one.
 
-use crate::text::ELLIPSIS;
+mod written;
+
+use std::ops::Range;
+
+use written::{cut, written};
 
 /// Ends of words of a variable's name that say that its value is a secret. `redact::rules` has more for
 /// command lines.
@@ -37,57 +41,100 @@ const HARMLESS: &[&str] =
 /// away by it.
 const SHORTEST: usize = 4;
 
+/// The most parts of one argument that are looked for, the longest of them.
+const MOST_PARTS: usize = 256;
+
 /// Values that must not be printed, each with what is printed in their place. Those of fewer than four bytes
 /// are not looked for in what comes from outside.
 #[derive(Debug, Default)]
 pub struct Secrets(Vec<Secret>);
 
+/// Where a secret is looked for. Each place is one where those of the places above it are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// In what comes from outside alone. In words of ours it would say what it is, by what is missing.
+    Outside,
+    /// In words of ours as well.
+    Message,
+    /// In the name of a target as well, which was made of it.
+    Target,
+}
+
 #[derive(Debug)]
 struct Secret {
     value: Vec<u8>,
     shown: String,
-    /// Whether the name of a target may hold it.
-    in_target: bool,
+    scope: Scope,
 }
 
 impl Secrets {
-    /// The text with every secret in it replaced by the expression it came from. Where the text ends or was
-    /// cut (`…`) within a secret, its beginning is replaced.
+    /// The text, which comes from outside, with every secret in it replaced by the expression it came from. Where the text
+    /// ends or was cut (`…`) within a secret, its beginning is replaced.
     pub fn redact(&self, text: &[u8]) -> Vec<u8> {
-        self.replace(text, false)
+        self.replace(text, &|_| Scope::Outside)
+    }
+
+    /// As [`Secrets::redact`], for a message of ours in which only these parts come from outside.
+    pub fn redact_message(&self, message: &[u8], outside: &[Range<usize>]) -> Vec<u8> {
+        let is_outside = |at: usize| outside.iter().any(|part| part.contains(&at));
+        self.replace(message, &|at| if is_outside(at) { Scope::Outside } else { Scope::Message })
     }
 
     /// As [`Secrets::redact`], for the name or address of a target: only of what it was made of, so that no port
     /// is taken for a password that happens to be the same.
     pub fn redact_target(&self, target: &[u8]) -> Vec<u8> {
-        self.replace(target, true)
+        self.replace(target, &|_| Scope::Target)
     }
 
-    /// As [`Secrets::redact`], for text.
+    /// As [`Secrets::redact_message`], for text that is all ours.
     pub fn redact_text(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
+        String::from_utf8_lossy(&self.redact_message(text.as_bytes(), &[])).into_owned()
     }
 
-    /// From now on shows `shown` in place of this value, unless another name for it is known.
-    pub fn add(&mut self, value: &[u8], shown: &str, in_target: bool) {
-        if let Some(known) = self.0.iter_mut().find(|known| known.value == value) {
-            known.in_target |= in_target;
-        } else if value.len() >= SHORTEST {
-            self.0.push(Secret { value: value.to_vec(), shown: shown.to_owned(), in_target });
+    /// From now on shows `shown` in place of this value, unless another name for it is known there.
+    pub fn add(&mut self, value: &[u8], shown: &str, scope: Scope) {
+        if value.len() >= SHORTEST {
+            self.0.push(Secret { value: value.to_vec(), shown: shown.to_owned(), scope });
         }
     }
 
-    /// One pass, so that nothing is replaced within what stands for a secret.
-    fn replace(&self, text: &[u8], in_target: bool) -> Vec<u8> {
-        let mut out = Vec::new();
+    /// As [`Secrets::add`], for the parts of an argument, of which there may be very many: the longest are the least likely
+    /// to be found by chance.
+    pub fn add_parts(&mut self, mut values: Vec<Vec<u8>>, shown: &str, scope: Scope) {
+        values.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        values.dedup();
+        for value in values.iter().take(MOST_PARTS) {
+            self.add(value, shown, scope);
+        }
+    }
+
+    /// One pass, so that nothing is replaced within what stands for a secret. `scope` is that of the byte there.
+    fn replace(&self, text: &[u8], scope: &dyn Fn(usize) -> Scope) -> Vec<u8> {
+        if self.0.is_empty() {
+            return text.to_vec();
+        }
+        // Whether a secret, or what stands for one, may begin with this byte. Most do not.
+        let mut begins = [false; 256];
+        let firsts = self.0.iter().flat_map(|secret| [secret.value.first(), secret.shown.as_bytes().first()]);
+        for &first in firsts.flatten().chain(written::MARKS) {
+            for byte in [first.to_ascii_lowercase(), first.to_ascii_uppercase()] {
+                if let Some(begins) = begins.get_mut(usize::from(byte)) {
+                    *begins = true;
+                }
+            }
+        }
+        let mut out = Vec::with_capacity(text.len());
         let mut rest = text;
-        while !rest.is_empty() {
+        while let Some(&first) = rest.first() {
             // The longest, so that of a secret that holds another one nothing is left.
             let (mut longest, mut shown) = ((1, false), rest.get(..1).unwrap_or_default());
-            for secret in &self.0 {
-                let covered = secret.covers(rest);
-                if covered > longest && (secret.in_target || !in_target) {
-                    (longest, shown) = (covered, secret.shown.as_bytes());
+            if begins.get(usize::from(first)) == Some(&true) {
+                let scope = scope(text.len() - rest.len());
+                for secret in self.0.iter().filter(|secret| secret.scope >= scope) {
+                    let covered = secret.covers(rest);
+                    if covered > longest {
+                        (longest, shown) = (covered, secret.shown.as_bytes());
+                    }
                 }
             }
             out.extend_from_slice(shown);
@@ -98,26 +145,18 @@ impl Secrets {
 }
 
 impl Secret {
-    /// How many bytes at the beginning of the text have to go, where case does not count, nor a backslash in front (host names
-    /// are in lower case, and JSON may write `\/`), and whether they are the whole secret.
+    /// How many bytes at the beginning of the text have to go, however it is [`written`], and whether they are the whole
+    /// secret.
     fn covers(&self, text: &[u8]) -> (usize, bool) {
         if text.starts_with(self.shown.as_bytes()) {
             return (self.shown.len(), true);
         }
-        let (mut rest, mut count) = (text, 0);
-        while let (Some((&byte, behind)), Some(wanted)) = (rest.split_first(), self.value.get(count)) {
-            if byte.eq_ignore_ascii_case(wanted) {
-                rest = behind;
-            } else if count > 0 && byte == b'\\' && behind.first() == Some(wanted) {
-                rest = behind.get(1..).unwrap_or_default();
-            } else {
-                break;
-            }
-            count += 1;
+        let (taken, count) = written(text, &self.value);
+        if count == self.value.len() {
+            return (taken, true);
         }
-        let whole = count == self.value.len();
-        let cut = count >= SHORTEST && (rest.is_empty() || rest.starts_with(ELLIPSIS.as_bytes()));
-        if whole || cut { (text.len() - rest.len(), whole) } else { (0, false) }
+        let cut = if count >= SHORTEST { text.get(taken..).and_then(cut) } else { None };
+        cut.map_or((0, false), |part| (taken + part, false))
     }
 }
 
@@ -138,7 +177,7 @@ mod tests {
     fn secrets(list: &[(&str, &str)]) -> Secrets {
         let mut secrets = Secrets::default();
         for (value, shown) in list {
-            secrets.add(value.as_bytes(), shown, false);
+            secrets.add(value.as_bytes(), shown, Scope::Message);
         }
         secrets
     }
@@ -182,8 +221,46 @@ mod tests {
     #[test]
     fn a_target_shows_what_it_was_not_made_of() {
         let mut secrets = secrets(&[("8080", "${file:/pin}"), ("t0psecret", "${API_TOKEN}")]);
-        secrets.add(b"t0psecret", "<header x>", true);
-        assert_eq!(secrets.redact_target(b"localhost:8080/t0psecret"), b"localhost:8080/${API_TOKEN}");
+        secrets.add(b"t0psecret", "${FILE_KEY}", Scope::Target);
+        assert_eq!(secrets.redact_target(b"localhost:8080/t0psecret"), b"localhost:8080/${FILE_KEY}");
+    }
+
+    #[test]
+    fn words_of_ours_show_nothing_by_what_is_missing() {
+        let mut secrets = secrets(&[("t0psecret", "${API_TOKEN}")]);
+        secrets.add(b"refused", "<data>", Scope::Outside);
+        assert_eq!(secrets.redact(b"refused t0psecret"), b"<data> ${API_TOKEN}");
+        assert_eq!(secrets.redact_text("refused t0psecret"), "refused ${API_TOKEN}");
+        let message = secrets.redact_message(b"refused: refused t0psecret", std::slice::from_ref(&(9..16)));
+        assert_eq!(message, b"refused: <data> ${API_TOKEN}");
+        assert_eq!(secrets.redact_target(b"refused t0psecret"), b"refused t0psecret");
+    }
+
+    #[test]
+    fn of_very_many_parts_the_longest_are_looked_for() {
+        let mut secrets = Secrets::default();
+        let numbers = (10_000..20_000).map(|number| number.to_string().into_bytes());
+        let parts = numbers.chain([b"hunter2".to_vec(), b"hunter2".to_vec(), b"abcd".to_vec()]);
+        secrets.add_parts(parts.collect(), "<data>", Scope::Outside);
+        assert_eq!(secrets.0.len(), MOST_PARTS);
+        assert_eq!(secrets.redact(b"10000 hunter2 19999 abcd"), b"<data> <data> 19999 abcd");
+    }
+
+    #[test]
+    fn what_is_cut_within_an_escape_is_replaced_too() {
+        let secrets = secrets(&[("ab+cd/ef==", "${A}")]);
+        for (text, redacted) in [
+            ("ab%2Bcd%2Fef%3D%3D.", "${A}."),
+            ("x=ab%2Bcd%", "x=${A}"),
+            ("x=ab%2Bcd%2…", "x=${A}…"),
+            ("x=ab\\u002b\\u00", "x=ab\\u002b\\u00"),
+            ("x=ab\\u002bcd\\u00", "x=${A}"),
+            ("ab&#43;cd&#x…", "${A}…"),
+            ("%61b%2bcd%zz", "%61b%2bcd%zz"),
+            ("%", "%"),
+        ] {
+            assert_eq!(secrets.redact_text(text), redacted, "{text}");
+        }
     }
 
     #[test]

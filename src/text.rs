@@ -64,6 +64,35 @@ fn carried(c: char) -> Option<u8> {
     u32::from(c).checked_sub(CARRIED).and_then(|low| u8::try_from(low).ok()).map(|low| low | 0x80)
 }
 
+/// The code points that stand around what is [`foreign`].
+const AROUND: [char; 2] = ['\u{10ff7e}', '\u{10ff7f}'];
+
+/// A part of a message that comes from outside, or was given, and is marked as such for the report; see
+/// `Finding::is_ours`.
+pub fn foreign(text: &str) -> String {
+    let [opens, closes] = AROUND;
+    format!("{opens}{}{closes}", without_marks(text))
+}
+
+/// The text, and no mark of what is [`foreign`] in it.
+pub fn without_marks(text: &str) -> String {
+    text.replace(AROUND, "")
+}
+
+/// The bytes of a message ([`encode`]), and which of them are [`foreign`].
+pub fn parts(text: &str) -> (Vec<u8>, Vec<Range<usize>>) {
+    let (mut bytes, mut foreign, mut start) = (Vec::new(), Vec::new(), None);
+    for piece in text.split_inclusive(AROUND) {
+        bytes.extend_from_slice(&encode(piece.trim_end_matches(AROUND)));
+        if piece.ends_with(AROUND[0]) {
+            start = Some(bytes.len());
+        } else if let Some(start) = start.take() {
+            foreign.push(start..bytes.len());
+        }
+    }
+    (bytes, foreign)
+}
+
 /// The text for JSON, in which a byte that is part of no character is `\xNN`.
 pub fn spelled_out(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| carried(c).is_some()) {
@@ -275,6 +304,17 @@ pub fn push_json_string(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_foreign_in_a_message() {
+        let [opens, closes] = AROUND;
+        let message =
+            format!("a {} é {}", foreign(&decode(b"b\xff")), foreign(&format!("c{opens}{closes}d")));
+        assert_eq!(parts(&message), (b"a b\xff \xc3\xa9 cd".to_vec(), vec![2..4, 8..10]));
+        assert_eq!(parts(&format!("{closes}a{opens}b{closes}{opens}c")), (b"abc".to_vec(), vec![1..2, 2..3]));
+        assert_eq!(parts("a"), (b"a".to_vec(), vec![]));
+        assert_eq!(parts(""), (vec![], vec![]));
+    }
 
     #[test]
     fn plain_text_stays() {

@@ -12,7 +12,7 @@ use super::UsageError;
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::expand::{Expanded, Values, expand};
-use crate::secrets::Secrets;
+use crate::secrets::{Scope, Secrets};
 use crate::text::{ELLIPSIS, clip, decode};
 use crate::units::show_size;
 
@@ -103,7 +103,12 @@ impl<'a> Given<'a> {
 
     /// From now on this value, where a server repeats it, is shown as `shown`.
     pub fn hide(&mut self, value: &[u8], shown: &str) {
-        self.secrets.add(value, shown, false);
+        self.secrets.add(value, shown, Scope::Outside);
+    }
+
+    /// As [`Given::hide`], for the parts of a value.
+    pub fn hide_parts(&mut self, values: Vec<Vec<u8>>, shown: &str) {
+        self.secrets.add_parts(values, shown, Scope::Outside);
     }
 
     /// The value of an option, parsed. `expected` says what the parser takes.

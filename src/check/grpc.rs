@@ -92,7 +92,8 @@ impl Check for Grpc {
             let mut client = Client::new(wire);
             let mut finding = self
                 .call(&mut client, shown)
-                .unwrap_or_else(|trouble| failure(&trouble, &client, attempt.deadline));
+                .unwrap_or_else(|trouble| failure(&trouble, &client, attempt.deadline))
+                .ours();
             client.leave();
             if let Some(service) = &self.service {
                 finding.lead(vec![("service", service.clone().into())]);

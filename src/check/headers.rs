@@ -43,9 +43,8 @@ pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<
             given.hide(value.as_bytes(), &shown);
             // `Bearer x`, and the cookies of `a=x; b=y`
             given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
-            for pair in value.as_bytes().split(|&b| b == b';') {
-                given.hide(halves(pair, b'=').1, &shown);
-            }
+            let pairs = value.as_bytes().split(|&b| b == b';');
+            given.hide_parts(pairs.map(|pair| halves(pair, b'=').1.to_vec()).collect(), &shown);
         }
         headers.push(header);
     }

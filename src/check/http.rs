@@ -15,7 +15,7 @@ use crate::args::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::outcome::Finding;
-use crate::text::clip;
+use crate::text::{clip, foreign};
 use crate::units::{self, StatusSet};
 
 /// The default of `--max-body`, in bytes.
@@ -146,9 +146,11 @@ impl Check for Http {
                 None if self.status.contains(answer.status()) => Ok(words),
                 None => Ok(words + &shown(location.as_deref(), typed.as_deref())),
                 Some(Ok(next)) if next.place.host != url.place.host => {
+                    let next = foreign(&next.to_string());
                     Ok(format!("{words}, not followed to another host, {next}"))
                 }
                 Some(Ok(next)) if next.tls && self.secure.is_none() => {
+                    let next = foreign(&next.to_string());
                     Err(Finding::unhealthy(format!("{words} to {next}, and this build has no TLS")))
                 }
                 Some(Ok(_)) if redirects == self.follow => {
@@ -171,7 +173,7 @@ impl Check for Http {
                 Ok(found) => answer.judge(&self.status, &self.assertions, self.max_body, found),
                 Err(finding) => finding,
             };
-            return redirected(answer.describe(finding, location), redirects, &url);
+            return redirected(answer.describe(finding.ours(), location), redirects, &url);
         }
     }
 }
@@ -181,7 +183,7 @@ impl Check for Http {
 fn shown(location: Option<&str>, typed: Option<&str>) -> String {
     let Some(text) = location.or(typed.filter(|typed| !typed.contains('@'))) else { return String::new() };
     let (place, query) = text.split_once('?').map_or((text, ""), |(place, _)| (place, "?…"));
-    format!(" to {}{query}", clip(place.as_bytes()))
+    format!(" to {}", foreign(&(clip(place.as_bytes()) + query)))
 }
 
 /// Names where the redirects that were followed have led.
@@ -190,7 +192,7 @@ fn redirected(mut finding: Finding, redirects: u64, url: &Url) -> Finding {
         finding.push("redirects", redirects.into());
         finding.push("url", url.to_string().into());
         if finding.verdict != crate::outcome::Verdict::Healthy {
-            finding.found = format!("redirected to {url}: {}", finding.found);
+            finding.found = format!("redirected to {}: {}", foreign(&url.to_string()), finding.found);
         }
     }
     finding

@@ -127,7 +127,9 @@ impl Secure {
 }
 
 fn failure(error: TlsError, deadline: Deadline) -> Finding {
-    match error {
+    // What is wrong with a certificate may repeat what is in it.
+    let is_ours = !matches!(error, TlsError::Failed(..));
+    let finding = match error {
         TlsError::Wire(error) => Finding::unhealthy(error.reason(deadline, "during the TLS handshake")),
         TlsError::NoRoots(why) => Finding::new(Verdict::Refused, format!("{why} ({ROOTS_ADVICE})")),
         TlsError::Failed(why, certificate) => {
@@ -146,7 +148,8 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
             }
             None => Finding::unhealthy("what came is not TLS").quoting("received", &opening),
         },
-    }
+    };
+    Finding { is_ours, ..finding }
 }
 
 fn too_short(certificate: &Certificate, min: i64) -> Finding {

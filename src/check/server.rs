@@ -167,7 +167,7 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
             Finding::unhealthy(found).expected(awaited)
         }
     };
-    finding.quoting("received", opening)
+    finding.ours().quoting("received", opening)
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Con
             None => phases(start, &[("resolve", now)]),
             Some(resolved) => phases(start, &[("resolve", resolved), ("connect", now)]),
         };
+        // Nothing was said yet.
+        finding.is_ours = true;
         finding
     })
 }

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::rules::{HEAD, Next, READS_LOGINS, TOKEN};
+use super::rules::{HEAD, Next, READS_LOGINS, TOKEN, TOKENS_IN};
+use super::tokens::is_token;
 use super::words::{Within, is_space, word_at, word_end};
 use crate::bytes::find;
 
@@ -129,8 +130,15 @@ pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
         let port = authority.get(colon? + 1..)?;
         word.iter().rposition(|&b| b == b'@').filter(|_| !port.iter().all(u8::is_ascii_digit))
     })?;
-    match colon.filter(|&colon| colon < at) {
-        Some(colon) => Some((start + colon + 1, start + at)),
-        None => (at >= TOKEN).then_some((start, start + at)),
+    if let Some(colon) = colon.filter(|&colon| colon < at) {
+        return Some((start + colon + 1, start + at));
     }
+    let before = text.get(..start)?;
+    let is_of = |scheme: &&str| {
+        let from = before.len().checked_sub(scheme.len());
+        from.and_then(|from| before.get(from..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    let is_secret = at >= TOKEN || TOKENS_IN.iter().any(is_of) && is_token(word.get(..at)?);
+    is_secret.then_some((start, start + at))
 }

@@ -221,6 +221,8 @@ pub(super) const OPERANDS: &[Operands] = &[
     // openssl passwd PASSWORD
     operands(&["openssl"], &["passwd"], 0, Part::Whole),
     operands(&["mkpasswd"], &[], 0, Part::Whole),
+    // mysqladmin password PASSWORD
+    operands(&["mysqladmin", "mariadb-admin"], &["password", "old-password"], 0, Part::Whole),
     // sqlplus NAME/PASSWORD@DATABASE
     operands(&["sqlplus", "sqlldr", "rman", "exp", "imp", "expdp", "impdp"], &[], 0, Part::Slash),
 ];
@@ -382,6 +384,8 @@ pub(super) const PRIVATE_KEYS: &[&str] = &["PRIVATE KEY-----", "PRIVATE KEY BLOC
 pub(super) const BOT: (usize, usize) = (6, 30);
 /// A user name of this length in a URL without a password is a token.
 pub(super) const TOKEN: usize = 20;
+/// The scheme of those in which a shorter one is, too, if it looks like one: elsewhere it is a name, `ssh://app01@h`.
+pub(super) const TOKENS_IN: &[&str] = &["http://", "https://"];
 
 /// Webhook URLs, without their scheme: whoever knows the rest can use them.
 pub(super) const WEBHOOKS: &[&str] = &[
@@ -403,5 +407,5 @@ pub(super) const WEBHOOKS: &[&str] = &[
 pub(super) const HOOKS: &[&str] = &["/hooks/", "/hook/", "/webhook/", "/webhooks/", "/webhookb2/"];
 /// The least number of characters and of digits of that segment.
 pub(super) const CHANCE: (usize, usize) = (16, 3);
-/// How far into a URL or a value its kind is searched for, in bytes.
+/// How far into a URL or a value its kind is searched for, in bytes; and the longest argument that is a name.
 pub(super) const HEAD: usize = 256;

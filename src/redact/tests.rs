@@ -454,6 +454,8 @@ fn command_lines_as_a_shell_reads_them() {
         &["app --password = ⟦X⟧ --password= ⟦X⟧ PASSWORD= ⟦X⟧ --x"],
         &["sh", "-c", "app --password = ⟦'X Y'⟧ PASSWORD= ⟦X⟧ x"],
         &["app", "--password=", "--verbose", "x", "= y"],
+        &["app", "PASSWORD", "=", "⟦X⟧", "y", "db.password", "=", "⟦a b⟧", "PASSWORD", "X"],
+        &["app", "name", "=", "x", "session", "=", "new", "PASSWORD", "==", "x"],
         // The scheme of a header apart from its token.
         &["curl", "-H", "Authorization: ⟦Bearer⟧", "⟦X⟧", "h"],
         &["sh", "-c", "curl -H 'Authorization: ⟦Bearer⟧' ⟦X⟧ h"],
@@ -501,6 +503,8 @@ fn programs_whose_operands_are_secrets() {
         &["redis-cli", "AUTH", "⟦pw⟧"],
         &["mc", "alias", "set", "x", "http://minio:9000", "⟦me⟧", "⟦pw⟧"],
         &["wpa_passphrase", "net", "⟦pw⟧"],
+        &["mysqladmin", "-u", "root", "password", "⟦S3cret⟧"],
+        &["sh", "-c", "mariadb-admin -uroot -p⟦old⟧ password ⟦'a b'⟧ && mysqladmin ping; mysqladmin status"],
     ]);
 }
 
@@ -556,6 +560,9 @@ fn names_and_addresses() {
         &["app", "https://x.webhook.office.com/⟦webhookb2/a@b/IncomingWebhook/c/d⟧"],
         &["app", "https://outlook.office.com/webhook/⟦a@b⟧"],
         &["app", "https://chat.example/hooks/⟦xo8bqc5ehbgp3ckzs1tmfpjd1e⟧"],
+        &["git", "clone", "https://⟦S3cretT0ken⟧@github.com/x", "git+HTTPS://⟦0a1b2c3d⟧@h/x"],
+        &["git", "https://git@h/x", "https://x-access-token@h/x", "https://oauth2@h", "https://alice@h/x"],
+        &["ssh", "ssh://app-user01@h/x", "sftp://BackupUser@h/x", "git@github.com:x/y"],
         &["app", "{\"url\":\"https://hooks.slack.com/services/⟦T0/B0/x⟧\"}"],
         &["app", "https://h/webhooks/github", "https://h/hooks/", "https://h/webhook/", "http://hooks/x"],
         &["app", "https://h/hooks/pre-commit-hooks-for-all/v2"],

@@ -177,6 +177,102 @@ fn what_a_server_echoes_of_the_request_is_not_printed() {
 }
 
 #[test]
+fn what_a_server_writes_in_another_way_is_not_printed_either() {
+    for (arguments, said, shown) in [
+        (
+            ["-H", "X-Api-Key: ab+cd/ef=="],
+            "tok=ab%2Bcd%2Fef==; ab%2bcd%2fef%3d%3d; ab\\u002bcd\\/ef\\u003D=; ab&#43;cd&#x2f;ef==",
+            "tok=<header x-api-key>; <header x-api-key>; <header x-api-key>; <header x-api-key>",
+        ),
+        (
+            ["--user", "bob:p<w>&'é"],
+            "p\\u003cw\\u003e\\u0026'\\u00e9, p&lt;w&gt;&amp;&#39;&#xe9;, p%3Cw%3E%26%27%C3%A9",
+            "<user>, <user>, <user>",
+        ),
+        (
+            ["-d", "password=hunter2 and more"],
+            "hunter2+and+more hunter2%20and%20more hunter2 and more",
+            "<data> <data> <data>",
+        ),
+        (["-d", "rate=100%25+off"], "100%25+off 100%25%20off 100% off", "<data> <data> <data>"),
+    ] {
+        let server = Server::new(answer(response("400 Bad Request", said)));
+        let url = server.url("/");
+        porthole(["http", &url].iter().chain(&arguments))
+            .unhealthy(&format!("unhealthy: http {url}: 400 Bad Request, expected 200-399; body: {shown}"));
+    }
+    // As it was typed.
+    let server = Server::new(answer(response("401 Unauthorized", "no p%40ssw0rd, p@ssw0rd")));
+    let place = server.address();
+    porthole(["http".to_owned(), format!("http://bob:p%40ssw0rd@{place}/")]).unhealthy(&format!(
+        "unhealthy: http http://{place}/: 401 Unauthorized, expected 200-399; body: no <user>, <user>"
+    ));
+    // Where it redirects to, and a body that ends within an escape.
+    let moved =
+        "HTTP/1.1 302 Found\r\nLocation: /login/ab%2Bcd%2Fef%3D%3D\r\nContent-Length: 8\r\n\r\nab%2Bcd%";
+    let server = Server::new(answer(moved));
+    let url = server.url("/");
+    let ran = porthole(["http", &url, "-s", "200", "-H", "X-Api-Key: ab+cd/ef==", "--json"]).json();
+    let check = &ran["checks"][0];
+    assert_eq!(check["reason"], format!("302 Found to {url}login/<header x-api-key>, expected 200"));
+    assert_eq!(check["facts"]["location"], format!("{url}login/<header x-api-key>"));
+    assert_eq!(check["facts"]["body"], "<header x-api-key>");
+}
+
+#[test]
+fn words_of_ours_are_not_taken_for_what_was_sent() {
+    let refused = "unhealthy: http http://127.0.0.1:1/: connection refused (127.0.0.1)";
+    for arguments in [
+        ["-d", "a=refused&b=connection"],
+        ["-d", "refused"],
+        ["--user", "me:connection"],
+        ["-H", "X-Key: connection refused"],
+    ] {
+        porthole(["http", "http://127.0.0.1:1/"].iter().chain(&arguments)).unhealthy(refused);
+    }
+    porthole(["http", "http://127.0.0.1:1/", "-d", "a=connection", "and", "tcp", "127.0.0.1:1"])
+        .unhealthy(&format!("{refused}\nunhealthy: tcp 127.0.0.1:1: connection refused (127.0.0.1)"));
+    // What the server says is.
+    let said = "HTTP/1.1 302 Found\r\nLocation: /Found?expected\r\nContent-Length: 15\r\n\r\nFound, expected";
+    let server = Server::new(answer(said));
+    let url = server.url("/");
+    let data = ["-d", r#"["Found", "expected", "200-299", "body", "contain", "not one"]"#];
+    porthole(["http", &url, "-s", "200-299"].iter().chain(&data)).unhealthy(&format!(
+        "unhealthy: http {url}: 302 Found to {url}<data>?…, expected 200-299; body: <data>, <data>"
+    ));
+    let server = Server::new(answer(response("200 OK", r#"{"x": "not one"}"#)));
+    let url = server.url("/");
+    let line = format!("unhealthy: http {url}: 200 OK, expected");
+    let body = r#"body: {"x": "<data>"}"#;
+    porthole(["http", &url, "--field", "/x=contain"].iter().chain(&data))
+        .unhealthy(&format!(r#"{line} /x to be "<data>", not "<data>"; {body}"#));
+    porthole(["http", &url, "--contains", "one body"].iter().chain(&data))
+        .unhealthy(&format!(r#"{line} the body to contain "one <data>"; {body}"#));
+    // Nor in what is wrong with the arguments.
+    porthole(["http", &url, "--max-body", "x"].iter().chain(&data))
+        .refused("http: --max-body: expected a size such as 512, 64k or 10M (powers of 1024), got 'x'");
+    // What came from a file is hidden everywhere, as before.
+    let (folder, s) = secret_file("refused");
+    porthole(["http", "http://127.0.0.1:1/", "-d", &s])
+        .unhealthy(&format!("unhealthy: http http://127.0.0.1:1/: connection {s} (127.0.0.1)"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_request_of_very_many_values_does_not_take_long() {
+    let numbers: Vec<_> = (100_000..118_000).map(|number| number.to_string()).collect();
+    let form: Vec<_> = (100_000..110_000).map(|number| format!("a={number}")).collect();
+    let cookies: Vec<_> = (100_000..110_000).map(|number| format!("a={number}")).collect();
+    let header = format!("Cookie: {}", cookies.join("; "));
+    for arguments in [["-d", &format!("[{}]", numbers.join(","))], ["-d", &form.join("&")], ["-H", &header]] {
+        let start = std::time::Instant::now();
+        porthole(["http", "http://127.0.0.1:1/", "-t", "200ms"].iter().chain(&arguments))
+            .unhealthy("unhealthy: http http://127.0.0.1:1/: connection refused (127.0.0.1)");
+        assert!(start.elapsed() < std::time::Duration::from_millis(1500), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
 fn a_fifo_is_not_even_opened() {
     let folder = folder();
     let fifo = folder.join("fifo");

@@ -8,7 +8,7 @@ use crate::net::http2::{Client, Trouble, error_name, field};
 use crate::net::url::percent_decoded;
 use crate::net::wire::Wire;
 use crate::outcome::{Finding, Verdict};
-use crate::text::quoted;
+use crate::text::{foreign, quoted};
 use crate::units;
 
 /// Names of status codes, from 0. https://grpc.io/docs/guides/status-codes/
@@ -40,7 +40,7 @@ impl Grpc {
             Err(why) => return Finding::unhealthy(why).quoting("received", body),
         };
         let mut found = match &self.service {
-            Some(service) => format!("{} is {status}", quoted(service)),
+            Some(service) => format!("{} is {status}", foreign(&quoted(service))),
             None => status.clone(),
         };
         let mut finding = Finding::unhealthy("");
@@ -72,7 +72,8 @@ impl Grpc {
     fn unknown_service(&self, name: &str) -> String {
         match &self.service {
             Some(service) => {
-                format!("the server knows no service {} ({name}; see --service)", quoted(service))
+                let service = foreign(&quoted(service));
+                format!("the server knows no service {service} ({name}; see --service)")
             }
             None => format!("the server has no status as a whole ({name}; --service names a service)"),
         }

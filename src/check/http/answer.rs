@@ -13,7 +13,7 @@ use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::WireError;
 use crate::net::{greetings, status_words};
 use crate::outcome::{Fact, Finding};
-use crate::text::decode;
+use crate::text::{decode, foreign};
 use crate::units::{StatusSet, show_size};
 
 /// How much of the body goes into an unhealthy verdict, in bytes.
@@ -94,7 +94,8 @@ impl Answer {
             return Finding::healthy(found);
         }
         if let Some(encoding) = encoding {
-            let expected = format!("a body that is not compressed, as Content-Encoding: {encoding} says");
+            let said = foreign(&encoding);
+            let expected = format!("a body that is not compressed, as Content-Encoding: {said} says");
             return Finding::unhealthy(found).expected(expected).fact("content_encoding", encoding);
         }
         let deadline = self.exchange.state().wire.deadline();
@@ -215,12 +216,12 @@ fn broken(error: Error) -> String {
                 "the server reset the connection".to_owned()
             }
             Some(known) => known.to_string(),
-            None => other.to_string(),
+            None => foreign(&other.to_string()),
         },
         Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             "the server closed the connection".to_owned()
         }
-        other => other.to_string(),
+        other => foreign(&other.to_string()),
     };
     format!("{why} {READING}")
 }
@@ -276,6 +277,8 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
             Finding::unhealthy("the response head is too large")
                 .expected(format!("at most {}", show_size(HEAD_LIMIT as u64)))
         }
-        Some(TransportError::LineTooLong) | None => Finding::unhealthy(format!("{error} {doing}")),
+        Some(TransportError::LineTooLong) | None => {
+            Finding::unhealthy(format!("{} {doing}", foreign(&error.to_string())))
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::args::{Given, Text, UsageError};
 use crate::bytes::find;
 use crate::deadline::{Deadline, Passed};
-use crate::text::{clip, quoted};
+use crate::text::{clip, foreign, quoted};
 use crate::threads::bounded;
 use crate::units::{self, show_size};
 
@@ -163,17 +163,17 @@ impl Assertion {
             Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
             Assertion::Field(pointer, wanted) => {
                 return match serde_json::from_slice::<&RawValue>(body) {
-                    Err(error) => Some(format!("a JSON body ({error})")),
+                    Err(error) => Some(format!("a JSON body ({})", foreign(&error.to_string()))),
                     Ok(document) => field_miss(document, pointer, wanted.as_ref()),
                 };
             }
         };
-        if holds { None } else { Some(format!("the body to {verb} {}{limit}", quoted(wanted))) }
+        if holds { None } else { Some(format!("the body to {verb} {}{limit}", foreign(&quoted(wanted)))) }
     }
 }
 
 fn field_miss(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Option<String> {
-    let place = if pointer.value.is_empty() { "the whole body" } else { &pointer.shown };
+    let place = if pointer.value.is_empty() { "the whole body".to_owned() } else { foreign(&pointer.shown) };
     let mut value = Some(document.get());
     for token in pointer.value.split('/').skip(1) {
         value = value.and_then(|value| member(value, &name(token)));
@@ -181,7 +181,8 @@ fn field_miss(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Opt
     let Some(value) = value else {
         return Some(match wanted {
             Some(wanted) => {
-                format!("{place} to be {} in the JSON body, which has no such field", quoted(&wanted.shown))
+                let wanted = foreign(&quoted(&wanted.shown));
+                format!("{place} to be {wanted} in the JSON body, which has no such field")
             }
             None => format!("{place} in the JSON body"),
         });
@@ -191,8 +192,8 @@ fn field_miss(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Opt
     if says(value, &wanted.value).unwrap_or(value == wanted.value) {
         return None;
     }
-    let found = clip(value.as_bytes());
-    Some(format!("{place} to be {}, not {found}", quoted(&wanted.shown)))
+    let found = foreign(&clip(value.as_bytes()));
+    Some(format!("{place} to be {}, not {found}", foreign(&quoted(&wanted.shown))))
 }
 
 /// What a token of a JSON Pointer stands for: `~1` is a slash, and `~0` the tilde. RFC 6901, section 4.
@@ -278,6 +279,7 @@ fn says(json: &str, text: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::without_marks;
 
     fn miss(assertion: Assertion, body: &[u8], cut_at: Option<usize>) -> String {
         let deadline = Deadline::after(std::time::Duration::from_mins(1));
@@ -286,7 +288,7 @@ mod tests {
         if open.is_settled_by(body) {
             return String::new();
         }
-        open.miss(body.to_vec(), cut_at, deadline).unwrap().unwrap_or_default()
+        without_marks(&open.miss(body.to_vec(), cut_at, deadline).unwrap().unwrap_or_default())
     }
 
     fn whole(assertion: Assertion, body: &[u8]) -> String {

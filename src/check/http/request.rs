@@ -36,9 +36,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     let body = given.unshown("data")?;
     if let Some(body) = &body {
         given.hide(body.as_bytes(), "<data>");
-        for value in data::values(body) {
-            given.hide(&value, "<data>");
-        }
+        given.hide_parts(data::values(body), "<data>");
     }
     let fallback = if body.is_some() { "POST" } else { "GET" };
     let expected = "a method such as GET, HEAD or POST";
@@ -120,7 +118,7 @@ impl Request {
         match result {
             Ok((head, body)) => Ok(Answer { head, body, exchange, facts, phases }),
             Err(error) => {
-                let mut finding = failure(&error, &exchange, attempt.deadline);
+                let mut finding = failure(&error, &exchange, attempt.deadline).ours();
                 finding.facts.extend(facts);
                 let mut state = exchange.state();
                 let decided = Some(state.wire.settle());
