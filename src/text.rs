@@ -32,6 +32,16 @@ pub fn escape(bytes: &[u8]) -> String {
 /// The code point that carries the byte 0x80; those behind it carry the other bytes that begin or are no character.
 const CARRIED: u32 = 0x0010_ff80;
 
+/// Between these two the backslash stays what it is: there it is part of a regular expression, in which what [`escape`] makes
+/// of a control character means that character. Neither is printed.
+const VERBATIM: [char; 2] = ['\u{10ff7e}', '\u{10ff7f}'];
+
+/// The text for a message, its backslashes to be printed as they were typed.
+pub fn verbatim(text: &str) -> String {
+    let [start, end] = VERBATIM;
+    format!("{start}{text}{end}")
+}
+
 /// The bytes as text for a message: see above. Not escaped: the report does that.
 pub fn decode(bytes: &[u8]) -> String {
     let mut out = String::new();
@@ -66,11 +76,11 @@ fn carried(c: char) -> Option<u8> {
 
 /// The text for JSON, in which a byte that is part of no character is `\xNN`.
 pub fn spelled_out(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c| carried(c).is_some()) {
+    if !text.contains(|c| carried(c).is_some() || VERBATIM.contains(&c)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();
-    for c in text.chars() {
+    for c in text.chars().filter(|c| !VERBATIM.contains(c)) {
         match carried(c) {
             Some(byte) => push_hex(&mut out, u32::from(byte)),
             None => out.push(c),
@@ -118,6 +128,7 @@ fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
     // The length up to which the ellipsis would still fit behind what is there.
     let mut fits = 0;
     let mut piece = String::new();
+    let mut is_verbatim = false;
     let mut at = 0;
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid().chars().map(Ok);
@@ -126,6 +137,8 @@ fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
             piece.clear();
             match unit {
                 Ok(' ') if !inner.contains(&at) => push_hex(&mut piece, u32::from(' ')),
+                Ok(c) if VERBATIM.contains(&c) => is_verbatim = VERBATIM.first() == Some(&c),
+                Ok('\\') if is_verbatim => piece.push('\\'),
                 Ok(c) => push_escaped(&mut piece, c),
                 Err(byte) => push_hex(&mut piece, u32::from(byte)),
             }
@@ -296,6 +309,13 @@ mod tests {
         ] {
             assert_eq!(escape(from), to, "{from:?}");
         }
+    }
+
+    #[test]
+    fn a_pattern_stays_as_typed() {
+        let text = format!("a\\b {} c\\d", verbatim("\\A\u{1b}\\z"));
+        assert_eq!(escape(text.as_bytes()), r"a\\b \A\x1b\z c\\d");
+        assert_eq!(spelled_out(&text), "a\\b \\A\u{1b}\\z c\\d");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
-use crate::args::{Given, Text, UsageError, flag, operand, option};
+use crate::args::{Foreign, Given, Text, UsageError, flag, operand, option};
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::files::{Unread, open_regular};
@@ -43,6 +43,7 @@ pub(super) const KIND: Kind = Kind {
     examples: r"porthole file /run/worker.beat --max-age 30s
 porthole file /run/app/state --contains ready
 porthole file /run/maintenance --absent",
+    foreign: Foreign::NONE,
 };
 
 #[derive(Debug)]
@@ -81,6 +82,11 @@ impl Check for Arc<File> {
 
     fn endpoint(&self) -> Option<&Endpoint> {
         None
+    }
+
+    #[cfg(feature = "inspect")]
+    fn depends_on_first_process(&self) -> bool {
+        true
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {

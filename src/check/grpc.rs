@@ -9,10 +9,12 @@ mod message;
 use std::time::Duration;
 
 use self::answer::{failure, number};
+use super::foreign::{TARGET, TLS, WHOLE};
 use super::headers::{self, Header, USER_AGENT};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, stream};
-use crate::args::{Given, UsageError, operand, option, option_list};
+use crate::args::Hint::{LeaveOut, Say, Use};
+use crate::args::{Foreign, Given, Row, UsageError, operand, option, option_list};
 use crate::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
 use crate::net::http2::{Client, Trouble, field};
@@ -45,7 +47,27 @@ pub(super) const KIND: Kind = Kind {
     examples: r"porthole grpc :50051
 porthole grpc :50051 --service shop.Cart -H 'authorization: Bearer ${file:/run/secrets/token}'
 porthole grpc app:80 --unix /run/app.sock",
+    foreign: Foreign::rows(&[TLS, FOREIGN]),
 };
+
+/// Of grpc-health-probe and grpcurl.
+const FOREIGN: &[Row] = &[
+    (&["-addr"], TARGET),
+    (&["-service"], Use("--service NAME")),
+    (&["-connect-timeout", "-rpc-timeout"], WHOLE),
+    (&["-rpc-header"], Use("--header 'NAME: VALUE'")),
+    (&["-plaintext"], LeaveOut("without --tls the check speaks plain text")),
+    (&["-tls"], Use("--tls")),
+    (&["-tls-no-verify"], Use("--insecure")),
+    (&["-tls-ca-cert"], Use("--ca-file PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-client-cert"], Use("--client-cert PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-client-key"], Use("--client-key PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-server-name"], Use("--server-name NAME")),
+    (&["grpc://", "http://", "https://"], Say("write only the HOST:PORT of the URL")),
+];
 
 #[derive(Debug)]
 struct Grpc {

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod data;
+mod foreign;
 mod request;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(super) const KIND: Kind = Kind {
 porthole http :8080/healthz --status 200 --field /status=UP
 porthole http http://app/health --unix /run/app.sock
 porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
+    foreign: foreign::FOREIGN,
 };
 
 /// What a TARGET may be in this build.

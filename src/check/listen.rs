@@ -15,10 +15,10 @@ use std::path::Path;
 
 use super::listeners::{UNREAD, add, elsewhere, listening};
 use super::{Attempt, Check, Kind, in_time};
-use crate::args::{Given, UsageError, flag, operand, option};
+use crate::args::{Foreign, Given, UsageError, flag, operand, option};
 use crate::deadline::Deadline;
 use crate::files::Unread;
-use crate::net::target::{Endpoint, SocketPath, parse_port};
+use crate::net::target::{Endpoint, Host, HostPort, SocketPath, parse_port};
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
 use crate::procfs::diag::sockets_of;
@@ -43,7 +43,18 @@ pub(super) const KIND: Kind = Kind {
     examples: r"porthole listen 8080
 porthole listen 53 --udp --address 127.0.0.1
 porthole listen /run/app.sock",
+    foreign: Foreign { value: whole_address, ..Foreign::NONE },
 };
+
+/// What to write for `:80` or `127.0.0.1:80`.
+fn whole_address(name: &str, value: &[u8]) -> Option<String> {
+    let value = Some(value).filter(|_| name == "PORT")?;
+    let HostPort { host, port } = HostPort::parse(std::str::from_utf8(value).ok()?).ok()?;
+    Some(match host {
+        Host::Address(address) => format!("write {port} --address {address}"),
+        Host::Name(_) => format!("write {port}"),
+    })
+}
 
 #[derive(Debug)]
 enum Listen {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
-use crate::args::{Given, UsageError, operand, option};
+use crate::args::{Foreign, Given, UsageError, operand, option};
 use crate::deadline::Deadline;
 use crate::files::{Unread, read_regular};
 use crate::net::target::Endpoint;
@@ -44,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
     examples: r"porthole process nginx --min 2
 porthole process --pid-file /run/app.pid
 porthole process debugger --max 0",
+    foreign: Foreign::NONE,
 };
 
 #[derive(Debug)]
@@ -104,6 +105,11 @@ impl Check for Arc<Processes> {
 
     fn endpoint(&self) -> Option<&Endpoint> {
         None
+    }
+
+    #[cfg(feature = "inspect")]
+    fn depends_on_first_process(&self) -> bool {
+        true
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {

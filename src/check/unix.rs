@@ -1,7 +1,8 @@
 //! `unix PATH`: a Unix stream socket accepts, and says what is expected. unix(7).
 
+use super::foreign::STREAM;
 use super::{Check, Kind, stream};
-use crate::args::{Given, UsageError, operand};
+use crate::args::{Foreign, Given, UsageError, operand};
 use crate::net::target::{Endpoint, SocketPath};
 
 pub(super) const KIND: Kind = Kind {
@@ -11,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     plan,
     examples: r"porthole unix /run/app.sock
 porthole unix /run/redis.sock --send 'PING\r\n' --expect +PONG",
+    foreign: Foreign::rows(&[STREAM]),
 };
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {

@@ -121,7 +121,7 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
     Ok(match words {
         [word] if is_help(word) || word == "help" => Some(help::long()),
         [word] if is_version(word) => Some(help::version()),
-        [help, word] if help == "help" && is_help(word) => Some(help::long()),
+        [help, word] if help == "help" && (is_help(word) || word == "help") => Some(help::long()),
         [help, name] if help == "help" => {
             Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name))?))
         }

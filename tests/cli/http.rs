@@ -329,6 +329,12 @@ fn an_expression_is_matched_by_line() {
         let reason = format!("200 OK, expected the body to match \"{expression}\"; body: {shown}");
         unhealthy(response("200 OK", body), &["--matches", expression], &reason);
     }
+    // It is shown as typed, so that it can be pasted back; what acts on a terminal is spelled as an expression spells it.
+    for (expression, shown) in [(r"\Ax\z", r"\Ax\z"), (r"\d\.", r"\d\."), ("\\.\u{1b}\t$", r"\.\x1b\t$")] {
+        let reason = format!("200 OK, expected the body to match \"{shown}\"; body: a");
+        unhealthy(response("200 OK", "a"), &["--matches", expression], &reason);
+        unhealthy(response("200 OK", "a"), &["--matches", shown], &reason);
+    }
     // Of a body that is cut, the end of a line is known where the next one has begun.
     let long = response("200 OK", "ok\nx ok");
     healthy(&long, &["--matches", "^ok$", "--max-body", "3"], "200 OK");

@@ -10,6 +10,7 @@ use crate::support::server::{Server, Step, answer, response};
 
 const DURATION: &str = "expected a duration such as 500ms, 2s or 1m30s, more than zero and at most 1h";
 const HOST_PORT: &str = "expected host:port, [::1]:port, :port or port, with a port from 1 to 65535";
+const PLACE: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
 const SIZE: &str = "expected a size such as 512, 64k or 10M (powers of 1024)";
 const STATUS: &str = "expected status codes such as 200, 200,204, 200-299 or 2xx";
 
@@ -137,6 +138,23 @@ fn help_stands_alone() {
     porthole(["postgres", "-h", "localhost", "-p", "1"]).refused(&format!(
         "postgres: -h prints help {ALONE}; write the server as the target: porthole postgres localhost:5432"
     ));
+    // A host is meant only where one may follow the letter.
+    for (arguments, word, is_host) in [
+        ("postgres --help -v", "--help", false),
+        ("postgres --help localhost", "--help", false),
+        ("postgres -h -v", "-h", false),
+        ("postgres -qh", "-h", false),
+        ("postgres -hv", "-h", false),
+        ("postgres -hlocalhost", "-h", true),
+        ("postgres -h /run/postgresql", "-h", true),
+    ] {
+        let advice = if is_host {
+            "write the server as the target: porthole postgres localhost:5432"
+        } else {
+            "see porthole postgres --help"
+        };
+        porthole(arguments.split(' ')).refused(&format!("postgres: {word} prints help {ALONE}; {advice}"));
+    }
     // A value that looks so is a value, and what stands behind -- is an operand.
     porthole(["tcp", ":0", "--send", "-h"]).refused(&format!("tcp: TARGET: {HOST_PORT}, got ':0'"));
     porthole(["-t", "--help", "tcp", ":1"]).refused(&format!("--timeout: {DURATION}, got '--help'"));
@@ -208,8 +226,12 @@ fn did_you_mean() {
 /// The words of other programs are answered with ours.
 #[test]
 fn words_of_other_programs() {
-    const WHOLE: &str = "use -t DUR, which bounds all of the check";
+    const WHOLE: &str = "use -t DUR, which limits the whole check";
+    const ACCOUNT: &str = "leave it out: the check needs no account or password";
+    const FAILS: &str = "an error status is unhealthy by default, and curl's -f, -s and -S are not needed";
+    const FAMILY: &str = "write an address instead of the host name: 127.0.0.1 or [::1]";
     const SILENT: &str = "-s is --status here and takes a value; curl's -s is not needed";
+    let leave = |why: &str| format!("leave it out: {why}");
     let tls =
         |what: &str| if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") };
     let full = |what: &str| {
@@ -220,6 +242,9 @@ fn words_of_other_programs() {
         ("curl", "use porthole http URL".to_owned()),
         ("nc", "use porthole tcp HOST:PORT".to_owned()),
         ("pg_isready", "use porthole postgres HOST:5432".to_owned()),
+        ("wait-for-it.sh", "use porthole tcp HOST:PORT".to_owned()),
+        ("./wait-for", "use porthole tcp HOST:PORT".to_owned()),
+        ("../bin/wait-for-it.sh", "use porthole tcp HOST:PORT".to_owned()),
         ("/usr/bin/mysqladmin", "use porthole mysql HOST:3306".to_owned()),
         ("netstat", full("use porthole ss")),
         ("top", full("use porthole ps")),
@@ -243,28 +268,66 @@ fn words_of_other_programs() {
         ("http -L URL", "unknown option -L", "use --follow N".to_owned()),
         ("http -I URL", "unknown option -I", "use --method HEAD".to_owned()),
         ("http -u a:b URL", "unknown option -u", "use --user NAME:PASSWORD".to_owned()),
-        (
-            "http -fsS URL",
-            "unknown option -f",
-            "leave it out: an error status is unhealthy by default, and curl's -f, -s and -S are not needed"
-                .to_owned(),
-        ),
+        ("http -fsS URL", "unknown option -f", leave(FAILS)),
         (
             "http --spider URL",
             "unknown option --spider",
-            "leave it out: the body is not printed, nor written to a file".to_owned(),
+            "leave it out: the body is neither printed nor written to a file".to_owned(),
         ),
         (
             "http -qO- URL",
             "unknown option -O",
-            "leave it out: the body is not printed, nor written to a file".to_owned(),
+            "leave it out: the body is neither printed nor written to a file".to_owned(),
         ),
         ("http --no-check-certificate URL", "unknown option --no-check-certificate", tls("use --insecure")),
         ("http -x URL URL", "unknown option -x", "leave it out: no proxy is ever used".to_owned()),
         ("http -s URL", "TARGET is missing", SILENT.to_owned()),
         ("postgres -p 5432", "unknown option -p", "write the port into the target: HOST:PORT".to_owned()),
         ("postgres :1 -U app", "unknown option -U", "leave it out: the check does not log in".to_owned()),
-        ("mysql -pt0psecret", "unknown option -p", "write the port into the target: HOST:PORT".to_owned()),
+        ("mysql -pt0psecret", "unknown option -p", ACCOUNT.to_owned()),
+        ("mysql --password=t0psecret", "unknown option --password", ACCOUNT.to_owned()),
+        ("mysql -P 3306", "unknown option -P", "write the port into the target: HOST:PORT".to_owned()),
+        (
+            "mysql --host=localhost",
+            "unknown option --host",
+            "write the server as the target: porthole mysql localhost:3306".to_owned(),
+        ),
+        (
+            "postgres --host localhost",
+            "unknown option --host",
+            "write the server as the target: porthole postgres localhost:5432".to_owned(),
+        ),
+        (
+            "http --compressed URL",
+            "unknown option --compressed",
+            leave("the body is requested without compression"),
+        ),
+        ("http --fail-with-body URL", "unknown option --fail-with-body", leave(FAILS)),
+        ("http --retry-delay 1 URL", "unknown option --retry-delay", "use --every DUR".to_owned()),
+        (
+            "http --retry-connrefused URL",
+            "unknown option --retry-connrefused",
+            leave("--wait tries again after any failure"),
+        ),
+        ("http -nv URL", "unknown option -nv", leave("the verdict is one line; -q prints none when healthy")),
+        (
+            "http --no-verbose URL",
+            "unknown option --no-verbose",
+            leave("the verdict is one line; -q prints none when healthy"),
+        ),
+        (
+            "http --server-response URL",
+            "unknown option --server-response",
+            leave("the verdict includes the status; --json prints more"),
+        ),
+        ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
+        ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
+        ("http --http2 URL", "unknown option --http2", leave("the check uses HTTP/1.1")),
+        (
+            "http --data-urlencode a=b URL",
+            "unknown option --data-urlencode",
+            "use --data TEXT, which is sent as it is".to_owned(),
+        ),
         ("redis :1 ping", "unexpected argument 'ping'", "leave it out: the check asks by itself".to_owned()),
         ("grpc -addr=:5000", "unknown option -addr", "write HOST:PORT without an option in front".to_owned()),
         ("grpc :1 -service=x", "unknown option -service", "use --service NAME".to_owned()),
@@ -278,13 +341,9 @@ fn words_of_other_programs() {
         (
             "http URL || exit 1",
             "unexpected argument '||'",
-            "leave it out: no shell reads this line, and a check that fails exits with 1 already".to_owned(),
+            "leave it out: no shell reads this line, and a failed check exits with 1 anyway".to_owned(),
         ),
-        (
-            "http URL && tcp :1",
-            "unexpected argument '&&'",
-            "use the word and before another check".to_owned(),
-        ),
+        ("http URL && tcp :1", "unexpected argument '&&'", "put the word and between two checks".to_owned()),
     ] {
         let command = arguments.split(' ').next().unwrap();
         let arguments = arguments.replace("URL", "http://me:t0psecret@localhost:1/");
@@ -293,6 +352,25 @@ fn words_of_other_programs() {
     for value in ["-S", "-f", "f"] {
         porthole(["http", "-s", value, ":1"])
             .refused(&format!("http: --status: {STATUS}, got '{value}'; {SILENT}"));
+    }
+    const URL: &str = "write only the HOST:PORT of the URL";
+    let servers = format!("{}, or the path of a Unix socket", HOST_PORT);
+    for (arguments, expected, advice) in [
+        ("redis redis://me:t0psecret@localhost:1/2", servers.as_str(), URL),
+        ("postgres postgresql://me:t0psecret@localhost/app", &servers, URL),
+        ("tcp http://localhost:1/", HOST_PORT, "use porthole http URL"),
+        ("redis http://localhost:1/", &servers, "use porthole http URL"),
+        ("grpc http://localhost:1", HOST_PORT, URL),
+        ("listen :80", PLACE, "write 80"),
+        ("listen 0.0.0.0:80", PLACE, "write 80 --address 0.0.0.0"),
+        ("listen [::1]:80", PLACE, "write 80 --address ::1"),
+        ("listen localhost:80", PLACE, "write 80"),
+    ] {
+        let (command, target) = arguments.split_once(' ').unwrap();
+        let name = if command == "listen" { "PORT" } else { "TARGET" };
+        let target = target.replace("me:t0psecret", "…");
+        porthole(arguments.split(' '))
+            .refused(&format!("{command}: {name}: {expected}, got '{target}'; {advice}"));
     }
     // `-t` with the value `ls`.
     let advice = tls("use --tls");
@@ -399,7 +477,7 @@ fn wrong_values() {
     porthole(["tcp", ":80"])
         .env("PORTHOLE_TIMEOUT", "soon")
         .refused(&format!("PORTHOLE_TIMEOUT: {DURATION}, got 'soon'"));
-    for target in ["0", ":65536", "abc", "host:abc", "::1:80", "[::1]", "ho st:1", "http://x:1"] {
+    for target in ["0", ":65536", "abc", "host:abc", "::1:80", "[::1]", "ho st:1", "x://x:1"] {
         porthole(["tcp", target]).refused(&format!("tcp: TARGET: {HOST_PORT}, got '{target}'"));
         porthole(["http", ":80", "--connect", target])
             .refused(&format!("http: --connect: {HOST_PORT}, got '{target}'"));
@@ -576,7 +654,7 @@ fn help_names_every_option() {
     }
     assert_eq!(long.stdout.contains("--remote"), has_feature("remote"));
     assert_eq!(long.stdout.contains("--explain"), has_feature("inspect"));
-    for arguments in ["help", "-h", "help --help", "help -h"] {
+    for arguments in ["help", "-h", "help --help", "help -h", "help help"] {
         let ran = porthole(arguments.split(' ')).run();
         assert_eq!((&ran.stdout, ran.status), (&long.stdout, Some(0)), "{arguments}");
     }

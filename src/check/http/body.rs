@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::args::{Given, Text, UsageError};
 use crate::bytes::find;
 use crate::deadline::{Deadline, Passed};
-use crate::text::{clip, quoted};
+use crate::text::{clip, quoted, verbatim};
 use crate::threads::bounded;
 use crate::units::{self, show_size};
 
@@ -146,9 +146,10 @@ impl Assertion {
             cut_at.map(|length| format!(" within the first {} (--max-body)", show_size(length as u64)));
         let cut = limit.is_some();
         let limit = limit.unwrap_or_default();
-        let (verb, wanted, holds) = match self {
+        let (wanted, holds) = match self {
             Assertion::Contains(wanted) => {
-                ("contain", &wanted.shown, find(body, wanted.value.as_bytes()).is_some())
+                let holds = find(body, wanted.value.as_bytes()).is_some();
+                (format!("contain {}", quoted(&wanted.shown)), holds)
             }
             Assertion::Matches(regex, shown) => {
                 let text = String::from_utf8_lossy(body);
@@ -158,7 +159,7 @@ impl Assertion {
                     // Behind the last newline no other line begins.
                     is_decided && (found.start() < text.len() || !text.ends_with('\n'))
                 };
-                ("match", shown, regex.find_iter(&text).any(is_match))
+                (format!("match {}", verbatim(&quoted(shown))), regex.find_iter(&text).any(is_match))
             }
             Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
             Assertion::Field(pointer, wanted) => {
@@ -168,7 +169,7 @@ impl Assertion {
                 };
             }
         };
-        if holds { None } else { Some(format!("the body to {verb} {}{limit}", quoted(wanted))) }
+        if holds { None } else { Some(format!("the body to {wanted}{limit}")) }
     }
 }
 
