@@ -1,4 +1,4 @@
-//! `file PATH`: a file exists, is fresh, has this content; or nothing is there. inode(7), path_resolution(7).
+//! `file PATH`: a file exists, is recent, has this content; or nothing is there. inode(7), path_resolution(7).
 //!
 //! Links are followed. Existence and age are asked of anything, size and content of regular files alone,
 //! and nothing else is ever opened: a FIFO would wait for a writer, and opening a device may do something.
@@ -31,13 +31,13 @@ const AHEAD: Duration = Duration::from_secs(1);
 
 pub(super) const KIND: Kind = Kind {
     name: "file",
-    summary: "a file exists, is fresh, has this content",
+    summary: "a file exists, is recent, has this content",
     options: &[&[
-        operand("PATH", "the file; a link is followed"),
-        option("max-age", "DUR", "it was modified at most so long ago"),
-        option("min-size", "SIZE", "it is at least so large"),
-        option("contains", "TEXT", "it has this text, within its first 1 MiB"),
-        flag("absent", "nothing is there"),
+        operand("PATH", "the file; symbolic links are followed"),
+        option("max-age", "DUR", "modified at most this long ago"),
+        option("min-size", "SIZE", "at least this large"),
+        option("contains", "TEXT", "contains this text, within its first 1 MiB"),
+        flag("absent", "nothing exists at PATH"),
     ]],
     plan,
     examples: r"porthole file /run/worker.beat --max-age 30s
@@ -155,7 +155,7 @@ impl File {
         let (kind, size) = (metadata.file_type(), metadata.len());
         let is = || format!("is {}", kind_words(kind).1);
         if self.absent {
-            return Ok(Some((is(), Some("nothing there".to_owned()))));
+            return Ok(Some((is(), Some("no file there".to_owned()))));
         }
         match (self.max_age, age) {
             (Some(_), Age::Future(ahead)) if *ahead > AHEAD => {

@@ -36,7 +36,7 @@ pub(super) const KIND: Kind = Kind {
     options: &[
         &[
             operand("TARGET", "host:port, :port or port; no host means localhost"),
-            option("service", "NAME", "the service to ask for; the server as a whole if none is given"),
+            option("service", "NAME", "the service to ask about (default: the server as a whole)"),
             option_list("header", "'NAME: VALUE'", "metadata, repeatable").short('H'),
             option("unix", "PATH", "connect to this Unix socket; :authority stays TARGET"),
         ],
@@ -85,7 +85,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let service = given.text("service")?.filter(|name| !name.is_empty());
     let metadata = headers::plan(given, &|name| name.starts_with("grpc-") || RESERVED.contains(&name))?;
     let speaks_tls = cfg!(feature = "tls") && given.has("tls");
-    let need = if speaks_tls { Need::Always } else { Need::Never("is for --tls, which is not given") };
+    let need = if speaks_tls { Need::Always } else { Need::Never("needs --tls") };
     // RFC 9113, 3.3: the name of HTTP/2 over TLS.
     let secure = secure::plan(given, &need, Some(b"h2"))?;
     let endpoint = if given.has("unix") {
@@ -143,7 +143,7 @@ impl Grpc {
         let mut finding = if status != 200 {
             Finding::unhealthy(status_words(u16::try_from(status).unwrap_or_default())).expected("200 OK")
         } else if !is_grpc(content_type) {
-            Finding::unhealthy("the answer is not gRPC")
+            Finding::unhealthy("the response is not gRPC")
                 .expected("content-type application/grpc")
                 .quoting("content_type", content_type)
         } else {

@@ -7,7 +7,7 @@ use crate::net::target::{Endpoint, HOST_PORT, HostPort};
 
 pub(super) const KIND: Kind = Kind {
     name: "tcp",
-    summary: "a TCP port accepts (and says what is expected)",
+    summary: "a TCP port accepts connections (and sends what is expected)",
     options: &[&[operand("TARGET", "host:port, :port or port; no host means localhost")], stream::OPTIONS],
     plan,
     examples: r"porthole tcp :5432

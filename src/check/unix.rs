@@ -7,7 +7,7 @@ use crate::net::target::{Endpoint, SocketPath};
 
 pub(super) const KIND: Kind = Kind {
     name: "unix",
-    summary: "a Unix stream socket accepts (and says what is expected)",
+    summary: "a Unix stream socket accepts connections (and sends what is expected)",
     options: &[&[operand("PATH", "the socket's path, or @name for an abstract one")], stream::OPTIONS],
     plan,
     examples: r"porthole unix /run/app.sock

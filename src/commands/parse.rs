@@ -63,7 +63,7 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
         }
     }
     if at >= words.len() {
-        return Err(UsageError("no command is given; see porthole --help".to_owned()));
+        return Err(UsageError("no command given; see porthole --help".to_owned()));
     }
     let name = words.remove(at);
     if name == "help" {
@@ -76,7 +76,7 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     let kind = known(&name)?;
     let parts = sentence::split(kind, &words);
     if parts.len() > MOST_CHECKS {
-        let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
+        let message = format!("{} checks given; one run makes at most {MOST_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
     let mut given_run = Vec::new();

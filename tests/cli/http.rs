@@ -124,7 +124,7 @@ fn head_has_no_body() {
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
     assert!(server.asked()[0].starts_with("HEAD / HTTP/1.1\r\n"));
     porthole(["http", ":1", "-X", "HEAD", "--contains", "x"])
-        .refused("http: --method: HEAD has no body that --contains, --matches or --field could look at");
+        .refused("http: --method: the response to HEAD has no body for --contains, --matches or --field");
 }
 
 #[test]
@@ -553,11 +553,11 @@ fn odd_locations() {
     for (location, reason) in [
         (
             "Location: mailto:x@y\r\n",
-            "302 Found with a Location that leads nowhere, expected an http:// or https:// URL",
+            "302 Found with an invalid Location, expected an http:// or https:// URL",
         ),
         (
             "Location: http://127.0.0.1:0/\r\n",
-            "302 Found with a Location that leads nowhere, expected a port from 1 to 65535",
+            "302 Found with an invalid Location, expected a port from 1 to 65535",
         ),
     ] {
         let server = Server::new(redirect(location));

@@ -18,8 +18,8 @@ const STATUS: &str = "expected status codes such as 200, 200,204, 200-299 or 2xx
 fn wrong_arguments() {
     for (arguments, message) in [
         ("nope", "unknown command 'nope'; see porthole --help"),
-        ("-q", "no command is given; see porthole --help"),
-        ("-t -h", "no command is given; see porthole --help"),
+        ("-q", "no command given; see porthole --help"),
+        ("-t -h", "no command given; see porthole --help"),
         ("--help=1", "--help takes no value; see porthole --help"),
         ("--version=1 http :80", "http: --version takes no value; see porthole http --help"),
         ("http :80 --help=1", "http: --help takes no value; see porthole http --help"),
@@ -35,16 +35,16 @@ fn wrong_arguments() {
         ("http :80 -s", "http: --status needs a value; see porthole http --help"),
         ("http :80 --json=1", "http: --json takes no value; see porthole http --help"),
         ("http :80 -s 200 -s 201", "http: --status is given twice; see porthole http --help"),
-        ("-t 1s http :80 and tcp :80 -t 2s", "--timeout is given twice; it belongs to the whole run"),
-        ("http :80 -q and tcp :80 --quiet", "--quiet is given twice; it belongs to the whole run"),
+        ("-t 1s http :80 and tcp :80 -t 2s", "--timeout is given twice; it applies to the whole run"),
+        ("http :80 -q and tcp :80 --quiet", "--quiet is given twice; it applies to the whole run"),
         ("http :80 -q -v", "--quiet and --verbose cannot be used together"),
-        ("http :80 --every 1s", "--every is the pause between the attempts of --wait, which is not given"),
+        ("http :80 --every 1s", "--every needs --wait: it is the pause between two attempts"),
         ("http :80 and tcp", "tcp: TARGET is missing; see porthole tcp --help"),
         ("http :80 --connect :1 --unix /x", "http: --unix: cannot be used together with --connect"),
-        ("http :80 -X CONNECT", "http: --method: CONNECT asks for a tunnel, which is no health check"),
+        ("http :80 -X CONNECT", "http: --method: CONNECT is not supported: it opens a tunnel"),
         (
             "http :80 -H Content-Length:3",
-            "http: --header: content-length is set by porthole itself and cannot be given",
+            "http: --header: content-length is set by porthole and cannot be overridden",
         ),
         ("http :80 -H Host:a -H host:b", "http: --header: Host can be given only once"),
         (
@@ -53,15 +53,15 @@ fn wrong_arguments() {
         ),
         (
             "http :80 --matches (x{50}){50}",
-            "http: --matches: expected an expression of at most 64 KiB once compiled",
+            "http: --matches: the regular expression is too large: more than 64 KiB once compiled",
         ),
         (
             "http :80 --matches x --max-body 9M",
-            "http: --max-body: expected at most 8M, for --matches and --field keep all of it",
+            "http: --max-body: expected at most 8M with --matches or --field, which keep the whole body",
         ),
         (
             "http :80 --field / --max-body 8193k",
-            "http: --max-body: expected at most 8M, for --matches and --field keep all of it",
+            "http: --max-body: expected at most 8M with --matches or --field, which keep the whole body",
         ),
         (
             "http :80 --field status=UP",
@@ -72,7 +72,7 @@ fn wrong_arguments() {
         porthole(arguments.split(' ')).refused(message);
     }
     porthole(vec!["tcp :80"; 51].join(" and ").split(' '))
-        .refused("51 checks are given; one run makes at most 50");
+        .refused("51 checks given; one run makes at most 50");
     porthole(["tcp", ":80", "--expect", ""])
         .refused("tcp: --expect: expected at least one character to look for");
     porthole(["tcp", ":80", "--send", r"\q"])
@@ -495,8 +495,8 @@ fn wrong_values() {
         (":65536/", "a port from 1 to 65535"),
         ("ftp://x/", "an http:// or https:// URL"),
         ("host/x", "http://host:port/path, :port/path or host:port/path"),
-        ("8080", "http://host:port/path, :port/path or host:port/path; a port alone is written :8080"),
-        (":80/a b", "a URL in which ' ' is written %20"),
+        ("8080", "http://host:port/path, :port/path or host:port/path; write a bare port as :8080"),
+        (":80/a b", "a URL with ' ' written as %20"),
         ("http://[::1/", "an IPv6 address in brackets, such as [::1]"),
     ] {
         porthole(["http", target]).refused(&format!("http: TARGET: expected {expected}, got '{target}'"));
