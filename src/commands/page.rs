@@ -81,11 +81,9 @@ impl Page {
     }
 
     /// Whether this letter of an option is a habit that changes nothing here.
-    pub fn is_habit(&self, _letter: char) -> bool {
-        #[cfg(feature = "inspect")]
-        return self.properties.habits.letters.contains(_letter);
-        #[cfg(not(feature = "inspect"))]
-        false
+    #[cfg(feature = "inspect")]
+    pub fn is_habit(&self, letter: char) -> bool {
+        self.properties.habits.letters.contains(letter)
     }
 
     /// Has clap read the words.

@@ -126,6 +126,7 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
             Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name))?))
         }
         // `ls -h` and `df -h` are no call for help.
+        #[cfg(feature = "inspect")]
         [name, word] if word == "-h" && Page::named(name).is_some_and(|page| page.is_habit('h')) => None,
         [name, word] | [word, name] if is_help(word) => Page::named(name).as_ref().map(help::of),
         [name, word] | [word, name] if is_version(word) => is_command(name).then(help::version),

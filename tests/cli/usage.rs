@@ -223,17 +223,29 @@ fn did_you_mean() {
     }
 }
 
-/// The words of other programs are answered with ours.
+const SILENT: &str = "-s is --status here and takes a value; curl's -s is not needed";
+
+/// What only the full build has is advised as that of the full build.
+fn with_tls(what: &str) -> String {
+    if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") }
+}
+
+fn leave(why: &str) -> String {
+    format!("leave it out: {why}")
+}
+
+/// These words are refused, with this advice, and show no secret.
+fn advised(rows: &[(&str, &str, String)]) {
+    for (arguments, wrong, advice) in rows {
+        let command = arguments.split(' ').next().unwrap();
+        let arguments = arguments.replace("URL", "http://me:t0psecret@localhost:1/");
+        porthole(arguments.split(' ')).refused(&format!("{command}: {wrong}; {advice}"));
+    }
+}
+
+/// The names of other programs are answered with ours.
 #[test]
-fn words_of_other_programs() {
-    const WHOLE: &str = "use -t DUR, which limits the whole check";
-    const ACCOUNT: &str = "leave it out: the check needs no account or password";
-    const FAILS: &str = "an error status is unhealthy by default, and curl's -f, -s and -S are not needed";
-    const FAMILY: &str = "write an address instead of the host name: 127.0.0.1 or [::1]";
-    const SILENT: &str = "-s is --status here and takes a value; curl's -s is not needed";
-    let leave = |why: &str| format!("leave it out: {why}");
-    let tls =
-        |what: &str| if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") };
+fn names_of_other_programs() {
     let full = |what: &str| {
         let probe = "the full build of porthole has commands that look inside";
         if has_feature("inspect") { what.to_owned() } else { probe.to_owned() }
@@ -261,27 +273,79 @@ fn words_of_other_programs() {
     }
     porthole(["http://me:t0psecret@host/"])
         .refused("unknown command 'http://…@host/'; name a check first: porthole http URL");
-    for (arguments, wrong, advice) in [
-        ("http --cacert /x URL", "unknown option --cacert", tls("use --ca-file PATH")),
+}
+
+/// The options of curl and wget are answered with ours.
+#[test]
+fn options_of_curl_and_wget() {
+    const WHOLE: &str = "use -t DUR, which limits the whole check";
+    const FAILS: &str = "an error status is unhealthy by default, and curl's -f, -s and -S are not needed";
+    const FAMILY: &str = "write an address instead of the host name: 127.0.0.1 or [::1]";
+    const ONE_LINE: &str = "the verdict is one line; -q prints none when healthy";
+    const UNPRINTED: &str = "the body is neither printed nor written to a file";
+    advised(&[
+        ("http --cacert /x URL", "unknown option --cacert", with_tls("use --ca-file PATH")),
         ("http --unix-socket=/x URL", "unknown option --unix-socket", "use --unix PATH".to_owned()),
         ("http -m 3 URL", "unknown option -m", WHOLE.to_owned()),
         ("http -L URL", "unknown option -L", "use --follow N".to_owned()),
         ("http -I URL", "unknown option -I", "use --method HEAD".to_owned()),
         ("http -u a:b URL", "unknown option -u", "use --user NAME:PASSWORD".to_owned()),
         ("http -fsS URL", "unknown option -f", leave(FAILS)),
+        ("http --spider URL", "unknown option --spider", leave(UNPRINTED)),
+        ("http -qO- URL", "unknown option -O", leave(UNPRINTED)),
         (
-            "http --spider URL",
-            "unknown option --spider",
-            "leave it out: the body is neither printed nor written to a file".to_owned(),
+            "http --no-check-certificate URL",
+            "unknown option --no-check-certificate",
+            with_tls("use --insecure"),
         ),
-        (
-            "http -qO- URL",
-            "unknown option -O",
-            "leave it out: the body is neither printed nor written to a file".to_owned(),
-        ),
-        ("http --no-check-certificate URL", "unknown option --no-check-certificate", tls("use --insecure")),
         ("http -x URL URL", "unknown option -x", "leave it out: no proxy is ever used".to_owned()),
         ("http -s URL", "TARGET is missing", SILENT.to_owned()),
+        (
+            "http --compressed URL",
+            "unknown option --compressed",
+            leave("the body is requested without compression"),
+        ),
+        ("http --fail-with-body URL", "unknown option --fail-with-body", leave(FAILS)),
+        ("http --retry-delay 1 URL", "unknown option --retry-delay", "use --every DUR".to_owned()),
+        (
+            "http --retry-connrefused URL",
+            "unknown option --retry-connrefused",
+            leave("--wait tries again after any failure"),
+        ),
+        ("http -nv URL", "unknown option -nv", leave(ONE_LINE)),
+        ("http --no-verbose URL", "unknown option --no-verbose", leave(ONE_LINE)),
+        (
+            "http --server-response URL",
+            "unknown option --server-response",
+            leave("the verdict includes the status; --json prints more"),
+        ),
+        ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
+        ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
+        ("http --http2 URL", "unknown option --http2", leave("the check uses HTTP/1.1")),
+        (
+            "http --data-urlencode a=b URL",
+            "unknown option --data-urlencode",
+            "use --data TEXT, which is sent as it is".to_owned(),
+        ),
+        (
+            "http URL || exit 1",
+            "unexpected argument '||'",
+            "leave it out: no shell reads this line, and a failed check exits with 1 anyway".to_owned(),
+        ),
+        ("http URL && tcp :1", "unexpected argument '&&'", "put the word and between two checks".to_owned()),
+    ]);
+    for value in ["-S", "-f", "f"] {
+        porthole(["http", "-s", value, ":1"])
+            .refused(&format!("http: --status: {STATUS}, got '{value}'; {SILENT}"));
+    }
+}
+
+/// So are those of other programs.
+#[test]
+fn options_of_other_programs() {
+    const WHOLE: &str = "use -t DUR, which limits the whole check";
+    const ACCOUNT: &str = "leave it out: the check needs no account or password";
+    advised(&[
         ("postgres -p 5432", "unknown option -p", "write the port into the target: HOST:PORT".to_owned()),
         ("postgres :1 -U app", "unknown option -U", "leave it out: the check does not log in".to_owned()),
         ("mysql -pt0psecret", "unknown option -p", ACCOUNT.to_owned()),
@@ -297,37 +361,6 @@ fn words_of_other_programs() {
             "unknown option --host",
             "write the server as the target: porthole postgres localhost:5432".to_owned(),
         ),
-        (
-            "http --compressed URL",
-            "unknown option --compressed",
-            leave("the body is requested without compression"),
-        ),
-        ("http --fail-with-body URL", "unknown option --fail-with-body", leave(FAILS)),
-        ("http --retry-delay 1 URL", "unknown option --retry-delay", "use --every DUR".to_owned()),
-        (
-            "http --retry-connrefused URL",
-            "unknown option --retry-connrefused",
-            leave("--wait tries again after any failure"),
-        ),
-        ("http -nv URL", "unknown option -nv", leave("the verdict is one line; -q prints none when healthy")),
-        (
-            "http --no-verbose URL",
-            "unknown option --no-verbose",
-            leave("the verdict is one line; -q prints none when healthy"),
-        ),
-        (
-            "http --server-response URL",
-            "unknown option --server-response",
-            leave("the verdict includes the status; --json prints more"),
-        ),
-        ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
-        ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
-        ("http --http2 URL", "unknown option --http2", leave("the check uses HTTP/1.1")),
-        (
-            "http --data-urlencode a=b URL",
-            "unknown option --data-urlencode",
-            "use --data TEXT, which is sent as it is".to_owned(),
-        ),
         ("redis :1 ping", "unexpected argument 'ping'", "leave it out: the check asks by itself".to_owned()),
         ("grpc -addr=:5000", "unknown option -addr", "write HOST:PORT without an option in front".to_owned()),
         ("grpc :1 -service=x", "unknown option -service", "use --service NAME".to_owned()),
@@ -338,23 +371,17 @@ fn words_of_other_programs() {
             "unexpected argument '5432'",
             "write host and port as one word: HOST:PORT".to_owned(),
         ),
-        (
-            "http URL || exit 1",
-            "unexpected argument '||'",
-            "leave it out: no shell reads this line, and a failed check exits with 1 anyway".to_owned(),
-        ),
-        ("http URL && tcp :1", "unexpected argument '&&'", "put the word and between two checks".to_owned()),
-    ] {
-        let command = arguments.split(' ').next().unwrap();
-        let arguments = arguments.replace("URL", "http://me:t0psecret@localhost:1/");
-        porthole(arguments.split(' ')).refused(&format!("{command}: {wrong}; {advice}"));
-    }
-    for value in ["-S", "-f", "f"] {
-        porthole(["http", "-s", value, ":1"])
-            .refused(&format!("http: --status: {STATUS}, got '{value}'; {SILENT}"));
-    }
+    ]);
+    // `-t` with the value `ls`.
+    let advice = with_tls("use --tls");
+    porthole(["grpc", ":1", "-tls"]).refused(&format!("--timeout: {DURATION}, got 'ls'; {advice}"));
+}
+
+/// And what other programs take as the target.
+#[test]
+fn targets_of_other_programs() {
     const URL: &str = "write only the HOST:PORT of the URL";
-    let servers = format!("{}, or the path of a Unix socket", HOST_PORT);
+    let servers = format!("{HOST_PORT}, or the path of a Unix socket");
     for (arguments, expected, advice) in [
         ("redis redis://me:t0psecret@localhost:1/2", servers.as_str(), URL),
         ("postgres postgresql://me:t0psecret@localhost/app", &servers, URL),
@@ -372,9 +399,6 @@ fn words_of_other_programs() {
         porthole(arguments.split(' '))
             .refused(&format!("{command}: {name}: {expected}, got '{target}'; {advice}"));
     }
-    // `-t` with the value `ls`.
-    let advice = tls("use --tls");
-    porthole(["grpc", ":1", "-tls"]).refused(&format!("--timeout: {DURATION}, got 'ls'; {advice}"));
 }
 
 /// What only the full build has is known to the other.
