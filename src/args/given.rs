@@ -202,7 +202,7 @@ impl<'a> Given<'a> {
             let why = error.to_string();
             let message = if find(why.as_bytes(), b"size limit").is_some() {
                 let most = show_size(EXPRESSION_LIMIT as u64);
-                format!("expected an expression of at most {most} once compiled")
+                format!("the regular expression is too large: more than {most} once compiled")
             } else {
                 format!("not a regular expression: {why}")
             };

@@ -3,11 +3,13 @@
 //! clap is the tokenizer: it is told only of the options that the words mention (see [`tokenize`]). Its types end in this
 //! room and in `commands`.
 
+mod foreign;
 mod given;
 mod option;
 
 use std::fmt;
 
+pub use self::foreign::{Foreign, Hint, Row};
 pub use self::given::{Given, Text, given_value, is_given, without_user_info};
 #[cfg(test)]
 pub use self::option::args;

@@ -99,10 +99,10 @@ pub const fn refused(name: &'static str, why: &'static str) -> Opt {
 }
 
 /// `--help`, `-h`
-pub const HELP: Opt = Opt { takes: Takes::Help, ..flag("help", "this text") }.short('h');
+pub const HELP: Opt = Opt { takes: Takes::Help, ..flag("help", "print this help") }.short('h');
 /// `--version`, `-V`
 pub const VERSION: Opt =
-    Opt { takes: Takes::Version, ..flag("version", "version, features and target") }.short('V');
+    Opt { takes: Takes::Version, ..flag("version", "print version, features and target") }.short('V');
 
 impl Opt {
     /// With this short form.

@@ -9,7 +9,10 @@
 //! `connection.open`, and RabbitMQ logs it as an error, like a login that is refused.
 
 use super::Kind;
+use super::foreign::SERVER;
 use super::server::{self, Failure, Talk};
+use crate::args::Hint::Say;
+use crate::args::{Foreign, Row};
 use crate::bytes::find;
 use crate::outcome::Finding;
 use crate::text::clip;
@@ -25,7 +28,10 @@ pub(super) const KIND: Kind = Kind {
     options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole amqp :5672",
+    foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
+
+const FOREIGN: &[Row] = &[(&["--host"], Say("write the server as the target: porthole amqp localhost:5672"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     talk.say(HEADER);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::{Attempt, Check, Kind};
-use crate::args::{Given, UsageError, operand, option_list};
+use crate::args::{Foreign, Given, UsageError, operand, option_list};
 use crate::net::connect::list;
 use crate::net::dns::Name;
 use crate::net::hosts::in_file;
@@ -34,6 +34,7 @@ pub(super) const KIND: Kind = Kind {
     plan,
     examples: r"porthole dns db --remote
 porthole dns db.example.org. --remote --expect 10.0.0.5 -v",
+    foreign: Foreign::NONE,
 };
 
 #[derive(Debug)]

@@ -56,7 +56,7 @@ impl<'a> Surroundings<'a> {
         let own: Vec<IpAddr> =
             addresses.into_iter().filter(|&address| Reach::Local.allows(address)).collect();
         if own.is_empty() {
-            return vec![format!("{} is not this machine, so its sockets cannot be looked at", place.host)];
+            return vec![format!("{} is another machine, so its sockets cannot be inspected", place.host)];
         }
         let all = match self.tcp.get_or_init(|| listening(self.proc, Protocol::Tcp)) {
             Ok(all) => all,
@@ -75,14 +75,14 @@ impl<'a> Surroundings<'a> {
             && reached.iter().all(takes_no_ipv4)
             && own.iter().all(IpAddr::is_ipv4)
         {
-            return vec![format!("[::]:{} takes IPv6 only (IPV6_V6ONLY)", place.port)];
+            return vec![format!("[::]:{} accepts IPv6 only (IPV6_V6ONLY)", place.port)];
         }
         if !reached.is_empty() {
             let is_unknown = |known: &Listener| {
                 came == Reached::Unknown && own.iter().all(|&target| known.takes(target) != Some(true))
             };
             let line = |known: &Listener| {
-                let unknown = "; whether it takes IPv4 cannot be determined (IPV6_V6ONLY)";
+                let unknown = "; it is unknown whether it accepts IPv4 (IPV6_V6ONLY)";
                 self.held(known) + if is_unknown(known) { unknown } else { "" }
             };
             return reached.into_iter().map(line).collect();
@@ -117,7 +117,7 @@ impl<'a> Surroundings<'a> {
                 if !sockets.is_empty() {
                     lines.push(self.unix_held(&sockets));
                 } else if !connected {
-                    lines.push("no socket of this name listens in this network namespace".to_owned());
+                    lines.push("no socket with this name is listening in this network namespace".to_owned());
                 }
             }
             Err(unread) => lines.push(format!("{UNREAD}{}", unread.why)),
@@ -128,7 +128,7 @@ impl<'a> Surroundings<'a> {
 
     /// Who holds one of these sockets, of one name, as far as that may be seen, and whether a queue of them is full.
     fn unix_held(&self, sockets: &[UnixSocket]) -> String {
-        let mut line = "a socket of this name listens in this network namespace".to_owned();
+        let mut line = "a socket with this name is listening in this network namespace".to_owned();
         let inodes: Vec<u64> = sockets.iter().map(|socket| socket.inode).collect();
         if let Some(owner) = socket_owner(self.proc, &inodes, self.deadline) {
             line.push_str(&[", held by ", &shown(&owner)].concat());
@@ -139,7 +139,9 @@ impl<'a> Surroundings<'a> {
         if let Some(&Backlog { waiting, most, .. }) =
             queues.iter().filter(is_theirs).find(|queue| is_full(queue.waiting, queue.most.into()))
         {
-            line.push_str(&["; ", &queue_of(waiting, Some(most)), ", and others are not taken"].concat());
+            line.push_str(
+                &["; ", &queue_of(waiting, Some(most)), ": new connections are not accepted"].concat(),
+            );
         }
         line
     }
@@ -149,7 +151,7 @@ impl<'a> Surroundings<'a> {
         let first = match process(self.proc, 1) {
             Ok(first) => first,
             Err(unread) if unread.absent => return None,
-            Err(unread) => return Some(format!("the first process cannot be looked at: {}", unread.why)),
+            Err(unread) => return Some(format!("cannot inspect the first process: {}", unread.why)),
         };
         let whose = if first.name == b"pause" { "pod" } else { "container" };
         Some(format!("the {whose}'s first process is {}", shown(&first)))
@@ -157,17 +159,17 @@ impl<'a> Surroundings<'a> {
 
     /// Who holds the listener, how that process is, and what waits for it.
     fn held(&self, listener: &Listener) -> String {
-        let by = match socket_owner(self.proc, &[listener.inode], self.deadline) {
-            Some(owner) => format!("by {}", shown(&owner)),
+        let holder = match socket_owner(self.proc, &[listener.inode], self.deadline) {
+            Some(owner) => format!("{},", shown(&owner)),
             None if self.deadline.remaining().is_err() => {
-                format!("by a process of uid {} that was not found in time", listener.uid)
+                format!("a process of uid {} (not found in time)", listener.uid)
             }
-            None => format!("by a process of uid {} that may not be looked at", listener.uid),
+            None => format!("a process of uid {} (not visible from here)", listener.uid),
         };
         let full = listener.backlog.is_some_and(|most| is_full(listener.waiting, most.into()));
-        let others = if full { ", and others are dropped" } else { "" };
+        let others = if full { ": new connections are dropped" } else { "" };
         let queue = queue_of(listener.waiting, listener.backlog.filter(|_| full));
-        format!("{} is listened on {by}; {queue}{others}", listener.address)
+        format!("{holder} listens on {}; {queue}{others}", listener.address)
     }
 }
 
@@ -175,9 +177,9 @@ impl<'a> Surroundings<'a> {
 /// queue that is full.
 fn queue_of(waiting: u64, full: Option<u32>) -> String {
     match full {
-        Some(most) => format!("connections wait to be accepted: its queue is full (backlog {most})"),
-        None if waiting == 0 => "no connection waits to be accepted".to_owned(),
-        None => "connections wait to be accepted".to_owned(),
+        Some(most) => format!("its accept queue is full (backlog {most})"),
+        None if waiting == 0 => "no connections are waiting to be accepted".to_owned(),
+        None => "connections are waiting to be accepted".to_owned(),
     }
 }
 
@@ -201,13 +203,13 @@ mod tests {
         let around = Surroundings::new(&proc, Deadline::after(Duration::from_mins(1)));
         let endpoint = |port: &str| Endpoint::Tcp(HostPort::parse(port).unwrap());
         let first = around.explain(&endpoint("127.0.0.1:18091"), Reached::Unknown);
-        assert!(first[0].starts_with("127.0.0.1:18091 is listened on by "), "{first:?}");
+        assert!(first[0].contains(" listens on 127.0.0.1:18091; "), "{first:?}");
         std::fs::remove_dir_all(&proc).unwrap();
         assert_eq!(around.explain(&endpoint("127.0.0.1:18091"), Reached::Unknown), first);
         let lines = around.explain(&endpoint("127.0.0.1:1"), Reached::Refused);
         assert_eq!(
             lines,
-            ["nothing listens on TCP port 1; what listens here: 127.0.0.1:18091, 0.0.0.0:18092"]
+            ["nothing listens on TCP port 1; listening sockets: 127.0.0.1:18091, 0.0.0.0:18092"]
         );
         assert!(around.explain(&endpoint("127.0.0.1:1"), Reached::Connected).is_empty());
     }
@@ -224,6 +226,10 @@ mod tests {
             uid: 7,
             inode: 1,
         };
-        assert!(around.held(&listener).contains("by a process of uid 7 that was not found in time"));
+        assert!(
+            around
+                .held(&listener)
+                .contains("a process of uid 7 (not found in time) listens on 127.0.0.1:1; ")
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! `file PATH`: a file exists, is fresh, has this content; or nothing is there. inode(7), path_resolution(7).
+//! `file PATH`: a file exists, is recent, has this content; or nothing is there. inode(7), path_resolution(7).
 //!
 //! Links are followed. Existence and age are asked of anything, size and content of regular files alone,
 //! and nothing else is ever opened: a FIFO would wait for a writer, and opening a device may do something.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
-use crate::args::{Given, Text, UsageError, flag, operand, option};
+use crate::args::{Foreign, Given, Text, UsageError, flag, operand, option};
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::files::{Unread, open_regular};
@@ -31,18 +31,19 @@ const AHEAD: Duration = Duration::from_secs(1);
 
 pub(super) const KIND: Kind = Kind {
     name: "file",
-    summary: "a file exists, is fresh, has this content",
+    summary: "a file exists, is recent, has this content",
     options: &[&[
-        operand("PATH", "the file; a link is followed"),
-        option("max-age", "DUR", "it was modified at most so long ago"),
-        option("min-size", "SIZE", "it is at least so large"),
-        option("contains", "TEXT", "it has this text, within its first 1 MiB"),
-        flag("absent", "nothing is there"),
+        operand("PATH", "the file; symbolic links are followed"),
+        option("max-age", "DUR", "modified at most this long ago"),
+        option("min-size", "SIZE", "at least this large"),
+        option("contains", "TEXT", "contains this text, within its first 1 MiB"),
+        flag("absent", "nothing exists at PATH"),
     ]],
     plan,
     examples: r"porthole file /run/worker.beat --max-age 30s
 porthole file /run/app/state --contains ready
 porthole file /run/maintenance --absent",
+    foreign: Foreign::NONE,
 };
 
 #[derive(Debug)]
@@ -81,6 +82,11 @@ impl Check for Arc<File> {
 
     fn endpoint(&self) -> Option<&Endpoint> {
         None
+    }
+
+    #[cfg(feature = "inspect")]
+    fn depends_on_first_process(&self) -> bool {
+        true
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
@@ -149,7 +155,7 @@ impl File {
         let (kind, size) = (metadata.file_type(), metadata.len());
         let is = || format!("is {}", kind_words(kind).1);
         if self.absent {
-            return Ok(Some((is(), Some("nothing there".to_owned()))));
+            return Ok(Some((is(), Some("no file there".to_owned()))));
         }
         match (self.max_age, age) {
             (Some(_), Age::Future(ahead)) if *ahead > AHEAD => {

@@ -9,10 +9,12 @@ mod message;
 use std::time::Duration;
 
 use self::answer::{failure, number};
+use super::foreign::{TARGET, TLS, WHOLE};
 use super::headers::{self, Header, USER_AGENT};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, stream};
-use crate::args::{Given, UsageError, operand, option, option_list};
+use crate::args::Hint::{LeaveOut, Say, Use};
+use crate::args::{Foreign, Given, Row, UsageError, operand, option, option_list};
 use crate::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
 use crate::net::http2::{Client, Trouble, field};
@@ -34,7 +36,7 @@ pub(super) const KIND: Kind = Kind {
     options: &[
         &[
             operand("TARGET", "host:port, :port or port; no host means localhost"),
-            option("service", "NAME", "the service to ask for; the server as a whole if none is given"),
+            option("service", "NAME", "the service to ask about (default: the server as a whole)"),
             option_list("header", "'NAME: VALUE'", "metadata, repeatable").short('H'),
             option("unix", "PATH", "connect to this Unix socket; :authority stays TARGET"),
         ],
@@ -45,7 +47,27 @@ pub(super) const KIND: Kind = Kind {
     examples: r"porthole grpc :50051
 porthole grpc :50051 --service shop.Cart -H 'authorization: Bearer ${file:/run/secrets/token}'
 porthole grpc app:80 --unix /run/app.sock",
+    foreign: Foreign::rows(&[TLS, FOREIGN]),
 };
+
+/// Of grpc-health-probe and grpcurl.
+const FOREIGN: &[Row] = &[
+    (&["-addr"], TARGET),
+    (&["-service"], Use("--service NAME")),
+    (&["-connect-timeout", "-rpc-timeout"], WHOLE),
+    (&["-rpc-header"], Use("--header 'NAME: VALUE'")),
+    (&["-plaintext"], LeaveOut("without --tls the check speaks plain text")),
+    (&["-tls"], Use("--tls")),
+    (&["-tls-no-verify"], Use("--insecure")),
+    (&["-tls-ca-cert"], Use("--ca-file PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-client-cert"], Use("--client-cert PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-client-key"], Use("--client-key PATH")),
+    #[cfg(feature = "tls")]
+    (&["-tls-server-name"], Use("--server-name NAME")),
+    (&["grpc://", "http://", "https://"], Say("write only the HOST:PORT of the URL")),
+];
 
 #[derive(Debug)]
 struct Grpc {
@@ -63,7 +85,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let service = given.text("service")?.filter(|name| !name.is_empty());
     let metadata = headers::plan(given, &|name| name.starts_with("grpc-") || RESERVED.contains(&name))?;
     let speaks_tls = cfg!(feature = "tls") && given.has("tls");
-    let need = if speaks_tls { Need::Always } else { Need::Never("is for --tls, which is not given") };
+    let need = if speaks_tls { Need::Always } else { Need::Never("needs --tls") };
     // RFC 9113, 3.3: the name of HTTP/2 over TLS.
     let secure = secure::plan(given, &need, Some(b"h2"))?;
     let endpoint = if given.has("unix") {
@@ -122,7 +144,7 @@ impl Grpc {
         let mut finding = if status != 200 {
             Finding::unhealthy(status_words(u16::try_from(status).unwrap_or_default())).expected("200 OK")
         } else if !is_grpc(content_type) {
-            Finding::unhealthy("the answer is not gRPC")
+            Finding::unhealthy("the response is not gRPC")
                 .expected("content-type application/grpc")
                 .quoting("content_type", content_type)
         } else {

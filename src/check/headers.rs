@@ -35,7 +35,7 @@ pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<
         let name = header.name.to_ascii_lowercase();
         let value = &header.value;
         if own(&name) {
-            let message = format!("{name} is set by porthole itself and cannot be given");
+            let message = format!("{name} is set by porthole and cannot be overridden");
             return Err(given.wrong("header", &message));
         }
         if !is_harmless(&name) {

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod data;
+mod foreign;
 mod request;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(super) const KIND: Kind = Kind {
 porthole http :8080/healthz --status 200 --field /status=UP
 porthole http http://app/health --unix /run/app.sock
 porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
+    foreign: foreign::FOREIGN,
 };
 
 /// What a TARGET may be in this build.
@@ -51,12 +53,12 @@ const OPTIONS: &[Opt] = &[
     option("data", "TEXT", "the request body").short('d'),
     option("user", "NAME:PASSWORD", "basic authentication"),
     option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
-    option_list("contains", "TEXT", "the body has this text, repeatable"),
-    option_list("matches", "REGEX", "the body matches this; ^ and $ are those of a line; repeatable"),
+    option_list("contains", "TEXT", "the body contains this text, repeatable"),
+    option_list("matches", "REGEX", "the body matches this; ^ and $ match at each line; repeatable"),
     option_list("field", "POINTER[=VALUE]", "the JSON body has this value at this JSON Pointer, repeatable"),
-    option("max-body", "SIZE", "read at most so much of the body (64k)"),
+    option("max-body", "SIZE", "read at most this much of the body (64k)"),
     option("follow", "N", "follow at most N redirects, to the same host only (0)"),
-    option("connect", "TARGET", "connect there; the Host header stays that of the URL"),
+    option("connect", "TARGET", "connect to this address; the Host header stays that of the URL"),
     option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
 ];
 
@@ -86,13 +88,14 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let assertions: Arc<[Assertion]> = body::plan(given)?.into();
     if !assertions.is_empty() && request.method == "HEAD" {
         return Err(
-            given.wrong("method", "HEAD has no body that --contains, --matches or --field could look at")
+            given.wrong("method", "the response to HEAD has no body for --contains, --matches or --field")
         );
     }
     let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
     let kept = assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)));
     if kept && max_body > MOST_KEPT {
-        return Err(given.wrong("max-body", "expected at most 8M, for --matches and --field keep all of it"));
+        return Err(given
+            .wrong("max-body", "expected at most 8M with --matches or --field, which keep the whole body"));
     }
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
     let expected = "a number from 0 to 50";
@@ -166,7 +169,7 @@ impl Check for Http {
                     continue;
                 }
                 Some(Err(expected)) => {
-                    Err(Finding::unhealthy(words + " with a Location that leads nowhere").expected(expected))
+                    Err(Finding::unhealthy(words + " with an invalid Location").expected(expected))
                 }
             };
             let finding = match found {

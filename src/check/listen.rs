@@ -15,10 +15,10 @@ use std::path::Path;
 
 use super::listeners::{UNREAD, add, elsewhere, listening};
 use super::{Attempt, Check, Kind, in_time};
-use crate::args::{Given, UsageError, flag, operand, option};
+use crate::args::{Foreign, Given, UsageError, flag, operand, option};
 use crate::deadline::Deadline;
 use crate::files::Unread;
-use crate::net::target::{Endpoint, SocketPath, parse_port};
+use crate::net::target::{Endpoint, Host, HostPort, SocketPath, parse_port};
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
 use crate::procfs::diag::sockets_of;
@@ -33,17 +33,28 @@ const ADDRESS: &str = "an IPv4 or IPv6 address";
 
 pub(super) const KIND: Kind = Kind {
     name: "listen",
-    summary: "something listens on this port; no connection is made",
+    summary: "a socket listens on this port (checked without connecting)",
     options: &[&[
         operand("PORT", "the port, or a Unix socket's path, or @name for an abstract one"),
-        flag("udp", "a UDP port in place of a TCP port"),
-        option("address", "ADDR", "it is to be reached at this address"),
+        flag("udp", "a UDP port instead of a TCP port"),
+        option("address", "ADDR", "it must accept connections to this address"),
     ]],
     plan,
     examples: r"porthole listen 8080
 porthole listen 53 --udp --address 127.0.0.1
 porthole listen /run/app.sock",
+    foreign: Foreign { value: whole_address, ..Foreign::NONE },
 };
+
+/// What to write for `:80` or `127.0.0.1:80`.
+fn whole_address(name: &str, value: &[u8]) -> Option<String> {
+    let value = Some(value).filter(|_| name == "PORT")?;
+    let HostPort { host, port } = HostPort::parse(std::str::from_utf8(value).ok()?).ok()?;
+    Some(match host {
+        Host::Address(address) => format!("write {port} --address {address}"),
+        Host::Name(_) => format!("write {port}"),
+    })
+}
 
 #[derive(Debug)]
 enum Listen {
@@ -188,14 +199,14 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
         return match denied {
             Some(unread) => unread.finding(""),
             None if path.file().is_none() => {
-                Finding::unhealthy("no socket of this name listens in this network namespace")
+                Finding::unhealthy("no socket with this name is listening in this network namespace")
             }
             None if is_known => {
-                Finding::unhealthy("the socket is there, but nobody in this network namespace listens on it")
+                Finding::unhealthy("the socket exists, but nothing in this network namespace listens on it")
             }
             None => Finding::unhealthy(
-                "no listening socket of this name is in the table; it may have been bound under another name \
-                 (porthole unix PATH connects)",
+                "no listening socket has this name; it may have been bound under another one \
+                 (porthole unix PATH connects to it)",
             ),
         };
     };
@@ -223,11 +234,11 @@ fn unmade(unread: Unread) -> Finding {
 /// What is said where nothing but an IPv6 wildcard may take connections to this IPv4 address.
 fn undetermined(protocol: Protocol, target: SocketAddr) -> String {
     let way_out = match protocol {
-        Protocol::Tcp => format!("porthole tcp {target} connects, and so tells"),
-        Protocol::Udp => "without --address the port alone counts".to_owned(),
+        Protocol::Tcp => format!("porthole tcp {target} finds out by connecting"),
+        Protocol::Udp => "without --address only the port is checked".to_owned(),
     };
     format!(
-        "{} [::]:{} is bound, but whether it takes IPv4 cannot be determined: the kernel does not tell IPV6_V6ONLY here \
+        "{} [::]:{} is bound, but it is unknown whether it accepts IPv4: the kernel does not report IPV6_V6ONLY here \
          (sock_diag(7)); {way_out}",
         protocol.name(),
         target.port()
@@ -266,12 +277,12 @@ mod tests {
         assert_eq!(finding.verdict, Verdict::Denied);
         assert_eq!(
             finding.found,
-            "what listens here cannot be read: /none/self/net/tcp: no such file or directory"
+            "cannot list the listening sockets: /none/self/net/tcp: no such file or directory"
         );
         let finding = unix(&SocketPath::Abstract(b"x".to_vec()), none, deadline);
         assert_eq!(
             finding.found,
-            "what listens here cannot be read: /none/self/net/unix: no such file or directory"
+            "cannot list the listening sockets: /none/self/net/unix: no such file or directory"
         );
     }
 }

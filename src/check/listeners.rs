@@ -9,7 +9,7 @@ use crate::procfs::net::{Listener, Protocol, listeners};
 use crate::text::list;
 
 /// Why nothing can be said of listeners.
-pub(super) const UNREAD: &str = "what listens here cannot be read: ";
+pub(super) const UNREAD: &str = "cannot list the listening sockets: ";
 
 /// How far back [`add`] looks for the same address: the kernel lists the sockets of a port together.
 const NEAR: usize = 64;
@@ -44,19 +44,19 @@ pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> Stri
         }
         if known.address.port() == port {
             let only_ipv6 = known.only_ipv6 == Some(true) && known.address.ip().is_unspecified();
-            let takes = if only_ipv6 { " (takes IPv6 only)" } else { "" };
+            let takes = if only_ipv6 { " (accepts IPv6 only)" } else { "" };
             add(&mut on_port, [&known.address.to_string(), takes].concat());
         }
     }
     let name = protocol.name();
     if !on_port.is_empty() {
-        format!("{name} port {port} is listened on, but only at {}", list(on_port))
+        format!("{name} port {port} has a listener, but only at {}", list(on_port))
     } else if on_any.is_empty() && is_all {
-        format!("nothing listens on {name} port {port}, nor on any other in this network namespace")
+        format!("nothing listens on {name} port {port} or on any other in this network namespace")
     } else if on_any.is_empty() {
         format!("nothing listens on {name} port {port} in this network namespace")
     } else {
-        format!("nothing listens on {name} port {port}; what listens here: {}", list(on_any))
+        format!("nothing listens on {name} port {port}; listening sockets: {}", list(on_any))
     }
 }
 

@@ -5,7 +5,10 @@
 //! <https://docs.memcached.org/protocols/binary/> That one refuses the binary `quit` as well, so it gets none.
 
 use super::Kind;
+use super::foreign::SERVER;
 use super::server::{self, Failure, Talk};
+use crate::args::Hint::Say;
+use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
@@ -21,7 +24,11 @@ pub(super) const KIND: Kind = Kind {
     options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, text, Some(binary)),
     examples: "porthole memcached :11211",
+    foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
+
+const FOREIGN: &[Row] =
+    &[(&["--host"], Say("write the server as the target: porthole memcached localhost:11211"))];
 
 fn text(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     talk.say(VERSION);

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "inspect")]
 mod explain;
+mod foreign;
 mod headers;
 mod listeners;
 #[cfg_attr(not(feature = "tls"), path = "insecure.rs")]
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "inspect")]
 use self::explain::Reached;
-use crate::args::{Given, Opt, UsageError};
+use crate::args::{Foreign, Given, Opt, UsageError};
 use crate::deadline::{Deadline, Passed};
 use crate::net::local::Reach;
 use crate::net::target::Endpoint;
@@ -73,6 +74,8 @@ pub struct Kind {
     pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Check>, UsageError>,
     /// A few invocations for the help text.
     pub examples: &'static str,
+    /// The words of other programs that people carry over to it.
+    pub foreign: Foreign,
 }
 
 /// One check of one target, its arguments validated and expanded.
@@ -82,6 +85,11 @@ pub trait Check: Send + Sync + fmt::Debug {
     /// Where it connects to, if it does.
     #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only --explain asks for it"))]
     fn endpoint(&self) -> Option<&Endpoint>;
+    /// Whether the container's first process, which is the application or what started it, bears on a failure.
+    #[cfg(feature = "inspect")]
+    fn depends_on_first_process(&self) -> bool {
+        false
+    }
     /// Makes the check once.
     fn run(&self, attempt: &Attempt) -> Finding;
 }
@@ -159,11 +167,11 @@ pub fn run(plan: &Plan) -> RunOutcome {
 fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
     let deadline = Deadline::after(plan.options.timeout.min(EXPLAINING));
     let surroundings = explain::Surroundings::new(std::path::Path::new(crate::procfs::ROOT), deadline);
-    for (outcome, (name, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
+    for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
         if outcome.is_healthy() {
             continue;
         }
-        if matches!(*name, "file" | "process") {
+        if check.depends_on_first_process() {
             outcome.finding.explanation.extend(surroundings.first_process());
         }
         if let Some(endpoint) = check.endpoint() {

@@ -16,7 +16,10 @@
 //! server that has refused the login closes by itself.
 
 use super::Kind;
+use super::foreign::SERVER;
 use super::server::{self, Failure, Talk};
+use crate::args::Hint::{LeaveOut, Say};
+use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
@@ -41,7 +44,14 @@ pub(super) const KIND: Kind = Kind {
     options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole mysql :3306\nporthole mysql /run/mysqld/mysqld.sock",
+    foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
+
+/// Of mysql and mysqladmin, where -p is the password and -P the port.
+const FOREIGN: &[Row] = &[
+    (&["--host"], Say("write the server as the target: porthole mysql localhost:3306")),
+    (&["-p", "-u", "--password", "--user"], LeaveOut("the check needs no account or password")),
+];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     let greeting = talk.hear("the greeting", |heard| match heard.get(3..5) {

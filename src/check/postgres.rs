@@ -14,7 +14,10 @@
 //! is too short or too long for an error of protocol 3 is taken for that, as libpq does: `PQconnectPoll`.
 
 use super::Kind;
+use super::foreign::SERVER;
 use super::server::{self, Failure, Talk};
+use crate::args::Hint::Say;
+use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
@@ -42,7 +45,11 @@ pub(super) const KIND: Kind = Kind {
     options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole postgres :5432\nporthole postgres /run/postgresql/.s.PGSQL.5432",
+    foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
+
+const FOREIGN: &[Row] =
+    &[(&["--host"], Say("write the server as the target: porthole postgres localhost:5432"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     talk.say(STARTUP);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
-use crate::args::{Given, UsageError, operand, option};
+use crate::args::{Foreign, Given, UsageError, operand, option};
 use crate::deadline::Deadline;
 use crate::files::{Unread, read_regular};
 use crate::net::target::Endpoint;
@@ -26,7 +26,7 @@ const FILE_LIMIT: u64 = 4096;
 /// The most processes there may be: no pid is larger.
 const MOST: u64 = 4 << 20;
 /// What is expected as `--pid`.
-const PID: &str = "the number of a process, from 1 to 4194304";
+const PID: &str = "a process ID from 1 to 4194304";
 /// What is expected as `--min` and `--max`.
 const COUNT: &str = "a number of processes, from 0 to 4194304";
 
@@ -34,16 +34,17 @@ pub(super) const KIND: Kind = Kind {
     name: "process",
     summary: "a process runs and is not a zombie",
     options: &[&[
-        operand("NAME", "its name or that of its executable; or use --pid, --pid-file").optional(),
-        option("pid", "N", "the process of this number"),
-        option("pid-file", "PATH", "the process whose number is in this file's first line"),
-        option("min", "N", "at least so many run (1, or 0 with --max 0)"),
-        option("max", "N", "at most so many run"),
+        operand("NAME", "name of the process or its executable (or --pid, --pid-file)").optional(),
+        option("pid", "N", "the process with this ID"),
+        option("pid-file", "PATH", "the process whose ID is on the first line of this file"),
+        option("min", "N", "at least this many are running (1, or 0 with --max 0)"),
+        option("max", "N", "at most this many are running"),
     ]],
     plan,
     examples: r"porthole process nginx --min 2
 porthole process --pid-file /run/app.pid
 porthole process debugger --max 0",
+    foreign: Foreign::NONE,
 };
 
 #[derive(Debug)]
@@ -86,7 +87,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
             let dashes = if first == "NAME" { "" } else { "--" };
             return Err(given.wrong(name, &format!("cannot be used together with {dashes}{first}")));
         }
-        (None, _) => return Err(given.wrong("NAME", "is missing, and so are --pid and --pid-file")),
+        (None, _) => return Err(given.wrong("NAME", "expected a name, --pid or --pid-file")),
     };
     let count = |text: &str| number(text, MOST).ok_or(COUNT);
     let max = given.parsed("max", COUNT, count)?;
@@ -104,6 +105,11 @@ impl Check for Arc<Processes> {
 
     fn endpoint(&self) -> Option<&Endpoint> {
         None
+    }
+
+    #[cfg(feature = "inspect")]
+    fn depends_on_first_process(&self) -> bool {
+        true
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
@@ -126,7 +132,7 @@ impl Processes {
 
     fn look(&self, proc: &Path, deadline: Deadline) -> Finding {
         let Some(own) = own_pid(proc) else {
-            let why = format!("no process can be seen: {} is not mounted", proc.shown());
+            let why = format!("no processes are visible: {} is not mounted", proc.shown());
             return Finding::new(Verdict::Denied, why);
         };
         match &self.wanted {
@@ -261,7 +267,7 @@ impl Processes {
         if may_change(unseen.unknown) {
             let name = decode(&self.named());
             let why = format!(
-                "the executables of some processes may not be read, so whether one of them is {name} is unknown; \
+                "the executables of some processes cannot be read, so any of them may be {name}; \
                  run the check as their user or with CAP_SYS_PTRACE"
             );
             return Finding::new(Verdict::Denied, why);
@@ -293,7 +299,7 @@ fn why_unseen(known: Option<Unread>, proc: &Path) -> Option<String> {
     // Every pid namespace has a first process; where it is not to be seen, others may not be either.
     let mut unread = known.or_else(|| process(proc, 1).err())?;
     if unread.absent {
-        unread = Unread { denied: true, absent: false, why: format!("pid 1 is not to be seen in {shown}") };
+        unread = Unread { denied: true, absent: false, why: format!("pid 1 is not visible in {shown}") };
     }
     let help = if unread.denied {
         "; run the check as the user of the processes, or with CAP_SYS_PTRACE"
@@ -310,7 +316,7 @@ fn read_pid(path: &Path) -> Result<u32, Unread> {
         return Err("the pid file is empty".into());
     }
     let line = text.split(|&b| b == b'\n').next().unwrap_or_default().trim_ascii();
-    parse_pid(line).ok_or_else(|| "the pid file's first line is not the number of a process".into())
+    parse_pid(line).ok_or_else(|| "the first line of the pid file is not a process ID".into())
 }
 
 #[cfg(test)]
@@ -324,7 +330,7 @@ mod tests {
         let wanted = Processes { wanted: Wanted::Pid(1), min: 0, max: Some(0) };
         let finding = wanted.look(Path::new("/none"), Deadline::after(Duration::from_mins(1)));
         assert_eq!(finding.verdict, Verdict::Denied);
-        assert_eq!(finding.found, "no process can be seen: /none is not mounted");
+        assert_eq!(finding.found, "no processes are visible: /none is not mounted");
     }
 
     #[test]

@@ -8,7 +8,10 @@
 //! just that, as it leaves the server the side that closes first: <https://redis.io/docs/latest/commands/quit/>
 
 use super::Kind;
+use super::foreign::SERVER;
 use super::server::{self, Failure, Talk};
+use crate::args::Hint::Say;
+use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
@@ -18,7 +21,11 @@ pub(super) const KIND: Kind = Kind {
     options: &[server::OPTIONS],
     plan: |given| server::plan(given, KIND.name, handshake, None),
     examples: "porthole redis :6379\nporthole redis /run/redis/redis.sock",
+    foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
+
+const FOREIGN: &[Row] =
+    &[(&["--host"], Say("write the server as the target: porthole redis localhost:6379"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     // As an array: proxies do not know the inline form.

@@ -74,7 +74,7 @@ pub(super) fn plan(
             })?;
         }
         None if key.is_some() => {
-            return Err(given.wrong("client-key", "is the key to --client-cert, which is not given"));
+            return Err(given.wrong("client-key", "needs --client-cert"));
         }
         None => {}
     }
@@ -146,7 +146,7 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
             Some(other) => {
                 Finding::unhealthy(format!("the port speaks {other}, not TLS")).quoting("received", &opening)
             }
-            None => Finding::unhealthy("what came is not TLS").quoting("received", &opening),
+            None => Finding::unhealthy("the response is not TLS").quoting("received", &opening),
         },
     };
     Finding { is_ours, ..finding }

@@ -1,16 +1,18 @@
 //! `tcp TARGET`: a TCP port accepts, and says what is expected.
 
+use super::foreign::STREAM;
 use super::{Check, Kind, stream};
-use crate::args::{Given, UsageError, operand};
+use crate::args::{Foreign, Given, UsageError, operand};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort};
 
 pub(super) const KIND: Kind = Kind {
     name: "tcp",
-    summary: "a TCP port accepts (and says what is expected)",
+    summary: "a TCP port accepts connections (and sends what is expected)",
     options: &[&[operand("TARGET", "host:port, :port or port; no host means localhost")], stream::OPTIONS],
     plan,
     examples: r"porthole tcp :5432
 porthole tcp 127.0.0.1:6379 --send 'PING\r\n' --expect +PONG",
+    foreign: Foreign::rows(&[STREAM]),
 };
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {

@@ -1,7 +1,9 @@
 //! `tls TARGET`: a certificate is valid, and for how long. RFC 8446, RFC 5280.
 
+use super::foreign::TLS;
 use super::{Attempt, Check, Kind, Need, secure, stream};
-use crate::args::{Given, UsageError, operand};
+use crate::args::Hint::Say;
+use crate::args::{Foreign, Given, Row, UsageError, operand};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort};
 use crate::outcome::Finding;
 
@@ -12,7 +14,10 @@ pub(super) const KIND: Kind = Kind {
     plan,
     examples: r"porthole tls :8443 --server-name app.example --min-days 14
 porthole tls :8443 --ca-file /etc/ssl/internal-ca.pem",
+    foreign: Foreign::rows(&[TLS, FOREIGN]),
 };
+
+const FOREIGN: &[Row] = &[(&["https://"], Say("write only the HOST:PORT of the URL"))];
 
 #[derive(Debug)]
 struct Tls {

@@ -7,9 +7,9 @@ pub(super) const SPEAK: &[Opt] = &[flag("tls", "speak TLS").needs(Feature::TLS)]
 
 pub(super) const OPTIONS: &[Opt] = &[
     flag("insecure", "accept any certificate").short('k').needs(Feature::TLS),
-    option("ca-file", "PATH", "trust the certificates of this PEM file alone").needs(Feature::TLS),
-    option("server-name", "NAME", "the name that the certificate has to be valid for").needs(Feature::TLS),
+    option("ca-file", "PATH", "trust only the certificates in this PEM file").needs(Feature::TLS),
+    option("server-name", "NAME", "the name that the certificate must be valid for").needs(Feature::TLS),
     option("client-cert", "PATH", "the client certificate, in PEM").needs(Feature::TLS),
-    option("client-key", "PATH", "its key, in PEM, if that is not in the same file").needs(Feature::TLS),
-    option("min-days", "N", "the certificate stays valid for at least N days more").needs(Feature::TLS),
+    option("client-key", "PATH", "its private key, in PEM, if not in the same file").needs(Feature::TLS),
+    option("min-days", "N", "the certificate must be valid for at least N more days").needs(Feature::TLS),
 ];

@@ -1,16 +1,18 @@
 //! `unix PATH`: a Unix stream socket accepts, and says what is expected. unix(7).
 
+use super::foreign::STREAM;
 use super::{Check, Kind, stream};
-use crate::args::{Given, UsageError, operand};
+use crate::args::{Foreign, Given, UsageError, operand};
 use crate::net::target::{Endpoint, SocketPath};
 
 pub(super) const KIND: Kind = Kind {
     name: "unix",
-    summary: "a Unix stream socket accepts (and says what is expected)",
+    summary: "a Unix stream socket accepts connections (and sends what is expected)",
     options: &[&[operand("PATH", "the socket's path, or @name for an abstract one")], stream::OPTIONS],
     plan,
     examples: r"porthole unix /run/app.sock
 porthole unix /run/redis.sock --send 'PING\r\n' --expect +PONG",
+    foreign: Foreign::rows(&[STREAM]),
 };
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {

@@ -14,7 +14,7 @@ const WIDTH: usize = 100;
 /// What `porthole` alone prints: the commands, by groups.
 pub(super) fn short() -> String {
     format!(
-        "porthole: is the service in this container healthy?\n\n{}\nporthole --help says more, porthole COMMAND --help all of one command.\n",
+        "porthole: is the service in this container healthy?\n\n{}\nSee porthole --help, and porthole COMMAND --help for one command.\n",
         commands()
     )
 }
@@ -26,11 +26,11 @@ pub(super) fn long() -> String {
          Usage: porthole COMMAND TARGET [OPTIONS] [and COMMAND TARGET [OPTIONS]]...\n\n{}",
         commands()
     );
-    out.push_str("\nOptions of a run, once, at any place:\n");
+    out.push_str("\nOptions for the whole run, each at most once, anywhere:\n");
     out.push_str(&list(RUN));
     out.push_str(
-        "\nDUR is 500ms, 2s, 1m30s or 2 (seconds), at most 1h. ${NAME}, ${NAME:-default} and ${file:PATH} in\n\
-         targets and values are replaced. Exit status: 0 healthy, 1 everything else.\n\n\
+        "\nDUR is 500ms, 2s, 1m30s or 2 (seconds), at most 1h. ${NAME}, ${NAME:-default} and ${file:PATH} are\n\
+         expanded in targets and values. Exit status: 0 healthy, 1 everything else.\n\n\
          Example: HEALTHCHECK CMD [\"/porthole\", \"http\", \":8080/healthz\"]\n",
     );
     out
@@ -50,9 +50,9 @@ pub(super) fn of(page: &Page) -> String {
         out.push_str(&list(options));
     }
     out.push_str(if is_check {
-        "\nOptions of a run, once, at any place:\n"
+        "\nOptions for the whole run, each at most once, anywhere:\n"
     } else {
-        "\nOf every inspection:\n"
+        "\nOptions of every inspection:\n"
     });
     out.push_str(&list(&page.shared_options()));
     out.push_str("\nExamples:\n");

@@ -31,10 +31,10 @@ pub(super) fn inspection(
         if let Some(why) = command.properties.lacks(option.name)
             && given.has(option.name)
         {
-            return Err(given.wrong(option.name, &format!("cannot be used here: {why}")));
+            return Err(given.wrong(option.name, &format!("cannot be used with this command: {why}")));
         }
     }
-    let expected = "the number of a process, from 1 to 4194304";
+    let expected = "a process ID from 1 to 4194304";
     let parse_pid = |text: &str| crate::procfs::process::parse_pid(text.as_bytes()).ok_or(expected);
     let pid = given.parsed("pid", expected, parse_pid)?;
     let proc = given.words("proc").pop().unwrap_or_else(|| crate::procfs::ROOT.into());

@@ -18,10 +18,9 @@ use crate::inspect::{Command, Properties};
 /// The options of every inspection.
 #[cfg(feature = "inspect")]
 const INSPECTION: &[Opt] = &[
-    option("pid", "PID", "look at what this process sees: its files, environment, sockets, limits")
-        .short('p'),
-    option("proc", "DIR", "read this proc mount (/proc)"),
-    flag("json", "print the answer as JSON"),
+    option("pid", "PID", "inspect this process: its files, environment, sockets, limits").short('p'),
+    option("proc", "DIR", "use the proc file system mounted here (/proc)"),
+    flag("json", "print the result as JSON"),
     HELP,
     VERSION,
 ];
@@ -92,11 +91,9 @@ impl Page {
     }
 
     /// Whether this letter of an option is a habit that changes nothing here.
-    pub fn is_habit(&self, _letter: char) -> bool {
-        #[cfg(feature = "inspect")]
-        return self.properties.habits.letters.contains(_letter);
-        #[cfg(not(feature = "inspect"))]
-        false
+    #[cfg(feature = "inspect")]
+    pub fn is_habit(&self, letter: char) -> bool {
+        self.properties.habits.letters.contains(letter)
     }
 
     /// Has clap read the words.

@@ -50,7 +50,7 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
         }
     }
     if at >= words.len() {
-        return Err(UsageError("no command is given; see porthole --help".to_owned()));
+        return Err(UsageError("no command given; see porthole --help".to_owned()));
     }
     let name = words.remove(at);
     if name == "help" {
@@ -63,7 +63,7 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     let kind = known(&name)?;
     let parts = sentence::split(kind, &words);
     if parts.len() > MOST_CHECKS {
-        let message = format!("{} checks are given; one run makes at most {MOST_CHECKS}", parts.len());
+        let message = format!("{} checks given; one run makes at most {MOST_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
     let mut given_run = Vec::new();
@@ -108,11 +108,12 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
     Ok(match words {
         [word] if is_help(word) || word == "help" => Some(help::long()),
         [word] if is_version(word) => Some(help::version()),
-        [help, word] if help == "help" && is_help(word) => Some(help::long()),
+        [help, word] if help == "help" && (is_help(word) || word == "help") => Some(help::long()),
         [help, name] if help == "help" => {
             Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name))?))
         }
         // `ls -h` and `df -h` are no call for help.
+        #[cfg(feature = "inspect")]
         [name, word] if word == "-h" && Page::named(name).is_some_and(|page| page.is_habit('h')) => None,
         [name, word] | [word, name] if is_help(word) => Page::named(name).as_ref().map(help::of),
         [name, word] | [word, name] if is_version(word) => is_command(name).then(help::version),

@@ -23,15 +23,15 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// The options of a run, which may stand at any place, once.
 pub(super) const RUN: &[Opt] = &[
-    option("timeout", "DUR", "the whole of one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
-    option("wait", "DUR", "try again until healthy, or until DUR is over"),
-    option("every", "DUR", "the pause between two attempts (500ms)"),
-    flag("remote", "allow addresses other than this machine's own, and DNS").needs(Feature::REMOTE),
-    flag("explain", "after an unhealthy verdict, what bears on it: who listens where")
+    option("timeout", "DUR", "time limit for one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
+    option("wait", "DUR", "retry until healthy, for at most DUR"),
+    option("every", "DUR", "pause between two attempts (500ms)"),
+    flag("remote", "allow connections to other machines, and DNS").needs(Feature::REMOTE),
+    flag("explain", "if unhealthy, also print what may explain it: who listens where")
         .needs(Feature::INSPECT),
-    flag("json", "print the answer as JSON"),
+    flag("json", "print the result as JSON"),
     flag("quiet", "print nothing when healthy").short('q'),
-    flag("verbose", "also the time of each phase").short('v'),
+    flag("verbose", "also print the time of each phase").short('v'),
     HELP,
     VERSION,
 ];
@@ -42,7 +42,7 @@ pub(super) fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<R
         let mut having = given.iter().filter(|matches| is_given(matches, name));
         match (having.next(), having.next()) {
             (first, None) => Ok(first),
-            (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it belongs to the whole run"))),
+            (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it applies to the whole run"))),
         }
     };
     let duration = |name: &str| -> Result<Option<Duration>, UsageError> {
@@ -70,9 +70,7 @@ pub(super) fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<R
     let wait = duration("wait")?;
     let every = duration("every")?;
     if every.is_some() && wait.is_none() {
-        return Err(UsageError(
-            "--every is the pause between the attempts of --wait, which is not given".to_owned(),
-        ));
+        return Err(UsageError("--every needs --wait: it is the pause between two attempts".to_owned()));
     }
     Ok(RunOptions {
         timeout,

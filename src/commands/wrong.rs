@@ -89,7 +89,14 @@ fn wrong(command: &str, options: &[&Opt], words: &[OsString]) -> Wrong {
                 let shown = if long.is_some() { clip(name) } else { first(letters) };
                 let prints = if is_help { "help" } else { "the version" };
                 let what = format!("{shown} prints {prints} and cannot be used with other arguments");
-                return Wrong::advised(what, foreign::host(command).filter(|_| is_help));
+                // What follows the letter is a host unless it is letters of ours: `-hlocalhost`, `-h localhost`.
+                let is_letter = |&b: &u8| options.iter().any(|option| option.short == Some(char::from(b)));
+                let may_be_host = match letters.get(1..).unwrap_or_default() {
+                    [] => words.next().is_some_and(|next| !next.starts_with(b"-")),
+                    attached => !attached.iter().all(is_letter),
+                };
+                let advice = foreign::argument(command, b"--host");
+                return Wrong::advised(what, advice.filter(|_| is_help && long.is_none() && may_be_host));
             }
             if option.takes != Takes::Each && seen.contains(&label) {
                 return format!("--{label} is given twice").into();
@@ -119,9 +126,7 @@ fn wrong(command: &str, options: &[&Opt], words: &[OsString]) -> Wrong {
         matches!(option.takes, Takes::Operand { required: true, .. }) && !seen.contains(&option.name)
     };
     match options.iter().find(missing) {
-        Some(operand) => {
-            Wrong::advised(format!("{} is missing", operand.name), swallowed.map(ToOwned::to_owned))
-        }
+        Some(operand) => Wrong::advised(format!("{} is missing", operand.name), swallowed),
         None => "the arguments cannot be read".to_owned().into(),
     }
 }

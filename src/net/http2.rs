@@ -184,7 +184,7 @@ impl<'a> Client<'a> {
             (DATA, STREAM) => self.data(&frame)?,
             (HEADERS, STREAM) => self.headers(&frame)?,
             (DATA | HEADERS | RST_STREAM | PUSH_PROMISE, _) => {
-                return Err(Trouble::Invalid("a frame on a stream that nobody opened"));
+                return Err(Trouble::Invalid("a frame on a stream that was never opened"));
             }
             (CONTINUATION, _) => return Err(Trouble::Invalid("CONTINUATION without HEADERS")),
             (SETTINGS | PING | GOAWAY, _) => return Err(SIZE),
@@ -251,7 +251,7 @@ impl<'a> Client<'a> {
             is_whole = more.has(END_HEADERS);
         }
         let decoded = self.decoder.decode(&block);
-        let (fields, is_all) = decoded.ok_or(Trouble::Invalid("a header block that is no HPACK"))?;
+        let (fields, is_all) = decoded.ok_or(Trouble::Invalid("a header block that is not valid HPACK"))?;
         if !is_all {
             return Err(Trouble::Excess("the header fields are larger than 32 KiB"));
         }
@@ -266,7 +266,7 @@ impl<'a> Client<'a> {
                 self.head = Some(fields);
             }
             Some(_) if ended => self.trailers = fields,
-            Some(_) => return Err(Trouble::Invalid("HEADERS within the body")),
+            Some(_) => return Err(Trouble::Invalid("HEADERS in the middle of the body")),
         }
         self.ended = ended;
         Ok(())

@@ -33,7 +33,7 @@ impl Reach {
 pub const ADVICE: &str = if cfg!(feature = "remote") {
     "--remote allows it"
 } else {
-    "this build stays local; the full build has --remote"
+    "this build only makes local connections; the full build has --remote"
 };
 
 /// Whether the kernel would deliver here: loopback, an address of this network namespace, or the unspecified

@@ -76,7 +76,7 @@ impl fmt::Display for TransportError {
             TransportError::Wire(WireError::Tls(why)) => f.write_str(why),
             TransportError::Closed => f.write_str("the server closed the connection"),
             TransportError::Head(_) => f.write_str("no HTTP response"),
-            TransportError::LineTooLong => f.write_str("a line too long to be HTTP"),
+            TransportError::LineTooLong => f.write_str("received an overlong line"),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Url {
         let (host, port) = split_port(place);
         if short && port.is_none() {
             return Err(if host.bytes().all(|b| b.is_ascii_digit()) && !host.is_empty() {
-                format!("{URL}; a port alone is written :{host}")
+                format!("{URL}; write a bare port as :{host}")
             } else {
                 URL.to_owned()
             });
@@ -154,7 +154,7 @@ fn path_and_query(tail: &str) -> Result<String, String> {
             // Writing to a String cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         }
-        return Err(format!("a URL in which '{bad}' is written {encoded}"));
+        return Err(format!("a URL with '{bad}' written as {encoded}"));
     }
     Ok(if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") })
 }

@@ -159,7 +159,7 @@ fn a_huffman_code_is_read_and_its_padding_matters() {
         after_request(block(&[0x10, 0x01])),
         "the server speaks gRPC, but has no health service (UNIMPLEMENTED)",
     );
-    let reason = "what came is not valid HTTP/2: a header block that is no HPACK";
+    let reason = "invalid HTTP/2: a header block that is not valid HPACK";
     for code in [[0x10, 0x00], [0xff, 0xff]] {
         unhealthy(after_request(block(&code)), reason);
     }
@@ -174,24 +174,24 @@ fn what_the_service_says() {
         (b"\0\0\0\0\x02\x08\x09", "status 9, expected SERVING"),
         (
             b"\0\0\0\0\x02\x08\x03",
-            "the server has no status as a whole (SERVICE_UNKNOWN; --service names a service)",
+            "the server has no overall status (SERVICE_UNKNOWN; --service names a service)",
         ),
-        (b"", "no message came"),
+        (b"", "the response has no message"),
         (
             b"\x01\0\0\0\x02\x08\x01",
-            "the message is compressed, which was not offered; received: \\x01\\0\\0\\0\\x02\\x08\\x01",
+            "the message is compressed, but compression was not offered; received: \\x01\\0\\0\\0\\x02\\x08\\x01",
         ),
         (
             b"\0\0\0\0\x03\x08\x01",
-            "the message is not as long as it says; received: \\0\\0\\0\\0\\x03\\x08\\x01",
+            "the message does not have the length it declares; received: \\0\\0\\0\\0\\x03\\x08\\x01",
         ),
         (
             b"\0\0\0\0\x01\x08\x01",
-            "the message is not as long as it says; received: \\0\\0\\0\\0\\x01\\x08\\x01",
+            "the message does not have the length it declares; received: \\0\\0\\0\\0\\x01\\x08\\x01",
         ),
         (
             b"\0\0\0\0\x03\x0f\xff\xff",
-            "the message is no HealthCheckResponse; received: \\0\\0\\0\\0\\x03\\x0f\\xff\\xff",
+            "the message is not a HealthCheckResponse; received: \\0\\0\\0\\0\\x03\\x0f\\xff\\xff",
         ),
     ] {
         unhealthy(after_request(answer(message)), reason);
@@ -205,10 +205,7 @@ fn answers_of_trailers_only() {
             &[("grpc-status", "12"), ("grpc-message", "no %1b[31mservice%")][..],
             "the server speaks gRPC, but has no health service (UNIMPLEMENTED); message: no \\x1b[31mservice%",
         ),
-        (
-            &[("grpc-status", "5")],
-            "the server has no status as a whole (NOT_FOUND; --service names a service)",
-        ),
+        (&[("grpc-status", "5")], "the server has no overall status (NOT_FOUND; --service names a service)"),
         (&[("grpc-status", "16")], "UNAUTHENTICATED (-H 'authorization: …' sends credentials)"),
         (
             &[("grpc-status", "7"), ("grpc-message", "n%C3%B6")],
@@ -217,9 +214,9 @@ fn answers_of_trailers_only() {
         (&[("grpc-status", "4")], "DEADLINE_EXCEEDED"),
         (&[("grpc-status", "14"), ("grpc-message", "")], "UNAVAILABLE"),
         (&[("grpc-status", "99")], "grpc-status 99"),
-        (&[("grpc-status", "0")], "no message came"),
-        (&[("grpc-status", "x")], "the answer has no grpc-status"),
-        (&[], "the answer has no grpc-status"),
+        (&[("grpc-status", "0")], "the response has no message"),
+        (&[("grpc-status", "x")], "the response has no grpc-status"),
+        (&[], "the response has no grpc-status"),
     ] {
         unhealthy(after_request(trailers_only(list)), reason);
     }
@@ -238,14 +235,14 @@ fn answers_that_are_not_grpc() {
             1,
             fields(&[(":status", "200"), ("content-type", "text/html")]),
         )),
-        "the answer is not gRPC, expected content-type application/grpc; content_type: text/html",
+        "the response is not gRPC, expected content-type application/grpc; content_type: text/html",
     );
     for content_type in ["application/grpc-web", "application/grpcx", "application/grp"] {
         let block = fields(&[(":status", "200"), ("content-type", content_type)]);
         unhealthy(
             after_request(frame(HEADERS, END_HEADERS, 1, block)),
             &format!(
-                "the answer is not gRPC, expected content-type application/grpc; content_type: {content_type}"
+                "the response is not gRPC, expected content-type application/grpc; content_type: {content_type}"
             ),
         );
     }
@@ -256,12 +253,12 @@ fn answers_that_are_not_grpc() {
     for head in [&[][..], &[(":status", "2000")], &[(":status", "x")], &[("server", "x")]] {
         unhealthy(
             after_request(frame(HEADERS, END_HEADERS, 1, fields(head))),
-            "what came is not valid HTTP/2: a response without :status",
+            "invalid HTTP/2: a response without :status",
         );
     }
     unhealthy(
         after_request([head(), frame(DATA, END_STREAM, 1, SERVING)].concat()),
-        "the answer has no grpc-status",
+        "the response has no grpc-status",
     );
 }
 
@@ -284,10 +281,10 @@ fn facts_for_programs() {
 fn wrong_usage() {
     let expected = "'Name: value' with a name of letters, digits and hyphens";
     for (header, message) in [
-        ("grpc-timeout: 1S", "grpc-timeout is set by porthole itself and cannot be given"),
-        ("Grpc-Encoding: gzip", "grpc-encoding is set by porthole itself and cannot be given"),
-        ("TE: x", "te is set by porthole itself and cannot be given"),
-        ("Content-Type: x", "content-type is set by porthole itself and cannot be given"),
+        ("grpc-timeout: 1S", "grpc-timeout is set by porthole and cannot be overridden"),
+        ("Grpc-Encoding: gzip", "grpc-encoding is set by porthole and cannot be overridden"),
+        ("TE: x", "te is set by porthole and cannot be overridden"),
+        ("Content-Type: x", "content-type is set by porthole and cannot be overridden"),
         (":path: /x", &format!("expected {expected}")),
         ("a b: c", &format!("expected {expected}")),
         ("secret", "expected 'Name: value'"),

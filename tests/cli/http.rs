@@ -124,7 +124,7 @@ fn head_has_no_body() {
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
     assert!(server.asked()[0].starts_with("HEAD / HTTP/1.1\r\n"));
     porthole(["http", ":1", "-X", "HEAD", "--contains", "x"])
-        .refused("http: --method: HEAD has no body that --contains, --matches or --field could look at");
+        .refused("http: --method: the response to HEAD has no body for --contains, --matches or --field");
 }
 
 #[test]
@@ -328,6 +328,12 @@ fn an_expression_is_matched_by_line() {
     ] {
         let reason = format!("200 OK, expected the body to match \"{expression}\"; body: {shown}");
         unhealthy(response("200 OK", body), &["--matches", expression], &reason);
+    }
+    // It is shown as typed, so that it can be pasted back; what acts on a terminal is spelled as an expression spells it.
+    for (expression, shown) in [(r"\Ax\z", r"\Ax\z"), (r"\d\.", r"\d\."), ("\\.\u{1b}\t$", r"\.\x1b\t$")] {
+        let reason = format!("200 OK, expected the body to match \"{shown}\"; body: a");
+        unhealthy(response("200 OK", "a"), &["--matches", expression], &reason);
+        unhealthy(response("200 OK", "a"), &["--matches", shown], &reason);
     }
     // Of a body that is cut, the end of a line is known where the next one has begun.
     let long = response("200 OK", "ok\nx ok");
@@ -547,11 +553,11 @@ fn odd_locations() {
     for (location, reason) in [
         (
             "Location: mailto:x@y\r\n",
-            "302 Found with a Location that leads nowhere, expected an http:// or https:// URL",
+            "302 Found with an invalid Location, expected an http:// or https:// URL",
         ),
         (
             "Location: http://127.0.0.1:0/\r\n",
-            "302 Found with a Location that leads nowhere, expected a port from 1 to 65535",
+            "302 Found with an invalid Location, expected a port from 1 to 65535",
         ),
     ] {
         let server = Server::new(redirect(location));

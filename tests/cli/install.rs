@@ -149,7 +149,7 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
         ("--proc", "/proc", "the program that is copied is the one that runs"),
     ] {
         porthole(["install", &place.path("x"), option, value])
-            .refused(&format!("install: {option}: cannot be used here: {why}"));
+            .refused(&format!("install: {option}: cannot be used with this command: {why}"));
         // Nor does help name it.
         assert!(!porthole(["install", "--help"]).run().stdout.contains(option));
     }

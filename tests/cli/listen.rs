@@ -87,7 +87,7 @@ fn which_addresses_a_listener_is_reached_at() {
         ran.is(
             1,
             &format!(
-                "unhealthy: listen {port}: TCP port {port} is listened on, but only at {address}, expected {asked}"
+                "unhealthy: listen {port}: TCP port {port} has a listener, but only at {address}, expected {asked}"
             ),
             "",
         );
@@ -115,7 +115,7 @@ fn a_wildcard_of_ipv6_alone_is_not_reached_by_ipv4() {
         let [four, six] = said("1");
         assert!(six.stdout.starts_with("healthy: listen 8080: listening on [::]:8080, "), "{}", six.story());
         let only =
-            "TCP port 8080 is listened on, but only at [::]:8080 (takes IPv6 only), expected 127.0.0.1";
+            "TCP port 8080 has a listener, but only at [::]:8080 (accepts IPv6 only), expected 127.0.0.1";
         four.is(1, &format!("unhealthy: listen 8080: {only}"), "");
     });
 }
@@ -133,17 +133,19 @@ fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
         if ran.status != Some(0) {
             return skip(&format!("no program can be started without netlink: {}", ran.stderr));
         }
-        let unknown = "is bound, but whether it takes IPv4 cannot be determined: the kernel does not tell IPV6_V6ONLY here \
+        let unknown = "is bound, but it is unknown whether it accepts IPv4: the kernel does not report IPV6_V6ONLY here \
                        (sock_diag(7))";
         run(&["listen", "8080", "--address", "127.0.0.1"]).is(
             1,
             "",
-            &format!("porthole: listen 8080: TCP [::]:8080 {unknown}; porthole tcp 127.0.0.1:8080 connects, and so tells"),
+            &format!("porthole: listen 8080: TCP [::]:8080 {unknown}; porthole tcp 127.0.0.1:8080 finds out by connecting"),
         );
         run(&["listen", "53", "--udp", "--address", "127.0.0.1"]).is(
             1,
             "",
-            &format!("porthole: listen 53: UDP [::]:53 {unknown}; without --address the port alone counts"),
+            &format!(
+                "porthole: listen 53: UDP [::]:53 {unknown}; without --address only the port is checked"
+            ),
         );
         for arguments in [["listen", "8080", "--address", "::1"], ["listen", "53", "--udp", "--address=::1"]]
         {
@@ -179,8 +181,8 @@ fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
         let _waiting = TcpStream::connect("127.0.0.1:82").unwrap();
         let ran = explained(82);
         assert!(
-            ran.stdout.contains("[::]:82 is listened on by ")
-                && ran.stdout.contains("; whether it takes IPv4 cannot be determined (IPV6_V6ONLY)\n"),
+            ran.stdout.contains(" listens on [::]:82; ")
+                && ran.stdout.contains("; it is unknown whether it accepts IPv4 (IPV6_V6ONLY)\n"),
             "{}",
             ran.story()
         );
@@ -230,7 +232,7 @@ fn a_proc_of_processes_alone_is_enough() {
                         || ran.stdout.contains(": listening, ")
                 }
                 "ss" => ran.status == Some(0) && ran.stdout.contains(&target),
-                "tcp" => ran.stdout.contains(&format!("{target} is listened on by ")),
+                "tcp" => ran.stdout.contains(&format!(" listens on {target}; ")),
                 _ => ran
                     .stdout
                     .contains(&format!("TCP port {tcp_port} is listened on at the loopback addresses only")),
@@ -249,7 +251,7 @@ fn what_is_explained_stays_the_same() {
     }
     in_own_network(|| {
         let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
-        let waits = |ran: &Ran| ran.stdout.contains("; connections wait to be accepted\n");
+        let waits = |ran: &Ran| ran.stdout.contains("; connections are waiting to be accepted\n");
         let explained = || {
             let target = "127.0.0.1:8080";
             let ran = porthole(["tcp", target, "--expect", "x", "-t", "100ms", "--explain"]).run();
@@ -269,18 +271,18 @@ fn what_listens_in_its_place_is_listed() {
     let _other = TcpListener::bind("127.0.0.1:0").unwrap();
     // The port of tcpmux, which nobody uses.
     let ran = porthole(["listen", "1"]).run();
-    let start = "unhealthy: listen 1: nothing listens on TCP port 1; what listens here: ";
+    let start = "unhealthy: listen 1: nothing listens on TCP port 1; listening sockets: ";
     assert!(ran.status == Some(1) && ran.stderr.is_empty(), "{}", ran.story());
     assert!(ran.stdout.strip_prefix(start).unwrap().contains(':'), "{}", ran.story());
     in_own_network(|| {
         let none = "unhealthy: listen 1: nothing listens on UDP port 1";
         let unhealthy = |end: &str| porthole(["listen", "1", "--udp"]).unhealthy(&format!("{none}{end}"));
-        unhealthy(", nor on any other in this network namespace");
+        unhealthy(" or on any other in this network namespace");
         // Ports of those who ask others change all the time.
         let _client = UdpSocket::bind("127.0.0.1:0").unwrap();
         unhealthy(" in this network namespace");
         let _server = UdpSocket::bind("127.0.0.1:514").unwrap();
-        unhealthy("; what listens here: 127.0.0.1:514");
+        unhealthy("; listening sockets: 127.0.0.1:514");
     });
 }
 
@@ -293,7 +295,7 @@ fn udp_sockets_count_while_they_have_no_peer() {
         let found = format!("healthy: listen {port}: listening on {address}, {} in <T>", ourselves());
         listens(&[&port, "--udp"]).is(0, &found, "");
         porthole(["listen", "--udp", "--address", "10.0.0.5", &port]).unhealthy(&format!(
-            "unhealthy: listen {port}: UDP port {port} is listened on, but only at {address}, expected 10.0.0.5"
+            "unhealthy: listen {port}: UDP port {port} has a listener, but only at {address}, expected 10.0.0.5"
         ));
         socket.connect(address).unwrap();
         assert_eq!(porthole(["listen", &port, "--udp"]).run().status, Some(1));
@@ -339,7 +341,8 @@ fn unix_sockets_of_every_type() {
 #[test]
 fn abstract_unix_sockets() {
     let name = format!("porthole-listen-{}", std::process::id());
-    let none = format!("unhealthy: listen @{name}: no socket of this name listens in this network namespace");
+    let none =
+        format!("unhealthy: listen @{name}: no socket with this name is listening in this network namespace");
     porthole(["listen", &format!("@{name}")]).unhealthy(&none);
     let address = UnixAddress::from_abstract_name(format!("{name}-and-more")).unwrap();
     let _longer = UnixListener::bind_addr(&address).unwrap();
@@ -360,7 +363,7 @@ fn why_no_unix_socket_listens() {
     // Listening, but its path is gone, so that nobody can connect.
     let _unlinked = UnixListener::bind(path("unlinked")).unwrap();
     std::fs::remove_file(path("unlinked")).unwrap();
-    let silent = "the socket is there, but nobody in this network namespace listens on it";
+    let silent = "the socket exists, but nothing in this network namespace listens on it";
     for (name, reason) in [
         ("none", "no such socket"),
         ("file", "not a socket"),
@@ -392,7 +395,7 @@ fn an_owner_that_may_not_be_seen_is_its_user() {
 fn wrong_usage() {
     const PLACE: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
     porthole(["listen"]).refused("listen: PORT is missing; see porthole listen --help");
-    for port in ["0", "65536", ":80", "http", "-1x", "app.sock", "+1", ""] {
+    for port in ["0", "65536", "http", "-1x", "app.sock", "+1", ""] {
         porthole(["listen", "--", port]).refused(&format!("listen: PORT: {PLACE}, got '{port}'"));
     }
     porthole(["listen", "@"]).refused(

@@ -11,7 +11,7 @@ fn advice() -> &'static str {
     if has_feature("remote") {
         "--remote allows it"
     } else {
-        "this build stays local; the full build has --remote"
+        "this build only makes local connections; the full build has --remote"
     }
 }
 

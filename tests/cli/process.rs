@@ -263,7 +263,7 @@ fn pid_files() {
 #[test]
 fn pid_files_without_a_pid() {
     let programs = Programs::new();
-    let no_number = "the pid file's first line is not the number of a process";
+    let no_number = "the first line of the pid file is not a process ID";
     let large = "1".repeat(5000);
     for (content, reason) in [
         (&b""[..], "the pid file is empty"),
@@ -399,22 +399,21 @@ fn a_state_that_may_not_be_read_is_no_absence() {
     if let Some(ran) =
         in_mounts("mount -t tmpfs made /proc || exit 77", &folder, &["process", "app", "--max", "0"])
     {
-        ran.is(1, "", "porthole: process app: no process can be seen: /proc is not mounted");
+        ran.is(1, "", "porthole: process app: no processes are visible: /proc is not mounted");
     }
     fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn wrong_usage() {
-    porthole(["process"]).refused("process: NAME: is missing, and so are --pid and --pid-file");
+    porthole(["process"]).refused("process: NAME: expected a name, --pid or --pid-file");
     porthole(["process", ""]).refused("process: NAME: expected the name of a process, got ''");
     porthole(["process", "a", "--pid", "1"]).refused("process: --pid: cannot be used together with NAME");
     porthole(["process", "--pid-file", "/x", "--pid", "1"])
         .refused("process: --pid-file: cannot be used together with --pid");
     for pid in ["0", "x", "-1", "4194305"] {
-        porthole(["process", "--pid", pid]).refused(&format!(
-            "process: --pid: expected the number of a process, from 1 to 4194304, got '{pid}'"
-        ));
+        porthole(["process", "--pid", pid])
+            .refused(&format!("process: --pid: expected a process ID from 1 to 4194304, got '{pid}'"));
     }
     for count in ["x", "-1", "4194305"] {
         porthole(["process", "a", "--max", count]).refused(&format!(
@@ -443,8 +442,7 @@ fn an_executable_that_may_not_be_read_may_be_the_one() {
     };
     for arguments in [&[name][..], &[name, "--max", "0"]] {
         let ran = run(arguments);
-        let reason =
-            format!("may not be read, so whether one of them is {name} is unknown; run the check as");
+        let reason = format!("cannot be read, so any of them may be {name}; run the check as");
         assert!(ran.status == Some(1) && ran.stdout.is_empty(), "{}", ran.story());
         assert!(ran.stderr.contains(&reason), "{}", ran.story());
     }

@@ -42,7 +42,7 @@ fn explain_knows_a_socket_by_its_other_names() {
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines[0], format!("unhealthy: unix {link}: timed out after 200 ms waiting for \"x\""));
     let us = format!(
-        "  a socket of this name listens in this network namespace, held by pid {} (",
+        "  a socket with this name is listening in this network namespace, held by pid {} (",
         std::process::id()
     );
     assert!(lines[1].starts_with(&us), "{}", ran.story());
@@ -65,7 +65,7 @@ fn explain_says_who_listens_where() {
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
     assert_eq!(lines[0], format!("unhealthy: tcp 127.0.0.1:{port}: connection refused (127.0.0.1)"));
-    assert_eq!(lines[1], format!("  TCP port {port} is listened on, but only at [::1]:{port}"));
+    assert_eq!(lines[1], format!("  TCP port {port} has a listener, but only at [::1]:{port}"));
     assert!(lines[2].starts_with("  the container's first process is pid 1 ("), "{}", ran.story());
 }
 
@@ -94,7 +94,7 @@ fn explain_knows_of_sockets_that_take_ipv6_only() {
     ran.is(
         1,
         &format!(
-            "unhealthy: tcp 127.0.0.1:{port}: connection refused (127.0.0.1)\n  [::]:{port} takes IPv6 only (IPV6_V6ONLY)"
+            "unhealthy: tcp 127.0.0.1:{port}: connection refused (127.0.0.1)\n  [::]:{port} accepts IPv6 only (IPV6_V6ONLY)"
         ),
         "",
     );

@@ -135,7 +135,7 @@ fn usage_errors_show_what_was_expanded_but_no_secret() {
     porthole(["http", "http://me:hunter2@${HOST:-app}:0/"])
         .refused("http: TARGET: expected a port from 1 to 65535, got 'http://…@app:0/'");
     porthole(["http", &format!(":80/ ?t={s}")])
-        .refused(&format!("http: TARGET: expected a URL in which ' ' is written %20, got ':80/ ?t={s}'"));
+        .refused(&format!("http: TARGET: expected a URL with ' ' written as %20, got ':80/ ?t={s}'"));
     std::fs::remove_dir_all(folder).unwrap();
 }
 

@@ -111,5 +111,5 @@ fn wrong_usage() {
     porthole(["stat"]).refused("stat: PATH is missing; see porthole stat --help");
     porthole(["stat", ""]).refused("stat: : no such file or directory");
     porthole(["stat", "-p", "0", "/"])
-        .refused("stat: --pid: expected the number of a process, from 1 to 4194304, got '0'");
+        .refused("stat: --pid: expected a process ID from 1 to 4194304, got '0'");
 }

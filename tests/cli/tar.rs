@@ -411,11 +411,17 @@ fn what_is_refused() {
             "--file: expected -, as porthole writes no file: redirect standard output, got 't.tar'"
                 .to_owned(),
         ),
-        ("cf - t --json", "--json: cannot be used here: an archive is no JSON document".to_owned()),
+        (
+            "cf - t --json",
+            "--json: cannot be used with this command: an archive is no JSON document".to_owned(),
+        ),
         ("chf - t", format!("--dereference: {follow}{help}")),
         ("cf - -h t", format!("--dereference: {follow}{help}")),
         ("-chf - t", format!("--dereference: {follow}{help}")),
-        ("--json cf - t", "--json: cannot be used here: an archive is no JSON document".to_owned()),
+        (
+            "--json cf - t",
+            "--json: cannot be used with this command: an archive is no JSON document".to_owned(),
+        ),
     ] {
         porthole(["tar"].into_iter().chain(arguments.split(' '))).refused(&format!("tar: {message}"));
     }

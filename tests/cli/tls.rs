@@ -86,13 +86,13 @@ fn something_else_on_the_port() {
     );
     unhealthy(
         vec![send(b"\x16\x02\x00\x00\x00\x1b[2J"), Step::Hold],
-        r"what came is not TLS; received: \x16\x02\0\0\0\x1b[2J",
+        r"the response is not TLS; received: \x16\x02\0\0\0\x1b[2J",
     );
     unhealthy(
         vec![send(b"\x00\x00\x00\x00\x00\x00"), Step::Hold],
-        r"what came is not TLS; received: \0\0\0\0\0\0",
+        r"the response is not TLS; received: \0\0\0\0\0\0",
     );
-    unhealthy(vec![send("hm"), Step::Until(b"\x16\x03\x01")], "what came is not TLS; received: hm");
+    unhealthy(vec![send("hm"), Step::Until(b"\x16\x03\x01")], "the response is not TLS; received: hm");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn streams_without_an_end() {
     for script in floods() {
         for (_server, check, ran) in each(script) {
             let reason = ran.stdout.strip_prefix(&format!("unhealthy: {check}: ")).unwrap_or_default();
-            let known = [BROKEN, TIMED_OUT, "what came is not TLS; received: "];
+            let known = [BROKEN, TIMED_OUT, "the response is not TLS; received: "];
             assert!(known.iter().any(|known| reason.starts_with(known)), "{}", ran.story());
             assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
             ran.within(SOON);
@@ -283,7 +283,8 @@ fn options_where_they_are_of_no_use() {
             .refused(&format!("tls: --server-name: expected a host name or address, got '{value}'"));
     }
     porthole(["tls", "https://x"])
-        .refused("tls: TARGET: expected host:port, [::1]:port, :port or port, with a port from 1 to 65535, got 'https://x'");
+        .refused("tls: TARGET: expected host:port, [::1]:port, :port or port, with a port from 1 to 65535, got 'https://x'; \
+         write only the HOST:PORT of the URL");
 }
 
 #[test]

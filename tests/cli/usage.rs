@@ -10,6 +10,7 @@ use crate::support::server::{Server, Step, answer, response};
 
 const DURATION: &str = "expected a duration such as 500ms, 2s or 1m30s, more than zero and at most 1h";
 const HOST_PORT: &str = "expected host:port, [::1]:port, :port or port, with a port from 1 to 65535";
+const PLACE: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
 const SIZE: &str = "expected a size such as 512, 64k or 10M (powers of 1024)";
 const STATUS: &str = "expected status codes such as 200, 200,204, 200-299 or 2xx";
 
@@ -17,8 +18,8 @@ const STATUS: &str = "expected status codes such as 200, 200,204, 200-299 or 2xx
 fn wrong_arguments() {
     for (arguments, message) in [
         ("nope", "unknown command 'nope'; see porthole --help"),
-        ("-q", "no command is given; see porthole --help"),
-        ("-t -h", "no command is given; see porthole --help"),
+        ("-q", "no command given; see porthole --help"),
+        ("-t -h", "no command given; see porthole --help"),
         ("--help=1", "--help takes no value; see porthole --help"),
         ("--version=1 http :80", "http: --version takes no value; see porthole http --help"),
         ("http :80 --help=1", "http: --help takes no value; see porthole http --help"),
@@ -34,16 +35,16 @@ fn wrong_arguments() {
         ("http :80 -s", "http: --status needs a value; see porthole http --help"),
         ("http :80 --json=1", "http: --json takes no value; see porthole http --help"),
         ("http :80 -s 200 -s 201", "http: --status is given twice; see porthole http --help"),
-        ("-t 1s http :80 and tcp :80 -t 2s", "--timeout is given twice; it belongs to the whole run"),
-        ("http :80 -q and tcp :80 --quiet", "--quiet is given twice; it belongs to the whole run"),
+        ("-t 1s http :80 and tcp :80 -t 2s", "--timeout is given twice; it applies to the whole run"),
+        ("http :80 -q and tcp :80 --quiet", "--quiet is given twice; it applies to the whole run"),
         ("http :80 -q -v", "--quiet and --verbose cannot be used together"),
-        ("http :80 --every 1s", "--every is the pause between the attempts of --wait, which is not given"),
+        ("http :80 --every 1s", "--every needs --wait: it is the pause between two attempts"),
         ("http :80 and tcp", "tcp: TARGET is missing; see porthole tcp --help"),
         ("http :80 --connect :1 --unix /x", "http: --unix: cannot be used together with --connect"),
-        ("http :80 -X CONNECT", "http: --method: CONNECT asks for a tunnel, which is no health check"),
+        ("http :80 -X CONNECT", "http: --method: CONNECT is not supported: it opens a tunnel"),
         (
             "http :80 -H Content-Length:3",
-            "http: --header: content-length is set by porthole itself and cannot be given",
+            "http: --header: content-length is set by porthole and cannot be overridden",
         ),
         ("http :80 -H Host:a -H host:b", "http: --header: Host can be given only once"),
         (
@@ -52,15 +53,15 @@ fn wrong_arguments() {
         ),
         (
             "http :80 --matches (x{50}){50}",
-            "http: --matches: expected an expression of at most 64 KiB once compiled",
+            "http: --matches: the regular expression is too large: more than 64 KiB once compiled",
         ),
         (
             "http :80 --matches x --max-body 9M",
-            "http: --max-body: expected at most 8M, for --matches and --field keep all of it",
+            "http: --max-body: expected at most 8M with --matches or --field, which keep the whole body",
         ),
         (
             "http :80 --field / --max-body 8193k",
-            "http: --max-body: expected at most 8M, for --matches and --field keep all of it",
+            "http: --max-body: expected at most 8M with --matches or --field, which keep the whole body",
         ),
         (
             "http :80 --field status=UP",
@@ -71,7 +72,7 @@ fn wrong_arguments() {
         porthole(arguments.split(' ')).refused(message);
     }
     porthole(vec!["tcp :80"; 51].join(" and ").split(' '))
-        .refused("51 checks are given; one run makes at most 50");
+        .refused("51 checks given; one run makes at most 50");
     porthole(["tcp", ":80", "--expect", ""])
         .refused("tcp: --expect: expected at least one character to look for");
     porthole(["tcp", ":80", "--send", r"\q"])
@@ -137,6 +138,23 @@ fn help_stands_alone() {
     porthole(["postgres", "-h", "localhost", "-p", "1"]).refused(&format!(
         "postgres: -h prints help {ALONE}; write the server as the target: porthole postgres localhost:5432"
     ));
+    // A host is meant only where one may follow the letter.
+    for (arguments, word, is_host) in [
+        ("postgres --help -v", "--help", false),
+        ("postgres --help localhost", "--help", false),
+        ("postgres -h -v", "-h", false),
+        ("postgres -qh", "-h", false),
+        ("postgres -hv", "-h", false),
+        ("postgres -hlocalhost", "-h", true),
+        ("postgres -h /run/postgresql", "-h", true),
+    ] {
+        let advice = if is_host {
+            "write the server as the target: porthole postgres localhost:5432"
+        } else {
+            "see porthole postgres --help"
+        };
+        porthole(arguments.split(' ')).refused(&format!("postgres: {word} prints help {ALONE}; {advice}"));
+    }
     // A value that looks so is a value, and what stands behind -- is an operand.
     porthole(["tcp", ":0", "--send", "-h"]).refused(&format!("tcp: TARGET: {HOST_PORT}, got ':0'"));
     porthole(["-t", "--help", "tcp", ":1"]).refused(&format!("--timeout: {DURATION}, got '--help'"));
@@ -205,13 +223,29 @@ fn did_you_mean() {
     }
 }
 
-/// The words of other programs are answered with ours.
+const SILENT: &str = "-s is --status here and takes a value; curl's -s is not needed";
+
+/// What only the full build has is advised as that of the full build.
+fn with_tls(what: &str) -> String {
+    if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") }
+}
+
+fn leave(why: &str) -> String {
+    format!("leave it out: {why}")
+}
+
+/// These words are refused, with this advice, and show no secret.
+fn advised(rows: &[(&str, &str, String)]) {
+    for (arguments, wrong, advice) in rows {
+        let command = arguments.split(' ').next().unwrap();
+        let arguments = arguments.replace("URL", "http://me:t0psecret@localhost:1/");
+        porthole(arguments.split(' ')).refused(&format!("{command}: {wrong}; {advice}"));
+    }
+}
+
+/// The names of other programs are answered with ours.
 #[test]
-fn words_of_other_programs() {
-    const WHOLE: &str = "use -t DUR, which bounds all of the check";
-    const SILENT: &str = "-s is --status here and takes a value; curl's -s is not needed";
-    let tls =
-        |what: &str| if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") };
+fn names_of_other_programs() {
     let full = |what: &str| {
         let probe = "the full build of porthole has commands that look inside";
         if has_feature("inspect") { what.to_owned() } else { probe.to_owned() }
@@ -220,6 +254,9 @@ fn words_of_other_programs() {
         ("curl", "use porthole http URL".to_owned()),
         ("nc", "use porthole tcp HOST:PORT".to_owned()),
         ("pg_isready", "use porthole postgres HOST:5432".to_owned()),
+        ("wait-for-it.sh", "use porthole tcp HOST:PORT".to_owned()),
+        ("./wait-for", "use porthole tcp HOST:PORT".to_owned()),
+        ("../bin/wait-for-it.sh", "use porthole tcp HOST:PORT".to_owned()),
         ("/usr/bin/mysqladmin", "use porthole mysql HOST:3306".to_owned()),
         ("netstat", full("use porthole ss")),
         ("top", full("use porthole ps")),
@@ -236,35 +273,94 @@ fn words_of_other_programs() {
     }
     porthole(["http://me:t0psecret@host/"])
         .refused("unknown command 'http://…@host/'; name a check first: porthole http URL");
-    for (arguments, wrong, advice) in [
-        ("http --cacert /x URL", "unknown option --cacert", tls("use --ca-file PATH")),
+}
+
+/// The options of curl and wget are answered with ours.
+#[test]
+fn options_of_curl_and_wget() {
+    const WHOLE: &str = "use -t DUR, which limits the whole check";
+    const FAILS: &str = "an error status is unhealthy by default, and curl's -f, -s and -S are not needed";
+    const FAMILY: &str = "write an address instead of the host name: 127.0.0.1 or [::1]";
+    const ONE_LINE: &str = "the verdict is one line; -q prints none when healthy";
+    const UNPRINTED: &str = "the body is neither printed nor written to a file";
+    advised(&[
+        ("http --cacert /x URL", "unknown option --cacert", with_tls("use --ca-file PATH")),
         ("http --unix-socket=/x URL", "unknown option --unix-socket", "use --unix PATH".to_owned()),
         ("http -m 3 URL", "unknown option -m", WHOLE.to_owned()),
         ("http -L URL", "unknown option -L", "use --follow N".to_owned()),
         ("http -I URL", "unknown option -I", "use --method HEAD".to_owned()),
         ("http -u a:b URL", "unknown option -u", "use --user NAME:PASSWORD".to_owned()),
+        ("http -fsS URL", "unknown option -f", leave(FAILS)),
+        ("http --spider URL", "unknown option --spider", leave(UNPRINTED)),
+        ("http -qO- URL", "unknown option -O", leave(UNPRINTED)),
         (
-            "http -fsS URL",
-            "unknown option -f",
-            "leave it out: an error status is unhealthy by default, and curl's -f, -s and -S are not needed"
-                .to_owned(),
+            "http --no-check-certificate URL",
+            "unknown option --no-check-certificate",
+            with_tls("use --insecure"),
         ),
-        (
-            "http --spider URL",
-            "unknown option --spider",
-            "leave it out: the body is not printed, nor written to a file".to_owned(),
-        ),
-        (
-            "http -qO- URL",
-            "unknown option -O",
-            "leave it out: the body is not printed, nor written to a file".to_owned(),
-        ),
-        ("http --no-check-certificate URL", "unknown option --no-check-certificate", tls("use --insecure")),
         ("http -x URL URL", "unknown option -x", "leave it out: no proxy is ever used".to_owned()),
         ("http -s URL", "TARGET is missing", SILENT.to_owned()),
+        (
+            "http --compressed URL",
+            "unknown option --compressed",
+            leave("the body is requested without compression"),
+        ),
+        ("http --fail-with-body URL", "unknown option --fail-with-body", leave(FAILS)),
+        ("http --retry-delay 1 URL", "unknown option --retry-delay", "use --every DUR".to_owned()),
+        (
+            "http --retry-connrefused URL",
+            "unknown option --retry-connrefused",
+            leave("--wait tries again after any failure"),
+        ),
+        ("http -nv URL", "unknown option -nv", leave(ONE_LINE)),
+        ("http --no-verbose URL", "unknown option --no-verbose", leave(ONE_LINE)),
+        (
+            "http --server-response URL",
+            "unknown option --server-response",
+            leave("the verdict includes the status; --json prints more"),
+        ),
+        ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
+        ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
+        ("http --http2 URL", "unknown option --http2", leave("the check uses HTTP/1.1")),
+        (
+            "http --data-urlencode a=b URL",
+            "unknown option --data-urlencode",
+            "use --data TEXT, which is sent as it is".to_owned(),
+        ),
+        (
+            "http URL || exit 1",
+            "unexpected argument '||'",
+            "leave it out: no shell reads this line, and a failed check exits with 1 anyway".to_owned(),
+        ),
+        ("http URL && tcp :1", "unexpected argument '&&'", "put the word and between two checks".to_owned()),
+    ]);
+    for value in ["-S", "-f", "f"] {
+        porthole(["http", "-s", value, ":1"])
+            .refused(&format!("http: --status: {STATUS}, got '{value}'; {SILENT}"));
+    }
+}
+
+/// So are those of other programs.
+#[test]
+fn options_of_other_programs() {
+    const WHOLE: &str = "use -t DUR, which limits the whole check";
+    const ACCOUNT: &str = "leave it out: the check needs no account or password";
+    advised(&[
         ("postgres -p 5432", "unknown option -p", "write the port into the target: HOST:PORT".to_owned()),
         ("postgres :1 -U app", "unknown option -U", "leave it out: the check does not log in".to_owned()),
-        ("mysql -pt0psecret", "unknown option -p", "write the port into the target: HOST:PORT".to_owned()),
+        ("mysql -pt0psecret", "unknown option -p", ACCOUNT.to_owned()),
+        ("mysql --password=t0psecret", "unknown option --password", ACCOUNT.to_owned()),
+        ("mysql -P 3306", "unknown option -P", "write the port into the target: HOST:PORT".to_owned()),
+        (
+            "mysql --host=localhost",
+            "unknown option --host",
+            "write the server as the target: porthole mysql localhost:3306".to_owned(),
+        ),
+        (
+            "postgres --host localhost",
+            "unknown option --host",
+            "write the server as the target: porthole postgres localhost:5432".to_owned(),
+        ),
         ("redis :1 ping", "unexpected argument 'ping'", "leave it out: the check asks by itself".to_owned()),
         ("grpc -addr=:5000", "unknown option -addr", "write HOST:PORT without an option in front".to_owned()),
         ("grpc :1 -service=x", "unknown option -service", "use --service NAME".to_owned()),
@@ -275,28 +371,34 @@ fn words_of_other_programs() {
             "unexpected argument '5432'",
             "write host and port as one word: HOST:PORT".to_owned(),
         ),
-        (
-            "http URL || exit 1",
-            "unexpected argument '||'",
-            "leave it out: no shell reads this line, and a check that fails exits with 1 already".to_owned(),
-        ),
-        (
-            "http URL && tcp :1",
-            "unexpected argument '&&'",
-            "use the word and before another check".to_owned(),
-        ),
-    ] {
-        let command = arguments.split(' ').next().unwrap();
-        let arguments = arguments.replace("URL", "http://me:t0psecret@localhost:1/");
-        porthole(arguments.split(' ')).refused(&format!("{command}: {wrong}; {advice}"));
-    }
-    for value in ["-S", "-f", "f"] {
-        porthole(["http", "-s", value, ":1"])
-            .refused(&format!("http: --status: {STATUS}, got '{value}'; {SILENT}"));
-    }
+    ]);
     // `-t` with the value `ls`.
-    let advice = tls("use --tls");
+    let advice = with_tls("use --tls");
     porthole(["grpc", ":1", "-tls"]).refused(&format!("--timeout: {DURATION}, got 'ls'; {advice}"));
+}
+
+/// And what other programs take as the target.
+#[test]
+fn targets_of_other_programs() {
+    const URL: &str = "write only the HOST:PORT of the URL";
+    let servers = format!("{HOST_PORT}, or the path of a Unix socket");
+    for (arguments, expected, advice) in [
+        ("redis redis://me:t0psecret@localhost:1/2", servers.as_str(), URL),
+        ("postgres postgresql://me:t0psecret@localhost/app", &servers, URL),
+        ("tcp http://localhost:1/", HOST_PORT, "use porthole http URL"),
+        ("redis http://localhost:1/", &servers, "use porthole http URL"),
+        ("grpc http://localhost:1", HOST_PORT, URL),
+        ("listen :80", PLACE, "write 80"),
+        ("listen 0.0.0.0:80", PLACE, "write 80 --address 0.0.0.0"),
+        ("listen [::1]:80", PLACE, "write 80 --address ::1"),
+        ("listen localhost:80", PLACE, "write 80"),
+    ] {
+        let (command, target) = arguments.split_once(' ').unwrap();
+        let name = if command == "listen" { "PORT" } else { "TARGET" };
+        let target = target.replace("me:t0psecret", "…");
+        porthole(arguments.split(' '))
+            .refused(&format!("{command}: {name}: {expected}, got '{target}'; {advice}"));
+    }
 }
 
 /// What only the full build has is known to the other.
@@ -399,7 +501,7 @@ fn wrong_values() {
     porthole(["tcp", ":80"])
         .env("PORTHOLE_TIMEOUT", "soon")
         .refused(&format!("PORTHOLE_TIMEOUT: {DURATION}, got 'soon'"));
-    for target in ["0", ":65536", "abc", "host:abc", "::1:80", "[::1]", "ho st:1", "http://x:1"] {
+    for target in ["0", ":65536", "abc", "host:abc", "::1:80", "[::1]", "ho st:1", "x://x:1"] {
         porthole(["tcp", target]).refused(&format!("tcp: TARGET: {HOST_PORT}, got '{target}'"));
         porthole(["http", ":80", "--connect", target])
             .refused(&format!("http: --connect: {HOST_PORT}, got '{target}'"));
@@ -417,8 +519,8 @@ fn wrong_values() {
         (":65536/", "a port from 1 to 65535"),
         ("ftp://x/", "an http:// or https:// URL"),
         ("host/x", "http://host:port/path, :port/path or host:port/path"),
-        ("8080", "http://host:port/path, :port/path or host:port/path; a port alone is written :8080"),
-        (":80/a b", "a URL in which ' ' is written %20"),
+        ("8080", "http://host:port/path, :port/path or host:port/path; write a bare port as :8080"),
+        (":80/a b", "a URL with ' ' written as %20"),
         ("http://[::1/", "an IPv6 address in brackets, such as [::1]"),
     ] {
         porthole(["http", target]).refused(&format!("http: TARGET: expected {expected}, got '{target}'"));
@@ -576,7 +678,7 @@ fn help_names_every_option() {
     }
     assert_eq!(long.stdout.contains("--remote"), has_feature("remote"));
     assert_eq!(long.stdout.contains("--explain"), has_feature("inspect"));
-    for arguments in ["help", "-h", "help --help", "help -h"] {
+    for arguments in ["help", "-h", "help --help", "help -h", "help help"] {
         let ran = porthole(arguments.split(' ')).run();
         assert_eq!((&ran.stdout, ran.status), (&long.stdout, Some(0)), "{arguments}");
     }

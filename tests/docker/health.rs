@@ -181,7 +181,7 @@ fn explain_looks_around_in_the_container() {
         (
             Some(1),
             "unhealthy: tcp 127.0.0.1:9090: connection refused (127.0.0.1)\n  \
-             nothing listens on TCP port 9090; what listens here: 0.0.0.0:8080\n  \
+             nothing listens on TCP port 9090; listening sockets: 0.0.0.0:8080\n  \
              the container's first process is pid 1 (service), running\n",
             ""
         )

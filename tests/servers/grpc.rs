@@ -39,7 +39,7 @@ fn the_health_service() {
     let grpc = |options: &[&str]| porthole([&["grpc", &target, "-t", "10s"], options].concat());
     grpc(&[]).healthy(&format!("healthy: grpc {target}: SERVING (127.0.0.1) in <T>"));
     grpc(&["--service", "grpc.health.v1.Health"]).unhealthy(&format!(
-        "unhealthy: grpc {target}: the server knows no service \"grpc.health.v1.Health\" (NOT_FOUND; see --service)"
+        "unhealthy: grpc {target}: the server does not know the service \"grpc.health.v1.Health\" (NOT_FOUND; see --service)"
     ));
     grpc(&["--service", "db"])
         .unhealthy(&format!("unhealthy: grpc {target}: \"db\" is NOT_SERVING, expected SERVING"));

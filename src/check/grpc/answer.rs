@@ -20,7 +20,7 @@ impl Grpc {
     /// The verdict of a gRPC response.
     pub(super) fn judge(&self, body: &[u8], trailers: &Fields, shown: &str) -> Finding {
         let Some(code) = number(trailers, "grpc-status") else {
-            return Finding::unhealthy("the answer has no grpc-status");
+            return Finding::unhealthy("the response has no grpc-status");
         };
         let mut finding = if code == 0 { self.verdict(body, shown) } else { self.refusal(code) };
         let said = field(trailers, "grpc-message").unwrap_or_default();
@@ -73,9 +73,9 @@ impl Grpc {
         match &self.service {
             Some(service) => {
                 let service = foreign(&quoted(service));
-                format!("the server knows no service {service} ({name}; see --service)")
+                format!("the server does not know the service {service} ({name}; see --service)")
             }
-            None => format!("the server has no status as a whole ({name}; --service names a service)"),
+            None => format!("the server has no overall status ({name}; --service names a service)"),
         }
     }
 }
@@ -105,10 +105,10 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
                     "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
                 }
                 Some(other) => format!("the port speaks {other}, not HTTP/2"),
-                None => "what came is not HTTP/2".to_owned(),
+                None => "the response is not HTTP/2".to_owned(),
             }
         }
-        Trouble::Invalid(what) => format!("what came is not valid HTTP/2: {what}"),
+        Trouble::Invalid(what) => format!("invalid HTTP/2: {what}"),
         Trouble::Excess(what) => (*what).to_owned(),
         Trouble::GoAway(code, debug) => {
             quote = ("debug", debug);

@@ -30,15 +30,15 @@ pub(super) fn request(service: &str) -> Vec<u8> {
 /// The status that a response's body holds, or what is wrong with it.
 pub(super) fn response(body: &[u8]) -> Result<String, &'static str> {
     let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk() else {
-        return Err("no message came");
+        return Err("the response has no message");
     };
     if flag != 0 {
-        return Err("the message is compressed, which was not offered");
+        return Err("the message is compressed, but compression was not offered");
     }
     if u32::from_be_bytes([a, b, c, d]) as usize != message.len() {
-        return Err("the message is not as long as it says");
+        return Err("the message does not have the length it declares");
     }
-    let status = status(message).ok_or("the message is no HealthCheckResponse")?;
+    let status = status(message).ok_or("the message is not a HealthCheckResponse")?;
     let known = usize::try_from(status).ok().and_then(|status| STATUSES.split(' ').nth(status));
     Ok(known.map_or_else(|| format!("status {status}"), str::to_owned))
 }
@@ -114,14 +114,14 @@ mod tests {
 
     #[test]
     fn not_responses() {
-        let no_response = "the message is no HealthCheckResponse";
+        let no_response = "the message is not a HealthCheckResponse";
         for (body, why) in [
-            (&b""[..], "no message came"),
-            (b"\0\0\0\0", "no message came"),
-            (b"\x01\0\0\0\x02\x08\x01", "the message is compressed, which was not offered"),
-            (b"\0\0\0\0\x03\x08\x01", "the message is not as long as it says"),
-            (b"\0\xff\xff\xff\xff\x08\x01", "the message is not as long as it says"),
-            (b"\0\0\0\0\x02\x08\x01\0\0\0\0\0", "the message is not as long as it says"),
+            (&b""[..], "the response has no message"),
+            (b"\0\0\0\0", "the response has no message"),
+            (b"\x01\0\0\0\x02\x08\x01", "the message is compressed, but compression was not offered"),
+            (b"\0\0\0\0\x03\x08\x01", "the message does not have the length it declares"),
+            (b"\0\xff\xff\xff\xff\x08\x01", "the message does not have the length it declares"),
+            (b"\0\0\0\0\x02\x08\x01\0\0\0\0\0", "the message does not have the length it declares"),
             (b"\0\0\0\0\x01\x08", no_response),
             (b"\0\0\0\0\x02\x08\xff", no_response),
             (b"\0\0\0\0\x03\x0a\x01x", no_response),

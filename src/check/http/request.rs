@@ -44,7 +44,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         .parsed("method", expected, |text| is_token(text).then(|| text.to_owned()).ok_or(expected))?
         .unwrap_or_else(|| fallback.to_owned());
     if method == "CONNECT" {
-        return Err(given.wrong("method", "CONNECT asks for a tunnel, which is no health check"));
+        return Err(given.wrong("method", "CONNECT is not supported: it opens a tunnel"));
     }
     let own = |name: &str| matches!(name, "content-length" | "transfer-encoding" | "connection");
     let mut headers = headers::plan(given, &own)?;

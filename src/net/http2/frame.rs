@@ -101,7 +101,7 @@ impl<'a> Frames<'a> {
     pub fn next(&mut self) -> Result<Frame, Trouble> {
         self.count += 1;
         if self.count > MOST {
-            return Err(Trouble::Excess("1000 frames came, and no end"));
+            return Err(Trouble::Excess("no end after 1000 frames"));
         }
         self.fill(HEADER)?;
         let Some(&[high, middle, low, kind, flags, ref stream @ ..]) = self.received.first_chunk::<HEADER>()

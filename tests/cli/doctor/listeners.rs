@@ -93,9 +93,7 @@ fn a_queue_that_nobody_accepts_from() {
         assert_eq!(ran.status, Some(1));
         let ran = porthole(["tcp", "127.0.0.1:8080", "--explain", "--expect", "x", "-t", "50ms"]).run();
         assert!(
-            ran.stdout.contains(
-                "; connections wait to be accepted: its queue is full (backlog 2), and others are dropped"
-            ),
+            ran.stdout.contains("; its accept queue is full (backlog 2): new connections are dropped"),
             "{}",
             ran.story()
         );
@@ -130,11 +128,10 @@ fn a_full_queue_of_a_unix_socket() {
         assert!(ran.status == Some(1) && ran.stdout.starts_with(&start), "{}", ran.story());
         let ran = porthole(["unix", &shown, "--explain", "-t", "100ms"]).run();
         let line = format!(
-            "  a socket of this name listens in this network namespace, held by pid {} (",
+            "  a socket with this name is listening in this network namespace, held by pid {} (",
             std::process::id()
         );
-        let end =
-            "; connections wait to be accepted: its queue is full (backlog 1), and others are not taken\n";
+        let end = "; its accept queue is full (backlog 1): new connections are not accepted\n";
         assert!(ran.stdout.contains(&line) && ran.stdout.contains(end), "{}", ran.story());
         drop((listener, one, more));
     });

@@ -41,10 +41,10 @@ fn something_that_is_not_http2() {
             ),
         ),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "the port speaks SSH, not HTTP/2; received: SSH-2.0-OpenSSH_9.2\\r\\n"),
-        (b"no", "what came is not HTTP/2; received: no"),
+        (b"no", "the response is not HTTP/2; received: no"),
         (
             &frame(PING, 0, 0, "pingpong"),
-            "what came is not HTTP/2; received: \\0\\0\\x08\\x06\\0\\0\\0\\0\\0pingpong",
+            "the response is not HTTP/2; received: \\0\\0\\x08\\x06\\0\\0\\0\\0\\0pingpong",
         ),
     ] {
         // Said at once, whether more may come or not. Of the request nothing was sent.
@@ -101,10 +101,10 @@ fn frames_that_break_the_rules() {
     let misplaced = "a frame of the wrong size or stream";
     for (bytes, rule) in [
         (frame(DATA, 0, 1, SERVING), "DATA before HEADERS"),
-        ([head(), head()].concat(), "HEADERS within the body"),
-        (frame(HEADERS, END_HEADERS, 3, ""), "a frame on a stream that nobody opened"),
-        (frame(DATA, 0, 0, ""), "a frame on a stream that nobody opened"),
-        (frame(PUSH_PROMISE, END_HEADERS, 1, b"\0\0\0\x02\x88"), "a frame on a stream that nobody opened"),
+        ([head(), head()].concat(), "HEADERS in the middle of the body"),
+        (frame(HEADERS, END_HEADERS, 3, ""), "a frame on a stream that was never opened"),
+        (frame(DATA, 0, 0, ""), "a frame on a stream that was never opened"),
+        (frame(PUSH_PROMISE, END_HEADERS, 1, b"\0\0\0\x02\x88"), "a frame on a stream that was never opened"),
         (frame(CONTINUATION, END_HEADERS, 1, ""), "CONTINUATION without HEADERS"),
         (
             [frame(HEADERS, 0, 1, b"\x88"), frame(PING, 0, 0, "pingpong")].concat(),
@@ -119,7 +119,7 @@ fn frames_that_break_the_rules() {
         (frame(WINDOW_UPDATE, 0, 0, "\0"), misplaced),
         (frame(RST_STREAM, 0, 1, "\0"), misplaced),
     ] {
-        unhealthy(after_request(bytes), &format!("what came is not valid HTTP/2: {rule}"));
+        unhealthy(after_request(bytes), &format!("invalid HTTP/2: {rule}"));
     }
 }
 
@@ -150,9 +150,9 @@ fn floods_end() {
         let mut script =
             after_request(if bytes[3] == CONTINUATION { frame(HEADERS, 0, 1, "") } else { Vec::new() });
         script.insert(3, Step::Flood(bytes.repeat(100)));
-        unhealthy(script, "1000 frames came, and no end");
+        unhealthy(script, "no end after 1000 frames");
     }
-    unhealthy(vec![send(settings()), Step::Flood(settings().repeat(100))], "1000 frames came, and no end");
+    unhealthy(vec![send(settings()), Step::Flood(settings().repeat(100))], "no end after 1000 frames");
 }
 
 fn floods() -> [Vec<u8>; 6] {

@@ -1,0 +1,47 @@
+//! The words of other programs that several checks know: see [`Foreign`](crate::args::Foreign).
+
+use crate::args::Hint::{self, LeaveOut, Say, Use};
+use crate::args::Row;
+
+pub(super) const WHOLE: Hint = Use("-t DUR, which limits the whole check");
+pub(super) const PORT: Hint = Say("write the port into the target: HOST:PORT");
+pub(super) const TARGET: Hint = Say("write HOST:PORT without an option in front");
+
+/// Of curl, wget and openssl.
+pub(super) const TLS: &[Row] = &[
+    (&["--cacert", "--ca-certificate"], Use("--ca-file PATH")),
+    (&["-E", "--cert", "--certificate"], Use("--client-cert PATH")),
+    (&["--key", "--private-key"], Use("--client-key PATH")),
+    (&["--no-check-certificate"], Use("--insecure")),
+    (&["--sni", "-servername"], Use("--server-name NAME")),
+    #[cfg(feature = "tls")]
+    (&["--capath", "--ca-directory"], Say("set the variable SSL_CERT_DIR")),
+    #[cfg(feature = "tls")]
+    (&["-connect"], TARGET),
+];
+
+/// Of nc.
+pub(super) const STREAM: &[Row] = &[
+    (&["-z", "-n"], LeaveOut("it is not needed here")),
+    (&["-w"], WHOLE),
+    (&["-u"], Say("for UDP use porthole listen PORT --udp")),
+    (&["-U"], Say("for a Unix socket use porthole unix PATH")),
+    (&["http://", "https://"], Say("use porthole http URL")),
+];
+
+/// Of pg_isready, mysqladmin and redis-cli.
+pub(super) const SERVER: &[Row] = &[
+    (&["-p", "-P", "--port"], PORT),
+    (&["-S", "-s", "--socket"], Say("write the socket's path as the target")),
+    (
+        &["-U", "-u", "-a", "-d", "-n", "--user", "--username", "--password", "--dbname"],
+        LeaveOut("the check does not log in"),
+    ),
+    (&["--connect-timeout"], WHOLE),
+    (&["ping"], LeaveOut("the check asks by itself")),
+    (&["http://", "https://"], Say("use porthole http URL")),
+    (
+        &["redis://", "rediss://", "postgres://", "postgresql://", "mysql://", "amqp://", "amqps://"],
+        Say("write only the HOST:PORT of the URL"),
+    ),
+];
