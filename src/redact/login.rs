@@ -83,6 +83,9 @@ pub(super) fn password(
     };
     let length = name.iter().position(is_end)?;
     let (name, from) = (rest.get(..length)?, start + length + 1);
+    if next == Next::Comma && name.contains(&b':') {
+        return None;
+    }
     // `date -u +%Y`
     if rest.get(length) == Some(&b'%') && (name.is_empty() || name.starts_with(b"+")) {
         return None;
@@ -112,7 +115,9 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
 pub(super) fn behind_slash(word: &[u8]) -> Option<(usize, Option<usize>)> {
     let end = word.iter().rposition(|&b| b == b'@');
     let slash = word.get(..end.unwrap_or(word.len()))?.iter().position(|&b| b == b'/')?;
-    Some((slash + 1, end))
+    // Anything else is left to the rules for names.
+    let is_named = word.get(..slash).is_some_and(|name| !name.iter().any(|b| b"=:".contains(b)));
+    is_named.then_some((slash + 1, end))
 }
 
 /// The password, or the token without a password, of a URL whose authority begins at `start`.

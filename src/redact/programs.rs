@@ -3,7 +3,7 @@
 use super::login::behind_slash;
 use super::name::tells;
 use super::rules::{NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands};
-use super::words::{is_operator, last_name};
+use super::words::{is_of_name, is_operator, last_name};
 use crate::bytes::find;
 
 /// The programs that a command line has named so far, and the operands that they expect.
@@ -105,12 +105,14 @@ impl Programs {
             Part::Unnamed => {
                 value.is_none_or(|at| word.get(at).is_none_or(|&b| b == b'=')).then_some((0, None))
             }
-            Part::Value => Some((value?, None)),
+            Part::Value => {
+                let is_named =
+                    |at: usize| word.get(..at - 1).is_some_and(|name| name.iter().all(|&b| is_of_name(b)));
+                Some((value.filter(|&at| is_named(at))?, None))
+            }
             Part::Slash => {
                 let is_named = word.first().is_some_and(u8::is_ascii_alphanumeric);
-                // The value of `NAME=VALUE` is left to the rules for names.
-                let is_login = |from: usize| word.get(..from).is_some_and(|name| !name.contains(&b'='));
-                behind_slash(word).filter(|&(from, _)| is_named && is_login(from))
+                behind_slash(word).filter(|_| is_named)
             }
         }
     }

@@ -650,6 +650,14 @@ fn harmless_words_stay_readable() {
 fn what_stands_around_does_not_show_it() {
     check(&[
         &["sqlplus", "PGPASSWORD=⟦hunter2a/b@c⟧"],
+        &["curl", "-sux=$(curl --password ⟦hunter2⟧ -su me:⟦pw x⟧"],
+        &["curl", "-u", "a --password ⟦hunter2⟧ b:⟦pw x⟧"],
+        &["sh", "-c", "curl -u 'me:⟦p w'⟧ h --token ⟦x⟧ y"],
+        &["sqlplus a{\"password\":⟦\"hunter2\"⟧}/b@c"],
+        &["vault kv put x a{\"password\":⟦\"hunter2\"⟧}a=b c=⟦d⟧"],
+        &["lftp -ua{\"password\":⟦\"hunter2\"},b⟧"],
+        &["app jdbc:oracle:thin:a{\"password\":⟦\"hunter2\"⟧}/b@c"],
+        &["app", "https://h/?token=⟦hunter2⟧&x=/hooks/0123456789abcdef"],
         &["l\\\"key\\\":⟦sql  --password \\\n  hunter2⟧\n-p"],
         &["x password = ⟦--password⟧ ⟦hunter2⟧ y", "--token", "⟦--Password⟧", "⟦hunter2⟧"],
         &["x Cookie: ⟦sql  --password \\\n  hunter2⟧\n-p"],

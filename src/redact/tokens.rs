@@ -55,8 +55,9 @@ pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
     // Searches only the host and the beginning of the path, up to the next URL.
     let rest = text.get(start..)?;
     let is_of_address = |b: &&u8| !is_space(**b) && !is_quote(**b);
+    let is_of_path = |b: &&u8| is_of_address(b) && !matches!(b, b'?' | b'#');
     let head = rest.get(..HEAD).unwrap_or(rest);
-    let head = head.get(..head.iter().take_while(is_of_address).count())?;
+    let head = head.get(..head.iter().take_while(is_of_path).count())?;
     let head = head.get(..find(head, b"://").unwrap_or(head.len()))?;
     let behind = |hook: &&str| Some(find(head, hook.as_bytes())? + hook.len());
     let known = WEBHOOKS.iter().find_map(&behind);
