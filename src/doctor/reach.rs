@@ -3,9 +3,9 @@
 use super::finding::{Finding, Level};
 use super::{Asked, Case};
 use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::process::hiding_option;
 use crate::procfs::status::{Barrier, foreign};
 use crate::text::{Shown as _, decode};
-use crate::view::target::hidepid;
 
 /// What is guarded by ptrace's read access.
 const GUARDED: [&str; 6] = ["environ", "exe", "cwd", "root", "fd", "ns/mnt"];
@@ -126,14 +126,21 @@ fn beyond(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
 /// Whether other users' processes are not even listed.
 fn hidden(case: &mut Case<'_>) {
     let is_seen = case.all.iter().any(|seen| seen.pid == 1);
-    if is_seen || !case.target.is_of_kernel() {
+    if !case.target.is_of_kernel() {
+        return;
+    }
+    let option = hiding_option(&case.target.proc);
+    if is_seen {
+        if let Some(option) = option {
+            let what =
+                format!("processes of other users in {} ({option} of proc(5))", case.target.proc.shown());
+            case.unread.push(what);
+        }
         return;
     }
     let is_there = case.target.proc.join("1").exists();
     let proc = case.target.proc.shown();
-    let says = hidepid(&case.target.proc).unwrap_or_else(|| {
-        "no hidepid among its options: a security module may hide it, which is a guess".to_owned()
-    });
+    let says = option.unwrap_or_else(|| "no hidepid option: perhaps a security module hides it".to_owned());
     case.add(
         Finding::new(
             Level::Warning,

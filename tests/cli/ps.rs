@@ -320,6 +320,9 @@ fn hidden_processes_are_not_absent_ones() {
             "/proc/uptime: no such file or directory (subset=pid of proc(5)): how long and how much they ran is not known"
                 .to_owned(),
         ),
+        ("hidepid=2", &["lsof"], 1, hidden.to_owned()),
+        ("hidepid=4", &["lsof"], 1, hidden.to_owned()),
+        ("hidepid=2", &["lsof", "--json"], 1, hidden.to_owned()),
         ("hidepid=2", &["ps", "-p", "1"], 1, format!("/proc/1/stat: {there}")),
         ("hidepid=2", &["env", "-p", "1"], 1, format!("/proc/1/environ: {there}")),
         ("hidepid=4", &["env", "-p", "1"], 1, "pid 1: no such process, or hidden: /proc is mounted with HIDEPID=4".to_owned()),
@@ -368,4 +371,13 @@ fn a_fifo_in_a_proc_is_not_waited_for() {
             porthole(arguments).run().within(std::time::Duration::from_secs(30));
         }
     }
+}
+
+#[test]
+fn a_name_that_is_long_is_not_repeated_in_full() {
+    if !has_ps() {
+        return;
+    }
+    let ran = porthole(["ps", &"x".repeat(120 << 10)]).run();
+    assert!(ran.status == Some(1) && ran.stderr.len() < 200, "{}", ran.story());
 }

@@ -18,8 +18,8 @@ use crate::support::proc_tree::ProcTree;
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
-const NOBODY: &str = "porthole: ss: ?: no process in PROC holds the socket: its owner is in another pid namespace or \
-                      hidden (hidepid of proc(5)), or it is the kernel";
+const NOBODY: &str = "porthole: ss: ?: no process in PROC holds the socket: its owner is in another pid namespace, \
+                      or it is the kernel";
 
 /// This process, which holds the sockets: `7 (cli-1234)`.
 fn ourselves() -> String {
