@@ -293,7 +293,7 @@ fn why_unseen(known: Option<Unread>, proc: &Path) -> Option<String> {
     // Every pid namespace has a first process; where it is not to be seen, others may not be either.
     let mut unread = known.or_else(|| process(proc, 1).err())?;
     if unread.absent {
-        unread = Unread { denied: true, absent: false, why: format!("pid 1 is not to be seen in {shown}") };
+        unread = Unread { denied: true, absent: false, why: format!("pid 1 is not visible in {shown}") };
     }
     let help = if unread.denied {
         "; run the check as the user of the processes, or with CAP_SYS_PTRACE"

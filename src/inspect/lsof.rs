@@ -137,7 +137,7 @@ impl List<'_> {
         }
         if let Some(pid) = self.unsized_pid {
             self.answer.lack(&format!(
-                "?: the size of a mapped file may be seen with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN only: {}",
+                "?: the size of a mapped file can be read only with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: {}",
                 target.proc.join(pid.to_string()).join("map_files").shown()
             ));
         }
@@ -203,7 +203,7 @@ impl List<'_> {
         if denied.count > 0 {
             let processes = crate::view::target::processes(denied.count);
             lacks.push(format!(
-                "the open files of {processes} may not be seen and are missing: {}",
+                "the open files of {processes} cannot be read and are missing: {}",
                 denied.why
             ));
         }

@@ -91,9 +91,9 @@ impl Inspect for Ps {
         }
         let unread = match unknown {
             0 => String::new(),
-            1 => format!("the executable of 1 process may not be read, so it may be one of them; {UNREAD}"),
+            1 => format!("the executable of 1 process cannot be read, so it may match too; {UNREAD}"),
             n => format!(
-                "the executables of {n} processes may not be read, so they may be some of them; {UNREAD}"
+                "the executables of {n} processes cannot be read, so some of them may match too; {UNREAD}"
             ),
         };
         let uptime = uptime(target);
@@ -115,7 +115,7 @@ impl Inspect for Ps {
             answer.note(HIDDEN);
         }
         if let Err(why) = &uptime {
-            answer.note(&format!("{why}: how long and how much they ran is not known"));
+            answer.note(&format!("{why}: start and CPU times are unknown"));
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
         let view = View {

@@ -77,8 +77,7 @@ impl Inspect for Ss {
             ));
         }
         for (name, odd) in &sockets.odd {
-            answer
-                .complain(&format!("{}: odd lines that were passed over: {odd}", process.path(name).shown()));
+            answer.complain(&format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
         // In place: there may be more than a hundred thousand.
         sockets.list.sort_unstable_by(|a, b| {

@@ -117,7 +117,7 @@ impl Target {
                 format!("{}: permission denied: {} (ptrace(2))", path.shown(), ours.why_not(&theirs))
             }
             _ if self.is_of_kernel() => {
-                format!("{}: permission denied, and so is its status (hidepid of proc(5))", path.shown())
+                format!("{}: permission denied, also to its status (hidepid of proc(5))", path.shown())
             }
             _ => lost_words(&Lost::Denied, path),
         }

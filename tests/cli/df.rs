@@ -171,7 +171,7 @@ fn a_dead_server_is_not_waited_for() {
     // Other mounts, of containers beside this test, may go meanwhile.
     let folder = elsewhere.path("");
     let said: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(&folder)).collect();
-    assert_eq!(said, [format!("porthole: df: {dead}: the filesystem does not answer")]);
+    assert_eq!(said, [format!("porthole: df: {dead}: the file system does not answer")]);
     let row = |name: &str| {
         let path = elsewhere.path(name);
         let line = ran.stdout.lines().find(|line| line.ends_with(&path)).unwrap();
@@ -182,7 +182,7 @@ fn a_dead_server_is_not_waited_for() {
     porthole(["df", &dead, "-p", &pid]).run().within(Duration::from_secs(20)).is(
         1,
         "",
-        &format!("porthole: df: {dead}: the filesystem does not answer"),
+        &format!("porthole: df: {dead}: the file system does not answer"),
     );
 }
 

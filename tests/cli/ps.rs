@@ -191,7 +191,7 @@ fn without_the_uptime_the_rest_is_shown() {
     porthole(["ps", "--proc", proc.path()]).run().is(
         0,
         &with_user("PID  PPID  <USER>  STAT  ELAPSED  CPU  RSS  COMMAND\n  1     0  <me>  Ss          ?    ?    0  /sbin/init"),
-        &format!("porthole: ps: {}/uptime: no such file or directory: how long and how much they ran is not known", proc.path()),
+        &format!("porthole: ps: {}/uptime: no such file or directory: start and CPU times are unknown", proc.path()),
     );
 }
 
@@ -317,7 +317,7 @@ fn hidden_processes_are_not_absent_ones() {
             "subset=pid",
             &["ps"],
             0,
-            "/proc/uptime: no such file or directory (subset=pid of proc(5)): how long and how much they ran is not known"
+            "/proc/uptime: no such file or directory (subset=pid of proc(5)): start and CPU times are unknown"
                 .to_owned(),
         ),
         ("hidepid=2", &["lsof"], 1, hidden.to_owned()),

@@ -150,7 +150,7 @@ fn tables_that_cannot_be_read_or_not_to_their_end() {
     porthole(["ss", "-t", "--proc", garbled.path()]).run().is(
         1,
         "PROTO  STATE  QUEUE  LOCAL  USER  PROCESS",
-        &format!("porthole: ss: {}/1/net/tcp: odd lines that were passed over: 2", garbled.path()),
+        &format!("porthole: ss: {}/1/net/tcp: malformed lines ignored: 2", garbled.path()),
     );
     porthole(["ss", "--proc", "/none"]).run().is(1, "", "porthole: ss: /none: no proc is mounted there");
     porthole(["ss", "-al"]).run().is(1, "", "porthole: ss: --all: cannot be used together with --listening");
