@@ -48,7 +48,7 @@ fn ports_that_are_expected() {
     );
     fs::remove_file(format!("{}/1/net/tcp6", world.proc.path())).unwrap();
     for (address, what, level, status) in [
-        ("0100007F", "the loopback addresses only: nobody outside of the container reaches it", "error", 1),
+        ("0100007F", "loopback addresses only: it is unreachable from outside the container", "error", 1),
         ("0A00000A", "10.0.0.10:8080 only: a check of localhost does not reach it", "warning", 0),
     ] {
         let ran = world.file("1/net/tcp", row(address)).run(&expect);
@@ -158,9 +158,9 @@ fn a_listener_for_ipv6_alone() {
             // Only where the other one does not take IPv4 is there a place for it.
             if within.is_ok() {
                 let ran = run();
-                let start = "error: TCP port 8080 is bound to 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only, ";
+                let start = "error: TCP port 8080 is bound to 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only and unreachable";
                 assert!(ran.status == Some(1) && ran.stdout.starts_with(start), "{}", ran.story());
-                let change = "    Application: listen on 0.0.0.0:8080, or let [::] take both";
+                let change = "    Application: listen on 0.0.0.0:8080, or let [::] accept both";
                 assert!(ran.stdout.contains(change), "{}", ran.story());
             }
             assert_eq!(within.is_ok(), only == "1");
@@ -175,7 +175,7 @@ fn a_listener_for_ipv6_alone() {
         assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
         // What is said of others, to listen on [::], would change nothing.
         assert!(
-            ran.stdout.contains("    Application: listen on 0.0.0.0:8080 too, or let [::] take both"),
+            ran.stdout.contains("    Application: listen on 0.0.0.0:8080 too, or let [::] accept both"),
             "{}",
             ran.story()
         );
@@ -193,6 +193,6 @@ fn many_queues() {
         .collect();
     let world = World::new();
     let ran = world.file("1/net/tcp", format!("  sl  local_address\n{}", rows.concat())).run(&[]);
-    let more = "warning: connections wait on 92 listeners more\n";
+    let more = "warning: connections wait on 92 more listeners\n";
     assert!(ran.stdout.contains(more) && ran.stdout.ends_with(": 9 warnings\n"), "{}", ran.story());
 }

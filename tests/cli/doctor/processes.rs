@@ -97,7 +97,7 @@ fn zombies_and_whose_they_are() {
     assert!(ran.stdout.contains(&format!("{what}    seen: /proc/")), "{}", ran.story());
     assert!(ran.stdout.contains(" (true), state Z\n"), "{}", ran.story());
     assert!(
-        ran.stdout.contains(&format!("    Application: pid {pid} (sleep) has to wait for its children")),
+        ran.stdout.contains(&format!("    Application: pid {pid} (sleep) must wait for its children")),
         "{}",
         ran.story()
     );
@@ -336,7 +336,7 @@ fn what_has_ended() {
     if fs::read("/proc/2/cmdline").is_ok_and(|text| text.is_empty()) {
         let ran = porthole(["doctor", "-p", "2", "--expect-port", "80"]).run();
         assert!(
-            ran.status == Some(1) && ran.stdout.contains(" is a thread of the kernel, which listens nowhere"),
+            ran.status == Some(1) && ran.stdout.contains(" is a kernel thread, which neither listens"),
             "{}",
             ran.story()
         );

@@ -176,7 +176,7 @@ fn processes_that_cannot_be_looked_at() {
     world.file("8/stat", "odd");
     said("");
     world.file("9/stat", "odd").file("10/stat", "odd");
-    said(", and of 2 more");
+    said(", and 2 more");
 }
 
 /// Root, who lacks a capability, is not told to be root.
@@ -188,7 +188,7 @@ fn who_is_root_already_is_not_told_to_be() {
     let Some(programs) = for_other_users() else { return };
     let roots = Sleeper::owned(Path::new("/bin/sleep"), 0, 0);
     for (command, words) in
-        [("doctor", "drop: [\"ALL\"]"), ("ls", "we lack: run with the capability SYS_PTRACE")]
+        [("doctor", "drop: [\"ALL\"]"), ("ls", "porthole lacks: run with the capability SYS_PTRACE")]
     {
         let mut as_root = Command::new("setpriv");
         as_root.args(["--bounding-set=-sys_ptrace,-sys_admin", "sh", "-c", "exec \"$0\" \"$@\""]);
@@ -216,7 +216,11 @@ fn a_status_without_its_lines() {
     assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
     fs::remove_file(format!("{path}/1/status")).unwrap();
     let ran = world.file("groups/app/memory.events", "oom_kill 1\n").run(&[]);
-    assert!(ran.stdout.starts_with("error: the kernel killed a process here"), "{}", ran.story());
+    assert!(
+        ran.stdout.starts_with("error: the kernel killed a process for lack of memory"),
+        "{}",
+        ran.story()
+    );
     let line = format!("porthole: doctor: not checked: {path}/1/status: no such file or directory\n");
     assert!(ran.status == Some(1) && ran.stderr.contains(&line), "{}", ran.story());
 }

@@ -92,5 +92,5 @@ fn a_first_process_that_neither_ends_nor_waits() {
     let said = until(|| Said::of(&container, &[]), |said| said.has("2 zombies").is_some());
     let finding = said.finds("warning", "(patient) does not wait for", &[state; 2]);
     assert_eq!(finding["change"].as_array().unwrap().len(), 1, "{finding}");
-    assert!(advice(finding, "Application").contains("(patient) has to wait for its children"));
+    assert!(advice(finding, "Application").contains("(patient) must wait for its children"));
 }
