@@ -34,7 +34,7 @@ impl Unread {
     /// Its file system did not answer by the deadline.
     pub fn silent(deadline: Deadline) -> Self {
         let limit = show_duration(deadline.limit());
-        ["no answer from its file system within ", &limit].concat().as_str().into()
+        ["the file system does not answer within ", &limit].concat().as_str().into()
     }
 
     /// The reason with the path in front.

@@ -97,19 +97,17 @@ impl Masked {
                     now
                 }
             };
-            match found.and_then(|found| Some((found, cursor.mask((found.start, found.end))?))) {
-                Some((found, masked)) => {
-                    // Its closing quote is masked, its opening one may not be.
-                    whole.place.quote = found.quote;
-                    // `-H 'Authorization: Bearer' x`
-                    let is_cut = found.in_header && is_scheme(masked);
-                    whole.next = if is_cut { Next::Secret } else { self.behind_masked(masked) };
-                }
-                None => {
-                    whole.place.pass(argument, at, byte);
-                    cursor.step();
-                }
-            }
+            let masked = found.and_then(|found| Some((found, cursor.mask((found.start, found.end))?)));
+            let Some((found, masked)) = masked else {
+                whole.place.pass(argument, at, byte);
+                cursor.step();
+                continue;
+            };
+            // Its closing quote is masked, its opening one may not be.
+            whole.place.quote = found.quote;
+            // `-H 'Authorization: Bearer' x`
+            let is_cut = found.in_header && is_scheme(masked);
+            whole.next = if is_cut { Next::Secret } else { self.behind_masked(masked) };
         }
         self.next = match whole.next {
             Next::Plain => self.next_of(whole.word(cursor.done(), argument.len())),

@@ -33,7 +33,15 @@ pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString>
             }
         }
     }
-    for word in rest {
+    while let Some(word) = rest.next() {
+        // Behind it there are paths alone, whatever they begin with.
+        if word == "--" {
+            out.push(word);
+            out.extend(rest);
+            break;
+        }
+        let has_value =
+            options.iter().any(|option| option.takes_value() && option.ends(word.as_encoded_bytes()));
         out.push(
             match word.as_encoded_bytes() {
                 [b'-', letters @ ..] if takes_letters && words.len() > 1 => cluster(letters, &with_letter),
@@ -41,6 +49,9 @@ pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString>
             }
             .unwrap_or(word),
         );
+        if takes_letters && has_value {
+            out.extend(rest.next());
+        }
     }
     out
 }
@@ -86,6 +97,12 @@ mod tests {
             (&["chf", "-", "x"], &["-c", "--dereference", "-f", "-", "x"]),
             (&["-chf", "-", "x"], &["--dereference", "-", "x"]),
             (&["cf", "-", "-h", "x"], &["-c", "-f", "-", "--dereference", "x"]),
+            (
+                &["-cf", "-", "-C", "-h", "-f", "--", "-h"],
+                &["-cf", "-", "-C", "-h", "-f", "--", "--dereference"],
+            ),
+            (&["cf", "-", "--", "-x", "-z"], &["-c", "-f", "-", "--", "-x", "-z"]),
+            (&["-cf", "-", "-h", "--", "-h"], &["-cf", "-", "--dereference", "--", "-h"]),
             (&["-h"], &["-h"]),
             (&["-c", "--help"], &["-c", "--help"]),
             (&[], &[]),

@@ -66,14 +66,17 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
 /// Where the root is read-only, /tmp is to be writable.
 fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) {
     let Some(mount) = mounts.by_path(b"/").filter(|mount| mount.is_read_only()) else { return };
-    let Ok(found) = examined(case, root, who, Path::new("/tmp"), &[WRITE, EXEC]) else { return };
+    let found = match examined(case, root, who, Path::new("/tmp"), &[WRITE, EXEC]) {
+        Ok(found) => found,
+        Err(why) => return case.unread.push(format!("/tmp: {why}")),
+    };
     if found.allowed != Some(false) {
         return;
     }
     let (place, why) = denial(&found).unwrap_or_else(|| ("/tmp".to_owned(), &found.reason));
     let options = options_of_interest(mount).join(&b',');
     case.add(
-        Finding::new(Level::Warning, "the root is read-only, and there is no /tmp that can be written to")
+        Finding::new(Level::Warning, "the root file system is read-only, and /tmp is not writable")
             .seen(case.path("mountinfo"), format!("/ {}", decode(&options)))
             .seen(place, why)
             .kubernetes(
@@ -105,18 +108,20 @@ fn denial(found: &Examined) -> Option<(String, &str)> {
 /// File systems with no space or no inode left; what root alone may use is space to it.
 fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts, is_root: bool) {
     if case.is_crowded {
-        let why = "as many processes run as may, and to ask a file system takes one more";
+        let why = "the pids limit is reached, and asking a file system takes one more thread";
         return case.unread.push(format!("free space: {why}"));
     }
     let mut unread = Vec::new();
-    let rows =
-        listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |why| unread.push(why));
+    let rows = listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |unseen| {
+        unread.push(unseen.why)
+    });
     // Where another user looks, most may be denied.
     let more = unread.len().saturating_sub(DENIED);
     unread.truncate(DENIED);
     if more > 0 {
-        unread.push(format!("the free space of {more} mounts more"));
+        unread.push(format!("the free space of {more} more mounts"));
     }
+    unread.retain(|why| !case.unread.contains(why));
     case.unread.append(&mut unread);
     for row in rows.into_iter().filter(Row::is_full).take(MOST) {
         let Some(space) = row.space else { continue };
@@ -144,18 +149,18 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts, is_root: bool) {
             }
             (true, true) => finding.docker(tmpfs("nr_inodes=", &space.inodes.saturating_mul(2).to_string())),
             (false, _) => finding
-                .kubernetes("a larger volume, or less of what is kept there")
+                .kubernetes("a larger volume, or keep less there")
                 .docker(format!("a larger volume: --volume NAME:{word}")),
         };
         let shows = if lacks_inodes {
-            format!("porthole find {word} --type f shows the many files")
+            format!("porthole find {word} --type f lists the files")
         } else {
             // A share of the whole that few files can have.
             let large = (space.size / 64).clamp(1 << 10, 1 << 20) >> 10;
-            format!("porthole find {word} --larger {large}K shows what is large")
+            format!("porthole find {word} --larger {large}K lists large files")
         };
         case.add(finding.application(format!(
-            "remove what is not needed: {shows}, porthole lsof --deleted what is held"
+            "remove what is not needed: {shows}, porthole lsof --deleted lists deleted files that are still open"
         )));
     }
 }
@@ -169,9 +174,9 @@ fn shortage(row: &Row, space: Space, is_root: bool) -> (bool, Level, &'static st
     let has_none = inode_percent.is_some() && inodes_available == 0;
     if (available > 0 || has_reserve) && (has_none || inode_percent > row.space_percent()) {
         let what = if has_none {
-            "is full: it has no inodes, so that no file can be made"
+            "is full: no inodes are left, so no file can be created"
         } else {
-            "has nearly no inodes, so that no file can be made"
+            "is nearly out of inodes, without which no file can be created"
         };
         let level = if has_none { Level::Error } else { Level::Warning };
         return (true, level, what, format!("{inodes_available} of {inodes} inodes free"));
@@ -180,17 +185,17 @@ fn shortage(row: &Row, space: Space, is_root: bool) -> (bool, Level, &'static st
     let (level, what) = match available {
         0 if has_reserve => {
             left.push_str(&[", and ", &show_short_size(reserve), " for root alone"].concat());
-            (Level::Warning, "is full for all but root: only root's reserve is left")
+            (Level::Warning, "is full for everyone but root: only root's reserve is left")
         }
-        0 => (Level::Error, "is full: it has no space"),
-        _ => (Level::Warning, "has nearly no space"),
+        0 => (Level::Error, "is full: no space is left"),
+        _ => (Level::Warning, "is nearly full"),
     };
     (false, level, what, left)
 }
 
 /// Whether the process may read this file cannot be told, for this reason.
 fn unknown(case: &mut Case<'_>, path: &Path, why: &str) {
-    let what = format!("it cannot be told whether {} can read {}", case.known.shown(), path.shown());
+    let what = format!("cannot tell whether {} can read {}", case.known.shown(), path.shown());
     case.add(Finding::new(Level::Error, what).seen(path.shown(), why));
 }
 
@@ -238,7 +243,7 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
     let is_folder = last.is_some_and(|row| kind(row.meta.st_mode).0 == 'd');
     case.add(match last.map(|row| (row, row.by)) {
         Some((row, _)) if row.link.is_some() => finding.docker(format!(
-            "a link of the user who follows it, or of the directory's owner: chown -h {}:{} {}",
+            "the link must belong to the user who follows it or to the directory's owner: chown -h {}:{} {}",
             who.uid,
             who.gid,
             word(&place)
@@ -301,9 +306,9 @@ mod tests {
             inodes_used,
             inodes_available,
         };
-        let none = "is full: it has no space";
-        let no_inodes = "is full: it has no inodes, so that no file can be made";
-        let reserve = "is full for all but root: only root's reserve is left";
+        let none = "is full: no space is left";
+        let no_inodes = "is full: no inodes are left, so no file can be created";
+        let reserve = "is full for everyone but root: only root's reserve is left";
         for (space, is_root, expected) in [
             (space(95, 0, 1, 9), false, (false, Level::Error, none, "0 of 100M free")),
             (
@@ -312,7 +317,7 @@ mod tests {
                 (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root alone"),
             ),
             (space(100, 0, 1, 9), true, (false, Level::Error, none, "0 of 100M free")),
-            (space(94, 1, 1, 9), true, (false, Level::Warning, "has nearly no space", "1.0M of 100M free")),
+            (space(94, 1, 1, 9), true, (false, Level::Warning, "is nearly full", "1.0M of 100M free")),
             (space(5, 90, 10, 0), false, (true, Level::Error, no_inodes, "0 of 10 inodes free")),
             (space(95, 0, 10, 0), false, (false, Level::Error, none, "0 of 100M free")),
             (space(95, 0, 10, 0), true, (true, Level::Error, no_inodes, "0 of 10 inodes free")),

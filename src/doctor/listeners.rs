@@ -16,7 +16,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
         Ok(found) => found,
         Err(why) => {
             for port in &asked.ports {
-                let what = format!("it cannot be told whether anything listens on TCP port {port}");
+                let what = format!("cannot tell whether anything listens on TCP port {port}");
                 case.add(Finding::new(Level::Error, what).seen(case.path("net/tcp"), &why));
             }
             return case.unread.push(why);
@@ -64,11 +64,11 @@ fn expected(
     if addresses.is_empty() {
         let all: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
         let seen =
-            if all.is_empty() { "no socket listens".to_owned() } else { format!("LISTEN {}", shown(&all)) };
+            if all.is_empty() { "no listening socket".to_owned() } else { format!("LISTEN {}", shown(&all)) };
         return Some(
             Finding::new(Level::Error, format!("nothing listens on TCP port {port}"))
                 .seen(table, seen)
-                .application(format!("listen on 0.0.0.0:{port} or [::]:{port}: its option or variable for the port, such as PORT={port}")),
+                .application(format!("listen on 0.0.0.0:{port} or [::]:{port}: set its port option or variable, such as PORT={port}")),
         );
     }
     let are = |addresses: &[SocketAddr], test: fn(&IpAddr) -> bool| {
@@ -88,21 +88,21 @@ fn expected(
     let takes_no_ipv4 = are(&ipv4, IpAddr::is_loopback) && !is(IpAddr::is_loopback);
     if takes_no_ipv4 && let Some(first) = unknown.first() {
         let what = format!(
-            "TCP port {port} is listened on at {}; whether [::] takes IPv4 too cannot be determined (IPV6_V6ONLY): porthole \
-             tcp 127.0.0.1:{port} connects, and so tells",
+            "TCP port {port} is bound to {}; cannot tell whether [::] accepts IPv4 too (IPV6_V6ONLY): to find out, \
+             run porthole tcp 127.0.0.1:{port}",
             shown(&addresses)
         );
         return Some(
             Finding::new(Level::Warning, what)
-                .seen(table_of(table, *first), format!("LISTEN {first}, without that option"))
-                .seen("sock_diag(7)", "does not tell it here"),
+                .seen(table_of(table, *first), format!("LISTEN {first}; this table does not show the option"))
+                .seen("sock_diag(7)", "not available here"),
         );
     }
     let (level, what) = if takes_no_ipv4 && !ipv4.is_empty() {
         (
             Level::Error,
             format!(
-                "TCP port {port} is listened on at {}: IPv4 is served on loopback only, so that nobody outside of the container reaches it by that (IPV6_V6ONLY)",
+                "TCP port {port} is bound to {}: IPv4 is served on loopback only and unreachable from outside the container (IPV6_V6ONLY)",
                 shown(&addresses)
             ),
         )
@@ -110,7 +110,7 @@ fn expected(
         (
             Level::Error,
             format!(
-                "TCP port {port} is listened on at {} only, which takes no IPv4 (IPV6_V6ONLY)",
+                "TCP port {port} is bound to {} only, which does not accept IPv4 (IPV6_V6ONLY)",
                 shown(&addresses)
             ),
         )
@@ -118,14 +118,14 @@ fn expected(
         (
             Level::Error,
             format!(
-                "TCP port {port} is listened on at ::1 only: neither 127.0.0.1 nor anybody outside of the container reaches it"
+                "TCP port {port} is bound to ::1 only: it is unreachable from 127.0.0.1 and from outside the container"
             ),
         )
     } else if is(IpAddr::is_loopback) {
         (
             Level::Error,
             format!(
-                "TCP port {port} is listened on at the loopback addresses only: nobody outside of the container reaches it"
+                "TCP port {port} is bound to loopback addresses only: it is unreachable from outside the container"
             ),
         )
     } else if !is(|ip| !ip.is_unspecified()) || !is(|ip| !ip.is_loopback()) {
@@ -135,7 +135,7 @@ fn expected(
         (
             Level::Warning,
             format!(
-                "TCP port {port} is listened on at {} only: a check by localhost does not reach it",
+                "TCP port {port} is bound to {} only: a check of localhost does not reach it",
                 shown(&addresses)
             ),
         )
@@ -145,11 +145,11 @@ fn expected(
             .seen(table_of(table, *addresses.first()?), format!("LISTEN {}", shown(&addresses)))
             .application(if takes_no_ipv4 {
                 let too = if ipv4.is_empty() { " too" } else { "" };
-                format!("listen on 0.0.0.0:{port}{too}, or let [::] take both: IPV6_V6ONLY off, in Node.js ipv6Only: false")
+                format!("listen on 0.0.0.0:{port}{too}, or let [::] accept both: IPV6_V6ONLY off (Node.js: ipv6Only: false)")
             } else {
-                format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0")
+                format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: set its address option or variable, such as HOST=0.0.0.0")
             })
-            .docker(format!("a check that fits it as it is: porthole tcp {}", addresses.first()?)),
+            .docker(format!("check it where it listens: porthole tcp {}", addresses.first()?)),
     )
 }
 
@@ -215,7 +215,7 @@ fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Back
         case.add(finding(&queue, limits));
     }
     if more > 0 {
-        let what = format!("connections wait on {more} listeners more");
+        let what = format!("connections wait on {more} more listeners");
         case.add(
             Finding::new(Level::Warning, what).seen(table, "LISTEN, with an accept queue that is not empty"),
         );
@@ -229,27 +229,26 @@ fn finding((name, source, socket): &Queue, limits: &[Backlog]) -> Finding {
     let (level, what) = match limit {
         Some(limit) if is_full(waiting, limit) => {
             // connect(2) of a Unix socket waits for a place, or says EAGAIN.
-            let others = if socket.protocol == "unix" { "are not taken" } else { "are dropped" };
-            (Level::Error, format!("the accept queue of {name} is full: {connections}, and others {others}"))
+            let others = if socket.protocol == "unix" { "are not accepted" } else { "are dropped" };
+            (Level::Error, format!("the accept queue of {name} is full: {connections}, new ones {others}"))
         }
         _ => (
             Level::Warning,
-            format!("{connections} to be accepted on {name}: the application does not come to it"),
+            format!("{connections} to be accepted on {name}: the application is not accepting connections"),
         ),
     };
     let limit = limit.map_or_else(
-        || "how many may wait is told in its own network namespace only".to_owned(),
+        || "the backlog can be read only in its own network namespace".to_owned(),
         |limit| format!("backlog {limit}"),
     );
     let finding = Finding::new(level, what)
         .seen(source, format!("{name} LISTEN, accept queue {waiting}"))
         .seen("sock_diag(7)", limit)
         .application(
-            "see why it does not accept: all its workers busy or stuck, out of open files, or stopped",
+            "find out why it does not accept: all workers busy or stuck, out of file descriptors, or stopped",
         );
     if level != Level::Error {
         return finding;
     }
-    finding
-        .application("ask for a longer queue: the backlog of listen(2), which is cut to net.core.somaxconn")
+    finding.application("ask for a longer queue: the backlog of listen(2), capped at net.core.somaxconn")
 }

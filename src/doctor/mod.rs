@@ -224,10 +224,10 @@ impl Inspect for Asked {
         }
         case.findings.sort_by_key(|finding| finding.level);
         for why in case.unread.iter().take(MOST) {
-            answer.lack(&format!("not looked at: {why}"));
+            answer.lack(&format!("not checked: {why}"));
         }
         if case.unread.len() > MOST {
-            answer.lack(&format!("not looked at: {} more", case.unread.len() - MOST));
+            answer.lack(&format!("not checked: {} more", case.unread.len() - MOST));
         }
         print(&case, answer);
         Ok(case.findings.iter().all(|finding| finding.level != Level::Error))
@@ -286,7 +286,7 @@ fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), St
         let shown = |&(_, pid, name): &(u64, u32, &Vec<u8>)| format!("{pid} ({})", decode(name));
         let named = few(applications.iter().map(shown).collect(), MOST);
         let what = format!(
-            "the pod has {} containers, or was entered; the first to start is looked at, porthole doctor -p PID looks at another",
+            "the pod has {} containers, or someone has entered it; this is the first to start, porthole doctor -p PID examines another",
             applications.len()
         );
         Finding::new(Level::Hint, what).seen(target.proc.shown(), format!("pid {named}"))
@@ -306,7 +306,7 @@ fn unseen(target: &Target, all: &[Seen]) -> Option<String> {
     let why = lost_words(first, &target.proc.join(pid.to_string()).join("stat"));
     Some(match lost.count() {
         0 => why,
-        more => format!("{why}, and of {more} more"),
+        more => format!("{why}, and {more} more"),
     })
 }
 
@@ -332,13 +332,13 @@ fn ancestors(pid: u32, parent: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
 /// Whether there is nothing to look at, which is a finding.
 fn ended(case: &mut Case<'_>, asked: &Asked) -> bool {
     let (level, what) = match case.process.fate() {
-        Fate::Zombie(_) => (Level::Error, "has ended, and only waits for its parent to ask how"),
+        Fate::Zombie(_) => (Level::Error, "is a zombie: it has ended, but its parent has not waited for it"),
         Fate::Gone => (Level::Error, "has ended"),
         // What was expected of it does not hold.
         Fate::Kernel(_) if !asked.ports.is_empty() || !asked.files.is_empty() => {
-            (Level::Error, "is a thread of the kernel, which listens nowhere and reads no file")
+            (Level::Error, "is a kernel thread, which neither listens nor reads files")
         }
-        Fate::Kernel(_) => (Level::Hint, "is a thread of the kernel, of which nothing is to be changed"),
+        Fate::Kernel(_) => (Level::Hint, "is a kernel thread: there is nothing to change"),
         Fate::Lives => return false,
     };
     let state = format!("state {}", case.known.state);
@@ -374,7 +374,7 @@ fn print(case: &Case<'_>, answer: &mut Answer) {
         finding.print(answer);
     }
     if case.findings.is_empty() {
-        let partly = if case.unread.is_empty() { "" } else { " in what could be looked at" };
+        let partly = if case.unread.is_empty() { "" } else { "; some checks could not be made" };
         answer.sentence(&format!("in order: {process}: nothing stands out{partly}"));
         return;
     }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use super::finding::{Finding, Level, few};
 use super::{Asked, Case, LIMIT};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
@@ -28,26 +30,34 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     let Some(root) = &case.root else { return case.skipped.push(FILE) };
     let root = Arc::clone(root);
     let text = case.patient(move || {
-        let (file, _) = root.open(Path::new(FILE), false)?;
-        let mut text = Vec::new();
-        // What could be read of it counts.
-        let _ = file.take(LIMIT as u64).read_to_end(&mut text);
-        Ok(text)
+        let path = Path::new(FILE);
+        if let Err(error) = root.meta(path, true) {
+            let is_absent = matches!(error.0, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP);
+            return Ok(Err((error.words(), is_absent)));
+        }
+        let opened = root.open(path, false).map_err(|why| (why, false));
+        Ok(opened.map(|(file, _)| {
+            let mut text = Vec::new();
+            // What could be read of it counts.
+            let _ = file.take(LIMIT as u64).read_to_end(&mut text);
+            text
+        }))
     });
+    // What keeps us from it keeps such a process from it too.
+    let is_same_user = case.status.known.ids && case.ours.uids[3] == case.status.uids[3];
     let text = match text {
-        Ok(text) => text,
-        Err(why) => {
+        Ok(Ok(text)) => text,
+        Ok(Err((why, is_absent))) if is_absent || is_same_user => {
+            let what = format!("no readable {FILE}: resolvers fall back to 127.0.0.1");
             case.add(
-                Finding::new(
-                    Level::Warning,
-                    "names are asked of 127.0.0.1, for there is no resolv.conf that can be read",
-                )
-                .seen(FILE, why)
-                .kubernetes("dnsPolicy: ClusterFirst")
-                .docker("--dns ADDRESS"),
+                Finding::new(Level::Warning, what)
+                    .seen(FILE, why)
+                    .kubernetes("dnsPolicy: ClusterFirst")
+                    .docker("--dns ADDRESS"),
             );
             return;
         }
+        Ok(Err((why, _))) | Err(why) => return case.unread.push(format!("{FILE}: {why}")),
     };
     let conf = ResolvConf::parse(&text);
     for finding in judge(&text, &conf) {
@@ -58,7 +68,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
         if is_of_our_network(case) {
             servers::look(case, &conf);
         } else {
-            case.unread.push(format!("whether the servers of {FILE} answer: it is in another network namespace, or in one that may not be told"));
+            case.unread.push(format!("whether the servers in {FILE} answer: the process is in another network namespace, or its namespace cannot be read"));
         }
     }
     #[cfg(not(feature = "remote"))]
@@ -99,15 +109,18 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
     };
     if !conf.is_named && !conf.odd.iter().any(is_zoned) {
         findings.push(
-            Finding::new(Level::Warning, "names are asked of 127.0.0.1, for no name server is given")
-                .seen(FILE, "no line is nameserver ADDRESS")
-                .kubernetes("dnsPolicy: ClusterFirst, or dnsConfig.nameservers")
-                .docker("--dns ADDRESS"),
+            Finding::new(
+                Level::Warning,
+                "no nameserver in /etc/resolv.conf: resolvers fall back to 127.0.0.1",
+            )
+            .seen(FILE, "no nameserver line with an address")
+            .kubernetes("dnsPolicy: ClusterFirst, or dnsConfig.nameservers")
+            .docker("--dns ADDRESS"),
         );
     }
     if !conf.odd.iter().all(is_zoned) {
         findings.push(
-            Finding::new(Level::Warning, "a name server is no address, and is passed over")
+            Finding::new(Level::Warning, "a nameserver line without a valid address is ignored")
                 .seen(FILE, format!("nameserver {}", conf.odd.join(", nameserver ")))
                 .kubernetes("dnsConfig.nameservers")
                 .docker("--dns ADDRESS"),
@@ -129,22 +142,22 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
         findings.push(
             Finding::new(
                 Level::Warning,
-                "glibc passes over a name server whose line ends in a carriage return, as files of Windows have it",
+                "glibc ignores a nameserver line that ends in a carriage return (Windows line ending)",
             )
             .seen(FILE, few(returns, MOST_SERVERS))
             .kubernetes("dnsConfig.nameservers")
-            .docker("--dns ADDRESS, or the file that is mounted there without it (dos2unix)"),
+            .docker("--dns ADDRESS, or convert the mounted file (dos2unix)"),
         );
     }
     if !beyond.is_empty() {
         findings.push(
             Finding::new(
                 Level::Warning,
-                format!("{count} name servers are given, of which the first {MOST_SERVERS} are asked"),
+                format!("{count} name servers are configured, but only the first {MOST_SERVERS} are used"),
             )
             .seen(FILE, few(beyond, MOST_SERVERS))
-            .kubernetes("dnsConfig.nameservers: those of dnsPolicy come first, with dnsPolicy: None there are no others")
-            .docker("--dns ADDRESS, three times at most"),
+            .kubernetes("dnsConfig.nameservers: those of dnsPolicy come first; with dnsPolicy: None there are no others")
+            .docker("--dns ADDRESS, at most three times"),
         );
     }
     let domains = conf.search.len();
@@ -152,10 +165,12 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
         findings.push(
             Finding::new(
                 Level::Warning,
-                format!("{domains} search domains: some resolvers take {DOMAINS} and pass over the rest, and each costs two questions"),
+                format!(
+                    "{domains} search domains: some resolvers use only {DOMAINS}, and each costs two queries"
+                ),
             )
             .seen(FILE, line("search").unwrap_or_default())
-            .kubernetes("dnsPolicy: None, and dnsConfig with nameservers and the searches that are needed")
+            .kubernetes("dnsPolicy: None, and dnsConfig with the nameservers and searches that are needed")
             .docker("--dns-search DOMAIN"),
         );
     }
@@ -165,13 +180,13 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
             Finding::new(
                 Level::Hint,
                 format!(
-                    "a name outside with fewer than {} dots costs {questions} questions before the right one",
+                    "an external name with fewer than {} dots costs {questions} queries before the right one",
                     conf.ndots
                 ),
             )
             .seen(FILE, line_with("options", "ndots").unwrap_or_default())
             .kubernetes("dnsConfig: {options: [{name: ndots, value: \"1\"}]}")
-            .application("a dot behind names of the outside: api.example.org."),
+            .application("end external names with a dot: api.example.org."),
         );
     }
     findings
@@ -225,8 +240,8 @@ mod servers {
                 Finding::new(Level::Error, format!("the name server {server} does not answer"))
                     .seen(FILE, format!("nameserver {server}"))
                     .seen(format!("{server}, port 53"), why.map(Failure::reason).unwrap_or_default())
-                    .kubernetes("is a NetworkPolicy in the way (egress to port 53, UDP and TCP), and does kube-dns run?")
-                    .docker("--dns ADDRESS, of a server that this network reaches"),
+                    .kubernetes("check that NetworkPolicies allow egress to port 53 (UDP and TCP) and that kube-dns runs")
+                    .docker("--dns ADDRESS of a server that this network can reach"),
             );
         }
     }
@@ -246,10 +261,13 @@ mod tests {
     #[test]
     fn what_a_file_says() {
         assert!(said("nameserver 10.0.0.10\nsearch a b\noptions ndots:2\n").is_empty());
-        assert_eq!(said("search a\n"), ["names are asked of 127.0.0.1, for no name server is given"]);
-        assert!(said("nameserver x\n")[1].starts_with("a name server is no address"));
+        assert_eq!(
+            said("search a\n"),
+            ["no nameserver in /etc/resolv.conf: resolvers fall back to 127.0.0.1"]
+        );
+        assert!(said("nameserver x\n")[1].starts_with("a nameserver line without a valid address"));
         // 127.0.0.1 is asked where no line names a server, whatever lines there are.
-        let nobody = "names are asked of 127.0.0.1, for no name server is given";
+        let nobody = "no nameserver in /etc/resolv.conf: resolvers fall back to 127.0.0.1";
         for text in [
             ";nameserver 10.0.0.10\n",
             "nameservers 10.0.0.10\n",
@@ -259,18 +277,18 @@ mod tests {
             assert_eq!(said(text)[0], nobody, "{text}");
         }
         assert!(said("nameserver 10.0.0.9 # of a VPN\r\nnameserver\t::1\t\r\n").is_empty());
-        let returns = "glibc passes over a name server whose line ends in a carriage return, as files of Windows have it";
+        let returns = "glibc ignores a nameserver line that ends in a carriage return (Windows line ending)";
         assert_eq!(said("nameserver 10.0.0.9\r\nnameserver ::1\n"), [returns]);
         let many = "nameserver 10.0.0.1\nnameserver fe80::1%eth0\nnameserver x\nnameserver 10.0.0.3\n";
         assert_eq!(said(many).len(), 1);
         assert_eq!(
             said(&format!("{many}nameservers 10.0.0.4\nnameserver 10.0.0.5\n"))[1..],
-            ["4 name servers are given, of which the first 3 are asked"]
+            ["4 name servers are configured, but only the first 3 are used"]
         );
         assert!(said("nameserver ::1\nsearch a b c d e f g\n")[0].starts_with("7 search domains: "));
         assert_eq!(
             said("nameserver ::1\nsearch a.svc b c\noptions ndots:5\n"),
-            ["a name outside with fewer than 5 dots costs 6 questions before the right one"]
+            ["an external name with fewer than 5 dots costs 6 queries before the right one"]
         );
         assert!(said("nameserver ::1\noptions ndots:5\n").is_empty());
     }

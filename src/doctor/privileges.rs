@@ -40,7 +40,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     }
     if status.known.no_new_privs && !status.no_new_privs {
         case.add(
-            Finding::new(Level::Hint, format!("{shown} may gain privileges by what it executes"))
+            Finding::new(Level::Hint, format!("{shown} may gain privileges by executing programs"))
                 .seen(&path, "NoNewPrivs: 0")
                 .kubernetes("securityContext.allowPrivilegeEscalation: false")
                 .docker("--security-opt no-new-privileges"),
@@ -48,7 +48,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     }
     if status.known.seccomp && status.seccomp == 0 {
         case.add(
-            Finding::new(Level::Hint, format!("{shown} may make every system call"))
+            Finding::new(Level::Hint, format!("{shown} may make any system call"))
                 .seen(&path, "Seccomp: 0")
                 .kubernetes("securityContext.seccompProfile: {type: RuntimeDefault}")
                 .docker("no --security-opt seccomp=unconfined, no --privileged"),

@@ -40,7 +40,7 @@ fn alone(case: &mut Case<'_>) {
     if stat_of(case.all, 1).is_none() {
         return;
     }
-    let what = "only porthole itself is seen: the application is in another pid namespace";
+    let what = "only porthole itself is visible: the application is in another pid namespace";
     case.add(
         Finding::new(Level::Hint, what)
             .seen(case.target.proc.shown(), case.known.shown())
@@ -71,7 +71,7 @@ fn signals(case: &mut Case<'_>) {
     } else {
         format!("SigCgt: {:016x} and SigIgn: {:016x} lack SIGTERM", status.caught, status.ignored)
     };
-    let kill = "so that it is killed once the grace period is over";
+    let kill = "so it is killed when the grace period ends";
     let shown = case.known.shown();
     let finding = if is_shell {
         let what = format!("{shown} is a shell, which does not pass SIGTERM on to the application, {kill}");
@@ -132,7 +132,7 @@ fn blocked(case: &mut Case<'_>) {
         return;
     }
     let what = format!(
-        "{} blocks SIGTERM and waits for it in no other way, so that it is killed once the grace period is over",
+        "{} blocks SIGTERM and does not wait for it in any other way, so it is killed when the grace period ends",
         case.known.shown()
     );
     let seen = format!("SigBlk: {:016x} has SIGTERM, in every thread", case.status.blocked);
@@ -217,7 +217,7 @@ fn zombies(case: &mut Case<'_>) {
         let mut finding = Finding::new(
             Level::Warning,
             format!(
-                "{count} zombie{s}, which {parent_shown} does not wait for: each keeps a place of the pids limit"
+                "{count} zombie{s}, which {parent_shown} does not wait for: each counts against the pids limit"
             ),
         );
         for (_, pid, _) in group.iter().take(NAMED) {
@@ -227,9 +227,8 @@ fn zombies(case: &mut Case<'_>) {
         if count > NAMED {
             finding = finding.seen(case.target.proc.shown(), format!("{} more", count - NAMED));
         }
-        finding = finding.application(format!(
-            "{parent_shown} has to wait for its children (wait(2), or SIGCHLD ignored)"
-        ));
+        finding = finding
+            .application(format!("{parent_shown} must wait for its children (wait(2), or SIGCHLD ignored)"));
         if *parent == case.process.pid && case.is_init() {
             // Orphans become children of the first process; whether it started them itself is nowhere to be seen.
             finding = finding

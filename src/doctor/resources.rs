@@ -77,7 +77,9 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
                 .kubernetes(format!("resources.limits.memory: {mebibytes}Mi"))
                 .docker(format!("--memory {mebibytes}m"))
         }
-        None => finding.kubernetes("resources.requests.memory: as much as it needs, so that the node has it"),
+        None => {
+            finding.kubernetes("resources.requests.memory: as much as it needs, so that the node reserves it")
+        }
     };
     let by_limit = |finding: Finding| match limit {
         Some((limit, _)) => finding.seen(found.sources.limit.shown(), limit),
@@ -88,24 +90,24 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         let limit = match &limit {
             Some((_, shown)) => format!("the limit is {shown}"),
             None => {
-                "no limit is to be seen here, so it was that of a group above or of the machine".to_owned()
+                "no limit is visible here, so it was that of a parent cgroup or of the machine".to_owned()
             }
         };
-        let what = format!("the kernel killed {whom} here for want of memory: {limit}");
+        let what = format!("the kernel killed {whom} for lack of memory: {limit}");
         let finding = Finding::new(Level::Error, what)
-            .briefly(format!("the kernel has killed processes here for lack of memory: {limit}"))
+            .briefly(format!("the kernel has killed processes for lack of memory: {limit}"))
             .seen(found.sources.events.shown(), format!("oom_kill {kills}"));
         findings.push(
             advised(by_limit(finding))
-                .application("use less: limit its heap, pools, workers to what the limit allows"),
+                .application("use less memory: size heap, pools and workers to fit the limit"),
         );
     }
     if let (Some((limit, shown)), Some(used), Some(needed)) = (&limit, found.limit_used, found.needed())
         && is_near(needed, *limit)
     {
-        let what = format!("{} of memory are in use, of {shown} that may be", show_short_size(needed));
+        let what = format!("{} of at most {shown} of memory are in use", show_short_size(needed));
         let finding = Finding::new(Level::Warning, what)
-            .briefly(format!("nearly all memory that may be used is in use: the limit is {shown}"))
+            .briefly(format!("memory use is close to its limit of {shown}"))
             .seen(found.sources.used.shown(), used);
         findings.push(advised(by_limit(finding)));
     }
@@ -121,15 +123,15 @@ fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
     }
     let share = throttled.saturating_mul(100) / periods;
     let (now, more) = (cores(limit), cores(limit.saturating_mul(2)));
-    let what = format!("it is throttled in {share}% of the time that it runs: the limit is {now} of a CPU");
+    let what = format!("throttled in {share}% of its scheduling periods; the limit is {now} CPU");
     findings.push(
         Finding::new(Level::Warning, what)
-            .briefly(format!("its CPU time is often throttled: the limit is {now} CPU"))
+            .briefly(format!("often throttled; the limit is {now} CPU"))
             .seen(found.sources.events.shown(), format!("nr_throttled {throttled} of nr_periods {periods}"))
-            .seen(found.sources.limit.shown(), format!("quota and period come to {now} of a CPU"))
+            .seen(found.sources.limit.shown(), format!("quota / period = {now} CPU"))
             .kubernetes(format!("resources.limits.cpu: \"{more}\""))
             .docker(format!("--cpus {more}"))
-            .application("use as many threads as it has CPUs, not as the machine has: GOMAXPROCS, -XX:ActiveProcessorCount"),
+            .application("size thread pools by the CPU limit, not by the machine: GOMAXPROCS, -XX:ActiveProcessorCount"),
     );
 }
 
@@ -140,25 +142,23 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
         finding
             .seen(found.sources.limit.shown(), limit)
             .docker(format!("--pids-limit {more}"))
-            .kubernetes(format!("podPidsLimit: {more} of the kubelet, or fewer threads"))
+            .kubernetes(format!("podPidsLimit: {more} in the kubelet's configuration, or fewer threads"))
     };
     if let Some(refused @ 1..) = found.refused {
-        let what = format!(
-            "a process or thread could not be started, {refused} times: no more than {limit} may run"
-        );
+        let what = format!("starting a process or thread failed, {refused} times; the limit is {limit}");
         let finding = Finding::new(Level::Error, what)
-            .briefly(format!("processes or threads could not be started: no more than {limit} may run"))
+            .briefly(format!("processes or threads could not be started; the limit is {limit}"))
             .seen(found.sources.events.shown(), format!("max {refused}"));
         findings.push(advised(finding));
     } else if let Some(used) = found.limit_used
         && let others = used.saturating_sub(found.ours)
         && is_near(others, limit)
     {
-        let what = format!("{others} processes and threads run, of {limit} that may");
-        let ours = if others < used { ", porthole's own among them" } else { "" };
+        let what = format!("{others} of at most {limit} processes and threads are running");
+        let ours = if others < used { ", including porthole's own" } else { "" };
         let says = format!("{used}{ours}");
         let finding = Finding::new(Level::Warning, what)
-            .briefly(format!("nearly as many processes and threads run as may: the limit is {limit}"))
+            .briefly(format!("the number of processes and threads is close to its limit of {limit}"))
             .seen(found.sources.used.shown(), says);
         findings.push(advised(finding));
     }
@@ -172,7 +172,7 @@ fn open_files(case: &mut Case<'_>) {
     let Some(soft) = limit.soft else { return };
     let mut count = 0;
     match case.process.each("fd", &mut |_| count += 1) {
-        Err(Lost::Denied) => return case.skipped.push("how many files are open"),
+        Err(Lost::Denied) => return case.skipped.push("the number of open files"),
         Err(_) => return,
         Ok(()) => {}
     }
@@ -183,7 +183,7 @@ fn open_files(case: &mut Case<'_>) {
     let twice = soft.saturating_mul(2);
     let finding = Finding::new(
         level,
-        format!("{count} files are open, of {soft} that may be: {more} connections can be taken"),
+        format!("{count} of at most {soft} file descriptors are open: {more} connections can be accepted"),
     )
     .seen(case.path("fd"), format!("{count} entries"))
     .seen(case.path("limits"), format!("Max open files {soft}"))
@@ -192,12 +192,12 @@ fn open_files(case: &mut Case<'_>) {
         "--ulimit nofile={twice}:{}",
         limit.hard.map_or(-1_i128, |hard| i128::from(hard.max(twice)))
     ));
-    let close = "close what is not used (porthole lsof shows it)";
+    let close = "close unused descriptors (porthole lsof lists them)";
     let finding = match limit.hard {
         // The application cannot raise it any further.
         Some(hard) if hard <= soft => finding
             .kubernetes(
-                "no field of a pod sets it: LimitNOFILE of the container runtime's service on the node",
+                "no pod field sets it: set LimitNOFILE of the container runtime's service on the node",
             )
             .application(close),
         Some(hard) => {

@@ -48,7 +48,7 @@ impl Inspect for Df {
         let rows = if self.paths.is_empty() {
             // What is mounted may be seen where the files may not.
             let root = root.map_err(|why| answer.complain(&why)).ok();
-            listed(target, root.as_ref(), &mounts, whole, &mut |why| answer.complain(&why))
+            listed(target, root.as_ref(), &mounts, whole, &mut |unseen| answer.complain(&unseen.why))
         } else {
             named(&self.paths, target, &root?, &mounts, whole, answer)
         };

@@ -114,7 +114,7 @@ impl Inspect for Env {
             }
         }
         if text.len() >= LIMIT {
-            answer.complain("the environment is longer than what is read of it, and was cut");
+            answer.complain("the environment is too long and was truncated");
         }
         for name in &unseen {
             answer.complain(&format!("{}: not set", decode(name)));

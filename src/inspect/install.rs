@@ -46,7 +46,7 @@ porthole install /shared/",
             ("pid", "a file is written in our own view alone"),
             ("proc", "the program that is copied is the one that runs"),
         ],
-        ..Properties::PLAIN
+        ..Properties::WATCHED
     },
 };
 

@@ -254,10 +254,10 @@ fn notes(name: &str, found: &Resource) -> (Vec<u8>, Mark) {
         mark = if share >= OFTEN { Mark::Notable } else { mark };
     }
     if found.cut {
-        notes.push(b"limits of groups above are not to be seen from here".into());
+        notes.push(b"limits of parent groups are not visible from here".into());
     }
     if found.limit.is_some() && found.limit_group.is_empty() {
-        notes.push(b"limit of a group above that is not to be seen from here".into());
+        notes.push(b"limit of a parent group that is not visible from here".into());
     } else if found.limit.is_some() && found.limit_group != found.group {
         let mut note = [b"limit of ", found.limit_group.as_slice()].concat();
         if let Some(used) = found.limit_used {

@@ -23,6 +23,7 @@ use crate::table::{Mark, Table};
 use crate::text::Shown as _;
 use crate::units::show_short_size;
 use crate::view::root::Root;
+use crate::view::target::{HIDDEN, lost_words};
 use crate::view::users::Names;
 
 /// The most descriptors of one process that are listed, NR_OPEN of the kernel as it comes.
@@ -107,6 +108,23 @@ struct Space {
     sockets: Vec<(u64, Vec<u8>)>,
 }
 
+/// Processes whose files are missing.
+#[derive(Default)]
+struct Missing {
+    count: u32,
+    /// Why those of the first.
+    why: String,
+}
+
+impl Missing {
+    fn add(&mut self, why: impl FnOnce() -> String) {
+        if self.count == 0 {
+            self.why = why();
+        }
+        self.count += 1;
+    }
+}
+
 impl List<'_> {
     fn run(mut self, target: &Target) -> Result<bool, String> {
         self.answer.list("files");
@@ -119,7 +137,7 @@ impl List<'_> {
         }
         if let Some(pid) = self.unsized_pid {
             self.answer.lack(&format!(
-                "?: the size of a mapped file may be seen with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN only: {}",
+                "?: the size of a mapped file can be read only with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: {}",
                 target.proc.join(pid.to_string()).join("map_files").shown()
             ));
         }
@@ -149,35 +167,59 @@ impl List<'_> {
         let mut all = pids(&target.proc).map_err(|unread| unread.why)?;
         all.sort_unstable();
         let mut is_any = ours.is_some_and(|ours| all.contains(&ours));
-        let mut denied: Option<(u32, Handle, &'static str)> = None;
+        let is_hiding = target.hides_some(all.first().copied());
+        let (mut denied, mut failed) = (Missing::default(), Missing::default());
         // We would list the descriptors by which we list.
         for pid in all.into_iter().filter(|&pid| Some(pid) != ours) {
             if self.answer.is_over() {
                 break;
             }
-            let Ok(process) = Handle::open(&target.proc, pid) else { continue };
-            let done = self.process(&process);
-            is_any |= !matches!(done, Err(("stat", Lost::Gone)));
-            if let Err((name, Lost::Denied)) = done {
-                match &mut denied {
-                    Some((count, ..)) => *count += 1,
-                    none => *none = Some((1, process, name)),
-                }
-            }
+            let (name, lost, process) = match Handle::open(&target.proc, pid) {
+                Err(lost) => ("stat", lost, None),
+                Ok(process) => match self.process(&process) {
+                    Ok(()) => {
+                        is_any = true;
+                        continue;
+                    }
+                    Err((name, lost)) => (name, lost, Some(process)),
+                },
+            };
+            is_any |= (name, &lost) != ("stat", &Lost::Gone);
+            let missing = match lost {
+                // It has ended since.
+                Lost::Gone => continue,
+                Lost::Denied => &mut denied,
+                Lost::Failed(_) => &mut failed,
+            };
+            missing.add(|| match process {
+                Some(process) => target.lost(&lost, &process, name),
+                None => lost_words(&lost, &target.proc.join(pid.to_string())),
+            });
         }
         if !is_any && !self.answer.is_over() {
             return Err(format!("{}: no process is there", target.proc.shown()));
         }
-        if let Some((count, first, name)) = denied {
-            let processes = crate::view::target::processes(count);
-            let why = target.lost(&Lost::Denied, &first, name);
-            let why = format!("the open files of {processes} may not be seen and are missing: {why}");
-            if !self.listed {
-                return Err(why);
-            }
+        let mut lacks = Vec::new();
+        if denied.count > 0 {
+            let processes = crate::view::target::processes(denied.count);
+            lacks.push(format!(
+                "the open files of {processes} cannot be read and are missing: {}",
+                denied.why
+            ));
+        }
+        if is_hiding {
+            lacks.push(HIDDEN.to_owned());
+        }
+        if failed.count > 0 {
+            let processes = crate::view::target::processes(failed.count);
+            self.answer.complain(&format!("cannot read the open files of {processes}: {}", failed.why));
+        }
+        // Nothing listed is not known to be nothing open.
+        let last = if self.listed || self.answer.is_over() { None } else { lacks.pop() };
+        for why in lacks {
             self.answer.lack(&why);
         }
-        Ok(())
+        last.map_or(Ok(()), Err)
     }
 
     /// Lists what a process has open. The error names its file that could not be read.

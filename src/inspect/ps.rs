@@ -14,9 +14,10 @@ use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand};
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::Lost;
-use crate::procfs::process::{Process, hiding_option, own_pid};
+use crate::procfs::process::{Process, own_pid};
 use crate::report::Answer;
-use crate::text::{Shown as _, decode};
+use crate::text::{Shown as _, clip};
+use crate::view::target::HIDDEN;
 use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
@@ -42,10 +43,6 @@ porthole ps --json",
     },
 };
 
-/// Why a process of another user may be missing, or has no more than its number.
-const HIDDEN: &str = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root \
-                      with the capability SYS_PTRACE";
-
 /// What helps where it may not be known whether a process is called so.
 const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRACE";
 
@@ -68,15 +65,11 @@ impl Inspect for Ps {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         answer.list("processes");
         let mut all = look(target)?;
-        // Every pid namespace has a first process; where it is not to be seen, others may not be either. Nor may they where it
-        // is our own user's.
         let denied = |seen: &Seen| matches!(seen.stat, Err(Lost::Denied));
         let of_kernel = target.is_of_kernel();
         let hidden = of_kernel
             && (all.iter().any(denied)
-                || target.process.is_none()
-                    && (all.first().is_none_or(|first| first.pid != 1)
-                        || hiding_option(&target.proc).is_some()));
+                || target.process.is_none() && target.hides_some(all.first().map(|first| first.pid)));
         for seen in &all {
             let why = match &seen.stat {
                 Err(Lost::Failed(why)) => why.as_str(),
@@ -98,15 +91,15 @@ impl Inspect for Ps {
         }
         let unread = match unknown {
             0 => String::new(),
-            1 => format!("the executable of 1 process may not be read, so it may be one of them; {UNREAD}"),
+            1 => format!("the executable of 1 process cannot be read, so it may match too; {UNREAD}"),
             n => format!(
-                "the executables of {n} processes may not be read, so they may be some of them; {UNREAD}"
+                "the executables of {n} processes cannot be read, so some of them may match too; {UNREAD}"
             ),
         };
         let uptime = uptime(target);
         if all.is_empty() {
             let none = match &self.name {
-                Some(name) => format!("{}: no such process", decode(name)),
+                Some(name) => format!("{}: no such process", clip(name)),
                 None => format!("{}: no process is there", target.proc.shown()),
             };
             return Err(match (hidden, unread.is_empty()) {
@@ -122,7 +115,7 @@ impl Inspect for Ps {
             answer.note(HIDDEN);
         }
         if let Err(why) = &uptime {
-            answer.note(&format!("{why}: how long and how much they ran is not known"));
+            answer.note(&format!("{why}: start and CPU times are unknown"));
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
         let view = View {

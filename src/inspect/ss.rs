@@ -7,14 +7,14 @@ use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::outcome::Fact;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
-use crate::procfs::handle::Lost;
-use crate::procfs::owners::Owners;
+use crate::procfs::owners::{Owners, Unseen};
 use crate::procfs::process::Process;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
 use crate::text::Shown as _;
 use crate::units;
+use crate::view::target::{HIDDEN, lost_words};
 use crate::view::users::Names;
 
 /// How many owners of one socket a table names.
@@ -77,8 +77,7 @@ impl Inspect for Ss {
             ));
         }
         for (name, odd) in &sockets.odd {
-            answer
-                .complain(&format!("{}: odd lines that were passed over: {odd}", process.path(name).shown()));
+            answer.complain(&format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
         // In place: there may be more than a hundred thousand.
         sockets.list.sort_unstable_by(|a, b| {
@@ -103,15 +102,19 @@ impl Inspect for Ss {
         }
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
         if sockets.list.iter().any(is_unknown) {
-            answer.lack(&match &owners.denied {
-                Some((count, first)) => format!(
-                    "?: an owner may be among {} whose descriptors may not be read: {}",
+            let is_hiding = target.hides_some(owners.has_first.then_some(1));
+            answer.lack(&match &owners.unread {
+                Some((count, Unseen { pid, handle, lost })) => format!(
+                    "?: an owner may be among {} whose descriptors cannot be read: {}",
                     crate::view::target::processes(*count),
-                    target.lost(&Lost::Denied, first, "fd")
+                    match handle {
+                        Some(process) => target.lost(lost, process, "fd"),
+                        None => lost_words(lost, &target.proc.join(pid.to_string())),
+                    }
                 ),
+                None if is_hiding => format!("?: {HIDDEN}"),
                 None => format!(
-                    "?: no process in {} holds the socket: its owner is in another pid namespace or hidden (hidepid \
-                     of proc(5)), or it is the kernel",
+                    "?: no process in {} holds the socket: its owner is in another pid namespace, or it is the kernel",
                     target.proc.shown()
                 ),
             });

@@ -75,16 +75,17 @@ fn halted(inspection: &Inspection) -> Conclusion {
     let whole = Deadline::after(PATIENCE);
     let looked = Target::new(&inspection.proc, inspection.pid).and_then(|target| {
         let (mounts, root) = (read(&target, &mut answer)?, Arc::new(target.root()?));
-        listed(&target, Some(&root), &mounts, whole, &mut |why| silent.push(why));
+        listed(&target, Some(&root), &mounts, whole, &mut |unseen| {
+            silent.extend(unseen.is_silent.then_some(unseen.why));
+        });
         Ok(())
     });
-    silent.retain(|why| looked.is_ok() && why.ends_with("does not answer"));
-    if silent.is_empty() {
-        silent.push("a file system or device does not answer".to_owned());
+    if looked.is_err() || silent.is_empty() {
+        silent = vec!["a file system or device does not answer".to_owned()];
     }
     let has_written = answer.is_json() && has_written();
     for why in silent {
-        let why = format!("{why}: given up after {MOST} s in which nothing moved");
+        let why = format!("{why}: no progress for {MOST} s, given up");
         if has_written {
             // A document that has begun has no end.
             error(&format!("{}: {why}", inspection.name));

@@ -16,8 +16,21 @@ pub struct Owners {
     pairs: Vec<(u64, usize)>,
     /// The processes that hold any, with their names.
     processes: Vec<Process>,
-    /// How many processes may not be looked at, and the first of them.
-    pub denied: Option<(u32, Handle)>,
+    /// How many processes could not be looked at, and the first of them.
+    pub unread: Option<(u32, Unseen)>,
+    /// Whether pid 1 is among those that are listed.
+    pub has_first: bool,
+}
+
+/// A process that could not be looked at.
+#[derive(Debug)]
+pub struct Unseen {
+    /// Its number.
+    pub pid: u32,
+    /// Itself, where it could be held.
+    pub handle: Option<Handle>,
+    /// Why not.
+    pub lost: Lost,
 }
 
 impl Owners {
@@ -31,14 +44,20 @@ impl Owners {
         }
         let mut all = pids(proc)?;
         all.sort_unstable();
+        owners.has_first = all.first() == Some(&1);
         for pid in all {
-            // One that has ended in between holds nothing any more.
-            let Ok(process) = Handle::open(proc, pid) else { continue };
-            if owners.look(&process, &inodes) == Err(Lost::Denied) {
-                match &mut owners.denied {
-                    Some((count, _)) => *count += 1,
-                    none => *none = Some((1, process)),
+            let (handle, looked) = match Handle::open(proc, pid) {
+                Ok(process) => {
+                    let looked = owners.look(&process, &inodes);
+                    (Some(process), looked)
                 }
+                Err(lost) => (None, Err(lost)),
+            };
+            match (looked, &mut owners.unread) {
+                // One that has ended in between holds nothing any more.
+                (Ok(()) | Err(Lost::Gone), _) => {}
+                (Err(_), Some((count, _))) => *count += 1,
+                (Err(lost), none) => *none = Some((1, Unseen { pid, handle, lost })),
             }
         }
         owners.pairs.sort_unstable();
@@ -99,7 +118,7 @@ mod tests {
         assert_eq!(owners.of(100).map(|process| process.pid).collect::<Vec<_>>(), [7, 12]);
         assert_eq!(owners.of(200).map(|process| process.name.as_slice()).collect::<Vec<_>>(), [b"nginx 7"]);
         assert_eq!((owners.of(300).count(), owners.of(0).count(), owners.of(400).count()), (0, 0, 0));
-        assert!(owners.denied.is_none());
+        assert!(owners.unread.is_none());
         std::fs::remove_dir_all(proc).unwrap();
     }
 }

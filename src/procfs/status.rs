@@ -183,7 +183,7 @@ impl Status {
     pub fn why_not(&self, target: &Status) -> String {
         let (uid, gid) = (self.uids[3], self.gids[3]);
         let unused = if self.has_unused_ptrace() {
-            " (SYS_PTRACE is in the bounding set only, which a user other than root cannot use)"
+            " (SYS_PTRACE is only in the bounding set, where a user other than root cannot use it)"
         } else {
             ""
         };
@@ -195,7 +195,7 @@ impl Status {
         let help = [&ptrace, unused].concat();
         match self.barrier(target) {
             Barrier::Beyond => {
-                "though we have CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
+                "although porthole has CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
                     .to_owned()
             }
             Barrier::Mode => format!(
@@ -205,7 +205,7 @@ impl Status {
             ),
             Barrier::User => format!("its uid is {}, ours is {uid}: {help}", foreign(&target.uids, uid)),
             Barrier::Group => format!("its gid is {}, ours is {gid}: {help}", foreign(&target.gids, gid)),
-            Barrier::Capabilities => format!("it has capabilities that we lack: {help}"),
+            Barrier::Capabilities => format!("it has capabilities that porthole lacks: {help}"),
             Barrier::Dumpable => {
                 "it is not dumpable (a binary without read permission or with file capabilities, or \
                  prctl(PR_SET_DUMPABLE)), or in another user namespace: the capability SYS_PTRACE helps with the first"
@@ -276,12 +276,12 @@ mod tests {
             (
                 of(7, 7, 0),
                 of(7, 7, 1),
-                "it has capabilities that we lack: run as root with the capability SYS_PTRACE",
+                "it has capabilities that porthole lacks: run as root with the capability SYS_PTRACE",
             ),
             (
                 of(0, 0, 0),
                 of(0, 0, 1),
-                "it has capabilities that we lack: run with the capability SYS_PTRACE",
+                "it has capabilities that porthole lacks: run with the capability SYS_PTRACE",
             ),
             (
                 of(0, 0, 0),
@@ -289,7 +289,7 @@ mod tests {
                 "its uid is 33, ours is 0: run with the capability SYS_PTRACE",
             ),
             (of(7, 7, 0), of(7, 7, 0), "it is not dumpable"),
-            (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "though we have CAP_SYS_PTRACE"),
+            (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "although porthole has CAP_SYS_PTRACE"),
             (of(0, 0, SYS_PTRACE), of(7, 7, 0), "its uid is 7, ours is 0, and the file's mode"),
         ] {
             assert!(ours.why_not(&theirs).starts_with(rule), "{}", ours.why_not(&theirs));

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::mounts::{Place, patience, patient};
+use super::mounts::{Place, SILENT, patience};
 use super::root::{FileError, Root};
 use super::target::Target;
 use crate::deadline::Deadline;
 use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::report::Answer;
 use crate::text::Shown as _;
+use crate::threads::bounded;
 use crate::units::show_duration;
 
 /// From how much of its space or inodes in use, in percent, a filesystem counts as full.
@@ -60,6 +61,21 @@ pub struct Row {
     pub space: Option<Space>,
 }
 
+/// Why a file system, or some of them, could not be looked at.
+#[derive(Debug)]
+pub struct Unseen {
+    pub why: String,
+    /// Whether it did not answer.
+    pub is_silent: bool,
+}
+
+impl Unseen {
+    /// It answered, or was not asked.
+    fn other(why: String) -> Self {
+        Unseen { why, is_silent: false }
+    }
+}
+
 /// The filesystems of these paths.
 pub fn named(
     paths: &[PathBuf],
@@ -83,7 +99,7 @@ pub fn named(
                 });
                 rows.push(Row { mount, space: Some(space) });
             }
-            Err(why) => answer.complain(&format!("{}: {why}", path.shown())),
+            Err(unseen) => answer.complain(&format!("{}: {}", path.shown(), unseen.why)),
         }
     }
     rows
@@ -96,7 +112,7 @@ pub fn listed(
     root: Option<&Arc<Root>>,
     mounts: &Mounts,
     whole: Deadline,
-    complain: &mut dyn FnMut(String),
+    complain: &mut dyn FnMut(Unseen),
 ) -> Vec<Row> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
@@ -108,7 +124,8 @@ pub fn listed(
     for (tried, (at, mount)) in candidates.into_iter().enumerate() {
         if whole.remaining().is_err() {
             let time = show_duration(whole.limit());
-            complain(format!("{} of {count} mounts are not looked at: not done in {time}", count - tried));
+            let why = format!("{} of {count} mounts not checked: not done within {time}", count - tried);
+            complain(Unseen::other(why));
             break;
         }
         if rows.iter().any(|(_, row)| row.mount.device == mount.device) || mounts.is_hidden(mount) {
@@ -120,8 +137,8 @@ pub fn listed(
             Some(Ok((place, _))) if place.id.is_some_and(|id| id != mount.id) => continue,
             Some(Ok((_, space))) if space.size == 0 => continue,
             Some(Ok((_, space))) => Some(space),
-            Some(Err(why)) => {
-                complain(format!("{}: {why}", path.shown()));
+            Some(Err(unseen)) => {
+                complain(Unseen { why: format!("{}: {}", path.shown(), unseen.why), ..unseen });
                 None
             }
             None => None,
@@ -137,13 +154,17 @@ fn space_at(
     root: &Arc<Root>,
     path: &Path,
     whole: Deadline,
-) -> Result<(Place, Space), String> {
+) -> Result<(Place, Space), Unseen> {
     let (proc, root, path) = (target.proc.clone(), Arc::clone(root), path.to_owned());
-    patient(patience(whole), move || {
+    let find = move || {
         let place = Place::find(&proc, &root, &path)?;
         let space = space(&place).map_err(|errno| FileError(errno).words())?;
         Ok((place, space))
-    })
+    };
+    match bounded(patience(whole), Box::new(find)) {
+        Ok(found) => found.map_err(Unseen::other),
+        Err(_) => Err(Unseen { why: SILENT.to_owned(), is_silent: true }),
+    }
 }
 
 #[allow(clippy::useless_conversion, reason = "counts are of other types on other platforms")]

@@ -18,6 +18,9 @@ use crate::threads::bounded;
 /// How long a filesystem may take to answer: that of a dead server never does.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What is said of a file system that does not answer, or of the path of one.
+pub const SILENT: &str = "the file system does not answer";
+
 /// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the kernel.
 const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="];
 
@@ -25,7 +28,7 @@ const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", 
 pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, String> {
     let mounts = Mounts::parse(&target.read("mountinfo")?);
     if mounts.odd > 0 {
-        answer.complain(&format!("mountinfo: odd lines that were passed over: {}", mounts.odd));
+        answer.complain(&format!("mountinfo: malformed lines ignored: {}", mounts.odd));
     }
     Ok(mounts)
 }
@@ -65,7 +68,7 @@ pub fn patient<T: Send + 'static>(
     deadline: Deadline,
     work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
 ) -> Result<T, String> {
-    bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err("the filesystem does not answer".to_owned()))
+    bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err(SILENT.to_owned()))
 }
 
 /// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`, and one leaves half of

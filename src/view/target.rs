@@ -1,7 +1,6 @@
 //! Whose view an inspection takes: our own, or that of another process, which is held for as long.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -9,9 +8,9 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
 use crate::files::{Unread, read_start};
 use crate::procfs::handle::{Fate, Handle, Lost};
-use crate::procfs::mountinfo::Mounts;
+use crate::procfs::process::hiding_option;
 use crate::procfs::status::Status;
-use crate::text::{Shown as _, decode};
+use crate::text::Shown as _;
 use crate::view::root::Root;
 
 /// The most of one file of proc that is read, in bytes.
@@ -118,10 +117,16 @@ impl Target {
                 format!("{}: permission denied: {} (ptrace(2))", path.shown(), ours.why_not(&theirs))
             }
             _ if self.is_of_kernel() => {
-                format!("{}: permission denied, and so is its status (hidepid of proc(5))", path.shown())
+                format!("{}: permission denied, also to its status (hidepid of proc(5))", path.shown())
             }
             _ => lost_words(&Lost::Denied, path),
         }
+    }
+
+    /// Whether processes of other users may be missing from a list of all, of which this is the first: every pid namespace
+    /// has a pid 1, and where that is our own user's the mount option tells.
+    pub fn hides_some(&self, first: Option<u32>) -> bool {
+        self.is_of_kernel() && (first != Some(1) || hiding_option(&self.proc).is_some())
     }
 
     /// Whether this is the kernel's proc, not a folder that looks like one.
@@ -129,6 +134,10 @@ impl Target {
         statfs(&self.proc).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
     }
 }
+
+/// Why a process of another user may be missing, or has no more than its number.
+pub const HIDDEN: &str = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root \
+                          with the capability SYS_PTRACE";
 
 /// `1 process`, `12 processes`
 pub fn processes(count: u32) -> String {
@@ -146,19 +155,8 @@ pub fn lost_words(lost: &Lost, path: &Path) -> String {
 
 /// What else may be the matter where there is no such process: `, or hidden: /proc is mounted with hidepid=2`.
 fn or_hidden(proc: &Path) -> String {
-    let option = hidepid(proc);
-    option
+    hiding_option(proc)
         .map_or_else(String::new, |option| format!(", or hidden: {} is mounted with {option}", proc.shown()))
-}
-
-/// The option of this proc that hides processes of others, `hidepid=2`: proc(5).
-pub fn hidepid(proc: &Path) -> Option<String> {
-    let (text, _) = read_start(&proc.join("self/mountinfo"), LIMIT as u64).unwrap_or_default();
-    let mounts = Mounts::parse(&text);
-    let mount = mounts.by_path(proc.as_os_str().as_bytes()).filter(|mount| mount.kind == b"proc");
-    let options = mount.map(|mount| mount.super_options.as_slice()).unwrap_or_default();
-    let option = options.split(|&b| b == b',').find(|option| option.starts_with(b"hidepid="))?;
-    Some(decode(option))
 }
 
 /// Bytes as a path's text.

@@ -72,7 +72,7 @@ impl Names {
                 // A thread of the kernel has no files, and what is made up need not.
                 if target.process.as_ref().is_some_and(|process| process.meta("root") == Err(Lost::Denied)) {
                     answer.note(&format!(
-                        "users have numbers, for their names are in files of the process: {why}"
+                        "users are shown as numbers: cannot read the files of the process: {why}"
                     ));
                 }
                 Names::default()
@@ -98,7 +98,7 @@ impl Names {
             let root = Arc::clone(&root);
             let Ok(text) = bounded(deadline, Box::new(move || text(&root, path))) else {
                 answer.lack(&format!(
-                    "{path}: its file system does not answer, so {whose} are shown as numbers"
+                    "{path}: the file system does not answer, so {whose} are shown as numbers"
                 ));
                 break;
             };

@@ -260,7 +260,7 @@ fn files_on_a_file_system_that_does_not_answer() {
     let server = Server::new(answer(response("200 OK", "ok")));
     let port = server.address().port();
     let file = elsewhere.path("file");
-    let silent = "no answer from its file system within 500 ms";
+    let silent = "the file system does not answer within 500 ms";
     for host in ["localhost", "127.0.0.1"] {
         let target = format!("http://{host}:{port}/");
         run(&format!("http {target}")).is(0, &format!("healthy: http {target}: 200 OK in <T>"), "");
@@ -288,7 +288,11 @@ fn files_on_a_file_system_that_does_not_answer() {
         .env("PORTHOLE_TIMEOUT", "100ms")
         .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
         .run()
-        .is(1, "", &format!("porthole: tcp: --send: {secret}: no answer from its file system within 100 ms"));
+        .is(
+            1,
+            "",
+            &format!("porthole: tcp: --send: {secret}: the file system does not answer within 100 ms"),
+        );
     if has_feature("tls") {
         for option in ["--ca-file", "--client-cert"] {
             run(&format!("http https://localhost:{port}/ {option} {file}")).is(

@@ -171,7 +171,7 @@ fn a_dead_server_is_not_waited_for() {
     // Other mounts, of containers beside this test, may go meanwhile.
     let folder = elsewhere.path("");
     let said: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(&folder)).collect();
-    assert_eq!(said, [format!("porthole: df: {dead}: the filesystem does not answer")]);
+    assert_eq!(said, [format!("porthole: df: {dead}: the file system does not answer")]);
     let row = |name: &str| {
         let path = elsewhere.path(name);
         let line = ran.stdout.lines().find(|line| line.ends_with(&path)).unwrap();
@@ -182,7 +182,7 @@ fn a_dead_server_is_not_waited_for() {
     porthole(["df", &dead, "-p", &pid]).run().within(Duration::from_secs(20)).is(
         1,
         "",
-        &format!("porthole: df: {dead}: the filesystem does not answer"),
+        &format!("porthole: df: {dead}: the file system does not answer"),
     );
 }
 
@@ -196,7 +196,7 @@ fn more_mounts_than_can_be_asked_do_not_add_up() {
     let ran = porthole(["df", "--json", "--proc", proc.path()]).run().within(Duration::from_secs(30));
     let last = ran.stderr.lines().last().unwrap();
     // A quick machine has asked them all in time.
-    let cut = last.ends_with(" of 19998 mounts are not looked at: not done in 5 s");
+    let cut = last.ends_with(" of 19998 mounts not checked: not done within 5 s");
     assert!(cut || last == "porthole: df: /none/19999: no such file or directory", "{last}");
     assert_eq!(rows(&ran.stdout).len() == 19_998, !cut);
 }

@@ -314,13 +314,13 @@ fn a_file_system_that_does_not_answer_is_not_waited_for() {
         (
             vec!["tcp", ":1", "--send", &expression],
             String::new(),
-            format!("porthole: tcp: --send: {expression}: no answer from its file system within 500 ms\n"),
+            format!("porthole: tcp: --send: {expression}: the file system does not answer within 500 ms\n"),
         ),
     ];
     if has_feature("tls") {
         for option in ["--ca-file", "--client-cert"] {
             let error =
-                format!("porthole: tls: {option}: {path}: no answer from its file system within 500 ms\n");
+                format!("porthole: tls: {option}: {path}: the file system does not answer within 500 ms\n");
             runs.push((vec!["tls", ":1", option, &path], String::new(), error));
         }
     }

@@ -154,7 +154,7 @@ fn namespaces_that_may_not_be_read() {
     );
     let (names, rest) = ran.stderr.split_once('\n').unwrap();
     assert!(names.contains(&format!(
-        "users have numbers, for their names are in files of the process: /proc/{pid}/root: "
+        "users are shown as numbers: cannot read the files of the process: /proc/{pid}/root: "
     )));
     assert!(rest.starts_with(&why) && rest.lines().count() == 1, "{}", ran.story());
     // Numbers: its root, with the names, may not be seen either.

@@ -153,7 +153,7 @@ fn a_container_of_version_1() {
 RESOURCE   USE    LIMIT  OF LIMIT          PEAK  NOTES
 memory    196K     977K  [###-------] 30%  245K  2 OOM kills; limit of /docker/0123, which uses 293K; 4.0K of page cache
 cpu        3 s  1.5 CPU                       -  throttled in 1 of 100 periods (1%), 2 s
-pids         5     none                       -  limits of groups above are not to be seen from here
+pids         5     none                       -  limits of parent groups are not visible from here
 {RLIMITS}"
     );
     porthole(["limits", "--proc", proc.path()]).run().is(0, &table, "");
@@ -291,8 +291,8 @@ fn limits_of_groups_that_are_not_mounted() {
     let table = format!(
         "\
 RESOURCE   USE  LIMIT  OF LIMIT  PEAK  NOTES
-memory    4.0K    64M               -  limit of a group above that is not to be seen from here
-cpu          -   none               -  limits of groups above are not to be seen from here
+memory    4.0K    64M               -  limit of a parent group that is not visible from here
+cpu          -   none               -  limits of parent groups are not visible from here
 pids         -   none               -
 {RLIMITS}"
     );
@@ -317,7 +317,7 @@ pids         -   none               -
         made_up("0::/\n", V2, &[("cgroup.events", "populated 1"), ("memory.max", "max"), ("pids.max", "7")]);
     let ran = of(&proc);
     assert_eq!(
-        ran.stdout.matches("limits of groups above are not to be seen from here").count(),
+        ran.stdout.matches("limits of parent groups are not visible from here").count(),
         2,
         "{}",
         ran.story()

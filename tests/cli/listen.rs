@@ -162,7 +162,7 @@ fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
         if !has_feature("inspect") {
             return;
         }
-        let line = "warning: TCP port 8080 is listened on at [::]:8080; whether [::] takes IPv4 too cannot be determined";
+        let line = "warning: TCP port 8080 is bound to [::]:8080; cannot tell whether [::] accepts IPv4 too";
         let sleeper = Sleeper::called("of-this-network", &[]);
         let pid = sleeper.pid().to_string();
         let doctor = run(&["doctor", "-p", &pid, "--expect-port", "8080"]);
@@ -233,9 +233,7 @@ fn a_proc_of_processes_alone_is_enough() {
                 }
                 "ss" => ran.status == Some(0) && ran.stdout.contains(&target),
                 "tcp" => ran.stdout.contains(&format!(" listens on {target}; ")),
-                _ => ran
-                    .stdout
-                    .contains(&format!("TCP port {tcp_port} is listened on at the loopback addresses only")),
+                _ => ran.stdout.contains(&format!("TCP port {tcp_port} is bound to loopback addresses only")),
             };
             assert!(found && !ran.stderr.contains("net/"), "{}", ran.story());
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::command::{for_other_users, has_feature, output, porthole};
+use crate::support::command::{binary, for_other_users, has_feature, output, porthole};
 use crate::support::proc_tree::ProcTree;
 use crate::support::server::folder;
 use crate::support::skip::{skip, skip_by_design};
@@ -398,4 +398,25 @@ fn zombies_and_those_that_are_gone() {
             &format!("porthole: lsof: pid {pid}: no such process"),
         );
     }
+}
+
+/// What cannot be opened for want of descriptors is not absent.
+#[test]
+fn without_descriptors_it_does_not_look_empty() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let tree = ProcTree::new(4);
+    tree.process(7, "app", &[(0, "/dev/null")]);
+    let proc = tree.path();
+    let why = format!("cannot read the open files of 1 process: {proc}/7/stat: too many open files");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 4; exec \"$@\"", "sh", &binary(), "lsof", "--proc", proc]);
+    let ran = output(&mut command);
+    assert_eq!(
+        (ran.status, ran.stderr.as_str()),
+        (Some(1), &*format!("porthole: lsof: {why}\n")),
+        "{}",
+        ran.story()
+    );
 }

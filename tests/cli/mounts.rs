@@ -32,7 +32,7 @@ MOUNT           TYPE     SOURCE                  OPTIONS
 /data/\\xff\\x1b  tmpfs                            rw,size=64k
 /stacked        tmpfs    lower                   rw
 /stacked        tmpfs    upper                   rw";
-    let odd = "porthole: mounts: mountinfo: odd lines that were passed over: 1";
+    let odd = "porthole: mounts: mountinfo: malformed lines ignored: 1";
     for words in [&["mounts"][..], &["mounts", "-p", "7"]] {
         porthole(words.iter().chain(&["--proc", proc.path()])).run().is(1, table, odd);
     }

@@ -191,7 +191,7 @@ fn without_the_uptime_the_rest_is_shown() {
     porthole(["ps", "--proc", proc.path()]).run().is(
         0,
         &with_user("PID  PPID  <USER>  STAT  ELAPSED  CPU  RSS  COMMAND\n  1     0  <me>  Ss          ?    ?    0  /sbin/init"),
-        &format!("porthole: ps: {}/uptime: no such file or directory: how long and how much they ran is not known", proc.path()),
+        &format!("porthole: ps: {}/uptime: no such file or directory: start and CPU times are unknown", proc.path()),
     );
 }
 
@@ -317,9 +317,12 @@ fn hidden_processes_are_not_absent_ones() {
             "subset=pid",
             &["ps"],
             0,
-            "/proc/uptime: no such file or directory (subset=pid of proc(5)): how long and how much they ran is not known"
+            "/proc/uptime: no such file or directory (subset=pid of proc(5)): start and CPU times are unknown"
                 .to_owned(),
         ),
+        ("hidepid=2", &["lsof"], 1, hidden.to_owned()),
+        ("hidepid=4", &["lsof"], 1, hidden.to_owned()),
+        ("hidepid=2", &["lsof", "--json"], 1, hidden.to_owned()),
         ("hidepid=2", &["ps", "-p", "1"], 1, format!("/proc/1/stat: {there}")),
         ("hidepid=2", &["env", "-p", "1"], 1, format!("/proc/1/environ: {there}")),
         ("hidepid=4", &["env", "-p", "1"], 1, "pid 1: no such process, or hidden: /proc is mounted with HIDEPID=4".to_owned()),
@@ -368,4 +371,13 @@ fn a_fifo_in_a_proc_is_not_waited_for() {
             porthole(arguments).run().within(std::time::Duration::from_secs(30));
         }
     }
+}
+
+#[test]
+fn a_name_that_is_long_is_not_repeated_in_full() {
+    if !has_ps() {
+        return;
+    }
+    let ran = porthole(["ps", &"x".repeat(120 << 10)]).run();
+    assert!(ran.status == Some(1) && ran.stderr.len() < 200, "{}", ran.story());
 }

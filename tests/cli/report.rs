@@ -280,7 +280,7 @@ fn a_filesystem_that_does_not_answer_is_given_up() {
         let mut rows = report["df"]["filesystems"].as_array().unwrap().iter();
         rows.find(|row| row["mount_point"] == point).is_some_and(|row| row["size"].is_u64())
     };
-    let why = format!("{dead}: the filesystem does not answer");
+    let why = format!("{dead}: the file system does not answer");
     patient(&["-p", &elsewhere.pid()], |report| {
         let given_up = errors(&report["ls_cwd"]);
         given_up.len() == 1

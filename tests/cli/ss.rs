@@ -18,8 +18,8 @@ use crate::support::proc_tree::ProcTree;
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
-const NOBODY: &str = "porthole: ss: ?: no process in PROC holds the socket: its owner is in another pid namespace or \
-                      hidden (hidepid of proc(5)), or it is the kernel";
+const NOBODY: &str = "porthole: ss: ?: no process in PROC holds the socket: its owner is in another pid namespace, \
+                      or it is the kernel";
 
 /// This process, which holds the sockets: `7 (cli-1234)`.
 fn ourselves() -> String {
@@ -150,7 +150,7 @@ fn tables_that_cannot_be_read_or_not_to_their_end() {
     porthole(["ss", "-t", "--proc", garbled.path()]).run().is(
         1,
         "PROTO  STATE  QUEUE  LOCAL  USER  PROCESS",
-        &format!("porthole: ss: {}/1/net/tcp: odd lines that were passed over: 2", garbled.path()),
+        &format!("porthole: ss: {}/1/net/tcp: malformed lines ignored: 2", garbled.path()),
     );
     porthole(["ss", "--proc", "/none"]).run().is(1, "", "porthole: ss: /none: no proc is mounted there");
     porthole(["ss", "-al"]).run().is(1, "", "porthole: ss: --all: cannot be used together with --listening");

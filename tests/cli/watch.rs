@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::command::{binary, has_feature, porthole};
+use crate::support::command::{binary, has_feature, output, porthole};
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::server::folder;
 
@@ -17,7 +17,7 @@ fn what_stands_still_is_given_up() {
     }
     let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
     let (pid, all, dead) = (elsewhere.pid(), elsewhere.path(""), elsewhere.path("dead"));
-    let why = format!("{dead}: the filesystem does not answer: given up after 10 s in which nothing moved");
+    let why = format!("{dead}: the file system does not answer: no progress for 10 s, given up");
     let commands: [&[&str]; 6] = [
         &["ls", &all],
         &["stat", &dead],
@@ -66,7 +66,7 @@ fn names_on_a_file_system_that_does_not_answer_are_numbers() {
         &["access", &alive],
         &["tar", "cf", "-", &alive],
     ];
-    let why = "/etc/passwd: its file system does not answer, so users and groups are shown as numbers";
+    let why = "/etc/passwd: the file system does not answer, so users and groups are shown as numbers";
     std::thread::scope(|scope| {
         for words in commands {
             let pid = &pid;
@@ -107,4 +107,22 @@ fn a_slow_reader_is_waited_for() {
     assert!(child.wait().unwrap().success());
     assert_eq!(read.lines().count(), 100_000);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// It has no view but our own, so it runs where the file system is mounted.
+#[test]
+fn an_install_that_stands_still_is_given_up() {
+    if !has_feature("inspect") {
+        return;
+    }
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
+    let dead = elsewhere.path("dead");
+    let mut command = Command::new("nsenter");
+    command.args(["--mount", "-t", &elsewhere.pid(), "--"]);
+    command.arg(binary()).args(["install", &format!("{dead}/porthole")]);
+    let ran = output(&mut command);
+    let error = format!(
+        "porthole: install: {dead}: the file system does not answer: no progress for 10 s, given up\n"
+    );
+    assert_eq!((ran.status, &ran.stderr), (Some(1), &error), "{}", ran.story());
 }

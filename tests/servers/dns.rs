@@ -686,7 +686,7 @@ fn files_on_a_file_system_that_does_not_answer() {
     namespace.web();
     let soon = Duration::from_secs(3);
     let Some(hosts) = namespace.dead("hosts") else { return };
-    let silent = "no answer from its file system within 500 ms";
+    let silent = "the file system does not answer within 500 ms";
     namespace
         .remote("tcp db:8080 -t 500ms")
         .unhealthy(&format!("unhealthy: tcp db:8080: could not resolve db: /etc/hosts: {silent}"))

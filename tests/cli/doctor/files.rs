@@ -69,7 +69,7 @@ fn a_read_only_root_wants_a_place_to_write() {
     world.file("1/mountinfo", mounts);
     // Nobody but its owner writes to it as it was made.
     let ran = world.run(&[]);
-    let start = "warning: the root is read-only, and there is no /tmp that can be written to\n    seen: ";
+    let start = "warning: the root file system is read-only, and /tmp is not writable\n    seen: ";
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
     for line in [
         "/mountinfo: / ro,relatime,index=off\n",
@@ -103,11 +103,11 @@ fn a_mount_without_space() {
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
     let point = elsewhere.folder.display();
     let start = format!(
-        "error: {point} is full: it has no space\n    \
+        "error: {point} is full: no space is left\n    \
              seen: statvfs(3) of {point}: 0 of 64K free\n    \
              Kubernetes: emptyDir: {{medium: Memory, sizeLimit: 2Mi}}\n    \
              Docker: --tmpfs {point}:size=2m (--shm-size for /dev/shm)\n    \
-             Application: remove what is not needed: porthole find {point} --larger 1K shows what is large, porthole lsof --deleted what is held\n"
+             Application: remove what is not needed: porthole find {point} --larger 1K lists large files, porthole lsof --deleted lists deleted files that are still open\n"
     );
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
 }
@@ -163,7 +163,7 @@ fn a_full_volume_that_is_mounted_read_only_too() {
                   mount --bind \"$1/ab\" \"$1/a\"\nmount -o remount,bind,ro \"$1/a\"";
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
-    let start = format!("error: {} is full: it has no space\n", elsewhere.path("ab"));
+    let start = format!("error: {} is full: no space is left\n", elsewhere.path("ab"));
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
 }
 
@@ -177,10 +177,10 @@ fn a_mount_without_inodes() {
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
     let point = elsewhere.folder.display();
     let start = format!(
-        "error: {point} is full: it has no inodes, so that no file can be made\n    \
+        "error: {point} is full: no inodes are left, so no file can be created\n    \
              seen: statvfs(3) of {point}: 0 of 3 inodes free\n    \
              Docker: --tmpfs {point}:nr_inodes=6,size=1024k,mode=700,uid=7\n    \
-             Application: remove what is not needed: porthole find {point} --type f shows the many files, "
+             Application: remove what is not needed: porthole find {point} --type f lists the files, "
     );
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
     assert!(porthole(["find", &elsewhere.path(""), "--type", "f"]).run().status == Some(0));
@@ -213,7 +213,7 @@ fn a_file_on_what_does_not_answer() {
     let file = elsewhere.path("dead/x");
     let ran = porthole(["doctor", "-p", &elsewhere.pid(), "--expect-file", &file]).run();
     let ran = ran.within(Duration::from_secs(20));
-    let what = format!("can read {file}\n    seen: {file}: the filesystem does not answer\n");
+    let what = format!("can read {file}\n    seen: {file}: the file system does not answer\n");
     assert!(ran.status == Some(1) && ran.stdout.contains(&what), "{}", ran.story());
 }
 
@@ -325,7 +325,7 @@ fn a_mount_with_space_for_root_alone() {
     let full = elsewhere.path("full");
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
     let what = format!(
-        "warning: {full} is full for all but root: only root's reserve is left\n    seen: statvfs(3) of {full}: 0 of "
+        "warning: {full} is full for everyone but root: only root's reserve is left\n    seen: statvfs(3) of {full}: 0 of "
     );
     assert!(ran.stdout.contains(&what) && ran.stdout.contains(" for root alone\n"), "{}", ran.story());
 }

@@ -20,23 +20,23 @@ fn ports_that_are_expected() {
     let row = |address: &str| {
         format!("  sl  local_address\n 0: {address}:1F90 {} 0A 0:0 00:0 0 65532 0 100 1 0\n", "0:0")
     };
-    let application = "    Application: listen on 0.0.0.0:8080, or on [::]:8080 for IPv6 too: its option or variable for the address, such as HOST=0.0.0.0";
+    let application = "    Application: listen on 0.0.0.0:8080, or on [::]:8080 for IPv6 too: set its address option or variable, such as HOST=0.0.0.0";
     world.file("1/net/tcp", "  sl  local_address\n").says(
         &expect,
         1,
         "error: nothing listens on TCP port 8080\n    \
-             seen: @/1/net/tcp: no socket listens\n    \
-             Application: listen on 0.0.0.0:8080 or [::]:8080: its option or variable for the port, such as PORT=8080\n\
+             seen: @/1/net/tcp: no listening socket\n    \
+             Application: listen on 0.0.0.0:8080 or [::]:8080: set its port option or variable, such as PORT=8080\n\
          pid 1 (server): 1 error",
     );
     world.file("1/net/tcp6", row("00000000000000000000000001000000")).says(
         &expect,
         1,
         &format!(
-            "error: TCP port 8080 is listened on at ::1 only: neither 127.0.0.1 nor anybody outside of the container reaches it\n    \
+            "error: TCP port 8080 is bound to ::1 only: it is unreachable from 127.0.0.1 and from outside the container\n    \
                  seen: @/1/net/tcp6: LISTEN [::1]:8080\n\
              {application}\n    \
-                 Docker: a check that fits it as it is: porthole tcp [::1]:8080\n\
+                 Docker: check it where it listens: porthole tcp [::1]:8080\n\
              pid 1 (server): 1 error"
         ),
     );
@@ -48,11 +48,11 @@ fn ports_that_are_expected() {
     );
     fs::remove_file(format!("{}/1/net/tcp6", world.proc.path())).unwrap();
     for (address, what, level, status) in [
-        ("0100007F", "the loopback addresses only: nobody outside of the container reaches it", "error", 1),
-        ("0A00000A", "10.0.0.10:8080 only: a check by localhost does not reach it", "warning", 0),
+        ("0100007F", "loopback addresses only: it is unreachable from outside the container", "error", 1),
+        ("0A00000A", "10.0.0.10:8080 only: a check of localhost does not reach it", "warning", 0),
     ] {
         let ran = world.file("1/net/tcp", row(address)).run(&expect);
-        let start = format!("{level}: TCP port 8080 is listened on at {what}\n");
+        let start = format!("{level}: TCP port 8080 is bound to {what}\n");
         assert!(ran.stdout.starts_with(&start), "{}", ran.story());
         assert_eq!(ran.status, Some(status));
     }
@@ -78,13 +78,13 @@ fn a_queue_that_nobody_accepts_from() {
         let run = || porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
         let one = TcpStream::connect("127.0.0.1:8080").unwrap();
         let ran = until(run, |out| out.contains("accept queue 1\n"));
-        let what = "warning: 1 connection waits to be accepted on 127.0.0.1:8080: the application does not come to it\n";
+        let what = "warning: 1 connection waits to be accepted on 127.0.0.1:8080: the application is not accepting connections\n";
         assert!(ran.stdout.contains(what), "{}", ran.story());
         let more =
             [TcpStream::connect("127.0.0.1:8080").unwrap(), TcpStream::connect("127.0.0.1:8080").unwrap()];
         let ran = until(run, |out| out.contains("accept queue 3\n"));
         let what =
-            "error: the accept queue of 127.0.0.1:8080 is full: 3 connections wait, and others are dropped\n";
+            "error: the accept queue of 127.0.0.1:8080 is full: 3 connections wait, new ones are dropped\n";
         assert!(
             ran.stdout.contains(what) && ran.stdout.contains("    seen: sock_diag(7): backlog 2\n"),
             "{}",
@@ -121,7 +121,7 @@ fn a_full_queue_of_a_unix_socket() {
         let more = UnixStream::connect(&path).unwrap();
         let ran = doctor();
         let start = format!(
-            "error: the accept queue of {shown} is full: 2 connections wait, and others are not taken\n    \
+            "error: the accept queue of {shown} is full: 2 connections wait, new ones are not accepted\n    \
                  seen: /proc/{pid}/net/unix: {shown} LISTEN, accept queue 2\n    \
                  seen: sock_diag(7): backlog 1\n"
         );
@@ -155,9 +155,9 @@ fn a_listener_for_ipv6_alone() {
             // Only where the other one does not take IPv4 is there a place for it.
             if within.is_ok() {
                 let ran = run();
-                let start = "error: TCP port 8080 is listened on at 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only, ";
+                let start = "error: TCP port 8080 is bound to 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only and unreachable";
                 assert!(ran.status == Some(1) && ran.stdout.starts_with(start), "{}", ran.story());
-                let change = "    Application: listen on 0.0.0.0:8080, or let [::] take both";
+                let change = "    Application: listen on 0.0.0.0:8080, or let [::] accept both";
                 assert!(ran.stdout.contains(change), "{}", ran.story());
             }
             assert_eq!(within.is_ok(), only == "1");
@@ -168,11 +168,11 @@ fn a_listener_for_ipv6_alone() {
         assert!(ran.status == Some(0) && !ran.stdout.contains("8080"), "{}", ran.story());
         let ran = said("1");
         let what =
-            "error: TCP port 8080 is listened on at [::]:8080 only, which takes no IPv4 (IPV6_V6ONLY)\n";
+            "error: TCP port 8080 is bound to [::]:8080 only, which does not accept IPv4 (IPV6_V6ONLY)\n";
         assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
         // What is said of others, to listen on [::], would change nothing.
         assert!(
-            ran.stdout.contains("    Application: listen on 0.0.0.0:8080 too, or let [::] take both"),
+            ran.stdout.contains("    Application: listen on 0.0.0.0:8080 too, or let [::] accept both"),
             "{}",
             ran.story()
         );
@@ -190,6 +190,6 @@ fn many_queues() {
         .collect();
     let world = World::new();
     let ran = world.file("1/net/tcp", format!("  sl  local_address\n{}", rows.concat())).run(&[]);
-    let more = "warning: connections wait on 92 listeners more\n";
+    let more = "warning: connections wait on 92 more listeners\n";
     assert!(ran.stdout.contains(more) && ran.stdout.ends_with(": 9 warnings\n"), "{}", ran.story());
 }

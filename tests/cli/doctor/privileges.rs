@@ -25,11 +25,11 @@ fn what_it_could_do_without() {
              seen: @/1/status: CapPrm: 00000000a82425fb\n    \
              Kubernetes: securityContext: {privileged: false, capabilities: {drop: [\"ALL\"]}}\n    \
              Docker: --cap-drop ALL, and no --privileged\n\
-         hint: pid 1 (server) may gain privileges by what it executes\n    \
+         hint: pid 1 (server) may gain privileges by executing programs\n    \
              seen: @/1/status: NoNewPrivs: 0\n    \
              Kubernetes: securityContext.allowPrivilegeEscalation: false\n    \
              Docker: --security-opt no-new-privileges\n\
-         hint: pid 1 (server) may make every system call\n    \
+         hint: pid 1 (server) may make any system call\n    \
              seen: @/1/status: Seccomp: 0\n    \
              Kubernetes: securityContext.seccompProfile: {type: RuntimeDefault}\n    \
              Docker: no --security-opt seccomp=unconfined, no --privileged\n\

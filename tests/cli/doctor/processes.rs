@@ -27,7 +27,7 @@ fn the_first_process_and_its_signals() {
     world.file("1/status", signals("0", "4000", "0")).says(
         &[],
         0,
-        "warning: pid 1 (server) ignores SIGTERM, so that it is killed once the grace period is over\n    \
+        "warning: pid 1 (server) ignores SIGTERM, so it is killed when the grace period ends\n    \
              seen: @/1/status: SigIgn: 0000000000004000 has SIGTERM\n    \
              Application: handle SIGTERM: stop taking requests, finish those there are, exit\n\
          pid 1 (server): 1 warning",
@@ -35,7 +35,7 @@ fn the_first_process_and_its_signals() {
     world.file("1/status", signals("0", "0", "0")).says(
         &[],
         0,
-        "warning: pid 1 (server) has no handler for SIGTERM, which the kernel does not deliver to the first process without one, so that it is killed once the grace period is over\n    \
+        "warning: pid 1 (server) has no handler for SIGTERM, which the kernel does not deliver to the first process without one, so it is killed when the grace period ends\n    \
              seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
              Application: handle SIGTERM: stop taking requests, finish those there are, exit\n    \
              Docker: --init (in Compose: init: true)\n    \
@@ -71,7 +71,7 @@ fn the_first_process_and_its_signals() {
     world.file("1/status", signals("0", "0", "0")).says(
         &[],
         0,
-        "warning: pid 1 (sh) is a shell, which does not pass SIGTERM on to the application, so that it is killed once the grace period is over\n    \
+        "warning: pid 1 (sh) is a shell, which does not pass SIGTERM on to the application, so it is killed when the grace period ends\n    \
              seen: @/1/cmdline: /bin/sh -c app --password <1 byte>\n    \
              seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
              Docker: ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application\n    \
@@ -89,7 +89,7 @@ fn zombies_and_whose_they_are() {
         Command::new("sh").args(["-c", "/bin/true & /bin/true & exec sleep 600"]).spawn().unwrap();
     let pid = child.id().to_string();
     let what = format!(
-        "warning: 2 zombies, which pid {pid} (sleep) does not wait for: each keeps a place of the pids limit\n"
+        "warning: 2 zombies, which pid {pid} (sleep) does not wait for: each counts against the pids limit\n"
     );
     let ran = until(|| porthole(["doctor", "-p", &pid]).run(), |out| out.contains(&what));
     child.kill().unwrap();
@@ -97,7 +97,7 @@ fn zombies_and_whose_they_are() {
     assert!(ran.stdout.contains(&format!("{what}    seen: /proc/")), "{}", ran.story());
     assert!(ran.stdout.contains(" (true), state Z\n"), "{}", ran.story());
     assert!(
-        ran.stdout.contains(&format!("    Application: pid {pid} (sleep) has to wait for its children")),
+        ran.stdout.contains(&format!("    Application: pid {pid} (sleep) must wait for its children")),
         "{}",
         ran.story()
     );
@@ -116,9 +116,9 @@ fn zombies_of_the_first_process() {
     world.says(
         &[],
         0,
-        "warning: 1 zombie, which pid 1 (server) does not wait for: each keeps a place of the pids limit\n    \
+        "warning: 1 zombie, which pid 1 (server) does not wait for: each counts against the pids limit\n    \
              seen: @/5/stat: pid 5 (job), state Z\n    \
-             Application: pid 1 (server) has to wait for its children (wait(2), or SIGCHLD ignored)\n    \
+             Application: pid 1 (server) must wait for its children (wait(2), or SIGCHLD ignored)\n    \
              Docker: --init (in Compose: init: true), which waits for orphans, but not for what the application started itself\n    \
              Kubernetes: shareProcessNamespace: true, where the pause process waits for orphans\n\
          pid 1 (server): 1 warning",
@@ -150,7 +150,7 @@ fn the_application_of_a_pod() {
     let ran = world.run(&[]);
     let path = world.proc.path();
     let start = format!(
-        "hint: the pod has 2 containers, or was entered; the first to start is looked at, porthole doctor -p PID looks at another\n    \
+        "hint: the pod has 2 containers, or someone has entered it; this is the first to start, porthole doctor -p PID examines another\n    \
              seen: {path}: pid 9 (app), 12 (proxy)\n\
          pid 9 (app): 1 hint\n"
     );
@@ -268,7 +268,7 @@ fn a_signal_that_is_blocked() {
     let status = |blocked: &str| format!("{STATUS}State:\tS (sleeping)\n").replace("SigBlk:\t0", blocked);
     let all = status("SigBlk:\t0000000000004000");
     let in_order = "in order: pid 1 (server): nothing stands out";
-    let what = "warning: pid 1 (server) blocks SIGTERM and waits for it in no other way, so that it is killed once the grace period is over\n    \
+    let what = "warning: pid 1 (server) blocks SIGTERM and does not wait for it in any other way, so it is killed when the grace period ends\n    \
              seen: @/1/status: SigBlk: 0000000000004000 has SIGTERM, in every thread\n    \
              seen: @/1/fd: no signalfd(2) for it\n    \
              Application: unblock it at the start, by sigprocmask(2): what a process blocks is inherited over fork(2) and execve(2), from what started it\n\
@@ -327,7 +327,7 @@ fn what_has_ended() {
     let pid = sleeper.pid();
     let ran = porthole(["doctor", "-p", &pid.to_string(), "--expect-port", "80"]).run();
     let what = format!(
-        "error: pid {pid} (sleep) has ended, and only waits for its parent to ask how\n    \
+        "error: pid {pid} (sleep) is a zombie: it has ended, but its parent has not waited for it\n    \
              seen: /proc/{pid}/stat: state Z\n\
          pid {pid} (sleep): 1 error\n"
     );
@@ -336,7 +336,7 @@ fn what_has_ended() {
     if fs::read("/proc/2/cmdline").is_ok_and(|text| text.is_empty()) {
         let ran = porthole(["doctor", "-p", "2", "--expect-port", "80"]).run();
         assert!(
-            ran.status == Some(1) && ran.stdout.contains(" is a thread of the kernel, which listens nowhere"),
+            ran.status == Some(1) && ran.stdout.contains(" is a kernel thread, which neither listens"),
             "{}",
             ran.story()
         );
@@ -366,12 +366,12 @@ fn nobody_but_porthole_itself() {
     }
     let mut command = Command::new("unshare");
     let ran = output(command.args(["--pid", "--fork", "--mount-proc", &binary(), "doctor"]));
-    let what = "hint: only porthole itself is seen: the application is in another pid namespace\n    \
+    let what = "hint: only porthole itself is visible: the application is in another pid namespace\n    \
          seen: /proc: pid 1 (porthole)\n    \
          Kubernetes: kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod\n    \
          Docker: --pid container:NAME, or docker exec NAME /porthole doctor\n";
     assert!(ran.status == Some(0) && ran.stdout.contains(what), "{}", ran.story());
-    for about_itself in ["SIGTERM", "runs as root", "may gain privileges", "may make every system call"] {
+    for about_itself in ["SIGTERM", "runs as root", "may gain privileges", "may make any system call"] {
         assert!(!ran.stdout.contains(about_itself), "{}", ran.story());
     }
     // Who names it wants to know.

@@ -26,18 +26,18 @@ fn what_cannot_be_read_is_said() {
     let ran = world.run(&[]);
     assert_eq!(
         (ran.status, ran.stdout.as_str()),
-        (Some(0), "in order: pid 1 (server): nothing stands out in what could be looked at\n")
+        (Some(0), "in order: pid 1 (server): nothing stands out; some checks could not be made\n")
     );
     // An expectation that cannot be checked does not hold.
     let unchecked = format!(
-        "error: it cannot be told whether anything listens on TCP port 80\n    \
+        "error: cannot tell whether anything listens on TCP port 80\n    \
              seen: {path}/1/net/tcp: no such file or directory\n\
          pid 1 (server): 1 error\n"
     );
     let ran = world.run(&["--expect-port", "80"]);
     assert_eq!((ran.status, &ran.stdout), (Some(1), &unchecked));
     for file in ["cgroup", "mountinfo", "net/tcp"] {
-        let line = format!("porthole: doctor: not looked at: {path}/1/{file}: no such file or directory\n");
+        let line = format!("porthole: doctor: not checked: {path}/1/{file}: no such file or directory\n");
         assert!(ran.stderr.contains(&line), "{}", ran.story());
     }
     let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
@@ -85,7 +85,7 @@ fn the_rule_that_forbids_to_look() {
             theirs.pid(),
             "sleep",
             &[][..],
-            "its group is 65532, ours is 0",
+            "it runs as group 65532, porthole as 0",
             "",
             "securityContext: {runAsUser: 65532, runAsGroup: 65532}; or kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0, runAsNonRoot: false\n",
         ),
@@ -94,16 +94,16 @@ fn the_rule_that_forbids_to_look() {
             theirs.pid(),
             "sleep",
             &[],
-            "its user is 65532, ours is 1000",
-            "how many files are open",
-            "    Docker: --user 65532:65532, or --cap-add SYS_PTRACE --user 0 for the container that looks\n",
+            "it runs as user 65532, porthole as 1000",
+            "the number of open files",
+            "    Docker: --user 65532:65532, or --cap-add SYS_PTRACE --user 0 for the container that runs porthole\n",
         ),
         (
             ["0", "0"],
             theirs.pid(),
             "sleep",
             &["--bounding-set=-sys_ptrace"],
-            "its user is 65532, ours is 0",
+            "it runs as user 65532, porthole as 0",
             "",
             "--cap-add SYS_PTRACE",
         ),
@@ -113,8 +113,8 @@ fn the_rule_that_forbids_to_look() {
             roots.pid(),
             "sleep",
             &[],
-            "its user is 0, ours is 65532",
-            "how many files are open",
+            "it runs as user 0, porthole as 65532",
+            "the number of open files",
             "securityContext: {runAsUser: 0, runAsGroup: 0, runAsNonRoot: false}; or kubectl debug",
         ),
         (
@@ -123,16 +123,18 @@ fn the_rule_that_forbids_to_look() {
             "unreadable",
             &[],
             "it is not dumpable, or in another user namespace",
-            "how many files are open",
-            "    Application: a binary that may be read (chmod +r), without file capabilities; no prctl(PR_SET_DUMPABLE, 0)\n",
+            "the number of open files",
+            "    Application: make the binary readable (chmod +r), without file capabilities; no prctl(PR_SET_DUMPABLE, 0)\n",
         ),
     ] {
         let ran = run(ids, pid, more);
-        let what = format!("warning: of pid {pid} ({name}) may not be read: ");
+        let what = format!(" of pid {pid} ({name}): {rule}");
         let line = ran.stdout.lines().next().unwrap();
         assert!(
-            line.starts_with(&what) && line.contains("exe, cwd, root, ") && line.contains(rule),
-            "{what}{rule}\n{}",
+            line.starts_with("warning: cannot read ")
+                && line.contains("exe, cwd, root, ")
+                && line.contains(&what),
+            "{what}\n{}",
             ran.story()
         );
         assert!(line.contains(skipped) && ran.stdout.contains(change), "{}", ran.story());
@@ -142,10 +144,11 @@ fn the_rule_that_forbids_to_look() {
     // SYS_PTRACE opens what the kernel guards, but not a file that is its owner's alone.
     let ran = run(["0", "0"], theirs.pid(), &["--bounding-set=-dac_override,-dac_read_search"]);
     let line = format!(
-        "warning: of pid {} (sleep) may not be read: environ, fd: its user is 65532, ours is 0, and they are for their user alone; ",
+        "warning: cannot read environ, fd of pid {} (sleep): it runs as user 65532, porthole as 0, and only its own user may read them; ",
         theirs.pid()
     );
-    let change = "    Docker: --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH for the container that looks\n";
+    let change =
+        "    Docker: --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH for the container that runs porthole\n";
     assert!(ran.stdout.starts_with(&line) && ran.stdout.contains(change), "{}", ran.story());
     let ran = run(["65532", "65532"], theirs.pid(), &[]);
     assert!(!ran.stdout.contains("may not be read"), "{}", ran.story());
@@ -161,16 +164,19 @@ fn processes_that_cannot_be_looked_at() {
     let world = World::new();
     let path = world.proc.path();
     let said = |end: &str| {
-        let line =
-            format!("porthole: doctor: not looked at: {path}/8/stat: not the state of a process{end}\n");
+        let line = format!("porthole: doctor: not checked: {path}/8/stat: not the state of a process{end}\n");
         let ran = world.run(&[]);
         assert!(ran.status == Some(0) && ran.stderr == line, "{}", ran.story());
-        assert!(ran.stdout.ends_with("nothing stands out in what could be looked at\n"), "{}", ran.story());
+        assert!(
+            ran.stdout.ends_with("nothing stands out; some checks could not be made\n"),
+            "{}",
+            ran.story()
+        );
     };
     world.file("8/stat", "odd");
     said("");
     world.file("9/stat", "odd").file("10/stat", "odd");
-    said(", and of 2 more");
+    said(", and 2 more");
 }
 
 /// Root, who lacks a capability, is not told to be root.
@@ -182,7 +188,7 @@ fn who_is_root_already_is_not_told_to_be() {
     let Some(programs) = for_other_users() else { return };
     let roots = Sleeper::owned(Path::new("/bin/sleep"), 0, 0);
     for (command, words) in
-        [("doctor", "drop: [\"ALL\"]"), ("ls", "we lack: run with the capability SYS_PTRACE")]
+        [("doctor", "drop: [\"ALL\"]"), ("ls", "porthole lacks: run with the capability SYS_PTRACE")]
     {
         let mut as_root = Command::new("setpriv");
         as_root.args(["--bounding-set=-sys_ptrace,-sys_admin", "sh", "-c", "exec \"$0\" \"$@\""]);
@@ -206,12 +212,16 @@ fn a_status_without_its_lines() {
     let path = world.proc.path();
     // Nobody is not root, who may read everything.
     let ran = world.file("root/x", "").run(&["--expect-file", "/x"]);
-    let what = "error: it cannot be told whether pid 1 (server) can read /x\n";
+    let what = "error: cannot tell whether pid 1 (server) can read /x\n";
     assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
     fs::remove_file(format!("{path}/1/status")).unwrap();
     let ran = world.file("groups/app/memory.events", "oom_kill 1\n").run(&[]);
-    assert!(ran.stdout.starts_with("error: the kernel killed a process here"), "{}", ran.story());
-    let line = format!("porthole: doctor: not looked at: {path}/1/status: no such file or directory\n");
+    assert!(
+        ran.stdout.starts_with("error: the kernel killed a process for lack of memory"),
+        "{}",
+        ran.story()
+    );
+    let line = format!("porthole: doctor: not checked: {path}/1/status: no such file or directory\n");
     assert!(ran.status == Some(1) && ran.stderr.contains(&line), "{}", ran.story());
 }
 
@@ -227,8 +237,8 @@ fn a_file_that_cannot_be_looked_for() {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(programs.join("porthole"));
     let ran = output(command.args(["doctor", "-p", &pid, "--expect-file", "/etc/passwd"]));
-    let what = format!("error: it cannot be told whether pid {pid} (sh) can read /etc/passwd\n");
+    let what = format!("error: cannot tell whether pid {pid} (sh) can read /etc/passwd\n");
     assert!(ran.status == Some(1) && ran.stdout.starts_with(&what), "{}", ran.story());
-    assert!(ran.stdout.contains("; so not looked at: "), "{}", ran.story());
+    assert!(ran.stdout.contains("; not checked for that reason: "), "{}", ran.story());
     fs::remove_dir_all(programs).unwrap();
 }

@@ -24,33 +24,33 @@ fn resources_and_their_limits() {
     world.says(
         &[],
         1,
-        "error: the kernel killed 2 processes here for want of memory: the limit is 64M\n    \
+        "error: the kernel killed 2 processes for lack of memory: the limit is 64M\n    \
              seen: @/groups/app/memory.events: oom_kill 2\n    \
              seen: @/groups/app/memory.max: 67108864\n    \
              Kubernetes: resources.limits.memory: 128Mi\n    \
              Docker: --memory 128m\n    \
-             Application: use less: limit its heap, pools, workers to what the limit allows\n\
-         error: a process or thread could not be started, 3 times: no more than 100 may run\n    \
+             Application: use less memory: size heap, pools and workers to fit the limit\n\
+         error: starting a process or thread failed, 3 times; the limit is 100\n    \
              seen: @/groups/app/pids.events: max 3\n    \
              seen: @/groups/app/pids.max: 100\n    \
              Docker: --pids-limit 200\n    \
-             Kubernetes: podPidsLimit: 200 of the kubelet, or fewer threads\n\
-         warning: 64M of memory are in use, of 64M that may be\n    \
+             Kubernetes: podPidsLimit: 200 in the kubelet's configuration, or fewer threads\n\
+         warning: 64M of at most 64M of memory are in use\n    \
              seen: @/groups/app/memory.current: 67000000\n    \
              seen: @/groups/app/memory.max: 67108864\n    \
              Kubernetes: resources.limits.memory: 128Mi\n    \
              Docker: --memory 128m\n\
-         warning: it is throttled in 40% of the time that it runs: the limit is 0.5 of a CPU\n    \
+         warning: throttled in 40% of its scheduling periods; the limit is 0.5 CPU\n    \
              seen: @/groups/app/cpu.stat: nr_throttled 400 of nr_periods 1000\n    \
-             seen: @/groups/app/cpu.max: quota and period come to 0.5 of a CPU\n    \
+             seen: @/groups/app/cpu.max: quota / period = 0.5 CPU\n    \
              Kubernetes: resources.limits.cpu: \"1\"\n    \
              Docker: --cpus 1\n    \
-             Application: use as many threads as it has CPUs, not as the machine has: GOMAXPROCS, -XX:ActiveProcessorCount\n\
-         warning: 9 files are open, of 10 that may be: few more connections can be taken\n    \
+             Application: size thread pools by the CPU limit, not by the machine: GOMAXPROCS, -XX:ActiveProcessorCount\n\
+         warning: 9 of at most 10 file descriptors are open: few more connections can be accepted\n    \
              seen: @/1/fd: 9 entries\n    \
              seen: @/1/limits: Max open files 10\n    \
              Docker: --ulimit nofile=20:4096\n    \
-             Application: close what is not used (porthole lsof shows it), or raise the limit with setrlimit(2), up to 4096\n\
+             Application: close unused descriptors (porthole lsof lists them), or raise the limit with setrlimit(2), up to 4096\n\
          pid 1 (server): 2 errors, 3 warnings",
     );
     // What is at its hard limit cannot raise it.
@@ -58,8 +58,8 @@ fn resources_and_their_limits() {
     let ran = world.file("1/limits", limits).run(&[]);
     for line in [
         "    Docker: --ulimit nofile=20:20\n",
-        "    Kubernetes: no field of a pod sets it: LimitNOFILE of the container runtime's service on the node\n",
-        "    Application: close what is not used (porthole lsof shows it)\n",
+        "    Kubernetes: no pod field sets it: set LimitNOFILE of the container runtime's service on the node\n",
+        "    Application: close unused descriptors (porthole lsof lists them)\n",
     ] {
         assert!(ran.stdout.contains(line), "{line}{}", ran.story());
     }
@@ -69,7 +69,7 @@ fn resources_and_their_limits() {
         .file("groups/app/memory.events", "oom_kill 1\n")
         .file("groups/app/memory.max", "max\n")
         .run(&[]);
-    let first = "error: the kernel killed a process here for want of memory: no limit is to be seen here, so it was that of a group above or of the machine\n";
+    let first = "error: the kernel killed a process for lack of memory: no limit is visible here, so it was that of a parent cgroup or of the machine\n";
     assert!(ran.stdout.starts_with(first), "{}", ran.story());
 }
 
@@ -90,11 +90,7 @@ fn memory_that_is_given_up_first() {
     let ran = world
         .file("groups/app/memory.stat", "anon 1\nfile 60000000\nshmem 60000000\ninactive_file 0\n")
         .run(&[]);
-    assert!(
-        ran.stdout.starts_with("warning: 64M of memory are in use, of 64M that may be\n"),
-        "{}",
-        ran.story()
-    );
+    assert!(ran.stdout.starts_with("warning: 64M of at most 64M of memory are in use\n"), "{}", ran.story());
 }
 
 /// To look takes no process where none can be started: that would be counted as one that was refused.
@@ -106,13 +102,12 @@ fn as_many_processes_as_may_run() {
     let world = World::new();
     let ran = world.file("groups/app/pids.current", "100\n").run(&["--expect-file", "/none"]);
     assert!(
-        ran.stdout.contains("warning: 100 processes and threads run, of 100 that may\n"),
+        ran.stdout.contains("warning: 100 of at most 100 processes and threads are running\n"),
         "{}",
         ran.story()
     );
     assert!(ran.stdout.contains("cannot read /none\n"), "{}", ran.story());
-    let line =
-        "not looked at: free space: as many processes run as may, and to ask a file system takes one more\n";
+    let line = "not checked: free space: the pids limit is reached, and asking a file system takes one more thread\n";
     assert!(ran.stderr.contains(line), "{}", ran.story());
 }
 
@@ -140,9 +135,9 @@ fn processes_without_our_own() {
     };
     says("0::/app\n", "");
     says("0::/app/below\n", "");
-    says("0::/application\n", "warning: 10 processes and threads run, of 10 that may\n");
+    says("0::/application\n", "warning: 10 of at most 10 processes and threads are running\n");
     world.file("groups/app/pids.max", "20\n").file("groups/app/pids.current", "20\n");
-    let what = "warning: 18 processes and threads run, of 20 that may\n    seen: ";
+    let what = "warning: 18 of at most 20 processes and threads are running\n    seen: ";
     says("0::/app\n", what);
-    says("0::/app\n", "/pids.current: 20, porthole's own among them\n");
+    says("0::/app\n", "/pids.current: 20, including porthole's own\n");
 }

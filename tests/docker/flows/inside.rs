@@ -49,19 +49,16 @@ fn from_a_second_container() {
     };
     let json = |options: &[&str]| Said::from(doctor(options, &["--json", "--expect-port", "8080"]));
     for (user, rule) in [
-        ("65532:0", "its group is 65532, ours is 0"),
-        ("0:0", "its user is 65532, ours is 0"),
-        ("1000:1000", "its user is 65532, ours is 1000"),
+        ("65532:0", "it runs as group 65532, porthole as 0"),
+        ("0:0", "it runs as user 65532, porthole as 0"),
+        ("1000:1000", "it runs as user 65532, porthole as 1000"),
     ] {
         let said = json(&["--user", user]);
-        let text = format!("{rule}; so not looked at: ");
+        let text = format!("{rule}; not checked for that reason: ");
         let seen = ["permission denied", "Uid: 65532, Gid: 65532, CapPrm: 0000000000000000", "CapEff: "];
         let finding = said.finds("warning", &text, &seen);
         let what = finding["finding"].as_str().unwrap();
-        assert!(
-            what.contains("(service) may not be read: environ, ") && what.contains("free space and /tmp"),
-            "{what}"
-        );
+        assert!(what.contains("cannot read environ, ") && what.contains("free space and /tmp"), "{what}");
         // Once is enough.
         assert_eq!((said.findings().len(), said.stderr.as_str()), (1, ""), "{}", said.json);
         // Either of what it says makes all of it visible.
@@ -71,17 +68,13 @@ fn from_a_second_container() {
         json(&options(same_user)).is_in_order();
     }
     let (_, stdout, _) = doctor(&["--user", "65532:0"], &[]);
-    is_found_in_readme(&stdout, "may not be read");
+    is_found_in_readme(&stdout, "cannot read environ");
     let said = json(&["--user", "0:0"]);
-    let change = advice(said.has("may not be read").unwrap(), "Docker").split(", or ").nth(1).unwrap();
+    let change = advice(said.has("cannot read environ").unwrap(), "Docker").split(", or ").nth(1).unwrap();
     json(&options(change)).is_in_order();
     // The capability alone is of no use to another user.
     let said = json(&["--user", "1000:1000", "--cap-add", "SYS_PTRACE"]);
-    let seen = [
-        "permission denied",
-        "Uid: 65532",
-        "Uid: 1000",
-        "SYS_PTRACE is there, which a user other than root cannot use",
-    ];
-    said.finds("warning", "its user is 65532, ours is 1000", &seen);
+    let seen =
+        ["permission denied", "Uid: 65532", "Uid: 1000", "SYS_PTRACE is there, but only root can use it"];
+    said.finds("warning", "it runs as user 65532, porthole as 1000", &seen);
 }

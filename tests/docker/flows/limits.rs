@@ -24,7 +24,7 @@ fn a_child_that_was_killed_for_memory() {
     let said = Said::of(&container, &[]);
     // Of cgroup v1 or v2.
     let seen = [": oom_kill 1", ": 33554432"];
-    let text = "the kernel killed a process here for want of memory: the limit is 32M";
+    let text = "the kernel killed a process for lack of memory: the limit is 32M";
     let finding = said.finds("error", text, &seen);
     let files = finding["seen"].as_array().unwrap().iter().map(|seen| seen["source"].as_str().unwrap());
     for (file, names) in
@@ -92,5 +92,5 @@ fn a_first_process_that_neither_ends_nor_waits() {
     let said = until(|| Said::of(&container, &[]), |said| said.has("2 zombies").is_some());
     let finding = said.finds("warning", "(patient) does not wait for", &[state; 2]);
     assert_eq!(finding["change"].as_array().unwrap().len(), 1, "{finding}");
-    assert!(advice(finding, "Application").contains("(patient) has to wait for its children"));
+    assert!(advice(finding, "Application").contains("(patient) must wait for its children"));
 }

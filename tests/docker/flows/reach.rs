@@ -30,7 +30,8 @@ fn a_service_at_the_loopback_of_ipv6_only() {
     is_in_readme(&stdout);
     let expect = ["--expect-port", "8080"];
     let said = Said::of(&container, &expect);
-    let text = "TCP port 8080 is listened on at ::1 only: neither 127.0.0.1 nor anybody outside of the container reaches it";
+    let text =
+        "TCP port 8080 is bound to ::1 only: it is unreachable from 127.0.0.1 and from outside the container";
     let finding = said.finds("error", text, &["/net/tcp6: LISTEN [::1]:8080"]);
     assert_eq!(said.status, Some(1));
     is_found_in_readme(&container.exec(&["/porthole", "doctor", "--expect-port", "8080"]).1, text);
@@ -91,11 +92,11 @@ fn a_full_accept_queue_and_no_place_to_write() {
         assert_eq!(connect().0, Some(0));
     }
     let said = until(|| Said::of(&container, &[]), |said| said.has("accept queue").is_some());
-    let full = "the accept queue of 0.0.0.0:8080 is full: 3 connections wait, and others are dropped";
+    let full = "the accept queue of 0.0.0.0:8080 is full: 3 connections wait, new ones are dropped";
     let seen = ["/net/tcp: 0.0.0.0:8080 LISTEN, accept queue 3", "sock_diag(7): backlog 2"];
     let finding = said.finds("error", full, &seen);
     assert!(advice(finding, "Application").starts_with("see why it does not accept"));
-    let no_place = "the root is read-only, and there is no /tmp that can be written to";
+    let no_place = "the root file system is read-only, and /tmp is not writable";
     let finding = said.finds("warning", no_place, &["/mountinfo: / ro", "/tmp: no such file or directory"]);
     assert_eq!((said.findings().len(), said.status), (2, Some(1)), "{}", said.json);
     let stdout = container.exec(&["/porthole", "doctor"]).1;
