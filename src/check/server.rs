@@ -157,7 +157,9 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
     let found = match (greetings::other(opening, protocol), why) {
         (Some(other), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
         (None, Failure::Foreign) => {
-            return Finding::unhealthy(format!("what came is not {protocol}")).quoting("received", opening);
+            let mut finding = Finding::unhealthy(format!("what came is not {protocol}"));
+            finding.quote = Some(("received", greetings::steady(opening).to_vec()));
+            finding
         }
         (None, Failure::Wire(error @ WireError::TimedOut)) => {
             Finding::unhealthy(error.reason(deadline, &format!("waiting for {awaited}")))
