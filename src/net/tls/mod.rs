@@ -117,12 +117,11 @@ impl Client {
         host: &Host,
         is_all: bool,
     ) -> Result<(Session, Peer), TlsError> {
-        let config = match self.config.get() {
-            Some(config) => config,
-            None => {
-                let made = self.config(socket.deadline())?;
-                self.config.get_or_init(|| made)
-            }
+        let config = if let Some(config) = self.config.get() {
+            config
+        } else {
+            let made = self.config(socket.deadline())?;
+            self.config.get_or_init(|| made)
         };
         let host = self.settings.name.as_ref().unwrap_or(host);
         let name = server_name(host).ok_or_else(|| {
