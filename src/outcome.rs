@@ -131,6 +131,15 @@ impl Finding {
     pub fn quoting(mut self, label: &'static str, bytes: &[u8]) -> Self {
         if !bytes.is_empty() {
             self.quote = Some((label, bytes.to_vec()));
+        }
+        self.noting(label, bytes)
+    }
+
+    /// With what was received as a fact alone: what differs from one run to the next is no part of a verdict's words.
+    #[must_use]
+    #[inline(never)]
+    pub fn noting(mut self, label: &'static str, bytes: &[u8]) -> Self {
+        if !bytes.is_empty() {
             self.facts.push((label, Fact::Bytes(bytes.to_vec())));
         }
         self

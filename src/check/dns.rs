@@ -87,7 +87,7 @@ impl Dns {
 
     /// The verdict on the addresses of this name.
     fn judge(&self, name: &str, found: &Found) -> Finding {
-        let shown = shown(&found.addresses);
+        let shown = sorted(&found.addresses);
         let (place, comma) = if name == self.typed() { ("", "") } else { (name, ", ") };
         // Some resolvers wait for both.
         let missing = match found.unanswered {
@@ -114,7 +114,7 @@ impl Dns {
     fn missing(&self, addresses: &[IpAddr]) -> Option<String> {
         let mut missing = self.expected.clone();
         missing.retain(|address| !addresses.contains(address));
-        if missing.is_empty() { None } else { Some(shown(&missing)) }
+        if missing.is_empty() { None } else { Some(sorted(&missing)) }
     }
 
     /// With what was asked, and what came of it.
@@ -157,7 +157,7 @@ fn nothing(lookup: &Lookup) -> Finding {
 /// What came of asking for one name.
 fn result(answer: &Answer) -> String {
     match answer {
-        Answer::Found(found) => format!("{}, from {}", shown(&found.addresses), found.server),
+        Answer::Found(found) => format!("{}, from {}", sorted(&found.addresses), found.server),
         Answer::NoAddress(server) => format!("no address, from {server}"),
         Answer::NoName(server) => format!("no such name (NXDOMAIN), from {server}"),
         Answer::Unanswered(unanswered) => unanswered.words(),
@@ -166,6 +166,13 @@ fn result(answer: &Answer) -> String {
 
 fn facts(addresses: &[IpAddr]) -> Fact {
     Fact::List(addresses.iter().map(|address| Fact::Text(address.to_string())).collect())
+}
+
+/// As [`shown`], in an order of our own: servers answer in another one each time.
+fn sorted(addresses: &[IpAddr]) -> String {
+    let mut addresses = addresses.to_vec();
+    addresses.sort_unstable();
+    shown(&addresses)
 }
 
 /// The first of them, with commas between, and how many more there are.

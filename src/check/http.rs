@@ -7,6 +7,7 @@ mod foreign;
 mod request;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use self::body::Assertion;
 use self::request::{Changes, Request};
@@ -15,8 +16,9 @@ use super::{Attempt, Check, Kind, Need};
 use crate::args::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
+use crate::net::wire::LEAVE_TIME;
 use crate::outcome::Finding;
-use crate::text::{clip, foreign};
+use crate::text::{ELLIPSIS, clip, foreign};
 use crate::units::{self, StatusSet};
 
 /// The default of `--max-body`, in bytes.
@@ -132,13 +134,15 @@ impl Check for Http {
         let mut url = self.url.clone();
         let mut changes = Changes::default();
         let mut redirects = 0;
+        // How long it took to leave the servers that have redirected: all of them get the time of one.
+        let mut leaving = Duration::ZERO;
         loop {
             let endpoint =
                 if self.elsewhere { self.endpoint.clone() } else { Endpoint::Tcp(url.place.clone()) };
             let mut answer = match self.request.send(changes, &url, &endpoint, self.secure.as_ref(), attempt)
             {
                 Ok(answer) => answer,
-                Err(finding) => return redirected(*finding, redirects, &url),
+                Err(finding) => return without(leaving, redirected(*finding, redirects, &url)),
             };
             let typed = answer.redirect();
             let next = typed.as_deref().map(|location| url.join(location));
@@ -147,13 +151,17 @@ impl Check for Http {
             // What was found, or the verdict where there is no more to it.
             let found = match next.filter(|_| self.follow > 0) {
                 None if self.status.contains(answer.status()) => Ok(words),
-                None => Ok(words + &shown(location.as_deref(), typed.as_deref())),
+                None => {
+                    Ok(match location.as_deref().or(typed.as_deref().filter(|typed| !typed.contains('@'))) {
+                        Some(place) => format!("{words} to {}", shown(place)),
+                        None => words,
+                    })
+                }
                 Some(Ok(next)) if next.place.host != url.place.host => {
-                    let next = foreign(&next.to_string());
-                    Ok(format!("{words}, not followed to another host, {next}"))
+                    Ok(format!("{words}, not followed to another host, {}", shown(&next.to_string())))
                 }
                 Some(Ok(next)) if next.tls && self.secure.is_none() => {
-                    let next = foreign(&next.to_string());
+                    let next = shown(&next.to_string());
                     Err(Finding::unhealthy(format!("{words} to {next}, and this build has no TLS")))
                 }
                 Some(Ok(_)) if redirects == self.follow => {
@@ -161,7 +169,9 @@ impl Check for Http {
                         .expected(format!("at most {} (--follow)", self.follow)))
                 }
                 Some(Ok(next)) => {
-                    answer.leave();
+                    let start = Instant::now();
+                    answer.leave_within(LEAVE_TIME.saturating_sub(leaving));
+                    leaving += start.elapsed();
                     redirects += 1;
                     self.request.redirect(answer.status(), &mut changes);
                     changes.is_anonymous |= (next.tls, &next.place) != (url.tls, &url.place);
@@ -176,17 +186,29 @@ impl Check for Http {
                 Ok(found) => answer.judge(&self.status, &self.assertions, self.max_body, found),
                 Err(finding) => finding,
             };
-            return redirected(answer.describe(finding.ours(), location), redirects, &url);
+            return without(leaving, redirected(answer.describe(finding.ours(), location), redirects, &url));
         }
     }
 }
 
-/// ` to `, and where an answer redirects to: as a URL, or as it was typed if that is none, without user info. What is in
-/// the query may change from one answer to the next, and is left out.
-fn shown(location: Option<&str>, typed: Option<&str>) -> String {
-    let Some(text) = location.or(typed.filter(|typed| !typed.contains('@'))) else { return String::new() };
-    let (place, query) = text.split_once('?').map_or((text, ""), |(place, _)| (place, "?…"));
-    format!(" to {}", foreign(&(clip(place.as_bytes()) + query)))
+/// Where an answer redirects to. What stands in the query or behind a `;`, such as a session, may change from one answer to
+/// the next, and is left out.
+fn shown(url: &str) -> String {
+    let end = url.find(['?', ';']).unwrap_or(url.len());
+    let (place, rest) = url.split_at_checked(end).unwrap_or((url, ""));
+    let mut shown = clip(place.as_bytes());
+    if let Some(mark) = rest.chars().next() {
+        shown.push(mark);
+        shown.push_str(ELLIPSIS);
+    }
+    foreign(&shown)
+}
+
+/// The finding of an attempt in whose time this does not count.
+fn without(leaving: Duration, mut finding: Finding) -> Finding {
+    let decided = finding.decided.unwrap_or_else(Instant::now);
+    finding.decided = Some(decided.checked_sub(leaving).unwrap_or(decided));
+    finding
 }
 
 /// Names where the redirects that were followed have led.
@@ -195,7 +217,7 @@ fn redirected(mut finding: Finding, redirects: u64, url: &Url) -> Finding {
         finding.push("redirects", redirects.into());
         finding.push("url", url.to_string().into());
         if finding.verdict != crate::outcome::Verdict::Healthy {
-            finding.found = format!("redirected to {}: {}", foreign(&url.to_string()), finding.found);
+            finding.found = format!("redirected to {}: {}", shown(&url.to_string()), finding.found);
         }
     }
     finding

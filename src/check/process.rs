@@ -3,7 +3,6 @@
 //! NAME is the name of the process, of its executable or of the first word of its command line, as for pgrep(1)
 //! and pidof(8). The check never counts itself. A stopped process counts, for it has not ended, and is named.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -183,26 +182,11 @@ impl Processes {
             }
         }
         let count = groups.first().map_or(0, |alive| alive.len() as u64);
-        let mut found = String::new();
-        for (group, what) in groups.iter().zip(["running", "stopped", "zombie"]) {
-            if group.is_empty() {
-                found.push_str(if found.is_empty() { "none running" } else { "" });
-                continue;
-            }
-            let comma = if found.is_empty() { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = match group.iter().min() {
-                // Zombies are not waited for, so they become more and more while the trouble stays the same.
-                Some(first) if what == "zombie" && group.len() > 1 => {
-                    write!(found, "{comma}zombies (pid {first} and others)")
-                }
-                _ => {
-                    let pids = list(group.iter().map(ToString::to_string).collect());
-                    write!(found, "{comma}{} {what} (pid {pids})", group.len())
-                }
-            };
+        let mut finding = self.judge(count, of_name(&groups, true), unseen, proc);
+        // After a restart they have other numbers.
+        if finding.verdict == Verdict::Unhealthy {
+            finding.found = of_name(&groups, false);
         }
-        let mut finding = self.judge(count, found, unseen, proc);
         for (group, name) in groups.into_iter().zip(["pids", "stopped", "zombies"]) {
             finding
                 .push(name, Fact::List(group.into_iter().map(|pid| Fact::Count(u64::from(pid))).collect()));
@@ -287,6 +271,29 @@ impl Processes {
         });
         finding
     }
+}
+
+/// How many processes of a name run, are stopped and are zombies, and which, if that is to be said. Zombies are not waited
+/// for, so they become more and more while the trouble stays the same: without their numbers they are not counted.
+fn of_name(groups: &[Vec<u32>; 3], is_which: bool) -> String {
+    let mut words = Vec::new();
+    for (group, what) in groups.iter().zip(["running", "stopped", "zombie"]) {
+        let pids = || list(group.iter().map(ToString::to_string).collect());
+        words.push(match group.len() {
+            0 if what == "running" => "none running".to_owned(),
+            0 => continue,
+            count if is_which => {
+                let s = if what == "zombie" && count > 1 { "s" } else { "" };
+                format!("{count} {what}{s} (pid {})", pids())
+            }
+            _ if what == "zombie" => {
+                let is_any = groups.first().is_some_and(|alive| !alive.is_empty());
+                if is_any { "also zombies" } else { "only zombies" }.to_owned()
+            }
+            count => format!("{count} {what}"),
+        });
+    }
+    words.join(", ")
 }
 
 /// Why there may be processes that are not to be seen, and what helps; `known` is why one of them cannot be looked at.

@@ -13,7 +13,7 @@ use crate::net::greetings;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};
 use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, no_h2, now};
-use crate::net::wire::Wire;
+use crate::net::wire::{CLOSED, Wire};
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
 
@@ -131,6 +131,7 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
     let is_ours = !matches!(error, TlsError::Failed(..));
     let finding = match error {
         TlsError::Wire(error) => Finding::unhealthy(error.reason(deadline, "during the TLS handshake")),
+        TlsError::SilentRoots(why) => Finding::unhealthy(why),
         TlsError::NoRoots(why) => Finding::new(Verdict::Refused, format!("{why} ({ROOTS_ADVICE})")),
         TlsError::Failed(why, certificate) => {
             let mut finding = Finding::unhealthy(why);
@@ -138,13 +139,13 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
             finding
         }
         TlsError::NotTls(opening) if opening.is_empty() => {
-            Finding::unhealthy("the server closed the connection during the TLS handshake")
+            Finding::unhealthy([CLOSED, " during the TLS handshake"].concat())
         }
         TlsError::NotTls(opening) => match greetings::other(&opening, "tls") {
             Some(greetings::HTTP) => Finding::unhealthy("the port speaks HTTP, not TLS"),
             Some(greetings::HTTP2) => Finding::unhealthy("the port speaks HTTP/2, not TLS"),
             Some(other) => {
-                Finding::unhealthy(format!("the port speaks {other}, not TLS")).quoting("received", &opening)
+                Finding::unhealthy(format!("the port speaks {other}, not TLS")).noting("received", &opening)
             }
             None => Finding::unhealthy("the response is not TLS").quoting("received", &opening),
         },

@@ -10,7 +10,7 @@ use crate::bytes::find;
 use crate::expand::Expanded;
 use crate::net::connect::{open, phases};
 use crate::net::target::{Endpoint, Host};
-use crate::net::wire::{Wire, WireError};
+use crate::net::wire::{CLOSED, Wire, WireError};
 use crate::outcome::Finding;
 use crate::text::{decode, quoted};
 
@@ -96,14 +96,16 @@ pub(super) fn over(
 impl Stream {
     fn talk(&self, wire: &mut Wire, shown: &str, attempt: &Attempt) -> Finding {
         let sent = self.send.as_ref().map_or(Ok(()), |send| wire.write_all(send));
-        let unsent = sent.as_ref().err().map(|error| error.reason(attempt.deadline, "while sending"));
-        // A server that does not wait to be asked may have said all it had to say.
-        if let (Some(why), false) = (&unsent, sent.is_err_and(|error| error.is_hung_up())) {
-            return Finding::unhealthy(why);
+        let is_unsent = sent.is_err();
+        // A server that does not wait to be asked may have said all it had to say, and be gone.
+        if let Err(error) = sent
+            && !error.is_hung_up()
+        {
+            return Finding::unhealthy(error.reason(attempt.deadline, "while sending"));
         }
         let (expect, wanted) = match &self.expect {
             Some(expect) => (expect.value.as_slice(), quoted(&decode(&expect.shown))),
-            None if unsent.is_none() => return Finding::healthy(format!("connected{shown}")),
+            None if !is_unsent => return Finding::healthy(format!("connected{shown}")),
             None => (&[][..], String::new()),
         };
         // What was received, as far as a match may still begin in it, and its beginning.
@@ -112,7 +114,7 @@ impl Stream {
         let mut piece = [0; PIECE];
         let found = loop {
             match wire.read(&mut piece) {
-                Ok(0) => break "the server closed the connection".to_owned(),
+                Ok(0) => break CLOSED.to_owned(),
                 Ok(count) => {
                     let piece = piece.get(..count).unwrap_or_default();
                     let room = KEPT.saturating_sub(beginning.len()).min(count);
@@ -132,7 +134,7 @@ impl Stream {
                 Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
             }
         };
-        let mut finding = Finding::unhealthy(unsent.unwrap_or(found)).quoting("received", &beginning);
+        let mut finding = Finding::unhealthy(found).quoting("received", &beginning);
         finding.expected = (!expect.is_empty()).then_some(wanted);
         finding
     }

@@ -31,6 +31,11 @@ use crate::threads::wait_for;
 /// How long the first address has before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// What a socket says of a connection whose peer has reset it. tcp(7).
+const RESET: i32 = Errno::ECONNRESET as i32;
+/// The same where the peer had closed it before.
+const BROKEN: i32 = Errno::EPIPE as i32;
+
 /// A connection, and to where it was made.
 #[derive(Debug)]
 pub struct Connection {
@@ -93,6 +98,7 @@ fn tcp(
         }
     }
     if targets.is_empty() {
+        forbidden.sort_unstable_by_key(by_family);
         let found = format!(
             "{} is no address of this machine, so it is not connected to ({ADVICE})",
             list(forbidden.iter())
@@ -146,9 +152,8 @@ fn timed_out(deadline: Deadline, doing: &str) -> Finding {
 fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, SocketAddr), Box<Finding>> {
     let mut waiting = targets.iter();
     let mut under_way: Vec<(OwnedFd, SocketAddr)> = Vec::new();
-    let mut failures: Vec<(String, String)> = Vec::new();
-    let failed =
-        |target: SocketAddr, errno: Errno| (target.ip().to_string(), describe(&io::Error::from(errno)));
+    let mut failures: Vec<(IpAddr, String)> = Vec::new();
+    let failed = |target: SocketAddr, errno: Errno| (target.ip(), describe(&io::Error::from(errno)));
     loop {
         if let Some(&target) = waiting.next() {
             match begin(target, SockType::Stream) {
@@ -159,17 +164,20 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
                 }
             }
         } else if under_way.is_empty() {
-            return Err(Box::new(Finding::unhealthy(grouped(&failures))));
+            return Err(Box::new(Finding::unhealthy(grouped(failures))));
         }
         let patience = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
         let mut entries: Vec<PollFd<'_>> =
             under_way.iter().map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)).collect();
         if deadline.wait_any(&mut entries, patience).is_err() {
-            let tried: Vec<IpAddr> = under_way.iter().map(|(_, target)| target.ip()).collect();
+            // Those whose turn has not come too: which they are depends on the order in which a server has named them.
+            let mut tried: Vec<IpAddr> = under_way.iter().map(|(_, target)| target.ip()).collect();
+            tried.extend(waiting.map(SocketAddr::ip));
+            tried.sort_unstable_by_key(by_family);
             let tried = list(tried.iter());
             let mut doing = format!("connecting ({tried})");
             if !failures.is_empty() {
-                doing = format!("{doing}; {}", grouped(&failures));
+                doing = format!("{doing}; {}", grouped(failures));
             }
             return Err(Box::new(timed_out(deadline, &doing)));
         }
@@ -203,7 +211,8 @@ pub(super) fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno
 /// The stream, if the connection stands.
 pub(super) fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
     match getsockopt(&socket, SocketError)? {
-        0 => {}
+        // The server closed it at once, or reset it: a connection that stood, as whoever is faster than that server sees.
+        0 | RESET | BROKEN => {}
         code => return Err(Errno::from_raw(code)),
     }
     // Without it a request in two writes waits for the peer's delayed acknowledgement.
@@ -213,7 +222,6 @@ pub(super) fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
     // ("simultaneous open", RFC 9293, 3.5): that is no server.
     match (stream.local_addr(), stream.peer_addr()) {
         (Ok(own), Ok(peer)) if own == peer => Err(Errno::ECONNREFUSED),
-        (_, Err(_)) => Err(Errno::ECONNRESET),
         _ => Ok(stream),
     }
 }
@@ -281,29 +289,24 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
     Ok(stream)
 }
 
-/// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share.
-pub fn grouped(failures: &[(String, String)]) -> String {
-    let mut out = String::new();
-    for (at, (_, reason)) in failures.iter().enumerate() {
-        if failures.iter().take(at).any(|(_, earlier)| earlier == reason) {
-            continue;
-        }
-        if at > 0 {
-            out.push_str(", ");
-        }
-        out.push_str(reason);
-        let mut opening = " (";
-        for (address, _) in failures.iter().filter(|(address, other)| other == reason && !address.is_empty())
-        {
-            out.push_str(opening);
-            out.push_str(address);
-            opening = ", ";
-        }
-        if opening == ", " {
-            out.push(')');
+/// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share, in an order of our own, as
+/// servers name them in another one each time and each of them fails when it does.
+fn grouped(mut failures: Vec<(IpAddr, String)>) -> String {
+    failures.sort_unstable_by_key(|(address, _)| by_family(address));
+    let mut groups: Vec<(String, Vec<IpAddr>)> = Vec::new();
+    for (address, reason) in failures {
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, addresses)) => addresses.push(address),
+            None => groups.push((reason, vec![address])),
         }
     }
-    out
+    let shown = groups.iter().map(|(reason, addresses)| format!("{reason} ({})", list(addresses.iter())));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// What sorts addresses by: IPv6 first, as they are tried.
+fn by_family(address: &IpAddr) -> (bool, IpAddr) {
+    (address.is_ipv4(), *address)
 }
 
 /// The addresses, with commas between.
@@ -324,16 +327,21 @@ mod tests {
     #[test]
     fn addresses_share_their_reason() {
         let failures = |list: &[(&str, &str)]| {
-            list.iter().map(|(a, r)| ((*a).to_owned(), (*r).to_owned())).collect::<Vec<_>>()
+            list.iter().map(|(a, r)| (a.parse().unwrap(), (*r).to_owned())).collect::<Vec<_>>()
         };
-        assert_eq!(
-            grouped(&failures(&[("::1", "connection refused"), ("127.0.0.1", "connection refused")])),
-            "connection refused (::1, 127.0.0.1)"
-        );
-        assert_eq!(
-            grouped(&failures(&[("::1", "address not available"), ("127.0.0.1", "connection refused")])),
-            "address not available (::1), connection refused (127.0.0.1)"
-        );
-        assert_eq!(grouped(&failures(&[("", "no such socket")])), "no such socket");
+        let (refused, none) = ("connection refused", "address not available");
+        for (list, words) in [
+            (&[("127.0.0.1", refused), ("::1", refused)][..], "connection refused (::1, 127.0.0.1)"),
+            (
+                &[("127.0.0.1", refused), ("::1", none)],
+                "address not available (::1), connection refused (127.0.0.1)",
+            ),
+            (
+                &[("10.0.0.10", refused), ("10.0.0.9", none), ("10.0.0.2", refused)],
+                "connection refused (10.0.0.2, 10.0.0.10), address not available (10.0.0.9)",
+            ),
+        ] {
+            assert_eq!(grouped(failures(list)), words);
+        }
     }
 }

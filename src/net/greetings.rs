@@ -41,6 +41,18 @@ pub fn other(opening: &[u8], check: &str) -> Option<&'static str> {
     (known.check != check).then_some(known.name)
 }
 
+/// What of an opening is the same in every connection: in MySQL's greeting, the number of the connection and a scramble stand
+/// behind the version.
+pub fn steady(opening: &[u8]) -> &[u8] {
+    match opening {
+        [_, _, 0, 0, 10, version @ ..] => {
+            let end = version.iter().position(|&byte| byte == 0);
+            end.and_then(|end| opening.get(..end + 6)).unwrap_or(opening)
+        }
+        _ => opening,
+    }
+}
+
 /// The protocol whose first message this is.
 fn first_message(opening: &[u8]) -> Option<Protocol> {
     match opening {
@@ -60,6 +72,14 @@ fn first_message(opening: &[u8]) -> Option<Protocol> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_the_same_each_time() {
+        assert_eq!(steady(b"J\0\0\0\n8.0.36\0\x08\0\0\0\x1dn>8Y"), b"J\0\0\0\n8.0.36\0");
+        for opening in [&b"J\0\0\0\n8.0.36"[..], b"J\0\0\0\n", b"hello\0there", b""] {
+            assert_eq!(steady(opening), opening);
+        }
+    }
 
     #[test]
     fn openings() {

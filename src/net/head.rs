@@ -99,6 +99,11 @@ impl Head {
         Ok(format!("HTTP/1.1 {}\r\n{framing}\r\n", self.status))
     }
 
+    /// Whether a body, if there is one, ends with the connection and not before.
+    pub fn is_ended_by_close(&self) -> bool {
+        self.framing().is_ok_and(|framing| framing.is_empty())
+    }
+
     /// The field that delimits the body; nothing where the end of the connection does. RFC 9112, section 6.3.
     fn framing(&self) -> Result<String, HeadError> {
         let is_chunked = |line| {

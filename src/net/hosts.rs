@@ -116,7 +116,14 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
 fn ask(name: &str, deadline: Deadline, unread: Option<Unread>) -> Result<Vec<IpAddr>, Unresolved> {
     let lookup = look_up(name, Reach::Anywhere, deadline);
     match lookup.found() {
-        Some((_, found)) => Ok(interleaved(&found.addresses)),
+        Some((_, found)) => {
+            let mut addresses = found.addresses.clone();
+            // Servers answer in another order each time: where not all can be tried, it is not to decide which are.
+            if addresses.len() > MOST {
+                addresses.sort_unstable();
+            }
+            Ok(interleaved(&addresses))
+        }
         None => Err(Unresolved::NotFound(Box::new(lookup), unread)),
     }
 }

@@ -31,6 +31,10 @@ use crate::deadline::{Deadline, Passed};
 const PORT: u16 = 53;
 /// The most that is read at once, in bytes: eight times what RFC 1035 allows a datagram.
 const PIECE: usize = 4096;
+/// The length of a message's header, in bytes. RFC 1035, section 4.1.1.
+const HEADER: usize = 12;
+/// The length of the number that it begins with.
+const NUMBER: usize = 2;
 /// How much is kept of what is no answer, in bytes.
 const KEPT: usize = 64;
 /// The most that the second question is waited for once the first has an answer that may do. Where less than four times as
@@ -217,7 +221,9 @@ impl Inquiry<'_> {
             }
         }
         peer.is_odd = true;
-        self.garbage = message.get(..KEPT).unwrap_or(message).to_vec();
+        // A message of DNS begins with its number, which is another each time.
+        let said = if message.len() < HEADER { message } else { message.get(NUMBER..).unwrap_or_default() };
+        self.garbage = said.get(..KEPT).unwrap_or(said).to_vec();
     }
 
     /// Fetches what did not fit a datagram. The whole of what is left is for an answer that is there, but for what other
@@ -345,16 +351,21 @@ fn over_tcp(question: &Question<'_>, server: IpAddr, deadline: Deadline) -> Resu
     let socket = begin(SocketAddr::new(server, PORT), SockType::Stream).map_err(Failure::System)?;
     deadline.wait(socket.as_fd(), PollFlags::POLLOUT).map_err(|Passed| Failure::Silent)?;
     let stream = finish(socket).map_err(Failure::System)?;
-    talk(question, &mut Wire::new(Stream::Tcp(stream), deadline))?.ok_or(Failure::Garbage)
+    let mut wire = Wire::new(Stream::Tcp(stream), deadline);
+    // There is one question, and whole is its answer: the side that asked closes then (RFC 7766, section 6.2.1).
+    wire.leave_at_once();
+    talk(question, &mut wire)?.ok_or(Failure::Garbage)
 }
 
 /// Each message stands behind its length: RFC 1035, section 4.2.2.
 // Apart for its buffer, as Inquiry::receive.
 #[inline(never)]
-fn talk(question: &Question<'_>, wire: &mut Wire) -> Result<Option<Reply>, WireError> {
+fn talk(question: &Question<'_>, wire: &mut Wire) -> Result<Option<Reply>, Failure> {
     let message = question.message();
     let length = u16::try_from(message.len()).unwrap_or_default().to_be_bytes();
-    wire.write_all(&[length.as_slice(), message.as_slice()].concat())?;
+    // Whether an end is seen as one, here or below, is a matter of who is faster.
+    let closed = |error: WireError| if error.is_hung_up() { Failure::Closed } else { error.into() };
+    wire.write_all(&[length.as_slice(), message.as_slice()].concat()).map_err(closed)?;
     let mut received: Vec<u8> = Vec::new();
     let mut piece = [0; PIECE];
     loop {
@@ -363,9 +374,9 @@ fn talk(question: &Question<'_>, wire: &mut Wire) -> Result<Option<Reply>, WireE
         {
             return Ok(question.reply(message).filter(|reply| *reply != Reply::Truncated));
         }
-        let count = wire.read(&mut piece)?;
+        let count = wire.read(&mut piece).map_err(closed)?;
         if count == 0 {
-            return Ok(None);
+            return Err(Failure::Closed);
         }
         received.extend_from_slice(piece.get(..count).unwrap_or_default());
     }

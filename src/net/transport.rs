@@ -18,7 +18,7 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 use ureq::{Agent, Body, Error};
 
 use super::head::{Head, HeadError, Search, may_be_http};
-use super::wire::{Wire, WireError};
+use super::wire::{CLOSED, Wire, WireError};
 
 /// The largest response head, from the status line to the empty line, in bytes: ureq's default.
 pub const HEAD_LIMIT: usize = 64 << 10;
@@ -71,10 +71,11 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TransportError::Wire(WireError::TimedOut) => f.write_str("timed out"),
+            TransportError::Wire(error) if error.is_hung_up() => f.write_str(CLOSED),
             TransportError::Wire(WireError::Failed(error)) => f.write_str(&crate::error::describe(error)),
             #[cfg(feature = "tls")]
             TransportError::Wire(WireError::Tls(why)) => f.write_str(why),
-            TransportError::Closed => f.write_str("the server closed the connection"),
+            TransportError::Closed => f.write_str(CLOSED),
             TransportError::Head(_) => f.write_str("no HTTP response"),
             TransportError::LineTooLong => f.write_str("received an overlong line"),
         }

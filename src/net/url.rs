@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::target::{Host, HostPort, parse_port};
+use crate::text::encode;
 
 /// What [`Url::parse`] expects.
 pub const URL: &str = "http://host:port/path, :port/path or host:port/path";
@@ -150,7 +151,7 @@ fn path_and_query(tail: &str) -> Result<String, String> {
         tail.chars().find(|&c| !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '`' | '\\'))
     {
         let mut encoded = String::new();
-        for byte in bad.encode_utf8(&mut [0; 4]).bytes() {
+        for byte in encode(bad.encode_utf8(&mut [0; 4])).iter() {
             // Writing to a String cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         }
@@ -180,7 +181,7 @@ fn without_dots(path: &str) -> String {
 
 /// User info as basic authentication wants it, with a colon.
 fn credentials(user_info: &str) -> Vec<u8> {
-    let mut decoded = percent_decoded(user_info);
+    let mut decoded = percent_decoded(user_info.as_bytes());
     if !user_info.as_bytes().contains(&b':') {
         decoded.push(b':');
     }
@@ -188,9 +189,9 @@ fn credentials(user_info: &str) -> Vec<u8> {
 }
 
 /// The bytes behind `%41`; a `%` with anything else behind it stays.
-pub fn percent_decoded(text: &str) -> Vec<u8> {
+pub fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
         let digits =
             if first == b'%' { tail.get(..2).and_then(|d| std::str::from_utf8(d).ok()) } else { None };

@@ -21,11 +21,14 @@ use crate::deadline::Deadline;
 /// What a server may expect that closes the connection without a reply to what it was sent in plain text.
 const SILENT: &str = " (it may expect TLS or the PROXY protocol)";
 
+/// What a server did that closed the connection or reset it.
+pub const CLOSED: &str = "the server closed the connection";
+
 /// How many of the first bytes from the peer are kept, to say what answered.
 const OPENING: usize = 64;
 
 /// How long a connection may be kept once the verdict is known, for the server to finish what it is saying.
-const LEAVE_TIME: Duration = Duration::from_millis(100);
+pub const LEAVE_TIME: Duration = Duration::from_millis(100);
 /// How much of that is read, in bytes.
 const LEAVE_BYTES: u64 = 1 << 20;
 /// How much of it is read at once, in bytes.
@@ -74,12 +77,8 @@ impl WireError {
             WireError::TimedOut => {
                 format!("timed out after {} {doing}", crate::units::show_duration(deadline.limit()))
             }
-            WireError::Failed(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                format!("the server reset the connection {doing}")
-            }
-            WireError::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                format!("the server closed the connection {doing}")
-            }
+            // Whether that is seen as an end, as a reset or as a broken pipe is a matter of who is faster.
+            _ if self.is_hung_up() => format!("{CLOSED} {doing}"),
             WireError::Failed(error) => format!("{} {doing}", crate::error::describe(error)),
             #[cfg(feature = "tls")]
             WireError::Tls(why) => why.clone(),
@@ -107,15 +106,20 @@ impl Socket {
 
     /// Waits for bytes and reads them; 0 at the end of the stream.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
+        self.wait(PollFlags::POLLIN)?;
+        self.read_there(buffer)
+    }
+
+    /// The same, but for bytes that are there already: those are read even where the deadline has passed.
+    fn read_there(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
         loop {
-            self.wait(PollFlags::POLLIN)?;
             let result = match &mut self.stream {
                 Stream::Tcp(stream) => stream.read(buffer),
                 Stream::Unix(stream) => stream.read(buffer),
             };
             match result {
                 Ok(count) => return Ok(count),
-                Err(e) if passing(&e) => {}
+                Err(e) if passing(&e) => self.wait(PollFlags::POLLIN)?,
                 Err(e) => return Err(WireError::Failed(e)),
             }
         }
@@ -250,11 +254,16 @@ impl Wire {
     /// The verdict is known, and this is when it was: from now on the server is only given the chance to finish, for
     /// 100 ms and 1 MiB at the most and never past the deadline.
     pub fn settle(&mut self) -> Instant {
+        self.settle_within(LEAVE_TIME)
+    }
+
+    /// As [`Wire::settle`], for less time.
+    pub fn settle_within(&mut self, limit: Duration) -> Instant {
         let now = Instant::now();
         let received = self.received;
         let (when, _) = *self.settled.get_or_insert_with(|| {
             let deadline = self.socket.deadline();
-            self.socket.set_deadline(deadline.at_most(LEAVE_TIME));
+            self.socket.set_deadline(deadline.at_most(limit));
             (now, received + LEAVE_BYTES)
         });
         when
@@ -263,6 +272,12 @@ impl Wire {
     /// Whether so much was received since the verdict was known that no more is read.
     pub fn is_sated(&self) -> bool {
         self.settled.is_some_and(|(_, most)| self.received >= most)
+    }
+
+    /// Nothing is waited for at the end: the peer has said all that it will.
+    #[cfg(feature = "remote")]
+    pub fn leave_at_once(&mut self) {
+        self.is_left = true;
     }
 
     /// Ends the connection: says so to the server and reads what it still sends, to its end. Whatever goes wrong here
@@ -282,7 +297,7 @@ impl Wire {
         let mut piece = [0; LEAVE_PIECE];
         while !self.is_sated() {
             // Below TLS: what it says does not matter any more.
-            match self.socket.read(&mut piece) {
+            match self.socket.read_there(&mut piece) {
                 Ok(count @ 1..) => self.received += count as u64,
                 Ok(0) | Err(_) => return,
             }

@@ -66,7 +66,7 @@ fn half_a_head() {
     unhealthy(
         answer(half),
         &[],
-        "the server closed the connection waiting for the rest of the response head; received: HTTP/1.1 200 OK\\r\\nContent-",
+        "the server closed the connection waiting for the rest of the response head",
     );
 }
 
@@ -247,7 +247,11 @@ const DEAD_FILES: &str = r#"
     options=rootmode=100000,user_id=0,group_id=0,allow_other
     exec 3<>/dev/fuse 4<>/dev/fuse
     mount -i -t fuse -o fd=3,$options dead /etc/hosts
-    mount -i -t fuse -o fd=4,$options dead "$1/file""#;
+    mount -i -t fuse -o fd=4,$options dead "$1/file"
+    mkdir "$1/dead-folder"
+    exec 5>&-; exec 5<>/dev/fuse
+    mount -i -t fuse -o fd=5,rootmode=40000,user_id=0,group_id=0,allow_other dead "$1/dead-folder"
+    printf '%s\n' '-----BEGIN CERTIFICATE-----' 'MAA=' '-----END CERTIFICATE-----' >"$1/roots.pem""#;
 
 #[test]
 fn files_on_a_file_system_that_does_not_answer() {
@@ -304,9 +308,28 @@ fn files_on_a_file_system_that_does_not_answer() {
         porthole(["-t", "500ms", "tls", &format!(":{port}")])
             .env("SSL_CERT_FILE", &file)
             .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
-            .refused(&format!(
-                "tls localhost:{port}: SSL_CERT_FILE: {file}: {silent} (--ca-file PATH or SSL_CERT_FILE provides them, \
-                 --insecure skips verification)"
-            ));
+            .unhealthy(&format!("unhealthy: tls localhost:{port}: SSL_CERT_FILE: {file}: {silent}"));
+        // It may answer the next time.
+        let json = porthole([
+            "-t",
+            "500ms",
+            "--wait",
+            "1200ms",
+            "--every",
+            "1ms",
+            "--json",
+            "tls",
+            &format!(":{port}"),
+        ])
+        .env("SSL_CERT_FILE", &file)
+        .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
+        .json();
+        assert!(json["attempts"].as_u64().unwrap() >= 2, "{json}");
+        let folder = elsewhere.path("dead-folder");
+        porthole(["-t", "500ms", "tls", &format!(":{port}")])
+            .env("SSL_CERT_FILE", elsewhere.path("roots.pem"))
+            .env("SSL_CERT_DIR", &folder)
+            .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
+            .unhealthy(&format!("unhealthy: tls localhost:{port}: SSL_CERT_DIR: {folder}: {silent}"));
     }
 }

@@ -220,6 +220,12 @@ fn answers_of_trailers_only() {
     ] {
         unhealthy(after_request(trailers_only(list)), reason);
     }
+    // A byte that is no character.
+    let mut odd = trailers_only(&[("grpc-status", "14"), ("grpc-message", "caf~ closed")]);
+    for byte in odd.iter_mut().filter(|byte| **byte == b'~') {
+        *byte = 0xe9;
+    }
+    unhealthy(after_request(odd), "UNAVAILABLE; message: caf\\xe9 closed");
 }
 
 #[test]

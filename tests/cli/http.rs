@@ -368,6 +368,15 @@ fn an_unexpected_redirect_shows_where_it_leads() {
         }
         porthole(["http", &url]).healthy(&format!("healthy: http {url}: 302 Found in <T>"));
     }
+    // Bytes that are no character.
+    let head = b"HTTP/1.1 302 Found\r\nLocation: /caf\xe9\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::new(vec![Step::Request, send(head)]);
+    let url = server.url("/");
+    porthole(["http", &url, "-s", "200"])
+        .unhealthy(&format!("unhealthy: http {url}: 302 Found to /caf\\xe9, expected 200"));
+    porthole(["http", &url, "--follow", "1"]).unhealthy(&format!(
+        "unhealthy: http {url}: 302 Found with a Location that leads nowhere, expected a URL in which '\\xe9' is written %E9"
+    ));
     // However long it is, what was expected is said.
     let long = format!("/{}", "x".repeat(600));
     let server =

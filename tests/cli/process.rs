@@ -127,7 +127,7 @@ fn processes_are_counted() {
     ] {
         let expected = if expected == "1 to 1" { "exactly 1" } else { expected };
         porthole(["process", name].iter().chain(options))
-            .unhealthy(&format!("unhealthy: {found}, expected {expected}"));
+            .unhealthy(&format!("unhealthy: process {name}: 2 running, expected {expected}"));
     }
     for options in [&["--min", "2"][..], &["--min", "1", "--max", "2"], &["--min", "0"]] {
         porthole(["process", name].iter().chain(options)).healthy(&format!("healthy: {found}"));
@@ -144,26 +144,15 @@ fn zombies_do_not_run_and_stopped_processes_do() {
     let zombie = Running::start(&program, "x", "0");
     zombie.until_state("Z");
     let zombie_pid = zombie.pid();
-    porthole(["process", name]).unhealthy(&format!(
-        "unhealthy: process {name}: none running, 1 zombie (pid {zombie_pid}), expected at least 1"
-    ));
+    porthole(["process", name])
+        .unhealthy(&format!("unhealthy: process {name}: none running, only zombies, expected at least 1"));
     porthole(["process", "--pid", &zombie_pid.to_string()])
         .unhealthy(&format!("unhealthy: process {zombie_pid}: pid {zombie_pid} ({name}) is a zombie"));
     // However many there are, the words stay the same.
     let another = Running::start(&program, "x", "0");
     another.until_state("Z");
-    let first = zombie_pid.min(another.pid());
-    let many = format!(
-        "unhealthy: process {name}: none running, zombies (pid {first} and others), expected at least 1"
-    );
+    let many = format!("unhealthy: process {name}: none running, only zombies, expected at least 1");
     porthole(["process", name]).unhealthy(&many);
-    if another.pid() > zombie_pid {
-        let one_more = Running::start(&program, "x", "0");
-        one_more.until_state("Z");
-        if one_more.pid() > zombie_pid {
-            porthole(["process", name]).unhealthy(&many);
-        }
-    }
     drop(another);
     let stopped = Running::start(&program, "x", "600");
     stopped.signal(Signal::SIGSTOP);
@@ -456,11 +445,7 @@ fn an_executable_that_may_not_be_read_may_be_the_one() {
     // What they cannot change is said.
     let other = format!("{name}-x");
     run(&[&other]).is(0, &format!("healthy: process {other}: 1 running (pid {})", running.pid()), "");
-    run(&[&other, "--max", "0"]).is(
-        1,
-        &format!("unhealthy: process {other}: 1 running (pid {}), expected none", running.pid()),
-        "",
-    );
+    run(&[&other, "--max", "0"]).is(1, &format!("unhealthy: process {other}: 1 running, expected none"), "");
     run(&[name, "--min", "0"]).is(0, &format!("healthy: process {name}: none running"), "");
     let ran = run(&[name, "--min", "4194304"]);
     ran.is(1, &format!("unhealthy: process {name}: none running, expected at least 4194304"), "");

@@ -3,10 +3,13 @@
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::command::{has_feature, porthole};
+use crate::support::command::{has_feature, porthole, started};
 use crate::support::network::in_own_network;
 use crate::support::server::{Server, Step, closed_port, folder, send};
 
@@ -50,6 +53,7 @@ fn http_heads() {
     let dated = |second: u8, text: &str| {
         format!("HTTP/1.1 503 No\r\nDate: Mon, 30 Nov 2026 10:00:{second}0 GMT\r\n{text}")
     };
+    let half = |second: u8| format!("HTTP/1.1 200 OK\r\nDate: Mon, 30 Nov 2026 10:00:{second}0 GMT\r\n");
     let rows: Vec<(&[&str], Pair, &str)> = vec![
         (&[], [vec![Step::Hold], asked(vec![Step::Hold])], "waiting for the response head\n"),
         (
@@ -62,14 +66,21 @@ fn http_heads() {
             [asked(vec![send("HTTP/1.1 2"), Step::Hold]), asked(vec![drip("HTTP/1.1 2", 1), Step::Hold])],
             "waiting for the rest of the response head\n",
         ),
+        // However it ends, and however much of it came.
         (
             &[],
-            [asked(vec![send("HTTP/1.1 2")]), asked(vec![drip("HTTP/1.1 2", 1)])],
-            "the server closed the connection",
+            [asked(vec![send(half(1))]), vec![send(half(2)), drip("A", 20), Step::Reset]],
+            "the server closed the connection waiting for the rest of the response head\n",
+        ),
+        (
+            &[],
+            [asked(vec![send("HTTP/1.1 2")]), vec![send("HTTP/1.1 2")]],
+            "the server closed the connection waiting for the rest of the response head\n",
         ),
         // An end or a reset, before the request is read or after: who is faster decides.
         (&[], [asked(vec![]), vec![]], "without a reply"),
         (&[], [asked(vec![Step::Reset]), vec![Step::Until(b"G")]], "without a reply"),
+        (&[], [asked(vec![]), vec![Step::Reset]], "without a reply"),
         (
             &[],
             [
@@ -86,6 +97,37 @@ fn http_heads() {
             ],
             "503 Service Unavailable, expected 200-399\n",
         ),
+        // What is plainly all of it, though its end does not come.
+        (
+            &[],
+            [
+                asked(vec![send(dated(1, "Content-Length: 99\r\n\r\n{\"db\": \"down\"}")), Step::Hold]),
+                asked(vec![send(dated(2, "Content-Length: 99\r\n\r\n")), drip("{\"db\": \"down\"}", 1)]),
+            ],
+            "body: {\"db\": \"down\"}\n",
+        ),
+        (
+            &[],
+            [
+                asked(vec![send(dated(1, "\r\ndb is down")), Step::Hold]),
+                asked(vec![send(dated(2, "\r\ndb ")), drip("is down", 1), Step::Hold]),
+            ],
+            "body: db is down\n",
+        ),
+        (
+            &[],
+            [
+                asked(vec![send(dated(1, "\r\n")), drip("x".repeat(99), 20)]),
+                asked(vec![send(dated(2, "\r\n")), drip("x".repeat(99), 30)]),
+            ],
+            "503 Service Unavailable, expected 200-399\n",
+        ),
+        // A body that ends with the connection, the request read or not.
+        (
+            &[],
+            [asked(vec![send(dated(1, "\r\nhello"))]), vec![send(dated(2, "\r\nhello")), Step::Reset]],
+            "503 Service Unavailable, expected 200-399; body: hello\n",
+        ),
     ];
     for (options, pair, part) in rows {
         alike("http", "/", options, pair, part);
@@ -95,9 +137,6 @@ fn http_heads() {
 #[test]
 fn http_answers() {
     let body = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-    let moved = |state: u32| {
-        send(format!("HTTP/1.1 302 Found\r\nLocation: /login?state={state}\r\nContent-Length: 0\r\n\r\n"))
-    };
     let contains = &["--contains", "y"][..];
     let rows: Vec<(&[&str], Pair, &str)> = vec![
         (
@@ -117,9 +156,9 @@ fn http_answers() {
             contains,
             [
                 asked(vec![send(body), send("x"), Step::Reset]),
-                asked(vec![send(body), send("x".repeat(50_000)), Step::Reset]),
+                asked(vec![send(body), send("x".repeat(50_000))]),
             ],
-            "the server reset the connection reading the body\n",
+            "the server closed the connection reading the body\n",
         ),
         (
             contains,
@@ -140,12 +179,10 @@ fn http_answers() {
             ],
             "within the first 64 KiB",
         ),
-        (
-            &["-s", "200"],
-            [asked(vec![moved(1)]), asked(vec![moved(22)])],
-            "302 Found to http://127.0.0.1:PORT/login?…, expected 200\n",
-        ),
         (&[], [asked(vec![send("ok\n"), Step::Hold]), asked(vec![send("ok\n")])], "not an HTTP response"),
+        // A protocol that is known begins with what is another in each connection.
+        (&[], [asked(vec![mysql(1), Step::Hold]), vec![mysql(2)]], "the port speaks MySQL, not HTTP\n"),
+        (&[], [asked(vec![smtp(1), Step::Hold]), vec![smtp(2)]], "the port speaks SMTP or FTP, not HTTP\n"),
         (
             &[],
             [
@@ -169,6 +206,65 @@ fn http_answers() {
 }
 
 #[test]
+fn http_redirects() {
+    // What is in the query or behind a semicolon, such as a session, is another each time.
+    let to =
+        |place: &str| send(format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n"));
+    let mut rows: Vec<(&[&str], Pair, &str)> = vec![
+        (
+            &["-s", "200"],
+            [asked(vec![to("/login?state=1")]), asked(vec![to("/login?state=22")])],
+            "302 Found to http://127.0.0.1:PORT/login?…, expected 200\n",
+        ),
+        (
+            &["-s", "200"],
+            [
+                asked(vec![to("/login;jsessionid=FE221?state=1")]),
+                asked(vec![to("/login;jsessionid=FE222?state=1")]),
+            ],
+            "302 Found to http://127.0.0.1:PORT/login;…, expected 200\n",
+        ),
+        (
+            &["--follow", "1"],
+            [asked(vec![to("/login?state=1")]), asked(vec![to("/login?state=22")])],
+            "redirected to http://127.0.0.1:PORT/login?…: 302 Found after 1 redirects, expected",
+        ),
+        (
+            &["--follow", "1", "-s", "200"],
+            [
+                asked(vec![to("http://idp.example/auth?state=1")]),
+                asked(vec![to("http://idp.example/auth?state=2")]),
+            ],
+            "302 Found, not followed to another host, http://idp.example/auth?…, expected 200\n",
+        ),
+    ];
+    if !has_feature("tls") {
+        let pair = [
+            asked(vec![to("https://127.0.0.1/auth?state=1")]),
+            asked(vec![to("https://127.0.0.1/auth?state=2")]),
+        ];
+        rows.push((
+            &["--follow", "1"],
+            pair,
+            "302 Found to https://127.0.0.1/auth?…, and this build has no TLS\n",
+        ));
+    }
+    for (options, pair, part) in rows {
+        alike("http", "/", options, pair, part);
+    }
+}
+
+/// MySQL's greeting, with a connection's number and a scramble.
+fn mysql(number: u8) -> Step {
+    send([&b"J\0\0\0\x0a8.0.36\0"[..], &[number, 0, 0, 0], &[number.wrapping_mul(77); 62]].concat())
+}
+
+/// A mail server's, with the date.
+fn smtp(second: u8) -> Step {
+    send(format!("220 mail.example ESMTP; Mon, 30 Nov 2026 10:00:0{second} +0000\r\n"))
+}
+
+#[test]
 fn tcp() {
     let expect = &["--expect", "y"][..];
     let rows: Vec<(&[&str], Pair, &str)> = vec![
@@ -181,8 +277,13 @@ fn tcp() {
         (expect, [vec![send("no ")], vec![drip("no ", 40)]], "received: no\\x20\n"),
         (
             &["--send", "xx", "--expect", "y"],
-            [vec![Step::Until(b"x"), Step::Reset], vec![Step::Until(b"xx"), Step::Reset]],
-            "the server reset the connection",
+            [vec![Step::Until(b"x"), Step::Reset], vec![Step::Until(b"xx")]],
+            "the server closed the connection, expected \"y\"\n",
+        ),
+        (
+            &["--send", "xx", "--expect", "y"],
+            [vec![send("no\r\n"), Step::Until(b"xx")], vec![send("no\r\n"), Step::Reset]],
+            "the server closed the connection, expected \"y\"; received: no\\r\\n\n",
         ),
     ];
     for (options, pair, part) in rows {
@@ -228,6 +329,15 @@ fn grpc() {
             "waiting for the response head\n",
         ),
         (
+            [vec![until(), send(settings), Step::Until(b"Health/Check")], vec![send(settings), Step::Reset]],
+            "the server closed the connection waiting for the response head\n",
+        ),
+        (
+            [vec![until(), send(&settings[..5])], vec![send(&settings[..4]), Step::Reset]],
+            "the server closed the connection waiting for the server's HTTP/2 settings\n",
+        ),
+        ([vec![until(), mysql(1)], vec![mysql(2), Step::Hold]], "the port speaks MySQL, not HTTP/2\n"),
+        (
             [
                 vec![until(), send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Hold],
                 vec![until(), send("HTTP/1.1 400 Bad Request\r\n\r\n")],
@@ -259,6 +369,16 @@ fn tls() {
             [vec![hello(), send("SSH-2.0-x\r\n"), Step::Hold], vec![send("SSH-2.0-x\r\n"), Step::Hold]],
             "speaks SSH",
         ),
+        (
+            [vec![hello(), send(record)], vec![send(record), Step::Reset]],
+            "the server closed the connection during the TLS handshake\n",
+        ),
+        (
+            [vec![hello(), send("hm\n")], vec![send("hm\n"), Step::Reset]],
+            "what came is not TLS; received: hm\\n\n",
+        ),
+        ([vec![hello(), mysql(1)], vec![mysql(2), Step::Hold]], "the port speaks MySQL, not TLS\n"),
+        ([vec![hello(), smtp(1)], vec![smtp(2), Step::Hold]], "the port speaks SMTP or FTP, not TLS\n"),
     ];
     for (pair, part) in rows {
         alike("tls", "", &["-k"], pair, part);
@@ -282,10 +402,32 @@ fn servers() {
                 [vec![send(b"\x7f\x7f\x7f\x7f\x7f"), Step::Hold], vec![send(b"\x7f\x7f\x7f\x7f\x7f")]],
                 "what came is not",
             ),
+            (
+                [vec![send(begun)], vec![send(begun), Step::Reset]],
+                "the server closed the connection, expected",
+            ),
+            ([vec![smtp(1)], vec![smtp(2), Step::Hold]], "the port speaks SMTP or FTP, not"),
         ];
         for (pair, part) in rows {
             alike(check, "", &[], pair, part);
         }
+        let (part, other) = if check == "mysql" {
+            ("timed out after 600 ms waiting for the answer to the login\n", vec![mysql(2), Step::Hold])
+        } else {
+            ("the port speaks MySQL, not", vec![mysql(2)])
+        };
+        alike(check, "", &[], [vec![mysql(1), Step::Hold], other], part);
+    }
+    // What follows a greeting: silence, an end, something else.
+    for (end, part) in [
+        (vec![], "the server closed the connection, expected the answer to the login\n"),
+        (
+            vec![send(b"\x01\0\0\x02B"), Step::Hold],
+            "what came is not mysql; received: J\\0\\0\\0\\n8.0.36\\0\n",
+        ),
+    ] {
+        let pair = [1, 2].map(|number| [vec![mysql(number), Step::Until(b"porthole")], end.clone()].concat());
+        alike("mysql", "", &[], pair, part);
     }
 }
 
@@ -339,9 +481,10 @@ fn listen() {
     });
 }
 
-/// Time goes by, as it does from one run to the next.
-fn a_second_passes() {
-    std::thread::sleep(Duration::from_millis(1100));
+/// The text without the date of the last change.
+fn undated(text: &str) -> String {
+    let Some((start, rest)) = text.split_once("last modified 20") else { return text.to_owned() };
+    format!("{start}last modified {}", rest.split_once('Z').unwrap().1)
 }
 
 #[test]
@@ -362,22 +505,86 @@ fn file() {
         (&["--absent"], now),
     ] {
         file.set_modified(modified).unwrap();
-        let one = run(options);
-        a_second_passes();
-        assert_eq!(one, run(options));
+        let one = undated(&run(options));
+        // As if so much time had gone by, but for the date.
+        file.set_modified(modified - Duration::from_secs(11)).unwrap();
+        assert_eq!(one, undated(&run(options)));
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// sleep(1) under this name, until it is dropped.
+struct Sleep(Child);
+
+impl Sleep {
+    fn start(program: &Path, seconds: &str) -> Self {
+        let name = program.file_name().unwrap().to_str().unwrap();
+        let sleep = Sleep(started(Command::new(program).arg(seconds).stdin(Stdio::null()), Command::spawn));
+        sleep.until(|stat| stat.contains(&format!("({name})")));
+        sleep
+    }
+
+    /// One that has ended, and that nobody has waited for.
+    fn zombie(program: &Path) -> Self {
+        let zombie = Sleep::start(program, "0");
+        zombie.until(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('Z'));
+        zombie
+    }
+
+    fn until(&self, holds: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        while !holds(&std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap()) {
+            assert!(start.elapsed() < Duration::from_secs(30), "{}", self.0.id());
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn process() {
-    for options in [
-        &["porthole-none"][..],
-        &["--pid", "4194303"],
-        &["--pid-file", "/none"],
-        &["porthole-none", "--min", "2"],
-    ] {
-        let arguments = [&["process"], options].concat();
-        assert_eq!(verdict(&arguments, 0), verdict(&arguments, 0));
-    }
+    let folder = folder();
+    let name = folder.file_name().unwrap().to_str().unwrap().replace("porthole-test-", "s");
+    let program = folder.join(&name);
+    symlink("/bin/sleep", &program).unwrap();
+    let run = |options: &[&str]| verdict(&[&["process", &name], options].concat(), 0);
+    // A worker that was started again has another number, and the one before it is left as a zombie.
+    let mut zombies = Vec::new();
+    let one = [(); 2].map(|()| {
+        zombies.push(Sleep::zombie(&program));
+        run(&[])
+    });
+    assert_eq!(one[0], one[1]);
+    assert!(one[0].contains("none running, only zombies, expected at least 1\n"), "{}", one[0]);
+    let one = [(); 2].map(|()| {
+        let _worker = Sleep::start(&program, "600");
+        let few = run(&["--min", "2"]);
+        zombies.push(Sleep::zombie(&program));
+        few
+    });
+    assert_eq!(one[0], one[1]);
+    assert!(one[0].contains("1 running, also zombies, expected at least 2\n"), "{}", one[0]);
+    drop(zombies);
+    let one = [(); 2].map(|()| {
+        let _worker = Sleep::start(&program, "600");
+        run(&["--max", "0"])
+    });
+    assert_eq!(one[0], one[1]);
+    assert!(one[0].contains("1 running, expected none\n"), "{}", one[0]);
+    // A pid file that stays behind, whatever its time.
+    let path = folder.join("pid");
+    std::fs::write(&path, "4194303").unwrap();
+    let file = std::fs::File::options().append(true).open(&path).unwrap();
+    let one = [0, 50].map(|seconds| {
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        verdict(&["process", "--pid-file", path.to_str().unwrap()], 0)
+    });
+    assert_eq!(one[0], one[1]);
+    std::fs::remove_dir_all(folder).unwrap();
 }

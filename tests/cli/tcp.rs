@@ -73,11 +73,11 @@ fn something_else_is_unhealthy_and_quoted() {
 }
 
 #[test]
-fn a_reset_is_named() {
+fn a_reset_is_an_end() {
     let server = Server::new(vec![Step::Until(b"x"), Step::Reset]);
     let address = server.address().to_string();
     porthole(["tcp", &address, "--send", "x", "--expect", "y"])
-        .unhealthy(&format!("unhealthy: tcp {address}: the server reset the connection, expected \"y\""));
+        .unhealthy(&format!("unhealthy: tcp {address}: the server closed the connection, expected \"y\""));
 }
 
 #[test]

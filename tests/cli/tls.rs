@@ -54,36 +54,24 @@ fn a_byte_now_and_then() {
 #[test]
 fn the_end_of_it() {
     let closed = "the server closed the connection during the TLS handshake";
-    let reset = "the server reset the connection during the TLS handshake";
     let hello = Step::Until(b"\x16\x03\x01");
     unhealthy(vec![hello.clone(), send(HALF_A_HELLO)], closed);
-    unhealthy(vec![hello.clone(), Step::Reset], reset);
+    unhealthy(vec![hello.clone(), Step::Reset], closed);
     // However it is announced.
     unhealthy(vec![hello.clone(), send(record(0x15, &[1, 0]))], closed);
     unhealthy(
         vec![hello.clone(), send([HALF_A_HELLO, &record(0x15, &[2, 80])].concat()), Step::Hold],
         TIMED_OUT,
     );
-    // It closes before it has read all, which may come as a reset.
-    for (_server, check, ran) in each(vec![hello]) {
-        let line = |reason| format!("unhealthy: {check}: {reason}");
-        let as_it_comes = ran.stdout.starts_with(&line(closed.trim_end_matches("")))
-            || ran.stdout.starts_with(&line(reset));
-        assert!(as_it_comes && ran.status == Some(1), "{}", ran.story());
-    }
+    // Before it has read all, which may come as a reset.
+    unhealthy(vec![hello], closed);
 }
 
 #[test]
 fn something_else_on_the_port() {
-    unhealthy(
-        vec![send("SSH-2.0-OpenSSH_9.2\r\n"), Step::Hold],
-        "the port speaks SSH, not TLS; received: SSH-2.0-OpenSSH_9.2\\r\\n",
-    );
+    unhealthy(vec![send("SSH-2.0-OpenSSH_9.2\r\n"), Step::Hold], "the port speaks SSH, not TLS");
     unhealthy(vec![send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Hold], "the port speaks HTTP, not TLS");
-    unhealthy(
-        vec![send("220 mail.example ESMTP\r\n"), Step::Hold],
-        "the port speaks SMTP or FTP, not TLS; received: 220 mail.example ESMTP\\r\\n",
-    );
+    unhealthy(vec![send("220 mail.example ESMTP\r\n"), Step::Hold], "the port speaks SMTP or FTP, not TLS");
     unhealthy(
         vec![send(b"\x16\x02\x00\x00\x00\x1b[2J"), Step::Hold],
         r"the response is not TLS; received: \x16\x02\0\0\0\x1b[2J",

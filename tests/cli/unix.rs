@@ -36,11 +36,10 @@ fn what_a_server_said_before_it_closed_is_heard() {
     porthole(["unix", path, "--send", &send, "--expect", "hello"])
         .healthy(&format!("healthy: unix {path}: received \"hello\" in <T>"));
     porthole(["unix", path, "--send", &send, "--expect", "ready"]).unhealthy(&format!(
-        "unhealthy: unix {path}: the server closed the connection while sending, expected \"ready\"; received: hello\\n"
+        "unhealthy: unix {path}: the server closed the connection, expected \"ready\"; received: hello\\n"
     ));
-    porthole(["unix", path, "--send", &send]).unhealthy(&format!(
-        "unhealthy: unix {path}: the server closed the connection while sending; received: hello\\n"
-    ));
+    porthole(["unix", path, "--send", &send])
+        .unhealthy(&format!("unhealthy: unix {path}: the server closed the connection; received: hello\\n"));
 }
 
 #[test]

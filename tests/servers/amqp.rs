@@ -62,9 +62,8 @@ fn ready() {
     assert_eq!(said().matches(left).count(), 10, "{}", said());
     assert!(!said().contains("[error]"), "{}", said());
     // Another server's question there, and the server's answer to it.
-    porthole(["redis", &target]).unhealthy(&format!(
-        "unhealthy: redis {target}: the port speaks AMQP, not redis; received: AMQP\\0\\0\\t\\x01"
-    ));
+    porthole(["redis", &target])
+        .unhealthy(&format!("unhealthy: redis {target}: the port speaks AMQP, not redis"));
     // Nothing is to be saved.
     daemon.signal(nix::sys::signal::Signal::SIGKILL);
 }
@@ -86,7 +85,6 @@ fn manners() -> Manners {
         awaited: "the start of the connection",
         talk: vec![send(start(b"\x07productS\0\0\0\x01Q\x07versionS\0\0\0\x031.0"))],
         found: "accepts connections, Q 1.0",
-        half: r"\x01\0\0\0\0\0:\0\n\0\n\0\t\0\0\0\x1e\x07productS\0\0\0\x01Q\x07v",
     }
 }
 
@@ -122,9 +120,6 @@ fn answers() {
             b"\x01\0\0\0\0\0\x04\0\x0a\0\x0a\0",
             r"what came is not amqp; received: \x01\0\0\0\0\0\x04\0\n\0\n\0",
         ),
-        (
-            b"-ERR unknown command 'AMQP'\r\n",
-            "the port speaks Redis, not amqp; received: -ERR unknown command 'AMQP'\\r\\n",
-        ),
+        (b"-ERR unknown command 'AMQP'\r\n", "the port speaks Redis, not amqp"),
     ]);
 }

@@ -603,6 +603,95 @@ fn every_check_has_the_search_list() {
     namespace.remote("tcp db:8080").healthy("healthy: tcp db:8080: connected (::1) in <T>");
 }
 
+/// Addresses of documentation networks and of loopback, more than a line lists, in another order each time.
+fn in_turn(question: &[u8]) -> Vec<Vec<u8>> {
+    static TURN: AtomicUsize = AtomicUsize::new(1);
+    let mut hosts: Vec<u8> = (1..=10).collect();
+    if is_of_a(question) {
+        hosts.rotate_left(TURN.fetch_add(3, Ordering::Relaxed) % 10);
+        let record = |host: u8| [&b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x7f\0\x09"[..], &[host]].concat();
+        vec![reply(question, 0x8180, 10, &hosts.into_iter().flat_map(record).collect::<Vec<u8>>())]
+    } else {
+        vec![reply(question, 0x8180, 0, b"")]
+    }
+}
+
+#[test]
+fn the_same_trouble_has_the_same_words() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\noptions timeout:1\n") else { return };
+    let turning = namespace.server("127.0.0.1", in_turn);
+    let listed = "127.0.9.1, 127.0.9.2, 127.0.9.3, 127.0.9.4, 127.0.9.5, 127.0.9.6, 127.0.9.7, 127.0.9.8";
+    for _ in 0..3 {
+        namespace.dns("db. --expect 10.9.9.9").unhealthy(&format!(
+            "unhealthy: dns db.: {listed} and 2 more (from 127.0.0.1), expected 10.9.9.9"
+        ));
+        namespace
+            .remote("tcp db:9")
+            .unhealthy(&format!("unhealthy: tcp db:9: connection refused ({listed}, 127.0.9.9, 127.0.9.10)"));
+    }
+    drop(turning);
+    // What is no answer has the number of the question in it, which is another each time.
+    let _garbage = namespace.server("127.0.0.1", |question| {
+        let mut answer = reply(question, 0x8180, 0, b"");
+        answer[13] = b'x';
+        vec![answer]
+    });
+    let garbage = || namespace.dns("db.").run();
+    let (one, other) = (garbage(), garbage());
+    let start = "unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x81\\x80";
+    assert!(one.stdout.starts_with(start), "{}", one.story());
+    assert_eq!(one.stdout, other.stdout);
+    // Over TCP, an end or a reset.
+    let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
+    let listener = namespace.listener("127.0.0.2");
+    namespace.etc("resolv.conf", "nameserver 127.0.0.2\n");
+    std::thread::spawn(move || {
+        for (at, connection) in listener.incoming().enumerate() {
+            let mut connection = connection.unwrap();
+            // What is unread makes it a reset.
+            if at % 2 == 0 {
+                let _ = connection.read(&mut [0; 512]);
+            } else {
+                let _ = connection.read(&mut [0]);
+            }
+        }
+    });
+    for _ in 0..4 {
+        namespace.dns("db.").unhealthy(
+            "unhealthy: dns db.: truncated reply from 127.0.0.2, and over TCP: the connection was closed",
+        );
+    }
+}
+
+#[test]
+fn nothing_is_waited_for_behind_an_answer_over_tcp() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
+    let _truncating = namespace.server("127.0.0.1", |question| vec![reply(question, 0x8380, 0, b"")]);
+    let listener = namespace.listener("127.0.0.1");
+    // A server that keeps its connections for the next question.
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut length = [0; 2];
+            let _ = connection.read_exact(&mut length);
+            let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
+            let _ = connection.read_exact(&mut question);
+            let answer = address(&question);
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            let _ = connection.write_all(&[&length[..], &answer].concat());
+            kept.push(connection);
+        }
+    });
+    let taken = (0..5).map(|_| {
+        let json = namespace.dns("db. --json").json();
+        assert_eq!(json["checks"][0]["healthy"], true, "{json}");
+        json["checks"][0]["elapsed_ms"].as_f64().unwrap()
+    });
+    let quickest = taken.fold(f64::MAX, f64::min);
+    assert!(quickest < 90.0, "{quickest}");
+}
+
 #[test]
 fn every_check_has_the_servers() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.2\nnameserver 127.0.0.1\n") else { return };

@@ -41,8 +41,7 @@ fn ready() {
     assert_eq!(json["checks"][0]["facts"], facts);
     // An error for each line of the question, as many of them as came at once.
     let ran = porthole(["redis", &target]).run();
-    let line =
-        format!("unhealthy: redis {target}: the port speaks memcached, not redis; received: ERROR\\r\\n");
+    let line = format!("unhealthy: redis {target}: the port speaks memcached, not redis");
     assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
 }
 
@@ -66,10 +65,8 @@ fn redis_is_not_memcached() {
     let Some(program) = installed("redis-server") else { return };
     let (folder, port) = (open_folder(), closed_port());
     let _daemon = crate::redis::redis(&program, folder, port, &[]);
-    porthole(["memcached", &format!("127.0.0.1:{port}")]).unhealthy(&format!(
-        "unhealthy: memcached 127.0.0.1:{port}: the port speaks Redis, not memcached; received: -ERR unknown command \
-         'version', with args beginning with: \\r\\n-ERR"
-    ));
+    porthole(["memcached", &format!("127.0.0.1:{port}")])
+        .unhealthy(&format!("unhealthy: memcached 127.0.0.1:{port}: the port speaks Redis, not memcached"));
 }
 
 fn manners() -> Manners {
@@ -80,7 +77,6 @@ fn manners() -> Manners {
         awaited: "the version",
         talk: vec![send("VERSION 1.6.18\r\n")],
         found: "version 1.6.18",
-        half: r"VERSION\x20",
     }
 }
 

@@ -126,7 +126,6 @@ fn manners() -> Manners {
         awaited: "the greeting",
         talk: vec![send(MARIADB), Step::Until(LOGIN), send(DENIED)],
         found: "accepts connections, version 10.11.19-MariaDB-0+deb12u1",
-        half: r"d\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x12\0\0\0x,mc)@G#\0\xfe",
     }
 }
 
@@ -178,12 +177,17 @@ fn greetings_and_answers() {
         server.unhealthy(error(0, ""), message);
         server.unhealthy([login(), error(2, "#08S01")].concat(), message);
     }
-    let silent = "timed out after 300 ms waiting for the answer to the login; received: ";
-    let shown = r"J\0\0\0\n8.0.36\0\x08\0\0\0\x1dn>8Y\v".replace(r"\v", r"\x0b");
-    let rest = r"\x1d4\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07\0caching_";
-    server.unhealthy([login(), vec![Step::Hold]].concat(), &format!("{silent}{shown}{rest}"));
-    let broken = "the server reset the connection, expected the answer to the login; received: ";
-    server.unhealthy([login(), vec![Step::Reset]].concat(), &format!("{broken}{shown}{rest}"));
+    // Neither the connection's number nor the scramble of the greeting.
+    server.unhealthy(
+        [login(), vec![Step::Hold]].concat(),
+        "timed out after 300 ms waiting for the answer to the login",
+    );
+    for end in [vec![], vec![Step::Reset]] {
+        server.unhealthy(
+            [login(), end].concat(),
+            "the server closed the connection, expected the answer to the login",
+        );
+    }
     for (error, found) in [
         (&b"\x18\0\0\0\xff\x6a\x04Host is not allowed"[..], "up, refuses this client: Host is not allowed"),
         (b"\x13\0\0\0\xff\x69\x04Host is blocked", "up, refuses this client: Host is blocked"),
@@ -208,17 +212,11 @@ fn not_quite_mysql() {
         (b"\0\0\0\0\x0a", r"\0\0\0\0\n"),
     ]);
     // None of the answers to a login: something else, nothing, an error without its code.
-    for (said, shown) in [
-        (&b"\x03\0\0\x02BBB"[..], r"\x03\0\0\x02BBB"),
-        (b"\0\0\0\x02", r"\0\0\0\x02"),
-        (b"\x01\0\0\x02\xff", r"\x01\0\0\x02\xff"),
-        (b"\x02\0\0\x02\xff\x15", r"\x02\0\0\x02\xff\x15"),
-    ] {
-        // A greeting so short that the answer is still shown.
-        let greeting = send(b"\x05\0\0\0\x0a8.0\0");
+    for said in [&b"\x03\0\0\x02BBB"[..], b"\0\0\0\x02", b"\x01\0\0\x02\xff", b"\x02\0\0\x02\xff\x15"] {
+        let greeting = send(b"\x0b\0\0\0\x0a8.0\0number");
         server.unhealthy(
             vec![greeting, Step::Until(LOGIN), send(said), Step::Hold],
-            &format!(r"what came is not mysql; received: \x05\0\0\0\n8.0\0{shown}"),
+            r"what came is not mysql; received: \x0b\0\0\0\n8.0\0",
         );
     }
 }

@@ -110,7 +110,6 @@ fn manners() -> Manners {
         awaited: "the answer to PING",
         talk: vec![send("+PONG\r\n")],
         found: "PONG",
-        half: "+PO",
     }
 }
 

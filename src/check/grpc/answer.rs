@@ -6,7 +6,7 @@ use crate::net::greetings;
 use crate::net::http2::hpack::Fields;
 use crate::net::http2::{Client, Trouble, error_name, field};
 use crate::net::url::percent_decoded;
-use crate::net::wire::Wire;
+use crate::net::wire::{CLOSED, Wire};
 use crate::outcome::{Finding, Verdict};
 use crate::text::{foreign, quoted};
 use crate::units;
@@ -24,7 +24,7 @@ impl Grpc {
         };
         let mut finding = if code == 0 { self.verdict(body, shown) } else { self.refusal(code) };
         let said = field(trailers, "grpc-message").unwrap_or_default();
-        let said = percent_decoded(&String::from_utf8_lossy(said));
+        let said = percent_decoded(said);
         if code != 0 && !said.is_empty() {
             finding.quote = Some(("message", said.trim_ascii().to_vec()));
             finding.facts.push(("grpc_message", said.into()));
@@ -86,20 +86,24 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
     let opening = wire.opening();
     let doing = format!("waiting for {}", client.awaiting());
     let mut quote = ("received", &[][..]);
+    // What may differ from one run to the next.
+    let mut noted = &[][..];
     let found = match trouble {
         // Whether that is seen as an end or as a reset is a matter of who is faster.
         Trouble::Wire(error) | Trouble::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
             silent(wire)
         }
         Trouble::Closed if opening.is_empty() => silent(wire),
+        Trouble::Wire(error) | Trouble::Unsent(error) if error.is_hung_up() => format!("{CLOSED} {doing}"),
         Trouble::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
         Trouble::Unsent(error) => {
             return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
         }
-        Trouble::Closed => format!("the server closed the connection {doing}"),
+        Trouble::Closed => format!("{CLOSED} {doing}"),
         Trouble::NotHttp2 => {
-            quote.1 = opening;
-            match greetings::other(opening, "grpc") {
+            let other = greetings::other(opening, "grpc");
+            *(if other.is_some() { &mut noted } else { &mut quote.1 }) = opening;
+            match other {
                 Some(greetings::HTTP) => "the port speaks HTTP/1, not HTTP/2".to_owned(),
                 Some(greetings::TLS) if cfg!(feature = "tls") => {
                     "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
@@ -116,12 +120,12 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
         }
         Trouble::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
     };
-    Finding::unhealthy(found).quoting(quote.0, quote.1)
+    Finding::unhealthy(found).quoting(quote.0, quote.1).noting("received", noted)
 }
 
 /// What it means that the server is gone, and has sent nothing.
 fn silent(wire: &Wire) -> String {
-    ["the server closed the connection without a reply", wire.perhaps()].concat()
+    [CLOSED, " without a reply", wire.perhaps()].concat()
 }
 
 /// The value of this field, a status of up to three digits.

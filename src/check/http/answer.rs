@@ -4,13 +4,14 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::value::RawValue;
 use ureq::{Body, Error};
 
 use super::body::{Assertion, Open};
 use crate::deadline::Deadline;
 use crate::net::head::{Head, HeadError};
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
-use crate::net::wire::WireError;
+use crate::net::wire::{CLOSED, LEAVE_TIME, WireError};
 use crate::net::{greetings, status_words};
 use crate::outcome::{Fact, Finding};
 use crate::text::{decode, foreign};
@@ -20,6 +21,8 @@ use crate::units::{StatusSet, show_size};
 const EXCERPT: usize = 512;
 /// What goes on where a body breaks off.
 const READING: &str = "reading the body";
+/// How long a server has said nothing that has said all that it has to say, while it keeps the connection open.
+const SILENCE: Duration = Duration::from_millis(50);
 /// How much of the body is read at once, in bytes.
 const PIECE: usize = 4096;
 
@@ -41,8 +44,8 @@ enum End {
     Enough,
     /// It is longer than may be read.
     Limit,
-    /// It broke off, for this reason.
-    Broken(String),
+    /// It broke off, for this reason, after nothing had come for so long.
+    Broken(String, Duration),
 }
 
 impl Answer {
@@ -60,7 +63,7 @@ impl Answer {
             return None;
         }
         let location = self.head.value("Location")?;
-        Some(String::from_utf8_lossy(&location).into_owned())
+        Some(decode(&location))
     }
 
     /// The verdict. It falls at the head where nothing is asserted of the body.
@@ -82,7 +85,11 @@ impl Answer {
             });
             let finding = Finding::unhealthy(found).expected(status.typed());
             return match (encoding, end) {
-                (_, End::Broken(_)) => partly(finding, &body),
+                (None, End::Broken(_, silence)) if self.is_plainly_whole(&body, silence) => {
+                    finding.quoting_text("body", &body)
+                }
+                // How much of it came differs from one run to the next.
+                (_, End::Broken(..)) => finding.noting("body", &body),
                 (Some(encoding), _) if !body.is_empty() => Finding {
                     quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
                     ..finding.fact("content_encoding", encoding)
@@ -107,10 +114,10 @@ impl Answer {
         let excerpt = body.get(..EXCERPT).unwrap_or(&body).to_vec();
         match end {
             End::Enough => Finding::healthy(found),
-            End::Broken(why) => {
+            End::Broken(why, _) => {
                 let timed_out = || WireError::TimedOut.reason(deadline, READING);
                 let why = if deadline.remaining().is_err() { timed_out() } else { why };
-                partly(Finding::unhealthy(format!("{found}, but {why}")), &excerpt)
+                Finding::unhealthy(format!("{found}, but {why}")).noting("body", &excerpt)
             }
             End::Whole | End::Limit => {
                 let cut_at = matches!(end, End::Limit).then_some(length);
@@ -150,12 +157,25 @@ impl Answer {
     /// Reads on to the end of the message and closes: a server that is still writing when the connection is closed takes
     /// that for an error. Returns when the verdict was known.
     pub(super) fn leave(&mut self) -> Instant {
-        let decided = self.exchange.state().wire.settle();
+        self.leave_within(LEAVE_TIME)
+    }
+
+    /// As [`Answer::leave`], in less time.
+    pub(super) fn leave_within(&mut self, limit: Duration) -> Instant {
+        let decided = self.exchange.state().wire.settle_within(limit);
         let mut reader = self.body.with_config().limit(u64::MAX).reader();
         let mut piece = [0; PIECE];
         while !self.exchange.state().wire.is_sated() && matches!(reader.read(&mut piece), Ok(1..)) {}
         self.exchange.state().wire.leave();
         decided
+    }
+
+    /// Whether this is all of the body, though the server has not said so: JSON that is complete, or what is ended by the
+    /// connection alone, which stays open after it.
+    fn is_plainly_whole(&self, body: &[u8], silence: Duration) -> bool {
+        let is_document = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+        is_document && serde_json::from_slice::<&RawValue>(body).is_ok()
+            || self.head.is_ended_by_close() && silence >= SILENCE
     }
 
     /// How the body is encoded, if it is. We ask for nothing of the kind; some servers do not wait to be asked.
@@ -178,10 +198,12 @@ impl Answer {
         let mut reader = self.body.with_config().limit(u64::MAX).reader();
         let mut body = Vec::new();
         let mut piece = [0; PIECE];
+        let mut heard = Instant::now();
         loop {
             match reader.read(&mut piece) {
                 Ok(0) => return (body, length, End::Whole),
                 Ok(count) => {
+                    heard = Instant::now();
                     let room = most.saturating_sub(length);
                     let piece = piece.get(..count.min(room)).unwrap_or_default();
                     length += piece.len();
@@ -194,15 +216,30 @@ impl Answer {
                         return (body, length, End::Limit);
                     }
                 }
-                Err(error) => return (body, length, End::Broken(broken(Error::from(error)))),
+                Err(error) => {
+                    let error = Error::from(error);
+                    // Whether the end of the connection is seen as a reset is a matter of who is faster.
+                    let end = if self.head.is_ended_by_close() && is_hung_up(&error) {
+                        End::Whole
+                    } else {
+                        End::Broken(broken(error), heard.elapsed())
+                    };
+                    return (body, length, end);
+                }
             }
         }
     }
 }
 
-/// With what came of a body that broke off, for programs alone: how much that is differs from one run to the next.
-fn partly(finding: Finding, body: &[u8]) -> Finding {
-    if body.is_empty() { finding } else { finding.fact("body", body.to_vec()) }
+/// Whether the server is gone.
+fn is_hung_up(error: &Error) -> bool {
+    match error {
+        Error::Other(other) => match other.downcast_ref() {
+            Some(TransportError::Wire(error)) => error.is_hung_up(),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Why a body broke off.
@@ -210,17 +247,10 @@ fn broken(error: Error) -> String {
     let why = match error {
         Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),
         Error::Other(other) => match other.downcast_ref::<TransportError>() {
-            Some(TransportError::Wire(WireError::Failed(e)))
-                if e.kind() == std::io::ErrorKind::ConnectionReset =>
-            {
-                "the server reset the connection".to_owned()
-            }
             Some(known) => known.to_string(),
             None => foreign(&other.to_string()),
         },
-        Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "the server closed the connection".to_owned()
-        }
+        Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CLOSED.to_owned(),
         other => foreign(&other.to_string()),
     };
     format!("{why} {READING}")
@@ -235,7 +265,7 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         Some(greetings::HTTP2) => return Finding::unhealthy("the port speaks HTTP/2 only (porthole grpc)"),
         Some(other) => {
             let found = format!("the port speaks {other}, not HTTP");
-            return Finding::unhealthy(found).quoting("received", opening);
+            return Finding::unhealthy(found).noting("received", opening);
         }
         None => {}
     }
@@ -255,14 +285,16 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
     };
     if is_gone && received == 0 {
         // Whether that is seen as an end or as a reset is a matter of who is faster.
-        let found = ["the server closed the connection without a reply", state.wire.perhaps()].concat();
+        let found = [CLOSED, " without a reply", state.wire.perhaps()].concat();
         return Finding::unhealthy(found);
     }
     match known {
-        Some(TransportError::Wire(wire)) => Finding::unhealthy(wire.reason(deadline, doing)),
+        // Half of a head, which may have the date in it, and of which more may come the next time.
+        Some(TransportError::Wire(wire)) => {
+            Finding::unhealthy(wire.reason(deadline, doing)).noting("received", opening)
+        }
         Some(TransportError::Closed) => {
-            Finding::unhealthy(format!("the server closed the connection {doing}"))
-                .quoting("received", opening)
+            Finding::unhealthy(format!("{CLOSED} {doing}")).noting("received", opening)
         }
         Some(TransportError::Head(HeadError::NotHttp)) => {
             Finding::unhealthy("what came is not an HTTP response").quoting("received", opening)

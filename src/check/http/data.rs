@@ -20,7 +20,7 @@ fn of_form(text: &str) -> Vec<Vec<u8>> {
     for (_, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
         values.push(value.into());
         if value.contains(['%', '+']) {
-            values.push(percent_decoded(&value.replace('+', " ")));
+            values.push(percent_decoded(value.replace('+', " ").as_bytes()));
         }
     }
     values

@@ -55,6 +55,8 @@ pub enum Failure {
     Silent,
     /// What it sent is no answer to the question.
     Garbage,
+    /// It closed the connection.
+    Closed,
     /// The system's reason. ICMP's "port unreachable" comes as "connection refused" (udp(7)).
     System(Errno),
     /// Its answer does not fit a datagram, and over TCP this happened.
@@ -69,6 +71,7 @@ impl Failure {
             Failure::Code(code) => code_words(*code),
             Failure::Silent => "no reply".to_owned(),
             Failure::Garbage => "invalid reply".to_owned(),
+            Failure::Closed => "the connection was closed".to_owned(),
             Failure::System(errno) => describe(&io::Error::from(*errno)),
             Failure::OverTcp(why) => ["truncated reply, and over TCP: ", &why.reason()].concat(),
         }
@@ -78,7 +81,7 @@ impl Failure {
     fn of(&self, servers: &str) -> String {
         match self {
             Failure::Forbidden => format!("{servers} {}", self.reason()),
-            Failure::System(_) => format!("{} ({servers})", self.reason()),
+            Failure::System(_) | Failure::Closed => format!("{} ({servers})", self.reason()),
             Failure::OverTcp(why) => {
                 format!("truncated reply from {servers}, and over TCP: {}", why.reason())
             }

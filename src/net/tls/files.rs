@@ -18,6 +18,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
+use super::TlsError;
 use crate::bytes::find;
 use crate::deadline::{Deadline, Passed};
 use crate::files::{Unread, read_in_time, read_regular};
@@ -54,8 +55,17 @@ pub struct SystemRoots {
 }
 
 impl SystemRoots {
-    /// The certificates. The error says where was looked.
-    pub fn read(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, String> {
+    /// The certificates. The error says where was looked. A file system that does not answer by the deadline is told apart:
+    /// another attempt may find that it does.
+    pub fn read(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let unusable = |why| match deadline.remaining() {
+            Err(Passed) => TlsError::SilentRoots(why),
+            Ok(_) => TlsError::NoRoots(why),
+        };
+        self.find(deadline).map_err(unusable)
+    }
+
+    fn find(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, String> {
         // A variable that is wrong is said: whoever set it meant it.
         let mut found = match &self.file {
             Some(file) => {
@@ -70,8 +80,8 @@ impl SystemRoots {
                 let folder = Path::new(OsStr::from_bytes(folder));
                 if let Err(unread) = add_folder(folder, deadline, &mut found) {
                     let why = format!("SSL_CERT_DIR: {}", unread.why);
-                    // What may not be read is not absent, whatever else there is.
-                    if unread.denied {
+                    // What may not be read is not absent, whatever else there is, and the rest of the time is for nothing else.
+                    if unread.denied || deadline.remaining().is_err() {
                         return Err(why);
                     }
                     unusable.get_or_insert(why);
@@ -93,7 +103,7 @@ impl SystemRoots {
                 }
             }
             if let Err(unread) = add_folder(Path::new(FOLDER), deadline, &mut found)
-                && unread.denied
+                && (unread.denied || deadline.remaining().is_err())
             {
                 unusable = Some(unread.why);
             }

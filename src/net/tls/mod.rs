@@ -72,7 +72,7 @@ pub struct Client {
     settings: Settings,
     notes: Notes,
     /// Made for the first handshake, as the system's roots are only read where one takes place.
-    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+    config: OnceLock<Arc<ClientConfig>>,
 }
 
 /// What a handshake found.
@@ -93,6 +93,8 @@ pub struct Peer {
 pub enum TlsError {
     /// Reading or writing.
     Wire(WireError),
+    /// What is trusted could not be read by the deadline, so no handshake was made.
+    SilentRoots(String),
     /// There is nothing to trust, so no handshake was made.
     NoRoots(String),
     /// The reason in words, and what is known of the server's certificate.
@@ -115,8 +117,12 @@ impl Client {
         host: &Host,
         is_all: bool,
     ) -> Result<(Session, Peer), TlsError> {
-        let config =
-            self.config.get_or_init(|| self.config(socket.deadline())).clone().map_err(TlsError::NoRoots)?;
+        let config = if let Some(config) = self.config.get() {
+            config
+        } else {
+            let made = self.config(socket.deadline())?;
+            self.config.get_or_init(|| made)
+        };
         let host = self.settings.name.as_ref().unwrap_or(host);
         let name = server_name(host).ok_or_else(|| {
             TlsError::Failed(
@@ -124,8 +130,8 @@ impl Client {
                 None,
             )
         })?;
-        let connection =
-            ClientConnection::new(config, name).map_err(|e| TlsError::Failed(e.to_string(), None))?;
+        let connection = ClientConnection::new(Arc::clone(config), name)
+            .map_err(|e| TlsError::Failed(e.to_string(), None))?;
         let mut session = Session {
             connection: Box::new(connection),
             waiting: Vec::new(),
@@ -151,6 +157,9 @@ impl Client {
             let mut piece = [0; PIECE];
             let count = match socket.read(&mut piece) {
                 Ok(count) => count,
+                Err(error) if error.is_hung_up() && !is_tls(&opening) => {
+                    return Err(TlsError::NotTls(opening));
+                }
                 Err(error) => return Err(gone(self.notes.take(), Some(error))),
             };
             let piece = piece.get(..count).unwrap_or_default();
@@ -194,7 +203,7 @@ impl Client {
         Ok((session, peer))
     }
 
-    fn config(&self, deadline: Deadline) -> Result<Arc<ClientConfig>, String> {
+    fn config(&self, deadline: Deadline) -> Result<Arc<ClientConfig>, TlsError> {
         let settings = &self.settings;
         let trust = match &settings.roots {
             _ if settings.insecure => Trust::Anything,
@@ -202,11 +211,12 @@ impl Client {
             None => Trust::Roots(settings.system.read(deadline)?),
         };
         let provider = Arc::new(provider());
-        let verifier = Verifier::new(trust, Arc::clone(&provider), self.notes.clone())?;
+        let verifier =
+            Verifier::new(trust, Arc::clone(&provider), self.notes.clone()).map_err(TlsError::NoRoots)?;
         let identity = Identity { ours: settings.identity.clone(), notes: self.notes.clone() };
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|e| e.to_string())?
+            .map_err(|e| TlsError::NoRoots(e.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_cert_resolver(Arc::new(identity));

@@ -29,18 +29,9 @@ fn tls_option() -> &'static str {
 #[test]
 fn something_that_is_not_http2() {
     for (bytes, reason) in [
-        (
-            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-            "the port speaks HTTP/1, not HTTP/2; received: HTTP/1.1 400 Bad Request\\r\\n\\r\\n",
-        ),
-        (
-            b"\x15\x03\x01\0\x02\x02F",
-            &format!(
-                "the port speaks TLS, not HTTP/2{}; received: \\x15\\x03\\x01\\0\\x02\\x02F",
-                tls_option()
-            ),
-        ),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "the port speaks SSH, not HTTP/2; received: SSH-2.0-OpenSSH_9.2\\r\\n"),
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "the port speaks HTTP/1, not HTTP/2"),
+        (b"\x15\x03\x01\0\x02\x02F", &format!("the port speaks TLS, not HTTP/2{}", tls_option())),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the port speaks SSH, not HTTP/2"),
         (b"no", "the response is not HTTP/2; received: no"),
         (
             &frame(PING, 0, 0, "pingpong"),
@@ -92,7 +83,7 @@ fn the_server_ends_it() {
     );
     unhealthy(
         vec![send(settings()), Step::Until(b"Health/Check"), Step::Reset],
-        "the server reset the connection waiting for the response head",
+        "the server closed the connection waiting for the response head",
     );
 }
 
