@@ -10,8 +10,8 @@ use super::{AT_FILE, Attempt, Check, Kind, in_time};
 use crate::args::{Foreign, Given, UsageError, operand, option};
 use crate::deadline::Deadline;
 use crate::files::{Unread, read_regular};
+use crate::net::socket::WireError;
 use crate::net::target::Endpoint;
-use crate::net::wire::WireError;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
 use crate::procfs::process::{

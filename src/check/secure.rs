@@ -10,10 +10,11 @@ use crate::args::{Given, UsageError};
 use crate::deadline::Deadline;
 use crate::net::connect::Connection;
 use crate::net::greetings;
+use crate::net::socket::CLOSED;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};
 use crate::net::tls::{Client, Peer, Settings, SystemRoots, TlsError, list, no_h2, now};
-use crate::net::wire::{CLOSED, Wire};
+use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
 

@@ -8,8 +8,9 @@ use super::{Attempt, Check, stream};
 use crate::args::{Given, Opt, UsageError, operand};
 use crate::deadline::Deadline;
 use crate::net::greetings;
+use crate::net::socket::{CLOSED, WireError};
 use crate::net::target::{Endpoint, HostPort, SocketPath};
-use crate::net::wire::{CLOSED, Wire, WireError};
+use crate::net::wire::Wire;
 use crate::outcome::{Finding, Verdict};
 
 /// The longest message that a server may send, in bytes.

@@ -9,8 +9,9 @@ use crate::args::{Given, Opt, UsageError, option};
 use crate::bytes::find;
 use crate::expand::Expanded;
 use crate::net::connect::{open, phases};
+use crate::net::socket::{CLOSED, WireError};
 use crate::net::target::{Endpoint, Host};
-use crate::net::wire::{CLOSED, Wire, WireError};
+use crate::net::wire::Wire;
 use crate::outcome::Finding;
 use crate::text::{decode, quoted};
 

@@ -113,7 +113,7 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts, is_root: bool) {
     }
     let mut unread = Vec::new();
     let rows = listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |unseen| {
-        unread.push(unseen.why)
+        unread.push(unseen.why);
     });
     // Where another user looks, most may be denied.
     let more = unread.len().saturating_sub(DENIED);

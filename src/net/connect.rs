@@ -13,16 +13,15 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::socket::sockopt::{SendTimeout, SocketError, TcpNoDelay};
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, connect, getsockopt, setsockopt, socket,
-};
+use nix::sys::socket::sockopt::SendTimeout;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket};
 use nix::sys::time::TimeVal;
 
 use super::hosts::{Unresolved, resolve};
 use super::local::{ADVICE, Reach};
+use super::socket::{Stream, WireError, begin, finish};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
-use super::wire::{Stream, Wire, WireError};
+use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
 use crate::error::describe;
 use crate::outcome::{Finding, Verdict};
@@ -30,11 +29,6 @@ use crate::threads::wait_for;
 
 /// How long the first address has before the next is tried beside it: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
-
-/// What a socket says of a connection whose peer has reset it. tcp(7).
-const RESET: i32 = Errno::ECONNRESET as i32;
-/// The same where the peer had closed it before.
-const BROKEN: i32 = Errno::EPIPE as i32;
 
 /// A connection, and to where it was made.
 #[derive(Debug)]
@@ -194,35 +188,6 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
             }
         }
         under_way = still;
-    }
-}
-
-/// Starts a connection; its end is awaited with poll(2). connect(2), EINPROGRESS.
-pub(super) fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
-    let family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(family, kind, flags, None)?;
-    match connect(socket.as_raw_fd(), &SockaddrStorage::from(target)) {
-        Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// The stream, if the connection stands.
-pub(super) fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
-    match getsockopt(&socket, SocketError)? {
-        // The server closed it at once, or reset it: a connection that stood, as whoever is faster than that server sees.
-        0 | RESET | BROKEN => {}
-        code => return Err(Errno::from_raw(code)),
-    }
-    // Without it a request in two writes waits for the peer's delayed acknowledgement.
-    setsockopt(&socket, TcpNoDelay, &true)?;
-    let stream = TcpStream::from(socket);
-    // Where nobody listens on an ephemeral port, TCP may connect a socket to itself
-    // ("simultaneous open", RFC 9293, 3.5): that is no server.
-    match (stream.local_addr(), stream.peer_addr()) {
-        (Ok(own), Ok(peer)) if own == peer => Err(Errno::ECONNREFUSED),
-        _ => Ok(stream),
     }
 }
 

@@ -11,7 +11,8 @@ use self::frame::{
     PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
 };
 use self::hpack::{Decoder, Fields};
-use super::wire::{Wire, WireError};
+use super::socket::WireError;
+use super::wire::Wire;
 
 /// What a client sends first (section 3.4), its SETTINGS behind it: ENABLE_PUSH 0 and MAX_HEADER_LIST_SIZE 16 KiB.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\

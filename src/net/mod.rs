@@ -14,6 +14,7 @@ pub mod lookup;
 pub mod resolv_conf;
 #[cfg(feature = "remote")]
 pub mod resolver;
+pub mod socket;
 pub mod target;
 #[cfg(feature = "tls")]
 pub mod tls;

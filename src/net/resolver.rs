@@ -20,11 +20,11 @@ use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::SockType;
 
 pub use self::answer::{Answer, Failure, Found, Unanswered};
-use super::connect::{begin, finish};
 use super::dns::{A, AAAA, NXDOMAIN, Name, Question, Reply};
 use super::local::Reach;
 use super::resolv_conf::ResolvConf;
-use super::wire::{Stream, Wire, WireError};
+use super::socket::{Stream, WireError, begin, finish};
+use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
 
 /// Where name servers listen.

@@ -18,7 +18,8 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 use ureq::{Agent, Body, Error};
 
 use super::head::{Head, HeadError, Search, may_be_http};
-use super::wire::{CLOSED, Wire, WireError};
+use super::socket::{CLOSED, WireError};
+use super::wire::Wire;
 
 /// The largest response head, from the status line to the empty line, in bytes: ureq's default.
 pub const HEAD_LIMIT: usize = 64 << 10;

@@ -4,14 +4,9 @@
 //! is reset (RFC 1122, 4.2.2.13), which its server takes for an error: so first comes `close_notify` (RFC 8446, 6.1), then
 //! the end of our side, then what the server still has to say is read. [`Wire::settle`] bounds all of that.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use nix::poll::PollFlags;
-
+use super::socket::{Socket, Stream, WireError};
 #[cfg(feature = "tls")]
 use super::target::Host;
 #[cfg(feature = "tls")]
@@ -20,9 +15,6 @@ use crate::deadline::Deadline;
 
 /// What a server may expect that closes the connection without a reply to what it was sent in plain text.
 const SILENT: &str = " (it may expect TLS or the PROXY protocol)";
-
-/// What a server did that closed the connection or reset it.
-pub const CLOSED: &str = "the server closed the connection";
 
 /// How many of the first bytes from the peer are kept, to say what answered.
 const OPENING: usize = 64;
@@ -33,135 +25,6 @@ pub const LEAVE_TIME: Duration = Duration::from_millis(100);
 const LEAVE_BYTES: u64 = 1 << 20;
 /// How much of it is read at once, in bytes.
 const LEAVE_PIECE: usize = 4096;
-
-/// A stream socket, non-blocking.
-#[derive(Debug)]
-pub enum Stream {
-    /// TCP.
-    Tcp(TcpStream),
-    /// Unix.
-    Unix(UnixStream),
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
-        }
-    }
-}
-
-/// Why a read or write did not happen.
-#[derive(Debug)]
-pub enum WireError {
-    /// The deadline passed.
-    TimedOut,
-    /// The system's error, such as a reset.
-    Failed(io::Error),
-    /// TLS came to an end after its handshake; the reason in words.
-    #[cfg(feature = "tls")]
-    Tls(String),
-}
-
-impl WireError {
-    /// Whether the peer has closed: what it sent before that can still be read.
-    pub fn is_hung_up(&self) -> bool {
-        use io::ErrorKind::{BrokenPipe, ConnectionReset};
-        matches!(self, WireError::Failed(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
-    }
-
-    /// The reason for a person, after the thing that was going on: `waiting for the response head`.
-    pub fn reason(&self, deadline: Deadline, doing: &str) -> String {
-        match self {
-            WireError::TimedOut => {
-                format!("timed out after {} {doing}", crate::units::show_duration(deadline.limit()))
-            }
-            // Whether that is seen as an end, as a reset or as a broken pipe is a matter of who is faster.
-            _ if self.is_hung_up() => format!("{CLOSED} {doing}"),
-            WireError::Failed(error) => format!("{} {doing}", crate::error::describe(error)),
-            #[cfg(feature = "tls")]
-            WireError::Tls(why) => why.clone(),
-        }
-    }
-}
-
-/// A stream and its deadline.
-#[derive(Debug)]
-pub struct Socket {
-    stream: Stream,
-    deadline: Deadline,
-}
-
-impl Socket {
-    /// The deadline that reads and writes keep.
-    pub fn deadline(&self) -> Deadline {
-        self.deadline
-    }
-
-    /// From now on keep this deadline.
-    pub fn set_deadline(&mut self, deadline: Deadline) {
-        self.deadline = deadline;
-    }
-
-    /// Waits for bytes and reads them; 0 at the end of the stream.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
-        self.wait(PollFlags::POLLIN)?;
-        self.read_there(buffer)
-    }
-
-    /// The same, but for bytes that are there already: those are read even where the deadline has passed.
-    fn read_there(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
-        loop {
-            let result = match &mut self.stream {
-                Stream::Tcp(stream) => stream.read(buffer),
-                Stream::Unix(stream) => stream.read(buffer),
-            };
-            match result {
-                Ok(count) => return Ok(count),
-                Err(e) if passing(&e) => self.wait(PollFlags::POLLIN)?,
-                Err(e) => return Err(WireError::Failed(e)),
-            }
-        }
-    }
-
-    /// Writes all of it.
-    pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
-        while !bytes.is_empty() {
-            match self.write(bytes) {
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(e) if passing(&e) => self.wait(PollFlags::POLLOUT)?,
-                Err(e) => return Err(WireError::Failed(e)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what can be written without waiting; for a last word that may be lost.
-    #[cfg(feature = "tls")]
-    pub fn write_now(&mut self, bytes: &[u8]) {
-        let _ = self.write(bytes);
-    }
-
-    /// Says that nothing more will be sent: the peer reads the end of the stream. shutdown(2).
-    fn end_sending(&self) -> io::Result<()> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.stream {
-            Stream::Tcp(stream) => stream.write(bytes),
-            Stream::Unix(stream) => stream.write(bytes),
-        }
-    }
-
-    fn wait(&self, what: PollFlags) -> Result<(), WireError> {
-        self.deadline.wait(self.stream.as_fd(), what).map_err(|_| WireError::TimedOut)
-    }
-}
 
 /// What a check talks over: a socket, and TLS on it once [`Wire::start_tls`] was called.
 #[derive(Debug)]
@@ -311,13 +174,11 @@ impl Drop for Wire {
     }
 }
 
-fn passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
     use std::time::{Duration, Instant};
 
     fn pair(limit: Duration) -> (Wire, UnixStream) {

@@ -1,7 +1,8 @@
 //! Frames of HTTP/2 on a wire. RFC 9113, sections 4 and 6.
 
 use super::Trouble;
-use crate::net::wire::{Wire, WireError};
+use crate::net::socket::WireError;
+use crate::net::wire::Wire;
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;

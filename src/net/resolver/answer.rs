@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::error::describe;
 use crate::net::dns::code_words;
-use crate::net::wire::WireError;
+use crate::net::socket::WireError;
 
 /// What the servers say of one name.
 #[derive(Debug)]

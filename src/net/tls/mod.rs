@@ -26,8 +26,8 @@ use self::provider::provider;
 pub use self::verify::now;
 use self::verify::{Identity, Notes, Ours, Told, Trust, Verifier};
 pub use self::words::{list, no_h2};
+use super::socket::{Socket, WireError};
 use super::target::Host;
-use super::wire::{Socket, WireError};
 use crate::deadline::Deadline;
 
 /// How much is read from the socket at once, in bytes; a record has at most 16 KiB.

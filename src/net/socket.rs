@@ -1,0 +1,186 @@
+//! A stream socket on which every read and write keeps to one deadline, and how a TCP connection begins.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use nix::errno::Errno;
+use nix::poll::PollFlags;
+use nix::sys::socket::sockopt::{SocketError, TcpNoDelay};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, getsockopt, setsockopt, socket,
+};
+
+use crate::deadline::Deadline;
+
+/// What a server did that closed the connection or reset it.
+pub const CLOSED: &str = "the server closed the connection";
+/// What a socket says of a connection whose peer has reset it. tcp(7).
+const RESET: i32 = Errno::ECONNRESET as i32;
+/// The same where the peer had closed it before.
+const BROKEN: i32 = Errno::EPIPE as i32;
+
+/// A stream socket, non-blocking.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// Unix.
+    Unix(UnixStream),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// Why a read or write did not happen.
+#[derive(Debug)]
+pub enum WireError {
+    /// The deadline passed.
+    TimedOut,
+    /// The system's error, such as a reset.
+    Failed(io::Error),
+    /// TLS came to an end after its handshake; the reason in words.
+    #[cfg(feature = "tls")]
+    Tls(String),
+}
+
+impl WireError {
+    /// Whether the peer has closed: what it sent before that can still be read.
+    pub fn is_hung_up(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        matches!(self, WireError::Failed(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
+    }
+
+    /// The reason for a person, after the thing that was going on: `waiting for the response head`.
+    pub fn reason(&self, deadline: Deadline, doing: &str) -> String {
+        match self {
+            WireError::TimedOut => {
+                format!("timed out after {} {doing}", crate::units::show_duration(deadline.limit()))
+            }
+            // Whether that is seen as an end, as a reset or as a broken pipe is a matter of who is faster.
+            _ if self.is_hung_up() => format!("{CLOSED} {doing}"),
+            WireError::Failed(error) => format!("{} {doing}", crate::error::describe(error)),
+            #[cfg(feature = "tls")]
+            WireError::Tls(why) => why.clone(),
+        }
+    }
+}
+
+/// A stream and its deadline.
+#[derive(Debug)]
+pub struct Socket {
+    /// The stream.
+    pub stream: Stream,
+    /// The deadline that reads and writes keep.
+    pub deadline: Deadline,
+}
+
+impl Socket {
+    /// The deadline that reads and writes keep.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// From now on keep this deadline.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
+    /// Waits for bytes and reads them; 0 at the end of the stream.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
+        self.wait(PollFlags::POLLIN)?;
+        self.read_there(buffer)
+    }
+
+    /// The same, but for bytes that are there already: those are read even where the deadline has passed.
+    pub fn read_there(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
+        loop {
+            let result = match &mut self.stream {
+                Stream::Tcp(stream) => stream.read(buffer),
+                Stream::Unix(stream) => stream.read(buffer),
+            };
+            match result {
+                Ok(count) => return Ok(count),
+                Err(e) if passing(&e) => self.wait(PollFlags::POLLIN)?,
+                Err(e) => return Err(WireError::Failed(e)),
+            }
+        }
+    }
+
+    /// Writes all of it.
+    pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
+        while !bytes.is_empty() {
+            match self.write(bytes) {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(e) if passing(&e) => self.wait(PollFlags::POLLOUT)?,
+                Err(e) => return Err(WireError::Failed(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what can be written without waiting; for a last word that may be lost.
+    #[cfg(feature = "tls")]
+    pub fn write_now(&mut self, bytes: &[u8]) {
+        let _ = self.write(bytes);
+    }
+
+    /// Says that nothing more will be sent: the peer reads the end of the stream. shutdown(2).
+    pub fn end_sending(&self) -> io::Result<()> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn wait(&self, what: PollFlags) -> Result<(), WireError> {
+        self.deadline.wait(self.stream.as_fd(), what).map_err(|_| WireError::TimedOut)
+    }
+}
+
+/// Starts a connection; its end is awaited with poll(2). connect(2), EINPROGRESS.
+pub fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
+    let family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(family, kind, flags, None)?;
+    match connect(socket.as_raw_fd(), &SockaddrStorage::from(target)) {
+        Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The stream, if the connection stands.
+pub fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
+    match getsockopt(&socket, SocketError)? {
+        // The server closed it at once, or reset it: a connection that stood, as whoever is faster than that server sees.
+        0 | RESET | BROKEN => {}
+        code => return Err(Errno::from_raw(code)),
+    }
+    // Without it a request in two writes waits for the peer's delayed acknowledgement.
+    setsockopt(&socket, TcpNoDelay, &true)?;
+    let stream = TcpStream::from(socket);
+    // Where nobody listens on an ephemeral port, TCP may connect a socket to itself
+    // ("simultaneous open", RFC 9293, 3.5): that is no server.
+    match (stream.local_addr(), stream.peer_addr()) {
+        (Ok(own), Ok(peer)) if own == peer => Err(Errno::ECONNREFUSED),
+        _ => Ok(stream),
+    }
+}
+
+fn passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
