@@ -147,7 +147,7 @@ impl House {
 
 fn floor(module: &Module) -> usize {
     let is_here = |rooms: &&[&str]| rooms.contains(&module[0].as_str());
-    FLOORS.iter().position(|rooms| is_here(rooms)).unwrap_or_else(|| panic!("{module:?} is on no floor"))
+    FLOORS.iter().position(is_here).unwrap_or_else(|| panic!("{module:?} is on no floor"))
 }
 
 #[test]
