@@ -28,7 +28,8 @@ use rules::{ANY, Next, SQL};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
 use value::{Place, listed, value};
 use words::{
-    Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, skip_blanks, word_at, word_end,
+    Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, range, skip_blanks, word_at,
+    word_end,
 };
 
 /// The mask of a secret of this length.
@@ -148,7 +149,7 @@ impl Masked {
         if let Some((at, to)) = operand {
             let within = Within::command(whole.place.quote);
             let whole = if start == 0 { argument.len() } else { word_end(argument, start, within) };
-            return Some((start + at, to.map_or(whole, |to| start + to)));
+            return range(start + at, to.map_or(whole, |to| start + to));
         }
         let attached = match self.programs.option(bare) {
             Some((Next::Operands, _)) => {
@@ -159,9 +160,9 @@ impl Masked {
                 password(argument, from + at, within, next)
             }
             Some((Next::Cookie, at)) if at < bare.len() => {
-                bare.get(at..)?.contains(&b'=').then(|| (from + at, end(from + at)))
+                range(from + at, end(from + at)).filter(|_| bare.iter().skip(at).any(|&b| b == b'='))
             }
-            Some((_, at)) if at < bare.len() => Some((from + at, end(from + at))),
+            Some((_, at)) if at < bare.len() => range(from + at, end(from + at)),
             _ => None,
         };
         attached.or_else(|| {
@@ -218,7 +219,7 @@ impl Masked {
             // `PASSWORD= mysql -p`
             self.programs.note(bare(follows).1);
         }
-        is_secret.then(|| (start, word_end(argument, start, within)))
+        if is_secret { range(start, word_end(argument, start, within)) } else { None }
     }
 
     /// What a masked word says about the next one, in case it was an option after all.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::rules::{HEAD, Next, READS_LOGINS, TOKEN};
-use super::words::{Within, is_space, word_at, word_end};
+use super::words::{Within, is_space, range, word_at, word_end};
 use crate::bytes::find;
 
 /// Passwords after user names outside of URLs. Each word is searched once, however many colons it
@@ -45,10 +45,10 @@ impl Logins {
         if !is_named {
             None
         } else if self.colons.contains(&at) {
-            Some((at + 1, self.colons.end))
+            range(at + 1, self.colons.end)
         } else {
             let within = quote.map_or(Within::Nothing, Within::Quote);
-            self.are_read.then(|| (at + 1, word_end(text, at + 1, within)))
+            self.are_read.then(|| word_end(text, at + 1, within)).and_then(|end| range(at + 1, end))
         }
     }
 
@@ -92,7 +92,7 @@ pub(super) fn password(
     }
     // Looks that far ahead only to mask it.
     let end = within.map_or(text.len(), |within| word_end(text, start, within).max(from));
-    (!(is_number(name) && is_number(text.get(from..end)?))).then_some((from, end))
+    if is_number(name) && is_number(text.get(from..end)?) { None } else { range(from, end) }
 }
 
 /// The password of `jdbc:oracle:thin:NAME/PASSWORD@HOST`, with its last colon at `at`.
@@ -103,7 +103,7 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     let rest = text.get(at + 1..)?;
     let (from, end) = behind_slash(word_at(rest.get(..HEAD).unwrap_or(rest), 0))?;
-    Some((at + 1 + from, at + 1 + end?))
+    range(at + 1 + from, at + 1 + end?)
 }
 
 /// Where the password of `NAME/PASSWORD` or `NAME/PASSWORD@DATABASE` begins in a word, and where it
@@ -130,7 +130,7 @@ pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
         word.iter().rposition(|&b| b == b'@').filter(|_| !port.iter().all(u8::is_ascii_digit))
     })?;
     match colon.filter(|&colon| colon < at) {
-        Some(colon) => Some((start + colon + 1, start + at)),
+        Some(colon) => range(start + colon + 1, start + at),
         None => (at >= TOKEN).then_some((start, start + at)),
     }
 }

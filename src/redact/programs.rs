@@ -84,6 +84,10 @@ impl Programs {
     /// the word.
     pub fn operand(&mut self, word: &[u8]) -> Option<(usize, Option<usize>)> {
         let (skip, part) = self.expected?;
+        // Between two blanks, and where a line is continued, there is no operand.
+        if matches!(word, [] | [b'\\']) {
+            return None;
+        }
         if is_operator(word) {
             self.expected = None;
             return None;

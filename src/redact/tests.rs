@@ -505,6 +505,36 @@ fn programs_whose_operands_are_secrets() {
 }
 
 #[test]
+fn any_blanks_may_stand_between_words() {
+    for blanks in [" ", "  ", "\t", "\t\t", " \\\n  ", " \\\r\n\t"] {
+        for command in [
+            "vault login ⟦hunter2⟧ && nginx",
+            "vault login -address=http://v:8200 ⟦hunter2⟧",
+            "vault kv put secret/x a=⟦b⟧ c=⟦d⟧",
+            "cargo login ⟦hunter2⟧",
+            "redis-cli auth ⟦hunter2⟧",
+            "rabbitmqctl add_user bob ⟦hunter2⟧ && x y",
+            "htpasswd -bc ⟦f⟧ ⟦bob⟧ ⟦hunter2⟧",
+            "openssl passwd ⟦hunter2⟧",
+            "mkpasswd ⟦hunter2⟧",
+            "wpa_passphrase net ⟦hunter2⟧",
+            "mc alias set m http://h ⟦AKID⟧ ⟦hunter2⟧",
+            "sqlplus -S scott/⟦tiger⟧@db x",
+            "echo ⟦hunter2⟧ | docker login --password-stdin",
+            "docker login -u me -p ⟦hunter2⟧ registry:5000",
+            "curl -u me:⟦hunter2⟧ h",
+            "app --password ⟦hunter2⟧ x",
+            "nmcli d wifi connect net password ⟦hunter2⟧ x",
+            "app Bearer ⟦hunter2⟧ x",
+        ] {
+            let text = command.replace(' ', blanks);
+            check(&[&["sh", "-c", &text], &[&text], &["sh", "-c", &format!("{blanks}{text}")]]);
+        }
+    }
+    check(&[&["vault", "login", " ⟦hunter2⟧"], &["vault", "login", "", "⟦hunter2⟧"]]);
+}
+
+#[test]
 fn programs_with_options_of_their_own() {
     check(&[
         &["valkey-cli", "-a", "⟦pw⟧", "-p", "6379"],

@@ -5,7 +5,7 @@ use super::next_of;
 use super::rules::{HEAD, Next, QUERY};
 use super::tokens::is_token;
 use super::words::{
-    Within, is_quote, is_space, json_length, last_name, skip_blanks, skip_blanks_of_line, unescaped,
+    Within, is_quote, is_space, json_length, last_name, range, skip_blanks, skip_blanks_of_line, unescaped,
     without_blanks_behind, word_at, word_end,
 };
 
@@ -37,7 +37,7 @@ impl Place {
 pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usize)> {
     let (next, start, end) = find_value(text, at, place)?;
     let value = text.get(start..end)?;
-    (!is_plain(next, value)).then_some((start, end))
+    if is_plain(next, value) { None } else { range(start, end) }
 }
 
 /// The value, whether or not it is plain, and what its name says about it.
