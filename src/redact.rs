@@ -26,7 +26,7 @@ use name::{is_plain, is_weak, tells};
 use programs::Programs;
 use rules::{ANY, Next, SQL};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
-use value::{Place, listed, value};
+use value::{Parameters, Place, listed, value};
 use words::{
     Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, range, skip_blanks, word_at,
     word_end,
@@ -77,6 +77,7 @@ impl Masked {
             text: argument,
             place: Place { is_command: next == Next::Command, ..Place::default() },
             logins: Logins::of(argument),
+            parameters: Parameters::default(),
             next: Next::Plain,
         };
         while let Some(byte) = cursor.byte() {
@@ -117,9 +118,9 @@ impl Masked {
             b':' if argument.get(at..)?.starts_with(b"://") => {
                 user_info(argument, at + 3).or_else(|| webhook(argument, at + 3))
             }
-            b'=' => value(argument, at, place),
+            b'=' => value(argument, at, place, &mut whole.parameters),
             b':' => {
-                let value = value(argument, at, place);
+                let value = value(argument, at, place, &mut whole.parameters);
                 let value = value.or_else(|| whole.logins.password(argument, place.word, at, place.quote));
                 value.or_else(|| bot(argument, at))
             }
@@ -248,6 +249,7 @@ struct Argument<'a> {
     text: &'a [u8],
     place: Place,
     logins: Logins,
+    parameters: Parameters,
     /// What the last masked word says about the next one.
     next: Next,
 }
