@@ -25,6 +25,9 @@ pub(super) struct Programs {
     expected: Option<(usize, Part)>,
 }
 
+// Each row has a bit.
+const _: () = assert!(OPTIONS.len() <= 32 && OPERANDS.len() <= 32 && PAIRS.len() <= 32);
+
 /// The rows of a table, each with its bit.
 fn rows<T>(table: &[T]) -> impl Iterator<Item = (u32, &T)> {
     table.iter().enumerate().map(|(at, row)| (1 << at, row))
@@ -110,6 +113,7 @@ impl Programs {
                 value.is_none_or(|at| word.get(at).is_none_or(|&b| b == b'=')).then_some((0, None))
             }
             Part::Value => Some((value?, None)),
+            Part::Colon => Some((word.iter().position(|&b| b == b':')? + 1, None)),
             Part::Slash => {
                 let is_named = word.first().is_some_and(u8::is_ascii_alphanumeric);
                 // The value of `NAME=VALUE` is left to the rules for names.

@@ -137,7 +137,6 @@ const fn letters(
 /// The `valued` letters of curl(1).
 const CURL: &[u8] = b"AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
-/// At most 32 rows: each has a bit.
 pub(super) const OPTIONS: &[Options] = &[
     letters(&["sshpass", "mongo*", "rar", "unrar"], b"p", Stands::Either, Next::Secret),
     letters(&["cqlsh", "twine", "couchbase-cli"], b"p", Stands::Either, Next::Secret),
@@ -177,6 +176,8 @@ pub(super) enum Part {
     Unnamed,
     /// The value of `NAME=VALUE`.
     Value,
+    /// The password of `NAME:PASSWORD`.
+    Colon,
     /// The password of `NAME/PASSWORD` and `NAME/PASSWORD@DATABASE`.
     Slash,
 }
@@ -201,7 +202,6 @@ const fn operands(
     Operands { programs, verbs, skip, part }
 }
 
-/// At most 32 rows: each has a bit.
 pub(super) const OPERANDS: &[Operands] = &[
     // rabbitmqctl add_user NAME PASSWORD
     operands(&["rabbitmqctl"], &["add_user", "change_password", "authenticate_user"], 1, Part::Whole),
@@ -216,6 +216,10 @@ pub(super) const OPERANDS: &[Operands] = &[
     operands(&["redis-cli", "valkey-cli", "keydb-cli"], &["auth"], 0, Part::Whole),
     // mc alias set NAME URL ACCESSKEY SECRETKEY
     operands(&["mc", "mcli"], &["set"], 2, Part::Whole),
+    // mc admin user add NAME ACCESSKEY SECRETKEY
+    operands(&["mc", "mcli"], &["add"], 2, Part::Whole),
+    // etcdctl user add NAME:PASSWORD
+    operands(&["etcdctl"], &["add"], 0, Part::Colon),
     // wpa_passphrase SSID PASSPHRASE
     operands(&["wpa_passphrase"], &[], 1, Part::Whole),
     // openssl passwd PASSWORD
@@ -237,6 +241,8 @@ pub(super) const PAIRS: &[(&[&str], &str)] = &[
     (&["nmcli"], ""),
     // redis-cli config set requirepass PASSWORD
     (&["redis-cli", "valkey-cli", "keydb-cli"], "config"),
+    // wg set wg0 private-key KEY
+    (&["wg"], "set"),
     // wpa_cli set_network 0 psk KEY
     (&["wpa_cli"], ""),
 ];

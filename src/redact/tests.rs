@@ -529,6 +529,11 @@ fn programs_whose_operands_are_secrets() {
         &["redis-cli", "AUTH", "⟦pw⟧"],
         &["mc", "alias", "set", "x", "http://minio:9000", "⟦me⟧", "⟦pw⟧"],
         &["wpa_passphrase", "net", "⟦pw⟧"],
+        &["mc", "admin", "user", "add", "m", "bob", "⟦pw⟧"],
+        &["etcdctl", "user", "add", "bob:⟦pw⟧", "x"],
+        &["sh", "-c", "etcdctl user add bob:⟦pw;⟧ etcdctl get a:b"],
+        &["wg", "set", "wg0", "private-key", "⟦aGVsbG8gd29ybGQ=⟧", "peer", "x"],
+        &["wg", "set", "wg0", "private-key", "/etc/wireguard/wg0.key"],
     ]);
 }
 
