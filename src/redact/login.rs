@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::rules::{HEAD, Next, READS_LOGINS, TOKEN};
+use super::rules::{HEAD, Next, READS_LOGINS, SOCKETS, TOKEN};
 use super::words::{Within, is_space, range, word_at, word_end};
 use crate::bytes::find;
 
@@ -86,6 +86,9 @@ pub(super) fn password(
     if rest.get(length) == Some(&b'%') && (name.is_empty() || name.starts_with(b"+")) {
         return None;
     }
+    if next == Next::User && is_address(name, rest.get(length + 1..)?) {
+        return None;
+    }
     // The password of a URL is found by its `://`.
     if next == Next::User && rest.get(length..)?.starts_with(b"://") {
         return None;
@@ -93,6 +96,15 @@ pub(super) fn password(
     // Looks that far ahead only to mask it.
     let end = within.map_or(text.len(), |within| word_end(text, start, within).max(from));
     if is_number(name) && is_number(text.get(from..end)?) { None } else { range(from, end) }
+}
+
+/// Whether this is a path, the address of a socket (`127.0.0.1:53`) or one of socat's
+/// (`TCP-LISTEN:80`), rather than a login.
+fn is_address(name: &[u8], behind: &[u8]) -> bool {
+    let is_port = behind.first().is_some_and(u8::is_ascii_digit);
+    let is_ip = name.contains(&b'.') && name.iter().all(|&b| b.is_ascii_digit() || b == b'.');
+    let is_socat = SOCKETS.iter().any(|end| name.ends_with(end.as_bytes()));
+    name.starts_with(b"/") || (is_port && is_ip) || is_socat
 }
 
 /// The password of `jdbc:oracle:thin:NAME/PASSWORD@HOST`, with its last colon at `at`.

@@ -2,7 +2,9 @@
 
 use super::login::behind_slash;
 use super::name::tells;
-use super::rules::{NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands};
+use super::rules::{
+    GIVES_NAME, NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands,
+};
 use super::words::{is_operator, last_name};
 use crate::bytes::find;
 
@@ -18,6 +20,8 @@ pub(super) struct Programs {
     pairs: u32,
     /// Whether names and values may follow as separate words.
     has_pairs: bool,
+    /// Whether the next word is the name that an option gives to something.
+    is_name: bool,
     /// Whether this text prints a password for a program that reads it.
     prints_password: bool,
     /// The operands expected next: how many to skip, and which part of each further one is a
@@ -53,6 +57,12 @@ impl Programs {
     pub fn note(&mut self, word: &[u8]) {
         let name = word.rsplit(|b| b"/;|&(`={".contains(b)).next().unwrap_or_default();
         if name.is_empty() {
+            return;
+        }
+        // `--name mongo`, `--name=mongo`
+        let option = word.split(|&b| b == b'=').next().unwrap_or_default();
+        let gives_name = GIVES_NAME.iter().any(|known| known.as_bytes() == option);
+        if std::mem::replace(&mut self.is_name, gives_name && option == word) || gives_name {
             return;
         }
         for (bit, row) in rows(OPTIONS) {

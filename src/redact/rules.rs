@@ -60,9 +60,10 @@ pub(super) const LAST_WORDS: &[(&str, Next)] = &[("SESSION", Next::Session), ("S
 pub(super) const OTHERS: &[&str] =
     &["BYPASS", "COMPASS", "SURPASS", "MONKEY", "DONKEY", "TURKEY", "HOCKEY", "WHISKEY"];
 /// Last words of a name whose value is harmless, besides `secrets::HARMLESS`.
-pub(super) const HARMLESS: &[&str] = &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR"];
+pub(super) const HARMLESS: &[&str] =
+    &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR", "FRAMES", "ENCRYPTION", "PREFIX"];
 /// Ends of the last word of a name whose value may be the path of a file.
-pub(super) const FILES: &[&str] = &["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS"];
+pub(super) const FILES: &[&str] = &["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS", "CONFIG"];
 /// Parameters in the query of a URL, by their full name: the signature of an Azure shared access,
 /// the authorization code of OAuth 2.0 (RFC 6749, 4.1.2).
 pub(super) const QUERY: &[(&str, Next)] = &[("sig", Next::Secret), ("code", Next::Code)];
@@ -75,6 +76,8 @@ pub(super) const ANY: &[(&[&str], Next)] = &[
     // consul, nomad and serf; other programs have an option of this name with any value.
     (&["-encrypt", "--encrypt"], Next::Token),
 ];
+/// Ends of the addresses of socat(1), which are no user names: `socat -u TCP-LISTEN:80 x`.
+pub(super) const SOCKETS: &[&str] = &["-LISTEN", "-CONNECT", "-RECV", "-RECVFROM", "-SENDTO"];
 /// SQL, in any case: a string in single quotes after these words is a secret.
 pub(super) const SQL: &[&str] = &["password", "identified by"];
 
@@ -82,6 +85,9 @@ pub(super) const SQL: &[&str] = &["password", "identified by"];
 pub(super) const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "negotiate", "apikey"];
 /// The scheme after which any word is a token.
 pub(super) const BEARER: &str = "bearer";
+
+/// Options that give a name to something, which may be that of a program: docker run --name mongo.
+pub(super) const GIVES_NAME: &[&str] = &["--name", "--hostname", "--network-alias"];
 
 // Programs. A `*` at the end of a name stands for any text.
 
@@ -138,14 +144,19 @@ const fn letters(
 const CURL: &[u8] = b"AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
 pub(super) const OPTIONS: &[Options] = &[
-    letters(&["sshpass", "mongo*", "rar", "unrar"], b"p", Stands::Either, Next::Secret),
+    letters(&["sshpass", "rar", "unrar"], b"p", Stands::Either, Next::Secret),
+    letters(&["mongo", "mongosh", "mongodump", "mongorestore"], b"p", Stands::Either, Next::Secret),
+    letters(&["mongoexport", "mongoimport", "mongofiles"], b"p", Stands::Either, Next::Secret),
+    letters(&["mongostat", "mongotop"], b"p", Stands::Either, Next::Secret),
     letters(&["cqlsh", "twine", "couchbase-cli"], b"p", Stands::Either, Next::Secret),
     // The hash for /etc/shadow.
     letters(&["useradd", "usermod", "groupadd", "groupmod"], b"p", Stands::Either, Next::Secret),
     letters(&["redis-cli", "valkey-cli", "keydb-cli"], b"a", Stands::Either, Next::Secret),
     letters(&["redis-benchmark", "valkey-benchmark", "keydb-benchmark"], b"a", Stands::Either, Next::Secret),
     letters(&["mysql*", "mariadb*", "7z", "7za", "7zr", "7zz"], b"p", Stands::Attached, Next::Secret),
-    letters(&["ldap*"], b"w", Stands::Either, Next::Secret),
+    letters(&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete"], b"w", Stands::Either, Next::Secret),
+    letters(&["ldappasswd", "ldapwhoami", "ldapcompare"], b"w", Stands::Either, Next::Secret),
+    letters(&["ldapmodrdn", "ldapexop", "ldapvc"], b"w", Stands::Either, Next::Secret),
     letters(&["sqlcmd", "bcp", "tsql", "zip", "unzip"], b"P", Stands::Either, Next::Secret),
     letters(&["ipmitool", "mosquitto_*"], b"P", Stands::Either, Next::Secret),
     letters(&["docker", "podman", "nerdctl", "buildah", "skopeo"], b"p", Stands::Either, Next::Secret)

@@ -212,6 +212,7 @@ fn a_url_behind_the_letter_of_a_user() {
         &["sh", "-c", "redis-cli -u redis://:⟦pw⟧@h get x"],
         &["app", "--user=redis://me:⟦pw⟧@h", "-u", "me:⟦pw⟧"],
         &["curl", "-u", "me:⟦//x⟧", "h"],
+        &["app", "-u", "SVC-APP:⟦pw⟧", "--user=10.0.0.1:⟦pw⟧", "-u", "root:⟦root⟧"],
     ]);
 }
 
@@ -695,6 +696,16 @@ fn harmless_words_stay_readable() {
         &["bash", "-c", "exec app --password; ls"],
         &["sh", "-c", "date -u +%Y-%m-%d", "date", "-u", "+%H%M"],
         &["node", "-e", "const session = new Session(); f({session: session})", "a : b", "token : b"],
+        &["docker", "run", "--name", "mongo", "-p", "27017:27017", "mongo"],
+        &["docker", "run", "--name=mongo", "-p", "27017:27017", "mongo"],
+        &["docker", "run", "--name", "login", "-p", "443:443", "nginx"],
+        &["sh", "-c", "docker run --name  mongo -p 27017:27017 mongo"],
+        &["mongo_exporter", "-p", "9216", "gunicorn", "ldapapp.wsgi:app", "-w", "4"],
+        &["train", "--name", "exp", "--weights", "weights/best.pt"],
+        &["socat", "-u", "TCP-LISTEN:8080,fork", "x", "nc", "-u", "127.0.0.1:53", "sort", "-u", "/tmp/a:b"],
+        &["java", "-Djava.security.auth.login.config=/etc/kafka/jaas.conf", "--key-prefix=app:"],
+        &["ffmpeg", "-force_key_frames", "expr:1"],
+        &["postgres", "-c", "password_encryption=scram-sha-256"],
         &["cat", "fixed by 'end'", "sorted by 'name'", "the password is 'x'"],
     ] {
         assert_eq!(masked(arguments), arguments.join(" "));
