@@ -26,9 +26,10 @@ use name::{is_plain, is_weak, tells};
 use programs::Programs;
 use rules::{ANY, HEAD, Next, SQL};
 use tokens::{bot, is_bearer, is_scheme, is_token, lone_token, marked, private_key, webhook};
-use value::{Place, listed, value};
+use value::{Parameters, Place, listed, value};
 use words::{
-    Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, skip_blanks, word_at, word_end,
+    Within, bare, is_of_name, is_operator, is_quote, is_space, last_name, range, skip_blanks, word_at,
+    word_end,
 };
 
 /// The mask of a secret of this length.
@@ -79,6 +80,7 @@ impl Masked {
             text: argument,
             place: Place { is_command: next == Next::Command, ..Place::default() },
             logins: Logins::of(argument),
+            parameters: Parameters::default(),
             next: Next::Plain,
         };
         // A secret that was found ahead. The text before it is searched too.
@@ -137,9 +139,9 @@ impl Masked {
             b':' if argument.get(at..)?.starts_with(b"://") => {
                 user_info(argument, at + 3).or_else(|| webhook(argument, at + 3))
             }
-            b'=' => value(argument, at, place),
+            b'=' => value(argument, at, place, &mut whole.parameters),
             b':' => {
-                let value = value(argument, at, place);
+                let value = value(argument, at, place, &mut whole.parameters);
                 let value = value.or_else(|| whole.logins.password(argument, place.word, at, place.quote));
                 value.or_else(|| bot(argument, at))
             }
@@ -169,7 +171,7 @@ impl Masked {
         if let Some((at, to)) = operand {
             let within = Within::command(whole.place.quote);
             let whole = if start == 0 { argument.len() } else { word_end(argument, start, within) };
-            return Some((start + at, to.map_or(whole, |to| start + to)));
+            return range(start + at, to.map_or(whole, |to| start + to));
         }
         let attached = match self.programs.option(bare) {
             Some((Next::Operands, _)) => {
@@ -180,9 +182,9 @@ impl Masked {
                 password(argument, from + at, within, next)
             }
             Some((Next::Cookie, at)) if at < bare.len() => {
-                bare.get(at..)?.contains(&b'=').then(|| (from + at, end(from + at)))
+                range(from + at, end(from + at)).filter(|_| bare.iter().skip(at).any(|&b| b == b'='))
             }
-            Some((_, at)) if at < bare.len() => Some((from + at, end(from + at))),
+            Some((_, at)) if at < bare.len() => range(from + at, end(from + at)),
             _ => None,
         };
         attached.or_else(|| {
@@ -239,7 +241,7 @@ impl Masked {
             // `PASSWORD= mysql -p`
             self.programs.note(bare(follows).1);
         }
-        is_secret.then(|| (start, word_end(argument, start, within)))
+        if is_secret { range(start, word_end(argument, start, within)) } else { None }
     }
 
     /// What a masked word says about the next one, in case it was an option after all.
@@ -301,6 +303,7 @@ struct Argument<'a> {
     text: &'a [u8],
     place: Place,
     logins: Logins,
+    parameters: Parameters,
     /// What the last masked word says about the next one.
     next: Next,
 }

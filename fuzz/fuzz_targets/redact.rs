@@ -10,10 +10,34 @@ use porthole::redact;
 
 /// What is planted: nothing that could be taken for anything else.
 const SECRET: &[u8] = b"Zq7hunter2Kx9";
-/// How long a text is that is looked at for how long it takes, in bytes, and the most that this may
-/// be: what is linear takes some ten milliseconds.
-const LONG: usize = 1 << 13;
-const MOST: Duration = Duration::from_millis(500);
+/// The commands that are planted in the text of a shell, up to the secret.
+const COMMANDS: &[&[&str]] = &[
+    &["vault", "login"],
+    &["vault", "login", "-no-print"],
+    &["cargo", "login"],
+    &["redis-cli", "auth"],
+    &["rabbitmqctl", "add_user", "bob"],
+    &["htpasswd", "-bc", "f", "bob"],
+    &["openssl", "passwd"],
+    &["mkpasswd"],
+    &["wpa_passphrase", "net"],
+    &["mc", "alias", "set", "m", "http://h", "me"],
+    &["sshpass", "-p"],
+    &["redis-cli", "-a"],
+    &["docker", "login", "-p"],
+    &["ldapsearch", "-w"],
+    &["app", "--password"],
+    &["nmcli", "d", "wifi", "connect", "net", "password"],
+];
+/// What may separate the words of a command.
+const BLANKS: &[&str] = &[" ", "  ", "\t", "\t\t", " \\\n", " \\\n  "];
+/// The lengths of the texts whose times are compared, in bytes, and how much longer the longer one
+/// may take: four times as long if the time is linear, sixteen times if it is quadratic.
+const SHORT: usize = 1 << 16;
+const LONG: usize = 1 << 18;
+const FACTOR: u32 = 7;
+/// What the clock may be wrong by: a few ticks of the kernel.
+const TICKS: Duration = Duration::from_millis(20);
 
 fuzz_target!(|data: &[u8]| {
     let Some((&kind, rest)) = data.split_first() else { return };
@@ -32,7 +56,7 @@ fuzz_target!(|data: &[u8]| {
     if !rest.windows(3).any(|window| SECRET.starts_with(window)) {
         plant(kind, &parts, before, after);
     }
-    if kind >= 0xf8 && !rest.is_empty() {
+    if kind >= 0xf0 && !rest.is_empty() {
         takes_linear_time(rest);
     }
 });
@@ -79,7 +103,7 @@ fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
         let all = [earlier.as_slice(), arguments, &[after]].concat();
         all.iter().map(|argument| argument.to_vec()).collect::<Vec<_>>()
     };
-    let arguments = match kind % 16 {
+    let arguments = match kind % 32 {
         0 => later(&[b"--password", SECRET]),
         1 => later(&[&[b"--password=", SECRET, after].concat()]),
         2 => later(&[&[b"PGPASSWORD=", SECRET, after].concat()]),
@@ -95,6 +119,13 @@ fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
         12 => vec![b"mysql".to_vec(), [b"-p", SECRET, after].concat(), before.to_vec()],
         13 => vec![b"curl".to_vec(), b"-u".to_vec(), [b"me:", SECRET, after].concat(), before.to_vec()],
         14 => vec![b"vault".to_vec(), b"login".to_vec(), SECRET.to_vec(), before.to_vec()],
+        16.. => {
+            let (row, blanks) = (kind / 32, usize::from(rest_of(before)));
+            let command = COMMANDS[(usize::from(row) + 8 * usize::from(kind % 2)) % COMMANDS.len()];
+            let blanks = BLANKS[blanks % BLANKS.len()];
+            let front = [blanks, &command.join(blanks), blanks].concat();
+            vec![b"sh".to_vec(), b"-c".to_vec(), [front.as_bytes(), SECRET, b" ", after].concat()]
+        }
         _ => {
             let source = [before, b",password=", SECRET, b",", after].concat();
             return is_hidden(&redact::mounted(&source), &source);
@@ -104,6 +135,11 @@ fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
     is_hidden(&masked(&arguments), &arguments.join(&b' '));
 }
 
+/// A number that the fuzzer chooses by this text.
+fn rest_of(text: &[u8]) -> u8 {
+    text.iter().fold(0, |sum, &b| sum.wrapping_add(b))
+}
+
 fn is_hidden(shown: &[u8], text: &[u8]) {
     let is_shown = shown.windows(SECRET.len()).any(|window| window == SECRET);
     assert!(!is_shown, "{:?} shows {:?}", text.escape_ascii().to_string(), shown.escape_ascii().to_string());
@@ -111,11 +147,16 @@ fn is_hidden(shown: &[u8], text: &[u8]) {
 
 /// A long text that is made of this one.
 fn takes_linear_time(part: &[u8]) {
-    let text = part.repeat(LONG / part.len() + 1);
-    let start = busy();
-    masked(&[b"curl", b"vault", b"login", b"sh", b"-c", &text]);
-    redact::mounted(&text);
-    assert!(busy() - start < MOST);
+    let time = |length: usize| {
+        let text = [b"x ", part.repeat(length / part.len() + 1).as_slice()].concat();
+        let start = busy();
+        masked(&[b"curl", b"vault", b"login", b"sh", b"-c", &text]);
+        redact::mounted(&text);
+        busy() - start
+    };
+    // Once more, as whatever else runs may disturb one.
+    let is_linear = || time(LONG) < FACTOR * time(SHORT) + TICKS;
+    assert!((0..3).any(|_| is_linear()), "the time is not linear");
 }
 
 /// How long this thread was on a processor: proc_pid_schedstat.

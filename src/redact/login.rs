@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::rules::{HEAD, Next, READS_LOGINS, TOKEN, TOKENS_IN};
+use super::rules::{HEAD, Next, READS_LOGINS, SOCKETS, TOKEN, TOKENS_IN};
 use super::tokens::is_token;
-use super::words::{Within, is_space, word_at, word_end};
+use super::words::{Within, is_space, range, word_at, word_end};
 use crate::bytes::find;
 
 /// Passwords after user names outside of URLs. Each word is searched once, however many colons it
@@ -46,10 +46,10 @@ impl Logins {
         if !is_named {
             None
         } else if self.colons.contains(&at) {
-            Some((at + 1, self.colons.end))
+            range(at + 1, self.colons.end)
         } else {
             let within = quote.map_or(Within::Nothing, Within::Quote);
-            self.are_read.then(|| (at + 1, word_end(text, at + 1, within)))
+            self.are_read.then(|| word_end(text, at + 1, within)).and_then(|end| range(at + 1, end))
         }
     }
 
@@ -90,13 +90,25 @@ pub(super) fn password(
     if rest.get(length) == Some(&b'%') && (name.is_empty() || name.starts_with(b"+")) {
         return None;
     }
+    if next == Next::User && is_address(name, rest.get(length + 1..)?) {
+        return None;
+    }
     // The password of a URL is found by its `://`.
     if next == Next::User && rest.get(length..)?.starts_with(b"://") {
         return None;
     }
     // Looks that far ahead only to mask it.
     let end = within.map_or(text.len(), |within| word_end(text, start, within).max(from));
-    (!(is_number(name) && is_number(text.get(from..end)?))).then_some((from, end))
+    if is_number(name) && is_number(text.get(from..end)?) { None } else { range(from, end) }
+}
+
+/// Whether this is a path, the address of a socket (`127.0.0.1:53`) or one of socat's
+/// (`TCP-LISTEN:80`), rather than a login.
+fn is_address(name: &[u8], behind: &[u8]) -> bool {
+    let is_port = behind.first().is_some_and(u8::is_ascii_digit);
+    let is_ip = name.contains(&b'.') && name.iter().all(|&b| b.is_ascii_digit() || b == b'.');
+    let is_socat = SOCKETS.iter().any(|end| name.ends_with(end.as_bytes()));
+    name.starts_with(b"/") || (is_port && is_ip) || is_socat
 }
 
 /// The password of `jdbc:oracle:thin:NAME/PASSWORD@HOST`, with its last colon at `at`.
@@ -107,7 +119,7 @@ fn oracle(text: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     let rest = text.get(at + 1..)?;
     let (from, end) = behind_slash(word_at(rest.get(..HEAD).unwrap_or(rest), 0))?;
-    Some((at + 1 + from, at + 1 + end?))
+    range(at + 1 + from, at + 1 + end?)
 }
 
 /// Where the password of `NAME/PASSWORD` or `NAME/PASSWORD@DATABASE` begins in a word, and where it
@@ -136,7 +148,7 @@ pub(super) fn user_info(text: &[u8], start: usize) -> Option<(usize, usize)> {
         word.iter().rposition(|&b| b == b'@').filter(|_| !port.iter().all(u8::is_ascii_digit))
     })?;
     if let Some(colon) = colon.filter(|&colon| colon < at) {
-        return Some((start + colon + 1, start + at));
+        return range(start + colon + 1, start + at);
     }
     let before = text.get(..start)?;
     let is_of = |scheme: &&str| {

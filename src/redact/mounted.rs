@@ -4,7 +4,7 @@
 use super::cursor::Cursor;
 use super::login::user_info;
 use super::tokens::{marked, webhook};
-use super::value::{Place, value};
+use super::value::{Parameters, Place, value};
 use super::words::is_of_name;
 
 /// The source or an option of a mount, with its secrets masked. The rules are those of an argument,
@@ -14,10 +14,11 @@ pub fn mounted(text: &[u8]) -> Vec<u8> {
     let mut cursor = Cursor::new(&mut out, text);
     // A secret that was found ahead. The text before it is searched too.
     let mut ahead = None;
+    let mut parameters = Parameters::default();
     while cursor.byte().is_some() {
         let at = cursor.at();
         let reached = ahead.filter(|&(start, end)| (start..end).contains(&at));
-        let found = secret(text, at).or(reached);
+        let found = secret(text, at, &mut parameters).or(reached);
         let is_here = found.is_some_and(|(start, _)| start <= at + 1);
         if !is_here {
             ahead = found.or(ahead);
@@ -31,14 +32,14 @@ pub fn mounted(text: &[u8]) -> Vec<u8> {
 }
 
 /// The secret, as a range of the text, that a rule finds at `at`.
-fn secret(text: &[u8], at: usize) -> Option<(usize, usize)> {
+fn secret(text: &[u8], at: usize, parameters: &mut Parameters) -> Option<(usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
     let token = if before.last().is_some_and(|&b| is_of_name(b)) { None } else { marked(text, at) };
     token.or_else(|| match behind {
         [b':', b'/', b'/', ..] => user_info(text, at + 3).or_else(|| webhook(text, at + 3)),
         // SMB.
         [b'/', b'/', ..] if at == 0 => user_info(text, 2),
-        [b'=', ..] if !is_file(before) => value(text, at, Place::default()),
+        [b'=', ..] if !is_file(before) => value(text, at, Place::default(), parameters),
         _ => None,
     })
 }

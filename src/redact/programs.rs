@@ -2,7 +2,9 @@
 
 use super::login::behind_slash;
 use super::name::tells;
-use super::rules::{NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands};
+use super::rules::{
+    GIVES_NAME, NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands,
+};
 use super::words::{is_of_name, is_operator, last_name};
 use crate::bytes::find;
 
@@ -18,12 +20,17 @@ pub(super) struct Programs {
     pairs: u32,
     /// Whether names and values may follow as separate words.
     has_pairs: bool,
+    /// Whether the next word is the name that an option gives to something.
+    is_name: bool,
     /// Whether this text prints a password for a program that reads it.
     prints_password: bool,
     /// The operands expected next: how many to skip, and which part of each further one is a
     /// secret.
     expected: Option<(usize, Part)>,
 }
+
+// Each row has a bit.
+const _: () = assert!(OPTIONS.len() <= 32 && OPERANDS.len() <= 32 && PAIRS.len() <= 32);
 
 /// The rows of a table, each with its bit.
 fn rows<T>(table: &[T]) -> impl Iterator<Item = (u32, &T)> {
@@ -50,6 +57,12 @@ impl Programs {
     pub fn note(&mut self, word: &[u8]) {
         let name = word.rsplit(|b| b"/;|&(`={".contains(b)).next().unwrap_or_default();
         if name.is_empty() {
+            return;
+        }
+        // `--name mongo`, `--name=mongo`
+        let option = word.split(|&b| b == b'=').next().unwrap_or_default();
+        let gives_name = GIVES_NAME.iter().any(|known| known.as_bytes() == option);
+        if std::mem::replace(&mut self.is_name, gives_name && option == word) || gives_name {
             return;
         }
         for (bit, row) in rows(OPTIONS) {
@@ -84,6 +97,10 @@ impl Programs {
     /// the word.
     pub fn operand(&mut self, word: &[u8]) -> Option<(usize, Option<usize>)> {
         let (skip, part) = self.expected?;
+        // Between two blanks, and where a line is continued, there is no operand.
+        if matches!(word, [] | [b'\\']) {
+            return None;
+        }
         if is_operator(word) {
             self.expected = None;
             return None;
@@ -110,6 +127,7 @@ impl Programs {
                     |at: usize| word.get(..at - 1).is_some_and(|name| name.iter().all(|&b| is_of_name(b)));
                 Some((value.filter(|&at| is_named(at))?, None))
             }
+            Part::Colon => Some((word.iter().position(|&b| b == b':')? + 1, None)),
             Part::Slash => {
                 let is_named = word.first().is_some_and(u8::is_ascii_alphanumeric);
                 behind_slash(word).filter(|_| is_named)

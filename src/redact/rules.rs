@@ -60,9 +60,10 @@ pub(super) const LAST_WORDS: &[(&str, Next)] = &[("SESSION", Next::Session), ("S
 pub(super) const OTHERS: &[&str] =
     &["BYPASS", "COMPASS", "SURPASS", "MONKEY", "DONKEY", "TURKEY", "HOCKEY", "WHISKEY"];
 /// Last words of a name whose value is harmless, besides `secrets::HARMLESS`.
-pub(super) const HARMLESS: &[&str] = &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR"];
+pub(super) const HARMLESS: &[&str] =
+    &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR", "FRAMES", "ENCRYPTION", "PREFIX"];
 /// Ends of the last word of a name whose value may be the path of a file.
-pub(super) const FILES: &[&str] = &["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS"];
+pub(super) const FILES: &[&str] = &["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS", "CONFIG"];
 /// Parameters in the query of a URL, by their full name: the signature of an Azure shared access,
 /// the authorization code of OAuth 2.0 (RFC 6749, 4.1.2).
 pub(super) const QUERY: &[(&str, Next)] = &[("sig", Next::Secret), ("code", Next::Code)];
@@ -75,6 +76,8 @@ pub(super) const ANY: &[(&[&str], Next)] = &[
     // consul, nomad and serf; other programs have an option of this name with any value.
     (&["-encrypt", "--encrypt"], Next::Token),
 ];
+/// Ends of the addresses of socat(1), which are no user names: `socat -u TCP-LISTEN:80 x`.
+pub(super) const SOCKETS: &[&str] = &["-LISTEN", "-CONNECT", "-RECV", "-RECVFROM", "-SENDTO"];
 /// SQL, in any case: a string in single quotes after these words is a secret.
 pub(super) const SQL: &[&str] = &["password", "identified by"];
 
@@ -82,6 +85,9 @@ pub(super) const SQL: &[&str] = &["password", "identified by"];
 pub(super) const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "negotiate", "apikey"];
 /// The scheme after which any word is a token.
 pub(super) const BEARER: &str = "bearer";
+
+/// Options that give a name to something, which may be that of a program: docker run --name mongo.
+pub(super) const GIVES_NAME: &[&str] = &["--name", "--hostname", "--network-alias"];
 
 // Programs. A `*` at the end of a name stands for any text.
 
@@ -137,16 +143,20 @@ const fn letters(
 /// The `valued` letters of curl(1).
 const CURL: &[u8] = b"AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
-/// At most 32 rows: each has a bit.
 pub(super) const OPTIONS: &[Options] = &[
-    letters(&["sshpass", "mongo*", "rar", "unrar"], b"p", Stands::Either, Next::Secret),
+    letters(&["sshpass", "rar", "unrar"], b"p", Stands::Either, Next::Secret),
+    letters(&["mongo", "mongosh", "mongodump", "mongorestore"], b"p", Stands::Either, Next::Secret),
+    letters(&["mongoexport", "mongoimport", "mongofiles"], b"p", Stands::Either, Next::Secret),
+    letters(&["mongostat", "mongotop"], b"p", Stands::Either, Next::Secret),
     letters(&["cqlsh", "twine", "couchbase-cli"], b"p", Stands::Either, Next::Secret),
     // The hash for /etc/shadow.
     letters(&["useradd", "usermod", "groupadd", "groupmod"], b"p", Stands::Either, Next::Secret),
     letters(&["redis-cli", "valkey-cli", "keydb-cli"], b"a", Stands::Either, Next::Secret),
     letters(&["redis-benchmark", "valkey-benchmark", "keydb-benchmark"], b"a", Stands::Either, Next::Secret),
     letters(&["mysql*", "mariadb*", "7z", "7za", "7zr", "7zz"], b"p", Stands::Attached, Next::Secret),
-    letters(&["ldap*"], b"w", Stands::Either, Next::Secret),
+    letters(&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete"], b"w", Stands::Either, Next::Secret),
+    letters(&["ldappasswd", "ldapwhoami", "ldapcompare"], b"w", Stands::Either, Next::Secret),
+    letters(&["ldapmodrdn", "ldapexop", "ldapvc"], b"w", Stands::Either, Next::Secret),
     letters(&["sqlcmd", "bcp", "tsql", "zip", "unzip"], b"P", Stands::Either, Next::Secret),
     letters(&["ipmitool", "mosquitto_*"], b"P", Stands::Either, Next::Secret),
     letters(&["docker", "podman", "nerdctl", "buildah", "skopeo"], b"p", Stands::Either, Next::Secret)
@@ -177,6 +187,8 @@ pub(super) enum Part {
     Unnamed,
     /// The value of `NAME=VALUE`.
     Value,
+    /// The password of `NAME:PASSWORD`.
+    Colon,
     /// The password of `NAME/PASSWORD` and `NAME/PASSWORD@DATABASE`.
     Slash,
 }
@@ -201,7 +213,6 @@ const fn operands(
     Operands { programs, verbs, skip, part }
 }
 
-/// At most 32 rows: each has a bit.
 pub(super) const OPERANDS: &[Operands] = &[
     // rabbitmqctl add_user NAME PASSWORD
     operands(&["rabbitmqctl"], &["add_user", "change_password", "authenticate_user"], 1, Part::Whole),
@@ -216,6 +227,10 @@ pub(super) const OPERANDS: &[Operands] = &[
     operands(&["redis-cli", "valkey-cli", "keydb-cli"], &["auth"], 0, Part::Whole),
     // mc alias set NAME URL ACCESSKEY SECRETKEY
     operands(&["mc", "mcli"], &["set"], 2, Part::Whole),
+    // mc admin user add NAME ACCESSKEY SECRETKEY
+    operands(&["mc", "mcli"], &["add"], 2, Part::Whole),
+    // etcdctl user add NAME:PASSWORD
+    operands(&["etcdctl"], &["add"], 0, Part::Colon),
     // wpa_passphrase SSID PASSPHRASE
     operands(&["wpa_passphrase"], &[], 1, Part::Whole),
     // openssl passwd PASSWORD
@@ -239,6 +254,8 @@ pub(super) const PAIRS: &[(&[&str], &str)] = &[
     (&["nmcli"], ""),
     // redis-cli config set requirepass PASSWORD
     (&["redis-cli", "valkey-cli", "keydb-cli"], "config"),
+    // wg set wg0 private-key KEY
+    (&["wg"], "set"),
     // wpa_cli set_network 0 psk KEY
     (&["wpa_cli"], ""),
 ];

@@ -212,6 +212,7 @@ fn a_url_behind_the_letter_of_a_user() {
         &["sh", "-c", "redis-cli -u redis://:⟦pw⟧@h get x"],
         &["app", "--user=redis://me:⟦pw⟧@h", "-u", "me:⟦pw⟧"],
         &["curl", "-u", "me:⟦//x⟧", "h"],
+        &["app", "-u", "SVC-APP:⟦pw⟧", "--user=10.0.0.1:⟦pw⟧", "-u", "root:⟦root⟧"],
     ]);
 }
 
@@ -305,66 +306,94 @@ fn busy() -> u64 {
     text.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or_default()
 }
 
-#[test]
-fn long_values_are_looked_through_once() {
-    // Each of these took seconds when every colon looked through all that follows.
+/// How long it takes to mask a text of this length that repeats `part` behind `begin`.
+fn time_to_mask(begin: &str, part: &str, length: usize) -> u64 {
+    let text = [begin, &part.repeat(length / part.len())].concat();
     let start = busy();
-    for text in ["a:", "a://", "a=", "a' "].map(|part| part.repeat(1 << 14)) {
-        assert!(!has_secret(text.as_bytes()), "{}", &text[..2]);
-        Masked::default().push(&mut Vec::new(), text.as_bytes());
-    }
-    let time = busy() - start;
-    assert!(time < 2_000_000_000, "{time} ns");
     // So that the options of programs count, and what is masked is looked for again and again.
-    for part in [
-        "-u ",
-        "-u \"a' ",
-        "-u 'a\" ",
-        "-sU \"x' \\",
-        "-x ",
-        "key=a&",
-        "key:8 ",
-        "key:/",
-        "\"key\":[",
-        "\"key\":\"",
-        "key: \"\n",
-        "x;key=",
-        "'key=",
-        "--key --x ",
-        "--key 'a ",
-        "Bearer ",
-        "PRIVATE KEY-----",
-        "oracle:thin:",
-        "a:b@",
-        "token aaaaaaaa",
-        "\\\"",
-        "eyJ",
-        "eyJ:",
-        "//",
-        "//a=",
-        "-encrypt=",
-        "1:",
-        "sk-",
-        "max-tokens=1 ",
-        "key=/a/a ",
+    let mut masked = Masked::default();
+    for argument in ["curl", "htpasswd", "smbclient", "ldapsearch", "sh", "-c", text.as_str()] {
+        masked.push(&mut Vec::new(), argument.as_bytes());
+    }
+    Masked::default().push(&mut Vec::new(), text.as_bytes());
+    let _ = mounted(text.as_bytes());
+    busy() - start
+}
+
+#[test]
+fn the_time_is_linear_in_the_length() {
+    /// The kernel may count processor time by ticks of up to 10 ms.
+    const TICKS: u64 = 20_000_000;
+    let mut slow = Vec::new();
+    for (begin, part) in [
+        ("", "a:"),
+        ("", "a://"),
+        ("", "a="),
+        ("", "a' "),
+        ("", "-u "),
+        ("", "-u \"a' "),
+        ("", "-u 'a\" "),
+        ("", "-sU \"x' \\"),
+        ("", "-x "),
+        ("", "key=a&"),
+        ("", "key:8 "),
+        ("", "key:/"),
+        ("", "\"key\":["),
+        ("", "\"key\":\""),
+        ("", "key: \"\n"),
+        ("", "x;key="),
+        ("", "'key="),
+        ("", "--key --x "),
+        ("", "--key 'a "),
+        ("", "Bearer "),
+        ("", "PRIVATE KEY-----"),
+        ("", "oracle:thin:"),
+        ("", "a:b@"),
+        ("", "token aaaaaaaa"),
+        ("", "\\\""),
+        ("", "eyJ"),
+        ("", "eyJ:"),
+        ("", "//"),
+        ("", "//a="),
+        ("", "-encrypt="),
+        ("", "1:"),
+        ("", "sk-"),
+        ("", "://aaaa"),
+        ("-ua://", "a:"),
+        ("\"", "?key=true&"),
+        // Values that are plain.
+        ("x ", "key=/a/a "),
+        ("x ", "pin=true "),
+        ("x ", "token=true,"),
+        ("x ", "\"token\":\"\","),
+        ("x ", "\"token\":,"),
+        ("x ", "max-tokens=1 "),
+        ("x ", "pw= "),
+        ("x ", "\"token\"=a"),
+        ("x ", "?code=1 "),
+        ("x ", "?code=1&"),
+        ("x ", "?key=true "),
+        ("x ", "session=-"),
+        ("x ", "\"session\":-["),
+        ("x ", "session=-$("),
+        ("x ", "session=-'\""),
+        ("x ", "-u 1:1 "),
+        ("x ", "\"--x\",\"a\","),
+        ("x ", "\"--max-tokens\",\"1\","),
+        ("x ", " \\\n"),
+        ("x ", "= "),
+        ("x ", "password "),
     ] {
-        let (start, text) = (busy(), part.repeat(1 << 12));
-        let mut masked = Masked::default();
-        for argument in ["curl", "htpasswd", "smbclient", "ldapsearch", "sh", "-c", text.as_str()] {
-            masked.push(&mut Vec::new(), argument.as_bytes());
+        // What is quadratic takes 16 times as long. Several tries, as caches and ticks disturb one.
+        let is_linear = || {
+            let short = time_to_mask(begin, part, 1 << 14);
+            time_to_mask(begin, part, 1 << 16) < 6 * short + TICKS
+        };
+        if !(0..3).any(|_| is_linear()) {
+            slow.push((begin, part));
         }
-        Masked::default().push(&mut Vec::new(), text.as_bytes());
-        let _ = mounted(text.as_bytes());
-        let time = busy() - start;
-        assert!(time < 2_000_000_000, "{part}: {time} ns");
     }
-    // What begins like this was looked through again from its beginning, or up to its end, for each of what follows.
-    for (begin, part) in [("-ua://", "a:"), ("\"", "?key=true&"), ("x ", "?key=true&"), ("", "://aaaa")] {
-        let (start, text) = (busy(), format!("{begin}{}", part.repeat(1 << 14)));
-        Masked::default().push(&mut Vec::new(), text.as_bytes());
-        let time = busy() - start;
-        assert!(time < 2_000_000_000, "{begin}{part}: {time} ns");
-    }
+    assert!(slow.is_empty(), "{slow:?}");
 }
 
 #[test]
@@ -505,7 +534,42 @@ fn programs_whose_operands_are_secrets() {
         &["wpa_passphrase", "net", "⟦pw⟧"],
         &["mysqladmin", "-u", "root", "password", "⟦S3cret⟧"],
         &["sh", "-c", "mariadb-admin -uroot -p⟦old⟧ password ⟦'a b'⟧ && mysqladmin ping; mysqladmin status"],
+        &["mc", "admin", "user", "add", "m", "bob", "⟦pw⟧"],
+        &["etcdctl", "user", "add", "bob:⟦pw⟧", "x"],
+        &["sh", "-c", "etcdctl user add bob:⟦pw;⟧ etcdctl get a:b"],
+        &["wg", "set", "wg0", "private-key", "⟦aGVsbG8gd29ybGQ=⟧", "peer", "x"],
+        &["wg", "set", "wg0", "private-key", "/etc/wireguard/wg0.key"],
     ]);
+}
+
+#[test]
+fn any_blanks_may_stand_between_words() {
+    for blanks in [" ", "  ", "\t", "\t\t", " \\\n  ", " \\\r\n\t"] {
+        for command in [
+            "vault login ⟦hunter2⟧ && nginx",
+            "vault login -address=http://v:8200 ⟦hunter2⟧",
+            "vault kv put secret/x a=⟦b⟧ c=⟦d⟧",
+            "cargo login ⟦hunter2⟧",
+            "redis-cli auth ⟦hunter2⟧",
+            "rabbitmqctl add_user bob ⟦hunter2⟧ && x y",
+            "htpasswd -bc ⟦f⟧ ⟦bob⟧ ⟦hunter2⟧",
+            "openssl passwd ⟦hunter2⟧",
+            "mkpasswd ⟦hunter2⟧",
+            "wpa_passphrase net ⟦hunter2⟧",
+            "mc alias set m http://h ⟦AKID⟧ ⟦hunter2⟧",
+            "sqlplus -S scott/⟦tiger⟧@db x",
+            "echo ⟦hunter2⟧ | docker login --password-stdin",
+            "docker login -u me -p ⟦hunter2⟧ registry:5000",
+            "curl -u me:⟦hunter2⟧ h",
+            "app --password ⟦hunter2⟧ x",
+            "nmcli d wifi connect net password ⟦hunter2⟧ x",
+            "app Bearer ⟦hunter2⟧ x",
+        ] {
+            let text = command.replace(' ', blanks);
+            check(&[&["sh", "-c", &text], &[&text], &["sh", "-c", &format!("{blanks}{text}")]]);
+        }
+    }
+    check(&[&["vault", "login", " ⟦hunter2⟧"], &["vault", "login", "", "⟦hunter2⟧"]]);
 }
 
 #[test]
@@ -639,6 +703,16 @@ fn harmless_words_stay_readable() {
         &["bash", "-c", "exec app --password; ls"],
         &["sh", "-c", "date -u +%Y-%m-%d", "date", "-u", "+%H%M"],
         &["node", "-e", "const session = new Session(); f({session: session})", "a : b", "token : b"],
+        &["docker", "run", "--name", "mongo", "-p", "27017:27017", "mongo"],
+        &["docker", "run", "--name=mongo", "-p", "27017:27017", "mongo"],
+        &["docker", "run", "--name", "login", "-p", "443:443", "nginx"],
+        &["sh", "-c", "docker run --name  mongo -p 27017:27017 mongo"],
+        &["mongo_exporter", "-p", "9216", "gunicorn", "ldapapp.wsgi:app", "-w", "4"],
+        &["train", "--name", "exp", "--weights", "weights/best.pt"],
+        &["socat", "-u", "TCP-LISTEN:8080,fork", "x", "nc", "-u", "127.0.0.1:53", "sort", "-u", "/tmp/a:b"],
+        &["java", "-Djava.security.auth.login.config=/etc/kafka/jaas.conf", "--key-prefix=app:"],
+        &["ffmpeg", "-force_key_frames", "expr:1"],
+        &["postgres", "-c", "password_encryption=scram-sha-256"],
         &["cat", "fixed by 'end'", "sorted by 'name'", "the password is 'x'"],
     ] {
         assert_eq!(masked(arguments), arguments.join(" "));

@@ -3,7 +3,7 @@
 use super::rules::{
     BEARER, BOT, CHANCE, HEAD, HOOKS, MARKS, Made, Mark, PRIVATE_KEYS, SCHEMES, SHORTEST_MARKED, WEBHOOKS,
 };
-use super::words::{is_of_name, is_quote, is_space, word_at};
+use super::words::{is_of_name, is_quote, is_space, range, word_at};
 use crate::bytes::find;
 
 /// The token that begins at `start`, if it begins with one of the known marks.
@@ -66,7 +66,7 @@ pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
         head.get(hook..)?.split(|&b| b == b'/').any(is_by_chance).then_some(hook)
     })?;
     let length = rest.get(hook..)?.iter().take_while(is_of_address).count();
-    Some((start + hook, start + hook + length))
+    range(start + hook, start + hook + length)
 }
 
 /// Whether a segment of a path looks random, unlike a name.
@@ -112,7 +112,7 @@ pub(super) fn lone_token(argument: &[u8]) -> Option<(usize, usize)> {
 pub(super) fn private_key(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = text.get(at..)?;
     let begin = PRIVATE_KEYS.iter().find(|begin| rest.starts_with(begin.as_bytes()))?;
-    Some((at + begin.len(), text.len()))
+    range(at + begin.len(), text.len())
 }
 
 #[cfg(test)]

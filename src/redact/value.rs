@@ -5,7 +5,7 @@ use super::next_of;
 use super::rules::{HEAD, Next, QUERY};
 use super::tokens::is_token;
 use super::words::{
-    Within, is_quote, is_space, json_length, last_name, skip_blanks, skip_blanks_of_line, unescaped,
+    Within, is_quote, is_space, json_length, last_name, range, skip_blanks, skip_blanks_of_line, unescaped,
     without_blanks_behind, word_at, word_end,
 };
 
@@ -32,19 +32,49 @@ impl Place {
     }
 }
 
+/// Where the parameters of queries end. The text is searched once, however many there are.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    /// The text from here up to the next `&` contains none.
+    seen: usize,
+    next: Option<usize>,
+}
+
+impl Parameters {
+    /// The first `&` from `start` on. `start` only grows.
+    fn end(&mut self, text: &[u8], start: usize) -> Option<usize> {
+        if start >= self.seen {
+            let length = text.get(start..)?.iter().position(|&b| b == b'&');
+            self.next = length.map(|length| start + length);
+            self.seen = self.next.map_or(text.len(), |next| next + 1);
+        }
+        self.next
+    }
+}
+
 /// The range of the value after the `=` or `:` at `at`, if the name before it says that it is a
 /// secret.
-pub(super) fn value(text: &[u8], at: usize, place: Place) -> Option<(usize, usize)> {
-    let (next, start, end) = find_value(text, at, place)?;
+pub(super) fn value(
+    text: &[u8],
+    at: usize,
+    place: Place,
+    parameters: &mut Parameters,
+) -> Option<(usize, usize)> {
+    let (next, start, end) = find_value(text, at, place, parameters)?;
     let value = text.get(start..end)?;
-    (!is_plain(next, value)).then_some((start, end))
+    if is_plain(next, value) { None } else { range(start, end) }
 }
 
 /// The value, whether or not it is plain, and what its name says about it.
 ///
 /// Plain values contain neither white space nor what begins another value, so no text is searched
 /// twice.
-fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usize)> {
+fn find_value(
+    text: &[u8],
+    at: usize,
+    place: Place,
+    parameters: &mut Parameters,
+) -> Option<(Next, usize, usize)> {
     let (before, behind) = text.split_at_checked(at)?;
     let unspaced = without_blanks_behind(before);
     let entry = entry(unspaced);
@@ -76,13 +106,14 @@ fn find_value(text: &[u8], at: usize, place: Place) -> Option<(Next, usize, usiz
     let start = if entry.is_some() { skip_blanks(text, at + 1) } else { skip_blanks_of_line(text, at + 1) };
     let spaces = start - (at + 1);
     // A parameter of a query ends at the next one.
-    let parameter_end = |rest: &[u8]| rest.iter().position(|&b| b == b'&').map(|length| start + length);
-    let text = match parameter_end(text.get(start..)?).filter(|_| is_query) {
-        Some(end) => text.get(..end)?,
-        None => text,
-    };
+    let parameter_end = if is_query { parameters.end(text, start) } else { None };
+    let text = text.get(..parameter_end.unwrap_or(text.len()))?;
     let rest = text.get(start..)?;
     let first = rest.first()?;
+    // Plain, however long it is: its end is not looked for.
+    if next == Next::Session && *first == b'-' {
+        return None;
+    }
     if entry.is_some() {
         return Some((next, start, start + json_length(rest)));
     }

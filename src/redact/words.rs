@@ -26,6 +26,12 @@ pub(super) fn last_name(text: &[u8]) -> &[u8] {
     text.get(from..).unwrap_or_default()
 }
 
+/// This range of a text as a finding, unless it is empty: nothing is not a secret, and a finding
+/// keeps other rules from looking.
+pub(super) fn range(start: usize, end: usize) -> Option<(usize, usize)> {
+    (start < end).then_some((start, end))
+}
+
 /// The text from `start` up to the next white space.
 pub(super) fn word_at(text: &[u8], start: usize) -> &[u8] {
     let rest = text.get(start..).unwrap_or_default();
