@@ -78,18 +78,32 @@ impl Masked {
             logins: Logins::of(argument),
             next: Next::Plain,
         };
+        // A secret that was found ahead. The text before it is searched too.
+        let mut ahead = first.map(|(start, end)| Found { start, end, quote: None, in_header: false });
         while let Some(byte) = cursor.byte() {
-            let (at, done) = (cursor.at(), cursor.done());
-            let secret = first.filter(|(start, end)| (*start..*end).contains(&at));
-            let secret = secret.or_else(|| self.secret(&mut whole, byte, at, done));
-            match secret.and_then(|range| cursor.mask(range)) {
-                // `-H 'Authorization: Bearer' x`
-                Some(masked) if byte == b':' && is_scheme(masked) => whole.next = Next::Secret,
-                Some(masked) => whole.next = self.behind_masked(masked),
-                None => {
-                    whole.place.pass(argument, at, byte);
-                    cursor.step();
+            let at = cursor.at();
+            let found = match ahead.filter(|ahead| ahead.end > at) {
+                Some(reached) if reached.start <= at => Some(reached),
+                later => {
+                    let quote = whole.place.quote;
+                    let range = self.secret(&mut whole, byte, at, cursor.done());
+                    let found =
+                        range.map(|(start, end)| Found { start, end, quote, in_header: byte == b':' });
+                    let (now, later) = in_order(found, later, at);
+                    ahead = later;
+                    now
                 }
+            };
+            let masked = found.and_then(|found| Some((found, cursor.mask((found.start, found.end))?)));
+            if let Some((found, masked)) = masked {
+                // Its closing quote is masked, its opening one may not be.
+                whole.place.quote = found.quote;
+                // `-H 'Authorization: Bearer' x`
+                let is_cut = found.in_header && is_scheme(masked);
+                whole.next = if is_cut { Next::Secret } else { self.behind_masked(masked) };
+            } else {
+                whole.place.pass(argument, at, byte);
+                cursor.step();
             }
         }
         self.next = match whole.next {
@@ -237,6 +251,38 @@ impl Masked {
                 Next::Plain => next,
                 pair => pair,
             },
+        }
+    }
+}
+
+/// A secret that was found.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    start: usize,
+    end: usize,
+    /// The quote around the place where it was found.
+    quote: Option<u8>,
+    /// Whether it follows a colon.
+    in_header: bool,
+}
+
+/// Of a secret that was just found and one that is still ahead, the one to mask now, and the one to
+/// keep for later. Of two that begin at the same byte, the one found first counts.
+fn in_order(found: Option<Found>, ahead: Option<Found>, at: usize) -> (Option<Found>, Option<Found>) {
+    let Some(mut found) = found.filter(|found| found.start < found.end) else { return (None, ahead) };
+    let is_here = found.start <= at + 1;
+    match ahead {
+        None if is_here => (Some(found), None),
+        None => (None, Some(found)),
+        Some(ahead) if ahead.start == found.start => (None, Some(ahead)),
+        Some(mut ahead) if ahead.start < found.start => {
+            ahead.end = if found.start < ahead.end { ahead.end.max(found.end) } else { ahead.end };
+            (None, Some(ahead))
+        }
+        Some(ahead) if is_here && found.end < ahead.start => (Some(found), Some(ahead)),
+        Some(ahead) => {
+            found.end = found.end.max(ahead.end);
+            if is_here { (Some(found), None) } else { (None, Some(found)) }
         }
     }
 }

@@ -643,6 +643,9 @@ fn harmless_words_stay_readable() {
 fn what_stands_around_does_not_show_it() {
     check(&[
         &["sqlplus", "PGPASSWORD=⟦hunter2a/b@c⟧"],
+        &["curl", "-sux=$(curl --password ⟦hunter2⟧ -su me:⟦pw x⟧"],
+        &["curl", "-u", "a --password ⟦hunter2⟧ b:⟦pw x⟧"],
+        &["sh", "-c", "curl -u 'me:⟦p w'⟧ h --token ⟦x⟧ y"],
         &["sqlplus a{\"password\":⟦\"hunter2\"⟧}/b@c"],
         &["vault kv put x a{\"password\":⟦\"hunter2\"⟧}a=b c=⟦d⟧"],
         &["lftp -ua{\"password\":⟦\"hunter2\"},b⟧"],
