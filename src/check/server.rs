@@ -158,7 +158,7 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
     let found = match (greetings::other(opening, protocol), why) {
         (Some(other), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
         (None, Failure::Foreign) => {
-            let mut finding = Finding::unhealthy(format!("what came is not {protocol}"));
+            let mut finding = Finding::unhealthy(format!("the response is not {protocol}"));
             finding.quote = Some(("received", greetings::steady(opening).to_vec()));
             finding
         }

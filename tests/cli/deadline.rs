@@ -93,7 +93,7 @@ fn garbage() {
         ("HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 2000 OK\\r\\n\\r\\n"),
         ("HTTP/1.1 099 No\r\n\r\n", "HTTP/1.1 099 No\\r\\n\\r\\n"),
     ] {
-        unhealthy(answer(text), &[], &format!("what came is not an HTTP response; received: {shown}"));
+        unhealthy(answer(text), &[], &format!("the response is not HTTP; received: {shown}"));
     }
     unhealthy(
         answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),

@@ -409,14 +409,11 @@ fn without_descriptors_it_does_not_look_empty() {
     let tree = ProcTree::new(4);
     tree.process(7, "app", &[(0, "/dev/null")]);
     let proc = tree.path();
-    let why = format!("cannot read the open files of 1 process: {proc}/7/stat: too many open files");
+    let why = format!("cannot read the open files of 1 process: {proc}/7/stat: ");
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 4; exec \"$@\"", "sh", &binary(), "lsof", "--proc", proc]);
     let ran = output(&mut command);
-    assert_eq!(
-        (ran.status, ran.stderr.as_str()),
-        (Some(1), &*format!("porthole: lsof: {why}\n")),
-        "{}",
-        ran.story()
-    );
+    // The C libraries have words of their own for EMFILE.
+    let is_said = ran.stderr.starts_with(&format!("porthole: lsof: {why}"));
+    assert!(ran.status == Some(1) && is_said && ran.stderr.lines().count() == 1, "{}", ran.story());
 }

@@ -62,7 +62,7 @@ fn an_excerpt_that_ends_within_a_secret_shows_nothing_of_it() {
     let server = Server::new(answer(format!("{}{secret}\r\n\r\n", "-".repeat(50))));
     let url = server.url("/");
     porthole(["http", &url, "-H", &header]).unhealthy(&format!(
-        "unhealthy: http {url}: what came is not an HTTP response; received: {}{s}",
+        "unhealthy: http {url}: the response is not HTTP; received: {}{s}",
         "-".repeat(50)
     ));
     // What came in place of what was expected, 256 bytes of it.

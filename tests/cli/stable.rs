@@ -179,7 +179,11 @@ fn http_answers() {
             ],
             "within the first 64 KiB",
         ),
-        (&[], [asked(vec![send("ok\n"), Step::Hold]), asked(vec![send("ok\n")])], "not an HTTP response"),
+        (
+            &[],
+            [asked(vec![send("ok\n"), Step::Hold]), asked(vec![send("ok\n")])],
+            "not HTTP; received: ok\\n\n",
+        ),
         // A protocol that is known begins with what is another in each connection.
         (&[], [asked(vec![mysql(1), Step::Hold]), vec![mysql(2)]], "the port speaks MySQL, not HTTP\n"),
         (&[], [asked(vec![smtp(1), Step::Hold]), vec![smtp(2)]], "the port speaks SMTP or FTP, not HTTP\n"),
@@ -375,7 +379,7 @@ fn tls() {
         ),
         (
             [vec![hello(), send("hm\n")], vec![send("hm\n"), Step::Reset]],
-            "what came is not TLS; received: hm\\n\n",
+            "the response is not TLS; received: hm\\n\n",
         ),
         ([vec![hello(), mysql(1)], vec![mysql(2), Step::Hold]], "the port speaks MySQL, not TLS\n"),
         ([vec![hello(), smtp(1)], vec![smtp(2), Step::Hold]], "the port speaks SMTP or FTP, not TLS\n"),
@@ -400,7 +404,7 @@ fn servers() {
             ([vec![send(begun), Step::Hold], vec![drip(begun, 40), Step::Hold]], "timed out after 600 ms"),
             (
                 [vec![send(b"\x7f\x7f\x7f\x7f\x7f"), Step::Hold], vec![send(b"\x7f\x7f\x7f\x7f\x7f")]],
-                "what came is not",
+                "the response is not",
             ),
             (
                 [vec![send(begun)], vec![send(begun), Step::Reset]],
@@ -423,7 +427,7 @@ fn servers() {
         (vec![], "the server closed the connection, expected the answer to the login\n"),
         (
             vec![send(b"\x01\0\0\x02B"), Step::Hold],
-            "what came is not mysql; received: J\\0\\0\\0\\n8.0.36\\0\n",
+            "the response is not mysql; received: J\\0\\0\\0\\n8.0.36\\0\n",
         ),
     ] {
         let pair = [1, 2].map(|number| [vec![mysql(number), Step::Until(b"porthole")], end.clone()].concat());

@@ -110,15 +110,15 @@ fn answers() {
         (b"AMQP\x01\x01\0\x0a", "the server speaks AMQP 1-0-10, expected 0-9-1"),
         (b"AMQP\0\0\x09\x01", "the server refuses AMQP 0-9-1"),
         // Too long, another channel, another method, no end.
-        (b"\x01\0\0\xff\xff\xff\xff", r"what came is not amqp; received: \x01\0\0\xff\xff\xff\xff"),
-        (b"\x01\0\x01\0", r"what came is not amqp; received: \x01\0\x01\0"),
+        (b"\x01\0\0\xff\xff\xff\xff", r"the response is not amqp; received: \x01\0\0\xff\xff\xff\xff"),
+        (b"\x01\0\x01\0", r"the response is not amqp; received: \x01\0\x01\0"),
         (
             b"\x01\0\0\0\0\0\x04\0\x0a\0\x0b\xce",
-            r"what came is not amqp; received: \x01\0\0\0\0\0\x04\0\n\0\x0b\xce",
+            r"the response is not amqp; received: \x01\0\0\0\0\0\x04\0\n\0\x0b\xce",
         ),
         (
             b"\x01\0\0\0\0\0\x04\0\x0a\0\x0a\0",
-            r"what came is not amqp; received: \x01\0\0\0\0\0\x04\0\n\0\n\0",
+            r"the response is not amqp; received: \x01\0\0\0\0\0\x04\0\n\0\n\0",
         ),
         (b"-ERR unknown command 'AMQP'\r\n", "the port speaks Redis, not amqp"),
     ]);

@@ -483,7 +483,7 @@ fn a_stream_without_an_end() {
     let Some((_server, port)) = script(set, "again", &["X: y\\r\\n*1000@0"]) else { return };
     let url = format!("https://127.0.0.1:{port}/");
     let ran = check(set, &url, &[]).run().within(SOON);
-    assert!(ran.stdout.starts_with(&format!("unhealthy: http {url}: what came is not an HTTP response; ")));
+    assert!(ran.stdout.starts_with(&format!("unhealthy: http {url}: the response is not HTTP; ")));
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Manners {
     #[track_caller]
     pub fn each_foreign(&self, answers: &[(&[u8], &str)]) {
         for (said, shown) in answers {
-            let reason = format!("what came is not {}; received: {shown}", self.check);
+            let reason = format!("the response is not {}; received: {shown}", self.check);
             self.unhealthy(vec![send(said), Step::Hold], &reason);
         }
     }
@@ -97,12 +97,12 @@ impl Manners {
         for (said, name) in [
             ("HTTP/1.1 400 Bad Request\r\n\r\n", "the port speaks HTTP, not"),
             ("SSH-2.0-OpenSSH_9.2p1\r\n", "the port speaks SSH, not"),
-            ("\u{202e}\u{1b}[2J\u{7f} \\ \n", "what came is not"),
+            ("\u{202e}\u{1b}[2J\u{7f} \\ \n", "the response is not"),
         ] {
             let shown = said.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
             let shown =
                 shown.replace('\u{202e}', r"\u{202e}").replace('\u{1b}', r"\x1b").replace('\u{7f}', r"\x7f");
-            let quote = if name.starts_with("what") { format!("; received: {shown}") } else { String::new() };
+            let quote = if name.starts_with("the response") { format!("; received: {shown}") } else { String::new() };
             self.unhealthy(vec![send(said), Step::Hold], &format!("{name} {check}{quote}"));
         }
         // A TLS server on a plain text: the alert `unexpected_message`.
@@ -110,7 +110,7 @@ impl Manners {
             vec![send(b"\x15\x03\x01\0\x02\x02\x0a")],
             &format!("the port speaks TLS, not {check}"),
         );
-        let shown = format!("what came is not {check}; received: {}", r"\xff".repeat(64));
+        let shown = format!("the response is not {check}; received: {}", r"\xff".repeat(64));
         self.unhealthy(vec![Step::Flood(vec![0xff; 4096])], &shown);
         let dripping = |step: &Step| match step {
             Step::Send(bytes) => Step::Drip(bytes.clone(), Duration::from_millis(1)),
@@ -149,7 +149,7 @@ impl Manners {
         let url = format!("{check}://localhost:1");
         porthole([check, &url]).refused(&format!(
             "{check}: TARGET: expected host:port, [::1]:port, :port or port, with a port from 1 to 65535, or the \
-             path of a Unix socket, got '{url}'"
+             path of a Unix socket, got '{url}'; write only the HOST:PORT of the URL"
         ));
     }
 }

@@ -91,10 +91,10 @@ fn answers() {
     server.each_unhealthy(&[
         ("SERVER_ERROR out of memory \x1b[2J\r\n", r"SERVER_ERROR out of memory \x1b[2J"),
         ("ERROR Too many open connections\r\n", "ERROR Too many open connections"),
-        ("ERROR\r\n", "what came is not memcached; received: ERROR\\r\\n"),
-        ("VERSIONS\r\n", "what came is not memcached; received: VERSIONS\\r\\n"),
+        ("ERROR\r\n", "the response is not memcached; received: ERROR\\r\\n"),
+        ("VERSIONS\r\n", "the response is not memcached; received: VERSIONS\\r\\n"),
     ]);
-    let shown = format!("what came is not memcached; received: {}", "V".repeat(64));
+    let shown = format!("the response is not memcached; received: {}", "V".repeat(64));
     server.unhealthy(vec![Step::Flood(vec![b'V'; 4096])], &shown);
 }
 
@@ -123,6 +123,6 @@ fn binary_answers() {
         ]);
         let address = server.address();
         porthole(["memcached", &address.to_string()])
-            .unhealthy(&format!("unhealthy: memcached {address}: what came is not memcached; {reason}"));
+            .unhealthy(&format!("unhealthy: memcached {address}: the response is not memcached; {reason}"));
     }
 }

@@ -216,7 +216,7 @@ fn not_quite_mysql() {
         let greeting = send(b"\x0b\0\0\0\x0a8.0\0number");
         server.unhealthy(
             vec![greeting, Step::Until(LOGIN), send(said), Step::Hold],
-            r"what came is not mysql; received: \x0b\0\0\0\n8.0\0",
+            r"the response is not mysql; received: \x0b\0\0\0\n8.0\0",
         );
     }
 }

@@ -126,8 +126,8 @@ fn errors() {
         ("-BUSY Redis is busy running a script.\r\n", "BUSY Redis is busy running a script."),
         ("-MISCONF \x1b[31mno\u{202e}\x00\r\n", r"MISCONF \x1b[31mno\u{202e}\0"),
         ("-\r\n", ""),
-        ("+OK POP3 ready\r\n", "what came is not redis; received: +OK POP3 ready\\r\\n"),
-        (":1\r\n", "what came is not redis; received: :1\\r\\n"),
+        ("+OK POP3 ready\r\n", "the response is not redis; received: +OK POP3 ready\\r\\n"),
+        (":1\r\n", "the response is not redis; received: :1\\r\\n"),
     ]);
     // A server that refuses does not wait for the question.
     server.unhealthy(
@@ -145,6 +145,6 @@ fn errors() {
     let denied = "-DENIED Redis is running in protected mode because protected mode is enabled\r\n";
     server.healthy(vec![send(denied)], "up, refuses this client: it is in protected mode");
     // A line that does not end.
-    let shown = format!("what came is not redis; received: +{}", "A".repeat(63));
+    let shown = format!("the response is not redis; received: +{}", "A".repeat(63));
     server.unhealthy(vec![send("+"), Step::Flood(vec![b'A'; 4096])], &shown);
 }

@@ -298,7 +298,7 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
             Finding::unhealthy(format!("{CLOSED} {doing}")).noting("received", opening)
         }
         Some(TransportError::Head(HeadError::NotHttp)) => {
-            Finding::unhealthy("what came is not an HTTP response").quoting("received", opening)
+            Finding::unhealthy("the response is not HTTP").quoting("received", opening)
         }
         Some(TransportError::Head(HeadError::Line(line))) => {
             Finding::unhealthy("invalid header line in the response").quoting("received", line)

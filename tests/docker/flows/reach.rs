@@ -95,7 +95,7 @@ fn a_full_accept_queue_and_no_place_to_write() {
     let full = "the accept queue of 0.0.0.0:8080 is full: 3 connections wait, new ones are dropped";
     let seen = ["/net/tcp: 0.0.0.0:8080 LISTEN, accept queue 3", "sock_diag(7): backlog 2"];
     let finding = said.finds("error", full, &seen);
-    assert!(advice(finding, "Application").starts_with("see why it does not accept"));
+    assert!(advice(finding, "Application").starts_with("find out why it does not accept"));
     let no_place = "the root file system is read-only, and /tmp is not writable";
     let finding = said.finds("warning", no_place, &["/mountinfo: / ro", "/tmp: no such file or directory"]);
     assert_eq!((said.findings().len(), said.status), (2, Some(1)), "{}", said.json);
