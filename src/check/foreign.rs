@@ -41,7 +41,16 @@ pub(super) const SERVER: &[Row] = &[
     (&["ping"], LeaveOut("the check asks by itself")),
     (&["http://", "https://"], Say("use porthole http URL")),
     (
-        &["redis://", "rediss://", "postgres://", "postgresql://", "mysql://", "amqp://", "amqps://"],
+        &[
+            "redis://",
+            "rediss://",
+            "postgres://",
+            "postgresql://",
+            "mysql://",
+            "amqp://",
+            "amqps://",
+            "memcached://",
+        ],
         Say("write only the HOST:PORT of the URL"),
     ),
 ];
