@@ -102,7 +102,8 @@ impl Manners {
             let shown = said.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
             let shown =
                 shown.replace('\u{202e}', r"\u{202e}").replace('\u{1b}', r"\x1b").replace('\u{7f}', r"\x7f");
-            let quote = if name.starts_with("the response") { format!("; received: {shown}") } else { String::new() };
+            let quote =
+                if name.starts_with("the response") { format!("; received: {shown}") } else { String::new() };
             self.unhealthy(vec![send(said), Step::Hold], &format!("{name} {check}{quote}"));
         }
         // A TLS server on a plain text: the alert `unexpected_message`.
