@@ -1,6 +1,143 @@
-//! Why something cannot be had, and the words for it.
+//! Why something cannot be had: one type for every question that the system did not answer.
+//!
+//! It is data for the code that has to decide, and becomes words here and nowhere else. No code asks the words what they mean.
 
+#![cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "a build for checks alone asks less"))]
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
 use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::text::Shown as _;
+use crate::units::show_duration;
+
+/// Why something cannot be had, and what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The reason.
+    pub cause: Cause,
+    /// What could not be had, if the caller does not name it anyway.
+    pub path: Option<PathBuf>,
+}
+
+/// A reason why something cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The process has ended, and the files that proc had of it went with it.
+    Gone,
+    /// The error number of a system call.
+    System(Errno),
+    /// Permission is denied, for the reason in these words.
+    Denied(String),
+    /// The file system does not answer, or not within this time.
+    Unanswered(Option<Duration>),
+    /// It is something that is read only on request: `a FIFO`.
+    Special(&'static str),
+    /// The system lacks a call that there is no substitute for.
+    Unsupported(&'static str),
+    /// Any other reason, in words.
+    Other(Cow<'static, str>),
+}
+
+impl Error {
+    /// What a call on a process's files in proc failed with. ENOENT and ESRCH mean that the process has ended: proc(5).
+    pub fn of_process(errno: Errno) -> Self {
+        match errno {
+            Errno::ENOENT | Errno::ESRCH => Cause::Gone.into(),
+            errno => errno.into(),
+        }
+    }
+
+    /// With the path in front.
+    #[must_use]
+    pub fn at(self, path: &Path) -> Self {
+        Error { path: Some(path.to_owned()), ..self }
+    }
+
+    /// Whether permission is denied.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.cause, Cause::Denied(_) | Cause::System(Errno::EACCES | Errno::EPERM))
+    }
+
+    /// Whether nothing of this name exists, or not any more.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.cause, Cause::Gone | Cause::System(Errno::ENOENT | Errno::ENOTDIR | Errno::ESRCH))
+    }
+
+    /// Whether the process has ended.
+    pub fn is_gone(&self) -> bool {
+        self.cause == Cause::Gone
+    }
+
+    /// Whether the file system does not answer.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.cause, Cause::Unanswered(_))
+    }
+
+    /// The reason without the path.
+    pub fn reason(&self) -> Cow<'_, str> {
+        match &self.cause {
+            Cause::Gone => "the process is gone".into(),
+            Cause::System(errno) => describe(&io::Error::from(*errno)).into(),
+            Cause::Denied(why) => why.into(),
+            Cause::Unanswered(None) => "the file system does not answer".into(),
+            Cause::Unanswered(Some(limit)) => {
+                ["the file system does not answer within ", &show_duration(*limit)].concat().into()
+            }
+            Cause::Special(what) => ["is ", what, ", which is not read"].concat().into(),
+            Cause::Unsupported(what) => (*what).into(),
+            Cause::Other(why) => why.as_ref().into(),
+        }
+    }
+}
+
+/// The path, if there is one, and the reason: `/run/app.pid: permission denied`.
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            f.write_str(&path.shown())?;
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.reason())
+    }
+}
+
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        Error { cause, path: None }
+    }
+}
+
+impl From<Errno> for Error {
+    fn from(errno: Errno) -> Self {
+        Cause::System(errno).into()
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(code) => Errno::from_raw(code).into(),
+            None => describe(&error).into(),
+        }
+    }
+}
+
+impl From<&'static str> for Error {
+    fn from(why: &'static str) -> Self {
+        Cause::Other(why.into()).into()
+    }
+}
+
+impl From<String> for Error {
+    fn from(why: String) -> Self {
+        Cause::Other(why.into()).into()
+    }
+}
 
 /// The operating system's reason, in lower case and without its number: `connection refused`.
 pub fn describe(error: &io::Error) -> String {
@@ -8,7 +145,7 @@ pub fn describe(error: &io::Error) -> String {
     // What std puts behind the system's own words (`impl Display for io::Error`).
     let number = error.raw_os_error().map(|code| format!(" (os error {code})")).unwrap_or_default();
     let text = text.strip_suffix(&number).unwrap_or(&text);
-    // Acronyms stay: "I/O error".
+    // Acronyms keep their case: "I/O error".
     if !text.as_bytes().get(1).is_some_and(u8::is_ascii_lowercase) {
         return text.to_owned();
     }
@@ -29,5 +166,25 @@ mod tests {
         assert_eq!(words(nix::libc::ECONNREFUSED), "connection refused");
         assert_eq!(words(nix::libc::ENOENT), "no such file or directory");
         assert!(!words(nix::libc::EIO).contains("os error"));
+    }
+
+    #[test]
+    fn what_a_caller_may_ask() {
+        let absent = Error::from(Errno::ENOENT);
+        assert_eq!((absent.is_absent(), absent.is_denied(), absent.is_gone()), (true, false, false));
+        let gone = Error::of_process(Errno::ESRCH);
+        assert_eq!((gone.is_absent(), gone.is_gone()), (true, true));
+        assert!(Error::of_process(Errno::EACCES).is_denied());
+        assert!(Error::from(io::Error::from_raw_os_error(nix::libc::EPERM)).is_denied());
+    }
+
+    #[test]
+    fn the_path_stands_in_front() {
+        let error = Error::from(Errno::EACCES);
+        assert_eq!(error.to_string(), "permission denied");
+        assert_eq!(error.at(Path::new("/run/a")).to_string(), "/run/a: permission denied");
+        let silent = Error::from(Cause::Unanswered(Some(Duration::from_secs(3))));
+        assert_eq!(silent.to_string(), "the file system does not answer within 3s");
+        assert_eq!(Error::from("not a regular file").to_string(), "not a regular file");
     }
 }

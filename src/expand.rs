@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::bytes::find;
 use crate::deadline::Deadline;
+use crate::error::Error;
 use crate::files::{read_in_time, without_newline};
 use crate::secrets::{Scope, Secrets, is_telling};
 use crate::text::{clip, decode};
@@ -23,7 +24,7 @@ pub trait Values {
     /// The environment variable of this name.
     fn variable(&self, name: &str) -> Option<OsString>;
     /// The bytes of this file, or why they cannot be had by the deadline.
-    fn file(&self, path: &Path, deadline: Deadline) -> Result<Vec<u8>, String>;
+    fn file(&self, path: &Path, deadline: Deadline) -> Result<Vec<u8>, Error>;
 }
 
 /// The environment and the files of this process.
@@ -34,8 +35,8 @@ impl Values for System {
         std::env::var_os(name)
     }
 
-    fn file(&self, path: &Path, deadline: Deadline) -> Result<Vec<u8>, String> {
-        read_in_time(path, FILE_LIMIT, deadline).map_err(|unread| unread.why)
+    fn file(&self, path: &Path, deadline: Deadline) -> Result<Vec<u8>, Error> {
+        read_in_time(path, FILE_LIMIT, deadline)
     }
 }
 
@@ -99,7 +100,7 @@ fn value_of(
 ) -> Result<(Vec<u8>, bool), String> {
     if let Some(path) = inner.strip_prefix(b"file:") {
         let path = Path::new(OsStr::from_bytes(path));
-        let bytes = values.file(path, deadline).map_err(|why| about(whole, ": ") + &why)?;
+        let bytes = values.file(path, deadline).map_err(|error| about(whole, ": ") + &error.to_string())?;
         return Ok((without_newline(&bytes).to_vec(), true));
     }
     let (name, default) = match find(inner, b":-") {
@@ -145,12 +146,12 @@ mod tests {
                 _ => None,
             }
         }
-        fn file(&self, path: &Path, _: Deadline) -> Result<Vec<u8>, String> {
+        fn file(&self, path: &Path, _: Deadline) -> Result<Vec<u8>, Error> {
             match path.to_str() {
                 Some("/run/secrets/token") => Ok(b"hunter2\n".to_vec()),
                 Some("/two") => Ok(b"a\n\n".to_vec()),
                 Some("/empty") => Ok(Vec::new()),
-                _ => Err("no such file or directory".to_owned()),
+                _ => Err("no such file or directory".into()),
             }
         }
     }

@@ -43,6 +43,7 @@ rooms! {
     table,
     bytes,
     deadline,
+    directory,
     error,
     sys,
     text,

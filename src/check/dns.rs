@@ -126,7 +126,7 @@ impl Dns {
         for odd in &conf.odd {
             details.push(format!("{RESOLV_CONF}: nameserver {odd} is passed over"));
         }
-        details.extend(lookup.unread.as_ref().map(|why| instead(why)));
+        details.extend(lookup.unread.as_ref().map(instead));
         let mut names = Vec::new();
         for (name, answer) in &lookup.tried {
             details.push(format!("{name}: {}", result(answer)));

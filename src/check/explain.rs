@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::listeners::{UNREAD, elsewhere, listening};
 use crate::deadline::Deadline;
-use crate::files::Unread;
+use crate::error::Error;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
@@ -33,8 +33,8 @@ pub(super) enum Reached {
 pub(super) struct Surroundings<'a> {
     proc: &'a Path,
     deadline: Deadline,
-    tcp: OnceCell<Result<Vec<Listener>, Unread>>,
-    unix: OnceCell<Result<Vec<u8>, Unread>>,
+    tcp: OnceCell<Result<Vec<Listener>, Error>>,
+    unix: OnceCell<Result<Vec<u8>, Error>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -60,7 +60,7 @@ impl<'a> Surroundings<'a> {
         }
         let all = match self.tcp.get_or_init(|| listening(self.proc, Protocol::Tcp)) {
             Ok(all) => all,
-            Err(unread) => return vec![format!("{UNREAD}{}", unread.why)],
+            Err(error) => return vec![format!("{UNREAD}{error}")],
         };
         let on_port: Vec<&Listener> = all.iter().filter(|known| known.address.port() == place.port).collect();
         let mut reached = on_port.clone();
@@ -120,7 +120,7 @@ impl<'a> Surroundings<'a> {
                     lines.push("no socket with this name is listening in this network namespace".to_owned());
                 }
             }
-            Err(unread) => lines.push(format!("{UNREAD}{}", unread.why)),
+            Err(error) => lines.push(format!("{UNREAD}{error}")),
         }
         lines.extend(self.first_process());
         lines
@@ -150,8 +150,8 @@ impl<'a> Surroundings<'a> {
     pub(super) fn first_process(&self) -> Option<String> {
         let first = match process(self.proc, 1) {
             Ok(first) => first,
-            Err(unread) if unread.absent => return None,
-            Err(unread) => return Some(format!("cannot inspect the first process: {}", unread.why)),
+            Err(error) if error.is_absent() => return None,
+            Err(error) => return Some(format!("cannot inspect the first process: {error}")),
         };
         let whose = if first.name == b"pause" { "pod" } else { "container" };
         Some(format!("the {whose}'s first process is {}", shown(&first)))

@@ -14,7 +14,8 @@ use super::{AT_FILE, Attempt, Check, Kind, in_time};
 use crate::args::{Foreign, Given, Text, UsageError, flag, operand, option};
 use crate::bytes::find;
 use crate::deadline::Deadline;
-use crate::files::{Unread, open_regular};
+use crate::error::Error;
+use crate::files::{open_regular, unreadable};
 use crate::net::socket::WireError;
 use crate::net::target::Endpoint;
 use crate::outcome::{Fact, Finding, Verdict};
@@ -120,7 +121,7 @@ impl File {
                 finding.expected = expected;
                 finding
             }
-            Err(unread) => unread.finding(""),
+            Err(error) => unreadable("", &error, ""),
         };
         finding.push("type", Fact::Text(name.to_owned()));
         if kind.is_file() {
@@ -131,16 +132,13 @@ impl File {
     }
 
     fn missing(&self, error: io::Error) -> Finding {
-        let is_absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        let mut unread = Unread::from(error);
-        if let Ok(target) = fs::read_link(&self.path) {
-            unread.why.push_str(": a link to ");
-            unread.why.push_str(&target.shown());
+        let error = Error::from(error);
+        let link = fs::read_link(&self.path).map(|target| format!(": a link to {}", target.shown()));
+        let link = link.unwrap_or_default();
+        if self.absent && error.is_absent() {
+            return Finding::new(Verdict::Healthy, format!("{error}{link}"));
         }
-        if self.absent && is_absent {
-            return Finding::new(Verdict::Healthy, unread.why);
-        }
-        unread.finding("")
+        unreadable("", &error, &link)
     }
 
     /// What was found that is not as expected, and what was expected where that does not follow from it. In words that do not
@@ -151,7 +149,7 @@ impl File {
         age: &Age,
         shown: &str,
         deadline: Deadline,
-    ) -> Result<Option<(String, Option<String>)>, Unread> {
+    ) -> Result<Option<(String, Option<String>)>, Error> {
         let (kind, size) = (metadata.file_type(), metadata.len());
         let is = || format!("is {}", kind_words(kind).1);
         if self.absent {
@@ -197,7 +195,7 @@ enum Search {
 }
 
 /// Looks for the text piece by piece; what stays in memory is a piece and as much as a match may begin in.
-fn contains(path: &Path, text: &[u8], deadline: Deadline) -> Result<Search, Unread> {
+fn contains(path: &Path, text: &[u8], deadline: Deadline) -> Result<Search, Error> {
     let mut file = open_regular(path)?.take(LOOKED_AT);
     let mut window: Vec<u8> = Vec::new();
     let mut piece = [0; PIECE];

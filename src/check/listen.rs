@@ -17,7 +17,8 @@ use super::listeners::{UNREAD, add, elsewhere, listening};
 use super::{Attempt, Check, Kind, in_time};
 use crate::args::{Foreign, Given, UsageError, flag, operand, option};
 use crate::deadline::Deadline;
-use crate::files::Unread;
+use crate::error::Error;
+use crate::files::unreadable;
 use crate::net::target::{Endpoint, Host, HostPort, SocketPath, parse_port};
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
@@ -114,7 +115,7 @@ impl Check for Listen {
 fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, deadline: Deadline) -> Finding {
     let all = match listening(proc, protocol) {
         Ok(all) => all,
-        Err(unread) => return unmade(unread),
+        Err(error) => return unmade(&error),
     };
     let (mut fitting, mut on_port, mut inodes) = (Vec::new(), false, Vec::new());
     let (mut waiting, mut uid, mut is_known) = (0_u64, 0, true);
@@ -163,11 +164,11 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
         Some(Ok(place)) if !place.file_type().is_socket() => return Finding::unhealthy("not a socket"),
         Some(Ok(place)) => Some((place.dev(), place.ino())),
         Some(Err(error)) => {
-            let unread = Unread::from(error);
-            if !unread.denied {
+            let error = Error::from(error);
+            if !error.is_denied() {
                 return Finding::unhealthy("no such socket");
             }
-            denied = Some(unread);
+            denied = Some(error);
             None
         }
         None => None,
@@ -192,12 +193,12 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
     if best(&sockets).is_none() {
         sockets = match unix_table(proc).map(|table| unix_sockets(&table, &is_it)) {
             Ok(sockets) => sockets,
-            Err(unread) => return unmade(unread),
+            Err(error) => return unmade(&error),
         };
     }
     let Some(socket) = best(&sockets) else {
         return match denied {
-            Some(unread) => unread.finding(""),
+            Some(error) => unreadable("", &error, ""),
             None if path.file().is_none() => {
                 Finding::unhealthy("no socket with this name is listening in this network namespace")
             }
@@ -227,8 +228,8 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
 }
 
 /// What is said where there is nothing to go by.
-fn unmade(unread: Unread) -> Finding {
-    Finding { verdict: Verdict::Denied, ..unread.finding(UNREAD) }
+fn unmade(error: &Error) -> Finding {
+    Finding { verdict: Verdict::Denied, ..unreadable(UNREAD, error, "") }
 }
 
 /// What is said where nothing but an IPv6 wildcard may take connections to this IPv4 address.

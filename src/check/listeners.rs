@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::files::Unread;
+use crate::error::Error;
 use crate::procfs;
 use crate::procfs::diag;
 use crate::procfs::net::{Listener, Protocol, listeners};
@@ -20,7 +20,7 @@ const EPHEMERAL: u16 = 32768;
 
 /// The listening sockets of this network namespace: as the kernel itself tells, which is quicker and knows more, else by
 /// the tables below `proc`.
-pub(super) fn listening(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unread> {
+pub(super) fn listening(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error> {
     // With a fabricated proc the kernel's own tables would not match.
     if proc == Path::new(procfs::ROOT)
         && let Some(all) = diag::listeners(protocol)

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
 use crate::args::{Foreign, Given, UsageError, operand, option};
 use crate::deadline::Deadline;
-use crate::files::{Unread, read_regular};
+use crate::error::{Cause, Error};
+use crate::files::{read_regular, unreadable};
 use crate::net::socket::WireError;
 use crate::net::target::Endpoint;
 use crate::outcome::{Fact, Finding, Verdict};
@@ -57,7 +58,7 @@ enum Wanted {
 #[derive(Debug, Default)]
 struct Unseen {
     /// Why at least one process cannot be looked at.
-    why: Option<Unread>,
+    why: Option<Error>,
     /// Of so many, whether they are called as asked for.
     unknown: u64,
     /// Whether it is certain that there are no others.
@@ -139,7 +140,7 @@ impl Processes {
             Wanted::Pid(pid) => self.by_pid(*pid, own, proc),
             Wanted::PidFile(path) => match read_pid(path) {
                 Ok(pid) => self.by_pid(pid, own, proc),
-                Err(unread) => unread.finding(""),
+                Err(error) => unreadable("", &error, ""),
             },
         }
     }
@@ -147,7 +148,7 @@ impl Processes {
     fn by_name(&self, name: &[u8], own: u32, proc: &Path, deadline: Deadline) -> Finding {
         let all = match pids(proc) {
             Ok(all) => all,
-            Err(unread) => return Finding::new(Verdict::Denied, unread.why),
+            Err(error) => return Finding::new(Verdict::Denied, error.to_string()),
         };
         // Those that run, the stopped ones among them, and zombies.
         let mut groups = [Vec::new(), Vec::new(), Vec::new()];
@@ -164,9 +165,9 @@ impl Processes {
                         continue;
                     }
                 },
-                Err(unread) => {
-                    if !unread.absent {
-                        unseen.why.get_or_insert(unread);
+                Err(error) => {
+                    if !error.is_absent() {
+                        unseen.why.get_or_insert(error);
                     }
                     continue;
                 }
@@ -197,16 +198,15 @@ impl Processes {
     fn by_pid(&self, pid: u32, own: u32, proc: &Path) -> Finding {
         let process = match process(proc, pid) {
             Ok(process) => process,
-            Err(unread) => {
+            Err(error) => {
                 // The kernel knows better than proc, where that is of our own pid namespace.
-                let is_known = unread.absent && own == std::process::id();
-                let why = match unread.absent {
+                let is_known = error.is_absent() && own == std::process::id();
+                let why = match error.is_absent() {
                     true if is_known && is_hidden(pid) => {
-                        let why = format!("pid {pid} is hidden in {}", proc.shown());
-                        Some(Unread { denied: true, absent: false, why })
+                        Some(Cause::Denied(format!("pid {pid} is hidden in {}", proc.shown())).into())
                     }
                     true => None,
-                    false => Some(unread),
+                    false => Some(error),
                 };
                 let unseen = Unseen { is_all: is_known && why.is_none(), why, unknown: 0 };
                 return self.judge(0, format!("pid {pid}: no such process"), unseen, proc);
@@ -297,27 +297,27 @@ fn of_name(groups: &[Vec<u32>; 3], is_which: bool) -> String {
 }
 
 /// Why there may be processes that are not to be seen, and what helps; `known` is why one of them cannot be looked at.
-fn why_unseen(known: Option<Unread>, proc: &Path) -> Option<String> {
+fn why_unseen(known: Option<Error>, proc: &Path) -> Option<String> {
     let shown = proc.shown();
     if let Some(option) = hiding_option(proc) {
         let hidden = "processes of other users are hidden in";
         return Some(format!("{hidden} {shown} ({option}); run the check as their user"));
     }
     // Every pid namespace has a first process; where it is not to be seen, others may not be either.
-    let mut unread = known.or_else(|| process(proc, 1).err())?;
-    if unread.absent {
-        unread = Unread { denied: true, absent: false, why: format!("pid 1 is not visible in {shown}") };
+    let mut error = known.or_else(|| process(proc, 1).err())?;
+    if error.is_absent() {
+        error = Cause::Denied(format!("pid 1 is not visible in {shown}")).into();
     }
-    let help = if unread.denied {
+    let help = if error.is_denied() {
         "; run the check as the user of the processes, or with CAP_SYS_PTRACE"
     } else {
         ""
     };
-    Some([&unread.why, help].concat())
+    Some(error.to_string() + help)
 }
 
 /// The number in the first line of a pid file. The error does not repeat what is there.
-fn read_pid(path: &Path) -> Result<u32, Unread> {
+fn read_pid(path: &Path) -> Result<u32, Error> {
     let text = read_regular(path, FILE_LIMIT)?;
     if text.trim_ascii().is_empty() {
         return Err("the pid file is empty".into());

@@ -59,7 +59,9 @@ pub(super) fn plan(
     settings.system = SystemRoots { file, folders };
     settings.protocol = protocol;
     if let Some(path) = given.file("ca-file")? {
-        settings.trust(&path, given.deadline()).map_err(|why| unusable(given, "ca-file", &why))?;
+        settings
+            .trust(&path, given.deadline())
+            .map_err(|error| unusable(given, "ca-file", &error.to_string()))?;
     }
     let key = given.file("client-key")?;
     match given.file("client-cert")? {

@@ -4,18 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno;
-
 use super::finding::{Finding, Level, word};
 use super::{Asked, Case, Root};
 use crate::deadline::Deadline;
+use crate::error::Error;
 use crate::procfs::mountinfo::Mounts;
 use crate::text::{Shown as _, decode};
 use crate::units::show_short_size;
 use crate::view::filesystems::{Row, Space, listed};
 use crate::view::mounts::options_of_interest;
 use crate::view::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
-use crate::view::root::{FileError, kind};
+use crate::view::resolve::DeadEnd;
+use crate::view::root::kind;
 use crate::view::target::Target;
 
 /// CAP_SYS_RESOURCE, its bit in a set of capabilities.
@@ -32,8 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     let Some(root) = case.root.clone() else {
         for path in &asked.files {
-            let why = case.target.root().err().unwrap_or_default();
-            unknown(case, path, &why);
+            if let Err(error) = case.target.root() {
+                unknown(case, path, &error);
+            }
         }
         case.skipped.push("free space and /tmp");
         return;
@@ -51,12 +52,12 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
             let is_root = who.uid == 0 || who.capabilities & SYS_RESOURCE != 0;
             full(case, &root, &mounts, is_known && is_root && who.mapped.is_none());
         }
-        Err(lost) => case.unread.push(case.target.lost(&lost, case.process, "mountinfo")),
+        Err(error) => case.unread.push(case.target.explain(error, case.process, "mountinfo")),
     }
     for path in &asked.files {
         if !is_known {
-            let why = format!("{}: does not say whose it is", case.path("status"));
-            unknown(case, path, &why);
+            let error = Error::from("does not say whose it is").at(&case.process.path("status"));
+            unknown(case, path, &error);
             continue;
         }
         readable(case, &root, &who, path);
@@ -68,7 +69,7 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
     let Some(mount) = mounts.by_path(b"/").filter(|mount| mount.is_read_only()) else { return };
     let found = match examined(case, root, who, Path::new("/tmp"), &[WRITE, EXEC]) {
         Ok(found) => found,
-        Err(why) => return case.unread.push(format!("/tmp: {why}")),
+        Err(error) => return case.unread.push(error.at(Path::new("/tmp"))),
     };
     if found.allowed != Some(false) {
         return;
@@ -93,7 +94,7 @@ fn examined(
     who: &Who,
     path: &Path,
     wanted: &'static [u32],
-) -> Result<Examined, String> {
+) -> Result<Examined, Error> {
     let (proc, root, who, path) = (case.target.proc.clone(), Arc::clone(root), who.clone(), path.to_owned());
     case.patient(move || Ok(examine(&Target::new(&proc, None)?, &root, &path, &who, wanted)))
 }
@@ -109,17 +110,17 @@ fn denial(found: &Examined) -> Option<(String, &str)> {
 fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts, is_root: bool) {
     if case.is_crowded {
         let why = "the pids limit is reached, and asking a file system takes one more thread";
-        return case.unread.push(format!("free space: {why}"));
+        return case.unread.push(format!("free space: {why}").into());
     }
     let mut unread = Vec::new();
-    let rows = listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |unseen| {
-        unread.push(unseen.why);
+    let rows = listed(case.target, Some(root), mounts, Deadline::after(PATIENCE), &mut |error| {
+        unread.push(error);
     });
     // Where another user looks, most may be denied.
     let more = unread.len().saturating_sub(DENIED);
     unread.truncate(DENIED);
     if more > 0 {
-        unread.push(format!("the free space of {more} more mounts"));
+        unread.push(format!("the free space of {more} more mounts").into());
     }
     unread.retain(|why| !case.unread.contains(why));
     case.unread.append(&mut unread);
@@ -194,16 +195,16 @@ fn shortage(row: &Row, space: Space, is_root: bool) -> (bool, Level, &'static st
 }
 
 /// Whether the process may read this file cannot be told, for this reason.
-fn unknown(case: &mut Case<'_>, path: &Path, why: &str) {
+fn unknown(case: &mut Case<'_>, path: &Path, error: &Error) {
     let what = format!("cannot tell whether {} can read {}", case.known.shown(), path.shown());
-    case.add(Finding::new(Level::Error, what).seen(path.shown(), why));
+    case.add(Finding::new(Level::Error, what).unseen(path.shown(), error));
 }
 
 /// What keeps the process from reading a file, if anything does.
 fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
     let found = match examined(case, root, who, path, &[READ]) {
         Ok(found) => found,
-        Err(why) => return unknown(case, path, &why),
+        Err(error) => return unknown(case, path, &error),
     };
     let name = path.shown();
     let last = found.rows.last();
@@ -223,7 +224,7 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
             });
         }
         Some(false) => {}
-        None => return unknown(case, path, &found.reason),
+        None => return unknown(case, path, &found.reason.into()),
     }
     let finding = Finding::new(Level::Error, format!("{} cannot read {name}", case.known.shown()));
     let leads_elsewhere = |finding: Finding| {
@@ -232,12 +233,15 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
             .docker("--volume, or COPY in the Dockerfile: is the path the one that the application reads?")
     };
     let Some((place, why)) = denial(&found) else {
-        let (place, why) = found.reason.rsplit_once(": ").unwrap_or((&found.reason, ""));
-        let finding = finding.seen(place, why);
-        // What is there and does not answer as it should is the volume's own matter.
-        let is_missing = [Errno::ENOENT, Errno::ENOTDIR].iter().any(|&error| FileError(error).words() == why);
-        case.add(if is_missing { leads_elsewhere(finding) } else { finding });
-        return;
+        let finding = match &found.dead_end {
+            Some(DeadEnd { path, error }) => {
+                let finding = finding.seen(decode(path), error.reason());
+                // What exists and fails otherwise is the volume's own trouble.
+                if error.is_absent() { leads_elsewhere(finding) } else { finding }
+            }
+            None => finding.seen(name, found.reason),
+        };
+        return case.add(finding);
     };
     let finding = finding.seen(&place, why);
     let is_folder = last.is_some_and(|row| kind(row.meta.st_mode).0 == 'd');

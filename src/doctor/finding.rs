@@ -2,9 +2,11 @@
 
 use std::fmt::Display;
 
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::table::Mark;
+use crate::text::Shown as _;
 
 /// How much it matters, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,16 +112,18 @@ impl Finding {
         self.with_seen(&source, &says)
     }
 
+    /// By this source, which could not be had.
+    #[must_use]
+    pub fn unseen(self, source: impl Display, error: &Error) -> Self {
+        let source = source.to_string();
+        let is_named = error.path.as_ref().is_some_and(|path| path.shown() == source);
+        if is_named { self.with_seen(&source, &error.reason()) } else { self.with_seen(&source, error) }
+    }
+
     // In the binary once, whatever is shown.
     #[inline(never)]
     fn with_seen(mut self, source: &dyn Display, says: &dyn Display) -> Self {
         let (source, says) = (source.to_string(), says.to_string());
-        // The reason of an error begins with the file, which is the source.
-        let says = says
-            .strip_prefix(&source)
-            .and_then(|rest| rest.strip_prefix(": "))
-            .map(str::to_owned)
-            .unwrap_or(says);
         self.seen.push((source, says));
         self
     }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::finding::{Finding, Level, few};
 use super::{Asked, Case};
+use crate::error::Error;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::text::decode;
@@ -17,7 +18,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
         Err(why) => {
             for port in &asked.ports {
                 let what = format!("cannot tell whether anything listens on TCP port {port}");
-                case.add(Finding::new(Level::Error, what).seen(case.path("net/tcp"), &why));
+                case.add(Finding::new(Level::Error, what).unseen(case.path("net/tcp"), &why));
             }
             return case.unread.push(why);
         }
@@ -37,10 +38,10 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
 type Listeners = Vec<(SocketAddr, Socket)>;
 
 /// The TCP sockets that listen, and the table that has them.
-fn listeners(case: &Case<'_>) -> Result<(Listeners, String), String> {
+fn listeners(case: &Case<'_>) -> Result<(Listeners, String), Error> {
     let wanted = Wanted { tcp: true, udp: false, unix: false };
     let sockets = Sockets::read(case.process, wanted, false)
-        .map_err(|(name, lost)| case.target.lost(&lost, case.process, name))?;
+        .map_err(|(name, error)| case.target.explain(error, case.process, name))?;
     let address = |socket: &Socket| std::str::from_utf8(&socket.local).ok()?.parse().ok();
     let listeners = sockets.list.into_iter().filter_map(|socket| Some((address(&socket)?, socket))).collect();
     Ok((listeners, case.path("net/tcp")))

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::finding::{Finding, Level, few};
-#[cfg(feature = "remote")]
 use crate::args::flag;
 use crate::args::{Given, UsageError, option_list};
 use crate::deadline::Deadline;
+#[cfg(feature = "remote")]
+use crate::error::Error;
 use crate::inspect::{Command, Inspect, Properties};
 use crate::net::target::parse_port;
 use crate::outcome::Fact;
@@ -29,7 +30,6 @@ use crate::view::control_groups::Groups;
 use crate::view::mounts::patient;
 use crate::view::root::Root;
 use crate::view::target::Target;
-use crate::view::target::lost_words;
 
 /// Declares each topic's module and lists its `look`, so that a new topic is one line.
 macro_rules! topics {
@@ -123,12 +123,12 @@ struct Case<'a> {
     /// Its files; nothing where they may not be looked at.
     root: Option<Arc<Root>>,
     /// Its control groups.
-    groups: Result<Groups, String>,
+    groups: Result<Groups, Error>,
     findings: Vec<Finding>,
     /// What was not looked at because the process may not be.
     skipped: Vec<&'static str>,
     /// What else could not be looked at, and why.
-    unread: Vec<String>,
+    unread: Vec<Error>,
     /// When looking began.
     since: Instant,
     /// Whether nobody named the process, and it is ourselves for want of another one.
@@ -159,8 +159,8 @@ impl Case<'_> {
     /// of its own: that would be refused, and counted as what could not be started.
     fn patient<T: Send + 'static>(
         &self,
-        work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-    ) -> Result<T, String> {
+        work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
         if self.is_crowded { work() } else { patient(Deadline::after(PATIENCE), work) }
     }
 
@@ -175,12 +175,10 @@ impl Case<'_> {
 }
 
 impl Inspect for Asked {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let chosen;
         let mut others = None;
-        let mut all = Look::new()
-            .all(&target.proc)
-            .map_err(|errno| format!("{}: {}", target.proc.shown(), crate::error::describe(&errno.into())))?;
+        let mut all = Look::new().all(&target.proc).map_err(|errno| Error::from(errno).at(&target.proc))?;
         let is_guess = target.process.is_none();
         let target = if is_guess {
             (chosen, others) = choose(target, &all)?;
@@ -192,10 +190,11 @@ impl Inspect for Asked {
         // What is made up may call any process ours.
         let is_ours = || target.is_of_kernel() && own_pid(&target.proc) == Some(process.pid);
         let is_makeshift = is_guess && (stat_of(&all, 1).is_none() || is_ours());
-        let read = |name: &str| process.read(name, LIMIT).map_err(|lost| target.lost(&lost, process, name));
+        let read =
+            |name: &str| process.read(name, LIMIT).map_err(|error| target.explain(error, process, name));
         let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
         let mut unread = Vec::new();
-        let status = read("status").map_err(|why| unread.push(why)).unwrap_or_default();
+        let status = read("status").map_err(|error| unread.push(error)).unwrap_or_default();
         let status = Status::parse(&status);
         unread.extend(unseen(target, &all));
         all.retain(|seen| seen.stat.is_ok());
@@ -243,7 +242,7 @@ pub(super) fn lacking(proc: &Path) -> Vec<String> {
 
 /// The process to look at where none is named: the first one, or the application where that is only an init or holds the
 /// namespaces of a pod; where it is not to be seen, ourselves. With it, what else could be meant.
-fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), String> {
+fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>), Error> {
     let chosen = |pid| Target::new(&target.proc, Some(pid));
     let own = target.ourselves()?;
     let of = |pid| stat_of(all, pid);
@@ -300,13 +299,13 @@ fn is_named(name: &[u8], programs: &[&str]) -> bool {
 }
 
 /// Of how many processes not even the state can be read, and why of the first.
-fn unseen(target: &Target, all: &[Seen]) -> Option<String> {
+fn unseen(target: &Target, all: &[Seen]) -> Option<Error> {
     let mut lost = all.iter().filter_map(|seen| Some((seen.pid, seen.stat.as_ref().err()?)));
     let (pid, first) = lost.next()?;
-    let why = lost_words(first, &target.proc.join(pid.to_string()).join("stat"));
+    let error = first.clone().at(&target.proc.join(pid.to_string()).join("stat"));
     Some(match lost.count() {
-        0 => why,
-        more => format!("{why}, and {more} more"),
+        0 => error,
+        more => format!("{error}, and {more} more").into(),
     })
 }
 

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::finding::{Finding, Level, few};
 use super::{Asked, Case, LIMIT};
+use crate::error::Cause;
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
 #[cfg(feature = "remote")]
 use crate::procfs::handle::Handle;
@@ -32,10 +33,10 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     let text = case.patient(move || {
         let path = Path::new(FILE);
         if let Err(error) = root.meta(path, true) {
-            let is_absent = matches!(error.0, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP);
-            return Ok(Err((error.words(), is_absent)));
+            let is_absent = error.is_absent() || error.cause == Cause::System(Errno::ELOOP);
+            return Ok(Err((error, is_absent)));
         }
-        let opened = root.open(path, false).map_err(|why| (why, false));
+        let opened = root.open(path, false).map_err(|error| (error, false));
         Ok(opened.map(|(file, _)| {
             let mut text = Vec::new();
             // What could be read of it counts.
@@ -51,13 +52,13 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
             let what = format!("no readable {FILE}: resolvers fall back to 127.0.0.1");
             case.add(
                 Finding::new(Level::Warning, what)
-                    .seen(FILE, why)
+                    .seen(FILE, why.reason())
                     .kubernetes("dnsPolicy: ClusterFirst")
                     .docker("--dns ADDRESS"),
             );
             return;
         }
-        Ok(Err((why, _))) | Err(why) => return case.unread.push(format!("{FILE}: {why}")),
+        Ok(Err((why, _))) | Err(why) => return case.unread.push(why.at(Path::new(FILE))),
     };
     let conf = ResolvConf::parse(&text);
     for finding in judge(&text, &conf) {
@@ -68,7 +69,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
         if is_of_our_network(case) {
             servers::look(case, &conf);
         } else {
-            case.unread.push(format!("whether the servers in {FILE} answer: the process is in another network namespace, or its namespace cannot be read"));
+            case.unread.push(format!("whether the servers in {FILE} answer: the process is in another network namespace, or its namespace cannot be read").into());
         }
     }
     #[cfg(not(feature = "remote"))]

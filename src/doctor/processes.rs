@@ -4,7 +4,7 @@ use super::finding::{Finding, Level};
 use super::{Asked, Case, INITS, LIMIT, ancestors, is_named, stat_of};
 use crate::bytes::find;
 use crate::procfs::all::{Look, Seen};
-use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::handle::Handle;
 use crate::procfs::status::Status;
 use crate::text::{Shown as _, decode};
 
@@ -149,7 +149,8 @@ fn blocked(case: &mut Case<'_>) {
 fn takes_blocked(process: &Handle) -> Option<bool> {
     let names = |folder: &str| {
         let mut names = Vec::new();
-        process.each(folder, &mut |name| names.extend(name.to_str().map(str::to_owned))).ok().map(|()| names)
+        let visit = &mut |name: &[u8]| names.extend(std::str::from_utf8(name).map(str::to_owned));
+        process.each(folder, visit).ok().map(|()| names)
     };
     for thread in names("task")? {
         let status = Status::parse(&process.read(&["task/", &thread, "/status"].concat(), LIMIT).ok()?);
@@ -165,7 +166,7 @@ fn takes_blocked(process: &Handle) -> Option<bool> {
         match process.link(&["fd/", &fd].concat()) {
             Ok(target) if target == b"anon_inode:[signalfd]" => {}
             // Root may list them where it may not follow them.
-            Err(Lost::Denied) => return None,
+            Err(error) if error.is_denied() => return None,
             _ => continue,
         }
         let info = process.read(&["fdinfo/", &fd].concat(), LIMIT).ok()?;

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Level};
 use super::{Asked, Case};
-use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::handle::Handle;
 use crate::procfs::process::hiding_option;
 use crate::procfs::status::{Barrier, foreign};
 use crate::text::{Shown as _, decode};
@@ -15,7 +15,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     let denied: Vec<&str> = GUARDED.into_iter().filter(|name| is_denied(case.process, name)).collect();
     let Some(first) = denied.first() else {
         for what in std::mem::take(&mut case.skipped) {
-            case.unread.push(format!("{what}: the files of {} cannot be read", case.known.shown()));
+            case.unread.push(format!("{what}: the files of {} cannot be read", case.known.shown()).into());
         }
         return;
     };
@@ -135,7 +135,7 @@ fn hidden(case: &mut Case<'_>) {
         if let Some(option) = option {
             let what =
                 format!("processes of other users in {} ({option} of proc(5))", case.target.proc.shown());
-            case.unread.push(what);
+            case.unread.push(what.into());
         }
         return;
     }
@@ -157,9 +157,10 @@ fn hidden(case: &mut Case<'_>) {
 }
 
 fn is_denied(process: &Handle, name: &str) -> bool {
-    match name {
-        "environ" => process.read(name, 1) == Err(Lost::Denied),
-        "fd" => process.each(name, &mut |_| {}) == Err(Lost::Denied),
-        _ => process.link(name) == Err(Lost::Denied),
-    }
+    let error = match name {
+        "environ" => process.read(name, 1).err(),
+        "fd" => process.each(name, &mut |_| {}).err(),
+        _ => process.link(name).err(),
+    };
+    error.is_some_and(|error| error.is_denied())
 }

@@ -13,6 +13,7 @@ use nix::sys::utsname::uname;
 
 use crate::args::{Given, UsageError};
 use crate::deadline::Deadline;
+use crate::error::Error;
 use crate::inspect::{self, Command, Inspect, Properties};
 use crate::outcome::Fact;
 use crate::report::{Answer, Kept};
@@ -67,7 +68,7 @@ impl Inspect for Report {
         true
     }
 
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let whole = Deadline::after(TIME);
         mind_the_limit();
         let mut about = String::new();
@@ -126,9 +127,9 @@ fn section(words: &'static str, target: &Target, budget: usize, time: Duration) 
     let (theirs, target) = (kept.clone(), target.clone());
     let work = move || {
         let mut answer = Answer::kept(theirs.clone());
-        let inspect = inspection(words).map_err(|wrong| wrong.to_string());
-        if let Err(why) = inspect.and_then(|inspect| inspect.run(&target, &mut answer)) {
-            answer.complain(&why);
+        let inspect = inspection(words).map_err(|wrong| wrong.0.into());
+        if let Err(why) = inspect.and_then(|inspect: Box<dyn Inspect>| inspect.run(&target, &mut answer)) {
+            answer.complain(why);
         }
     };
     let done = bounded(Deadline::after(time), Box::new(work));

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Level};
 use super::{Asked, Case, LIMIT};
-use crate::procfs::handle::Lost;
+use crate::error::Error;
 use crate::procfs::rlimits;
 use crate::text::Shown as _;
 use crate::units::show_short_size;
@@ -16,7 +16,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         Ok(groups) => {
             let (findings, lacking) = bearing(groups);
             // Where its files are needed for that, and denied, it is said once, with the rule.
-            let is_denied = case.process.link("root") == Err(Lost::Denied);
+            let is_denied = case.process.link("root").is_err_and(|error| error.is_denied());
             for lack in lacking {
                 match lack {
                     Lack::All(what, _) if is_denied => case.skipped.push(what),
@@ -57,13 +57,13 @@ pub(in super::super) fn bearing(groups: &Groups) -> (Vec<Finding>, Vec<Lack>) {
 /// What could not be read of a control group, and why.
 pub(in super::super) enum Lack {
     /// Anything of this resource.
-    All(&'static str, String),
+    All(&'static str, Error),
     /// Something of it.
-    Some(String),
+    Some(Error),
 }
 
 /// Reads a resource.
-type Reader = fn(&Groups) -> Result<Resource, String>;
+type Reader = fn(&Groups) -> Result<Resource, Error>;
 /// Says what is to be said of it.
 type Judge = fn(&Resource, &mut Vec<Finding>);
 
@@ -172,7 +172,7 @@ fn open_files(case: &mut Case<'_>) {
     let Some(soft) = limit.soft else { return };
     let mut count = 0;
     match case.process.each("fd", &mut |_| count += 1) {
-        Err(Lost::Denied) => return case.skipped.push("the number of open files"),
+        Err(error) if error.is_denied() => return case.skipped.push("the number of open files"),
         Err(_) => return,
         Ok(()) => {}
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand, option};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs::status::Status;
 use crate::report::Answer;
@@ -74,11 +75,11 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Access {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         let who = self.who(target)?;
         let names = Names::of(target, answer);
-        let Examined { allowed, reason, rows } = examine(target, &root, &self.path, &who, &self.wanted);
+        let Examined { allowed, reason, rows, .. } = examine(target, &root, &self.path, &who, &self.wanted);
         if answer.is_json() {
             if allowed.is_none() {
                 answer.complain(&reason);
@@ -98,7 +99,7 @@ impl Inspect for Access {
 
 impl Access {
     /// The ids that were given, and those of the process for what was not.
-    fn who(&self, target: &Target) -> Result<Who, String> {
+    fn who(&self, target: &Target) -> Result<Who, Error> {
         let mut who = match self.uid {
             // There may be no proc to ask, and none is needed: it has no capabilities.
             Some(uid) if uid != 0 => {
@@ -118,14 +119,14 @@ impl Access {
     }
 
     /// Who has capabilities, or may have.
-    fn root_or_process(&self, target: &Target) -> Result<Who, String> {
+    fn root_or_process(&self, target: &Target) -> Result<Who, Error> {
         let status = Status::parse(&target.read("status")?);
         let process = target.handle()?;
         // Root is what the target's root could be.
         if let Some(line) = status.lacks()
             && !status.known.is_somebody()
         {
-            return Err(process.lacks(line));
+            return Err(process.lacks(line).into());
         }
         let who = match self.uid {
             Some(uid) => Who::of_ids(uid, 0, Vec::new(), status.cap_bounding),

@@ -10,7 +10,7 @@ use memchr::{memchr_iter, memrchr_iter};
 
 use super::{Inspect, Target};
 use crate::args::{Given, Opt, UsageError, flag, operands, option};
-use crate::error::describe;
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape, incomplete};
@@ -67,14 +67,15 @@ pub(super) fn plan(given: &mut Given<'_>, part: Part) -> Result<Box<dyn Inspect>
 }
 
 /// Whether so many bytes may be asked for.
-pub(super) fn fits_json(max: u64, answer: &Answer) -> Result<(), String> {
+pub(super) fn fits_json(max: u64, answer: &Answer) -> Result<(), Error> {
     if !answer.is_json() || max <= JSON_MOST {
         return Ok(());
     }
     let (asked, most) = (show_size(max), show_size(JSON_MOST));
     Err(format!(
         "--max {asked}: with --json at most {most}, which are held in memory (without it any size will do)"
-    ))
+    )
+    .into())
 }
 
 /// How many lines were asked for.
@@ -84,7 +85,7 @@ pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
 }
 
 impl Inspect for Show {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         answer.list("files");
         fits_json(self.max, answer)?;
@@ -104,7 +105,7 @@ impl Inspect for Show {
 }
 
 impl Show {
-    fn show(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<(), String> {
+    fn show(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<(), Error> {
         let mut out = Out { answer, whole: Vec::new(), held: Vec::new() };
         let shown = match self.part {
             Part::All => self.forward(input, &mut out, None),
@@ -142,7 +143,7 @@ impl Show {
         input: &mut Input<'_>,
         out: &mut Out<'_>,
         mut lines: Option<u64>,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, Error> {
         let mut left = self.max;
         let mut piece = vec![0; PIECE];
         while lines != Some(0) && !out.answer.is_over() {
@@ -177,14 +178,14 @@ impl Show {
     }
 
     /// Shows so many lines of the end, and says whether `--max` cut them.
-    fn last(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, String> {
+    fn last(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, Error> {
         if input.size > 0 {
             let found = last_lines(input.size, self.max, lines, &mut |piece, from| {
                 input.file.read_exact_at(piece, from)
             });
             match found {
                 Ok((start, cut)) => {
-                    input.file.seek(SeekFrom::Start(start)).map_err(|error| describe(&error))?;
+                    input.file.seek(SeekFrom::Start(start)).map_err(Error::from)?;
                     // What was added to it since is not what was looked at.
                     let part = Show { max: input.size - start, paths: Vec::new(), ..*self };
                     input.started_at(start);
@@ -192,14 +193,14 @@ impl Show {
                     return Ok(cut);
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => input.shrunk()?,
-                Err(error) => return Err(describe(&error)),
+                Err(error) => return Err(error.into()),
             }
         }
         self.last_of_stream(input, out, lines)
     }
 
     /// The same of what can only be read from its start: the end is held as it goes by.
-    fn last_of_stream(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, String> {
+    fn last_of_stream(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, Error> {
         // One byte more than may be shown tells whether that is a line's start.
         let max = usize::try_from(self.max).unwrap_or(usize::MAX).saturating_add(1);
         let mut end: VecDeque<u8> = VecDeque::new();
@@ -226,7 +227,7 @@ impl Show {
             piece.get_mut(..there.len()).unwrap_or_default().copy_from_slice(there);
             Ok(())
         })
-        .map_err(|error| describe(&error))?;
+        .map_err(Error::from)?;
         out.add(from(start));
         Ok(cut || endless)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operands};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::redact::mounted;
 use crate::report::Answer;
@@ -39,7 +40,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Df {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("filesystems");
         mind_the_limit();
         let mounts = read(target, answer)?;
@@ -47,8 +48,8 @@ impl Inspect for Df {
         let whole = answer.within(LIMIT);
         let rows = if self.paths.is_empty() {
             // What is mounted may be seen where the files may not.
-            let root = root.map_err(|why| answer.complain(&why)).ok();
-            listed(target, root.as_ref(), &mounts, whole, &mut |unseen| answer.complain(&unseen.why))
+            let root = root.map_err(|why| answer.complain(why)).ok();
+            listed(target, root.as_ref(), &mounts, whole, &mut |error| answer.complain(error))
         } else {
             named(&self.paths, target, &root?, &mounts, whole, answer)
         };

@@ -4,8 +4,9 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operands, option_list};
+use crate::error::{Cause, Error};
 use crate::outcome::Fact;
-use crate::procfs::handle::{Fate, Handle, Lost};
+use crate::procfs::handle::{Fate, Handle};
 use crate::redact::{has_secret, hidden};
 use crate::report::Answer;
 use crate::text::decode;
@@ -94,7 +95,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Env {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("environment");
         let text = match &target.process {
             Some(process) => environment(process, target)?,
@@ -117,7 +118,7 @@ impl Inspect for Env {
             answer.complain("the environment is too long and was truncated");
         }
         for name in &unseen {
-            answer.complain(&format!("{}: not set", decode(name)));
+            answer.complain(format!("{}: not set", decode(name)));
         }
         Ok(unseen.is_empty())
     }
@@ -156,11 +157,11 @@ impl Env {
 
 /// Another process's environment. One that dies while its file is open reads as if it had none, and so does one that
 /// never had any, which are told apart by what there is of it afterwards.
-fn environment(process: &Handle, target: &Target) -> Result<Vec<u8>, String> {
+fn environment(process: &Handle, target: &Target) -> Result<Vec<u8>, Error> {
     let read = process.read("environ", LIMIT);
-    let text = read.map_err(|lost| target.lost(&lost, process, "environ"))?;
+    let text = read.map_err(|error| target.explain(error, process, "environ"))?;
     if text.is_empty() && process.fate() != Fate::Lives {
-        return Err(target.lost(&Lost::Gone, process, "environ"));
+        return Err(target.explain(Cause::Gone.into(), process, "environ"));
     }
     Ok(text)
 }

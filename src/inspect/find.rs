@@ -1,18 +1,19 @@
 //! `find PATH`: the paths of a tree. find(1).
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operand, option};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::text::Shown as _;
 use crate::units;
 use crate::view::glob::fits;
 use crate::view::metadata::type_name;
-use crate::view::root::{FileError, Meta, kind};
+use crate::view::root::{Meta, kind};
 use crate::view::walk::{Met, Walk};
 
 /// What `--type` expects.
@@ -83,12 +84,11 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Find {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         answer.list("paths");
         let path = self.path.as_os_str().as_bytes();
-        let meta =
-            root.meta(&self.path, false).map_err(|why| format!("{}: {}", self.path.shown(), why.words()))?;
+        let meta = root.meta(&self.path, false).map_err(|error| error.at(&self.path))?;
         let top = kind(meta.st_mode).0;
         if self.fits(base_name(path), Some(top), || Ok(meta)).unwrap_or_default() {
             print(path, top, answer);
@@ -140,8 +140,8 @@ impl Find {
         &self,
         name: &[u8],
         kind: Option<char>,
-        meta: impl FnOnce() -> Result<Meta, FileError>,
-    ) -> Result<bool, FileError> {
+        meta: impl FnOnce() -> Result<Meta, Error>,
+    ) -> Result<bool, Error> {
         if self.name.as_ref().is_some_and(|pattern| !fits(pattern, name))
             || self.kind.is_some() && self.kind != kind
         {
@@ -166,8 +166,8 @@ fn print(path: &[u8], kind: char, answer: &mut Answer) {
     }
 }
 
-fn complain(path: &[u8], error: FileError, answer: &mut Answer) {
-    answer.complain(&format!("{}: {}", Path::new(std::ffi::OsStr::from_bytes(path)).shown(), error.words()));
+fn complain(path: &[u8], error: Error, answer: &mut Answer) {
+    answer.complain(error.at(Path::new(OsStr::from_bytes(path))));
 }
 
 /// The last name in a path, as find(1) has it: `/` for the root, slashes at the end do not count.

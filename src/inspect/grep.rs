@@ -14,6 +14,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use self::pattern::Pattern;
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand, operands, refused};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape};
@@ -105,7 +106,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Grep {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         answer.list("matches");
         if self.has_other_letters {
@@ -153,13 +154,13 @@ impl Search<'_> {
         if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| root::kind(meta.st_mode).0 == 'd') {
             match Walk::new(root, path) {
                 Ok(walk) => self.tree(walk),
-                Err(why) => self.complain(path, &why.words()),
+                Err(why) => self.complain(path, why),
             }
             return;
         }
         match input::open(root, path, None) {
             Ok(input) => self.file(input),
-            Err(why) => self.complain(path, &why),
+            Err(why) => self.complain(path, why),
         }
     }
 
@@ -172,7 +173,7 @@ impl Search<'_> {
             let path = PathBuf::from(OsStr::from_bytes(walk.path()));
             let Met::Entry(kind) = met else {
                 if let Met::Failed(why) = met {
-                    self.complain(&path, &why.words());
+                    self.complain(&path, why);
                 }
                 continue;
             };
@@ -185,12 +186,12 @@ impl Search<'_> {
                         self.answer.note(&format!("{}: {note}", path.shown()));
                     }
                     Ok(_) => walk.enter(),
-                    Err(why) => self.complain(&path, &why.words()),
+                    Err(why) => self.complain(&path, why),
                 },
                 Some('-') => match walk.open() {
                     Ok(None) => {}
                     Ok(Some((file, meta))) => self.file(Input::new(file, &meta, &path)),
-                    Err(why) => self.complain(&path, &why.words()),
+                    Err(why) => self.complain(&path, why),
                 },
                 _ => {}
             }
@@ -198,29 +199,26 @@ impl Search<'_> {
     }
 
     fn file(&mut self, mut input: Input<'_>) {
-        let result = if input.is_output() {
-            Err("is where the output goes".to_owned())
-        } else {
-            self.lines(&mut input)
-        };
+        let result =
+            if input.is_output() { Err("is where the output goes".into()) } else { self.lines(&mut input) };
         if let Err(why) = result {
-            self.complain(input.path, &why);
+            self.complain(input.path, why);
         }
     }
 
-    fn complain(&mut self, path: &Path, why: &str) {
-        self.answer.complain(&format!("{}: {why}", path.shown()));
+    fn complain(&mut self, path: &Path, error: Error) {
+        self.answer.complain(error.at(path));
     }
 
     /// Prints the lines that match.
-    fn lines(&mut self, input: &mut Input<'_>) -> Result<(), String> {
+    fn lines(&mut self, input: &mut Input<'_>) -> Result<(), Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let result = self.lines_within(input, &mut buffer);
         self.buffer = buffer;
         result
     }
 
-    fn lines_within(&mut self, input: &mut Input<'_>, buffer: &mut [u8]) -> Result<(), String> {
+    fn lines_within(&mut self, input: &mut Input<'_>, buffer: &mut [u8]) -> Result<(), Error> {
         let mut file = Lines { path: input.path, number: 1, is_binary: false };
         let (mut filled, mut first) = (0_usize, true);
         // Whether a line longer than the buffer was met, and whether the rest of this one is of no interest.

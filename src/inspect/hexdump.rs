@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand, option};
-use crate::error::describe;
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
@@ -60,13 +60,13 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Dump {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         super::content::fits_json(self.max, answer)?;
         input::each(&root, &self.path, Some(self.special), answer, &mut |input, answer| {
             if self.skip > 0 {
                 let there = SeekFrom::Start(self.skip);
-                input.file.seek(there).map_err(|error| format!("--skip: {}", describe(&error)))?;
+                input.file.seek(there).map_err(|error| format!("--skip: {}", Error::from(error)))?;
                 input.started_at(self.skip);
             }
             if self.dump(input, answer)? && self.says {
@@ -81,7 +81,7 @@ impl Inspect for Dump {
 
 impl Dump {
     /// Prints the file, and says whether `--max` cut it.
-    fn dump(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<bool, String> {
+    fn dump(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<bool, Error> {
         let mut whole = Vec::new();
         let mut rows = Rows { offset: self.skip, last: None, starred: false, text: Vec::new() };
         let mut left = self.max;

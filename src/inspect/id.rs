@@ -3,9 +3,10 @@
 
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs::capabilities::{DOCKER, LAST, all, names};
-use crate::procfs::handle::{Handle, Lost};
+use crate::procfs::handle::Handle;
 use crate::procfs::id_map::{is_mapped, ranges};
 use crate::procfs::status::Status;
 use crate::report::Answer;
@@ -36,14 +37,15 @@ porthole id -p 7",
 struct Id;
 
 impl Inspect for Id {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let process = target.handle()?;
-        let status = process.read("status", LIMIT).map_err(|lost| target.lost(&lost, &process, "status"))?;
+        let status =
+            process.read("status", LIMIT).map_err(|error| target.explain(error, &process, "status"))?;
         let mut status = Status::parse(&status);
         match status.lacks() {
-            Some(line) if !status.known.is_somebody() => return Err(process.lacks(line)),
+            Some(line) if !status.known.is_somebody() => return Err(process.lacks(line).into()),
             // What is left is on restrictions, of which not every system tells.
-            Some(line) => answer.complain(&process.lacks(line)),
+            Some(line) => answer.complain(process.lacks(line)),
             None => {}
         }
         if !status.known.seccomp {
@@ -250,10 +252,10 @@ fn namespaces(
                 found.push((name, number));
             }
             // An older kernel has not all of them.
-            Err(Lost::Gone) => {}
-            Err(lost) => {
+            Err(error) if error.is_gone() => {}
+            Err(error) => {
                 if !std::mem::replace(&mut denied, true) {
-                    answer.complain(&target.lost(&lost, process, &path));
+                    answer.complain(target.explain(error, process, &path));
                 }
                 found.push((name, None));
             }

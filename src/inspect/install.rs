@@ -16,12 +16,11 @@ use nix::errno::Errno;
 
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operand};
-use crate::error::describe;
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs;
 use crate::report::Answer;
 use crate::sys::started_as;
-use crate::text::Shown as _;
 use crate::units::show_short_size;
 use crate::view::input::PIECE;
 use crate::view::metadata::octal;
@@ -64,7 +63,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Install {
-    fn run(&self, _target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, _target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let program = running()?;
         let dest = destination(&self.dest)?;
         let size = replace(program, &dest)?;
@@ -84,55 +83,55 @@ impl Inspect for Install {
 
 /// The program that runs, also where its name is gone by now. Without proc it is found by the path that it was
 /// started by.
-fn running() -> Result<File, String> {
+fn running() -> Result<File, Error> {
     let link = Path::new(procfs::ROOT).join("self/exe");
-    let refused = |path: &Path, error: &io::Error| {
-        at(path, &format!("{}: the program that runs is to be read there", describe(error)))
+    let refused = |path: &Path, error: io::Error| {
+        Error::from(format!("{}: the program that runs is to be read there", Error::from(error))).at(path)
     };
     match File::open(&link) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let path = started_as().ok_or_else(|| refused(&link, &error))?;
+            let Some(path) = started_as() else { return Err(refused(&link, error)) };
             File::open(path).map_err(|error| {
-                format!("{}, and no proc is mounted at {}", refused(path, &error), procfs::ROOT)
+                format!("{}, and no proc is mounted at {}", refused(path, error), procfs::ROOT).into()
             })
         }
-        result => result.map_err(|error| refused(&link, &error)),
+        result => result.map_err(|error| refused(&link, error)),
     }
 }
 
 /// The path of the new file: DEST itself, or our name in it where it is a directory or has to be one.
-fn destination(dest: &Path) -> Result<PathBuf, String> {
+fn destination(dest: &Path) -> Result<PathBuf, Error> {
     let found = fs::metadata(dest);
     let path = match found {
         Ok(found) if found.is_dir() => dest.join(NAME),
-        Err(error) if dest.as_os_str().as_bytes().ends_with(b"/") => return Err(failed(dest, &error)),
+        Err(error) if dest.as_os_str().as_bytes().ends_with(b"/") => return Err(failed(dest, error)),
         _ => dest.to_owned(),
     };
     // A device's place is never what was meant, nor is that of a FIFO or socket on which another process waits.
     match fs::symlink_metadata(&path).map(|found| kind(found.mode())) {
         Ok((letter, what)) if !matches!(letter, '-' | 'l') => {
-            Err(at(&path, &format!("is {what}, and is not replaced")))
+            Err(Error::from(format!("is {what}, and is not replaced")).at(&path))
         }
         _ => Ok(path),
     }
 }
 
 /// Puts a copy of the file in the place of `dest`; how many bytes it has. Where that fails nothing is left behind.
-fn replace(from: File, dest: &Path) -> Result<u64, String> {
+fn replace(from: File, dest: &Path) -> Result<u64, Error> {
     let folder = match dest.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let (file, path) = unfinished(folder).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => failed(folder, &error),
-        _ => failed(dest, &error),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => failed(folder, error),
+        _ => failed(dest, error),
     })?;
     let done = copy(from, file).and_then(|size| fs::rename(&path, dest).map(|()| size));
     done.map_err(|error| {
-        let why = failed(dest, &error);
+        let why = failed(dest, error);
         match fs::remove_file(&path) {
             Ok(()) => why,
-            Err(error) => format!("{why}; left behind is {}", at(&path, &describe(&error))),
+            Err(error) => format!("{why}; left behind is {}", Error::from(error).at(&path)).into(),
         }
     })
 }
@@ -171,7 +170,7 @@ fn copy(mut from: File, mut to: File) -> io::Result<u64> {
 }
 
 /// Why a file cannot be written, and what to do.
-fn failed(path: &Path, error: &io::Error) -> String {
+fn failed(path: &Path, error: io::Error) -> Error {
     let todo = match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
         Errno::EROFS => ": mount a volume there",
         Errno::ENOSPC | Errno::EDQUOT => ": make room there, or name another place",
@@ -181,10 +180,5 @@ fn failed(path: &Path, error: &io::Error) -> String {
         Errno::ENOENT | Errno::ENOTDIR => ": name a directory that is there, or mount a volume",
         _ => "",
     };
-    at(path, &(describe(error) + todo))
-}
-
-/// A message with the path in front.
-fn at(path: &Path, why: &str) -> String {
-    format!("{}: {why}", path.shown())
+    Error::from(Error::from(error).to_string() + todo).at(path)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError};
+use crate::error::Error;
 use crate::files::read_start;
 use crate::outcome::Fact;
 use crate::procfs::process::pids;
@@ -38,12 +39,12 @@ fn plan(_: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 /// Reads a resource.
-type Reader = fn(&Groups) -> Result<Resource, String>;
+type Reader = fn(&Groups) -> Result<Resource, Error>;
 /// A resource of control groups; nothing where they cannot be had.
 type Found = (&'static str, Option<Resource>);
 
 impl Inspect for Limits {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let resources = of_groups(target, answer);
         let rlimits = of_process(target, answer);
         if answer.is_json() {
@@ -60,8 +61,8 @@ impl Inspect for Limits {
 }
 
 fn of_groups(target: &Target, answer: &mut Answer) -> Vec<Found> {
-    let mut said: Vec<String> = Vec::new();
-    let mut say = |why: String| {
+    let mut said: Vec<Error> = Vec::new();
+    let mut say = |why: Error| {
         if !said.contains(&why) {
             answer.complain(&why);
             said.push(why);
@@ -133,10 +134,10 @@ fn used(limit: &Rlimit, status: &[u8], target: &Target, answer: &mut Answer) -> 
     count.map_or(Use::Unknown, Use::Count)
 }
 
-fn open_files(target: &Target) -> Result<u64, String> {
+fn open_files(target: &Target) -> Result<u64, Error> {
     let process = target.handle()?;
     let mut count = 0;
-    process.each("fd", &mut |_| count += 1).map_err(|lost| target.lost(&lost, &process, "fd"))?;
+    process.each("fd", &mut |_| count += 1).map_err(|error| target.explain(error, &process, "fd"))?;
     Ok(count)
 }
 

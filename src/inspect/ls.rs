@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operands};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
 use crate::units::{minute, show_short_size};
 use crate::view::metadata::{count, device, facts, is_device, letters, moment, type_name};
-use crate::view::root::{FileError, Folder, Meta, Root, kind};
+use crate::view::root::{Folder, Meta, Root, kind};
 use crate::view::users::Names;
 
 /// The most entries of one directory that are shown, as they are sorted in memory.
@@ -89,7 +90,7 @@ impl From<&Meta> for Stat {
 }
 
 impl Inspect for Ls {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         let names = Names::of(target, answer);
         answer.list("entries");
@@ -130,8 +131,8 @@ impl Inspect for Ls {
     }
 }
 
-fn complain(path: &Path, error: FileError, answer: &mut Answer) {
-    answer.complain(&format!("{}: {}", path.shown(), error.words()));
+fn complain(path: &Path, error: Error, answer: &mut Answer) {
+    answer.complain(error.at(path));
 }
 
 /// What is the same for all that is listed.
@@ -159,8 +160,7 @@ impl Listing<'_> {
         for row in below.rev() {
             if depth >= DEEPEST || waiting.len() >= MOST_WAITING {
                 let path = path.shown();
-                self.answer
-                    .complain(&format!("{path}: what is below it is not listed: too deep or too much"));
+                self.answer.complain(format!("{path}: what is below it is not listed: too deep or too much"));
                 break;
             }
             waiting.push((path.join(OsStr::from_bytes(&row.name)), depth + 1));
@@ -169,7 +169,7 @@ impl Listing<'_> {
 
     fn read(&mut self, path: &Path, folder: &mut Folder) -> Vec<Row> {
         let mut rows = Vec::new();
-        let mut unknown: Option<(usize, FileError)> = None;
+        let mut unknown: Option<(usize, Error)> = None;
         loop {
             let entry = match folder.next() {
                 Ok(Some(_)) if rows.len() >= MOST => {
@@ -189,7 +189,7 @@ impl Listing<'_> {
             let stat = match folder.meta(&entry.name) {
                 Ok(meta) => Some(Stat::from(&meta)),
                 // Removed since.
-                Err(FileError(nix::errno::Errno::ENOENT)) => continue,
+                Err(error) if error.is_absent() => continue,
                 Err(error) => {
                     let (count, _) = unknown.get_or_insert((0, error));
                     *count += 1;
@@ -205,8 +205,7 @@ impl Listing<'_> {
                 ""
             };
             let entries = if count == 1 { "entry" } else { "entries" };
-            let message =
-                format!("{}: {count} {entries} not looked at: {}{help}", path.shown(), error.words());
+            let message = format!("{}: {count} {entries} not looked at: {error}{help}", path.shown());
             self.answer.complain(&message);
         }
         rows

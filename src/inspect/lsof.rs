@@ -12,8 +12,9 @@ use std::path::Path;
 use self::row::{Holder, Open, columns, fact, held, parse_info, type_name};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
+use crate::error::{Cause, Error};
 use crate::outcome::Fact;
-use crate::procfs::handle::{Fate, Handle, Lost};
+use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::maps;
 use crate::procfs::process::{Process, own_pid, parse_socket, pids};
 use crate::procfs::sockets::{Sockets, Wanted};
@@ -23,7 +24,7 @@ use crate::table::{Mark, Table};
 use crate::text::Shown as _;
 use crate::units::show_short_size;
 use crate::view::root::Root;
-use crate::view::target::{HIDDEN, lost_words};
+use crate::view::target::HIDDEN;
 use crate::view::users::Names;
 
 /// The most descriptors of one process that are listed, NR_OPEN of the kernel as it comes.
@@ -64,7 +65,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Lsof {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         // Where its files may not be seen, neither may what it has open, which is said.
         let names = target.root().map(|root| Names::read(target, root, answer)).unwrap_or_default();
         let list = List {
@@ -113,20 +114,18 @@ struct Space {
 struct Missing {
     count: u32,
     /// Why those of the first.
-    why: String,
+    why: Option<Error>,
 }
 
 impl Missing {
-    fn add(&mut self, why: impl FnOnce() -> String) {
-        if self.count == 0 {
-            self.why = why();
-        }
+    fn add(&mut self, why: impl FnOnce() -> Error) {
+        self.why.get_or_insert_with(why);
         self.count += 1;
     }
 }
 
 impl List<'_> {
-    fn run(mut self, target: &Target) -> Result<bool, String> {
+    fn run(mut self, target: &Target) -> Result<bool, Error> {
         self.answer.list("files");
         let done = match &target.process {
             Some(process) => self.one(process, target),
@@ -153,18 +152,18 @@ impl List<'_> {
     }
 
     /// The process that was asked for.
-    fn one(&mut self, process: &Handle, target: &Target) -> Result<(), String> {
+    fn one(&mut self, process: &Handle, target: &Target) -> Result<(), Error> {
         let done = self.process(process);
         // To root its folder of descriptors is merely empty.
         if !self.listed && matches!(process.fate(), Fate::Zombie(_)) {
-            return Err(target.lost(&Lost::Gone, process, "fd"));
+            return Err(target.explain(Cause::Gone.into(), process, "fd"));
         }
-        done.map_err(|(name, lost)| target.lost(&lost, process, name))
+        done.map_err(|(name, error)| target.explain(error, process, name))
     }
 
-    fn all(&mut self, target: &Target) -> Result<(), String> {
+    fn all(&mut self, target: &Target) -> Result<(), Error> {
         let ours = own_pid(&target.proc);
-        let mut all = pids(&target.proc).map_err(|unread| unread.why)?;
+        let mut all = pids(&target.proc)?;
         all.sort_unstable();
         let mut is_any = ours.is_some_and(|ours| all.contains(&ours));
         let is_hiding = target.hides_some(all.first().copied());
@@ -174,61 +173,57 @@ impl List<'_> {
             if self.answer.is_over() {
                 break;
             }
-            let (name, lost, process) = match Handle::open(&target.proc, pid) {
-                Err(lost) => ("stat", lost, None),
+            let (name, error, process) = match Handle::open(&target.proc, pid) {
+                Err(error) => ("stat", error, None),
                 Ok(process) => match self.process(&process) {
                     Ok(()) => {
                         is_any = true;
                         continue;
                     }
-                    Err((name, lost)) => (name, lost, Some(process)),
+                    Err((name, error)) => (name, error, Some(process)),
                 },
             };
-            is_any |= (name, &lost) != ("stat", &Lost::Gone);
-            let missing = match lost {
+            is_any |= name != "stat" || !error.is_gone();
+            if error.is_gone() {
                 // It has ended since.
-                Lost::Gone => continue,
-                Lost::Denied => &mut denied,
-                Lost::Failed(_) => &mut failed,
-            };
+                continue;
+            }
+            let missing = if error.is_denied() { &mut denied } else { &mut failed };
             missing.add(|| match process {
-                Some(process) => target.lost(&lost, &process, name),
-                None => lost_words(&lost, &target.proc.join(pid.to_string())),
+                Some(process) => target.explain(error, &process, name),
+                None => error.at(&target.proc.join(pid.to_string())),
             });
         }
         if !is_any && !self.answer.is_over() {
-            return Err(format!("{}: no process is there", target.proc.shown()));
+            return Err(Error::from("no process is there").at(&target.proc));
         }
         let mut lacks = Vec::new();
-        if denied.count > 0 {
+        if let Some(why) = denied.why {
             let processes = crate::view::target::processes(denied.count);
-            lacks.push(format!(
-                "the open files of {processes} cannot be read and are missing: {}",
-                denied.why
-            ));
+            lacks.push(format!("the open files of {processes} cannot be read and are missing: {why}"));
         }
         if is_hiding {
             lacks.push(HIDDEN.to_owned());
         }
-        if failed.count > 0 {
+        if let Some(why) = failed.why {
             let processes = crate::view::target::processes(failed.count);
-            self.answer.complain(&format!("cannot read the open files of {processes}: {}", failed.why));
+            self.answer.complain(format!("cannot read the open files of {processes}: {why}"));
         }
         // Nothing listed is not known to be nothing open.
         let last = if self.listed || self.answer.is_over() { None } else { lacks.pop() };
         for why in lacks {
             self.answer.lack(&why);
         }
-        last.map_or(Ok(()), Err)
+        last.map_or(Ok(()), |why| Err(why.into()))
     }
 
     /// Lists what a process has open. The error names its file that could not be read.
-    fn process(&mut self, process: &Handle) -> Result<(), (&'static str, Lost)> {
-        let stat = process.read("stat", 4096).map_err(|lost| ("stat", lost))?;
+    fn process(&mut self, process: &Handle) -> Result<(), (&'static str, Error)> {
+        let stat = process.read("stat", 4096).map_err(|error| ("stat", error))?;
         let status = Status::parse(&process.read("status", 4096).unwrap_or_default());
         let uid = status.known.ids.then_some(status.uids[1]);
         let Some(known) = Process::parse(process.pid, &stat) else {
-            return Err(("stat", Lost::Failed("not the state of a process".to_owned())));
+            return Err(("stat", "not the state of a process".into()));
         };
         let user = uid.map_or_else(|| b"?".to_vec(), |uid| self.names.user(uid));
         let holder = Holder { process: known, user, uid };
@@ -236,8 +231,8 @@ impl List<'_> {
         for name in ["cwd", "root", "exe"] {
             match process.link(name) {
                 // The kernel's threads have no executable, a zombie has none of them.
-                Err(Lost::Gone) => {}
-                Err(lost) => return Err((name, lost)),
+                Err(error) if error.is_gone() => {}
+                Err(error) => return Err((name, error)),
                 Ok(path) => {
                     if name == "exe" {
                         program.clone_from(&path);
@@ -249,10 +244,10 @@ impl List<'_> {
         let mut numbers: Vec<u32> = Vec::new();
         let listed = process.each("fd", &mut |name| {
             if numbers.len() < MOST {
-                numbers.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+                numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<u32>().ok()));
             }
         });
-        listed.map_err(|lost| ("fd", lost))?;
+        listed.map_err(|error| ("fd", error))?;
         numbers.sort_unstable();
         for number in numbers {
             let number = number.to_string();

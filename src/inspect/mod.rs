@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::args::{Given, Opt, UsageError, tokenize};
 use crate::deadline::Deadline;
+use crate::error::Error;
 use crate::outcome::Conclusion;
 use crate::report::Answer;
 use crate::secrets::Secrets;
@@ -139,7 +140,7 @@ impl Habits {
 pub trait Inspect: std::fmt::Debug + Send + Sync {
     /// Makes it: prints what it found, complains of what it could not, and says whether what was asked for is there. The
     /// error is why it cannot be made at all.
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String>;
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error>;
 
     /// Whether its answer is a JSON document, asked for or not.
     fn is_document(&self) -> bool {

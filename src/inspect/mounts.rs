@@ -7,6 +7,7 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operand};
 use crate::deadline::Deadline;
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs::mountinfo::Mount;
 use crate::redact::mounted;
@@ -37,7 +38,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Show {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("mounts");
         let mounts = read(target, answer)?;
         let Some(path) = &self.path else {

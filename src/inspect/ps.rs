@@ -12,12 +12,13 @@ use nix::unistd::{SysconfVar, sysconf};
 use self::view::View;
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand};
+use crate::error::{Cause, Error};
 use crate::procfs::all::{Look, Seen};
-use crate::procfs::handle::Lost;
 use crate::procfs::process::{Process, own_pid};
 use crate::report::Answer;
 use crate::text::{Shown as _, clip};
 use crate::view::target::HIDDEN;
+use crate::view::target::not_mounted;
 use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
@@ -62,21 +63,22 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Ps {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("processes");
         let mut all = look(target)?;
-        let denied = |seen: &Seen| matches!(seen.stat, Err(Lost::Denied));
+        let denied = |seen: &Seen| seen.stat.as_ref().is_err_and(Error::is_denied);
         let of_kernel = target.is_of_kernel();
         let hidden = of_kernel
             && (all.iter().any(denied)
                 || target.process.is_none() && target.hides_some(all.first().map(|first| first.pid)));
         for seen in &all {
-            let why = match &seen.stat {
-                Err(Lost::Failed(why)) => why.as_str(),
-                Err(Lost::Denied) if !of_kernel => "permission denied",
-                _ => continue,
-            };
-            answer.complain(&format!("{}/{}/stat: {why}", target.proc.shown(), seen.pid));
+            if let Err(error) = &seen.stat
+                && !error.is_gone()
+                && !(of_kernel && error.is_denied())
+            {
+                let path = target.proc.join(seen.pid.to_string()).join("stat");
+                answer.complain(error.clone().at(&path));
+            }
         }
         // Of so many it is not known what they are called.
         let mut unknown = 0;
@@ -102,11 +104,12 @@ impl Inspect for Ps {
                 Some(name) => format!("{}: no such process", clip(name)),
                 None => format!("{}: no process is there", target.proc.shown()),
             };
-            return Err(match (hidden, unread.is_empty()) {
+            let why = match (hidden, unread.is_empty()) {
                 (true, _) => format!("{none} that may be seen; {HIDDEN}"),
                 (false, false) => format!("{none} that may be seen; {unread}"),
                 (false, true) => none,
-            });
+            };
+            return Err(why.into());
         }
         if !unread.is_empty() {
             answer.note(&unread);
@@ -141,23 +144,25 @@ impl Inspect for Ps {
 }
 
 /// How long the system has run, in hundredths of a second.
-fn uptime(target: &Target) -> Result<u64, String> {
+fn uptime(target: &Target) -> Result<u64, Error> {
     let path = target.proc.join("uptime");
     let subset = if target.is_of_kernel() && !path.exists() { " (subset=pid of proc(5))" } else { "" };
-    let text = target.start_of("uptime").map_err(|unread| format!("{}{subset}", unread.why))?;
-    view::uptime(&text).ok_or_else(|| format!("{}: not a time in seconds", path.shown()))
+    let text = target.start_of("uptime").map_err(|error| format!("{error}{subset}"))?;
+    view::uptime(&text).ok_or_else(|| Error::from("not a time in seconds").at(&path))
 }
 
 /// The processes, or the one that is asked for.
-fn look(target: &Target) -> Result<Vec<Seen>, String> {
+fn look(target: &Target) -> Result<Vec<Seen>, Error> {
     let mut look = Look::new();
     if let Some(process) = &target.process {
         let seen = look.at(process.as_fd(), process.pid);
-        return seen.map(|seen| vec![seen]).ok_or_else(|| target.lost(&Lost::Gone, process, "stat"));
+        return seen
+            .map(|seen| vec![seen])
+            .ok_or_else(|| target.explain(Cause::Gone.into(), process, "stat"));
     }
     look.all(&target.proc).map_err(|errno| match errno {
-        Errno::ENOENT => format!("{}: no proc is mounted there", target.proc.shown()),
-        errno => format!("{}: {}", target.proc.shown(), crate::error::describe(&errno.into())),
+        Errno::ENOENT => not_mounted(&target.proc),
+        errno => Error::from(errno).at(&target.proc),
     })
 }
 

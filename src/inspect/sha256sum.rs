@@ -8,6 +8,7 @@ use ring::digest::{Context, SHA256};
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::operands;
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::escape;
@@ -29,7 +30,7 @@ struct Sums {
 }
 
 impl Inspect for Sums {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         answer.list("files");
         input::each(&root, &self.paths, None, answer, &mut |input, answer| {
@@ -50,7 +51,7 @@ impl Inspect for Sums {
     }
 }
 
-fn sum(input: &mut Input<'_>) -> Result<String, String> {
+fn sum(input: &mut Input<'_>) -> Result<String, Error> {
     let mut context = Context::new(&SHA256);
     let mut piece = vec![0; PIECE];
     loop {

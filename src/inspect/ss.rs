@@ -5,6 +5,7 @@
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::owners::{Owners, Unseen};
@@ -14,7 +15,7 @@ use crate::report::Answer;
 use crate::table::{Align, Mark, Table};
 use crate::text::Shown as _;
 use crate::units;
-use crate::view::target::{HIDDEN, lost_words};
+use crate::view::target::HIDDEN;
 use crate::view::users::Names;
 
 /// How many owners of one socket a table names.
@@ -59,7 +60,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Ss {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("sockets");
         let own;
         let process = if let Some(process) = &target.process {
@@ -69,15 +70,15 @@ impl Inspect for Ss {
             &own
         };
         let mut sockets = Sockets::read(process, self.wanted, self.all)
-            .map_err(|(name, lost)| target.lost(&lost, process, name))?;
+            .map_err(|(name, error)| target.explain(error, process, name))?;
         for name in &sockets.cut {
-            answer.complain(&format!(
+            answer.complain(format!(
                 "{}: too large to be read to its end; sockets are missing",
                 process.path(name).shown()
             ));
         }
         for (name, odd) in &sockets.odd {
-            answer.complain(&format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
+            answer.complain(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
         // In place: there may be more than a hundred thousand.
         sockets.list.sort_unstable_by(|a, b| {
@@ -87,7 +88,7 @@ impl Inspect for Ss {
             place(a).cmp(&place(b)).then_with(|| rest(a, b))
         });
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
-        let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
+        let owners = Owners::find(&target.proc, inodes)?;
         let names = Names::of(target, answer);
         if answer.is_json() {
             let limits = Limits::of(target);
@@ -104,12 +105,12 @@ impl Inspect for Ss {
         if sockets.list.iter().any(is_unknown) {
             let is_hiding = target.hides_some(owners.has_first.then_some(1));
             answer.lack(&match &owners.unread {
-                Some((count, Unseen { pid, handle, lost })) => format!(
+                Some((count, Unseen { pid, handle, error })) => format!(
                     "?: an owner may be among {} whose descriptors cannot be read: {}",
                     crate::view::target::processes(*count),
                     match handle {
-                        Some(process) => target.lost(lost, process, "fd"),
-                        None => lost_words(lost, &target.proc.join(pid.to_string())),
+                        Some(process) => target.explain(error.clone(), process, "fd"),
+                        None => error.clone().at(&target.proc.join(pid.to_string())),
                     }
                 ),
                 None if is_hiding => format!("?: {HIDDEN}"),

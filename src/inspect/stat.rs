@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operands};
+use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
-use crate::text::{Shown as _, decode, encode};
+use crate::text::{decode, encode};
 use crate::units::{minute, show_short_size};
 use crate::view::metadata::{count, device, facts, is_device, letters, moment, octal};
 use crate::view::resolve::follow;
@@ -35,7 +36,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Stat {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         let names = Names::of(target, answer);
         answer.list("files");
@@ -47,7 +48,7 @@ impl Inspect for Stat {
             let meta = match root.meta(path, false) {
                 Ok(meta) => meta,
                 Err(error) => {
-                    answer.complain(&format!("{}: {}", path.shown(), error.words()));
+                    answer.complain(error.at(path));
                     continue;
                 }
             };
@@ -76,7 +77,7 @@ fn leads(root: &Root, path: &Path) -> Leads {
     let text = root.link(path).ok().map(|text| text.as_bytes().to_vec());
     let end = match follow(root, path, &mut |_| true) {
         Ok(end) => Ok(end.unwrap_or_default()),
-        Err(dead) => Err(format!("nothing ({}: {})", decode(&dead.path), dead.error.words())),
+        Err(dead) => Err(format!("nothing ({}: {})", decode(&dead.path), dead.error)),
     };
     Leads { text, end }
 }

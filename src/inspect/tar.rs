@@ -25,12 +25,12 @@ use self::links::Links;
 use self::options::{OPTIONS, REFUSED};
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError};
-use crate::error::describe;
+use crate::error::Error;
 use crate::report::Answer;
 use crate::text::decode;
 use crate::units::show_size;
 use crate::view::metadata::device;
-use crate::view::root::{FileError, Meta, Root, is_of_kernel, kind};
+use crate::view::root::{Meta, Root, is_of_kernel, kind};
 use crate::view::users::Names;
 use crate::view::walk::{Met, Walk};
 
@@ -81,9 +81,9 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 }
 
 impl Inspect for Tar {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         if answer.is_terminal() {
-            return Err("standard output is a terminal, which an archive is not for: redirect it".to_owned());
+            return Err("standard output is a terminal, which an archive is not for: redirect it".into());
         }
         let root = target.root()?;
         let mut archive = Archive {
@@ -152,26 +152,26 @@ impl Place<'_> {
         }
     }
 
-    fn meta(&self) -> Result<Meta, FileError> {
+    fn meta(&self) -> Result<Meta, Error> {
         match self {
             Place::Named(root, path) => root.meta(path, false),
             Place::Met(walk) => walk.meta(),
         }
     }
 
-    fn link(&self) -> Result<Vec<u8>, FileError> {
+    fn link(&self) -> Result<Vec<u8>, Error> {
         match self {
             Place::Named(root, path) => Ok(root.link(path)?.into_vec()),
             Place::Met(walk) => walk.link(),
         }
     }
 
-    fn open(&self) -> Result<(File, Meta), String> {
+    fn open(&self) -> Result<(File, Meta), Error> {
         match self {
             Place::Named(root, path) => root.open(path, false),
             Place::Met(walk) => {
-                let found = walk.open().map_err(FileError::words)?;
-                found.ok_or_else(|| "became something else while it was looked at".to_owned())
+                let found = walk.open()?;
+                found.ok_or_else(|| "became something else while it was looked at".into())
             }
         }
     }
@@ -197,7 +197,7 @@ impl Archive<'_> {
         }
         match Walk::new(root, &path) {
             Ok(mut walk) => self.walk(&mut walk, path.as_os_str().len() - named.len()),
-            Err(error) => self.complain(path.as_os_str().as_bytes(), &error.words()),
+            Err(error) => self.complain(path.as_os_str().as_bytes(), &error),
         }
     }
 
@@ -214,7 +214,7 @@ impl Archive<'_> {
                 self.release();
             }
             if let Met::Failed(error) = met {
-                self.complain(walk.path(), &error.words());
+                self.complain(walk.path(), &error);
                 continue;
             }
             if names::is_excluded(&self.tar.patterns, walk.path().get(from..).unwrap_or_default()) {
@@ -258,14 +258,14 @@ impl Archive<'_> {
 
     /// Adds one file; what it is, if it is there.
     fn add(&mut self, place: Place<'_>) -> Option<Meta> {
-        let added = place.meta().map_err(FileError::words).and_then(|meta| {
+        let added = place.meta().and_then(|meta| {
             self.member(place, &meta)?;
             Ok(meta)
         });
-        added.map_err(|why| self.complain(place.path(), &why)).ok()
+        added.map_err(|error| self.complain(place.path(), &error)).ok()
     }
 
-    fn member(&mut self, place: Place<'_>, meta: &Meta) -> Result<(), String> {
+    fn member(&mut self, place: Place<'_>, meta: &Meta) -> Result<(), Error> {
         let letter = kind(meta.st_mode).0;
         let path = place.path().get(self.from..).unwrap_or_default();
         let start = path.iter().take_while(|&&b| b == b'/').count();
@@ -294,7 +294,7 @@ impl Archive<'_> {
                 return Ok(());
             }
         };
-        let link = if letter == 'l' { place.link().map_err(FileError::words)? } else { Vec::new() };
+        let link = if letter == 'l' { place.link()? } else { Vec::new() };
         let device = if matches!(letter, 'c' | 'b') { device(meta.st_rdev) } else { (0, 0) };
         self.header(meta, &Member { name: &name, kind, link: &link, device, ..Member::default() });
         if letter != 'd' {
@@ -304,7 +304,7 @@ impl Archive<'_> {
     }
 
     /// Adds a regular file.
-    fn file(&mut self, place: Place<'_>, name: &[u8]) -> Result<(), String> {
+    fn file(&mut self, place: Place<'_>, name: &[u8]) -> Result<(), Error> {
         let (file, meta) = place.open()?;
         if self.output == Some((meta.st_dev, meta.st_ino)) {
             self.note(place.path(), "is the archive itself, and left out");
@@ -339,7 +339,7 @@ impl Archive<'_> {
         if !is_whole && file.read_at(&mut [0], size).is_ok_and(|more| more > 0) {
             let size = show_size(size);
             if told == 0 {
-                return Err(format!("cut after {size}, as its size is not told"));
+                return Err(format!("cut after {size}, as its size is not told").into());
             }
             self.note(place.path(), &format!("grew while it was read: the archive has the first {size}"));
         }
@@ -373,37 +373,38 @@ impl Archive<'_> {
     }
 
     /// Fills the buffer with the first bytes of the file; how many there were.
-    fn fill(&mut self, file: &File) -> Result<usize, String> {
+    fn fill(&mut self, file: &File) -> Result<usize, Error> {
         let mut count = 0;
         while let Some(room) = self.buffer.get_mut(count..).filter(|room| !room.is_empty()) {
             match file.read_at(room, count as u64) {
                 Ok(0) => break,
                 Ok(more) => count += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(describe(&error)),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(count)
     }
 
     /// Writes a part of the file. Where it has no such part any more there are zeros, and that is the error.
-    fn copy(&mut self, file: &File, start: u64, length: u64) -> Result<(), String> {
+    fn copy(&mut self, file: &File, start: u64, length: u64) -> Result<(), Error> {
         let (mut at, end) = (start, start.saturating_add(length));
         while at < end && !self.answer.is_over() {
             let most = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
             let room = self.buffer.get_mut(..most).unwrap_or_default();
             let why = match file.read_at(room, at) {
-                Ok(0) => "shrank while it was read".to_owned(),
+                Ok(0) => Error::from("shrank while it was read"),
                 Ok(count) => {
                     self.answer.bytes(room.get(..count).unwrap_or_default());
                     at += count as u64;
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => describe(&error),
+                Err(error) => error.into(),
             };
             self.zeros(end - at);
-            return Err(format!("{why}: the archive has zeros in place of its last {}", show_size(end - at)));
+            let missing = show_size(end - at);
+            return Err(format!("{why}: the archive has zeros in place of its last {missing}").into());
         }
         Ok(())
     }
@@ -421,9 +422,9 @@ impl Archive<'_> {
         self.answer.note(&at(path, why));
     }
 
-    fn complain(&mut self, path: &[u8], why: &str) {
+    fn complain(&mut self, path: &[u8], error: &Error) {
         self.failed = true;
-        self.answer.complain(&at(path, why));
+        self.answer.complain(at(path, &error.reason()));
     }
 }
 

@@ -75,8 +75,8 @@ fn halted(inspection: &Inspection) -> Conclusion {
     let whole = Deadline::after(PATIENCE);
     let looked = Target::new(&inspection.proc, inspection.pid).and_then(|target| {
         let (mounts, root) = (read(&target, &mut answer)?, Arc::new(target.root()?));
-        listed(&target, Some(&root), &mounts, whole, &mut |unseen| {
-            silent.extend(unseen.is_silent.then_some(unseen.why));
+        listed(&target, Some(&root), &mounts, whole, &mut |error| {
+            silent.extend(error.is_unanswered().then(|| error.to_string()));
         });
         Ok(())
     });

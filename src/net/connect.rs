@@ -24,6 +24,7 @@ use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
 use crate::error::describe;
+use crate::files::unreadable;
 use crate::outcome::{Finding, Verdict};
 use crate::threads::wait_for;
 
@@ -120,17 +121,16 @@ fn unresolved(host: &Host, why: Unresolved) -> Finding {
             let why = "is not in /etc/hosts, and no DNS server is asked";
             Finding::new(Verdict::Refused, format!("unknown host: {host} {why} ({ADVICE})"))
         }
-        Unresolved::Unreadable(unread) => {
-            Finding { verdict: Verdict::Denied, ..unread.finding(&format!("could not resolve {host}: ")) }
-        }
-        Unresolved::TimedOut(unread) => {
-            Finding::unhealthy(format!("could not resolve {host}: {}", unread.why))
-        }
+        Unresolved::Unreadable(error) => Finding {
+            verdict: Verdict::Denied,
+            ..unreadable(&format!("could not resolve {host}: "), &error, "")
+        },
+        Unresolved::TimedOut(error) => Finding::unhealthy(format!("could not resolve {host}: {error}")),
         #[cfg(feature = "remote")]
-        Unresolved::NotFound(lookup, unread) => {
+        Unresolved::NotFound(lookup, error) => {
             let mut found = format!("could not resolve {host}: {}", lookup.reason());
-            if let Some(unread) = unread {
-                found = format!("{found}; {}", unread.why);
+            if let Some(error) = error {
+                found = format!("{found}; {error}");
             }
             let garbage = lookup.unanswered().map_or(&[][..], |(_, unanswered)| &unanswered.garbage);
             Finding::unhealthy(found).quoting("received", garbage)

@@ -10,7 +10,8 @@ use super::local::Reach;
 use super::lookup::{Lookup, look_up};
 use super::target::Host;
 use crate::deadline::Deadline;
-use crate::files::{Unread, read_in_time};
+use crate::error::Error;
+use crate::files::read_in_time;
 
 /// The file of hosts(5).
 const HOSTS: &str = "/etc/hosts";
@@ -29,12 +30,12 @@ pub enum Unresolved {
     /// The file does not have it, and no name server may be asked.
     Unknown,
     /// The file may have it, and cannot be read.
-    Unreadable(Unread),
+    Unreadable(Error),
     /// The file may have it, and its file system did not answer by the deadline.
-    TimedOut(Unread),
+    TimedOut(Error),
     /// The name servers have no address of it, or do not answer; and why the file cannot be read, if that is so.
     #[cfg(feature = "remote")]
-    NotFound(Box<Lookup>, Option<Unread>),
+    NotFound(Box<Lookup>, Option<Error>),
 }
 
 /// The addresses of a host, IPv6 and IPv4, in the order in which they are tried.
@@ -78,11 +79,11 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
 
 /// The addresses that the file gives a name. A missing file is the rule in an empty image: then only localhost is
 /// known. The error is why one that is there cannot be read.
-pub fn in_file(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Unread> {
+pub fn in_file(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Error> {
     match read_in_time(Path::new(HOSTS), HOSTS_LIMIT, deadline) {
         Ok(text) => Ok(lookup(&text, name)),
-        Err(unread) if unread.absent => Ok(Vec::new()),
-        Err(unread) => Err(unread.at(Path::new(HOSTS))),
+        Err(error) if error.is_absent() => Ok(Vec::new()),
+        Err(error) => Err(error.at(Path::new(HOSTS))),
     }
 }
 
@@ -113,7 +114,7 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
 
 /// What the name servers say.
 #[cfg(feature = "remote")]
-fn ask(name: &str, deadline: Deadline, unread: Option<Unread>) -> Result<Vec<IpAddr>, Unresolved> {
+fn ask(name: &str, deadline: Deadline, unread: Option<Error>) -> Result<Vec<IpAddr>, Unresolved> {
     let lookup = look_up(name, Reach::Anywhere, deadline);
     match lookup.found() {
         Some((_, found)) => {

@@ -8,6 +8,7 @@ use super::local::Reach;
 use super::resolv_conf::ResolvConf;
 use super::resolver::{Answer, Found, Resolver, Unanswered};
 use crate::deadline::Deadline;
+use crate::error::Error;
 use crate::files::read_in_time;
 
 /// The file of resolv.conf(5).
@@ -25,7 +26,7 @@ pub struct Lookup {
     /// Who was asked, and how.
     pub conf: ResolvConf,
     /// Why that is not what the file says: it cannot be read.
-    pub unread: Option<String>,
+    pub unread: Option<Error>,
     /// Each name that was asked for and what the servers say of it, in that order. Only the last has addresses.
     pub tried: Vec<(String, Answer)>,
 }
@@ -53,12 +54,7 @@ pub fn look_up(name: &str, reach: Reach, deadline: Deadline) -> Lookup {
             break;
         }
     }
-    Lookup {
-        typed: name.strip_suffix('.').unwrap_or(name).to_owned(),
-        unread: text.err().map(|unread| unread.why),
-        conf,
-        tried,
-    }
+    Lookup { typed: name.strip_suffix('.').unwrap_or(name).to_owned(), unread: text.err(), conf, tried }
 }
 
 impl Lookup {
@@ -124,8 +120,8 @@ impl Lookup {
 }
 
 /// What is asked where the file cannot be read for this reason.
-pub fn instead(why: &str) -> String {
-    format!("{RESOLV_CONF}: {why}, so 127.0.0.1 is asked")
+pub fn instead(error: &Error) -> String {
+    format!("{RESOLV_CONF}: {error}, so 127.0.0.1 is asked")
 }
 
 /// The other type of address.

@@ -4,18 +4,18 @@
 //! folders out when it gives files of such a process to root (task_dump_owner in fs/proc/base.c). So `status` need not
 //! be read, which is what costs.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::read;
 
-use super::handle::Lost;
 use super::process::parse_folder;
 use super::stat::Stat;
+use crate::directory::Directory;
+use crate::error::Error;
 
 /// The most of one command line that is read, in bytes.
 const COMMAND: usize = 16 << 10;
@@ -32,7 +32,7 @@ pub struct Seen {
     /// Its effective user; nothing where not even that may be seen.
     pub uid: Option<u32>,
     /// What its `stat` says. The error is why that cannot be had.
-    pub stat: Result<Stat, Lost>,
+    pub stat: Result<Stat, Error>,
     /// Its command line, each argument with a NUL behind it; empty for kernel threads and zombies.
     pub command: Vec<u8>,
     /// Whether there is more of it.
@@ -55,11 +55,10 @@ impl Look {
 
     /// All processes that may be listed, the lowest number first. The error is why proc cannot be listed.
     pub fn all(&mut self, proc: &Path) -> Result<Vec<Seen>, Errno> {
-        let folder = open(proc, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let mut pids: Vec<u32> = Vec::new();
-        let mut list = Dir::from_fd(folder)?;
-        for entry in list.iter() {
-            pids.extend(parse_folder(entry?.file_name().to_bytes()));
+        let mut list = Directory::open(proc)?;
+        while let Some(entry) = list.next()? {
+            pids.extend(parse_folder(entry.name));
         }
         pids.sort_unstable();
         let mut all = Vec::with_capacity(pids.len());
@@ -70,7 +69,7 @@ impl Look {
                 // It has ended since, or is no process.
                 Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => {}
                 Err(errno) => {
-                    let stat = Err(errno.into());
+                    let stat = Err(Error::of_process(errno));
                     all.push(Seen { pid, uid: None, stat, command: Vec::new(), cut: false });
                 }
             }
@@ -83,9 +82,9 @@ impl Look {
         let uid = fstat(folder).ok().map(|folder| folder.st_uid);
         let mut stat = match self.read(folder, "stat", COMMAND) {
             Ok(count) => Stat::parse(self.buffer.get(..count).unwrap_or_default())
-                .ok_or_else(|| Lost::Failed("not the state of a process".to_owned())),
+                .ok_or_else(|| "not the state of a process".into()),
             Err(Errno::ENOENT | Errno::ESRCH) => return None,
-            Err(errno) => Err(errno.into()),
+            Err(errno) => Err(Error::of_process(errno)),
         };
         if stat.as_ref().is_ok_and(Stat::is_dead) {
             return None;

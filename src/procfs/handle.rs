@@ -3,50 +3,22 @@
 //! After its end openat(2) below the descriptor gives ESRCH or ENOENT, whoever has its number by then. What may not
 //! be read is told from what is not there.
 
-use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 
 use super::process::Process;
 use super::stat::Stat;
-use crate::error::describe;
+use crate::directory::Directory;
+use crate::error::Error;
 use crate::text::Shown as _;
-
-/// Why something of a process cannot be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lost {
-    /// The process has ended.
-    Gone,
-    /// It may not be read, or not by us.
-    Denied,
-    /// The system's own words.
-    Failed(String),
-}
-
-impl From<Errno> for Lost {
-    fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::ENOENT | Errno::ESRCH => Lost::Gone,
-            Errno::EACCES | Errno::EPERM => Lost::Denied,
-            errno => Lost::Failed(describe(&io::Error::from(errno))),
-        }
-    }
-}
-
-impl From<io::Error> for Lost {
-    fn from(error: io::Error) -> Self {
-        Lost::from(Errno::from_raw(error.raw_os_error().unwrap_or_default()))
-    }
-}
 
 /// What has become of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,9 +44,10 @@ pub struct Handle {
 
 impl Handle {
     /// Holds the process of this number.
-    pub fn open(proc: &Path, pid: u32) -> Result<Self, Lost> {
+    pub fn open(proc: &Path, pid: u32) -> Result<Self, Error> {
         let path = proc.join(pid.to_string());
-        let folder = open(&path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let folder = open(&path, flags, Mode::empty()).map_err(Error::of_process)?;
         Ok(Handle { pid, folder: Arc::new(folder), path })
     }
 
@@ -82,7 +55,7 @@ impl Handle {
     pub fn fate(&self) -> Fate {
         let text = match self.read("stat", 4096) {
             Ok(text) => text,
-            Err(Lost::Gone) => return Fate::Gone,
+            Err(error) if error.is_gone() => return Fate::Gone,
             Err(_) => return Fate::Lives,
         };
         match Process::parse(self.pid, &text) {
@@ -112,40 +85,38 @@ impl Handle {
     }
 
     /// Opens one of its files with these flags.
-    pub fn descriptor(&self, name: &str, flags: OFlag) -> Result<OwnedFd, Lost> {
-        Ok(openat(&self.folder, name, flags | OFlag::O_CLOEXEC, Mode::empty())?)
+    pub fn descriptor(&self, name: &str, flags: OFlag) -> Result<OwnedFd, Error> {
+        openat(&self.folder, name, flags | OFlag::O_CLOEXEC, Mode::empty()).map_err(Error::of_process)
     }
 
     /// The first bytes of one of its files, at most `limit`.
-    pub fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, Lost> {
+    pub fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, Error> {
         // A made-up proc may hold a FIFO, which is not waited for.
         let file = File::from(self.descriptor(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?);
         let mut bytes = Vec::with_capacity(limit.min(4096));
-        file.take(limit as u64).read_to_end(&mut bytes)?;
+        let read = file.take(limit as u64).read_to_end(&mut bytes);
+        read.map_err(|error| Error::of_process(Errno::from_raw(error.raw_os_error().unwrap_or_default())))?;
         Ok(bytes)
     }
 
     /// Where one of its links leads, as the kernel writes it.
-    pub fn link(&self, name: &str) -> Result<Vec<u8>, Lost> {
-        Ok(readlinkat(&self.folder, name)?.into_vec())
+    pub fn link(&self, name: &str) -> Result<Vec<u8>, Error> {
+        Ok(readlinkat(&self.folder, name).map_err(Error::of_process)?.into_vec())
     }
 
     /// What one of its links leads to, which is not opened, or one of its files.
-    pub fn meta(&self, name: &str) -> Result<FileStat, Lost> {
-        Ok(fstatat(&self.folder, name, AtFlags::empty())?)
+    pub fn meta(&self, name: &str) -> Result<FileStat, Error> {
+        fstatat(&self.folder, name, AtFlags::empty()).map_err(Error::of_process)
     }
 
-    /// Calls for the name of each entry of one of its folders.
-    pub fn each(&self, name: &str, visit: &mut dyn FnMut(&OsStr)) -> Result<(), Lost> {
-        let mut folder = Dir::from_fd(self.descriptor(name, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?)?;
-        for entry in folder.iter() {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                visit(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
-            }
-        }
-        Ok(())
+    /// Calls `visit` with the name of each entry of one of its directories.
+    pub fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+        let directory = Directory::of(self.descriptor(name, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?);
+        let visit = &mut |name: &[u8]| {
+            visit(name);
+            true
+        };
+        directory.each(visit).map_err(Error::of_process)
     }
 }
 
@@ -168,8 +139,8 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(handle.fate(), Fate::Gone);
-        assert_eq!(handle.read("stat", 4096), Err(Lost::Gone));
-        assert_eq!(handle.link("exe"), Err(Lost::Gone));
-        assert_eq!(Handle::open(Path::new("/proc"), u32::MAX).unwrap_err(), Lost::Gone);
+        assert!(handle.read("stat", 4096).unwrap_err().is_gone());
+        assert!(handle.link("exe").unwrap_err().is_gone());
+        assert!(Handle::open(Path::new("/proc"), u32::MAX).unwrap_err().is_gone());
     }
 }

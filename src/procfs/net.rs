@@ -7,7 +7,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use crate::files::{Unread, read_regular, read_start};
+use crate::error::Error;
+use crate::files::{read_regular, read_start};
 
 /// The most of one table that is read, in bytes: some 14,000 sockets.
 const TABLE_LIMIT: u64 = 2 << 20;
@@ -104,7 +105,7 @@ impl Listener {
 
 /// The listening sockets of this network namespace, IPv4 and IPv6, by the tables. The error is why the tables cannot be
 /// read; a kernel without IPv6 has only the one.
-pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unread> {
+pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error> {
     let (v4, v6, state) = match protocol {
         Protocol::Tcp => ("self/net/tcp", "self/net/tcp6", LISTEN),
         Protocol::Udp => ("self/net/udp", "self/net/udp6", UNCONNECTED.into()),
@@ -112,9 +113,9 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unrea
     let read = |name: &str| match read_start(&proc.join(name), TABLE_LIMIT) {
         // The kernel prints the listening sockets of TCP before all connections (`tcp_seq_start`), so that a
         // busy proxy's table may be cut.
-        Ok((_, true)) if protocol == Protocol::Udp => Err(Unread::from("too large").at(&proc.join(name))),
+        Ok((_, true)) if protocol == Protocol::Udp => Err(Error::from("too large").at(&proc.join(name))),
         Ok((table, _)) => Ok(table),
-        Err(unread) => Err(unread.at(&proc.join(name))),
+        Err(error) => Err(error.at(&proc.join(name))),
     };
     let mut listeners = parse_inet(&read(v4)?, state);
     if !matches!(proc.join(v6).try_exists(), Ok(false)) {
@@ -124,9 +125,9 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Unrea
 }
 
 /// The table of the Unix sockets of this network namespace, for [`unix_sockets`].
-pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Unread> {
+pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Error> {
     let path = proc.join("self/net/unix");
-    read_regular(&path, TABLE_LIMIT).map_err(|unread| unread.at(&path))
+    read_regular(&path, TABLE_LIMIT).map_err(|error| error.at(&path))
 }
 
 /// Whether the name is this one where the table goes on like that: names are raw and may hold newlines.

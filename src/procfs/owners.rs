@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use super::handle::{Handle, Lost};
+use nix::errno::Errno;
+
+use super::handle::Handle;
 use super::process::{Process, parse_socket, pids};
-use crate::files::Unread;
+use crate::error::{Cause, Error};
 
 /// The most pairs of socket and process that are kept.
 const MOST: usize = 1 << 16;
@@ -30,12 +32,12 @@ pub struct Unseen {
     /// Itself, where it could be held.
     pub handle: Option<Handle>,
     /// Why not.
-    pub lost: Lost,
+    pub error: Error,
 }
 
 impl Owners {
     /// Those of the sockets of these inodes, among all processes that this proc shows.
-    pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Unread> {
+    pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Error> {
         let mut owners = Owners::default();
         inodes.retain(|&inode| inode != 0);
         inodes.sort_unstable();
@@ -51,13 +53,14 @@ impl Owners {
                     let looked = owners.look(&process, &inodes);
                     (Some(process), looked)
                 }
-                Err(lost) => (None, Err(lost)),
+                Err(error) => (None, Err(error)),
             };
             match (looked, &mut owners.unread) {
                 // One that has ended in between holds nothing any more.
-                (Ok(()) | Err(Lost::Gone), _) => {}
+                (Ok(()), _) => {}
+                (Err(error), _) if error.is_gone() => {}
                 (Err(_), Some((count, _))) => *count += 1,
-                (Err(lost), none) => *none = Some((1, Unseen { pid, handle, lost })),
+                (Err(error), none) => *none = Some((1, Unseen { pid, handle, error })),
             }
         }
         owners.pairs.sort_unstable();
@@ -65,13 +68,13 @@ impl Owners {
         Ok(owners)
     }
 
-    fn look(&mut self, process: &Handle, inodes: &[u64]) -> Result<(), Lost> {
+    fn look(&mut self, process: &Handle, inodes: &[u64]) -> Result<(), Error> {
         let (at, before) = (self.processes.len(), self.pairs.len());
         let mut denied = false;
         process.each("fd", &mut |name| {
-            let Some(name) = name.to_str() else { return };
+            let Ok(name) = std::str::from_utf8(name) else { return };
             let target = process.link(&format!("fd/{name}"));
-            denied |= target == Err(Lost::Denied);
+            denied |= target.as_ref().is_err_and(Error::is_denied);
             if let Some(inode) = target.ok().and_then(|target| parse_socket(&target))
                 && inodes.binary_search(&inode).is_ok()
                 && self.pairs.len() < MOST
@@ -85,7 +88,7 @@ impl Owners {
             self.processes.push(known.unwrap_or_else(unknown));
         }
         // Some systems let one see the numbers, not what they stand for.
-        if denied { Err(Lost::Denied) } else { Ok(()) }
+        if denied { Err(Cause::System(Errno::EACCES).into()) } else { Ok(()) }
     }
 
     /// The processes that hold the socket of this inode, the lowest number first.

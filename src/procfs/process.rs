@@ -3,21 +3,19 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::signal::kill;
-use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use crate::bytes::find;
 use crate::deadline::Deadline;
-use crate::files::{Unread, read_regular, read_start};
+use crate::directory::Directory;
+use crate::error::Error;
+use crate::files::{read_regular, read_start};
 use crate::text::decode;
 use crate::units::number;
 
@@ -90,7 +88,7 @@ impl Process {
         let target = match fs::read_link(&link) {
             Ok(target) => target,
             Err(error) => {
-                let is_known = kept(word) == self.name || !Unread::from(error).denied;
+                let is_known = kept(word) == self.name || !Error::from(error).is_denied();
                 return is_known.then_some(false);
             }
         };
@@ -111,22 +109,22 @@ fn kept(path: &[u8]) -> &[u8] {
 }
 
 /// The numbers of all processes that may be seen, the lowest first, as the kernel lists them.
-pub fn pids(proc: &Path) -> Result<Vec<u32>, Unread> {
+pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
     let mut pids = Vec::new();
-    each(proc, &mut |name| {
-        pids.extend(parse_folder(name.as_bytes()));
+    let visit = &mut |name: &[u8]| {
+        pids.extend(parse_folder(name));
         true
-    })
-    .map_err(|unread| unread.at(proc))?;
+    };
+    Directory::open(proc).and_then(|list| list.each(visit)).map_err(|errno| Error::from(errno).at(proc))?;
     Ok(pids)
 }
 
 /// The process of this number. The error is why it cannot be seen, with the path in front; mostly it is gone.
-pub fn process(proc: &Path, pid: u32) -> Result<Process, Unread> {
+pub fn process(proc: &Path, pid: u32) -> Result<Process, Error> {
     let path = file(proc, pid, "stat");
     let read =
         || Process::parse(pid, &read_regular(&path, LIMIT)?).ok_or("not the state of a process".into());
-    read().map_err(|unread: Unread| unread.at(&path))
+    read().map_err(|error: Error| error.at(&path))
 }
 
 /// Whether there is a process of this number that proc does not show us, as with hidepid=2: the kernel tells by
@@ -186,15 +184,17 @@ pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<P
     for pid in pids(proc).ok()? {
         let folder = file(proc, pid, "fd");
         let mut holds = false;
-        let _ = each(&folder, &mut |name| {
-            let target = fs::read_link(folder.join(name)).unwrap_or_default();
+        let visit = &mut |name: &[u8]| {
+            let target = fs::read_link(folder.join(OsStr::from_bytes(name))).unwrap_or_default();
             let inode = parse_socket(target.as_os_str().as_bytes());
             holds = inode.is_some_and(|inode| inodes.contains(&inode));
             !holds && deadline.remaining().is_ok()
-        });
+        };
+        // A folder that may not be read shows no sockets.
+        let _ = Directory::open(&folder).and_then(|list| list.each(visit));
         if holds {
             return match process(proc, pid) {
-                Err(unread) if unread.absent => None,
+                Err(error) if error.is_absent() => None,
                 Err(_) => Some(Process { pid, name: b"?".to_vec(), state: '?' }),
                 Ok(process) => Some(process),
             };
@@ -216,19 +216,6 @@ pub fn parse_folder(name: &[u8]) -> Option<u32> {
 
 fn parse_number(text: &[u8]) -> Option<u64> {
     number(std::str::from_utf8(text).ok()?, u64::MAX)
-}
-
-/// Calls for the name of each entry until that returns false. Not by std, which panics where the folder cannot be closed.
-fn each(folder: &Path, visit: &mut dyn FnMut(&OsStr) -> bool) -> Result<(), Unread> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    for entry in Dir::open(folder, flags, Mode::empty()).map_err(io::Error::from)? {
-        let entry = entry.map_err(io::Error::from)?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." && !visit(OsStr::from_bytes(name)) {
-            break;
-        }
-    }
-    Ok(())
 }
 
 fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {
@@ -304,7 +291,7 @@ mod tests {
         assert_eq!(thread_group(proc, nix::unistd::gettid().as_raw().cast_unsigned()), own_pid(proc));
         let gone = process(proc, u32::MAX).unwrap_err();
         let why = format!("/proc/{}/stat: no such file or directory", u32::MAX);
-        assert_eq!((gone.denied, gone.absent, gone.why.as_str()), (false, true, why.as_str()));
+        assert_eq!((gone.is_denied(), gone.is_absent(), gone.to_string()), (false, true, why));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //!
 //! No privilege is needed for them, whosever the process is.
 
-use super::handle::{Handle, Lost};
+use super::handle::Handle;
 use super::net::{
     DATAGRAM, LISTEN, SEQPACKET, UNCONNECTED, UnixSocket, hex, inet_rows, parse_address, parse_unix_row,
 };
+use crate::error::Error;
 
 /// The most of one table that is read, in bytes: some 28,000 sockets.
 const TABLE_LIMIT: usize = 4 << 20;
@@ -116,7 +117,7 @@ impl Sockets {
     /// The sockets of the network namespace that this process is in: those that listen or receive from anyone, or `all`,
     /// in every state. The error names the table, and why it could not
     /// be read.
-    pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Lost)> {
+    pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Error)> {
         let mut sockets = Sockets::default();
         for (is_wanted, protocol, name, may_lack) in [
             (wanted.tcp, "tcp", "net/tcp", false),
@@ -129,21 +130,21 @@ impl Sockets {
                 continue;
             }
             let table = match sockets.table(process, name) {
-                Err(Lost::Gone) if may_lack && process.read("stat", 1).is_ok() => continue,
-                table => table.map_err(|lost| (name, lost))?,
+                Err(error) if error.is_gone() && may_lack && process.read("stat", 1).is_ok() => continue,
+                table => table.map_err(|error| (name, error))?,
             };
             let odd = inet(&table, protocol, all, &mut sockets.list);
             sockets.odd.extend((odd > 0).then_some((name, odd)));
         }
         if wanted.unix {
-            let table = sockets.table(process, "net/unix").map_err(|lost| ("net/unix", lost))?;
+            let table = sockets.table(process, "net/unix").map_err(|error| ("net/unix", error))?;
             let odd = unix(&table, all, &mut sockets.list);
             sockets.odd.extend((odd > 0).then_some(("net/unix", odd)));
         }
         Ok(sockets)
     }
 
-    fn table(&mut self, process: &Handle, name: &'static str) -> Result<Vec<u8>, Lost> {
+    fn table(&mut self, process: &Handle, name: &'static str) -> Result<Vec<u8>, Error> {
         let mut table = process.read(name, TABLE_LIMIT)?;
         if table.len() == TABLE_LIMIT {
             self.cut.push(name);

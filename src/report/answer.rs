@@ -4,6 +4,7 @@
 //! A reader that goes away (`porthole ls / | head -1`) is no error: what would still be printed is not, and
 //! [`Answer::is_over`] tells the command that it may stop.
 
+use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -221,9 +222,9 @@ impl Answer {
     }
 
     /// Says on stderr what could not be answered, or where the answer is kept, there; the exit status will be 1.
-    pub fn complain(&mut self, message: &str) {
+    pub fn complain(&mut self, message: impl Display) {
         self.failed = true;
-        self.lack(message);
+        self.lack(&message.to_string());
     }
 
     /// What could not be answered no longer matters: the exit status follows from what was found. An answer that could not

@@ -1,12 +1,11 @@
-//! getdents64(2), which nix has only below a DIR of the C library: musl's reads 2 KiB at a time, and none can be put
-//! back where it was after the reading of another folder.
+//! getdents64(2), which nix offers only through a `DIR` of the C library.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::libc;
 
-/// Fills the buffer with the next entries of a directory; how many bytes they are, 0 at its end.
+/// Fills the buffer with the next entries of a directory. Returns how many bytes they take, 0 at the end.
 pub fn read_entries(folder: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the kernel writes into the buffer alone, no more than its length.
     let count =

@@ -7,7 +7,6 @@ mod cached;
 mod fatal;
 #[cfg(feature = "inspect")]
 mod file_size;
-#[cfg(feature = "inspect")]
 mod getdents;
 #[cfg(target_env = "musl")]
 mod malloc;
@@ -25,7 +24,6 @@ pub use self::cached::read_cached;
 pub use self::fatal::explain_aborts;
 #[cfg(feature = "inspect")]
 pub use self::file_size::fail_past_file_size;
-#[cfg(feature = "inspect")]
 pub use self::getdents::read_entries;
 #[cfg(feature = "inspect")]
 pub use self::started_as::started_as;

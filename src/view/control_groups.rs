@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use crate::error::{Cause, Error};
 use crate::files::read_start;
 use crate::procfs::ROOT;
 use crate::procfs::cgroup::{
@@ -16,7 +17,7 @@ use crate::procfs::cgroup::{
 };
 use crate::procfs::handle::Handle;
 use crate::procfs::mountinfo::Mounts;
-use crate::text::{Shown as _, clip, decode};
+use crate::text::{clip, decode};
 use crate::view::root::Root;
 use crate::view::target::Target;
 
@@ -61,7 +62,7 @@ pub struct Resource {
     /// The files that say so: the limit, what was refused, the throttling.
     pub sources: Sources,
     /// Why some of it could not be read.
-    pub unread: Option<String>,
+    pub unread: Option<Error>,
 }
 
 /// From how much of a limit in use, in percent, it stands out.
@@ -116,14 +117,14 @@ pub struct Groups {
     memberships: Vec<Membership>,
     views: Vec<(Root, Mounts)>,
     /// Why the process's own view is not among them.
-    denied: Option<String>,
+    denied: Option<Error>,
     /// Ourselves, who are in a group too.
     us: Option<Handle>,
 }
 
 impl Groups {
     /// Those of the target.
-    pub fn of(target: &Target) -> Result<Self, String> {
+    pub fn of(target: &Target) -> Result<Self, Error> {
         let memberships = cgroup::parse(&target.read("cgroup")?);
         let mut views = Vec::new();
         let mut denied = None;
@@ -133,14 +134,14 @@ impl Groups {
         if target.process.is_some() {
             match (target.read("mountinfo"), target.root()) {
                 (Ok(text), Ok(root)) => views.push((root, Mounts::parse(&text))),
-                (Err(why), _) | (_, Err(why)) => denied = Some(why),
+                (Err(error), _) | (_, Err(error)) => denied = Some(error),
             }
         }
         Ok(Groups { memberships, views, denied, us: target.ourselves().ok() })
     }
 
     /// Memory.
-    pub fn memory(&self) -> Result<Resource, String> {
+    pub fn memory(&self) -> Result<Resource, Error> {
         let mut site = self.site("memory")?;
         let [limit, used, peak] = site.names(
             ["memory.max", "memory.current", "memory.peak"],
@@ -174,7 +175,7 @@ impl Groups {
     }
 
     /// Processes and threads.
-    pub fn pids(&self) -> Result<Resource, String> {
+    pub fn pids(&self) -> Result<Resource, Error> {
         let mut site = self.site("pids")?;
         let mut found = site.resource("pids.max", "pids.current", "pids.peak");
         let refused = site.nearest("pids.events");
@@ -199,7 +200,7 @@ impl Groups {
     }
 
     /// CPU time.
-    pub fn cpu(&self) -> Result<Resource, String> {
+    pub fn cpu(&self) -> Result<Resource, Error> {
         let mut site = self.site("cpu")?;
         let v2 = site.v2;
         let tightest = site.tightest(&|site, group| {
@@ -240,15 +241,15 @@ impl Groups {
     }
 
     /// Where the group of this controller is.
-    fn site(&self, controller: &'static str) -> Result<Site<'_>, String> {
+    fn site(&self, controller: &'static str) -> Result<Site<'_>, Error> {
         let Some((membership, v2)) = hierarchy(&self.memberships, controller) else {
-            return Err(format!("the process is in no cgroup that has the controller {controller}"));
+            return Err(format!("the process is in no cgroup that has the controller {controller}").into());
         };
         let shown = decode(&membership.path);
-        let mut why = if v2 {
-            "no cgroup2 filesystem is mounted here".to_owned()
+        let mut why: Error = if v2 {
+            "no cgroup2 filesystem is mounted here".into()
         } else {
-            format!("no cgroup filesystem of the controller {controller} is mounted here")
+            format!("no cgroup filesystem of the controller {controller} is mounted here").into()
         };
         for (root, mounts) in &self.views {
             if let Some((mount, group)) = locate(mounts, membership, controller, v2) {
@@ -263,19 +264,17 @@ impl Groups {
                 };
                 match root.handle(&site.path(group, "")) {
                     Ok(_) => return Ok(site),
-                    Err(error) => {
-                        why = format!("{}: {}", site.path(group, "").shown(), error.words());
-                    }
+                    Err(error) => why = error.at(&site.path(group, "")),
                 }
             } else if let Some(mount) =
                 mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mounts.is_hidden(mount))
             {
                 let point = decode(&mount.point);
-                why = format!("the cgroup {shown} is not below what is mounted at {point}");
+                why = format!("the cgroup {shown} is not below what is mounted at {point}").into();
             }
         }
         match &self.denied {
-            Some(denied) => Err(format!("{why}; the process's own view: {denied}")),
+            Some(denied) => Err(format!("{why}; the process's own view: {denied}").into()),
             None => Err(why),
         }
     }
@@ -291,7 +290,7 @@ struct Site<'a> {
     group: &'a [u8],
     /// The group that has the tightest limit, once it is known.
     limit_group: Option<&'a [u8]>,
-    unread: Option<String>,
+    unread: Option<Error>,
 }
 
 impl<'a> Site<'a> {
@@ -316,20 +315,21 @@ impl<'a> Site<'a> {
         let text = self.root.open(&path, false).and_then(|(file, _)| {
             let mut text = Vec::new();
             let read = file.take(LIMIT).read_to_end(&mut text);
-            read.map(|_| text).map_err(|error| crate::error::describe(&error))
+            read.map(|_| text).map_err(Error::from)
         });
         match text {
             Ok(text) => Some(text),
             Err(_) if self.is_missing(&path) => None,
-            Err(why) => {
-                self.unread.get_or_insert_with(|| format!("{}: {why}", path.shown()));
+            Err(error) => {
+                self.unread.get_or_insert_with(|| error.at(&path));
                 None
             }
         }
     }
 
     fn is_missing(&self, path: &Path) -> bool {
-        self.root.meta(path, true).is_err_and(|error| matches!(error.0, Errno::ENOENT | Errno::ENODEV))
+        let is_missing = |error: Error| matches!(error.cause, Cause::System(Errno::ENOENT | Errno::ENODEV));
+        self.root.meta(path, true).is_err_and(is_missing)
     }
 
     /// The text of the file of the nearest group that has it: one that does not count itself is counted above.
@@ -342,7 +342,7 @@ impl<'a> Site<'a> {
         let text = self.read(group, file)?;
         parse(&text).unwrap_or_else(|NoNumber| {
             let path = self.path(group, file);
-            let why = || format!("{}: not a number: '{}'", path.shown(), clip(text.trim_ascii()));
+            let why = || Error::from(format!("not a number: '{}'", clip(text.trim_ascii()))).at(&path);
             self.unread.get_or_insert_with(why);
             None
         })

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::mounts::{Place, SILENT, patience};
-use super::root::{FileError, Root};
+use super::mounts::{Place, patience, patient};
+use super::root::Root;
 use super::target::Target;
 use crate::deadline::Deadline;
+use crate::error::Error;
 use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::report::Answer;
-use crate::text::Shown as _;
-use crate::threads::bounded;
 use crate::units::show_duration;
 
 /// From how much of its space or inodes in use, in percent, a filesystem counts as full.
@@ -61,21 +60,6 @@ pub struct Row {
     pub space: Option<Space>,
 }
 
-/// Why a file system, or some of them, could not be looked at.
-#[derive(Debug)]
-pub struct Unseen {
-    pub why: String,
-    /// Whether it did not answer.
-    pub is_silent: bool,
-}
-
-impl Unseen {
-    /// It answered, or was not asked.
-    fn other(why: String) -> Self {
-        Unseen { why, is_silent: false }
-    }
-}
-
 /// The filesystems of these paths.
 pub fn named(
     paths: &[PathBuf],
@@ -99,7 +83,7 @@ pub fn named(
                 });
                 rows.push(Row { mount, space: Some(space) });
             }
-            Err(unseen) => answer.complain(&format!("{}: {}", path.shown(), unseen.why)),
+            Err(error) => answer.complain(error.at(path)),
         }
     }
     rows
@@ -112,7 +96,7 @@ pub fn listed(
     root: Option<&Arc<Root>>,
     mounts: &Mounts,
     whole: Deadline,
-    complain: &mut dyn FnMut(Unseen),
+    complain: &mut dyn FnMut(Error),
 ) -> Vec<Row> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
@@ -125,7 +109,7 @@ pub fn listed(
         if whole.remaining().is_err() {
             let time = show_duration(whole.limit());
             let why = format!("{} of {count} mounts not checked: not done within {time}", count - tried);
-            complain(Unseen::other(why));
+            complain(why.into());
             break;
         }
         if rows.iter().any(|(_, row)| row.mount.device == mount.device) || mounts.is_hidden(mount) {
@@ -137,8 +121,8 @@ pub fn listed(
             Some(Ok((place, _))) if place.id.is_some_and(|id| id != mount.id) => continue,
             Some(Ok((_, space))) if space.size == 0 => continue,
             Some(Ok((_, space))) => Some(space),
-            Some(Err(unseen)) => {
-                complain(Unseen { why: format!("{}: {}", path.shown(), unseen.why), ..unseen });
+            Some(Err(error)) => {
+                complain(error.at(path));
                 None
             }
             None => None,
@@ -154,17 +138,14 @@ fn space_at(
     root: &Arc<Root>,
     path: &Path,
     whole: Deadline,
-) -> Result<(Place, Space), Unseen> {
+) -> Result<(Place, Space), Error> {
     let (proc, root, path) = (target.proc.clone(), Arc::clone(root), path.to_owned());
     let find = move || {
         let place = Place::find(&proc, &root, &path)?;
-        let space = space(&place).map_err(|errno| FileError(errno).words())?;
+        let space = space(&place)?;
         Ok((place, space))
     };
-    match bounded(patience(whole), Box::new(find)) {
-        Ok(found) => found.map_err(Unseen::other),
-        Err(_) => Err(Unseen { why: SILENT.to_owned(), is_silent: true }),
-    }
+    patient(patience(whole), find)
 }
 
 #[allow(clippy::useless_conversion, reason = "counts are of other types on other platforms")]

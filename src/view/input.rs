@@ -16,9 +16,8 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{Whence, lseek};
 
 use crate::deadline::Deadline;
-use crate::error::describe;
+use crate::error::{Cause, Error};
 use crate::report::Answer;
-use crate::text::Shown as _;
 use crate::units::{show_duration, show_size};
 use crate::view::root::{self, Meta, Root};
 
@@ -56,24 +55,26 @@ pub fn each(
     paths: &[PathBuf],
     special: Option<bool>,
     answer: &mut Answer,
-    visit: &mut dyn FnMut(&mut Input<'_>, &mut Answer) -> Result<(), String>,
+    visit: &mut dyn FnMut(&mut Input<'_>, &mut Answer) -> Result<(), Error>,
 ) {
     for path in paths {
         if answer.is_over() {
             break;
         }
         let result = open(root, path, special).and_then(|mut input| visit(&mut input, answer));
-        if let Err(why) = result {
-            answer.complain(&format!("{}: {why}", path.shown()));
+        if let Err(error) = result {
+            answer.complain(error.at(path));
         }
     }
 }
 
-/// Opens one file; `special` is nothing for a command that never reads a FIFO or device.
-pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<Input<'a>, String> {
-    let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|why| {
-        let hint = if special.is_none() { root::UNLESS_SPECIAL } else { "" };
-        why.strip_suffix(hint).unwrap_or(&why).to_owned()
+/// Opens one file; `special` is `None` for a command that never reads a FIFO or device.
+pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<Input<'a>, Error> {
+    let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|error| match error.cause {
+        Cause::Special(_) if special.is_some() => {
+            format!("{} unless --special is given", error.reason()).into()
+        }
+        _ => error,
     })?;
     Ok(Input::new(file, &meta, path))
 }
@@ -108,7 +109,7 @@ impl<'a> Input<'a> {
     }
 
     /// The next bytes; none at the end.
-    pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, String> {
+    pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
         let deadline = Deadline::after(PATIENCE);
         // One that nobody has opened for writing yet reads as if it were at its end: pipe(7), fifo(7).
         let mut waits = self.is_fifo;
@@ -118,11 +119,13 @@ impl<'a> Input<'a> {
                 deadline.wait(self.file.as_fd(), PollFlags::POLLIN).map_err(none)?;
             }
             match self.file.read(piece) {
-                Ok(0) if self.has_shrunk() => return Err(SHRANK.to_owned()),
+                Ok(0) if self.has_shrunk() => return Err(SHRANK.into()),
                 Ok(count) => {
                     self.read = self.read.saturating_add(count as u64);
                     if self.read > self.limit {
-                        return Err(format!("does not end, {} past the size it had", show_size(BEYOND)));
+                        return Err(
+                            format!("does not end, {} past the size it had", show_size(BEYOND)).into()
+                        );
                     }
                     return Ok(count);
                 }
@@ -130,7 +133,7 @@ impl<'a> Input<'a> {
                 // The kernel's log has no more for now.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.is_regular => return Ok(0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
-                Err(error) => return Err(describe(&error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -153,7 +156,7 @@ impl<'a> Input<'a> {
     }
 
     /// The next bytes, as many as there is room for, if there are so many.
-    pub fn fill(&mut self, piece: &mut [u8]) -> Result<usize, String> {
+    pub fn fill(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
         let mut filled = 0;
         while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
             match self.read(room)? {
@@ -166,8 +169,8 @@ impl<'a> Input<'a> {
 
     /// What to say where the file ends before it should; nothing where its size never told how much it holds, as in
     /// sysfs.
-    pub fn shrunk(&self) -> Result<(), String> {
-        if self.is_smaller() { Err(SHRANK.to_owned()) } else { Ok(()) }
+    pub fn shrunk(&self) -> Result<(), Error> {
+        if self.is_smaller() { Err(SHRANK.into()) } else { Ok(()) }
     }
 
     fn has_shrunk(&self) -> bool {

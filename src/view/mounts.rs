@@ -5,9 +5,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::root::{FileError, Root};
+use super::root::Root;
 use super::target::Target;
 use crate::deadline::Deadline;
+use crate::error::{Cause, Error};
 use crate::files::read_start;
 use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
@@ -18,17 +19,14 @@ use crate::threads::bounded;
 /// How long a filesystem may take to answer: that of a dead server never does.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is said of a file system that does not answer, or of the path of one.
-pub const SILENT: &str = "the file system does not answer";
-
 /// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the kernel.
 const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="];
 
 /// The mounts of the process.
-pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, String> {
+pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Error> {
     let mounts = Mounts::parse(&target.read("mountinfo")?);
     if mounts.odd > 0 {
-        answer.complain(&format!("mountinfo: malformed lines ignored: {}", mounts.odd));
+        answer.complain(format!("mountinfo: malformed lines ignored: {}", mounts.odd));
     }
     Ok(mounts)
 }
@@ -45,8 +43,8 @@ pub struct Place {
 
 impl Place {
     /// Finds the path as the target sees it, which may wait for a dead server for ever.
-    pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, String> {
-        let handle = root.handle(path).map_err(FileError::words)?;
+    pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, Error> {
+        let handle = root.handle(path)?;
         let info = format!("self/fdinfo/{}", handle.as_raw_fd());
         let id = parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0);
         // Only where that is not to be had does the path count, as it was given.
@@ -66,9 +64,9 @@ impl Place {
 /// What this comes to, unless a filesystem does not answer.
 pub fn patient<T: Send + 'static>(
     deadline: Deadline,
-    work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-) -> Result<T, String> {
-    bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err(SILENT.to_owned()))
+    work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
+) -> Result<T, Error> {
+    bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err(Cause::Unanswered(None).into()))
 }
 
 /// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`, and one leaves half of

@@ -19,7 +19,8 @@ use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use self::kernel::{Inside, Rule, below_proc};
-use super::resolve::{Place, follow};
+use super::resolve::{DeadEnd, Place, follow};
+use crate::error::Cause;
 use crate::procfs::handle::Handle;
 use crate::procfs::id_map::{is_mapped, ranges};
 use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
@@ -117,6 +118,8 @@ pub struct Examined {
     pub allowed: Option<bool>,
     /// That in words.
     pub reason: String,
+    /// Where the path leads nowhere, if it does.
+    pub dead_end: Option<DeadEnd>,
     /// The places on the way, as far as it goes.
     pub rows: Vec<Row>,
 }
@@ -168,8 +171,8 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     let is_folder = rows.last().is_some_and(|row| row.is_end && kind(row.meta.st_mode).0 == 'd');
     let verbs: Vec<&str> = wanted.iter().map(|&bit| verb(bit, is_folder)).collect();
     let verbs = verbs.join(" and ");
-    let (allowed, reason) = match (end, rows.last()) {
-        (Ok(Some(end)), _) => (Some(true), format!("{uid}:{gid} may {verbs} {}", shown(&end))),
+    let (allowed, reason) = match (&end, rows.last()) {
+        (Ok(Some(end)), _) => (Some(true), format!("{uid}:{gid} may {verbs} {}", shown(end))),
         (Ok(None), Some(Row { path: place, outcome: Err(why), is_known, .. })) => {
             let (path, place) = (path.shown(), shown(place));
             if *is_known {
@@ -179,21 +182,21 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
             }
         }
         // Without openat2(2) nothing of it was looked at.
-        (Err(dead), _) if dead.error.0 == Errno::ENOSYS => {
-            (None, format!("{}: {}", shown(&dead.path), dead.error.words()))
+        (Err(dead), _) if matches!(dead.error.cause, Cause::Unsupported(_)) => {
+            (None, format!("{}: {}", shown(&dead.path), dead.error.reason()))
         }
         (Err(dead), _) if dead.error.is_denied() => {
             // The rules let it pass, but not us, who look.
             let path = shown(&dead.path);
             (
                 None,
-                format!("{path}: {}: we may not look further, whoever may; run as root", dead.error.words()),
+                format!("{path}: {}: we may not look further, whoever may; run as root", dead.error.reason()),
             )
         }
-        (Err(dead), _) => (Some(false), format!("{}: {}", shown(&dead.path), dead.error.words())),
+        (Err(dead), _) => (Some(false), format!("{}: {}", shown(&dead.path), dead.error.reason())),
         (Ok(None), _) => (Some(false), String::new()),
     };
-    Examined { allowed, reason, rows }
+    Examined { allowed, reason, dead_end: end.err(), rows }
 }
 
 /// What a bit grants, in a word.

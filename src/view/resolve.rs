@@ -12,7 +12,8 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fstat};
 
-use crate::view::root::{FileError, Meta, Root, kind};
+use crate::error::Error;
+use crate::view::root::{Meta, Root, kind};
 
 /// The most links in one path, as in the kernel.
 const MOST_LINKS: usize = 40;
@@ -38,7 +39,7 @@ pub struct DeadEnd {
     /// What could not be had.
     pub path: Vec<u8>,
     /// Why.
-    pub error: FileError,
+    pub error: Error,
 }
 
 /// Follows the path, and calls for each place that it leads through, until that says that it is enough. Where it ends, as
@@ -51,10 +52,10 @@ pub fn follow(
     let raw = path.as_os_str().as_bytes();
     let mut place = start(root, path)?;
     if raw.is_empty() {
-        return Err(DeadEnd { path: Vec::new(), error: FileError(Errno::ENOENT) });
+        return Err(DeadEnd { path: Vec::new(), error: Errno::ENOENT.into() });
     }
     if raw.len() >= LONGEST {
-        return Err(DeadEnd { path: raw.to_vec(), error: FileError(Errno::ENAMETOOLONG) });
+        return Err(DeadEnd { path: raw.to_vec(), error: Errno::ENAMETOOLONG.into() });
     }
     // A slash at the end asks for a directory, in a link that the path ends with as well.
     let mut asks_folder = raw.ends_with(b"/");
@@ -68,7 +69,7 @@ pub fn follow(
         if !visit(&Place { path, meta, handle, link: None, is_end }) {
             return Ok(None);
         }
-        let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: FileError(errno) };
+        let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: errno.into() };
         let is_folder = kind(meta.st_mode).0 == 'd';
         let Some(name) = names.pop() else {
             if asks_folder && !is_folder {
@@ -138,14 +139,14 @@ fn start(root: &Root, path: &Path) -> Result<Start, DeadEnd> {
         .map_err(|error| DeadEnd { path: shown.as_os_str().as_bytes().to_vec(), error })
 }
 
-fn open(root: &Root, path: &Path) -> Result<(OwnedFd, Meta), FileError> {
+fn open(root: &Root, path: &Path) -> Result<(OwnedFd, Meta), Error> {
     let handle = root.handle(path)?;
     let meta = fstat(&handle)?;
     Ok((handle, meta))
 }
 
 /// The directory above; above the root is the root.
-fn above(root: &Root, place: &Start) -> Result<Start, FileError> {
+fn above(root: &Root, place: &Start) -> Result<Start, Error> {
     let (path, handle, _) = place;
     let end = path.iter().rposition(|&b| b == b'/').unwrap_or_default();
     let above = path.get(..end.max(1)).unwrap_or_default().to_vec();

@@ -7,7 +7,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -17,11 +16,14 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, re
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
-use crate::error::describe;
-use crate::sys::read_entries;
+use crate::directory::Directory;
+use crate::error::{Cause, Error};
 
-/// What stands behind the reason why a FIFO or device is not read.
-pub const UNLESS_SPECIAL: &str = " unless --special is given";
+/// Why another process's files cannot be looked at without openat2(2).
+const NO_OPENAT2: &str = "openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
+     engine's, or one of your own), and without it another process's files cannot be told from our own";
+/// Why a link cannot be followed.
+const LEAVES_ROOT: &str = "the link leads out of the process's root directory, as links in proc do, and openat2(2) does not follow it";
 
 /// What the kernel's log is called in proc.
 const LOG: &[u8] = b"kmsg";
@@ -37,38 +39,6 @@ pub struct Root {
 
 /// A file as fstat(2) has it.
 pub type Meta = FileStat;
-
-/// Why a file cannot be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileError(pub Errno);
-
-impl FileError {
-    /// In words; `of_another` names the cause of what only happens below another's root.
-    pub fn words(self) -> String {
-        match self.0 {
-            Errno::ENOSYS => {
-                "openat2(2) is not to be had here (it takes Linux 5.6, and a seccomp profile that knows it: a newer \
-                 engine's, or one of your own), and without it another process's files cannot be told from our own"
-                    .to_owned()
-            }
-            Errno::EXDEV => {
-                "the link leads out of the root directory that is looked at, as links of proc do: openat2(2)".to_owned()
-            }
-            errno => describe(&io::Error::from(errno)),
-        }
-    }
-
-    /// Whether it is not permitted.
-    pub fn is_denied(self) -> bool {
-        matches!(self.0, Errno::EACCES | Errno::EPERM)
-    }
-}
-
-impl From<Errno> for FileError {
-    fn from(errno: Errno) -> Self {
-        FileError(errno)
-    }
-}
 
 /// What a file is, in the letter of `ls -l` and in words.
 pub fn kind(mode: u32) -> (char, &'static str) {
@@ -109,7 +79,7 @@ impl Root {
     }
 
     /// Opens the path with these flags.
-    fn at(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, FileError> {
+    fn at(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Error> {
         let flags = flags | OFlag::O_CLOEXEC;
         match &self.root {
             None => Ok(open(path, flags, Mode::empty())?),
@@ -123,8 +93,10 @@ impl Root {
                         Err(Errno::EAGAIN) if tries < 8 => tries += 1,
                         // A seccomp profile that is older than the call refuses it for the root itself too.
                         Err(Errno::EPERM) if openat2(root, ".", seen).err() == Some(Errno::EPERM) => {
-                            return Err(FileError(Errno::ENOSYS));
+                            return Err(Cause::Unsupported(NO_OPENAT2).into());
                         }
+                        Err(Errno::ENOSYS) => return Err(Cause::Unsupported(NO_OPENAT2).into()),
+                        Err(Errno::EXDEV) => return Err(LEAVES_ROOT.into()),
                         other => return Ok(other?),
                     }
                 }
@@ -133,150 +105,118 @@ impl Root {
     }
 
     /// What the path leads to, or where it is a link, the link itself if not `follow`.
-    pub fn meta(&self, path: &Path, follow: bool) -> Result<Meta, FileError> {
+    pub fn meta(&self, path: &Path, follow: bool) -> Result<Meta, Error> {
         let flags = if follow { OFlag::empty() } else { OFlag::O_NOFOLLOW };
         Ok(fstat(self.at(path, OFlag::O_PATH | flags)?)?)
     }
 
     /// Where a link leads, as it was written.
-    pub fn link(&self, path: &Path) -> Result<OsString, FileError> {
+    pub fn link(&self, path: &Path) -> Result<OsString, Error> {
         let link = self.at(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
         Ok(readlinkat(link, "")?)
     }
 
     /// Opens a file for reading, which never waits. Directories are refused as read(2) would, and FIFOs, sockets, devices and
     /// the kernel's log are not opened at all unless `special`.
-    pub fn open(&self, path: &Path, special: bool) -> Result<(File, Meta), String> {
-        let words = |error: FileError| error.words();
+    pub fn open(&self, path: &Path, special: bool) -> Result<(File, Meta), Error> {
         // Looked at first: to open a FIFO is seen by its writer, and to open a device may do something.
-        let handle = self.at(path, OFlag::O_PATH).map_err(words)?;
-        refuse(fstat(&handle).map_err(|e| words(e.into()))?.st_mode, special)?;
+        let handle = self.at(path, OFlag::O_PATH)?;
+        refuse(fstat(&handle)?.st_mode, special)?;
         if !special && is_log(&handle, path) {
-            return Err(format!(
-                "is the kernel's log, which gives each message to one reader alone and is not read{UNLESS_SPECIAL}"
-            ));
+            return Err(Cause::Special("the kernel's log (each message goes to only one reader)").into());
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-        let file = self.at(path, flags).map_err(words)?;
-        let meta = fstat(&file).map_err(|e| words(e.into()))?;
+        let file = self.at(path, flags)?;
+        let meta = fstat(&file)?;
         refuse(meta.st_mode, special)?;
         Ok((File::from(file), meta))
     }
 
     /// Opens a directory.
-    pub fn folder(&self, path: &Path) -> Result<Folder, FileError> {
+    pub fn folder(&self, path: &Path) -> Result<Folder, Error> {
         let descriptor = self.at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NONBLOCK)?;
         Ok(Folder::of(descriptor))
     }
 
     /// A descriptor that stands for the path without opening it, for statvfs(3) and the like.
-    pub fn handle(&self, path: &Path) -> Result<OwnedFd, FileError> {
+    pub fn handle(&self, path: &Path) -> Result<OwnedFd, Error> {
         self.at(path, OFlag::O_PATH)
     }
 }
 
-fn refuse(mode: u32, special: bool) -> Result<(), String> {
+fn refuse(mode: u32, special: bool) -> Result<(), Error> {
     match kind(mode) {
         ('-', _) => Ok(()),
-        ('d', _) => Err("is a directory".to_owned()),
+        ('d', _) => Err("is a directory".into()),
         _ if special => Ok(()),
-        (_, what) => Err(format!("is {what}, which is not read{UNLESS_SPECIAL}")),
+        (_, what) => Err(Cause::Special(what).into()),
     }
 }
 
-/// How much of a directory is read at once, in bytes.
-const PIECE: usize = 16 << 10;
-
-/// An open directory, and what was read of it.
+/// An open directory.
 #[derive(Debug)]
 pub struct Folder {
-    descriptor: OwnedFd,
-    /// Records of getdents64(2).
-    piece: Vec<u8>,
-    /// How much of it is of the directory.
-    filled: usize,
-    /// Where the next one begins.
-    at: usize,
+    directory: Directory,
 }
 
-/// An entry of a directory.
+/// An entry of a directory, kept.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
     pub name: Vec<u8>,
-    /// Its type where the directory tells it, as in [`kind`]: d_type of readdir(3).
+    /// Its type if the directory tells it, as in [`kind`].
     pub kind: Option<char>,
 }
 
 impl Folder {
     fn of(descriptor: OwnedFd) -> Self {
-        Folder { descriptor, piece: Vec::new(), filled: 0, at: 0 }
+        Folder { directory: Directory::of(descriptor) }
     }
 
-    /// The next entry besides `.` and `..`, in the directory's own order.
-    pub fn next(&mut self) -> Result<Option<Entry>, FileError> {
-        loop {
-            let rest = self.piece.get(self.at..self.filled).unwrap_or_default();
-            let Some((entry, length)) = parse_entry(rest) else {
-                self.at = 0;
-                if self.piece.is_empty() {
-                    // Not by a resize, which is byte by byte where it is built for size.
-                    self.piece = vec![0; PIECE];
-                }
-                let count = read_entries(self.descriptor.as_fd(), &mut self.piece);
-                self.filled = count.unwrap_or_default();
-                match count {
-                    // A directory that is removed while it is read has no entries any more.
-                    Ok(0) | Err(Errno::ENOENT) => return Ok(None),
-                    Err(errno) => return Err(errno.into()),
-                    Ok(_) => continue,
-                }
-            };
-            self.at += length;
-            if entry.name != b"." && entry.name != b".." {
-                return Ok(Some(entry));
-            }
-        }
+    /// Returns the next entry besides `.` and `..`, in the directory's own order.
+    pub fn next(&mut self) -> Result<Option<Entry>, Error> {
+        let entry = self.directory.next()?;
+        Ok(entry.map(|entry| Entry { name: entry.name.to_vec(), kind: entry.kind }))
     }
 
     /// What this directory itself is.
-    pub fn own_meta(&self) -> Result<Meta, FileError> {
-        Ok(fstat(&self.descriptor)?)
+    pub fn own_meta(&self) -> Result<Meta, Error> {
+        Ok(fstat(&self.directory)?)
     }
 
     /// What this entry is, links not followed.
-    pub fn meta(&self, name: &[u8]) -> Result<Meta, FileError> {
-        Ok(fstatat(&self.descriptor, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
+    pub fn meta(&self, name: &[u8]) -> Result<Meta, Error> {
+        Ok(fstatat(&self.directory, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
     }
 
     /// Where this entry, a link, leads.
-    pub fn link(&self, name: &[u8]) -> Result<Vec<u8>, FileError> {
-        Ok(readlinkat(&self.descriptor, OsStr::from_bytes(name))?.into_vec())
+    pub fn link(&self, name: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(readlinkat(&self.directory, OsStr::from_bytes(name))?.into_vec())
     }
 
     /// Opens a directory in this one, not through a link, so that it stays below any root.
-    pub fn folder(&self, name: &[u8]) -> Result<Folder, FileError> {
+    pub fn folder(&self, name: &[u8]) -> Result<Folder, Error> {
         let flags =
             OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        Ok(Folder::of(openat(&self.descriptor, OsStr::from_bytes(name), flags, Mode::empty())?))
+        Ok(Folder::of(openat(&self.directory, OsStr::from_bytes(name), flags, Mode::empty())?))
     }
 
     /// Opens a regular file in this directory, not through a link; nothing where it is none, or the kernel's log.
-    pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, FileError> {
+    pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, Error> {
         let is_regular = |meta: &Meta| kind(meta.st_mode).0 == '-';
         if !is_regular(&self.meta(name)?) || name == LOG && self.is_of_kernel() {
             return Ok(None);
         }
         let flags =
             OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let file = openat(&self.descriptor, OsStr::from_bytes(name), flags, Mode::empty())?;
+        let file = openat(&self.directory, OsStr::from_bytes(name), flags, Mode::empty())?;
         let meta = fstat(&file)?;
         Ok(is_regular(&meta).then(|| (File::from(file), meta)))
     }
 
     /// Whether its files are the kernel's answers, in proc or sysfs: to read all of them takes for ever.
     pub fn is_of_kernel(&self) -> bool {
-        is_of_kernel(&self.descriptor)
+        is_of_kernel(&self.directory)
     }
 }
 
@@ -295,38 +235,4 @@ fn is_log(handle: &OwnedFd, path: &Path) -> bool {
 pub fn is_of_kernel(file: impl AsFd) -> bool {
     let kernel = [PROC_SUPER_MAGIC, SYSFS_MAGIC];
     fstatfs(file).is_ok_and(|system| kernel.contains(&system.filesystem_type()))
-}
-
-/// The record of getdents64(2) at the beginning, and its length; a byte order and padding are the machine's.
-fn parse_entry(records: &[u8]) -> Option<(Entry, usize)> {
-    // Inode and offset, eight bytes each, in front.
-    let rest = records.get(16..)?;
-    let (length, rest) = rest.split_first_chunk::<2>()?;
-    let length = usize::from(u16::from_ne_bytes(*length));
-    let (kind, _) = rest.split_first()?;
-    let name = records.get(19..length)?.split(|&b| b == 0).next().unwrap_or_default();
-    // The DT_ values are the types of a mode without their lower bits: inode(7).
-    let kind = Some(self::kind(u32::from(*kind) << 12).0).filter(|&kind| kind != '?');
-    Some((Entry { name: name.to_vec(), kind }, length))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two records as Linux 6.18 writes them on x86-64: a directory and a link.
-    const RECORDS: &[u8] = b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x18\0\x04abc\0\0\
-        \x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x20\0\x0alonger-name\0\0";
-
-    #[test]
-    #[cfg(target_endian = "little")]
-    fn records_of_a_directory() {
-        let (first, length) = parse_entry(RECORDS).unwrap();
-        assert_eq!((first, length), (Entry { name: b"abc".to_vec(), kind: Some('d') }, 24));
-        let (second, _) = parse_entry(&RECORDS[length..]).unwrap();
-        assert_eq!(second, Entry { name: b"longer-name".to_vec(), kind: Some('l') });
-        for end in 0..24 {
-            assert_eq!(parse_entry(&RECORDS[..end]), None);
-        }
-    }
 }

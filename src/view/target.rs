@@ -3,12 +3,14 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
-use crate::files::{Unread, read_start};
-use crate::procfs::handle::{Fate, Handle, Lost};
-use crate::procfs::process::hiding_option;
+use crate::error::{Cause, Error};
+use crate::files::read_start;
+use crate::procfs::handle::{Fate, Handle};
+use crate::procfs::process::{hiding_option, own_pid};
 use crate::procfs::status::Status;
 use crate::text::Shown as _;
 use crate::view::root::Root;
@@ -27,40 +29,37 @@ pub struct Target {
 
 impl Target {
     /// Our own view, or that of this process. The error is what to say where there is none.
-    pub fn new(proc: &Path, pid: Option<u32>) -> Result<Self, String> {
+    pub fn new(proc: &Path, pid: Option<u32>) -> Result<Self, Error> {
         let process = match pid {
             None => None,
-            Some(pid) => Some(Handle::open(proc, pid).map_err(|lost| match lost {
-                Lost::Gone if !proc.join("self").exists() => {
-                    format!("{}: no proc is mounted there", proc.shown())
-                }
-                Lost::Gone => format!("pid {pid}: no such process{}", or_hidden(proc)),
-                lost => lost_words(&lost, &proc.join(pid.to_string())),
+            Some(pid) => Some(Handle::open(proc, pid).map_err(|error| match error.cause {
+                Cause::Gone if !proc.join("self").exists() => not_mounted(proc),
+                Cause::Gone => format!("pid {pid}: no such process{}", or_hidden(proc)).into(),
+                _ => error.at(&proc.join(pid.to_string())),
             })?),
         };
         Ok(Target { proc: proc.to_owned(), process })
     }
 
     /// The process that is looked at; our own where none was asked for.
-    pub fn handle(&self) -> Result<Handle, String> {
+    pub fn handle(&self) -> Result<Handle, Error> {
         self.process.clone().map_or_else(|| self.ourselves(), Ok)
     }
 
     /// Our own process, as this proc has it.
-    pub fn ourselves(&self) -> Result<Handle, String> {
-        let pid = crate::procfs::process::own_pid(&self.proc)
-            .ok_or_else(|| format!("{}: no proc is mounted there", self.proc.shown()))?;
-        Handle::open(&self.proc, pid).map_err(|lost| lost_words(&lost, &self.proc.join(pid.to_string())))
+    pub fn ourselves(&self) -> Result<Handle, Error> {
+        let pid = own_pid(&self.proc).ok_or_else(|| not_mounted(&self.proc))?;
+        Handle::open(&self.proc, pid).map_err(|error| error.at(&self.proc.join(pid.to_string())))
     }
 
     /// The files as the process sees them. The error says what keeps us from it.
-    pub fn root(&self) -> Result<Root, String> {
+    pub fn root(&self) -> Result<Root, Error> {
         let Some(process) = &self.process else {
             return Ok(Root::own());
         };
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
         let root: OwnedFd =
-            process.descriptor("root", flags).map_err(|lost| self.lost(&lost, process, "root"))?;
+            process.descriptor("root", flags).map_err(|error| self.explain(error, process, "root"))?;
         // What it names is relative to that root; a process whose folder cannot be seen begins at the top.
         // Both are named as from our own root, as far as it has them: a process that changed its root shares our mounts.
         let link = |name| process.link(name).ok().map(|path| PathBuf::from(os(path)));
@@ -71,56 +70,57 @@ impl Target {
     }
 
     /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.
-    pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
         if let Some(process) = &self.process {
-            return process.read(name, LIMIT).map_err(|lost| self.lost(&lost, process, name));
+            return process.read(name, LIMIT).map_err(|error| self.explain(error, process, name));
         }
-        self.start_of(Path::new("self").join(name)).map_err(|unread| unread.why)
+        self.start_of(Path::new("self").join(name))
     }
 
     /// The first bytes of a file of proc, such as `uptime`. The error has its path in front.
-    pub fn start_of(&self, name: impl AsRef<Path>) -> Result<Vec<u8>, Unread> {
+    pub fn start_of(&self, name: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
         let path = self.proc.join(name);
-        let (bytes, _) = read_start(&path, LIMIT as u64).map_err(|unread| unread.at(&path))?;
+        let (bytes, _) = read_start(&path, LIMIT as u64).map_err(|error| error.at(&path))?;
         Ok(bytes)
     }
 
-    /// Why a file of a process cannot be had: gone, or denied, by which rule, and what would help.
-    pub fn lost(&self, lost: &Lost, process: &Handle, name: &str) -> String {
+    /// Adds to the error why a file of a process cannot be had: what became of the process, or which rule denies it and
+    /// what would help.
+    pub fn explain(&self, error: Error, process: &Handle, name: &str) -> Error {
         let path = process.path(name);
-        if *lost == Lost::Denied {
-            return self.denied(process.pid, &path);
+        if error.is_denied() {
+            return self.denied(error, process.pid, &path);
         }
         match process.fate() {
-            Fate::Gone if process.is_hidden() => format!(
-                "{}: the process is hidden{}: run as its user, or as root with the capability SYS_PTRACE",
-                path.shown(),
-                or_hidden(&self.proc).strip_prefix(", or hidden").unwrap_or(" (hidepid of proc(5))")
-            ),
-            Fate::Gone => lost_words(&Lost::Gone, &path),
+            Fate::Gone if process.is_hidden() => {
+                let option = hiding_option(&self.proc).map(|option| mounted_with(&self.proc, &option));
+                let why = option.map_or_else(|| " (hidepid of proc(5))".to_owned(), |why| format!(": {why}"));
+                let help = "run as its user, or as root with the capability SYS_PTRACE";
+                Error::from(Cause::Denied(format!("the process is hidden{why}: {help}"))).at(&path)
+            }
+            Fate::Gone => Error::from(Cause::Gone).at(&path),
             Fate::Zombie(process) => {
-                format!("{} is a zombie: it has ended and has no {name} any more", process.shown())
+                format!("{} is a zombie: it has ended and has no {name} any more", process.shown()).into()
             }
             Fate::Kernel(process) => {
-                format!("{} is a thread of the kernel, which has no {name}", process.shown())
+                format!("{} is a thread of the kernel, which has no {name}", process.shown()).into()
             }
-            Fate::Lives if *lost == Lost::Gone => format!("{}: no such file or directory", path.shown()),
-            Fate::Lives => lost_words(lost, &path),
+            Fate::Lives if error.is_gone() => Error::from(Errno::ENOENT).at(&path),
+            Fate::Lives => error.at(&path),
         }
     }
 
-    fn denied(&self, pid: u32, path: &Path) -> String {
+    fn denied(&self, error: Error, pid: u32, path: &Path) -> Error {
         let status =
             |pid: &str| self.start_of(Path::new(pid).join("status")).map(|text| Status::parse(&text));
-        match (status("self"), status(&pid.to_string())) {
-            (Ok(ours), Ok(theirs)) => {
-                format!("{}: permission denied: {} (ptrace(2))", path.shown(), ours.why_not(&theirs))
-            }
+        let why = match (status("self"), status(&pid.to_string())) {
+            (Ok(ours), Ok(theirs)) => format!("permission denied: {} (ptrace(2))", ours.why_not(&theirs)),
             _ if self.is_of_kernel() => {
-                format!("{}: permission denied, also to its status (hidepid of proc(5))", path.shown())
+                "permission denied, also to its status (hidepid of proc(5))".to_owned()
             }
-            _ => lost_words(&Lost::Denied, path),
-        }
+            _ => return error.at(path),
+        };
+        Error::from(Cause::Denied(why)).at(path)
     }
 
     /// Whether processes of other users may be missing from a list of all, of which this is the first: every pid namespace
@@ -144,19 +144,20 @@ pub fn processes(count: u32) -> String {
     format!("{count} {}", if count == 1 { "process" } else { "processes" })
 }
 
-/// Why a file of a process cannot be had, with its path in front.
-pub fn lost_words(lost: &Lost, path: &Path) -> String {
-    match lost {
-        Lost::Gone => format!("{}: the process is gone", path.shown()),
-        Lost::Denied => format!("{}: permission denied", path.shown()),
-        Lost::Failed(why) => format!("{}: {why}", path.shown()),
-    }
+/// Why nothing can be read of a folder that is not proc.
+pub fn not_mounted(proc: &Path) -> Error {
+    Error::from("no proc is mounted there").at(proc)
 }
 
-/// What else may be the matter where there is no such process: `, or hidden: /proc is mounted with hidepid=2`.
+/// What else may be the case if there is no such process: `, or hidden: /proc is mounted with hidepid=2`.
 fn or_hidden(proc: &Path) -> String {
-    hiding_option(proc)
-        .map_or_else(String::new, |option| format!(", or hidden: {} is mounted with {option}", proc.shown()))
+    let option = hiding_option(proc);
+    option.map_or_else(String::new, |option| format!(", or hidden: {}", mounted_with(proc, &option)))
+}
+
+/// `/proc is mounted with hidepid=2`
+fn mounted_with(proc: &Path, option: &str) -> String {
+    format!("{} is mounted with {option}", proc.shown())
 }
 
 /// Bytes as a path's text.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::procfs;
-use crate::procfs::handle::Lost;
 use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
 use crate::threads::bounded;
@@ -68,11 +67,11 @@ impl Names {
     pub fn of(target: &Target, answer: &mut Answer) -> Self {
         match target.root() {
             Ok(root) => Names::read(target, root, answer),
-            Err(why) => {
-                // A thread of the kernel has no files, and what is made up need not.
-                if target.process.as_ref().is_some_and(|process| process.meta("root") == Err(Lost::Denied)) {
+            Err(error) => {
+                // A thread of the kernel has no files, and a fabricated process need not have any.
+                if error.is_denied() {
                     answer.note(&format!(
-                        "users are shown as numbers: cannot read the files of the process: {why}"
+                        "users are shown as numbers: cannot read the files of the process: {error}"
                     ));
                 }
                 Names::default()

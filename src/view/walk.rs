@@ -10,7 +10,8 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::view::root::{Entry, FileError, Folder, Meta, Root};
+use crate::error::Error;
+use crate::view::root::{Entry, Folder, Meta, Root};
 
 /// The most directories that are open at once.
 const OPEN: usize = 32;
@@ -35,7 +36,7 @@ struct Level {
     /// What was left of a directory when it had to be closed, the next one last.
     rest: Option<Vec<Entry>>,
     /// Why it could not be read to its end, where that was then.
-    lost: Option<FileError>,
+    lost: Option<Error>,
     /// Device and inode, by which it is known again.
     identity: (u64, u64),
     /// The length of its path.
@@ -47,12 +48,12 @@ pub enum Met {
     /// An entry; its type where the directory tells it.
     Entry(Option<char>),
     /// A directory that cannot be read, or not to its end.
-    Failed(FileError),
+    Failed(Error),
 }
 
 impl Walk {
     /// Of what is in this directory, which the path leads to.
-    pub fn new(root: &Root, path: &Path) -> Result<Self, FileError> {
+    pub fn new(root: &Root, path: &Path) -> Result<Self, Error> {
         let mut walk = Walk {
             levels: Vec::new(),
             closed: 0,
@@ -119,17 +120,17 @@ impl Walk {
     }
 
     /// What the entry is.
-    pub fn meta(&self) -> Result<Meta, FileError> {
+    pub fn meta(&self) -> Result<Meta, Error> {
         self.folder()?.meta(self.name())
     }
 
     /// Where the entry, a link, leads.
-    pub fn link(&self) -> Result<Vec<u8>, FileError> {
+    pub fn link(&self) -> Result<Vec<u8>, Error> {
         self.folder()?.link(self.name())
     }
 
     /// Opens the entry for reading; nothing where it is no regular file.
-    pub fn open(&self) -> Result<Option<(File, Meta)>, FileError> {
+    pub fn open(&self) -> Result<Option<(File, Meta)>, Error> {
         self.folder()?.open(self.name())
     }
 
@@ -145,20 +146,20 @@ impl Walk {
         self.enter = true;
     }
 
-    fn folder(&self) -> Result<&Folder, FileError> {
+    fn folder(&self) -> Result<&Folder, Error> {
         let folder = self.levels.last().and_then(|level| level.folder.as_ref());
-        folder.ok_or(FileError(Errno::ESTALE))
+        folder.ok_or(Errno::ESTALE.into())
     }
 
-    fn descend(&mut self) -> Result<(), FileError> {
+    fn descend(&mut self) -> Result<(), Error> {
         if self.levels.len() >= DEEPEST {
-            return Err(FileError(Errno::ENAMETOOLONG));
+            return Err(Errno::ENAMETOOLONG.into());
         }
         let folder = self.folder()?.folder(self.name())?;
         self.push(folder)
     }
 
-    fn push(&mut self, folder: Folder) -> Result<(), FileError> {
+    fn push(&mut self, folder: Folder) -> Result<(), Error> {
         let meta = folder.own_meta()?;
         if self.levels.len() - self.closed >= OPEN
             && let Some(level) = self.levels.get_mut(self.closed)
@@ -194,7 +195,7 @@ impl Walk {
     }
 
     /// Back to the directory above, which is opened again where it was closed.
-    fn ascend(&mut self) -> Result<(), FileError> {
+    fn ascend(&mut self) -> Result<(), Error> {
         let Some(below) = self.levels.pop() else { return Ok(()) };
         let depth = self.levels.len();
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
@@ -206,10 +207,10 @@ impl Walk {
             Some(Ok(parent)) => {
                 let is_same =
                     parent.own_meta().is_ok_and(|meta| (meta.st_dev, meta.st_ino) == level.identity);
-                if is_same { Ok(parent) } else { Err(FileError(Errno::ESTALE)) }
+                if is_same { Ok(parent) } else { Err(Errno::ESTALE.into()) }
             }
             Some(Err(error)) => Err(error),
-            None => Err(FileError(Errno::ESTALE)),
+            None => Err(Errno::ESTALE.into()),
         };
         match found {
             Ok(parent) => {

@@ -463,7 +463,7 @@ fn the_log_of_the_kernel_is_left_to_its_reader() {
     let Some(place) = Place::new() else { return };
     let link = place.path("link");
     symlink("/proc/kmsg", &link).unwrap();
-    let why = "is the kernel's log, which gives each message to one reader alone and is not read";
+    let why = "is the kernel's log (each message goes to only one reader), which is not read";
     for path in ["/proc/kmsg", &link] {
         for name in ["cat", "head", "tail", "hexdump"] {
             porthole([name, path]).refused(&format!("{name}: {path}: {why} unless --special is given"));

@@ -4,15 +4,11 @@
 //! whoever read the argument to put in front, for a secret may be part of it.
 
 use std::ffi::OsStr;
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,7 +17,9 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use super::TlsError;
 use crate::bytes::find;
 use crate::deadline::{Deadline, Passed};
-use crate::files::{Unread, read_in_time, read_regular};
+use crate::directory::Directory;
+use crate::error::Error;
+use crate::files::{read_in_time, read_regular, unanswered};
 use crate::threads::bounded;
 
 /// The most of one file that is read, in bytes; the bundle of a distribution has some 220 KB.
@@ -62,15 +60,15 @@ impl SystemRoots {
             Err(Passed) => TlsError::SilentRoots(why),
             Ok(_) => TlsError::NoRoots(why),
         };
-        self.find(deadline).map_err(unusable)
+        self.find(deadline).map_err(|error| unusable(error.to_string()))
     }
 
-    fn find(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, String> {
+    fn find(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, Error> {
         // A variable that is wrong is said: whoever set it meant it.
         let mut found = match &self.file {
             Some(file) => {
                 let found = certificates(file, deadline);
-                found.map_err(|unread| format!("SSL_CERT_FILE: {}", unread.at(file).why))?
+                found.map_err(|error| format!("SSL_CERT_FILE: {}", error.at(file)))?
             }
             None => Vec::new(),
         };
@@ -78,10 +76,11 @@ impl SystemRoots {
         if let Some(folders) = &self.folders {
             for folder in folders.as_bytes().split(|&b| b == b':').filter(|folder| !folder.is_empty()) {
                 let folder = Path::new(OsStr::from_bytes(folder));
-                if let Err(unread) = add_folder(folder, deadline, &mut found) {
-                    let why = format!("SSL_CERT_DIR: {}", unread.why);
+                if let Err(error) = add_folder(folder, deadline, &mut found) {
+                    let is_denied = error.is_denied();
+                    let why = format!("SSL_CERT_DIR: {error}").into();
                     // What may not be read is not absent, whatever else there is, and the rest of the time is for nothing else.
-                    if unread.denied || deadline.remaining().is_err() {
+                    if is_denied || deadline.remaining().is_err() {
                         return Err(why);
                     }
                     unusable.get_or_insert(why);
@@ -92,20 +91,20 @@ impl SystemRoots {
             for file in BUNDLES.map(Path::new) {
                 match certificates(file, deadline) {
                     Ok(bundle) => return Ok(bundle),
-                    Err(unread) if unread.absent => {}
-                    Err(unread) => {
-                        let why = unread.at(file).why;
+                    Err(error) if error.is_absent() => {}
+                    Err(error) => {
+                        let error = error.at(file);
                         if deadline.remaining().is_err() {
-                            return Err(why);
+                            return Err(error);
                         }
-                        unusable = Some(why);
+                        unusable = Some(error);
                     }
                 }
             }
-            if let Err(unread) = add_folder(Path::new(FOLDER), deadline, &mut found)
-                && (unread.denied || deadline.remaining().is_err())
+            if let Err(error) = add_folder(Path::new(FOLDER), deadline, &mut found)
+                && (error.is_denied() || deadline.remaining().is_err())
             {
-                unusable = Some(unread.why);
+                unusable = Some(error);
             }
         }
         if !found.is_empty() {
@@ -114,9 +113,9 @@ impl SystemRoots {
         Err(match (unusable, &self.file, &self.folders) {
             (Some(why), ..) => why,
             (None, None, None) => {
-                "no root certificates in this container (none in /etc/ssl or /etc/pki)".to_owned()
+                "no root certificates in this container (none in /etc/ssl or /etc/pki)".into()
             }
-            _ => "no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name".to_owned(),
+            _ => "no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name".into(),
         })
     }
 }
@@ -126,23 +125,23 @@ fn add_folder(
     folder: &Path,
     deadline: Deadline,
     found: &mut Vec<CertificateDer<'static>>,
-) -> Result<(), Unread> {
+) -> Result<(), Error> {
     let theirs = folder.to_owned();
     let read = bounded(deadline, Box::new(move || of_folder(&theirs)));
-    found.extend(read.unwrap_or_else(|Passed| Err(Unread::silent(deadline).at(folder)))?);
+    found.extend(read.unwrap_or_else(|Passed| Err(unanswered(deadline).at(folder)))?);
     Ok(())
 }
 
 /// The certificates of every file in a folder that has any, as far as they are no more than one file may hold;
 /// other files are passed over. The error is why the folder cannot be read, or one of its files may not be where
 /// none has any.
-fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
+fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let (mut found, mut size, mut denied) = (Vec::new(), 0, None);
-    let unread = |errno: Errno| Unread::from(io::Error::from(errno)).at(folder);
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    // Not by std, which panics where the folder cannot be closed. The two more are . and ..
-    for entry in Dir::open(folder, flags, Mode::empty()).map_err(unread)?.into_iter().take(MOST_FILES + 2) {
-        let path = folder.join(OsStr::from_bytes(entry.map_err(unread)?.file_name().to_bytes()));
+    let failed = |errno: Errno| Error::from(errno).at(folder);
+    let mut list = Directory::open(folder).map_err(failed)?;
+    for _ in 0..MOST_FILES {
+        let Some(entry) = list.next().map_err(failed)? else { break };
+        let path = folder.join(OsStr::from_bytes(entry.name));
         match read_regular(&path, FILE_LIMIT) {
             Ok(text) => {
                 size += text.len() as u64;
@@ -151,7 +150,7 @@ fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
                 }
                 found.extend(parse(&text).unwrap_or_default());
             }
-            Err(unread) if unread.denied => denied = Some(unread.at(&path)),
+            Err(error) if error.is_denied() => denied = Some(error.at(&path)),
             Err(_) => {}
         }
     }
@@ -159,8 +158,8 @@ fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
 }
 
 /// The certificates of a PEM file, at least one, by the deadline. The error does not name the file.
-pub fn certificates(path: &Path, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, Unread> {
-    parse(&read_in_time(path, FILE_LIMIT, deadline)?).map_err(Unread::from)
+pub fn certificates(path: &Path, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, Error> {
+    parse(&read_in_time(path, FILE_LIMIT, deadline)?).map_err(Error::from)
 }
 
 fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
@@ -196,8 +195,9 @@ pub fn identity(
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, Unusable> {
     let unusable = |is_key, why| Unusable { is_key, is_foreign: false, why };
-    let certificates = certificates(chain, deadline).map_err(|unread| unusable(false, unread.why))?;
-    let key_of_it = private_key(key, deadline, provider).map_err(|why| unusable(true, why))?;
+    let certificates = certificates(chain, deadline).map_err(|error| unusable(false, error.to_string()))?;
+    let key_of_it =
+        private_key(key, deadline, provider).map_err(|error| unusable(true, error.to_string()))?;
     let identity = CertifiedKey::new(certificates, key_of_it);
     match identity.keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
@@ -212,17 +212,17 @@ fn private_key(
     key: &Path,
     deadline: Deadline,
     provider: &CryptoProvider,
-) -> Result<Arc<dyn SigningKey>, String> {
-    let text = read_in_time(key, FILE_LIMIT, deadline).map_err(|unread| unread.why)?;
+) -> Result<Arc<dyn SigningKey>, Error> {
+    let text = read_in_time(key, FILE_LIMIT, deadline)?;
     if find(&text, b"ENCRYPTED").is_some() {
         return Err("the private key is encrypted, and a check cannot ask for its passphrase; \
                     openssl pkey -in KEY -out PLAIN decrypts it"
-            .to_owned());
+            .into());
     }
     let der = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| "has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")?;
     let loaded = provider.key_provider.load_private_key(der);
     loaded.map_err(|_| {
-        "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519".to_owned()
+        "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519".into()
     })
 }

@@ -54,8 +54,8 @@ pub struct Settings {
 
 impl Settings {
     /// Trusts the certificates of this file alone. The error is what is wrong with it, without its name.
-    pub fn trust(&mut self, path: &Path, deadline: Deadline) -> Result<(), String> {
-        self.roots = Some(files::certificates(path, deadline).map_err(|unread| unread.why)?);
+    pub fn trust(&mut self, path: &Path, deadline: Deadline) -> Result<(), crate::error::Error> {
+        self.roots = Some(files::certificates(path, deadline)?);
         Ok(())
     }
 
