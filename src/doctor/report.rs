@@ -34,20 +34,20 @@ const LEAST_TIME: Duration = Duration::from_millis(200);
 /// The most of a path that is shown, in bytes: PATH_MAX of limits.h.
 const PATH: usize = 4096;
 
-/// The sections and the words that make them, the one that tells most first.
-const SECTIONS: &[(&str, &str)] = &[
-    ("doctor", "doctor"),
-    ("ps", "ps"),
-    ("limits", "limits"),
-    ("id", "id"),
-    ("files", "cat --max 16k /etc/resolv.conf /etc/hosts /etc/os-release"),
-    ("ss", "ss -a -x -t -u"),
-    ("env", "env"),
-    ("df", "df"),
-    ("mounts", "mounts"),
-    ("lsof", "lsof"),
-    ("ls_cwd", "ls ."),
-    ("ls_root", "ls /"),
+/// The sections and the words of the commands that fill them, the most telling one first.
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("doctor", &["doctor"]),
+    ("ps", &["ps"]),
+    ("limits", &["limits"]),
+    ("id", &["id"]),
+    ("files", &["cat", "--max", "16k", "/etc/resolv.conf", "/etc/hosts", "/etc/os-release"]),
+    ("ss", &["ss", "-a", "-x", "-t", "-u"]),
+    ("env", &["env"]),
+    ("df", &["df"]),
+    ("mounts", &["mounts"]),
+    ("lsof", &["lsof"]),
+    ("ls_cwd", &["ls", "."]),
+    ("ls_root", &["ls", "/"]),
 ];
 
 pub(super) const COMMAND: Command = Command {
@@ -109,19 +109,18 @@ fn share(left: usize, least: usize, behind: usize) -> usize {
 }
 
 /// The inspection that these words ask for.
-fn inspection(words: &str) -> Result<Box<dyn Inspect>, UsageError> {
-    let mut words = words.split(' ');
-    let name = words.next().unwrap_or_default();
+fn inspection(words: &[&str]) -> Result<Box<dyn Inspect>, UsageError> {
+    let (&name, words) = words.split_first().unwrap_or((&"", &[]));
     let mut commands = inspect::SHOWING.iter().chain([&super::COMMAND]);
     match commands.find(|command| command.name == name) {
-        Some(command) => command.planned(&words.map(OsString::from).collect::<Vec<_>>()),
+        Some(command) => command.planned(&words.iter().map(OsString::from).collect::<Vec<_>>()),
         None => Err(UsageError(format!("no inspection is called {name}"))),
     }
 }
 
 /// What these words show of the target, as JSON of at most so many bytes. Whatever keeps them from an end is left to
 /// itself after this time.
-fn section(words: &'static str, target: &Target, budget: usize, time: Duration) -> String {
+fn section(words: &'static [&str], target: &Target, budget: usize, time: Duration) -> String {
     // One that is only slow ends by itself a little earlier.
     let kept = Kept::new(budget, Deadline::after(time * 3 / 4));
     let (theirs, target) = (kept.clone(), target.clone());
