@@ -361,7 +361,7 @@ fn options_of_other_programs() {
             "unknown option --host",
             "write the server as the target: porthole postgres localhost:5432".to_owned(),
         ),
-        ("redis :1 ping", "unexpected argument 'ping'", "leave it out: the check asks by itself".to_owned()),
+        ("redis :1 ping", "unexpected argument 'ping'", "leave it out: the check does that by itself".to_owned()),
         ("grpc -addr=:5000", "unknown option -addr", "write HOST:PORT without an option in front".to_owned()),
         ("grpc :1 -service=x", "unknown option -service", "use --service NAME".to_owned()),
         ("grpc :1 -connect-timeout 1s", "unknown option -connect-timeout", WHOLE.to_owned()),
