@@ -11,6 +11,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     option("ca-file", "PATH", "trust only the certificates in this PEM file").needs(Feature::TLS),
     option("server-name", "NAME", "the name that the certificate must be valid for").needs(Feature::TLS),
     option("client-cert", "PATH", "the client certificate, in PEM").needs(Feature::TLS),
-    option("client-key", "PATH", "the client's private key, in PEM, if not in the same file").needs(Feature::TLS),
+    option("client-key", "PATH", "the client's private key, in PEM, if not in the same file")
+        .needs(Feature::TLS),
     option("min-days", "N", "the certificate must be valid for at least N more days").needs(Feature::TLS),
 ];
