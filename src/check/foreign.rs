@@ -5,7 +5,7 @@ use crate::args::Row;
 
 pub(super) const WHOLE: Hint = Use("-t DUR, which limits the whole check");
 pub(super) const PORT: Hint = Say("write the port into the target: HOST:PORT");
-pub(super) const TARGET: Hint = Say("write HOST:PORT without an option before it");
+pub(super) const TARGET: Hint = Say("write HOST:PORT as the target");
 
 /// Options of curl, wget and openssl.
 pub(super) const TLS: &[Row] = &[
@@ -38,7 +38,7 @@ pub(super) const SERVER: &[Row] = &[
         LeaveOut("the check does not log in"),
     ),
     (&["--connect-timeout"], WHOLE),
-    (&["ping"], LeaveOut("the check does that by itself")),
+    (&["ping"], LeaveOut("the check needs no command")),
     (&["http://", "https://"], Say("use porthole http URL")),
     (
         &[

@@ -51,7 +51,7 @@ impl Check for Tls {
             };
             let found = match &peer.certificate {
                 Some(certificate) => secure::describe(certificate),
-                None => "a certificate that cannot be parsed".to_owned(),
+                None => "a certificate that cannot be read".to_owned(),
             };
             let asks = if peer.wants_certificate { ", asks for a client certificate" } else { "" };
             let mut finding = Finding::healthy(format!("{found}{asks}{shown}"));
