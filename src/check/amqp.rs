@@ -1,12 +1,14 @@
 //! `amqp TARGET`: an AMQP 0-9-1 server, such as RabbitMQ, begins a connection.
 //!
-//! <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>, 2.2.4 and 4.2.2: the client names the version; the
-//! server answers with `connection.start`, or with the version that it speaks and closes.
+//! <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>, 2.2.4 and 4.2.2: the client sends the
+//! version; the server answers with `connection.start`, or with the version that it speaks, and
+//! then closes.
 //!
-//! Next comes the login, for which the check has no account, so it leaves here, by the end of the stream, as the specification
-//! has it for a client that does not go on. RabbitMQ then logs a warning, "client unexpectedly closed TCP connection", as it
-//! does for every client that leaves before it is let in. Nothing is quieter: `connection.close` has no place before
-//! `connection.open`, and RabbitMQ logs it as an error, like a login that is refused.
+//! The next step is the login, for which the check has no account. So it closes the TCP connection
+//! here, as the specification prescribes for a client that does not continue. RabbitMQ then logs a
+//! warning, "client unexpectedly closed TCP connection", as it does for every client that leaves
+//! before it is authenticated. Every alternative is louder: `connection.close` is not allowed
+//! before `connection.open`, and RabbitMQ logs it as an error, like a refused login.
 
 use super::Kind;
 use super::foreign::SERVER;
@@ -17,9 +19,9 @@ use crate::bytes::find;
 use crate::outcome::Finding;
 use crate::text::clip;
 
-/// What the client opens with: AMQP 0-9-1.
+/// The protocol header that the client sends first: AMQP 0-9-1.
 const HEADER: &[u8] = b"AMQP\0\0\x09\x01";
-/// What follows the payload of a frame.
+/// The byte after the payload of a frame.
 const FRAME_END: u8 = 0xce;
 
 pub(super) const KIND: Kind = Kind {
@@ -34,32 +36,38 @@ pub(super) const KIND: Kind = Kind {
 const FOREIGN: &[Row] = &[(&["--host"], Say("write the server as the target: porthole amqp localhost:5672"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
-    talk.say(HEADER);
-    let answer = talk.hear("the start of the connection", |heard| match heard {
-        // A method on channel 0: type, channel, size, and around the payload eight bytes in all.
+    talk.send(HEADER);
+    let answer = talk.receive("the start of the connection", |received| match received {
+        // A method on channel 0: type, channel, size; with the frame end, eight bytes around the
+        // payload.
         [1, 0, 0, a, b, c, d, ..] => {
             usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).ok()?.checked_add(8)
         }
-        _ if heard.starts_with(b"AMQP") || [1, 0, 0].starts_with(heard.get(..3).unwrap_or(heard)) => Some(8),
-        _ if b"AMQP".starts_with(heard) => Some(4),
+        _ if received.starts_with(b"AMQP")
+            || [1, 0, 0].starts_with(received.get(..3).unwrap_or(received)) =>
+        {
+            Some(8)
+        }
+        _ if b"AMQP".starts_with(received) => Some(4),
         _ => None,
     })?;
     if answer == HEADER {
-        // As the server has no other version to offer.
+        // The server offers no other version.
         return Ok(Finding::unhealthy("the server refuses AMQP 0-9-1"));
     }
     if let Some([_, major, minor, revision]) = answer.strip_prefix(b"AMQP") {
         let found = format!("the server speaks AMQP {major}-{minor}-{revision}");
         return Ok(Finding::unhealthy(found).expected("0-9-1"));
     }
-    // Class 10, method 10; the version of the protocol; the server's properties.
+    // Class 10, method 10; the protocol version; the server properties.
     let start =
         answer.strip_suffix(&[FRAME_END]).and_then(|frame| frame.get(7..)?.strip_prefix(b"\0\x0a\0\x0a"));
     let start = start.ok_or(Failure::Foreign)?;
     let mut finding = Finding::healthy("accepts connections");
-    for (name, key) in [("product", &b"\x07productS"[..]), ("version", b"\x07versionS")] {
+    for (name, key, separator) in [("product", &b"\x07productS"[..], ", "), ("version", b"\x07versionS", " ")]
+    {
         if let Some(value) = property(start, key) {
-            finding.found.push_str(if name == "product" { ", " } else { " " });
+            finding.found.push_str(separator);
             finding.found.push_str(&clip(value));
             finding = finding.fact(name, value.to_vec());
         }
@@ -67,7 +75,7 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     Ok(finding)
 }
 
-/// The long string behind this key of a field table.
+/// Returns the long string after this key in a field table.
 fn property<'a>(table: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let (length, value) = table.get(find(table, key)?..)?.get(key.len()..)?.split_first_chunk()?;
     value.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)

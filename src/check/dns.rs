@@ -1,7 +1,7 @@
-//! `dns NAME`: a name resolves, by the word of the name servers of `/etc/resolv.conf`.
+//! `dns NAME`: a name resolves, according to the name servers in `/etc/resolv.conf`.
 //!
-//! What `/etc/hosts` says is not asked, for this is about the servers; where the name stands there too, that is
-//! said, because applications take it from there first (nsswitch.conf(5)).
+//! `/etc/hosts` does not affect the verdict, which is about the servers. If it has the name too,
+//! the check reports that, because applications look there first (nsswitch.conf(5)).
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -17,19 +17,19 @@ use crate::net::resolver::{Answer, Found};
 use crate::net::target::{Endpoint, Host};
 use crate::outcome::{Fact, Finding, Verdict};
 
-/// The most addresses that a line lists.
+/// The maximum number of addresses in a line.
 const LISTED: usize = 8;
-/// What NAME has to be.
+/// What is expected as NAME.
 const NAME: &str = "a name such as db or db.example.org";
-/// What `--expect` has to be.
+/// What is expected as `--expect`.
 const ADDRESS: &str = "an address such as 10.0.0.5 or fd00::5";
 
 pub(super) const KIND: Kind = Kind {
     name: "dns",
     summary: "a name resolves (asks a name server, so it needs --remote)",
     options: &[&[
-        operand("NAME", "the name; with a dot at its end it is tried as it is, not in the search list"),
-        option_list("expect", "ADDRESS", "this is among the addresses, repeatable"),
+        operand("NAME", "the name; a trailing dot disables the search list"),
+        option_list("expect", "ADDRESS", "the name has this address, repeatable"),
     ]],
     plan,
     examples: r"porthole dns db --remote
@@ -80,18 +80,18 @@ impl Check for Dns {
 }
 
 impl Dns {
-    /// The name without a dot at its end.
+    /// Returns the name without its trailing dot.
     fn typed(&self) -> &str {
         self.name.strip_suffix('.').unwrap_or(&self.name)
     }
 
-    /// The verdict on the addresses of this name.
+    /// Returns the verdict on the addresses of this name.
     fn judge(&self, name: &str, found: &Found) -> Finding {
         let shown = sorted(&found.addresses);
         let (place, comma) = if name == self.typed() { ("", "") } else { (name, ", ") };
-        // Some resolvers wait for both.
+        // Some resolvers wait for both types.
         let missing = match found.unanswered {
-            Some(kind) => ["; ", kind, " is not answered"].concat(),
+            Some(kind) => ["; no answer for ", kind].concat(),
             None => String::new(),
         };
         let server = found.server;
@@ -110,21 +110,21 @@ impl Dns {
         finding
     }
 
-    /// The addresses that are expected and did not come.
+    /// Returns the expected addresses that are missing.
     fn missing(&self, addresses: &[IpAddr]) -> Option<String> {
         let mut missing = self.expected.clone();
         missing.retain(|address| !addresses.contains(address));
         if missing.is_empty() { None } else { Some(sorted(&missing)) }
     }
 
-    /// With what was asked, and what came of it.
+    /// Adds the queries and their results to the finding.
     fn describe(&self, finding: &mut Finding, lookup: &Lookup, attempt: &Attempt) {
         let conf = &lookup.conf;
         let search = if conf.search.is_empty() { "none" } else { &conf.search.join(", ") };
         let servers = shown(&conf.servers);
         let mut details = vec![format!("servers {servers}; search {search}; ndots {}", conf.ndots)];
         for odd in &conf.odd {
-            details.push(format!("{RESOLV_CONF}: nameserver {odd} is passed over"));
+            details.push(format!("{RESOLV_CONF}: nameserver {odd} is ignored"));
         }
         details.extend(lookup.unread.as_ref().map(instead));
         let mut names = Vec::new();
@@ -135,14 +135,14 @@ impl Dns {
         finding.facts.push(("tried", Fact::List(names)));
         let hosts = in_file(self.typed(), attempt.deadline).unwrap_or_default();
         if !hosts.is_empty() {
-            details.push(format!("applications take {} from /etc/hosts", shown(&hosts)));
+            details.push(format!("applications use {} from /etc/hosts", shown(&hosts)));
             finding.facts.push(("hosts", facts(&hosts)));
         }
         finding.details = details;
     }
 }
 
-/// The verdict where there are no addresses.
+/// Returns the verdict if there are no addresses.
 fn nothing(lookup: &Lookup) -> Finding {
     let finding = Finding::unhealthy(lookup.reason());
     match (lookup.unanswered(), lookup.tried.last()) {
@@ -154,7 +154,7 @@ fn nothing(lookup: &Lookup) -> Finding {
     }
 }
 
-/// What came of asking for one name.
+/// Describes the result of querying one name.
 fn result(answer: &Answer) -> String {
     match answer {
         Answer::Found(found) => format!("{}, from {}", sorted(&found.addresses), found.server),
@@ -168,14 +168,14 @@ fn facts(addresses: &[IpAddr]) -> Fact {
     Fact::List(addresses.iter().map(|address| Fact::Text(address.to_string())).collect())
 }
 
-/// As [`shown`], in an order of our own: servers answer in another one each time.
+/// As [`shown`], but sorted: servers vary the order of their answers.
 fn sorted(addresses: &[IpAddr]) -> String {
     let mut addresses = addresses.to_vec();
     addresses.sort_unstable();
     shown(&addresses)
 }
 
-/// The first of them, with commas between, and how many more there are.
+/// Lists the first addresses, separated by commas, and counts the rest.
 fn shown(addresses: &[IpAddr]) -> String {
     let mut shown = list(addresses.get(..LISTED).unwrap_or(addresses).iter());
     let more = addresses.len().saturating_sub(LISTED);

@@ -1,5 +1,6 @@
-//! `--explain`: what bears on a failed check. Is anything listening there, on which address, do connections
-//! wait to be accepted, does the process live. Asked of the kernel and read from /proc; no connection is made.
+//! `--explain`: what helps to explain a failed check. Is anything listening there, on which
+//! address, do connections wait to be accepted, is the process alive? The answers come from the
+//! kernel and /proc; no connection is made.
 
 use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,18 +19,18 @@ use crate::procfs::net::{Listener, Protocol, UnixSocket, is_named, unix_sockets,
 use crate::procfs::process::{Process, process, socket_owner, state_words};
 use crate::threads::bounded;
 
-/// What connecting came to.
+/// The result of connecting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reached {
-    /// A connection was made, so that somebody listens, whether it is seen or not.
+    /// A connection was established, so something listens, whether it is visible or not.
     Connected,
-    /// Every address refused it.
+    /// Every address refused the connection.
     Refused,
-    /// Neither.
+    /// Neither of these.
     Unknown,
 }
 
-/// What is there around the checks of a run; each table is read once, when it is first asked for.
+/// The sockets and processes around the checks of a run; each table is read once, on first use.
 pub(super) struct Surroundings<'a> {
     proc: &'a Path,
     deadline: Deadline,
@@ -42,7 +43,8 @@ impl<'a> Surroundings<'a> {
         Surroundings { proc, deadline, tcp: OnceCell::new(), unix: OnceCell::new() }
     }
 
-    /// What is known of the endpoint, a sentence each, after connecting to it came to this.
+    /// Describes what is known of the endpoint, one sentence each, given the result of connecting
+    /// to it.
     pub(super) fn explain(&self, endpoint: &Endpoint, reached: Reached) -> Vec<String> {
         match endpoint {
             Endpoint::Tcp(place) => self.tcp(place, reached),
@@ -50,8 +52,8 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    fn tcp(&self, place: &HostPort, came: Reached) -> Vec<String> {
-        // Without a query: only what this machine knows by itself bears on it.
+    fn tcp(&self, place: &HostPort, result: Reached) -> Vec<String> {
+        // Without a DNS query: only addresses of this machine matter here.
         let addresses = resolve(&place.host, Reach::Local, self.deadline).unwrap_or_default();
         let own: Vec<IpAddr> =
             addresses.into_iter().filter(|&address| Reach::Local.allows(address)).collect();
@@ -65,12 +67,13 @@ impl<'a> Surroundings<'a> {
         let on_port: Vec<&Listener> = all.iter().filter(|known| known.address.port() == place.port).collect();
         let mut reached = on_port.clone();
         reached.retain(|known| own.iter().any(|&target| known.takes(target) != Some(false)));
-        // Where the kernel does not tell that an IPv6 socket takes no IPv4, it shows by that it did not.
-        let refused = came == Reached::Refused;
+        // If the kernel does not report IPV6_V6ONLY, the refusal shows that the socket accepts no
+        // IPv4.
+        let refused = result == Reached::Refused;
         let takes_no_ipv4 = |known: &&Listener| {
             known.address.ip() == Ipv6Addr::UNSPECIFIED && known.only_ipv6.unwrap_or(refused)
         };
-        if came != Reached::Connected
+        if result != Reached::Connected
             && on_port.iter().any(takes_no_ipv4)
             && reached.iter().all(takes_no_ipv4)
             && own.iter().all(IpAddr::is_ipv4)
@@ -79,7 +82,7 @@ impl<'a> Surroundings<'a> {
         }
         if !reached.is_empty() {
             let is_unknown = |known: &Listener| {
-                came == Reached::Unknown && own.iter().all(|&target| known.takes(target) != Some(true))
+                result == Reached::Unknown && own.iter().all(|&target| known.takes(target) != Some(true))
             };
             let line = |known: &Listener| {
                 let unknown = "; it is unknown whether it accepts IPv4 (IPV6_V6ONLY)";
@@ -87,8 +90,8 @@ impl<'a> Surroundings<'a> {
             };
             return reached.into_iter().map(line).collect();
         }
-        // A connection was taken by a socket that this table does not show.
-        let mut lines = if came == Reached::Connected {
+        // If it is connected, a socket that this table does not show accepted the connection.
+        let mut lines = if result == Reached::Connected {
             Vec::new()
         } else {
             vec![elsewhere(Protocol::Tcp, place.port, all)]
@@ -98,13 +101,13 @@ impl<'a> Surroundings<'a> {
     }
 
     fn unix(&self, path: &SocketPath, connected: bool) -> Vec<String> {
-        // The table has the path by which the socket was bound, which need not be the one that leads to it here.
+        // The table has the path that the socket was bound to; another path may lead to it here.
         let mut names = vec![path.shown()];
         if let Some(file) = path.file() {
             let file = file.to_owned();
             let look =
                 move || [std::path::absolute(&file), file.canonicalize()].into_iter().flatten().collect();
-            // A file system may not answer.
+            // The file system may not respond.
             let others: Vec<PathBuf> = bounded(self.deadline, Box::new(look)).unwrap_or_default();
             names.extend(others.into_iter().map(|path| path.into_os_string().into_vec()));
         }
@@ -126,7 +129,8 @@ impl<'a> Surroundings<'a> {
         lines
     }
 
-    /// Who holds one of these sockets, of one name, as far as that may be seen, and whether a queue of them is full.
+    /// Describes these sockets, which share a name: the process that holds them, if it is visible,
+    /// and whether one of their accept queues is full.
     fn unix_held(&self, sockets: &[UnixSocket]) -> String {
         let mut line = "a socket with this name is listening in this network namespace".to_owned();
         let inodes: Vec<u64> = sockets.iter().map(|socket| socket.inode).collect();
@@ -146,7 +150,8 @@ impl<'a> Surroundings<'a> {
         line
     }
 
-    /// PID 1, which in a container is the application or what started it, and in a pod that shares its processes is neither.
+    /// Describes PID 1. In a container it is the application or what started it; in a pod with a
+    /// shared process namespace it is neither.
     pub(super) fn first_process(&self) -> Option<String> {
         let first = match process(self.proc, 1) {
             Ok(first) => first,
@@ -157,7 +162,7 @@ impl<'a> Surroundings<'a> {
         Some(format!("the {whose}'s first process is {}", shown(&first)))
     }
 
-    /// Who holds the listener, how that process is, and what waits for it.
+    /// Describes the process that holds the listener, its state and the accept queue.
     fn held(&self, listener: &Listener) -> String {
         let holder = match socket_owner(self.proc, &[listener.inode], self.deadline) {
             Some(owner) => format!("{},", shown(&owner)),
@@ -173,8 +178,8 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// What waits to be accepted, without a number, which would change while nothing else does; `full` is the backlog of a
-/// queue that is full.
+/// Describes an accept queue, without the number of waiting connections: it would change from one
+/// run to the next. `full` is the backlog of a full queue.
 fn queue_of(waiting: u64, full: Option<u32>) -> String {
     match full {
         Some(most) => format!("its accept queue is full (backlog {most})"),
@@ -183,7 +188,8 @@ fn queue_of(waiting: u64, full: Option<u32>) -> String {
     }
 }
 
-/// The process and its state. One that runs or sleeps by turns is said to run, which does not change from one run to the next.
+/// Describes the process and its state. One that sleeps is shown as running, so that the text does
+/// not change from one run to the next.
 fn shown(process: &Process) -> String {
     let state = if matches!(process.state, 'S' | 'I') { 'R' } else { process.state };
     format!("{}, {}", process.shown(), state_words(state))
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_is_looked_for_until_the_deadline() {
+    fn the_search_for_an_owner_ends_at_the_deadline() {
         let past = Deadline::after(Duration::ZERO);
         let around = Surroundings::new(Path::new("/proc"), past);
         let listener = Listener {

@@ -1,7 +1,9 @@
-//! `file PATH`: a file exists, is recent, has this content; or nothing is there. inode(7), path_resolution(7).
+//! `file PATH`: a file exists, is recent, has this content; or nothing exists at PATH. inode(7),
+//! path_resolution(7).
 //!
-//! Links are followed. Existence and age are asked of anything, size and content of regular files alone,
-//! and nothing else is ever opened: a FIFO would wait for a writer, and opening a device may do something.
+//! Symbolic links are followed. Existence and age apply to files of any type, size and content only
+//! to regular files. Nothing else is ever opened: opening a FIFO waits for a writer, and opening a
+//! device may have side effects.
 
 use std::fs::{self, FileType, Metadata};
 use std::io::{self, Read as _};
@@ -22,12 +24,12 @@ use crate::outcome::{Fact, Finding, Verdict};
 use crate::text::{Shown as _, quoted};
 use crate::units::{self, instant, show_age, show_size};
 
-/// How much of a file `--contains` looks at, in bytes.
+/// How much of a file `--contains` searches, in bytes.
 const LOOKED_AT: u64 = 1 << 20;
 /// How much is read at once, in bytes.
 const PIECE: usize = 8192;
-/// How far ahead of the clock a time may be and still be now: another machine's clock sets it on a network
-/// file system, and some file systems round it.
+/// How far ahead of the clock a modification time may be: on a network file system another
+/// machine's clock sets it, and some file systems round it.
 const AHEAD: Duration = Duration::from_secs(1);
 
 pub(super) const KIND: Kind = Kind {
@@ -141,8 +143,9 @@ impl File {
         unreadable("", &error, &link)
     }
 
-    /// What was found that is not as expected, and what was expected where that does not follow from it. In words that do not
-    /// change while nothing is done about it: neither an age nor, where that is not the point, a size.
+    /// Returns what is not as expected, and what was expected if the former does not imply it. The
+    /// texts do not change while the problem stays the same: no age, and no size unless the size is
+    /// the problem.
     fn judge(
         &self,
         metadata: &Metadata,
@@ -153,7 +156,7 @@ impl File {
         let (kind, size) = (metadata.file_type(), metadata.len());
         let is = || format!("is {}", kind_words(kind).1);
         if self.absent {
-            return Ok(Some((is(), Some("no file there".to_owned()))));
+            return Ok(Some((is(), Some("nothing at this path".to_owned()))));
         }
         match (self.max_age, age) {
             (Some(_), Age::Future(ahead)) if *ahead > AHEAD => {
@@ -185,16 +188,17 @@ impl File {
     }
 }
 
-/// What came of looking for a text.
+/// The result of searching for a text.
 enum Search {
     Found,
     NotFound,
-    /// The file goes on behind what was looked at.
+    /// Not in the part that was searched; the file is longer.
     NotSoFar,
     TimedOut,
 }
 
-/// Looks for the text piece by piece; what stays in memory is a piece and as much as a match may begin in.
+/// Searches the file piece by piece; only one piece, and the end of the piece before it in which a
+/// match may begin, are in memory.
 fn contains(path: &Path, text: &[u8], deadline: Deadline) -> Result<Search, Error> {
     let mut file = open_regular(path)?.take(LOOKED_AT);
     let mut window: Vec<u8> = Vec::new();
@@ -219,7 +223,7 @@ fn contains(path: &Path, text: &[u8], deadline: Deadline) -> Result<Search, Erro
     Ok(if is_cut { Search::NotSoFar } else { Search::NotFound })
 }
 
-/// How long ago a file was modified, or how far ahead of the clock its time is.
+/// How long ago a file was modified, or how far in the future.
 enum Age {
     Past(Duration),
     Future(Duration),
@@ -234,7 +238,7 @@ impl Age {
         }
     }
 
-    /// In words.
+    /// Returns the age in words.
     fn shown(&self) -> String {
         match self {
             Age::Past(age) => format!("{} ago", show_age(*age)),
@@ -242,7 +246,7 @@ impl Age {
         }
     }
 
-    /// In milliseconds; less than zero in the future.
+    /// Returns the age in milliseconds; negative if it is in the future.
     fn fact(&self) -> Fact {
         match (
             self,
@@ -256,7 +260,7 @@ impl Age {
     }
 }
 
-/// The type for programs and for people.
+/// Returns the file type, for programs and for people.
 fn kind_words(kind: FileType) -> (&'static str, &'static str) {
     if kind.is_file() {
         ("file", "a regular file")

@@ -1,13 +1,13 @@
-//! The words of other programs that several checks know: see [`Foreign`](crate::args::Foreign).
+//! Options of other programs that several checks recognize: see [`Foreign`](crate::args::Foreign).
 
 use crate::args::Hint::{self, LeaveOut, Say, Use};
 use crate::args::Row;
 
 pub(super) const WHOLE: Hint = Use("-t DUR, which limits the whole check");
 pub(super) const PORT: Hint = Say("write the port into the target: HOST:PORT");
-pub(super) const TARGET: Hint = Say("write HOST:PORT without an option in front");
+pub(super) const TARGET: Hint = Say("write HOST:PORT as the target");
 
-/// Of curl, wget and openssl.
+/// Options of curl, wget and openssl.
 pub(super) const TLS: &[Row] = &[
     (&["--cacert", "--ca-certificate"], Use("--ca-file PATH")),
     (&["-E", "--cert", "--certificate"], Use("--client-cert PATH")),
@@ -20,7 +20,7 @@ pub(super) const TLS: &[Row] = &[
     (&["-connect"], TARGET),
 ];
 
-/// Of nc.
+/// Options of nc.
 pub(super) const STREAM: &[Row] = &[
     (&["-z", "-n"], LeaveOut("it is not needed here")),
     (&["-w"], WHOLE),
@@ -29,7 +29,7 @@ pub(super) const STREAM: &[Row] = &[
     (&["http://", "https://"], Say("use porthole http URL")),
 ];
 
-/// Of pg_isready, mysqladmin and redis-cli.
+/// Options of pg_isready, mysqladmin and redis-cli.
 pub(super) const SERVER: &[Row] = &[
     (&["-p", "-P", "--port"], PORT),
     (&["-S", "-s", "--socket"], Say("write the socket's path as the target")),
@@ -38,7 +38,7 @@ pub(super) const SERVER: &[Row] = &[
         LeaveOut("the check does not log in"),
     ),
     (&["--connect-timeout"], WHOLE),
-    (&["ping"], LeaveOut("the check asks by itself")),
+    (&["ping"], LeaveOut("the check needs no command")),
     (&["http://", "https://"], Say("use porthole http URL")),
     (
         &[

@@ -22,12 +22,12 @@ use crate::net::status_words;
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::outcome::Finding;
 
-/// What HTTP/2 and gRPC keep for themselves, beside names that begin with `grpc-`.
+/// Headers reserved for HTTP/2 and gRPC, besides names that begin with `grpc-`.
 const RESERVED: &[&str] =
     &["connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"];
 
-/// What the server is given beyond the deadline, so that its timer is not ahead of ours. It notices anyway when we
-/// go.
+/// How much longer the server's deadline is than ours, so that its timer does not expire first. The
+/// server notices anyway when the check disconnects.
 const GRACE: Duration = Duration::from_millis(100);
 
 pub(super) const KIND: Kind = Kind {
@@ -50,13 +50,13 @@ porthole grpc app:80 --unix /run/app.sock",
     foreign: Foreign::rows(&[TLS, FOREIGN]),
 };
 
-/// Of grpc-health-probe and grpcurl.
+/// Options of grpc-health-probe and grpcurl.
 const FOREIGN: &[Row] = &[
     (&["-addr"], TARGET),
     (&["-service"], Use("--service NAME")),
     (&["-connect-timeout", "-rpc-timeout"], WHOLE),
     (&["-rpc-header"], Use("--header 'NAME: VALUE'")),
-    (&["-plaintext"], LeaveOut("without --tls the check speaks plain text")),
+    (&["-plaintext"], LeaveOut("without --tls the check uses plain text")),
     (&["-tls"], Use("--tls")),
     (&["-tls-no-verify"], Use("--insecure")),
     (&["-tls-ca-cert"], Use("--ca-file PATH")),
@@ -72,9 +72,9 @@ const FOREIGN: &[Row] = &[
 #[derive(Debug)]
 struct Grpc {
     target: HostPort,
-    /// Where to connect.
+    /// The endpoint to connect to.
     endpoint: Endpoint,
-    /// None is the server as a whole, which on the wire is the empty name.
+    /// `None` means the server as a whole, which is the empty name on the wire.
     service: Option<String>,
     metadata: Vec<Header>,
     secure: Option<Secure>,
@@ -125,14 +125,14 @@ impl Check for Grpc {
     }
 }
 
-/// Whether this is gRPC's content type, with a format of messages behind it, parameters, or nothing.
+/// Whether this is gRPC's content type, alone or followed by a message format or parameters.
 fn is_grpc(content_type: &[u8]) -> bool {
     let rest = content_type.strip_prefix(b"application/grpc");
     matches!(rest.map(<[u8]>::first), Some(None | Some(b'+' | b';')))
 }
 
 impl Grpc {
-    /// Asks, and says what came of it.
+    /// Calls the health service and returns the finding.
     fn call(&self, client: &mut Client<'_>, shown: &str) -> Result<Finding, Trouble> {
         client.handshake()?;
         let body = message::request(self.service.as_deref().unwrap_or_default());
@@ -156,7 +156,7 @@ impl Grpc {
         Ok(finding)
     }
 
-    /// The fields of the request, as PROTOCOL-HTTP2 orders them.
+    /// Returns the header fields of the request, in the order that PROTOCOL-HTTP2 prescribes.
     fn header_block(&self, deadline: Deadline) -> Vec<u8> {
         let mut block = Vec::new();
         let mut push = |name: &str, value: &str| push_field(&mut block, name.as_bytes(), value.as_bytes());
@@ -173,7 +173,7 @@ impl Grpc {
             push("user-agent", USER_AGENT);
         }
         for header in &self.metadata {
-            // HTTP/2 has names in lower case only (RFC 9113, section 8.2.1).
+            // HTTP/2 requires names in lower case (RFC 9113, section 8.2.1).
             push(&header.name.to_ascii_lowercase(), &header.value);
         }
         block

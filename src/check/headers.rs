@@ -1,12 +1,12 @@
-//! `-H 'Name: value'`, as http and grpc take it.
+//! The option `-H 'Name: value'` of http and grpc.
 
 use crate::args::{Given, UsageError};
 use crate::bytes::is_listed;
 
-/// What the server sees of us where `-H` says nothing else.
+/// The default `User-Agent` header, which `-H` replaces.
 pub(super) const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
 
-/// A header to be sent.
+/// A header to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     /// The name as it was typed.
@@ -15,18 +15,19 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// A header of this name and value.
+    /// Creates a header with this name and value.
     pub(super) fn new(name: &str, value: impl Into<String>) -> Self {
         Header { name: name.to_owned(), value: value.into() }
     }
 
-    /// Whether it has this name, in whatever case.
+    /// Whether it has this name, ignoring case.
     pub(super) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 }
 
-/// The headers that were given. Those for whose name, in lower case, `own` holds are not the user's to set.
+/// Returns the headers that were given. The user may not set a header if `own` is true for its name
+/// in lower case.
 pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<Vec<Header>, UsageError> {
     let mut headers = Vec::new();
     for text in given.texts("header")? {
@@ -41,7 +42,7 @@ pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<
         if !is_harmless(&name) {
             let shown = format!("<header {name}>");
             given.hide(value.as_bytes(), &shown);
-            // `Bearer x`, and the cookies of `a=x; b=y`
+            // `x` in `Bearer x`, and the cookies in `a=x; b=y`.
             given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
             let pairs = value.as_bytes().split(|&b| b == b';');
             given.hide_parts(pairs.map(|pair| halves(pair, b'=').1.to_vec()).collect(), &shown);
@@ -51,23 +52,23 @@ pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<
     Ok(headers)
 }
 
-/// Headers whose value is no secret.
+/// Headers whose value is not a secret.
 const HARMLESS: &str =
     " accept cache-control connection content-type host origin referer user-agent x-real-ip ";
 
-/// Whether the value of this header is no secret.
+/// Whether the value of this header is not a secret.
 fn is_harmless(name: &str) -> bool {
     is_listed(HARMLESS, name.as_bytes()) || name.starts_with("accept-") || name.starts_with("x-forwarded-")
 }
 
-/// What stands in front of the separator and behind it.
+/// Splits the text at the first separator, which is dropped; without one, the second half is empty.
 pub(super) fn halves(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
     let at = text.iter().position(|&b| b == separator).unwrap_or(text.len());
     let (before, behind) = text.split_at(at);
     (before, behind.get(1..).unwrap_or_default())
 }
 
-/// `Name: value`.
+/// Parses `Name: value`.
 fn parse(text: &str) -> Result<Header, &'static str> {
     let (name, value) = text.split_once(':').ok_or("'Name: value'")?;
     let name = name.trim_end();
@@ -81,7 +82,7 @@ fn parse(text: &str) -> Result<Header, &'static str> {
     Ok(Header::new(name, value))
 }
 
-/// Whether this can name a header, or a method. RFC 9110, section 5.6.2.
+/// Whether this can be the name of a header or a method. RFC 9110, section 5.6.2.
 pub(super) fn is_token(text: &str) -> bool {
     let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_of_it)

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod data;
 mod foreign;
+mod json;
 mod request;
 
 use std::sync::Arc;
@@ -23,10 +24,10 @@ use crate::units::{self, StatusSet};
 
 /// The default of `--max-body`, in bytes.
 const MAX_BODY: u64 = 64 << 10;
-/// The most of it where the body has to be kept, in bytes.
-const MOST_KEPT: u64 = 8 << 20;
-/// The most redirects that `--follow` takes.
-const MOST_REDIRECTS: u64 = 50;
+/// The maximum of `--max-body` if the whole body must be kept, in bytes.
+const KEPT_LIMIT: u64 = 8 << 20;
+/// The maximum of `--follow`.
+const FOLLOW_LIMIT: u64 = 50;
 
 pub(super) const KIND: Kind = Kind {
     name: "http",
@@ -40,7 +41,7 @@ porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/toke
     foreign: foreign::FOREIGN,
 };
 
-/// What a TARGET may be in this build.
+/// The forms of TARGET in this build.
 const FORMS: &str = if cfg!(feature = "tls") {
     "http://host:port/path, https://…, :port/path or host:port/path"
 } else {
@@ -67,9 +68,9 @@ const OPTIONS: &[Opt] = &[
 #[derive(Debug)]
 struct Http {
     url: Url,
-    /// Where to connect.
+    /// The endpoint to connect to.
     endpoint: Endpoint,
-    /// Whether that is not what the URL says.
+    /// Whether `--connect` or `--unix` replaces the endpoint of the URL.
     elsewhere: bool,
     request: Request,
     secure: Option<Secure>,
@@ -95,14 +96,14 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     }
     let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
     let kept = assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)));
-    if kept && max_body > MOST_KEPT {
+    if kept && max_body > KEPT_LIMIT {
         return Err(given
             .wrong("max-body", "expected at most 8M with --matches or --field, which keep the whole body"));
     }
     let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
     let expected = "a number from 0 to 50";
     let follow = given
-        .parsed("follow", expected, |text| units::number(text, MOST_REDIRECTS).ok_or(expected))?
+        .parsed("follow", expected, |text| units::number(text, FOLLOW_LIMIT).ok_or(expected))?
         .unwrap_or_default();
     let need = match (url.tls, follow) {
         (true, _) => Need::Always,
@@ -134,7 +135,8 @@ impl Check for Http {
         let mut url = self.url.clone();
         let mut changes = Changes::default();
         let mut redirects = 0;
-        // How long it took to leave the servers that have redirected: all of them get the time of one.
+        // How long the ends of the connections before redirects took: all of them share the time
+        // limit of one.
         let mut leaving = Duration::ZERO;
         loop {
             let endpoint =
@@ -148,7 +150,7 @@ impl Check for Http {
             let next = typed.as_deref().map(|location| url.join(location));
             let location = next.as_ref().and_then(|next| Some(next.as_ref().ok()?.to_string()));
             let words = answer.status_words();
-            // What was found, or the verdict where there is no more to it.
+            // What was found, or the finding if the rest of the response does not matter.
             let found = match next.filter(|_| self.follow > 0) {
                 None if self.status.contains(answer.status()) => Ok(words),
                 None => {
@@ -162,7 +164,7 @@ impl Check for Http {
                 }
                 Some(Ok(next)) if next.tls && self.secure.is_none() => {
                     let next = shown(&next.to_string());
-                    Err(Finding::unhealthy(format!("{words} to {next}, and this build has no TLS")))
+                    Err(Finding::unhealthy(format!("{words} to {next}, but this build has no TLS")))
                 }
                 Some(Ok(_)) if redirects == self.follow => {
                     Err(Finding::unhealthy(format!("{words} after {redirects} redirects"))
@@ -191,8 +193,8 @@ impl Check for Http {
     }
 }
 
-/// Where an answer redirects to. What stands in the query or behind a `;`, such as a session, may change from one answer to
-/// the next, and is left out.
+/// Shows the target of a redirect without its query and without what follows a `;`: these may
+/// contain a session ID, which changes from one run to the next.
 fn shown(url: &str) -> String {
     let end = url.find(['?', ';']).unwrap_or(url.len());
     let (place, rest) = url.split_at_checked(end).unwrap_or((url, ""));
@@ -204,14 +206,14 @@ fn shown(url: &str) -> String {
     foreign(&shown)
 }
 
-/// The finding of an attempt in whose time this does not count.
+/// Excludes the time of ending connections from the time of the attempt.
 fn without(leaving: Duration, mut finding: Finding) -> Finding {
     let decided = finding.decided.unwrap_or_else(Instant::now);
     finding.decided = Some(decided.checked_sub(leaving).unwrap_or(decided));
     finding
 }
 
-/// Names where the redirects that were followed have led.
+/// Adds the URL that the followed redirects led to.
 fn redirected(mut finding: Finding, redirects: u64, url: &Url) -> Finding {
     if redirects > 0 {
         finding.push("redirects", redirects.into());

@@ -1,4 +1,4 @@
-//! In place of `secure.rs` in a build without TLS: no options, and an https URL says so.
+//! Replaces `secure.rs` in a build without TLS: a check that requires TLS is wrong usage.
 
 use super::Need;
 pub(super) use super::tls_options::{OPTIONS, SPEAK};
@@ -7,11 +7,11 @@ use crate::net::connect::Connection;
 use crate::net::target::Host;
 use crate::outcome::{Fact, Finding};
 
-/// There is none of it.
+/// TLS settings, which cannot exist in this build.
 #[derive(Debug)]
 pub(super) enum Secure {}
 
-/// Nothing, or an error where TLS cannot be done without.
+/// Returns `None`, or an error if the check requires TLS.
 pub(super) fn plan(
     given: &mut Given<'_>,
     need: &Need,
@@ -23,7 +23,7 @@ pub(super) fn plan(
     }
 }
 
-/// The address of a new connection.
+/// Returns the address of a new connection.
 #[expect(clippy::unnecessary_wraps, reason = "as in secure.rs, where a handshake may fail")]
 pub(super) fn begin(
     _: Option<(&Secure, &Host)>,

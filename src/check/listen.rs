@@ -1,9 +1,10 @@
-//! `listen PORT`: something listens on this port or Unix socket, by what the kernel tells. sock_diag(7), proc_net(5),
-//! unix(7). No connection is made, so that the service does not see the check.
+//! `listen PORT`: something listens on this port or Unix socket, according to the kernel.
+//! sock_diag(7), proc_net(5), unix(7). No connection is made, so the service does not notice the
+//! check.
 //!
-//! What is told is of this network namespace. A UDP socket counts while it is bound and has no peer, a
-//! Unix datagram socket while it is bound, where no other socket of that name listens: no listen(2) is
-//! needed to receive datagrams.
+//! The answer is about this network namespace. A UDP socket counts if it is bound and has no peer.
+//! A Unix datagram socket counts if it is bound and no other socket of that name listens: receiving
+//! datagrams requires no listen(2).
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -38,7 +39,7 @@ pub(super) const KIND: Kind = Kind {
     options: &[&[
         operand("PORT", "the port, or a Unix socket's path, or @name for an abstract one"),
         flag("udp", "a UDP port instead of a TCP port"),
-        option("address", "ADDR", "it must accept connections to this address"),
+        option("address", "ADDR", "the listener must accept connections to this address"),
     ]],
     plan,
     examples: r"porthole listen 8080
@@ -47,7 +48,7 @@ porthole listen /run/app.sock",
     foreign: Foreign { value: whole_address, ..Foreign::NONE },
 };
 
-/// What to write for `:80` or `127.0.0.1:80`.
+/// Says what to write instead of `:80` or `127.0.0.1:80`.
 fn whole_address(name: &str, value: &[u8]) -> Option<String> {
     let value = Some(value).filter(|_| name == "PORT")?;
     let HostPort { host, port } = HostPort::parse(std::str::from_utf8(value).ok()?).ok()?;
@@ -139,7 +140,7 @@ fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, dea
         return finding;
     }
     let owner = socket_owner(proc, &inodes, deadline);
-    // Its owner may be another user's process, or in another pid namespace.
+    // The owner may be a process of another user, or in another pid namespace.
     let by = owner.as_ref().map_or_else(|| format!("uid {uid}"), Process::shown);
     let facts = fitting.iter().cloned().map(Fact::Text).collect();
     let mut found = format!("listening on {}, {by}", list(fitting));
@@ -157,8 +158,8 @@ fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, dea
 
 fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
     let name = path.shown();
-    // The path has to lead to a socket, for a name in the table may be one of another mount namespace. Where
-    // it may not be looked at, the table's word is taken for it.
+    // The path must lead to a socket: a name in the table may belong to another mount namespace. If
+    // access to the path is denied, the table decides.
     let mut denied = None;
     let place = match path.file().map(fs::metadata) {
         Some(Ok(place)) if !place.file_type().is_socket() => return Finding::unhealthy("not a socket"),
@@ -173,7 +174,8 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
         }
         None => None,
     };
-    // The table has the path that was bound: /var/run/app.sock may be meant where /run/app.sock is asked for.
+    // The table has the path that was bound: it may have /var/run/app.sock for the given
+    // /run/app.sock.
     let is_it = |rest: &[u8]| {
         is_named(rest, &name)
             || place.is_some_and(|place| {
@@ -184,9 +186,10 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
                         .is_ok_and(|bound| (bound.dev(), bound.ino()) == place)
             })
     };
-    // By its file first, which the kernel knows whatever name it was bound by: a relative path, or one that was
-    // renamed since, as haproxy does it. Nor can a name be made to look like that. Then by the table, for on
-    // some file systems (overlayfs, btrfs) the kernel's numbers are not those of stat(2).
+    // First look for the file, which the kernel knows whatever name the socket was bound to: a
+    // relative path, or a path that was renamed afterwards, as haproxy does. A file, unlike a name,
+    // cannot be imitated. Then look in the table, because on some file systems (overlayfs, btrfs)
+    // the kernel's device and inode numbers differ from those of stat(2).
     let by_file = place.map(sockets_of);
     let is_known = !matches!(by_file, Some(None));
     let mut sockets = by_file.flatten().unwrap_or_default();
@@ -227,12 +230,12 @@ fn unix(path: &SocketPath, proc: &Path, deadline: Deadline) -> Finding {
     owned(finding, owner)
 }
 
-/// What is said where there is nothing to go by.
+/// Returns the finding if the sockets cannot be listed.
 fn unmade(error: &Error) -> Finding {
     Finding { verdict: Verdict::Denied, ..unreadable(UNREAD, error, "") }
 }
 
-/// What is said where nothing but an IPv6 wildcard may take connections to this IPv4 address.
+/// Returns the reason if only an IPv6 wildcard could accept connections to this IPv4 address.
 fn undetermined(protocol: Protocol, target: SocketAddr) -> String {
     let way_out = match protocol {
         Protocol::Tcp => format!("porthole tcp {target} finds out by connecting"),
@@ -246,7 +249,8 @@ fn undetermined(protocol: Protocol, target: SocketAddr) -> String {
     )
 }
 
-/// The one that somebody can talk to: it listens, or takes datagrams.
+/// Returns the socket that a client can reach: one that listens, or else one that receives
+/// datagrams.
 fn best(sockets: &[UnixSocket]) -> Option<&UnixSocket> {
     let listening = sockets.iter().find(|socket| socket.listens);
     listening.or_else(|| sockets.iter().find(|socket| socket.kind == DATAGRAM))
@@ -256,7 +260,7 @@ fn file_name(path: &[u8]) -> Option<&[u8]> {
     path.rsplit(|&b| b == b'/').next()
 }
 
-/// With the process that holds it, where that may be seen.
+/// Adds the process that holds the socket, if it is visible.
 fn owned(mut finding: Finding, owner: Option<Process>) -> Finding {
     if let Some(owner) = owner {
         finding.push("pid", Fact::Count(u64::from(owner.pid)));
@@ -271,7 +275,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn without_tables_nothing_is_said_of_listeners() {
+    fn without_tables_there_is_no_verdict() {
         let deadline = Deadline::after(Duration::from_mins(1));
         let none = Path::new("/none");
         let finding = port(Protocol::Tcp, 80, None, none, deadline);

@@ -1,4 +1,4 @@
-//! What `listen` and `--explain` share: who listens where, in words.
+//! What `listen` and `--explain` share: the listening sockets, in words.
 
 use std::path::Path;
 
@@ -8,18 +8,19 @@ use crate::procfs::diag;
 use crate::procfs::net::{Listener, Protocol, listeners};
 use crate::text::list;
 
-/// Why nothing can be said of listeners.
+/// The beginning of the error if the listeners cannot be read.
 pub(super) const UNREAD: &str = "cannot list the listening sockets: ";
 
-/// How far back [`add`] looks for the same address: the kernel lists the sockets of a port together.
+/// How far back [`add`] looks for the same address: the kernel lists the sockets of a port
+/// together.
 const NEAR: usize = 64;
 
-/// From here on Linux chooses ports by itself for whoever binds none, unless it is told otherwise: `ip_local_port_range` of
-/// ip(7).
+/// The first ephemeral port by default, which Linux assigns to sockets that bind no port:
+/// `ip_local_port_range` in ip(7).
 const EPHEMERAL: u16 = 32768;
 
-/// The listening sockets of this network namespace: as the kernel itself tells, which is quicker and knows more, else by
-/// the tables below `proc`.
+/// Returns the listening sockets of this network namespace: from sock_diag(7), which is faster and
+/// knows more, or else from the tables below `proc`.
 pub(super) fn listening(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error> {
     // With a fabricated proc the kernel's own tables would not match.
     if proc == Path::new(procfs::ROOT)
@@ -30,13 +31,13 @@ pub(super) fn listening(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>
     listeners(proc, protocol)
 }
 
-/// What there is in place of a listener on this port that fits: listeners on it at other addresses, else
-/// on other ports.
+/// Describes what exists instead of a suitable listener on this port: listeners at other addresses,
+/// or else on other ports.
 pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> String {
     let (mut on_port, mut on_any) = (Vec::new(), Vec::new());
     let mut is_all = true;
     for known in all {
-        // Whoever asks a name server has such a port for a moment.
+        // A DNS client holds such a port for a moment.
         if protocol == Protocol::Udp && known.address.port() >= EPHEMERAL {
             is_all = false;
         } else {
@@ -60,7 +61,8 @@ pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> Stri
     }
 }
 
-/// Adds a listener's address once: with `SO_REUSEPORT` (socket(7)) several sockets share one.
+/// Adds a listener's address unless it is known: with `SO_REUSEPORT` (socket(7)) several sockets
+/// share one.
 pub(super) fn add(addresses: &mut Vec<String>, address: String) {
     if !addresses.iter().rev().take(NEAR).any(|known| *known == address) {
         addresses.push(address);

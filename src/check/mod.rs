@@ -1,4 +1,4 @@
-//! The checks: what one is, and how a run makes them.
+//! The checks: what a check is, and how a run performs them.
 //!
 //! A new check is one file with its [`Kind`], one line in the list below, and one test file.
 
@@ -29,18 +29,18 @@ use crate::report::{Progress, Style};
 use crate::secrets::Secrets;
 use crate::threads::{Job, bounded, fill, start};
 
-/// How long looking for an explanation may take, for all checks of a run.
+/// The time limit of `--explain`, for all checks of a run together.
 #[cfg(feature = "inspect")]
 const EXPLAINING: Duration = Duration::from_millis(500);
 
-/// Declares each check's module and lists its [`Kind`], so that a new check is one line. One that takes a Cargo feature names
-/// it.
+/// Declares each check's module and lists its [`Kind`], so that a new check is one line. A check
+/// that requires a Cargo feature names it.
 macro_rules! checks {
     ($($name:ident $(if $feature:literal)?,)*) => {
         $($(#[cfg(feature = $feature)])? mod $name;)*
-        /// Every check, in the order in which help lists them.
+        /// All checks, in the order in which help lists them.
         pub const KINDS: &[Kind] = &[$($(#[cfg(feature = $feature)])? $name::KIND,)*];
-        /// The names of those that other builds have.
+        /// The names of the checks that only other builds have.
         pub const ELSEWHERE: &[&str] = &[$($(#[cfg(not(feature = $feature))] stringify!($name),)?)*];
     };
 }
@@ -62,99 +62,101 @@ checks! {
     memcached,
 }
 
-/// A kind of check: its place on the command line.
+/// A kind of check: how the command line offers it.
 pub struct Kind {
-    /// The command: `http`.
+    /// The name of the command: `http`.
     pub name: &'static str,
     /// One line for the list of commands.
     pub summary: &'static str,
     /// The operand and options, in the order in which help lists them.
     pub options: &'static [&'static [Opt]],
-    /// From what was given to a check that can run.
+    /// Turns the given arguments into a check that can run.
     pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Check>, UsageError>,
     /// A few invocations for the help text.
     pub examples: &'static str,
-    /// The words of other programs that people carry over to it.
+    /// The options and arguments of other programs that people carry over to this command.
     pub foreign: Foreign,
 }
 
-/// One check of one target, its arguments validated and expanded.
+/// One check of one target, with its arguments validated and expanded.
 pub trait Check: Send + Sync + fmt::Debug {
-    /// The target as it was named, without what must not be shown.
+    /// The target as it was given, without what must not be shown.
     fn target(&self) -> Vec<u8>;
-    /// Where it connects to, if it does.
-    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only --explain asks for it"))]
+    /// The endpoint that the check connects to, if any.
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only --explain uses it"))]
     fn endpoint(&self) -> Option<&Endpoint>;
-    /// Whether the container's first process, which is the application or what started it, bears on a failure.
+    /// Whether the state of the container's first process helps to explain a failure. That process
+    /// is the application or what started it.
     #[cfg(feature = "inspect")]
     fn depends_on_first_process(&self) -> bool {
         false
     }
-    /// Makes the check once.
+    /// Performs the check once.
     fn run(&self, attempt: &Attempt) -> Finding;
 }
 
-/// Whether a check speaks TLS.
+/// Whether a check uses TLS.
 enum Need {
     /// It does.
     Always,
-    /// Where a redirect leads it to https.
+    /// It does after a redirect to https.
     Perhaps,
-    /// It does not, and options for it change nothing: the scheme may come from a variable.
+    /// It does not, and TLS options have no effect: the scheme may come from a variable.
     Unused,
-    /// It does not, and options for it are wrong for this reason.
+    /// It does not, and TLS options are wrong usage for this reason.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "there are no such options"))]
     Never(&'static str),
 }
 
-/// What bounds one attempt.
+/// The limits of one attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
-    /// When the attempt is over.
+    /// When the attempt ends.
     pub deadline: Deadline,
-    /// Where it may connect.
+    /// The addresses that it may connect to.
     pub reach: Reach,
 }
 
-/// What [`in_time`] was doing where it looked at a file.
+/// What [`in_time`] reports that it was doing when it looks at a file.
 const AT_FILE: &str = "looking at the file";
 
-/// What this work finds, unless the deadline passes first: a file system that does not answer knows of none.
+/// Returns what `work` finds, or a timeout if the deadline passes first: a file system that does
+/// not respond knows no deadline.
 fn in_time(deadline: Deadline, doing: &str, work: Box<dyn Fn() -> Finding + Send + Sync>) -> Finding {
     bounded(deadline, work)
         .unwrap_or_else(|Passed| Finding::unhealthy(WireError::TimedOut.reason(deadline, doing)))
 }
 
-/// How a run goes about its checks: plain data.
+/// The options of a run, as plain data.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// The whole of one attempt.
+    /// The time limit of one attempt.
     pub timeout: Duration,
-    /// How long to try again, if at all.
+    /// How long to retry, if at all.
     pub wait: Option<Duration>,
-    /// The pause between two attempts.
+    /// The pause between attempts.
     pub every: Duration,
-    /// Where checks may connect.
+    /// The addresses that checks may connect to.
     pub reach: Reach,
-    /// Whether to say what bears on a failure.
+    /// Whether to explain failures.
     #[cfg(feature = "inspect")]
     pub explain: bool,
-    /// How the answer is printed.
+    /// How the results are printed.
     pub style: Style,
 }
 
-/// Everything a run needs, validated, with no type of the command line left.
+/// Everything that a run needs, validated, without types of the command line.
 #[derive(Debug)]
 pub struct Plan {
     /// The options of the run.
     pub options: RunOptions,
-    /// The checks by their kind's name, in the order given.
+    /// The checks, each with the name of its kind, in the order given.
     pub checks: Vec<(&'static str, Box<dyn Check>)>,
     /// What must not be printed.
     pub secrets: Secrets,
 }
 
-/// Makes the checks until all are healthy or the wait is over; once where there is no wait.
+/// Performs the checks until all are healthy or the wait is over; once if there is no wait.
 pub fn run(plan: &Plan) -> RunOutcome {
     let outcome = attempts(plan);
     #[cfg(feature = "inspect")]
@@ -162,7 +164,7 @@ pub fn run(plan: &Plan) -> RunOutcome {
     outcome
 }
 
-/// With what bears on each check that failed.
+/// Adds an explanation to each check that failed.
 #[cfg(feature = "inspect")]
 fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
     let deadline = Deadline::after(plan.options.timeout.min(EXPLAINING));
@@ -206,12 +208,12 @@ fn attempts(plan: &Plan) -> RunOutcome {
         let left = end.and_then(|end| end.remaining().ok());
         let cut_short = left.is_some_and(|left| left < options.timeout);
         let deadline = match end {
-            // The whole of the wait, to the millisecond, where that is less than an attempt.
+            // A wait shorter than an attempt is used in full, to the millisecond.
             Some(end) if cut_short && attempts == 1 => end,
             _ => Deadline::after(left.map_or(options.timeout, |left| left.min(options.timeout))),
         };
         let outcomes = attempt(&plan.checks, Attempt { deadline, reach: options.reach });
-        // An attempt that the end of the wait cut short knows less than the whole one before it.
+        // An attempt cut short by the end of the wait says less than the complete one before it.
         let tells_less =
             cut_short && deadline.remaining().is_err() && !outcomes.iter().all(Outcome::is_healthy);
         let outcomes = match last.take() {
@@ -229,7 +231,7 @@ fn attempts(plan: &Plan) -> RunOutcome {
                 end.wait_any(&mut [], options.every).is_err() || end.remaining().is_err()
             });
         if over {
-            // What came after the last verdict, such as the end of a connection, is not part of it.
+            // What happens after the last verdict, such as closing a connection, does not count.
             let decided = outcomes.iter().filter_map(|outcome| outcome.finding.decided).max();
             let decided = decided.filter(|_| settled || end.is_none());
             let elapsed = decided.unwrap_or_else(Instant::now).saturating_duration_since(start);
@@ -239,46 +241,47 @@ fn attempts(plan: &Plan) -> RunOutcome {
     }
 }
 
-/// Makes each check once, side by side, without a child process.
+/// Performs each check once, concurrently, in threads of this process.
 fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<Outcome> {
     if let [only] = checks {
-        return vec![make(only, attempt)];
+        return vec![perform(only, attempt)];
     }
-    let places: Vec<Mutex<Option<Outcome>>> = checks.iter().map(|_| Mutex::new(None)).collect();
+    let slots: Vec<Mutex<Option<Outcome>>> = checks.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         let mut here = Vec::new();
-        for (check, place) in checks.iter().zip(&places) {
-            let job: Job<'_> = Box::new(move || fill(place, make(check, attempt)));
+        for (check, slot) in checks.iter().zip(&slots) {
+            let job: Job<'_> = Box::new(move || fill(slot, perform(check, attempt)));
             let is_first = here.is_empty();
             if is_first || !start(|thread| thread.spawn_scoped(scope, job).is_ok()) {
-                here.push((check, place));
+                here.push((check, slot));
             }
         }
-        // Where the pids limit allows no thread, the check is made here, in turn, while time is left.
-        for (check, place) in here {
-            fill(place, make_if_in_time(check, attempt));
+        // If the pids limit allows no thread, the checks run here, one after the other, while time
+        // is left.
+        for (check, slot) in here {
+            fill(slot, perform_if_in_time(check, attempt));
         }
     });
     let mut outcomes = Vec::new();
-    for (check, place) in checks.iter().zip(places) {
-        let made = place.into_inner().unwrap_or_else(PoisonError::into_inner);
-        outcomes.push(made.unwrap_or_else(|| make(check, attempt)));
+    for (check, slot) in checks.iter().zip(slots) {
+        let outcome = slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.push(outcome.unwrap_or_else(|| perform(check, attempt)));
     }
     outcomes
 }
 
-/// Makes one check in the thread that has made others before, if those have left it time.
-fn make_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
+/// Performs one check in a thread that has performed others before, if those left it time.
+fn perform_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
     if attempt.deadline.remaining().is_ok() {
-        return make(check, attempt);
+        return perform(check, attempt);
     }
-    let why = "not made: no thread could be started (pids limit), and those before it took all the time";
+    let why = "not run: no thread could be started (pids limit), and the checks before it used all the time";
     let finding = Finding::unhealthy(why);
     Outcome { check: check.0, target: check.1.target(), finding, elapsed: Duration::ZERO }
 }
 
-/// Makes one check.
-fn make((name, check): &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
+/// Performs one check.
+fn perform((name, check): &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
     let start = Instant::now();
     let mut finding = check.run(&attempt);
     let decided = *finding.decided.get_or_insert_with(Instant::now);

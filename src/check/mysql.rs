@@ -1,19 +1,21 @@
 //! `mysql TARGET`: a MySQL or MariaDB server greets and answers a login.
 //!
 //! Connection phase:
-//! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>. The server greets with its
-//! version, or with an error.
+//! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>. The
+//! server greets with its version, or with an error.
 //!
-//! A client that closes on the greeting counts as a handshake error, and `max_connect_errors` of them (100) make
-//! the server block the whole host; a refused login does not count towards that.
-//! <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-host-cache-table.html> So the check logs in as
-//! `porthole`, without a password. Where that account does not exist, the server refuses it, which MariaDB counts in
-//! `Aborted_connects` and logs as a warning ("Access denied for user 'porthole'"), as it does for `mysqladmin ping`. Where it
-//! exists (`CREATE USER porthole@localhost`), the session begins and ends with `COM_QUIT`, and nothing is counted or logged.
+//! If a client closes after the greeting, the server counts a handshake error, and after
+//! `max_connect_errors` (100) of them it blocks the host. A refused login does not count.
+//! <https://dev.mysql.com/doc/refman/8.4/en/performance-schema-host-cache-table.html> So the check
+//! logs in as `porthole`, without a password. If that account does not exist, the server refuses
+//! the login; MariaDB counts that in `Aborted_connects` and logs a warning ("Access denied for user
+//! 'porthole'"), as it does for `mysqladmin ping`. If it exists (`CREATE USER porthole@localhost`),
+//! the session ends with `COM_QUIT`, and nothing is counted or logged.
 //!
-//! `COM_QUIT` is a command, so there is none before the login is answered: a server that is still authenticating takes it
-//! for the next packet of that and logs an error. It is given the empty password for every plugin that it asks about. A
-//! server that has refused the login closes by itself.
+//! `COM_QUIT` is a command, so the check does not send it before the answer to the login: a server
+//! that is still authenticating mistakes it for the next authentication packet and logs an error.
+//! The check sends an empty password for every plugin that the server requests. After a refused
+//! login the server closes the connection.
 
 use super::Kind;
 use super::foreign::SERVER;
@@ -23,19 +25,19 @@ use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
-/// `HandshakeResponse41`: the capabilities long password, protocol 4.1, secure connection, and plugins; packets
-/// of up to 64 KiB; UTF-8; the user; no password; the plugin that does without one.
+/// `HandshakeResponse41`: the capabilities long password, protocol 4.1, secure connection, and
+/// plugins; packets of up to 64 KiB; UTF-8; the user; no password; a plugin that works without one.
 const LOGIN: &[u8] =
     b"\x40\0\0\x01\x01\x82\x08\0\0\0\x01\0\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
     porthole\0\0mysql_native_password\0";
 /// `COM_QUIT`.
 const QUIT: &[u8] = b"\x01\0\0\0\x01";
-/// Errors that tell of the server, not of the client: out of memory (1037, 1041), too many connections (1040), shutting
-/// down (1053), no thread to be had (1135), offline mode (3032). Access that is denied to this account or host (1045, 1130)
-/// and a host that is blocked (1129) are none of these.
+/// Errors that concern the server, not the client: out of memory (1037, 1041), too many connections
+/// (1040), shutting down (1053), cannot create a thread (1135), offline mode (3032). Access denied
+/// to this account or host (1045, 1130) and a blocked host (1129) concern the client.
 /// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
 const NOT_READY: &[u16] = &[1037, 1040, 1041, 1053, 1135, 3032];
-/// How many times a server may ask for the password, in one way or another.
+/// How many times a server may request the password, for one plugin or another.
 const PLUGINS: usize = 8;
 
 pub(super) const KIND: Kind = Kind {
@@ -47,17 +49,17 @@ pub(super) const KIND: Kind = Kind {
     foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
 
-/// Of mysql and mysqladmin, where -p is the password and -P the port.
+/// Options of mysql and mysqladmin, in which -p is the password and -P the port.
 const FOREIGN: &[Row] = &[
     (&["--host"], Say("write the server as the target: porthole mysql localhost:3306")),
     (&["-p", "-u", "--password", "--user"], LeaveOut("the check needs no account or password")),
 ];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
-    let greeting = talk.hear("the greeting", |heard| match heard.get(3..5) {
+    let greeting = talk.receive("the greeting", |received| match received.get(3..5) {
         None => Some(5),
         // The first packet of a connection: an error, or version 10 of the handshake.
-        Some([0, 0xff | 10]) => Some(length(heard)),
+        Some([0, 0xff | 10]) => Some(length(received)),
         Some(_) => None,
     })?;
     if let Some(error) = error(&greeting) {
@@ -71,37 +73,39 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     let greeting =
         greeting.get(4..).and_then(|payload| payload.strip_prefix(&[10])).ok_or(Failure::Foreign)?;
     let version = greeting.split(|&byte| byte == 0).next().unwrap_or_default();
-    // MariaDB before 11 says it is 5.5.5 first, for clients that know one digit only.
+    // MariaDB before 11 prefixes its version with 5.5.5, for clients that understand only one
+    // digit.
     let version = version.strip_prefix(b"5.5.5-").unwrap_or(version).to_vec();
-    talk.say(LOGIN);
-    let mut answer = talk.hear("the answer to the login", |heard| Some(length(heard)))?;
-    // `AuthSwitchRequest`, for another plugin, and `AuthMoreData`, the same one's next question: no password is an empty
-    // packet to them all.
+    talk.send(LOGIN);
+    let mut answer = talk.receive("the answer to the login", |received| Some(length(received)))?;
+    // `AuthSwitchRequest` requests another plugin, `AuthMoreData` is the next question of the same
+    // one: an empty packet is the answer without a password to all of them.
     for _ in 0..PLUGINS {
         let (Some(0xfe | 1), Some(number)) = (answer.get(4), answer.get(3)) else { break };
-        talk.say(&[0, 0, 0, number.wrapping_add(1)]);
-        answer = talk.hear("the answer to the login", |heard| Some(length(heard)))?;
+        talk.send(&[0, 0, 0, number.wrapping_add(1)]);
+        answer = talk.receive("the answer to the login", |received| Some(length(received)))?;
     }
-    let is_let_in = answer.get(4) == Some(&0);
+    let is_logged_in = answer.get(4) == Some(&0);
     let finding = match (error(&answer), answer.get(4)) {
         (Some((code, message)), _) if NOT_READY.contains(&code) => {
             Finding::unhealthy(message).fact("error", code)
         }
-        // A refusal, `OK_Packet`, or a server that goes on asking.
+        // A refusal, `OK_Packet`, or a server that keeps asking.
         (Some(_), _) | (None, Some(0 | 1 | 0xfe)) => {
             Finding::healthy(format!("accepts connections, version {}", clip(&version)))
         }
         _ => return Err(Failure::Foreign),
     };
-    if is_let_in {
-        talk.say(QUIT);
+    if is_logged_in {
+        talk.send(QUIT);
     }
-    Ok(finding.fact("version", version).fact("auth", !is_let_in))
+    Ok(finding.fact("version", version).fact("auth", !is_logged_in))
 }
 
-/// The length of a packet: three bytes that do not count the four of the header.
-fn length(heard: &[u8]) -> usize {
-    match heard {
+/// Returns the length of a packet: it begins with a length of three bytes, which does not count the
+/// four bytes of the header.
+fn length(received: &[u8]) -> usize {
+    match received {
         [low, middle, high, ..] => {
             4 + usize::from(*low) + (usize::from(*middle) << 8) + (usize::from(*high) << 16)
         }
@@ -109,7 +113,8 @@ fn length(heard: &[u8]) -> usize {
     }
 }
 
-/// `ERR_Packet`: the code and the message, with `#` and an SQLSTATE before it once the client is known.
+/// Parses an `ERR_Packet` as code and message. Once the client is known, `#` and an SQLSTATE
+/// precede the message.
 fn error(packet: &[u8]) -> Option<(u16, String)> {
     let (code, message) = packet.get(4..)?.strip_prefix(b"\xff")?.split_first_chunk()?;
     let message = message.strip_prefix(b"#").and_then(|stated| stated.get(5..)).unwrap_or(message);

@@ -1,17 +1,20 @@
 //! `postgres TARGET`: a PostgreSQL server accepts connections.
 //!
-//! Frontend/Backend Protocol 3.0: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. The check begins a
-//! session, as `pg_isready` does. Where the server asks for a password, that is enough, and the connection ends there: a
-//! `Terminate` in place of the password would be logged as a protocol violation, the end of the stream is not logged at
-//! all. (With GSSAPI it is; `pg_isready` leaves that line too.) Where no password is asked for, the session is ended by
-//! `Terminate`.
+//! Frontend/Backend Protocol 3.0:
+//! <https://www.postgresql.org/docs/current/protocol-message-formats.html>. The check starts a
+//! session, as `pg_isready` does. If the server requests a password, the check closes the
+//! connection there: a `Terminate` instead of the password would be logged as a protocol violation,
+//! whereas a closed connection is not logged. (With GSSAPI it is; `pg_isready` causes that line
+//! too.) If no password is requested, the check ends the session with `Terminate`.
 //!
-//! As for `pg_isready`, a server that refuses this client is up: no such role or database, no entry in `pg_hba.conf`, "SSL
-//! required". Unlike `pg_isready`, every error that concerns the server is unhealthy, not just `cannot_connect_now`
-//! (57P03): see [`is_of_the_server`].
+//! As for `pg_isready`, a server that refuses this client is up: no such role or database, no entry
+//! in `pg_hba.conf`, "SSL required". Unlike `pg_isready`, the check treats every error that
+//! concerns the server as unhealthy, not just `cannot_connect_now` (57P03): see
+//! [`concerns_server`].
 //!
-//! A server that cannot even start a process for the session says so as in protocol 2, a text that ends with NUL. What
-//! is too short or too long for an error of protocol 3 is taken for that, as libpq does: `PQconnectPoll`.
+//! A server that cannot even start a process for the session sends an error of protocol 2: a text
+//! that ends with NUL. An error that is too short or too long for protocol 3 is treated as such, as
+//! in libpq: `PQconnectPoll`.
 
 use super::Kind;
 use super::foreign::SERVER;
@@ -21,16 +24,16 @@ use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
-/// `StartupMessage` with its length, for a user and a database that most servers have.
+/// `StartupMessage` with its length, for a user and a database that exist on most servers.
 const STARTUP: &[u8] =
     b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
 /// `Terminate`.
 const TERMINATE: &[u8] = b"X\0\0\0\x04";
-/// The longest message that asks for authentication, in bytes: as libpq has it.
+/// The longest authentication request, in bytes: the limit of libpq.
 const LONGEST_REQUEST: usize = 2000;
 
-/// What PgBouncer says when it is out of connections or shuts down, where PostgreSQL has states of their own (53300,
-/// 57P01).
+/// Messages of PgBouncer when it is out of connections or shutting down. PostgreSQL has SQLSTATEs
+/// for these (53300, 57P01).
 const POOLER_NOT_READY: &[&[u8]] = &[
     b"no more connections allowed (max_client_conn)",
     b"client connections exceeded (max_db_client_connections)",
@@ -52,20 +55,20 @@ const FOREIGN: &[Row] =
     &[(&["--host"], Say("write the server as the target: porthole postgres localhost:5432"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
-    talk.say(STARTUP);
-    let request = talk.hear("the answer to the startup message", |heard| match heard.first() {
-        Some(b'R') => length(heard).filter(|&length| length <= LONGEST_REQUEST),
-        None => length(heard),
-        Some(b'E') => match length(heard) {
+    talk.send(STARTUP);
+    let request = talk.receive("the answer to the startup message", |received| match received.first() {
+        Some(b'R') => length(received).filter(|&length| length <= LONGEST_REQUEST),
+        None => length(received),
+        Some(b'E') => match length(received) {
             known @ Some(5 | 9..=server::LIMIT) => known,
-            _ => text(heard),
+            _ => text(received),
         },
         Some(_) => None,
     })?;
     if request.first() == Some(&b'E') {
         return refusal(&request);
     }
-    // The kinds of authentication: 0 is none, 12 the last that there is.
+    // The authentication type: 0 is none, 12 is the last one defined.
     match request.get(5..9) {
         Some([0, 0, 0, 0]) => {}
         Some([0, 0, 0, 1..=12]) => {
@@ -73,16 +76,16 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         }
         _ => return Err(Failure::Foreign),
     }
-    // Parameters and notices, until the server is ready for a query.
+    // Parameters and notices follow until the server is ready for a query.
     loop {
-        let message = talk.hear("the session to begin", |heard| match heard.first() {
+        let message = talk.receive("the session to begin", |received| match received.first() {
             Some(kind) if !kind.is_ascii_uppercase() => None,
-            _ => length(heard),
+            _ => length(received),
         })?;
         match message.first() {
             Some(b'E') => return refusal(&message),
             Some(b'Z') => {
-                talk.say(TERMINATE);
+                talk.send(TERMINATE);
                 return Ok(Finding::healthy("accepts connections").fact("auth", false));
             }
             _ => {}
@@ -90,37 +93,39 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     }
 }
 
-/// The length of a message: its kind and four bytes that count themselves, but not the kind.
-fn length(heard: &[u8]) -> Option<usize> {
-    let Some((_, rest)) = heard.split_first() else { return Some(1) };
+/// Returns the length of a message: one byte for its type, then a length of four bytes that counts
+/// itself but not the type.
+fn length(received: &[u8]) -> Option<usize> {
+    let Some((_, rest)) = received.split_first() else { return Some(1) };
     let Some(length) = rest.first_chunk() else { return Some(5) };
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     if length < 4 { None } else { length.checked_add(1) }
 }
 
-/// The length of an error of protocol 2, as far as it is one.
-fn text(heard: &[u8]) -> Option<usize> {
-    match heard.iter().position(|&byte| byte < b' ' && byte != b'\n') {
-        None => Some(heard.len() + 1),
-        Some(at) => (heard.get(at) == Some(&0)).then_some(at + 1),
+/// Returns the length of an error of protocol 2; `None` if this is not one.
+fn text(received: &[u8]) -> Option<usize> {
+    match received.iter().position(|&byte| byte < b' ' && byte != b'\n') {
+        None => Some(received.len() + 1),
+        Some(at) => (received.get(at) == Some(&0)).then_some(at + 1),
     }
 }
 
-/// `ErrorResponse`: fields of a letter and a text, of which `C` is the SQLSTATE and `M` the message; or a text alone.
+/// Returns the finding for an error. An `ErrorResponse` has fields, each a letter and a text: `C`
+/// is the SQLSTATE, `M` the message. An error of protocol 2 is only a text.
 fn refusal(error: &[u8]) -> Result<Finding, Failure> {
     let fields = || error.get(5..).unwrap_or_default().split(|&byte| byte == 0);
     let field = |letter| fields().find_map(|field: &[u8]| field.strip_prefix(&[letter]));
     let (Some(state), Some(message)) = (field(b'C'), field(b'M')) else {
-        // A length would begin with a zero.
+        // A zero here is the beginning of a length, not of a text.
         let text = error.get(1..).and_then(|text| text.strip_suffix(b"\0")).unwrap_or_default();
         return match text.first() {
             None | Some(0) => Err(Failure::Foreign),
             Some(_) => Ok(Finding::unhealthy(clip(text.trim_ascii_end()))),
         };
     };
-    let is_of_the_server = is_of_the_server(state, message);
+    let concerns_server = concerns_server(state, message);
     let message = clip(message);
-    let finding = if is_of_the_server {
+    let finding = if concerns_server {
         Finding::unhealthy(message)
     } else {
         Finding::healthy(format!("up, refuses this client: {message}"))
@@ -130,14 +135,14 @@ fn refusal(error: &[u8]) -> Result<Finding, Failure> {
 
 /// Whether an error of this SQLSTATE and message concerns the server rather than this client.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn is_of_the_server(state: &[u8], message: &[u8]) -> bool {
+fn concerns_server(state: &[u8], message: &[u8]) -> bool {
     match state {
-        // PgBouncer has this one state for all its own errors, CockroachDB for a client without TLS.
+        // PgBouncer uses this state for all its own errors, CockroachDB for a client without TLS.
         b"08P01" => POOLER_NOT_READY.contains(&message),
         // The server rejected the connection.
         b"08004" => false,
-        // No connection to the server behind this one; out of resources, such as connections; starting up or shutting
-        // down; broken.
+        // 08: no connection to the server behind this one. 53: out of resources, such as
+        // connections. 57: starting up or shutting down. 58, XX: broken.
         _ => matches!(state.get(..2), Some(b"08" | b"53" | b"57" | b"58" | b"XX")),
     }
 }

@@ -1,8 +1,11 @@
 //! `process NAME`: a process runs and is not a zombie. proc_pid_stat(5).
 //!
-//! NAME is the name of the process, of its executable or of the first word of its command line, as for pgrep(1)
-//! and pidof(8). The check never counts itself. A stopped process counts, for it has not ended, and is named.
+//! NAME is the name of the process, of its executable or of the first word of its command line, as
+//! for pgrep(1) and pidof(8). The check never counts itself. A stopped process counts, because it
+//! has not exited, and is reported as stopped.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,10 +24,10 @@ use crate::procfs::process::{
 use crate::text::{Shown as _, decode, list};
 use crate::units::number;
 
-/// The most of a pid file that is read, in bytes.
+/// How much of a pid file is read, in bytes.
 const FILE_LIMIT: u64 = 4096;
-/// The most processes there may be: no pid is larger.
-const MOST: u64 = 4 << 20;
+/// The maximum number of processes: no pid is larger.
+const PID_LIMIT: u64 = 4 << 20;
 /// What is expected as `--pid`.
 const PID: &str = "a process ID from 1 to 4194304";
 /// What is expected as `--min` and `--max`.
@@ -47,6 +50,7 @@ porthole process debugger --max 0",
     foreign: Foreign::NONE,
 };
 
+/// The process that the check looks for.
 #[derive(Debug)]
 enum Wanted {
     Name(Vec<u8>),
@@ -54,15 +58,35 @@ enum Wanted {
     PidFile(PathBuf),
 }
 
-/// What may not be seen.
+/// An argument that names the process.
+struct Naming {
+    /// Its name in [`KIND`].
+    name: &'static str,
+    /// The argument as it is typed.
+    typed: &'static str,
+    parse: fn(&mut Given<'_>, &str) -> Result<Wanted, UsageError>,
+}
+
+/// The arguments of which exactly one is required.
+const NAMINGS: [Naming; 3] = [
+    Naming { name: "NAME", typed: "NAME", parse: wanted_name },
+    Naming { name: "pid", typed: "--pid", parse: wanted_pid },
+    Naming {
+        name: "pid-file",
+        typed: "--pid-file",
+        parse: |given, name| Ok(Wanted::PidFile(given.file(name)?.unwrap_or_default())),
+    },
+];
+
+/// The processes that are not visible.
 #[derive(Debug, Default)]
 struct Unseen {
-    /// Why at least one process cannot be looked at.
+    /// Why at least one process cannot be inspected.
     why: Option<Error>,
-    /// Of so many, whether they are called as asked for.
-    unknown: u64,
-    /// Whether it is certain that there are no others.
-    is_all: bool,
+    /// How many visible processes may or may not have the wanted name.
+    unnamed: u64,
+    /// Whether it is certain that no other processes exist.
+    is_complete: bool,
 }
 
 #[derive(Debug)]
@@ -73,29 +97,35 @@ struct Processes {
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
-    let mut named = ["NAME", "pid", "pid-file"].into_iter().filter(|name| given.has(name));
-    let wanted = match (named.next(), named.next()) {
-        (Some("NAME"), None) => Wanted::Name(given.path("NAME", |text| {
-            let name = text.into_encoded_bytes();
-            if name.is_empty() { Err("the name of a process") } else { Ok(name) }
-        })?),
-        (Some("pid"), None) => {
-            Wanted::Pid(given.operand("pid", PID, |text| parse_pid(text.as_bytes()).ok_or(PID))?)
-        }
-        (Some(name), None) => Wanted::PidFile(given.file(name)?.unwrap_or_default()),
-        (Some(first), Some(name)) => {
-            let dashes = if first == "NAME" { "" } else { "--" };
-            return Err(given.wrong(name, &format!("cannot be used together with {dashes}{first}")));
+    let mut namings = NAMINGS.iter().filter(|naming| given.has(naming.name));
+    let wanted = match (namings.next(), namings.next()) {
+        (Some(only), None) => (only.parse)(given, only.name)?,
+        (Some(first), Some(second)) => {
+            let message = format!("cannot be used together with {}", first.typed);
+            return Err(given.wrong(second.name, &message));
         }
         (None, _) => return Err(given.wrong("NAME", "expected a name, --pid or --pid-file")),
     };
-    let count = |text: &str| number(text, MOST).ok_or(COUNT);
+    let count = |text: &str| number(text, PID_LIMIT).ok_or(COUNT);
     let max = given.parsed("max", COUNT, count)?;
     let min = given.parsed("min", COUNT, count)?.unwrap_or(u64::from(max != Some(0)));
     if max.is_some_and(|max| max < min) {
         return Err(given.wrong("min", "is more than --max"));
     }
     Ok(Box::new(Arc::new(Processes { wanted, min, max })))
+}
+
+fn wanted_name(given: &mut Given<'_>, name: &str) -> Result<Wanted, UsageError> {
+    let parse = |text: OsString| {
+        let name = text.into_vec();
+        if name.is_empty() { Err("the name of a process") } else { Ok(Wanted::Name(name)) }
+    };
+    given.path(name, parse)
+}
+
+fn wanted_pid(given: &mut Given<'_>, name: &str) -> Result<Wanted, UsageError> {
+    let parse = |text: &str| parse_pid(text.as_bytes()).map(Wanted::Pid).ok_or(PID);
+    given.operand(name, PID, parse)
 }
 
 impl Check for Arc<Processes> {
@@ -114,14 +144,15 @@ impl Check for Arc<Processes> {
 
     fn run(&self, attempt: &Attempt) -> Finding {
         let (processes, deadline) = (Arc::clone(self), attempt.deadline);
-        // A command line is in the process's own memory, which may be mapped from a file.
+        // This may block: a command line is in the memory of its process, which may be mapped from
+        // a file.
         let doing = if matches!(self.wanted, Wanted::PidFile(_)) { AT_FILE } else { "looking at processes" };
         in_time(deadline, doing, Box::new(move || processes.look(Path::new(procfs::ROOT), deadline)))
     }
 }
 
 impl Processes {
-    /// As it was asked for.
+    /// Returns the process as it was given.
     fn named(&self) -> Vec<u8> {
         match &self.wanted {
             Wanted::Name(name) => name.clone(),
@@ -150,8 +181,7 @@ impl Processes {
             Ok(all) => all,
             Err(error) => return Finding::new(Verdict::Denied, error.to_string()),
         };
-        // Those that run, the stopped ones among them, and zombies.
-        let mut groups = [Vec::new(), Vec::new(), Vec::new()];
+        let mut groups = Groups::default();
         let mut unseen = Unseen::default();
         for pid in all.into_iter().filter(|&pid| pid != own) {
             if deadline.remaining().is_err() {
@@ -161,7 +191,7 @@ impl Processes {
                 Ok(process) => match process.is_called(proc, name) {
                     Some(true) => process,
                     is_called => {
-                        unseen.unknown += u64::from(is_called.is_none());
+                        unseen.unnamed += u64::from(is_called.is_none());
                         continue;
                     }
                 },
@@ -172,25 +202,24 @@ impl Processes {
                     continue;
                 }
             };
-            let [alive, stopped, zombies] = &mut groups;
             if process.is_zombie() {
-                zombies.push(pid);
+                groups.zombies.push(pid);
             } else {
-                alive.push(pid);
+                groups.alive.push(pid);
                 if process.is_stopped() {
-                    stopped.push(pid);
+                    groups.stopped.push(pid);
                 }
             }
         }
-        let count = groups.first().map_or(0, |alive| alive.len() as u64);
-        let mut finding = self.judge(count, of_name(&groups, true), unseen, proc);
-        // After a restart they have other numbers.
+        let mut finding = self.judge(groups.alive.len() as u64, groups.describe(true), unseen, proc);
+        // After a restart the pids differ.
         if finding.verdict == Verdict::Unhealthy {
-            finding.found = of_name(&groups, false);
+            finding.found = groups.describe(false);
         }
-        for (group, name) in groups.into_iter().zip(["pids", "stopped", "zombies"]) {
-            finding
-                .push(name, Fact::List(group.into_iter().map(|pid| Fact::Count(u64::from(pid))).collect()));
+        for (name, pids) in [("pids", groups.alive), ("stopped", groups.stopped), ("zombies", groups.zombies)]
+        {
+            let pids = pids.into_iter().map(|pid| Fact::Count(u64::from(pid)));
+            finding.push(name, Fact::List(pids.collect()));
         }
         finding
     }
@@ -199,7 +228,7 @@ impl Processes {
         let process = match process(proc, pid) {
             Ok(process) => process,
             Err(error) => {
-                // The kernel knows better than proc, where that is of our own pid namespace.
+                // The kernel knows more than /proc, if that is of our own pid namespace.
                 let is_known = error.is_absent() && own == std::process::id();
                 let why = match error.is_absent() {
                     true if is_known && is_hidden(pid) => {
@@ -208,12 +237,12 @@ impl Processes {
                     true => None,
                     false => Some(error),
                 };
-                let unseen = Unseen { is_all: is_known && why.is_none(), why, unknown: 0 };
+                let unseen = Unseen { is_complete: is_known && why.is_none(), why, unnamed: 0 };
                 return self.judge(0, format!("pid {pid}: no such process"), unseen, proc);
             }
         };
-        // A number left over from an earlier start may by now be that of this check, or of a thread, which proc has
-        // too though it does not list it.
+        // A pid left over from an earlier start may now be that of this check, or of a thread:
+        // /proc has threads too, although it does not list them.
         let group = thread_group(proc, pid).unwrap_or(pid);
         let (count, found) = if group == own {
             (0, format!("pid {pid} is this check itself"))
@@ -226,7 +255,7 @@ impl Processes {
             };
             (u64::from(!process.is_zombie()), format!("{} is {state}", process.shown()))
         };
-        let unseen = Unseen { is_all: true, ..Unseen::default() };
+        let unseen = Unseen { is_complete: true, ..Unseen::default() };
         let mut finding = self.judge(count, found, unseen, proc);
         finding.push("pid", Fact::Count(u64::from(pid)));
         finding.push("process", Fact::Bytes(process.name));
@@ -234,7 +263,8 @@ impl Processes {
         finding
     }
 
-    /// The verdict on so many that run. Where there may be more, only what they cannot change is said.
+    /// Returns the verdict on this number of running processes. If there may be more, it is decided
+    /// only if they cannot change it.
     fn judge(&self, count: u64, found: String, unseen: Unseen, proc: &Path) -> Finding {
         let too_many = self.max.is_some_and(|max| count > max);
         let enough = count >= self.min;
@@ -243,12 +273,12 @@ impl Processes {
             !too_many && ((!enough && most >= self.min) || self.max.is_some_and(|max| most > max))
         };
         if may_change(u64::MAX)
-            && !unseen.is_all
+            && !unseen.is_complete
             && let Some(why) = why_unseen(unseen.why, proc)
         {
             return Finding::new(Verdict::Denied, why);
         }
-        if may_change(unseen.unknown) {
+        if may_change(unseen.unnamed) {
             let name = decode(&self.named());
             let why = format!(
                 "the executables of some processes cannot be read, so any of them may be {name}; \
@@ -261,7 +291,7 @@ impl Processes {
         }
         let mut finding = Finding::unhealthy(found);
         finding.expected = Some(match self.max {
-            // That a process named by its number is to run is plain.
+            // It is obvious that a process given by its pid should run.
             None if self.min == 1 && !matches!(self.wanted, Wanted::Name(_)) => return finding,
             None => format!("at least {}", self.min),
             Some(0) => "none".to_owned(),
@@ -273,37 +303,57 @@ impl Processes {
     }
 }
 
-/// How many processes of a name run, are stopped and are zombies, and which, if that is to be said. Zombies are not waited
-/// for, so they become more and more while the trouble stays the same: without their numbers they are not counted.
-fn of_name(groups: &[Vec<u32>; 3], is_which: bool) -> String {
-    let mut words = Vec::new();
-    for (group, what) in groups.iter().zip(["running", "stopped", "zombie"]) {
-        let pids = || list(group.iter().map(ToString::to_string).collect());
-        words.push(match group.len() {
-            0 if what == "running" => "none running".to_owned(),
-            0 => continue,
-            count if is_which => {
-                let s = if what == "zombie" && count > 1 { "s" } else { "" };
-                format!("{count} {what}{s} (pid {})", pids())
-            }
-            _ if what == "zombie" => {
-                let is_any = groups.first().is_some_and(|alive| !alive.is_empty());
-                if is_any { "also zombies" } else { "only zombies" }.to_owned()
-            }
-            count => format!("{count} {what}"),
-        });
-    }
-    words.join(", ")
+/// The pids of the processes with a name.
+#[derive(Default)]
+struct Groups {
+    /// Those that have not exited, stopped ones included.
+    alive: Vec<u32>,
+    stopped: Vec<u32>,
+    zombies: Vec<u32>,
 }
 
-/// Why there may be processes that are not to be seen, and what helps; `known` is why one of them cannot be looked at.
+impl Groups {
+    /// Describes how many processes are running, stopped and zombies, and which. Without pids,
+    /// zombies are not counted: nobody waits for them, so their number grows while the problem
+    /// stays the same.
+    fn describe(&self, with_pids: bool) -> String {
+        let counted = |pids: &[u32], what: &str| {
+            let mut words = format!("{} {what}", pids.len());
+            if with_pids {
+                words.push_str(
+                    &[" (pid ", &list(pids.iter().map(ToString::to_string).collect()), ")"].concat(),
+                );
+            }
+            words
+        };
+        let mut words = match self.alive.as_slice() {
+            [] => "none running".to_owned(),
+            alive => counted(alive, "running"),
+        };
+        let mut push = |part: &str| words.push_str(&[", ", part].concat());
+        if !self.stopped.is_empty() {
+            push(&counted(&self.stopped, "stopped"));
+        }
+        match self.zombies.as_slice() {
+            [] => {}
+            [_] if with_pids => push(&counted(&self.zombies, "zombie")),
+            _ if with_pids => push(&counted(&self.zombies, "zombies")),
+            _ if self.alive.is_empty() => push("only zombies"),
+            _ => push("also zombies"),
+        }
+        words
+    }
+}
+
+/// Returns why some processes may not be visible, and what helps; `known` is why one of them cannot
+/// be inspected.
 fn why_unseen(known: Option<Error>, proc: &Path) -> Option<String> {
     let shown = proc.shown();
     if let Some(option) = hiding_option(proc) {
         let hidden = "processes of other users are hidden in";
         return Some(format!("{hidden} {shown} ({option}); run the check as their user"));
     }
-    // Every pid namespace has a first process; where it is not to be seen, others may not be either.
+    // Every pid namespace has a first process; if it is not visible, others may not be either.
     let mut error = known.or_else(|| process(proc, 1).err())?;
     if error.is_absent() {
         error = Cause::Denied(format!("pid 1 is not visible in {shown}")).into();
@@ -316,7 +366,7 @@ fn why_unseen(known: Option<Error>, proc: &Path) -> Option<String> {
     Some(error.to_string() + help)
 }
 
-/// The number in the first line of a pid file. The error does not repeat what is there.
+/// Reads the pid from the first line of a pid file. The error does not repeat the content.
 fn read_pid(path: &Path) -> Result<u32, Error> {
     let text = read_regular(path, FILE_LIMIT)?;
     if text.trim_ascii().is_empty() {
@@ -333,7 +383,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn without_proc_nothing_is_said_of_processes() {
+    fn without_proc_there_is_no_verdict() {
         let wanted = Processes { wanted: Wanted::Pid(1), min: 0, max: Some(0) };
         let finding = wanted.look(Path::new("/none"), Deadline::after(Duration::from_mins(1)));
         assert_eq!(finding.verdict, Verdict::Denied);
@@ -341,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_cannot_be_read_is_no_absence() {
+    fn an_unreadable_state_does_not_mean_absent() {
         let proc = std::env::temp_dir().join(format!("porthole-odd-process-{}", std::process::id()));
         fs::create_dir_all(proc.join("7")).unwrap();
         std::os::unix::fs::symlink("8", proc.join("self")).unwrap();

@@ -1,11 +1,13 @@
 //! `redis TARGET`: a Redis server answers PING. Valkey, KeyDB and Sentinel do as well.
 //!
-//! RESP: <https://redis.io/docs/latest/develop/reference/protocol-spec/>. PING is answered with an error by a
-//! server that loads its data set, waits for its master, is busy with a script, cannot save or is out of connections: that
-//! is not ready. One that refuses this client, for want of a password or because of its address, is up.
+//! RESP: <https://redis.io/docs/latest/develop/reference/protocol-spec/>. A server answers PING
+//! with an error if it is loading its data set, waiting for its master, busy with a script, unable
+//! to save, or out of connections: it is not ready. A server that refuses this client, because of a
+//! missing password or its address, is up.
 //!
-//! The end of the stream is all the farewell: the server logs nothing of it, and its `QUIT` is deprecated in favour of
-//! just that, as it leaves the server the side that closes first: <https://redis.io/docs/latest/commands/quit/>
+//! The check ends by closing the connection, which the server does not log. `QUIT` is deprecated in
+//! favour of that, because it makes the server the side that closes first:
+//! <https://redis.io/docs/latest/commands/quit/>
 
 use super::Kind;
 use super::foreign::SERVER;
@@ -28,11 +30,11 @@ const FOREIGN: &[Row] =
     &[(&["--host"], Say("write the server as the target: porthole redis localhost:6379"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
-    // As an array: proxies do not know the inline form.
-    talk.say(b"*1\r\n$4\r\nPING\r\n");
+    // As an array, because proxies do not support inline commands.
+    talk.send(b"*1\r\n$4\r\nPING\r\n");
     // A simple string or a simple error.
-    let answer = talk.hear("the answer to PING", |heard| match heard.first() {
-        None | Some(b'+' | b'-') => Some(server::line(heard)),
+    let answer = talk.receive("the answer to PING", |received| match received.first() {
+        None | Some(b'+' | b'-') => Some(server::line(received)),
         Some(_) => None,
     })?;
     let answer = answer.trim_ascii_end();
@@ -41,13 +43,13 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     }
     let error = answer.strip_prefix(b"-").ok_or(Failure::Foreign)?;
     let mut code = error.split(|&byte| byte == b' ').next().unwrap_or_default();
-    // Before Redis 2.8 there was no code for it.
+    // Redis before 2.8 has no error code for it.
     if error == b"ERR operation not permitted" {
         code = b"NOAUTH";
     }
     let finding = match code {
         b"NOAUTH" | b"NOPERM" => return Ok(Finding::healthy("up, asks for a password").fact("auth", true)),
-        // Without a password, a server serves loopback addresses only.
+        // In protected mode, a server without a password serves only loopback addresses.
         b"DENIED" => Finding::healthy("up, refuses this client: it is in protected mode"),
         b"LOADING" => Finding::unhealthy("loading its data set"),
         _ => Finding::unhealthy(clip(error)),

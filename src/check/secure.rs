@@ -1,6 +1,6 @@
-//! The TLS options that several checks share, and what a handshake comes to in a verdict.
+//! The TLS options that several checks share, and the verdict on a handshake.
 //!
-//! A build without the feature `tls` has `insecure.rs` in its place, with the same functions.
+//! A build without the feature `tls` has `insecure.rs` instead, with the same functions.
 
 use std::path::PathBuf;
 
@@ -18,22 +18,22 @@ use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::units;
 
-/// What helps where there is nothing to trust.
+/// What helps if there are no trusted certificates.
 const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE provides them, --insecure skips verification";
-/// The most days that `--min-days` asks for: a hundred years.
-const MOST_DAYS: u64 = 36_500;
+/// The maximum of `--min-days`: a hundred years.
+const MIN_DAYS_LIMIT: u64 = 36_500;
 
-/// How a check speaks TLS.
+/// How a check uses TLS.
 #[derive(Debug)]
 pub(super) struct Secure {
     client: Client,
-    /// The protocol above TLS that the server has to choose by ALPN.
+    /// The protocol above TLS that the server must select by ALPN.
     protocol: Option<&'static [u8]>,
     min_days: Option<i64>,
 }
 
-/// The options, read and validated; nothing where TLS is not spoken.
-/// `protocol` is the name of what is spoken above it in ALPN.
+/// Returns the validated options; `None` if the check does not use TLS. `protocol` is the ALPN name
+/// of the protocol above TLS.
 pub(super) fn plan(
     given: &mut Given<'_>,
     need: &Need,
@@ -44,7 +44,7 @@ pub(super) fn plan(
         return useless.map_or(Ok(None), |name| Err(given.wrong(name, why)));
     }
     if let Need::Unused = need {
-        // What names a file is expanded, and the file is not read.
+        // Paths are expanded, but the files are not read.
         for name in ["ca-file", "client-cert", "client-key"] {
             given.path(name, Ok)?;
         }
@@ -88,31 +88,39 @@ pub(super) fn plan(
 
 fn server_name(given: &mut Given<'_>) -> Result<Option<Host>, UsageError> {
     given.parsed("server-name", "a host name or address", |text| {
-        // Without a port behind it, an IPv6 address needs no brackets.
+        // There is no port after it, so an IPv6 address needs no brackets.
         text.parse().map(Host::Address).or_else(|_| Host::parse(text))
     })
 }
 
 fn min_days(given: &mut Given<'_>) -> Result<Option<i64>, UsageError> {
     let expected = "a number of days from 0 to 36500";
-    let days = given.parsed("min-days", expected, |text| units::number(text, MOST_DAYS).ok_or(expected))?;
+    let days =
+        given.parsed("min-days", expected, |text| units::number(text, MIN_DAYS_LIMIT).ok_or(expected))?;
     Ok(days.and_then(|days| i64::try_from(days).ok()))
 }
 
-/// What is wrong with the file of an option.
+/// Returns the error for an option whose file is unusable.
 fn unusable(given: &mut Given<'_>, name: &str, why: &str) -> UsageError {
     let shown = given.shown(name);
     given.wrong(name, &format!("{shown}: {why}"))
 }
 
 impl Secure {
-    /// Speaks TLS on this wire to a server of this name; `is_all` where nothing follows.
-    pub(super) fn start(&self, wire: &mut Wire, host: &Host, is_all: bool) -> Result<Peer, Box<Finding>> {
+    /// Starts TLS on this wire with a server of this name. `handshake_only` means that no data
+    /// follows.
+    pub(super) fn start(
+        &self,
+        wire: &mut Wire,
+        host: &Host,
+        handshake_only: bool,
+    ) -> Result<Peer, Box<Finding>> {
         let deadline = wire.deadline();
-        let peer =
-            wire.start_tls(&self.client, host, is_all).map_err(|error| Box::new(failure(error, deadline)))?;
+        let peer = wire
+            .start_tls(&self.client, host, handshake_only)
+            .map_err(|error| Box::new(failure(error, deadline)))?;
         if self.protocol.is_some() && peer.protocol.as_deref() != self.protocol {
-            // Only h2 is ever offered, and what was not offered is no choice for rustls.
+            // Only h2 is ever offered, and rustls rejects a protocol that was not offered.
             let mut finding = Finding::unhealthy(no_h2("it chose no protocol"));
             finding.facts = facts(&peer);
             return Err(Box::new(finding));
@@ -130,7 +138,7 @@ impl Secure {
 }
 
 fn failure(error: TlsError, deadline: Deadline) -> Finding {
-    // What is wrong with a certificate may repeat what is in it.
+    // The description of a bad certificate may repeat its content.
     let is_ours = !matches!(error, TlsError::Failed(..));
     let finding = match error {
         TlsError::Wire(error) => Finding::unhealthy(error.reason(deadline, "during the TLS handshake")),
@@ -157,7 +165,7 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
 }
 
 fn too_short(certificate: &Certificate, min: i64) -> Finding {
-    // No days left, which would be another text every day.
+    // Without the days left: the text would change every day.
     let expires = if certificate.days_left(now()) < 0 { "expired" } else { "expires" };
     let found = format!("the certificate {expires} on {}", date(certificate.not_after));
     let (name, fact) = fact(certificate);
@@ -169,7 +177,7 @@ fn days(count: i64) -> String {
     format!("{count} day{}", if count == 1 { "" } else { "s" })
 }
 
-/// What programs may want to know of a certificate.
+/// Returns the fact about a certificate.
 fn fact(certificate: &Certificate) -> (&'static str, Fact) {
     let seconds = |time: i64| Fact::Count(u64::try_from(time).unwrap_or_default());
     let names = certificate.names.iter().cloned().map(Fact::Text).collect();
@@ -183,8 +191,8 @@ fn fact(certificate: &Certificate) -> (&'static str, Fact) {
     ("certificate", Fact::Object(entries))
 }
 
-/// Speaks TLS on a new connection to a server of this name, if that is to be. What programs may want to know of it,
-/// its address first, is returned, or stands in the finding where it fails.
+/// Starts TLS on a new connection to a server of this name, if requested. Returns the facts about
+/// the connection, its address first; if the handshake fails, the finding has them.
 pub(super) fn begin(
     secure: Option<(&Secure, &Host)>,
     connection: &mut Connection,
@@ -202,7 +210,7 @@ pub(super) fn begin(
     Ok(facts)
 }
 
-/// What programs may want to know of the other end.
+/// Returns the facts about the peer.
 pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     let mut facts = vec![("tls", Fact::Text(peer.version.to_owned()))];
     facts.extend(peer.certificate.as_ref().map(fact));
@@ -212,12 +220,13 @@ pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     facts
 }
 
-/// `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29 days more`; with `--insecure` it may be over.
+/// Describes a certificate: `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29
+/// days left`. With `--insecure` it may be expired.
 pub(super) fn describe(certificate: &Certificate) -> String {
     let names = if certificate.names.is_empty() { "no name".to_owned() } else { list(&certificate.names) };
     let left = match certificate.days_left(now()) {
         ..0 => "expired".to_owned(),
-        left => format!("{} more", days(left)),
+        left => format!("{} left", days(left)),
     };
     format!(
         "{}, valid for {names}, issued by {}, until {}, {left}",

@@ -1,5 +1,5 @@
-//! What the checks of servers (`redis`, `postgres`, …) share: the target, the connection, and the words for
-//! what goes wrong. Each of them adds one handshake.
+//! What the checks of servers (`redis`, `postgres`, …) share: the target, the connection, and the
+//! texts of failures. Each of them adds one handshake.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -17,69 +17,70 @@ use crate::outcome::{Finding, Verdict};
 pub(super) const LIMIT: usize = 8 << 10;
 /// How much is read at once, in bytes.
 const PIECE: usize = 1024;
-/// What the target is to be.
+/// What is expected as TARGET.
 const TARGET: &str =
     "host:port, [::1]:port, :port or port, with a port from 1 to 65535, or the path of a Unix socket";
 
-/// What is said and heard until the server is known to be ready or not.
+/// A dialogue with a server that decides whether it is ready.
 pub(super) type Handshake = fn(&mut Talk<'_>) -> Result<Finding, Failure>;
 
-/// Why a handshake ended before the server was known.
+/// Why a handshake ended without a verdict.
 pub(super) enum Failure {
     /// Reading failed, or the deadline passed.
     Wire(WireError),
     /// The server closed the connection.
     Closed,
-    /// What came is none of this protocol.
+    /// The response does not belong to this protocol.
     Foreign,
 }
 
-/// A conversation with a server.
+/// The connection to a server during a handshake.
 pub(super) struct Talk<'a> {
     wire: &'a mut Wire,
-    heard: Vec<u8>,
+    received: Vec<u8>,
     awaited: &'static str,
 }
 
 impl Talk<'_> {
-    /// Sends this. An error is not one yet: a server that refuses may have closed already, and what it said
-    /// is still to be heard.
-    pub fn say(&mut self, bytes: &[u8]) {
+    /// Sends the bytes. Ignores errors: a server that refuses the client may have closed already,
+    /// and its response is still to be read.
+    pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.wire.write_all(bytes);
     }
 
-    /// The next message whole. `length` says from its first bytes, maybe none, how many there must be, as
-    /// far as it knows; nothing where they begin no message.
-    pub fn hear(
+    /// Receives the next complete message. `length` returns its minimum length as far as the first
+    /// bytes, maybe none, determine it; `None` if they do not begin a message.
+    pub fn receive(
         &mut self,
         awaited: &'static str,
         length: fn(&[u8]) -> Option<usize>,
     ) -> Result<Vec<u8>, Failure> {
         self.awaited = awaited;
         loop {
-            let length = length(&self.heard).filter(|&length| length <= LIMIT).ok_or(Failure::Foreign)?;
-            if length <= self.heard.len() {
-                let rest = self.heard.split_off(length);
-                return Ok(std::mem::replace(&mut self.heard, rest));
+            let length = length(&self.received).filter(|&length| length <= LIMIT).ok_or(Failure::Foreign)?;
+            if length <= self.received.len() {
+                let rest = self.received.split_off(length);
+                return Ok(std::mem::replace(&mut self.received, rest));
             }
             let mut piece = [0; PIECE];
             match self.wire.read(&mut piece).map_err(Failure::Wire)? {
                 0 => return Err(Failure::Closed),
-                count => self.heard.extend_from_slice(piece.get(..count).unwrap_or_default()),
+                count => self.received.extend_from_slice(piece.get(..count).unwrap_or_default()),
             }
         }
     }
 }
 
-/// The length of a line, newline included, for [`Talk::hear`].
-pub(super) fn line(heard: &[u8]) -> usize {
-    heard.iter().position(|&byte| byte == b'\n').map_or(heard.len(), |at| at) + 1
+/// Returns the length of a line, including its newline, for [`Talk::receive`].
+pub(super) fn line(received: &[u8]) -> usize {
+    received.iter().position(|&byte| byte == b'\n').unwrap_or(received.len()) + 1
 }
 
 pub(super) const OPTIONS: &[Opt] =
     &[operand("TARGET", "host:port, :port or port (no host: localhost), or a Unix socket's path")];
 
-/// A check by this handshake, and by the other one where the server closes on the first without a word.
+/// Plans a check that uses this handshake, or `otherwise` if the server closes without a reply to
+/// the first.
 pub(super) fn plan(
     given: &mut Given<'_>,
     protocol: &'static str,
@@ -90,7 +91,8 @@ pub(super) fn plan(
     Ok(Box::new(Server { protocol, endpoint, handshake, otherwise }))
 }
 
-/// `host:port` and its short forms, or a Unix socket: what has a `/` in it or begins with `@`.
+/// Parses `host:port` and its short forms, or a Unix socket: a text that contains `/` or begins
+/// with `@`.
 fn endpoint(text: OsString) -> Result<Endpoint, &'static str> {
     let bytes = text.as_bytes();
     let is_url = bytes.windows(3).any(|three| three == b"://");
@@ -119,20 +121,20 @@ impl Check for Server {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let (finding, turned_away) = self.shake(self.handshake, attempt);
+        let (finding, turned_away) = self.try_handshake(self.handshake, attempt);
         match self.otherwise {
-            Some(other) if turned_away => self.shake(other, attempt).0,
+            Some(other) if turned_away => self.try_handshake(other, attempt).0,
             _ => finding,
         }
     }
 }
 
 impl Server {
-    /// What this handshake finds, and whether the server closed on it without a word.
-    fn shake(&self, handshake: Handshake, attempt: &Attempt) -> (Finding, bool) {
+    /// Returns what this handshake finds, and whether the server closed without a reply.
+    fn try_handshake(&self, handshake: Handshake, attempt: &Attempt) -> (Finding, bool) {
         let mut turned_away = false;
         let finding = stream::over(&self.endpoint, None, attempt, "talk", &mut |wire, shown| {
-            let mut talk = Talk { wire, heard: Vec::new(), awaited: "" };
+            let mut talk = Talk { wire, received: Vec::new(), awaited: "" };
             let result = handshake(&mut talk);
             let awaited = talk.awaited;
             let is_gone = match &result {
@@ -152,7 +154,7 @@ impl Server {
     }
 }
 
-/// What this failure says of the server.
+/// Returns the finding for a failed handshake.
 fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
     let opening = wire.opening();
     let found = match (greetings::other(opening, protocol), why) {
@@ -174,7 +176,7 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
             Finding::unhealthy([CLOSED, silent, perhaps].concat()).expected(awaited)
         }
     };
-    // Half of a message, or one of another protocol, may have a number of the connection in it, or the date.
+    // An incomplete message, or one of another protocol, may contain a connection ID or the date.
     found.ours().noting("received", opening)
 }
 

@@ -1,5 +1,5 @@
-//! What `tcp` and `unix` share: send something, and find something in what comes back; and the connection under
-//! that, which the servers' checks share too.
+//! What `tcp` and `unix` share: send something, and find something in the response. The checks of
+//! servers share the handling of the connection too.
 
 use std::time::Instant;
 
@@ -15,12 +15,12 @@ use crate::net::wire::Wire;
 use crate::outcome::Finding;
 use crate::text::{decode, quoted};
 
-/// How much of what came is kept for the verdict, in bytes.
+/// How much of the received data is kept for the verdict, in bytes.
 const KEPT: usize = 256;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
 
-/// A check of an endpoint: what to say to the server and what to hear from it.
+/// A check of an endpoint: what to send to the server and what to expect from it.
 #[derive(Debug)]
 struct Stream {
     endpoint: Endpoint,
@@ -33,7 +33,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     option("expect", "TEXT", "healthy only once this is found in what is received"),
 ];
 
-/// A check that talks to this endpoint as is given.
+/// Plans a check of this endpoint from the given options.
 pub(super) fn plan(given: &mut Given<'_>, endpoint: Endpoint) -> Result<Box<dyn Check>, UsageError> {
     let send = given.unescaped("send")?.map(|text| text.value);
     let expect = given.unescaped("expect")?;
@@ -56,15 +56,15 @@ impl Check for Stream {
         let mut finding =
             over(&self.endpoint, None, attempt, "talk", &mut |wire, shown| self.talk(wire, shown, attempt));
         if self.send.is_none() && self.expect.is_none() {
-            // Connecting is all there is to it.
+            // The check only connects: there is no talk.
             finding.phases.truncate(2);
         }
         finding
     }
 }
 
-/// Connects to the endpoint, speaks TLS to a server of this name where that is to be, and has `talk` find something
-/// out over the connection, whose address it is told as it is shown. Its time is the phase of this name.
+/// Connects to the endpoint, starts TLS if requested, and calls `talk` with the connection and its
+/// address as it is shown. `phase` is the name under which the time of `talk` is reported.
 pub(super) fn over(
     endpoint: &Endpoint,
     secure: Option<(&Secure, &Host)>,
@@ -98,7 +98,7 @@ impl Stream {
     fn talk(&self, wire: &mut Wire, shown: &str, attempt: &Attempt) -> Finding {
         let sent = self.send.as_ref().map_or(Ok(()), |send| wire.write_all(send));
         let is_unsent = sent.is_err();
-        // A server that does not wait to be asked may have said all it had to say, and be gone.
+        // A server that sends first may already have sent everything and closed.
         if let Err(error) = sent
             && !error.is_hung_up()
         {
@@ -109,7 +109,7 @@ impl Stream {
             None if !is_unsent => return Finding::healthy(format!("connected{shown}")),
             None => (&[][..], String::new()),
         };
-        // What was received, as far as a match may still begin in it, and its beginning.
+        // The end of the received data, in which a match may still begin, and its beginning.
         let mut window: Vec<u8> = Vec::new();
         let mut beginning: Vec<u8> = Vec::new();
         let mut piece = [0; PIECE];

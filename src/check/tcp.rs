@@ -1,4 +1,4 @@
-//! `tcp TARGET`: a TCP port accepts, and says what is expected.
+//! `tcp TARGET`: a TCP port accepts connections, and sends what is expected.
 
 use super::foreign::STREAM;
 use super::{Check, Kind, stream};

@@ -1,4 +1,4 @@
-//! `unix PATH`: a Unix stream socket accepts, and says what is expected. unix(7).
+//! `unix PATH`: a Unix stream socket accepts connections, and sends what is expected. unix(7).
 
 use super::foreign::STREAM;
 use super::{Check, Kind, stream};

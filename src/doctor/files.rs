@@ -74,7 +74,11 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
     if found.allowed != Some(false) {
         return;
     }
-    let (place, why) = denial(&found).unwrap_or_else(|| ("/tmp".to_owned(), &found.reason));
+    let (place, why) = match (denial(&found), &found.dead_end) {
+        (Some((place, why)), _) => (place, why.to_owned()),
+        (None, Some(DeadEnd { path, error })) => (decode(path), error.reason().into_owned()),
+        (None, None) => ("/tmp".to_owned(), found.reason),
+    };
     let options = options_of_interest(mount).join(&b',');
     case.add(
         Finding::new(Level::Warning, "the root file system is read-only, and /tmp is not writable")

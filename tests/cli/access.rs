@@ -425,7 +425,7 @@ fn openat2_that_is_refused() {
             return skip("strace is not installed");
         }
         let ran = output(&mut strace);
-        let why = "/: openat2(2) is not to be had here (it takes Linux 5.6, and a seccomp profile that knows it: a newer \
+        let why = "/: openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
             engine's, or one of your own), and without it another process's files cannot be told from our own\n";
         assert_eq!(ran.status, Some(1), "{}", ran.story());
         assert!(ran.stderr.ends_with(&format!("porthole: {command}: {why}")), "{}", ran.story());

@@ -69,7 +69,7 @@ fn where_no_thread_can_be_had_they_are_made_in_turn() {
         .healthy(&format!("{healthy}\n{healthy}"));
     porthole(["http", &url, "-t", "300ms", "and", "tcp", &good.to_string()]).one_process().unhealthy(&format!(
         "unhealthy: http {url}: timed out after 300 ms waiting for the response head\n\
-         unhealthy: tcp {good}: not made: no thread could be started (pids limit), and those before it took all the time"
+         unhealthy: tcp {good}: not run: no thread could be started (pids limit), and the checks before it used all the time"
     ));
 }
 

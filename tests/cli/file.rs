@@ -128,7 +128,7 @@ fn nothing_there_may_be_what_is_expected() {
     porthole(["file", &format!("{old}/x"), "--absent"])
         .healthy(&format!("healthy: file {old}/x: not a directory"));
     porthole(["file", &old, "--absent"])
-        .unhealthy(&format!("unhealthy: file {old}: is a regular file, expected no file there"));
+        .unhealthy(&format!("unhealthy: file {old}: is a regular file, expected nothing at this path"));
 }
 
 #[test]

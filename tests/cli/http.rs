@@ -414,7 +414,7 @@ fn a_compressed_body_is_not_quoted_nor_looked_into() {
     unhealthy(
         compressed("200 OK", "br"),
         &["--contains", "ok"],
-        "200 OK, expected a body that is not compressed, as Content-Encoding: br says",
+        "200 OK, expected an uncompressed body, not Content-Encoding: br",
     );
     healthy(compressed("200 OK", "gzip"), &[], "200 OK");
     healthy(compressed("200 OK", "Identity"), &["--matches", "\x1f"], "200 OK");

@@ -250,7 +250,7 @@ fn http_redirects() {
         rows.push((
             &["--follow", "1"],
             pair,
-            "302 Found to https://127.0.0.1/auth?…, and this build has no TLS\n",
+            "302 Found to https://127.0.0.1/auth?…, but this build has no TLS\n",
         ));
     }
     for (options, pair, part) in rows {

@@ -216,7 +216,7 @@ fn without_the_feature() {
         Server::new(vec![Step::Request, send("HTTP/1.1 301 Moved\r\nLocation: https://127.0.0.1/\r\n\r\n")]);
     let url = server.url("/");
     porthole(["http", &url, "--follow", "1"]).unhealthy(&format!(
-        "unhealthy: http {url}: 301 Moved Permanently to https://127.0.0.1/, and this build has no TLS"
+        "unhealthy: http {url}: 301 Moved Permanently to https://127.0.0.1/, but this build has no TLS"
     ));
 }
 

@@ -407,7 +407,7 @@ fn answers_with_an_error_code() {
         vec![if of_a { address(question) } else { reply(question, 0x8182, 0, b"") }]
     });
     namespace.etc("resolv.conf", "nameserver 127.0.0.4\n");
-    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.4; AAAA is not answered) in <T>");
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.4; no answer for AAAA) in <T>");
 }
 
 #[test]
@@ -429,7 +429,7 @@ fn what_is_no_answer() {
     });
     namespace
         .porthole(["dns", "db.", "--remote", "-t", "2s"])
-        .healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.1; AAAA is not answered) in <T>");
+        .healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.1; no answer for AAAA) in <T>");
     drop(half);
     let _garbage = namespace.server("127.0.0.1", |_| vec![b"\x1b[2Jno DNS".to_vec()]);
     namespace
@@ -445,7 +445,7 @@ fn a_configuration_that_is_missing_or_odd() {
     namespace.dns("db -v").healthy(
         "healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
          servers 127.0.0.1; search none; ndots 1\n  \
-         /etc/resolv.conf: nameserver fe80::1%eth0 is passed over\n  \
+         /etc/resolv.conf: nameserver fe80::1%eth0 is ignored\n  \
          db: 10.0.0.5, from 127.0.0.1",
     );
     fs::remove_file(namespace.holder.folder.join("etc/resolv.conf")).unwrap();
@@ -468,7 +468,7 @@ fn what_the_hosts_file_says_is_told_but_not_taken() {
         "healthy: dns db.: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
          servers 127.0.0.1; search none; ndots 1\n  \
          db: 10.0.0.5, from 127.0.0.1\n  \
-         applications take 10.0.0.9, 10.0.0.8 from /etc/hosts",
+         applications use 10.0.0.9, 10.0.0.8 from /etc/hosts",
     );
     namespace.dns("other").unhealthy("unhealthy: dns other: no such name (NXDOMAIN from 127.0.0.1)");
     assert_eq!(namespace.dns("other --json").json()["checks"][0]["facts"]["hosts"], json!(["10.0.0.8"]));
@@ -526,7 +526,7 @@ fn an_address_of_either_family_suffices() {
             let name = format!("{family}-{other}.example");
             let missing = match other {
                 "none" | "nxdomain" => String::new(),
-                _ => format!("; {unanswered} is not answered"),
+                _ => format!("; no answer for {unanswered}"),
             };
             namespace
                 .remote(&format!("dns {name}"))

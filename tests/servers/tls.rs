@@ -40,7 +40,7 @@ fn a_good_certificate() {
     let Some((_nginx, port)) = server(set, "server", "server") else { return };
     let day = set.day(VALID);
     let found =
-        format!("CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {day}, 30 days more");
+        format!("CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {day}, 30 days left");
     let target = format!("127.0.0.1:{port}");
     check(set, &target, &[]).healthy(&format!("healthy: tls {target}: {found} in <T>"));
     for short in [format!(":{port}"), port.to_string(), format!("LOCALHOST:{port}")] {
@@ -94,7 +94,7 @@ fn names_that_are_addresses() {
     let port = closed_port();
     let day = set.day(VALID);
     let found =
-        format!("CN=addresses, valid for 127.0.0.1, ::1, issued by CN=Test Root, until {day}, 30 days more");
+        format!("CN=addresses, valid for 127.0.0.1, ::1, issued by CN=Test Root, until {day}, 30 days left");
     // Where there is IPv6.
     let six = std::net::TcpListener::bind("[::1]:0").is_ok();
     let more = if six { format!("listen [::1]:{port} ssl;") } else { String::new() };
@@ -282,7 +282,7 @@ fn what_leads_to_the_root() {
     let day = set.day(VALID);
     check(set, &target, &[]).healthy(&format!(
         "healthy: tls {target}: CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Intermediate, until {day}, \
-         30 days more in <T>"
+         30 days left in <T>"
     ));
     porthole(["tls", &target, "--ca-file", &set.pem("other-root")]).unhealthy(&format!(
         "unhealthy: tls {target}: the certificate is issued by an unknown CA: CN=Test Intermediate {hint}"
@@ -341,7 +341,7 @@ fn any_certificate_will_do() {
         (
             "nameless",
             format!(
-                "CN=localhost, valid for no name, issued by CN=Test Root, until {}, 30 days more",
+                "CN=localhost, valid for no name, issued by CN=Test Root, until {}, 30 days left",
                 set.day(VALID)
             ),
         ),
@@ -373,7 +373,7 @@ fn what_a_certificate_says_is_harmless() {
     let subject = r"CN=a\nhealthy: b\\c, O=\x1b[2J\u{202e}\u{9b}";
     let names = r"localhost, \x1b]0;evil\x07";
     check(set, &target, &["--server-name", "localhost"]).healthy(&format!(
-        "healthy: tls {target}: {subject}, valid for {names}, issued by CN=Test Root, until {}, 30 days more in <T>",
+        "healthy: tls {target}: {subject}, valid for {names}, issued by CN=Test Root, until {}, 30 days left in <T>",
         set.day(VALID)
     ));
     check(set, &target, &[]).unhealthy(&format!(
@@ -424,7 +424,7 @@ fn client_certificates() {
 fn one_that_insists_on_a_client_certificate() {
     let Some(set) = with_tls() else { return };
     let found = format!(
-        "CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {}, 30 days more",
+        "CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {}, 30 days left",
         set.day(VALID)
     );
     // What it says of ours comes within the handshake of TLS 1.2, and after that of TLS 1.3.
@@ -455,7 +455,7 @@ fn one_that_asks_for_a_client_certificate_and_does_without() {
         let target = format!("127.0.0.1:{port}");
         let ran = check(set, &target, &["-t", "30s"]).run().within(Duration::from_secs(8));
         let start = format!("healthy: tls {target}: CN=");
-        let told = " days more, asks for a client certificate in ";
+        let told = " days left, asks for a client certificate in ";
         assert!(ran.stdout.starts_with(&start) && ran.stdout.contains(told), "{}", ran.story());
     }
 }

@@ -1,6 +1,7 @@
-//! The answer to a grpc check: its verdict, or why there is none.
+//! The response to a grpc check: the verdict on it, or why there is none.
 
-use super::{Grpc, message};
+use super::Grpc;
+use super::message::{self, ServingStatus};
 use crate::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::http2::hpack::Fields;
@@ -12,60 +13,67 @@ use crate::outcome::{Finding, Verdict};
 use crate::text::{foreign, quoted};
 use crate::units;
 
-/// Names of status codes, from 0. https://grpc.io/docs/guides/status-codes/
+/// The names of the gRPC status codes, from 0. https://grpc.io/docs/guides/status-codes/
 const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS \
     PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL \
     UNAVAILABLE DATA_LOSS UNAUTHENTICATED";
+const OK: u64 = 0;
+const NOT_FOUND: u64 = 5;
+const PERMISSION_DENIED: u64 = 7;
+const UNIMPLEMENTED: u64 = 12;
+const UNAUTHENTICATED: u64 = 16;
 
 impl Grpc {
-    /// The verdict of a gRPC response.
+    /// Returns the verdict on a gRPC response.
     pub(super) fn judge(&self, body: &[u8], trailers: &Fields, shown: &str) -> Finding {
         let Some(code) = number(trailers, "grpc-status") else {
             return Finding::unhealthy("the response has no grpc-status");
         };
-        let mut finding = if code == 0 { self.verdict(body, shown) } else { self.refusal(code) };
-        let said = field(trailers, "grpc-message").unwrap_or_default();
-        let said = percent_decoded(said);
-        if code != 0 && !said.is_empty() {
-            finding.quote = Some(("message", said.trim_ascii().to_vec()));
-            finding.facts.push(("grpc_message", said.into()));
+        let mut finding = if code == OK { self.verdict(body, shown) } else { self.refusal(code) };
+        let message = percent_decoded(field(trailers, "grpc-message").unwrap_or_default());
+        if code != OK && !message.is_empty() {
+            finding.quote = Some(("message", message.trim_ascii().to_vec()));
+            finding.facts.push(("grpc_message", message.into()));
         }
         finding.facts.push(("grpc_status", code.into()));
         finding
     }
 
-    /// What a health service has answered.
+    /// Returns the verdict on a response of the health service.
     fn verdict(&self, body: &[u8], shown: &str) -> Finding {
         let status = match message::response(body) {
             Ok(status) => status,
             Err(why) => return Finding::unhealthy(why).quoting("received", body),
         };
+        let name = status.name();
         let mut found = match &self.service {
-            Some(service) => format!("{} is {status}", foreign(&quoted(service))),
-            None => status.clone(),
+            Some(service) => format!("{} is {name}", foreign(&quoted(service))),
+            None => name.clone(),
         };
         let mut finding = Finding::unhealthy("");
-        match status.as_str() {
-            "SERVING" => {
+        match status {
+            ServingStatus::Serving => {
                 finding.verdict = Verdict::Healthy;
                 found.push_str(shown);
             }
-            "SERVICE_UNKNOWN" => found = self.unknown_service(&status),
+            ServingStatus::ServiceUnknown => found = self.unknown_service(&name),
             _ => finding.expected = Some("SERVING".to_owned()),
         }
         finding.found = found;
-        finding.facts.push(("status", status.into()));
+        finding.facts.push(("status", name.into()));
         finding
     }
 
-    /// What a status other than OK means.
+    /// Returns the finding for a status other than OK.
     fn refusal(&self, code: u64) -> Finding {
         let known = usize::try_from(code).ok().and_then(|code| CODES.split(' ').nth(code));
         let name = known.map_or_else(|| format!("grpc-status {code}"), str::to_owned);
         Finding::unhealthy(match code {
-            5 => self.unknown_service(&name),
-            7 | 16 => format!("{name} (-H 'authorization: …' sends credentials)"),
-            12 => format!("the server speaks gRPC, but has no health service ({name})"),
+            NOT_FOUND => self.unknown_service(&name),
+            PERMISSION_DENIED | UNAUTHENTICATED => {
+                format!("{name} (-H 'authorization: …' sends credentials)")
+            }
+            UNIMPLEMENTED => format!("the server speaks gRPC, but has no health service ({name})"),
             _ => name,
         })
     }
@@ -81,16 +89,16 @@ impl Grpc {
     }
 }
 
-/// What it means that there was no answer.
+/// Returns the finding if there is no response.
 pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline) -> Finding {
     let wire = client.wire();
     let opening = wire.opening();
     let doing = format!("waiting for {}", client.awaiting());
     let mut quote = ("received", &[][..]);
-    // What may differ from one run to the next.
+    // Data that may differ from one run to the next.
     let mut noted = &[][..];
     let found = match trouble {
-        // Whether that is seen as an end or as a reset is a matter of who is faster.
+        // Whether this appears as an end of stream or as a reset is a race.
         Trouble::Wire(error) | Trouble::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
             silent(wire)
         }
@@ -124,12 +132,12 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
     Finding::unhealthy(found).quoting(quote.0, quote.1).noting("received", noted)
 }
 
-/// What it means that the server is gone, and has sent nothing.
+/// Describes that the server closed the connection without sending anything.
 fn silent(wire: &Wire) -> String {
     [CLOSED, " without a reply", wire.perhaps()].concat()
 }
 
-/// The value of this field, a status of up to three digits.
+/// Returns the value of this field if it is a status of up to three digits.
 pub(super) fn number(fields: &Fields, name: &str) -> Option<u64> {
     let text = std::str::from_utf8(field(fields, name)?).ok()?;
     units::number(text, 999)

@@ -1,17 +1,49 @@
-//! The messages of grpc.health.v1 as they are on the wire.
+//! The messages of grpc.health.v1 on the wire.
 //!
 //! Length-prefixed messages: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 //! Health: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 //! Protocol Buffers: https://protobuf.dev/programming-guides/encoding/
 
-/// Names of `HealthCheckResponse.ServingStatus`, from 0.
-const STATUSES: &str = "UNKNOWN SERVING NOT_SERVING SERVICE_UNKNOWN";
+/// `HealthCheckResponse.ServingStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServingStatus {
+    Unknown,
+    Serving,
+    NotServing,
+    ServiceUnknown,
+    /// A value that the specification does not define.
+    Other(u64),
+}
 
-/// A `HealthCheckRequest` for this service, with its prefix.
+impl ServingStatus {
+    fn from_number(number: u64) -> Self {
+        match number {
+            0 => ServingStatus::Unknown,
+            1 => ServingStatus::Serving,
+            2 => ServingStatus::NotServing,
+            3 => ServingStatus::ServiceUnknown,
+            other => ServingStatus::Other(other),
+        }
+    }
+
+    /// Returns its name in the specification.
+    pub(super) fn name(self) -> String {
+        match self {
+            ServingStatus::Unknown => "UNKNOWN",
+            ServingStatus::Serving => "SERVING",
+            ServingStatus::NotServing => "NOT_SERVING",
+            ServingStatus::ServiceUnknown => "SERVICE_UNKNOWN",
+            ServingStatus::Other(number) => return format!("status {number}"),
+        }
+        .to_owned()
+    }
+}
+
+/// Encodes a `HealthCheckRequest` for this service, with its length prefix.
 pub(super) fn request(service: &str) -> Vec<u8> {
     let mut message = Vec::new();
     if !service.is_empty() {
-        // Field 1, of a length that a varint has.
+        // Field 1, whose length is a varint.
         message.push(0x0a);
         let mut length = service.len();
         while length > 0x7f {
@@ -27,8 +59,8 @@ pub(super) fn request(service: &str) -> Vec<u8> {
     framed
 }
 
-/// The status that a response's body holds, or what is wrong with it.
-pub(super) fn response(body: &[u8]) -> Result<String, &'static str> {
+/// Decodes the status in the body of a response. The error says what is wrong with it.
+pub(super) fn response(body: &[u8]) -> Result<ServingStatus, &'static str> {
     let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk() else {
         return Err("the response has no message");
     };
@@ -39,11 +71,11 @@ pub(super) fn response(body: &[u8]) -> Result<String, &'static str> {
         return Err("the message does not have the length it declares");
     }
     let status = status(message).ok_or("the message is not a HealthCheckResponse")?;
-    let known = usize::try_from(status).ok().and_then(|status| STATUSES.split(' ').nth(status));
-    Ok(known.map_or_else(|| format!("status {status}"), str::to_owned))
+    Ok(ServingStatus::from_number(status))
 }
 
-/// Field 1 of a `HealthCheckResponse`, the last where it comes several times; unknown fields are skipped.
+/// Returns field 1 of a `HealthCheckResponse`, the last one if it is repeated. Unknown fields are
+/// skipped.
 fn status(mut message: &[u8]) -> Option<u64> {
     let mut status = 0;
     while !message.is_empty() {
@@ -61,7 +93,7 @@ fn status(mut message: &[u8]) -> Option<u64> {
             5 => 4,
             _ => return None,
         };
-        // Field 0 does not exist, and 1 is a varint.
+        // Field 0 does not exist, and field 1 is a varint.
         if tag >> 3 == 0 || (tag >> 3 == 1 && tag & 7 != 0) {
             return None;
         }
@@ -108,7 +140,7 @@ mod tests {
             // Fields 2 to 4 of other types, and a number of two bytes that field 1 is not.
             (b"\0\0\0\0\x17\x10\xac\x02\x1a\x02hi\x25abcd\x29abcdefgh\x08\x01", "SERVING"),
         ] {
-            assert_eq!(response(body).as_deref(), Ok(status), "{body:?}");
+            assert_eq!(response(body).map(ServingStatus::name).as_deref(), Ok(status), "{body:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The answer to an http check: its verdict, or why there is none.
+//! The response to an http check: the verdict on it, or why there is none.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 use ureq::{Body, Error};
 
-use super::body::{Assertion, Open};
+use super::body::{Assertion, Pending};
 use crate::deadline::Deadline;
 use crate::net::head::{Head, HeadError};
 use crate::net::socket::{CLOSED, WireError};
@@ -18,11 +18,12 @@ use crate::outcome::{Fact, Finding};
 use crate::text::{decode, foreign};
 use crate::units::{StatusSet, show_size};
 
-/// How much of the body goes into an unhealthy verdict, in bytes.
+/// How much of the body an unhealthy verdict shows, in bytes.
 const EXCERPT: usize = 512;
-/// What goes on where a body breaks off.
+/// The activity that is reported if a body is incomplete.
 const READING: &str = "reading the body";
-/// How long a server has said nothing that has said all that it has to say, while it keeps the connection open.
+/// How long a server must have been silent, with the connection open, for its body to count as
+/// complete.
 const SILENCE: Duration = Duration::from_millis(50);
 /// How much of the body is read at once, in bytes.
 const PIECE: usize = 4096;
@@ -32,20 +33,20 @@ pub(super) struct Answer {
     pub(super) head: Head,
     pub(super) body: Body,
     pub(super) exchange: Exchange,
-    /// What is known of the connection: `address`, and of TLS.
+    /// Facts about the connection: `address`, and those of TLS.
     pub(super) facts: Vec<(&'static str, Fact)>,
     pub(super) phases: Vec<(&'static str, Duration)>,
 }
 
-/// How reading a body came to an end.
+/// Why reading a body ended.
 enum End {
-    /// It was over.
+    /// The body is complete.
     Whole,
-    /// Enough was read.
+    /// Enough of it was read.
     Enough,
-    /// It is longer than may be read.
+    /// It is longer than the limit.
     Limit,
-    /// It broke off, for this reason, after nothing had come for so long.
+    /// It is incomplete for this reason; nothing was received in this time before the end.
     Broken(String, Duration),
 }
 
@@ -58,7 +59,7 @@ impl Answer {
         status_words(self.status())
     }
 
-    /// Where it redirects to, if it does. RFC 9110, 15.4.
+    /// Returns the target of a redirect, if this is one. RFC 9110, 15.4.
     pub(super) fn redirect(&self) -> Option<String> {
         if !matches!(self.status(), 301 | 302 | 303 | 307 | 308) {
             return None;
@@ -67,7 +68,7 @@ impl Answer {
         Some(decode(&location))
     }
 
-    /// The verdict. It falls at the head where nothing is asserted of the body.
+    /// Returns the verdict. Without assertions about the body, the head decides.
     pub(super) fn judge(
         &mut self,
         status: &StatusSet,
@@ -89,7 +90,7 @@ impl Answer {
                 (None, End::Broken(_, silence)) if self.is_plainly_whole(&body, silence) => {
                     finding.quoting_text("body", &body)
                 }
-                // How much of it came differs from one run to the next.
+                // How much of it was received differs from one run to the next.
                 (_, End::Broken(..)) => finding.noting("body", &body),
                 (Some(encoding), _) if !body.is_empty() => Finding {
                     quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
@@ -102,15 +103,14 @@ impl Answer {
             return Finding::healthy(found);
         }
         if let Some(encoding) = encoding {
-            let said = foreign(&encoding);
-            let expected = format!("a body that is not compressed, as Content-Encoding: {said} says");
+            let expected = format!("an uncompressed body, not Content-Encoding: {}", foreign(&encoding));
             return Finding::unhealthy(found).expected(expected).fact("content_encoding", encoding);
         }
         let deadline = self.exchange.state().wire.deadline();
         let start = Instant::now();
-        let mut open = Open::new(assertions);
+        let mut pending = Pending::new(assertions);
         let (body, length, end) =
-            self.read_body(max_body, open.need_all(), &mut |piece| open.is_settled_by(piece));
+            self.read_body(max_body, pending.needs_whole_body(), &mut |piece| pending.is_settled_by(piece));
         self.phases.push(("body", start.elapsed()));
         let excerpt = body.get(..EXCERPT).unwrap_or(&body).to_vec();
         match end {
@@ -122,8 +122,8 @@ impl Answer {
             }
             End::Whole | End::Limit => {
                 let cut_at = matches!(end, End::Limit).then_some(length);
-                let has_expression = open.has_expression();
-                match open.miss(body, cut_at, deadline) {
+                let has_expression = pending.has_expression();
+                match pending.unmet(body, cut_at, deadline) {
                     Ok(None) => Finding::healthy(found),
                     Ok(Some(expected)) => {
                         let finding = Finding::unhealthy(found).expected(expected);
@@ -143,8 +143,9 @@ impl Answer {
         }
     }
 
-    /// With what is known of the answer, whatever the verdict, and where it redirects to, as a URL is shown: the
-    /// field's own text may hold user info. The server is left then.
+    /// Adds the facts about the response, whatever the verdict, and closes the connection.
+    /// `location` is the target of a redirect, parsed and shown as a URL, because the field itself
+    /// may contain user info.
     pub(super) fn describe(mut self, mut finding: Finding, location: Option<String>) -> Finding {
         finding.decided = Some(self.leave());
         let mut facts = vec![("status", self.status().into())];
@@ -155,13 +156,13 @@ impl Answer {
         finding
     }
 
-    /// Reads on to the end of the message and closes: a server that is still writing when the connection is closed takes
-    /// that for an error. Returns when the verdict was known.
+    /// Reads to the end of the message and closes: a server that is still writing when the
+    /// connection is closed reports an error. Returns when the verdict was known.
     pub(super) fn leave(&mut self) -> Instant {
         self.leave_within(LEAVE_TIME)
     }
 
-    /// As [`Answer::leave`], in less time.
+    /// As [`Answer::leave`], with a shorter time limit.
     pub(super) fn leave_within(&mut self, limit: Duration) -> Instant {
         let decided = self.exchange.state().wire.settle_within(limit);
         let mut reader = self.body.with_config().limit(u64::MAX).reader();
@@ -171,41 +172,42 @@ impl Answer {
         decided
     }
 
-    /// Whether this is all of the body, though the server has not said so: JSON that is complete, or what is ended by the
-    /// connection alone, which stays open after it.
+    /// Whether this is plainly the whole body, although its end was not received: it is a complete
+    /// JSON document, or only the end of the connection can end it and the server has been silent.
     fn is_plainly_whole(&self, body: &[u8], silence: Duration) -> bool {
         let is_document = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
         is_document && serde_json::from_slice::<&RawValue>(body).is_ok()
             || self.head.is_ended_by_close() && silence >= SILENCE
     }
 
-    /// How the body is encoded, if it is. We ask for nothing of the kind; some servers do not wait to be asked.
+    /// Returns the content encoding of the body, if any. The check never requests one, but some
+    /// servers use one anyway.
     fn encoding(&self) -> Option<String> {
         let encoding = self.head.value("Content-Encoding")?;
         let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
         (!plain).then(|| decode(&encoding))
     }
 
-    /// Reads until the body is over, `settled` with the pieces it was shown, or longer than `most`. Returns what of it
-    /// is kept, all or an excerpt, and how much was read.
+    /// Reads until the body ends, `settled` returns true for a piece, or the body is longer than
+    /// `limit`. Returns the kept part, all of it or an excerpt, and how much was read.
     fn read_body(
         &mut self,
-        most: usize,
+        limit: usize,
         keep_all: bool,
         settled: &mut dyn FnMut(&[u8]) -> bool,
     ) -> (Vec<u8>, usize, End) {
-        let keep = if keep_all { most } else { EXCERPT };
+        let keep = if keep_all { limit } else { EXCERPT };
         let mut length: usize = 0;
         let mut reader = self.body.with_config().limit(u64::MAX).reader();
         let mut body = Vec::new();
         let mut piece = [0; PIECE];
-        let mut heard = Instant::now();
+        let mut received = Instant::now();
         loop {
             match reader.read(&mut piece) {
                 Ok(0) => return (body, length, End::Whole),
                 Ok(count) => {
-                    heard = Instant::now();
-                    let room = most.saturating_sub(length);
+                    received = Instant::now();
+                    let room = limit.saturating_sub(length);
                     let piece = piece.get(..count.min(room)).unwrap_or_default();
                     length += piece.len();
                     let kept = keep.saturating_sub(body.len()).min(piece.len());
@@ -219,11 +221,11 @@ impl Answer {
                 }
                 Err(error) => {
                     let error = Error::from(error);
-                    // Whether the end of the connection is seen as a reset is a matter of who is faster.
+                    // Whether the end of the connection appears as a reset is a race.
                     let end = if self.head.is_ended_by_close() && is_hung_up(&error) {
                         End::Whole
                     } else {
-                        End::Broken(broken(error), heard.elapsed())
+                        End::Broken(broken(error), received.elapsed())
                     };
                     return (body, length, end);
                 }
@@ -232,7 +234,7 @@ impl Answer {
     }
 }
 
-/// Whether the server is gone.
+/// Whether the server closed the connection.
 fn is_hung_up(error: &Error) -> bool {
     match error {
         Error::Other(other) => match other.downcast_ref() {
@@ -243,7 +245,7 @@ fn is_hung_up(error: &Error) -> bool {
     }
 }
 
-/// Why a body broke off.
+/// Describes why a body is incomplete.
 fn broken(error: Error) -> String {
     let why = match error {
         Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),
@@ -257,7 +259,7 @@ fn broken(error: Error) -> String {
     format!("{why} {READING}")
 }
 
-/// What it means that there was no answer.
+/// Returns the finding if there is no response.
 pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) -> Finding {
     let state = exchange.state();
     let (received, opening) = (state.wire.received(), state.wire.opening());
@@ -285,12 +287,13 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         _ => false,
     };
     if is_gone && received == 0 {
-        // Whether that is seen as an end or as a reset is a matter of who is faster.
+        // Whether this appears as an end of stream or as a reset is a race.
         let found = [CLOSED, " without a reply", state.wire.perhaps()].concat();
         return Finding::unhealthy(found);
     }
     match known {
-        // Half of a head, which may have the date in it, and of which more may come the next time.
+        // An incomplete head is not quoted: it may contain the date, and its length may differ next
+        // time.
         Some(TransportError::Wire(wire)) => {
             Finding::unhealthy(wire.reason(deadline, doing)).noting("received", opening)
         }

@@ -1,12 +1,12 @@
-//! The values in the body of a request, which a server may repeat one by one: the values of a form,
-//! the strings and numbers of JSON.
+//! The values in a request body, which may be secret and which a server may repeat one by one: the
+//! values of a form, the strings and numbers of JSON.
 
 use crate::net::url::percent_decoded;
 
-/// Values that are no secrets.
+/// Values that are not secrets.
 const PLAIN: [&[u8]; 3] = [b"true", b"false", b"null"];
 
-/// Each value as it is written, and decoded if that differs.
+/// Returns each value as it is written, and also decoded if that differs.
 pub(super) fn values(body: &str) -> Vec<Vec<u8>> {
     let text = body.trim_ascii();
     let mut values = if text.starts_with(['{', '[', '"']) { of_json(text) } else { of_form(text) };
@@ -14,7 +14,7 @@ pub(super) fn values(body: &str) -> Vec<Vec<u8>> {
     values
 }
 
-/// The values of `a=b&c=d` (URL Standard, application/x-www-form-urlencoded).
+/// Returns the values of `a=b&c=d` (URL Standard, application/x-www-form-urlencoded).
 fn of_form(text: &str) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     for (_, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -26,7 +26,8 @@ fn of_form(text: &str) -> Vec<Vec<u8>> {
     values
 }
 
-/// The strings and numbers of a JSON text (RFC 8259), names left out. The text may be invalid.
+/// Returns the strings and numbers of a JSON text (RFC 8259), without names. The text may be
+/// invalid.
 fn of_json(text: &str) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     let mut rest = text.as_bytes();
@@ -52,7 +53,7 @@ fn of_json(text: &str) -> Vec<Vec<u8>> {
     values
 }
 
-/// The rest of a string, and what follows its closing quote.
+/// Splits the text at the closing quote of the string that it begins in; the quote is dropped.
 fn string(text: &[u8]) -> (&[u8], &[u8]) {
     let mut is_escaped = false;
     let end = text.iter().position(|&byte| {
@@ -64,12 +65,12 @@ fn string(text: &[u8]) -> (&[u8], &[u8]) {
     (string, behind.get(1..).unwrap_or_default())
 }
 
-/// A string with its escapes resolved (RFC 8259, section 7). Unknown escapes stay.
+/// Resolves the escapes of a string (RFC 8259, section 7). Unknown escapes remain.
 fn unescaped(string: &[u8]) -> Vec<u8> {
     let (mut units, mut rest) = (Vec::new(), string);
     let mut out = Vec::with_capacity(string.len());
     loop {
-        // Characters beyond the basic plane are two UTF-16 units.
+        // Characters outside the basic plane are two UTF-16 units.
         if let Some((unit, behind)) = numbered(rest) {
             units.push(unit);
             rest = behind;
@@ -87,7 +88,7 @@ fn unescaped(string: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The UTF-16 unit of `\u0041` at the beginning, and what follows.
+/// Parses an escape such as `\u0041` at the beginning: its UTF-16 unit, and the rest of the text.
 fn numbered(text: &[u8]) -> Option<(u16, &[u8])> {
     let (digits, behind) = text.strip_prefix(b"\\u")?.split_at_checked(4)?;
     let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_body_holds() {
+    fn values_of_a_body() {
         for (body, found) in [
             ("user=u&password=hunter2", &["u", "hunter2"][..]),
             ("a=x%26y+z&b=true&c&d=&e=f=g", &["x%26y+z", "x&y z", "", "f=g"]),

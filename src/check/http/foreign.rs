@@ -1,4 +1,4 @@
-//! The words of curl and wget.
+//! Options of curl and wget.
 
 use crate::args::Hint::{LeaveOut, Say, Use};
 use crate::args::{Foreign, Row};
@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
     (&["tcp://"], Say("use porthole tcp HOST:PORT")),
 ];
 
-/// `-s` takes a value here, and curl's takes none.
+/// `-s` takes a value here, but not in curl.
 fn value(name: &str, value: &[u8]) -> Option<String> {
     let is_list = value.first().is_none_or(u8::is_ascii_digit);
     (name == "status" && !is_list)

@@ -1,4 +1,4 @@
-//! The request of an http check: from options to bytes on a wire.
+//! The request of an http check: from options to the bytes on the wire.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::net::transport::Exchange;
 use crate::net::url::Url;
 use crate::outcome::Finding;
 
-/// What is sent, but for the URL.
+/// The request without its URL.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -22,13 +22,13 @@ pub(super) struct Request {
     body: Option<String>,
 }
 
-/// What redirects have changed of it.
+/// How redirects have changed the request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Changes {
-    /// It is a GET now, with no body.
+    /// It is now a GET without a body.
     is_get: bool,
-    /// It is without what the first server knows the user by, as what curl sends to another port or scheme of the
-    /// host: another server may stand there.
+    /// It is without credentials, like curl's requests to another port or scheme of the host: that
+    /// may be another server.
     pub(super) is_anonymous: bool,
 }
 
@@ -66,23 +66,23 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     Ok(Request { method, headers, body })
 }
 
-/// Notes what must not be printed of `user:password`: that, the password, and what goes over the wire.
+/// Hides `user:password` from output: the whole, the password, and its encoded form.
 pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
     given.hide(user_info, "<user>");
     given.hide(halves(basic(user_info).as_bytes(), b' ').1, "<user>");
-    // A token may stand in place of the name, with no password.
+    // The name may be a token, with an empty password.
     let (name, password) = halves(user_info, b':');
     given.hide(if password.is_empty() { name } else { password }, "<user>");
 }
 
-/// RFC 7617.
+/// Encodes credentials for basic authentication. RFC 7617.
 fn basic(user_info: &[u8]) -> String {
     use base64::Engine as _;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(user_info))
 }
 
 impl Request {
-    /// Sends it to the endpoint and returns once the head of the final response is there.
+    /// Sends the request to the endpoint and returns the response once its final head is received.
     pub(super) fn send(
         &self,
         changes: Changes,
@@ -128,7 +128,7 @@ impl Request {
         }
     }
 
-    /// What goes over the wire, names as they were typed. RFC 9112, section 2.1.
+    /// Encodes the request, with header names as they were typed. RFC 9112, section 2.1.
     fn bytes(&self, changes: Changes, url: &Url) -> Vec<u8> {
         let method = self.method(changes);
         let mut out = format!("{method} {} HTTP/1.1\r\n", url.path);
@@ -153,7 +153,7 @@ impl Request {
             push(&header.name, &header.value);
         }
         let body = self.body.as_deref().filter(|_| !changes.is_get);
-        // As curl does: a method that is for sending something says that it sends nothing.
+        // As in curl: a method that normally has a body declares an empty one.
         let empty = matches!(method, "POST" | "PUT" | "PATCH").then_some("");
         if let Some(body) = body.or(empty) {
             push("Content-Length", &body.len().to_string());
@@ -168,7 +168,7 @@ impl Request {
         if changes.is_get { "GET" } else { &self.method }
     }
 
-    /// The headers that were given, without those that a redirect took away.
+    /// Returns the given headers, without those that a redirect removed.
     fn headers(&self, changes: Changes) -> impl Iterator<Item = &Header> {
         self.headers.iter().filter(move |header| {
             let is_gone = changes.is_get && header.is("Content-Type")
@@ -177,8 +177,8 @@ impl Request {
         })
     }
 
-    /// What is sent after this redirect. RFC 9110, 15.4: 303 asks for GET, and after 301 and 302 every
-    /// client makes a GET of a POST.
+    /// Changes the request after this redirect. RFC 9110, 15.4: 303 requests a GET, and after 301
+    /// and 302 every client changes POST to GET.
     pub(super) fn redirect(&self, status: u16, changes: &mut Changes) {
         let method = self.method(*changes);
         changes.is_get |= match status {
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn basic_authentication() {
-        // The example of RFC 7617, section 2.
+        // The example in RFC 7617, section 2.
         assert_eq!(basic(b"Aladdin:open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     }
 }
