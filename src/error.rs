@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(error.to_string(), "permission denied");
         assert_eq!(error.at(Path::new("/run/a")).to_string(), "/run/a: permission denied");
         let silent = Error::from(Cause::Unanswered(Some(Duration::from_secs(3))));
-        assert_eq!(silent.to_string(), "the file system does not answer within 3s");
+        assert_eq!(silent.to_string(), "the file system does not answer within 3 s");
         assert_eq!(Error::from("not a regular file").to_string(), "not a regular file");
     }
 }
