@@ -3,11 +3,6 @@
 //! The definitions are constants. clap gets those alone that the words in front of it mention, so that neither
 //! time nor memory goes into the others; that an option is unknown, or that one is wrong, shows all the same.
 
-use std::ffi::OsString;
-
-use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
-
 /// An operand or option.
 #[derive(Debug, Clone, Copy)]
 pub struct Opt {
@@ -151,9 +146,20 @@ impl Opt {
         self.takes == Takes::Refused
     }
 
+    /// Whether it is an operand that has to be given.
+    pub fn is_required(&self) -> bool {
+        matches!(self.takes, Takes::Operand { required: true, .. })
+    }
+
     /// Whether it may be several words.
     pub fn is_many(&self) -> bool {
         matches!(self.takes, Takes::Operand { many: true, .. })
+    }
+
+    /// Whether letters of options without a dash may precede it.
+    #[cfg(feature = "inspect")]
+    pub fn is_behind_letters(&self) -> bool {
+        self.is_operand() && self.value != self.name
     }
 
     /// Whether it is an option with a value.
@@ -161,67 +167,13 @@ impl Opt {
         matches!(self.takes, Takes::One | Takes::Each)
     }
 
-    /// Whether this is `--name`, or `-s`, or `-xs`, where what follows the last is its value.
-    pub fn ends(&self, word: &[u8]) -> bool {
-        match word {
-            [b'-', b'-', long @ ..] => self.name.as_bytes() == long,
-            [b'-', .., last] => self.short == Some(char::from(*last)),
-            _ => false,
+    /// Whether this word is its name: `--timeout` or `-t`.
+    pub fn is_called(&self, word: &str) -> bool {
+        match word.strip_prefix("--") {
+            Some(name) => !self.is_operand() && name == self.name,
+            None => word.strip_prefix('-').is_some_and(|letter| {
+                self.short.is_some_and(|short| letter == short.encode_utf8(&mut [0; 4]))
+            }),
         }
     }
-
-    /// Whether clap has to know of it to make sense of this word. It may be the value of another option.
-    fn is_mentioned(&self, word: &[u8]) -> bool {
-        match word {
-            [b'-', b'-', long @ ..] => {
-                let name = long.split(|&b| b == b'=').next().unwrap_or_default();
-                self.name.as_bytes() == name
-            }
-            [b'-', letters @ ..] => self.short.is_some_and(|short| letters.contains(&(short as u8))),
-            _ => false,
-        }
-    }
-
-    fn arg(&self) -> Arg {
-        let arg = Arg::new(self.name);
-        let arg = match self.takes {
-            Takes::Operand { required, many } => {
-                let arg = arg.required(required).value_parser(ValueParser::os_string());
-                return if many { arg.num_args(1..).action(ArgAction::Append) } else { arg };
-            }
-            Takes::One => arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true),
-            Takes::Each => {
-                arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true).action(ArgAction::Append)
-            }
-            Takes::Nothing => arg.action(ArgAction::SetTrue),
-            // clap is not told of it, which makes it one that is wrong.
-            Takes::Refused => arg,
-            Takes::Help => arg.action(ArgAction::Help),
-            Takes::Version => arg.action(ArgAction::Version),
-        };
-        arg.long(self.name).short(self.short)
-    }
-}
-
-/// Has clap read the words; nothing where it refuses them.
-pub fn tokenize<'a>(options: impl Iterator<Item = &'a Opt>, words: &[OsString]) -> Option<ArgMatches> {
-    let command = Command::new("")
-        .no_binary_name(true)
-        .disable_help_flag(true)
-        // Ours stands in its place; clap insists on having one to show.
-        .disable_version_flag(true)
-        .version("")
-        .args(args(options, words));
-    command.try_get_matches_from(words).ok()
-}
-
-/// The definitions that clap needs for these words.
-pub fn args<'a>(options: impl Iterator<Item = &'a Opt>, words: &[OsString]) -> Vec<Arg> {
-    let is_needed = |option: &Opt| {
-        option.is_operand() || words.iter().any(|word| option.is_mentioned(word.as_encoded_bytes()))
-    };
-    options
-        .filter(|option| !option.is_refused() && !option.is_elsewhere() && is_needed(option))
-        .map(Opt::arg)
-        .collect()
 }

@@ -163,14 +163,7 @@ mod tests {
     fn no_option_of_ours_is_foreign_and_what_is_advised_is_there() {
         for kind in KINDS {
             let page = Page::of(kind);
-            let is_ours = |word: &str| {
-                page.all_options().any(|option| {
-                    word.strip_prefix("--") == Some(option.name)
-                        || word.strip_prefix('-').is_some_and(|letter| {
-                            letter.chars().count() == 1 && letter.chars().next() == option.short
-                        })
-                })
-            };
+            let is_ours = |word: &str| page.all_options().any(|option| option.is_called(word));
             for &(words, hint) in kind.foreign.rows.iter().copied().flatten() {
                 assert!(words.iter().all(|word| !is_ours(word)), "{} {words:?}", kind.name);
                 let word = used(hint);

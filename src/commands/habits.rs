@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-use crate::args::Opt;
+use crate::args::{Opt, takes_next, with_letter};
 use crate::inspect::Habits;
 
 /// The words without what changes nothing, and with `-n5` for the `-5` of head(1) and tail(1).
@@ -31,8 +31,9 @@ pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsStrin
                 continue;
             }
         }
-        let has_value = options.iter().any(|option| option.takes_value() && option.ends(&kept));
-        out.push(OsString::from_vec(kept));
+        let kept = OsString::from_vec(kept);
+        let has_value = takes_next(options, &kept);
+        out.push(kept);
         if has_value {
             out.extend(rest.next().cloned());
         } else if bytes == b"--" {
@@ -68,8 +69,7 @@ fn push_cluster(
             continue;
         }
         kept.push(*letter);
-        let is_it = |option: &&&Opt| option.short == Some(char::from(*letter));
-        if options.iter().find(is_it).is_some_and(|option| option.takes_value()) {
+        if with_letter(options, *letter).is_some_and(Opt::takes_value) {
             kept.extend_from_slice(cluster.get(at + 1..).unwrap_or_default());
             break;
         }

@@ -24,7 +24,7 @@ use std::ffi::OsStr;
 pub use self::action::Action;
 pub use self::parse::parse;
 use self::run::RUN;
-use crate::args::{MISSING, Opt, UsageError, without_user_info};
+use crate::args::{MISSING, UsageError, without_user_info};
 use crate::check::{ELSEWHERE, KINDS, Kind};
 #[cfg(feature = "inspect")]
 use crate::doctor;
@@ -83,19 +83,16 @@ fn is_command(name: &OsStr) -> bool {
     find_kind(name).is_some()
 }
 
-fn known(name: &OsStr) -> Result<&'static Kind, UsageError> {
-    find_kind(name).ok_or_else(|| unknown_command(name))
-}
-
-/// The error for a word in place of a command, with the one that was meant.
-fn unknown_command(name: &OsStr) -> UsageError {
+/// The error for a word in place of a command, with this advice or the command that was meant.
+fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
     let bytes = name.as_encoded_bytes();
     let shown = clip(&without_user_info(bytes, false));
     if is_elsewhere(&shown) {
         return UsageError(shown + MISSING);
     }
     let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
-    let advice = foreign::command(bytes)
+    let advice = advice
+        .or_else(|| foreign::command(bytes))
         .or_else(|| nearest::did_you_mean(&shown, &mut command_names(), ["'", "'"]))
         .or_else(|| is_target().then(|| "name a check first: porthole http URL".to_owned()))
         .unwrap_or_else(|| "see porthole --help".to_owned());
@@ -128,13 +125,8 @@ fn is_elsewhere(name: &str) -> bool {
 
 /// Whether another build has this option, of whatever command.
 fn is_option_elsewhere(word: &str) -> bool {
-    let is_it = |option: &Opt| {
-        let is_short = || {
-            option.short.is_some_and(|short| word.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4])))
-        };
-        option.is_elsewhere() && (word.strip_prefix("--") == Some(option.name) || is_short())
-    };
-    KINDS.iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN).any(is_it)
+    let mut options = KINDS.iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN);
+    options.any(|option| option.is_elsewhere() && option.is_called(word))
 }
 
 /// Every command beside the checks.

@@ -10,7 +10,7 @@ use super::run::RUN;
 use super::{find_kind, wrong};
 #[cfg(feature = "inspect")]
 use crate::args::{HELP, VERSION, flag, option};
-use crate::args::{Opt, UsageError, tokenize};
+use crate::args::{Opt, UsageError, read};
 use crate::check::Kind;
 #[cfg(feature = "inspect")]
 use crate::inspect::{Command, Properties};
@@ -96,34 +96,62 @@ impl Page {
         self.properties.habits.letters.contains(letter)
     }
 
-    /// Has clap read the words.
+    /// Reads the words that follow the command's name.
     pub fn read(&self, words: &[OsString]) -> Result<ArgMatches, UsageError> {
-        tokenize(self.all_options(), words)
-            .ok_or_else(|| wrong::error(self.name, &self.all_options().collect::<Vec<_>>(), words))
+        let options: Vec<&Opt> = self.all_options().collect();
+        read(&options, words).map_err(|fault| wrong::error(self.name, &options, words, fault))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::args;
+    use crate::args::{assert_agrees_with_clap, told};
     use crate::check::KINDS;
     #[cfg(feature = "inspect")]
     use crate::commands::inspections;
 
-    #[test]
-    fn the_definitions_are_sound() {
+    fn pages() -> Vec<Page> {
         let pages = KINDS.iter().map(Page::of);
         #[cfg(feature = "inspect")]
         let pages = pages.chain(inspections().map(Page::inspection));
-        for page in &pages.collect::<Vec<_>>() {
-            let words: Vec<OsString> =
-                page.all_options().map(|option| format!("--{}", option.name).into()).collect();
-            let args = args(page.all_options(), &words);
-            let told = page.all_options().filter(|option| !option.is_refused() && !option.is_elsewhere());
-            assert_eq!(args.len(), told.count(), "{}", page.name);
-            let bare = clap::Command::new(page.name).disable_help_flag(true).disable_version_flag(true);
-            bare.version("").args(args).debug_assert();
+        pages.collect()
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        for page in pages() {
+            let options: Vec<&Opt> = page.all_options().collect();
+            let bare = clap::Command::new(page.name).disable_help_flag(true);
+            bare.args(told(&options)).debug_assert();
         }
+    }
+
+    /// Command lines of three words, of which one is an option of the command.
+    #[test]
+    fn clap_agrees_about_the_options_of_each_command() {
+        let mut accepted = 0;
+        for page in pages() {
+            let options: Vec<&Opt> = page.all_options().collect();
+            for option in &options {
+                let forms = [
+                    Some(format!("--{}", option.name)),
+                    Some(format!("--{}=1", option.name)),
+                    option.short.map(|short| format!("-{short}")),
+                    option.short.map(|short| format!("-{short}1")),
+                ];
+                for form in forms.into_iter().flatten() {
+                    for others in [["x", "--json"], ["x", "y"], ["--", "x"], ["-p", "--proc"], ["-q", "-t1"]]
+                    {
+                        for at in 0..=others.len() {
+                            let mut words = others.map(OsString::from).to_vec();
+                            words.insert(at, form.clone().into());
+                            accepted += usize::from(assert_agrees_with_clap(&options, &words));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(accepted > 500, "{accepted}");
     }
 }

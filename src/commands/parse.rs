@@ -9,8 +9,8 @@ use super::page::Page;
 use super::run::{RUN, TIMEOUT, run_options};
 #[cfg(feature = "inspect")]
 use super::{find_inspection, inspection::inspection};
-use super::{help, is_command, known, run, sentence, unknown_command, wrong};
-use crate::args::{Given, Opt, UsageError};
+use super::{find_kind, help, is_command, run, sentence, unknown_command, wrong};
+use crate::args::{Given, Opt, Token, UsageError, Words};
 use crate::check::Plan;
 use crate::deadline::Deadline;
 use crate::expand::Values;
@@ -40,18 +40,11 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     if let Some(text) = only_help(&words)? {
         return Ok(Action::Print(text, Conclusion::Good));
     }
-    // Options of a run may stand in front of the command; behind it they mean the same.
-    let at = command_at(&words);
-    let leading = words.get(..at.min(words.len())).unwrap_or_default();
-    if !leading.is_empty() {
-        // What is wrong there is for the check to say, if there is one.
-        if at >= words.len() {
-            run::only(leading)?;
-        }
-    }
-    if at >= words.len() {
+    // Options of a run may precede the command, and mean the same there. Faults in them are the check's to report.
+    let Some(at) = command_at(&words) else {
+        run::only(&words)?;
         return Err(UsageError("no command given; see porthole --help".to_owned()));
-    }
+    };
     let name = words.remove(at);
     if name == "help" {
         return Err(UsageError("help: expected one command, as in porthole help http".to_owned()));
@@ -60,7 +53,12 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     if let Some(command) = find_inspection(&name) {
         return inspection(command, &words, values);
     }
-    let kind = known(&name)?;
+    let Some(kind) = find_kind(&name) else {
+        // `-timeout 5s http`: the word that would be the value.
+        let leading = words.get(..at).unwrap_or_default();
+        let advice = wrong::with_one_dash("", &RUN.iter().collect::<Vec<_>>(), leading);
+        return Err(unknown_command(&name, advice));
+    };
     let parts = sentence::split(kind, &words);
     if parts.len() > MOST_CHECKS {
         let message = format!("{} checks given; one run makes at most {MOST_CHECKS}", parts.len());
@@ -88,16 +86,12 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
 }
 
-/// Where the command's name stands: the first word that is neither an option nor the value of one.
-fn command_at(words: &[OsString]) -> usize {
-    let takes_value = |word: &[u8]| RUN.iter().any(|option| option.takes_value() && option.ends(word));
-    let mut at = 0;
-    while let Some(word) = words.get(at).map(|word| word.as_encoded_bytes())
-        && word.starts_with(b"-")
-    {
-        at += if takes_value(word) { 2 } else { 1 };
-    }
-    at
+/// Which word is the command's name: the first that is neither an option of a run nor the value of one.
+fn command_at(words: &[OsString]) -> Option<usize> {
+    let options: Vec<&Opt> = RUN.iter().collect();
+    let mut tokens = Words::new(&options, words);
+    tokens.find(|token| matches!(token, Token::Operand(_)))?;
+    words.len().checked_sub(tokens.rest().len() + 1)
 }
 
 /// The help or the version, where nothing else is asked for: `--help`, `http --help`, `--help http`, `help http`. Beside
@@ -110,7 +104,7 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
         [word] if is_version(word) => Some(help::version()),
         [help, word] if help == "help" && (is_help(word) || word == "help") => Some(help::long()),
         [help, name] if help == "help" => {
-            Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name))?))
+            Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name, None))?))
         }
         // `ls -h` and `df -h` are no call for help.
         #[cfg(feature = "inspect")]
@@ -134,16 +128,19 @@ mod tests {
     #[test]
     fn the_command_stands_behind_options_of_a_run() {
         for (words, at) in [
-            (&["http", "-q"][..], 0),
-            (&["-q", "http"], 1),
-            (&["-t", "2s", "--json", "http"], 3),
-            (&["--timeout=2s", "http"], 1),
-            (&["--timeout", "http", "tcp"], 2),
-            (&["-qt", "1s", "http"], 2),
-            (&["-t2s", "http"], 1),
-            (&["-x"], 1),
-            (&["-t"], 2),
-            (&["-t", "--help", "http"], 2),
+            (&["http", "-q"][..], Some(0)),
+            (&["-q", "http"], Some(1)),
+            (&["-t", "2s", "--json", "http"], Some(3)),
+            (&["--timeout=2s", "http"], Some(1)),
+            (&["--timeout", "http", "tcp"], Some(2)),
+            (&["-qt", "1s", "http"], Some(2)),
+            (&["-t2s", "http"], Some(1)),
+            (&["-tt", "http"], Some(1)),
+            (&["-x", "http"], Some(1)),
+            (&["--", "http"], Some(1)),
+            (&["-x"], None),
+            (&["-t"], None),
+            (&["-t", "--help", "http"], Some(2)),
         ] {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             assert_eq!(command_at(&words), at, "{words:?}");

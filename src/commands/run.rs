@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::wrong;
-use crate::args::{Feature, HELP, Opt, UsageError, VERSION, flag, given_value, is_given, option, tokenize};
+use crate::args::{Feature, HELP, Opt, UsageError, VERSION, flag, given_value, is_given, option, read};
 use crate::check::RunOptions;
 use crate::expand::Values;
 use crate::net::local::Reach;
@@ -92,8 +92,6 @@ fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
 
 /// Options of a run with no command behind them: what is wrong with them.
 pub(super) fn only(words: &[OsString]) -> Result<(), UsageError> {
-    match tokenize(RUN.iter(), words) {
-        Some(_) => Ok(()),
-        None => Err(wrong::error("", &RUN.iter().collect::<Vec<_>>(), words)),
-    }
+    let options: Vec<&Opt> = RUN.iter().collect();
+    read(&options, words).map(drop).map_err(|fault| wrong::error("", &options, words, fault))
 }

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::args::{Given, Opt, UsageError, tokenize};
+use crate::args::{Given, Opt, UsageError, read};
 use crate::deadline::Deadline;
 use crate::outcome::Conclusion;
 use crate::report::Answer;
@@ -73,8 +73,9 @@ pub struct Command {
 impl Command {
     /// The inspection that these words ask of it, of which none is an option of every inspection.
     pub fn planned(&self, words: &[OsString]) -> Result<Box<dyn Inspect>, UsageError> {
-        let wrong = || UsageError(format!("{}: the arguments cannot be read", self.name));
-        let matches = tokenize(self.options.iter().copied().flatten(), words).ok_or_else(wrong)?;
+        let options: Vec<&Opt> = self.options.iter().copied().flatten().collect();
+        let wrong = |_| UsageError(format!("{}: the arguments cannot be read", self.name));
+        let matches = read(&options, words).map_err(wrong)?;
         let mut secrets = Secrets::default();
         // It names no file that would have to be read by then.
         let deadline = Deadline::after(Duration::ZERO);
