@@ -25,11 +25,12 @@ pub use self::action::Action;
 pub use self::parse::parse;
 use self::run::RUN;
 use crate::args::{MISSING, UsageError, without_user_info};
-use crate::check::{ELSEWHERE, KINDS, Kind};
+use crate::check::{self, KINDS, Kind};
 #[cfg(feature = "inspect")]
 use crate::doctor;
+use crate::inspect;
 #[cfg(feature = "inspect")]
-use crate::inspect::{self, Command};
+use crate::inspect::Command;
 use crate::text::clip;
 
 /// The commands beside the checks, by groups, in the order in which help lists them.
@@ -39,36 +40,6 @@ const GROUPS: [(&str, &[Command]); 3] = [
     ("Diagnosis", doctor::COMMANDS),
     ("Copying in and out", inspect::COPYING),
 ];
-
-/// The commands that a build without the inspections lacks.
-#[cfg(not(feature = "inspect"))]
-const INSPECTIONS: &[&str] = &[
-    "ps",
-    "env",
-    "ls",
-    "stat",
-    "cat",
-    "head",
-    "tail",
-    "find",
-    "grep",
-    "hexdump",
-    "sha256sum",
-    "df",
-    "mounts",
-    "access",
-    "ss",
-    "lsof",
-    "id",
-    "limits",
-    "doctor",
-    "report",
-    "install",
-    "tar",
-];
-/// It lacks none.
-#[cfg(feature = "inspect")]
-const INSPECTIONS: &[&str] = &[];
 
 fn find_kind(name: &OsStr) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| name == kind.name)
@@ -120,7 +91,7 @@ fn command_names() -> impl Iterator<Item = &'static str> {
 
 /// Whether another build has this command.
 fn is_elsewhere(name: &str) -> bool {
-    ELSEWHERE.contains(&name) || INSPECTIONS.contains(&name)
+    check::ELSEWHERE.contains(&name) || inspect::ELSEWHERE.contains(&name)
 }
 
 /// Whether another build has this option, of whatever command.

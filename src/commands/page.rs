@@ -127,6 +127,17 @@ mod tests {
         }
     }
 
+    /// Builds without the inspections know them by these names.
+    #[cfg(feature = "inspect")]
+    #[test]
+    fn the_list_has_the_names_of_the_commands() {
+        macro_rules! names {
+            ($($group:ident { $($name:ident,)* })*) => { [$($(stringify!($name),)*)*] };
+        }
+        let names: Vec<&str> = inspections().map(|command| command.name).collect();
+        assert_eq!(crate::inspect::inspections!(names), *names);
+    }
+
     /// Command lines of three words, of which one is an option of the command.
     #[test]
     fn clap_agrees_about_the_options_of_each_command() {

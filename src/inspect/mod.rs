@@ -1,15 +1,18 @@
 //! The inspections: a look inside without a shell.
 //!
-//! A new command is one file with its [`Command`], one line in the list below, and one test file. Each reads facts
+//! A new command is one file with its [`Command`], one line in the list (`list.rs`), and one test file. Each reads facts
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
 mod content;
+mod list;
 mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::list::ELSEWHERE;
+pub(crate) use self::list::inspections;
 use crate::args::{Given, Opt, UsageError, read};
 use crate::deadline::Deadline;
 use crate::outcome::Conclusion;
@@ -17,42 +20,19 @@ use crate::report::Answer;
 use crate::secrets::Secrets;
 use crate::view::target::Target;
 
-/// Declares each command's module and lists its [`Command`], so that a new command is one line.
+/// Declares the modules of the commands that are in this room, and lists each [`Command`].
 macro_rules! commands {
-    ($($(#[$doc:meta])* $list:ident { $($name:ident,)* })*) => {
-        $($(mod $name;)*)*
-        $($(#[$doc])* pub const $list: &[Command] = &[$($name::COMMAND,)*];)*
+    (inspection { $($shows:ident,)* } diagnosis $diagnosis:tt copying { $($copies:ident,)* }) => {
+        $(mod $shows;)*
+        $(mod $copies;)*
+        /// What shows something, in the order in which help lists it.
+        pub const SHOWING: &[Command] = &[$($shows::COMMAND,)*];
+        /// What copies something in or out.
+        pub const COPYING: &[Command] = &[$($copies::COMMAND,)*];
     };
 }
 
-commands! {
-    /// What shows something, in the order in which help lists it.
-    SHOWING {
-        ps,
-        env,
-        ls,
-        stat,
-        cat,
-        head,
-        tail,
-        find,
-        grep,
-        hexdump,
-        sha256sum,
-        df,
-        mounts,
-        access,
-        ss,
-        lsof,
-        id,
-        limits,
-    }
-    /// What copies something in or out.
-    COPYING {
-        install,
-        tar,
-    }
-}
+inspections!(commands);
 
 /// A command: its place on the command line.
 pub struct Command {
