@@ -1,7 +1,6 @@
 //! `-H 'Name: value'`, as http and grpc take it.
 
 use crate::args::{Given, UsageError};
-use crate::bytes::is_listed;
 
 /// What the server sees of us where `-H` says nothing else.
 pub(super) const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
@@ -52,12 +51,21 @@ pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<
 }
 
 /// Headers whose value is no secret.
-const HARMLESS: &str =
-    " accept cache-control connection content-type host origin referer user-agent x-real-ip ";
+const HARMLESS: &[&str] = &[
+    "accept",
+    "cache-control",
+    "connection",
+    "content-type",
+    "host",
+    "origin",
+    "referer",
+    "user-agent",
+    "x-real-ip",
+];
 
 /// Whether the value of this header is no secret.
 fn is_harmless(name: &str) -> bool {
-    is_listed(HARMLESS, name.as_bytes()) || name.starts_with("accept-") || name.starts_with("x-forwarded-")
+    HARMLESS.contains(&name) || name.starts_with("accept-") || name.starts_with("x-forwarded-")
 }
 
 /// What stands in front of the separator and behind it.

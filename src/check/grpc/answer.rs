@@ -13,9 +13,25 @@ use crate::text::{foreign, quoted};
 use crate::units;
 
 /// Names of status codes, from 0. https://grpc.io/docs/guides/status-codes/
-const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS \
-    PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL \
-    UNAVAILABLE DATA_LOSS UNAUTHENTICATED";
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
 
 impl Grpc {
     /// The verdict of a gRPC response.
@@ -60,8 +76,8 @@ impl Grpc {
 
     /// What a status other than OK means.
     fn refusal(&self, code: u64) -> Finding {
-        let known = usize::try_from(code).ok().and_then(|code| CODES.split(' ').nth(code));
-        let name = known.map_or_else(|| format!("grpc-status {code}"), str::to_owned);
+        let known = usize::try_from(code).ok().and_then(|code| CODES.get(code));
+        let name = known.map_or_else(|| format!("grpc-status {code}"), |name| (*name).to_owned());
         Finding::unhealthy(match code {
             5 => self.unknown_service(&name),
             7 | 16 => format!("{name} (-H 'authorization: …' sends credentials)"),

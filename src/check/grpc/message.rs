@@ -5,7 +5,7 @@
 //! Protocol Buffers: https://protobuf.dev/programming-guides/encoding/
 
 /// Names of `HealthCheckResponse.ServingStatus`, from 0.
-const STATUSES: &str = "UNKNOWN SERVING NOT_SERVING SERVICE_UNKNOWN";
+const STATUSES: [&str; 4] = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 
 /// A `HealthCheckRequest` for this service, with its prefix.
 pub(super) fn request(service: &str) -> Vec<u8> {
@@ -39,8 +39,8 @@ pub(super) fn response(body: &[u8]) -> Result<String, &'static str> {
         return Err("the message does not have the length it declares");
     }
     let status = status(message).ok_or("the message is not a HealthCheckResponse")?;
-    let known = usize::try_from(status).ok().and_then(|status| STATUSES.split(' ').nth(status));
-    Ok(known.map_or_else(|| format!("status {status}"), str::to_owned))
+    let known = usize::try_from(status).ok().and_then(|status| STATUSES.get(status));
+    Ok(known.map_or_else(|| format!("status {status}"), |name| (*name).to_owned()))
 }
 
 /// Field 1 of a `HealthCheckResponse`, the last where it comes several times; unknown fields are skipped.
