@@ -1,7 +1,8 @@
-//! Arguments: what an operand or option is, what was given, and the error where that is wrong.
+//! Arguments: what an operand or option is, what was given, and the error if that is wrong.
 //!
-//! clap is the tokenizer: it is told only of the options that the words mention (see [`tokenize`]). Its types end in this
-//! room and in `commands`.
+//! There is one reading of words ([`Words`]). Faults are found in it, and it tells clap of the
+//! options that were given; clap then yields their values ([`read`]). clap's types end in this room
+//! and in `commands`.
 
 mod foreign;
 mod given;
@@ -13,7 +14,7 @@ use std::fmt;
 
 pub use self::foreign::{Foreign, Hint, Row};
 pub use self::given::{Given, Text, given_value, is_given, without_user_info};
-pub use self::option::{Feature, HELP, Opt, Takes, VERSION, flag, operand, option, option_list};
+pub use self::option::{Feature, HELP, Opt, Takes, VERSION, flag, is_operand, operand, option, option_list};
 #[cfg(feature = "inspect")]
 pub use self::option::{operands, operands_behind_letters, refused};
 pub use self::read::{Fault, read};
@@ -23,10 +24,10 @@ pub use self::read::{assert_agrees_with_clap, told};
 pub use self::words::takes_next;
 pub use self::words::{Token, Typed, Value, Words, split_value, with_letter};
 
-/// What is said of a command or option, or of TLS, that another build has.
+/// The message, after its name, for a command, an option or TLS that only another build has.
 pub const MISSING: &str = " is not in this build; the full build of porthole has it";
 
-/// Wrong usage: which argument, what was expected, what to do.
+/// Wrong usage: which argument is wrong, what was expected, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UsageError(pub String);
 

@@ -1,26 +1,24 @@
-//! Operands and options as the commands define them: what help shows, and what clap is told of.
-//!
-//! The definitions are constants. clap gets those alone that the words in front of it mention, so that neither
-//! time nor memory goes into the others; that an option is unknown, or that one is wrong, shows all the same.
+//! Operands and options as the commands define them: constants that help, the reading of words and
+//! clap share.
 
 /// An operand or option.
 #[derive(Debug, Clone, Copy)]
 pub struct Opt {
-    /// `timeout` for `--timeout`, in capitals for an operand.
+    /// `timeout` for `--timeout`; in capitals for an operand.
     pub name: &'static str,
     /// `t` for `-t`.
     pub short: Option<char>,
-    /// What its value is called; empty for an option without one.
+    /// The name of its value in help; empty for an option without one.
     pub value: &'static str,
     /// One line for the help text.
     pub help: &'static str,
-    /// What it does with what follows it.
+    /// What follows it.
     pub takes: Takes,
-    /// The Cargo feature that it takes, and whether this build has it.
+    /// The Cargo feature that it needs, and whether this build has it.
     needs: Option<Feature>,
 }
 
-/// A Cargo feature that an option or a command takes.
+/// A Cargo feature that an option needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Feature {
     is_here: bool,
@@ -35,10 +33,10 @@ impl Feature {
     pub const INSPECT: Feature = Feature { is_here: cfg!(feature = "inspect") };
 }
 
-/// What an option does with what follows it.
+/// What follows an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// It is an operand, that has to be there or not, and may be several words.
+    /// It is an operand: required or not, and one word or many.
     Operand { required: bool, many: bool },
     /// One value.
     One,
@@ -46,11 +44,11 @@ pub enum Takes {
     Each,
     /// Nothing.
     Nothing,
-    /// Nothing, for all that is wanted is help.
+    /// Nothing: it requests help.
     Help,
-    /// Nothing, for all that is wanted is the version.
+    /// Nothing: it requests the version.
     Version,
-    /// Nothing, for it is refused.
+    /// Nothing: it is refused.
     #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "no check has one"))]
     Refused,
 }
@@ -70,24 +68,25 @@ pub const fn flag(name: &'static str, help: &'static str) -> Opt {
     Opt { takes: Takes::Nothing, ..option(name, "", help) }
 }
 
-/// What stands without an option in front; it has to be given.
+/// A required operand.
 pub const fn operand(name: &'static str, help: &'static str) -> Opt {
     Opt { takes: Takes::Operand { required: true, many: false }, ..option(name, name, help) }
 }
 
-/// What stands without an option in front, one or more.
+/// A required operand of one or more words.
 #[cfg(feature = "inspect")]
 pub const fn operands(name: &'static str, help: &'static str) -> Opt {
     Opt { takes: Takes::Operand { required: true, many: true }, ..option(name, name, help) }
 }
 
-/// The same, behind letters of options that may do without a dash, as those of tar(1) do: `usage` is `cf - PATH`.
+/// The same after letters of options that need no dash, as in tar(1): `usage` is `cf - PATH`.
 #[cfg(feature = "inspect")]
 pub const fn operands_behind_letters(usage: &'static str, name: &'static str, help: &'static str) -> Opt {
     Opt { value: usage, ..operands(name, help) }
 }
 
-/// An option that other programs of the command's name have, and why it is refused here. Help does not list it.
+/// An option that other programs of the command's name have, and why it is refused here. Help does
+/// not list it.
 #[cfg(feature = "inspect")]
 pub const fn refused(name: &'static str, why: &'static str) -> Opt {
     Opt { takes: Takes::Refused, ..option(name, "", why) }
@@ -100,31 +99,36 @@ pub const VERSION: Opt =
     Opt { takes: Takes::Version, ..flag("version", "print version, features and target") }.short('V');
 
 impl Opt {
-    /// With this short form.
+    /// The option with this short form.
     pub const fn short(self, short: char) -> Opt {
         Opt { short: Some(short), ..self }
     }
 
-    /// Only in builds with this feature.
+    /// The option, in builds with this feature only.
     pub const fn needs(self, feature: Feature) -> Opt {
         Opt { needs: Some(feature), ..self }
     }
 
-    /// Whether another build has it, and this one has not: then it is in no help, and clap is not told of it.
+    /// Whether only other builds have it. Then help does not list it, and it is unknown here.
     pub fn is_elsewhere(&self) -> bool {
         self.needs.is_some_and(|feature| !feature.is_here)
     }
 
-    /// Without its short form, where that is one of these letters.
+    /// The option, without its short form if that is one of these letters.
     #[cfg(feature = "inspect")]
     pub fn unless_short(self, letters: &str) -> Opt {
         Opt { short: self.short.filter(|&short| !letters.contains(short)), ..self }
     }
 
-    /// Not needed, for an operand.
+    /// The operand, but not required.
     pub const fn optional(self) -> Opt {
         let many = matches!(self.takes, Takes::Operand { many: true, .. });
         Opt { takes: Takes::Operand { required: false, many }, ..self }
+    }
+
+    /// Whether it is the operand that names what a check connects to.
+    pub fn is_target(&self) -> bool {
+        is_target(self.name)
     }
 
     /// Whether it is an operand.
@@ -132,7 +136,7 @@ impl Opt {
         matches!(self.takes, Takes::Operand { .. })
     }
 
-    /// An operand as help shows it: `TARGET`, `[NAME]`, `PATH...`.
+    /// The operand as help shows it: `TARGET`, `[NAME]`, `PATH...`.
     pub fn placeholder(&self) -> String {
         let dots = if self.is_many() { "..." } else { "" };
         match self.takes {
@@ -141,12 +145,12 @@ impl Opt {
         }
     }
 
-    /// Whether it is one that is refused.
+    /// Whether the command refuses it.
     pub fn is_refused(&self) -> bool {
         self.takes == Takes::Refused
     }
 
-    /// Whether it is an operand that has to be given.
+    /// Whether it is a required operand.
     pub fn is_required(&self) -> bool {
         matches!(self.takes, Takes::Operand { required: true, .. })
     }
@@ -176,4 +180,14 @@ impl Opt {
             }),
         }
     }
+}
+
+/// Whether an argument of this name is the operand that names what a check connects to.
+pub fn is_target(name: &str) -> bool {
+    name == "TARGET"
+}
+
+/// Whether an argument of this name is an operand.
+pub fn is_operand(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
 }

@@ -1,8 +1,8 @@
-//! What was given, from the words of a command: what is wrong with them is found by walking their [`Words`], and clap
-//! yields the values of those that are right.
+//! Reads the words of a command: a walk over its [`Words`] finds what is wrong with them, then clap
+//! yields the values.
 //!
-//! clap is told only of the operands and of the options that the words have, so that neither time nor memory goes into the
-//! others.
+//! clap knows only the operands and the options that are given, so that the others cost neither
+//! time nor memory.
 
 use std::ffi::OsString;
 
@@ -19,7 +19,7 @@ pub enum Fault<'a> {
     Unknown(Typed<'a>),
     /// The command refuses this option.
     Refused(&'a Opt),
-    /// Help or the version is requested along with something else; the words after it.
+    /// Help or the version is requested along with something else. The words are those after it.
     NotAlone(&'a Opt, Typed<'a>, &'a [OsString]),
     /// The option may be given once.
     Repeated(&'a Opt),
@@ -29,9 +29,9 @@ pub enum Fault<'a> {
     SurplusValue(&'a Opt),
     /// The operand has to be given.
     MissingOperand(&'a Opt),
-    /// The command takes no further operand; the words after it.
+    /// The command takes no further operand. The words are those after it.
     SurplusOperand(&'a [u8], &'a [OsString]),
-    /// clap refuses the words. A test shows that it accepts all in which no other fault is found.
+    /// clap refuses the words. Tests verify that it accepts all words without another fault.
     Unreadable,
 }
 
@@ -46,7 +46,7 @@ pub fn read<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<ArgMatc
     command.try_get_matches_from(words).map_err(|_| Fault::Unreadable)
 }
 
-/// The names of the options and operands that the words have, or the first fault in them.
+/// Returns the names of the operands and options that are given, or the first fault.
 fn checked<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Vec<&'a str>, Fault<'a>> {
     let mut given: Vec<&str> = Vec::new();
     let mut tokens = Words::new(options, words);
@@ -87,7 +87,7 @@ fn checked<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Vec<&'a 
     }
 }
 
-/// What clap is told of an operand or option.
+/// The definition of an operand or option for clap.
 fn arg(option: &Opt) -> Arg {
     let arg = Arg::new(option.name).value_parser(ValueParser::os_string());
     match option.takes {
@@ -105,15 +105,15 @@ fn arg(option: &Opt) -> Arg {
     .short(option.short)
 }
 
-/// For tests: what clap is told of, were all options given.
+/// For tests: the definitions of all these options for clap.
 #[cfg(test)]
 pub fn told(options: &[&Opt]) -> Vec<Arg> {
     let is_told = |option: &&&Opt| !option.is_refused() && !option.is_elsewhere();
     options.iter().filter(is_told).map(|option| arg(option)).collect()
 }
 
-/// For tests: panics unless clap, told of all options, accepts the same command lines as [`read`], with the values of the
-/// tokens. The answer is whether they are accepted.
+/// For tests: panics unless clap, with the definitions of all options, and [`read`] agree about
+/// these words, and the values are those of the tokens. Returns whether the words are accepted.
 #[cfg(test)]
 pub fn assert_agrees_with_clap(options: &[&Opt], words: &[OsString]) -> bool {
     let is_plain = |option: &&&Opt| !matches!(option.takes, Takes::Help | Takes::Version);
@@ -144,7 +144,7 @@ pub fn assert_agrees_with_clap(options: &[&Opt], words: &[OsString]) -> bool {
         let by_tokens: Vec<&[u8]> = Words::new(options, words)
             .filter_map(|token| match token {
                 Token::Option(found, typed, Value::Given(value)) if found.name == option.name => {
-                    // As clap, and unlike getopt_long(3), `-t=2s` is `-t2s`.
+                    // Unlike getopt_long(3), clap takes `-t=2s` as `-t2s`.
                     let is_attached = !typed.is_long() && typed.letters.len() > 1;
                     Some(value.strip_prefix(b"=").filter(|_| is_attached).unwrap_or(value))
                 }
@@ -168,7 +168,7 @@ mod tests {
     #[cfg(feature = "inspect")]
     use crate::args::{operands, refused};
 
-    /// Every command line of at most three of the words.
+    /// Passes on every command line of at most three of the words.
     fn lines(words: &[&'static str], each: &mut dyn FnMut(&[OsString])) {
         fn extended(line: &mut Vec<OsString>, words: &[&'static str], each: &mut dyn FnMut(&[OsString])) {
             each(line);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn clap_accepts_what_we_accept_and_refuses_what_we_refuse() {
+    fn clap_agrees_about_every_command_line() {
         let own = [
             option("timeout", "DUR", "").short('t'),
             option_list("header", "TEXT", "").short('H'),

@@ -1,8 +1,9 @@
-//! The words of a command line, divided into options, their values and operands. Everything that looks at words before
-//! clap yields the values uses this reading; a test in [`super::read`] compares it with clap's.
+//! Divides the words of a command line into options, their values and operands. Everything that
+//! looks at words before clap yields the values uses this reading. A test in [`super::read`]
+//! compares it with clap's.
 //!
-//! The syntax is that of getopt_long(3) without abbreviations: `--name`, `--name=value`, `--name value`, `-abc`, `-nvalue`,
-//! `-n value`, and `--` before words that are only operands.
+//! The syntax is that of getopt_long(3) without abbreviations: `--name`, `--name=value`, `--name
+//! value`, `-abc`, `-nvalue`, `-n value`, and `--` before words that are all operands.
 
 use std::ffi::OsString;
 use std::slice::Iter;
@@ -61,14 +62,14 @@ pub struct Words<'a> {
     unread: Iter<'a, OsString>,
     /// The word whose letters are being read.
     word: &'a [u8],
-    /// Those of its letters that are left.
+    /// The letters of it that are left, the current one included while it is read.
     letters: &'a [u8],
-    /// Whether `--` was read.
+    /// Whether `--` has been read, so that only operands follow.
     only_operands: bool,
 }
 
 impl<'a> Words<'a> {
-    /// Reads these words as those of a command with these options.
+    /// The tokens of the words of a command with these options.
     pub fn new(options: &'a [&'a Opt], words: &'a [OsString]) -> Self {
         Words { options, unread: words.iter(), word: b"", letters: b"", only_operands: false }
     }
@@ -145,7 +146,7 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
-/// Whether this build has it, and it is an option.
+/// Whether it is an option of this build.
 fn is_known(option: &Opt) -> bool {
     !option.is_operand() && !option.is_elsewhere()
 }
@@ -162,7 +163,7 @@ pub fn takes_next(options: &[&Opt], word: &OsString) -> bool {
     Words::new(options, from_ref(word)).any(|token| matches!(token, Token::Option(_, _, Value::Missing)))
 }
 
-/// The word in front of its first `=`, and what follows it.
+/// Splits a word at its first `=`.
 pub fn split_value(word: &[u8]) -> (&[u8], Option<&[u8]>) {
     match word.iter().position(|&b| b == b'=') {
         Some(at) => (word.get(..at).unwrap_or(word), word.get(at + 1..)),
@@ -176,7 +177,8 @@ mod tests {
     use crate::args::{HELP, flag, operand, option, option_list};
     use crate::text::decode;
 
-    /// A token in short: the option's name, with `=value`, `!` for a missing and `+` for a surplus value.
+    /// A token in short: the option's name, with `=value`, `!` for a missing and `+` for a surplus
+    /// value.
     fn shown(token: Token<'_>) -> String {
         match token {
             Token::Operand(word) => format!("operand {}", decode(word)),
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_what_no_token_has_reached() {
+    fn the_rest_is_not_read_yet() {
         let options = [option("timeout", "DUR", "").short('t')];
         let options: Vec<&Opt> = options.iter().collect();
         let words = ["-t", "2s", "x", "y"].map(OsString::from);

@@ -1,4 +1,4 @@
-//! Letters of options without a dash, as tar(1) takes them.
+//! Letters of options without a dash, as tar(1) accepts them.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -6,23 +6,24 @@ use std::slice::from_ref;
 
 use crate::args::{Opt, Token, Typed, Words, takes_next, with_letter};
 
-/// The words, of which the first may be letters of options without a dash, as tar(1) takes them: `cfC - DIR`. The values
-/// follow in the order of the letters. With `p` tar keeps permissions, as this one always does: only a number behind it
-/// makes it that of a process.
+/// Returns the words with a dash before letters of options. The first word may be such letters
+/// without a dash: in `cfC - DIR` the values follow in the order of the letters. tar(1) keeps
+/// permissions with `p`. Here it always does, so `p` is an option only if a number follows, the
+/// process ID.
 pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
     if !options.iter().any(|option| option.is_behind_letters()) {
         return words.to_vec();
     }
     let mut rest = words.iter();
     let mut out = Vec::new();
-    // A word that begins in another way is a path, and what is missing in front of it is said.
+    // A word that begins otherwise is a path, and an error reports what is missing before it.
     if let Some(first) = words.first().map(|word| word.as_encoded_bytes())
         && first.first().is_some_and(|&letter| with_letter(options, letter).is_some())
     {
         rest.next();
         for &letter in first.iter().filter(|&&letter| letter != b'p') {
             match with_letter(options, letter) {
-                // Its letter may be that of an option of ours.
+                // By its name: its letter may also be that of an option common to all inspections.
                 Some(option) if option.is_refused() => out.push(format!("--{}", option.name).into()),
                 found => {
                     out.push(OsString::from_vec(vec![b'-', letter]));
@@ -34,7 +35,7 @@ pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString>
         }
     }
     while let Some(word) = rest.next() {
-        // Behind it there are paths alone, whatever they begin with.
+        // Only paths follow, whatever they begin with.
         if word == "--" {
             out.push(word.clone());
             break;
@@ -50,7 +51,7 @@ pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString>
     out
 }
 
-/// What stands for these letters behind a dash, where tar's are others than ours.
+/// Returns the replacement for letters after a dash, if tar's meaning differs from ours.
 fn cluster(options: &[&Opt], word: &OsString) -> Option<OsString> {
     Words::new(options, from_ref(word)).find_map(|token| match token {
         Token::Option(option, typed, _) if option.is_refused() && !typed.is_long() => {

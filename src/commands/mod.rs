@@ -1,7 +1,7 @@
-//! Which commands there are, and what the arguments ask of them: an [`Action`].
+//! The commands, and the [`Action`] that the arguments request.
 //!
-//! A command is looked for by its name, or by `argv[0]`; only its own options and those that it shares are looked at, so that
-//! the tree of all commands is never built. No clap type leaves this room.
+//! A command is found by its name or by `argv[0]`. Only its own options and those that it shares
+//! are read, so that the tree of all commands is never built. No clap type leaves this room.
 
 mod action;
 mod foreign;
@@ -33,7 +33,7 @@ use crate::inspect;
 use crate::inspect::Command;
 use crate::text::clip;
 
-/// The commands beside the checks, by groups, in the order in which help lists them.
+/// The commands besides the checks, by groups, in the order in which help lists them.
 #[cfg(feature = "inspect")]
 const GROUPS: [(&str, &[Command]); 3] = [
     ("Inspection", inspect::SHOWING),
@@ -54,7 +54,7 @@ fn is_command(name: &OsStr) -> bool {
     find_kind(name).is_some()
 }
 
-/// The error for a word in place of a command, with this advice or the command that was meant.
+/// The error for an unknown command, with this advice or the command that was probably meant.
 fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
     let bytes = name.as_encoded_bytes();
     let shown = clip(&without_user_info(bytes, false));
@@ -70,7 +70,7 @@ fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
     UsageError(format!("unknown command '{shown}'; {advice}"))
 }
 
-/// The error for a word behind `and` that is no check, with the one that was meant.
+/// The error for a word after `and` that is not a check, with the one that was probably meant.
 fn unknown_check(name: &[u8]) -> String {
     let shown = clip(&without_user_info(name, false));
     if is_elsewhere(&shown) {
@@ -81,7 +81,7 @@ fn unknown_check(name: &[u8]) -> String {
     format!("unknown check '{shown}' after 'and'; {advice}")
 }
 
-/// The name of every command.
+/// The names of all commands.
 fn command_names() -> impl Iterator<Item = &'static str> {
     let names = KINDS.iter().map(|kind| kind.name);
     #[cfg(feature = "inspect")]
@@ -89,18 +89,18 @@ fn command_names() -> impl Iterator<Item = &'static str> {
     names.chain(["help"])
 }
 
-/// Whether another build has this command.
+/// Whether only another build has this command.
 fn is_elsewhere(name: &str) -> bool {
     check::ELSEWHERE.contains(&name) || inspect::ELSEWHERE.contains(&name)
 }
 
-/// Whether another build has this option, of whatever command.
+/// Whether only another build has this option, of any command.
 fn is_option_elsewhere(word: &str) -> bool {
     let mut options = KINDS.iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN);
     options.any(|option| option.is_elsewhere() && option.is_called(word))
 }
 
-/// Every command beside the checks.
+/// All commands besides the checks.
 #[cfg(feature = "inspect")]
 fn inspections() -> impl Iterator<Item = &'static Command> {
     GROUPS.iter().flat_map(|(_, commands)| *commands)

@@ -1,4 +1,4 @@
-//! A command as its help shows it and clap is told of it.
+//! A command, of whatever kind, as help shows it and as its words are read.
 
 use std::ffi::{OsStr, OsString};
 
@@ -15,7 +15,7 @@ use crate::check::Kind;
 #[cfg(feature = "inspect")]
 use crate::inspect::{Command, Properties};
 
-/// The options of every inspection.
+/// The options common to all inspections.
 #[cfg(feature = "inspect")]
 const INSPECTION: &[Opt] = &[
     option("pid", "PID", "inspect this process: its files, environment, sockets, limits").short('p'),
@@ -25,15 +25,15 @@ const INSPECTION: &[Opt] = &[
     VERSION,
 ];
 
-/// A command, whatever its kind.
+/// A command: a check or an inspection.
 pub(super) struct Page {
     pub name: &'static str,
     pub summary: &'static str,
     pub options: &'static [&'static [Opt]],
-    /// Those that it shares with others.
+    /// The options that it shares with others.
     pub common: &'static [Opt],
     pub examples: &'static str,
-    /// What else is true of it.
+    /// Its other properties.
     #[cfg(feature = "inspect")]
     pub properties: Properties,
 }
@@ -58,7 +58,7 @@ impl Page {
         Page { name, summary, options, common: INSPECTION, examples, properties }
     }
 
-    /// The help on this command; nothing where there is none of this name.
+    /// The page of the command of this name; `None` if there is no such command.
     pub fn named(name: &OsStr) -> Option<Self> {
         #[cfg(feature = "inspect")]
         if let Some(command) = find_inspection(name) {
@@ -67,18 +67,19 @@ impl Page {
         find_kind(name).map(Page::of)
     }
 
-    /// Its own options and those that it shares.
+    /// Its own options, then those that it shares.
     pub fn all_options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
         self.options.iter().copied().flatten().chain(self.common)
     }
 
-    /// Those that it shares, as help lists them: without those that it lacks, and without letters that are habits.
+    /// The shared options as help lists them: without those that it lacks, and without letters that
+    /// are habits.
     pub fn shared_options(&self) -> Vec<Opt> {
         #[cfg(feature = "inspect")]
         {
             let lacks = |option: &&Opt| self.properties.lacks(option.name).is_some();
             let kept = self.common.iter().filter(|option| !lacks(option));
-            // `ls -h` and `df -h` are no call for help.
+            // `ls -h` and `df -h` do not request help.
             kept.map(|option| option.unless_short(self.properties.habits.letters)).collect()
         }
         #[cfg(not(feature = "inspect"))]
@@ -90,7 +91,7 @@ impl Page {
         std::ptr::eq(self.common, RUN)
     }
 
-    /// Whether this letter of an option is a habit that changes nothing here.
+    /// Whether this letter is a habit that changes nothing here.
     #[cfg(feature = "inspect")]
     pub fn is_habit(&self, letter: char) -> bool {
         self.properties.habits.letters.contains(letter)
@@ -127,7 +128,7 @@ mod tests {
         }
     }
 
-    /// Builds without the inspections know them by these names.
+    /// Builds without the inspections take their names from the list.
     #[cfg(feature = "inspect")]
     #[test]
     fn the_list_has_the_names_of_the_commands() {

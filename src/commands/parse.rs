@@ -1,4 +1,4 @@
-//! From `argv` to an [`Action`]: the command's name, options of a run in front of it, help.
+//! From `argv` to an [`Action`]: the command's name, the options of a run before it, help.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -17,10 +17,11 @@ use crate::expand::Values;
 use crate::outcome::Conclusion;
 use crate::secrets::Secrets;
 
-/// The most checks of one run: each has its thread and its buffers.
-const MOST_CHECKS: usize = 50;
+/// The limit of checks in one run: each has its own thread and buffers.
+const MAX_CHECKS: usize = 50;
 
-/// What the arguments ask for; `argv[0]` is the name of the program. No error shows what a secret expanded to.
+/// Parses the arguments; `argv[0]` is the name of the program. No error shows what a secret
+/// expanded to.
 pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
     let mut secrets = Secrets::default();
     action(argv, values, &mut secrets).map_err(|wrong| UsageError(secrets.redact_text(&wrong.0)))
@@ -40,7 +41,8 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     if let Some(text) = only_help(&words)? {
         return Ok(Action::Print(text, Conclusion::Good));
     }
-    // Options of a run may precede the command, and mean the same there. Faults in them are the check's to report.
+    // Options of a run may precede the command, with the same meaning. If there is a command, it
+    // reports what is wrong with them.
     let Some(at) = command_at(&words) else {
         run::only(&words)?;
         return Err(UsageError("no command given; see porthole --help".to_owned()));
@@ -60,17 +62,17 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
         return Err(unknown_command(&name, advice));
     };
     let parts = sentence::split(kind, &words);
-    if parts.len() > MOST_CHECKS {
-        let message = format!("{} checks given; one run makes at most {MOST_CHECKS}", parts.len());
+    if parts.len() > MAX_CHECKS {
+        let message = format!("{} checks given; one run makes at most {MAX_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
     let mut given_run = Vec::new();
     for &(kind, arguments) in &parts {
         given_run.push(Page::of(kind).read(arguments)?);
     }
-    // What is wrong with them is said last: by then all secrets are known.
+    // An error in them is returned last, once all secrets are known.
     let options = run_options(&given_run, values).map_err(|wrong| {
-        // `-tls` and `-timeout` are `-t` with a value.
+        // `-tls` and `-timeout` are read as `-t` with a value.
         match parts.iter().find_map(|(kind, words)| one_dash(&Page::of(kind), words)) {
             Some(advice) => UsageError(format!("{wrong}; {advice}")),
             None => wrong,
@@ -86,7 +88,8 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
 }
 
-/// Which word is the command's name: the first that is neither an option of a run nor the value of one.
+/// The index of the command's name: the first word that is neither an option of a run nor its
+/// value.
 fn command_at(words: &[OsString]) -> Option<usize> {
     let options: Vec<&Opt> = RUN.iter().collect();
     let mut tokens = Words::new(&options, words);
@@ -94,8 +97,9 @@ fn command_at(words: &[OsString]) -> Option<usize> {
     words.len().checked_sub(tokens.rest().len() + 1)
 }
 
-/// The help or the version, where nothing else is asked for: `--help`, `http --help`, `--help http`, `help http`. Beside
-/// anything else such a word is wrong usage: whoever means `pg_isready -h HOST` must not have 0 for it.
+/// Returns the help or the version, if nothing else is requested: `--help`, `http --help`, `--help
+/// http`, `help http`. With anything else such a word is wrong usage: a probe carried over from
+/// `pg_isready -h HOST` must not exit with 0.
 fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
     let is_help = |word: &OsString| word == "-h" || word == "--help";
     let is_version = |word: &OsString| word == "-V" || word == "--version";
@@ -106,7 +110,7 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
         [help, name] if help == "help" => {
             Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name, None))?))
         }
-        // `ls -h` and `df -h` are no call for help.
+        // `ls -h` and `df -h` do not request help.
         #[cfg(feature = "inspect")]
         [name, word] if word == "-h" && Page::named(name).is_some_and(|page| page.is_habit('h')) => None,
         [name, word] | [word, name] if is_help(word) => Page::named(name).as_ref().map(help::of),
@@ -115,7 +119,7 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
     })
 }
 
-/// What to do about a word of this command that has one dash where two are meant.
+/// Returns what to do about a word of this command with one dash in place of two.
 fn one_dash(page: &Page, words: &[OsString]) -> Option<String> {
     let options: Vec<&Opt> = page.all_options().collect();
     wrong::with_one_dash(page.name, &options, words)
@@ -126,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_stands_behind_options_of_a_run() {
+    fn the_command_follows_options_of_a_run() {
         for (words, at) in [
             (&["http", "-q"][..], Some(0)),
             (&["-q", "http"], Some(1)),

@@ -1,4 +1,4 @@
-//! The errors for faults in the words of a command, and what to do about them.
+//! Error messages for faults in the words of a command, with what to do about them.
 
 use std::ffi::OsString;
 
@@ -9,7 +9,8 @@ use crate::args::{
 };
 use crate::text::{clip, decode};
 
-/// The error for this fault in the words of this command; with an empty name, in options of a run alone.
+/// The error for a fault in the words of a command; its name is empty if only options of a run are
+/// given.
 pub(super) fn error(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) -> UsageError {
     let wrong = wrong(command, options, words, fault);
     let (colon, space) = if command.is_empty() { ("", "") } else { (": ", " ") };
@@ -22,11 +23,11 @@ pub(super) fn error(command: &str, options: &[&Opt], words: &[OsString], fault: 
     UsageError(message)
 }
 
-/// What is wrong with some words.
+/// A message about a fault.
 struct Wrong {
-    /// In words.
+    /// The message.
     pub what: String,
-    /// Whether they say what to do, too.
+    /// Whether it also says what to do.
     pub is_whole: bool,
 }
 
@@ -37,7 +38,7 @@ impl From<String> for Wrong {
 }
 
 impl Wrong {
-    /// With what to do about it, where that is known.
+    /// The message with what to do, if that is known.
     fn advised(what: String, advice: Option<String>) -> Self {
         match advice {
             Some(advice) => Wrong { what: format!("{what}; {advice}"), is_whole: true },
@@ -46,7 +47,7 @@ impl Wrong {
     }
 }
 
-/// A fault in words.
+/// The message about a fault.
 fn wrong(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) -> Wrong {
     match fault {
         Fault::Unknown(typed) => unknown(command, typed, options),
@@ -57,7 +58,7 @@ fn wrong(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) 
         Fault::SurplusValue(option) => format!("--{} takes no value", option.name).into(),
         Fault::SurplusOperand(word, rest) => unexpected(command, word, rest, options),
         Fault::MissingOperand(operand) => {
-            // `-s URL`: another program's option of that letter takes no value.
+            // `-s URL`: the option of that letter may take no value in another program.
             let swallowed = Words::new(options, words).find_map(|token| match token {
                 Token::Option(option, typed, Value::Given(value)) if !typed.is_long() => {
                     foreign::value(command, option.name, value)
@@ -70,12 +71,13 @@ fn wrong(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) 
     }
 }
 
-/// Help or the version along with other words, of which `rest` follow.
+/// The message about help or the version along with other words; `rest` follow it.
 fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], options: &[&Opt]) -> Wrong {
     let is_help = option.takes == Takes::Help;
     let prints = if is_help { "help" } else { "the version" };
     let what = format!("{} prints {prints} and cannot be used with other arguments", shown(typed));
-    // What follows the letter is a host unless it is letters of ours: `-hlocalhost`, `-h localhost`.
+    // `-hlocalhost`, `-h localhost`: what follows the letter is a host, unless it is letters of
+    // ours.
     let may_be_host = match typed.letters {
         [] => false,
         [_] => rest.first().is_some_and(|next| !next.as_encoded_bytes().starts_with(b"-")),
@@ -85,12 +87,12 @@ fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], o
     Wrong::advised(what, advice.filter(|_| is_help && may_be_host))
 }
 
-/// One operand too many; `rest` are the words after it.
+/// The message about a surplus operand; `rest` are the words after it.
 fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -> Wrong {
     if let (b"and", Some(name)) = (word, rest.first()) {
         return Wrong { what: unknown_check(name.as_encoded_bytes()), is_whole: true };
     }
-    let has_target = || options.iter().any(|option| option.is_operand() && option.name == "TARGET");
+    let has_target = || options.iter().any(|option| option.is_target());
     let advice = foreign::argument(command, word).or_else(|| {
         let is_port = word.iter().all(u8::is_ascii_digit) && has_target();
         is_port.then(|| "write host and port as one word: HOST:PORT".to_owned())
@@ -98,7 +100,7 @@ fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -
     Wrong::advised(format!("unexpected argument '{}'", clip(&without_user_info(word, false))), advice)
 }
 
-/// An option that the command does not have.
+/// The message about an unknown option.
 fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Wrong {
     if let Some((whole, advice)) = one_dash(command, typed, options) {
         return Wrong::advised(format!("unknown option {}", clip(whole)), Some(advice));
@@ -117,7 +119,8 @@ fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Wrong {
     Wrong::advised(format!("unknown option {shown}"), advice)
 }
 
-/// A word such as `-addr=:80` or `-timeout`, as programs in Go have them, without its value, and what to do about it.
+/// Returns a word such as `-addr=:80` or `-timeout`, which programs written in Go accept, without
+/// its value, and what to do about it.
 fn one_dash<'a>(command: &str, typed: Typed<'a>, options: &[&Opt]) -> Option<(&'a [u8], String)> {
     let (whole, _) = split_value(typed.word);
     let name = whole.strip_prefix(b"-").filter(|name| name.len() > 1 && !typed.is_long())?;
@@ -128,7 +131,7 @@ fn one_dash<'a>(command: &str, typed: Typed<'a>, options: &[&Opt]) -> Option<(&'
     Some((whole, advice))
 }
 
-/// What to do about the first of these words that has one dash where two are meant.
+/// Returns what to do about the first of these words with one dash in place of two.
 pub(super) fn with_one_dash(command: &str, options: &[&Opt], words: &[OsString]) -> Option<String> {
     Words::new(options, words).find_map(|token| match token {
         Token::Option(_, typed, _) | Token::Unknown(typed) => Some(one_dash(command, typed, options)?.1),
@@ -136,7 +139,7 @@ pub(super) fn with_one_dash(command: &str, options: &[&Opt], words: &[OsString])
     })
 }
 
-/// The option alone, as it was typed: `--name` or `-x`.
+/// The option as it was typed, without other letters or a value: `--name` or `-x`.
 fn shown(typed: Typed<'_>) -> String {
     let letters = typed.letters;
     if typed.is_long() {
