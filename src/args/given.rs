@@ -204,7 +204,7 @@ impl<'a> Given<'a> {
                 let most = show_size(EXPRESSION_LIMIT as u64);
                 format!("the regular expression is too large: more than {most} once compiled")
             } else {
-                format!("not a regular expression: {why}")
+                format!("invalid regular expression: {why}")
             };
             self.wrong(name, &message)
         })

@@ -2,8 +2,8 @@
 //! looks at words before clap yields the values uses this reading. A test in [`super::read`]
 //! compares it with clap's.
 //!
-//! The syntax is that of getopt_long(3) without abbreviations: `--name`, `--name=value`, `--name
-//! value`, `-abc`, `-nvalue`, `-n value`, and `--` before words that are all operands.
+//! The syntax is that of getopt_long(3) without abbreviations: `--name`, `--name=value`,
+//! `--name value`, `-abc`, `-nvalue`, `-n value`, and `--` before words that are all operands.
 
 use std::ffi::OsString;
 use std::slice::Iter;

@@ -41,18 +41,21 @@ pub(super) fn of(page: &Page) -> String {
     let is_check = page.is_check();
     let more = if is_check { " [and COMMAND TARGET [OPTIONS]]..." } else { "" };
     let mut out = format!(
-        "porthole {0}: {1}\n\nUsage: porthole {0} {2}[OPTIONS]{more}\n\n",
+        "porthole {0}: {1}\n\nUsage: porthole {0} {2}[OPTIONS]{more}\n",
         page.name,
         page.summary,
         operands_of(page.options)
     );
+    if !page.options.is_empty() {
+        out.push('\n');
+    }
     for options in page.options {
         out.push_str(&list(options));
     }
     out.push_str(if is_check {
         "\nOptions for the whole run, each at most once, anywhere:\n"
     } else {
-        "\nOptions of every inspection:\n"
+        "\nOptions common to all inspections:\n"
     });
     out.push_str(&list(&page.shared_options()));
     out.push_str("\nExamples:\n");

@@ -63,7 +63,7 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     };
     let parts = sentence::split(kind, &words);
     if parts.len() > MAX_CHECKS {
-        let message = format!("{} checks given; one run makes at most {MAX_CHECKS}", parts.len());
+        let message = format!("{} checks given; the limit for one run is {MAX_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
     let mut given_run = Vec::new();
@@ -97,9 +97,9 @@ fn command_at(words: &[OsString]) -> Option<usize> {
     words.len().checked_sub(tokens.rest().len() + 1)
 }
 
-/// Returns the help or the version, if nothing else is requested: `--help`, `http --help`, `--help
-/// http`, `help http`. With anything else such a word is wrong usage: a probe carried over from
-/// `pg_isready -h HOST` must not exit with 0.
+/// Returns the help or the version, if nothing else is requested: `--help`, `http --help`,
+/// `--help http`, `help http`. With anything else such a word is wrong usage: a probe carried over
+/// from `pg_isready -h HOST` must not exit with 0.
 fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
     let is_help = |word: &OsString| word == "-h" || word == "--help";
     let is_version = |word: &OsString| word == "-V" || word == "--version";

@@ -49,7 +49,7 @@ fn wrong_arguments() {
         ("http :80 -H Host:a -H host:b", "http: --header: Host can be given only once"),
         (
             "http :80 --matches (",
-            "http: --matches: not a regular expression: found open group without closing ')'",
+            "http: --matches: invalid regular expression: found open group without closing ')'",
         ),
         (
             "http :80 --matches (x{50}){50}",
@@ -72,7 +72,7 @@ fn wrong_arguments() {
         porthole(arguments.split(' ')).refused(message);
     }
     porthole(vec!["tcp :80"; 51].join(" and ").split(' '))
-        .refused("51 checks given; one run makes at most 50");
+        .refused("51 checks given; the limit for one run is 50");
     porthole(["tcp", ":80", "--expect", ""])
         .refused("tcp: --expect: expected at least one character to look for");
     porthole(["tcp", ":80", "--send", r"\q"])
