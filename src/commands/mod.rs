@@ -62,8 +62,8 @@ fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
         return UsageError(shown + MISSING);
     }
     let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
-    let advice = advice
-        .or_else(|| foreign::command(bytes))
+    let advice = foreign::command(bytes)
+        .or(advice)
         .or_else(|| nearest::did_you_mean(&shown, &mut command_names(), ["'", "'"]))
         .or_else(|| is_target().then(|| "name a check first: porthole http URL".to_owned()))
         .unwrap_or_else(|| "see porthole --help".to_owned());

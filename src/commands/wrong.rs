@@ -12,43 +12,43 @@ use crate::text::{clip, decode};
 /// The error for a fault in the words of a command; its name is empty if only options of a run are
 /// given.
 pub(super) fn error(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) -> UsageError {
-    let wrong = wrong(command, options, words, fault);
+    let message = message(command, options, words, fault);
     let (colon, space) = if command.is_empty() { ("", "") } else { (": ", " ") };
-    let mut message = [command, colon, &wrong.what].concat();
-    if !wrong.is_whole {
-        message += "; ";
-        message += &with_one_dash(command, options, words)
+    let mut text = [command, colon, &message.text].concat();
+    if !message.has_advice {
+        text += "; ";
+        text += &with_one_dash(command, options, words)
             .unwrap_or_else(|| ["see porthole ", command, space, "--help"].concat());
     }
-    UsageError(message)
+    UsageError(text)
 }
 
 /// A message about a fault.
-struct Wrong {
+struct Message {
     /// The message.
-    pub what: String,
+    pub text: String,
     /// Whether it also says what to do.
-    pub is_whole: bool,
+    pub has_advice: bool,
 }
 
-impl From<String> for Wrong {
-    fn from(what: String) -> Self {
-        Wrong { what, is_whole: false }
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Message { text, has_advice: false }
     }
 }
 
-impl Wrong {
+impl Message {
     /// The message with what to do, if that is known.
-    fn advised(what: String, advice: Option<String>) -> Self {
+    fn with_advice(text: String, advice: Option<String>) -> Self {
         match advice {
-            Some(advice) => Wrong { what: format!("{what}; {advice}"), is_whole: true },
-            None => what.into(),
+            Some(advice) => Message { text: format!("{text}; {advice}"), has_advice: true },
+            None => text.into(),
         }
     }
 }
 
 /// The message about a fault.
-fn wrong(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) -> Wrong {
+fn message(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) -> Message {
     match fault {
         Fault::Unknown(typed) => unknown(command, typed, options),
         Fault::Refused(option) => format!("--{}: {}", option.name, option.help).into(),
@@ -65,17 +65,17 @@ fn wrong(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) 
                 }
                 _ => None,
             });
-            Wrong::advised(format!("{} is missing", operand.name), swallowed)
+            Message::with_advice(format!("{} is missing", operand.name), swallowed)
         }
         Fault::Unreadable => "the arguments cannot be read".to_owned().into(),
     }
 }
 
 /// The message about help or the version along with other words; `rest` follow it.
-fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], options: &[&Opt]) -> Wrong {
+fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], options: &[&Opt]) -> Message {
     let is_help = option.takes == Takes::Help;
     let prints = if is_help { "help" } else { "the version" };
-    let what = format!("{} prints {prints} and cannot be used with other arguments", shown(typed));
+    let text = format!("{} prints {prints} and cannot be used with other arguments", shown(typed));
     // `-hlocalhost`, `-h localhost`: what follows the letter is a host, unless it is letters of
     // ours.
     let may_be_host = match typed.letters {
@@ -84,30 +84,30 @@ fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], o
         [_, attached @ ..] => !attached.iter().all(|&letter| with_letter(options, letter).is_some()),
     };
     let advice = foreign::argument(command, b"--host");
-    Wrong::advised(what, advice.filter(|_| is_help && may_be_host))
+    Message::with_advice(text, advice.filter(|_| is_help && may_be_host))
 }
 
 /// The message about a surplus operand; `rest` are the words after it.
-fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -> Wrong {
+fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -> Message {
     if let (b"and", Some(name)) = (word, rest.first()) {
-        return Wrong { what: unknown_check(name.as_encoded_bytes()), is_whole: true };
+        return Message { text: unknown_check(name.as_encoded_bytes()), has_advice: true };
     }
     let has_target = || options.iter().any(|option| option.is_target());
     let advice = foreign::argument(command, word).or_else(|| {
         let is_port = word.iter().all(u8::is_ascii_digit) && has_target();
         is_port.then(|| "write host and port as one word: HOST:PORT".to_owned())
     });
-    Wrong::advised(format!("unexpected argument '{}'", clip(&without_user_info(word, false))), advice)
+    Message::with_advice(format!("unexpected argument '{}'", clip(&without_user_info(word, false))), advice)
 }
 
 /// The message about an unknown option.
-fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Wrong {
+fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Message {
     if let Some((whole, advice)) = one_dash(command, typed, options) {
-        return Wrong::advised(format!("unknown option {}", clip(whole)), Some(advice));
+        return Message::with_advice(format!("unknown option {}", clip(whole)), Some(advice));
     }
     let shown = shown(typed);
     if is_option_elsewhere(&shown) {
-        return Wrong { what: shown + MISSING, is_whole: true };
+        return Message { text: shown + MISSING, has_advice: true };
     }
     let advice = foreign::argument(command, shown.as_bytes()).or_else(|| {
         let named = options
@@ -116,7 +116,7 @@ fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Wrong {
         let mut near = named.map(|option| option.name);
         nearest::did_you_mean(shown.strip_prefix("--")?, &mut near, ["--", ""])
     });
-    Wrong::advised(format!("unknown option {shown}"), advice)
+    Message::with_advice(format!("unknown option {shown}"), advice)
 }
 
 /// Returns a word such as `-addr=:80` or `-timeout`, which programs written in Go accept, without
