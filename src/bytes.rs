@@ -7,8 +7,3 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     }
     haystack.windows(needle.len()).position(|window| window == needle)
 }
-
-/// Whether the word is one of the list, in which each has a space on both sides.
-pub fn is_listed(list: &str, word: &[u8]) -> bool {
-    find(list.as_bytes(), &[b" ", word, b" "].concat()).is_some()
-}

@@ -25,7 +25,7 @@ rooms! {
     check,
     #[cfg(feature = "inspect")]
     doctor,
-    #[cfg(feature = "inspect")]
+    #[cfg_attr(not(feature = "inspect"), path = "inspect/list.rs")]
     inspect,
     #[cfg(feature = "inspect")]
     view,

@@ -1,4 +1,5 @@
-//! The words of other programs, and what to write here: people come from curl, wget, pg_isready, netstat, top.
+//! Words of other programs and what to write instead: users come from curl, wget, pg_isready,
+//! netstat, top.
 
 /// What to do about a word of another program.
 #[derive(Debug, Clone, Copy)]
@@ -7,27 +8,29 @@ pub enum Hint {
     Use(&'static str),
     /// Leave it out, for this reason.
     LeaveOut(&'static str),
-    /// Something else.
+    /// Anything else, in a sentence.
     Say(&'static str),
 }
 
-/// Words, and what to do about them. `redis://` stands for every URL of that scheme, `--host` for the `-h` of a client too.
+/// Words and what to do about them. `redis://` is any URL of that scheme; `--host` is also a
+/// client's `-h`.
 pub type Row = (&'static [&'static str], Hint);
 
-/// What a command knows of the words of other programs.
+/// The words of other programs that a command recognizes.
 #[derive(Clone, Copy)]
 pub struct Foreign {
-    /// Options and operands of other programs that the command does not have. A test holds that.
+    /// Options and operands of other programs. The command has none of them itself; a test verifies
+    /// this.
     pub rows: &'static [&'static [Row]],
-    /// What to do about this value of this argument, which is not what was expected of it.
+    /// What to do about this unexpected value of this argument.
     pub value: fn(&str, &[u8]) -> Option<String>,
 }
 
 impl Foreign {
-    /// It knows none.
+    /// No words.
     pub const NONE: Foreign = Foreign::rows(&[]);
 
-    /// These rows alone; the first that has a word counts.
+    /// Only these rows; the first one with a word applies.
     pub const fn rows(rows: &'static [&'static [Row]]) -> Self {
         Foreign { rows, value: |_, _| None }
     }

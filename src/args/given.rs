@@ -1,4 +1,4 @@
-//! One command's arguments, expanded and validated, with errors that name the argument.
+//! The arguments of one command, expanded and validated, with errors that name the argument.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use regex_lite::{Regex, RegexBuilder};
 
 use super::UsageError;
+use super::option::{is_operand, is_target};
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::expand::{Expanded, Values, expand};
@@ -16,25 +17,24 @@ use crate::secrets::{Scope, Secrets};
 use crate::text::{ELLIPSIS, clip, decode};
 use crate::units::show_size;
 
-/// The most that an expression may take once compiled, in bytes: some 2000 states. The time to match is the product of
-/// that and the length of what it is matched to.
+/// The size limit of a compiled regular expression, in bytes: some 2000 states. The time to match
+/// is proportional to this and to the length of the text.
 const EXPRESSION_LIMIT: usize = 64 << 10;
 /// What [`unescape`] expects.
 const ESCAPES: &str = r"text in which \ is followed by r, n, t, 0, xNN or \";
-
 /// What [`Given::file`] expects.
 const FILE: &str = "the path of a file";
 
-/// A text, and as it may be printed.
+/// A text, and the form in which it may be printed.
 #[derive(Debug)]
 pub struct Text {
-    /// The text, with all that was expanded in it.
+    /// The text after expansion.
     pub value: String,
-    /// The text in which a secret is left as its expression.
+    /// The text with the expression in place of a secret.
     pub shown: String,
 }
 
-/// Whether this option was given. clap does not know of those that were not.
+/// Whether this option was given. clap does not know the options that were not.
 pub fn is_given(matches: &ArgMatches, name: &str) -> bool {
     matches.try_contains_id(name).is_ok() && matches.value_source(name) == Some(ValueSource::CommandLine)
 }
@@ -44,23 +44,23 @@ pub fn given_value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a OsStr>
     matches.try_get_one::<OsString>(name).ok().flatten().map(OsString::as_os_str)
 }
 
-/// What was given to one command.
+/// The arguments of one command.
 ///
-/// What [`Given::text`], [`Given::parsed`] and the like hand out may become part of a target's name; the texts and
-/// bytes of the other getters may not.
+/// What [`Given::text`], [`Given::parsed`], [`Given::operand`], [`Given::path`] and [`Given::file`]
+/// return may become part of a target's name; what the other getters return may not.
 pub struct Given<'a> {
     command: &'static str,
     matches: &'a ArgMatches,
-    /// Nothing where `${…}` stands for itself.
+    /// `None` if `${…}` is not expanded.
     values: Option<&'a dyn Values>,
-    /// By when the files that arguments name have to be read.
+    /// The deadline for reading the files that arguments name.
     deadline: Deadline,
     secrets: &'a mut Secrets,
     advice: Advice,
 }
 
-/// What to do about the value of an argument of a command that is not what was expected, where that is known: the command,
-/// the argument's name, its value.
+/// Returns what to do about the unexpected value of an argument, if that is known. Its arguments
+/// are the command, the argument's name and its value.
 pub type Advice = fn(&str, &str, &[u8]) -> Option<String>;
 
 impl<'a> Given<'a> {
@@ -75,7 +75,7 @@ impl<'a> Given<'a> {
         Given { command, matches, values, deadline, secrets, advice }
     }
 
-    /// By when the files that arguments name have to be read.
+    /// The deadline for reading the files that arguments name.
     #[cfg(feature = "tls")]
     pub fn deadline(&self) -> Deadline {
         self.deadline
@@ -91,7 +91,7 @@ impl<'a> Given<'a> {
         self.one(name, true)
     }
 
-    /// As [`Given::text`], for an option that no target shows.
+    /// Like [`Given::text`], for an option that no target shows.
     pub fn unshown(&mut self, name: &str) -> Result<Option<String>, UsageError> {
         self.one(name, false)
     }
@@ -101,17 +101,17 @@ impl<'a> Given<'a> {
         self.expanded(name, false)
     }
 
-    /// From now on this value, where a server repeats it, is shown as `shown`.
+    /// From now on, shows this value as `shown` if a server repeats it.
     pub fn hide(&mut self, value: &[u8], shown: &str) {
         self.secrets.add(value, shown, Scope::Outside);
     }
 
-    /// As [`Given::hide`], for the parts of a value.
+    /// Like [`Given::hide`], for the parts of a value.
     pub fn hide_parts(&mut self, values: Vec<Vec<u8>>, shown: &str) {
         self.secrets.add_parts(values, shown, Scope::Outside);
     }
 
-    /// The value of an option, parsed. `expected` says what the parser takes.
+    /// The value of an option, parsed. `expected` describes what the parser accepts.
     pub fn parsed<T>(
         &mut self,
         name: &str,
@@ -138,7 +138,7 @@ impl<'a> Given<'a> {
         value.ok_or_else(|| self.wrong(name, "is missing"))
     }
 
-    /// A path, which need not be UTF-8.
+    /// A path, parsed; it need not be UTF-8.
     pub fn path<T>(
         &mut self,
         name: &str,
@@ -149,13 +149,13 @@ impl<'a> Given<'a> {
         parse(OsString::from_vec(path)).map_err(|expected| self.unexpected(name, expected))
     }
 
-    /// The words of an operand or option that may be given several times, as they are.
+    /// The words of an operand or option that may be given several times, not expanded.
     #[cfg(feature = "inspect")]
     pub fn words(&self, name: &str) -> Vec<OsString> {
         self.matches.try_get_many::<OsString>(name).ok().flatten().into_iter().flatten().cloned().collect()
     }
 
-    /// The paths of an operand, as they are.
+    /// The paths of an operand, not expanded.
     #[cfg(feature = "inspect")]
     pub fn paths(&self, name: &str) -> Vec<PathBuf> {
         self.words(name).into_iter().map(PathBuf::from).collect()
@@ -174,7 +174,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// What was given, as it may be shown.
+    /// The value of an option, as it may be shown.
     #[cfg(feature = "tls")]
     pub fn shown(&mut self, name: &str) -> String {
         let raw = self.raw(name).unwrap_or_default();
@@ -182,8 +182,8 @@ impl<'a> Given<'a> {
         decode(&shown.unwrap_or_default())
     }
 
-    /// The bytes of an option in which `\r \n \t \0 \xNN \\` are understood. What `${…}` stands for is
-    /// taken as it is.
+    /// The bytes of an option in which `\r \n \t \0 \xNN \\` are escapes. In what `${…}` expands
+    /// to, they are not.
     pub fn unescaped(&mut self, name: &str) -> Result<Option<Expanded>, UsageError> {
         let Some(raw) = self.raw(name) else {
             return Ok(None);
@@ -194,7 +194,7 @@ impl<'a> Given<'a> {
         self.expand(name, &bytes, false).map(Some)
     }
 
-    /// The regular expression that an option or operand holds, `^` and `$` of which are those of a line, as in grep.
+    /// The regular expression in an option or operand. `^` and `$` match at each line, as in grep.
     pub fn expression(&self, name: &str, text: &str, any_case: bool) -> Result<Regex, UsageError> {
         let mut builder = RegexBuilder::new(text);
         builder.size_limit(EXPRESSION_LIMIT).case_insensitive(any_case).multi_line(true);
@@ -204,40 +204,40 @@ impl<'a> Given<'a> {
                 let most = show_size(EXPRESSION_LIMIT as u64);
                 format!("the regular expression is too large: more than {most} once compiled")
             } else {
-                format!("not a regular expression: {why}")
+                format!("invalid regular expression: {why}")
             };
             self.wrong(name, &message)
         })
     }
 
-    /// A variable of the environment that stands for an option.
+    /// An environment variable that replaces an option.
     #[cfg(feature = "tls")]
     pub fn variable(&self, name: &str) -> Option<OsString> {
         self.values?.variable(name).filter(|value| !value.is_empty())
     }
 
-    /// The error for an argument that is wrong for this reason.
+    /// The error for a wrong argument, with this message.
     pub fn wrong(&self, name: &str, message: &str) -> UsageError {
         // `--status` for an option, `TARGET` for an operand.
         let dashes = if is_operand(name) { "" } else { "--" };
         UsageError(format!("{}: {dashes}{name}: {message}", self.command))
     }
 
-    /// The error for an argument that is not what was expected, which repeats it as it may be shown.
+    /// The error for an unexpected value, which repeats the value as it may be shown.
     pub fn unexpected(&mut self, name: &str, expected: &str) -> UsageError {
         let raw = self.raw(name).unwrap_or_default();
         match self.expand(name, raw.as_bytes(), false) {
             Ok(Expanded { shown, .. }) => {
                 let advice = (self.advice)(self.command, name, &shown);
                 let advice = advice.map_or_else(String::new, |advice| format!("; {advice}"));
-                let shown = without_user_info(&shown, name == "TARGET");
+                let shown = without_user_info(&shown, is_target(name));
                 self.wrong(name, &format!("expected {expected}, got '{}'{advice}", clip(&shown)))
             }
             Err(error) => error,
         }
     }
 
-    /// As [`Given::wrong`], for an argument that may hold a secret: it is not repeated.
+    /// Like [`Given::unexpected`], for a value that may be a secret: it is not repeated.
     pub fn unexpected_unshown(&self, name: &str, expected: &str) -> UsageError {
         self.wrong(name, &format!("expected {expected}"))
     }
@@ -277,12 +277,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// Whether it is an operand that is called so.
-pub(super) fn is_operand(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_uppercase())
-}
-
-/// The text with `…` for the user info that a URL has, or in a target what may be meant as such.
+/// The text with `…` for the user info of a URL, or in a target for what may be meant as user info.
 pub fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
     let scheme = find(text, b"://").map(|at| at + 3).or(target.then_some(0));
     let end = text.iter().rposition(|&b| b == b'@');
@@ -295,7 +290,7 @@ pub fn without_user_info(text: &[u8], target: bool) -> Vec<u8> {
     }
 }
 
-/// The bytes with their escapes resolved; nothing where one is unknown.
+/// The bytes with their escapes resolved; `None` if one is unknown.
 fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut bytes = text.iter().copied();

@@ -1,31 +1,24 @@
-//! Operands and options as the commands define them: what help shows, and what clap is told of.
-//!
-//! The definitions are constants. clap gets those alone that the words in front of it mention, so that neither
-//! time nor memory goes into the others; that an option is unknown, or that one is wrong, shows all the same.
-
-use std::ffi::OsString;
-
-use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+//! Operands and options as the commands define them: constants that help, the reading of words and
+//! clap share.
 
 /// An operand or option.
 #[derive(Debug, Clone, Copy)]
 pub struct Opt {
-    /// `timeout` for `--timeout`, in capitals for an operand.
+    /// `timeout` for `--timeout`; in capitals for an operand.
     pub name: &'static str,
     /// `t` for `-t`.
     pub short: Option<char>,
-    /// What its value is called; empty for an option without one.
+    /// The name of its value in help; empty for an option without one.
     pub value: &'static str,
     /// One line for the help text.
     pub help: &'static str,
-    /// What it does with what follows it.
+    /// What follows it.
     pub takes: Takes,
-    /// The Cargo feature that it takes, and whether this build has it.
+    /// The Cargo feature that it needs, and whether this build has it.
     needs: Option<Feature>,
 }
 
-/// A Cargo feature that an option or a command takes.
+/// A Cargo feature that an option needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Feature {
     is_here: bool,
@@ -40,10 +33,10 @@ impl Feature {
     pub const INSPECT: Feature = Feature { is_here: cfg!(feature = "inspect") };
 }
 
-/// What an option does with what follows it.
+/// What follows an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// It is an operand, that has to be there or not, and may be several words.
+    /// It is an operand: required or not, and one word or many.
     Operand { required: bool, many: bool },
     /// One value.
     One,
@@ -51,11 +44,11 @@ pub enum Takes {
     Each,
     /// Nothing.
     Nothing,
-    /// Nothing, for all that is wanted is help.
+    /// Nothing: it requests help.
     Help,
-    /// Nothing, for all that is wanted is the version.
+    /// Nothing: it requests the version.
     Version,
-    /// Nothing, for it is refused.
+    /// Nothing: it is refused.
     #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "no check has one"))]
     Refused,
 }
@@ -75,24 +68,25 @@ pub const fn flag(name: &'static str, help: &'static str) -> Opt {
     Opt { takes: Takes::Nothing, ..option(name, "", help) }
 }
 
-/// What stands without an option in front; it has to be given.
+/// A required operand.
 pub const fn operand(name: &'static str, help: &'static str) -> Opt {
     Opt { takes: Takes::Operand { required: true, many: false }, ..option(name, name, help) }
 }
 
-/// What stands without an option in front, one or more.
+/// A required operand of one or more words.
 #[cfg(feature = "inspect")]
 pub const fn operands(name: &'static str, help: &'static str) -> Opt {
     Opt { takes: Takes::Operand { required: true, many: true }, ..option(name, name, help) }
 }
 
-/// The same, behind letters of options that may do without a dash, as those of tar(1) do: `usage` is `cf - PATH`.
+/// The same after letters of options that need no dash, as in tar(1): `usage` is `cf - PATH`.
 #[cfg(feature = "inspect")]
 pub const fn operands_behind_letters(usage: &'static str, name: &'static str, help: &'static str) -> Opt {
     Opt { value: usage, ..operands(name, help) }
 }
 
-/// An option that other programs of the command's name have, and why it is refused here. Help does not list it.
+/// An option that other programs of the command's name have, and why it is refused here. Help does
+/// not list it.
 #[cfg(feature = "inspect")]
 pub const fn refused(name: &'static str, why: &'static str) -> Opt {
     Opt { takes: Takes::Refused, ..option(name, "", why) }
@@ -105,31 +99,36 @@ pub const VERSION: Opt =
     Opt { takes: Takes::Version, ..flag("version", "print version, features and target") }.short('V');
 
 impl Opt {
-    /// With this short form.
+    /// The option with this short form.
     pub const fn short(self, short: char) -> Opt {
         Opt { short: Some(short), ..self }
     }
 
-    /// Only in builds with this feature.
+    /// The option, in builds with this feature only.
     pub const fn needs(self, feature: Feature) -> Opt {
         Opt { needs: Some(feature), ..self }
     }
 
-    /// Whether another build has it, and this one has not: then it is in no help, and clap is not told of it.
+    /// Whether only other builds have it. Then help does not list it, and it is unknown here.
     pub fn is_elsewhere(&self) -> bool {
         self.needs.is_some_and(|feature| !feature.is_here)
     }
 
-    /// Without its short form, where that is one of these letters.
+    /// The option, without its short form if that is one of these letters.
     #[cfg(feature = "inspect")]
     pub fn unless_short(self, letters: &str) -> Opt {
         Opt { short: self.short.filter(|&short| !letters.contains(short)), ..self }
     }
 
-    /// Not needed, for an operand.
+    /// The operand, but not required.
     pub const fn optional(self) -> Opt {
         let many = matches!(self.takes, Takes::Operand { many: true, .. });
         Opt { takes: Takes::Operand { required: false, many }, ..self }
+    }
+
+    /// Whether it is the operand that names what a check connects to.
+    pub fn is_target(&self) -> bool {
+        is_target(self.name)
     }
 
     /// Whether it is an operand.
@@ -137,7 +136,7 @@ impl Opt {
         matches!(self.takes, Takes::Operand { .. })
     }
 
-    /// An operand as help shows it: `TARGET`, `[NAME]`, `PATH...`.
+    /// The operand as help shows it: `TARGET`, `[NAME]`, `PATH...`.
     pub fn placeholder(&self) -> String {
         let dots = if self.is_many() { "..." } else { "" };
         match self.takes {
@@ -146,9 +145,14 @@ impl Opt {
         }
     }
 
-    /// Whether it is one that is refused.
+    /// Whether the command refuses it.
     pub fn is_refused(&self) -> bool {
         self.takes == Takes::Refused
+    }
+
+    /// Whether it is a required operand.
+    pub fn is_required(&self) -> bool {
+        matches!(self.takes, Takes::Operand { required: true, .. })
     }
 
     /// Whether it may be several words.
@@ -156,72 +160,34 @@ impl Opt {
         matches!(self.takes, Takes::Operand { many: true, .. })
     }
 
+    /// Whether letters of options without a dash may precede it.
+    #[cfg(feature = "inspect")]
+    pub fn is_behind_letters(&self) -> bool {
+        self.is_operand() && self.value != self.name
+    }
+
     /// Whether it is an option with a value.
     pub fn takes_value(&self) -> bool {
         matches!(self.takes, Takes::One | Takes::Each)
     }
 
-    /// Whether this is `--name`, or `-s`, or `-xs`, where what follows the last is its value.
-    pub fn ends(&self, word: &[u8]) -> bool {
-        match word {
-            [b'-', b'-', long @ ..] => self.name.as_bytes() == long,
-            [b'-', .., last] => self.short == Some(char::from(*last)),
-            _ => false,
+    /// Whether this word is its name: `--timeout` or `-t`.
+    pub fn is_called(&self, word: &str) -> bool {
+        match word.strip_prefix("--") {
+            Some(name) => !self.is_operand() && name == self.name,
+            None => word.strip_prefix('-').is_some_and(|letter| {
+                self.short.is_some_and(|short| letter == short.encode_utf8(&mut [0; 4]))
+            }),
         }
-    }
-
-    /// Whether clap has to know of it to make sense of this word. It may be the value of another option.
-    fn is_mentioned(&self, word: &[u8]) -> bool {
-        match word {
-            [b'-', b'-', long @ ..] => {
-                let name = long.split(|&b| b == b'=').next().unwrap_or_default();
-                self.name.as_bytes() == name
-            }
-            [b'-', letters @ ..] => self.short.is_some_and(|short| letters.contains(&(short as u8))),
-            _ => false,
-        }
-    }
-
-    fn arg(&self) -> Arg {
-        let arg = Arg::new(self.name);
-        let arg = match self.takes {
-            Takes::Operand { required, many } => {
-                let arg = arg.required(required).value_parser(ValueParser::os_string());
-                return if many { arg.num_args(1..).action(ArgAction::Append) } else { arg };
-            }
-            Takes::One => arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true),
-            Takes::Each => {
-                arg.value_parser(ValueParser::os_string()).allow_hyphen_values(true).action(ArgAction::Append)
-            }
-            Takes::Nothing => arg.action(ArgAction::SetTrue),
-            // clap is not told of it, which makes it one that is wrong.
-            Takes::Refused => arg,
-            Takes::Help => arg.action(ArgAction::Help),
-            Takes::Version => arg.action(ArgAction::Version),
-        };
-        arg.long(self.name).short(self.short)
     }
 }
 
-/// Has clap read the words; nothing where it refuses them.
-pub fn tokenize<'a>(options: impl Iterator<Item = &'a Opt>, words: &[OsString]) -> Option<ArgMatches> {
-    let command = Command::new("")
-        .no_binary_name(true)
-        .disable_help_flag(true)
-        // Ours stands in its place; clap insists on having one to show.
-        .disable_version_flag(true)
-        .version("")
-        .args(args(options, words));
-    command.try_get_matches_from(words).ok()
+/// Whether an argument of this name is the operand that names what a check connects to.
+pub fn is_target(name: &str) -> bool {
+    name == "TARGET"
 }
 
-/// The definitions that clap needs for these words.
-pub fn args<'a>(options: impl Iterator<Item = &'a Opt>, words: &[OsString]) -> Vec<Arg> {
-    let is_needed = |option: &Opt| {
-        option.is_operand() || words.iter().any(|word| option.is_mentioned(word.as_encoded_bytes()))
-    };
-    options
-        .filter(|option| !option.is_refused() && !option.is_elsewhere() && is_needed(option))
-        .map(Opt::arg)
-        .collect()
+/// Whether an argument of this name is an operand.
+pub fn is_operand(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
 }

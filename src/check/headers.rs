@@ -1,7 +1,6 @@
 //! The option `-H 'Name: value'` of http and grpc.
 
 use crate::args::{Given, UsageError};
-use crate::bytes::is_listed;
 
 /// The default `User-Agent` header, which `-H` replaces.
 pub(super) const USER_AGENT: &str = concat!("porthole/", env!("CARGO_PKG_VERSION"));
@@ -53,12 +52,21 @@ pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<
 }
 
 /// Headers whose value is not a secret.
-const HARMLESS: &str =
-    " accept cache-control connection content-type host origin referer user-agent x-real-ip ";
+const HARMLESS: &[&str] = &[
+    "accept",
+    "cache-control",
+    "connection",
+    "content-type",
+    "host",
+    "origin",
+    "referer",
+    "user-agent",
+    "x-real-ip",
+];
 
 /// Whether the value of this header is not a secret.
 fn is_harmless(name: &str) -> bool {
-    is_listed(HARMLESS, name.as_bytes()) || name.starts_with("accept-") || name.starts_with("x-forwarded-")
+    HARMLESS.contains(&name) || name.starts_with("accept-") || name.starts_with("x-forwarded-")
 }
 
 /// Splits the text at the first separator, which is dropped; without one, the second half is empty.

@@ -1,18 +1,18 @@
-//! What the arguments ask for: the end of parsing.
+//! The result of parsing the arguments.
 
 use crate::check::Plan;
 #[cfg(feature = "inspect")]
 use crate::inspect::Inspection;
 use crate::outcome::Conclusion;
 
-/// What the arguments ask for.
+/// What the arguments request.
 #[derive(Debug)]
 pub enum Action {
-    /// To make checks.
+    /// Run checks.
     Check(Plan),
-    /// To look at something.
+    /// Run an inspection.
     #[cfg(feature = "inspect")]
     Inspect(Inspection),
-    /// To print this text.
+    /// Print this text, and exit accordingly.
     Print(String, Conclusion),
 }

@@ -1,15 +1,17 @@
-//! The names of other programs, and what to write here. What a command knows of their options is a field of its own.
+//! The names of other programs and what to write instead. The options of other programs that a
+//! command recognizes are a field of its [`Kind`](crate::check::Kind).
 //!
-//! A row goes once porthole has that word itself: a test holds this, and that what is advised is there.
+//! A row is removed once porthole has that word itself. A test verifies this, and that whatever a
+//! hint names exists.
 
 use std::ffi::OsStr;
 
 use super::{find_kind, is_elsewhere, is_option_elsewhere};
 use crate::args::Hint::{self, LeaveOut, Say, Use};
-use crate::args::Row;
+use crate::args::{Row, is_operand};
 use crate::bytes::find;
 
-/// Programs that check.
+/// Programs that check something.
 const COMMANDS: &[Row] = &[
     (&["curl", "wget", "https"], Use("http URL")),
     (&["nc", "ncat", "netcat", "telnet", "socat", "ping", "wait-for-it", "wait-for"], Use("tcp HOST:PORT")),
@@ -35,7 +37,7 @@ const COMMANDS: &[Row] = &[
     ),
 ];
 
-/// Programs that look.
+/// Programs that show something.
 #[cfg(feature = "inspect")]
 const INSPECTIONS: &[Row] = &[
     (&["netstat", "fuser"], Use("ss")),
@@ -66,14 +68,14 @@ const INSPECTIONS: &[Row] = &[
         Say("porthole changes nothing: it only reads"),
     ),
 ];
-/// The probe knows the commonest, and does not take `top` for `tcp`.
+/// The most common ones, so that `top` is not taken for `tcp`.
 #[cfg(not(feature = "inspect"))]
 const INSPECTIONS: &[Row] = &[(
     &["netstat", "top", "free", "mount", "ip", "du", "vi"],
     Say("the full build of porthole has commands that look inside"),
 )];
 
-/// What a shell understands and a command line without one does not.
+/// Words of a shell, which mean nothing without one.
 const SHELL: &[Row] = &[
     (
         &["||", "|", ";", ">/dev/null", "2>&1"],
@@ -82,7 +84,8 @@ const SHELL: &[Row] = &[
     (&["&&"], Say("put the word and between two checks")),
 ];
 
-/// What to do about this word in place of a command: `curl`, `/usr/bin/curl`, `./wait-for-it.sh`.
+/// Returns what to do about this word in place of a command: `curl`, `/usr/bin/curl`,
+/// `./wait-for-it.sh`.
 pub(super) fn command(name: &[u8]) -> Option<String> {
     let is_path = name.starts_with(b"/") || name.starts_with(b".");
     let name = if is_path { name.rsplit(|&b| b == b'/').next()? } else { name };
@@ -90,7 +93,8 @@ pub(super) fn command(name: &[u8]) -> Option<String> {
     look_up(COMMANDS, name).or_else(|| look_up(INSPECTIONS, name)).map(|hint| words(hint, "porthole "))
 }
 
-/// What to do about this option, or this argument, of our command. Programs in Go take `--addr` for `-addr`.
+/// Returns what to do about this option or argument of our command. Programs written in Go accept
+/// `--addr` for `-addr`.
 pub(super) fn argument(command: &str, word: &[u8]) -> Option<String> {
     let with_one_dash = word.get(1..).filter(|rest| rest.starts_with(b"-")).unwrap_or(word);
     let tables = find_kind(OsStr::new(command)).map_or(&[][..], |kind| kind.foreign.rows);
@@ -98,15 +102,16 @@ pub(super) fn argument(command: &str, word: &[u8]) -> Option<String> {
     hint.or_else(|| look_up(SHELL, word)).map(|hint| words(hint, ""))
 }
 
-/// What to do about the value of this argument of a command that is not what was expected.
+/// Returns what to do about this unexpected value of an argument.
 pub(super) fn advice(command: &str, name: &str, given: &[u8]) -> Option<String> {
-    let is_operand = name.starts_with(|c: char| c.is_ascii_uppercase());
-    // Of a URL the scheme alone, and never what follows it.
+    // Of a URL only the scheme is looked up.
     let scheme = find(given, b"://").and_then(|at| given.get(..at + 3));
-    value(command, name, given).or_else(|| argument(command, scheme.unwrap_or(given)).filter(|_| is_operand))
+    value(command, name, given)
+        .or_else(|| argument(command, scheme.unwrap_or(given)).filter(|_| is_operand(name)))
 }
 
-/// What to do about the value that an option took, where another program's option of that letter takes none.
+/// Returns what to do about the value of an option, if another program's option of that letter
+/// takes none.
 pub(super) fn value(command: &str, option: &str, value: &[u8]) -> Option<String> {
     (find_kind(OsStr::new(command))?.foreign.value)(option, value)
 }
@@ -115,7 +120,7 @@ fn look_up(rows: &[Row], word: &[u8]) -> Option<Hint> {
     rows.iter().find(|(words, _)| words.iter().any(|known| known.as_bytes() == word)).map(|&(_, hint)| hint)
 }
 
-/// The hint in words; `prefix` is what stands in front of what is to be used.
+/// The hint as a sentence; `prefix` precedes what to use.
 fn words(hint: Hint, prefix: &str) -> String {
     match hint {
         Use(text) => {
@@ -136,7 +141,7 @@ mod tests {
     use crate::commands::command_names;
     use crate::commands::page::Page;
 
-    /// The first word of a hint to use something.
+    /// The first word of what a hint says to use.
     fn used(hint: Hint) -> Option<&'static str> {
         match hint {
             Use(text) => text.split([' ', ',']).next(),
@@ -145,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn no_command_of_ours_is_foreign_and_what_is_advised_is_there() {
+    fn no_command_of_ours_is_foreign_and_hints_name_commands() {
         let mut seen: Vec<&str> = Vec::new();
         for &(words, hint) in COMMANDS.iter().chain(INSPECTIONS) {
             for word in words {
@@ -160,17 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn no_option_of_ours_is_foreign_and_what_is_advised_is_there() {
+    fn no_option_of_ours_is_foreign_and_hints_name_options() {
         for kind in KINDS {
             let page = Page::of(kind);
-            let is_ours = |word: &str| {
-                page.all_options().any(|option| {
-                    word.strip_prefix("--") == Some(option.name)
-                        || word.strip_prefix('-').is_some_and(|letter| {
-                            letter.chars().count() == 1 && letter.chars().next() == option.short
-                        })
-                })
-            };
+            let is_ours = |word: &str| page.all_options().any(|option| option.is_called(word));
             for &(words, hint) in kind.foreign.rows.iter().copied().flatten() {
                 assert!(words.iter().all(|word| !is_ours(word)), "{} {words:?}", kind.name);
                 let word = used(hint);

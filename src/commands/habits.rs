@@ -1,14 +1,15 @@
-//! What hands type by themselves at ps(1), ss(8), ls(1) and others, and what changes nothing here: `ps aux`, `ls -la`.
-//! It is left out before the options are read, so that neither help nor the commands have to know of it; and what is
-//! written otherwise there, as `find -name`, is put in the words of here.
+//! Habitual words and letters of ps(1), ss(8), ls(1) and others that change nothing here: `ps aux`,
+//! `ls -la`. They are removed before the options are read, so that neither help nor the commands
+//! deal with them. Words with another spelling here, such as `find -name`, are replaced.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-use crate::args::Opt;
+use crate::args::{Opt, takes_next, with_letter};
 use crate::inspect::Habits;
 
-/// The words without what changes nothing, and with `-n5` for the `-5` of head(1) and tail(1).
+/// Returns the words without those that change nothing, with synonyms replaced, and with `-n5` for
+/// the `-5` of head(1) and tail(1).
 pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
     let mut out = Vec::new();
     let mut rest = words.iter();
@@ -25,14 +26,15 @@ pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsStrin
         {
             let next = rest.as_slice().first().and_then(|next| next.as_encoded_bytes().first());
             kept.truncate(1);
-            let names = push_cluster(habits, options, cluster, next, &mut kept);
-            out.extend(names.map(OsString::from));
+            let synonym = push_cluster(habits, options, cluster, next, &mut kept);
+            out.extend(synonym.map(OsString::from));
             if kept.len() == 1 {
                 continue;
             }
         }
-        let has_value = options.iter().any(|option| option.takes_value() && option.ends(&kept));
-        out.push(OsString::from_vec(kept));
+        let kept = OsString::from_vec(kept);
+        let has_value = takes_next(options, &kept);
+        out.push(kept);
         if has_value {
             out.extend(rest.next().cloned());
         } else if bytes == b"--" {
@@ -43,8 +45,9 @@ pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsStrin
     out
 }
 
-/// Those of these letters that mean something; `next` is the first of the word behind them. The answer is the option that
-/// the `-h` and `-H` of grep(1) stand for, which are help elsewhere.
+/// Appends to `kept` the letters that mean something; `next` is the first byte of the next word.
+/// Returns the option that replaces a letter: grep(1) has `-h` and `-H`, and `-h` is help in other
+/// commands.
 fn push_cluster(
     habits: &Habits,
     options: &[&Opt],
@@ -57,42 +60,32 @@ fn push_cluster(
         kept.extend_from_slice(cluster);
         return None;
     }
-    let mut names = None;
+    let mut synonym = None;
     let nothing = habits.letters.as_bytes();
     for (at, letter) in cluster.iter().enumerate() {
         let is_number = || matches!(cluster.get(at + 1).or(next), Some(b'0'..=b'9' | b'='));
         if let Some(&(_, name)) = habits.letter_synonyms.iter().find(|(known, _)| known == letter) {
-            names = Some(name);
+            synonym = Some(name);
         }
         if nothing.contains(letter) || habits.before_number == Some(*letter) && !is_number() {
             continue;
         }
         kept.push(*letter);
-        let is_it = |option: &&&Opt| option.short == Some(char::from(*letter));
-        if options.iter().find(is_it).is_some_and(|option| option.takes_value()) {
+        if with_letter(options, *letter).is_some_and(Opt::takes_value) {
             kept.extend_from_slice(cluster.get(at + 1..).unwrap_or_default());
             break;
         }
     }
-    names
+    synonym
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{flag, option};
-    use crate::commands::find_inspection;
+    use crate::commands::page::Page;
 
     #[test]
-    fn what_changes_nothing_is_left_out() {
-        let options = [
-            option("pid", "PID", "").short('p'),
-            option("lines", "N", "").short('n'),
-            option("proc", "DIR", ""),
-            flag("recursive", "").short('R'),
-            flag("tcp", "").short('t'),
-            flag("listening", "").short('l'),
-        ];
+    fn habits_are_removed_or_replaced() {
         for (typed, meant) in [
             ("ps aux", ""),
             ("ps -ef", ""),
@@ -135,11 +128,9 @@ mod tests {
         ] {
             let mut words = typed.split(' ').map(OsString::from);
             let command = words.next().unwrap();
-            // Elsewhere -n has no value.
-            let has = |option: &&Opt| option.name != "lines" || command == "tail";
-            let options: Vec<&Opt> = options.iter().filter(has).collect();
-            let habits = &find_inspection(&command).unwrap().properties.habits;
-            let left = without_habits(habits, &options, &words.collect::<Vec<_>>());
+            let page = Page::named(&command).unwrap();
+            let options: Vec<&Opt> = page.all_options().collect();
+            let left = without_habits(&page.properties.habits, &options, &words.collect::<Vec<_>>());
             assert_eq!(left.join(std::ffi::OsStr::new(" ")), *meant, "{typed}");
         }
     }

@@ -8,10 +8,10 @@ use crate::args::Opt;
 use crate::check::KINDS;
 use crate::version::Build;
 
-/// The width that help is made for.
+/// The width of help, in columns.
 const WIDTH: usize = 100;
 
-/// What `porthole` alone prints: the commands, by groups.
+/// The text for `porthole` without arguments: the commands, by groups.
 pub(super) fn short() -> String {
     format!(
         "porthole: is the service in this container healthy?\n\n{}\nSee porthole --help, and porthole COMMAND --help for one command.\n",
@@ -19,7 +19,7 @@ pub(super) fn short() -> String {
     )
 }
 
-/// What `porthole --help` prints.
+/// The text for `porthole --help`.
 pub(super) fn long() -> String {
     let mut out = format!(
         "porthole: is the service in this container healthy?\n\n\
@@ -36,23 +36,26 @@ pub(super) fn long() -> String {
     out
 }
 
-/// What `porthole COMMAND --help` prints.
+/// The text for `porthole COMMAND --help`.
 pub(super) fn of(page: &Page) -> String {
     let is_check = page.is_check();
     let more = if is_check { " [and COMMAND TARGET [OPTIONS]]..." } else { "" };
     let mut out = format!(
-        "porthole {0}: {1}\n\nUsage: porthole {0} {2}[OPTIONS]{more}\n\n",
+        "porthole {0}: {1}\n\nUsage: porthole {0} {2}[OPTIONS]{more}\n",
         page.name,
         page.summary,
         operands_of(page.options)
     );
+    if !page.options.is_empty() {
+        out.push('\n');
+    }
     for options in page.options {
         out.push_str(&list(options));
     }
     out.push_str(if is_check {
         "\nOptions for the whole run, each at most once, anywhere:\n"
     } else {
-        "\nOptions of every inspection:\n"
+        "\nOptions common to all inspections:\n"
     });
     out.push_str(&list(&page.shared_options()));
     out.push_str("\nExamples:\n");
@@ -62,7 +65,7 @@ pub(super) fn of(page: &Page) -> String {
     out
 }
 
-/// What `porthole --version` prints: version, features, target.
+/// The text for `porthole --version`: version, features and target.
 pub(super) fn version() -> String {
     let Build { version, features, target } = Build::this();
     let features = if features.is_empty() { "none".to_owned() } else { features.join(", ") };
@@ -88,7 +91,7 @@ fn commands() -> String {
     out
 }
 
-/// What the command's operands are called, each with a space behind it.
+/// The placeholders of a command's operands, each followed by a space.
 fn operands_of(options: &[&[Opt]]) -> String {
     let mut out = String::new();
     for operand in options.iter().copied().flatten().filter(|option| option.is_operand()) {
@@ -106,7 +109,7 @@ fn list(options: &[Opt]) -> String {
     out
 }
 
-/// `-t, --timeout DUR`
+/// An option as a list shows it: `-t, --timeout DUR`.
 fn syntax(option: &Opt) -> String {
     if option.is_operand() {
         return option.placeholder();
@@ -118,7 +121,7 @@ fn syntax(option: &Opt) -> String {
     out
 }
 
-/// One line of a list; where the left side is too long, its explanation stands below.
+/// Appends an entry of a list; if its left side is too long, the explanation is on the next line.
 fn entry(out: &mut String, left: &str, right: &str) {
     const COLUMN: usize = 27;
     // Writing to a String cannot fail.

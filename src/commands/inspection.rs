@@ -1,4 +1,4 @@
-//! An inspection from its arguments.
+//! The arguments of an inspection.
 
 use std::ffi::OsString;
 
@@ -14,7 +14,7 @@ use crate::expand::Values;
 use crate::inspect::{Command, Inspection};
 use crate::secrets::Secrets;
 
-/// An inspection from its arguments, in which `${…}` stands for itself.
+/// Makes an inspection from its arguments, in which `${…}` is not expanded.
 pub(super) fn inspection(
     command: &'static Command,
     words: &[OsString],

@@ -1,74 +1,70 @@
-//! Letters of options without a dash, as tar(1) takes them.
+//! Letters of options without a dash, as tar(1) accepts them.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
+use std::slice::from_ref;
 
-use crate::args::Opt;
+use crate::args::{Opt, Token, Typed, Words, takes_next, with_letter};
 
-/// The words, of which the first may be letters of options without a dash, as tar(1) takes them: `cfC - DIR`. The values
-/// follow in the order of the letters. With `p` tar keeps permissions, as this one always does: only a number behind it
-/// makes it that of a process.
+/// Returns the words with a dash before letters of options. The first word may be such letters
+/// without a dash: in `cfC - DIR` the values follow in the order of the letters. tar(1) keeps
+/// permissions with `p`. Here it always does, so `p` is an option only if a number follows, the
+/// process ID.
 pub(super) fn with_dashes(options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
-    let with_letter =
-        |letter: u8| options.iter().find(move |option| option.short == Some(char::from(letter)));
-    let takes_letters = options.iter().any(|option| option.is_operand() && option.value != option.name);
-    let mut rest = words.iter().cloned();
+    if !options.iter().any(|option| option.is_behind_letters()) {
+        return words.to_vec();
+    }
+    let mut rest = words.iter();
     let mut out = Vec::new();
-    // A word that begins in another way is a path, and what is missing in front of it is said.
-    if takes_letters
-        && let Some(first) = words.first().map(|word| word.as_encoded_bytes())
-        && first.first().is_some_and(|&letter| with_letter(letter).is_some())
+    // A word that begins otherwise is a path, and an error reports what is missing before it.
+    if let Some(first) = words.first().map(|word| word.as_encoded_bytes())
+        && first.first().is_some_and(|&letter| with_letter(options, letter).is_some())
     {
         rest.next();
         for &letter in first.iter().filter(|&&letter| letter != b'p') {
-            match with_letter(letter) {
-                // Its letter may be that of an option of ours.
+            match with_letter(options, letter) {
+                // By its name: its letter may also be that of an option common to all inspections.
                 Some(option) if option.is_refused() => out.push(format!("--{}", option.name).into()),
                 found => {
                     out.push(OsString::from_vec(vec![b'-', letter]));
-                    if found.is_some_and(|option| option.takes_value()) {
-                        out.extend(rest.next());
+                    if found.is_some_and(Opt::takes_value) {
+                        out.extend(rest.next().cloned());
                     }
                 }
             }
         }
     }
     while let Some(word) = rest.next() {
-        // Behind it there are paths alone, whatever they begin with.
+        // Only paths follow, whatever they begin with.
         if word == "--" {
-            out.push(word);
-            out.extend(rest);
+            out.push(word.clone());
             break;
         }
-        let has_value =
-            options.iter().any(|option| option.takes_value() && option.ends(word.as_encoded_bytes()));
-        out.push(
-            match word.as_encoded_bytes() {
-                [b'-', letters @ ..] if takes_letters && words.len() > 1 => cluster(letters, &with_letter),
-                _ => None,
-            }
-            .unwrap_or(word),
-        );
-        if takes_letters && has_value {
-            out.extend(rest.next());
+        let word = cluster(options, word).filter(|_| words.len() > 1).unwrap_or_else(|| word.clone());
+        let has_value = takes_next(options, &word);
+        out.push(word);
+        if has_value {
+            out.extend(rest.next().cloned());
         }
     }
+    out.extend(rest.cloned());
     out
 }
 
-/// What stands for these letters behind a dash, where tar's are others than ours.
-fn cluster<'a>(letters: &[u8], with_letter: &dyn Fn(u8) -> Option<&'a &'a Opt>) -> Option<OsString> {
-    let found = |letter: u8| with_letter(letter).filter(|_| letters.first() != Some(&b'-'));
-    let keeps =
-        letters.windows(2).position(|pair| matches!(pair, [b'p', next] if next.is_ascii_alphabetic()));
-    let end = letters.iter().position(|&letter| found(letter).is_some_and(|option| option.takes_value()));
-    let flags = letters.get(..end.unwrap_or(letters.len()))?;
-    if let Some(option) = flags.iter().filter_map(|&letter| found(letter)).find(|option| option.is_refused())
-    {
-        return Some(format!("--{}", option.name).into());
-    }
-    let at = keeps.filter(|&at| Some(at) == end)?;
-    Some(OsString::from_vec([b"-", letters.get(..at)?, letters.get(at + 1..)?].concat()))
+/// Returns the replacement for letters after a dash, if tar's meaning differs from ours.
+fn cluster(options: &[&Opt], word: &OsString) -> Option<OsString> {
+    Words::new(options, from_ref(word)).find_map(|token| match token {
+        Token::Option(option, typed, _) if option.is_refused() && !typed.is_long() => {
+            Some(format!("--{}", option.name).into())
+        }
+        Token::Option(option, Typed { word, letters: [b'p', letters @ ..] }, _)
+            if option.takes_value() && letters.first().is_some_and(u8::is_ascii_alphabetic) =>
+        {
+            let before = word.get(..word.len() - letters.len() - 1)?;
+            Some(OsString::from_vec([before, letters].concat()))
+        }
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Which commands there are, and what the arguments ask of them: an [`Action`].
+//! The commands, and the [`Action`] that the arguments request.
 //!
-//! A command is looked for by its name, or by `argv[0]`; only its own options and those that it shares are looked at, so that
-//! the tree of all commands is never built. No clap type leaves this room.
+//! A command is found by its name or by `argv[0]`. Only its own options and those that it shares
+//! are read, so that the tree of all commands is never built. No clap type leaves this room.
 
 mod action;
 mod foreign;
@@ -24,51 +24,22 @@ use std::ffi::OsStr;
 pub use self::action::Action;
 pub use self::parse::parse;
 use self::run::RUN;
-use crate::args::{MISSING, Opt, UsageError, without_user_info};
-use crate::check::{ELSEWHERE, KINDS, Kind};
+use crate::args::{MISSING, UsageError, without_user_info};
+use crate::check::{self, KINDS, Kind};
 #[cfg(feature = "inspect")]
 use crate::doctor;
+use crate::inspect;
 #[cfg(feature = "inspect")]
-use crate::inspect::{self, Command};
+use crate::inspect::Command;
 use crate::text::clip;
 
-/// The commands beside the checks, by groups, in the order in which help lists them.
+/// The commands besides the checks, by groups, in the order in which help lists them.
 #[cfg(feature = "inspect")]
 const GROUPS: [(&str, &[Command]); 3] = [
     ("Inspection", inspect::SHOWING),
     ("Diagnosis", doctor::COMMANDS),
     ("Copying in and out", inspect::COPYING),
 ];
-
-/// The commands that a build without the inspections lacks.
-#[cfg(not(feature = "inspect"))]
-const INSPECTIONS: &[&str] = &[
-    "ps",
-    "env",
-    "ls",
-    "stat",
-    "cat",
-    "head",
-    "tail",
-    "find",
-    "grep",
-    "hexdump",
-    "sha256sum",
-    "df",
-    "mounts",
-    "access",
-    "ss",
-    "lsof",
-    "id",
-    "limits",
-    "doctor",
-    "report",
-    "install",
-    "tar",
-];
-/// It lacks none.
-#[cfg(feature = "inspect")]
-const INSPECTIONS: &[&str] = &[];
 
 fn find_kind(name: &OsStr) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| name == kind.name)
@@ -83,12 +54,8 @@ fn is_command(name: &OsStr) -> bool {
     find_kind(name).is_some()
 }
 
-fn known(name: &OsStr) -> Result<&'static Kind, UsageError> {
-    find_kind(name).ok_or_else(|| unknown_command(name))
-}
-
-/// The error for a word in place of a command, with the one that was meant.
-fn unknown_command(name: &OsStr) -> UsageError {
+/// The error for an unknown command, with this advice or the command that was probably meant.
+fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
     let bytes = name.as_encoded_bytes();
     let shown = clip(&without_user_info(bytes, false));
     if is_elsewhere(&shown) {
@@ -96,13 +63,14 @@ fn unknown_command(name: &OsStr) -> UsageError {
     }
     let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
     let advice = foreign::command(bytes)
+        .or(advice)
         .or_else(|| nearest::did_you_mean(&shown, &mut command_names(), ["'", "'"]))
         .or_else(|| is_target().then(|| "name a check first: porthole http URL".to_owned()))
         .unwrap_or_else(|| "see porthole --help".to_owned());
     UsageError(format!("unknown command '{shown}'; {advice}"))
 }
 
-/// The error for a word behind `and` that is no check, with the one that was meant.
+/// The error for a word after `and` that is not a check, with the one that was probably meant.
 fn unknown_check(name: &[u8]) -> String {
     let shown = clip(&without_user_info(name, false));
     if is_elsewhere(&shown) {
@@ -113,7 +81,7 @@ fn unknown_check(name: &[u8]) -> String {
     format!("unknown check '{shown}' after 'and'; {advice}")
 }
 
-/// The name of every command.
+/// The names of all commands.
 fn command_names() -> impl Iterator<Item = &'static str> {
     let names = KINDS.iter().map(|kind| kind.name);
     #[cfg(feature = "inspect")]
@@ -121,23 +89,18 @@ fn command_names() -> impl Iterator<Item = &'static str> {
     names.chain(["help"])
 }
 
-/// Whether another build has this command.
+/// Whether only another build has this command.
 fn is_elsewhere(name: &str) -> bool {
-    ELSEWHERE.contains(&name) || INSPECTIONS.contains(&name)
+    check::ELSEWHERE.contains(&name) || inspect::ELSEWHERE.contains(&name)
 }
 
-/// Whether another build has this option, of whatever command.
+/// Whether only another build has this option, of any command.
 fn is_option_elsewhere(word: &str) -> bool {
-    let is_it = |option: &Opt| {
-        let is_short = || {
-            option.short.is_some_and(|short| word.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4])))
-        };
-        option.is_elsewhere() && (word.strip_prefix("--") == Some(option.name) || is_short())
-    };
-    KINDS.iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN).any(is_it)
+    let mut options = KINDS.iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN);
+    options.any(|option| option.is_elsewhere() && option.is_called(word))
 }
 
-/// Every command beside the checks.
+/// All commands besides the checks.
 #[cfg(feature = "inspect")]
 fn inspections() -> impl Iterator<Item = &'static Command> {
     GROUPS.iter().flat_map(|(_, commands)| *commands)

@@ -1,29 +1,31 @@
-//! "Did you mean": which of our words a word was meant to be.
+//! "Did you mean": the words of ours that are nearest to a word.
 
-/// The longest word that is compared, in bytes.
+/// The length limit of a word that is compared, in bytes.
 const LONGEST: usize = 40;
-/// The most words that are named, where several are as near.
+/// The number of equally near words above which none is suggested.
 const NAMED: usize = 2;
 
-/// `did you mean 'http'?` for the nearest of our words, each between these marks; nothing where none is near.
+/// Returns `did you mean 'http'?` for the nearest of our words, each between these marks; `None` if
+/// none is near.
 pub(super) fn did_you_mean(
     word: &str,
     ours: &mut dyn Iterator<Item = &'static str>,
     marks: [&str; 2],
 ) -> Option<String> {
-    let [before, behind] = marks;
+    let [before, after] = marks;
     let mut advice = String::new();
     for name in nearest(word, ours) {
         let start = if advice.is_empty() { "did you mean " } else { " or " };
-        for part in [start, before, name, behind] {
+        for part in [start, before, name, after] {
             advice.push_str(part);
         }
     }
     (!advice.is_empty()).then(|| advice + "?")
 }
 
-/// Those that a word with a slip of the fingers may stand for, or that it is the beginning of. Of several, those that are
-/// nearest by: the number of slips; being the same letters in another order; beginning with the same one.
+/// Returns the words that may be meant by a mistyped or abbreviated word. Of several, the nearest
+/// ones are chosen by: the number of slips; the same letters in another order; the same first
+/// letter.
 fn nearest(word: &str, ours: &mut dyn Iterator<Item = &'static str>) -> Vec<&'static str> {
     if !(2..=LONGEST).contains(&word.len()) {
         return Vec::new();
@@ -49,19 +51,21 @@ fn nearest(word: &str, ours: &mut dyn Iterator<Item = &'static str>) -> Vec<&'st
             found.push(name);
         }
     }
-    // What is begun is meant, unless a single slip leads elsewhere: `proc` for process, but `grp` for grpc.
+    // An abbreviation comes first, unless a single slip explains the word: `proc` is process, but
+    // `grp` is grpc.
     let near = if best.is_none_or(|(slips, ..)| slips > 1) && !longer.is_empty() { longer } else { found };
     if near.len() > NAMED { Vec::new() } else { near }
 }
 
-/// Whether each letter is in both as often.
+/// Whether both words have the same letters, each as often.
 fn same_letters(one: &[u8], other: &[u8]) -> bool {
     let count =
         |word: &[u8], letter: u8| -> usize { word.iter().map(|&found| usize::from(found == letter)).sum() };
     one.len() == other.len() && one.iter().all(|&letter| count(one, letter) == count(other, letter))
 }
 
-/// How many letters have to be put in, left out, replaced or exchanged with their neighbour ("optimal string alignment").
+/// The number of insertions, deletions, replacements and swaps of neighbours that lead from one
+/// word to the other ("optimal string alignment").
 fn distance(from: &[u8], to: &[u8]) -> usize {
     let mut rows = [Vec::new(), Vec::new(), (0..=to.len()).collect::<Vec<usize>>()];
     let cost = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(LONGEST);
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant() {
+    fn the_nearest_words() {
         let ours = ["http", "tcp", "grpc", "process", "postgres", "ps", "ls", "ss", "head", "grep", "tail"];
         for (word, meant) in [
             ("htp", &["http"][..]),
@@ -120,7 +124,7 @@ mod tests {
             ("postgers", &["postgres"]),
             ("postgresql", &["postgres"]),
             ("tial", &["tail"]),
-            // Three are as near, or none is.
+            // Three words are equally near, or none is.
             ("xs", &[]),
             ("p", &[]),
             ("", &[]),

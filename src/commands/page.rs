@@ -1,4 +1,4 @@
-//! A command as its help shows it and clap is told of it.
+//! A command, of whatever kind, as help shows it and as its words are read.
 
 use std::ffi::{OsStr, OsString};
 
@@ -10,12 +10,12 @@ use super::run::RUN;
 use super::{find_kind, wrong};
 #[cfg(feature = "inspect")]
 use crate::args::{HELP, VERSION, flag, option};
-use crate::args::{Opt, UsageError, tokenize};
+use crate::args::{Opt, UsageError, read};
 use crate::check::Kind;
 #[cfg(feature = "inspect")]
 use crate::inspect::{Command, Properties};
 
-/// The options of every inspection.
+/// The options common to all inspections.
 #[cfg(feature = "inspect")]
 const INSPECTION: &[Opt] = &[
     option("pid", "PID", "inspect this process: its files, environment, sockets, limits").short('p'),
@@ -25,15 +25,15 @@ const INSPECTION: &[Opt] = &[
     VERSION,
 ];
 
-/// A command, whatever its kind.
+/// A command: a check or an inspection.
 pub(super) struct Page {
     pub name: &'static str,
     pub summary: &'static str,
     pub options: &'static [&'static [Opt]],
-    /// Those that it shares with others.
+    /// The options that it shares with others.
     pub common: &'static [Opt],
     pub examples: &'static str,
-    /// What else is true of it.
+    /// Its other properties.
     #[cfg(feature = "inspect")]
     pub properties: Properties,
 }
@@ -58,7 +58,7 @@ impl Page {
         Page { name, summary, options, common: INSPECTION, examples, properties }
     }
 
-    /// The help on this command; nothing where there is none of this name.
+    /// The page of the command of this name; `None` if there is no such command.
     pub fn named(name: &OsStr) -> Option<Self> {
         #[cfg(feature = "inspect")]
         if let Some(command) = find_inspection(name) {
@@ -67,18 +67,19 @@ impl Page {
         find_kind(name).map(Page::of)
     }
 
-    /// Its own options and those that it shares.
+    /// Its own options, then those that it shares.
     pub fn all_options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
         self.options.iter().copied().flatten().chain(self.common)
     }
 
-    /// Those that it shares, as help lists them: without those that it lacks, and without letters that are habits.
+    /// The shared options as help lists them: without those that it lacks, and without letters that
+    /// are habits.
     pub fn shared_options(&self) -> Vec<Opt> {
         #[cfg(feature = "inspect")]
         {
             let lacks = |option: &&Opt| self.properties.lacks(option.name).is_some();
             let kept = self.common.iter().filter(|option| !lacks(option));
-            // `ls -h` and `df -h` are no call for help.
+            // `ls -h` and `df -h` do not request help.
             kept.map(|option| option.unless_short(self.properties.habits.letters)).collect()
         }
         #[cfg(not(feature = "inspect"))]
@@ -90,40 +91,79 @@ impl Page {
         std::ptr::eq(self.common, RUN)
     }
 
-    /// Whether this letter of an option is a habit that changes nothing here.
+    /// Whether this letter is a habit that changes nothing here.
     #[cfg(feature = "inspect")]
     pub fn is_habit(&self, letter: char) -> bool {
         self.properties.habits.letters.contains(letter)
     }
 
-    /// Has clap read the words.
+    /// Reads the words that follow the command's name.
     pub fn read(&self, words: &[OsString]) -> Result<ArgMatches, UsageError> {
-        tokenize(self.all_options(), words)
-            .ok_or_else(|| wrong::error(self.name, &self.all_options().collect::<Vec<_>>(), words))
+        let options: Vec<&Opt> = self.all_options().collect();
+        read(&options, words).map_err(|fault| wrong::error(self.name, &options, words, fault))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::args;
+    use crate::args::{assert_agrees_with_clap, told};
     use crate::check::KINDS;
     #[cfg(feature = "inspect")]
     use crate::commands::inspections;
 
-    #[test]
-    fn the_definitions_are_sound() {
+    fn pages() -> Vec<Page> {
         let pages = KINDS.iter().map(Page::of);
         #[cfg(feature = "inspect")]
         let pages = pages.chain(inspections().map(Page::inspection));
-        for page in &pages.collect::<Vec<_>>() {
-            let words: Vec<OsString> =
-                page.all_options().map(|option| format!("--{}", option.name).into()).collect();
-            let args = args(page.all_options(), &words);
-            let told = page.all_options().filter(|option| !option.is_refused() && !option.is_elsewhere());
-            assert_eq!(args.len(), told.count(), "{}", page.name);
-            let bare = clap::Command::new(page.name).disable_help_flag(true).disable_version_flag(true);
-            bare.version("").args(args).debug_assert();
+        pages.collect()
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        for page in pages() {
+            let options: Vec<&Opt> = page.all_options().collect();
+            let bare = clap::Command::new(page.name).disable_help_flag(true);
+            bare.args(told(&options)).debug_assert();
         }
+    }
+
+    /// Builds without the inspections take their names from the list.
+    #[cfg(feature = "inspect")]
+    #[test]
+    fn the_list_has_the_names_of_the_commands() {
+        macro_rules! names {
+            ($($group:ident { $($name:ident,)* })*) => { [$($(stringify!($name),)*)*] };
+        }
+        let names: Vec<&str> = inspections().map(|command| command.name).collect();
+        assert_eq!(crate::inspect::inspections!(names), *names);
+    }
+
+    /// Command lines of three words, of which one is an option of the command.
+    #[test]
+    fn clap_agrees_about_the_options_of_each_command() {
+        let mut accepted = 0;
+        for page in pages() {
+            let options: Vec<&Opt> = page.all_options().collect();
+            for option in &options {
+                let forms = [
+                    Some(format!("--{}", option.name)),
+                    Some(format!("--{}=1", option.name)),
+                    option.short.map(|short| format!("-{short}")),
+                    option.short.map(|short| format!("-{short}1")),
+                ];
+                for form in forms.into_iter().flatten() {
+                    for others in [["x", "--json"], ["x", "y"], ["--", "x"], ["-p", "--proc"], ["-q", "-t1"]]
+                    {
+                        for at in 0..=others.len() {
+                            let mut words = others.map(OsString::from).to_vec();
+                            words.insert(at, form.clone().into());
+                            accepted += usize::from(assert_agrees_with_clap(&options, &words));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(accepted > 500, "{accepted}");
     }
 }

@@ -1,4 +1,4 @@
-//! From `argv` to an [`Action`]: the command's name, options of a run in front of it, help.
+//! From `argv` to an [`Action`]: the command's name, the options of a run before it, help.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,18 +9,19 @@ use super::page::Page;
 use super::run::{RUN, TIMEOUT, run_options};
 #[cfg(feature = "inspect")]
 use super::{find_inspection, inspection::inspection};
-use super::{help, is_command, known, run, sentence, unknown_command, wrong};
-use crate::args::{Given, Opt, UsageError};
+use super::{find_kind, help, is_command, run, sentence, unknown_command, wrong};
+use crate::args::{Given, Opt, Token, UsageError, Words};
 use crate::check::Plan;
 use crate::deadline::Deadline;
 use crate::expand::Values;
 use crate::outcome::Conclusion;
 use crate::secrets::Secrets;
 
-/// The most checks of one run: each has its thread and its buffers.
-const MOST_CHECKS: usize = 50;
+/// The limit of checks in one run: each has its own thread and buffers.
+const MAX_CHECKS: usize = 50;
 
-/// What the arguments ask for; `argv[0]` is the name of the program. No error shows what a secret expanded to.
+/// Parses the arguments; `argv[0]` is the name of the program. No error shows what a secret
+/// expanded to.
 pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
     let mut secrets = Secrets::default();
     action(argv, values, &mut secrets).map_err(|wrong| UsageError(secrets.redact_text(&wrong.0)))
@@ -40,18 +41,12 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     if let Some(text) = only_help(&words)? {
         return Ok(Action::Print(text, Conclusion::Good));
     }
-    // Options of a run may stand in front of the command; behind it they mean the same.
-    let at = command_at(&words);
-    let leading = words.get(..at.min(words.len())).unwrap_or_default();
-    if !leading.is_empty() {
-        // What is wrong there is for the check to say, if there is one.
-        if at >= words.len() {
-            run::only(leading)?;
-        }
-    }
-    if at >= words.len() {
+    // Options of a run may precede the command, with the same meaning. If there is a command, it
+    // reports what is wrong with them.
+    let Some(at) = command_at(&words) else {
+        run::only(&words)?;
         return Err(UsageError("no command given; see porthole --help".to_owned()));
-    }
+    };
     let name = words.remove(at);
     if name == "help" {
         return Err(UsageError("help: expected one command, as in porthole help http".to_owned()));
@@ -60,19 +55,24 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     if let Some(command) = find_inspection(&name) {
         return inspection(command, &words, values);
     }
-    let kind = known(&name)?;
+    let Some(kind) = find_kind(&name) else {
+        // `-timeout 5s http`: the word that would be the value.
+        let leading = words.get(..at).unwrap_or_default();
+        let advice = wrong::with_one_dash("", &RUN.iter().collect::<Vec<_>>(), leading);
+        return Err(unknown_command(&name, advice));
+    };
     let parts = sentence::split(kind, &words);
-    if parts.len() > MOST_CHECKS {
-        let message = format!("{} checks given; one run makes at most {MOST_CHECKS}", parts.len());
+    if parts.len() > MAX_CHECKS {
+        let message = format!("{} checks given; the limit for one run is {MAX_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
     let mut given_run = Vec::new();
     for &(kind, arguments) in &parts {
         given_run.push(Page::of(kind).read(arguments)?);
     }
-    // What is wrong with them is said last: by then all secrets are known.
+    // An error in them is returned last, once all secrets are known.
     let options = run_options(&given_run, values).map_err(|wrong| {
-        // `-tls` and `-timeout` are `-t` with a value.
+        // `-tls` and `-timeout` are read as `-t` with a value.
         match parts.iter().find_map(|(kind, words)| one_dash(&Page::of(kind), words)) {
             Some(advice) => UsageError(format!("{wrong}; {advice}")),
             None => wrong,
@@ -88,20 +88,18 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
     Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))
 }
 
-/// Where the command's name stands: the first word that is neither an option nor the value of one.
-fn command_at(words: &[OsString]) -> usize {
-    let takes_value = |word: &[u8]| RUN.iter().any(|option| option.takes_value() && option.ends(word));
-    let mut at = 0;
-    while let Some(word) = words.get(at).map(|word| word.as_encoded_bytes())
-        && word.starts_with(b"-")
-    {
-        at += if takes_value(word) { 2 } else { 1 };
-    }
-    at
+/// The index of the command's name: the first word that is neither an option of a run nor its
+/// value.
+fn command_at(words: &[OsString]) -> Option<usize> {
+    let options: Vec<&Opt> = RUN.iter().collect();
+    let mut tokens = Words::new(&options, words);
+    tokens.find(|token| matches!(token, Token::Operand(_)))?;
+    words.len().checked_sub(tokens.rest().len() + 1)
 }
 
-/// The help or the version, where nothing else is asked for: `--help`, `http --help`, `--help http`, `help http`. Beside
-/// anything else such a word is wrong usage: whoever means `pg_isready -h HOST` must not have 0 for it.
+/// Returns the help or the version, if nothing else is requested: `--help`, `http --help`,
+/// `--help http`, `help http`. With anything else such a word is wrong usage: a probe carried over
+/// from `pg_isready -h HOST` must not exit with 0.
 fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
     let is_help = |word: &OsString| word == "-h" || word == "--help";
     let is_version = |word: &OsString| word == "-V" || word == "--version";
@@ -110,9 +108,9 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
         [word] if is_version(word) => Some(help::version()),
         [help, word] if help == "help" && (is_help(word) || word == "help") => Some(help::long()),
         [help, name] if help == "help" => {
-            Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name))?))
+            Some(help::of(&Page::named(name).ok_or_else(|| unknown_command(name, None))?))
         }
-        // `ls -h` and `df -h` are no call for help.
+        // `ls -h` and `df -h` do not request help.
         #[cfg(feature = "inspect")]
         [name, word] if word == "-h" && Page::named(name).is_some_and(|page| page.is_habit('h')) => None,
         [name, word] | [word, name] if is_help(word) => Page::named(name).as_ref().map(help::of),
@@ -121,7 +119,7 @@ fn only_help(words: &[OsString]) -> Result<Option<String>, UsageError> {
     })
 }
 
-/// What to do about a word of this command that has one dash where two are meant.
+/// Returns what to do about a word of this command with one dash in place of two.
 fn one_dash(page: &Page, words: &[OsString]) -> Option<String> {
     let options: Vec<&Opt> = page.all_options().collect();
     wrong::with_one_dash(page.name, &options, words)
@@ -132,18 +130,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_stands_behind_options_of_a_run() {
+    fn the_command_follows_options_of_a_run() {
         for (words, at) in [
-            (&["http", "-q"][..], 0),
-            (&["-q", "http"], 1),
-            (&["-t", "2s", "--json", "http"], 3),
-            (&["--timeout=2s", "http"], 1),
-            (&["--timeout", "http", "tcp"], 2),
-            (&["-qt", "1s", "http"], 2),
-            (&["-t2s", "http"], 1),
-            (&["-x"], 1),
-            (&["-t"], 2),
-            (&["-t", "--help", "http"], 2),
+            (&["http", "-q"][..], Some(0)),
+            (&["-q", "http"], Some(1)),
+            (&["-t", "2s", "--json", "http"], Some(3)),
+            (&["--timeout=2s", "http"], Some(1)),
+            (&["--timeout", "http", "tcp"], Some(2)),
+            (&["-qt", "1s", "http"], Some(2)),
+            (&["-t2s", "http"], Some(1)),
+            (&["-tt", "http"], Some(1)),
+            (&["-x", "http"], Some(1)),
+            (&["--", "http"], Some(1)),
+            (&["-x"], None),
+            (&["-t"], None),
+            (&["-t", "--help", "http"], Some(2)),
         ] {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             assert_eq!(command_at(&words), at, "{words:?}");

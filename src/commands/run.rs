@@ -1,4 +1,4 @@
-//! The options of a run: which there are, and what they come to.
+//! The options of a run: their definitions and their values.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::wrong;
-use crate::args::{Feature, HELP, Opt, UsageError, VERSION, flag, given_value, is_given, option, tokenize};
+use crate::args::{Feature, HELP, Opt, UsageError, VERSION, flag, given_value, is_given, option, read};
 use crate::check::RunOptions;
 use crate::expand::Values;
 use crate::net::local::Reach;
@@ -14,14 +14,14 @@ use crate::report::Style;
 use crate::text::clip;
 use crate::units;
 
-/// The variable that stands in for `--timeout`.
+/// The variable that replaces a missing `--timeout`.
 const TIMEOUT_VARIABLE: &str = "PORTHOLE_TIMEOUT";
 /// The default of `--timeout`.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 /// The default of `--every`.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// The options of a run, which may stand at any place, once.
+/// The options of a run. Each may be given once, anywhere.
 pub(super) const RUN: &[Opt] = &[
     option("timeout", "DUR", "time limit for one attempt (2s, or PORTHOLE_TIMEOUT)").short('t'),
     option("wait", "DUR", "retry until healthy, for at most DUR"),
@@ -36,11 +36,11 @@ pub(super) const RUN: &[Opt] = &[
     VERSION,
 ];
 
-/// What is given of them, each once for the whole run, in whatever place.
+/// Returns the values of the options of a run, of which each may be given to one check only.
 pub(super) fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, UsageError> {
     let source = |name: &str| -> Result<Option<&ArgMatches>, UsageError> {
-        let mut having = given.iter().filter(|matches| is_given(matches, name));
-        match (having.next(), having.next()) {
+        let mut sources = given.iter().filter(|matches| is_given(matches, name));
+        match (sources.next(), sources.next()) {
             (first, None) => Ok(first),
             (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it applies to the whole run"))),
         }
@@ -90,10 +90,8 @@ fn parse_duration(name: &str, text: &OsStr) -> Result<Duration, UsageError> {
     })
 }
 
-/// Options of a run with no command behind them: what is wrong with them.
+/// Returns what is wrong with options of a run that no command follows.
 pub(super) fn only(words: &[OsString]) -> Result<(), UsageError> {
-    match tokenize(RUN.iter(), words) {
-        Some(_) => Ok(()),
-        None => Err(wrong::error("", &RUN.iter().collect::<Vec<_>>(), words)),
-    }
+    let options: Vec<&Opt> = RUN.iter().collect();
+    read(&options, words).map(drop).map_err(|fault| wrong::error("", &options, words, fault))
 }

@@ -1,11 +1,12 @@
-//! The checks of one run: what `and` separates.
+//! The checks of one run, which `and` separates.
 
 use std::ffi::OsString;
 
 use super::find_kind;
 use crate::check::Kind;
 
-/// The checks that `and` separates: only in front of a check's name is it more than a word.
+/// Splits the words at each `and` that precedes the name of a check. Options are not read here:
+/// before anything else `and` is an ordinary word, such as the value of `--contains`.
 pub(super) fn split<'a>(first: &'static Kind, rest: &'a [OsString]) -> Vec<(&'static Kind, &'a [OsString])> {
     let mut parts = Vec::new();
     let mut kind = first;

@@ -1,158 +1,113 @@
-//! What is wrong with the words of a command that clap has refused, and what to do about it.
+//! Error messages for faults in the words of a command, with what to do about them.
 
 use std::ffi::OsString;
 
 use super::{foreign, is_option_elsewhere, nearest, unknown_check};
-use crate::args::{MISSING, Opt, Takes, UsageError, without_user_info};
+use crate::args::{
+    Fault, MISSING, Opt, Takes, Token, Typed, UsageError, Value, Words, split_value, with_letter,
+    without_user_info,
+};
 use crate::text::{clip, decode};
 
-/// The error for words of this command that clap has refused; of none, for options of a run alone.
-pub(super) fn error(command: &str, options: &[&Opt], words: &[OsString]) -> UsageError {
-    let wrong = wrong(command, options, words);
+/// The error for a fault in the words of a command; its name is empty if only options of a run are
+/// given.
+pub(super) fn error(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) -> UsageError {
+    let message = message(command, options, words, fault);
     let (colon, space) = if command.is_empty() { ("", "") } else { (": ", " ") };
-    let mut message = [command, colon, &wrong.what].concat();
-    if !wrong.is_whole {
-        message += "; ";
-        message += &with_one_dash(command, options, words)
+    let mut text = [command, colon, &message.text].concat();
+    if !message.has_advice {
+        text += "; ";
+        text += &with_one_dash(command, options, words)
             .unwrap_or_else(|| ["see porthole ", command, space, "--help"].concat());
     }
-    UsageError(message)
+    UsageError(text)
 }
 
-/// What is wrong with some words.
-struct Wrong {
-    /// In words.
-    pub what: String,
-    /// Whether they say what to do, too.
-    pub is_whole: bool,
+/// A message about a fault.
+struct Message {
+    /// The message.
+    pub text: String,
+    /// Whether it also says what to do.
+    pub has_advice: bool,
 }
 
-impl From<String> for Wrong {
-    fn from(what: String) -> Self {
-        Wrong { what, is_whole: false }
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Message { text, has_advice: false }
     }
 }
 
-impl Wrong {
-    /// With what to do about it, where that is known.
-    fn advised(what: String, advice: Option<String>) -> Self {
+impl Message {
+    /// The message with what to do, if that is known.
+    fn with_advice(text: String, advice: Option<String>) -> Self {
         match advice {
-            Some(advice) => Wrong { what: format!("{what}; {advice}"), is_whole: true },
-            None => what.into(),
+            Some(advice) => Message { text: format!("{text}; {advice}"), has_advice: true },
+            None => text.into(),
         }
     }
 }
 
-/// What is wrong with these words of a command, which clap has refused.
-fn wrong(command: &str, options: &[&Opt], words: &[OsString]) -> Wrong {
-    let mut seen: Vec<&str> = Vec::new();
-    let mut swallowed = None;
-    let mut words = words.iter().map(|word| word.as_encoded_bytes());
-    let mut only_operands = false;
-    while let Some(word) = words.next() {
-        if word == b"--" && !only_operands {
-            only_operands = true;
-            continue;
-        }
-        let mut letters: &[u8] = word.get(1..).unwrap_or_default();
-        if only_operands || !word.starts_with(b"-") || letters.is_empty() {
-            let is_free =
-                |option: &&&Opt| option.is_operand() && (option.is_many() || !seen.contains(&option.name));
-            match options.iter().find(is_free) {
-                Some(operand) => seen.push(operand.name),
-                None => return unexpected(command, word, words.next(), options),
-            }
-            continue;
-        }
-        let long = letters.strip_prefix(b"-");
-        let (name, value) = match long.unwrap_or_default().iter().position(|&b| b == b'=') {
-            Some(at) => (word.get(..at + 2).unwrap_or(word), true),
-            None => (word, false),
-        };
-        // A word with one dash is several options, of which the last may have a value.
-        loop {
-            let found = options.iter().filter(|option| !option.is_operand() && !option.is_elsewhere()).find(
-                |option| match long {
-                    Some(_) => option.ends(name),
-                    None => option.short == letters.first().map(|&letter| char::from(letter)),
-                },
-            );
-            let Some(option) = found else {
-                return unknown(command, name, letters, options);
-            };
-            let label = option.name;
-            if option.is_refused() {
-                return format!("--{label}: {}", option.help).into();
-            }
-            if matches!(option.takes, Takes::Help | Takes::Version) && !value {
-                let is_help = option.takes == Takes::Help;
-                let shown = if long.is_some() { clip(name) } else { first(letters) };
-                let prints = if is_help { "help" } else { "the version" };
-                let what = format!("{shown} prints {prints} and cannot be used with other arguments");
-                // What follows the letter is a host unless it is letters of ours: `-hlocalhost`, `-h localhost`.
-                let is_letter = |&b: &u8| options.iter().any(|option| option.short == Some(char::from(b)));
-                let may_be_host = match letters.get(1..).unwrap_or_default() {
-                    [] => words.next().is_some_and(|next| !next.starts_with(b"-")),
-                    attached => !attached.iter().all(is_letter),
-                };
-                let advice = foreign::argument(command, b"--host");
-                return Wrong::advised(what, advice.filter(|_| is_help && long.is_none() && may_be_host));
-            }
-            if option.takes != Takes::Each && seen.contains(&label) {
-                return format!("--{label} is given twice").into();
-            }
-            seen.push(label);
-            letters = letters.get(1..).unwrap_or_default();
-            let has_value = if long.is_some() { value } else { !letters.is_empty() };
-            if option.takes_value() {
-                let value = if has_value { Some(letters) } else { words.next() };
-                let Some(value) = value else {
-                    return format!("--{label} needs a value").into();
-                };
-                if long.is_none() && swallowed.is_none() {
-                    swallowed = foreign::value(command, label, value);
+/// The message about a fault.
+fn message(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>) -> Message {
+    match fault {
+        Fault::Unknown(typed) => unknown(command, typed, options),
+        Fault::Refused(option) => format!("--{}: {}", option.name, option.help).into(),
+        Fault::NotAlone(option, typed, rest) => not_alone(command, option, typed, rest, options),
+        Fault::Repeated(option) => format!("--{} is given twice", option.name).into(),
+        Fault::MissingValue(option) => format!("--{} needs a value", option.name).into(),
+        Fault::SurplusValue(option) => format!("--{} takes no value", option.name).into(),
+        Fault::SurplusOperand(word, rest) => unexpected(command, word, rest, options),
+        Fault::MissingOperand(operand) => {
+            // `-s URL`: the option of that letter may take no value in another program.
+            let swallowed = Words::new(options, words).find_map(|token| match token {
+                Token::Option(option, typed, Value::Given(value)) if !typed.is_long() => {
+                    foreign::value(command, option.name, value)
                 }
-                break;
-            }
-            if value {
-                return format!("--{label} takes no value").into();
-            }
-            if long.is_some() || letters.is_empty() {
-                break;
-            }
+                _ => None,
+            });
+            Message::with_advice(format!("{} is missing", operand.name), swallowed)
         }
-    }
-    let missing = |option: &&&Opt| {
-        matches!(option.takes, Takes::Operand { required: true, .. }) && !seen.contains(&option.name)
-    };
-    match options.iter().find(missing) {
-        Some(operand) => Wrong::advised(format!("{} is missing", operand.name), swallowed),
-        None => "the arguments cannot be read".to_owned().into(),
+        Fault::Unreadable => "the arguments cannot be read".to_owned().into(),
     }
 }
 
-/// What is wrong with a word that is one operand too many; `next` is the word behind it.
-fn unexpected(command: &str, word: &[u8], next: Option<&[u8]>, options: &[&Opt]) -> Wrong {
-    if let (b"and", Some(name)) = (word, next) {
-        return Wrong { what: unknown_check(name), is_whole: true };
+/// The message about help or the version along with other words; `rest` follow it.
+fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], options: &[&Opt]) -> Message {
+    let is_help = option.takes == Takes::Help;
+    let prints = if is_help { "help" } else { "the version" };
+    let text = format!("{} prints {prints} and cannot be used with other arguments", shown(typed));
+    // `-hlocalhost`, `-h localhost`: what follows the letter is a host, unless it is letters of
+    // ours.
+    let may_be_host = match typed.letters {
+        [] => false,
+        [_] => rest.first().is_some_and(|next| !next.as_encoded_bytes().starts_with(b"-")),
+        [_, attached @ ..] => !attached.iter().all(|&letter| with_letter(options, letter).is_some()),
+    };
+    let advice = foreign::argument(command, b"--host");
+    Message::with_advice(text, advice.filter(|_| is_help && may_be_host))
+}
+
+/// The message about a surplus operand; `rest` are the words after it.
+fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -> Message {
+    if let (b"and", Some(name)) = (word, rest.first()) {
+        return Message { text: unknown_check(name.as_encoded_bytes()), has_advice: true };
     }
-    let has_target = || options.iter().any(|option| option.is_operand() && option.name == "TARGET");
+    let has_target = || options.iter().any(|option| option.is_target());
     let advice = foreign::argument(command, word).or_else(|| {
         let is_port = word.iter().all(u8::is_ascii_digit) && has_target();
         is_port.then(|| "write host and port as one word: HOST:PORT".to_owned())
     });
-    Wrong::advised(format!("unexpected argument '{}'", clip(&without_user_info(word, false))), advice)
+    Message::with_advice(format!("unexpected argument '{}'", clip(&without_user_info(word, false))), advice)
 }
 
-/// What is wrong with an option that there is not: the whole word without its value, or the first of these letters of it.
-fn unknown(command: &str, word: &[u8], letters: &[u8], options: &[&Opt]) -> Wrong {
-    let is_long = word.starts_with(b"--");
-    if !is_long && let Some((shown, advice)) = one_dash(command, word, options) {
-        return Wrong::advised(format!("unknown option {shown}"), Some(advice));
+/// The message about an unknown option.
+fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Message {
+    if let Some((whole, advice)) = one_dash(command, typed, options) {
+        return Message::with_advice(format!("unknown option {}", clip(whole)), Some(advice));
     }
-    let shown = if is_long { clip(word) } else { first(letters) };
+    let shown = shown(typed);
     if is_option_elsewhere(&shown) {
-        return Wrong { what: shown + MISSING, is_whole: true };
+        return Message { text: shown + MISSING, has_advice: true };
     }
     let advice = foreign::argument(command, shown.as_bytes()).or_else(|| {
         let named = options
@@ -161,28 +116,35 @@ fn unknown(command: &str, word: &[u8], letters: &[u8], options: &[&Opt]) -> Wron
         let mut near = named.map(|option| option.name);
         nearest::did_you_mean(shown.strip_prefix("--")?, &mut near, ["--", ""])
     });
-    Wrong::advised(format!("unknown option {shown}"), advice)
+    Message::with_advice(format!("unknown option {shown}"), advice)
 }
 
-/// A word such as `-addr=:80` or `-timeout`, as programs in Go have them, without its value, and what to do about it.
-fn one_dash(command: &str, word: &[u8], options: &[&Opt]) -> Option<(String, String)> {
-    let name = word.strip_prefix(b"-").filter(|name| name.len() > 1 && !name.starts_with(b"-"))?;
-    let name = name.split(|&b| b == b'=').next()?;
-    let whole = [b"-", name].concat();
-    let advice = foreign::argument(command, &whole).or_else(|| {
+/// Returns a word such as `-addr=:80` or `-timeout`, which programs written in Go accept, without
+/// its value, and what to do about it.
+fn one_dash<'a>(command: &str, typed: Typed<'a>, options: &[&Opt]) -> Option<(&'a [u8], String)> {
+    let (whole, _) = split_value(typed.word);
+    let name = whole.strip_prefix(b"-").filter(|name| name.len() > 1 && !typed.is_long())?;
+    let advice = foreign::argument(command, whole).or_else(|| {
         let is_ours = |option: &&&Opt| !option.is_operand() && option.name.as_bytes() == name;
         options.iter().find(is_ours).map(|option| format!("did you mean --{}?", option.name))
     })?;
-    Some((clip(&whole), advice))
+    Some((whole, advice))
 }
 
-/// What to do about the first of these words that has one dash where two are meant.
+/// Returns what to do about the first of these words with one dash in place of two.
 pub(super) fn with_one_dash(command: &str, options: &[&Opt], words: &[OsString]) -> Option<String> {
-    words.iter().find_map(|word| Some(one_dash(command, word.as_encoded_bytes(), options)?.1))
+    Words::new(options, words).find_map(|token| match token {
+        Token::Option(_, typed, _) | Token::Unknown(typed) => Some(one_dash(command, typed, options)?.1),
+        Token::Operand(_) | Token::Separator => None,
+    })
 }
 
-/// The option that the first of these letters is: `-x`.
-fn first(letters: &[u8]) -> String {
+/// The option as it was typed, without other letters or a value: `--name` or `-x`.
+fn shown(typed: Typed<'_>) -> String {
+    let letters = typed.letters;
+    if typed.is_long() {
+        return clip(typed.word);
+    }
     let length = letters.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
     let letter = letters.get(..length.map_or(1, char::len_utf8)).unwrap_or_default();
     format!("-{}", decode(letter))

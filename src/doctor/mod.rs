@@ -4,19 +4,18 @@
 //! by; what it could not look at it says, and the others go on.
 
 mod finding;
-mod report;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::finding::{Finding, Level, few};
+#[cfg(feature = "remote")]
 use crate::args::flag;
 use crate::args::{Given, UsageError, option_list};
 use crate::deadline::Deadline;
-#[cfg(feature = "remote")]
 use crate::error::Error;
-use crate::inspect::{Command, Inspect, Properties};
+use crate::inspect::{Command, Inspect, Properties, inspections};
 use crate::net::target::parse_port;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
@@ -63,8 +62,16 @@ const DEEPEST: usize = 64;
 /// The most of one file of proc that is read, in bytes.
 const LIMIT: usize = 64 << 10;
 
-/// What explains what is wrong, in the order in which help lists it.
-pub const COMMANDS: &[Command] = &[COMMAND, report::COMMAND];
+/// Lists `doctor`, and declares and lists the other commands of diagnosis.
+macro_rules! commands {
+    (inspection $inspection:tt diagnosis { doctor, $($name:ident,)* } copying $copying:tt) => {
+        $(mod $name;)*
+        /// What explains what is wrong, in the order in which help lists it.
+        pub const COMMANDS: &[Command] = &[COMMAND, $($name::COMMAND,)*];
+    };
+}
+
+inspections!(commands);
 
 const COMMAND: Command = Command {
     name: "doctor",

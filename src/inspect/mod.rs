@@ -1,16 +1,19 @@
 //! The inspections: a look inside without a shell.
 //!
-//! A new command is one file with its [`Command`], one line in the list below, and one test file. Each reads facts
+//! A new command is one file with its [`Command`], one line in the list (`list.rs`), and one test file. Each reads facts
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
 mod content;
+mod list;
 mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::args::{Given, Opt, UsageError, tokenize};
+pub use self::list::ELSEWHERE;
+pub(crate) use self::list::inspections;
+use crate::args::{Given, Opt, UsageError, read};
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::outcome::Conclusion;
@@ -18,42 +21,19 @@ use crate::report::Answer;
 use crate::secrets::Secrets;
 use crate::view::target::Target;
 
-/// Declares each command's module and lists its [`Command`], so that a new command is one line.
+/// Declares the modules of the commands that are in this room, and lists each [`Command`].
 macro_rules! commands {
-    ($($(#[$doc:meta])* $list:ident { $($name:ident,)* })*) => {
-        $($(mod $name;)*)*
-        $($(#[$doc])* pub const $list: &[Command] = &[$($name::COMMAND,)*];)*
+    (inspection { $($shows:ident,)* } diagnosis $diagnosis:tt copying { $($copies:ident,)* }) => {
+        $(mod $shows;)*
+        $(mod $copies;)*
+        /// What shows something, in the order in which help lists it.
+        pub const SHOWING: &[Command] = &[$($shows::COMMAND,)*];
+        /// What copies something in or out.
+        pub const COPYING: &[Command] = &[$($copies::COMMAND,)*];
     };
 }
 
-commands! {
-    /// What shows something, in the order in which help lists it.
-    SHOWING {
-        ps,
-        env,
-        ls,
-        stat,
-        cat,
-        head,
-        tail,
-        find,
-        grep,
-        hexdump,
-        sha256sum,
-        df,
-        mounts,
-        access,
-        ss,
-        lsof,
-        id,
-        limits,
-    }
-    /// What copies something in or out.
-    COPYING {
-        install,
-        tar,
-    }
-}
+inspections!(commands);
 
 /// A command: its place on the command line.
 pub struct Command {
@@ -74,8 +54,9 @@ pub struct Command {
 impl Command {
     /// The inspection that these words ask of it, of which none is an option of every inspection.
     pub fn planned(&self, words: &[OsString]) -> Result<Box<dyn Inspect>, UsageError> {
-        let wrong = || UsageError(format!("{}: the arguments cannot be read", self.name));
-        let matches = tokenize(self.options.iter().copied().flatten(), words).ok_or_else(wrong)?;
+        let options: Vec<&Opt> = self.options.iter().copied().flatten().collect();
+        let wrong = |_| UsageError(format!("{}: the arguments cannot be read", self.name));
+        let matches = read(&options, words).map_err(wrong)?;
         let mut secrets = Secrets::default();
         // It names no file that would have to be read by then.
         let deadline = Deadline::after(Duration::ZERO);

@@ -27,9 +27,22 @@ const WINDOW: i64 = 65_535;
 const STREAM: u32 = 1;
 
 /// Names of error codes, from 0. Section 7.
-const ERRORS: &str = "NO_ERROR PROTOCOL_ERROR INTERNAL_ERROR FLOW_CONTROL_ERROR SETTINGS_TIMEOUT STREAM_CLOSED \
-    FRAME_SIZE_ERROR REFUSED_STREAM CANCEL COMPRESSION_ERROR CONNECT_ERROR ENHANCE_YOUR_CALM INADEQUATE_SECURITY \
-    HTTP_1_1_REQUIRED";
+const ERRORS: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -284,6 +297,6 @@ pub fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
 
 /// The name of an error code.
 pub fn error_name(code: u32) -> String {
-    let known = usize::try_from(code).ok().and_then(|code| ERRORS.split(' ').nth(code));
-    known.map_or_else(|| format!("error {code}"), str::to_owned)
+    let known = usize::try_from(code).ok().and_then(|code| ERRORS.get(code));
+    known.map_or_else(|| format!("error {code}"), |name| (*name).to_owned())
 }

@@ -541,7 +541,7 @@ fn wrong_usage() {
     porthole(["head", "-n", "x", "/x"]).refused("head: --lines: expected a number of lines, got 'x'");
     porthole(["grep", "a\nb", "/x"]).refused("grep: TEXT: expected a text of one line");
     porthole(["grep", "-E", "a(b", "/x"])
-        .refused("grep: TEXT: not a regular expression: found open group without closing ')'");
+        .refused("grep: TEXT: invalid regular expression: found open group without closing ')'");
     porthole(["hexdump", "/x", "/y"])
         .refused("hexdump: unexpected argument '/y'; see porthole hexdump --help");
 }

@@ -49,7 +49,7 @@ fn wrong_arguments() {
         ("http :80 -H Host:a -H host:b", "http: --header: Host can be given only once"),
         (
             "http :80 --matches (",
-            "http: --matches: not a regular expression: found open group without closing ')'",
+            "http: --matches: invalid regular expression: found open group without closing ')'",
         ),
         (
             "http :80 --matches (x{50}){50}",
@@ -72,7 +72,7 @@ fn wrong_arguments() {
         porthole(arguments.split(' ')).refused(message);
     }
     porthole(vec!["tcp :80"; 51].join(" and ").split(' '))
-        .refused("51 checks given; one run makes at most 50");
+        .refused("51 checks given; the limit for one run is 50");
     porthole(["tcp", ":80", "--expect", ""])
         .refused("tcp: --expect: expected at least one character to look for");
     porthole(["tcp", ":80", "--send", r"\q"])
@@ -203,6 +203,7 @@ fn did_you_mean() {
         ("http :1 --timout 2s", "http: unknown option --timout; did you mean --timeout?"),
         ("http :1 -timeout 2s", "http: unexpected argument '2s'; did you mean --timeout?"),
         ("http :1 -timeout=2s", &format!("--timeout: {DURATION}, got 'imeout=2s'; did you mean --timeout?")),
+        ("-timeout 2s http :1", "unknown command '2s'; did you mean --timeout?"),
         ("tcp :1 -expect x", "tcp: unknown option -expect; did you mean --expect?"),
         ("http :1 and tpc :2", "http: unknown check 'tpc' after 'and'; did you mean 'tcp'?"),
         ("http :1 and nope :2", "http: unknown check 'nope' after 'and'; see porthole --help"),

@@ -14,9 +14,25 @@ use crate::text::{foreign, quoted};
 use crate::units;
 
 /// The names of the gRPC status codes, from 0. https://grpc.io/docs/guides/status-codes/
-const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS \
-    PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL \
-    UNAVAILABLE DATA_LOSS UNAUTHENTICATED";
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
 const OK: u64 = 0;
 const NOT_FOUND: u64 = 5;
 const PERMISSION_DENIED: u64 = 7;
@@ -66,8 +82,8 @@ impl Grpc {
 
     /// Returns the finding for a status other than OK.
     fn refusal(&self, code: u64) -> Finding {
-        let known = usize::try_from(code).ok().and_then(|code| CODES.split(' ').nth(code));
-        let name = known.map_or_else(|| format!("grpc-status {code}"), str::to_owned);
+        let known = usize::try_from(code).ok().and_then(|code| CODES.get(code));
+        let name = known.map_or_else(|| format!("grpc-status {code}"), |name| (*name).to_owned());
         Finding::unhealthy(match code {
             NOT_FOUND => self.unknown_service(&name),
             PERMISSION_DENIED | UNAUTHENTICATED => {

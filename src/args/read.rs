@@ -1,0 +1,275 @@
+//! Reads the words of a command: a walk over its [`Words`] finds what is wrong with them, then clap
+//! yields the values.
+//!
+//! clap knows only the operands and the options that are given, so that the others cost neither
+//! time nor memory.
+
+use std::ffi::OsString;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::words::{Token, Typed, Value, Words};
+use super::{Opt, Takes};
+
+/// What is wrong with the words of a command.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault<'a> {
+    /// There is no such option.
+    Unknown(Typed<'a>),
+    /// The command refuses this option.
+    Refused(&'a Opt),
+    /// Help or the version is requested along with something else. The words are those after it.
+    NotAlone(&'a Opt, Typed<'a>, &'a [OsString]),
+    /// The option may be given once.
+    Repeated(&'a Opt),
+    /// The option takes a value.
+    MissingValue(&'a Opt),
+    /// The option takes no value.
+    SurplusValue(&'a Opt),
+    /// The operand has to be given.
+    MissingOperand(&'a Opt),
+    /// The command takes no further operand. The words are those after it.
+    SurplusOperand(&'a [u8], &'a [OsString]),
+    /// clap refuses the words. Tests verify that it accepts all words without another fault.
+    Unreadable,
+}
+
+/// Reads the words of a command with these options.
+pub fn read<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<ArgMatches, Fault<'a>> {
+    let given = checked(options, words)?;
+    let is_needed = |option: &&&Opt| option.is_operand() || given.contains(&option.name);
+    let command = Command::new("")
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        .args(options.iter().filter(is_needed).map(|option| arg(option)));
+    command.try_get_matches_from(words).map_err(|_| Fault::Unreadable)
+}
+
+/// Returns the names of the operands and options that are given, or the first fault.
+fn checked<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Vec<&'a str>, Fault<'a>> {
+    let mut given: Vec<&str> = Vec::new();
+    let mut tokens = Words::new(options, words);
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Separator => {}
+            Token::Unknown(typed) => return Err(Fault::Unknown(typed)),
+            Token::Operand(word) => {
+                let is_free = |option: &&&Opt| {
+                    option.is_operand() && (option.is_many() || !given.contains(&option.name))
+                };
+                let operand = options.iter().find(is_free);
+                given.push(operand.ok_or(Fault::SurplusOperand(word, tokens.rest()))?.name);
+            }
+            Token::Option(option, typed, value) => {
+                if option.is_refused() {
+                    return Err(Fault::Refused(option));
+                }
+                let is_exclusive = matches!(option.takes, Takes::Help | Takes::Version);
+                if is_exclusive && !matches!(value, Value::Surplus) {
+                    return Err(Fault::NotAlone(option, typed, tokens.rest()));
+                }
+                if option.takes != Takes::Each && given.contains(&option.name) {
+                    return Err(Fault::Repeated(option));
+                }
+                match value {
+                    Value::None | Value::Given(_) => given.push(option.name),
+                    Value::Missing => return Err(Fault::MissingValue(option)),
+                    Value::Surplus => return Err(Fault::SurplusValue(option)),
+                }
+            }
+        }
+    }
+    let is_missing = |option: &&&Opt| option.is_required() && !given.contains(&option.name);
+    match options.iter().find(is_missing) {
+        Some(operand) => Err(Fault::MissingOperand(operand)),
+        None => Ok(given),
+    }
+}
+
+/// The definition of an operand or option for clap.
+fn arg(option: &Opt) -> Arg {
+    let arg = Arg::new(option.name).value_parser(ValueParser::os_string());
+    match option.takes {
+        Takes::Operand { required, many } => {
+            let arg = arg.required(required);
+            return if many { arg.num_args(1..).action(ArgAction::Append) } else { arg };
+        }
+        Takes::One => arg.allow_hyphen_values(true),
+        Takes::Each => arg.allow_hyphen_values(true).action(ArgAction::Append),
+        Takes::Nothing | Takes::Help | Takes::Version | Takes::Refused => {
+            Arg::new(option.name).action(ArgAction::SetTrue)
+        }
+    }
+    .long(option.name)
+    .short(option.short)
+}
+
+/// For tests: the definitions of all these options for clap.
+#[cfg(test)]
+pub fn told(options: &[&Opt]) -> Vec<Arg> {
+    let is_told = |option: &&&Opt| !option.is_refused() && !option.is_elsewhere();
+    options.iter().filter(is_told).map(|option| arg(option)).collect()
+}
+
+/// For tests: panics unless clap, with the definitions of all options, and [`read`] agree about
+/// these words, and the values are those of the tokens. Returns whether the words are accepted.
+#[cfg(test)]
+pub fn assert_agrees_with_clap(options: &[&Opt], words: &[OsString]) -> bool {
+    let is_plain = |option: &&&Opt| !matches!(option.takes, Takes::Help | Takes::Version);
+    let plain: Vec<&Opt> = options.iter().filter(is_plain).copied().collect();
+    let whole = Command::new("").no_binary_name(true).disable_help_flag(true).args(told(&plain));
+    let by_clap = whole.try_get_matches_from(words).ok();
+    let by_us = read(options, words);
+    assert!(!matches!(by_us, Err(Fault::Unreadable)), "{words:?}");
+    assert_eq!(by_us.is_ok(), by_clap.is_some(), "{words:?}: {:?}", by_us.err());
+    let (Ok(by_us), Some(by_clap)) = (by_us, by_clap) else { return false };
+    for option in plain {
+        assert_eq!(
+            super::is_given(&by_us, option.name),
+            super::is_given(&by_clap, option.name),
+            "{words:?}: {}",
+            option.name
+        );
+        let values = |matches: &ArgMatches| -> Vec<OsString> {
+            matches
+                .try_get_many::<OsString>(option.name)
+                .ok()
+                .flatten()
+                .unwrap_or_default()
+                .cloned()
+                .collect()
+        };
+        assert_eq!(values(&by_us), values(&by_clap), "{words:?}: {}", option.name);
+        let by_tokens: Vec<&[u8]> = Words::new(options, words)
+            .filter_map(|token| match token {
+                Token::Option(found, typed, Value::Given(value)) if found.name == option.name => {
+                    // Unlike getopt_long(3), clap takes `-t=2s` as `-t2s`.
+                    let is_attached = !typed.is_long() && typed.letters.len() > 1;
+                    Some(value.strip_prefix(b"=").filter(|_| is_attached).unwrap_or(value))
+                }
+                _ => None,
+            })
+            .collect();
+        if option.takes_value() {
+            let values = values(&by_us);
+            let values: Vec<&[u8]> = values.iter().map(|value| value.as_encoded_bytes()).collect();
+            assert_eq!(by_tokens, values, "{words:?}: {}", option.name);
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{HELP, flag, operand, option, option_list};
+
+    #[cfg(feature = "inspect")]
+    use crate::args::{operands, refused};
+
+    /// Passes on every command line of at most three of the words.
+    fn lines(words: &[&'static str], each: &mut dyn FnMut(&[OsString])) {
+        fn extended(line: &mut Vec<OsString>, words: &[&'static str], each: &mut dyn FnMut(&[OsString])) {
+            each(line);
+            if line.len() == 3 {
+                return;
+            }
+            for word in words {
+                line.push(word.into());
+                extended(line, words, each);
+                line.pop();
+            }
+        }
+        extended(&mut Vec::new(), words, each);
+    }
+
+    #[test]
+    fn clap_agrees_about_every_command_line() {
+        let own = [
+            option("timeout", "DUR", "").short('t'),
+            option_list("header", "TEXT", "").short('H'),
+            flag("quiet", "").short('q'),
+            HELP,
+        ];
+        let mut accepted = 0;
+        for operands in [
+            &[][..],
+            &[operand("TARGET", "")],
+            &[operand("TARGET", "").optional()],
+            #[cfg(feature = "inspect")]
+            &[operand("TEXT", ""), operands("PATH", "")],
+            #[cfg(feature = "inspect")]
+            &[operands("PATH", "").optional(), refused("follow", "").short('f')],
+        ] {
+            let options: Vec<&Opt> = operands.iter().chain(&own).collect();
+            let words = [
+                "x",
+                "-",
+                "--",
+                "",
+                "-q",
+                "-t",
+                "-t2",
+                "-t=",
+                "-qt",
+                "-qH",
+                "-q=",
+                "--quiet=",
+                "--timeout",
+                "--timeout=",
+                "--header",
+                "-h",
+                "-f",
+                "--TARGET",
+            ];
+            lines(&words, &mut |line| accepted += usize::from(assert_agrees_with_clap(&options, line)));
+        }
+        assert!(accepted > 1000, "{accepted}");
+    }
+
+    #[test]
+    fn faults() {
+        let options = [
+            operand("TARGET", ""),
+            option("timeout", "DUR", "").short('t'),
+            option_list("header", "TEXT", "").short('H'),
+            flag("quiet", "").short('q'),
+            HELP,
+        ];
+        let options: Vec<&Opt> = options.iter().collect();
+        for (line, expected) in [
+            ("x -H a -H b -qt1", "none"),
+            ("", "MissingOperand TARGET"),
+            ("-q", "MissingOperand TARGET"),
+            ("x y z", "SurplusOperand y 1"),
+            ("-- x -q", "SurplusOperand -q 0"),
+            ("x -t", "MissingValue timeout"),
+            ("x -t 1 -t", "Repeated timeout"),
+            ("-qq", "Repeated quiet"),
+            ("--quiet=1", "SurplusValue quiet"),
+            ("--help=1", "SurplusValue help"),
+            ("x -h y", "NotAlone help 1"),
+            ("x --nope -q -q", "Unknown --nope"),
+            ("-qz", "Unknown -qz"),
+        ] {
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let text = |bytes: &[u8]| crate::text::decode(bytes);
+            let fault = match checked(&options, &words) {
+                Ok(_) => "none".to_owned(),
+                Err(Fault::Unknown(typed)) => format!("Unknown {}", text(typed.word)),
+                Err(Fault::Refused(option)) => format!("Refused {}", option.name),
+                Err(Fault::NotAlone(option, _, rest)) => format!("NotAlone {} {}", option.name, rest.len()),
+                Err(Fault::Repeated(option)) => format!("Repeated {}", option.name),
+                Err(Fault::MissingValue(option)) => format!("MissingValue {}", option.name),
+                Err(Fault::SurplusValue(option)) => format!("SurplusValue {}", option.name),
+                Err(Fault::MissingOperand(option)) => format!("MissingOperand {}", option.name),
+                Err(Fault::SurplusOperand(word, rest)) => {
+                    format!("SurplusOperand {} {}", text(word), rest.len())
+                }
+                Err(Fault::Unreadable) => "Unreadable".to_owned(),
+            };
+            assert_eq!(fault, expected, "{line}");
+        }
+    }
+}
