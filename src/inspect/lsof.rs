@@ -9,16 +9,15 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use self::row::{Holder, Open, columns, fact, held, parse_info, type_name};
+use self::row::{Holder, Open, Row, held, parse_info, type_name};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
-use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle, Lost};
 use crate::procfs::maps;
 use crate::procfs::process::{Process, own_pid, parse_socket, pids};
 use crate::procfs::sockets::{Sockets, Wanted};
 use crate::procfs::status::Status;
-use crate::report::Answer;
+use crate::report::{Answer, cells, object, table};
 use crate::table::{Mark, Table};
 use crate::text::Shown as _;
 use crate::units::show_short_size;
@@ -306,11 +305,13 @@ impl List<'_> {
         if deleted && let Some(meta) = &meta {
             self.held.push((meta.st_dev, meta.st_ino, held(meta)));
         }
-        let size = meta.filter(|_| kind == "REG").map(|meta| Fact::Count(meta.st_size.cast_unsigned()));
+        let size = meta.filter(|_| kind == "REG").map(|meta| Some(meta.st_size.cast_unsigned()));
         let has_offset = matches!(kind, "REG" | "BLK" | "CHR");
         let held = meta.as_ref().map(held);
         let offset = offset.filter(|_| has_offset);
-        self.row(holder, Open { fd, mode, kind, size, offset, held, deleted, name });
+        // With --deleted all of them are.
+        let mark = if deleted && !self.deleted { Mark::Notable } else { Mark::None };
+        self.row(holder, Open { fd, mode, kind, size, offset, held, deleted, name, mark });
     }
 
     /// The mapped files that are deleted, but for the executable, which is listed as such.
@@ -337,10 +338,10 @@ impl List<'_> {
             }
             let (size, held) = if let Ok(meta) = &meta {
                 self.held.push((meta.st_dev, meta.st_ino, held(meta)));
-                (Fact::Count(meta.st_size.cast_unsigned()), Some(held(meta)))
+                (Some(meta.st_size.cast_unsigned()), Some(held(meta)))
             } else {
                 self.unsized_pid = self.unsized_pid.or(Some(process.pid));
-                (Fact::Null, None)
+                (None, None)
             };
             let name = mapped.path.to_vec();
             self.row(
@@ -354,6 +355,7 @@ impl List<'_> {
                     held,
                     deleted,
                     name,
+                    mark: Mark::None,
                 },
             );
         }
@@ -380,27 +382,12 @@ impl List<'_> {
 
     fn row(&mut self, holder: &Holder, open: Open<'_>) {
         self.listed = true;
+        let row = Row { holder, open };
         if self.answer.is_json() {
-            return self.answer.item("files", &fact(holder, open));
+            return self.answer.item("files", &object(Row::COLUMNS, &row));
         }
-        let size = match open.size {
-            Some(Fact::Count(size)) => show_short_size(size),
-            Some(_) => "?".to_owned(),
-            None => "-".to_owned(),
-        };
-        let held = open.held.map_or_else(|| "?".to_owned(), show_short_size);
-        let (pid, fd) = (holder.process.pid.to_string(), [open.fd, open.mode].concat());
-        let mut cells = vec![pid.as_bytes(), &holder.process.name, &holder.user, fd.as_bytes()];
-        cells.extend([open.kind.as_bytes(), size.as_bytes()]);
-        if self.deleted {
-            cells.push(held.as_bytes());
-        }
-        cells.push(&open.name);
-        let table = self.table.get_or_insert_with(|| columns(self.deleted, true));
-        table.row(&cells);
-        if open.deleted && !self.deleted {
-            table.mark(cells.len() - 1, Mark::Notable);
-        }
+        let table = self.table.get_or_insert_with(|| table(Row::COLUMNS, self.deleted));
+        table.row(cells(Row::COLUMNS, self.deleted, &row));
         self.rows += 1;
         if self.rows.is_multiple_of(ROWS) {
             self.end_table(false);
@@ -414,11 +401,11 @@ impl List<'_> {
         }
         match self.table.take() {
             Some(table) => self.answer.table(&table),
-            None if last && self.rows == 0 => self.answer.table(&columns(self.deleted, true)),
+            None if last && self.rows == 0 => self.answer.table(&table(Row::COLUMNS, self.deleted)),
             None => {}
         }
         if !last {
-            self.table = Some(columns(self.deleted, false));
+            self.table = Some(table(Row::COLUMNS, self.deleted).without_titles());
         }
     }
 }

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
-use self::view::View;
+use self::view::{Row, View};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand};
 use crate::procfs::all::{Look, Seen};
@@ -118,23 +118,26 @@ impl Inspect for Ps {
             answer.note(&format!("{why}: start and CPU times are unknown"));
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
+        let names = Names::of(target, answer);
+        let mut uids: Vec<u32> = all.iter().filter_map(|seen| seen.uid).collect();
+        uids.sort_unstable();
+        uids.dedup();
         let view = View {
-            names: Names::of(target, answer),
+            users: uids.into_iter().map(|uid| (uid, names.user(uid))).collect(),
             uptime: uptime.ok(),
             ticks: conf(SysconfVar::CLK_TCK).unwrap_or(100).max(1),
             page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),
             reveal: self.reveal,
         };
-        if answer.is_json() {
-            for seen in &all {
-                if answer.is_over() {
-                    break;
-                }
-                answer.item("processes", &view.json(seen));
-            }
+        if self.tree && !answer.is_json() {
+            let order = tree::order(&all);
+            let rows = order.iter().filter_map(|branch| {
+                Some(Row { view: &view, seen: all.get(branch.at)?, lines: &branch.lines })
+            });
+            answer.rows("processes", Row::COLUMNS, false, rows);
         } else {
-            let order = if self.tree { tree::order(&all) } else { Vec::new() };
-            answer.table(&view.table(&all, &order));
+            let rows = all.iter().map(|seen| Row { view: &view, seen, lines: "" });
+            answer.rows("processes", Row::COLUMNS, false, rows);
         }
         Ok(true)
     }

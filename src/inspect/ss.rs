@@ -10,8 +10,8 @@ use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::owners::{Owners, Unseen};
 use crate::procfs::process::Process;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
-use crate::report::Answer;
-use crate::table::{Align, Mark, Table};
+use crate::report::{Answer, Column};
+use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
 use crate::units;
 use crate::view::target::{HIDDEN, lost_words};
@@ -89,17 +89,10 @@ impl Inspect for Ss {
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
         let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
         let names = Names::of(target, answer);
-        if answer.is_json() {
-            let limits = Limits::of(target);
-            for socket in &sockets.list {
-                if answer.is_over() {
-                    break;
-                }
-                answer.item("sockets", &fact(socket, &owners, &names, limits.asked(socket)));
-            }
-        } else {
-            answer.table(&self.table(&sockets.list, &owners, &names, &Limits::of(target)));
-        }
+        let view = View { owners, names, limits: Limits::of(target) };
+        let rows = sockets.list.iter().map(|socket| Row { view: &view, socket });
+        answer.rows("sockets", Row::COLUMNS, self.all, rows);
+        let owners = &view.owners;
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
         if sockets.list.iter().any(is_unknown) {
             let is_hiding = target.hides_some(owners.has_first.then_some(1));
@@ -123,34 +116,97 @@ impl Inspect for Ss {
     }
 }
 
-impl Ss {
-    fn table(&self, sockets: &[Socket], owners: &Owners, names: &Names, limits: &Limits) -> Table {
-        let mut columns = vec![("PROTO", Align::Left), ("STATE", Align::Left), ("QUEUE", Align::Left)];
-        columns.push(("LOCAL", Align::Left));
-        if self.all {
-            columns.push(("PEER", Align::Left));
+/// What all rows have in common.
+struct View {
+    owners: Owners,
+    names: Names,
+    limits: Limits,
+}
+
+/// A socket.
+struct Row<'a> {
+    view: &'a View,
+    socket: &'a Socket,
+}
+
+type C<'a> = Column<Row<'a>>;
+
+impl<'a> Row<'a> {
+    const COLUMNS: &'a [Column<Row<'a>>] = &[
+        C::new("PROTO", Row::protocol, "protocol", |row| Some(Fact::Text(row.socket.protocol.to_owned())))
+            .left(),
+        C::json("type", |row| (!row.socket.kind.is_empty()).then(|| Fact::Text(row.socket.kind.to_owned()))),
+        C::new(
+            "STATE",
+            |row| row.socket.state.into(),
+            "state",
+            |row| Some(Fact::Text(row.socket.state.to_owned())),
+        )
+        .left(),
+        C::shown("QUEUE", |row| queue(row.socket, &row.view.limits)).left(),
+        C::new(
+            "LOCAL",
+            |row| or_dash(&row.socket.local).into(),
+            "local",
+            |row| Some(row.socket.local.clone().into()),
+        ),
+        C::new(
+            "PEER",
+            |row| or_dash(&row.socket.peer).into(),
+            "peer",
+            |row| (!row.socket.peer.is_empty()).then(|| row.socket.peer.to_vec().into()),
+        )
+        .extra(),
+        C::json("accept_queue", |row| {
+            let counted = row.socket.counted.then_some(row.socket.receive);
+            row.socket.listens().then(|| counted.into())
+        }),
+        C::json("backlog", |row| row.socket.listens().then(|| row.view.limits.asked(row.socket).into())),
+        C::json("receive_queue", |row| row.waiting(row.socket.receive)),
+        C::json("send_queue", |row| row.waiting(row.socket.send)),
+        C::json("uid", |row| row.socket.uid.map(|uid| Fact::Count(uid.into()))),
+        C::new(
+            "USER",
+            |row| row.user().map_or("-".into(), Cell::from),
+            "user",
+            |row| row.user().map(Fact::Bytes),
+        ),
+        C::json("inode", |row| Some(row.socket.inode.into())),
+        C::new(
+            "PROCESS",
+            |row| processes(row.socket, &row.view.owners).into(),
+            "processes",
+            |row| Some(row.holders()),
+        )
+        .cut(0),
+    ];
+
+    fn protocol(&self) -> Cell {
+        if self.socket.kind.is_empty() {
+            self.socket.protocol.into()
+        } else {
+            [self.socket.protocol, self.socket.kind].join("-").into()
         }
-        columns.extend([("USER", Align::Left), ("PROCESS", Align::Left)]);
-        let mut table = Table::new(&columns);
-        for socket in sockets {
-            let (queue, mark) = queue(socket, limits);
-            let protocol = if socket.kind.is_empty() {
-                socket.protocol.to_owned()
-            } else {
-                [socket.protocol, socket.kind].join("-")
-            };
-            let user = socket.uid.map_or_else(|| b"-".to_vec(), |uid| names.user(uid));
-            let processes = processes(socket, owners);
-            let mut cells = vec![protocol.as_bytes(), socket.state.as_bytes(), queue.as_bytes()];
-            cells.push(or_dash(&socket.local));
-            if self.all {
-                cells.push(or_dash(&socket.peer));
-            }
-            cells.extend([user.as_slice(), processes.as_slice()]);
-            table.row(&cells);
-            table.mark(2, mark);
-        }
-        table
+    }
+
+    fn user(&self) -> Option<Vec<u8>> {
+        self.socket.uid.map(|uid| self.view.names.user(uid))
+    }
+
+    /// One of the queues of a socket that does not listen.
+    fn waiting(&self, count: u64) -> Option<Fact> {
+        (!self.socket.listens() && self.socket.counted).then_some(Fact::Count(count))
+    }
+
+    fn holders(&self) -> Fact {
+        let holder = |process: &Process| {
+            Fact::Object(vec![
+                ("pid", Fact::Count(u64::from(process.pid))),
+                ("name", Fact::Bytes(process.name.clone())),
+            ])
+        };
+        let holders: Vec<Fact> = self.view.owners.of(self.socket.inode).map(holder).collect();
+        if holders.is_empty() && self.socket.inode != 0 { Fact::Null } else { Fact::List(holders) }
     }
 }
 
@@ -185,21 +241,24 @@ impl Limits {
     }
 }
 
-/// What waits, in words where it is anything.
-fn queue(socket: &Socket, limits: &Limits) -> (String, Mark) {
+/// What waits, in words unless it is nothing.
+fn queue(socket: &Socket, limits: &Limits) -> Cell {
     if !socket.counted {
-        return ("-".to_owned(), Mark::None);
+        return "-".into();
     }
+    let notable = |text: String| Cell::from(text).marked(Mark::Notable);
     match (socket.receive, socket.send) {
-        (0, 0) => ("0".to_owned(), Mark::None),
+        (0, 0) => "0".into(),
         (waiting, _) if socket.listens() => {
-            let (word, mark) =
-                if limits.is_full(socket) { ("FULL", Mark::Wrong) } else { ("waiting", Mark::Notable) };
-            (format!("{waiting} {word}"), mark)
+            if limits.is_full(socket) {
+                Cell::from(format!("{waiting} FULL")).marked(Mark::Wrong)
+            } else {
+                notable(format!("{waiting} waiting"))
+            }
         }
-        (receive, 0) => (format!("recv {receive}"), Mark::Notable),
-        (0, send) => (format!("send {send}"), Mark::Notable),
-        (receive, send) => (format!("recv {receive}, send {send}"), Mark::Notable),
+        (receive, 0) => notable(format!("recv {receive}")),
+        (0, send) => notable(format!("send {send}")),
+        (receive, send) => notable(format!("recv {receive}, send {send}")),
     }
 }
 
@@ -229,38 +288,4 @@ fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
         more => text.extend_from_slice(format!(" and {} more", more - NAMED).as_bytes()),
     }
     text
-}
-
-fn fact(socket: &Socket, owners: &Owners, names: &Names, backlog: Option<u64>) -> Fact {
-    let mut entries = vec![("protocol", Fact::Text(socket.protocol.to_owned()))];
-    if !socket.kind.is_empty() {
-        entries.push(("type", Fact::Text(socket.kind.to_owned())));
-    }
-    entries.push(("state", Fact::Text(socket.state.to_owned())));
-    entries.push(("local", Fact::Bytes(socket.local.clone())));
-    if !socket.peer.is_empty() {
-        entries.push(("peer", Fact::Bytes(socket.peer.to_vec())));
-    }
-    if socket.listens() {
-        entries.push(("accept_queue", socket.counted.then_some(socket.receive).into()));
-        entries.push(("backlog", backlog.into()));
-    } else if socket.counted {
-        entries.push(("receive_queue", Fact::Count(socket.receive)));
-        entries.push(("send_queue", Fact::Count(socket.send)));
-    }
-    if let Some(uid) = socket.uid {
-        entries.push(("uid", Fact::Count(u64::from(uid))));
-        entries.push(("user", Fact::Bytes(names.user(uid))));
-    }
-    entries.push(("inode", Fact::Count(socket.inode)));
-    let holder = |process: &Process| {
-        Fact::Object(vec![
-            ("pid", Fact::Count(u64::from(process.pid))),
-            ("name", Fact::Bytes(process.name.clone())),
-        ])
-    };
-    let holders: Vec<Fact> = owners.of(socket.inode).map(holder).collect();
-    let unknown = holders.is_empty() && socket.inode != 0;
-    entries.push(("processes", if unknown { Fact::Null } else { Fact::List(holders) }));
-    Fact::Object(entries)
 }

@@ -4,7 +4,9 @@ use nix::sys::stat::FileStat;
 
 use crate::outcome::Fact;
 use crate::procfs::process::Process;
-use crate::table::{Align, Table};
+use crate::report::Column;
+use crate::table::{Cell, Mark};
+use crate::units::show_short_size;
 use crate::view::root;
 
 /// An open file, as it is listed.
@@ -14,13 +16,15 @@ pub struct Open<'a> {
     /// How it may be used: `r`, `w`, `u` for both.
     pub mode: &'static str,
     pub kind: &'static str,
-    /// Nothing where it has none.
-    pub size: Option<Fact>,
+    /// `None` if it has none, `Some(None)` if that is not known.
+    pub size: Option<Option<u64>>,
     pub offset: Option<u64>,
     /// What it takes of its file system, in bytes.
     pub held: Option<u64>,
     pub deleted: bool,
     pub name: Vec<u8>,
+    /// The mark of its name.
+    pub mark: Mark,
 }
 
 /// Whose file.
@@ -31,20 +35,72 @@ pub struct Holder {
     pub uid: Option<u32>,
 }
 
-/// The columns of the table, of which the first alone has headings.
-pub fn columns(deleted: bool, headed: bool) -> Table {
-    let mut columns = vec![("PID", Align::Right), ("PROCESS", Align::Left), ("USER", Align::Left)];
-    columns.extend([("FD", Align::Left), ("TYPE", Align::Left), ("SIZE", Align::Right)]);
-    if deleted {
-        columns.push(("HELD", Align::Right));
-    }
-    columns.push(("NAME", Align::Left));
-    if !headed {
-        for (name, _) in &mut columns {
-            *name = "";
+/// An open file and whose it is.
+pub struct Row<'a> {
+    pub holder: &'a Holder,
+    pub open: Open<'a>,
+}
+
+type C<'a> = Column<Row<'a>>;
+
+impl<'a> Row<'a> {
+    /// The columns; the extra ones are for deleted files.
+    pub const COLUMNS: &'a [Column<Row<'a>>] = &[
+        C::new(
+            "PID",
+            |row| row.holder.process.pid.to_string().into(),
+            "pid",
+            |row| Some(Fact::Count(row.holder.process.pid.into())),
+        )
+        .numbers(),
+        C::new(
+            "PROCESS",
+            |row| row.holder.process.name.as_slice().into(),
+            "process",
+            |row| Some(row.holder.process.name.clone().into()),
+        ),
+        C::json("uid", |row| Some(row.holder.uid.map(u64::from).into())),
+        C::new(
+            "USER",
+            |row| row.holder.user.as_slice().into(),
+            "user",
+            |row| Some(row.holder.user.clone().into()),
+        ),
+        C::new(
+            "FD",
+            |row| [row.open.fd, row.open.mode].concat().into(),
+            "fd",
+            |row| Some(Fact::Text(row.open.fd.to_owned())),
+        ),
+        C::json("mode", |row| (!row.open.mode.is_empty()).then(|| Fact::Text(row.open.mode.to_owned()))),
+        C::new("TYPE", |row| row.open.kind.into(), "type", |row| Some(Fact::Text(row.open.kind.to_owned()))),
+        C::new("SIZE", Row::size, "size", |row| row.open.size.map(Fact::from)).numbers(),
+        C::json("offset", |row| row.open.offset.map(Fact::Count)),
+        C::new(
+            "HELD",
+            |row| row.open.held.map_or("?".into(), |held| show_short_size(held).into()),
+            "held",
+            |row| row.open.deleted.then(|| row.open.held.into()),
+        )
+        .numbers()
+        .extra(),
+        C::json("deleted", |row| Some(row.open.deleted.into())),
+        C::new(
+            "NAME",
+            |row| Cell::from(row.open.name.as_slice()).marked(row.open.mark),
+            "name",
+            |row| Some(row.open.name.clone().into()),
+        )
+        .cut(0),
+    ];
+
+    fn size(&self) -> Cell {
+        match self.open.size {
+            Some(Some(size)) => show_short_size(size).into(),
+            Some(None) => "?".into(),
+            None => "-".into(),
         }
     }
-    Table::new(&columns)
 }
 
 /// As lsof(8) calls the types.
@@ -78,29 +134,6 @@ pub fn parse_info(info: &[u8]) -> (Option<u64>, Option<u32>) {
         }
     }
     found
-}
-
-/// The row for programs.
-pub fn fact(holder: &Holder, open: Open<'_>) -> Fact {
-    let mut entries = vec![
-        ("pid", Fact::Count(u64::from(holder.process.pid))),
-        ("process", Fact::Bytes(holder.process.name.clone())),
-        ("uid", holder.uid.map_or(Fact::Null, |uid| Fact::Count(uid.into()))),
-        ("user", Fact::Bytes(holder.user.clone())),
-        ("fd", Fact::Text(open.fd.to_owned())),
-    ];
-    if !open.mode.is_empty() {
-        entries.push(("mode", Fact::Text(open.mode.to_owned())));
-    }
-    entries.push(("type", Fact::Text(open.kind.to_owned())));
-    entries.extend(open.size.map(|size| ("size", size)));
-    entries.extend(open.offset.map(|offset| ("offset", Fact::Count(offset))));
-    if open.deleted {
-        entries.push(("held", open.held.map_or(Fact::Null, Fact::Count)));
-    }
-    entries.push(("deleted", Fact::Bool(open.deleted)));
-    entries.push(("name", Fact::Bytes(open.name)));
-    Fact::Object(entries)
 }
 
 #[cfg(test)]
