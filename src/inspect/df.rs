@@ -53,7 +53,7 @@ impl Inspect for Df {
             named(&self.paths, target, &root?, &mounts, whole, answer)
         };
         if !rows.is_empty() {
-            answer.rows("filesystems", COLUMNS, false, rows.into_iter());
+            answer.rows("filesystems", COLUMNS, false, &mut rows.into_iter());
         }
         Ok(true)
     }

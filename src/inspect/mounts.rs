@@ -125,6 +125,6 @@ impl<'a> Row<'a> {
 
 fn print(mounts: &[Mount], answer: &mut Answer) {
     let options = if answer.is_kept() { options_of_interest } else { options };
-    let rows = mounts.iter().map(|mount| Row { mount, options: options(mount) });
-    answer.rows("mounts", Row::COLUMNS, false, rows);
+    let mut rows = mounts.iter().map(|mount| Row { mount, options: options(mount) });
+    answer.rows("mounts", Row::COLUMNS, false, &mut rows);
 }

@@ -131,13 +131,13 @@ impl Inspect for Ps {
         };
         if self.tree && !answer.is_json() {
             let order = tree::order(&all);
-            let rows = order.iter().filter_map(|branch| {
+            let mut rows = order.iter().filter_map(|branch| {
                 Some(Row { view: &view, seen: all.get(branch.at)?, lines: &branch.lines })
             });
-            answer.rows("processes", Row::COLUMNS, false, rows);
+            answer.rows("processes", Row::COLUMNS, false, &mut rows);
         } else {
-            let rows = all.iter().map(|seen| Row { view: &view, seen, lines: "" });
-            answer.rows("processes", Row::COLUMNS, false, rows);
+            let mut rows = all.iter().map(|seen| Row { view: &view, seen, lines: "" });
+            answer.rows("processes", Row::COLUMNS, false, &mut rows);
         }
         Ok(true)
     }

@@ -90,8 +90,8 @@ impl Inspect for Ss {
         let owners = Owners::find(&target.proc, inodes).map_err(|unread| unread.why)?;
         let names = Names::of(target, answer);
         let view = View { owners, names, limits: Limits::of(target) };
-        let rows = sockets.list.iter().map(|socket| Row { view: &view, socket });
-        answer.rows("sockets", Row::COLUMNS, self.all, rows);
+        let mut rows = sockets.list.iter().map(|socket| Row { view: &view, socket });
+        answer.rows("sockets", Row::COLUMNS, self.all, &mut rows);
         let owners = &view.owners;
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
         if sockets.list.iter().any(is_unknown) {

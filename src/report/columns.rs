@@ -11,15 +11,19 @@ use crate::table::{Align, Cell, Heading, Table, Width};
 /// A column of a table, a key of a JSON object, or both, for rows of one type.
 #[derive(Debug)]
 pub struct Column<R> {
-    /// Empty if there is no column.
-    title: &'static str,
+    layout: Layout,
     cell: fn(&R) -> Cell,
-    /// Empty if there is no key.
-    key: &'static str,
     /// `None` if this row does not have the key.
     value: fn(&R) -> Option<Fact>,
-    align: Align,
-    width: Width,
+}
+
+/// What is the same in every row.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    /// Its title is empty if there is no column.
+    heading: Heading,
+    /// Empty if there is no key.
+    key: &'static str,
     place: Place,
     is_extra: bool,
 }
@@ -32,6 +36,16 @@ enum Place {
     Right,
 }
 
+/// The parts of a table, from left to right.
+const PLACES: [Place; 3] = [Place::Left, Place::Middle, Place::Right];
+
+impl Layout {
+    /// Whether the column is printed in this part of a table.
+    fn is_in(&self, place: Place, with_extra: bool) -> bool {
+        self.place == place && !self.heading.title.is_empty() && (with_extra || !self.is_extra)
+    }
+}
+
 impl<R> Column<R> {
     /// A column with one key; its words are aligned to the left and never cut.
     pub const fn new(
@@ -40,16 +54,8 @@ impl<R> Column<R> {
         key: &'static str,
         value: fn(&R) -> Option<Fact>,
     ) -> Self {
-        Column {
-            title,
-            cell,
-            key,
-            value,
-            align: Align::Left,
-            width: Width::Whole,
-            place: Place::Middle,
-            is_extra: false,
-        }
+        let heading = Heading { title, align: Align::Left, width: Width::Whole };
+        Column { layout: Layout { heading, key, place: Place::Middle, is_extra: false }, cell, value }
     }
 
     /// A column without a key.
@@ -64,61 +70,67 @@ impl<R> Column<R> {
 
     /// The column for numbers: aligned to the right.
     pub const fn numbers(mut self) -> Self {
-        self.align = Align::Right;
+        self.layout.heading.align = Align::Right;
         self
     }
 
     /// The column, cut if the table is too wide: before those with a higher number.
     pub const fn cut(mut self, order: u8) -> Self {
-        self.width = Width::Cut(order);
+        self.layout.heading.width = Width::Cut(order);
         self
     }
 
     /// The column, printed before all that are not moved to the left.
     pub const fn left(mut self) -> Self {
-        self.place = Place::Left;
+        self.layout.place = Place::Left;
         self
     }
 
     /// The column, printed after all that are not moved to the right.
     pub const fn right(mut self) -> Self {
-        self.place = Place::Right;
+        self.layout.place = Place::Right;
         self
     }
 
     /// The column, printed only in a table with extra columns.
     pub const fn extra(mut self) -> Self {
-        self.is_extra = true;
+        self.layout.is_extra = true;
         self
     }
 }
 
-/// The columns of a table, from left to right.
-fn of_table<R>(columns: &[Column<R>], with_extra: bool) -> impl Iterator<Item = &Column<R>> {
-    [Place::Left, Place::Middle, Place::Right].into_iter().flat_map(move |place| {
-        let is_here = move |column: &&Column<R>| {
-            column.place == place && !column.title.is_empty() && (with_extra || !column.is_extra)
-        };
-        columns.iter().filter(is_here)
-    })
-}
-
 /// An empty table of these columns, with or without the extra ones.
 pub fn table<R>(columns: &[Column<R>], with_extra: bool) -> Table {
-    let heading =
-        |column: &Column<R>| Heading { title: column.title, align: column.align, width: column.width };
-    Table::new(of_table(columns, with_extra).map(heading).collect())
+    let mut headings = Vec::new();
+    for place in PLACES {
+        let columns = columns.iter().filter(|column| column.layout.is_in(place, with_extra));
+        headings.extend(columns.map(|column| column.layout.heading));
+    }
+    Table::new(headings)
 }
 
 /// The cells of a row for such a table.
 pub fn cells<R>(columns: &[Column<R>], with_extra: bool, row: &R) -> Vec<Cell> {
-    of_table(columns, with_extra).map(|column| (column.cell)(row)).collect()
+    let mut cells = Vec::with_capacity(columns.len());
+    for place in PLACES {
+        for column in columns {
+            if column.layout.is_in(place, with_extra) {
+                cells.push((column.cell)(row));
+            }
+        }
+    }
+    cells
 }
 
 /// The row as a JSON object.
 pub fn object<R>(columns: &[Column<R>], row: &R) -> Fact {
-    let values = columns.iter().filter_map(|column| Some((column.key, (column.value)(row)?)));
-    Fact::Object(values.collect())
+    let mut entries = Vec::with_capacity(columns.len());
+    for column in columns {
+        if let Some(value) = (column.value)(row) {
+            entries.push((column.layout.key, value));
+        }
+    }
+    Fact::Object(entries)
 }
 
 impl Answer {
@@ -128,7 +140,7 @@ impl Answer {
         list: &str,
         columns: &[Column<R>],
         with_extra: bool,
-        rows: impl Iterator<Item = R>,
+        rows: &mut dyn Iterator<Item = R>,
     ) {
         if self.is_json() {
             for row in rows {
