@@ -26,6 +26,8 @@ rooms! {
     #[cfg(feature = "inspect")]
     doctor,
     #[cfg(feature = "inspect")]
+    inspection,
+    #[cfg(feature = "inspect")]
     inspect,
     #[cfg(feature = "inspect")]
     view,
@@ -64,7 +66,7 @@ pub fn run() -> Conclusion {
             outcome.conclusion()
         }
         #[cfg(feature = "inspect")]
-        Ok(Action::Inspect(inspection)) => inspect::run(inspection),
+        Ok(Action::Inspect(plan)) => inspection::run(plan),
         Ok(Action::Print(text, conclusion)) => report::text(&text, conclusion),
         Err(error) => {
             report::error(&error.to_string());

@@ -3,16 +3,11 @@
 //! A new command is one file with its [`Command`], one line in the list below, and one test file. Each reads facts
 //! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
 
-mod content;
-mod watch;
-
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::args::{Given, Opt, UsageError, tokenize};
 use crate::deadline::Deadline;
-use crate::outcome::Conclusion;
 use crate::report::Answer;
 use crate::secrets::Secrets;
 use crate::view::target::Target;
@@ -145,48 +140,4 @@ pub trait Inspect: std::fmt::Debug + Send + Sync {
     fn is_document(&self) -> bool {
         false
     }
-}
-
-/// What is to be looked at, and how the answer is printed: plain data.
-#[derive(Debug)]
-pub struct Inspection {
-    /// The command's name.
-    pub name: &'static str,
-    /// Whether it is watched: [`Properties::is_watched`].
-    pub is_watched: bool,
-    /// What it does.
-    pub inspect: Box<dyn Inspect>,
-    /// The process whose view is taken; our own where it is none.
-    pub pid: Option<u32>,
-    /// Where proc is mounted.
-    pub proc: PathBuf,
-    /// As JSON.
-    pub json: bool,
-    /// Whether the environment allows colours.
-    pub colour: bool,
-}
-
-impl Inspection {
-    /// Where its answer goes.
-    fn answer(&self) -> Answer {
-        Answer::new(self.name, self.json || self.inspect.is_document(), self.colour)
-    }
-}
-
-/// Makes an inspection and prints its answer.
-pub fn run(inspection: Inspection) -> Conclusion {
-    crate::sys::fail_past_file_size();
-    watch::run(inspection)
-}
-
-/// See [`run`]; however long it takes.
-fn made(inspection: &Inspection) -> Conclusion {
-    let mut answer = inspection.answer();
-    let target = Target::new(&inspection.proc, inspection.pid);
-    let found = target.and_then(|target| inspection.inspect.run(&target, &mut answer));
-    let found = found.unwrap_or_else(|why| {
-        answer.complain(&why);
-        false
-    });
-    answer.finish(found)
 }

@@ -1,20 +1,22 @@
-//! Commands that come to a halt: a file system that does not answer (a network's, FUSE) keeps whoever asks it, for good, and
-//! no deadline of ours ends that. So these are made in a thread, which is left to itself once it has stood still.
+//! Running an inspection. A file system that does not answer (network, FUSE) blocks whoever asks it forever, and no
+//! deadline of ours ends that. So a command that asks file systems runs in a thread of its own, which is abandoned when
+//! it makes no progress.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Inspection, Target, made};
 use crate::deadline::Deadline;
+use crate::inspect::Inspect;
 use crate::outcome::Conclusion;
 use crate::procfs;
-use crate::report::{error, has_written, is_writing};
+use crate::report::{Answer, error, has_written, is_writing};
 use crate::threads::{fill, wait_while};
 use crate::view::control_groups::mind_the_limit;
 use crate::view::filesystems::listed;
 use crate::view::mounts::read;
+use crate::view::target::Target;
 
 /// How often it is looked whether something has moved.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -25,15 +27,54 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The stack of the thread, in bytes, of which only what is touched is used.
 const STACK: usize = 1 << 20;
 
-/// Makes an inspection, or says that it stands still.
-pub(super) fn run(inspection: Inspection) -> Conclusion {
+/// What to look at, and how to print the answer: plain data.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The command's name.
+    pub name: &'static str,
+    /// Whether it is watched: [`Properties::is_watched`](crate::inspect::Properties::is_watched).
+    pub is_watched: bool,
+    /// What it does.
+    pub inspect: Box<dyn Inspect>,
+    /// The process whose view is taken; our own if `None`.
+    pub pid: Option<u32>,
+    /// Where proc is mounted.
+    pub proc: PathBuf,
+    /// As JSON.
+    pub json: bool,
+    /// Whether the environment allows colours.
+    pub colour: bool,
+}
+
+impl Inspection {
+    /// Where its answer goes.
+    fn answer(&self) -> Answer {
+        Answer::new(self.name, self.json || self.inspect.is_document(), self.colour)
+    }
+
+    /// Runs it, however long it takes.
+    fn run(&self) -> Conclusion {
+        let mut answer = self.answer();
+        let target = Target::new(&self.proc, self.pid);
+        let found = target.and_then(|target| self.inspect.run(&target, &mut answer));
+        let found = found.unwrap_or_else(|why| {
+            answer.complain(&why);
+            false
+        });
+        answer.finish(found)
+    }
+}
+
+/// Runs an inspection and prints its answer, or reports that it makes no progress.
+pub fn run(inspection: Inspection) -> Conclusion {
+    crate::sys::fail_past_file_size();
     if !inspection.is_watched {
-        return made(&inspection);
+        return inspection.run();
     }
     mind_the_limit();
     let inspection = Arc::new(inspection);
     let theirs = Arc::clone(&inspection);
-    unless_it_halts(Box::new(move || made(&theirs))).unwrap_or_else(|| halted(&inspection))
+    unless_it_halts(Box::new(move || theirs.run())).unwrap_or_else(|| halted(&inspection))
 }
 
 /// What this comes to; nothing once it stands still. Where no thread can be had it is done here.

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 
 use memchr::{memchr_iter, memrchr_iter};
 
-use super::{Inspect, Target};
+use super::input::{self, Input, PIECE};
+use super::target::Target;
 use crate::args::{Given, Opt, UsageError, flag, operands, option};
 use crate::error::describe;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape, incomplete};
 use crate::units::{self, show_size};
-use crate::view::input::{self, Input, PIECE};
 
 /// The most that `--max` may be where a JSON document holds the content, in bytes.
 const JSON_MOST: u64 = 4 << 20;
@@ -27,47 +27,39 @@ const LINES: u64 = 10;
 const EXPECTED: &str = "a number of lines";
 
 /// The options that all three have.
-pub(super) const OPTIONS: &[Opt] = &[
+pub const OPTIONS: &[Opt] = &[
     operands("PATH", "the files"),
     option("max", "SIZE", "at most so much of each (1M)"),
     flag("special", "read from FIFOs and devices too, which may wait or have effects"),
 ];
 
 /// The options that say how much.
-pub(super) const COUNT: &[Opt] = &[
+pub const COUNT: &[Opt] = &[
     option("lines", "LINES", "so many lines of each (10)").short('n'),
     option("bytes", "SIZE", "so many bytes of each, not lines").short('c'),
 ];
 
 /// Which part of a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub enum Part {
     All,
     First(u64),
     Last(u64),
 }
 
+/// Files, and the part of each that is printed.
 #[derive(Debug)]
-struct Show {
+pub struct Content {
     paths: Vec<PathBuf>,
     max: u64,
-    /// Whether it is said where `max` cut.
+    /// Whether a note says where `max` cut.
     says: bool,
     special: bool,
     part: Part,
 }
 
-/// Shows this part of what was given.
-pub(super) fn plan(given: &mut Given<'_>, part: Part) -> Result<Box<dyn Inspect>, UsageError> {
-    let mut size = |name| given.parsed(name, units::SIZE, units::size);
-    let (most, bytes) = (size("max")?, size("bytes")?);
-    let max = most.unwrap_or(bytes.map_or(MAX, |_| u64::MAX)).min(bytes.unwrap_or(u64::MAX));
-    let says = bytes != Some(max);
-    Ok(Box::new(Show { paths: given.paths("PATH"), max, says, special: given.has("special"), part }))
-}
-
 /// Whether so many bytes may be asked for.
-pub(super) fn fits_json(max: u64, answer: &Answer) -> Result<(), String> {
+pub fn fits_json(max: u64, answer: &Answer) -> Result<(), String> {
     if !answer.is_json() || max <= JSON_MOST {
         return Ok(());
     }
@@ -78,13 +70,23 @@ pub(super) fn fits_json(max: u64, answer: &Answer) -> Result<(), String> {
 }
 
 /// How many lines were asked for.
-pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
+pub fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
     let lines = given.parsed("lines", EXPECTED, |text| units::number(text, u64::MAX).ok_or(EXPECTED))?;
     Ok(if given.has("bytes") { u64::MAX } else { lines.unwrap_or(LINES) })
 }
 
-impl Inspect for Show {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
+impl Content {
+    /// This part of the files that were given.
+    pub fn given(given: &mut Given<'_>, part: Part) -> Result<Self, UsageError> {
+        let mut size = |name| given.parsed(name, units::SIZE, units::size);
+        let (most, bytes) = (size("max")?, size("bytes")?);
+        let max = most.unwrap_or(bytes.map_or(MAX, |_| u64::MAX)).min(bytes.unwrap_or(u64::MAX));
+        let says = bytes != Some(max);
+        Ok(Content { paths: given.paths("PATH"), max, says, special: given.has("special"), part })
+    }
+
+    /// Prints it.
+    pub fn print(&self, target: &Target, answer: &mut Answer) -> Result<bool, String> {
         let root = target.root()?;
         answer.list("files");
         fits_json(self.max, answer)?;
@@ -101,9 +103,7 @@ impl Inspect for Show {
         });
         Ok(true)
     }
-}
 
-impl Show {
     fn show(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<(), String> {
         let mut out = Out { answer, whole: Vec::new(), held: Vec::new() };
         let shown = match self.part {
@@ -186,7 +186,7 @@ impl Show {
                 Ok((start, cut)) => {
                     input.file.seek(SeekFrom::Start(start)).map_err(|error| describe(&error))?;
                     // What was added to it since is not what was looked at.
-                    let part = Show { max: input.size - start, paths: Vec::new(), ..*self };
+                    let part = Content { max: input.size - start, paths: Vec::new(), ..*self };
                     input.started_at(start);
                     part.forward(input, out, None)?;
                     return Ok(cut);
