@@ -1,6 +1,6 @@
-//! Running an inspection. A file system that does not answer (network, FUSE) blocks whoever asks it forever, and no
-//! deadline of ours ends that. So a command that asks file systems runs in a thread of its own, which is abandoned when
-//! it makes no progress.
+//! Runs an inspection. A system call on a file system that does not answer (network, FUSE) blocks
+//! forever, and no deadline of ours ends that. So a command that asks file systems runs in a thread
+//! that is abandoned when it makes no progress.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use crate::view::filesystems::listed;
 use crate::view::mounts::read;
 use crate::view::target::Target;
 
-/// How often it is looked whether something has moved.
+/// The interval between two looks at the progress of the thread.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often nothing may have moved.
-const MOST: u32 = 10;
-/// How long may be taken to find out what does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The stack of the thread, in bytes, of which only what is touched is used.
+/// After how many looks without progress the thread is abandoned.
+const STILL_LIMIT: u32 = 10;
+/// The time limit for finding out which file system does not answer.
+const SEARCH_LIMIT: Duration = Duration::from_secs(5);
+/// The stack of the thread, in bytes; only the pages that are touched use memory.
 const STACK: usize = 1 << 20;
 
 /// What to look at, and how to print the answer: plain data.
@@ -74,11 +74,12 @@ pub fn run(inspection: Inspection) -> Conclusion {
     mind_the_limit();
     let inspection = Arc::new(inspection);
     let theirs = Arc::clone(&inspection);
-    unless_it_halts(Box::new(move || theirs.run())).unwrap_or_else(|| halted(&inspection))
+    while_it_progresses(Box::new(move || theirs.run())).unwrap_or_else(|| report_halt(&inspection))
 }
 
-/// What this comes to; nothing once it stands still. Where no thread can be had it is done here.
-fn unless_it_halts<T: Send + 'static>(work: Box<dyn Fn() -> T + Send + Sync>) -> Option<T> {
+/// Returns the result of the work, or `None` when it makes no progress. If no thread can be
+/// started, the work is done here.
+fn while_it_progresses<T: Send + 'static>(work: Box<dyn Fn() -> T + Send + Sync>) -> Option<T> {
     let (result, thread) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(None)));
     let (theirs, itself) = (Arc::clone(&result), Arc::clone(&thread));
     let work: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
@@ -89,12 +90,12 @@ fn unless_it_halts<T: Send + 'static>(work: Box<dyn Fn() -> T + Send + Sync>) ->
     let mut pause = || {
         let left = PAUSE.saturating_sub(since.elapsed());
         if left.is_zero() {
-            let now = moves(thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
-            // Whoever reads what is printed may take all the time of the world.
+            let now = progress(thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
+            // A slow reader of the output may take as long as it likes.
             let is_still = !now.is_empty() && now == last && !is_writing();
             still = if is_still { still + 1 } else { 0 };
             (last, since) = (now, Instant::now());
-            return (still < MOST).then_some(PAUSE);
+            return (still < STILL_LIMIT).then_some(PAUSE);
         }
         Some(left)
     };
@@ -102,18 +103,19 @@ fn unless_it_halts<T: Send + 'static>(work: Box<dyn Fn() -> T + Send + Sync>) ->
     result.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// How long the thread has run so far, and how often: it has not moved where that is the same. Empty where the kernel does not
-/// tell, and nothing is ever taken for still. `Documentation/scheduler/sched-stats.rst` of the kernel.
-fn moves(thread: Option<&PathBuf>) -> Vec<u8> {
+/// The scheduler statistics of the thread: how long and how often it has run. While they stay the
+/// same it makes no progress. If the kernel has none they are empty, and the thread is never
+/// abandoned. `Documentation/scheduler/sched-stats.rst` of the kernel.
+fn progress(thread: Option<&PathBuf>) -> Vec<u8> {
     let read = |thread| fs::read(Path::new(procfs::ROOT).join(thread).join("schedstat"));
     thread.and_then(|thread| read(thread).ok()).unwrap_or_default()
 }
 
-/// Says what does not answer, as far as that can be told.
-fn halted(inspection: &Inspection) -> Conclusion {
+/// Reports which file systems do not answer, if that can be found out.
+fn report_halt(inspection: &Inspection) -> Conclusion {
     let mut silent = Vec::new();
     let mut answer = inspection.answer();
-    let whole = Deadline::after(PATIENCE);
+    let whole = Deadline::after(SEARCH_LIMIT);
     let looked = Target::new(&inspection.proc, inspection.pid).and_then(|target| {
         let (mounts, root) = (read(&target, &mut answer)?, Arc::new(target.root()?));
         listed(&target, Some(&root), &mounts, whole, &mut |unseen| {
@@ -126,9 +128,9 @@ fn halted(inspection: &Inspection) -> Conclusion {
     }
     let has_written = answer.is_json() && has_written();
     for why in silent {
-        let why = format!("{why}: no progress for {MOST} s, given up");
+        let why = format!("{why}: no progress for {STILL_LIMIT} s, given up");
         if has_written {
-            // A document that has begun has no end.
+            // Part of the JSON document has been printed, and it cannot be completed.
             error(&format!("{}: {why}", inspection.name));
         } else {
             answer.complain(&why);

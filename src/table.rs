@@ -1,30 +1,31 @@
-//! Aligned tables for people. What goes into a cell is escaped here, as everything from outside is.
+//! Aligned tables for people. The text of each cell is escaped here.
 
 use crate::text::{escape, is_plain};
 
-/// How a column is aligned.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// A cell that calls for attention.
+/// Whether a cell calls for attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mark {
-    /// As any other.
+    /// It does not.
     #[default]
     None,
-    /// Worth a look: yellow on a terminal that has colours.
+    /// Worth a look: yellow on a terminal with colours.
     Notable,
     /// Wrong: red.
     Wrong,
 }
 
 impl Mark {
-    /// What a terminal is sent in front and behind: ECMA-48, 8.3.117, yellow, red, and back.
+    /// The control sequences before and after the text (ECMA-48, 8.3.117): yellow or red, and
+    /// reset.
     pub fn codes(self, colour: bool) -> (&'static str, &'static str) {
         match (colour, self) {
             (true, Mark::Notable) => ("\x1b[33m", "\x1b[0m"),
@@ -129,7 +130,8 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Passes the text to `write`, line by line, with at most `width` characters a line if that is given.
+    /// Passes the text to `write`, line by line, with at most `width` characters a line if that is
+    /// given.
     pub fn lines(&self, width: Option<usize>, colour: bool, write: &mut dyn FnMut(&str)) {
         let layouts = self.layouts(width);
         let mut out = String::new();

@@ -1,4 +1,5 @@
-//! `access PATH`: whether a process may read, write or execute a file, and what on the way denies it.
+//! `access PATH`: whether a process may read, write or execute a file, and what on the way denies
+//! it.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -170,7 +171,7 @@ impl Access {
     }
 }
 
-/// A line for each place. One that is come by again is not repeated.
+/// Prints a line for each component; one that is reached again is not repeated.
 fn print(rows: &[Row], names: &Names, answer: &mut Answer) {
     let heading = |(title, width)| Heading { title, align: Align::Left, width };
     let [whole, cut] = [Width::Whole, Width::Cut(0)];

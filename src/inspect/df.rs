@@ -15,12 +15,12 @@ use crate::view::control_groups::mind_the_limit;
 use crate::view::filesystems::{FULL, Row, Space, listed, named};
 use crate::view::mounts::read;
 
-/// How long all filesystems together may take.
+/// The time limit for all filesystems together.
 const LIMIT: Duration = Duration::from_secs(5);
 pub(super) const COMMAND: Command = Command {
     name: "df",
-    summary: "print space and inodes of the filesystems",
-    options: &[&[operands("PATH", "only the filesystems that these are on").optional()]],
+    summary: "print the space and inodes of filesystems",
+    options: &[&[operands("PATH", "only the filesystems that these paths are on").optional()]],
     plan,
     examples: r"porthole df
 porthole df /var/lib/data
@@ -46,7 +46,7 @@ impl Inspect for Df {
         let root = target.root().map(Arc::new);
         let whole = answer.within(LIMIT);
         let rows = if self.paths.is_empty() {
-            // What is mounted may be seen where the files may not.
+            // The list of mounts may be readable even if the root directory is not.
             let root = root.map_err(|why| answer.complain(&why)).ok();
             listed(target, root.as_ref(), &mounts, whole, &mut |unseen| answer.complain(&unseen.why))
         } else {
@@ -78,15 +78,15 @@ const COLUMNS: &[Column<Row>] = &[
         |row| Some(mounted(&row.mount.source).into()),
     )
     .left(),
-    C::new("SIZE", |row| size(row, |space| space.size), "size", |row| count(row, |space| space.size))
+    C::new("SIZE", |row| size(row, |space| space.size), "size", |row| Some(count(row, |space| space.size)))
         .numbers(),
-    C::new("USED", |row| size(row, |space| space.used), "used", |row| count(row, |space| space.used))
+    C::new("USED", |row| size(row, |space| space.used), "used", |row| Some(count(row, |space| space.used)))
         .numbers(),
     C::new(
         "AVAIL",
         |row| size(row, |space| space.available),
         "available",
-        |row| count(row, |space| space.available),
+        |row| Some(count(row, |space| space.available)),
     )
     .numbers(),
     C::new(
@@ -96,9 +96,9 @@ const COLUMNS: &[Column<Row>] = &[
         |row| Some(row.space_percent().into()),
     )
     .numbers(),
-    C::json("inodes", |row| count(row, |space| space.inodes)),
-    C::json("inodes_used", |row| count(row, |space| space.inodes_used)),
-    C::json("inodes_available", |row| count(row, |space| space.inodes_available)),
+    C::json("inodes", |row| Some(count(row, |space| space.inodes))),
+    C::json("inodes_used", |row| Some(count(row, |space| space.inodes_used))),
+    C::json("inodes_available", |row| Some(count(row, |space| space.inodes_available))),
     C::new(
         "IUSE%",
         |row| percent(row, row.inode_percent()),
@@ -113,12 +113,11 @@ const COLUMNS: &[Column<Row>] = &[
 fn size(row: &Row, of: fn(Space) -> u64) -> Cell {
     row.space.map_or("?".into(), |space| show_short_size(of(space)).into())
 }
-
-fn count(row: &Row, of: fn(Space) -> u64) -> Option<Fact> {
-    Some(row.space.map(of).into())
+fn count(row: &Row, of: fn(Space) -> u64) -> Fact {
+    row.space.map(of).into()
 }
 
-/// How much is used, marked if that is why the filesystem counts as full.
+/// The used share, marked if it is why the filesystem counts as full.
 fn percent(row: &Row, used: Option<u64>) -> Cell {
     let mark = if row.is_full() && used >= Some(FULL) { Mark::Wrong } else { Mark::None };
     let none = if row.space.is_some() { "-" } else { "?" };

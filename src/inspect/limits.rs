@@ -1,5 +1,5 @@
-//! `limits`: what the process may use, and what it does: control groups (cgroups(7)) and resource limits
-//! (getrlimit(2)).
+//! `limits`: the limits of a process and how much of them is used: control groups (cgroups(7)) and
+//! resource limits (getrlimit(2)).
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::table::{Cell, Mark, Table};
 use crate::units::{show_age, show_short_size};
 use crate::view::control_groups::{Groups, NEAR, OFTEN, Resource, cores};
 
-/// The most of one `status` that is read, in bytes.
+/// The most bytes of one `status` that are read.
 const STATUS: u64 = 64 << 10;
-/// How many characters the whole of a limit takes.
+/// The length of a full bar, in characters.
 const BAR: usize = 10;
 
 pub(super) const COMMAND: Command = Command {
     name: "limits",
-    summary: "print what of memory, CPU, processes and files may be used, and is",
+    summary: "print limits and use of memory, CPU, processes and files",
     options: &[],
     plan,
     examples: r"porthole limits
@@ -39,7 +39,7 @@ fn plan(_: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 /// Reads a resource.
 type Reader = fn(&Groups) -> Result<Resource, String>;
-/// A resource of control groups; nothing where they cannot be had.
+/// A resource of control groups; `None` if it cannot be read.
 type Found = (&'static str, Option<Resource>);
 
 impl Inspect for Limits {
@@ -94,11 +94,11 @@ fn of_groups(target: &Target, answer: &mut Answer) -> Vec<Found> {
 /// How much of a resource limit is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// It is not known of this limit.
+    /// The use of this limit is not known.
     Unknown,
-    /// It may not be read.
+    /// Reading it is not permitted.
     Denied,
-    /// So much.
+    /// This many of its units.
     Count(u64),
 }
 
@@ -153,11 +153,11 @@ fn open_files(target: &Target) -> Result<u64, String> {
     Ok(count)
 }
 
-/// The threads of all processes of the user that can be seen: that is what the limit counts.
+/// The number of threads in all visible processes of the user, which is what the limit counts.
 fn threads_of(target: &Target, uid: u64) -> u64 {
     let mut count = 0;
     for pid in pids(&target.proc).unwrap_or_default() {
-        // One that has ended by now does not count.
+        // A process that has ended since does not count.
         let path = target.proc.join(pid.to_string()).join("status");
         let (status, _) = read_start(&path, STATUS).unwrap_or_default();
         if value(&status, "Uid:") == Some(uid) {
@@ -175,7 +175,7 @@ fn value(status: &[u8], name: &str) -> Option<u64> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// How much of the limit is used, in percent: a hundred only where it is reached.
+/// The used share of the limit, in percent: 100 only if the limit is reached.
 fn share(used: u64, limit: u64) -> u64 {
     if used >= limit {
         return 100;
@@ -184,7 +184,7 @@ fn share(used: u64, limit: u64) -> u64 {
     part.min(99)
 }
 
-/// `[#####-----] 52%`, with a `!` where the limit is near to what is `needed` of it, in percent as well.
+/// `[#####-----] 52%`, with a `!` if `needed`, which is in percent too, is close to the limit.
 fn bar(share: u64, needed: u64) -> Cell {
     let full = (usize::try_from(share).unwrap_or_default().saturating_mul(BAR) / 100).min(BAR);
     let (hashes, dashes) = ("#".repeat(full), "-".repeat(BAR - full));
@@ -196,7 +196,7 @@ fn bar(share: u64, needed: u64) -> Cell {
     Cell::from(format!("[{hashes}{dashes}] {share}%{sign}")).marked(mark)
 }
 
-/// A resource of control groups, and what was found of it.
+/// A resource of control groups, and what was read of it.
 struct Row<'a> {
     name: &'static str,
     found: &'a Resource,
@@ -295,7 +295,7 @@ fn resource_table(resources: &[Found]) -> Table {
     table
 }
 
-/// What else is to be said of a resource.
+/// The notes on a resource.
 fn notes(name: &str, found: &Resource) -> Cell {
     let mut notes: Vec<Vec<u8>> = Vec::new();
     let mut mark = Mark::None;

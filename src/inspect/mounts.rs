@@ -1,4 +1,5 @@
-//! `mounts [PATH]`: every mount that a process sees, or the one that a path is on. mount(8), findmnt(8).
+//! `mounts [PATH]`: every mount that a process sees, or the one that a path is on. mount(8),
+//! findmnt(8).
 
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ use crate::view::mounts::{PATIENCE, Place, options, options_of_interest, patient
 
 pub(super) const COMMAND: Command = Command {
     name: "mounts",
-    summary: "print the mounts, or the one that a path is on",
+    summary: "print all mounts, or the one that a path is on",
     options: &[&[operand("PATH", "only the mount that this path is on").optional()]],
     plan,
     examples: r"porthole mounts
@@ -54,7 +55,7 @@ impl Inspect for Show {
             let why = if is_namespace {
                 "is a namespace, which is on no mount (nsfs)"
             } else {
-                "its mount is none that the process sees: its root directory is below (chroot(2)), or a link of proc leads \
+                "its mount is not among those that the process sees: its root directory is below (chroot(2)), or a link of proc leads \
                  to what is in another mount namespace or, as a pipe, on no mount"
             };
             format!("{}: {why}", path.shown())
@@ -64,8 +65,8 @@ impl Inspect for Show {
     }
 }
 
-/// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it. It may have
-/// a password in it.
+/// What is mounted, followed by the mounted folder if it is not the root of the filesystem, as in
+/// findmnt(8): `/dev/vda[/var/lib]`. A password in it is masked.
 fn source(mount: &Mount) -> Vec<u8> {
     let mut source = mounted(&mount.source);
     if mount.root != b"/" {

@@ -1,4 +1,4 @@
-//! `ps [NAME]`: the processes that may be seen. ps(1), proc_pid_stat(5).
+//! `ps [NAME]`: the visible processes. ps(1), proc_pid_stat(5).
 
 mod tree;
 mod view;
@@ -22,10 +22,10 @@ use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
     name: "ps",
-    summary: "list the processes, secrets in their arguments masked",
+    summary: "list processes, with secrets in their arguments masked",
     options: &[&[
-        operand("NAME", "only those of this name, or whose executable has it").optional(),
-        flag("tree", "below their parents"),
+        operand("NAME", "only processes with this name, or whose executable has it").optional(),
+        flag("tree", "print children below their parents"),
         flag("reveal-all", "show arguments that look like secrets"),
     ]],
     plan,
@@ -33,7 +33,7 @@ pub(super) const COMMAND: Command = Command {
 porthole ps nginx --tree
 porthole ps --json",
     properties: Properties {
-        // All processes in full, and wide.
+        // All processes, in full format, wide: all of that is the default here.
         habits: Habits {
             letters: "eAfw",
             words: &["aux", "auxw", "auxww", "auxf", "-aux", "ax"],
@@ -43,7 +43,7 @@ porthole ps --json",
     },
 };
 
-/// What helps where it may not be known whether a process is called so.
+/// What to do if the name of an executable cannot be read.
 const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRACE";
 
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Inspect for Ps {
             };
             answer.complain(&format!("{}/{}/stat: {why}", target.proc.shown(), seen.pid));
         }
-        // Of so many it is not known what they are called.
+        // How many may or may not have the name.
         let mut unknown = 0;
         if let Some(name) = &self.name {
             let own = own_pid(&target.proc);
@@ -100,7 +100,7 @@ impl Inspect for Ps {
         if all.is_empty() {
             let none = match &self.name {
                 Some(name) => format!("{}: no such process", clip(name)),
-                None => format!("{}: no process is there", target.proc.shown()),
+                None => format!("{}: no processes", target.proc.shown()),
             };
             return Err(match (hidden, unread.is_empty()) {
                 (true, _) => format!("{none} that may be seen; {HIDDEN}"),
@@ -143,15 +143,15 @@ impl Inspect for Ps {
     }
 }
 
-/// How long the system has run, in hundredths of a second.
+/// The time since boot, in hundredths of a second.
 fn uptime(target: &Target) -> Result<u64, String> {
     let path = target.proc.join("uptime");
     let subset = if target.is_of_kernel() && !path.exists() { " (subset=pid of proc(5))" } else { "" };
     let text = target.start_of("uptime").map_err(|unread| format!("{}{subset}", unread.why))?;
-    view::uptime(&text).ok_or_else(|| format!("{}: not a time in seconds", path.shown()))
+    view::uptime(&text).ok_or_else(|| format!("{}: not a number of seconds", path.shown()))
 }
 
-/// The processes, or the one that is asked for.
+/// All processes, or the requested one.
 fn look(target: &Target) -> Result<Vec<Seen>, String> {
     let mut look = Look::new();
     if let Some(process) = &target.process {
@@ -164,7 +164,7 @@ fn look(target: &Target) -> Result<Vec<Seen>, String> {
     })
 }
 
-/// Whether it is called so; nothing where that may not be known.
+/// Whether the process has this name; `None` if that cannot be read.
 fn is_called(seen: &Seen, name: &[u8], target: &Target) -> Option<bool> {
     let Ok(stat) = &seen.stat else { return Some(false) };
     let process = Process { pid: seen.pid, name: stat.name.clone(), state: char::from(stat.state) };

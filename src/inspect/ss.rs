@@ -1,7 +1,8 @@
-//! `ss`: sockets, by default those that listen, and who holds them. ss(8), proc_net(5).
+//! `ss`: sockets, by default the listening ones, and the processes that hold them. ss(8),
+//! proc_net(5).
 //!
-//! The tables are those of the network namespace of the target; owners are looked for among all processes, for the
-//! inodes of sockets are those of the whole machine.
+//! The tables are those of the target's network namespace. Owners are searched for among all
+//! processes, because inodes of sockets are unique on the whole machine.
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
@@ -17,26 +18,26 @@ use crate::units;
 use crate::view::target::{HIDDEN, lost_words};
 use crate::view::users::Names;
 
-/// How many owners of one socket a table names.
+/// The most owners of one socket that a table names.
 const NAMED: usize = 8;
 
 pub(super) const COMMAND: Command = Command {
     name: "ss",
-    summary: "listening sockets, their accept queues and owners",
+    summary: "list listening sockets, their accept queues and owners",
     options: &[&[
-        flag("all", "in every state, with their peers").short('a'),
-        flag("tcp", "those of TCP; without -t, -u and -x: TCP and UDP").short('t'),
-        flag("udp", "those of UDP, which listen where they have no peer").short('u'),
+        flag("all", "sockets in all states, with their peers").short('a'),
+        flag("tcp", "TCP sockets; without -t, -u and -x: TCP and UDP").short('t'),
+        flag("udp", "UDP sockets, which count as listening without a peer").short('u'),
         flag("unix", "Unix sockets").short('x'),
-        flag("listening", "those that listen, which is the default").short('l'),
-        flag("numeric", "numbers for ports, which is always so").short('n'),
+        flag("listening", "listening sockets, the default").short('l'),
+        flag("numeric", "ports as numbers, always so").short('n'),
     ]],
     plan,
     examples: r"porthole ss
 porthole ss -a -t -p 7
 porthole ss -x --json",
     properties: Properties {
-        // The processes of sockets are always shown.
+        // The owners of sockets are always shown.
         habits: Habits { before_number: Some(b'p'), ..Habits::NONE },
         ..Properties::PLAIN
     },
@@ -79,7 +80,7 @@ impl Inspect for Ss {
         for (name, odd) in &sockets.odd {
             answer.complain(&format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
-        // In place: there may be more than a hundred thousand.
+        // Sorted in place: there may be more than a hundred thousand.
         sockets.list.sort_unstable_by(|a, b| {
             let place = |socket: &Socket| (socket.protocol, !socket.listens(), socket.port);
             let rest =
@@ -214,11 +215,12 @@ fn or_dash(bytes: &[u8]) -> &[u8] {
     if bytes.is_empty() { b"-" } else { bytes }
 }
 
-/// How many connections may wait: listen(2).
+/// How many connections may wait to be accepted: listen(2).
 struct Limits {
-    /// What each listener asked for, as far as the kernel tells, which is of our own network namespace.
+    /// The backlog of each listener. The kernel reports only those of our own network namespace.
     asked: Vec<Backlog>,
-    /// The most for any. It is our network namespace's, even where we look at another's; few set it apart.
+    /// The upper bound of every backlog, `somaxconn`. It is read in our own network namespace even
+    /// if the sockets are of another, where it rarely differs.
     most: Option<u64>,
 }
 
@@ -226,7 +228,7 @@ impl Limits {
     fn of(target: &Target) -> Self {
         let text = target.start_of("sys/net/core/somaxconn").unwrap_or_default();
         let most = std::str::from_utf8(text.trim_ascii()).ok();
-        // The kernel's word, which fits no made-up table.
+        // The kernel's own listeners would not match the tables of a fabricated proc.
         let asked = if target.is_of_kernel() { backlogs() } else { Vec::new() };
         Limits { asked, most: most.and_then(|text| units::number(text, u64::MAX)) }
     }
@@ -241,7 +243,7 @@ impl Limits {
     }
 }
 
-/// What waits, in words unless it is nothing.
+/// What waits in the queues.
 fn queue(socket: &Socket, limits: &Limits) -> Cell {
     if !socket.counted {
         return "-".into();

@@ -1,8 +1,9 @@
 //! What an inspection lists: one set of columns for the table and the JSON objects.
 //!
-//! A column is one entry: its title and its cell, its key and its value. An entry without a title is in JSON only, one
-//! without a key in the table only; so a column with several keys is followed by entries without titles. A JSON object
-//! has the keys in the order of the entries. So does a table, except for the columns that are moved to its left.
+//! A column is one entry: its title and its cell, its key and its value. An entry without a title
+//! is in JSON only, one without a key in the table only; so a column with several keys is followed
+//! by entries without titles. A JSON object has the keys in the order of the entries. So does a
+//! table, except for those moved to its left or right.
 
 use super::Answer;
 use crate::outcome::Fact;

@@ -1,4 +1,4 @@
-//! A row of the list: an open file and whose it is.
+//! A row of the list: an open file and the process that holds it.
 
 use nix::sys::stat::FileStat;
 
@@ -11,15 +11,14 @@ use crate::view::root;
 
 /// An open file, as it is listed.
 pub struct Open<'a> {
-    /// Its number, or what else it is to the process: `cwd`, `root`, `exe`, `mem`.
+    /// The number of its descriptor, or `cwd`, `root`, `exe`, `mem`.
     pub fd: &'a str,
-    /// How it may be used: `r`, `w`, `u` for both.
+    /// Its access mode: `r`, `w`, or `u` for both.
     pub mode: &'static str,
     pub kind: &'static str,
-    /// `None` if it has none, `Some(None)` if that is not known.
-    pub size: Option<Option<u64>>,
+    pub size: Size,
     pub offset: Option<u64>,
-    /// What it takes of its file system, in bytes.
+    /// The space allocated for it, in bytes.
     pub held: Option<u64>,
     pub deleted: bool,
     pub name: Vec<u8>,
@@ -27,15 +26,26 @@ pub struct Open<'a> {
     pub mark: Mark,
 }
 
-/// Whose file.
+/// The size of an open file.
+#[derive(Clone, Copy)]
+pub enum Size {
+    /// It has none.
+    None,
+    /// It cannot be read.
+    Unknown,
+    /// In bytes.
+    Bytes(u64),
+}
+
+/// The process that holds an open file.
 pub struct Holder {
     pub process: Process,
     pub user: Vec<u8>,
-    /// Nothing where it is not known.
+    /// `None` if it is unknown.
     pub uid: Option<u32>,
 }
 
-/// An open file and whose it is.
+/// An open file and the process that holds it.
 pub struct Row<'a> {
     pub holder: &'a Holder,
     pub open: Open<'a>,
@@ -74,7 +84,7 @@ impl<'a> Row<'a> {
         ),
         C::json("mode", |row| (!row.open.mode.is_empty()).then(|| Fact::Text(row.open.mode.to_owned()))),
         C::new("TYPE", |row| row.open.kind.into(), "type", |row| Some(Fact::Text(row.open.kind.to_owned()))),
-        C::new("SIZE", Row::size, "size", |row| row.open.size.map(Fact::from)).numbers(),
+        C::new("SIZE", Row::size, "size", Row::size_fact).numbers(),
         C::json("offset", |row| row.open.offset.map(Fact::Count)),
         C::new(
             "HELD",
@@ -96,14 +106,22 @@ impl<'a> Row<'a> {
 
     fn size(&self) -> Cell {
         match self.open.size {
-            Some(Some(size)) => show_short_size(size).into(),
-            Some(None) => "?".into(),
-            None => "-".into(),
+            Size::None => "-".into(),
+            Size::Unknown => "?".into(),
+            Size::Bytes(size) => show_short_size(size).into(),
+        }
+    }
+
+    fn size_fact(&self) -> Option<Fact> {
+        match self.open.size {
+            Size::None => None,
+            Size::Unknown => Some(Fact::Null),
+            Size::Bytes(size) => Some(Fact::Count(size)),
         }
     }
 }
 
-/// As lsof(8) calls the types.
+/// The name of the file type in lsof(8).
 pub fn type_name(meta: &FileStat) -> &'static str {
     match root::kind(meta.st_mode).0 {
         '-' => "REG",
@@ -117,12 +135,12 @@ pub fn type_name(meta: &FileStat) -> &'static str {
     }
 }
 
-/// What a file takes of its file system: st_blocks of stat(3type) counts 512 bytes each.
+/// The space allocated for a file: st_blocks of stat(3type) counts blocks of 512 bytes.
 pub fn held(meta: &FileStat) -> u64 {
     meta.st_blocks.cast_unsigned().saturating_mul(512)
 }
 
-/// Offset and flags: `pos:\t0\nflags:\t0100002\n…`, the flags in octal.
+/// Returns offset and flags of a file in fdinfo: `pos:\t0\nflags:\t0100002\n…`, the flags in octal.
 pub fn parse_info(info: &[u8]) -> (Option<u64>, Option<u32>) {
     let mut found = (None, None);
     for line in info.split(|&b| b == b'\n') {

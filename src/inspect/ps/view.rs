@@ -42,10 +42,10 @@ type C<'a> = Column<Row<'a>>;
 impl<'a> Row<'a> {
     /// The columns, as ps(1) names them, and the keys.
     pub const COLUMNS: &'a [Column<Row<'a>>] = &[
-        C::new("PID", |row| row.seen.pid.to_string().into(), "pid", |row| count(Some(row.seen.pid)))
+        C::new("PID", |row| row.seen.pid.to_string().into(), "pid", |row| Some(count(Some(row.seen.pid))))
             .numbers()
             .left(),
-        C::json("uid", |row| count(row.seen.uid)),
+        C::json("uid", |row| Some(count(row.seen.uid))),
         C::new(
             "USER",
             |row| row.user().map_or(UNKNOWN.into(), Cell::from),
@@ -56,67 +56,67 @@ impl<'a> Row<'a> {
             "PPID",
             |row| row.cell(|stat| stat.ppid.to_string()),
             "ppid",
-            |row| row.value(|stat| u64::from(stat.ppid)),
+            |row| Some(row.value(|stat| u64::from(stat.ppid))),
         )
         .numbers()
         .left(),
-        C::json("name", |row| row.value(|stat| stat.name.clone())),
-        C::json("state", |row| row.value(|stat| char::from(stat.state).to_string())),
+        C::json("name", |row| Some(row.value(|stat| stat.name.clone()))),
+        C::json("state", |row| Some(row.value(|stat| char::from(stat.state).to_string()))),
         C::new(
             "STAT",
             |row| row.cell(|stat| stat.letters(row.seen.pid)).marked(row.mark()),
             "stat",
-            |row| row.value(|stat| stat.letters(row.seen.pid)),
+            |row| Some(row.value(|stat| stat.letters(row.seen.pid))),
         ),
-        C::json("zombie", |row| row.value(Stat::is_zombie)),
-        C::json("threads", |row| row.value(|stat| stat.threads)),
+        C::json("zombie", |row| Some(row.value(Stat::is_zombie))),
+        C::json("threads", |row| Some(row.value(|stat| stat.threads))),
         C::new(
             "ELAPSED",
             |row| row.known(|stat| Some(show_elapsed(row.view.elapsed(stat)? / 100))),
             "elapsed",
-            |row| row.value(|stat| row.view.elapsed(stat).map(|elapsed| elapsed / 100)),
+            |row| Some(row.value(|stat| row.view.elapsed(stat).map(|elapsed| elapsed / 100))),
         )
         .numbers(),
-        C::json("cpu_ms", |row| row.value(|stat| stat.cpu.saturating_mul(1000) / row.view.ticks)),
+        C::json("cpu_ms", |row| Some(row.value(|stat| stat.cpu.saturating_mul(1000) / row.view.ticks))),
         C::new(
             "CPU",
             |row| {
                 row.known(|stat| row.view.cpu_tenths(stat).map(|cpu| format!("{}.{}%", cpu / 10, cpu % 10)))
             },
             "cpu_percent",
-            |row| row.value(|stat| row.view.cpu_tenths(stat).map_or(Fact::Null, percent)),
+            |row| Some(row.value(|stat| row.view.cpu_tenths(stat).map_or(Fact::Null, percent))),
         )
         .numbers(),
         C::new(
             "RSS",
             |row| row.cell(|stat| show_short_size(row.view.rss(stat))),
             "rss",
-            |row| row.value(|stat| row.view.rss(stat)),
+            |row| Some(row.value(|stat| row.view.rss(stat))),
         )
         .numbers(),
         C::new(
             "COMMAND",
             |row| Cell::from(row.command()).marked(row.mark()),
             "args",
-            |row| row.value(|_| Fact::List(row.arguments())),
+            |row| Some(row.value(|_| Fact::List(row.arguments()))),
         )
         .cut(0),
         C::json("args_cut", |row| (row.seen.stat.is_ok() && row.seen.cut).then_some(Fact::Bool(true))),
     ];
 
-    /// A cell of what `stat` has.
+    /// A cell of a value from `stat`.
     fn cell(&self, of: impl FnOnce(&Stat) -> String) -> Cell {
         self.known(|stat| Some(of(stat)))
     }
 
-    /// A cell of what may be unknown even if `stat` can be read.
+    /// A cell of a value that may be unknown even if `stat` can be read.
     fn known(&self, of: impl FnOnce(&Stat) -> Option<String>) -> Cell {
         self.seen.stat.as_ref().ok().and_then(of).map_or(UNKNOWN.into(), Cell::from)
     }
 
-    /// The JSON value of what `stat` has: null if that cannot be read.
-    fn value<T: Into<Fact>>(&self, of: impl FnOnce(&Stat) -> T) -> Option<Fact> {
-        Some(self.seen.stat.as_ref().map_or(Fact::Null, |stat| of(stat).into()))
+    /// The JSON value of something in `stat`; null if that cannot be read.
+    fn value<T: Into<Fact>>(&self, of: impl FnOnce(&Stat) -> T) -> Fact {
+        self.seen.stat.as_ref().map_or(Fact::Null, |stat| of(stat).into())
     }
 
     /// The name of its user, unless that is unknown.
@@ -132,7 +132,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The lines of the tree, then the arguments with spaces between them, or the name in brackets if there are none.
+    /// The lines of the tree, then the arguments with spaces between them, or the name in brackets
+    /// if there are none.
     fn command(&self) -> Vec<u8> {
         let mut out = self.lines.as_bytes().to_vec();
         let Ok(stat) = &self.seen.stat else {
@@ -195,8 +196,8 @@ impl View {
 }
 
 /// The number as a JSON value: null if it is unknown.
-fn count(number: Option<u32>) -> Option<Fact> {
-    Some(number.map(u64::from).into())
+fn count(number: Option<u32>) -> Fact {
+    number.map(u64::from).into()
 }
 
 /// Tenths of a percent as a JSON value.
@@ -212,7 +213,7 @@ pub fn uptime(text: &[u8]) -> Option<u64> {
     seconds.checked_add(hundredths.parse().ok().filter(|_| hundredths.len() == 2)?)
 }
 
-/// `[[DD-]hh:]mm:ss`, as ps(1) has it under ELAPSED.
+/// `[[DD-]hh:]mm:ss`, the format of ELAPSED in ps(1).
 fn show_elapsed(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60 % 60, seconds / 3600 % 24, seconds / 86_400);
     let end = format!("{minutes:02}:{:02}", seconds % 60);
@@ -247,7 +248,7 @@ mod tests {
         let tenths = |stat: &Stat| view.cpu_tenths(stat).unwrap();
         assert_eq!(tenths(&stat(500, 0)), 500);
         assert_eq!(tenths(&stat(4000, 0)), 4000);
-        // Younger than the clock tells, and nonsense.
+        // Younger than the clock can tell, and nonsense.
         assert_eq!(tenths(&stat(5, 1000)), 0);
         assert_eq!(tenths(&stat(u64::MAX, u64::MAX)), 0);
     }
