@@ -297,10 +297,10 @@ mod tests {
                  /              /dev/x       10\n",
             ),
             (
-                26,
-                "MOUNT       SOURCE    SIZE\n\
-                 /var/lib/…  server:…  1.2M\n\
-                 /           /dev/x      10\n",
+                29,
+                "MOUNT          SOURCE    SIZE\n\
+                 /var/lib/data  server:…  1.2M\n\
+                 /              /dev/x      10\n",
             ),
         ] {
             assert_eq!(render(&table, Some(width), false), expected, "{width}");
