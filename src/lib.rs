@@ -25,6 +25,8 @@ rooms! {
     check,
     #[cfg(feature = "inspect")]
     doctor,
+    #[cfg(feature = "inspect")]
+    inspection,
     #[cfg_attr(not(feature = "inspect"), path = "inspect/list.rs")]
     inspect,
     #[cfg(feature = "inspect")]
@@ -65,7 +67,7 @@ pub fn run() -> Conclusion {
             outcome.conclusion()
         }
         #[cfg(feature = "inspect")]
-        Ok(Action::Inspect(inspection)) => inspect::run(inspection),
+        Ok(Action::Inspect(plan)) => inspection::run(plan),
         Ok(Action::Print(text, conclusion)) => report::text(&text, conclusion),
         Err(error) => {
             report::error(&error.to_string());

@@ -6,6 +6,8 @@
 #[cfg(feature = "inspect")]
 mod answer;
 #[cfg(feature = "inspect")]
+mod columns;
+#[cfg(feature = "inspect")]
 mod kept;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -24,6 +26,8 @@ const TARGET: usize = 200;
 
 #[cfg(feature = "inspect")]
 pub use self::answer::{Answer, has_written, is_writing};
+#[cfg(feature = "inspect")]
+pub use self::columns::{Column, cells, object, table};
 #[cfg(feature = "inspect")]
 pub use self::kept::Kept;
 

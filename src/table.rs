@@ -1,30 +1,31 @@
-//! Aligned tables for people. What goes into a cell is escaped here, as everything from outside is.
+//! Aligned tables for people. The text of each cell is escaped here.
 
-use crate::text::escape;
+use crate::text::{escape, is_plain};
 
-/// How a column is aligned.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// A cell that calls for attention.
+/// Whether a cell calls for attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mark {
-    /// As any other.
+    /// It does not.
     #[default]
     None,
-    /// Worth a look: yellow on a terminal that has colours.
+    /// Worth a look: yellow on a terminal with colours.
     Notable,
     /// Wrong: red.
     Wrong,
 }
 
 impl Mark {
-    /// What a terminal is sent in front and behind: ECMA-48, 8.3.117, yellow, red, and back.
+    /// The control sequences before and after the text (ECMA-48, 8.3.117): yellow or red, and
+    /// reset.
     pub fn codes(self, colour: bool) -> (&'static str, &'static str) {
         match (colour, self) {
             (true, Mark::Notable) => ("\x1b[33m", "\x1b[0m"),
@@ -34,99 +35,190 @@ impl Mark {
     }
 }
 
-/// Rows under headings. The last column is cut to what the terminal has room for.
+/// What a column does when the table is wider than the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// Its cells are printed in full.
+    Whole,
+    /// Its cells are cut, before those of columns with a higher number.
+    Cut(u8),
+}
+
+/// The title of a column, and how the cells below it are laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Heading {
+    /// The title.
+    pub title: &'static str,
+    /// The alignment of its cells.
+    pub align: Align,
+    /// The width rule.
+    pub width: Width,
+}
+
+/// The escaped text of a cell, and its mark.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    mark: Mark,
+}
+
+impl Cell {
+    /// The same text with this mark.
+    pub fn marked(self, mark: Mark) -> Self {
+        Cell { mark, ..self }
+    }
+}
+
+impl From<&[u8]> for Cell {
+    fn from(bytes: &[u8]) -> Self {
+        Cell { text: escape(bytes), mark: Mark::None }
+    }
+}
+
+impl From<Vec<u8>> for Cell {
+    fn from(bytes: Vec<u8>) -> Self {
+        Cell::from(bytes.as_slice())
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Cell::from(text.as_bytes())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        // Most are numbers, which need no copy.
+        if is_plain(text.as_bytes()) { Cell { text, mark: Mark::None } } else { Cell::from(text.as_str()) }
+    }
+}
+
+/// The fewest characters to which a cell is cut, however narrow the terminal.
+const NARROWEST: usize = 8;
+
+/// Rows under headings.
 #[derive(Debug)]
 pub struct Table {
-    columns: Vec<(&'static str, Align)>,
-    rows: Vec<Vec<(String, Mark)>>,
+    headings: Vec<Heading>,
+    has_titles: bool,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// The layout of a column for all rows.
+struct Layout {
+    heading: Heading,
+    /// The characters of its longest cell.
+    width: usize,
+    /// The characters that a cell may have before it is cut.
+    room: usize,
 }
 
 impl Table {
-    /// A table of these columns.
-    pub fn new(columns: &[(&'static str, Align)]) -> Self {
-        Table { columns: columns.to_vec(), rows: Vec::new() }
+    /// A table with these headings.
+    pub fn new(headings: Vec<Heading>) -> Self {
+        Table { headings, has_titles: true, rows: Vec::new() }
     }
 
-    /// Adds a row; each cell is raw bytes, escaped here.
-    pub fn row(&mut self, cells: &[&[u8]]) {
-        self.rows.push(cells.iter().map(|cell| (escape(cell), Mark::None)).collect());
+    /// The same table without its line of titles, as the continuation of another.
+    pub fn without_titles(self) -> Self {
+        Table { has_titles: false, ..self }
     }
 
-    /// Marks a cell of the last row.
-    pub fn mark(&mut self, column: usize, mark: Mark) {
-        if let Some(cell) = self.rows.last_mut().and_then(|row| row.get_mut(column)) {
-            cell.1 = mark;
-        }
+    /// Adds a row, which has a cell for each heading.
+    pub fn row(&mut self, cells: Vec<Cell>) {
+        self.rows.push(cells);
     }
 
-    /// Whether it has no row.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// Hands over the text, line by line, within `width` characters where that is given.
+    /// Passes the text to `write`, line by line, with at most `width` characters a line if that is
+    /// given.
     pub fn lines(&self, width: Option<usize>, colour: bool, write: &mut dyn FnMut(&str)) {
-        let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
-        for row in &self.rows {
-            for (width, (cell, _)) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
+        let layouts = self.layouts(width);
         let mut out = String::new();
-        let headings: Vec<(String, Mark)> =
-            self.columns.iter().map(|(name, _)| ((*name).to_owned(), Mark::None)).collect();
-        if headings.iter().any(|(name, _)| !name.is_empty()) {
-            self.line(&mut out, &headings, &widths, width, false);
+        if self.has_titles {
+            let titles = self.headings.iter().map(|heading| (heading.title, Mark::None));
+            line(&mut out, titles, &layouts, false);
             write(&out);
         }
         for row in &self.rows {
             out.clear();
-            self.line(&mut out, row, &widths, width, colour);
+            line(&mut out, row.iter().map(|cell| (cell.text.as_str(), cell.mark)), &layouts, colour);
             write(&out);
         }
     }
 
-    fn line(
-        &self,
-        out: &mut String,
-        row: &[(String, Mark)],
-        widths: &[usize],
-        limit: Option<usize>,
-        colour: bool,
-    ) {
-        let last = self.columns.len().saturating_sub(1);
-        let mut used = 0;
-        for (at, (((cell, mark), (_, align)), width)) in row.iter().zip(&self.columns).zip(widths).enumerate()
-        {
-            let mut cell = cell.as_str();
-            let cut;
-            if at == last
-                && let Some(limit) = limit
-                && used + cell.chars().count() > limit
-            {
-                // At least a few characters, however narrow the terminal.
-                cut = shorten(cell, limit.saturating_sub(used).max(8));
-                cell = &cut;
+    /// Lays out the columns within `limit` characters.
+    fn layouts(&self, limit: Option<usize>) -> Vec<Layout> {
+        let title = |heading: &Heading| if self.has_titles { heading.title.chars().count() } else { 0 };
+        let layout =
+            |heading: &Heading| Layout { heading: *heading, width: title(heading), room: usize::MAX };
+        let mut layouts: Vec<Layout> = self.headings.iter().map(layout).collect();
+        for row in &self.rows {
+            for (layout, cell) in layouts.iter_mut().zip(row) {
+                layout.width = layout.width.max(cell.text.chars().count());
             }
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            if *align == Align::Right {
-                out.push_str(&padding);
-            }
-            let (begin, end) = mark.codes(colour);
-            for part in [begin, cell, end] {
-                out.push_str(part);
-            }
-            if *align == Align::Left && at != last {
-                out.push_str(&padding);
-            }
-            if at != last {
-                out.push_str("  ");
-            }
-            used += width + 2;
         }
-        out.truncate(out.trim_end_matches(' ').len());
-        out.push('\n');
+        if let Some(limit) = limit {
+            let gaps = 2 * layouts.len().saturating_sub(1);
+            let whole = layouts.iter().map(|layout| layout.width).sum::<usize>() + gaps;
+            narrow(&mut layouts, whole.saturating_sub(limit));
+        }
+        layouts
     }
+}
+
+/// Takes `excess` characters away from the columns that may be cut, in their order.
+fn narrow(layouts: &mut [Layout], mut excess: usize) {
+    let order = |layout: &Layout| match layout.heading.width {
+        Width::Cut(order) => Some(order),
+        Width::Whole => None,
+    };
+    let mut cut: Vec<&mut Layout> = layouts.iter_mut().filter(|layout| order(layout).is_some()).collect();
+    cut.sort_by_key(|layout| order(layout));
+    for layout in cut {
+        if excess == 0 {
+            return;
+        }
+        layout.room = layout.width.saturating_sub(excess);
+        let width = layout.width.min(layout.room.max(NARROWEST));
+        excess -= layout.width - width;
+        layout.width = width;
+    }
+}
+
+fn line<'a>(
+    out: &mut String,
+    cells: impl Iterator<Item = (&'a str, Mark)>,
+    layouts: &[Layout],
+    colour: bool,
+) {
+    let last = layouts.len().saturating_sub(1);
+    for (at, ((cell, mark), layout)) in cells.zip(layouts).enumerate() {
+        let (mut cell, mut length) = (cell, cell.chars().count());
+        let cut;
+        if length > layout.room {
+            cut = shorten(cell, layout.room.max(NARROWEST));
+            (cell, length) = (&cut, cut.chars().count());
+        }
+        let padding = layout.width.saturating_sub(length);
+        if layout.heading.align == Align::Right {
+            pad(out, padding);
+        }
+        let (begin, end) = mark.codes(colour);
+        for part in [begin, cell, end] {
+            out.push_str(part);
+        }
+        if at != last {
+            pad(out, 2 + if layout.heading.align == Align::Left { padding } else { 0 });
+        }
+    }
+    out.truncate(out.trim_end_matches(' ').len());
+    out.push('\n');
+}
+
+/// Appends so many spaces.
+fn pad(out: &mut String, count: usize) {
+    out.extend(std::iter::repeat_n(' ', count));
 }
 
 /// The first characters, and an ellipsis.
@@ -146,11 +238,18 @@ mod tests {
         out
     }
 
+    fn heading(title: &'static str, align: Align, width: Width) -> Heading {
+        Heading { title, align, width }
+    }
+
     fn table() -> Table {
-        let mut table = Table::new(&[("PID", Align::Right), ("USER", Align::Left), ("COMMAND", Align::Left)]);
-        table.row(&[b"1", b"root", b"init"]);
-        table.row(&[b"4711", b"nonroot", "a\u{1b}b sleep 1000".as_bytes()]);
-        table.mark(1, Mark::Wrong);
+        let mut table = Table::new(vec![
+            heading("PID", Align::Right, Width::Whole),
+            heading("USER", Align::Left, Width::Whole),
+            heading("COMMAND", Align::Left, Width::Cut(0)),
+        ]);
+        table.row(vec!["1".into(), Cell::from("root").marked(Mark::Wrong), "init".into()]);
+        table.row(vec!["4711".to_owned().into(), "nonroot".into(), "a\u{1b}b sleep 1000".into()]);
         table
     }
 
@@ -163,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_column_is_cut_to_the_width() {
+    fn the_column_that_may_be_cut_fits_the_width() {
         assert_eq!(
             render(&table(), Some(25), false),
             " PID  USER     COMMAND\n   1  root     init\n4711  nonroot  a\\x1bb sl…\n"
@@ -172,6 +271,39 @@ mod tests {
 
     #[test]
     fn marks_are_colours() {
-        assert!(render(&table(), None, true).contains("\x1b[31mnonroot\x1b[0m"));
+        assert!(render(&table(), None, true).contains("\x1b[31mroot\x1b[0m"));
+    }
+
+    #[test]
+    fn columns_are_cut_in_their_order() {
+        let mut table = Table::new(vec![
+            heading("MOUNT", Align::Left, Width::Cut(1)),
+            heading("SOURCE", Align::Left, Width::Cut(0)),
+            heading("SIZE", Align::Right, Width::Whole),
+        ]);
+        table.row(vec!["/var/lib/data".into(), "server:/export".into(), "1.2M".into()]);
+        table.row(vec!["/".into(), "/dev/x".into(), "10".into()]);
+        for (width, expected) in [
+            (
+                35,
+                "MOUNT          SOURCE          SIZE\n\
+                 /var/lib/data  server:/export  1.2M\n\
+                 /              /dev/x            10\n",
+            ),
+            (
+                30,
+                "MOUNT          SOURCE     SIZE\n\
+                 /var/lib/data  server:/…  1.2M\n\
+                 /              /dev/x       10\n",
+            ),
+            (
+                29,
+                "MOUNT          SOURCE    SIZE\n\
+                 /var/lib/data  server:…  1.2M\n\
+                 /              /dev/x      10\n",
+            ),
+        ] {
+            assert_eq!(render(&table, Some(width), false), expected, "{width}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use regex_lite::Regex;
 const FLOORS: [&[&str]; 12] = [
     &["commands"],
     &["check"],
-    &["doctor"],
+    &["doctor", "inspection"],
     &["inspect"],
     &["view"],
     &["procfs"],

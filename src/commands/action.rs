@@ -2,7 +2,7 @@
 
 use crate::check::Plan;
 #[cfg(feature = "inspect")]
-use crate::inspect::Inspection;
+use crate::inspection::Inspection;
 use crate::outcome::Conclusion;
 
 /// What the arguments request.

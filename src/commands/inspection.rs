@@ -11,7 +11,8 @@ use super::run::TIMEOUT;
 use crate::args::{Given, Opt, UsageError};
 use crate::deadline::Deadline;
 use crate::expand::Values;
-use crate::inspect::{Command, Inspection};
+use crate::inspect::Command;
+use crate::inspection::Inspection;
 use crate::secrets::Secrets;
 
 /// Makes an inspection from its arguments, in which `${…}` is not expanded.

@@ -1,4 +1,5 @@
-//! `access PATH`: whether a process may read, write or execute a file, and what on the way denies it.
+//! `access PATH`: whether a process may read, write or execute a file, and what on the way denies
+//! it.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs::status::Status;
 use crate::report::Answer;
-use crate::table::{Align, Mark, Table};
+use crate::table::{Align, Cell, Heading, Mark, Table, Width};
 use crate::text::encode;
 use crate::units;
 use crate::view::metadata::{facts, letters};
@@ -171,11 +172,12 @@ impl Access {
     }
 }
 
-/// A line for each place. One that is come by again is not repeated.
+/// Prints a line for each component; one that is reached again is not repeated.
 fn print(rows: &[Row], names: &Names, answer: &mut Answer) {
-    let left = Align::Left;
-    let mut table =
-        Table::new(&[("MODE", left), ("OWNER", left), ("GROUP", left), ("NAME", left), ("GRANTS", left)]);
+    let heading = |(title, width)| Heading { title, align: Align::Left, width };
+    let [whole, cut] = [Width::Whole, Width::Cut(0)];
+    let titles = [("MODE", whole), ("OWNER", whole), ("GROUP", whole), ("NAME", whole), ("GRANTS", cut)];
+    let mut table = Table::new(titles.map(heading).to_vec());
     let mut seen: Vec<(&[u8], &str)> = Vec::new();
     for row in rows {
         let (Ok(words) | Err(words)) = &row.outcome;
@@ -193,8 +195,8 @@ fn print(rows: &[Row], names: &Names, answer: &mut Answer) {
             Err(why) if row.is_known => (format!("DENIED: {why}"), Mark::Wrong),
             Err(why) => (format!("?: {why}"), Mark::Notable),
         };
-        table.row(&[letters(row.meta.st_mode).as_bytes(), &user, &group, &name, &encode(&words)]);
-        table.mark(4, mark);
+        let grants = Cell::from(&*encode(&words)).marked(mark);
+        table.row(vec![letters(row.meta.st_mode).into(), user.into(), group.into(), name.into(), grants]);
     }
     answer.table(&table);
 }

@@ -9,19 +9,19 @@ use crate::args::{Given, UsageError, operands};
 use crate::error::Error;
 use crate::outcome::Fact;
 use crate::redact::mounted;
-use crate::report::Answer;
-use crate::table::{Align, Mark, Table};
+use crate::report::{Answer, Column};
+use crate::table::{Cell, Mark};
 use crate::units::show_short_size;
 use crate::view::control_groups::mind_the_limit;
 use crate::view::filesystems::{FULL, Row, Space, listed, named};
 use crate::view::mounts::read;
 
-/// How long all filesystems together may take.
+/// The time limit for all filesystems together.
 const LIMIT: Duration = Duration::from_secs(5);
 pub(super) const COMMAND: Command = Command {
     name: "df",
-    summary: "print space and inodes of the filesystems",
-    options: &[&[operands("PATH", "only the filesystems that these are on").optional()]],
+    summary: "print the space and inodes of filesystems",
+    options: &[&[operands("PATH", "only the filesystems that these paths are on").optional()]],
     plan,
     examples: r"porthole df
 porthole df /var/lib/data
@@ -47,88 +47,88 @@ impl Inspect for Df {
         let root = target.root().map(Arc::new);
         let whole = answer.within(LIMIT);
         let rows = if self.paths.is_empty() {
-            // What is mounted may be seen where the files may not.
+            // The list of mounts may be readable even if the root directory is not.
             let root = root.map_err(|why| answer.complain(why)).ok();
             listed(target, root.as_ref(), &mounts, whole, &mut |error| answer.complain(error))
         } else {
             named(&self.paths, target, &root?, &mounts, whole, answer)
         };
-        print(&rows, answer);
+        if !rows.is_empty() {
+            answer.rows("filesystems", COLUMNS, false, &mut rows.into_iter());
+        }
         Ok(true)
     }
 }
 
-fn print(rows: &[Row], answer: &mut Answer) {
-    if answer.is_json() {
-        for row in rows {
-            if answer.is_over() {
-                break;
-            }
-            answer.item("filesystems", &fact(row));
-        }
-        return;
-    }
-    let (left, right) = (|name| (name, Align::Left), |name| (name, Align::Right));
-    let mut table = Table::new(&[
-        left("SOURCE"),
-        left("TYPE"),
-        right("SIZE"),
-        right("USED"),
-        right("AVAIL"),
-        right("USE%"),
-        right("IUSE%"),
-        left("STATE"),
-        left("MOUNT"),
-    ]);
-    for row in rows {
-        let size = |of: fn(Space) -> u64| {
-            row.space.map_or_else(|| "?".to_owned(), |space| show_short_size(of(space)))
-        };
-        let none = if row.space.is_some() { "-" } else { "?" };
-        let percent = |value: Option<u64>| value.map_or_else(|| none.to_owned(), |value| format!("{value}%"));
-        let (state, mark) = match (row.mount.is_read_only(), row.is_full()) {
-            (true, _) => ("ro", Mark::Notable),
-            (_, true) => ("full", Mark::Wrong),
-            _ => ("", Mark::None),
-        };
-        table.row(&[
-            &mounted(&row.mount.source),
-            &row.mount.kind,
-            size(|space| space.size).as_bytes(),
-            size(|space| space.used).as_bytes(),
-            size(|space| space.available).as_bytes(),
-            percent(row.space_percent()).as_bytes(),
-            percent(row.inode_percent()).as_bytes(),
-            state.as_bytes(),
-            &row.mount.point,
-        ]);
-        table.mark(7, mark);
-        for (column, used) in [(5, row.space_percent()), (6, row.inode_percent())] {
-            if row.is_full() && used >= Some(FULL) {
-                table.mark(column, Mark::Wrong);
-            }
-        }
-    }
-    if !table.is_empty() {
-        answer.table(&table);
-    }
+type C = Column<Row>;
+
+const COLUMNS: &[Column<Row>] = &[
+    C::new(
+        "MOUNT",
+        |row| row.mount.point.as_slice().into(),
+        "mount_point",
+        |row| Some(row.mount.point.clone().into()),
+    )
+    .right()
+    .cut(0),
+    C::new("TYPE", |row| row.mount.kind.as_slice().into(), "type", |row| Some(row.mount.kind.clone().into())),
+    C::new(
+        "SOURCE",
+        |row| mounted(&row.mount.source).into(),
+        "source",
+        |row| Some(mounted(&row.mount.source).into()),
+    )
+    .left(),
+    C::new("SIZE", |row| size(row, |space| space.size), "size", |row| Some(count(row, |space| space.size)))
+        .numbers(),
+    C::new("USED", |row| size(row, |space| space.used), "used", |row| Some(count(row, |space| space.used)))
+        .numbers(),
+    C::new(
+        "AVAIL",
+        |row| size(row, |space| space.available),
+        "available",
+        |row| Some(count(row, |space| space.available)),
+    )
+    .numbers(),
+    C::new(
+        "USE%",
+        |row| percent(row, row.space_percent()),
+        "use_percent",
+        |row| Some(row.space_percent().into()),
+    )
+    .numbers(),
+    C::json("inodes", |row| Some(count(row, |space| space.inodes))),
+    C::json("inodes_used", |row| Some(count(row, |space| space.inodes_used))),
+    C::json("inodes_available", |row| Some(count(row, |space| space.inodes_available))),
+    C::new(
+        "IUSE%",
+        |row| percent(row, row.inode_percent()),
+        "inode_use_percent",
+        |row| Some(row.inode_percent().into()),
+    )
+    .numbers(),
+    C::new("STATE", state, "read_only", |row| Some(row.mount.is_read_only().into())),
+    C::json("full", |row| Some(row.is_full().into())),
+];
+
+fn size(row: &Row, of: fn(Space) -> u64) -> Cell {
+    row.space.map_or("?".into(), |space| show_short_size(of(space)).into())
+}
+fn count(row: &Row, of: fn(Space) -> u64) -> Fact {
+    row.space.map(of).into()
 }
 
-fn fact(row: &Row) -> Fact {
-    let of = |of: fn(Space) -> u64| Fact::from(row.space.map(of));
-    Fact::Object(vec![
-        ("mount_point", Fact::Bytes(row.mount.point.clone())),
-        ("type", Fact::Bytes(row.mount.kind.clone())),
-        ("source", Fact::Bytes(mounted(&row.mount.source))),
-        ("size", of(|space| space.size)),
-        ("used", of(|space| space.used)),
-        ("available", of(|space| space.available)),
-        ("use_percent", row.space_percent().into()),
-        ("inodes", of(|space| space.inodes)),
-        ("inodes_used", of(|space| space.inodes_used)),
-        ("inodes_available", of(|space| space.inodes_available)),
-        ("inode_use_percent", row.inode_percent().into()),
-        ("read_only", Fact::Bool(row.mount.is_read_only())),
-        ("full", Fact::Bool(row.is_full())),
-    ])
+/// The used share, marked if it is why the filesystem counts as full.
+fn percent(row: &Row, used: Option<u64>) -> Cell {
+    let mark = if row.is_full() && used >= Some(FULL) { Mark::Wrong } else { Mark::None };
+    let none = if row.space.is_some() { "-" } else { "?" };
+    used.map_or(none.into(), |used| Cell::from(format!("{used}%"))).marked(mark)
+}
+
+fn state(row: &Row) -> Cell {
+    match (row.mount.is_read_only(), row.is_full()) {
+        (true, _) => Cell::from("ro").marked(Mark::Notable),
+        (_, true) => Cell::from("full").marked(Mark::Wrong),
+        _ => "".into(),
+    }
 }

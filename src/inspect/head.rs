@@ -1,7 +1,7 @@
 //! `head PATH...`: the first lines of files. head(1).
 
-use super::content::{COUNT, OPTIONS, Part, lines, plan};
 use super::{Command, Habits, Properties};
+use crate::view::content::{COUNT, Content, OPTIONS, Part, lines};
 
 pub(super) const COMMAND: Command = Command {
     name: "head",
@@ -9,7 +9,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[OPTIONS, COUNT],
     plan: |given| {
         let lines = lines(given)?;
-        plan(given, Part::First(lines))
+        Ok(Box::new(Content::given(given, Part::First(lines))?))
     },
     examples: r"porthole head -n 3 /etc/passwd
 porthole head -p 7 /app/start.sh",

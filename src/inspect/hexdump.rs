@@ -14,6 +14,7 @@ use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
 use crate::units::{self, show_size};
+use crate::view::content::fits_json;
 use crate::view::input::{self, Input};
 
 /// The default of `--max`, in bytes.
@@ -62,7 +63,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Dump {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
-        super::content::fits_json(self.max, answer)?;
+        fits_json(self.max, answer)?;
         input::each(&root, &self.path, Some(self.special), answer, &mut |input, answer| {
             if self.skip > 0 {
                 let there = SeekFrom::Start(self.skip);

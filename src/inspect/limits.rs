@@ -1,5 +1,5 @@
-//! `limits`: what the process may use, and what it does: control groups (cgroups(7)) and resource limits
-//! (getrlimit(2)).
+//! `limits`: the limits of a process and how much of them is used: control groups (cgroups(7)) and
+//! resource limits (getrlimit(2)).
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::files::read_start;
 use crate::outcome::Fact;
 use crate::procfs::process::pids;
 use crate::procfs::rlimits::{self, Rlimit};
-use crate::report::Answer;
-use crate::table::{Align, Mark, Table};
+use crate::report::{Answer, Column, cells, object, table};
+use crate::table::{Cell, Mark, Table};
 use crate::units::{show_age, show_short_size};
 use crate::view::control_groups::{Groups, NEAR, OFTEN, Resource, cores};
 
-/// The most of one `status` that is read, in bytes.
+/// The most bytes of one `status` that are read.
 const STATUS: u64 = 64 << 10;
-/// How many characters the whole of a limit takes.
+/// The length of a full bar, in characters.
 const BAR: usize = 10;
 
 pub(super) const COMMAND: Command = Command {
     name: "limits",
-    summary: "print what of memory, CPU, processes and files may be used, and is",
+    summary: "print limits and use of memory, CPU, processes and files",
     options: &[],
     plan,
     examples: r"porthole limits
@@ -40,7 +40,7 @@ fn plan(_: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 /// Reads a resource.
 type Reader = fn(&Groups) -> Result<Resource, Error>;
-/// A resource of control groups; nothing where they cannot be had.
+/// A resource of control groups; `None` if it cannot be read.
 type Found = (&'static str, Option<Resource>);
 
 impl Inspect for Limits {
@@ -54,7 +54,11 @@ impl Inspect for Limits {
         answer.table(&resource_table(&resources));
         if !rlimits.is_empty() {
             answer.line(b"");
-            answer.table(&rlimit_table(&rlimits));
+            let mut table = table(RLIMITS, false);
+            for rlimit in &rlimits {
+                table.row(cells(RLIMITS, false, rlimit));
+            }
+            answer.table(&table);
         }
         Ok(true)
     }
@@ -91,12 +95,21 @@ fn of_groups(target: &Target, answer: &mut Answer) -> Vec<Found> {
 /// How much of a resource limit is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// It is not known of this limit.
+    /// The use of this limit is not known.
     Unknown,
-    /// It may not be read.
+    /// Reading it is not permitted.
     Denied,
-    /// So much.
+    /// This many of its units.
     Count(u64),
+}
+
+impl Use {
+    fn count(self) -> Option<u64> {
+        match self {
+            Use::Count(count) => Some(count),
+            Use::Unknown | Use::Denied => None,
+        }
+    }
 }
 
 fn of_process(target: &Target, answer: &mut Answer) -> Vec<(Rlimit, Use)> {
@@ -141,11 +154,11 @@ fn open_files(target: &Target) -> Result<u64, Error> {
     Ok(count)
 }
 
-/// The threads of all processes of the user that can be seen: that is what the limit counts.
+/// The number of threads in all visible processes of the user, which is what the limit counts.
 fn threads_of(target: &Target, uid: u64) -> u64 {
     let mut count = 0;
     for pid in pids(&target.proc).unwrap_or_default() {
-        // One that has ended by now does not count.
+        // A process that has ended since does not count.
         let path = target.proc.join(pid.to_string()).join("status");
         let (status, _) = read_start(&path, STATUS).unwrap_or_default();
         if value(&status, "Uid:") == Some(uid) {
@@ -163,7 +176,7 @@ fn value(status: &[u8], name: &str) -> Option<u64> {
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// How much of the limit is used, in percent: a hundred only where it is reached.
+/// The used share of the limit, in percent: 100 only if the limit is reached.
 fn share(used: u64, limit: u64) -> u64 {
     if used >= limit {
         return 100;
@@ -172,8 +185,8 @@ fn share(used: u64, limit: u64) -> u64 {
     part.min(99)
 }
 
-/// `[#####-----] 52%`, with a `!` where the limit is near to what is `needed` of it, in percent as well.
-fn bar(share: u64, needed: u64) -> (String, Mark) {
+/// `[#####-----] 52%`, with a `!` if `needed`, which is in percent too, is close to the limit.
+fn bar(share: u64, needed: u64) -> Cell {
     let full = (usize::try_from(share).unwrap_or_default().saturating_mul(BAR) / 100).min(BAR);
     let (hashes, dashes) = ("#".repeat(full), "-".repeat(BAR - full));
     let (mark, sign) = match needed {
@@ -181,59 +194,110 @@ fn bar(share: u64, needed: u64) -> (String, Mark) {
         NEAR.. => (Mark::Notable, " !"),
         _ => (Mark::None, ""),
     };
-    (format!("[{hashes}{dashes}] {share}%{sign}"), mark)
+    Cell::from(format!("[{hashes}{dashes}] {share}%{sign}")).marked(mark)
+}
+
+/// A resource of control groups, and what was read of it.
+struct Row<'a> {
+    name: &'static str,
+    found: &'a Resource,
+}
+
+type C<'a> = Column<Row<'a>>;
+
+impl<'a> Row<'a> {
+    const COLUMNS: &'a [Column<Row<'a>>] = &[
+        C::shown("RESOURCE", |row| row.name.into()).left(),
+        C::json("cgroup_version", |row| Some(Fact::Count(if row.found.v2 { 2 } else { 1 }))),
+        C::json("cgroup", |row| Some(row.found.group.clone().into())),
+        C::json("limit_millicores", |row| row.cpu(row.found.limit)),
+        C::new("LIMIT", Row::limit, "limit", |row| row.not_cpu(row.found.limit)).numbers(),
+        C::json("limit_cgroup", |row| {
+            let group = &row.found.limit_group;
+            Some(if group.is_empty() { Fact::Null } else { group.clone().into() })
+        }),
+        C::shown("OF LIMIT", Row::of_limit),
+        C::json("limit_cgroup_use", |row| row.not_cpu(row.found.limit_used)),
+        C::json("use_ms", |row| row.cpu(row.found.used)),
+        C::new("USE", Row::used, "use", |row| row.not_cpu(row.found.used)).numbers().left(),
+        C::new("PEAK", Row::peak, "peak", |row| row.not_cpu(row.found.peak)).numbers(),
+        C::json("periods", |row| row.cpu(row.found.periods)),
+        C::json("throttled_periods", |row| row.cpu(row.found.throttled_periods)),
+        C::json("throttled_ms", |row| row.cpu(row.found.throttled)),
+        C::json("page_cache", |row| row.of("memory", row.found.page_cache)),
+        C::json("oom_kills", |row| row.of("memory", row.found.refused)),
+        C::json("forks_refused", |row| row.of("pids", row.found.refused)),
+        C::shown("NOTES", |row| notes(row.name, row.found)).cut(0),
+    ];
+
+    /// The value, if this is the resource of that name.
+    fn of(&self, name: &str, value: Option<u64>) -> Option<Fact> {
+        (self.name == name).then(|| value.into())
+    }
+
+    fn cpu(&self, value: Option<u64>) -> Option<Fact> {
+        self.of("cpu", value)
+    }
+
+    fn not_cpu(&self, value: Option<u64>) -> Option<Fact> {
+        (self.name != "cpu").then(|| value.into())
+    }
+
+    /// A number in the resource's unit.
+    fn unit(&self, count: u64) -> String {
+        if self.name == "memory" { show_short_size(count) } else { count.to_string() }
+    }
+
+    /// What is printed if there is no value: the word, unless it could not be read.
+    fn missing(&self, word: &'static str) -> Cell {
+        if self.found.unread.is_some() { "?" } else { word }.into()
+    }
+
+    fn used(&self) -> Cell {
+        let show = |used| match self.name {
+            "cpu" => show_age(Duration::from_millis(used)),
+            _ => self.unit(used),
+        };
+        self.found.used.map_or_else(|| self.missing("-"), |used| show(used).into())
+    }
+
+    fn limit(&self) -> Cell {
+        let show = |limit| match self.name {
+            "cpu" => format!("{} CPU", cores(limit)),
+            _ => self.unit(limit),
+        };
+        self.found.limit.map_or_else(|| self.missing("none"), |limit| show(limit).into())
+    }
+
+    fn of_limit(&self) -> Cell {
+        match (self.found.limit, self.found.limit_used, self.found.needed()) {
+            (Some(limit), Some(used), Some(needed)) => bar(share(used, limit), share(needed, limit)),
+            _ => "".into(),
+        }
+    }
+
+    fn peak(&self) -> Cell {
+        match (self.name, self.found.peak) {
+            ("cpu", _) => "-".into(),
+            (_, Some(peak)) => self.unit(peak).into(),
+            (_, None) => self.missing("-"),
+        }
+    }
 }
 
 fn resource_table(resources: &[Found]) -> Table {
-    let left = |name| (name, Align::Left);
-    let mut table = Table::new(&[
-        left("RESOURCE"),
-        ("USE", Align::Right),
-        ("LIMIT", Align::Right),
-        left("OF LIMIT"),
-        ("PEAK", Align::Right),
-        left("NOTES"),
-    ]);
+    let mut table = table(Row::COLUMNS, false);
     for (name, resource) in resources {
-        let Some(found) = resource else {
-            table.row(&[name.as_bytes(), b"?", b"?", b"", b"?", b""]);
-            continue;
-        };
-        let unit = |count: u64| if *name == "memory" { show_short_size(count) } else { count.to_string() };
-        let missing = |word: &str| if found.unread.is_some() { "?" } else { word }.to_owned();
-        let or_missing = |count: Option<u64>| count.map_or_else(|| missing("-"), unit);
-        let (used, limit) = if *name == "cpu" {
-            let time = |millis| show_age(Duration::from_millis(millis));
-            (
-                found.used.map_or_else(|| missing("-"), time),
-                found.limit.map(|limit| format!("{} CPU", cores(limit))),
-            )
-        } else {
-            (or_missing(found.used), found.limit.map(unit))
-        };
-        let limit = limit.unwrap_or_else(|| missing("none"));
-        let (bar, mark) = match (found.limit, found.limit_used, found.needed()) {
-            (Some(limit), Some(used), Some(needed)) => bar(share(used, limit), share(needed, limit)),
-            _ => (String::new(), Mark::None),
-        };
-        let (notes, notes_mark) = notes(name, found);
-        let peak = if *name == "cpu" { "-".to_owned() } else { or_missing(found.peak) };
-        table.row(&[
-            name.as_bytes(),
-            used.as_bytes(),
-            limit.as_bytes(),
-            bar.as_bytes(),
-            peak.as_bytes(),
-            &notes,
-        ]);
-        table.mark(3, mark);
-        table.mark(5, notes_mark);
+        table.row(match resource {
+            Some(found) => cells(Row::COLUMNS, false, &Row { name, found }),
+            None => [name, "?", "?", "", "?", ""].map(Cell::from).into(),
+        });
     }
     table
 }
 
-/// What else is to be said of a resource.
-fn notes(name: &str, found: &Resource) -> (Vec<u8>, Mark) {
+/// The notes on a resource.
+fn notes(name: &str, found: &Resource) -> Cell {
     let mut notes: Vec<Vec<u8>> = Vec::new();
     let mut mark = Mark::None;
     let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
@@ -270,104 +334,66 @@ fn notes(name: &str, found: &Resource) -> (Vec<u8>, Mark) {
     if let Some(cache) = found.page_cache {
         notes.push(format!("{} of page cache", show_short_size(cache)).into());
     }
-    (notes.join(&b"; "[..]), mark)
+    Cell::from(notes.join(&b"; "[..])).marked(mark)
 }
 
-fn rlimit_table(rlimits: &[(Rlimit, Use)]) -> Table {
-    let mut table = Table::new(&[
-        ("RLIMIT", Align::Left),
-        ("USE", Align::Right),
-        ("SOFT", Align::Right),
-        ("HARD", Align::Right),
-        ("OF SOFT", Align::Left),
-    ]);
-    for (limit, used) in rlimits {
-        let unit = |count: u64| match limit.unit.as_str() {
-            "bytes" => show_short_size(count),
-            "seconds" | "us" => {
-                format!("{count} {}", limit.unit.get(..1).filter(|s| *s == "s").unwrap_or("us"))
-            }
-            _ => count.to_string(),
-        };
-        let value = |value: Option<u64>| value.map_or_else(|| "none".to_owned(), unit);
-        let (shown, (bar, mark)) = match *used {
-            Use::Unknown => ("-".to_owned(), (String::new(), Mark::None)),
-            Use::Denied => ("?".to_owned(), (String::new(), Mark::None)),
-            Use::Count(count) => {
-                let bar = limit
-                    .soft
-                    .filter(|&soft| soft > 0)
-                    .map(|soft| share(count, soft))
-                    .map(|share| bar(share, share));
-                (unit(count), bar.unwrap_or_default())
-            }
-        };
-        table.row(&[
-            limit.name.as_bytes(),
-            shown.as_bytes(),
-            value(limit.soft).as_bytes(),
-            value(limit.hard).as_bytes(),
-            bar.as_bytes(),
-        ]);
-        table.mark(4, mark);
+type L = Column<(Rlimit, Use)>;
+
+const RLIMITS: &[Column<(Rlimit, Use)>] = &[
+    L::new(
+        "RLIMIT",
+        |(limit, _)| limit.name.as_str().into(),
+        "name",
+        |(limit, _)| Some(limit.name.clone().into()),
+    )
+    .left(),
+    L::new("SOFT", |(limit, _)| value_of(limit, limit.soft), "soft", |(limit, _)| Some(limit.soft.into()))
+        .numbers(),
+    L::new("HARD", |(limit, _)| value_of(limit, limit.hard), "hard", |(limit, _)| Some(limit.hard.into()))
+        .numbers(),
+    L::json("unit", |(limit, _)| Some(limit.unit.clone().into())),
+    L::new(
+        "USE",
+        |(limit, used)| match *used {
+            Use::Unknown => "-".into(),
+            Use::Denied => "?".into(),
+            Use::Count(count) => in_unit(limit, count).into(),
+        },
+        "use",
+        |(_, used)| Some(used.count().into()),
+    )
+    .numbers()
+    .left(),
+    L::shown("OF SOFT", |(limit, used)| match (used.count(), limit.soft.filter(|&soft| soft > 0)) {
+        (Some(count), Some(soft)) => bar(share(count, soft), share(count, soft)),
+        _ => "".into(),
+    })
+    .cut(0),
+];
+
+/// A number in the unit of the limit.
+fn in_unit(limit: &Rlimit, count: u64) -> String {
+    match limit.unit.as_str() {
+        "bytes" => show_short_size(count),
+        "seconds" => format!("{count} s"),
+        "us" => format!("{count} us"),
+        _ => count.to_string(),
     }
-    table
+}
+
+fn value_of(limit: &Rlimit, value: Option<u64>) -> Cell {
+    value.map_or("none".into(), |value| in_unit(limit, value).into())
 }
 
 fn document(resources: &[Found], rlimits: &[(Rlimit, Use)], answer: &mut Answer) {
-    let mut entries: Vec<(&'static str, Fact)> = Vec::new();
-    for (name, resource) in resources {
-        entries.push((name, resource.as_ref().map_or(Fact::Null, |found| resource_fact(name, found))));
-    }
-    let rlimits = rlimits.iter().map(|(limit, used)| {
-        let used = match *used {
-            Use::Count(count) => Some(count),
-            _ => None,
-        };
-        Fact::Object(vec![
-            ("name", Fact::Text(limit.name.clone())),
-            ("soft", limit.soft.into()),
-            ("hard", limit.hard.into()),
-            ("unit", Fact::Text(limit.unit.clone())),
-            ("use", used.into()),
-        ])
-    });
+    let resource = |(name, resource): &Found| {
+        let found = resource.as_ref();
+        (*name, found.map_or(Fact::Null, |found| object(Row::COLUMNS, &Row { name, found })))
+    };
+    let mut entries: Vec<(&'static str, Fact)> = resources.iter().map(resource).collect();
+    let rlimits = rlimits.iter().map(|rlimit| object(RLIMITS, rlimit));
     entries.push(("rlimits", Fact::List(rlimits.collect())));
     answer.document(entries);
-}
-
-fn resource_fact(name: &str, found: &Resource) -> Fact {
-    let mut entries = vec![
-        ("cgroup_version", Fact::Count(if found.v2 { 2 } else { 1 })),
-        ("cgroup", Fact::Bytes(found.group.clone())),
-    ];
-    let limit_group =
-        if found.limit_group.is_empty() { Fact::Null } else { Fact::Bytes(found.limit_group.clone()) };
-    if name == "cpu" {
-        entries.extend([
-            ("limit_millicores", found.limit.into()),
-            ("limit_cgroup", limit_group),
-            ("use_ms", found.used.into()),
-            ("periods", found.periods.into()),
-            ("throttled_periods", found.throttled_periods.into()),
-            ("throttled_ms", found.throttled.into()),
-        ]);
-        return Fact::Object(entries);
-    }
-    entries.extend([
-        ("limit", found.limit.into()),
-        ("limit_cgroup", limit_group),
-        ("limit_cgroup_use", found.limit_used.into()),
-        ("use", found.used.into()),
-        ("peak", found.peak.into()),
-    ]);
-    if name == "memory" {
-        entries.push(("page_cache", found.page_cache.into()));
-        entries.push(("oom_kills", found.refused.into()));
-    } else {
-        entries.push(("forks_refused", found.refused.into()));
-    }
-    Fact::Object(entries)
 }
 
 #[cfg(test)]
@@ -376,19 +402,20 @@ mod tests {
 
     #[test]
     fn bars() {
-        for (used, limit, expected) in [
-            (0, 10, "[----------] 0%"),
-            (1, 100, "[----------] 1%"),
-            (52, 100, "[#####-----] 52%"),
-            (899, 1000, "[########--] 89%"),
-            (9, 10, "[#########-] 90% !"),
-            (999, 1000, "[#########-] 99% !"),
-            (10, 10, "[##########] 100% !"),
-            (11, 10, "[##########] 100% !"),
-            (0, 0, "[##########] 100% !"),
-            (u64::MAX - 1, u64::MAX, "[#########-] 99% !"),
+        for (used, limit, expected, mark) in [
+            (0, 10, "[----------] 0%", Mark::None),
+            (1, 100, "[----------] 1%", Mark::None),
+            (52, 100, "[#####-----] 52%", Mark::None),
+            (899, 1000, "[########--] 89%", Mark::None),
+            (9, 10, "[#########-] 90% !", Mark::Notable),
+            (999, 1000, "[#########-] 99% !", Mark::Notable),
+            (10, 10, "[##########] 100% !", Mark::Wrong),
+            (11, 10, "[##########] 100% !", Mark::Wrong),
+            (0, 0, "[##########] 100% !", Mark::Wrong),
+            (u64::MAX - 1, u64::MAX, "[#########-] 99% !", Mark::Notable),
         ] {
-            assert_eq!(bar(share(used, limit), share(used, limit)).0, expected, "{used} of {limit}");
+            let share = share(used, limit);
+            assert_eq!(bar(share, share), Cell::from(expected).marked(mark), "{used} of {limit}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! `lsof`: open files of a process, or of all. lsof(8), proc_pid_fd(5), proc_pid_fdinfo(5).
 //!
-//! Invariant: no file is opened. What a descriptor is comes from its link in proc, and from stat(2) of what that leads
-//! to. Whether a file is deleted is told by its count of links, for " (deleted)" may be part of a name.
+//! Invariant: no file is opened. What a descriptor is comes from its link in proc, and from stat(2)
+//! of the target of that link. A file is deleted if its link count is 0; " (deleted)" does not
+//! tell, because it may be part of a name.
 
 mod row;
 
@@ -9,17 +10,16 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use self::row::{Holder, Open, columns, fact, held, parse_info, type_name};
+use self::row::{Holder, Open, Row, Size, held, parse_info, type_name};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::error::{Cause, Error};
-use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::maps;
 use crate::procfs::process::{Process, own_pid, parse_socket, pids};
 use crate::procfs::sockets::{Sockets, Wanted};
 use crate::procfs::status::Status;
-use crate::report::Answer;
+use crate::report::{Answer, cells, object, table};
 use crate::table::{Mark, Table};
 use crate::text::Shown as _;
 use crate::units::show_short_size;
@@ -27,11 +27,11 @@ use crate::view::root::Root;
 use crate::view::target::HIDDEN;
 use crate::view::users::Names;
 
-/// The most descriptors of one process that are listed, NR_OPEN of the kernel as it comes.
+/// The most descriptors of one process that are listed: NR_OPEN, the kernel's default limit.
 const MOST: usize = 1 << 20;
-/// How many rows are aligned with each other: what is printed after that is not kept.
+/// The rows that are aligned with each other; then they are printed, and no longer kept in memory.
 const ROWS: usize = 4096;
-/// Of how many network namespaces the sockets are kept.
+/// The number of network namespaces whose sockets are kept in memory.
 const SPACES: usize = 4;
 /// The most of a process's maps that is read, in bytes.
 const MAPS_LIMIT: usize = 4 << 20;
@@ -42,13 +42,13 @@ const PATH_ONLY: u32 = 0o10_000_000;
 
 pub(super) const COMMAND: Command = Command {
     name: "lsof",
-    summary: "open files of the process, or of all",
-    options: &[&[flag("deleted", "those that are deleted, mapped ones too, and the space they hold")]],
+    summary: "list the open files of a process, or of all",
+    options: &[&[flag("deleted", "only deleted files, mapped ones too, with the space that they hold")]],
     plan,
     examples: r"porthole lsof -p 7
 porthole lsof --deleted",
     properties: Properties {
-        // Nothing is looked up, a port is a number.
+        // Names are never looked up, and ports are always numbers.
         habits: Habits { letters: "nP", ..Habits::NONE },
         ..Properties::WATCHED
     },
@@ -66,7 +66,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 
 impl Inspect for Lsof {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
-        // Where its files may not be seen, neither may what it has open, which is said.
+        // If its root cannot be opened, neither can its open files be read, and that is reported.
         let names = target.root().map(|root| Names::read(target, root, answer)).unwrap_or_default();
         let list = List {
             deleted: self.deleted,
@@ -84,21 +84,21 @@ impl Inspect for Lsof {
     }
 }
 
-/// The list in the making.
+/// The list, while it is being printed.
 struct List<'a> {
     deleted: bool,
     names: Names,
     answer: &'a mut Answer,
     spaces: Vec<Space>,
-    /// What is not printed yet.
+    /// The rows that are not printed yet.
     table: Option<Table>,
     rows: usize,
     listed: bool,
-    /// Device, inode and space of what is deleted.
+    /// Device, inode and allocated space of each deleted file.
     held: Vec<(u64, u64, u64)>,
-    /// A process with a mapped file that could not be looked at.
+    /// A process with a mapped file whose size cannot be read.
     unsized_pid: Option<u32>,
-    /// Whether it was said that a user is not known.
+    /// Whether an unknown user has been reported.
     said: bool,
 }
 
@@ -113,7 +113,7 @@ struct Space {
 #[derive(Default)]
 struct Missing {
     count: u32,
-    /// Why those of the first.
+    /// The reason for the first of them.
     why: Option<Error>,
 }
 
@@ -151,10 +151,10 @@ impl List<'_> {
         done.map(|()| true)
     }
 
-    /// The process that was asked for.
+    /// The requested process.
     fn one(&mut self, process: &Handle, target: &Target) -> Result<(), Error> {
         let done = self.process(process);
-        // To root its folder of descriptors is merely empty.
+        // For root the folder of descriptors of a zombie is merely empty.
         if !self.listed && matches!(process.fate(), Fate::Zombie(_)) {
             return Err(target.explain(Cause::Gone.into(), process, "fd"));
         }
@@ -168,7 +168,7 @@ impl List<'_> {
         let mut is_any = ours.is_some_and(|ours| all.contains(&ours));
         let is_hiding = target.hides_some(all.first().copied());
         let (mut denied, mut failed) = (Missing::default(), Missing::default());
-        // We would list the descriptors by which we list.
+        // Ours are left out: they are mostly the ones used for listing.
         for pid in all.into_iter().filter(|&pid| Some(pid) != ours) {
             if self.answer.is_over() {
                 break;
@@ -195,7 +195,7 @@ impl List<'_> {
             });
         }
         if !is_any && !self.answer.is_over() {
-            return Err(Error::from("no process is there").at(&target.proc));
+            return Err(Error::from("no processes").at(&target.proc));
         }
         let mut lacks = Vec::new();
         if let Some(why) = denied.why {
@@ -209,7 +209,7 @@ impl List<'_> {
             let processes = crate::view::target::processes(failed.count);
             self.answer.complain(format!("cannot read the open files of {processes}: {why}"));
         }
-        // Nothing listed is not known to be nothing open.
+        // An empty list does not mean that nothing is open.
         let last = if self.listed || self.answer.is_over() { None } else { lacks.pop() };
         for why in lacks {
             self.answer.lack(&why);
@@ -217,7 +217,7 @@ impl List<'_> {
         last.map_or(Ok(()), |why| Err(why.into()))
     }
 
-    /// Lists what a process has open. The error names its file that could not be read.
+    /// Lists what a process has open. The error names the file of proc that could not be read.
     fn process(&mut self, process: &Handle) -> Result<(), (&'static str, Error)> {
         let stat = process.read("stat", 4096).map_err(|error| ("stat", error))?;
         let status = Status::parse(&process.read("status", 4096).unwrap_or_default());
@@ -230,7 +230,7 @@ impl List<'_> {
         let mut program = Vec::new();
         for name in ["cwd", "root", "exe"] {
             match process.link(name) {
-                // The kernel's threads have no executable, a zombie has none of them.
+                // Kernel threads have no executable, and a zombie has none of these.
                 Err(error) if error.is_gone() => {}
                 Err(error) => return Err((name, error)),
                 Ok(path) => {
@@ -252,7 +252,7 @@ impl List<'_> {
         for number in numbers {
             let number = number.to_string();
             let link = format!("fd/{number}");
-            // What is closed in between is not open.
+            // A descriptor that has been closed since is left out.
             if let Ok(name) = process.link(&link) {
                 self.file(process, &holder, &number, &link, name);
             }
@@ -269,7 +269,7 @@ impl List<'_> {
         Ok(())
     }
 
-    /// What one of the links of a process leads to.
+    /// Lists the target of one of the links of a process.
     fn file(&mut self, process: &Handle, holder: &Holder, fd: &str, link: &str, name: Vec<u8>) {
         let inode = parse_socket(&name);
         let plain =
@@ -301,14 +301,19 @@ impl List<'_> {
         if deleted && let Some(meta) = &meta {
             self.held.push((meta.st_dev, meta.st_ino, held(meta)));
         }
-        let size = meta.filter(|_| kind == "REG").map(|meta| Fact::Count(meta.st_size.cast_unsigned()));
+        let size = match &meta {
+            Some(meta) if kind == "REG" => Size::Bytes(meta.st_size.cast_unsigned()),
+            _ => Size::None,
+        };
         let has_offset = matches!(kind, "REG" | "BLK" | "CHR");
         let held = meta.as_ref().map(held);
         let offset = offset.filter(|_| has_offset);
-        self.row(holder, Open { fd, mode, kind, size, offset, held, deleted, name });
+        // With --deleted every file is deleted, so none stands out.
+        let mark = if deleted && !self.deleted { Mark::Notable } else { Mark::None };
+        self.row(holder, Open { fd, mode, kind, size, offset, held, deleted, name, mark });
     }
 
-    /// The mapped files that are deleted, but for the executable, which is listed as such.
+    /// Lists the deleted files that are mapped, except for the executable, which is listed already.
     fn mapped(&mut self, process: &Handle, holder: &Holder, program: &[u8]) {
         let Ok(text) = process.read("maps", MAPS_LIMIT) else { return };
         let root = process.descriptor("root", nix::fcntl::OFlag::O_PATH).ok();
@@ -321,7 +326,7 @@ impl List<'_> {
             let meta = process.meta(&format!("map_files/{}", mapped.range));
             let deleted = match &meta {
                 Ok(meta) => meta.st_nlink == 0,
-                // Not one that is there by that very name.
+                // It is not deleted if that path still leads to it.
                 Err(_) => !root.as_ref().is_some_and(|root| {
                     let there = root.meta(Path::new(OsStr::from_bytes(mapped.path)), false);
                     there.is_ok_and(|there| there.st_ino == inode)
@@ -332,10 +337,10 @@ impl List<'_> {
             }
             let (size, held) = if let Ok(meta) = &meta {
                 self.held.push((meta.st_dev, meta.st_ino, held(meta)));
-                (Fact::Count(meta.st_size.cast_unsigned()), Some(held(meta)))
+                (Size::Bytes(meta.st_size.cast_unsigned()), Some(held(meta)))
             } else {
                 self.unsized_pid = self.unsized_pid.or(Some(process.pid));
-                (Fact::Null, None)
+                (Size::Unknown, None)
             };
             let name = mapped.path.to_vec();
             self.row(
@@ -344,17 +349,18 @@ impl List<'_> {
                     fd: "mem",
                     mode: "",
                     kind: "REG",
-                    size: Some(size),
+                    size,
                     offset: None,
                     held,
                     deleted,
                     name,
+                    mark: Mark::None,
                 },
             );
         }
     }
 
-    /// What a socket is, by the tables of the process's network namespace.
+    /// A socket as the tables of the process's network namespace describe it.
     fn socket(&mut self, process: &Handle, inode: u64) -> Option<Vec<u8>> {
         let id =
             process.meta("ns/net").map_or((0, u64::from(process.pid)), |meta| (meta.st_dev, meta.st_ino));
@@ -375,45 +381,30 @@ impl List<'_> {
 
     fn row(&mut self, holder: &Holder, open: Open<'_>) {
         self.listed = true;
+        let row = Row { holder, open };
         if self.answer.is_json() {
-            return self.answer.item("files", &fact(holder, open));
+            return self.answer.item("files", &object(Row::COLUMNS, &row));
         }
-        let size = match open.size {
-            Some(Fact::Count(size)) => show_short_size(size),
-            Some(_) => "?".to_owned(),
-            None => "-".to_owned(),
-        };
-        let held = open.held.map_or_else(|| "?".to_owned(), show_short_size);
-        let (pid, fd) = (holder.process.pid.to_string(), [open.fd, open.mode].concat());
-        let mut cells = vec![pid.as_bytes(), &holder.process.name, &holder.user, fd.as_bytes()];
-        cells.extend([open.kind.as_bytes(), size.as_bytes()]);
-        if self.deleted {
-            cells.push(held.as_bytes());
-        }
-        cells.push(&open.name);
-        let table = self.table.get_or_insert_with(|| columns(self.deleted, true));
-        table.row(&cells);
-        if open.deleted && !self.deleted {
-            table.mark(cells.len() - 1, Mark::Notable);
-        }
+        let table = self.table.get_or_insert_with(|| table(Row::COLUMNS, self.deleted));
+        table.row(cells(Row::COLUMNS, self.deleted, &row));
         self.rows += 1;
         if self.rows.is_multiple_of(ROWS) {
             self.end_table(false);
         }
     }
 
-    /// Prints the rows there are.
+    /// Prints the rows that are not printed yet.
     fn end_table(&mut self, last: bool) {
         if self.answer.is_json() {
             return;
         }
         match self.table.take() {
             Some(table) => self.answer.table(&table),
-            None if last && self.rows == 0 => self.answer.table(&columns(self.deleted, true)),
+            None if last && self.rows == 0 => self.answer.table(&table(Row::COLUMNS, self.deleted)),
             None => {}
         }
         if !last {
-            self.table = Some(columns(self.deleted, false));
+            self.table = Some(table(Row::COLUMNS, self.deleted).without_titles());
         }
     }
 }

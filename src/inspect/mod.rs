@@ -1,14 +1,12 @@
 //! The inspections: a look inside without a shell.
 //!
-//! A new command is one file with its [`Command`], one line in the list (`list.rs`), and one test file. Each reads facts
-//! below a root or a proc mount, both of which a test can make up, and hands them to the [`Answer`].
+//! A new command is one file with its [`Command`], one line in `list.rs`, and one test file. Each
+//! reads facts below a root or a proc mount, both of which a test can fabricate, and passes them to
+//! the [`Answer`].
 
-mod content;
 mod list;
-mod watch;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::list::ELSEWHERE;
@@ -16,7 +14,6 @@ pub(crate) use self::list::inspections;
 use crate::args::{Given, Opt, UsageError, read};
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::outcome::Conclusion;
 use crate::report::Answer;
 use crate::secrets::Secrets;
 use crate::view::target::Target;
@@ -35,78 +32,78 @@ macro_rules! commands {
 
 inspections!(commands);
 
-/// A command: its place on the command line.
+/// A command, and its part of the command line.
 pub struct Command {
     /// Its name: `ps`.
     pub name: &'static str,
     /// One line for the list of commands.
     pub summary: &'static str,
-    /// The operands and options besides those of every inspection, in the order in which help lists them.
+    /// Its operands and options, in the order of the help text, without those of every inspection.
     pub options: &'static [&'static [Opt]],
-    /// From what was given to an inspection that can run.
+    /// Turns the given arguments into an inspection that can run.
     pub plan: fn(&mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError>,
-    /// A few invocations for the help text.
+    /// Sample invocations for the help text.
     pub examples: &'static str,
-    /// What else is true of it.
+    /// Its other properties.
     pub properties: Properties,
 }
 
 impl Command {
-    /// The inspection that these words ask of it, of which none is an option of every inspection.
+    /// Parses these arguments, none of which is an option of every inspection.
     pub fn planned(&self, words: &[OsString]) -> Result<Box<dyn Inspect>, UsageError> {
         let options: Vec<&Opt> = self.options.iter().copied().flatten().collect();
         let wrong = |_| UsageError(format!("{}: the arguments cannot be read", self.name));
         let matches = read(&options, words).map_err(wrong)?;
         let mut secrets = Secrets::default();
-        // It names no file that would have to be read by then.
+        // No argument names a file, so the deadline never matters.
         let deadline = Deadline::after(Duration::ZERO);
         (self.plan)(&mut Given::new(self.name, &matches, None, deadline, &mut secrets, |_, _, _| None))
     }
 }
 
-/// What is true of a command, beside what it does.
+/// What is true of a command, besides what it does.
 #[derive(Debug, Clone, Copy)]
 pub struct Properties {
-    /// Whether it asks file systems that may not answer, without a deadline for each question: then it is watched, and given
-    /// up once nothing moves.
+    /// Whether it asks file systems that may not answer, without a deadline for each call. Then it
+    /// is watched, and abandoned when it makes no progress.
     pub is_watched: bool,
-    /// The options of every inspection that it does not have, each with the reason.
+    /// The options of every inspection that it lacks, each with the reason.
     pub lacks: &'static [(&'static str, &'static str)],
-    /// What people type by habit.
+    /// What users of the program of the same name type.
     pub habits: Habits,
 }
 
 impl Properties {
-    /// Nothing out of the ordinary.
+    /// No special properties.
     pub const PLAIN: Properties = Properties { is_watched: false, lacks: &[], habits: Habits::NONE };
-    /// It asks file systems.
+    /// Those of a command that is watched.
     pub const WATCHED: Properties = Properties { is_watched: true, ..Properties::PLAIN };
 
-    /// Why it does not have this option of every inspection, if so.
+    /// The reason if it lacks this option of every inspection.
     pub fn lacks(&self, option: &str) -> Option<&'static str> {
         self.lacks.iter().find(|(name, _)| *name == option).map(|&(_, why)| why)
     }
 }
 
-/// What people type by habit, as the program of the same name takes it.
+/// Arguments that the program of the same name takes, and users type by habit.
 #[derive(Debug, Clone, Copy)]
 pub struct Habits {
-    /// Letters of options that change nothing here: the `l` of `ls -l`.
+    /// Letters of options that change nothing here: `l` in `ls -l`.
     pub letters: &'static str,
-    /// Words that change nothing here: `aux` of ps(1).
+    /// Words that change nothing here: `aux` in `ps aux`.
     pub words: &'static [&'static str],
-    /// Words and what they are here: `-name` is `--name`.
+    /// Words and their equivalents here: `-name` is `--name`.
     pub synonyms: &'static [(&'static str, &'static str)],
-    /// Letters that are another option here: the `h` of grep(1) is `--no-filename`.
+    /// Letters of other options here: `h` of grep(1) is `--no-filename`.
     pub letter_synonyms: &'static [(u8, &'static str)],
-    /// A letter that changes nothing here, but before a number is an option of its own.
+    /// A letter that changes nothing here, unless a number follows: then it is an option.
     pub before_number: Option<u8>,
     /// Whether `-5` is `-n5`.
     pub number_is_lines: bool,
 }
 
 impl Habits {
-    /// None.
+    /// No habits.
     pub const NONE: Habits = Habits {
         letters: "",
         words: &[],
@@ -117,58 +114,14 @@ impl Habits {
     };
 }
 
-/// One inspection, its arguments validated.
+/// An inspection with validated arguments.
 pub trait Inspect: std::fmt::Debug + Send + Sync {
-    /// Makes it: prints what it found, complains of what it could not, and says whether what was asked for is there. The
-    /// error is why it cannot be made at all.
+    /// Runs it: prints what it finds, reports what it cannot read, and returns whether what was
+    /// requested exists. The error is why it cannot run at all.
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error>;
 
-    /// Whether its answer is a JSON document, asked for or not.
+    /// Whether its answer is a JSON document even without `--json`.
     fn is_document(&self) -> bool {
         false
     }
-}
-
-/// What is to be looked at, and how the answer is printed: plain data.
-#[derive(Debug)]
-pub struct Inspection {
-    /// The command's name.
-    pub name: &'static str,
-    /// Whether it is watched: [`Properties::is_watched`].
-    pub is_watched: bool,
-    /// What it does.
-    pub inspect: Box<dyn Inspect>,
-    /// The process whose view is taken; our own where it is none.
-    pub pid: Option<u32>,
-    /// Where proc is mounted.
-    pub proc: PathBuf,
-    /// As JSON.
-    pub json: bool,
-    /// Whether the environment allows colours.
-    pub colour: bool,
-}
-
-impl Inspection {
-    /// Where its answer goes.
-    fn answer(&self) -> Answer {
-        Answer::new(self.name, self.json || self.inspect.is_document(), self.colour)
-    }
-}
-
-/// Makes an inspection and prints its answer.
-pub fn run(inspection: Inspection) -> Conclusion {
-    crate::sys::fail_past_file_size();
-    watch::run(inspection)
-}
-
-/// See [`run`]; however long it takes.
-fn made(inspection: &Inspection) -> Conclusion {
-    let mut answer = inspection.answer();
-    let target = Target::new(&inspection.proc, inspection.pid);
-    let found = target.and_then(|target| inspection.inspect.run(&target, &mut answer));
-    let found = found.unwrap_or_else(|why| {
-        answer.complain(&why);
-        false
-    });
-    answer.finish(found)
 }

@@ -1,4 +1,5 @@
-//! `mounts [PATH]`: every mount that a process sees, or the one that a path is on. mount(8), findmnt(8).
+//! `mounts [PATH]`: every mount that a process sees, or the one that a path is on. mount(8),
+//! findmnt(8).
 
 use std::path::PathBuf;
 
@@ -11,14 +12,14 @@ use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs::mountinfo::Mount;
 use crate::redact::mounted;
-use crate::report::Answer;
-use crate::table::{Align, Mark, Table};
+use crate::report::{Answer, Column};
+use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
 use crate::view::mounts::{PATIENCE, Place, options, options_of_interest, patient, read};
 
 pub(super) const COMMAND: Command = Command {
     name: "mounts",
-    summary: "print the mounts, or the one that a path is on",
+    summary: "print all mounts, or the one that a path is on",
     options: &[&[operand("PATH", "only the mount that this path is on").optional()]],
     plan,
     examples: r"porthole mounts
@@ -55,7 +56,7 @@ impl Inspect for Show {
             let why = if is_namespace {
                 "is a namespace, which is on no mount (nsfs)"
             } else {
-                "its mount is none that the process sees: its root directory is below (chroot(2)), or a link of proc leads \
+                "its mount is not among those that the process sees: its root directory is below (chroot(2)), or a link of proc leads \
                  to what is in another mount namespace or, as a pipe, on no mount"
             };
             format!("{}: {why}", path.shown())
@@ -65,8 +66,8 @@ impl Inspect for Show {
     }
 }
 
-/// What is mounted, with the folder of it where it is not all: `/dev/vda[/var/lib]`, as findmnt(8) has it. It may have
-/// a password in it.
+/// What is mounted, followed by the mounted folder if it is not the root of the filesystem, as in
+/// findmnt(8): `/dev/vda[/var/lib]`. A password in it is masked.
 fn source(mount: &Mount) -> Vec<u8> {
     let mut source = mounted(&mount.source);
     if mount.root != b"/" {
@@ -77,40 +78,55 @@ fn source(mount: &Mount) -> Vec<u8> {
     source
 }
 
-fn print(mounts: &[Mount], answer: &mut Answer) {
-    if answer.is_json() {
-        for mount in mounts {
-            if answer.is_over() {
-                break;
-            }
-            let options = if answer.is_kept() { options_of_interest(mount) } else { options(mount) };
-            answer.item("mounts", &fact(mount, options));
-        }
-        return;
-    }
-    let left = |name| (name, Align::Left);
-    let mut table = Table::new(&[left("MOUNT"), left("TYPE"), left("SOURCE"), left("OPTIONS")]);
-    for mount in mounts {
-        let options = options(mount).join(&b',');
-        table.row(&[&mount.point, &mount.kind, &source(mount), &options]);
-        if mount.is_read_only() {
-            table.mark(3, Mark::Notable);
-        }
-    }
-    answer.table(&table);
+/// A mount, and those of its options that are shown.
+struct Row<'a> {
+    mount: &'a Mount,
+    options: Vec<Vec<u8>>,
 }
 
-fn fact(mount: &Mount, options: Vec<Vec<u8>>) -> Fact {
-    let options = options.into_iter().map(Fact::Bytes);
-    Fact::Object(vec![
-        ("mount_point", Fact::Bytes(mount.point.clone())),
-        ("type", Fact::Bytes(mount.kind.clone())),
-        ("source", Fact::Bytes(mounted(&mount.source))),
-        ("root", Fact::Bytes(mount.root.clone())),
-        ("device", Fact::Bytes(mount.device.clone())),
-        ("read_only", Fact::Bool(mount.is_read_only())),
-        ("options", Fact::List(options.collect())),
-        ("id", Fact::Count(mount.id.into())),
-        ("parent", Fact::Count(mount.parent.into())),
-    ])
+type C<'a> = Column<Row<'a>>;
+
+impl<'a> Row<'a> {
+    const COLUMNS: &'a [Column<Row<'a>>] = &[
+        C::new(
+            "MOUNT",
+            |row| row.mount.point.as_slice().into(),
+            "mount_point",
+            |row| Some(row.mount.point.clone().into()),
+        ),
+        C::new(
+            "TYPE",
+            |row| row.mount.kind.as_slice().into(),
+            "type",
+            |row| Some(row.mount.kind.clone().into()),
+        ),
+        C::new(
+            "SOURCE",
+            |row| source(row.mount).into(),
+            "source",
+            |row| Some(mounted(&row.mount.source).into()),
+        ),
+        C::json("root", |row| Some(row.mount.root.clone().into())),
+        C::json("device", |row| Some(row.mount.device.clone().into())),
+        C::json("read_only", |row| Some(row.mount.is_read_only().into())),
+        C::new(
+            "OPTIONS",
+            |row| Cell::from(row.options.join(&b',')).marked(row.mark()),
+            "options",
+            |row| Some(Fact::List(row.options.iter().cloned().map(Fact::Bytes).collect())),
+        )
+        .cut(0),
+        C::json("id", |row| Some(Fact::Count(row.mount.id.into()))),
+        C::json("parent", |row| Some(Fact::Count(row.mount.parent.into()))),
+    ];
+
+    fn mark(&self) -> Mark {
+        if self.mount.is_read_only() { Mark::Notable } else { Mark::None }
+    }
+}
+
+fn print(mounts: &[Mount], answer: &mut Answer) {
+    let options = if answer.is_kept() { options_of_interest } else { options };
+    let mut rows = mounts.iter().map(|mount| Row { mount, options: options(mount) });
+    answer.rows("mounts", Row::COLUMNS, false, &mut rows);
 }

@@ -1,4 +1,4 @@
-//! `ps [NAME]`: the processes that may be seen. ps(1), proc_pid_stat(5).
+//! `ps [NAME]`: the visible processes. ps(1), proc_pid_stat(5).
 
 mod tree;
 mod view;
@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
-use self::view::View;
+use self::view::{Row, View};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand};
 use crate::error::{Cause, Error};
@@ -23,10 +23,10 @@ use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
     name: "ps",
-    summary: "list the processes, secrets in their arguments masked",
+    summary: "list processes, with secrets in their arguments masked",
     options: &[&[
-        operand("NAME", "only those of this name, or whose executable has it").optional(),
-        flag("tree", "below their parents"),
+        operand("NAME", "only processes with this name, or whose executable has it").optional(),
+        flag("tree", "print children below their parents"),
         flag("reveal-all", "show arguments that look like secrets"),
     ]],
     plan,
@@ -34,7 +34,7 @@ pub(super) const COMMAND: Command = Command {
 porthole ps nginx --tree
 porthole ps --json",
     properties: Properties {
-        // All processes in full, and wide.
+        // All processes, in full format, wide: all of that is the default here.
         habits: Habits {
             letters: "eAfw",
             words: &["aux", "auxw", "auxww", "auxf", "-aux", "ax"],
@@ -44,7 +44,7 @@ porthole ps --json",
     },
 };
 
-/// What helps where it may not be known whether a process is called so.
+/// What to do if the name of an executable cannot be read.
 const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRACE";
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Inspect for Ps {
                 answer.complain(error.clone().at(&path));
             }
         }
-        // Of so many it is not known what they are called.
+        // How many may or may not have the name.
         let mut unknown = 0;
         if let Some(name) = &self.name {
             let own = own_pid(&target.proc);
@@ -102,7 +102,7 @@ impl Inspect for Ps {
         if all.is_empty() {
             let none = match &self.name {
                 Some(name) => format!("{}: no such process", clip(name)),
-                None => format!("{}: no process is there", target.proc.shown()),
+                None => format!("{}: no processes", target.proc.shown()),
             };
             let why = match (hidden, unread.is_empty()) {
                 (true, _) => format!("{none} that may be seen; {HIDDEN}"),
@@ -121,37 +121,40 @@ impl Inspect for Ps {
             answer.note(&format!("{why}: start and CPU times are unknown"));
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
+        let names = Names::of(target, answer);
+        let mut uids: Vec<u32> = all.iter().filter_map(|seen| seen.uid).collect();
+        uids.sort_unstable();
+        uids.dedup();
         let view = View {
-            names: Names::of(target, answer),
+            users: uids.into_iter().map(|uid| (uid, names.user(uid))).collect(),
             uptime: uptime.ok(),
             ticks: conf(SysconfVar::CLK_TCK).unwrap_or(100).max(1),
             page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),
             reveal: self.reveal,
         };
-        if answer.is_json() {
-            for seen in &all {
-                if answer.is_over() {
-                    break;
-                }
-                answer.item("processes", &view.json(seen));
-            }
+        if self.tree && !answer.is_json() {
+            let order = tree::order(&all);
+            let mut rows = order.iter().filter_map(|branch| {
+                Some(Row { view: &view, seen: all.get(branch.at)?, lines: &branch.lines })
+            });
+            answer.rows("processes", Row::COLUMNS, false, &mut rows);
         } else {
-            let order = if self.tree { tree::order(&all) } else { Vec::new() };
-            answer.table(&view.table(&all, &order));
+            let mut rows = all.iter().map(|seen| Row { view: &view, seen, lines: "" });
+            answer.rows("processes", Row::COLUMNS, false, &mut rows);
         }
         Ok(true)
     }
 }
 
-/// How long the system has run, in hundredths of a second.
+/// The time since boot, in hundredths of a second.
 fn uptime(target: &Target) -> Result<u64, Error> {
     let path = target.proc.join("uptime");
     let subset = if target.is_of_kernel() && !path.exists() { " (subset=pid of proc(5))" } else { "" };
     let text = target.start_of("uptime").map_err(|error| format!("{error}{subset}"))?;
-    view::uptime(&text).ok_or_else(|| Error::from("not a time in seconds").at(&path))
+    view::uptime(&text).ok_or_else(|| Error::from("not a number of seconds").at(&path))
 }
 
-/// The processes, or the one that is asked for.
+/// All processes, or the requested one.
 fn look(target: &Target) -> Result<Vec<Seen>, Error> {
     let mut look = Look::new();
     if let Some(process) = &target.process {
@@ -166,7 +169,7 @@ fn look(target: &Target) -> Result<Vec<Seen>, Error> {
     })
 }
 
-/// Whether it is called so; nothing where that may not be known.
+/// Whether the process has this name; `None` if that cannot be read.
 fn is_called(seen: &Seen, name: &[u8], target: &Target) -> Option<bool> {
     let Ok(stat) = &seen.stat else { return Some(false) };
     let process = Process { pid: seen.pid, name: stat.name.clone(), state: char::from(stat.state) };

@@ -1,7 +1,8 @@
-//! `ss`: sockets, by default those that listen, and who holds them. ss(8), proc_net(5).
+//! `ss`: sockets, by default the listening ones, and the processes that hold them. ss(8),
+//! proc_net(5).
 //!
-//! The tables are those of the network namespace of the target; owners are looked for among all processes, for the
-//! inodes of sockets are those of the whole machine.
+//! The tables are those of the target's network namespace. Owners are searched for among all
+//! processes, because inodes of sockets are unique on the whole machine.
 
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
@@ -11,33 +12,33 @@ use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::owners::{Owners, Unseen};
 use crate::procfs::process::Process;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
-use crate::report::Answer;
-use crate::table::{Align, Mark, Table};
+use crate::report::{Answer, Column};
+use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
 use crate::units;
 use crate::view::target::HIDDEN;
 use crate::view::users::Names;
 
-/// How many owners of one socket a table names.
+/// The most owners of one socket that a table names.
 const NAMED: usize = 8;
 
 pub(super) const COMMAND: Command = Command {
     name: "ss",
-    summary: "listening sockets, their accept queues and owners",
+    summary: "list listening sockets, their accept queues and owners",
     options: &[&[
-        flag("all", "in every state, with their peers").short('a'),
-        flag("tcp", "those of TCP; without -t, -u and -x: TCP and UDP").short('t'),
-        flag("udp", "those of UDP, which listen where they have no peer").short('u'),
+        flag("all", "sockets in all states, with their peers").short('a'),
+        flag("tcp", "TCP sockets; without -t, -u and -x: TCP and UDP").short('t'),
+        flag("udp", "UDP sockets, which count as listening without a peer").short('u'),
         flag("unix", "Unix sockets").short('x'),
-        flag("listening", "those that listen, which is the default").short('l'),
-        flag("numeric", "numbers for ports, which is always so").short('n'),
+        flag("listening", "listening sockets, the default").short('l'),
+        flag("numeric", "ports as numbers, always so").short('n'),
     ]],
     plan,
     examples: r"porthole ss
 porthole ss -a -t -p 7
 porthole ss -x --json",
     properties: Properties {
-        // The processes of sockets are always shown.
+        // The owners of sockets are always shown.
         habits: Habits { before_number: Some(b'p'), ..Habits::NONE },
         ..Properties::PLAIN
     },
@@ -80,7 +81,7 @@ impl Inspect for Ss {
         for (name, odd) in &sockets.odd {
             answer.complain(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
-        // In place: there may be more than a hundred thousand.
+        // Sorted in place: there may be more than a hundred thousand.
         sockets.list.sort_unstable_by(|a, b| {
             let place = |socket: &Socket| (socket.protocol, !socket.listens(), socket.port);
             let rest =
@@ -90,17 +91,10 @@ impl Inspect for Ss {
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
         let owners = Owners::find(&target.proc, inodes)?;
         let names = Names::of(target, answer);
-        if answer.is_json() {
-            let limits = Limits::of(target);
-            for socket in &sockets.list {
-                if answer.is_over() {
-                    break;
-                }
-                answer.item("sockets", &fact(socket, &owners, &names, limits.asked(socket)));
-            }
-        } else {
-            answer.table(&self.table(&sockets.list, &owners, &names, &Limits::of(target)));
-        }
+        let view = View { owners, names, limits: Limits::of(target) };
+        let mut rows = sockets.list.iter().map(|socket| Row { view: &view, socket });
+        answer.rows("sockets", Row::COLUMNS, self.all, &mut rows);
+        let owners = &view.owners;
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
         if sockets.list.iter().any(is_unknown) {
             let is_hiding = target.hides_some(owners.has_first.then_some(1));
@@ -124,34 +118,97 @@ impl Inspect for Ss {
     }
 }
 
-impl Ss {
-    fn table(&self, sockets: &[Socket], owners: &Owners, names: &Names, limits: &Limits) -> Table {
-        let mut columns = vec![("PROTO", Align::Left), ("STATE", Align::Left), ("QUEUE", Align::Left)];
-        columns.push(("LOCAL", Align::Left));
-        if self.all {
-            columns.push(("PEER", Align::Left));
+/// What all rows have in common.
+struct View {
+    owners: Owners,
+    names: Names,
+    limits: Limits,
+}
+
+/// A socket.
+struct Row<'a> {
+    view: &'a View,
+    socket: &'a Socket,
+}
+
+type C<'a> = Column<Row<'a>>;
+
+impl<'a> Row<'a> {
+    const COLUMNS: &'a [Column<Row<'a>>] = &[
+        C::new("PROTO", Row::protocol, "protocol", |row| Some(Fact::Text(row.socket.protocol.to_owned())))
+            .left(),
+        C::json("type", |row| (!row.socket.kind.is_empty()).then(|| Fact::Text(row.socket.kind.to_owned()))),
+        C::new(
+            "STATE",
+            |row| row.socket.state.into(),
+            "state",
+            |row| Some(Fact::Text(row.socket.state.to_owned())),
+        )
+        .left(),
+        C::shown("QUEUE", |row| queue(row.socket, &row.view.limits)).left(),
+        C::new(
+            "LOCAL",
+            |row| or_dash(&row.socket.local).into(),
+            "local",
+            |row| Some(row.socket.local.clone().into()),
+        ),
+        C::new(
+            "PEER",
+            |row| or_dash(&row.socket.peer).into(),
+            "peer",
+            |row| (!row.socket.peer.is_empty()).then(|| row.socket.peer.to_vec().into()),
+        )
+        .extra(),
+        C::json("accept_queue", |row| {
+            let counted = row.socket.counted.then_some(row.socket.receive);
+            row.socket.listens().then(|| counted.into())
+        }),
+        C::json("backlog", |row| row.socket.listens().then(|| row.view.limits.asked(row.socket).into())),
+        C::json("receive_queue", |row| row.waiting(row.socket.receive)),
+        C::json("send_queue", |row| row.waiting(row.socket.send)),
+        C::json("uid", |row| row.socket.uid.map(|uid| Fact::Count(uid.into()))),
+        C::new(
+            "USER",
+            |row| row.user().map_or("-".into(), Cell::from),
+            "user",
+            |row| row.user().map(Fact::Bytes),
+        ),
+        C::json("inode", |row| Some(row.socket.inode.into())),
+        C::new(
+            "PROCESS",
+            |row| processes(row.socket, &row.view.owners).into(),
+            "processes",
+            |row| Some(row.holders()),
+        )
+        .cut(0),
+    ];
+
+    fn protocol(&self) -> Cell {
+        if self.socket.kind.is_empty() {
+            self.socket.protocol.into()
+        } else {
+            [self.socket.protocol, self.socket.kind].join("-").into()
         }
-        columns.extend([("USER", Align::Left), ("PROCESS", Align::Left)]);
-        let mut table = Table::new(&columns);
-        for socket in sockets {
-            let (queue, mark) = queue(socket, limits);
-            let protocol = if socket.kind.is_empty() {
-                socket.protocol.to_owned()
-            } else {
-                [socket.protocol, socket.kind].join("-")
-            };
-            let user = socket.uid.map_or_else(|| b"-".to_vec(), |uid| names.user(uid));
-            let processes = processes(socket, owners);
-            let mut cells = vec![protocol.as_bytes(), socket.state.as_bytes(), queue.as_bytes()];
-            cells.push(or_dash(&socket.local));
-            if self.all {
-                cells.push(or_dash(&socket.peer));
-            }
-            cells.extend([user.as_slice(), processes.as_slice()]);
-            table.row(&cells);
-            table.mark(2, mark);
-        }
-        table
+    }
+
+    fn user(&self) -> Option<Vec<u8>> {
+        self.socket.uid.map(|uid| self.view.names.user(uid))
+    }
+
+    /// One of the queues of a socket that does not listen.
+    fn waiting(&self, count: u64) -> Option<Fact> {
+        (!self.socket.listens() && self.socket.counted).then_some(Fact::Count(count))
+    }
+
+    fn holders(&self) -> Fact {
+        let holder = |process: &Process| {
+            Fact::Object(vec![
+                ("pid", Fact::Count(u64::from(process.pid))),
+                ("name", Fact::Bytes(process.name.clone())),
+            ])
+        };
+        let holders: Vec<Fact> = self.view.owners.of(self.socket.inode).map(holder).collect();
+        if holders.is_empty() && self.socket.inode != 0 { Fact::Null } else { Fact::List(holders) }
     }
 }
 
@@ -159,11 +216,12 @@ fn or_dash(bytes: &[u8]) -> &[u8] {
     if bytes.is_empty() { b"-" } else { bytes }
 }
 
-/// How many connections may wait: listen(2).
+/// How many connections may wait to be accepted: listen(2).
 struct Limits {
-    /// What each listener asked for, as far as the kernel tells, which is of our own network namespace.
+    /// The backlog of each listener. The kernel reports only those of our own network namespace.
     asked: Vec<Backlog>,
-    /// The most for any. It is our network namespace's, even where we look at another's; few set it apart.
+    /// The upper bound of every backlog, `somaxconn`. It is read in our own network namespace even
+    /// if the sockets are of another, where it rarely differs.
     most: Option<u64>,
 }
 
@@ -171,7 +229,7 @@ impl Limits {
     fn of(target: &Target) -> Self {
         let text = target.start_of("sys/net/core/somaxconn").unwrap_or_default();
         let most = std::str::from_utf8(text.trim_ascii()).ok();
-        // The kernel's word, which fits no made-up table.
+        // The kernel's own listeners would not match the tables of a fabricated proc.
         let asked = if target.is_of_kernel() { backlogs() } else { Vec::new() };
         Limits { asked, most: most.and_then(|text| units::number(text, u64::MAX)) }
     }
@@ -186,21 +244,24 @@ impl Limits {
     }
 }
 
-/// What waits, in words where it is anything.
-fn queue(socket: &Socket, limits: &Limits) -> (String, Mark) {
+/// What waits in the queues.
+fn queue(socket: &Socket, limits: &Limits) -> Cell {
     if !socket.counted {
-        return ("-".to_owned(), Mark::None);
+        return "-".into();
     }
+    let notable = |text: String| Cell::from(text).marked(Mark::Notable);
     match (socket.receive, socket.send) {
-        (0, 0) => ("0".to_owned(), Mark::None),
+        (0, 0) => "0".into(),
         (waiting, _) if socket.listens() => {
-            let (word, mark) =
-                if limits.is_full(socket) { ("FULL", Mark::Wrong) } else { ("waiting", Mark::Notable) };
-            (format!("{waiting} {word}"), mark)
+            if limits.is_full(socket) {
+                Cell::from(format!("{waiting} FULL")).marked(Mark::Wrong)
+            } else {
+                notable(format!("{waiting} waiting"))
+            }
         }
-        (receive, 0) => (format!("recv {receive}"), Mark::Notable),
-        (0, send) => (format!("send {send}"), Mark::Notable),
-        (receive, send) => (format!("recv {receive}, send {send}"), Mark::Notable),
+        (receive, 0) => notable(format!("recv {receive}")),
+        (0, send) => notable(format!("send {send}")),
+        (receive, send) => notable(format!("recv {receive}, send {send}")),
     }
 }
 
@@ -230,38 +291,4 @@ fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
         more => text.extend_from_slice(format!(" and {} more", more - NAMED).as_bytes()),
     }
     text
-}
-
-fn fact(socket: &Socket, owners: &Owners, names: &Names, backlog: Option<u64>) -> Fact {
-    let mut entries = vec![("protocol", Fact::Text(socket.protocol.to_owned()))];
-    if !socket.kind.is_empty() {
-        entries.push(("type", Fact::Text(socket.kind.to_owned())));
-    }
-    entries.push(("state", Fact::Text(socket.state.to_owned())));
-    entries.push(("local", Fact::Bytes(socket.local.clone())));
-    if !socket.peer.is_empty() {
-        entries.push(("peer", Fact::Bytes(socket.peer.to_vec())));
-    }
-    if socket.listens() {
-        entries.push(("accept_queue", socket.counted.then_some(socket.receive).into()));
-        entries.push(("backlog", backlog.into()));
-    } else if socket.counted {
-        entries.push(("receive_queue", Fact::Count(socket.receive)));
-        entries.push(("send_queue", Fact::Count(socket.send)));
-    }
-    if let Some(uid) = socket.uid {
-        entries.push(("uid", Fact::Count(u64::from(uid))));
-        entries.push(("user", Fact::Bytes(names.user(uid))));
-    }
-    entries.push(("inode", Fact::Count(socket.inode)));
-    let holder = |process: &Process| {
-        Fact::Object(vec![
-            ("pid", Fact::Count(u64::from(process.pid))),
-            ("name", Fact::Bytes(process.name.clone())),
-        ])
-    };
-    let holders: Vec<Fact> = owners.of(socket.inode).map(holder).collect();
-    let unknown = holders.is_empty() && socket.inode != 0;
-    entries.push(("processes", if unknown { Fact::Null } else { Fact::List(holders) }));
-    Fact::Object(entries)
 }

@@ -1,8 +1,8 @@
 //! `tail PATH...`: the last lines of files. tail(1).
 
-use super::content::{COUNT, OPTIONS, Part, lines, plan};
 use super::{Command, Habits, Properties};
 use crate::args::refused;
+use crate::view::content::{COUNT, Content, OPTIONS, Part, lines};
 
 pub(super) const COMMAND: Command = Command {
     name: "tail",
@@ -14,7 +14,7 @@ pub(super) const COMMAND: Command = Command {
     ],
     plan: |given| {
         let lines = lines(given)?;
-        plan(given, Part::Last(lines))
+        Ok(Box::new(Content::given(given, Part::Last(lines))?))
     },
     examples: r"porthole tail -n 50 /var/log/app.log
 porthole tail -p 7 /var/log/app.log",

@@ -1,6 +1,7 @@
 //! What a process sees, for every command that looks at it: which process is the target, its root, files, names of users,
 //! permissions and control groups.
 
+pub mod content;
 pub mod control_groups;
 pub mod filesystems;
 pub mod glob;

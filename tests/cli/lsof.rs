@@ -350,7 +350,7 @@ fn a_list_that_cannot_be_made_is_not_an_empty_one() {
         return;
     }
     let tree = ProcTree::new(4);
-    let none = format!("{}: no process is there", tree.path());
+    let none = format!("{}: no processes", tree.path());
     porthole(["lsof", "--proc", tree.path()]).refused(&format!("lsof: {none}"));
     let json = format!("{{\"files\": [], \"errors\": [\"{none}\"]}}");
     porthole(["lsof", "--json", "--proc", tree.path()]).run().is(

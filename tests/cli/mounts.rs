@@ -241,7 +241,7 @@ fn below_a_root_directory_of_its_own() {
         }
         std::thread::yield_now();
     }
-    let why = "its mount is none that the process sees: its root directory is below (chroot(2)), or a link of proc leads to \
+    let why = "its mount is not among those that the process sees: its root directory is below (chroot(2)), or a link of proc leads to \
                what is in another mount namespace or, as a pipe, on no mount";
     porthole(["mounts", "/", "-p", &pid]).refused(&format!("mounts: /: {why}"));
     let ran = porthole(["df", "/", "-p", &pid]).run();

@@ -1,53 +1,127 @@
-//! A row of the list: an open file and whose it is.
+//! A row of the list: an open file and the process that holds it.
 
 use nix::sys::stat::FileStat;
 
 use crate::outcome::Fact;
 use crate::procfs::process::Process;
-use crate::table::{Align, Table};
+use crate::report::Column;
+use crate::table::{Cell, Mark};
+use crate::units::show_short_size;
 use crate::view::root;
 
 /// An open file, as it is listed.
 pub struct Open<'a> {
-    /// Its number, or what else it is to the process: `cwd`, `root`, `exe`, `mem`.
+    /// The number of its descriptor, or `cwd`, `root`, `exe`, `mem`.
     pub fd: &'a str,
-    /// How it may be used: `r`, `w`, `u` for both.
+    /// Its access mode: `r`, `w`, or `u` for both.
     pub mode: &'static str,
     pub kind: &'static str,
-    /// Nothing where it has none.
-    pub size: Option<Fact>,
+    pub size: Size,
     pub offset: Option<u64>,
-    /// What it takes of its file system, in bytes.
+    /// The space allocated for it, in bytes.
     pub held: Option<u64>,
     pub deleted: bool,
     pub name: Vec<u8>,
+    /// The mark of its name.
+    pub mark: Mark,
 }
 
-/// Whose file.
+/// The size of an open file.
+#[derive(Clone, Copy)]
+pub enum Size {
+    /// It has none.
+    None,
+    /// It cannot be read.
+    Unknown,
+    /// In bytes.
+    Bytes(u64),
+}
+
+/// The process that holds an open file.
 pub struct Holder {
     pub process: Process,
     pub user: Vec<u8>,
-    /// Nothing where it is not known.
+    /// `None` if it is unknown.
     pub uid: Option<u32>,
 }
 
-/// The columns of the table, of which the first alone has headings.
-pub fn columns(deleted: bool, headed: bool) -> Table {
-    let mut columns = vec![("PID", Align::Right), ("PROCESS", Align::Left), ("USER", Align::Left)];
-    columns.extend([("FD", Align::Left), ("TYPE", Align::Left), ("SIZE", Align::Right)]);
-    if deleted {
-        columns.push(("HELD", Align::Right));
-    }
-    columns.push(("NAME", Align::Left));
-    if !headed {
-        for (name, _) in &mut columns {
-            *name = "";
-        }
-    }
-    Table::new(&columns)
+/// An open file and the process that holds it.
+pub struct Row<'a> {
+    pub holder: &'a Holder,
+    pub open: Open<'a>,
 }
 
-/// As lsof(8) calls the types.
+type C<'a> = Column<Row<'a>>;
+
+impl<'a> Row<'a> {
+    /// The columns; the extra ones are for deleted files.
+    pub const COLUMNS: &'a [Column<Row<'a>>] = &[
+        C::new(
+            "PID",
+            |row| row.holder.process.pid.to_string().into(),
+            "pid",
+            |row| Some(Fact::Count(row.holder.process.pid.into())),
+        )
+        .numbers(),
+        C::new(
+            "PROCESS",
+            |row| row.holder.process.name.as_slice().into(),
+            "process",
+            |row| Some(row.holder.process.name.clone().into()),
+        ),
+        C::json("uid", |row| Some(row.holder.uid.map(u64::from).into())),
+        C::new(
+            "USER",
+            |row| row.holder.user.as_slice().into(),
+            "user",
+            |row| Some(row.holder.user.clone().into()),
+        ),
+        C::new(
+            "FD",
+            |row| [row.open.fd, row.open.mode].concat().into(),
+            "fd",
+            |row| Some(Fact::Text(row.open.fd.to_owned())),
+        ),
+        C::json("mode", |row| (!row.open.mode.is_empty()).then(|| Fact::Text(row.open.mode.to_owned()))),
+        C::new("TYPE", |row| row.open.kind.into(), "type", |row| Some(Fact::Text(row.open.kind.to_owned()))),
+        C::new("SIZE", Row::size, "size", Row::size_fact).numbers(),
+        C::json("offset", |row| row.open.offset.map(Fact::Count)),
+        C::new(
+            "HELD",
+            |row| row.open.held.map_or("?".into(), |held| show_short_size(held).into()),
+            "held",
+            |row| row.open.deleted.then(|| row.open.held.into()),
+        )
+        .numbers()
+        .extra(),
+        C::json("deleted", |row| Some(row.open.deleted.into())),
+        C::new(
+            "NAME",
+            |row| Cell::from(row.open.name.as_slice()).marked(row.open.mark),
+            "name",
+            |row| Some(row.open.name.clone().into()),
+        )
+        .cut(0),
+    ];
+
+    fn size(&self) -> Cell {
+        match self.open.size {
+            Size::None => "-".into(),
+            Size::Unknown => "?".into(),
+            Size::Bytes(size) => show_short_size(size).into(),
+        }
+    }
+
+    fn size_fact(&self) -> Option<Fact> {
+        match self.open.size {
+            Size::None => None,
+            Size::Unknown => Some(Fact::Null),
+            Size::Bytes(size) => Some(Fact::Count(size)),
+        }
+    }
+}
+
+/// The name of the file type in lsof(8).
 pub fn type_name(meta: &FileStat) -> &'static str {
     match root::kind(meta.st_mode).0 {
         '-' => "REG",
@@ -61,12 +135,12 @@ pub fn type_name(meta: &FileStat) -> &'static str {
     }
 }
 
-/// What a file takes of its file system: st_blocks of stat(3type) counts 512 bytes each.
+/// The space allocated for a file: st_blocks of stat(3type) counts blocks of 512 bytes.
 pub fn held(meta: &FileStat) -> u64 {
     meta.st_blocks.cast_unsigned().saturating_mul(512)
 }
 
-/// Offset and flags: `pos:\t0\nflags:\t0100002\n…`, the flags in octal.
+/// Returns offset and flags of a file in fdinfo: `pos:\t0\nflags:\t0100002\n…`, the flags in octal.
 pub fn parse_info(info: &[u8]) -> (Option<u64>, Option<u32>) {
     let mut found = (None, None);
     for line in info.split(|&b| b == b'\n') {
@@ -78,29 +152,6 @@ pub fn parse_info(info: &[u8]) -> (Option<u64>, Option<u32>) {
         }
     }
     found
-}
-
-/// The row for programs.
-pub fn fact(holder: &Holder, open: Open<'_>) -> Fact {
-    let mut entries = vec![
-        ("pid", Fact::Count(u64::from(holder.process.pid))),
-        ("process", Fact::Bytes(holder.process.name.clone())),
-        ("uid", holder.uid.map_or(Fact::Null, |uid| Fact::Count(uid.into()))),
-        ("user", Fact::Bytes(holder.user.clone())),
-        ("fd", Fact::Text(open.fd.to_owned())),
-    ];
-    if !open.mode.is_empty() {
-        entries.push(("mode", Fact::Text(open.mode.to_owned())));
-    }
-    entries.push(("type", Fact::Text(open.kind.to_owned())));
-    entries.extend(open.size.map(|size| ("size", size)));
-    entries.extend(open.offset.map(|offset| ("offset", Fact::Count(offset))));
-    if open.deleted {
-        entries.push(("held", open.held.map_or(Fact::Null, Fact::Count)));
-    }
-    entries.push(("deleted", Fact::Bool(open.deleted)));
-    entries.push(("name", Fact::Bytes(open.name)));
-    Fact::Object(entries)
 }
 
 #[cfg(test)]

@@ -1,41 +1,25 @@
-//! A process as a row and as JSON.
+//! The columns of a process.
 
 use crate::outcome::Fact;
 use crate::procfs::all::Seen;
 use crate::procfs::stat::Stat;
 use crate::redact::Masked;
-use crate::table::{Align, Mark, Table};
+use crate::report::Column;
+use crate::table::{Cell, Mark};
 use crate::text::ELLIPSIS;
 use crate::units::show_short_size;
-use crate::view::users::Names;
 
-use super::tree::Branch;
+/// The text of a cell whose value is not known.
+const UNKNOWN: &str = "?";
 
-/// What stands where something is not known.
-const UNKNOWN: &[u8] = b"?";
-
-const COLUMNS: &[(&str, Align)] = &[
-    ("PID", Align::Right),
-    ("PPID", Align::Right),
-    ("USER", Align::Left),
-    ("STAT", Align::Left),
-    ("ELAPSED", Align::Right),
-    ("CPU", Align::Right),
-    ("RSS", Align::Right),
-    ("COMMAND", Align::Left),
-];
-/// Where STAT and COMMAND stand.
-const STAT: usize = 3;
-const LAST: usize = 7;
-
-/// What it takes to show one.
+/// What all rows have in common.
 #[derive(Debug)]
 pub struct View {
-    /// Names of users.
-    pub names: Names,
-    /// How long the system has run, in hundredths of a second; nothing where that cannot be read.
+    /// The names of the users that appear.
+    pub users: Vec<(u32, Vec<u8>)>,
+    /// The time since boot in hundredths of a second; `None` if it cannot be read.
     pub uptime: Option<u64>,
-    /// How many ticks a second has.
+    /// The clock ticks in a second.
     pub ticks: u64,
     /// The size of a page in bytes.
     pub page: u64,
@@ -43,160 +27,182 @@ pub struct View {
     pub reveal: bool,
 }
 
-impl View {
-    /// All of them, in their order or in that of the branches.
-    pub fn table(&self, all: &[Seen], order: &[Branch]) -> Table {
-        let mut table = Table::new(COLUMNS);
-        let mut users: Vec<(u32, Vec<u8>)> = Vec::new();
-        let mut row = |seen: &Seen, lines: &str| {
-            let known = seen.uid.map(|uid| {
-                users.iter().position(|(known, _)| *known == uid).unwrap_or_else(|| {
-                    users.push((uid, self.names.user(uid)));
-                    users.len() - 1
-                })
-            });
-            let user = known.and_then(|at| users.get(at)).map_or(UNKNOWN, |(_, name)| name);
-            self.row(&mut table, seen, user, lines);
-        };
-        if order.is_empty() {
-            for seen in all {
-                row(seen, "");
-            }
-        }
-        for branch in order {
-            if let Some(seen) = all.get(branch.at) {
-                row(seen, &branch.lines);
-            }
-        }
-        table
+/// A process and its place in the tree.
+#[derive(Debug)]
+pub struct Row<'a> {
+    pub view: &'a View,
+    pub seen: &'a Seen,
+    /// The lines of the tree, drawn before the command.
+    pub lines: &'a str,
+}
+
+/// See [`Row::COLUMNS`].
+type C<'a> = Column<Row<'a>>;
+
+impl<'a> Row<'a> {
+    /// The columns, as ps(1) names them, and the keys.
+    pub const COLUMNS: &'a [Column<Row<'a>>] = &[
+        C::new("PID", |row| row.seen.pid.to_string().into(), "pid", |row| Some(count(Some(row.seen.pid))))
+            .numbers()
+            .left(),
+        C::json("uid", |row| Some(count(row.seen.uid))),
+        C::new(
+            "USER",
+            |row| row.user().map_or(UNKNOWN.into(), Cell::from),
+            "user",
+            |row| Some(row.user().map_or(Fact::Null, |name| Fact::Bytes(name.to_vec()))),
+        ),
+        C::new(
+            "PPID",
+            |row| row.cell(|stat| stat.ppid.to_string()),
+            "ppid",
+            |row| Some(row.value(|stat| u64::from(stat.ppid))),
+        )
+        .numbers()
+        .left(),
+        C::json("name", |row| Some(row.value(|stat| stat.name.clone()))),
+        C::json("state", |row| Some(row.value(|stat| char::from(stat.state).to_string()))),
+        C::new(
+            "STAT",
+            |row| row.cell(|stat| stat.letters(row.seen.pid)).marked(row.mark()),
+            "stat",
+            |row| Some(row.value(|stat| stat.letters(row.seen.pid))),
+        ),
+        C::json("zombie", |row| Some(row.value(Stat::is_zombie))),
+        C::json("threads", |row| Some(row.value(|stat| stat.threads))),
+        C::new(
+            "ELAPSED",
+            |row| row.known(|stat| Some(show_elapsed(row.view.elapsed(stat)? / 100))),
+            "elapsed",
+            |row| Some(row.value(|stat| row.view.elapsed(stat).map(|elapsed| elapsed / 100))),
+        )
+        .numbers(),
+        C::json("cpu_ms", |row| Some(row.value(|stat| stat.cpu.saturating_mul(1000) / row.view.ticks))),
+        C::new(
+            "CPU",
+            |row| {
+                row.known(|stat| row.view.cpu_tenths(stat).map(|cpu| format!("{}.{}%", cpu / 10, cpu % 10)))
+            },
+            "cpu_percent",
+            |row| Some(row.value(|stat| row.view.cpu_tenths(stat).map_or(Fact::Null, percent))),
+        )
+        .numbers(),
+        C::new(
+            "RSS",
+            |row| row.cell(|stat| show_short_size(row.view.rss(stat))),
+            "rss",
+            |row| Some(row.value(|stat| row.view.rss(stat))),
+        )
+        .numbers(),
+        C::new(
+            "COMMAND",
+            |row| Cell::from(row.command()).marked(row.mark()),
+            "args",
+            |row| Some(row.value(|_| Fact::List(row.arguments()))),
+        )
+        .cut(0),
+        C::json("args_cut", |row| (row.seen.stat.is_ok() && row.seen.cut).then_some(Fact::Bool(true))),
+    ];
+
+    /// A cell of a value from `stat`.
+    fn cell(&self, of: impl FnOnce(&Stat) -> String) -> Cell {
+        self.known(|stat| Some(of(stat)))
     }
 
-    fn row(&self, table: &mut Table, seen: &Seen, user: &[u8], lines: &str) {
-        let pid = seen.pid.to_string();
-        let mut command = lines.as_bytes().to_vec();
-        let Ok(stat) = &seen.stat else {
-            command.extend_from_slice(UNKNOWN);
-            let unknown = UNKNOWN;
-            table.row(&[pid.as_bytes(), unknown, user, unknown, unknown, unknown, unknown, &command]);
-            return;
-        };
-        self.push_command(&mut command, seen, stat);
-        let elapsed = self.elapsed(stat);
-        let (elapsed, cpu) = match elapsed {
-            Some(elapsed) => {
-                let tenths = self.cpu_tenths(stat, elapsed);
-                (show_elapsed(elapsed / 100), format!("{}.{}%", tenths / 10, tenths % 10))
-            }
-            None => ("?".to_owned(), "?".to_owned()),
-        };
-        table.row(&[
-            pid.as_bytes(),
-            stat.ppid.to_string().as_bytes(),
-            user,
-            stat.letters(seen.pid).as_bytes(),
-            elapsed.as_bytes(),
-            cpu.as_bytes(),
-            show_short_size(self.rss(stat)).as_bytes(),
-            &command,
-        ]);
-        if stat.is_zombie() {
-            table.mark(STAT, Mark::Wrong);
-            table.mark(LAST, Mark::Wrong);
+    /// A cell of a value that may be unknown even if `stat` can be read.
+    fn known(&self, of: impl FnOnce(&Stat) -> Option<String>) -> Cell {
+        self.seen.stat.as_ref().ok().and_then(of).map_or(UNKNOWN.into(), Cell::from)
+    }
+
+    /// The JSON value of something in `stat`; null if that cannot be read.
+    fn value<T: Into<Fact>>(&self, of: impl FnOnce(&Stat) -> T) -> Fact {
+        self.seen.stat.as_ref().map_or(Fact::Null, |stat| of(stat).into())
+    }
+
+    /// The name of its user, unless that is unknown.
+    fn user(&self) -> Option<&[u8]> {
+        let uid = self.seen.uid?;
+        self.view.users.iter().find(|(known, _)| *known == uid).map(|(_, name)| name.as_slice())
+    }
+
+    fn mark(&self) -> Mark {
+        match &self.seen.stat {
+            Ok(stat) if stat.is_zombie() => Mark::Wrong,
+            _ => Mark::None,
         }
     }
 
-    /// The arguments with spaces between, or where there are none the name in brackets.
-    fn push_command(&self, out: &mut Vec<u8>, seen: &Seen, stat: &Stat) {
-        if seen.command.is_empty() {
+    /// The lines of the tree, then the arguments with spaces between them, or the name in brackets
+    /// if there are none.
+    fn command(&self) -> Vec<u8> {
+        let mut out = self.lines.as_bytes().to_vec();
+        let Ok(stat) = &self.seen.stat else {
+            out.extend_from_slice(UNKNOWN.as_bytes());
+            return out;
+        };
+        if self.seen.command.is_empty() {
             out.push(b'[');
             out.extend_from_slice(&stat.name);
             out.push(b']');
             out.extend_from_slice(if stat.is_zombie() { b" <defunct>" } else { b"" });
-            return;
+            return out;
         }
         let mut masked = Masked::default();
-        for (at, argument) in seen.command.split(|&b| b == 0).enumerate() {
+        for (at, argument) in self.seen.command.split(|&b| b == 0).enumerate() {
             out.extend_from_slice(if at > 0 { b" " } else { b"" });
-            if self.reveal {
-                out.extend_from_slice(argument);
-            } else {
-                masked.push(out, argument);
-            }
+            self.push_argument(&mut out, &mut masked, argument);
         }
-        out.extend_from_slice(if seen.cut { ELLIPSIS.as_bytes() } else { b"" });
+        out.extend_from_slice(if self.seen.cut { ELLIPSIS.as_bytes() } else { b"" });
+        out
     }
 
-    /// One as JSON.
-    pub fn json(&self, seen: &Seen) -> Fact {
-        let mut entries = vec![
-            ("pid", Fact::Count(u64::from(seen.pid))),
-            ("uid", seen.uid.map_or(Fact::Null, |uid| Fact::Count(u64::from(uid)))),
-            ("user", seen.uid.map_or(Fact::Null, |uid| Fact::Bytes(self.names.user(uid)))),
-        ];
-        let keys = [
-            "ppid",
-            "name",
-            "state",
-            "stat",
-            "zombie",
-            "threads",
-            "elapsed",
-            "cpu_ms",
-            "cpu_percent",
-            "rss",
-            "args",
-        ];
-        let Ok(stat) = &seen.stat else {
-            entries.extend(keys.map(|key| (key, Fact::Null)));
-            return Fact::Object(entries);
-        };
-        let elapsed = self.elapsed(stat);
-        let percent =
-            |tenths: u64| Fact::Hundredths(i64::try_from(tenths.saturating_mul(10)).unwrap_or(i64::MAX));
+    /// The arguments for JSON.
+    fn arguments(&self) -> Vec<Fact> {
         let mut masked = Masked::default();
-        let mut arguments = Vec::new();
-        for argument in seen.command.split(|&b| b == 0).filter(|_| !seen.command.is_empty()) {
+        let arguments = self.seen.command.split(|&b| b == 0).filter(|_| !self.seen.command.is_empty());
+        let argument = |argument| {
             let mut out = Vec::new();
-            if self.reveal {
-                out.extend_from_slice(argument);
-            } else {
-                masked.push(&mut out, argument);
-            }
-            arguments.push(Fact::Bytes(out));
-        }
-        let values = [
-            Fact::Count(u64::from(stat.ppid)),
-            Fact::Bytes(stat.name.clone()),
-            Fact::Text(char::from(stat.state).to_string()),
-            Fact::Text(stat.letters(seen.pid)),
-            Fact::Bool(stat.is_zombie()),
-            Fact::Count(stat.threads),
-            elapsed.map_or(Fact::Null, |elapsed| Fact::Count(elapsed / 100)),
-            Fact::Count(stat.cpu.saturating_mul(1000) / self.ticks),
-            elapsed.map_or(Fact::Null, |elapsed| percent(self.cpu_tenths(stat, elapsed))),
-            Fact::Count(self.rss(stat)),
-            Fact::List(arguments),
-        ];
-        entries.extend(keys.into_iter().zip(values));
-        if seen.cut {
-            entries.push(("args_cut", Fact::Bool(true)));
-        }
-        Fact::Object(entries)
+            self.push_argument(&mut out, &mut masked, argument);
+            Fact::Bytes(out)
+        };
+        arguments.map(argument).collect()
     }
 
-    /// For how long it has run, in hundredths of a second.
+    /// Appends the next argument, masked unless secrets are shown.
+    fn push_argument(&self, out: &mut Vec<u8>, masked: &mut Masked, argument: &[u8]) {
+        if self.view.reveal {
+            out.extend_from_slice(argument);
+        } else {
+            masked.push(out, argument);
+        }
+    }
+}
+
+impl View {
+    /// How long the process has run, in hundredths of a second.
     fn elapsed(&self, stat: &Stat) -> Option<u64> {
         Some(self.uptime?.saturating_sub(stat.start.saturating_mul(100) / self.ticks))
     }
 
-    /// How much of one processor it had in that time, in tenths of a percent.
-    fn cpu_tenths(&self, stat: &Stat, elapsed: u64) -> u64 {
-        (stat.cpu.saturating_mul(100) / self.ticks).saturating_mul(1000).checked_div(elapsed).unwrap_or(0)
+    /// The share of one CPU that the process has used since it started, in tenths of a percent.
+    fn cpu_tenths(&self, stat: &Stat) -> Option<u64> {
+        let used = stat.cpu.saturating_mul(100) / self.ticks;
+        Some(used.saturating_mul(1000).checked_div(self.elapsed(stat)?).unwrap_or(0))
     }
 
     fn rss(&self, stat: &Stat) -> u64 {
         stat.pages.saturating_mul(self.page)
     }
+}
+
+/// The number as a JSON value: null if it is unknown.
+fn count(number: Option<u32>) -> Fact {
+    number.map(u64::from).into()
+}
+
+/// Tenths of a percent as a JSON value.
+fn percent(tenths: u64) -> Fact {
+    Fact::Hundredths(i64::try_from(tenths.saturating_mul(10)).unwrap_or(i64::MAX))
 }
 
 /// The first number of `uptime`, in hundredths of a second. proc_uptime(5)
@@ -207,7 +213,7 @@ pub fn uptime(text: &[u8]) -> Option<u64> {
     seconds.checked_add(hundredths.parse().ok().filter(|_| hundredths.len() == 2)?)
 }
 
-/// `[[DD-]hh:]mm:ss`, as ps(1) has it under ELAPSED.
+/// `[[DD-]hh:]mm:ss`, the format of ELAPSED in ps(1).
 fn show_elapsed(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60 % 60, seconds / 3600 % 24, seconds / 86_400);
     let end = format!("{minutes:02}:{:02}", seconds % 60);
@@ -237,13 +243,12 @@ mod tests {
 
     #[test]
     fn shares_of_a_processor() {
-        let view =
-            View { names: Names::default(), uptime: Some(1000), ticks: 100, page: 4096, reveal: false };
+        let view = View { users: Vec::new(), uptime: Some(1000), ticks: 100, page: 4096, reveal: false };
         let stat = |cpu, start| Stat { cpu, start, ..Stat::default() };
-        let tenths = |stat: &Stat| view.cpu_tenths(stat, view.elapsed(stat).unwrap());
+        let tenths = |stat: &Stat| view.cpu_tenths(stat).unwrap();
         assert_eq!(tenths(&stat(500, 0)), 500);
         assert_eq!(tenths(&stat(4000, 0)), 4000);
-        // Younger than the clock tells, and nonsense.
+        // Younger than the clock can tell, and nonsense.
         assert_eq!(tenths(&stat(5, 1000)), 0);
         assert_eq!(tenths(&stat(u64::MAX, u64::MAX)), 0);
     }

@@ -1,4 +1,4 @@
-//! What a file holds, all of it or the lines at one end: what cat, head and tail share.
+//! The content of files, whole or the first or last lines: what cat, head and tail print.
 
 use std::collections::VecDeque;
 use std::io::{self, Seek as _, SeekFrom};
@@ -8,16 +8,16 @@ use std::path::PathBuf;
 
 use memchr::{memchr_iter, memrchr_iter};
 
-use super::{Inspect, Target};
+use super::input::{self, Input, PIECE};
+use super::target::Target;
 use crate::args::{Given, Opt, UsageError, flag, operands, option};
 use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape, incomplete};
 use crate::units::{self, show_size};
-use crate::view::input::{self, Input, PIECE};
 
-/// The most that `--max` may be where a JSON document holds the content, in bytes.
+/// The most bytes that `--max` may be with `--json`, because the document holds the content.
 const JSON_MOST: u64 = 4 << 20;
 /// The default of `--max`, in bytes.
 const MAX: u64 = 1 << 20;
@@ -26,48 +26,40 @@ const LINES: u64 = 10;
 /// What `--lines` expects.
 const EXPECTED: &str = "a number of lines";
 
-/// The options that all three have.
-pub(super) const OPTIONS: &[Opt] = &[
+/// The options that all three commands have.
+pub const OPTIONS: &[Opt] = &[
     operands("PATH", "the files"),
-    option("max", "SIZE", "at most so much of each (1M)"),
-    flag("special", "read from FIFOs and devices too, which may wait or have effects"),
+    option("max", "SIZE", "print at most this much of each file (1M)"),
+    flag("special", "read FIFOs and devices too, which may block or have side effects"),
 ];
 
-/// The options that say how much.
-pub(super) const COUNT: &[Opt] = &[
-    option("lines", "LINES", "so many lines of each (10)").short('n'),
-    option("bytes", "SIZE", "so many bytes of each, not lines").short('c'),
+/// The options of head and tail for the amount.
+pub const COUNT: &[Opt] = &[
+    option("lines", "LINES", "print this many lines of each file (10)").short('n'),
+    option("bytes", "SIZE", "print this many bytes of each file instead of lines").short('c'),
 ];
 
-/// Which part of a file.
+/// The part of a file that is printed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub enum Part {
     All,
     First(u64),
     Last(u64),
 }
 
+/// Files, and the part of each that is printed.
 #[derive(Debug)]
-struct Show {
+pub struct Content {
     paths: Vec<PathBuf>,
     max: u64,
-    /// Whether it is said where `max` cut.
+    /// Whether a note reports that `max` cut a file.
     says: bool,
     special: bool,
     part: Part,
 }
 
-/// Shows this part of what was given.
-pub(super) fn plan(given: &mut Given<'_>, part: Part) -> Result<Box<dyn Inspect>, UsageError> {
-    let mut size = |name| given.parsed(name, units::SIZE, units::size);
-    let (most, bytes) = (size("max")?, size("bytes")?);
-    let max = most.unwrap_or(bytes.map_or(MAX, |_| u64::MAX)).min(bytes.unwrap_or(u64::MAX));
-    let says = bytes != Some(max);
-    Ok(Box::new(Show { paths: given.paths("PATH"), max, says, special: given.has("special"), part }))
-}
-
-/// Whether so many bytes may be asked for.
-pub(super) fn fits_json(max: u64, answer: &Answer) -> Result<(), Error> {
+/// Checks that a JSON document may hold this many bytes.
+pub fn fits_json(max: u64, answer: &Answer) -> Result<(), Error> {
     if !answer.is_json() || max <= JSON_MOST {
         return Ok(());
     }
@@ -78,14 +70,24 @@ pub(super) fn fits_json(max: u64, answer: &Answer) -> Result<(), Error> {
     .into())
 }
 
-/// How many lines were asked for.
-pub(super) fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
+/// The number of lines requested.
+pub fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
     let lines = given.parsed("lines", EXPECTED, |text| units::number(text, u64::MAX).ok_or(EXPECTED))?;
     Ok(if given.has("bytes") { u64::MAX } else { lines.unwrap_or(LINES) })
 }
 
-impl Inspect for Show {
-    fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
+impl Content {
+    /// That part of the files on the command line.
+    pub fn given(given: &mut Given<'_>, part: Part) -> Result<Self, UsageError> {
+        let mut size = |name| given.parsed(name, units::SIZE, units::size);
+        let (most, bytes) = (size("max")?, size("bytes")?);
+        let max = most.unwrap_or(bytes.map_or(MAX, |_| u64::MAX)).min(bytes.unwrap_or(u64::MAX));
+        let says = bytes != Some(max);
+        Ok(Content { paths: given.paths("PATH"), max, says, special: given.has("special"), part })
+    }
+
+    /// Prints the part of each file.
+    pub fn print(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let root = target.root()?;
         answer.list("files");
         fits_json(self.max, answer)?;
@@ -102,9 +104,7 @@ impl Inspect for Show {
         });
         Ok(true)
     }
-}
 
-impl Show {
     fn show(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<(), Error> {
         let mut out = Out { answer, whole: Vec::new(), held: Vec::new() };
         let shown = match self.part {
@@ -137,7 +137,7 @@ impl Show {
         shown.map(|_| ())
     }
 
-    /// Shows what follows, so many lines of it, and says whether `--max` cut it.
+    /// Prints what follows, at most this many lines; returns whether `--max` cut it.
     fn forward(
         &self,
         input: &mut Input<'_>,
@@ -147,7 +147,7 @@ impl Show {
         let mut left = self.max;
         let mut piece = vec![0; PIECE];
         while lines != Some(0) && !out.answer.is_over() {
-            // One byte more than may be shown tells whether there is more.
+            // One byte more than may be printed tells whether there is more.
             let room = usize::try_from(left).unwrap_or(PIECE).saturating_add(1).min(PIECE);
             let count = input.read(piece.get_mut(..room).unwrap_or_default())?;
             if count == 0 {
@@ -166,7 +166,7 @@ impl Show {
             let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
             out.add(bytes.get(..taken).unwrap_or_default());
             if !input.is_regular {
-                // The next byte may take long.
+                // The next byte may be long in coming.
                 out.answer.flush();
             }
             if taken < bytes.len() {
@@ -177,7 +177,7 @@ impl Show {
         Ok(false)
     }
 
-    /// Shows so many lines of the end, and says whether `--max` cut them.
+    /// Prints this many of the last lines; returns whether `--max` cut them.
     fn last(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, Error> {
         if input.size > 0 {
             let found = last_lines(input.size, self.max, lines, &mut |piece, from| {
@@ -186,8 +186,8 @@ impl Show {
             match found {
                 Ok((start, cut)) => {
                     input.file.seek(SeekFrom::Start(start)).map_err(Error::from)?;
-                    // What was added to it since is not what was looked at.
-                    let part = Show { max: input.size - start, paths: Vec::new(), ..*self };
+                    // Lines appended since then are not part of what was counted.
+                    let part = Content { max: input.size - start, paths: Vec::new(), ..*self };
                     input.started_at(start);
                     part.forward(input, out, None)?;
                     return Ok(cut);
@@ -199,9 +199,9 @@ impl Show {
         self.last_of_stream(input, out, lines)
     }
 
-    /// The same of what can only be read from its start: the end is held as it goes by.
+    /// The same for input that can only be read from its start: the last bytes are kept in memory.
     fn last_of_stream(&self, input: &mut Input<'_>, out: &mut Out<'_>, lines: u64) -> Result<bool, Error> {
-        // One byte more than may be shown tells whether that is a line's start.
+        // One byte more than may be printed tells whether a line starts there.
         let max = usize::try_from(self.max).unwrap_or(usize::MAX).saturating_add(1);
         let mut end: VecDeque<u8> = VecDeque::new();
         let mut piece = vec![0; PIECE];
@@ -211,7 +211,7 @@ impl Show {
             if count == 0 {
                 break;
             }
-            // What is no file may never end.
+            // Anything but a regular file may never end.
             let room = if input.is_regular { usize::MAX } else { max - end.len() - 1 };
             end.extend(piece.iter().take(count.min(room)));
             if room < count {
@@ -233,7 +233,7 @@ impl Show {
     }
 }
 
-/// Where the last lines begin of what is so long, and whether they were cut to `max` bytes.
+/// Returns where the last lines of `size` bytes begin, and whether they were cut to `max` bytes.
 fn last_lines(
     size: u64,
     max: u64,
@@ -244,7 +244,7 @@ fn last_lines(
         return Ok((size, false));
     }
     let floor = size.saturating_sub(max);
-    // The newline in front of the floor tells that a line begins there.
+    // A newline right before the floor means that a line begins there.
     let bottom = floor.saturating_sub(1);
     let mut left = lines;
     let mut end = size;
@@ -269,11 +269,11 @@ fn last_lines(
     Ok((floor, floor > 0))
 }
 
-/// Where the bytes go: to the reader, or into the JSON document.
+/// The destination of the bytes: standard output, or the JSON document.
 struct Out<'a> {
     answer: &'a mut Answer,
     whole: Vec<u8>,
-    /// The start of a character whose end is not there yet.
+    /// The first bytes of a character whose rest has not been read yet.
     held: Vec<u8>,
 }
 
@@ -317,7 +317,7 @@ mod tests {
             (b"a\nb\n", 9, 3, 0, false),
             (b"a\nb\n\n", 9, 1, 4, false),
             (b"a\nb\n", 9, 0, 4, false),
-            // The line is exactly what may be shown, and one byte more than that.
+            // The line is exactly as long as may be printed, and one byte longer.
             (b"a\nbcd\n", 4, 1, 2, false),
             (b"a\nbcd\n", 3, 1, 3, true),
             (b"abcd\n", 5, 1, 0, false),
