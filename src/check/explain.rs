@@ -12,22 +12,12 @@ use crate::files::Unread;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
+use crate::outcome::Reached;
 use crate::procfs;
 use crate::procfs::diag::{Backlog, is_full, unix_backlogs};
 use crate::procfs::net::{Listener, Protocol, UnixSocket, is_named, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
 use crate::threads::bounded;
-
-/// What connecting came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
-    /// A connection was made, so that somebody listens, whether it is seen or not.
-    Connected,
-    /// Every address refused it.
-    Refused,
-    /// Neither.
-    Unknown,
-}
 
 /// What is there around the checks of a run; each table is read once, when it is first asked for.
 pub(super) struct Surroundings<'a> {

@@ -24,7 +24,7 @@ use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
 use crate::error::describe;
-use crate::outcome::{Finding, Verdict};
+use crate::outcome::{Finding, Reached, Verdict};
 use crate::threads::wait_for;
 
 /// How long the first address has before the next is tried beside it: RFC 8305, section 5.
@@ -146,19 +146,19 @@ fn timed_out(deadline: Deadline, doing: &str) -> Finding {
 fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, SocketAddr), Box<Finding>> {
     let mut waiting = targets.iter();
     let mut under_way: Vec<(OwnedFd, SocketAddr)> = Vec::new();
-    let mut failures: Vec<(IpAddr, String)> = Vec::new();
-    let failed = |target: SocketAddr, errno: Errno| (target.ip(), describe(&io::Error::from(errno)));
+    let mut failures: Vec<(IpAddr, Errno)> = Vec::new();
     loop {
         if let Some(&target) = waiting.next() {
             match begin(target, SockType::Stream) {
                 Ok(socket) => under_way.push((socket, target)),
                 Err(errno) => {
-                    failures.push(failed(target, errno));
+                    failures.push((target.ip(), errno));
                     continue;
                 }
             }
         } else if under_way.is_empty() {
-            return Err(Box::new(Finding::unhealthy(grouped(failures))));
+            let reached = reached(failures.iter().map(|(_, errno)| *errno));
+            return Err(Box::new(Finding { reached, ..Finding::unhealthy(grouped(failures)) }));
         }
         let patience = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
         let mut entries: Vec<PollFd<'_>> =
@@ -184,11 +184,17 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
             }
             match finish(socket) {
                 Ok(stream) => return Ok((stream, target)),
-                Err(errno) => failures.push(failed(target, errno)),
+                Err(errno) => failures.push((target.ip(), errno)),
             }
         }
         under_way = still;
     }
+}
+
+/// How far a target was reached that failed with these errors, one an address.
+fn reached(errors: impl IntoIterator<Item = Errno>) -> Reached {
+    let is_refused = errors.into_iter().all(|errno| errno == Errno::ECONNREFUSED);
+    if is_refused { Reached::Refused } else { Reached::Unknown }
 }
 
 /// unix(7): a full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds (socket(7)).
@@ -212,7 +218,7 @@ fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connect
 /// What it says of a Unix socket that connecting fails so.
 fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Finding {
     let words = describe(&io::Error::from(errno));
-    Finding::unhealthy(match errno {
+    let finding = Finding::unhealthy(match errno {
         Errno::EAGAIN | Errno::EINPROGRESS => {
             return timed_out(deadline, "connecting: its accept queue is full");
         }
@@ -228,7 +234,8 @@ fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Find
         },
         Errno::EPROTOTYPE => "not a stream socket",
         _ => &words,
-    })
+    });
+    Finding { reached: reached([errno]), ..finding }
 }
 
 fn is_no_socket(path: &SocketPath, found: &std::fs::Metadata) -> bool {
@@ -256,16 +263,18 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
 
 /// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share, in an order of our own, as
 /// servers name them in another one each time and each of them fails when it does.
-fn grouped(mut failures: Vec<(IpAddr, String)>) -> String {
+fn grouped(mut failures: Vec<(IpAddr, Errno)>) -> String {
     failures.sort_unstable_by_key(|(address, _)| by_family(address));
-    let mut groups: Vec<(String, Vec<IpAddr>)> = Vec::new();
-    for (address, reason) in failures {
-        match groups.iter_mut().find(|(known, _)| *known == reason) {
+    let mut groups: Vec<(Errno, Vec<IpAddr>)> = Vec::new();
+    for (address, errno) in failures {
+        match groups.iter_mut().find(|(known, _)| *known == errno) {
             Some((_, addresses)) => addresses.push(address),
-            None => groups.push((reason, vec![address])),
+            None => groups.push((errno, vec![address])),
         }
     }
-    let shown = groups.iter().map(|(reason, addresses)| format!("{reason} ({})", list(addresses.iter())));
+    let shown = groups.iter().map(|(errno, addresses)| {
+        format!("{} ({})", describe(&io::Error::from(*errno)), list(addresses.iter()))
+    });
     shown.collect::<Vec<_>>().join(", ")
 }
 
@@ -291,22 +300,29 @@ mod tests {
 
     #[test]
     fn addresses_share_their_reason() {
-        let failures = |list: &[(&str, &str)]| {
-            list.iter().map(|(a, r)| (a.parse().unwrap(), (*r).to_owned())).collect::<Vec<_>>()
+        let failures = |list: &[(&str, Errno)]| {
+            list.iter().map(|(a, errno)| (a.parse().unwrap(), *errno)).collect::<Vec<_>>()
         };
-        let (refused, none) = ("connection refused", "address not available");
+        let (refused, none) = (Errno::ECONNREFUSED, Errno::ENETUNREACH);
         for (list, words) in [
             (&[("127.0.0.1", refused), ("::1", refused)][..], "connection refused (::1, 127.0.0.1)"),
             (
                 &[("127.0.0.1", refused), ("::1", none)],
-                "address not available (::1), connection refused (127.0.0.1)",
+                "network is unreachable (::1), connection refused (127.0.0.1)",
             ),
             (
                 &[("10.0.0.10", refused), ("10.0.0.9", none), ("10.0.0.2", refused)],
-                "connection refused (10.0.0.2, 10.0.0.10), address not available (10.0.0.9)",
+                "connection refused (10.0.0.2, 10.0.0.10), network is unreachable (10.0.0.9)",
             ),
         ] {
             assert_eq!(grouped(failures(list)), words);
         }
+    }
+
+    #[test]
+    fn a_target_is_refused_by_every_address() {
+        let (refused, none) = (Errno::ECONNREFUSED, Errno::ENETUNREACH);
+        assert_eq!(reached([refused, refused]), Reached::Refused);
+        assert_eq!(reached([refused, none]), Reached::Unknown);
     }
 }

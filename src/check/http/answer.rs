@@ -14,7 +14,7 @@ use crate::net::socket::{CLOSED, WireError};
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::LEAVE_TIME;
 use crate::net::{greetings, status_words};
-use crate::outcome::{Fact, Finding};
+use crate::outcome::{Fact, Finding, Reached};
 use crate::text::{decode, foreign};
 use crate::units::{StatusSet, show_size};
 
@@ -147,6 +147,7 @@ impl Answer {
     /// field's own text may hold user info. The server is left then.
     pub(super) fn describe(mut self, mut finding: Finding, location: Option<String>) -> Finding {
         finding.decided = Some(self.leave());
+        finding.reached = Reached::Connected;
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
         facts.extend(location.map(|location| ("location", location.into())));
