@@ -91,7 +91,7 @@ impl Dns {
         let (place, comma) = if name == self.typed() { ("", "") } else { (name, ", ") };
         // Some resolvers wait for both.
         let missing = match found.unanswered {
-            Some(kind) => ["; ", kind, " is not answered"].concat(),
+            Some(kind) => ["; ", kind.name(), " is not answered"].concat(),
             None => String::new(),
         };
         let server = found.server;

@@ -6,10 +6,44 @@
 use std::fmt;
 use std::net::IpAddr;
 
-/// The type of a record that holds an IPv4 address.
-pub const A: u16 = 1;
-/// The type of a record that holds an IPv6 address.
-pub const AAAA: u16 = 28;
+/// The type of a record that holds an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressType {
+    /// An IPv4 address.
+    A,
+    /// An IPv6 address.
+    Aaaa,
+}
+
+impl AddressType {
+    /// Both, in the order in which they are queried.
+    pub const ALL: [AddressType; 2] = [AddressType::A, AddressType::Aaaa];
+
+    /// The name that users and servers know it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            AddressType::A => "A",
+            AddressType::Aaaa => "AAAA",
+        }
+    }
+
+    /// The other one.
+    pub fn other(self) -> AddressType {
+        match self {
+            AddressType::A => AddressType::Aaaa,
+            AddressType::Aaaa => AddressType::A,
+        }
+    }
+
+    /// Its number in a message.
+    fn code(self) -> u16 {
+        match self {
+            AddressType::A => 1,
+            AddressType::Aaaa => 28,
+        }
+    }
+}
+
 /// The type of an alias.
 const CNAME: u16 = 5;
 /// The class of the Internet.
@@ -85,7 +119,7 @@ pub struct Question<'a> {
     /// The name.
     pub name: &'a Name,
     /// The type of record that is asked for.
-    pub kind: u16,
+    pub kind: AddressType,
 }
 
 /// What answers a question.
@@ -107,7 +141,7 @@ impl Question<'_> {
         // Flags: RD. One question, no records.
         message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
         message.extend(&self.name.0);
-        message.extend(self.kind.to_be_bytes());
+        message.extend(self.kind.code().to_be_bytes());
         message.extend(IN.to_be_bytes());
         message
     }
@@ -129,7 +163,7 @@ impl Question<'_> {
         } else {
             questions == 1
                 && reader.name()? == *self.name
-                && reader.number()? == self.kind
+                && reader.number()? == self.kind.code()
                 && reader.number()? == IN
         };
         if !is_ours {
@@ -166,10 +200,10 @@ impl Question<'_> {
         let mut reader = records.clone();
         for _ in 0..count {
             let record = reader.record()?;
-            if record.kind == self.kind && record.owner == name {
+            if record.kind == self.kind.code() && record.owner == name {
                 let address = match self.kind {
-                    A => IpAddr::from(<[u8; 4]>::try_from(record.data).ok()?),
-                    _ => IpAddr::from(<[u8; 16]>::try_from(record.data).ok()?),
+                    AddressType::A => IpAddr::from(<[u8; 4]>::try_from(record.data).ok()?),
+                    AddressType::Aaaa => IpAddr::from(<[u8; 16]>::try_from(record.data).ok()?),
                 };
                 if !addresses.contains(&address) {
                     addresses.push(address);
@@ -261,6 +295,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::AddressType::{A, Aaaa};
     use super::*;
 
     /// The answer of dnsmasq 2.90 with `--cname=www.example,web.example --host-record=web.example,10.0.0.5`
@@ -270,7 +305,7 @@ mod tests {
         \xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x00\x00\x06\x03web\xc0\x10\
         \xc0\x29\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x0a\x00\x00\x05";
 
-    fn question(name: &str, kind: u16) -> Question<'static> {
+    fn question(name: &str, kind: AddressType) -> Question<'static> {
         Question { id: 0x1234, name: Box::leak(Box::new(Name::parse(name).unwrap())), kind }
     }
 
@@ -315,7 +350,7 @@ mod tests {
     #[test]
     fn a_question_on_the_wire() {
         assert_eq!(
-            question("db.Example", AAAA).message(),
+            question("db.Example", Aaaa).message(),
             b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02db\x07example\x00\x00\x1c\x00\x01"
         );
     }
@@ -355,7 +390,7 @@ mod tests {
             ],
         );
         assert_eq!(addresses(asked.reply(&message)), ["10.0.0.1"]);
-        let asked = question("a", AAAA);
+        let asked = question("a", Aaaa);
         let six = record(b"\xc0\x0c", 28, b"\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05");
         assert_eq!(addresses(asked.reply(&answer(&asked, 0x8180, &[&six]))), ["fd00::5"]);
     }

@@ -85,10 +85,12 @@ impl Lookup {
                 let mut reason = unanswered.words();
                 let other = if name == self.typed { "" } else { name };
                 // Writing to a String cannot fail.
-                let _ = match unanswered.half {
-                    Some((kind, known)) => {
+                let _ = match &unanswered.half {
+                    Some(half) => {
                         let of = if other.is_empty() { "" } else { " of " };
-                        write!(reason, ", asked for {kind}{of}{other} ({}: {known})", other_kind(kind))
+                        let (kind, answered) = (half.unanswered.name(), half.unanswered.other().name());
+                        let known = if half.other_exists { "no address" } else { "NXDOMAIN" };
+                        write!(reason, ", asked for {kind}{of}{other} ({answered}: {known})")
                     }
                     None if other.is_empty() => Ok(()),
                     None => write!(reason, ", asked for {other}"),
@@ -126,9 +128,4 @@ impl Lookup {
 /// What is asked where the file cannot be read for this reason.
 pub fn instead(why: &str) -> String {
     format!("{RESOLV_CONF}: {why}, so 127.0.0.1 is asked")
-}
-
-/// The other type of address.
-fn other_kind(kind: &str) -> &'static str {
-    if kind == "A" { "AAAA" } else { "A" }
 }

@@ -19,8 +19,8 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::SockType;
 
-pub use self::answer::{Answer, Failure, Found, Unanswered};
-use super::dns::{A, AAAA, NXDOMAIN, Name, Question, Reply};
+pub use self::answer::{Answer, Failure, Found, Half, Unanswered};
+use super::dns::{AddressType, NXDOMAIN, Name, Question, Reply};
 use super::local::Reach;
 use super::resolv_conf::ResolvConf;
 use super::socket::{Stream, WireError, begin, finish};
@@ -108,7 +108,7 @@ fn questions(name: &Name) -> [Question<'_>; 2] {
     let (first, second) = ((random & 0xffff) as u16, (random >> 16 & 0xffff) as u16);
     // Told apart by the number alone where a server leaves the question out.
     let second = if first == second { !second } else { second };
-    [(first, A), (second, AAAA)].map(|(id, kind)| Question { id, name, kind })
+    [(first, AddressType::A), (second, AddressType::Aaaa)].map(|(id, kind)| Question { id, name, kind })
 }
 
 /// The two questions about one name, and what they have come to.
@@ -280,13 +280,12 @@ impl Inquiry<'_> {
     fn answer(self, peers: Vec<Peer>) -> Answer {
         let is_open = self.replies.each_ref().map(Option::is_none);
         let mut addresses = Vec::new();
-        let (mut server, mut exists, mut known, mut unanswered) = (None, false, None, None);
-        for (kind, reply) in ["A", "AAAA"].into_iter().zip(self.replies) {
+        let (mut server, mut exists, mut unanswered) = (None, false, None);
+        for (kind, reply) in AddressType::ALL.into_iter().zip(self.replies) {
             let Some((from, found)) = reply else {
                 unanswered = unanswered.or(Some(kind));
                 continue;
             };
-            known = Some(if found.is_some() { "no address" } else { "NXDOMAIN" });
             exists |= found.is_some();
             let found = found.unwrap_or_default();
             // The server that has an address says more than the one that has none.
@@ -304,7 +303,9 @@ impl Inquiry<'_> {
             (Some(server), None) => Answer::NoName(server),
             _ => {
                 let failures = peers.into_iter().filter_map(|peer| peer.failure(is_open)).collect();
-                let half = known.zip(unanswered).map(|(known, unanswered)| (unanswered, known));
+                let half = unanswered
+                    .filter(|_| server.is_some())
+                    .map(|unanswered| Half { unanswered, other_exists: exists });
                 Answer::Unanswered(Unanswered { failures, half, garbage: self.garbage })
             }
         }

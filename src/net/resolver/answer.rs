@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use nix::errno::Errno;
 
 use crate::error::describe;
-use crate::net::dns::code_words;
+use crate::net::dns::{AddressType, code_words};
 use crate::net::socket::WireError;
 
 /// What the servers say of one name.
@@ -30,7 +30,7 @@ pub struct Found {
     /// IPv4 before IPv6.
     pub addresses: Vec<IpAddr>,
     /// The type that is not answered, if there is one.
-    pub unanswered: Option<&'static str>,
+    pub unanswered: Option<AddressType>,
 }
 
 /// Which servers did not answer, and why.
@@ -38,10 +38,19 @@ pub struct Found {
 pub struct Unanswered {
     /// Each server that was asked and has not answered everything.
     pub failures: Vec<(IpAddr, Failure)>,
-    /// The one type that is not answered and what is known of the other, in words; nothing where neither is answered.
-    pub half: Option<(&'static str, &'static str)>,
+    /// The half that is answered; `None` if neither type is.
+    pub half: Option<Half>,
     /// The beginning of what one of them sent that is no answer.
     pub garbage: Vec<u8>,
+}
+
+/// One of the two types is answered, and has no address.
+#[derive(Debug)]
+pub struct Half {
+    /// The type that is not answered.
+    pub unanswered: AddressType,
+    /// Whether the name exists, by the answer for the other type.
+    pub other_exists: bool,
 }
 
 /// Why a server gave no answer.
