@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::{Attempt, Check, stream};
 use crate::args::{Given, Opt, UsageError, operand};
+use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::socket::{CLOSED, WireError};
@@ -93,7 +94,7 @@ pub(super) fn plan(
 /// `host:port` and its short forms, or a Unix socket: what has a `/` in it or begins with `@`.
 fn endpoint(text: OsString) -> Result<Endpoint, &'static str> {
     let bytes = text.as_bytes();
-    let is_url = bytes.windows(3).any(|three| three == b"://");
+    let is_url = find(bytes, b"://").is_some();
     if bytes.starts_with(b"@") || bytes.contains(&b'/') && !is_url {
         return SocketPath::parse(text).map(Endpoint::Unix);
     }
