@@ -127,5 +127,5 @@ impl Lookup {
 
 /// What is asked where the file cannot be read for this reason.
 pub fn instead(why: &str) -> String {
-    format!("{RESOLV_CONF}: {why}, so 127.0.0.1 is asked")
+    format!("{RESOLV_CONF}: {why}, so 127.0.0.1 is queried")
 }

@@ -148,7 +148,7 @@ fn whom_to_trust() {
         1,
         "",
         &format!(
-            "porthole: http {url}: no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name {advice}"
+            "porthole: http {url}: no root certificates where SSL_CERT_FILE and SSL_CERT_DIR point {advice}"
         ),
     );
     // A folder that is not there, or may not be read, is not one without certificates.

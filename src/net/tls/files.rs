@@ -116,7 +116,7 @@ impl SystemRoots {
             (None, None, None) => {
                 "no root certificates in this container (none in /etc/ssl or /etc/pki)".to_owned()
             }
-            _ => "no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name".to_owned(),
+            _ => "no root certificates where SSL_CERT_FILE and SSL_CERT_DIR point".to_owned(),
         })
     }
 }
@@ -171,9 +171,9 @@ fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     if !found.is_empty() {
         Ok(found)
     } else if find(text, b"-----BEGIN").is_some() {
-        Err("has PEM in it, but no certificate")
+        Err("contains PEM, but no certificate")
     } else {
-        Err("has no certificate in it; expected PEM, -----BEGIN CERTIFICATE-----")
+        Err("contains no certificate; expected PEM, -----BEGIN CERTIFICATE-----")
     }
 }
 
@@ -220,7 +220,7 @@ fn private_key(
             .to_owned());
     }
     let der = PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| "has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")?;
+        .map_err(|_| "contains no private key; expected PEM, -----BEGIN PRIVATE KEY-----")?;
     let loaded = provider.key_provider.load_private_key(der);
     loaded.map_err(|_| {
         "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519".to_owned()
