@@ -202,7 +202,7 @@ fn reached(errors: impl IntoIterator<Item = Errno>) -> Reached {
 /// Connects to a Unix socket. A full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds
 /// (unix(7), socket(7)).
 fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connection, Box<Finding>> {
-    // A file system that does not answer would keep connect(2) for good.
+    // A file system that does not answer would block connect(2) forever.
     if let Some(file) = path.file() {
         let file = file.to_owned();
         let look: Arc<dyn Fn() + Send + Sync> = Arc::new(move || drop(file.metadata()));

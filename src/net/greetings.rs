@@ -1,4 +1,5 @@
-//! How protocols begin that are met on a wrong port: what a server says first, or to what it does not understand.
+//! How protocols found on a wrong port begin: what a server sends first, or in reply to what it does not
+//! understand.
 
 use std::fmt;
 
@@ -51,11 +52,11 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What a text begins with.
+/// Protocols that begin with fixed bytes.
 const TEXTS: &[(&[u8], Protocol)] = &[
     (b"HTTP/", Protocol::Http),
     (b"PRI * HTTP/2.0", Protocol::Http2),
-    // An alert: RFC 8446, section 5.1. So a TLS server answers what is not TLS.
+    // An alert: RFC 8446, section 5.1. A TLS server answers with one if it receives anything else.
     (b"\x15\x03", Protocol::Tls),
     (b"SSH-", Protocol::Ssh),
     (b"220 ", Protocol::SmtpOrFtp),
@@ -74,8 +75,8 @@ pub fn other(opening: &[u8], check: &str) -> Option<Protocol> {
     (known.names().1 != check).then_some(known)
 }
 
-/// What of an opening is the same in every connection: in MySQL's greeting, the number of the connection and a scramble stand
-/// behind the version.
+/// Returns the part of an opening that is the same in every connection. In MySQL's greeting, the
+/// connection number and a scramble follow the version.
 pub fn steady(opening: &[u8]) -> &[u8] {
     match opening {
         [_, _, 0, 0, 10, version @ ..] => {
@@ -86,15 +87,15 @@ pub fn steady(opening: &[u8]) -> &[u8] {
     }
 }
 
-/// The protocol whose first message this is.
+/// Returns the protocol whose first message this is.
 fn first_message(opening: &[u8]) -> Option<Protocol> {
     match opening {
         // SETTINGS, a list of entries of six bytes, or GOAWAY: RFC 9113, section 6.
         [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0 => Some(Protocol::Http2),
         [0, 0, 8..=255, 7, 0, 0, 0, 0, 0, ..] => Some(Protocol::Http2),
-        // `ErrorResponse` with its length, whose first field is the severity.
+        // `ErrorResponse` and its length; the first field is the severity.
         [b'E', 0, 0, _, _, b'S', ..] => Some(Protocol::Postgres),
-        // The first packet: version 10 of the handshake, with the server's version behind it, or an error.
+        // The first packet: version 10 of the handshake and then the server's version, or an error.
         [_, _, 0, 0, 10, b'0'..=b'9', ..] | [_, _, 0, 0, 0xff, _, 3..=15, ..] => Some(Protocol::Mysql),
         _ => None,
     }
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_the_same_each_time() {
+    fn the_part_that_is_the_same_each_time() {
         assert_eq!(steady(b"J\0\0\0\n8.0.36\0\x08\0\0\0\x1dn>8Y"), b"J\0\0\0\n8.0.36\0");
         for opening in [&b"J\0\0\0\n8.0.36"[..], b"J\0\0\0\n", b"hello\0there", b""] {
             assert_eq!(steady(opening), opening);
