@@ -46,7 +46,7 @@ const BUNDLES: [&str; 5] = [
 /// A folder of roots, a file each, if there is no bundle.
 const FOLDER: &str = "/etc/ssl/certs";
 
-/// The variables of OpenSSL and Go that name trusted certificates, if `--ca-file` is not given.
+/// Where the system's roots are: in the variables of OpenSSL and Go, or else in the usual places.
 #[derive(Debug, Clone, Default)]
 pub struct SystemRoots {
     /// `SSL_CERT_FILE`: a bundle in place of the usual ones.
