@@ -2,10 +2,10 @@
 
 /// Returns where `needle` first occurs in `haystack`.
 ///
-/// This is Horspool's algorithm: the last byte of the window tells how far the window can move. In the
-/// small build it costs 224 bytes and two to three instructions a byte of haystack (seven if the needle
-/// is one byte), where comparing at every position takes 43. memchr's memmem takes two instructions,
-/// and 4.3 KB.
+/// This is Horspool's algorithm: the last byte of the window tells how far the window can move. In
+/// the small build it costs 224 bytes and two to three instructions a byte of haystack (seven if
+/// the needle is one byte), where comparing at every position takes 43. memchr's memmem takes two
+/// instructions, and 4.3 KB.
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let Some((&last, rest)) = needle.split_last() else { return Some(0) };
     if rest.is_empty() {

@@ -59,7 +59,6 @@ pub struct Finding {
     /// What was found, in words: `503 Service Unavailable`, `connection refused (::1, 127.0.0.1)`.
     pub found: String,
     /// How far it came with its connection.
-    #[cfg_attr(not(feature = "inspect"), expect(dead_code, reason = "only --explain reads it"))]
     pub reached: Reached,
     /// Whether the time it took belongs behind [`Finding::found`] where it is healthy. An unhealthy verdict never shows
     /// it: the same trouble has the same words, so that whoever collects events can fold them into one.

@@ -1,7 +1,7 @@
 //! Connecting: every address of a target is tried within one deadline, each under the local rule.
 //!
-//! The attempts are staggered as in RFC 8305 ("Happy Eyeballs"), so that an address that drops packets
-//! does not use up the time of one that answers.
+//! The attempts are staggered as in RFC 8305 ("Happy Eyeballs"), so that an address that drops
+//! packets does not use up the time of one that answers.
 
 use std::fmt::Write as _;
 use std::io;
@@ -165,8 +165,8 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
         let mut entries: Vec<PollFd<'_>> =
             pending.iter().map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)).collect();
         if deadline.wait_any(&mut entries, pause).is_err() {
-            // Including those whose turn has not come: which they are depends on the order in which a
-            // name server listed them.
+            // Including those whose turn has not come: which they are depends on the order in which
+            // a name server listed them.
             let mut tried: Vec<IpAddr> = pending.iter().map(|(_, target)| target.ip()).collect();
             tried.extend(waiting.map(SocketAddr::ip));
             tried.sort_unstable_by_key(by_family);
@@ -265,9 +265,9 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
     Ok(stream)
 }
 
-/// Returns `connection refused (::1, 127.0.0.1)`: the addresses after the reason that they share. They
-/// are sorted, because name servers list them in a different order each time and they fail in any
-/// order.
+/// Returns `connection refused (::1, 127.0.0.1)`: the addresses after the reason that they share.
+/// They are sorted, because name servers list them in a different order each time and they fail in
+/// any order.
 fn grouped(mut failures: Vec<(IpAddr, Errno)>) -> String {
     failures.sort_unstable_by_key(|(address, _)| by_family(address));
     let mut groups: Vec<(Errno, Vec<IpAddr>)> = Vec::new();

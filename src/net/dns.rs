@@ -1,8 +1,8 @@
 //! DNS messages: builds questions, reads answers. RFC 1035, section 4; AAAA records are RFC 3596.
 //!
-//! Invariant: these are pure functions of bytes, and their work is bounded whatever the bytes are. A
-//! compression pointer leads only backwards, a name has at most 255 bytes, and the number of links in
-//! a chain of aliases is limited.
+//! Invariant: these are pure functions of bytes, and their work is bounded whatever the bytes are.
+//! A compression pointer leads only backwards, a name has at most 255 bytes, and the number of
+//! links in a chain of aliases is limited.
 
 mod reader;
 
@@ -80,8 +80,8 @@ pub fn code_words(code: u8) -> String {
     }
 }
 
-/// A domain name as in a message: each label after its length, the root's at the end; ASCII in lower
-/// case, as names are compared (RFC 4343).
+/// A domain name as in a message: each label after its length, the root's at the end; ASCII in
+/// lower case, as names are compared (RFC 4343).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(Vec<u8>);
 
@@ -152,7 +152,8 @@ impl Question<'_> {
         message
     }
 
-    /// Returns what this message replies; `None` if it does not answer this question or is malformed.
+    /// Returns what this message replies; `None` if it does not answer this question or is
+    /// malformed.
     pub fn reply(&self, message: &[u8]) -> Option<Reply> {
         let mut reader = Reader { message, at: 0 };
         let (id, flags) = (reader.number()?, reader.number()?);
@@ -392,7 +393,8 @@ mod tests {
 
     #[test]
     fn the_most_expensive_message_takes_bounded_time() {
-        // As many records as fit, each with the longest name as its owner, behind a chain of pointers.
+        // As many records as fit, each with the longest name as its owner, behind a chain of
+        // pointers.
         let asked = question("a", A);
         let name = [b"\x01x".repeat(126).as_slice(), b"\x00"].concat();
         let mut message = answer(&asked, 0x8180, &[&record(&name, 16, &[0; 200])]);

@@ -1,5 +1,5 @@
-//! How protocols found on a wrong port begin: what a server sends first, or in reply to what it does not
-//! understand.
+//! How protocols found on a wrong port begin: what a server sends first, or in reply to what it
+//! does not understand.
 
 use std::fmt;
 
@@ -68,7 +68,8 @@ const TEXTS: &[(&[u8], Protocol)] = &[
     (b"AMQP", Protocol::Amqp),
 ];
 
-/// Returns the protocol of a server that began like this, if it is known and not the one that the check speaks.
+/// Returns the protocol of a server that began like this, if it is known and not the one that the
+/// check speaks.
 pub fn other(opening: &[u8], check: &str) -> Option<Protocol> {
     let text = TEXTS.iter().find(|(beginning, _)| opening.starts_with(beginning));
     let known = text.map(|(_, protocol)| *protocol).or_else(|| first_message(opening))?;

@@ -1,9 +1,9 @@
 //! The head of an HTTP/1 response: a parser of bytes. RFC 9112, sections 2 to 6.
 //!
-//! Invariant: every response that curl or Go's net/http client accepts is accepted. So lines may end in a
-//! bare LF, values may be folded, names may be odd, and only the fields that delimit the body have to be
-//! valid. Rejected are a NUL, a line without a colon, a continuation without a line before it, and a
-//! Content-Length that is not a number or differs from another one.
+//! Invariant: every response that curl or Go's net/http client accepts is accepted. So lines may
+//! end in a bare LF, values may be folded, names may be odd, and only the fields that delimit the
+//! body have to be valid. Rejected are a NUL, a line without a colon, a continuation without a line
+//! before it, and a Content-Length that is not a number or differs from another one.
 
 /// Why bytes are not the head of a response.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// Returns the length of the head at the beginning of the input, with its empty line, once all of it
-    /// is there. Between calls for one head, the input may only grow.
+    /// Returns the length of the head at the beginning of the input, with its empty line, once all
+    /// of it is there. Between calls for one head, the input may only grow.
     pub fn end(&mut self, input: &[u8]) -> Option<usize> {
         loop {
             let behind = input.get(self.examined..)?.iter().position(|&byte| byte == b'\n');

@@ -32,8 +32,8 @@ pub enum Unresolved {
     Unreadable(Unread),
     /// It may be in the file, whose file system did not answer by the deadline.
     TimedOut(Unread),
-    /// The name servers have no address for it, or do not answer. If the file cannot be read either, the
-    /// second field says why.
+    /// The name servers have no address for it, or do not answer. If the file cannot be read
+    /// either, the second field says why.
     #[cfg(feature = "remote")]
     NotFound(Box<Lookup>, Option<Unread>),
 }
@@ -119,8 +119,8 @@ fn ask(name: &str, deadline: Deadline, unread: Option<Unread>) -> Result<Vec<IpA
     match lookup.found() {
         Some((_, found)) => {
             let mut addresses = found.addresses.clone();
-            // Servers answer in a different order each time. If not all can be tried, that order must
-            // not decide which are.
+            // Servers answer in a different order each time. If not all can be tried, that order
+            // must not decide which are.
             if addresses.len() > TRIED_ADDRESSES {
                 addresses.sort_unstable();
             }
@@ -130,8 +130,8 @@ fn ask(name: &str, deadline: Deadline, unread: Option<Unread>) -> Result<Vec<IpA
     }
 }
 
-/// Returns the first of the addresses, alternating between IPv6 and IPv4: a family that leads nowhere
-/// costs only one attempt. RFC 8305, section 4.
+/// Returns the first of the addresses, alternating between IPv6 and IPv4: a family that leads
+/// nowhere costs only one attempt. RFC 8305, section 4.
 #[cfg(feature = "remote")]
 fn interleaved(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let (mut six, mut four): (Vec<IpAddr>, Vec<IpAddr>) =

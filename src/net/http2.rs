@@ -1,8 +1,8 @@
 //! One request over HTTP/2 with prior knowledge. RFC 9113.
 //!
-//! The request is not sent before the server has shown by its SETTINGS that it speaks HTTP/2. Whatever
-//! the peer sends, memory is bounded: by the size of a frame, of a header block and of the body, and by
-//! the number of frames.
+//! The request is not sent before the server has shown by its SETTINGS that it speaks HTTP/2.
+//! Whatever the peer sends, memory is bounded: by the size of a frame, of a header block and of the
+//! body, and by the number of frames.
 
 mod frame;
 pub mod hpack;
@@ -141,7 +141,8 @@ impl<'a> Client<'a> {
         Ok(self.head.get_or_insert_default())
     }
 
-    /// Returns the body and the trailers, which are the head if there is nothing else in the response.
+    /// Returns the body and the trailers, which are the head if there is nothing else in the
+    /// response.
     pub fn rest(&mut self) -> Result<(&[u8], &Fields), Trouble> {
         self.awaiting = "the end of the response";
         while !self.ended {
@@ -150,8 +151,8 @@ impl<'a> Client<'a> {
         Ok((&self.body, &self.trailers))
     }
 
-    /// Ends the connection once the verdict is known: reads to the end of the response and sends GOAWAY.
-    /// Section 6.8.
+    /// Ends the connection once the verdict is known: reads to the end of the response and sends
+    /// GOAWAY. Section 6.8.
     pub fn leave(&mut self) {
         self.frames.wire.settle();
         while self.head.is_some() && !self.ended && !self.frames.wire.is_sated() && self.step().is_ok() {}
@@ -205,7 +206,8 @@ impl<'a> Client<'a> {
         }
         for entry in frame.payload.chunks(6) {
             let &[high, low, ref value @ ..] = entry.first_chunk::<6>().ok_or(SIZE)?;
-            // SETTINGS_INITIAL_WINDOW_SIZE, which also adjusts the window of the stream (section 6.9.2).
+            // SETTINGS_INITIAL_WINDOW_SIZE, which also adjusts the window of the stream (section
+            // 6.9.2).
             if [high, low] == [0, 4] {
                 let window = i64::from(u32::from_be_bytes(*value));
                 self.stream_window += window - self.initial_window;
@@ -227,9 +229,9 @@ impl<'a> Client<'a> {
             return Err(Trouble::Excess("the response is longer than 4 KiB"));
         }
         self.ended = frame.has(END_STREAM);
-        // Padding counts too, so the window is updated by the whole payload, but only once it matters:
-        // a short response has ended before, and some servers log a WINDOW_UPDATE for a stream that is
-        // over as an error.
+        // Padding counts too, so the window is updated by the whole payload, but only once it
+        // matters: a short response has ended before, and some servers log a WINDOW_UPDATE for a
+        // stream that is over as an error.
         self.taken += frame.payload.len();
         if !self.ended && self.taken >= LARGEST {
             let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
@@ -240,8 +242,8 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Processes HEADERS up to the last CONTINUATION, between which no other frame is allowed. Sections
-    /// 6.2 and 6.10.
+    /// Processes HEADERS up to the last CONTINUATION, between which no other frame is allowed.
+    /// Sections 6.2 and 6.10.
     fn headers(&mut self, frame: &Frame) -> Result<(), Trouble> {
         let mut block = frame.content().ok_or(SIZE)?.to_vec();
         let mut is_whole = frame.has(END_HEADERS);

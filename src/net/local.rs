@@ -1,7 +1,7 @@
 //! The local rule: without `--remote` a check connects only to this machine's own addresses.
 //!
-//! Invariant: the rule is applied to the resolved address, in [`Reach::allows`], and every connection
-//! goes through it. A build without the feature `remote` cannot bypass it.
+//! Invariant: the rule is applied to the resolved address, in [`Reach::allows`], and every
+//! connection goes through it. A build without the feature `remote` cannot bypass it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
@@ -36,12 +36,12 @@ pub const ADVICE: &str = if cfg!(feature = "remote") {
     "this build only makes local connections; the full build has --remote"
 };
 
-/// Returns whether the kernel delivers to this machine: loopback, an address of this network namespace,
-/// or the unspecified address, with which connect(2) reaches loopback (ip(7), ipv6(7)).
+/// Returns whether the kernel delivers to this machine: loopback, an address of this network
+/// namespace, or the unspecified address, with which connect(2) reaches loopback (ip(7), ipv6(7)).
 ///
-/// Connecting a datagram socket sends nothing, but chooses a route: only a destination in the routing
-/// table `local` is its own source (ip-route(8), type `local`). That needs neither netlink, which a
-/// sandbox may not have, nor a list of the interfaces.
+/// Connecting a datagram socket sends nothing, but chooses a route: only a destination in the
+/// routing table `local` is its own source (ip-route(8), type `local`). That needs neither netlink,
+/// which a sandbox may not have, nor a list of the interfaces.
 fn is_own(address: IpAddr) -> bool {
     if address.is_loopback() || address.is_unspecified() {
         return true;

@@ -1,5 +1,5 @@
-//! Looking a name up at the name servers of `/etc/resolv.conf`, in each domain of its search list. `dns`
-//! shows this, and with `--remote` every other check resolves names like this.
+//! Looking a name up at the name servers of `/etc/resolv.conf`, in each domain of its search list.
+//! `dns` shows this, and with `--remote` every other check resolves names like this.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -31,7 +31,8 @@ pub struct Lookup {
 }
 
 /// Tries each candidate for this name until one has an address. As in glibc, the next one is tried
-/// after a name that does not exist or has no address, and after an error code, but not after silence.
+/// after a name that does not exist or has no address, and after an error code, but not after
+/// silence.
 pub fn look_up(name: &str, reach: Reach, deadline: Deadline) -> Lookup {
     let text = read_in_time(Path::new(RESOLV_CONF), RESOLV_CONF_LIMIT, deadline);
     let conf = ResolvConf::parse(text.as_deref().unwrap_or_default());
@@ -70,8 +71,8 @@ impl Lookup {
         }
     }
 
-    /// Returns the first name that may or may not have an address: this takes precedence over the other
-    /// answers.
+    /// Returns the first name that may or may not have an address: this takes precedence over the
+    /// other answers.
     pub fn unanswered(&self) -> Option<(&str, &Unanswered)> {
         self.tried.iter().find_map(|(name, answer)| match answer {
             Answer::Unanswered(unanswered) => Some((name.as_str(), unanswered)),

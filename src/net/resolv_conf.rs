@@ -1,7 +1,8 @@
 //! Which name servers are queried, and for which names: resolv.conf(5).
 //!
-//! As in musl, and unlike in glibc, the host name supplies no domain if the file has none. The variables
-//! LOCALDOMAIN and RES_OPTIONS, and all options but ndots, timeout and attempts, are ignored.
+//! As in musl, and unlike in glibc, the host name supplies no domain if the file has none. The
+//! variables LOCALDOMAIN and RES_OPTIONS, and all options but ndots, timeout and attempts, are
+//! ignored.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -13,8 +14,8 @@ use crate::units::number;
 
 /// The most servers that are used: MAXNS.
 pub const MOST_SERVERS: usize = 3;
-/// The most options or search domains of a line. glibc has no such limit since 2.26, but each domain
-/// costs two queries.
+/// The most options or search domains of a line. glibc has no such limit since 2.26, but each
+/// domain costs two queries.
 const MOST_VALUES: usize = 32;
 
 /// The configuration in the file.

@@ -1,13 +1,13 @@
-//! Querying name servers for the addresses of a name: over UDP, and over TCP for an answer that does not
-//! fit. RFC 1035, section 4.2.
+//! Querying name servers for the addresses of a name: over UDP, and over TCP for an answer that
+//! does not fit. RFC 1035, section 4.2.
 //!
-//! As in libc, A and AAAA are queried in parallel, at one server after the other, until one answers. Each
-//! server has its share of the one deadline, so that a silent one does not use up the time of the next.
-//! Datagrams are only accepted from a server that was queried (connected sockets), and only for the
-//! questions that were sent (RFC 5452).
+//! As in libc, A and AAAA are queried in parallel, at one server after the other, until one
+//! answers. Each server has its share of the one deadline, so that a silent one does not use up the
+//! time of the next. Datagrams are only accepted from a server that was queried (connected
+//! sockets), and only for the questions that were sent (RFC 5452).
 //!
-//! Unlike in libc, an address of either family suffices, whatever happens to the other question: its
-//! answer is awaited only a little longer (RFC 8305, section 3).
+//! Unlike in libc, an address of either family suffices, whatever happens to the other question:
+//! its answer is awaited only a little longer (RFC 8305, section 3).
 
 mod answer;
 mod peer;
@@ -40,8 +40,8 @@ const HEADER: usize = 12;
 const ID: usize = 2;
 /// How much is kept of a message that is not an answer, in bytes.
 const KEPT: usize = 64;
-/// How long the second answer is awaited at most once the first may suffice. If less than four times that
-/// is left of the deadline, it is a quarter of what is left: connecting takes time too.
+/// How long the second answer is awaited at most once the first may suffice. If less than four
+/// times that is left of the deadline, it is a quarter of what is left: connecting takes time too.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Queries the name servers of a configuration.
@@ -104,8 +104,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Returns the questions for A and AAAA, each with an ID that cannot be guessed: the keys of the standard
-/// library's hashes come from the system's randomness.
+/// Returns the questions for A and AAAA, each with an ID that cannot be guessed: the keys of the
+/// standard library's hashes come from the system's randomness.
 fn questions(name: &Name) -> [Question<'_>; 2] {
     let random = RandomState::new().build_hasher().finish();
     let (first, second) = ((random & 0xffff) as u16, (random >> 16 & 0xffff) as u16);
@@ -117,7 +117,8 @@ fn questions(name: &Name) -> [Question<'_>; 2] {
 /// The two questions about one name, and their answers so far.
 struct Inquiry<'a> {
     questions: [Question<'a>; 2],
-    /// The server that answered each, and the addresses; `None` in place of them if there is no such name.
+    /// The server that answered each, and the addresses; `None` in place of them if there is no
+    /// such name.
     replies: [Option<(IpAddr, Option<Vec<IpAddr>>)>; 2],
     /// The beginning of a message that is not an answer.
     garbage: Vec<u8>,
@@ -142,8 +143,8 @@ impl Inquiry<'_> {
         self.has(peer, &[State::Open, State::Truncated])
     }
 
-    /// Sends the open questions to this server. A datagram that the system does not accept now is treated
-    /// as lost.
+    /// Sends the open questions to this server. A datagram that the system does not accept now is
+    /// treated as lost.
     fn send(&self, peer: &mut Peer) {
         if peer.socket.is_none() {
             // Connected, so that only the server's datagrams are received.
@@ -164,8 +165,8 @@ impl Inquiry<'_> {
         }
     }
 
-    /// Receives datagrams until the server whose turn it is has no open question, or its share of the time
-    /// is over. A late answer from an earlier server counts as well.
+    /// Receives datagrams until the server whose turn it is has no open question, or its share of
+    /// the time is over. A late answer from an earlier server counts as well.
     fn listen(&mut self, peers: &mut [Peer], turn: usize, share: Deadline) {
         loop {
             let is_open =
@@ -187,7 +188,8 @@ impl Inquiry<'_> {
     }
 
     /// Receives one datagram, if there is one.
-    // Separate, so that its buffer is not in the frame of every caller, which would make the code larger.
+    // Separate, so that its buffer is not in the frame of every caller, which would make the code
+    // larger.
     #[inline(never)]
     fn receive(&mut self, peer: &mut Peer) {
         let Some(socket) = &peer.socket else { return };
@@ -207,8 +209,8 @@ impl Inquiry<'_> {
         self.garbage = said.get(..KEPT).unwrap_or(said).to_vec();
     }
 
-    /// Fetches the answers that did not fit a datagram. As they exist, all of the time that is left is for
-    /// them, but for the shares of other servers.
+    /// Fetches the answers that did not fit a datagram. As they exist, all of the time that is left
+    /// is for them, but for the shares of other servers.
     fn fetch(&mut self, peers: &mut [Peer]) {
         let others = peers.iter().filter(|peer| self.waits_for(peer)).count();
         let others = u32::try_from(others).unwrap_or(1).max(1);
@@ -244,8 +246,8 @@ impl Inquiry<'_> {
             Reply::Addresses(addresses) => Some(addresses),
         };
         peer.set(at, State::Answered);
-        // No addresses of one family says nothing about the other family. No such name does, but not all
-        // servers mean it.
+        // No addresses of one family says nothing about the other family. No such name does, but
+        // not all servers mean it.
         let may_suffice = addresses.as_ref().is_none_or(|addresses| !addresses.is_empty());
         // A question that is sent twice may be answered twice.
         if let Some(place @ None) = self.replies.get_mut(at) {

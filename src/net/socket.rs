@@ -58,7 +58,8 @@ impl WireError {
         matches!(self, WireError::Failed(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
     }
 
-    /// Returns the reason for a person; `doing` is what was going on: `waiting for the response head`.
+    /// Returns the reason for a person; `doing` is what was going on: `waiting for the response
+    /// head`.
     pub fn reason(&self, deadline: Deadline, doing: &str) -> String {
         match self {
             WireError::TimedOut => {
@@ -99,8 +100,8 @@ impl Socket {
         self.read_there(buffer)
     }
 
-    /// Does the same without waiting first: bytes that have arrived are read even if the deadline has
-    /// passed.
+    /// Does the same without waiting first: bytes that have arrived are read even if the deadline
+    /// has passed.
     pub fn read_there(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
         loop {
             let result = match &mut self.stream {
@@ -175,8 +176,8 @@ pub fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
     // Without this a request in two writes waits for the peer's delayed acknowledgement.
     setsockopt(&socket, TcpNoDelay, &true)?;
     let stream = TcpStream::from(socket);
-    // If nothing listens on an ephemeral port, TCP may connect a socket to itself ("simultaneous open",
-    // RFC 9293, 3.5): that is not a server.
+    // If nothing listens on an ephemeral port, TCP may connect a socket to itself ("simultaneous
+    // open", RFC 9293, 3.5): that is not a server.
     match (stream.local_addr(), stream.peer_addr()) {
         (Ok(own), Ok(peer)) if own == peer => Err(Errno::ECONNREFUSED),
         _ => Ok(stream),

@@ -1,10 +1,10 @@
 //! Our connection under ureq: its connector and its buffers.
 //!
-//! ureq neither resolves nor connects here: it is given a connected [`Wire`], so that the local rule and
-//! the deadline are ours alone. It does not see the heads either: the request is sent as the check wrote
-//! it, and of the response's head ureq is shown only what delimits the body, which it reads. Its own
-//! buffers of 128 KiB, cleared at each start, are replaced by ones that start with a page and grow no
-//! further than the largest head.
+//! ureq neither resolves nor connects here: it is given a connected [`Wire`], so that the local
+//! rule and the deadline are ours alone. It does not see the heads either: the request is sent as
+//! the check wrote it, and of the response's head ureq is shown only what delimits the body, which
+//! it reads. Its own buffers of 128 KiB, cleared at each start, are replaced by ones that start
+//! with a page and grow no further than the largest head.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,8 @@ pub const HEAD_LIMIT: usize = 64 << 10;
 const PAGE: usize = 4 << 10;
 /// The size of the output buffer, in bytes: room for what ureq would send.
 const OUTPUT: usize = 128;
-/// The final size of the input buffer: a head that is just too large must fit, so that it is recognized.
+/// The final size of the input buffer: a head that is just too large must fit, so that it is
+/// recognized.
 const INPUT_LIMIT: usize = HEAD_LIMIT + PAGE;
 
 /// One request and its response, on a wire that ureq and the check share.
@@ -98,8 +99,8 @@ impl From<WireError> for Error {
 }
 
 impl Exchange {
-    /// An exchange that has not begun, with this request, head and body. `to_head` says that its method
-    /// is HEAD.
+    /// An exchange that has not begun, with this request, head and body. `to_head` says that its
+    /// method is HEAD.
     pub fn new(wire: Wire, request: Vec<u8>, to_head: bool) -> Self {
         Exchange(Arc::new(Mutex::new(State {
             wire,
@@ -118,8 +119,9 @@ impl Exchange {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends the request, and returns once the head of the final response was received. ureq needs a
-    /// request of its own, of which nothing is sent: it only tells ureq whether a body may follow.
+    /// Sends the request, and returns once the head of the final response was received. ureq needs
+    /// a request of its own, of which nothing is sent: it only tells ureq whether a body may
+    /// follow.
     pub fn run(&self) -> Result<(Head, Body), Error> {
         let config = Config::builder()
             // Proxy variables are for outgoing traffic, which a probe's is not.
@@ -239,8 +241,9 @@ struct GrowingBuffers {
 }
 
 impl GrowingBuffers {
-    /// Takes the head of the final response out of the input, once it was received. Interim responses
-    /// are skipped, expected or not (RFC 9110, section 15.2), and so are empty lines before the head.
+    /// Takes the head of the final response out of the input, once it was received. Interim
+    /// responses are skipped, expected or not (RFC 9110, section 15.2), and so are empty lines
+    /// before the head.
     fn final_head(&mut self, search: &mut Search) -> Result<Option<Head>, HeadError> {
         loop {
             let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
@@ -284,8 +287,8 @@ impl Buffers for GrowingBuffers {
         }
         if self.filled == self.input.len() && self.filled < INPUT_LIMIT {
             let size = (self.input.len() * 2).clamp(PAGE, INPUT_LIMIT);
-            // Zeroed at once: if built for size, a resize does that byte by byte, with a sixth of all
-            // instructions of a check. A Vec that grows by itself would double.
+            // Zeroed at once: if built for size, a resize does that byte by byte, with a sixth of
+            // all instructions of a check. A Vec that grows by itself would double.
             let mut larger = vec![0; size];
             if let Some(start) = larger.get_mut(..self.filled) {
                 start.copy_from_slice(&self.input);

@@ -69,8 +69,8 @@ impl Url {
         Ok(Url { tls, place: HostPort { host, port }, explicit_port, path, user_info })
     }
 
-    /// Resolves a `location` in a response from this URL. RFC 3986, section 5.2. User info is kept only
-    /// for the same scheme, host and port.
+    /// Resolves a `location` in a response from this URL. RFC 3986, section 5.2. User info is kept
+    /// only for the same scheme, host and port.
     pub fn join(&self, location: &str) -> Result<Self, String> {
         let (reference, _) = split_before(location, b"#");
         let absolute = if reference.starts_with("//") {

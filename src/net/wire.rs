@@ -1,9 +1,9 @@
 //! A connected stream, with or without TLS, on which every read and write keeps one deadline.
 //!
-//! Invariant: a wire is closed politely. If a stream is closed while bytes are unread, or before more
-//! arrive, it is reset (RFC 1122, 4.2.2.13), which its server regards as an error. So `close_notify` is
-//! sent first (RFC 8446, 6.1), then our side is ended, then the rest of what the server sends is read.
-//! [`Wire::settle`] bounds all of that.
+//! Invariant: a wire is closed politely. If a stream is closed while bytes are unread, or before
+//! more arrive, it is reset (RFC 1122, 4.2.2.13), which its server regards as an error. So
+//! `close_notify` is sent first (RFC 8446, 6.1), then our side is ended, then the rest of what the
+//! server sends is read. [`Wire::settle`] bounds all of that.
 
 use std::time::{Duration, Instant};
 
@@ -120,8 +120,8 @@ impl Wire {
         self.socket.write_all(bytes)
     }
 
-    /// Marks the verdict as known and returns when it was. From then on the server only gets the chance
-    /// to finish sending: at most 100 ms and 1 MiB, and never past the deadline.
+    /// Marks the verdict as known and returns when it was. From then on the server only gets the
+    /// chance to finish sending: at most 100 ms and 1 MiB, and never past the deadline.
     pub fn settle(&mut self) -> Instant {
         self.settle_within(LEAVE_TIME)
     }
@@ -149,8 +149,8 @@ impl Wire {
         self.is_left = true;
     }
 
-    /// Ends our side of the connection and reads what the server still sends, to its end. Errors are
-    /// ignored: they do not change the verdict.
+    /// Ends our side of the connection and reads what the server still sends, to its end. Errors
+    /// are ignored: they do not change the verdict.
     pub fn leave(&mut self) {
         if std::mem::replace(&mut self.is_left, true) {
             return;

@@ -37,8 +37,8 @@ impl<'a> Reader<'a> {
         self.take(2)?.try_into().ok().map(u16::from_be_bytes)
     }
 
-    /// Reads a name: labels, up to the root's or to a pointer to where the rest is. RFC 1035, section
-    /// 4.1.4.
+    /// Reads a name: labels, up to the root's or to a pointer to where the rest is. RFC 1035,
+    /// section 4.1.4.
     pub fn name(&mut self) -> Option<Name> {
         let mut bytes = Vec::new();
         let mut reader = self.clone();

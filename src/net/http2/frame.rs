@@ -49,8 +49,8 @@ impl Frame {
         self.flags & flag != 0
     }
 
-    /// Returns the payload of DATA or HEADERS without padding and priority; `None` if it is too short.
-    /// Sections 6.1 and 6.2.
+    /// Returns the payload of DATA or HEADERS without padding and priority; `None` if it is too
+    /// short. Sections 6.1 and 6.2.
     pub fn content(&self) -> Option<&[u8]> {
         let mut content = self.payload.as_slice();
         if self.has(PADDED) {

@@ -1,8 +1,8 @@
 //! HPACK: header blocks of HTTP/2. RFC 7541.
 //!
-//! The encoder only sends literals that are never indexed, so it has no state. The Huffman code is that
-//! of httlib-huffman. The decoder's dynamic table has the default size, because a server may use it
-//! before it has received our settings.
+//! The encoder only sends literals that are never indexed, so it has no state. The Huffman code is
+//! that of httlib-huffman. The decoder's dynamic table has the default size, because a server may
+//! use it before it has received our settings.
 
 use httlib_huffman::table1::DECODE_TABLE;
 
@@ -71,8 +71,8 @@ impl Decoder {
         Decoder { entries: Vec::new(), most: TABLE }
     }
 
-    /// Returns the fields of a complete header block, and whether these are all: at most [`LIST`] bytes
-    /// are accepted. `None` if the block is invalid.
+    /// Returns the fields of a complete header block, and whether these are all: at most [`LIST`]
+    /// bytes are accepted. `None` if the block is invalid.
     pub fn decode(&mut self, mut block: &[u8]) -> Option<(Fields, bool)> {
         let mut fields = Vec::new();
         let mut total = 0;
@@ -167,8 +167,8 @@ fn string(block: &mut &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Decodes a Huffman-coded string. The table has a row for each prefix, and in it the next row or a
-/// symbol for either bit. The bits after the last symbol have to be padding: up to seven ones (section
-/// 5.2).
+/// symbol for either bit. The bits after the last symbol have to be padding: up to seven ones
+/// (section 5.2).
 fn huffman(code: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let (mut row, mut left, mut is_padding) = (0, 0, true);
@@ -265,7 +265,8 @@ mod tests {
             "0003 6162",    // a truncated name
             "0001 61",      // no value
             "0001 6183 ff", // a truncated Huffman code
-            // The Huffman code of "a", 00011, with padding of 000, 001 and 011; of ones alone, eight and more.
+            // The Huffman code of "a", 00011, with padding of 000, 001 and 011; of ones alone,
+            // eight and more.
             "0001 6181 18",
             "0001 6181 19",
             "0001 6181 1b",

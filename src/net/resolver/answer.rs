@@ -119,8 +119,8 @@ impl From<WireError> for Failure {
 }
 
 impl Unanswered {
-    /// Returns the reasons in words, each with the servers that share it: `SERVFAIL from 10.0.0.1; no
-    /// reply from 10.0.0.2, 10.0.0.3`.
+    /// Returns the reasons in words, each with the servers that share it: `SERVFAIL from 10.0.0.1;
+    /// no reply from 10.0.0.2, 10.0.0.3`.
     pub fn words(&self) -> String {
         if self.failures.is_empty() {
             return "no time was left to ask a server".to_owned();
@@ -141,8 +141,8 @@ impl Unanswered {
         reasons.join("; ")
     }
 
-    /// Returns whether another name may be tried after this one: a server replied, about this name alone. A
-    /// silent server would be silent then too.
+    /// Returns whether another name may be tried after this one: a server replied, about this name
+    /// alone. A silent server would be silent then too.
     pub fn leads_on(&self) -> bool {
         self.half.is_some() || self.failures.iter().any(|(_, failure)| matches!(failure, Failure::Code(_)))
     }

@@ -38,7 +38,8 @@ impl Peer {
         }
     }
 
-    /// Takes an error of the socket: ICMP's "port unreachable" appears as "connection refused" (udp(7)).
+    /// Takes an error of the socket: ICMP's "port unreachable" appears as "connection refused"
+    /// (udp(7)).
     pub fn fail(&mut self, error: io::Error) {
         if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
             return;

@@ -1,4 +1,5 @@
-//! A question over TCP, for an answer that does not fit a datagram. RFC 1035, section 4.2.2; RFC 7766.
+//! A question over TCP, for an answer that does not fit a datagram. RFC 1035, section 4.2.2; RFC
+//! 7766.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;

@@ -1,5 +1,6 @@
-//! Names for keys and signatures that this build cannot verify, and which certificate of a chain has them.
-//! The names are those of openssl(1) and RFC 3279, 4055, 5758 and 8410; identifiers are compared as DER.
+//! Names for keys and signatures that this build cannot verify, and which certificate of a chain
+//! has them. The names are those of openssl(1) and RFC 3279, 4055, 5758 and 8410; identifiers are
+//! compared as DER.
 
 use std::fmt::Write as _;
 
@@ -29,8 +30,8 @@ const BRAINPOOL: &[u8] = &[0x2b, 0x24, 3, 3, 2, 8, 1, 1];
 /// 2.16.840.1.101.3.4, NIST's algorithms.
 const NIST: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4];
 
-/// Returns which certificate has a key or a signature that cannot be verified here, from the server's own
-/// up to the trusted one; `None` if none has.
+/// Returns which certificate has a key or a signature that cannot be verified here, from the
+/// server's own up to the trusted one; `None` if none has.
 pub fn fault(
     presented: &[u8],
     intermediates: &[CertificateDer<'_>],
@@ -101,7 +102,8 @@ fn weak_key(parts: &Parts<'_>) -> Option<String> {
     Some(format!("an RSA key of {bits} bits; {expected} {INSECURE}"))
 }
 
-/// Returns the object identifier of an `AlgorithmIdentifier`, and its parameters: RFC 5280, 4.1.1.2.
+/// Returns the object identifier of an `AlgorithmIdentifier`, and its parameters: RFC 5280,
+/// 4.1.1.2.
 fn identifier(mut algorithm: &[u8]) -> (&[u8], &[u8]) {
     (expect(OBJECT_IDENTIFIER, &mut algorithm).unwrap_or_default(), algorithm)
 }
@@ -215,7 +217,8 @@ fn key_name(algorithm: &[u8]) -> String {
     known.to_owned()
 }
 
-/// Returns an object identifier in numbers: X.690, 8.19. The first two numbers share the first byte.
+/// Returns an object identifier in numbers: X.690, 8.19. The first two numbers share the first
+/// byte.
 fn dotted(oid: &[u8]) -> String {
     let (mut out, mut number) = (String::new(), 0_u64);
     for &byte in oid {

@@ -1,7 +1,8 @@
-//! The fields of a certificate for people: subject, issuer, names, validity. RFC 5280, in DER (X.690).
+//! The fields of a certificate for people: subject, issuer, names, validity. RFC 5280, in DER
+//! (X.690).
 //!
-//! They are read only to be shown and for `--min-days`. Whether to trust a certificate is decided by
-//! webpki, which does not expose these fields.
+//! They are read only to be shown and for `--min-days`. Whether to trust a certificate is decided
+//! by webpki, which does not expose these fields.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -79,7 +80,8 @@ impl<'a> Parts<'a> {
 
     /// Returns the length of its key in bits, if it is an RSA key: RFC 8017, A.1.1.
     pub fn rsa_bits(&self) -> Option<usize> {
-        // A BIT STRING begins with the number of unused bits in its last byte, which is 0 for a key.
+        // A BIT STRING begins with the number of unused bits in its last byte, which is 0 for a
+        // key.
         let mut key = self.key.strip_prefix(&[0])?;
         let modulus = expect(INTEGER, &mut expect(SEQUENCE, &mut key)?)?;
         let start = modulus.iter().position(|&byte| byte != 0)?;
@@ -139,8 +141,8 @@ const CONTEXT_3: u8 = 0xa3;
 /// 2.5.29.17, subjectAltName.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// Takes the tag and content of the first value of `input`, which is always shorter afterwards, so that a
-/// loop over it ends. Lengths of up to four bytes are supported.
+/// Takes the tag and content of the first value of `input`, which is always shorter afterwards, so
+/// that a loop over it ends. Lengths of up to four bytes are supported.
 pub fn next<'a>(input: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let (&tag, rest) = input.split_first()?;
     let (&first, mut rest) = rest.split_first()?;
@@ -260,8 +262,8 @@ fn number(digits: &[u8]) -> Option<i64> {
     std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
 }
 
-/// Returns the days from the epoch to this date of the Gregorian calendar. Years begin in March here, so
-/// that the leap day is their last.
+/// Returns the days from the epoch to this date of the Gregorian calendar. Years begin in March
+/// here, so that the leap day is their last.
 fn days_to(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -301,7 +303,8 @@ mod tests {
         assert_eq!(time((SEQUENCE, b"700101000000Z")), None);
     }
 
-    // Created with: openssl req -x509 -newkey ed25519 -nodes -days 30 -subj '/O=Acme/CN=app' -outform DER
+    // Created with: openssl req -x509 -newkey ed25519 -nodes -days 30 -subj '/O=Acme/CN=app'
+    // -outform DER
     //     -addext 'subjectAltName=DNS:app.example,DNS:*.app.example,IP:127.0.0.1,IP:::1,email:x@y'
     const ACME: &[u8] = include_bytes!("../../../tests/fixtures/certificate-ed25519-names.der");
 

@@ -1,8 +1,8 @@
-//! Certificates and keys from PEM files (RFC 7468), and where the system keeps its roots. None are built
-//! in.
+//! Certificates and keys from PEM files (RFC 7468), and where the system keeps its roots. None are
+//! built in.
 //!
-//! A message says what is wrong with a file, never what it contains. The name of a file from an argument
-//! is prepended by the caller, which knows whether a secret is part of it.
+//! A message says what is wrong with a file, never what it contains. The name of a file from an
+//! argument is prepended by the caller, which knows whether a secret is part of it.
 
 use std::ffi::OsStr;
 use std::io;
@@ -56,8 +56,8 @@ pub struct SystemRoots {
 }
 
 impl SystemRoots {
-    /// Reads the certificates. The error says which places were tried. A file system that does not answer
-    /// by the deadline has an error of its own, because it may answer at another attempt.
+    /// Reads the certificates. The error says which places were tried. A file system that does not
+    /// answer by the deadline has an error of its own, because it may answer at another attempt.
     pub fn read(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let unusable = |why| match deadline.remaining() {
             Err(Passed) => TlsError::SilentRoots(why),
@@ -81,8 +81,8 @@ impl SystemRoots {
                 let folder = Path::new(OsStr::from_bytes(folder));
                 if let Err(unread) = add_folder(folder, deadline, &mut found) {
                     let why = format!("SSL_CERT_DIR: {}", unread.why);
-                    // A folder that may not be read is not absent, whatever else there is; and after the
-                    // deadline nothing else can be read.
+                    // A folder that may not be read is not absent, whatever else there is; and
+                    // after the deadline nothing else can be read.
                     if unread.denied || deadline.remaining().is_err() {
                         return Err(why);
                     }
@@ -135,9 +135,9 @@ fn add_folder(
     Ok(())
 }
 
-/// Reads the certificates in all files of a folder, of which at most [`FILE_LIMIT`] bytes are read in
-/// total; files without certificates are skipped. The error says why the folder cannot be read, or, if
-/// there are no certificates, which file may not be read.
+/// Reads the certificates in all files of a folder, of which at most [`FILE_LIMIT`] bytes are read
+/// in total; files without certificates are skipped. The error says why the folder cannot be read,
+/// or, if there are no certificates, which file may not be read.
 fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
     let (mut found, mut size, mut denied) = (Vec::new(), 0, None);
     let unread = |errno: Errno| Unread::from(io::Error::from(errno)).at(folder);
@@ -160,7 +160,8 @@ fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Unread> {
     if found.is_empty() { denied.map_or(Ok(found), Err) } else { Ok(found) }
 }
 
-/// Reads the certificates of a PEM file, at least one, by the deadline. The error does not name the file.
+/// Reads the certificates of a PEM file, at least one, by the deadline. The error does not name the
+/// file.
 pub fn certificates(path: &Path, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, Unread> {
     parse(&read_in_time(path, FILE_LIMIT, deadline)?).map_err(Unread::from)
 }

@@ -1,6 +1,6 @@
-//! The cryptography under rustls: ring's, as in rustls' default provider, without ChaCha20-Poly1305,
-//! which is a fortieth of the whole binary. Every TLS 1.3 server has AES_128_GCM (RFC 8446, 9.1), and in
-//! practice every TLS 1.2 server has AES-GCM.
+//! The cryptography under rustls: ring's, as in rustls' default provider, without
+//! ChaCha20-Poly1305, which is a fortieth of the whole binary. Every TLS 1.3 server has AES_128_GCM
+//! (RFC 8446, 9.1), and in practice every TLS 1.2 server has AES-GCM.
 
 use std::sync::Arc;
 

@@ -95,8 +95,8 @@ impl Session {
     }
 
     /// Waits a moment for the server to reject us. A TLS 1.3 client is done before the server has
-    /// seen its last messages (RFC 8446, 2); anything but an alert, such as a ticket, means that the
-    /// server accepts us.
+    /// seen its last messages (RFC 8446, 2); anything but an alert, such as a ticket, means that
+    /// the server accepts us.
     pub(super) fn await_refusal(&mut self, socket: &mut Socket) -> Result<(), TlsError> {
         let mut piece = [0; PIECE];
         let whole = socket.deadline();

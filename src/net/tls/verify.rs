@@ -1,4 +1,5 @@
-//! Whom a check trusts: webpki's verdict on the server's certificate, which is kept for the message.
+//! Whom a check trusts: webpki's verdict on the server's certificate, which is kept for the
+//! message.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -90,8 +91,8 @@ impl Verifier {
         Some(Verifier { provider, recorder, roots: Some(roots), pinned: certificates })
     }
 
-    /// Does what rustls' own verifier of servers does, without revocation lists: there are none here,
-    /// and their parser would be 12 KiB of the binary.
+    /// Does what rustls' own verifier of servers does, without revocation lists: there are none
+    /// here, and their parser would be 12 KiB of the binary.
     fn verify_chain(
         &self,
         presented: &CertificateDer<'_>,
@@ -116,16 +117,16 @@ impl Verifier {
         }
     }
 
-    /// Returns whether the certificate is itself among the roots, to the byte. Such a one is trusted
-    /// as it is, as in OpenSSL: webpki rejects the certificate of an authority as that of a server, and
-    /// what `openssl req -x509` creates is both.
+    /// Returns whether the certificate is itself among the roots, to the byte. Such a one is
+    /// trusted as it is, as in OpenSSL: webpki rejects the certificate of an authority as that of a
+    /// server, and what `openssl req -x509` creates is both.
     fn is_pinned(&self, presented: &CertificateDer<'_>) -> bool {
         self.pinned.iter().any(|known| known == presented)
     }
 }
 
-/// Returns whether a certificate was rejected because of a signature: webpki does not say whose, and
-/// reports that of a weak key as wrong.
+/// Returns whether a certificate was rejected because of a signature: webpki does not say whose,
+/// and reports that of a weak key as wrong.
 fn is_of_signature(error: &Error) -> bool {
     matches!(
         error,
@@ -157,8 +158,8 @@ fn verify_pinned(
 }
 
 /// If any certificate is trusted, the signature of the handshake is not verified: it proves nothing
-/// about a certificate that anybody may have created, and webpki cannot read the key of one of X.509
-/// version 1, which `--insecure` has to accept too.
+/// about a certificate that anybody may have created, and webpki cannot read the key of one of
+/// X.509 version 1, which `--insecure` has to accept too.
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,

@@ -46,8 +46,8 @@ pub fn failure(error: &Error, observed: &Observed, name: &str, opening: &[u8]) -
     }
 }
 
-/// Returns why HTTP/2 cannot be spoken above TLS, by what the server did: RFC 9113, 3.2; gRPC clients
-/// insist on it.
+/// Returns why HTTP/2 cannot be spoken above TLS, by what the server did: RFC 9113, 3.2; gRPC
+/// clients insist on it.
 pub fn no_h2(how: &str) -> String {
     format!("the server did not negotiate HTTP/2 by ALPN ({how}); gRPC clients require h2")
 }
@@ -65,8 +65,8 @@ pub fn refused_h2(error: &Error) -> Option<String> {
     }
 }
 
-/// Returns what it may mean that a server closed the connection without an alert: many that require a
-/// certificate do just that.
+/// Returns what it may mean that a server closed the connection without an alert: many that require
+/// a certificate do just that.
 pub fn vanished(client_certificate: ClientCertificate) -> Option<&'static str> {
     match client_certificate {
         ClientCertificate::NotRequested => None,
@@ -191,8 +191,8 @@ fn certificate_failure(why: &CertificateError, observed: &Observed, name: &str) 
     }
 }
 
-/// Returns which validity period is not met, of the server's certificate or of one above it. Roots are
-/// not among them: webpki ignores their dates.
+/// Returns which validity period is not met, of the server's certificate or of one above it. Roots
+/// are not among them: webpki ignores their dates.
 fn validity_failure(why: &CertificateError, certificate: &Certificate) -> String {
     let now = now();
     let seconds = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
