@@ -145,9 +145,8 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
         TlsError::NotTls(opening) => match greetings::other(&opening, "tls") {
             Some(Protocol::Http) => Finding::unhealthy("the port speaks HTTP, not TLS"),
             Some(Protocol::Http2) => Finding::unhealthy("the port speaks HTTP/2, not TLS"),
-            Some(other) => {
-                Finding::unhealthy(format!("the port speaks {other}, not TLS")).noting("received", &opening)
-            }
+            Some(other) => Finding::unhealthy(format!("the port speaks {}, not TLS", other.name()))
+                .noting("received", &opening),
             None => Finding::unhealthy("the response is not TLS").quoting("received", &opening),
         },
     };

@@ -157,7 +157,7 @@ impl Server {
 fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
     let opening = wire.opening();
     let found = match (greetings::other(opening, protocol), why) {
-        (Some(other), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
+        (Some(other), _) => Finding::unhealthy(format!("the port speaks {}, not {protocol}", other.name())),
         (None, Failure::Foreign) => {
             let mut finding = Finding::unhealthy(format!("the response is not {protocol}"));
             finding.quote = Some(("received", greetings::steady(opening).to_vec()));

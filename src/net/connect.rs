@@ -159,7 +159,9 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
             }
         } else if pending.is_empty() {
             let reached = reached(failures.iter().map(|(_, errno)| *errno));
-            return Err(Box::new(Finding { reached, ..Finding::unhealthy(grouped(failures)) }));
+            let mut finding = Box::new(Finding::unhealthy(grouped(failures)));
+            finding.reached = reached;
+            return Err(finding);
         }
         let pause = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
         let mut entries: Vec<PollFd<'_>> =
@@ -221,7 +223,7 @@ fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connect
 /// Returns the finding for a Unix socket that cannot be connected to because of this error.
 fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Finding {
     let words = describe(&io::Error::from(errno));
-    let finding = Finding::unhealthy(match errno {
+    let mut finding = Finding::unhealthy(match errno {
         Errno::EAGAIN | Errno::EINPROGRESS => {
             return timed_out(deadline, "connecting: its accept queue is full");
         }
@@ -238,7 +240,8 @@ fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Find
         Errno::EPROTOTYPE => "not a stream socket",
         _ => &words,
     });
-    Finding { reached: reached([errno]), ..finding }
+    finding.reached = reached([errno]);
+    finding
 }
 
 /// Returns whether the path leads to a socket; `found` is what is there, links not followed.

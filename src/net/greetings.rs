@@ -1,8 +1,6 @@
 //! How protocols found on a wrong port begin: what a server sends first, or in reply to what it
 //! does not understand.
 
-use std::fmt;
-
 /// A protocol that is known by how it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -29,6 +27,11 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Its name in a message.
+    pub fn name(self) -> &'static str {
+        self.names().0
+    }
+
     /// Its name in a message, and the check that speaks it, if one does.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -43,12 +46,6 @@ impl Protocol {
             Protocol::Postgres => ("PostgreSQL", "postgres"),
             Protocol::Mysql => ("MySQL", "mysql"),
         }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.names().0)
     }
 }
 
@@ -145,8 +142,8 @@ mod tests {
             (b"ok", "http", None),
             (b"", "http", None),
         ] {
-            let found = other(opening, check).map(|protocol| protocol.to_string());
-            assert_eq!(found.as_deref(), name, "{check}: {}", opening.escape_ascii());
+            let found = other(opening, check).map(Protocol::name);
+            assert_eq!(found, name, "{check}: {}", opening.escape_ascii());
         }
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
                 Some(Protocol::Tls) if cfg!(feature = "tls") => {
                     "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
                 }
-                Some(other) => format!("the port speaks {other}, not HTTP/2"),
+                Some(other) => format!("the port speaks {}, not HTTP/2", other.name()),
                 None => "the response is not HTTP/2".to_owned(),
             }
         }

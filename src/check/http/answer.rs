@@ -267,7 +267,7 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         Some(Protocol::Tls) => return Finding::unhealthy("the port speaks TLS, not HTTP (https://…)"),
         Some(Protocol::Http2) => return Finding::unhealthy("the port speaks HTTP/2 only (porthole grpc)"),
         Some(other) => {
-            let found = format!("the port speaks {other}, not HTTP");
+            let found = format!("the port speaks {}, not HTTP", other.name());
             return Finding::unhealthy(found).noting("received", opening);
         }
         None => {}
