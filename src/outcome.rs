@@ -40,6 +40,17 @@ pub enum Verdict {
     Denied,
 }
 
+/// How far a check came with its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// The check does not connect, or connecting failed for another reason than [`Reached::Refused`].
+    Unknown,
+    /// Every address refused the connection.
+    Refused,
+    /// The connection was established, so something listens there.
+    Connected,
+}
+
 /// What one run of one check found. The strings may hold what a server said, as it said it.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -47,6 +58,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found, in words: `503 Service Unavailable`, `connection refused (::1, 127.0.0.1)`.
     pub found: String,
+    /// How far it came with its connection.
+    pub reached: Reached,
     /// Whether the time it took belongs behind [`Finding::found`] where it is healthy. An unhealthy verdict never shows
     /// it: the same trouble has the same words, so that whoever collects events can fold them into one.
     pub timed: bool,
@@ -83,6 +96,7 @@ impl Finding {
         Finding {
             verdict,
             found,
+            reached: Reached::Unknown,
             timed: false,
             is_ours: false,
             expected: None,

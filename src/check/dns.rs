@@ -91,7 +91,7 @@ impl Dns {
         let (place, comma) = if name == self.typed() { ("", "") } else { (name, ", ") };
         // Some resolvers wait for both types.
         let missing = match found.unanswered {
-            Some(kind) => ["; no answer for ", kind].concat(),
+            Some(kind) => ["; no answer for ", kind.name()].concat(),
             None => String::new(),
         };
         let server = found.server;

@@ -13,22 +13,12 @@ use crate::error::Error;
 use crate::net::hosts::resolve;
 use crate::net::local::Reach;
 use crate::net::target::{Endpoint, HostPort, SocketPath};
+use crate::outcome::Reached;
 use crate::procfs;
 use crate::procfs::diag::{Backlog, is_full, unix_backlogs};
 use crate::procfs::net::{Listener, Protocol, UnixSocket, is_named, unix_sockets, unix_table};
 use crate::procfs::process::{Process, process, socket_owner, state_words};
 use crate::threads::bounded;
-
-/// The result of connecting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
-    /// A connection was established, so something listens, whether it is visible or not.
-    Connected,
-    /// Every address refused the connection.
-    Refused,
-    /// Neither of these.
-    Unknown,
-}
 
 /// The sockets and processes around the checks of a run; each table is read once, on first use.
 pub(super) struct Surroundings<'a> {

@@ -18,7 +18,7 @@ use crate::args::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::net::wire::LEAVE_TIME;
-use crate::outcome::Finding;
+use crate::outcome::{Finding, Reached, Verdict};
 use crate::text::{ELLIPSIS, clip, foreign};
 use crate::units::{self, StatusSet};
 
@@ -216,9 +216,11 @@ fn without(leaving: Duration, mut finding: Finding) -> Finding {
 /// Adds the URL that the followed redirects led to.
 fn redirected(mut finding: Finding, redirects: u64, url: &Url) -> Finding {
     if redirects > 0 {
+        // The target itself was: only a server that it redirected to may not have been.
+        finding.reached = Reached::Connected;
         finding.push("redirects", redirects.into());
         finding.push("url", url.to_string().into());
-        if finding.verdict != crate::outcome::Verdict::Healthy {
+        if finding.verdict != Verdict::Healthy {
             finding.found = format!("redirected to {}: {}", shown(&url.to_string()), finding.found);
         }
     }

@@ -17,8 +17,6 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "inspect")]
-use self::explain::Reached;
 use crate::args::{Foreign, Given, Opt, UsageError};
 use crate::deadline::{Deadline, Passed};
 use crate::net::local::Reach;
@@ -177,15 +175,7 @@ fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
             outcome.finding.explanation.extend(surroundings.first_process());
         }
         if let Some(endpoint) = check.endpoint() {
-            // Every check that connects tells the address when the connection stands.
-            let reached = if outcome.finding.facts.iter().any(|(name, _)| *name == "address") {
-                Reached::Connected
-            } else if outcome.finding.found.starts_with("connection refused") {
-                Reached::Refused
-            } else {
-                Reached::Unknown
-            };
-            outcome.finding.explanation = surroundings.explain(endpoint, reached);
+            outcome.finding.explanation = surroundings.explain(endpoint, outcome.finding.reached);
         }
     }
     // What the container lacks bears on all that failed, and is said once.

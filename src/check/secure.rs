@@ -9,7 +9,7 @@ pub(super) use super::tls_options::{OPTIONS, SPEAK};
 use crate::args::{Given, UsageError};
 use crate::deadline::Deadline;
 use crate::net::connect::Connection;
-use crate::net::greetings;
+use crate::net::greetings::{self, Protocol};
 use crate::net::socket::CLOSED;
 use crate::net::target::Host;
 use crate::net::tls::certificate::{Certificate, date, shown};
@@ -153,11 +153,10 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
             Finding::unhealthy([CLOSED, " during the TLS handshake"].concat())
         }
         TlsError::NotTls(opening) => match greetings::other(&opening, "tls") {
-            Some(greetings::HTTP) => Finding::unhealthy("the port speaks HTTP, not TLS"),
-            Some(greetings::HTTP2) => Finding::unhealthy("the port speaks HTTP/2, not TLS"),
-            Some(other) => {
-                Finding::unhealthy(format!("the port speaks {other}, not TLS")).noting("received", &opening)
-            }
+            Some(Protocol::Http) => Finding::unhealthy("the port speaks HTTP, not TLS"),
+            Some(Protocol::Http2) => Finding::unhealthy("the port speaks HTTP/2, not TLS"),
+            Some(other) => Finding::unhealthy(format!("the port speaks {}, not TLS", other.name()))
+                .noting("received", &opening),
             None => Finding::unhealthy("the response is not TLS").quoting("received", &opening),
         },
     };
@@ -212,7 +211,7 @@ pub(super) fn begin(
 
 /// Returns the facts about the peer.
 pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
-    let mut facts = vec![("tls", Fact::Text(peer.version.to_owned()))];
+    let mut facts = vec![("tls", Fact::Text(peer.version.name().to_owned()))];
     facts.extend(peer.certificate.as_ref().map(fact));
     if peer.wants_certificate {
         facts.push(("client_certificate_wanted", Fact::Bool(true)));

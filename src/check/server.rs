@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::{Attempt, Check, stream};
 use crate::args::{Given, Opt, UsageError, operand};
+use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::socket::{CLOSED, WireError};
@@ -95,7 +96,7 @@ pub(super) fn plan(
 /// with `@`.
 fn endpoint(text: OsString) -> Result<Endpoint, &'static str> {
     let bytes = text.as_bytes();
-    let is_url = bytes.windows(3).any(|three| three == b"://");
+    let is_url = find(bytes, b"://").is_some();
     if bytes.starts_with(b"@") || bytes.contains(&b'/') && !is_url {
         return SocketPath::parse(text).map(Endpoint::Unix);
     }
@@ -158,7 +159,7 @@ impl Server {
 fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
     let opening = wire.opening();
     let found = match (greetings::other(opening, protocol), why) {
-        (Some(other), _) => Finding::unhealthy(format!("the port speaks {other}, not {protocol}")),
+        (Some(other), _) => Finding::unhealthy(format!("the port speaks {}, not {protocol}", other.name())),
         (None, Failure::Foreign) => {
             let mut finding = Finding::unhealthy(format!("the response is not {protocol}"));
             finding.quote = Some(("received", greetings::steady(opening).to_vec()));

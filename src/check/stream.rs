@@ -12,7 +12,7 @@ use crate::net::connect::{open, phases};
 use crate::net::socket::{CLOSED, WireError};
 use crate::net::target::{Endpoint, Host};
 use crate::net::wire::Wire;
-use crate::outcome::Finding;
+use crate::outcome::{Finding, Reached};
 use crate::text::{decode, quoted};
 
 /// How much of the received data is kept for the verdict, in bytes.
@@ -90,6 +90,7 @@ pub(super) fn over(
     finding.phases =
         phases(start, &[("resolve", connection.resolved), ("connect", connected), (phase, decided)]);
     finding.decided = Some(decided);
+    finding.reached = Reached::Connected;
     connection.wire.leave();
     finding
 }

@@ -1,6 +1,6 @@
-//! Connecting: every address of a target is tried within one deadline, each of them under the local rule.
+//! Connecting: every address of a target is tried within one deadline, each under the local rule.
 //!
-//! The attempts are staggered as RFC 8305 ("Happy Eyeballs") has them, so that an address that swallows
+//! The attempts are staggered as in RFC 8305 ("Happy Eyeballs"), so that an address that drops
 //! packets does not use up the time of one that answers.
 
 use std::fmt::Write as _;
@@ -25,26 +25,27 @@ use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
 use crate::error::describe;
 use crate::files::unreadable;
-use crate::outcome::{Finding, Verdict};
+use crate::outcome::{Finding, Reached, Verdict};
 use crate::threads::wait_for;
 
-/// How long the first address has before the next is tried beside it: RFC 8305, section 5.
+/// How long an attempt runs before the next address is tried as well: RFC 8305, section 5.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// A connection, and to where it was made.
+/// A connection and its address.
 #[derive(Debug)]
 pub struct Connection {
-    /// The stream under its deadline.
+    /// The stream with its deadline.
     pub wire: Wire,
     /// For programs: `127.0.0.1:8080`, or the path of the socket.
     pub address: Vec<u8>,
-    /// For people: `127.0.0.1`.
+    /// For people: ` (127.0.0.1)` if the target is a name.
     pub shown: String,
-    /// When the name was known.
+    /// When the name was resolved.
     pub resolved: Instant,
 }
 
-/// Connects to the endpoint, and returns when the connection stands, or what it says of the target that there is none.
+/// Connects to the endpoint. Returns once the connection is established, or why it cannot be, as a
+/// finding.
 pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Connection, Box<Finding>> {
     let start = Instant::now();
     let mut resolved = None;
@@ -58,13 +59,13 @@ pub fn open(endpoint: &Endpoint, reach: Reach, deadline: Deadline) -> Result<Con
             None => phases(start, &[("resolve", now)]),
             Some(resolved) => phases(start, &[("resolve", resolved), ("connect", now)]),
         };
-        // Nothing was said yet.
+        // The server has not sent anything yet.
         finding.is_ours = true;
         finding
     })
 }
 
-/// The parts of a time that began at `start`, by the moment when each of them was over.
+/// Returns the parts of a time that began at `start`, by when each of them ended.
 pub fn phases(start: Instant, ends: &[(&'static str, Instant)]) -> Vec<(&'static str, Duration)> {
     let mut before = start;
     let mut phases = Vec::new();
@@ -95,7 +96,7 @@ fn tcp(
     if targets.is_empty() {
         forbidden.sort_unstable_by_key(by_family);
         let found = format!(
-            "{} is no address of this machine, so it is not connected to ({ADVICE})",
+            "{} is not an address of this machine, so no connection is made ({ADVICE})",
             list(forbidden.iter())
         );
         return Err(Box::new(Finding::new(Verdict::Refused, found)));
@@ -114,11 +115,11 @@ fn tcp(
     })
 }
 
-/// What it says of a host that its name has no address.
+/// Returns the finding for a host whose name has no address.
 fn unresolved(host: &Host, why: Unresolved) -> Finding {
     match why {
         Unresolved::Unknown => {
-            let why = "is not in /etc/hosts, and no DNS server is asked";
+            let why = "is not in /etc/hosts, and no DNS server is queried";
             Finding::new(Verdict::Refused, format!("unknown host: {host} {why} ({ADVICE})"))
         }
         Unresolved::Unreadable(error) => Finding {
@@ -142,30 +143,33 @@ fn timed_out(deadline: Deadline, doing: &str) -> Finding {
     Finding::unhealthy(WireError::TimedOut.reason(deadline, doing))
 }
 
-/// The first of the addresses that connects.
+/// Returns the first connection to one of the addresses.
 fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, SocketAddr), Box<Finding>> {
     let mut waiting = targets.iter();
-    let mut under_way: Vec<(OwnedFd, SocketAddr)> = Vec::new();
-    let mut failures: Vec<(IpAddr, String)> = Vec::new();
-    let failed = |target: SocketAddr, errno: Errno| (target.ip(), describe(&io::Error::from(errno)));
+    let mut pending: Vec<(OwnedFd, SocketAddr)> = Vec::new();
+    let mut failures: Vec<(IpAddr, Errno)> = Vec::new();
     loop {
         if let Some(&target) = waiting.next() {
             match begin(target, SockType::Stream) {
-                Ok(socket) => under_way.push((socket, target)),
+                Ok(socket) => pending.push((socket, target)),
                 Err(errno) => {
-                    failures.push(failed(target, errno));
+                    failures.push((target.ip(), errno));
                     continue;
                 }
             }
-        } else if under_way.is_empty() {
-            return Err(Box::new(Finding::unhealthy(grouped(failures))));
+        } else if pending.is_empty() {
+            let reached = reached(failures.iter().map(|(_, errno)| *errno));
+            let mut finding = Box::new(Finding::unhealthy(grouped(failures)));
+            finding.reached = reached;
+            return Err(finding);
         }
-        let patience = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
+        let pause = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
         let mut entries: Vec<PollFd<'_>> =
-            under_way.iter().map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)).collect();
-        if deadline.wait_any(&mut entries, patience).is_err() {
-            // Those whose turn has not come too: which they are depends on the order in which a server has named them.
-            let mut tried: Vec<IpAddr> = under_way.iter().map(|(_, target)| target.ip()).collect();
+            pending.iter().map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)).collect();
+        if deadline.wait_any(&mut entries, pause).is_err() {
+            // Including those whose turn has not come: which they are depends on the order in which
+            // a name server listed them.
+            let mut tried: Vec<IpAddr> = pending.iter().map(|(_, target)| target.ip()).collect();
             tried.extend(waiting.map(SocketAddr::ip));
             tried.sort_unstable_by_key(by_family);
             let tried = list(tried.iter());
@@ -177,23 +181,30 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
         }
         let ready: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(true)).collect();
         let mut still = Vec::new();
-        for ((socket, target), ready) in under_way.into_iter().zip(ready) {
+        for ((socket, target), ready) in pending.into_iter().zip(ready) {
             if !ready {
                 still.push((socket, target));
                 continue;
             }
             match finish(socket) {
                 Ok(stream) => return Ok((stream, target)),
-                Err(errno) => failures.push(failed(target, errno)),
+                Err(errno) => failures.push((target.ip(), errno)),
             }
         }
-        under_way = still;
+        pending = still;
     }
 }
 
-/// unix(7): a full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds (socket(7)).
+/// Returns how far a target was reached whose addresses failed with these errors.
+fn reached(errors: impl IntoIterator<Item = Errno>) -> Reached {
+    let is_refused = errors.into_iter().all(|errno| errno == Errno::ECONNREFUSED);
+    if is_refused { Reached::Refused } else { Reached::Unknown }
+}
+
+/// Connects to a Unix socket. A full accept queue blocks connect(2), which `SO_SNDTIMEO` bounds
+/// (unix(7), socket(7)).
 fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connection, Box<Finding>> {
-    // A file system that does not answer would keep connect(2) for good.
+    // A file system that does not answer would block connect(2) forever.
     if let Some(file) = path.file() {
         let file = file.to_owned();
         let look: Arc<dyn Fn() + Send + Sync> = Arc::new(move || drop(file.metadata()));
@@ -209,10 +220,10 @@ fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connect
     })
 }
 
-/// What it says of a Unix socket that connecting fails so.
+/// Returns the finding for a Unix socket that cannot be connected to because of this error.
 fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Finding {
     let words = describe(&io::Error::from(errno));
-    Finding::unhealthy(match errno {
+    let mut finding = Finding::unhealthy(match errno {
         Errno::EAGAIN | Errno::EINPROGRESS => {
             return timed_out(deadline, "connecting: its accept queue is full");
         }
@@ -222,19 +233,22 @@ fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Find
         }
         Errno::ENOENT => "no such socket",
         Errno::ECONNREFUSED => match path.file().map(std::fs::symlink_metadata) {
-            Some(Ok(found)) if is_no_socket(path, &found) => "not a socket",
-            Some(_) => "connection refused: the socket is there, but nobody listens on it",
-            None => "connection refused: nobody listens on it",
+            Some(Ok(found)) if !is_socket(path, &found) => "not a socket",
+            Some(_) => "connection refused: the socket exists, but nothing listens on it",
+            None => "connection refused: nothing listens on it",
         },
         Errno::EPROTOTYPE => "not a stream socket",
         _ => &words,
-    })
+    });
+    finding.reached = reached([errno]);
+    finding
 }
 
-fn is_no_socket(path: &SocketPath, found: &std::fs::Metadata) -> bool {
+/// Returns whether the path leads to a socket; `found` is what is there, links not followed.
+fn is_socket(path: &SocketPath, found: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     let target = if found.is_symlink() { path.file().and_then(|p| p.metadata().ok()) } else { None };
-    !target.as_ref().unwrap_or(found).file_type().is_socket()
+    target.as_ref().unwrap_or(found).file_type().is_socket()
 }
 
 fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errno> {
@@ -245,7 +259,7 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     let left = deadline.remaining().map_err(|_| Errno::EAGAIN)?;
     let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
-    // Zero would mean no limit at all.
+    // Zero would mean no limit.
     let micros = i64::from(left.subsec_micros()).max(1);
     setsockopt(&socket, SendTimeout, &TimeVal::new(seconds, micros))?;
     connect(socket.as_raw_fd(), &address)?;
@@ -254,27 +268,30 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
     Ok(stream)
 }
 
-/// `connection refused (::1, 127.0.0.1)`: the addresses behind the reason that they share, in an order of our own, as
-/// servers name them in another one each time and each of them fails when it does.
-fn grouped(mut failures: Vec<(IpAddr, String)>) -> String {
+/// Returns `connection refused (::1, 127.0.0.1)`: the addresses after the reason that they share.
+/// They are sorted, because name servers list them in a different order each time and they fail in
+/// any order.
+fn grouped(mut failures: Vec<(IpAddr, Errno)>) -> String {
     failures.sort_unstable_by_key(|(address, _)| by_family(address));
-    let mut groups: Vec<(String, Vec<IpAddr>)> = Vec::new();
-    for (address, reason) in failures {
-        match groups.iter_mut().find(|(known, _)| *known == reason) {
+    let mut groups: Vec<(Errno, Vec<IpAddr>)> = Vec::new();
+    for (address, errno) in failures {
+        match groups.iter_mut().find(|(known, _)| *known == errno) {
             Some((_, addresses)) => addresses.push(address),
-            None => groups.push((reason, vec![address])),
+            None => groups.push((errno, vec![address])),
         }
     }
-    let shown = groups.iter().map(|(reason, addresses)| format!("{reason} ({})", list(addresses.iter())));
+    let shown = groups.iter().map(|(errno, addresses)| {
+        format!("{} ({})", describe(&io::Error::from(*errno)), list(addresses.iter()))
+    });
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// What sorts addresses by: IPv6 first, as they are tried.
+/// The sort key of an address: IPv6 comes first, as when connecting.
 fn by_family(address: &IpAddr) -> (bool, IpAddr) {
     (address.is_ipv4(), *address)
 }
 
-/// The addresses, with commas between.
+/// Returns the addresses, separated by commas.
 pub fn list<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
     let mut out = String::new();
     for address in addresses {
@@ -290,23 +307,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_share_their_reason() {
-        let failures = |list: &[(&str, &str)]| {
-            list.iter().map(|(a, r)| (a.parse().unwrap(), (*r).to_owned())).collect::<Vec<_>>()
+    fn addresses_are_grouped_by_reason() {
+        let failures = |list: &[(&str, Errno)]| {
+            list.iter().map(|(a, errno)| (a.parse().unwrap(), *errno)).collect::<Vec<_>>()
         };
-        let (refused, none) = ("connection refused", "address not available");
+        let (refused, none) = (Errno::ECONNREFUSED, Errno::ENETUNREACH);
         for (list, words) in [
             (&[("127.0.0.1", refused), ("::1", refused)][..], "connection refused (::1, 127.0.0.1)"),
             (
                 &[("127.0.0.1", refused), ("::1", none)],
-                "address not available (::1), connection refused (127.0.0.1)",
+                "network is unreachable (::1), connection refused (127.0.0.1)",
             ),
             (
                 &[("10.0.0.10", refused), ("10.0.0.9", none), ("10.0.0.2", refused)],
-                "connection refused (10.0.0.2, 10.0.0.10), address not available (10.0.0.9)",
+                "connection refused (10.0.0.2, 10.0.0.10), network is unreachable (10.0.0.9)",
             ),
         ] {
             assert_eq!(grouped(failures(list)), words);
         }
+    }
+
+    #[test]
+    fn a_target_is_refused_if_every_address_is() {
+        let (refused, none) = (Errno::ECONNREFUSED, Errno::ENETUNREACH);
+        assert_eq!(reached([refused, refused]), Reached::Refused);
+        assert_eq!(reached([refused, none]), Reached::Unknown);
     }
 }

@@ -1,15 +1,54 @@
-//! DNS messages: questions built, answers read. RFC 1035, section 4; AAAA records are RFC 3596.
+//! DNS messages: builds questions, reads answers. RFC 1035, section 4; AAAA records are RFC 3596.
 //!
-//! Invariant: pure over bytes, and bounded whatever they are. A compression pointer leads only backwards, a
-//! name has at most 255 bytes, and a chain of aliases so many links.
+//! Invariant: these are pure functions of bytes, and their work is bounded whatever the bytes are.
+//! A compression pointer leads only backwards, a name has at most 255 bytes, and the number of
+//! links in a chain of aliases is limited.
+
+mod reader;
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// The type of a record that holds an IPv4 address.
-pub const A: u16 = 1;
-/// The type of a record that holds an IPv6 address.
-pub const AAAA: u16 = 28;
+use self::reader::Reader;
+
+/// The type of a record that holds an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressType {
+    /// An IPv4 address.
+    A,
+    /// An IPv6 address.
+    Aaaa,
+}
+
+impl AddressType {
+    /// Both, in the order in which they are queried.
+    pub const ALL: [AddressType; 2] = [AddressType::A, AddressType::Aaaa];
+
+    /// The name that users and servers know it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            AddressType::A => "A",
+            AddressType::Aaaa => "AAAA",
+        }
+    }
+
+    /// The other one.
+    pub fn other(self) -> AddressType {
+        match self {
+            AddressType::A => AddressType::Aaaa,
+            AddressType::Aaaa => AddressType::A,
+        }
+    }
+
+    /// Its number in a message.
+    fn code(self) -> u16 {
+        match self {
+            AddressType::A => 1,
+            AddressType::Aaaa => 28,
+        }
+    }
+}
+
 /// The type of an alias.
 const CNAME: u16 = 5;
 /// The class of the Internet.
@@ -17,9 +56,9 @@ const IN: u16 = 1;
 
 /// The most bytes of a name in a message: RFC 1035, section 2.3.4.
 const LONGEST_NAME: usize = 255;
-/// The most pointers that one name follows: there are never more labels than 127.
+/// The most pointers that one name follows: it never has more than 127 labels.
 const MOST_POINTERS: u32 = 127;
-/// The most aliases that are followed one to the next when they do not stand in order.
+/// The most aliases that are followed one to the next if they are not in order.
 const MOST_ALIASES: u32 = 16;
 
 /// No error.
@@ -29,7 +68,7 @@ pub const SERVFAIL: u8 = 2;
 /// The name does not exist.
 pub const NXDOMAIN: u8 = 3;
 
-/// The name of an error code of an answer: RFC 1035, section 4.1.1.
+/// Returns the name of an error code: RFC 1035, section 4.1.1.
 pub fn code_words(code: u8) -> String {
     match code {
         1 => "FORMERR".to_owned(),
@@ -41,13 +80,14 @@ pub fn code_words(code: u8) -> String {
     }
 }
 
-/// A domain name as it stands in a message: each label behind its length, the root's at the end; ASCII in lower
-/// case, as names are compared (RFC 4343).
+/// A domain name as in a message: each label after its length, the root's at the end; ASCII in
+/// lower case, as names are compared (RFC 4343).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(Vec<u8>);
 
 impl Name {
-    /// `db.example`, with or without a dot at its end; nothing where that is no name below the root.
+    /// Parses `db.example`, with or without a trailing dot; `None` if that is not a name below the
+    /// root.
     pub fn parse(text: &str) -> Option<Name> {
         let mut bytes = Vec::with_capacity(text.len() + 2);
         for label in text.strip_suffix('.').unwrap_or(text).split('.') {
@@ -84,35 +124,36 @@ pub struct Question<'a> {
     pub id: u16,
     /// The name.
     pub name: &'a Name,
-    /// The type of record that is asked for.
-    pub kind: u16,
+    /// The type of record that is queried.
+    pub kind: AddressType,
 }
 
-/// What answers a question.
+/// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The name exists, and has these addresses of the type that was asked for, or none.
+    /// The name exists, and has these addresses of the queried type, or none.
     Addresses(Vec<IpAddr>),
     /// An error code other than 0.
     Code(u8),
-    /// The answer does not fit; over TCP it would.
+    /// The answer does not fit a datagram; over TCP it would.
     Truncated,
 }
 
 impl Question<'_> {
-    /// The message that asks it, with recursion desired.
+    /// Builds the message, with recursion desired.
     pub fn message(&self) -> Vec<u8> {
         let mut message = Vec::with_capacity(16 + LONGEST_NAME);
         message.extend(self.id.to_be_bytes());
         // Flags: RD. One question, no records.
         message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
         message.extend(&self.name.0);
-        message.extend(self.kind.to_be_bytes());
+        message.extend(self.kind.code().to_be_bytes());
         message.extend(IN.to_be_bytes());
         message
     }
 
-    /// What this message replies; nothing where it is no answer to this question, or broken.
+    /// Returns what this message replies; `None` if it does not answer this question or is
+    /// malformed.
     pub fn reply(&self, message: &[u8]) -> Option<Reply> {
         let mut reader = Reader { message, at: 0 };
         let (id, flags) = (reader.number()?, reader.number()?);
@@ -123,13 +164,13 @@ impl Question<'_> {
             return None;
         }
         let code = (flags & 0xf) as u8;
-        // A server that did not understand may leave the question out.
+        // A server that did not understand the question may leave it out.
         let is_ours = if questions == 0 {
             code != NOERROR
         } else {
             questions == 1
                 && reader.name()? == *self.name
-                && reader.number()? == self.kind
+                && reader.number()? == self.kind.code()
                 && reader.number()? == IN
         };
         if !is_ours {
@@ -144,10 +185,10 @@ impl Question<'_> {
         self.addresses(&reader, answers)
     }
 
-    /// The addresses among the answers, behind whatever aliases lead to them.
+    /// Returns the addresses among the answers, following aliases to them.
     fn addresses(&self, records: &Reader<'_>, count: u16) -> Option<Reply> {
         let mut name = self.name.clone();
-        // Aliases usually stand in order, so that the second pass finds no more.
+        // Aliases are usually in order, so that the second pass finds no more.
         for _ in 0..MOST_ALIASES {
             let mut moved = false;
             let mut reader = records.clone();
@@ -166,10 +207,10 @@ impl Question<'_> {
         let mut reader = records.clone();
         for _ in 0..count {
             let record = reader.record()?;
-            if record.kind == self.kind && record.owner == name {
+            if record.kind == self.kind.code() && record.owner == name {
                 let address = match self.kind {
-                    A => IpAddr::from(<[u8; 4]>::try_from(record.data).ok()?),
-                    _ => IpAddr::from(<[u8; 16]>::try_from(record.data).ok()?),
+                    AddressType::A => IpAddr::from(<[u8; 4]>::try_from(record.data).ok()?),
+                    AddressType::Aaaa => IpAddr::from(<[u8; 16]>::try_from(record.data).ok()?),
                 };
                 if !addresses.contains(&address) {
                     addresses.push(address);
@@ -180,101 +221,23 @@ impl Question<'_> {
     }
 }
 
-/// A resource record of the class IN.
-struct Record<'a> {
-    owner: Name,
-    kind: u16,
-    /// Where its data begins in the message.
-    at: usize,
-    data: &'a [u8],
-}
-
-/// A place in a message.
-#[derive(Clone)]
-struct Reader<'a> {
-    message: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let end = self.at.checked_add(count)?;
-        let bytes = self.message.get(self.at..end)?;
-        self.at = end;
-        Some(bytes)
-    }
-
-    fn number(&mut self) -> Option<u16> {
-        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
-    }
-
-    /// RFC 1035, section 4.1.4: labels, up to the root's or to a pointer to where the rest stands.
-    fn name(&mut self) -> Option<Name> {
-        let mut bytes = Vec::new();
-        let mut place = self.clone();
-        let mut pointers = 0;
-        loop {
-            let here = place.at;
-            let length = *place.take(1)?.first()?;
-            match length >> 6 {
-                0 => {
-                    bytes.push(length);
-                    bytes.extend(place.take(usize::from(length))?.iter().map(u8::to_ascii_lowercase));
-                    if bytes.len() > LONGEST_NAME {
-                        return None;
-                    }
-                    if pointers == 0 {
-                        self.at = place.at;
-                    }
-                    if length == 0 {
-                        return Some(Name(bytes));
-                    }
-                }
-                3 => {
-                    let low = *place.take(1)?.first()?;
-                    if pointers == 0 {
-                        self.at = place.at;
-                    }
-                    place.at = usize::from(length & 0x3f) << 8 | usize::from(low);
-                    pointers += 1;
-                    // "A prior occurrence": what leads forwards could lead round and round.
-                    if place.at >= here || pointers > MOST_POINTERS {
-                        return None;
-                    }
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    fn record(&mut self) -> Option<Record<'a>> {
-        let owner = self.name()?;
-        let (kind, class) = (self.number()?, self.number()?);
-        self.take(4)?;
-        let length = self.number()?;
-        let at = self.at;
-        let data = self.take(usize::from(length))?;
-        // A record of another class is of no type that is looked for.
-        Some(Record { owner, kind: if class == IN { kind } else { 0 }, at, data })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::AddressType::{A, Aaaa};
     use super::*;
 
-    /// The answer of dnsmasq 2.90 with `--cname=www.example,web.example --host-record=web.example,10.0.0.5`
-    /// to A of www.example.
+    /// The answer of dnsmasq 2.90 to A of www.example, with `--cname=www.example,web.example
+    /// --host-record=web.example,10.0.0.5`.
     const ALIAS: &[u8] =
         b"\x12\x34\x85\x80\x00\x01\x00\x02\x00\x00\x00\x00\x03www\x07example\x00\x00\x01\x00\x01\
         \xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x00\x00\x06\x03web\xc0\x10\
         \xc0\x29\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x0a\x00\x00\x05";
 
-    fn question(name: &str, kind: u16) -> Question<'static> {
+    fn question(name: &str, kind: AddressType) -> Question<'static> {
         Question { id: 0x1234, name: Box::leak(Box::new(Name::parse(name).unwrap())), kind }
     }
 
-    /// A message with this flags word, the question, and these records.
+    /// Builds a message with these flags, the question, and these records.
     fn answer(question: &Question<'_>, flags: u16, records: &[&[u8]]) -> Vec<u8> {
         let mut message = question.message();
         message[2..4].copy_from_slice(&flags.to_be_bytes());
@@ -283,7 +246,7 @@ mod tests {
         message
     }
 
-    /// A record of this owner, as bytes, with this data.
+    /// Builds a record with this owner, as bytes, and this data.
     fn record(owner: &[u8], kind: u8, data: &[u8]) -> Vec<u8> {
         let mut record = owner.to_vec();
         record.extend([0, kind, 0, 1, 0, 0, 0, 60, 0, u8::try_from(data.len()).unwrap()]);
@@ -315,7 +278,7 @@ mod tests {
     #[test]
     fn a_question_on_the_wire() {
         assert_eq!(
-            question("db.Example", AAAA).message(),
+            question("db.Example", Aaaa).message(),
             b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02db\x07example\x00\x00\x1c\x00\x01"
         );
     }
@@ -355,7 +318,7 @@ mod tests {
             ],
         );
         assert_eq!(addresses(asked.reply(&message)), ["10.0.0.1"]);
-        let asked = question("a", AAAA);
+        let asked = question("a", Aaaa);
         let six = record(b"\xc0\x0c", 28, b"\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05");
         assert_eq!(addresses(asked.reply(&answer(&asked, 0x8180, &[&six]))), ["fd00::5"]);
     }
@@ -367,14 +330,14 @@ mod tests {
         assert_eq!(asked.reply(&answer(&asked, 0x8182, &[])), Some(Reply::Code(2)));
         assert_eq!(asked.reply(&answer(&asked, 0x8380, &[])), Some(Reply::Truncated));
         assert!(addresses(asked.reply(&answer(&asked, 0x8180, &[]))).is_empty());
-        // FORMERR with nothing but the header.
+        // FORMERR with only the header.
         let header = b"\x12\x34\x80\x01\0\0\0\0\0\0\0\0";
         assert_eq!(asked.reply(header), Some(Reply::Code(1)));
         assert_eq!(asked.reply(b"\x12\x34\x80\x00\0\0\0\0\0\0\0\0"), None);
     }
 
     #[test]
-    fn what_answers_another_question_is_none() {
+    fn a_reply_to_another_question_is_ignored() {
         let asked = question("www.example", A);
         let changed = |at: usize, byte: u8| {
             let mut message = ALIAS.to_vec();
@@ -396,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_messages() {
+    fn malformed_messages() {
         let asked = question("www.example", A);
         for length in 0..ALIAS.len() {
             assert_eq!(asked.reply(&ALIAS[..length]), None, "cut to {length}");
@@ -423,14 +386,15 @@ mod tests {
             let message = answer(&asked, 0x8180, &[&record(b"\xc0\x0c", 1, data)]);
             assert_eq!(asked.reply(&message), None, "an address of {} bytes", data.len());
         }
-        // A ring of two pointers: the second leads back to the label in front of the first.
+        // A ring of two pointers: the second leads back to the label before the first.
         let message = answer(&asked, 0x8180, &[&record(b"\x01x\xc0\x13", 1, &[10, 0, 0, 1])]);
         assert_eq!(asked.reply(&message), None);
     }
 
     #[test]
-    fn the_costliest_message_ends() {
-        // As many records as fit, each owner the longest of names behind a chain of pointers.
+    fn the_most_expensive_message_takes_bounded_time() {
+        // As many records as fit, each with the longest name as its owner, behind a chain of
+        // pointers.
         let asked = question("a", A);
         let name = [b"\x01x".repeat(126).as_slice(), b"\x00"].concat();
         let mut message = answer(&asked, 0x8180, &[&record(&name, 16, &[0; 200])]);

@@ -1,48 +1,80 @@
-//! How protocols begin that are met on a wrong port: what a server says first, or to what it does not understand.
+//! How protocols found on a wrong port begin: what a server sends first, or in reply to what it
+//! does not understand.
 
-/// A protocol, and the check that speaks it.
-#[derive(Clone, Copy)]
-struct Protocol {
-    name: &'static str,
-    check: &'static str,
+/// A protocol that is known by how it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.
+    Http,
+    /// HTTP/2.
+    Http2,
+    /// TLS.
+    Tls,
+    /// SSH.
+    Ssh,
+    /// SMTP or FTP, which begin alike.
+    SmtpOrFtp,
+    /// Redis.
+    Redis,
+    /// memcached.
+    Memcached,
+    /// AMQP.
+    Amqp,
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL.
+    Mysql,
 }
 
-const fn protocol(name: &'static str, check: &'static str) -> Protocol {
-    Protocol { name, check }
+impl Protocol {
+    /// Its name in a message.
+    pub fn name(self) -> &'static str {
+        self.names().0
+    }
+
+    /// Its name in a message, and the check that speaks it, if one does.
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Protocol::Http => ("HTTP", "http"),
+            Protocol::Http2 => ("HTTP/2", "grpc"),
+            Protocol::Tls => ("TLS", "tls"),
+            Protocol::Ssh => ("SSH", ""),
+            Protocol::SmtpOrFtp => ("SMTP or FTP", ""),
+            Protocol::Redis => ("Redis", "redis"),
+            Protocol::Memcached => ("memcached", "memcached"),
+            Protocol::Amqp => ("AMQP", "amqp"),
+            Protocol::Postgres => ("PostgreSQL", "postgres"),
+            Protocol::Mysql => ("MySQL", "mysql"),
+        }
+    }
 }
 
-/// The name of HTTP/1.
-pub const HTTP: &str = "HTTP";
-/// The name of TLS.
-pub const TLS: &str = "TLS";
-/// The name of HTTP/2.
-pub const HTTP2: &str = "HTTP/2";
-
-/// What a text begins with.
+/// Protocols that begin with fixed bytes.
 const TEXTS: &[(&[u8], Protocol)] = &[
-    (b"HTTP/", protocol(HTTP, "http")),
-    (b"PRI * HTTP/2.0", protocol(HTTP2, "grpc")),
-    // An alert: RFC 8446, section 5.1. So a TLS server answers what is not TLS.
-    (b"\x15\x03", protocol(TLS, "tls")),
-    (b"SSH-", protocol("SSH", "ssh")),
-    (b"220 ", protocol("SMTP or FTP", "smtp")),
-    (b"220-", protocol("SMTP or FTP", "smtp")),
-    (b"-ERR ", protocol("Redis", "redis")),
-    (b"-NOAUTH ", protocol("Redis", "redis")),
-    (b"-DENIED ", protocol("Redis", "redis")),
-    (b"ERROR\r\n", protocol("memcached", "memcached")),
-    (b"AMQP", protocol("AMQP", "amqp")),
+    (b"HTTP/", Protocol::Http),
+    (b"PRI * HTTP/2.0", Protocol::Http2),
+    // An alert: RFC 8446, section 5.1. A TLS server answers with one if it receives anything else.
+    (b"\x15\x03", Protocol::Tls),
+    (b"SSH-", Protocol::Ssh),
+    (b"220 ", Protocol::SmtpOrFtp),
+    (b"220-", Protocol::SmtpOrFtp),
+    (b"-ERR ", Protocol::Redis),
+    (b"-NOAUTH ", Protocol::Redis),
+    (b"-DENIED ", Protocol::Redis),
+    (b"ERROR\r\n", Protocol::Memcached),
+    (b"AMQP", Protocol::Amqp),
 ];
 
-/// The name of the protocol that a server speaks which began like this, if it is known and another than the check's.
-pub fn other(opening: &[u8], check: &str) -> Option<&'static str> {
+/// Returns the protocol of a server that began like this, if it is known and not the one that the
+/// check speaks.
+pub fn other(opening: &[u8], check: &str) -> Option<Protocol> {
     let text = TEXTS.iter().find(|(beginning, _)| opening.starts_with(beginning));
     let known = text.map(|(_, protocol)| *protocol).or_else(|| first_message(opening))?;
-    (known.check != check).then_some(known.name)
+    (known.names().1 != check).then_some(known)
 }
 
-/// What of an opening is the same in every connection: in MySQL's greeting, the number of the connection and a scramble stand
-/// behind the version.
+/// Returns the part of an opening that is the same in every connection. In MySQL's greeting, the
+/// connection number and a scramble follow the version.
 pub fn steady(opening: &[u8]) -> &[u8] {
     match opening {
         [_, _, 0, 0, 10, version @ ..] => {
@@ -53,18 +85,16 @@ pub fn steady(opening: &[u8]) -> &[u8] {
     }
 }
 
-/// The protocol whose first message this is.
+/// Returns the protocol whose first message this is.
 fn first_message(opening: &[u8]) -> Option<Protocol> {
     match opening {
         // SETTINGS, a list of entries of six bytes, or GOAWAY: RFC 9113, section 6.
-        [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0 => Some(protocol(HTTP2, "grpc")),
-        [0, 0, 8..=255, 7, 0, 0, 0, 0, 0, ..] => Some(protocol(HTTP2, "grpc")),
-        // `ErrorResponse` with its length, whose first field is the severity.
-        [b'E', 0, 0, _, _, b'S', ..] => Some(protocol("PostgreSQL", "postgres")),
-        // The first packet: version 10 of the handshake, with the server's version behind it, or an error.
-        [_, _, 0, 0, 10, b'0'..=b'9', ..] | [_, _, 0, 0, 0xff, _, 3..=15, ..] => {
-            Some(protocol("MySQL", "mysql"))
-        }
+        [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length % 6 == 0 => Some(Protocol::Http2),
+        [0, 0, 8..=255, 7, 0, 0, 0, 0, 0, ..] => Some(Protocol::Http2),
+        // `ErrorResponse` and its length; the first field is the severity.
+        [b'E', 0, 0, _, _, b'S', ..] => Some(Protocol::Postgres),
+        // The first packet: version 10 of the handshake and then the server's version, or an error.
+        [_, _, 0, 0, 10, b'0'..=b'9', ..] | [_, _, 0, 0, 0xff, _, 3..=15, ..] => Some(Protocol::Mysql),
         _ => None,
     }
 }
@@ -74,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_the_same_each_time() {
+    fn the_part_that_is_the_same_each_time() {
         assert_eq!(steady(b"J\0\0\0\n8.0.36\0\x08\0\0\0\x1dn>8Y"), b"J\0\0\0\n8.0.36\0");
         for opening in [&b"J\0\0\0\n8.0.36"[..], b"J\0\0\0\n", b"hello\0there", b""] {
             assert_eq!(steady(opening), opening);
@@ -112,7 +142,8 @@ mod tests {
             (b"ok", "http", None),
             (b"", "http", None),
         ] {
-            assert_eq!(other(opening, check), name, "{check}: {}", opening.escape_ascii());
+            let found = other(opening, check).map(Protocol::name);
+            assert_eq!(found, name, "{check}: {}", opening.escape_ascii());
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The head of an HTTP/1 response: a parser of bytes. RFC 9112, sections 2 to 6.
 //!
-//! Invariant: what curl or the client of Go's net/http takes as an answer is one. So lines may end in a bare LF, values
-//! may be folded, names may be odd, and of the fields only those that delimit the body have to make sense. Refused are
-//! a NUL, a line without a colon, a continuation of nothing, and a Content-Length that is no number or is two.
+//! Invariant: every response that curl or Go's net/http client accepts is accepted. So lines may
+//! end in a bare LF, values may be folded, names may be odd, and only the fields that delimit the
+//! body have to be valid. Rejected are a NUL, a line without a colon, a continuation without a line
+//! before it, and a Content-Length that is not a number or differs from another one.
 
 /// Why bytes are not the head of a response.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,9 +12,9 @@ pub enum HeadError {
     NotHttp,
     /// This is not a header line.
     Line(Vec<u8>),
-    /// These lines do not say one length of the body.
+    /// These lines do not give one length of the body.
     Length(Vec<u8>),
-    /// They are too many.
+    /// There are too many of them.
     TooLarge,
 }
 
@@ -22,34 +23,34 @@ pub enum HeadError {
 pub struct Head {
     /// The status, from 100 to 999.
     pub status: u16,
-    /// Whether it is HTTP/1.0 or older, which knows no chunks.
+    /// Whether it is HTTP/1.0 or older, which has no chunked encoding.
     is_old: bool,
-    /// The header lines as they came, and the empty line behind them.
+    /// The header lines as received, and the empty line after them.
     lines: Vec<u8>,
 }
 
-/// The search for the end of a head that may come bit by bit: no byte is looked at twice.
+/// The search for the end of a head that may arrive in pieces: no byte is examined twice.
 #[derive(Debug, Default)]
 pub struct Search {
-    /// Where the line begins whose end is not there yet.
+    /// Where the line begins whose end was not received yet.
     line: usize,
-    /// How much was looked at.
-    looked: usize,
+    /// How many bytes were examined.
+    examined: usize,
 }
 
 impl Search {
-    /// The length of the head that the input begins with, its empty line included, once all of it is there. Of one
-    /// head, the input only ever gets longer.
+    /// Returns the length of the head at the beginning of the input, with its empty line, once all
+    /// of it is there. Between calls for one head, the input may only grow.
     pub fn end(&mut self, input: &[u8]) -> Option<usize> {
         loop {
-            let behind = input.get(self.looked..)?.iter().position(|&byte| byte == b'\n');
+            let behind = input.get(self.examined..)?.iter().position(|&byte| byte == b'\n');
             let Some(behind) = behind else {
-                self.looked = input.len();
+                self.examined = input.len();
                 return None;
             };
-            let end = self.looked + behind;
+            let end = self.examined + behind;
             let is_empty = input.get(self.line..end)?.iter().all(|&byte| byte == b'\r');
-            (self.line, self.looked) = (end + 1, end + 1);
+            (self.line, self.examined) = (end + 1, end + 1);
             if is_empty {
                 return Some(self.line);
             }
@@ -57,7 +58,7 @@ impl Search {
     }
 }
 
-/// Whether this may be how a response begins.
+/// Returns whether a response may begin like this.
 pub fn may_be_http(input: &[u8]) -> bool {
     let name = b"HTTP/";
     let there = input.len().min(name.len());
@@ -65,12 +66,12 @@ pub fn may_be_http(input: &[u8]) -> bool {
 }
 
 impl Head {
-    /// The head whose bytes these are, to the end of its empty line.
+    /// Parses the bytes of a head, including its empty line.
     pub fn parse(bytes: &[u8]) -> Result<Self, HeadError> {
         let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
         let (line, lines) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
         let (is_old, status) = status_line(line).ok_or(HeadError::NotHttp)?;
-        // Nothing is there that it could continue.
+        // The first line has nothing to continue.
         let is_continued = matches!(lines.first(), Some(b' ' | b'\t'));
         for line in Lines(lines) {
             let name = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -81,30 +82,32 @@ impl Head {
         Ok(Head { status, is_old, lines: lines.to_vec() })
     }
 
-    /// Whether another one follows for the same request. RFC 9110, section 15.2.
+    /// Returns whether another one follows for the same request. RFC 9110, section 15.2.
     pub fn is_interim(&self) -> bool {
         self.status < 200 && self.status != 101
     }
 
-    /// The value of the first field of this name.
+    /// Returns the value of the first field with this name.
     pub fn value(&self, name: &str) -> Option<Vec<u8>> {
         self.named(name).next().map(|line| split(line).1)
     }
 
-    /// What has to be known to read the body, as a head that every parser takes. `to_head` where the request was HEAD.
+    /// Returns what delimits the body, as a head that every parser accepts. `to_head` says that the
+    /// request was HEAD.
     pub fn plain(&self, to_head: bool) -> Result<String, HeadError> {
-        // Without a body nothing that would delimit it counts. RFC 9112, section 6.3.
+        // Without a body, the fields that delimit it are ignored. RFC 9112, section 6.3.
         let is_bodiless = to_head || matches!(self.status, 100..200 | 204 | 304);
         let framing = if is_bodiless { String::new() } else { self.framing()? };
         Ok(format!("HTTP/1.1 {}\r\n{framing}\r\n", self.status))
     }
 
-    /// Whether a body, if there is one, ends with the connection and not before.
+    /// Returns whether a body, if there is one, ends only with the connection.
     pub fn is_ended_by_close(&self) -> bool {
         self.framing().is_ok_and(|framing| framing.is_empty())
     }
 
-    /// The field that delimits the body; nothing where the end of the connection does. RFC 9112, section 6.3.
+    /// Returns the field that delimits the body; empty if the end of the connection does. RFC 9112,
+    /// section 6.3.
     fn framing(&self) -> Result<String, HeadError> {
         let is_chunked = |line| {
             let (_, value) = split(line);
@@ -133,7 +136,7 @@ impl Head {
         })
     }
 
-    /// The header lines of this name, continuations included.
+    /// Returns the header lines with this name, including their continuations.
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         Lines(&self.lines).filter(|line| {
             let own = line.split(|&byte| byte == b':').next().unwrap_or_default();
@@ -142,8 +145,8 @@ impl Head {
     }
 }
 
-/// Whether it is of HTTP/1.0 or older, and the status. Of the version only the form counts, and between it and the
-/// status may be several blanks.
+/// Returns whether the version is HTTP/1.0 or older, and the status. Of the version only the form
+/// matters, and several blanks may separate it from the status.
 fn status_line(line: &[u8]) -> Option<(bool, u16)> {
     let rest = may_be_http(line).then(|| line.get(5..))??;
     let (major, rest) = rest.split_first().filter(|(digit, _)| digit.is_ascii_digit())?;
@@ -184,14 +187,14 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// A line without CRLF or LF.
+/// Returns a line without CRLF or LF.
 fn without_end(line: &[u8]) -> Vec<u8> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line).to_vec()
 }
 
-/// The name and the value of a header line. Continuations follow with a space in place of the line's end: RFC 9112,
-/// section 5.2.
+/// Returns the name and the value of a header line. A space replaces the end of a line that is
+/// continued: RFC 9112, section 5.2.
 fn split(line: &[u8]) -> (&[u8], Vec<u8>) {
     let at = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
     let (name, value) = line.split_at_checked(at).unwrap_or((line, &[]));
@@ -200,7 +203,8 @@ fn split(line: &[u8]) -> (&[u8], Vec<u8>) {
     (name.trim_ascii_end(), parts.join(&b' ').trim_ascii().to_vec())
 }
 
-/// The number that an element of a Content-Length begins with, as strtol(3) has it; the largest where it is larger.
+/// Returns the number at the beginning of an element of a Content-Length, as strtol(3) would; the
+/// maximum if it is larger.
 fn length(text: &[u8]) -> Option<u64> {
     let text = text.trim_ascii();
     let text = text.strip_prefix(b"+").unwrap_or(text);
@@ -292,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_however_the_head_comes() {
+    fn the_end_is_found_however_the_head_arrives() {
         for (input, length) in [
             (&b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\n"[..], Some(25)),
             (b"HTTP/1.1 200 OK\n\nbody", Some(17)),
@@ -303,9 +307,9 @@ mod tests {
         ] {
             let mut search = Search::default();
             let found = (0..=input.len()).find_map(|there| {
-                let before = search.looked;
+                let before = search.examined;
                 let end = search.end(&input[..there]);
-                assert!(search.looked >= before && (end.is_some() || search.looked == there));
+                assert!(search.examined >= before && (end.is_some() || search.examined == there));
                 end
             });
             assert_eq!(found, length, "{}", input.escape_ascii());
@@ -314,8 +318,8 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_are_taken_or_refused() {
-        // Those that mean something, in every order, behind a status line.
+    fn any_bytes_are_accepted_or_rejected() {
+        // The bytes with a meaning, in every order, after a status line.
         let marks = b"\r\n \t:,+1a\0";
         for number in 0..marks.len().pow(5) {
             let mut rest = number;

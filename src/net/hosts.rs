@@ -1,6 +1,6 @@
-//! Names to addresses: `localhost`, `/etc/hosts`, and with `--remote` the name servers.
+//! Resolving names: `localhost`, `/etc/hosts`, and with `--remote` the name servers.
 //!
-//! Without `--remote` no query leaves: a name that hosts(5) does not know is unknown.
+//! Without `--remote` no query is sent: a name that is not in hosts(5) is unknown.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -18,27 +18,28 @@ const HOSTS: &str = "/etc/hosts";
 /// The most of it that is read, in bytes.
 const HOSTS_LIMIT: u64 = 2 << 20;
 /// The most addresses of one name that are tried.
-const MOST: usize = 16;
-/// The most that are looked at in the file: each is compared with those before it.
-const MOST_KEPT: usize = 1024;
-/// What is always known.
+const TRIED_ADDRESSES: usize = 16;
+/// The most that are read from the file: each is compared with those before it.
+const READ_ADDRESSES: usize = 1024;
+/// The name that is always known.
 const LOCALHOST: &str = "localhost";
 
 /// Why a name has no address.
 #[derive(Debug)]
 pub enum Unresolved {
-    /// The file does not have it, and no name server may be asked.
+    /// It is not in the file, and no name server may be queried.
     Unknown,
-    /// The file may have it, and cannot be read.
+    /// It may be in the file, which cannot be read.
     Unreadable(Error),
-    /// The file may have it, and its file system did not answer by the deadline.
+    /// It may be in the file, whose file system did not answer by the deadline.
     TimedOut(Error),
-    /// The name servers have no address of it, or do not answer; and why the file cannot be read, if that is so.
+    /// The name servers have no address for it, or do not answer. If the file cannot be read
+    /// either, the second field says why.
     #[cfg(feature = "remote")]
     NotFound(Box<Lookup>, Option<Error>),
 }
 
-/// The addresses of a host, IPv6 and IPv4, in the order in which they are tried.
+/// Returns the addresses of a host, IPv6 and IPv4, in the order in which they are tried.
 pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAddr>, Unresolved> {
     let typed = match host {
         Host::Address(address) => return Ok(vec![*address]),
@@ -47,10 +48,10 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
     let name = typed.strip_suffix('.').unwrap_or(typed);
     let mut addresses = Vec::new();
     if is_localhost(name) {
-        // IPv6 first, as RFC 6724 has it, whatever the order in the file.
+        // IPv6 first, as in RFC 6724, whatever the order in the file.
         addresses = vec![IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
     }
-    // Whatever the file says of it, localhost is this machine (RFC 6761): nothing is read for most checks.
+    // Whatever the file says, localhost is this machine (RFC 6761): most checks read nothing.
     if name == LOCALHOST {
         return Ok(addresses);
     }
@@ -65,7 +66,7 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
         }
         Err(unread) => Some(unread),
     };
-    addresses.truncate(MOST);
+    addresses.truncate(TRIED_ADDRESSES);
     match unread {
         Some(unread) if deadline.remaining().is_err() => Err(Unresolved::TimedOut(unread)),
         _ if !addresses.is_empty() => Ok(addresses),
@@ -77,8 +78,8 @@ pub fn resolve(host: &Host, reach: Reach, deadline: Deadline) -> Result<Vec<IpAd
     }
 }
 
-/// The addresses that the file gives a name. A missing file is the rule in an empty image: then only localhost is
-/// known. The error is why one that is there cannot be read.
+/// Returns the addresses of a name in the file. An empty image usually has no such file: then only
+/// localhost is known. The error says why an existing file cannot be read.
 pub fn in_file(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Error> {
     match read_in_time(Path::new(HOSTS), HOSTS_LIMIT, deadline) {
         Ok(text) => Ok(lookup(&text, name)),
@@ -87,12 +88,12 @@ pub fn in_file(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Error> {
     }
 }
 
-/// RFC 6761, section 6.3: localhost and everything below it.
+/// Returns whether the name is localhost or below it: RFC 6761, section 6.3.
 fn is_localhost(name: &str) -> bool {
     name == LOCALHOST || name.ends_with(".localhost")
 }
 
-/// The addresses that hosts(5) gives a name; lines that are none are passed over.
+/// Returns the addresses of a name in hosts(5); invalid lines are skipped.
 fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
     for line in hosts.split(|&b| b == b'\n') {
@@ -104,7 +105,7 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
             && !found.contains(&address)
         {
             found.push(address);
-            if found.len() == MOST_KEPT {
+            if found.len() == READ_ADDRESSES {
                 break;
             }
         }
@@ -112,15 +113,16 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
     found
 }
 
-/// What the name servers say.
+/// Returns the addresses of a name by the name servers.
 #[cfg(feature = "remote")]
 fn ask(name: &str, deadline: Deadline, unread: Option<Error>) -> Result<Vec<IpAddr>, Unresolved> {
     let lookup = look_up(name, Reach::Anywhere, deadline);
     match lookup.found() {
         Some((_, found)) => {
             let mut addresses = found.addresses.clone();
-            // Servers answer in another order each time: where not all can be tried, it is not to decide which are.
-            if addresses.len() > MOST {
+            // Servers answer in a different order each time. If not all can be tried, that order
+            // must not decide which are.
+            if addresses.len() > TRIED_ADDRESSES {
                 addresses.sort_unstable();
             }
             Ok(interleaved(&addresses))
@@ -129,15 +131,15 @@ fn ask(name: &str, deadline: Deadline, unread: Option<Error>) -> Result<Vec<IpAd
     }
 }
 
-/// The first of the addresses, IPv6 and IPv4 in turn: whichever family leads nowhere costs no more than one try. RFC 8305,
-/// section 4.
+/// Returns the first of the addresses, alternating between IPv6 and IPv4: a family that leads
+/// nowhere costs only one attempt. RFC 8305, section 4.
 #[cfg(feature = "remote")]
 fn interleaved(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let (mut six, mut four): (Vec<IpAddr>, Vec<IpAddr>) =
         addresses.iter().partition(|address| address.is_ipv6());
     let most = six.len().max(four.len());
     let (mut six, mut four) = (six.drain(..), four.drain(..));
-    (0..most).flat_map(|_| [six.next(), four.next()]).flatten().take(MOST).collect()
+    (0..most).flat_map(|_| [six.next(), four.next()]).flatten().take(TRIED_ADDRESSES).collect()
 }
 
 #[cfg(test)]
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "remote")]
-    fn families_take_turns() {
+    fn families_alternate() {
         let list = |text: &str| text.split(' ').map(|one| one.parse().unwrap()).collect::<Vec<IpAddr>>();
         for (given, tried) in [
             ("10.0.0.1 10.0.0.2 10.0.0.3 ::5 ::6", "::5 10.0.0.1 ::6 10.0.0.2 10.0.0.3"),
@@ -177,7 +179,10 @@ mod tests {
         let mut many: Vec<IpAddr> = (0..40).map(|n| Ipv4Addr::new(10, 0, 0, n).into()).collect();
         many.push(Ipv6Addr::LOCALHOST.into());
         let tried = interleaved(&many);
-        assert_eq!((tried.len(), tried[0], tried[15]), (MOST, Ipv6Addr::LOCALHOST.into(), many[14]));
+        assert_eq!(
+            (tried.len(), tried[0], tried[15]),
+            (TRIED_ADDRESSES, Ipv6Addr::LOCALHOST.into(), many[14])
+        );
     }
 
     #[test]

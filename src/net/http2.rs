@@ -1,7 +1,8 @@
 //! One request over HTTP/2 with prior knowledge. RFC 9113.
 //!
-//! Nothing of the request is sent before the server has shown by its SETTINGS that it speaks HTTP/2. Whatever the
-//! peer sends, memory is bounded: by the size of a frame, of a header block, of the body, and the number of frames.
+//! The request is not sent before the server has shown by its SETTINGS that it speaks HTTP/2.
+//! Whatever the peer sends, memory is bounded: by the size of a frame, of a header block and of the
+//! body, and by the number of frames.
 
 mod frame;
 pub mod hpack;
@@ -14,16 +15,17 @@ use self::hpack::{Decoder, Fields};
 use super::socket::WireError;
 use super::wire::Wire;
 
-/// What a client sends first (section 3.4), its SETTINGS behind it: ENABLE_PUSH 0 and MAX_HEADER_LIST_SIZE 16 KiB.
+/// What a client sends first (section 3.4), followed by its SETTINGS: ENABLE_PUSH 0 and
+/// MAX_HEADER_LIST_SIZE 16 KiB.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
     \0\0\x0c\x04\0\0\0\0\0\0\x02\0\0\0\0\0\x06\0\0\x40\0";
 /// The largest header block, in bytes.
 const BLOCK: usize = 16 << 10;
 /// The largest body, in bytes.
 const BODY: usize = 4 << 10;
-/// What a window is from the start. Section 6.9.2.
+/// The initial size of a window. Section 6.9.2.
 const WINDOW: i64 = 65_535;
-/// The one stream.
+/// The only stream.
 const STREAM: u32 = 1;
 
 /// Names of error codes, from 0. Section 7.
@@ -47,21 +49,21 @@ const ERRORS: [&str; 14] = [
 /// Why there is no response.
 #[derive(Debug)]
 pub enum Trouble {
-    /// Nothing more can be read.
+    /// Reading failed.
     Wire(WireError),
     /// The request could not be sent.
     Unsent(WireError),
     /// The server closed the connection.
     Closed,
-    /// What came first is not HTTP/2.
+    /// The first bytes are not HTTP/2.
     NotHttp2,
-    /// What came later is not, for breaking this rule.
+    /// Later bytes are not valid HTTP/2, because of this.
     Invalid(&'static str),
-    /// More came than is taken.
+    /// More was received than is accepted.
     Excess(&'static str),
-    /// The server ended the connection, for the reason of this code, with debug data.
+    /// The server ended the connection with this error code and debug data.
     GoAway(u32, Vec<u8>),
-    /// The server ended the stream, for the reason of this code.
+    /// The server reset the stream with this error code.
     Reset(u32),
 }
 
@@ -75,7 +77,7 @@ pub struct Client<'a> {
     initial_window: i64,
     connection_window: i64,
     stream_window: i64,
-    /// How much of the server's windows is used up, in bytes.
+    /// How much was received since the last WINDOW_UPDATE, in bytes.
     taken: usize,
     head: Option<Fields>,
     body: Vec<u8>,
@@ -102,12 +104,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The wire below.
+    /// Returns the wire below.
     pub fn wire(&self) -> &Wire {
         self.frames.wire
     }
 
-    /// What it waits for, or did when it failed.
+    /// Returns what it waits for, or waited for when it failed.
     pub fn awaiting(&self) -> &'static str {
         self.awaiting
     }
@@ -152,7 +154,8 @@ impl<'a> Client<'a> {
         Ok(self.head.get_or_insert_default())
     }
 
-    /// Returns the body and the trailers, which are the head where that is all of the response.
+    /// Returns the body and the trailers, which are the head if there is nothing else in the
+    /// response.
     pub fn rest(&mut self) -> Result<(&[u8], &Fields), Trouble> {
         self.awaiting = "the end of the response";
         while !self.ended {
@@ -161,18 +164,19 @@ impl<'a> Client<'a> {
         Ok((&self.body, &self.trailers))
     }
 
-    /// The verdict is known: reads on to the end of the response, and says that nothing more is asked. Section 6.8.
+    /// Ends the connection once the verdict is known: reads to the end of the response and sends
+    /// GOAWAY. Section 6.8.
     pub fn leave(&mut self) {
         self.frames.wire.settle();
         while self.head.is_some() && !self.ended && !self.frames.wire.is_sated() && self.step().is_ok() {}
-        // The last stream of the server's that was taken on, and no error.
+        // The last stream of the server's that was processed (none), and no error.
         if self.is_http2 {
             self.frames.queue(GOAWAY, 0, 0, &[0; 8]);
             self.frames.flush();
         }
     }
 
-    /// Takes the next frame.
+    /// Processes the next frame.
     fn step(&mut self) -> Result<(), Trouble> {
         let frame = self.frames.next()?;
         match (frame.kind, frame.stream) {
@@ -189,7 +193,7 @@ impl<'a> Client<'a> {
             }
             (GOAWAY, 0) => {
                 let (last, code) = (frame.number(0).ok_or(SIZE)?, frame.number(4).ok_or(SIZE)?);
-                // A server that is about to go still answers what it has taken on.
+                // A server that is shutting down still answers the requests that it has accepted.
                 if code != 0 || last & 0x7fff_ffff < STREAM {
                     return Err(Trouble::GoAway(code, frame.payload.get(8..).unwrap_or_default().to_vec()));
                 }
@@ -202,20 +206,21 @@ impl<'a> Client<'a> {
             }
             (CONTINUATION, _) => return Err(Trouble::Invalid("CONTINUATION without HEADERS")),
             (SETTINGS | PING | GOAWAY, _) => return Err(SIZE),
-            // Section 5.5: what is unknown is ignored, and so is PRIORITY.
+            // Section 5.5: unknown frames are ignored, and so is PRIORITY.
             _ => {}
         }
         Ok(())
     }
 
-    /// Section 6.5.
+    /// Processes SETTINGS. Section 6.5.
     fn settings(&mut self, frame: &Frame) -> Result<(), Trouble> {
         if frame.has(ACK) {
             return Ok(());
         }
         for entry in frame.payload.chunks(6) {
             let &[high, low, ref value @ ..] = entry.first_chunk::<6>().ok_or(SIZE)?;
-            // SETTINGS_INITIAL_WINDOW_SIZE, which moves the window of the stream (section 6.9.2).
+            // SETTINGS_INITIAL_WINDOW_SIZE, which also adjusts the window of the stream (section
+            // 6.9.2).
             if [high, low] == [0, 4] {
                 let window = i64::from(u32::from_be_bytes(*value));
                 self.stream_window += window - self.initial_window;
@@ -227,7 +232,7 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Section 6.1.
+    /// Processes DATA. Section 6.1.
     fn data(&mut self, frame: &Frame) -> Result<(), Trouble> {
         if self.head.is_none() {
             return Err(Trouble::Invalid("DATA before HEADERS"));
@@ -237,8 +242,9 @@ impl<'a> Client<'a> {
             return Err(Trouble::Excess("the response is longer than 4 KiB"));
         }
         self.ended = frame.has(END_STREAM);
-        // Padding counts too, so the whole payload is given back, but only once it matters: a short answer has ended by
-        // then, and a WINDOW_UPDATE for a stream that is over is an error in some servers' logs.
+        // Padding counts too, so the window is updated by the whole payload, but only once it
+        // matters: a short response has ended before, and some servers log a WINDOW_UPDATE for a
+        // stream that is over as an error.
         self.taken += frame.payload.len();
         if !self.ended && self.taken >= LARGEST {
             let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
@@ -249,7 +255,8 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Sections 6.2 and 6.10: nothing else comes between HEADERS and the last CONTINUATION.
+    /// Processes HEADERS up to the last CONTINUATION, between which no other frame is allowed.
+    /// Sections 6.2 and 6.10.
     fn headers(&mut self, frame: &Frame) -> Result<(), Trouble> {
         let mut block = frame.content().ok_or(SIZE)?.to_vec();
         let mut is_whole = frame.has(END_HEADERS);
@@ -287,15 +294,15 @@ impl<'a> Client<'a> {
     }
 }
 
-/// A frame that is not as long as its kind has to be, or not on the stream where it belongs.
+/// A frame whose length or stream is wrong for its kind.
 const SIZE: Trouble = Trouble::Invalid("a frame of the wrong size or stream");
 
-/// The value of the first field of this name.
+/// Returns the value of the first field with this name.
 pub fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
     fields.iter().find(|(known, _)| known == name.as_bytes()).map(|(_, value)| value.as_slice())
 }
 
-/// The name of an error code.
+/// Returns the name of an error code.
 pub fn error_name(code: u32) -> String {
     let known = usize::try_from(code).ok().and_then(|code| ERRORS.get(code));
     known.map_or_else(|| format!("error {code}"), |name| (*name).to_owned())

@@ -1,25 +1,25 @@
 //! The local rule: without `--remote` a check connects only to this machine's own addresses.
 //!
-//! Invariant: the rule looks at the resolved address, in [`Reach::allows`], and every connection goes
-//! through it. A build without the feature `remote` has no way round it.
+//! Invariant: the rule is applied to the resolved address, in [`Reach::allows`], and every
+//! connection goes through it. A build without the feature `remote` cannot bypass it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, getsockname, socket};
 
-/// How far a check may go.
+/// Where a check may connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// Loopback and the addresses of this machine's own interfaces.
     Local,
-    /// Anywhere, and names may be asked of a DNS server: `--remote`.
+    /// Anywhere, and names may be resolved by a DNS server: `--remote`.
     #[cfg(feature = "remote")]
     Anywhere,
 }
 
 impl Reach {
-    /// Whether a connection to this address may be made.
+    /// Returns whether connecting to this address is allowed.
     pub fn allows(self, address: IpAddr) -> bool {
         match self {
             Reach::Local => is_own(address.to_canonical()),
@@ -29,19 +29,19 @@ impl Reach {
     }
 }
 
-/// What would help where the rule forbids: the option, or a build that has it.
+/// What helps if the rule forbids a connection: the option, or a build that has it.
 pub const ADVICE: &str = if cfg!(feature = "remote") {
     "--remote allows it"
 } else {
     "this build only makes local connections; the full build has --remote"
 };
 
-/// Whether the kernel would deliver here: loopback, an address of this network namespace, or the unspecified
-/// address, with which connect(2) reaches loopback (ip(7), ipv6(7)).
+/// Returns whether the kernel delivers to this machine: loopback, an address of this network
+/// namespace, or the unspecified address, with which connect(2) reaches loopback (ip(7), ipv6(7)).
 ///
-/// A datagram socket that is connected sends nothing, but is routed: only a destination of the routing
-/// table `local` is its own source (ip-route(8), type `local`). That needs neither netlink, which a sandbox
-/// may lack, nor a list of the interfaces.
+/// Connecting a datagram socket sends nothing, but chooses a route: only a destination in the
+/// routing table `local` is its own source (ip-route(8), type `local`). That needs neither netlink,
+/// which a sandbox may not have, nor a list of the interfaces.
 fn is_own(address: IpAddr) -> bool {
     if address.is_loopback() || address.is_unspecified() {
         return true;
@@ -65,14 +65,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_in_every_spelling_is_local() {
+    fn loopback_in_every_notation_is_local() {
         for address in ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::"] {
             assert!(Reach::Local.allows(address.parse().unwrap()), "{address}");
         }
     }
 
     #[test]
-    fn addresses_of_documentation_networks_are_not() {
+    fn addresses_of_documentation_networks_are_not_local() {
         // RFC 5737 and RFC 3849: never assigned to an interface.
         for address in ["203.0.113.1", "::ffff:203.0.113.1", "2001:db8::1", "224.0.0.1", "255.255.255.255"] {
             assert!(!Reach::Local.allows(address.parse().unwrap()), "{address}");

@@ -1,5 +1,5 @@
-//! Looking a name up at the name servers of `/etc/resolv.conf`, under each name that its search list makes of it: what
-//! `dns` shows, and what every other check does with a name under `--remote`.
+//! Looking a name up at the name servers of `/etc/resolv.conf`, in each domain of its search list.
+//! `dns` shows this, and with `--remote` every other check resolves names like this.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,28 +18,29 @@ const RESOLV_CONF_LIMIT: u64 = 64 << 10;
 /// The most names that a reason lists.
 const LISTED: usize = 8;
 
-/// What came of a name.
+/// The result of looking a name up.
 #[derive(Debug)]
 pub struct Lookup {
-    /// The name without a dot at its end.
+    /// The name without a trailing dot.
     typed: String,
-    /// Who was asked, and how.
+    /// The name servers and search list that were used.
     pub conf: ResolvConf,
-    /// Why that is not what the file says: it cannot be read.
+    /// Why the file could not be read, so that defaults were used.
     pub unread: Option<Error>,
-    /// Each name that was asked for and what the servers say of it, in that order. Only the last has addresses.
+    /// Each name that was queried, in order, with the answer. Only the last one can have addresses.
     pub tried: Vec<(String, Answer)>,
 }
 
-/// Tries each name that this one may stand for until one has an address. As in glibc, one that does not exist or has no
-/// address leads on to the next, and so does an error code; silence does not.
+/// Tries each candidate for this name until one has an address. As in glibc, the next one is tried
+/// after a name that does not exist or has no address, and after an error code, but not after
+/// silence.
 pub fn look_up(name: &str, reach: Reach, deadline: Deadline) -> Lookup {
     let text = read_in_time(Path::new(RESOLV_CONF), RESOLV_CONF_LIMIT, deadline);
     let conf = ResolvConf::parse(text.as_deref().unwrap_or_default());
     let mut tried = Vec::new();
     let mut resolver = Resolver::new(&conf, reach);
     for candidate in &conf.candidates(name) {
-        // The file took all the time, or the names before this one.
+        // Reading the file took all the time, or the names before this one did.
         if (text.is_err() || !tried.is_empty()) && deadline.remaining().is_err() {
             break;
         }
@@ -58,7 +59,7 @@ pub fn look_up(name: &str, reach: Reach, deadline: Deadline) -> Lookup {
 }
 
 impl Lookup {
-    /// The addresses, and the name that has them.
+    /// Returns the addresses, and the name that has them.
     pub fn found(&self) -> Option<(&str, &Found)> {
         match self.tried.last() {
             Some((name, Answer::Found(found))) => Some((name, found)),
@@ -66,7 +67,8 @@ impl Lookup {
         }
     }
 
-    /// The first name of which it is not known whether it has an address: no other answer makes up for that.
+    /// Returns the first name that may or may not have an address: this takes precedence over the
+    /// other answers.
     pub fn unanswered(&self) -> Option<(&str, &Unanswered)> {
         self.tried.iter().find_map(|(name, answer)| match answer {
             Answer::Unanswered(unanswered) => Some((name.as_str(), unanswered)),
@@ -74,17 +76,19 @@ impl Lookup {
         })
     }
 
-    /// Why there are no addresses, in words.
+    /// Returns why there are no addresses, in words.
     pub fn reason(&self) -> String {
         let mut reason = match (self.unanswered(), self.tried.last()) {
             (Some((name, unanswered)), _) => {
                 let mut reason = unanswered.words();
                 let other = if name == self.typed { "" } else { name };
                 // Writing to a String cannot fail.
-                let _ = match unanswered.half {
-                    Some((kind, known)) => {
+                let _ = match &unanswered.half {
+                    Some(half) => {
                         let of = if other.is_empty() { "" } else { " of " };
-                        write!(reason, ", asked for {kind}{of}{other} ({}: {known})", other_kind(kind))
+                        let (kind, answered) = (half.unanswered.name(), half.unanswered.other().name());
+                        let known = if half.other_exists { "no address" } else { "NXDOMAIN" };
+                        write!(reason, ", asked for {kind}{of}{other} ({answered}: {known})")
                     }
                     None if other.is_empty() => Ok(()),
                     None => write!(reason, ", asked for {other}"),
@@ -119,12 +123,7 @@ impl Lookup {
     }
 }
 
-/// What is asked where the file cannot be read for this reason.
+/// Returns which server is queried if the file cannot be read for this reason.
 pub fn instead(error: &Error) -> String {
-    format!("{RESOLV_CONF}: {error}, so 127.0.0.1 is asked")
-}
-
-/// The other type of address.
-fn other_kind(kind: &str) -> &'static str {
-    if kind == "A" { "AAAA" } else { "A" }
+    format!("{RESOLV_CONF}: {error}, so 127.0.0.1 is queried")
 }

@@ -22,7 +22,7 @@ pub mod transport;
 pub mod url;
 pub mod wire;
 
-/// `503 Service Unavailable`, or the number alone where it has no name.
+/// Returns `503 Service Unavailable`, or the number alone if it has no name.
 pub fn status_words(status: u16) -> String {
     match ureq::http::StatusCode::from_u16(status).ok().and_then(|known| known.canonical_reason()) {
         Some(reason) => format!("{status} {reason}"),

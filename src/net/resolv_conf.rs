@@ -1,7 +1,8 @@
-//! Which name servers are asked, and for which names: resolv.conf(5).
+//! Which name servers are queried, and for which names: resolv.conf(5).
 //!
-//! As musl does, and unlike glibc, no domain is taken from the host's own name where the file has none. The
-//! variables LOCALDOMAIN and RES_OPTIONS, and the options other than ndots, timeout and attempts, are passed over.
+//! As in musl, and unlike in glibc, the host name supplies no domain if the file has none. The
+//! variables LOCALDOMAIN and RES_OPTIONS, and all options but ndots, timeout and attempts, are
+//! ignored.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -11,33 +12,33 @@ use super::dns::Name;
 use crate::text::clip;
 use crate::units::number;
 
-/// The most servers that count: MAXNS.
+/// The most servers that are used: MAXNS.
 pub const MOST_SERVERS: usize = 3;
-/// The most options or search domains of a line. There is no such limit since glibc 2.26, but each domain costs two
-/// questions.
+/// The most options or search domains of a line. glibc has no such limit since 2.26, but each
+/// domain costs two queries.
 const MOST_VALUES: usize = 32;
 
-/// What the file says.
+/// The configuration in the file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ResolvConf {
-    /// The name servers, in the order in which they are asked.
+    /// The name servers, in the order in which they are queried.
     pub servers: Vec<IpAddr>,
-    /// Whether the file names them; otherwise it is the one that is asked then, 127.0.0.1.
+    /// Whether the file names them; otherwise the default is queried, 127.0.0.1.
     pub is_named: bool,
-    /// The domains that a name is tried in.
+    /// The domains in which a name is tried.
     pub search: Vec<String>,
-    /// A name with so many dots is first tried as it is.
+    /// A name with at least this many dots is first tried as it is.
     pub ndots: usize,
-    /// How long one server is waited for.
+    /// How long to wait for one server.
     pub timeout: Duration,
-    /// How often all servers are asked.
+    /// How often all servers are queried.
     pub attempts: usize,
-    /// The name servers that are passed over, for they are no addresses of a kind that can be asked.
+    /// The name servers that are ignored because their addresses are invalid or not supported.
     pub odd: Vec<String>,
 }
 
 impl ResolvConf {
-    /// What this file says; lines that say nothing are passed over, as every resolver does.
+    /// Parses the file; invalid lines are ignored, as in every resolver.
     pub fn parse(text: &[u8]) -> ResolvConf {
         let mut conf = ResolvConf {
             servers: Vec::new(),
@@ -49,7 +50,7 @@ impl ResolvConf {
             odd: Vec::new(),
         };
         for line in text.split(|&b| b == b'\n') {
-            // The keyword stands at the very beginning; a comment begins with # or ; there.
+            // The keyword is at the very beginning; a comment begins there with # or ;.
             let mut words = line.split(u8::is_ascii_whitespace);
             let keyword = words.next().unwrap_or_default();
             let values =
@@ -58,7 +59,7 @@ impl ResolvConf {
                 match keyword {
                     b"options" => conf.option(value),
                     b"nameserver" if at == 0 => conf.server(value),
-                    // The last line of either counts.
+                    // The last line of either kind counts.
                     b"domain" if at == 0 => conf.search = vec![value.to_owned()],
                     b"search" => {
                         conf.search.truncate(at);
@@ -75,6 +76,7 @@ impl ResolvConf {
         conf
     }
 
+    /// Takes a name server.
     fn server(&mut self, text: &str) {
         match text.parse() {
             Ok(address) if self.servers.len() < MOST_SERVERS => self.servers.push(address),
@@ -84,7 +86,7 @@ impl ResolvConf {
         }
     }
 
-    /// `ndots:5`; the upper limits are those of resolv.conf(5).
+    /// Takes an option such as `ndots:5`; the upper limits are those of resolv.conf(5).
     fn option(&mut self, option: &str) {
         let Some((name, value)) = option.split_once(':') else { return };
         let Some(value) = number(value, 65_535).and_then(|value| u16::try_from(value).ok()) else { return };
@@ -96,8 +98,8 @@ impl ResolvConf {
         }
     }
 
-    /// The names that this one may stand for, in the order in which they are asked for. One with a dot at its end is
-    /// tried only as it is.
+    /// Returns the candidates for this name, in the order in which they are queried. A name with a
+    /// trailing dot is tried only as it is.
     #[cfg(feature = "remote")]
     pub fn candidates(&self, name: &str) -> Vec<Name> {
         let dots = name.bytes().filter(|&b| b == b'.').count();
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_of_kubernetes() {
+    fn a_kubernetes_pod() {
         let text = b"search default.svc.cluster.local svc.cluster.local cluster.local\n\
                      nameserver 10.96.0.10\noptions ndots:5\n";
         assert_eq!(
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_of_the_file() {
+    fn everything_else_in_the_file() {
         let text = b"# nameserver 10.0.0.9\n; comment\n nameserver 10.0.0.8\nnameserver\t10.0.0.1  # first\n\
                      nameserver fe80::1%eth0\nnameserver nonsense\nnameserver\nnameserver fd00::2\r\n\
                      domain a.example\nsearch b.example c.example\nsearch\nsearch d.example\ndomain e.example f\n\
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_means_the_own_machine() {
+    fn without_servers_this_machine_is_queried() {
         for text in [&b""[..], b"garbage\n\xff\xff", b"nameserver x", b"\0\0\0"] {
             let conf = ResolvConf::parse(text);
             assert_eq!(conf.servers, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);

@@ -1,4 +1,4 @@
-//! A stream socket on which every read and write keeps to one deadline, and how a TCP connection begins.
+//! A stream socket on which every read and write keeps one deadline, and connecting over TCP.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -14,11 +14,11 @@ use nix::sys::socket::{
 
 use crate::deadline::Deadline;
 
-/// What a server did that closed the connection or reset it.
+/// What is reported if a server closes the connection or resets it.
 pub const CLOSED: &str = "the server closed the connection";
-/// What a socket says of a connection whose peer has reset it. tcp(7).
+/// The error of a socket whose peer has reset the connection. tcp(7).
 const RESET: i32 = Errno::ECONNRESET as i32;
-/// The same where the peer had closed it before.
+/// The same if the peer had closed it before.
 const BROKEN: i32 = Errno::EPIPE as i32;
 
 /// A stream socket, non-blocking.
@@ -39,32 +39,33 @@ impl AsFd for Stream {
     }
 }
 
-/// Why a read or write did not happen.
+/// Why a read or write failed.
 #[derive(Debug)]
 pub enum WireError {
     /// The deadline passed.
     TimedOut,
     /// The system's error, such as a reset.
     Failed(io::Error),
-    /// TLS came to an end after its handshake; the reason in words.
+    /// TLS failed after its handshake, for this reason in words.
     #[cfg(feature = "tls")]
     Tls(String),
 }
 
 impl WireError {
-    /// Whether the peer has closed: what it sent before that can still be read.
+    /// Returns whether the peer has closed the connection: what it sent before can still be read.
     pub fn is_hung_up(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
         matches!(self, WireError::Failed(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
     }
 
-    /// The reason for a person, after the thing that was going on: `waiting for the response head`.
+    /// Returns the reason for a person; `doing` is what was going on: `waiting for the response
+    /// head`.
     pub fn reason(&self, deadline: Deadline, doing: &str) -> String {
         match self {
             WireError::TimedOut => {
                 format!("timed out after {} {doing}", crate::units::show_duration(deadline.limit()))
             }
-            // Whether that is seen as an end, as a reset or as a broken pipe is a matter of who is faster.
+            // Timing decides whether that appears as an end, as a reset or as a broken pipe.
             _ if self.is_hung_up() => format!("{CLOSED} {doing}"),
             WireError::Failed(error) => format!("{} {doing}", crate::error::describe(error)),
             #[cfg(feature = "tls")]
@@ -83,12 +84,12 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// The deadline that reads and writes keep.
+    /// Returns the deadline that reads and writes keep.
     pub fn deadline(&self) -> Deadline {
         self.deadline
     }
 
-    /// From now on keep this deadline.
+    /// Sets the deadline of later reads and writes.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = deadline;
     }
@@ -99,7 +100,8 @@ impl Socket {
         self.read_there(buffer)
     }
 
-    /// The same, but for bytes that are there already: those are read even where the deadline has passed.
+    /// Does the same without waiting first: bytes that have arrived are read even if the deadline
+    /// has passed.
     pub fn read_there(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
         loop {
             let result = match &mut self.stream {
@@ -108,7 +110,7 @@ impl Socket {
             };
             match result {
                 Ok(count) => return Ok(count),
-                Err(e) if passing(&e) => self.wait(PollFlags::POLLIN)?,
+                Err(e) if is_transient(&e) => self.wait(PollFlags::POLLIN)?,
                 Err(e) => return Err(WireError::Failed(e)),
             }
         }
@@ -119,20 +121,20 @@ impl Socket {
         while !bytes.is_empty() {
             match self.write(bytes) {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(e) if passing(&e) => self.wait(PollFlags::POLLOUT)?,
+                Err(e) if is_transient(&e) => self.wait(PollFlags::POLLOUT)?,
                 Err(e) => return Err(WireError::Failed(e)),
             }
         }
         Ok(())
     }
 
-    /// Writes what can be written without waiting; for a last word that may be lost.
+    /// Writes what can be written without waiting; for a last message that may be lost.
     #[cfg(feature = "tls")]
     pub fn write_now(&mut self, bytes: &[u8]) {
         let _ = self.write(bytes);
     }
 
-    /// Says that nothing more will be sent: the peer reads the end of the stream. shutdown(2).
+    /// Ends sending: the peer reads the end of the stream. shutdown(2).
     pub fn end_sending(&self) -> io::Result<()> {
         match &self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
@@ -152,7 +154,7 @@ impl Socket {
     }
 }
 
-/// Starts a connection; its end is awaited with poll(2). connect(2), EINPROGRESS.
+/// Begins to connect; poll(2) tells when that is done. connect(2), EINPROGRESS.
 pub fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
     let family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
@@ -163,24 +165,26 @@ pub fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The stream, if the connection stands.
+/// Returns the stream, if the connection was established.
 pub fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
     match getsockopt(&socket, SocketError)? {
-        // The server closed it at once, or reset it: a connection that stood, as whoever is faster than that server sees.
+        // The server has already closed or reset it: the connection was established, as a faster
+        // client would have seen.
         0 | RESET | BROKEN => {}
         code => return Err(Errno::from_raw(code)),
     }
-    // Without it a request in two writes waits for the peer's delayed acknowledgement.
+    // Without this a request in two writes waits for the peer's delayed acknowledgement.
     setsockopt(&socket, TcpNoDelay, &true)?;
     let stream = TcpStream::from(socket);
-    // Where nobody listens on an ephemeral port, TCP may connect a socket to itself
-    // ("simultaneous open", RFC 9293, 3.5): that is no server.
+    // If nothing listens on an ephemeral port, TCP may connect a socket to itself ("simultaneous
+    // open", RFC 9293, 3.5): that is not a server.
     match (stream.local_addr(), stream.peer_addr()) {
         (Ok(own), Ok(peer)) if own == peer => Err(Errno::ECONNREFUSED),
         _ => Ok(stream),
     }
 }
 
-fn passing(error: &io::Error) -> bool {
+/// Returns whether the call has to be repeated, perhaps after waiting.
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -12,22 +12,22 @@ pub const HOST_PORT: &str = "host:port, [::1]:port, :port or port, with a port f
 pub const SOCKET_PATH: &str =
     "the path of a Unix socket, at most 107 bytes long (or @name for an abstract one)";
 
-/// A host as it was named: an address, or a name to look up.
+/// A host as it was typed: an address, or a name to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
-    /// An address; nothing is looked up.
+    /// An address, which needs no lookup.
     Address(IpAddr),
     /// A name, in lower case.
     Name(String),
 }
 
 impl Host {
-    /// The host where none is given.
+    /// Returns the host if none is given.
     pub fn localhost() -> Self {
         Host::Name("localhost".to_owned())
     }
 
-    /// `name`, `127.0.0.1` or `[::1]`. The error says what is wrong with it.
+    /// Parses `name`, `127.0.0.1` or `[::1]`. The error says what was expected.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if let Some(bracketed) = text.strip_prefix('[') {
             let inner = bracketed.strip_suffix(']').unwrap_or_default();
@@ -70,7 +70,7 @@ pub struct HostPort {
 }
 
 impl HostPort {
-    /// `host:port`, `[::1]:port`, `:port`, `port`; no host means localhost.
+    /// Parses `host:port`, `[::1]:port`, `:port` or `port`; no host means localhost.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (host, port) = match text.rsplit_once(':') {
             None => (Host::localhost(), text),
@@ -87,12 +87,12 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// A port from 1 to 65535.
+/// Parses a port from 1 to 65535.
 pub fn parse_port(text: &str) -> Option<u16> {
     crate::units::number(text, 65_535).and_then(|n| u16::try_from(n).ok()).filter(|&port| port != 0)
 }
 
-/// A Unix socket's place: a path, or a name in the abstract namespace. unix(7).
+/// The address of a Unix socket: a path, or a name in the abstract namespace. unix(7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketPath {
     /// A path in the file system.
@@ -102,7 +102,7 @@ pub enum SocketPath {
 }
 
 impl SocketPath {
-    /// A path, or `@name`; `./@name` is a path again.
+    /// Parses a path or `@name`; `./@name` is a path.
     pub fn parse(text: OsString) -> Result<Self, &'static str> {
         // sun_path has 108 bytes; a path ends in NUL, an abstract name begins with one.
         let bytes = text.as_bytes();
@@ -116,7 +116,7 @@ impl SocketPath {
         }
     }
 
-    /// The path, if it is one.
+    /// Returns the path, if it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
             SocketPath::File(path) => Some(path),
@@ -124,7 +124,7 @@ impl SocketPath {
         }
     }
 
-    /// As it was typed.
+    /// Returns it as it was typed.
     pub fn shown(&self) -> Vec<u8> {
         match self {
             SocketPath::File(path) => path.as_os_str().as_bytes().to_vec(),
@@ -143,7 +143,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// As it was named.
+    /// Returns it as it was typed.
     pub fn shown(&self) -> Vec<u8> {
         match self {
             Endpoint::Tcp(place) => place.to_string().into_bytes(),
@@ -151,7 +151,7 @@ impl Endpoint {
         }
     }
 
-    /// What a target of this name, reached by way of this endpoint, is called.
+    /// Returns what a target with this name is called if it is reached through this endpoint.
     pub fn behind(&self, name: &dyn fmt::Display) -> Vec<u8> {
         [name.to_string().as_bytes(), b" via ", &self.shown()].concat()
     }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn not_targets() {
+    fn invalid_targets() {
         for text in [
             "",
             ":",

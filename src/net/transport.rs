@@ -1,10 +1,10 @@
-//! A connection of ours under ureq: its connector and its buffers.
+//! Our connection under ureq: its connector and its buffers.
 //!
-//! ureq neither resolves nor connects here: it is handed a [`Wire`] that stands, so that the local
-//! rule and the deadline are ours alone. Nor does it see the heads: the request goes out as the check
-//! wrote it, and of the response's head it is shown what delimits the body. It reads that body. Its own
-//! buffers of 128 KiB, cleared at each start, are replaced by ones that start at a page and grow only as
-//! far as the largest head.
+//! ureq neither resolves nor connects here: it is given a connected [`Wire`], so that the local
+//! rule and the deadline are ours alone. It does not see the heads either: the request is sent as
+//! the check wrote it, and of the response's head ureq is shown only what delimits the body, which
+//! it reads. Its own buffers of 128 KiB, cleared at each start, are replaced by ones that start
+//! with a page and grow no further than the largest head.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,48 +23,49 @@ use super::wire::Wire;
 
 /// The largest response head, from the status line to the empty line, in bytes: ureq's default.
 pub const HEAD_LIMIT: usize = 64 << 10;
-/// What the input buffer starts with, in bytes.
+/// The initial size of the input buffer, in bytes.
 const PAGE: usize = 4 << 10;
 /// The size of the output buffer, in bytes: room for what ureq would send.
 const OUTPUT: usize = 128;
-/// Where the input buffer stops growing: a head that is just too large must fit, to be told from the end.
+/// The final size of the input buffer: a head that is just too large must fit, so that it is
+/// recognized.
 const INPUT_LIMIT: usize = HEAD_LIMIT + PAGE;
 
-/// One request and its answer, on a wire that both ureq and the check see.
+/// One request and its response, on a wire that ureq and the check share.
 #[derive(Debug, Clone)]
 pub struct Exchange(Arc<Mutex<State>>);
 
-/// What an [`Exchange`] holds.
+/// The state of an [`Exchange`].
 #[derive(Debug)]
 pub struct State {
     /// The connection.
     pub wire: Wire,
-    /// The request as it goes out, head and body, until it has.
+    /// The request, head and body; empty once it was sent.
     request: Vec<u8>,
-    /// When it was written.
+    /// When it was sent.
     pub sent: Option<Instant>,
-    /// What kept the rest from being sent: the peer closed, perhaps with an answer before that.
+    /// Why the rest could not be sent: the peer closed the connection, perhaps after a response.
     unsent: Option<WireError>,
-    /// Whether all of it was, and the answer is awaited.
+    /// Whether it was sent and the response is awaited.
     pub awaiting: bool,
-    /// Whether it is HEAD, to which no body is sent.
+    /// Whether the method is HEAD, whose response has no body.
     to_head: bool,
-    /// The search for the end of the response's head; nothing once that is over.
+    /// The search for the end of the response's head; `None` once it was found.
     search: Option<Search>,
     /// The head of the final response.
     head: Option<Head>,
 }
 
-/// What stopped the transport; travels through ureq as `Error::Other`.
+/// Why the transport failed; ureq passes it on as `Error::Other`.
 #[derive(Debug)]
 pub enum TransportError {
-    /// Reading or writing.
+    /// Reading or writing failed.
     Wire(WireError),
-    /// The server closed the connection before the head was over.
+    /// The server closed the connection before the end of the head.
     Closed,
     /// What came is not the head of a response.
     Head(HeadError),
-    /// A line of the response's framing that outgrew the buffer.
+    /// A line of the response's framing is longer than the buffer.
     LineTooLong,
 }
 
@@ -98,7 +99,8 @@ impl From<WireError> for Error {
 }
 
 impl Exchange {
-    /// An exchange that is about to begin on this wire, with this request, head and body. `to_head` where it is HEAD.
+    /// An exchange that has not begun, with this request, head and body. `to_head` says that its
+    /// method is HEAD.
     pub fn new(wire: Wire, request: Vec<u8>, to_head: bool) -> Self {
         Exchange(Arc::new(Mutex::new(State {
             wire,
@@ -112,24 +114,25 @@ impl Exchange {
         })))
     }
 
-    /// What it holds; only one thread ever asks.
+    /// Returns the state; only one thread ever uses it.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends the request, and returns once the head of the final response is there. ureq makes a request of its own for
-    /// that, of which nothing is sent: it only has to know whether a body may follow.
+    /// Sends the request, and returns once the head of the final response was received. ureq needs
+    /// a request of its own, of which nothing is sent: it only tells ureq whether a body may
+    /// follow.
     pub fn run(&self) -> Result<(Head, Body), Error> {
         let config = Config::builder()
-            // Proxy variables are for traffic that leaves; a probe's does not.
+            // Proxy variables are for outgoing traffic, which a probe's is not.
             .proxy(None)
-            // Redirects are followed by the check, each under the local rule.
+            // The check follows redirects, each under the local rule.
             .max_redirects(0)
             .http_status_as_error(false)
             .user_agent("")
             .accept("")
             .build();
-        let agent = Agent::with_parts(config, HandOver(self.clone()), Nowhere);
+        let agent = Agent::with_parts(config, Connected(self.clone()), Nowhere);
         let mut request = Request::new(());
         if self.state().to_head {
             *request.method_mut() = Method::HEAD;
@@ -143,7 +146,7 @@ impl Exchange {
     }
 }
 
-/// The resolver where nothing is to be resolved: the connection stands already.
+/// A resolver that resolves nothing: the connection is already established.
 #[derive(Debug)]
 struct Nowhere;
 
@@ -153,11 +156,11 @@ impl Resolver for Nowhere {
     }
 }
 
-/// The connector that hands over the exchange's wire.
+/// The connector that passes the exchange's wire to ureq.
 #[derive(Debug)]
-struct HandOver(Exchange);
+struct Connected(Exchange);
 
-impl Connector for HandOver {
+impl Connector for Connected {
     type Out = HttpTransport;
 
     fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<HttpTransport>, Error> {
@@ -219,7 +222,7 @@ impl Transport for HttpTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        // One request a connection.
+        // One request per connection.
         false
     }
 }
@@ -228,7 +231,7 @@ impl Transport for HttpTransport {
 #[derive(Debug, Default)]
 struct GrowingBuffers {
     output: Vec<u8>,
-    /// What is left of the head that ureq is shown, before the input.
+    /// The rest of the head that ureq is shown, before the input.
     head: Vec<u8>,
     input: Vec<u8>,
     consumed: usize,
@@ -238,8 +241,9 @@ struct GrowingBuffers {
 }
 
 impl GrowingBuffers {
-    /// Takes the head of the final response out of the input, once it is there. Interim ones are skipped, expected or
-    /// not (RFC 9110, section 15.2), and so are empty lines in front.
+    /// Takes the head of the final response out of the input, once it was received. Interim
+    /// responses are skipped, expected or not (RFC 9110, section 15.2), and so are empty lines
+    /// before the head.
     fn final_head(&mut self, search: &mut Search) -> Result<Option<Head>, HeadError> {
         loop {
             let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
@@ -283,8 +287,8 @@ impl Buffers for GrowingBuffers {
         }
         if self.filled == self.input.len() && self.filled < INPUT_LIMIT {
             let size = (self.input.len() * 2).clamp(PAGE, INPUT_LIMIT);
-            // Zeroed at once: a resize does it byte by byte where it is built for size, a sixth of all instructions of a
-            // check. As much as that and no more, where a Vec by itself would double.
+            // Zeroed at once: if built for size, a resize does that byte by byte, with a sixth of
+            // all instructions of a check. A Vec that grows by itself would double.
             let mut larger = vec![0; size];
             if let Some(start) = larger.get_mut(..self.filled) {
                 start.copy_from_slice(&self.input);
@@ -320,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_input_grows_to_its_limit_and_no_further() {
+    fn the_input_grows_to_its_limit() {
         let mut buffers = GrowingBuffers::default();
         let mut total = 0;
         loop {

@@ -1,4 +1,4 @@
-//! HTTP URLs as a health check names them, and where a redirect leads. RFC 3986, RFC 9110 section 4.2.
+//! HTTP URLs of health checks, and where redirects lead. RFC 3986; RFC 9110, section 4.2.
 
 use std::fmt::{self, Write as _};
 
@@ -8,27 +8,27 @@ use crate::text::encode;
 /// What [`Url::parse`] expects.
 pub const URL: &str = "http://host:port/path, :port/path or host:port/path";
 
-/// What is expected of a scheme.
+/// What is expected if the scheme is another one.
 const SCHEME: &str = "an http:// or https:// URL";
 
-/// A parsed URL without a fragment. Its `Display` has no user info, and is what may be printed.
+/// A parsed URL without a fragment. Its `Display` omits the user info, so that it may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
     /// Whether the scheme is https.
     pub tls: bool,
-    /// The host and port, the scheme's default port filled in.
+    /// The host and port, which may be the scheme's default.
     pub place: HostPort,
-    /// Whether the port was written, and is to be shown.
+    /// Whether the port was typed, and is therefore shown.
     explicit_port: bool,
     /// Path and query, never empty.
     pub path: String,
-    /// `user:password`, percent-encoding resolved; the password may be empty.
+    /// `user:password`, percent-decoded; the password may be empty.
     pub user_info: Option<Vec<u8>>,
 }
 
 impl Url {
-    /// `http://host:port/path?query`, `https://…`, or short and http: `:8080/healthz`, `host:8080/healthz`.
-    /// The error says what was expected.
+    /// Parses `http://host:port/path?query`, `https://…`, or a short form, which is http:
+    /// `:8080/healthz`, `host:8080/healthz`. The error says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = split_scheme(text).unwrap_or(("http", text));
         let tls = scheme.eq_ignore_ascii_case("https");
@@ -69,8 +69,8 @@ impl Url {
         Ok(Url { tls, place: HostPort { host, port }, explicit_port, path, user_info })
     }
 
-    /// The URL that `location`, seen in an answer from here, leads to. RFC 3986, section 5.2.
-    /// User info stays with the host, port and scheme that it was given for.
+    /// Resolves a `location` in a response from this URL. RFC 3986, section 5.2. User info is kept
+    /// only for the same scheme, host and port.
     pub fn join(&self, location: &str) -> Result<Self, String> {
         let (reference, _) = split_before(location, b"#");
         let absolute = if reference.starts_with("//") {
@@ -106,7 +106,7 @@ impl Url {
         Ok(url)
     }
 
-    /// What the `Host` header says: the port only where it is not the scheme's own.
+    /// Returns the value of the `Host` header, without the port if it is the scheme's default.
     pub fn host_header(&self) -> String {
         let default = if self.tls { 443 } else { 80 };
         if self.place.port == default { self.place.host.to_string() } else { self.place.to_string() }
@@ -124,19 +124,19 @@ impl fmt::Display for Url {
     }
 }
 
-/// What stands before the first of these ASCII characters, and from there on.
+/// Splits the text before the first of these ASCII characters.
 fn split_before<'a>(text: &'a str, marks: &[u8]) -> (&'a str, &'a str) {
     let at = text.bytes().position(|byte| marks.contains(&byte)).unwrap_or(text.len());
     text.split_at_checked(at).unwrap_or((text, ""))
 }
 
-/// Splits off the scheme: `://` further in than the first `/`, `?` or `#` is part of a path or query.
+/// Splits off the scheme. A `://` after the first `/`, `?` or `#` is part of the path or query.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = split_before(text, b"/?#");
     Some((scheme.strip_suffix(':')?, rest.strip_prefix("//")?))
 }
 
-/// Splits `host:port`, not within the brackets of an IPv6 address.
+/// Splits `host:port`, but not within the brackets of an IPv6 address.
 fn split_port(place: &str) -> (&str, Option<&str>) {
     match place.rsplit_once(':') {
         Some((host, port)) if !port.as_bytes().contains(&b']') => (host, Some(port)),
@@ -144,7 +144,8 @@ fn split_port(place: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Path and query without the fragment, `/` in front; only what may stand in a request line.
+/// Returns path and query without the fragment, beginning with `/`; an error if a character is not
+/// allowed in a request line.
 fn path_and_query(tail: &str) -> Result<String, String> {
     let (tail, _) = split_before(tail, b"#");
     if let Some(bad) =
@@ -160,7 +161,7 @@ fn path_and_query(tail: &str) -> Result<String, String> {
     Ok(if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") })
 }
 
-/// RFC 3986, 5.2.4: `.` and `..` resolved.
+/// Resolves `.` and `..`: RFC 3986, 5.2.4.
 fn without_dots(path: &str) -> String {
     let mut out = String::new();
     let mut is_folder = false;
@@ -179,7 +180,7 @@ fn without_dots(path: &str) -> String {
     out
 }
 
-/// User info as basic authentication wants it, with a colon.
+/// Returns user info as basic authentication requires it, with a colon.
 fn credentials(user_info: &str) -> Vec<u8> {
     let mut decoded = percent_decoded(user_info.as_bytes());
     if !user_info.as_bytes().contains(&b':') {
@@ -188,7 +189,7 @@ fn credentials(user_info: &str) -> Vec<u8> {
     decoded
 }
 
-/// The bytes behind `%41`; a `%` with anything else behind it stays.
+/// Decodes `%41`; a `%` that is not followed by two hexadecimal digits is kept.
 pub fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn not_urls() {
+    fn invalid_urls() {
         for (text, part) in [
             ("", URL),
             ("8080", ":8080"),

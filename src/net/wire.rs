@@ -1,8 +1,9 @@
-//! A connected stream on which every read and write keeps to one deadline, with TLS on it or without.
+//! A connected stream, with or without TLS, on which every read and write keeps one deadline.
 //!
-//! Invariant: a wire is left politely. A stream that is closed with bytes in it that nobody read, or that arrive later,
-//! is reset (RFC 1122, 4.2.2.13), which its server takes for an error: so first comes `close_notify` (RFC 8446, 6.1), then
-//! the end of our side, then what the server still has to say is read. [`Wire::settle`] bounds all of that.
+//! Invariant: a wire is closed politely. If a stream is closed while bytes are unread, or before
+//! more arrive, it is reset (RFC 1122, 4.2.2.13), which its server regards as an error. So
+//! `close_notify` is sent first (RFC 8446, 6.1), then our side is ended, then the rest of what the
+//! server sends is read. [`Wire::settle`] bounds all of that.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +14,20 @@ use super::target::Host;
 use super::tls::{Client, Peer, Session, TlsError};
 use crate::deadline::Deadline;
 
-/// What a server may expect that closes the connection without a reply to what it was sent in plain text.
+/// What a server may expect if it closes the connection without a reply to plain text.
 const SILENT: &str = " (it may expect TLS or the PROXY protocol)";
 
-/// How many of the first bytes from the peer are kept, to say what answered.
+/// How many of the first bytes from the peer are kept, to tell what answered.
 const OPENING: usize = 64;
 
-/// How long a connection may be kept once the verdict is known, for the server to finish what it is saying.
+/// How long a connection may stay open once the verdict is known, for the server to finish sending.
 pub const LEAVE_TIME: Duration = Duration::from_millis(100);
-/// How much of that is read, in bytes.
+/// How much is read in that time, in bytes.
 const LEAVE_BYTES: u64 = 1 << 20;
-/// How much of it is read at once, in bytes.
+/// How much of that is read at once, in bytes.
 const LEAVE_PIECE: usize = 4096;
 
-/// What a check talks over: a socket, and TLS on it once [`Wire::start_tls`] was called.
+/// A check's connection: a socket, with TLS on it after [`Wire::start_tls`].
 #[derive(Debug)]
 pub struct Wire {
     socket: Socket,
@@ -35,7 +36,7 @@ pub struct Wire {
     spoke: bool,
     received: u64,
     opening: Vec<u8>,
-    /// When the verdict was known, and how many bytes may have been received at the end.
+    /// When the verdict was known, and how many bytes may be received in total.
     settled: Option<(Instant, u64)>,
     is_left: bool,
 }
@@ -55,31 +56,36 @@ impl Wire {
         }
     }
 
-    /// Makes the handshake with a server of this name; from then on what is read and written is encrypted. `is_all` is
-    /// as [`Client::handshake`] has it.
+    /// Performs the handshake with a server of this name; what is read and written afterwards is
+    /// encrypted. `handshake_only` is that of [`Client::handshake`].
     #[cfg(feature = "tls")]
-    pub fn start_tls(&mut self, client: &Client, host: &Host, is_all: bool) -> Result<Peer, TlsError> {
-        let (session, peer) = client.handshake(&mut self.socket, host, is_all)?;
+    pub fn start_tls(
+        &mut self,
+        client: &Client,
+        host: &Host,
+        handshake_only: bool,
+    ) -> Result<Peer, TlsError> {
+        let (session, peer) = client.handshake(&mut self.socket, host, handshake_only)?;
         self.session = Some(session);
         Ok(peer)
     }
 
-    /// The deadline that reads and writes keep.
+    /// Returns the deadline that reads and writes keep.
     pub fn deadline(&self) -> Deadline {
         self.socket.deadline()
     }
 
-    /// How many bytes the peer has sent, as far as they were read.
+    /// Returns how many bytes were received from the peer.
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// The first bytes that the peer sent.
+    /// Returns the first bytes that the peer sent.
     pub fn opening(&self) -> &[u8] {
         &self.opening
     }
 
-    /// What the peer may expect, where it has not replied to what it was sent in plain text.
+    /// Returns what the peer may expect if it has not replied to plain text; empty otherwise.
     pub fn perhaps(&self) -> &'static str {
         #[cfg(feature = "tls")]
         let is_plain = self.session.is_none();
@@ -114,13 +120,13 @@ impl Wire {
         self.socket.write_all(bytes)
     }
 
-    /// The verdict is known, and this is when it was: from now on the server is only given the chance to finish, for
-    /// 100 ms and 1 MiB at the most and never past the deadline.
+    /// Marks the verdict as known and returns when it was. From then on the server only gets the
+    /// chance to finish sending: at most 100 ms and 1 MiB, and never past the deadline.
     pub fn settle(&mut self) -> Instant {
         self.settle_within(LEAVE_TIME)
     }
 
-    /// As [`Wire::settle`], for less time.
+    /// Does what [`Wire::settle`] does, with less time.
     pub fn settle_within(&mut self, limit: Duration) -> Instant {
         let now = Instant::now();
         let received = self.received;
@@ -132,19 +138,19 @@ impl Wire {
         when
     }
 
-    /// Whether so much was received since the verdict was known that no more is read.
+    /// Returns whether so much was received since the verdict that no more is read.
     pub fn is_sated(&self) -> bool {
         self.settled.is_some_and(|(_, most)| self.received >= most)
     }
 
-    /// Nothing is waited for at the end: the peer has said all that it will.
+    /// Waits for nothing at the end: the peer has sent everything.
     #[cfg(feature = "remote")]
     pub fn leave_at_once(&mut self) {
         self.is_left = true;
     }
 
-    /// Ends the connection: says so to the server and reads what it still sends, to its end. Whatever goes wrong here
-    /// changes no verdict.
+    /// Ends our side of the connection and reads what the server still sends, to its end. Errors
+    /// are ignored: they do not change the verdict.
     pub fn leave(&mut self) {
         if std::mem::replace(&mut self.is_left, true) {
             return;
@@ -159,7 +165,7 @@ impl Wire {
         }
         let mut piece = [0; LEAVE_PIECE];
         while !self.is_sated() {
-            // Below TLS: what it says does not matter any more.
+            // Below TLS: the content does not matter any more.
             match self.socket.read_there(&mut piece) {
                 Ok(count @ 1..) => self.received += count as u64,
                 Ok(0) | Err(_) => return,
@@ -188,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_came_and_sees_the_end() {
+    fn reads_what_arrived_and_then_the_end() {
         let (mut wire, mut far) = pair(Duration::from_mins(1));
         far.write_all(b"hello").unwrap();
         drop(far);
@@ -200,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_does_not_read_cannot_hold_a_write_past_the_deadline() {
+    fn a_peer_that_does_not_read_cannot_block_a_write_past_the_deadline() {
         let (mut wire, _far) = pair(Duration::from_millis(30));
         let start = Instant::now();
         let error = wire.write_all(&vec![0; 4 << 20]).unwrap_err();

@@ -26,7 +26,7 @@ fn other_addresses_are_refused_before_any_connection() {
     ] {
         porthole([check, target, "-t", "50s"])
             .refused(&format!(
-                "{check} {target}: {address} is no address of this machine, so it is not connected to ({})",
+                "{check} {target}: {address} is not an address of this machine, so no connection is made ({})",
                 advice()
             ))
             .within(Duration::from_secs(5));
@@ -37,7 +37,7 @@ fn other_addresses_are_refused_before_any_connection() {
 fn names_are_looked_up_in_the_hosts_file_alone() {
     porthole(["tcp", "porthole.invalid:80", "-t", "50s"])
         .refused(&format!(
-            "tcp porthole.invalid:80: unknown host: porthole.invalid is not in /etc/hosts, and no DNS server is asked ({})",
+            "tcp porthole.invalid:80: unknown host: porthole.invalid is not in /etc/hosts, and no DNS server is queried ({})",
             advice()
         ))
         .within(Duration::from_secs(5));
@@ -47,7 +47,7 @@ fn names_are_looked_up_in_the_hosts_file_alone() {
 fn waiting_does_not_change_a_refusal() {
     porthole(["tcp", "203.0.113.1:80", "--wait", "50s"])
         .refused(&format!(
-            "tcp 203.0.113.1:80: 203.0.113.1 is no address of this machine, so it is not connected to ({})",
+            "tcp 203.0.113.1:80: 203.0.113.1 is not an address of this machine, so no connection is made ({})",
             advice()
         ))
         .within(Duration::from_secs(5));
@@ -56,7 +56,7 @@ fn waiting_does_not_change_a_refusal() {
 #[test]
 fn connecting_elsewhere_is_under_the_rule_too() {
     porthole(["http", "http://127.0.0.1/", "--connect", "203.0.113.1:80"]).refused(&format!(
-        "http http://127.0.0.1/ via 203.0.113.1:80: 203.0.113.1 is no address of this machine, so it is not connected to ({})",
+        "http http://127.0.0.1/ via 203.0.113.1:80: 203.0.113.1 is not an address of this machine, so no connection is made ({})",
         advice()
     ));
 }

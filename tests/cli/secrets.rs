@@ -381,7 +381,7 @@ fn a_file_of_the_tls_options_that_is_named_by_a_secret_is_not_shown() {
             .env("API_KEY", "abc")
             .refused(&format!("{check}: --client-cert: /x/${{API_KEY}}: no such file or directory"));
         porthole(arguments.iter().chain(&["--ca-file", "${CA}/s"])).env("CA", &folder).refused(&format!(
-            "{check}: --ca-file: {}/s: has PEM in it, but no certificate",
+            "{check}: --ca-file: {}/s: contains PEM, but no certificate",
             folder.display()
         ));
         porthole(arguments.iter().chain(&["--ca-file", ""]))

@@ -89,7 +89,7 @@ fn alerts() {
     for (number, reason) in [
         (40, "handshake_failure (no cipher suite, key exchange or signature algorithm in common)"),
         (80, "internal_error"),
-        (112, "unrecognized_name (it serves no such name: --server-name)"),
+        (112, "unrecognized_name (it does not know this name: --server-name)"),
         (116, &format!("certificate_required {wanted}")),
         (41, &format!("no_certificate {wanted}")),
         (120, "no_application_protocol (no protocol in common by ALPN)"),

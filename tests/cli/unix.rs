@@ -53,7 +53,7 @@ fn why_a_path_is_no_socket_that_accepts() {
         ("none", "no such socket"),
         ("file", "not a socket"),
         ("datagram", "not a stream socket"),
-        ("stale", "connection refused: the socket is there, but nobody listens on it"),
+        ("stale", "connection refused: the socket exists, but nothing listens on it"),
     ] {
         porthole(["unix", &path(name)]).unhealthy(&format!("unhealthy: unix {}: {reason}", path(name)));
     }

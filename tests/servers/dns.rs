@@ -449,7 +449,7 @@ fn a_configuration_that_is_missing_or_odd() {
          db: 10.0.0.5, from 127.0.0.1",
     );
     fs::remove_file(namespace.holder.folder.join("etc/resolv.conf")).unwrap();
-    let missing = "/etc/resolv.conf: no such file or directory, so 127.0.0.1 is asked";
+    let missing = "/etc/resolv.conf: no such file or directory, so 127.0.0.1 is queried";
     namespace.dns("db -v").healthy(&format!(
         "healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
          servers 127.0.0.1; search none; ndots 1\n  {missing}\n  \
@@ -740,7 +740,7 @@ fn every_check_has_the_servers() {
     fs::remove_file(namespace.holder.folder.join("etc/resolv.conf")).unwrap();
     tcp(
         "db:8080",
-        "connection refused (127.0.0.1); /etc/resolv.conf: no such file or directory, so 127.0.0.1 is asked",
+        "connection refused (127.0.0.1); /etc/resolv.conf: no such file or directory, so 127.0.0.1 is queried",
     );
 }
 

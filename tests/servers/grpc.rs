@@ -172,7 +172,7 @@ fn over_tls_to_a_server_that_requires_a_client_certificate() {
         porthole([&["grpc", &target, "--tls", "--ca-file", &set.pem("root"), "-t", "10s"], options].concat())
     };
     grpc(&[]).unhealthy(&format!(
-        "unhealthy: grpc {target}: the server asked for a client certificate, got none and closed the connection \
+        "unhealthy: grpc {target}: the server requested a client certificate, got none and closed the connection \
          (--client-cert, --client-key)"
     ));
     grpc(&["--client-cert", &set.pem("client"), "--client-key", &set.key("server")])

@@ -148,7 +148,7 @@ fn whom_to_trust() {
         1,
         "",
         &format!(
-            "porthole: http {url}: no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name {advice}"
+            "porthole: http {url}: no root certificates where SSL_CERT_FILE and SSL_CERT_DIR point {advice}"
         ),
     );
     // A folder that is not there, or may not be read, is not one without certificates.
@@ -630,9 +630,9 @@ fn dropped(set: &Certificates, version: &str, mode: &str, options: &[&str], reas
 #[test]
 fn a_client_certificate_is_named_where_the_server_goes_without_a_word() {
     let Some(set) = with_tls() else { return };
-    let lacking = "the server asked for a client certificate, got none and closed the connection \
+    let lacking = "the server requested a client certificate, got none and closed the connection \
                    (--client-cert, --client-key)";
-    let given = "the server closed the connection after it was given our client certificate, which it may not accept \
+    let given = "the server closed the connection after receiving our client certificate, which it may not accept \
                  (--client-cert)";
     let (foreign, key) = (set.pem("other-client"), set.key("server"));
     let ours = ["--client-cert", &foreign, "--client-key", &key];

@@ -464,13 +464,13 @@ fn one_that_asks_for_a_client_certificate_and_does_without() {
 fn what_the_options_may_hold() {
     let Some(set) = with_tls() else { return };
     let (client, key) = (set.pem("client"), set.key("server"));
-    let not_pem = "has no certificate in it; expected PEM, -----BEGIN CERTIFICATE-----";
+    let not_pem = "contains no certificate; expected PEM, -----BEGIN CERTIFICATE-----";
     let none = "no such file or directory";
     for (file, why) in [
         ("empty.pem", not_pem),
         ("text.pem", not_pem),
         ("root.der", not_pem),
-        ("server.key", "has PEM in it, but no certificate"),
+        ("server.key", "contains PEM, but no certificate"),
         ("broken.pem", "a certificate in it is not PEM"),
         ("cut.pem", "a certificate in it is not PEM"),
         ("none.pem", none),
@@ -485,7 +485,7 @@ fn what_the_options_may_hold() {
     }
     let encrypted = "the private key is encrypted, and a check cannot ask for its passphrase; \
                      openssl pkey -in KEY -out PLAIN decrypts it";
-    let no_key = "has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----";
+    let no_key = "contains no private key; expected PEM, -----BEGIN PRIVATE KEY-----";
     let foreign = format!("the private key does not belong to the certificate in {client}");
     for (file, why) in [
         ("encrypted.key", encrypted),

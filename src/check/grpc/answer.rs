@@ -3,7 +3,7 @@
 use super::Grpc;
 use super::message::{self, ServingStatus};
 use crate::deadline::Deadline;
-use crate::net::greetings;
+use crate::net::greetings::{self, Protocol};
 use crate::net::http2::hpack::Fields;
 use crate::net::http2::{Client, Trouble, error_name, field};
 use crate::net::socket::CLOSED;
@@ -129,11 +129,11 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
             let other = greetings::other(opening, "grpc");
             *(if other.is_some() { &mut noted } else { &mut quote.1 }) = opening;
             match other {
-                Some(greetings::HTTP) => "the port speaks HTTP/1, not HTTP/2".to_owned(),
-                Some(greetings::TLS) if cfg!(feature = "tls") => {
+                Some(Protocol::Http) => "the port speaks HTTP/1, not HTTP/2".to_owned(),
+                Some(Protocol::Tls) if cfg!(feature = "tls") => {
                     "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
                 }
-                Some(other) => format!("the port speaks {other}, not HTTP/2"),
+                Some(other) => format!("the port speaks {}, not HTTP/2", other.name()),
                 None => "the response is not HTTP/2".to_owned(),
             }
         }

@@ -9,12 +9,13 @@ use ureq::{Body, Error};
 
 use super::body::{Assertion, Pending};
 use crate::deadline::Deadline;
+use crate::net::greetings::{self, Protocol};
 use crate::net::head::{Head, HeadError};
 use crate::net::socket::{CLOSED, WireError};
+use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::LEAVE_TIME;
-use crate::net::{greetings, status_words};
-use crate::outcome::{Fact, Finding};
+use crate::outcome::{Fact, Finding, Reached};
 use crate::text::{decode, foreign};
 use crate::units::{StatusSet, show_size};
 
@@ -148,6 +149,7 @@ impl Answer {
     /// may contain user info.
     pub(super) fn describe(mut self, mut finding: Finding, location: Option<String>) -> Finding {
         finding.decided = Some(self.leave());
+        finding.reached = Reached::Connected;
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
         facts.extend(location.map(|location| ("location", location.into())));
@@ -264,10 +266,10 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
     let state = exchange.state();
     let (received, opening) = (state.wire.received(), state.wire.opening());
     match greetings::other(opening, "http") {
-        Some(greetings::TLS) => return Finding::unhealthy("the port speaks TLS, not HTTP (https://…)"),
-        Some(greetings::HTTP2) => return Finding::unhealthy("the port speaks HTTP/2 only (porthole grpc)"),
+        Some(Protocol::Tls) => return Finding::unhealthy("the port speaks TLS, not HTTP (https://…)"),
+        Some(Protocol::Http2) => return Finding::unhealthy("the port speaks HTTP/2 only (porthole grpc)"),
         Some(other) => {
-            let found = format!("the port speaks {other}, not HTTP");
+            let found = format!("the port speaks {}, not HTTP", other.name());
             return Finding::unhealthy(found).noting("received", opening);
         }
         None => {}

@@ -12,7 +12,7 @@ use crate::net::connect::{open, phases};
 use crate::net::target::Endpoint;
 use crate::net::transport::Exchange;
 use crate::net::url::Url;
-use crate::outcome::Finding;
+use crate::outcome::{Finding, Reached};
 
 /// The request without its URL.
 #[derive(Debug)]
@@ -100,6 +100,7 @@ impl Request {
         )
         .map_err(|mut finding| {
             finding.decided = Some(connection.wire.settle());
+            finding.reached = Reached::Connected;
             finding
         })?;
         if url.tls {
@@ -123,7 +124,7 @@ impl Request {
                 let mut state = exchange.state();
                 let decided = Some(state.wire.settle());
                 state.wire.leave();
-                Err(Box::new(Finding { phases, decided, ..finding }))
+                Err(Box::new(Finding { phases, decided, reached: Reached::Connected, ..finding }))
             }
         }
     }

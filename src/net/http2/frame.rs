@@ -25,16 +25,16 @@ const PADDED: u8 = 0x8;
 /// Flag of HEADERS.
 const PRIORITY: u8 = 0x20;
 
-/// The largest payload, in bytes, in both directions: SETTINGS_MAX_FRAME_SIZE as it is from the start.
+/// The largest payload in both directions, in bytes: the initial SETTINGS_MAX_FRAME_SIZE.
 pub const LARGEST: usize = 16 << 10;
-/// The length of what stands before the payload, in bytes.
+/// The length of the header before the payload, in bytes.
 const HEADER: usize = 9;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
-/// The most frames that an exchange takes; a dozen is usual.
-const MOST: u32 = 1000;
+/// The most frames that are accepted in an exchange; a dozen is usual.
+const FRAME_LIMIT: u32 = 1000;
 
-/// A frame as it came.
+/// A frame as it was received.
 #[derive(Debug)]
 pub struct Frame {
     pub kind: u8,
@@ -44,11 +44,13 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Returns whether this flag is set.
     pub fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
-    /// The payload of DATA or HEADERS without padding and priority. Sections 6.1 and 6.2.
+    /// Returns the payload of DATA or HEADERS without padding and priority; `None` if it is too
+    /// short. Sections 6.1 and 6.2.
     pub fn content(&self) -> Option<&[u8]> {
         let mut content = self.payload.as_slice();
         if self.has(PADDED) {
@@ -61,7 +63,7 @@ impl Frame {
         Some(content)
     }
 
-    /// The number of 32 bits at this place of the payload.
+    /// Returns the number of 32 bits at this offset of the payload.
     pub fn number(&self, at: usize) -> Option<u32> {
         self.payload.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
     }
@@ -77,14 +79,14 @@ pub struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// Frames on this wire, behind bytes that are to be sent before the first.
+    /// Frames on this wire; the preface is sent before the first one.
     pub fn new(wire: &'a mut Wire, preface: &[u8]) -> Self {
         Frames { wire, received: Vec::new(), unsent: preface.to_vec(), count: 0 }
     }
 
-    /// Has a frame sent before anything more is waited for.
+    /// Queues a frame, to be sent before the next read.
     pub fn queue(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        // What is sent is never longer than LARGEST.
+        // Never longer than LARGEST.
         let length = u32::try_from(payload.len()).unwrap_or_default();
         self.unsent.extend_from_slice(length.to_be_bytes().get(1..).unwrap_or_default());
         self.unsent.extend_from_slice(&[kind, flags]);
@@ -92,16 +94,16 @@ impl<'a> Frames<'a> {
         self.unsent.extend_from_slice(payload);
     }
 
-    /// Sends what is queued, if the peer takes it.
+    /// Sends what is queued; errors are ignored.
     pub fn flush(&mut self) {
         let _ = self.wire.write_all(&self.unsent);
         self.unsent.clear();
     }
 
-    /// The next frame.
+    /// Returns the next frame.
     pub fn next(&mut self) -> Result<Frame, Trouble> {
         self.count += 1;
-        if self.count > MOST {
+        if self.count > FRAME_LIMIT {
             return Err(Trouble::Excess("no end after 1000 frames"));
         }
         self.fill(HEADER)?;
@@ -120,12 +122,12 @@ impl<'a> Frames<'a> {
         Ok(Frame { kind, flags, stream, payload })
     }
 
-    /// Reads until so many bytes are there.
+    /// Reads until this many bytes were received.
     fn fill(&mut self, length: usize) -> Result<(), Trouble> {
         let mut piece = [0; PIECE];
         while self.received.len() < length {
             match self.wire.write_all(&self.unsent) {
-                // A peer that takes no more may have said why: that is still to be read.
+                // A peer that accepts no more may have said why: that has to be read.
                 Ok(()) | Err(WireError::Failed(_)) => self.unsent.clear(),
                 Err(error) => return Err(Trouble::Unsent(error)),
             }
@@ -141,8 +143,8 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Whether this may be the beginning of a server's first frame: SETTINGS (section 3.4), or GOAWAY for a server
-/// that will have none of us, of less than 64 KiB, on stream 0.
+/// Returns whether this may be the beginning of a server's first frame: SETTINGS (section 3.4), or
+/// GOAWAY from a server that rejects us, of less than 64 KiB, on stream 0.
 fn may_be_first(bytes: &[u8]) -> bool {
     bytes.iter().take(HEADER).enumerate().all(|(at, &byte)| match at {
         1 | 2 => true,
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn padding_and_priority_are_no_content() {
+    fn padding_and_priority_are_not_content() {
         let content = |kind, flags, payload: &[u8]| {
             Frame { kind, flags, stream: 1, payload: payload.to_vec() }.content().map(<[u8]>::to_vec)
         };
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_of_http2_begins_with() {
+    fn how_an_http2_server_begins() {
         for bytes in [&b""[..], b"\0", b"\0\0\x12\x04\0\0\0\0\0\0\x03", b"\0\0\x08\x07\0\0\0\0\0"] {
             assert!(may_be_first(bytes), "{bytes:?}");
         }

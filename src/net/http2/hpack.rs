@@ -1,23 +1,23 @@
 //! HPACK: header blocks of HTTP/2. RFC 7541.
 //!
-//! What is sent are literals that are never indexed, so the encoder has no state. The Huffman code is
-//! that of httlib-huffman. The decoder's dynamic table keeps to the default size, for a server may use it before it
-//! has seen any setting of ours.
+//! The encoder only sends literals that are never indexed, so it has no state. The Huffman code is
+//! that of httlib-huffman. The decoder's dynamic table has the default size, because a server may
+//! use it before it has received our settings.
 
 use httlib_huffman::table1::DECODE_TABLE;
 
-/// Names and values, in the order in which they came.
+/// Names and values, in the order in which they were received.
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// The Huffman code, to be read bit by bit. Appendix B.
+/// The Huffman code, read bit by bit. Appendix B.
 const CODE: &[[Target; 2]] = &DECODE_TABLE;
-/// Where a bit leads in it: to another row, or to a symbol.
+/// Where a bit leads: to another row, or to a symbol.
 type Target = (Option<u8>, Option<u16>, u8);
-/// SETTINGS_HEADER_TABLE_SIZE where nothing else is said. RFC 9113, 6.5.2.
+/// The default SETTINGS_HEADER_TABLE_SIZE. RFC 9113, 6.5.2.
 const TABLE: usize = 4096;
-/// The most that a header list may come to, counted as RFC 9113, 6.5.2 counts it.
+/// The largest header list, counted as in RFC 9113, 6.5.2.
 pub const LIST: usize = 32 << 10;
-/// What an entry costs beside its name and value. Section 4.1.
+/// What an entry costs in addition to its name and value. Section 4.1.
 const OVERHEAD: usize = 32;
 
 /// The names of the static table, from index 1. Appendix A.
@@ -96,7 +96,7 @@ pub fn push_field(block: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     }
 }
 
-/// An integer with a prefix of seven bits, the eighth clear. Section 5.1.
+/// Appends an integer with a prefix of seven bits; the eighth bit is clear. Section 5.1.
 fn push_length(block: &mut Vec<u8>, length: usize) {
     let Some(mut rest) = length.checked_sub(0x7f) else {
         block.extend(u8::try_from(length));
@@ -110,11 +110,12 @@ fn push_length(block: &mut Vec<u8>, length: usize) {
     block.extend(u8::try_from(rest));
 }
 
-/// What the header blocks of one connection have in common.
+/// The state that the header blocks of one connection share.
 #[derive(Debug)]
 pub struct Decoder {
-    /// The newest first.
+    /// The dynamic table, the newest entry first.
     entries: Fields,
+    /// Its largest size.
     most: usize,
 }
 
@@ -124,8 +125,8 @@ impl Decoder {
         Decoder { entries: Vec::new(), most: TABLE }
     }
 
-    /// The fields of a whole header block, and whether they are all of it: no more than [`LIST`] are taken. Nothing where
-    /// it is not valid.
+    /// Returns the fields of a complete header block, and whether these are all: at most [`LIST`]
+    /// bytes are accepted. `None` if the block is invalid.
     pub fn decode(&mut self, mut block: &[u8]) -> Option<(Fields, bool)> {
         let mut fields = Vec::new();
         let mut total = 0;
@@ -153,7 +154,7 @@ impl Decoder {
                 }
                 field
             };
-            // An entry of the table may be named by a byte, so what a block stands for has a limit of its own.
+            // A single byte may refer to a large entry, so the decoded list has its own limit.
             total += size(&field);
             if total > LIST {
                 return Some((fields, false));
@@ -163,7 +164,7 @@ impl Decoder {
         Some((fields, true))
     }
 
-    /// The entry of this index in both tables. Section 2.3.3.
+    /// Returns the entry with this index, in the static or the dynamic table. Section 2.3.3.
     fn entry(&self, index: usize) -> Option<(Vec<u8>, Vec<u8>)> {
         if let Some(index) = index.checked_sub(STATIC.len() + 1) {
             return self.entries.get(index).cloned();
@@ -173,7 +174,7 @@ impl Decoder {
         Some(((*name).into(), value.into()))
     }
 
-    /// Drops the oldest until the rest fits. Section 4.4.
+    /// Evicts the oldest entries until the rest fits. Section 4.4.
     fn evict(&mut self) {
         while self.entries.iter().map(size).sum::<usize>() > self.most {
             self.entries.pop();
@@ -181,11 +182,13 @@ impl Decoder {
     }
 }
 
+/// Returns the size of an entry. Section 4.1.
 fn size((name, value): &(Vec<u8>, Vec<u8>)) -> usize {
     name.len() + value.len() + OVERHEAD
 }
 
-/// Takes an integer whose prefix has these bits. Section 5.1; nothing that large is of use here.
+/// Takes an integer whose prefix has these bits. Section 5.1. `None` also if it is too large to be
+/// valid here.
 fn integer(block: &mut &[u8], prefix: u8) -> Option<usize> {
     let mut value = usize::from(byte(block)? & prefix);
     if value < usize::from(prefix) {
@@ -201,6 +204,7 @@ fn integer(block: &mut &[u8], prefix: u8) -> Option<usize> {
     None
 }
 
+/// Takes a byte.
 fn byte(block: &mut &[u8]) -> Option<u8> {
     let (&first, rest) = block.split_first()?;
     *block = rest;
@@ -216,8 +220,9 @@ fn string(block: &mut &[u8]) -> Option<Vec<u8>> {
     if is_huffman { huffman(text) } else { Some(text.to_vec()) }
 }
 
-/// The string behind its Huffman code, of which the table has a row for each prefix, and there for either bit
-/// the next row or a symbol. What is left at the end has to be padding: up to seven ones (section 5.2).
+/// Decodes a Huffman-coded string. The table has a row for each prefix, and in it the next row or a
+/// symbol for either bit. The bits after the last symbol have to be padding: up to seven ones
+/// (section 5.2).
 fn huffman(code: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let (mut row, mut left, mut is_padding) = (0, 0, true);
@@ -259,7 +264,7 @@ mod tests {
 
     #[test]
     fn responses_of_appendix_c_6() {
-        // With a table of 256 bytes, as there; the size update in front is ours.
+        // With a table of 256 bytes, as there; the size update at the beginning is ours.
         let mut decoder = Decoder::new();
         let first = decoded(
             &mut decoder,
@@ -292,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_reads_back() {
+    fn encoded_fields_are_decoded() {
         for length in [0, 1, 126, 127, 128, 254, 255, 300, 20_000] {
             let mut block = Vec::new();
             push_field(&mut block, b"x-name", &vec![b'v'; length]);
@@ -302,18 +307,19 @@ mod tests {
     }
 
     #[test]
-    fn not_header_blocks() {
+    fn invalid_header_blocks() {
         for hex in [
             "80",           // index 0
             "be",           // an index beyond the table
-            "ff",           // half an integer
+            "ff",           // a truncated integer
             "ffffffff7f",   // an integer too large
-            "3fe21f",       // a table larger than was agreed
-            "00",           // nothing behind
-            "0003 6162",    // half a name
+            "3fe21f",       // a larger table than was agreed
+            "00",           // nothing follows
+            "0003 6162",    // a truncated name
             "0001 61",      // no value
-            "0001 6183 ff", // half a Huffman code
-            // The Huffman code of "a", 00011, with padding of 000, 001 and 011; of ones alone, eight and more.
+            "0001 6183 ff", // a truncated Huffman code
+            // The Huffman code of "a", 00011, with padding of 000, 001 and 011; of ones alone,
+            // eight and more.
             "0001 6181 18",
             "0001 6181 19",
             "0001 6181 1b",
@@ -327,8 +333,8 @@ mod tests {
     }
 
     #[test]
-    fn a_block_stands_for_a_bounded_list() {
-        // An entry of nearly the whole table, named again by a byte each.
+    fn the_decoded_list_is_bounded() {
+        // An entry of nearly the whole table, referred to again and again by a byte.
         let mut block = vec![0x40, 1, b'a', 0x7f, 0x80, 0x1e];
         block.extend([b'v'; 0x7f + 0x80 * 30]);
         assert!(Decoder::new().decode(&block).unwrap().1);
@@ -338,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_are_decoded_or_not() {
+    fn any_bytes_are_decoded_or_rejected() {
         // xorshift: the same bytes each time.
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut random = || {

@@ -1,4 +1,4 @@
-//! What name servers say of a name, or why they say nothing.
+//! The answers of name servers about a name, or why there are none.
 
 use std::io;
 use std::net::IpAddr;
@@ -6,65 +6,74 @@ use std::net::IpAddr;
 use nix::errno::Errno;
 
 use crate::error::describe;
-use crate::net::dns::code_words;
+use crate::net::dns::{AddressType, code_words};
 use crate::net::socket::WireError;
 
-/// What the servers say of one name.
+/// The answer of the servers about one name.
 #[derive(Debug)]
 pub enum Answer {
     /// It has addresses.
     Found(Found),
-    /// It exists and has no address, by the word of this server.
+    /// It exists and has no address, according to this server.
     NoAddress(IpAddr),
-    /// It does not exist: NXDOMAIN of this server.
+    /// It does not exist: NXDOMAIN from this server.
     NoName(IpAddr),
-    /// Whether it has an address is not known.
+    /// Whether it has an address is unknown.
     Unanswered(Unanswered),
 }
 
 /// The addresses of a name.
 #[derive(Debug)]
 pub struct Found {
-    /// The server that has them.
+    /// The server that returned them.
     pub server: IpAddr,
     /// IPv4 before IPv6.
     pub addresses: Vec<IpAddr>,
-    /// The type that is not answered, if there is one.
-    pub unanswered: Option<&'static str>,
+    /// The type that was not answered, if there is one.
+    pub unanswered: Option<AddressType>,
 }
 
 /// Which servers did not answer, and why.
 #[derive(Debug)]
 pub struct Unanswered {
-    /// Each server that was asked and has not answered everything.
+    /// Each server that was queried and has not answered everything.
     pub failures: Vec<(IpAddr, Failure)>,
-    /// The one type that is not answered and what is known of the other, in words; nothing where neither is answered.
-    pub half: Option<(&'static str, &'static str)>,
-    /// The beginning of what one of them sent that is no answer.
+    /// What is known if one of the two types was answered.
+    pub half: Option<Half>,
+    /// The beginning of a message from one of them that is not an answer.
     pub garbage: Vec<u8>,
+}
+
+/// Only one of the two types was answered, with no address.
+#[derive(Debug)]
+pub struct Half {
+    /// The type that was not answered.
+    pub unanswered: AddressType,
+    /// Whether the name exists, according to the answer for the other type.
+    pub other_exists: bool,
 }
 
 /// Why a server gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The local rule forbids to ask it.
+    /// The local rule forbids querying it.
     Forbidden,
     /// It replied with this error code.
     Code(u8),
-    /// It did not reply in its share of the time.
+    /// It did not reply within its share of the time.
     Silent,
-    /// What it sent is no answer to the question.
+    /// What it sent does not answer the question.
     Garbage,
     /// It closed the connection.
     Closed,
-    /// The system's reason. ICMP's "port unreachable" comes as "connection refused" (udp(7)).
+    /// The system's reason. ICMP's "port unreachable" appears as "connection refused" (udp(7)).
     System(Errno),
     /// Its answer does not fit a datagram, and over TCP this happened.
     OverTcp(Box<Failure>),
 }
 
 impl Failure {
-    /// In words: `no reply`.
+    /// Returns the reason in words: `no reply`.
     pub fn reason(&self) -> String {
         match self {
             Failure::Forbidden => "may not be asked without --remote".to_owned(),
@@ -77,7 +86,7 @@ impl Failure {
         }
     }
 
-    /// The same of these servers: `no reply from 127.0.0.53`.
+    /// Returns the same with these servers: `no reply from 127.0.0.53`.
     fn of(&self, servers: &str) -> String {
         match self {
             Failure::Forbidden => format!("{servers} {}", self.reason()),
@@ -110,7 +119,8 @@ impl From<WireError> for Failure {
 }
 
 impl Unanswered {
-    /// In words, the servers that share a reason behind it: `SERVFAIL from 10.0.0.1; no reply from 10.0.0.2, 10.0.0.3`.
+    /// Returns the reasons in words, each with the servers that share it: `SERVFAIL from 10.0.0.1;
+    /// no reply from 10.0.0.2, 10.0.0.3`.
     pub fn words(&self) -> String {
         if self.failures.is_empty() {
             return "no time was left to ask a server".to_owned();
@@ -131,8 +141,8 @@ impl Unanswered {
         reasons.join("; ")
     }
 
-    /// Whether another name may be tried after this one: a server was heard, and spoke of this name alone. A silent one
-    /// would be as silent then.
+    /// Returns whether another name may be tried after this one: a server replied, about this name
+    /// alone. A silent server would be silent then too.
     pub fn leads_on(&self) -> bool {
         self.half.is_some() || self.failures.iter().any(|(_, failure)| matches!(failure, Failure::Code(_)))
     }

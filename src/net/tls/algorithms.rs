@@ -1,5 +1,6 @@
-//! Names for keys and signatures that a certificate has and this build cannot verify, and which certificate of a chain has
-//! them. The names are those of openssl(1) and RFC 3279, 4055, 5758 and 8410; identifiers are compared as DER.
+//! Names for keys and signatures that this build cannot verify, and which certificate of a chain
+//! has them. The names are those of openssl(1) and RFC 3279, 4055, 5758 and 8410; identifiers are
+//! compared as DER.
 
 use std::fmt::Write as _;
 
@@ -9,14 +10,14 @@ use super::certificate::{self, INTEGER, OBJECT_IDENTIFIER, Parts, SEQUENCE, expe
 
 /// The sizes of RSA keys that ring verifies, in bits.
 const RSA_BITS: (usize, usize) = (2048, 8192);
-/// The most certificates of a chain that are looked at; webpki itself follows no more than six issuers.
+/// The most certificates of a chain that are examined; webpki itself follows at most six issuers.
 const LONGEST_CHAIN: usize = 8;
-/// What accepts a certificate all the same.
+/// The option that accepts such a certificate.
 const INSECURE: &str = "(--insecure accepts it)";
 
 /// 1.2.840.113549.1.1, PKCS #1.
 const PKCS_1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
-/// The last number of RSASSA-PSS there, of a key and of a signature.
+/// The last number of RSASSA-PSS there, for both a key and a signature.
 const PSS: u8 = 10;
 /// 1.2.840.10045, ANSI X9.62.
 const X9_62: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d];
@@ -29,8 +30,8 @@ const BRAINPOOL: &[u8] = &[0x2b, 0x24, 3, 3, 2, 8, 1, 1];
 /// 2.16.840.1.101.3.4, NIST's algorithms.
 const NIST: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4];
 
-/// Which certificate has a key or a signature that cannot be verified here, from the server's own up to the one that is
-/// trusted; nothing where none has.
+/// Returns which certificate has a key or a signature that cannot be verified here, from the
+/// server's own up to the trusted one; `None` if none has.
 pub fn fault(
     presented: &[u8],
     intermediates: &[CertificateDer<'_>],
@@ -49,7 +50,7 @@ pub fn fault(
         let root = roots.iter().find(|der| named(der));
         let issuer = root.or_else(|| intermediates.iter().find(|der| named(der)));
         let issuer = issuer.and_then(|der| Parts::parse(der));
-        // Without its issuer the key is not known, and any that the signature may belong to will do.
+        // Without the issuer its key is unknown, and any that fits the signature is assumed.
         let is_verifiable = verifiable.iter().any(|algorithm| {
             algorithm.signature_alg_id().as_ref() == parts.signature_algorithm
                 && issuer
@@ -69,7 +70,7 @@ pub fn fault(
         let kind = if root.is_some() { "CA" } else { "intermediate" };
         whose = format!("the {kind} certificate ({})", shown(&name));
         if root.is_some() {
-            // The signature on what is trusted itself does not matter.
+            // The signature of a trusted certificate does not matter.
             return weak_key(&issuer).map(|fault| format!("{whose} has {fault}"));
         }
         parts = issuer;
@@ -77,7 +78,7 @@ pub fn fault(
     None
 }
 
-/// What of the server's own key cannot be verified here; nothing where it can.
+/// Returns why the server's own key cannot be used here; `None` if it can.
 pub fn key_fault(presented: &[u8], verifiable: &[&dyn SignatureVerificationAlgorithm]) -> Option<String> {
     let parts = Parts::parse(presented)?;
     let is_known = verifiable.iter().any(|known| known.public_key_alg_id().as_ref() == parts.key_algorithm);
@@ -88,7 +89,7 @@ pub fn key_fault(presented: &[u8], verifiable: &[&dyn SignatureVerificationAlgor
     Some(format!("the server's certificate has {fault}"))
 }
 
-/// `an RSA key of 1024 bits; …`
+/// Returns `an RSA key of 1024 bits; …`; `None` if its size is supported.
 fn weak_key(parts: &Parts<'_>) -> Option<String> {
     let kind = identifier(parts.key_algorithm).0.strip_prefix(PKCS_1)?;
     let bits = parts.rsa_bits().filter(|_| matches!(kind, [1 | PSS]))?;
@@ -101,12 +102,13 @@ fn weak_key(parts: &Parts<'_>) -> Option<String> {
     Some(format!("an RSA key of {bits} bits; {expected} {INSECURE}"))
 }
 
-/// The object identifier of an `AlgorithmIdentifier`, and its parameters: RFC 5280, 4.1.1.2.
+/// Returns the object identifier of an `AlgorithmIdentifier`, and its parameters: RFC 5280,
+/// 4.1.1.2.
 fn identifier(mut algorithm: &[u8]) -> (&[u8], &[u8]) {
     (expect(OBJECT_IDENTIFIER, &mut algorithm).unwrap_or_default(), algorithm)
 }
 
-/// The name of a signature's algorithm: `ecdsa-with-SHA512`.
+/// Returns the name of a signature's algorithm: `ecdsa-with-SHA512`.
 fn signature_name(algorithm: &[u8]) -> String {
     let (oid, parameters) = identifier(algorithm);
     let rsa = |kind: &[u8]| {
@@ -156,7 +158,7 @@ fn signature_name(algorithm: &[u8]) -> String {
     known.map_or_else(|| dotted(oid), str::to_owned)
 }
 
-/// `RSASSA-PSS (SHA-256, salt of 222 bytes)`: RFC 8017, A.2.3.
+/// Returns `RSASSA-PSS (SHA-256, salt of 222 bytes)`: RFC 8017, A.2.3.
 fn pss_name(mut parameters: &[u8]) -> String {
     let (mut hash, mut salt) = ("SHA-1", Some(20));
     let mut fields = expect(SEQUENCE, &mut parameters).unwrap_or_default();
@@ -184,7 +186,7 @@ fn pss_name(mut parameters: &[u8]) -> String {
     format!("RSASSA-PSS ({hash}, {salt})")
 }
 
-/// The name of a key's algorithm, for an elliptic curve that of the curve: `P-256`.
+/// Returns the name of a key's algorithm; for an elliptic curve, that of the curve: `P-256`.
 fn key_name(algorithm: &[u8]) -> String {
     let (oid, mut parameters) = identifier(algorithm);
     let is_elliptic = oid == [X9_62, &[2, 1]].concat();
@@ -215,7 +217,8 @@ fn key_name(algorithm: &[u8]) -> String {
     known.to_owned()
 }
 
-/// An object identifier in numbers: X.690, 8.19. The first two numbers share the first byte.
+/// Returns an object identifier in numbers: X.690, 8.19. The first two numbers share the first
+/// byte.
 fn dotted(oid: &[u8]) -> String {
     let (mut out, mut number) = (String::new(), 0_u64);
     for &byte in oid {
@@ -240,12 +243,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_cut_or_changed_is_no_panic() {
+    fn truncated_and_changed_certificates_do_not_panic() {
         let good = include_bytes!("../../../tests/fixtures/certificate-ed25519-names.der");
         let is_named = |odd: &[u8], root: &[u8]| {
             fault(odd, &[CertificateDer::from(odd)], &[CertificateDer::from(root)], &[]).is_some()
         };
-        // Nothing at all can be verified, so that all is named, itself and as its own issuer.
+        // Nothing can be verified, so that every certificate is reported, also as its own issuer.
         assert!(is_named(good, good));
         for at in 0..good.len() {
             let _ = is_named(&good[..at], good);

@@ -1,19 +1,20 @@
-//! What a certificate says of itself, for people: subject, issuer, names, validity. RFC 5280, in DER (X.690).
+//! The fields of a certificate for people: subject, issuer, names, validity. RFC 5280, in DER
+//! (X.690).
 //!
-//! Read only to be shown and for `--min-days`; whether it is to be trusted is webpki's to say, which keeps these
-//! fields to itself.
+//! They are read only to be shown and for `--min-days`. Whether to trust a certificate is decided
+//! by webpki, which does not expose these fields.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The most names of one certificate that are kept.
 const MOST_NAMES: usize = 100;
 
-/// The fields of a certificate; text as the certificate has it, not escaped.
+/// The fields of a certificate; text is not escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// `CN=example.org, O=Example`: RFC 4514's order, the most specific first.
     pub subject: String,
-    /// Who signed it, in the same form.
+    /// The issuer, in the same form.
     pub issuer: String,
     /// The host names and addresses that it is valid for (`subjectAltName`).
     pub names: Vec<String>,
@@ -23,11 +24,11 @@ pub struct Certificate {
     pub not_after: i64,
     /// Whether it names itself as its issuer.
     pub is_self_signed: bool,
-    /// Whether it is of X.509's first version, which has no extensions, so no names.
+    /// Whether it is of X.509 version 1, which has no extensions and therefore no names.
     pub is_version_1: bool,
 }
 
-/// The parts of a certificate as they stand in its DER: RFC 5280, 4.1.
+/// The parts of a certificate, in DER: RFC 5280, 4.1.
 #[derive(Debug)]
 pub struct Parts<'a> {
     is_version_1: bool,
@@ -38,16 +39,16 @@ pub struct Parts<'a> {
     pub subject: &'a [u8],
     /// The algorithm of its key: the content of the `AlgorithmIdentifier`.
     pub key_algorithm: &'a [u8],
-    /// Its key, as the algorithm has it.
+    /// Its key, in the encoding of the algorithm.
     key: &'a [u8],
     /// What follows the key.
     rest: &'a [u8],
-    /// The algorithm that its issuer signed it with: the content of the `AlgorithmIdentifier`.
+    /// The algorithm of its signature: the content of the `AlgorithmIdentifier`.
     pub signature_algorithm: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
-    /// The parts of this DER, or nothing where it is not a certificate.
+    /// Parses DER; `None` if it is not a certificate.
     pub fn parse(der: &'a [u8]) -> Option<Self> {
         let mut certificate = expect(SEQUENCE, &mut { der })?;
         let mut tbs = expect(SEQUENCE, &mut certificate)?;
@@ -77,9 +78,10 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The length of its key in bits, read as an RSA key: RFC 8017, A.1.1.
+    /// Returns the length of its key in bits, if it is an RSA key: RFC 8017, A.1.1.
     pub fn rsa_bits(&self) -> Option<usize> {
-        // A BIT STRING begins with how many bits of its last byte are not used, which is none of a key.
+        // A BIT STRING begins with the number of unused bits in its last byte, which is 0 for a
+        // key.
         let mut key = self.key.strip_prefix(&[0])?;
         let modulus = expect(INTEGER, &mut expect(SEQUENCE, &mut key)?)?;
         let start = modulus.iter().position(|&byte| byte != 0)?;
@@ -89,7 +91,7 @@ impl<'a> Parts<'a> {
 }
 
 impl Certificate {
-    /// The fields of this DER, or nothing where it is no certificate.
+    /// Parses DER; `None` if it is not a certificate.
     pub fn parse(der: &[u8]) -> Option<Self> {
         let mut parts = Parts::parse(der)?;
         let not_before = time(next(&mut parts.validity)?)?;
@@ -111,13 +113,14 @@ impl Certificate {
         })
     }
 
-    /// How many whole days are left of its validity at `now`, seconds since the epoch; negative when it is over.
+    /// Returns how many whole days of its validity are left at `now`, in seconds since the epoch;
+    /// negative if it has expired.
     pub fn days_left(&self, now: i64) -> i64 {
         (self.not_after - now).div_euclid(DAY)
     }
 }
 
-/// A subject or issuer for people; it may have nothing that is shown.
+/// Returns a subject or issuer for people: it may be empty.
 pub fn shown(name: &str) -> &str {
     if name.is_empty() { "no name" } else { name }
 }
@@ -138,8 +141,8 @@ const CONTEXT_3: u8 = 0xa3;
 /// 2.5.29.17, subjectAltName.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// The tag and content of the value that `input` begins with, which is then past it: it is always shorter afterwards, so
-/// a loop over it ends. Lengths of up to four bytes.
+/// Takes the tag and content of the first value of `input`, which is always shorter afterwards, so
+/// that a loop over it ends. Lengths of up to four bytes are supported.
 pub fn next<'a>(input: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let (&tag, rest) = input.split_first()?;
     let (&first, mut rest) = rest.split_first()?;
@@ -159,12 +162,13 @@ pub fn next<'a>(input: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     Some((tag, content))
 }
 
-/// The content of the next value, which has to have this tag.
+/// Takes the content of the next value; `None` if it has another tag.
 pub fn expect<'a>(tag: u8, input: &mut &'a [u8]) -> Option<&'a [u8]> {
     next(input).filter(|&(found, _)| found == tag).map(|(_, content)| content)
 }
 
-/// A distinguished name: RFC 5280, 4.1.2.4. The attribute types that RFC 4514 has names for; others are passed over.
+/// Returns a distinguished name: RFC 5280, 4.1.2.4. Attribute types without a name in RFC 4514 are
+/// skipped.
 pub fn name(mut sequence: &[u8]) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     while !sequence.is_empty() {
@@ -188,7 +192,7 @@ pub fn name(mut sequence: &[u8]) -> Option<String> {
     Some(parts.join(", "))
 }
 
-/// The string types of X.520. All but `BMPString` are supersets of ASCII in practice.
+/// Decodes the string types of X.520. All but `BMPString` are supersets of ASCII in practice.
 fn text(tag: u8, value: &[u8]) -> String {
     if tag == BMP_STRING {
         let units =
@@ -198,7 +202,7 @@ fn text(tag: u8, value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-/// The names of the extension `subjectAltName`: RFC 5280, 4.2.1.6.
+/// Returns the names in the extension `subjectAltName`: RFC 5280, 4.2.1.6.
 fn alternative_names(mut extensions: &[u8]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     while !extensions.is_empty() {
@@ -206,7 +210,7 @@ fn alternative_names(mut extensions: &[u8]) -> Option<Vec<String>> {
         if expect(OBJECT_IDENTIFIER, &mut extension)? != SUBJECT_ALT_NAME {
             continue;
         }
-        // A BOOLEAN in between says that it is critical.
+        // A BOOLEAN may come first: whether the extension is critical.
         while let Some((tag, mut value)) = next(&mut extension) {
             if tag != OCTET_STRING {
                 continue;
@@ -222,7 +226,7 @@ fn alternative_names(mut extensions: &[u8]) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// `dNSName` and `iPAddress`; the other kinds are of no use to a check.
+/// Returns a `dNSName` or `iPAddress`; the other kinds are not used here.
 fn general_name(kind: u8, name: &[u8]) -> Option<String> {
     match kind {
         0x82 => Some(String::from_utf8_lossy(name).into_owned()),
@@ -232,7 +236,7 @@ fn general_name(kind: u8, name: &[u8]) -> Option<String> {
     }
 }
 
-/// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`: RFC 5280, 4.1.2.5.
+/// Parses `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`: RFC 5280, 4.1.2.5.
 fn time((tag, digits): (u8, &[u8])) -> Option<i64> {
     let digits = digits.strip_suffix(b"Z")?;
     let (year, rest) = digits.split_at_checked(match tag {
@@ -258,12 +262,12 @@ fn number(digits: &[u8]) -> Option<i64> {
     std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
 }
 
-/// The days from the epoch to this date of the Gregorian calendar, whose years are counted from March here, so that
-/// the leap day is their last.
+/// Returns the days from the epoch to this date of the Gregorian calendar. Years begin in March
+/// here, so that the leap day is their last.
 fn days_to(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    // 719,468 days lie between the first of March of the year 0 and the epoch.
+    // From the first of March of the year 0 to the epoch there are 719,468 days.
     365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
 }
 
@@ -299,7 +303,8 @@ mod tests {
         assert_eq!(time((SEQUENCE, b"700101000000Z")), None);
     }
 
-    // Made with: openssl req -x509 -newkey ed25519 -nodes -days 30 -subj '/O=Acme/CN=app' -outform DER
+    // Created with: openssl req -x509 -newkey ed25519 -nodes -days 30 -subj '/O=Acme/CN=app'
+    // -outform DER
     //     -addext 'subjectAltName=DNS:app.example,DNS:*.app.example,IP:127.0.0.1,IP:::1,email:x@y'
     const ACME: &[u8] = include_bytes!("../../../tests/fixtures/certificate-ed25519-names.der");
 
@@ -318,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_changed_is_no_panic() {
+    fn truncated_and_changed_certificates_do_not_panic() {
         for length in 0..ACME.len() {
             assert_eq!(Certificate::parse(&ACME[..length]), None, "{length}");
         }

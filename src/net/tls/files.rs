@@ -1,7 +1,8 @@
-//! Certificates and keys from PEM files (RFC 7468), and where the system keeps its roots. None are bundled.
+//! Certificates and keys from PEM files (RFC 7468), and where the system keeps its roots. None are
+//! built in.
 //!
-//! A message says what is wrong with a file, never what it holds. The name of one that an argument gave is for
-//! whoever read the argument to put in front, for a secret may be part of it.
+//! A message says what is wrong with a file, never what it contains. The name of a file from an
+//! argument is prepended by the caller, which knows whether a secret is part of it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -22,9 +23,9 @@ use crate::error::Error;
 use crate::files::{read_in_time, read_regular, unanswered};
 use crate::threads::bounded;
 
-/// The most of one file that is read, in bytes; the bundle of a distribution has some 220 KB.
+/// The most that is read of one file, in bytes; the bundle of a distribution has some 220 KB.
 const FILE_LIMIT: u64 = 4 << 20;
-/// The most files of a folder of roots that are read.
+/// The most files that are read in a folder of roots.
 const MOST_FILES: usize = 1000;
 
 /// Where distributions keep their bundle of roots.
@@ -40,21 +41,21 @@ const BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// A folder of roots, a file each, where there is no bundle.
+/// A folder of roots, a file each, if there is no bundle.
 const FOLDER: &str = "/etc/ssl/certs";
 
-/// What is trusted besides `--ca-file`: the variables that OpenSSL and Go know.
+/// Where the system's roots are: in the variables of OpenSSL and Go, or else in the usual places.
 #[derive(Debug, Clone, Default)]
 pub struct SystemRoots {
     /// `SSL_CERT_FILE`: a bundle in place of the usual ones.
     pub file: Option<PathBuf>,
-    /// `SSL_CERT_DIR`: folders, with `:` between, in place of the usual one.
+    /// `SSL_CERT_DIR`: folders, separated by `:`, in place of the usual one.
     pub folders: Option<std::ffi::OsString>,
 }
 
 impl SystemRoots {
-    /// The certificates. The error says where was looked. A file system that does not answer by the deadline is told apart:
-    /// another attempt may find that it does.
+    /// Reads the certificates. The error says which places were tried. A file system that does not
+    /// answer by the deadline has an error of its own, because it may answer at another attempt.
     pub fn read(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let unusable = |why| match deadline.remaining() {
             Err(Passed) => TlsError::SilentRoots(why),
@@ -64,7 +65,7 @@ impl SystemRoots {
     }
 
     fn find(&self, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, Error> {
-        // A variable that is wrong is said: whoever set it meant it.
+        // A variable with a wrong value is an error: it was set on purpose.
         let mut found = match &self.file {
             Some(file) => {
                 let found = certificates(file, deadline);
@@ -79,7 +80,8 @@ impl SystemRoots {
                 if let Err(error) = add_folder(folder, deadline, &mut found) {
                     let is_denied = error.is_denied();
                     let why = format!("SSL_CERT_DIR: {error}").into();
-                    // What may not be read is not absent, whatever else there is, and the rest of the time is for nothing else.
+                    // A folder that may not be read is not absent, whatever else there is; and
+                    // after the deadline nothing else can be read.
                     if is_denied || deadline.remaining().is_err() {
                         return Err(why);
                     }
@@ -115,12 +117,12 @@ impl SystemRoots {
             (None, None, None) => {
                 "no root certificates in this container (none in /etc/ssl or /etc/pki)".into()
             }
-            _ => "no root certificates in what SSL_CERT_FILE and SSL_CERT_DIR name".into(),
+            _ => "no root certificates where SSL_CERT_FILE and SSL_CERT_DIR point".into(),
         })
     }
 }
 
-/// Adds what [`of_folder`] finds there by the deadline.
+/// Adds the certificates that [`of_folder`] finds by the deadline.
 fn add_folder(
     folder: &Path,
     deadline: Deadline,
@@ -132,9 +134,9 @@ fn add_folder(
     Ok(())
 }
 
-/// The certificates of every file in a folder that has any, as far as they are no more than one file may hold;
-/// other files are passed over. The error is why the folder cannot be read, or one of its files may not be where
-/// none has any.
+/// Reads the certificates in all files of a folder, of which at most [`FILE_LIMIT`] bytes are read
+/// in total; files without certificates are skipped. The error says why the folder cannot be read,
+/// or, if there are no certificates, which file may not be read.
 fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let (mut found, mut size, mut denied) = (Vec::new(), 0, None);
     let failed = |errno: Errno| Error::from(errno).at(folder);
@@ -157,7 +159,8 @@ fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     if found.is_empty() { denied.map_or(Ok(found), Err) } else { Ok(found) }
 }
 
-/// The certificates of a PEM file, at least one, by the deadline. The error does not name the file.
+/// Reads the certificates of a PEM file, at least one, by the deadline. The error does not name the
+/// file.
 pub fn certificates(path: &Path, deadline: Deadline) -> Result<Vec<CertificateDer<'static>>, Error> {
     parse(&read_in_time(path, FILE_LIMIT, deadline)?).map_err(Error::from)
 }
@@ -170,24 +173,24 @@ fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     if !found.is_empty() {
         Ok(found)
     } else if find(text, b"-----BEGIN").is_some() {
-        Err("has PEM in it, but no certificate")
+        Err("contains PEM, but no certificate")
     } else {
-        Err("has no certificate in it; expected PEM, -----BEGIN CERTIFICATE-----")
+        Err("contains no certificate; expected PEM, -----BEGIN CERTIFICATE-----")
     }
 }
 
-/// Why there is no identity.
+/// Why the client certificate or its key cannot be used.
 #[derive(Debug)]
 pub struct Unusable {
-    /// Whether it is the file of the key that is wrong, not that of the certificate.
+    /// Whether the file of the key is wrong, not that of the certificate.
     pub is_key: bool,
-    /// Whether it is the name of the certificate's file that [`Unusable::why`] ends with.
+    /// Whether the name of the certificate's file has to be appended to [`Unusable::why`].
     pub is_foreign: bool,
     /// What is wrong.
     pub why: String,
 }
 
-/// A certificate with what leads to its root, and its key, which may stand in the same file.
+/// Reads a certificate with its intermediates, and its key, which may be in the same file.
 pub fn identity(
     chain: &Path,
     key: &Path,
@@ -196,9 +199,8 @@ pub fn identity(
 ) -> Result<CertifiedKey, Unusable> {
     let unusable = |is_key, why| Unusable { is_key, is_foreign: false, why };
     let certificates = certificates(chain, deadline).map_err(|error| unusable(false, error.to_string()))?;
-    let key_of_it =
-        private_key(key, deadline, provider).map_err(|error| unusable(true, error.to_string()))?;
-    let identity = CertifiedKey::new(certificates, key_of_it);
+    let key = private_key(key, deadline, provider).map_err(|error| unusable(true, error.to_string()))?;
+    let identity = CertifiedKey::new(certificates, key);
     match identity.keys_match() {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
             let why = "the private key does not belong to the certificate in ".to_owned();
@@ -208,6 +210,7 @@ pub fn identity(
     }
 }
 
+/// Reads a private key. The error says what is wrong with the file, without its name.
 fn private_key(
     key: &Path,
     deadline: Deadline,
@@ -220,7 +223,7 @@ fn private_key(
             .into());
     }
     let der = PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| "has no private key in it; expected PEM, -----BEGIN PRIVATE KEY-----")?;
+        .map_err(|_| "contains no private key; expected PEM, -----BEGIN PRIVATE KEY-----")?;
     let loaded = provider.key_provider.load_private_key(der);
     loaded.map_err(|_| {
         "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519".into()

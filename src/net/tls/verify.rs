@@ -1,4 +1,5 @@
-//! Whom a check trusts: webpki's verdict on the server's certificate, and the certificate kept for the message.
+//! Whom a check trusts: webpki's verdict on the server's certificate, which is kept for the
+//! message.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,83 +15,84 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 use super::algorithms;
 use super::certificate::Certificate;
 
-/// A signature of the handshake that is wrong.
+/// What is wrong if a signature of the handshake is.
 const HANDSHAKE: &str = "the server's handshake signature does not match the key in its certificate";
 
-/// What is to be trusted.
+/// What is trusted.
 #[derive(Debug)]
 pub enum Trust {
-    /// Whatever is presented: `--insecure`.
+    /// Any certificate: `--insecure`.
     Anything,
-    /// These certificates, and what they vouch for.
+    /// These certificates, and those issued by them.
     Roots(Vec<CertificateDer<'static>>),
 }
 
-/// What the handshake told, for the verdict.
+/// What was observed during a handshake, for the verdict.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Observed {
     /// The server's own certificate.
     pub certificate: Option<Certificate>,
-    /// What of its key or of a signature cannot be verified here, in words.
+    /// Which key or signature cannot be verified here, in words.
     pub fault: Option<String>,
-    /// What it made of our certificate.
-    pub ours: Ours,
+    /// What became of our certificate.
+    pub client_certificate: ClientCertificate,
 }
 
-/// Whether the server asked for a client certificate.
+/// Whether the server requested a client certificate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Ours {
+pub enum ClientCertificate {
     /// It did not.
     #[default]
-    NotAsked,
-    /// It did, and there is none to be given.
-    Lacking,
-    /// It did, and was given ours.
-    Given,
+    NotRequested,
+    /// It did, and there is none to present.
+    Missing,
+    /// It did, and ours was presented.
+    Presented,
 }
 
-/// What was told, where both halves of the handshake write it.
+/// What was observed so far, shared by the verifier and the [`Identity`].
 #[derive(Debug, Clone, Default)]
-pub struct Notes(Arc<Mutex<Told>>);
+pub struct Recorder(Arc<Mutex<Observed>>);
 
-impl Notes {
-    /// What was told since the last time.
-    pub fn take(&self) -> Told {
+impl Recorder {
+    /// Takes what was recorded since the last call.
+    pub fn take(&self) -> Observed {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, change: impl FnOnce(&mut Told)) {
+    fn record(&self, change: impl FnOnce(&mut Observed)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// The verifier under rustls.
+/// The verifier that rustls calls.
 #[derive(Debug)]
 pub struct Verifier {
     provider: Arc<CryptoProvider>,
-    notes: Notes,
-    /// The roots for webpki; nothing where anything is trusted.
+    recorder: Recorder,
+    /// The roots for webpki; `None` if any certificate is trusted.
     roots: Option<RootCertStore>,
+    /// The same certificates, to the byte.
     pinned: Vec<CertificateDer<'static>>,
 }
 
 impl Verifier {
-    /// A verifier for this trust. The error says that none of the roots can be used.
-    pub fn new(trust: Trust, provider: Arc<CryptoProvider>, notes: Notes) -> Result<Self, String> {
+    /// A verifier for this trust; `None` if none of the roots can be used.
+    pub fn new(trust: Trust, provider: Arc<CryptoProvider>, recorder: Recorder) -> Option<Self> {
         let Trust::Roots(certificates) = trust else {
-            return Ok(Verifier { provider, notes, roots: None, pinned: Vec::new() });
+            return Some(Verifier { provider, recorder, roots: None, pinned: Vec::new() });
         };
         let mut roots = RootCertStore::empty();
-        // A bundle may have some that webpki does not take; the others count.
+        // A bundle may contain some that webpki does not accept; the others count.
         roots.add_parsable_certificates(certificates.iter().map(|der| CertificateDer::from(der.as_ref())));
         if roots.is_empty() {
-            return Err("none of the root certificates can be used".to_owned());
+            return None;
         }
-        Ok(Verifier { provider, notes, roots: Some(roots), pinned: certificates })
+        Some(Verifier { provider, recorder, roots: Some(roots), pinned: certificates })
     }
 
-    /// What rustls's own verifier for servers does, without its revocation lists, of which there are none here and whose
-    /// parser would be 12 KiB of the binary.
+    /// Does what rustls' own verifier of servers does, without revocation lists: there are none
+    /// here, and their parser would be 12 KiB of the binary.
     fn verify_chain(
         &self,
         presented: &CertificateDer<'_>,
@@ -105,24 +107,26 @@ impl Verifier {
         verify_server_name(&presented, name)
     }
 
-    /// Notes what is wrong with the signature of a handshake.
-    fn note_handshake(&self, presented: &CertificateDer<'_>, error: &Error) {
+    /// Records what is wrong with the signature of a handshake.
+    fn record_handshake(&self, presented: &CertificateDer<'_>, error: &Error) {
         if matches!(error, Error::InvalidCertificate(_)) {
             let verifiable = self.provider.signature_verification_algorithms.all;
             let fault = algorithms::key_fault(presented, verifiable);
             let fault = fault.unwrap_or_else(|| HANDSHAKE.to_owned());
-            self.notes.write(|told| told.fault = Some(fault));
+            self.recorder.record(|observed| observed.fault = Some(fault));
         }
     }
 
-    /// A certificate that stands among the roots itself, to the byte, is trusted as it is, as OpenSSL has it: webpki takes no
-    /// certificate of an authority for that of a server, and what `openssl req -x509` makes is both.
+    /// Returns whether the certificate is itself among the roots, to the byte. Such a one is
+    /// trusted as it is, as in OpenSSL: webpki rejects the certificate of an authority as that of a
+    /// server, and what `openssl req -x509` creates is both.
     fn is_pinned(&self, presented: &CertificateDer<'_>) -> bool {
         self.pinned.iter().any(|known| known == presented)
     }
 }
 
-/// Whether a certificate was refused for a signature: webpki does not say whose, and calls that of a weak key wrong.
+/// Returns whether a certificate was rejected because of a signature: webpki does not say whose,
+/// and reports that of a weak key as wrong.
 fn is_of_signature(error: &Error) -> bool {
     matches!(
         error,
@@ -134,26 +138,28 @@ fn is_of_signature(error: &Error) -> bool {
     )
 }
 
-/// Name and validity, all that there is to check of a certificate that is trusted as it is.
+/// Verifies name and validity, which is all there is to verify of a certificate that is trusted as
+/// it is.
 fn verify_pinned(
     presented: &CertificateDer<'_>,
-    told: Option<&Certificate>,
+    parsed: Option<&Certificate>,
     name: &ServerName<'_>,
     now: UnixTime,
 ) -> Result<(), Error> {
-    let told = told.ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let parsed = parsed.ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
     let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if seconds > told.not_after {
+    if seconds > parsed.not_after {
         return Err(Error::InvalidCertificate(CertificateError::Expired));
     }
-    if seconds < told.not_before {
+    if seconds < parsed.not_before {
         return Err(Error::InvalidCertificate(CertificateError::NotValidYet));
     }
     verify_server_name(&ParsedCertificate::try_from(presented)?, name)
 }
 
-/// Where anything is trusted, so is the signature of the handshake: it proves nothing of a certificate that anybody may
-/// have made, and webpki reads no key from one of X.509 version 1, which `--insecure` is to accept too.
+/// If any certificate is trusted, the signature of the handshake is not verified: it proves nothing
+/// about a certificate that anybody may have created, and webpki cannot read the key of one of
+/// X.509 version 1, which `--insecure` has to accept too.
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
@@ -176,7 +182,7 @@ impl ServerCertVerifier for Verifier {
             }
             _ => None,
         };
-        self.notes.write(|told| (told.certificate, told.fault) = (certificate, fault));
+        self.recorder.record(|observed| (observed.certificate, observed.fault) = (certificate, fault));
         verified.map(|()| ServerCertVerified::assertion())
     }
 
@@ -191,7 +197,7 @@ impl ServerCertVerifier for Verifier {
         }
         let verifiable = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, verifiable)
-            .inspect_err(|error| self.note_handshake(certificate, error))
+            .inspect_err(|error| self.record_handshake(certificate, error))
     }
 
     fn verify_tls13_signature(
@@ -205,7 +211,7 @@ impl ServerCertVerifier for Verifier {
         }
         let verifiable = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, verifiable)
-            .inspect_err(|error| self.note_handshake(certificate, error))
+            .inspect_err(|error| self.record_handshake(certificate, error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -213,29 +219,32 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Our certificate where there is one, or a note that the server asked for it.
+/// Presents our certificate, if there is one, and records that the server requested it.
 #[derive(Debug)]
 pub struct Identity {
     /// The certificate and its key.
     pub ours: Option<Arc<CertifiedKey>>,
-    /// Where that is noted.
-    pub notes: Notes,
+    /// Where the request is recorded.
+    pub recorder: Recorder,
 }
 
 impl ResolvesClientCert for Identity {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let ours = if self.ours.is_some() { Ours::Given } else { Ours::Lacking };
-        self.notes.write(|told| told.ours = ours);
+        let state = match self.ours {
+            Some(_) => ClientCertificate::Presented,
+            None => ClientCertificate::Missing,
+        };
+        self.recorder.record(|observed| observed.client_certificate = state);
         self.ours.clone()
     }
 
     fn has_certs(&self) -> bool {
-        // Asked in any case, so that it is known that the server wants one.
+        // So that rustls always calls `resolve`, which records the request.
         true
     }
 }
 
-/// The wall clock, in seconds since the epoch.
+/// Returns the time of the wall clock, in seconds since the epoch.
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

@@ -1,4 +1,4 @@
-//! What a failed handshake means, in words, and which option would help.
+//! What a failed handshake means, in words, and which option may help.
 
 use std::fmt::Write as _;
 
@@ -8,20 +8,20 @@ use rustls::{
 };
 
 use super::certificate::{Certificate, date, shown};
-use super::verify::{Ours, Told, now};
+use super::verify::{ClientCertificate, Observed, now};
 
 /// The most names of a certificate that a verdict lists.
-const MOST_NAMES: usize = 5;
+const LISTED_NAMES: usize = 5;
 
-/// Why there is no TLS connection: what was found, and how it might be mended where an option can. `opening` is what the
-/// server's answer begins with.
-pub fn failure(error: &Error, told: &Told, name: &str, opening: &[u8]) -> String {
-    // Whatever the alert: TLS 1.2 has none for it, and implementations differ.
-    if matches!(error, Error::AlertReceived(_)) && told.ours == Ours::Lacking {
+/// Returns why there is no TLS connection, and which option may help. `opening` is the beginning of
+/// the server's answer.
+pub fn failure(error: &Error, observed: &Observed, name: &str, opening: &[u8]) -> String {
+    // Any alert may mean this: TLS 1.2 has no specific one, and implementations differ.
+    if matches!(error, Error::AlertReceived(_)) && observed.client_certificate == ClientCertificate::Missing {
         return "the server requires a client certificate (--client-cert, --client-key)".to_owned();
     }
     match error {
-        Error::InvalidCertificate(why) => certificate_failure(why, told, name),
+        Error::InvalidCertificate(why) => certificate_failure(why, observed, name),
         Error::AlertReceived(alert) => alert_words(*alert),
         Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -46,12 +46,13 @@ pub fn failure(error: &Error, told: &Told, name: &str, opening: &[u8]) -> String
     }
 }
 
-/// Why HTTP/2 cannot be spoken above TLS, by what the server did: RFC 9113, 3.2, and clients of gRPC insist on it.
+/// Returns why HTTP/2 cannot be spoken above TLS, by what the server did: RFC 9113, 3.2; gRPC
+/// clients insist on it.
 pub fn no_h2(how: &str) -> String {
     format!("the server did not negotiate HTTP/2 by ALPN ({how}); gRPC clients require h2")
 }
 
-/// The same where the handshake failed for it.
+/// Returns the same if the handshake failed because of it.
 pub fn refused_h2(error: &Error) -> Option<String> {
     match error {
         Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
@@ -64,22 +65,23 @@ pub fn refused_h2(error: &Error) -> Option<String> {
     }
 }
 
-/// What it may mean that a server went away without an alert: many say no more where they want a certificate.
-pub fn gone(ours: Ours) -> Option<&'static str> {
-    match ours {
-        Ours::NotAsked => None,
-        Ours::Lacking => Some(
-            "the server asked for a client certificate, got none and closed the connection (--client-cert, --client-key)",
+/// Returns what it may mean that a server closed the connection without an alert: many that require
+/// a certificate do just that.
+pub fn vanished(client_certificate: ClientCertificate) -> Option<&'static str> {
+    match client_certificate {
+        ClientCertificate::NotRequested => None,
+        ClientCertificate::Missing => Some(
+            "the server requested a client certificate, got none and closed the connection (--client-cert, --client-key)",
         ),
-        Ours::Given => Some(
-            "the server closed the connection after it was given our client certificate, which it may not accept (--client-cert)",
+        ClientCertificate::Presented => Some(
+            "the server closed the connection after receiving our client certificate, which it may not accept (--client-cert)",
         ),
     }
 }
 
 const TOO_OLD: &str = "the server supports neither TLS 1.2 nor TLS 1.3";
 
-/// The version that a ServerHello of before TLS 1.3 chose: RFC 5246, 6.2.1 and 7.4.1.3.
+/// Returns which version a ServerHello from before TLS 1.3 chose: RFC 5246, 6.2.1 and 7.4.1.3.
 fn chosen_version(opening: &[u8]) -> &'static str {
     match opening {
         [0x16, 3, _, _, _, 2, _, _, _, 3, minor, ..] => match minor {
@@ -92,7 +94,8 @@ fn chosen_version(opening: &[u8]) -> &'static str {
     }
 }
 
-/// An alert by its name in RFC 8446, 6 and B.2, RFC 5246, 7.2 or RFC 7301, 3.2, and what it means for a client.
+/// Returns an alert by its name in RFC 8446, 6 and B.2, RFC 5246, 7.2 or RFC 7301, 3.2, and what it
+/// means for a client.
 fn alert_words(alert: AlertDescription) -> String {
     let (name, meaning) = match u8::from(alert) {
         0 => ("close_notify", ""),
@@ -122,7 +125,7 @@ fn alert_words(alert: AlertDescription) -> String {
         100 => ("no_renegotiation", ""),
         109 => ("missing_extension", ""),
         110 => ("unsupported_extension", ""),
-        112 => ("unrecognized_name", "it serves no such name: --server-name"),
+        112 => ("unrecognized_name", "it does not know this name: --server-name"),
         113 => ("bad_certificate_status_response", ""),
         115 => ("unknown_psk_identity", ""),
         116 => ("certificate_required", "it requires a client certificate: --client-cert, --client-key"),
@@ -133,11 +136,11 @@ fn alert_words(alert: AlertDescription) -> String {
     format!("the server sent the TLS alert {name}{open}{meaning}{close}")
 }
 
-fn certificate_failure(why: &CertificateError, told: &Told, name: &str) -> String {
-    if let Some(fault) = &told.fault {
+fn certificate_failure(why: &CertificateError, observed: &Observed, name: &str) -> String {
+    if let Some(fault) = &observed.fault {
         return fault.clone();
     }
-    let Some(certificate) = &told.certificate else {
+    let Some(certificate) = &observed.certificate else {
         return "the server's certificate cannot be read".to_owned();
     };
     match why {
@@ -162,7 +165,8 @@ fn certificate_failure(why: &CertificateError, told: &Told, name: &str) -> Strin
             "the certificate is of X.509 version 1, which has no names; version 3 is required (--insecure accepts it)"
                 .to_owned()
         }
-        // webpki has another error for that of an authority, as `openssl req -x509` makes it.
+        // webpki has another error for the certificate of an authority, which is what
+        // `openssl req -x509` creates.
         CertificateError::UnknownIssuer | CertificateError::Other(_) if certificate.is_self_signed => format!(
             "the certificate is self-signed ({}) and not trusted (--ca-file with this certificate, or --insecure)",
             shown(&certificate.subject)
@@ -182,13 +186,13 @@ fn certificate_failure(why: &CertificateError, told: &Told, name: &str) -> Strin
             purposes(presented)
         ),
         CertificateError::Other(other) => rule(other.0.downcast_ref()),
-        // What rustls says of it is for debugging, and not in a release build.
+        // rustls' own words are for debugging, and not in a release build.
         _ => rule(None),
     }
 }
 
-/// What of its dates does not hold, those of the server's certificate or of one above it; no roots, whose dates webpki
-/// does not look at.
+/// Returns which validity period is not met, of the server's certificate or of one above it. Roots
+/// are not among them: webpki ignores their dates.
 fn validity_failure(why: &CertificateError, certificate: &Certificate) -> String {
     let now = now();
     let seconds = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
@@ -207,13 +211,13 @@ fn validity_failure(why: &CertificateError, certificate: &Certificate) -> String
             "an intermediate certificate is not yet valid: it is valid from {} (is the clock right?)",
             date(seconds(not_before.as_secs()))
         ),
-        // webpki's word for one that ends before it begins.
+        // webpki reports this for a period that ends before it begins.
         _ => "the validity period of the certificate, or of an intermediate one, ends before it begins"
             .to_owned(),
     }
 }
 
-/// `clientAuth, codeSigning`: RFC 5280, 4.2.1.12.
+/// Returns `clientAuth, codeSigning`: RFC 5280, 4.2.1.12.
 fn purposes(presented: &[ExtendedKeyPurpose]) -> String {
     let names: Vec<&str> = presented
         .iter()
@@ -232,7 +236,7 @@ fn purposes(presented: &[ExtendedKeyPurpose]) -> String {
     if names.is_empty() { "empty".to_owned() } else { names.join(", ") }
 }
 
-/// The rule of RFC 5280 that a chain breaks.
+/// Returns the rule of RFC 5280 that a chain breaks.
 fn rule(why: Option<&webpki::Error>) -> String {
     let what = match why {
         Some(webpki::Error::CaUsedAsEndEntity) => {
@@ -272,14 +276,14 @@ fn rule(why: Option<&webpki::Error>) -> String {
     what.to_owned()
 }
 
-/// The first few of the names.
+/// Returns the first few of the names.
 pub fn list(names: &[String]) -> String {
     let mut out = String::new();
-    for name in names.iter().take(MOST_NAMES) {
+    for name in names.iter().take(LISTED_NAMES) {
         out.push_str(if out.is_empty() { "" } else { ", " });
         out.push_str(name);
     }
-    if let Some(more) = names.len().checked_sub(MOST_NAMES).filter(|&more| more > 0) {
+    if let Some(more) = names.len().checked_sub(LISTED_NAMES).filter(|&more| more > 0) {
         // Writing to a String cannot fail.
         let _ = write!(out, " and {more} more");
     }
