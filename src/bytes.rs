@@ -1,6 +1,6 @@
-//! Looking for bytes in bytes.
+//! Searching for bytes in bytes.
 
-/// Where `needle` first stands in `haystack`.
+/// Returns the position of the first `needle` in `haystack`.
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     if needle.is_empty() {
         return Some(0);

@@ -1,14 +1,15 @@
-//! getdents64(2), which nix has only below a DIR of the C library: musl's reads 2 KiB at a time, and none can be put
-//! back where it was after the reading of another folder.
+//! getdents64(2), which nix provides only through a DIR of the C library. musl's DIR reads 2 KiB at
+//! a time, and a DIR cannot be restored to its earlier position after another directory was read.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::libc;
 
-/// Fills the buffer with the next entries of a directory; how many bytes they are, 0 at its end.
+/// Fills the buffer with the next entries of a directory and returns their length in bytes: 0 at
+/// the end.
 pub fn read_entries(folder: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
-    // SAFETY: the kernel writes into the buffer alone, no more than its length.
+    // SAFETY: the kernel writes only into the buffer, and at most its length.
     let count =
         unsafe { libc::syscall(libc::SYS_getdents64, folder.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) };
     usize::try_from(count).map_err(|_| Errno::last())
