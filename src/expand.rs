@@ -75,7 +75,7 @@ pub fn expand(
             let end = expression.iter().position(|&b| b == b'}');
             let inner = end
                 .and_then(|end| expression.get(2..end))
-                .ok_or_else(|| about(expression, " is never closed by } (a plain ${ is written $${)"))?;
+                .ok_or_else(|| about(expression, " has no closing } (write $${ for a literal ${)"))?;
             let (whole, tail) = expression.split_at(inner.len() + 3);
             let (part, is_secret) = value_of(inner, whole, values, deadline)?;
             if is_secret {
@@ -108,12 +108,12 @@ fn value_of(
         None => (inner, None),
     };
     let name = std::str::from_utf8(name).ok().filter(|name| is_name(name)).ok_or_else(|| {
-        about(whole, " is none of ${NAME}, ${NAME:-default}, ${file:PATH} (a plain ${ is written $${)")
+        about(whole, " is not ${NAME}, ${NAME:-default} or ${file:PATH} (write $${ for a literal ${)")
     })?;
     match values.variable(name).map(OsString::into_vec) {
         Some(value) if !(value.is_empty() && default.is_some()) => Ok((value, is_telling(name))),
         _ => default.map(|default| (default.to_vec(), false)).ok_or_else(|| {
-            format!("the environment has no variable {name} (set it, or give a default: ${{{name}:-…}})")
+            format!("environment variable {name} is not set (to give a default, write ${{{name}:-…}})")
         }),
     }
 }
@@ -191,12 +191,12 @@ mod tests {
     #[test]
     fn an_error_names_the_expression() {
         for (raw, part) in [
-            ("${HOST}", "no variable HOST"),
-            ("${PORT", "${PORT is never closed"),
-            ("${}", "${} is none of"),
-            ("${1A}", "${1A} is none of"),
-            ("${A-B}", "${A-B} is none of"),
-            ("${:-x}", "${:-x} is none of"),
+            ("${HOST}", "variable HOST is not set"),
+            ("${PORT", "${PORT has no closing }"),
+            ("${}", "${} is not ${NAME}"),
+            ("${1A}", "${1A} is not ${NAME}"),
+            ("${A-B}", "${A-B} is not ${NAME}"),
+            ("${:-x}", "${:-x} is not ${NAME}"),
             ("${file:/none}", "${file:/none}: no such file"),
         ] {
             let error = expanded(raw).unwrap_err();
