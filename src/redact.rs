@@ -64,6 +64,7 @@ impl Masked {
         };
         if is_whole {
             // `Authorization:`, `Bearer`, and what follows.
+            self.programs.skip_command();
             let goes_on = next == Hint::Token || is_scheme(argument);
             self.next = if goes_on { next } else { self.after_masked(argument) };
             let mut cursor = Cursor::new(out, argument);
@@ -71,14 +72,20 @@ impl Masked {
             return cursor.finish();
         }
         let first = match next {
-            Hint::Login | Hint::User | Hint::Comma | Hint::Certificate => password(argument, 0, None, next),
+            Hint::Login | Hint::User | Hint::Owner | Hint::Comma | Hint::Certificate => {
+                password(argument, 0, None, next)
+            }
             _ => lone_token(argument),
         };
         let mut cursor = Cursor::new(out, argument);
-        self.programs.begin(argument);
+        let command = self.programs.begin(argument, next == Hint::Command);
         let mut whole = Argument {
             text: argument,
-            context: Context { is_command: next == Hint::Command, ..Context::default() },
+            context: Context {
+                is_command: next == Hint::Command,
+                header: (next == Hint::Header).then_some(0),
+                ..Context::default()
+            },
             logins: Logins::of(argument),
             parameters: Parameters::default(),
             next: Hint::Plain,
@@ -111,6 +118,9 @@ impl Masked {
             let is_cut = found.in_header && is_scheme(masked);
             whole.next = if is_cut { Hint::Secret } else { self.after_masked(masked) };
         }
+        if argument.iter().any(|&b| is_space(b)) {
+            self.programs.go_on(command);
+        }
         self.next = match whole.next {
             Hint::Plain => self.next_of(whole.word(cursor.done(), argument.len())),
             next => next,
@@ -140,6 +150,7 @@ impl Masked {
             b':' if argument.get(at..)?.starts_with(b"://") => {
                 user_info(argument, at + 3).or_else(|| webhook(argument, at + 3))
             }
+            b'=' if self.is_exception(argument.get(context.word..at)?) => None,
             b'=' => value(argument, at, context, &mut whole.parameters),
             b':' => {
                 let value = value(argument, at, context, &mut whole.parameters);
@@ -155,7 +166,7 @@ impl Masked {
     }
 
     /// Returns the secret in the word that begins at `start`, by the rules for programs.
-    fn word(&mut self, whole: &Argument<'_>, start: usize) -> Option<(usize, usize)> {
+    fn word(&mut self, whole: &mut Argument<'_>, start: usize) -> Option<(usize, usize)> {
         let argument = whole.text;
         let word = word_at(argument, start);
         let (front, bare) = bare(word);
@@ -168,6 +179,10 @@ impl Masked {
             None => Some(Within::command(whole.context.quote)),
         };
         let end = |at| within.map_or(argument.len(), |within| word_end(argument, at, within));
+        if argument.get(..start).is_some_and(ends_line) {
+            self.programs.begin_command();
+        }
+        self.programs.look_for_command(word, start > 0 || whole.context.is_command);
         let operand = self.programs.operand(word);
         self.programs.record(bare);
         if let Some((at, to)) = operand {
@@ -180,6 +195,10 @@ impl Masked {
                 self.programs.expect_operands();
                 None
             }
+            Some((Hint::Header, at)) => {
+                whole.context.header = (at < bare.len()).then_some(from + at);
+                None
+            }
             Some((next @ (Hint::Login | Hint::Comma | Hint::Certificate), at)) if at < bare.len() => {
                 password(argument, from + at, within, next)
             }
@@ -190,13 +209,14 @@ impl Masked {
             _ => None,
         };
         attached.or_else(|| {
-            let login = |at| password(argument, from + at, within, Hint::User);
             let equals = bare.iter().position(|&b| b == b'=');
-            match bare {
-                [b'-', b'u', _, ..] if equals != Some(2) && bare.contains(&b':') => login(2),
-                _ => {
-                    login(equals.filter(|&at| next_of(bare.get(..at).unwrap_or_default()) == Hint::User)? + 1)
-                }
+            let (option, at) = match bare {
+                [b'-', b'u', _, ..] if equals != Some(2) && bare.contains(&b':') => (bare.get(..2)?, 2),
+                _ => (bare.get(..equals?)?, equals? + 1),
+            };
+            match self.programs.exception(option).unwrap_or_else(|| next_of(option)) {
+                next @ (Hint::User | Hint::Owner) => password(argument, from + at, within, next),
+                _ => None,
             }
         })
     }
@@ -208,7 +228,7 @@ impl Masked {
             Hint::Plain => self.next_of(whole.word(done, at)),
             next => next,
         };
-        whole.context.word = at + 1;
+        let start_of_word = std::mem::replace(&mut whole.context.word, at + 1);
         let before = argument.get(..at)?;
         let is_sql = |words: &&str| {
             let from = before.len().checked_sub(words.len())?;
@@ -221,6 +241,15 @@ impl Masked {
             return None;
         }
         let mut start = skip_blanks(argument, at);
+        if next == Hint::Header {
+            let quotes = argument.get(start..)?.iter().take_while(|&&b| is_quote(b)).count();
+            whole.context.header = Some(start + quotes);
+            return None;
+        }
+        // `-HX-Api-Key : x`
+        if argument.get(start) == Some(&b':') && whole.context.header.is_some_and(|at| at > start_of_word) {
+            return None;
+        }
         // `--password = x`
         if let Some([b'=', byte, ..]) = argument.get(start..)
             && is_space(*byte)
@@ -231,7 +260,7 @@ impl Masked {
         let is_last = start + follows.len() == argument.len();
         let within = Within::command(whole.context.quote);
         let is_secret = match next {
-            Hint::Login | Hint::User | Hint::Comma | Hint::Certificate => {
+            Hint::Login | Hint::User | Hint::Owner | Hint::Comma | Hint::Certificate => {
                 return password(argument, start, Some(within), next);
             }
             Hint::Token => is_token(follows),
@@ -242,8 +271,15 @@ impl Masked {
         if is_secret {
             // `PASSWORD= mysql -p`
             self.programs.record(bare(follows).1);
+            self.programs.skip_command();
         }
         if is_secret { range(start, word_end(argument, start, within)) } else { None }
+    }
+
+    /// Returns whether this is an option whose value is no secret to the current command.
+    fn is_exception(&self, option: &[u8]) -> bool {
+        // The start of a word may be searched again and again.
+        option.len() <= HEAD && self.programs.exception(bare(option).1) == Some(Hint::Plain)
     }
 
     /// Returns what a masked word says about the next one, in case it was an option after all.
@@ -254,6 +290,9 @@ impl Masked {
     /// Returns what this word says about the next one.
     fn next_of(&self, word: &[u8]) -> Hint {
         let word = bare(word).1;
+        if let Some(next) = self.programs.exception(word) {
+            return next;
+        }
         match (self.programs.option(word), next_of(word)) {
             // `-secret` contains the letter `c` too.
             (Some((Hint::Command, _)), next) if next != Hint::Plain => next,
@@ -323,6 +362,12 @@ pub fn has_secret(value: &[u8]) -> bool {
     let mut out = Vec::new();
     Masked::default().push(&mut out, value);
     out != value
+}
+
+/// Returns whether the text ends with the end of a line that is not continued.
+fn ends_line(text: &[u8]) -> bool {
+    let line = text.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    line.is_some_and(|line| !line.ends_with(b"\\"))
 }
 
 /// Returns whether this is `--name` or `-n` rather than a secret that begins with a dash.

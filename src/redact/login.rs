@@ -91,16 +91,18 @@ pub(super) fn password(
     if rest.get(length) == Some(&b'%') && (name.is_empty() || name.starts_with(b"+")) {
         return None;
     }
-    if next == Hint::User && is_address(name, rest.get(length + 1..)?) {
+    if matches!(next, Hint::User | Hint::Owner) && is_address(name, rest.get(length + 1..)?) {
         return None;
     }
     // The rule for `://` finds the password of a URL.
-    if next == Hint::User && rest.get(length..)?.starts_with(b"://") {
+    if matches!(next, Hint::User | Hint::Owner) && rest.get(length..)?.starts_with(b"://") {
         return None;
     }
     // Looks that far ahead only because it then masks the range.
     let end = within.map_or(text.len(), |within| word_end(text, start, within).max(from));
-    if is_number(name) && is_number(text.get(from..end)?) { None } else { range(from, end) }
+    let value = text.get(from..end)?;
+    let is_group = next == Hint::Owner && name == value;
+    if is_group || (is_number(name) && is_number(value)) { None } else { range(from, end) }
 }
 
 /// Returns whether this is a path, a socket address (`127.0.0.1:53`) or an address of socat

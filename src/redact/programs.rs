@@ -3,9 +3,10 @@
 use super::login::after_slash;
 use super::name::hint_of;
 use super::rules::{
-    Hint, NAME_OPTIONS, NOT_NAMES, OPERANDS, OPTIONS, PAIRS, PASSWORD_READERS, PRINTERS, Part, ValueIn,
+    EXCEPTIONS, Hint, LOGIN_READERS, NAME_OPTIONS, NOT_NAMES, OPERANDS, OPTIONS, PAIRS, PASSWORD_READERS,
+    PRINTERS, Part, ValueIn, WRAPPERS,
 };
-use super::words::{is_name_byte, is_operator, last_name};
+use super::words::{is_name_byte, is_operator, is_quote, last_name};
 use crate::bytes::find;
 
 /// The programs that a command line has named so far and the operands that they expect.
@@ -23,14 +24,27 @@ pub(super) struct Programs {
     has_pairs: bool,
     /// Whether the next word is the name that an option gives to something.
     is_name: bool,
-    /// Whether this text prints a password for a program that reads it.
-    prints_password: bool,
+    /// Whether a program in this text reads a password from standard input.
+    reads_password: bool,
+    /// Whether a program in this text reads logins from standard input.
+    reads_login: bool,
+    command: Command,
     /// The operands expected next: how many to skip, and which part of each later one is a secret.
     expected: Option<(usize, Part)>,
 }
 
+/// The current command.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Command {
+    /// Whether its program was named.
+    has_program: bool,
+    /// One bit for each row of [`EXCEPTIONS`] that applies to the program.
+    exceptions: u32,
+}
+
 // Each row has a bit.
-const _: () = assert!(OPTIONS.len() <= 32 && OPERANDS.len() <= 32 && PAIRS.len() <= 32);
+const _: () =
+    assert!(OPTIONS.len() <= 32 && OPERANDS.len() <= 32 && PAIRS.len() <= 32 && EXCEPTIONS.len() <= 32);
 
 /// Returns the rows of a table, each with its bit.
 fn rows<T>(table: &[T]) -> impl Iterator<Item = (u32, &T)> {
@@ -48,9 +62,61 @@ fn is_named(programs: &[&str], name: &[u8]) -> bool {
 
 impl Programs {
     /// Looks at a whole argument before its words.
-    pub fn begin(&mut self, argument: &[u8]) {
-        self.prints_password =
-            PASSWORD_READERS.iter().any(|reader| find(argument, reader.as_bytes()).is_some());
+    ///
+    /// Returns the current command, which [`Programs::go_on`] restores after an argument that
+    /// contains other commands.
+    pub fn begin(&mut self, argument: &[u8], is_command: bool) -> Command {
+        let command = self.command;
+        if is_command {
+            self.begin_command();
+        }
+        let has_one_of = |words: &[&str]| words.iter().any(|word| find(argument, word.as_bytes()).is_some());
+        self.reads_login = has_one_of(LOGIN_READERS);
+        self.reads_password = has_one_of(PASSWORD_READERS);
+        command
+    }
+
+    /// Continues with this command. Its program is not searched for any further.
+    pub fn go_on(&mut self, command: Command) {
+        self.command = Command { has_program: true, ..command };
+    }
+
+    /// Prepares for the first word of a command of a shell.
+    pub fn begin_command(&mut self) {
+        self.command = Command::default();
+    }
+
+    /// Stops searching for the program of the current command: it may be a word that was masked.
+    pub fn skip_command(&mut self) {
+        self.command.has_program = true;
+    }
+
+    /// Looks for the program of the current command in its next word.
+    pub fn look_for_command(&mut self, word: &[u8], in_shell: bool) {
+        if in_shell && is_operator(word) && !word.iter().any(|b| b"<>()".contains(b)) {
+            return self.begin_command();
+        }
+        // Anything else that may begin a command within a word.
+        if word.iter().any(|b| b";|&`(){}".contains(b)) {
+            self.command = Command { has_program: true, exceptions: 0 };
+        }
+        let is_prefix = word.is_empty() || word.starts_with(b"-") || word.contains(&b'=');
+        let name = word.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        if self.command.has_program || is_prefix || is_named(WRAPPERS, name) {
+            return;
+        }
+        self.command.has_program = true;
+        for (bit, (programs, ..)) in rows(EXCEPTIONS) {
+            self.command.exceptions |= if is_named(programs, name) { bit } else { 0 };
+        }
+    }
+
+    /// Returns what an option says about its value, if the current command is an exception.
+    pub fn exception(&self, option: &[u8]) -> Option<Hint> {
+        let is_it = |options: &[&str]| options.iter().any(|known| known.as_bytes() == option);
+        rows(EXCEPTIONS)
+            .find(|(bit, (_, options, _))| self.command.exceptions & bit != 0 && is_it(options))
+            .map(|(_, &(.., hint))| hint)
     }
 
     /// Records a word that may be the name of a program or of its subcommand.
@@ -83,8 +149,12 @@ impl Programs {
             let has_verb = verb.is_empty() || verb.as_bytes().eq_ignore_ascii_case(name);
             self.has_pairs |= self.pairs & bit != 0 && has_verb;
         }
-        if self.prints_password && is_named(PRINTERS, name) {
+        if self.reads_password && is_named(PRINTERS, name) {
             self.expect_operands();
+        }
+        // `printf 'me:%s' x | chpasswd`
+        if self.reads_login && name == b"printf" {
+            self.expected = Some((1, Part::Whole));
         }
     }
 
@@ -96,6 +166,13 @@ impl Programs {
     /// Returns where the secret begins in a word that is an operand, and where it ends unless it
     /// ends with the word.
     pub fn operand(&mut self, word: &[u8]) -> Option<(usize, Option<usize>)> {
+        // `--password-stdin <<< x`
+        if self.reads_password
+            && let Some(text) = word.strip_prefix(b"<<<")
+        {
+            self.expected = text.is_empty().then_some((0, Part::First));
+            return Some((word.len() - text.len(), None)).filter(|_| !text.is_empty());
+        }
         let (skip, part) = self.expected?;
         // The empty word between two blanks and the backslash of a continued line are not operands.
         if matches!(word, [] | [b'\\']) {
@@ -118,6 +195,14 @@ impl Programs {
         let value = word.iter().position(|&b| b == b'=').map(|equals| equals + 1);
         match part {
             Part::Whole => Some((0, None)),
+            Part::First => {
+                self.expected = None;
+                Some((0, None))
+            }
+            Part::Marked => {
+                let quotes = word.iter().take_while(|&&b| is_quote(b)).count();
+                word.get(quotes).filter(|b| b"<>#".contains(b)).map(|_| (quotes + 1, None))
+            }
             // An equals sign at the end may be the padding of base64.
             Part::Unnamed => {
                 value.is_none_or(|at| word.get(at).is_none_or(|&b| b == b'=')).then_some((0, None))

@@ -26,6 +26,8 @@ pub(super) enum Hint {
     Login,
     /// It is `NAME:PASSWORD`, `NAME%PASSWORD` or a URL.
     User,
+    /// It is `USER:GROUP`, or `NAME:PASSWORD`. If both parts are equal, it is the former.
+    Owner,
     /// It is `NAME,PASSWORD`.
     Comma,
     /// It is `FILE:PASSWORD`, or `FILE`.
@@ -34,6 +36,8 @@ pub(super) enum Hint {
     Cookie,
     /// All operands that follow are secrets.
     Operands,
+    /// It is a header, whose colon may follow white space.
+    Header,
     /// It is a shell command.
     Command,
 }
@@ -61,7 +65,7 @@ pub(super) const LOOKALIKES: &[&str] =
     &["BYPASS", "COMPASS", "SURPASS", "MONKEY", "DONKEY", "TURKEY", "HOCKEY", "WHISKEY"];
 /// Last words of a name whose value is harmless, besides `secrets::HARMLESS`.
 pub(super) const HARMLESS: &[&str] =
-    &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR", "FRAMES", "ENCRYPTION", "PREFIX"];
+    &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR", "FRAMES", "ENCRYPTION", "PREFIX", "STDIN"];
 /// Suffixes of the last word of a name whose value may be the path of a file.
 pub(super) const FILES: &[&str] = &["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS", "CONFIG"];
 /// Parameters in the query of a URL, by their full name: the signature of an Azure shared access
@@ -75,7 +79,23 @@ pub(super) const ANY: &[(&[&str], Hint)] = &[
     (&["-u", "--user", "--proxy-user", "--login"], Hint::User),
     // consul, nomad and serf. Other programs have an option of this name with an arbitrary value.
     (&["-encrypt", "--encrypt"], Hint::Token),
+    (&["-H", "--header"], Hint::Header),
 ];
+
+/// Options for which the general rules are wrong: the programs, the options and what these say. They
+/// apply only if the program is the first word of a command.
+pub(super) const EXCEPTIONS: &[(&[&str], &[&str], Hint)] = &[
+    (&["docker", "podman", "nerdctl", "docker-compose"], &["-u", "--user"], Hint::Owner),
+    (&["journalctl"], &["-u"], Hint::Plain),
+    // The algorithm and size of a new key.
+    (&["openssl"], &["-newkey"], Hint::Plain),
+    // The fields to sort by.
+    (&["sort"], &["--key"], Hint::Plain),
+    // The number of the pass in a two-pass encoding.
+    (&["ffmpeg"], &["-pass"], Hint::Limit),
+];
+/// Commands that execute the command that follows them.
+pub(super) const WRAPPERS: &[&str] = &["env", "sudo", "exec", "nohup", "setsid", "time", "command"];
 /// Suffixes of the address types of socat(1), which are not user names: `socat -u TCP-LISTEN:80 x`.
 pub(super) const SOCKETS: &[&str] = &["-LISTEN", "-CONNECT", "-RECV", "-RECVFROM", "-SENDTO"];
 /// SQL, in any case: a string in single quotes after these words is a secret.
@@ -169,6 +189,9 @@ pub(super) const OPTIONS: &[Options] = &[
     letters(&["curl"], b"E", ValueIn::Either, Hint::Certificate)
         .long(&["--cert", "--proxy-cert"])
         .valued(CURL),
+    letters(&["curl"], b"H", ValueIn::Either, Hint::Header)
+        .long(&["--header", "--proxy-header"])
+        .valued(CURL),
     letters(&["curl"], b"b", ValueIn::Either, Hint::Cookie).long(&["--cookie"]).valued(CURL),
     letters(&["smbclient", "smbget", "rpcclient", "net", "samba-tool"], b"uU", ValueIn::Either, Hint::Login),
     letters(&["http", "https", "xh", "xhs"], b"a", ValueIn::Either, Hint::Login),
@@ -187,6 +210,10 @@ pub(super) enum Part {
     Unnamed,
     /// The value of `NAME=VALUE`.
     Value,
+    /// All of the first one, and nothing of the others.
+    First,
+    /// The password of `>PASSWORD` and `<PASSWORD`, or the hash of `#HASH`.
+    Marked,
     /// The password of `NAME:PASSWORD`.
     Colon,
     /// The password of `NAME/PASSWORD` and `NAME/PASSWORD@DATABASE`.
@@ -225,6 +252,8 @@ pub(super) const OPERANDS: &[Operands] = &[
     operands(&["cargo"], &["login"], 0, Part::Whole),
     // redis-cli auth PASSWORD
     operands(&["redis-cli", "valkey-cli", "keydb-cli"], &["auth"], 0, Part::Whole),
+    // redis-cli acl setuser NAME on >PASSWORD
+    operands(&["redis-cli", "valkey-cli", "keydb-cli"], &["setuser"], 1, Part::Marked),
     // mc alias set NAME URL ACCESSKEY SECRETKEY
     operands(&["mc", "mcli"], &["set"], 2, Part::Whole),
     // mc admin user add NAME ACCESSKEY SECRETKEY
@@ -266,8 +295,8 @@ pub(super) const NOT_NAMES: &[&str] = &["wpa-psk"];
 /// Programs that read `NAME:PASSWORD` from standard input. In a text that names one, every such
 /// pair is a login.
 pub(super) const LOGIN_READERS: &[&str] = &["chpasswd", "chgpasswd", "newusers"];
-/// Options that read a password from standard input. In a text that contains one, printed words are
-/// secrets.
+/// Options that read a password from standard input. In a text that contains one, printed words and
+/// here-strings are secrets.
 pub(super) const PASSWORD_READERS: &[&str] = &["--password-stdin", "passwd --stdin", "sudo -S"];
 /// The programs that print these words.
 pub(super) const PRINTERS: &[&str] = &["echo", "printf"];

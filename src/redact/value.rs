@@ -18,6 +18,8 @@ pub(super) struct Context {
     pub quote: Option<u8>,
     /// Whether the argument is a shell command.
     pub is_command: bool,
+    /// Where the value of the last option for a header begins.
+    pub header: Option<usize>,
 }
 
 impl Context {
@@ -81,7 +83,10 @@ fn find_value(
     // `password = x`, as libpq has it: spaces on both sides.
     let is_header = after.first() == Some(&b':');
     let padded = !is_header && after.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
-    let named = entry.unwrap_or(if padded { unspaced } else { before });
+    // `-H 'X-Api-Key : x'`
+    let in_name = unspaced.len() - last_name(unspaced).len()..unspaced.len();
+    let spaced = is_header && context.header.is_some_and(|header| in_name.contains(&header));
+    let named = entry.unwrap_or(if padded || spaced { unspaced } else { before });
     let name = last_name(named);
     let from = named.len() - name.len();
     let front = from.checked_sub(1).and_then(|at| before.get(at)).copied();
