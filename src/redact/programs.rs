@@ -14,6 +14,7 @@ use crate::bytes::find;
 /// A program stays in effect when another one is named, because that word may be the name of
 /// something else.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, not one state")]
 pub(super) struct Programs {
     /// One bit for each row of a table: whether its program and its extra word were named.
     options: u32,

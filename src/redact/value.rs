@@ -85,8 +85,8 @@ fn find_value(
     let padded = !is_header && after.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
     // `-H 'X-Api-Key : x'`
     let in_name = unspaced.len() - last_name(unspaced).len()..unspaced.len();
-    let spaced = is_header && context.header.is_some_and(|header| in_name.contains(&header));
-    let named = entry.unwrap_or(if padded || spaced { unspaced } else { before });
+    let is_apart = is_header && context.header.is_some_and(|header| in_name.contains(&header));
+    let named = entry.unwrap_or(if padded || is_apart { unspaced } else { before });
     let name = last_name(named);
     let from = named.len() - name.len();
     let front = from.checked_sub(1).and_then(|at| before.get(at)).copied();
