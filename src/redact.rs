@@ -2,14 +2,15 @@
 //!
 //! This is a guess from names. It masks the value of an option, a variable or a header whose name
 //! says that the value is a secret, the argument after such an option, and the password in a URL.
-//! When in doubt, it masks the value; `--reveal-all` shows it. The tables in [`rules`] define what
-//! is a secret; the other files only read text.
+//! When in doubt, it masks the value; `--reveal-all` shows it. The tables in [`rules`] and
+//! [`forms`] define what is a secret; the other files only read text.
 //!
 //! A text is read once, from left to right ([`Cursor`]). A rule may look ahead to the end of the
 //! current word, or further if it then masks what it looked at. The time is therefore linear in the
 //! length of the text, whatever the text contains.
 
 mod cursor;
+mod forms;
 mod login;
 mod mounted;
 mod name;

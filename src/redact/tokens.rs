@@ -1,9 +1,9 @@
 //! Secrets that are recognised by their own form, whatever is around them.
 
-use super::rules::{
-    Alphabet, BEARER, BOT, HEAD, HOOKS, MARKS, Mark, PRIVATE_KEYS, RANDOM_SEGMENT, SCHEMES, SHORTEST_MARKED,
-    WEBHOOKS,
+use super::forms::{
+    Alphabet, BOT, HOOKS, MARKS, Mark, PRIVATE_KEYS, RANDOM_SEGMENT, SHORTEST_MARKED, WEBHOOKS,
 };
+use super::rules::{BEARER, HEAD, SCHEMES};
 use super::words::{is_name_byte, is_quote, is_space, range, word_at};
 use crate::bytes::find;
 
