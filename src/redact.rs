@@ -277,7 +277,7 @@ impl Masked {
         if is_secret { range(start, word_end(argument, start, within)) } else { None }
     }
 
-    /// Returns whether this is an option whose value is no secret to the current command.
+    /// Returns whether the current command has an exception for this option: its value is plain.
     fn is_exception(&self, option: &[u8]) -> bool {
         // The start of a word may be searched again and again.
         option.len() <= HEAD && self.programs.exception(bare(option).1) == Some(Hint::Plain)

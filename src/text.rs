@@ -218,8 +218,8 @@ fn push_line(out: &mut String, line: &[u8], backslashes: bool) -> bool {
 /// Returns how many bytes at the end are the beginning of an incomplete character.
 #[cfg(feature = "inspect")]
 pub fn incomplete(bytes: &[u8]) -> usize {
-    for (behind, &byte) in bytes.iter().rev().take(3).enumerate() {
-        let there = behind + 1;
+    for (after, &byte) in bytes.iter().rev().take(3).enumerate() {
+        let present = after + 1;
         let length = match byte {
             0x80..=0xbf => continue,
             0xc2..=0xdf => 2,
@@ -227,7 +227,7 @@ pub fn incomplete(bytes: &[u8]) -> usize {
             0xf0..=0xf4 => 4,
             _ => 1,
         };
-        return if length > there { there } else { 0 };
+        return if length > present { present } else { 0 };
     }
     0
 }

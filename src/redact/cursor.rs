@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_never_goes_back() {
+    fn the_position_never_moves_back() {
         let mut out = Vec::new();
         let mut cursor = Cursor::new(&mut out, b"0123456789");
         cursor.step();

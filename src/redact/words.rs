@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_around_a_word() {
+    fn bare_words() {
         for (word, inside) in [
             ("--a", "--a"),
             ("'--a'", "--a"),
