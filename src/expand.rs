@@ -1,9 +1,9 @@
-//! `${NAME}`, `${NAME:-default}` and `${file:PATH}` in targets and option values.
+//! Expansion of `${NAME}`, `${NAME:-default}` and `${file:PATH}` in targets and option values.
 //!
-//! The exec form of a health check has no shell to do it, and a secret among the arguments shows in `ps`
-//! and in the engine's events. `$${` is a plain `${`, any other `$` is itself; `:-` counts for a variable that
-//! is unset or empty, as in sh (POSIX, "Parameter Expansion"). What a secret expanded to never leaves
-//! the process in print: see [`Secrets`].
+//! The exec form of a health check has no shell that expands variables, and a secret among the
+//! arguments is visible in `ps` and in the engine's events. `$${` is a literal `${`, and any other
+//! `$` is literal too. `:-` applies to a variable that is unset or empty, as in sh (POSIX,
+//! "Parameter Expansion"). The value of a secret is never printed: see [`Secrets`].
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -16,14 +16,14 @@ use crate::files::{read_in_time, without_newline};
 use crate::secrets::{Scope, Secrets, is_telling};
 use crate::text::{clip, decode};
 
-/// The most that `${file:PATH}` stands for, in bytes.
+/// The longest file for `${file:PATH}`, in bytes.
 const FILE_LIMIT: u64 = 64 << 10;
 
-/// Where the values come from; in tests a made-up world.
+/// The source of values; tests have their own.
 pub trait Values {
-    /// The environment variable of this name.
+    /// Returns the environment variable of this name.
     fn variable(&self, name: &str) -> Option<OsString>;
-    /// The bytes of this file, or why they cannot be had by the deadline.
+    /// Returns the bytes of this file, or why they are not available by the deadline.
     fn file(&self, path: &Path, deadline: Deadline) -> Result<Vec<u8>, Error>;
 }
 
@@ -40,17 +40,18 @@ impl Values for System {
     }
 }
 
-/// What an argument expanded to.
+/// An expanded argument.
 #[derive(Debug)]
 pub struct Expanded {
     /// The value.
     pub value: Vec<u8>,
-    /// The value for messages: a secret in it is left as its expression.
+    /// The value for messages, in which each secret is still its expression.
     pub shown: Vec<u8>,
 }
 
-/// Replaces every `${…}` in `raw`; what a file or a variable with a telling name gave is noted in `secrets`, and
-/// whether the name of a target may hold it. An error says which expression failed and why.
+/// Replaces every `${…}` in `raw`. The content of a file, and the value of a variable whose name
+/// suggests a secret, are added to `secrets`, with whether the name of a target may contain it. An
+/// error says which expression failed and why.
 pub fn expand(
     raw: &[u8],
     values: &dyn Values,
@@ -75,7 +76,7 @@ pub fn expand(
             let end = expression.iter().position(|&b| b == b'}');
             let inner = end
                 .and_then(|end| expression.get(2..end))
-                .ok_or_else(|| about(expression, " is never closed by } (a plain ${ is written $${)"))?;
+                .ok_or_else(|| about(expression, " has no closing } (write $${ for a literal ${)"))?;
             let (whole, tail) = expression.split_at(inner.len() + 3);
             let (part, is_secret) = value_of(inner, whole, values, deadline)?;
             if is_secret {
@@ -90,8 +91,8 @@ pub fn expand(
     Ok(Expanded { value, shown })
 }
 
-/// What stands between the braces, looked up, and whether it is a secret. `whole` is the expression with them,
-/// for messages.
+/// Returns the value of the expression between the braces, and whether it is a secret. `whole` is
+/// the expression with the braces, for messages.
 fn value_of(
     inner: &[u8],
     whole: &[u8],
@@ -108,22 +109,22 @@ fn value_of(
         None => (inner, None),
     };
     let name = std::str::from_utf8(name).ok().filter(|name| is_name(name)).ok_or_else(|| {
-        about(whole, " is none of ${NAME}, ${NAME:-default}, ${file:PATH} (a plain ${ is written $${)")
+        about(whole, " is not ${NAME}, ${NAME:-default} or ${file:PATH} (write $${ for a literal ${)")
     })?;
     match values.variable(name).map(OsString::into_vec) {
         Some(value) if !(value.is_empty() && default.is_some()) => Ok((value, is_telling(name))),
         _ => default.map(|default| (default.to_vec(), false)).ok_or_else(|| {
-            format!("the environment has no variable {name} (set it, or give a default: ${{{name}:-…}})")
+            format!("environment variable {name} is not set (to give a default, write ${{{name}:-…}})")
         }),
     }
 }
 
-/// What is wrong with an expression, which is named.
+/// Returns a message that quotes an expression and says what is wrong with it.
 fn about(expression: &[u8], what: &str) -> String {
     clip(expression) + what
 }
 
-/// Whether this is the name of a variable (POSIX, "Environment Variables").
+/// Returns whether this is the name of a variable (POSIX, "Environment Variables").
 fn is_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
@@ -135,9 +136,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    struct World;
+    struct Fake;
 
-    impl Values for World {
+    impl Values for Fake {
         fn variable(&self, name: &str) -> Option<OsString> {
             match name {
                 "PORT" => Some("8080".into()),
@@ -156,17 +157,17 @@ mod tests {
         }
     }
 
-    fn of_world(raw: &str, secrets: &mut Secrets) -> Result<Expanded, String> {
-        expand(raw.as_bytes(), &World, Deadline::after(Duration::from_mins(1)), secrets, false)
+    fn expand_fake(raw: &str, secrets: &mut Secrets) -> Result<Expanded, String> {
+        expand(raw.as_bytes(), &Fake, Deadline::after(Duration::from_mins(1)), secrets, false)
     }
 
     fn expanded(raw: &str) -> Result<String, String> {
-        let expanded = of_world(raw, &mut Secrets::default())?;
+        let expanded = expand_fake(raw, &mut Secrets::default())?;
         Ok(String::from_utf8(expanded.value).unwrap())
     }
 
     #[test]
-    fn values_stand_where_the_expressions_stood() {
+    fn expressions_are_replaced_by_their_values() {
         for (raw, value) in [
             ("plain", "plain"),
             ("", ""),
@@ -189,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_expanded_is_named() {
+    fn an_error_names_the_expression() {
         for (raw, part) in [
-            ("${HOST}", "no variable HOST"),
-            ("${PORT", "${PORT is never closed"),
-            ("${}", "${} is none of"),
-            ("${1A}", "${1A} is none of"),
-            ("${A-B}", "${A-B} is none of"),
-            ("${:-x}", "${:-x} is none of"),
+            ("${HOST}", "variable HOST is not set"),
+            ("${PORT", "${PORT has no closing }"),
+            ("${}", "${} is not ${NAME}"),
+            ("${1A}", "${1A} is not ${NAME}"),
+            ("${A-B}", "${A-B} is not ${NAME}"),
+            ("${:-x}", "${:-x} is not ${NAME}"),
             ("${file:/none}", "${file:/none}: no such file"),
         ] {
             let error = expanded(raw).unwrap_err();
@@ -208,7 +209,7 @@ mod tests {
     fn secrets_are_replaced_by_their_expression() {
         let mut secrets = Secrets::default();
         for raw in ["${file:/run/secrets/token}", "${API_TOKEN}", "${PORT}", "${file:/empty}"] {
-            of_world(raw, &mut secrets).unwrap();
+            expand_fake(raw, &mut secrets).unwrap();
         }
         assert_eq!(
             secrets.redact_text("http://x:8080/?t=hunter2&u=t0psecret&hunter2"),
@@ -217,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_holds_no_secret() {
+    fn the_shown_value_contains_no_secret() {
         for (raw, shown) in [
             (":${PORT}/?t=${API_TOKEN}", ":8080/?t=${API_TOKEN}"),
             ("${file:/run/secrets/token}!", "${file:/run/secrets/token}!"),
             ("${API_TOKENS:-none}$${x}", "none${x}"),
         ] {
-            let expanded = of_world(raw, &mut Secrets::default()).unwrap();
+            let expanded = expand_fake(raw, &mut Secrets::default()).unwrap();
             assert_eq!(String::from_utf8(expanded.shown).unwrap(), shown, "{raw}");
         }
     }

@@ -1,16 +1,19 @@
-//! The rooms of porthole, each of which uses only what stands below it. The program in `main.rs` is all that is on top of them;
-//! that this is a library is for fuzz targets, and no interface for others.
+//! The modules ("rooms") of porthole. Each uses only those below it. Only the program in `main.rs`
+//! is above them. This is a library for the sake of fuzz targets; it is not an interface for other
+//! programs.
 //!
-//! From `argv` to an exit status: [`commands`] makes a plan, [`check`] carries it out, [`report`] prints what came of it.
+//! From `argv` to an exit status: [`commands`] creates a plan, [`check`] executes it, and
+//! [`report`] prints the outcome.
 #![doc(hidden)]
 
-/// The modules, which fuzz targets alone see from outside: so the compiler still tells of what nobody uses.
+/// Declares the modules. They are public only for fuzz targets, so that the compiler still reports
+/// unused code.
 macro_rules! rooms {
     ($($(#[$condition:meta])* $name:ident,)*) => {
         $(
             #[cfg(fuzzing)]
             $(#[$condition])*
-            #[allow(missing_docs, reason = "each says at its head what it is")]
+            #[allow(missing_docs, reason = "each has a description at its head")]
             pub mod $name;
             #[cfg(not(fuzzing))]
             $(#[$condition])*
@@ -19,7 +22,7 @@ macro_rules! rooms {
     };
 }
 
-// From the top to the ground floor; tests/house.rs holds the order.
+// From the top to the ground floor. tests/house.rs enforces the order.
 rooms! {
     commands,
     check,
@@ -57,7 +60,7 @@ rooms! {
 use commands::Action;
 use outcome::Conclusion;
 
-/// Carries out what the arguments ask for.
+/// Runs the command in the arguments.
 pub fn run() -> Conclusion {
     sys::explain_aborts();
     match commands::parse(std::env::args_os().collect(), &expand::System) {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Only here the process ends.
+/// The process ends only here.
 fn main() -> ExitCode {
     porthole::run().into()
 }

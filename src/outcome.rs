@@ -1,4 +1,4 @@
-//! What a command concluded, as data, and the one table from there to the exit status.
+//! The conclusion of a command, as data, and the only mapping from it to the exit status.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::text::{push_json_string, spelled_out};
 
-/// How a command ended. The exit status is 0 or 1 and nothing else: Docker reserves 2, Kubernetes and
-/// Podman know only zero and not zero.
+/// How a command ended. The exit status is always 0 or 1: Docker reserves 2, and Kubernetes and
+/// Podman only distinguish zero from non-zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conclusion {
-    /// Healthy, found, done.
+    /// Healthy, found or done.
     Good,
     /// Unhealthy, not found, or the question could not be answered.
     Bad,
@@ -27,16 +27,17 @@ impl From<Conclusion> for ExitCode {
     }
 }
 
-/// What a check says of its target.
+/// What a check concludes about its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// As expected.
     Healthy,
     /// Not as expected; another attempt may find it healthy.
     Unhealthy,
-    /// The check was not made, and another attempt would not make it either: the local rule forbids it.
+    /// The check did not run because the local rule forbids it. Another attempt would not run
+    /// either.
     Refused,
-    /// The check could not be made: not permitted. Another attempt may.
+    /// The check could not run for lack of permission. Another attempt may run.
     Denied,
 }
 
@@ -51,7 +52,7 @@ pub enum Reached {
     Connected,
 }
 
-/// What one run of one check found. The strings may hold what a server said, as it said it.
+/// What one run of one check found. The strings may contain text of a server, unchanged.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// The verdict.
@@ -60,37 +61,40 @@ pub struct Finding {
     pub found: String,
     /// How far it came with its connection.
     pub reached: Reached,
-    /// Whether the time it took belongs behind [`Finding::found`] where it is healthy. An unhealthy verdict never shows
-    /// it: the same trouble has the same words, so that whoever collects events can fold them into one.
+    /// Whether a healthy verdict shows the elapsed time after [`Finding::found`]. An unhealthy
+    /// verdict never does: the same problem always has the same words, so that a collector of
+    /// events can deduplicate them.
     pub timed: bool,
-    /// Whether that and what was expected are words of ours, but for what is [`crate::text::foreign`]. Where nothing is known
-    /// of that, all of it may come from outside.
+    /// Whether [`Finding::found`] and [`Finding::expected`] are porthole's own words, except for
+    /// their [`crate::text::foreign`] parts. If this is false, all of the text may come from
+    /// outside.
     pub is_ours: bool,
-    /// What was wanted in its place, if that is not plain from what was found.
+    /// What was expected instead, if that is not obvious from what was found.
     pub expected: Option<String>,
-    /// What the server said: a label (`body`, `received`) and the bytes.
+    /// What the server sent: a label (`body`, `received`) and the bytes.
     pub quote: Option<(&'static str, Vec<u8>)>,
-    /// What programs may want to know, by stable names.
+    /// Facts for programs, under stable names.
     pub facts: Vec<(&'static str, Fact)>,
-    /// The parts of the time, in the order in which they came.
+    /// The phases of the elapsed time, in order.
     pub phases: Vec<(&'static str, Duration)>,
-    /// What else there is to say, a sentence each; shown with `--verbose`.
+    /// Further details, a sentence each; shown with `--verbose`.
     #[cfg(feature = "remote")]
     pub details: Vec<String>,
-    /// When the verdict fell, where more was read after that, for the message.
+    /// When the verdict was reached, if more was read after that for the message.
     pub decided: Option<Instant>,
-    /// What bears on it, a sentence each; filled where that is asked for.
+    /// What is relevant to the verdict, a sentence each; filled only on request.
     #[cfg(feature = "inspect")]
     pub explanation: Vec<String>,
 }
 
 impl Finding {
-    /// A finding of these words, with nothing else to say.
+    /// Returns a finding that contains only these words.
     pub fn new(verdict: Verdict, found: impl Into<String>) -> Self {
         Finding::of(verdict, found.into())
     }
 
-    // Called from everywhere, as are those below: inlined, they are a tenth of a check's code.
+    // This and the functions below are called from everywhere. Inlined, they would be a tenth of a
+    // check's code.
     #[inline(never)]
     fn of(verdict: Verdict, found: String) -> Self {
         Finding {
@@ -111,19 +115,19 @@ impl Finding {
         }
     }
 
-    /// Healthy, as was found in a time that is worth telling.
+    /// Returns a healthy finding whose elapsed time is shown.
     #[inline(never)]
     pub fn healthy(found: impl Into<String>) -> Self {
         Finding { timed: true, ..Finding::new(Verdict::Healthy, found) }
     }
 
-    /// Unhealthy for this reason.
+    /// Returns an unhealthy finding with this reason.
     #[inline(never)]
     pub fn unhealthy(found: impl Into<String>) -> Self {
         Finding::new(Verdict::Unhealthy, found)
     }
 
-    /// With what was expected in place of what was found.
+    /// Adds what was expected instead of what was found.
     #[must_use]
     #[inline(never)]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
@@ -131,7 +135,7 @@ impl Finding {
         self
     }
 
-    /// In words of ours: see [`Finding::is_ours`].
+    /// Marks the words as porthole's own: see [`Finding::is_ours`].
     #[must_use]
     #[inline(never)]
     pub fn ours(mut self) -> Self {
@@ -139,7 +143,7 @@ impl Finding {
         self
     }
 
-    /// With what was received, byte by byte, which also becomes a fact of that name.
+    /// Adds the received bytes as a quote, and as a fact of that name.
     #[must_use]
     #[inline(never)]
     pub fn quoting(mut self, label: &'static str, bytes: &[u8]) -> Self {
@@ -149,7 +153,8 @@ impl Finding {
         self.noting(label, bytes)
     }
 
-    /// With what was received as a fact alone: what differs from one run to the next is no part of a verdict's words.
+    /// Adds the received bytes only as a fact: data that differs from one run to the next does not
+    /// belong in a verdict's words.
     #[must_use]
     #[inline(never)]
     pub fn noting(mut self, label: &'static str, bytes: &[u8]) -> Self {
@@ -159,7 +164,8 @@ impl Finding {
         self
     }
 
-    /// As [`Finding::quoting`], for a text that is shown without the white space at its ends.
+    /// Like [`Finding::quoting`], for text whose quote is shown without the white space at its
+    /// ends.
     #[must_use]
     #[inline(never)]
     pub fn quoting_text(mut self, label: &'static str, bytes: &[u8]) -> Self {
@@ -168,16 +174,16 @@ impl Finding {
         self
     }
 
-    /// With this fact for programs.
+    /// Adds this fact for programs and returns the finding.
     #[must_use]
-    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "not every set of checks has one"))]
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "not every set of features uses it"))]
     #[inline(never)]
     pub fn fact(mut self, name: &'static str, fact: impl Into<Fact>) -> Self {
         self.push(name, fact.into());
         self
     }
 
-    /// Puts these facts before the others.
+    /// Inserts these facts before the others.
     #[inline(never)]
     pub fn lead(&mut self, mut facts: Vec<(&'static str, Fact)>) {
         facts.append(&mut self.facts);
@@ -191,12 +197,12 @@ impl Finding {
     }
 }
 
-/// One check's finding, with its name and target.
+/// The finding of one check, with the name and target of the check.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The check: `http`.
     pub check: &'static str,
-    /// The target as it was named.
+    /// The target as it was given.
     pub target: Vec<u8>,
     /// What was found.
     pub finding: Finding,
@@ -205,37 +211,37 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the verdict is healthy.
+    /// Returns whether the verdict is healthy.
     pub fn is_healthy(&self) -> bool {
         self.finding.verdict == Verdict::Healthy
     }
 }
 
-/// What a run of one or several checks came to.
+/// The result of a run of one or several checks.
 #[derive(Debug, Clone)]
 pub struct RunOutcome {
-    /// How long the whole run took, all attempts and pauses.
+    /// How long the whole run took, including all attempts and pauses.
     pub elapsed: Duration,
-    /// How many attempts were made.
+    /// The number of attempts.
     pub attempts: u32,
     /// Each check's outcome in the last attempt, in the order given.
     pub checks: Vec<Outcome>,
 }
 
 impl RunOutcome {
-    /// Whether every check is healthy.
+    /// Returns whether every check is healthy.
     pub fn is_healthy(&self) -> bool {
         self.checks.iter().all(Outcome::is_healthy)
     }
 
-    /// What this means for the exit status.
+    /// Returns the conclusion for the exit status.
     pub fn conclusion(&self) -> Conclusion {
         if self.is_healthy() { Conclusion::Good } else { Conclusion::Bad }
     }
 }
 
-/// A value for programs, printed as JSON: ordered keys, and `{"bytes": "<base64>"}` for a string from
-/// outside that is not UTF-8.
+/// A value for programs, printed as JSON. Keys are ordered, and a string from outside that is not
+/// UTF-8 becomes `{"bytes": "<base64>"}`.
 #[derive(Debug, Clone)]
 pub enum Fact {
     /// `true` or `false`.
@@ -244,7 +250,7 @@ pub enum Fact {
     Count(u64),
     /// A number with a fraction, counted in hundredths.
     Hundredths(i64),
-    /// Text of ours.
+    /// Text written by porthole.
     Text(String),
     /// A string from outside.
     Bytes(Vec<u8>),
@@ -252,16 +258,16 @@ pub enum Fact {
     List(Vec<Fact>),
     /// Named values, in this order.
     Object(Vec<(&'static str, Fact)>),
-    /// What is not known.
+    /// An unknown value.
     #[cfg(feature = "inspect")]
     Null,
-    /// What is JSON already.
+    /// Text that is already JSON.
     #[cfg(feature = "inspect")]
     Json(String),
 }
 
 impl Fact {
-    /// Appends it as JSON on one line, harmless on a terminal.
+    /// Appends the value as JSON on one line that is harmless on a terminal.
     pub fn push_json(&self, out: &mut String) {
         match self {
             Fact::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -270,7 +276,7 @@ impl Fact {
                 let sign = if *value < 0 { "-" } else { "" };
                 let (whole, rest) = (value.unsigned_abs() / 100, value.unsigned_abs() % 100);
                 let number = format!("{sign}{whole}.{}{}", rest / 10, rest % 10);
-                // At least one digit stands behind the point, and no more than it needs.
+                // At least one digit follows the point, and no more than necessary.
                 out.push_str(number.strip_suffix('0').unwrap_or(&number));
             }
             Fact::Text(value) => push_json_string(out, &spelled_out(value)),
@@ -305,7 +311,7 @@ impl Fact {
         }
     }
 
-    /// A time in milliseconds, to a hundredth.
+    /// Returns a duration in milliseconds, to a hundredth.
     pub fn milliseconds(duration: Duration) -> Self {
         let rounded = u64::from((duration.subsec_nanos() + 5_000) / 10_000);
         let hundredths = duration.as_secs().saturating_mul(100_000).saturating_add(rounded);

@@ -1,7 +1,7 @@
 //! Verdict lines and JSON: the only place that prints results.
 //!
-//! A verdict is one line of at most [`LINE`] bytes, its reason before anything that may be long: Podman
-//! keeps 500 characters of a health check's output, Docker 4096 bytes.
+//! A verdict is one line of at most [`MAX_LINE`] bytes. The reason precedes anything that may be
+//! long, because Podman keeps 500 characters of a health check's output and Docker 4096 bytes.
 
 #[cfg(feature = "inspect")]
 mod answer;
@@ -19,10 +19,11 @@ use crate::secrets::Secrets;
 use crate::text::{decode, encode, escape, escape_exactly, escape_within, parts};
 use crate::units::show_duration;
 
-/// The most bytes of one verdict line, without the newline.
-const LINE: usize = 480;
-/// The most of them that the target may take, so that the reason is never crowded out.
-const TARGET: usize = 200;
+/// The longest verdict line, in bytes, without the newline.
+const MAX_LINE: usize = 480;
+/// The most bytes of that line that the target may take, so that there is always room for the
+/// reason.
+const MAX_TARGET: usize = 200;
 
 #[cfg(feature = "inspect")]
 pub use self::answer::{Answer, has_written, is_writing};
@@ -31,18 +32,18 @@ pub use self::columns::{Column, cells, object, table};
 #[cfg(feature = "inspect")]
 pub use self::kept::Kept;
 
-/// How the answer is to be printed.
+/// How to print the answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// One JSON document in place of lines.
+    /// One JSON document instead of lines.
     pub json: bool,
-    /// Nothing when healthy.
+    /// Print nothing when healthy.
     pub quiet: bool,
-    /// The time of each phase too.
+    /// Also print the time of each phase.
     pub verbose: bool,
 }
 
-/// Prints what a run of checks found.
+/// Prints the result of a run of checks.
 pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
     if style.quiet && outcome.is_healthy() {
         return;
@@ -75,8 +76,8 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
     to_stderr(obstacles.as_bytes());
 }
 
-/// Prints text of ours as it is: help, version. Where it cannot be written that is bad, and stderr says why; a reader that
-/// went away is no error.
+/// Prints porthole's own text as it is: help, version. If it cannot be written, the conclusion is
+/// bad and stderr says why. A reader that closed the pipe is not an error.
 pub fn text(text: &str, conclusion: Conclusion) -> Conclusion {
     match to_stdout(text.as_bytes()) {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
@@ -87,24 +88,24 @@ pub fn text(text: &str, conclusion: Conclusion) -> Conclusion {
     }
 }
 
-/// Prints what stopped the tool from answering, on one line of stderr.
+/// Prints what stopped porthole from answering, on one line of stderr.
 pub fn error(message: &str) {
     to_stderr(format!("porthole: {}\n", escape(&encode(message))).as_bytes());
 }
 
-/// The line that tells a person at a terminal how a wait goes; nothing where stderr is none.
+/// The progress line of a wait, shown only if stderr is a terminal.
 pub struct Progress {
     shown: bool,
     terminal: bool,
 }
 
 impl Progress {
-    /// Progress on stderr, if that is a terminal.
+    /// Returns a progress line for stderr.
     pub fn new() -> Self {
         Progress { shown: false, terminal: io::stderr().is_terminal() }
     }
 
-    /// Shows the attempt that failed, its reason and the time left.
+    /// Shows the attempt that failed, its reason and the remaining time.
     pub fn show(&mut self, attempts: u32, left: Duration, outcome: Option<&Outcome>, secrets: &Secrets) {
         if !self.terminal {
             return;
@@ -134,9 +135,10 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         Verdict::Unhealthy => "unhealthy",
         Verdict::Refused | Verdict::Denied => "porthole",
     };
-    let target = escape_within(&encode(&decode(&secrets.redact_target(&check.target))), TARGET);
+    let target = escape_within(&encode(&decode(&secrets.redact_target(&check.target))), MAX_TARGET);
     let mut line = format!("{label}: {} {target}: ", check.check);
-    // The same trouble has the same words in every run: times and counts are told of what is healthy alone.
+    // The same problem has the same words in every run, so only a healthy verdict has times and
+    // counts.
     let attempts = if run.attempts > 1 && check.is_healthy() {
         format!(" ({} attempts in {})", run.attempts, show_duration(run.elapsed))
     } else {
@@ -144,15 +146,15 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
     };
     let elapsed = (finding.timed && check.is_healthy()).then_some(check.elapsed);
     let reason = redacted_message(&reason(finding, elapsed), finding.is_ours, secrets);
-    line.push_str(&escape_within(&encode(&reason), LINE.saturating_sub(line.len() + attempts.len())));
+    line.push_str(&escape_within(&encode(&reason), MAX_LINE.saturating_sub(line.len() + attempts.len())));
     line.push_str(&attempts);
     if let Some((label, bytes)) = &finding.quote {
         let label = format!("; {label}: ");
-        let room = LINE.saturating_sub(line.len() + label.len());
-        // The name of a secret that is not UTF-8 is carried.
+        let room = MAX_LINE.saturating_sub(line.len() + label.len());
+        // The name of a secret may be text that `decode` made from bytes that are not UTF-8.
         let text = decode(&secrets.redact(bytes));
         let quote = escape_exactly(&encode(&text), room);
-        // A few characters of a quote explain nothing.
+        // A few characters of a quote are no help.
         if room >= 8 && !quote.is_empty() {
             line.push_str(&label);
             line.push_str(&quote);
@@ -161,7 +163,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
     line
 }
 
-/// What was found, the time it took where that is given, what was expected.
+/// Returns what was found, the time it took if that is given, and what was expected.
 fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
     let mut reason = finding.found.clone();
     if let Some(elapsed) = elapsed {
@@ -175,19 +177,20 @@ fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
     reason
 }
 
-/// Each sentence on a line of its own below the verdict. What explains it is known of this machine, and is ours.
+/// Puts each sentence on its own line below the verdict. `is_ours` is true of an explanation, which
+/// consists of facts about this machine.
 #[cfg(any(feature = "remote", feature = "inspect"))]
 fn push_sentences(out: &mut String, sentences: &[String], is_ours: bool, secrets: &Secrets) {
     for sentence in sentences {
         out.push_str("  ");
         let sentence = redacted_message(sentence, is_ours, secrets);
-        out.push_str(&escape_within(&encode(&sentence), LINE - 2));
+        out.push_str(&escape_within(&encode(&sentence), MAX_LINE - 2));
         out.push('\n');
     }
 }
 
-/// `  resolve 0.01 ms, connect 0.04 ms`, and for an unhealthy verdict, which has no time in its own line, how long it took in
-/// all.
+/// Returns `  resolve 0.01 ms, connect 0.04 ms`. For an unhealthy verdict, whose line shows no
+/// time, it adds the attempts and the total time.
 fn phases(check: &Outcome, run: &RunOutcome) -> String {
     let mut parts: Vec<String> = check
         .finding
@@ -209,7 +212,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
         let finding = &check.finding;
         let facts = finding.facts.iter().map(|(name, fact)| {
             let fact = match fact {
-                // Ours, not the server's.
+                // An address is porthole's own text, not the server's.
                 Fact::Bytes(address) if *name == "address" => Fact::Bytes(secrets.redact_target(address)),
                 fact => redacted(fact, secrets),
             };
@@ -267,18 +270,20 @@ fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
     }
 }
 
-/// A message without secrets, of which those of what was sent are looked for only in what comes from outside.
+/// Removes the secrets from a message. Secrets of what was sent are searched for only in the parts
+/// that come from outside.
 fn redacted_message(text: &str, is_ours: bool, secrets: &Secrets) -> String {
     let (bytes, foreign) = parts(text);
     decode(&if is_ours { secrets.redact_message(&bytes, &foreign) } else { secrets.redact(&bytes) })
 }
 
-/// Text without secrets. They are bytes, and so is what stands for one.
+/// Removes the secrets from a text. Secrets are bytes, and so are their replacements.
 fn redacted_text(text: &str, secrets: &Secrets) -> String {
     decode(&secrets.redact(&encode(text)))
 }
 
-/// For a verdict no error is one: a reader may go away (`porthole … | head -1`), and what was found stays what it is.
+/// A verdict ignores the error: a reader may close the pipe (`porthole … | head -1`), and the
+/// result stays the same.
 fn to_stdout(bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
@@ -335,17 +340,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_bounded_and_keeps_its_reason() {
+    fn a_line_is_short_and_contains_the_reason() {
         let mut run = run_of(
             Finding::unhealthy("503 Service Unavailable").expected("200").quoting("body", &[27; 4096]),
             3,
         );
         run.checks[0].target = vec![b'x'; 5000];
         let line = line(&run.checks[0], &run, &Secrets::default());
-        assert!(line.len() <= LINE, "{}", line.len());
+        assert!(line.len() <= MAX_LINE, "{}", line.len());
         assert!(line.contains("…: 503 Service Unavailable, expected 200; body: \\x1b"));
         let run = run_of(Finding::unhealthy("é".repeat(4096)), 1);
-        assert!(super::line(&run.checks[0], &run, &Secrets::default()).len() <= LINE);
+        assert!(super::line(&run.checks[0], &run, &Secrets::default()).len() <= MAX_LINE);
     }
 
     #[test]

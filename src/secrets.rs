@@ -1,4 +1,5 @@
-//! The secrets that this process was given, which never leave it in print, and which names tell of one.
+//! The secrets that this process received, which are never printed, and the names that suggest a
+//! secret.
 
 mod written;
 
@@ -6,9 +7,9 @@ use std::ops::Range;
 
 use written::{cut, written};
 
-/// Ends of words of a variable's name that say that its value is a secret. `redact::rules` has more for
-/// command lines.
-const TELLING: &[&str] = &[
+/// Suffixes of the words in a variable's name that say that its value is a secret. `redact::rules`
+/// has more for command lines.
+const SECRET_WORDS: &[&str] = &[
     "PASSWORD",
     "PASSWORDS",
     "PASSWD",
@@ -33,30 +34,31 @@ const TELLING: &[&str] = &[
     "JWT",
     "SIGNATURE",
 ];
-/// Last words of a name that say that it is none, whatever precedes.
+/// Last words of a name that say that the value is not a secret, whatever precedes them.
 const HARMLESS: &[&str] =
     &["PORT", "HOST", "HOSTNAME", "URL", "URI", "ADDR", "ADDRESS", "USER", "NAME", "FILE", "PATH", "DIR"];
 
-/// The shortest value that is looked for, in bytes: a secret `1` would turn 127.0.0.1 into garbage, and give itself
-/// away by it.
+/// The shortest value that is searched for, in bytes. To replace a secret `1` would turn 127.0.0.1
+/// into garbage and thereby reveal it.
 const SHORTEST: usize = 4;
 
-/// The most parts of one argument that are looked for, the longest of them.
-const MOST_PARTS: usize = 256;
+/// The most parts of one argument that are searched for; the longest are chosen.
+const MAX_PARTS: usize = 256;
 
-/// Values that must not be printed, each with what is printed in their place. Those of fewer than four bytes
-/// are not looked for in what comes from outside.
+/// Values that must not be printed, each with its replacement. Values of fewer than four bytes are
+/// not searched for.
 #[derive(Debug, Default)]
 pub struct Secrets(Vec<Secret>);
 
-/// Where a secret is looked for. Each place is one where those of the places above it are not.
+/// Where a secret is searched for. Each scope includes the ones above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// In what comes from outside alone. In words of ours it would say what it is, by what is missing.
+    /// Only in text from outside. To replace it in porthole's own words would reveal it by what is
+    /// missing.
     Outside,
-    /// In words of ours as well.
+    /// In porthole's own words as well.
     Message,
-    /// In the name of a target as well, which was made of it.
+    /// In the name of a target as well, which may contain it.
     Target,
 }
 
@@ -68,52 +70,56 @@ struct Secret {
 }
 
 impl Secrets {
-    /// The text, which comes from outside, with every secret in it replaced by the expression it came from. Where the text
-    /// ends or was cut (`…`) within a secret, its beginning is replaced.
+    /// Replaces every secret in a text from outside by the expression it came from. If the text
+    /// ends or was cut (`…`) within a secret, the beginning of the secret is replaced.
     pub fn redact(&self, text: &[u8]) -> Vec<u8> {
         self.replace(text, &|_| Scope::Outside)
     }
 
-    /// As [`Secrets::redact`], for a message of ours in which only these parts come from outside.
+    /// Like [`Secrets::redact`], for one of porthole's messages, of which only the parts `outside`
+    /// come from outside.
     pub fn redact_message(&self, message: &[u8], outside: &[Range<usize>]) -> Vec<u8> {
         let is_outside = |at: usize| outside.iter().any(|part| part.contains(&at));
         self.replace(message, &|at| if is_outside(at) { Scope::Outside } else { Scope::Message })
     }
 
-    /// As [`Secrets::redact`], for the name or address of a target: only of what it was made of, so that no port
-    /// is taken for a password that happens to be the same.
+    /// Like [`Secrets::redact`], for the name or address of a target. It replaces only secrets that
+    /// the target was built from, so that a port is not mistaken for a password that happens to be
+    /// equal.
     pub fn redact_target(&self, target: &[u8]) -> Vec<u8> {
         self.replace(target, &|_| Scope::Target)
     }
 
-    /// As [`Secrets::redact_message`], for text that is all ours.
+    /// Like [`Secrets::redact_message`], for text that is entirely porthole's own.
     pub fn redact_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.redact_message(text.as_bytes(), &[])).into_owned()
     }
 
-    /// From now on shows `shown` in place of this value, unless another name for it is known there.
+    /// From now on replaces this value by `shown`, unless the value already has a replacement in
+    /// that scope.
     pub fn add(&mut self, value: &[u8], shown: &str, scope: Scope) {
         if value.len() >= SHORTEST {
             self.0.push(Secret { value: value.to_vec(), shown: shown.to_owned(), scope });
         }
     }
 
-    /// As [`Secrets::add`], for the parts of an argument, of which there may be very many: the longest are the least likely
-    /// to be found by chance.
+    /// Like [`Secrets::add`], for the parts of an argument. If there are very many, the longest are
+    /// chosen, which are the least likely to be found by chance.
     pub fn add_parts(&mut self, mut values: Vec<Vec<u8>>, shown: &str, scope: Scope) {
         values.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
-        for value in values.iter().take(MOST_PARTS) {
+        for value in values.iter().take(MAX_PARTS) {
             self.add(value, shown, scope);
         }
     }
 
-    /// One pass, so that nothing is replaced within what stands for a secret. `scope` is that of the byte there.
+    /// Replaces the secrets in one pass, so that nothing is replaced within a replacement. `scope`
+    /// returns the scope of the byte at a position.
     fn replace(&self, text: &[u8], scope: &dyn Fn(usize) -> Scope) -> Vec<u8> {
         if self.0.is_empty() {
             return text.to_vec();
         }
-        // Whether a secret, or what stands for one, may begin with this byte. Most do not.
+        // Whether a secret or its replacement may begin with this byte. Most bytes begin neither.
         let mut begins = [false; 256];
         let firsts = self.0.iter().flat_map(|secret| [secret.value.first(), secret.shown.as_bytes().first()]);
         for &first in firsts.flatten().chain(written::MARKS) {
@@ -126,7 +132,7 @@ impl Secrets {
         let mut out = Vec::with_capacity(text.len());
         let mut rest = text;
         while let Some(&first) = rest.first() {
-            // The longest, so that of a secret that holds another one nothing is left.
+            // The longest wins, so that nothing remains of a secret that contains another one.
             let (mut longest, mut shown) = ((1, false), rest.get(..1).unwrap_or_default());
             if begins.get(usize::from(first)) == Some(&true) {
                 let scope = scope(text.len() - rest.len());
@@ -145,8 +151,8 @@ impl Secrets {
 }
 
 impl Secret {
-    /// How many bytes at the beginning of the text have to go, however it is [`written`], and whether they are the whole
-    /// secret.
+    /// Returns how many bytes at the beginning of the text are the secret, in any form that
+    /// [`written`] knows, and whether they are all of it.
     fn covers(&self, text: &[u8]) -> (usize, bool) {
         if text.starts_with(self.shown.as_bytes()) {
             return (self.shown.len(), true);
@@ -160,14 +166,14 @@ impl Secret {
     }
 }
 
-/// Whether a variable, a header or an option of this name likely holds a secret: `PGPASSWORD`, `api-keys`, but not
-/// `SECRET_FILE`.
+/// Returns whether a variable, a header or an option of this name likely contains a secret:
+/// `PGPASSWORD`, `api-keys`, but not `SECRET_FILE`.
 pub fn is_telling(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = || name.as_bytes().split(|b| !b.is_ascii_alphanumeric());
     let is_harmless = |last: &[u8]| HARMLESS.iter().any(|word| word.as_bytes() == last);
     !words().next_back().is_some_and(is_harmless)
-        && words().any(|part| TELLING.iter().any(|word| part.ends_with(word.as_bytes())))
+        && words().any(|part| SECRET_WORDS.iter().any(|word| part.ends_with(word.as_bytes())))
 }
 
 #[cfg(test)]
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_secret_stays_as_it_is() {
+    fn a_replacement_is_not_replaced() {
         let secrets =
             secrets(&[("API_TOKEN", "${file:/token}"), ("token", "${API_${B_KEY}}"), ("B_KEY", "${C}")]);
         let once = secrets.redact_text("API_TOKEN token B_KEY");
@@ -213,20 +219,20 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_secret_comes_first_and_the_first_name_stays() {
+    fn the_longest_secret_and_the_first_replacement_win() {
         let secrets = secrets(&[("pass", "${A}"), ("password", "${B}"), ("pass", "<data>"), ("1", "${ONE}")]);
         assert_eq!(secrets.redact_text("passwordpass 127.0.0.1"), "${B}${A} 127.0.0.1");
     }
 
     #[test]
-    fn a_target_shows_what_it_was_not_made_of() {
+    fn a_target_shows_secrets_that_it_was_not_built_from() {
         let mut secrets = secrets(&[("8080", "${file:/pin}"), ("t0psecret", "${API_TOKEN}")]);
         secrets.add(b"t0psecret", "${FILE_KEY}", Scope::Target);
         assert_eq!(secrets.redact_target(b"localhost:8080/t0psecret"), b"localhost:8080/${FILE_KEY}");
     }
 
     #[test]
-    fn words_of_ours_show_nothing_by_what_is_missing() {
+    fn own_words_reveal_no_secret_by_what_is_missing() {
         let mut secrets = secrets(&[("t0psecret", "${API_TOKEN}")]);
         secrets.add(b"refused", "<data>", Scope::Outside);
         assert_eq!(secrets.redact(b"refused t0psecret"), b"<data> ${API_TOKEN}");
@@ -237,17 +243,17 @@ mod tests {
     }
 
     #[test]
-    fn of_very_many_parts_the_longest_are_looked_for() {
+    fn only_the_longest_of_very_many_parts_are_searched_for() {
         let mut secrets = Secrets::default();
         let numbers = (10_000..20_000).map(|number| number.to_string().into_bytes());
         let parts = numbers.chain([b"hunter2".to_vec(), b"hunter2".to_vec(), b"abcd".to_vec()]);
         secrets.add_parts(parts.collect(), "<data>", Scope::Outside);
-        assert_eq!(secrets.0.len(), MOST_PARTS);
+        assert_eq!(secrets.0.len(), MAX_PARTS);
         assert_eq!(secrets.redact(b"10000 hunter2 19999 abcd"), b"<data> <data> 19999 abcd");
     }
 
     #[test]
-    fn what_is_cut_within_an_escape_is_replaced_too() {
+    fn a_secret_that_was_cut_within_an_escape_is_replaced_too() {
         let secrets = secrets(&[("ab+cd/ef==", "${A}")]);
         for (text, redacted) in [
             ("ab%2Bcd%2Fef%3D%3D.", "${A}."),
@@ -264,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn telling_names() {
+    fn names_that_suggest_a_secret() {
         for name in [
             "PASSWORD",
             "PGPASSWORD",

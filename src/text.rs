@@ -1,14 +1,15 @@
-//! What comes from outside, made harmless for a terminal and a log.
+//! Makes text from outside harmless for a terminal and a log.
 //!
-//! Invariant: every string that a server, a process or a file chose goes through [`escape`] (text) or
-//! [`push_json_string`] (JSON) before it is printed. C0, DEL and C1 control characters (ECMA-48), the
-//! backslash, and the format characters that reorder or hide text (Unicode Standard, 23.2 and UAX #9)
-//! are spelled out.
+//! Invariant: every string that is chosen by a server, a process or a file goes through [`escape`]
+//! (text) or [`push_json_string`] (JSON) before it is printed. C0, DEL and C1 control characters
+//! (ECMA-48), the backslash, and the format characters that reorder or hide text (Unicode Standard,
+//! 23.2 and UAX #9) are escaped.
 //!
-//! A message is a `String`, and what it repeats need not be UTF-8: a file name, an argument. [`decode`] carries each byte that
-//! is part of no character as a code point of its own, and [`encode`] gives it back where the message is printed, as
-//! surrogateescape does (PEP 383). Rust has no lone surrogates, so the last 128 code points stand in, which are for private
-//! use.
+//! A message is a `String`, but what it repeats may not be UTF-8: a file name, an argument.
+//! [`decode`] turns each byte that is not part of a character into a code point that represents it,
+//! and [`encode`] restores the byte when the message is printed, like surrogateescape (PEP 383). A
+//! Rust string cannot contain lone surrogates, so the last 128 code points, which are for private
+//! use, are used instead.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -16,35 +17,37 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// What stands where text was cut: U+2026, three bytes.
+/// Marks the end of text that was cut: U+2026, three bytes.
 pub const ELLIPSIS: &str = "…";
-/// The most that a message repeats of what was given or came, in bytes.
+/// The most bytes of an argument or of received data that a message repeats.
 const REPEATED: usize = 100;
-/// The most items that [`list`] names.
+/// The most items that [`list`] shows.
 const LISTED: usize = 8;
 
-/// The bytes as text in which nothing acts on a terminal: `\n`, `\x1b`, `\u{202e}`, `\\`.
+/// Returns the bytes as text that does not control a terminal: `\n`, `\x1b`, `\u{202e}`, `\\`.
 /// Bytes that are not UTF-8 are written as `\xNN`.
 pub fn escape(bytes: &[u8]) -> String {
     escape_within(bytes, usize::MAX)
 }
 
-/// The code point that carries the byte 0x80; those behind it carry the other bytes that begin or are no character.
+/// The code point that represents the byte 0x80. The code points after it represent the bytes up to
+/// 0xff.
 const CARRIED: u32 = 0x0010_ff80;
 
-/// The bytes as text for a message: see above. Not escaped: the report does that.
+/// Returns the bytes as text for a message; see the module. The text is not escaped: the report
+/// does that.
 pub fn decode(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
-        // All of them are 0x80 or more.
+        // All of these bytes are 0x80 or more.
         let carry = |&byte: &u8| char::from_u32(CARRIED + (u32::from(byte) & 0x7f));
         out.extend(chunk.invalid().iter().filter_map(carry));
     }
     out
 }
 
-/// The bytes that this text was made of.
+/// Returns the bytes that [`decode`] turned into this text.
 pub fn encode(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(|c| carried(c).is_some()) {
         return Cow::Borrowed(text.as_bytes());
@@ -59,27 +62,27 @@ pub fn encode(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// The byte that this character carries, if any.
+/// Returns the byte that this character represents, if any.
 fn carried(c: char) -> Option<u8> {
     u32::from(c).checked_sub(CARRIED).and_then(|low| u8::try_from(low).ok()).map(|low| low | 0x80)
 }
 
-/// The code points that stand around what is [`foreign`].
+/// The code points before and after [`foreign`] text.
 const AROUND: [char; 2] = ['\u{10ff7e}', '\u{10ff7f}'];
 
-/// A part of a message that comes from outside, or was given, and is marked as such for the report; see
+/// Marks a part of a message that comes from outside or from an argument, for the report; see
 /// `Finding::is_ours`.
 pub fn foreign(text: &str) -> String {
     let [opens, closes] = AROUND;
     format!("{opens}{}{closes}", without_marks(text))
 }
 
-/// The text, and no mark of what is [`foreign`] in it.
+/// Returns the text without the marks of [`foreign`] parts.
 pub fn without_marks(text: &str) -> String {
     text.replace(AROUND, "")
 }
 
-/// The bytes of a message ([`encode`]), and which of them are [`foreign`].
+/// Returns the bytes of a message ([`encode`]) and the ranges of them that are [`foreign`].
 pub fn parts(text: &str) -> (Vec<u8>, Vec<Range<usize>>) {
     let (mut bytes, mut foreign, mut start) = (Vec::new(), Vec::new(), None);
     for piece in text.split_inclusive(AROUND) {
@@ -93,7 +96,7 @@ pub fn parts(text: &str) -> (Vec<u8>, Vec<Range<usize>>) {
     (bytes, foreign)
 }
 
-/// The text for JSON, in which a byte that is part of no character is `\xNN`.
+/// Returns the text for JSON. Bytes that are not part of a character become `\xNN`.
 pub fn spelled_out(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| carried(c).is_some()) {
         return Cow::Borrowed(text);
@@ -108,9 +111,9 @@ pub fn spelled_out(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A path in a message.
+/// Text for a message from a path.
 pub trait Shown {
-    /// As [`decode`] has it.
+    /// Returns the path as [`decode`] does.
     fn shown(&self) -> String;
 }
 
@@ -120,12 +123,14 @@ impl Shown for Path {
     }
 }
 
-/// Whether nothing in it is to be escaped, as in nearly all that is printed: printable ASCII.
+/// Returns whether all bytes are printable ASCII, so that nothing needs an escape. This holds for
+/// nearly everything that is printed.
 pub fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'\\')
 }
 
-/// As [`escape`], cut to at most `max` bytes; where it was cut it ends in `…`. No escape is cut in half.
+/// Like [`escape`], but cut to at most `max` bytes. Text that was cut ends in `…`. No escape is cut
+/// in half.
 pub fn escape_within(bytes: &[u8], max: usize) -> String {
     if bytes.len() <= max && is_plain(bytes) {
         return String::from_utf8_lossy(bytes).into_owned();
@@ -133,7 +138,7 @@ pub fn escape_within(bytes: &[u8], max: usize) -> String {
     escaped(bytes, max, 0..bytes.len())
 }
 
-/// As [`escape_within`], with spaces at the ends as `\x20`, so that nothing of it is lost to the eye.
+/// Like [`escape_within`], but with spaces at the ends as `\x20`, so that they are visible.
 pub fn escape_exactly(bytes: &[u8], max: usize) -> String {
     let is_space = |byte: &u8| *byte == b' ';
     let start = bytes.iter().take_while(|byte| is_space(byte)).count();
@@ -141,10 +146,10 @@ pub fn escape_exactly(bytes: &[u8], max: usize) -> String {
     if start == 0 && end == bytes.len() { escape_within(bytes, max) } else { escaped(bytes, max, start..end) }
 }
 
-/// The bytes escaped, and spaces outside of this range too.
+/// Escapes the bytes, including spaces outside of this range.
 fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
     let mut out = String::new();
-    // The length up to which the ellipsis would still fit behind what is there.
+    // The longest length so far that leaves room for the ellipsis.
     let mut fits = 0;
     let mut piece = String::new();
     let mut at = 0;
@@ -173,8 +178,8 @@ fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
     out
 }
 
-/// As [`escape`], for the content of a file: lines and tabs stay what they are, and so does the backslash in a line in which
-/// nothing is escaped.
+/// Like [`escape`], for the content of a file. Newlines and tabs are kept, and so are backslashes
+/// in a line without any other escape.
 #[cfg(feature = "inspect")]
 pub fn escape_lines(bytes: &[u8]) -> String {
     let mut out = String::new();
@@ -188,7 +193,8 @@ pub fn escape_lines(bytes: &[u8]) -> String {
     out
 }
 
-/// Appends one line, and says whether anything in it is escaped besides backslashes, which are if `backslashes`.
+/// Appends one line and returns whether anything other than backslashes was escaped. Backslashes
+/// are escaped if `backslashes` is set.
 #[cfg(feature = "inspect")]
 fn push_line(out: &mut String, line: &[u8], backslashes: bool) -> bool {
     let mut is_any = false;
@@ -209,11 +215,11 @@ fn push_line(out: &mut String, line: &[u8], backslashes: bool) -> bool {
     is_any
 }
 
-/// How many bytes at the end are the start of a character whose other bytes are not there.
+/// Returns how many bytes at the end are the beginning of an incomplete character.
 #[cfg(feature = "inspect")]
 pub fn incomplete(bytes: &[u8]) -> usize {
-    for (behind, &byte) in bytes.iter().rev().take(3).enumerate() {
-        let there = behind + 1;
+    for (after, &byte) in bytes.iter().rev().take(3).enumerate() {
+        let present = after + 1;
         let length = match byte {
             0x80..=0xbf => continue,
             0xc2..=0xdf => 2,
@@ -221,7 +227,7 @@ pub fn incomplete(bytes: &[u8]) -> usize {
             0xf0..=0xf4 => 4,
             _ => 1,
         };
-        return if length > there { there } else { 0 };
+        return if length > present { present } else { 0 };
     }
     0
 }
@@ -246,7 +252,7 @@ fn push_hex(out: &mut String, value: u32) {
     let _ = write!(out, "\\x{value:02x}");
 }
 
-/// The items with commas between, the first few of many.
+/// Joins the items with commas. Of many, only the first few are shown.
 pub fn list(mut items: Vec<String>) -> String {
     let more = items.len().saturating_sub(LISTED);
     items.truncate(LISTED);
@@ -254,12 +260,14 @@ pub fn list(mut items: Vec<String>) -> String {
     if more > 0 { format!("{list} and {more} more") } else { list }
 }
 
-/// The text in quotes, cut to what a verdict can repeat of it. Not escaped: the report does that.
+/// Returns the text in quotes, cut to the length that a verdict repeats. It is not escaped: the
+/// report does that.
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", clip(text.as_bytes()))
 }
 
-/// The bytes as text for a message ([`decode`]), cut to what that can repeat of them: `…` stands where it was cut.
+/// Returns the bytes as text for a message ([`decode`]), cut to the length that a message repeats.
+/// Text that was cut ends in `…`.
 pub fn clip(bytes: &[u8]) -> String {
     let mut text = decode(bytes);
     if text.len() > REPEATED {
@@ -269,7 +277,7 @@ pub fn clip(bytes: &[u8]) -> String {
     text
 }
 
-/// Whether this character beyond ASCII acts on a terminal or hides what is there: C1 controls,
+/// Returns whether this character beyond ASCII controls a terminal or hides text: C1 controls,
 /// bidirectional and zero-width format characters, line and paragraph separators, tags.
 fn is_harmful(c: char) -> bool {
     matches!(c,
@@ -285,10 +293,10 @@ fn is_harmful(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Appends the text as a JSON string in which DEL, C1, bidirectional and zero-width characters are `\uXXXX`
+/// Appends the text as a JSON string. DEL, C1, bidirectional and zero-width characters are `\uXXXX`
 /// too (surrogate pairs beyond the basic plane, RFC 8259 section 7).
 pub fn push_json_string(out: &mut String, text: &str) {
-    // A string is always valid JSON once quoted.
+    // A string can always be written as JSON.
     let quoted = serde_json::to_string(text).unwrap_or_default();
     for c in quoted.chars() {
         if c == '\u{7f}' || is_harmful(c) {
@@ -306,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_foreign_in_a_message() {
+    fn foreign_parts_of_a_message() {
         let [opens, closes] = AROUND;
         let message =
             format!("a {} é {}", foreign(&decode(b"b\xff")), foreign(&format!("c{opens}{closes}d")));
@@ -317,12 +325,12 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_stays() {
+    fn plain_text_is_kept() {
         assert_eq!(escape("grün, 好, \"quoted\" it's".as_bytes()), "grün, 好, \"quoted\" it's");
     }
 
     #[test]
-    fn what_acts_on_a_terminal_is_spelled_out() {
+    fn terminal_control_is_escaped() {
         for (from, to) in [
             (&b"a\nb\r\t\0"[..], r"a\nb\r\t\0"),
             (b"\x1b[2J", r"\x1b[2J"),
@@ -339,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_is_marked_and_keeps_characters_and_escapes_whole() {
+    fn a_cut_is_marked_and_splits_no_character_or_escape() {
         assert_eq!(escape_within(b"abcdef", 6), "abcdef");
         assert_eq!(escape_within(b"abcdefg", 6), "abc…");
         assert_eq!(escape_within(b"\n\n\n\n", 7), r"\n\n…");
@@ -350,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_at_the_ends_are_seen() {
+    fn spaces_at_the_ends_are_visible() {
         for (from, to) in [
             (&b" \x02\0\x05"[..], r"\x20\x02\0\x05"),
             (b"a b", "a b"),
@@ -368,7 +376,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "inspect")]
-    fn what_is_escaped_in_a_line_is_told_from_what_it_has() {
+    fn escapes_in_a_line_are_unambiguous() {
         for (from, to) in [
             (&b"back\\slash\t\n"[..], "back\\slash\t\n"),
             (b"\\xff \xff", r"\\xff \xff"),
@@ -383,7 +391,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "inspect")]
-    fn a_character_that_is_not_whole_is_known() {
+    fn incomplete_characters() {
         for (bytes, count) in [
             (&b""[..], 0),
             (b"a", 0),
@@ -401,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_harmless_on_a_terminal_and_reads_back() {
+    fn json_is_harmless_on_a_terminal_and_parses_back() {
         let text = "a\"\\\n\u{7f}\u{9b}x\u{202e}\u{e0041}é";
         let mut out = String::new();
         push_json_string(&mut out, text);
@@ -410,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_come_through_a_message() {
+    fn bytes_that_are_not_utf8_survive_in_a_message() {
         let all: Vec<u8> = (0..=255).collect();
         for (bytes, shown) in [
             (&b"plain"[..], "plain"),
@@ -422,12 +430,12 @@ mod tests {
         ] {
             let text = decode(bytes);
             assert_eq!((&*encode(&text), &*spelled_out(&text)), (bytes, shown));
-            // What is decoded already stays as it is.
+            // Decoded text stays the same.
             assert_eq!(decode(text.as_bytes()), text);
         }
         assert_eq!(encode(&decode(&all)), all);
         assert_eq!(Path::new(std::ffi::OsStr::from_bytes(b"/a\xfe")).shown(), decode(b"/a\xfe"));
-        // Bytes that make a character only together do not slip past the escape.
+        // Bytes that form a character only when joined do not bypass the escape.
         let hidden = "\u{10ffc2}\u{10ff9b}";
         assert_eq!(escape(&encode(hidden)), r"\u{9b}");
         assert_eq!(clip(&[0xff; 60]), decode(&[0xff; 25]) + "…");

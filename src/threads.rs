@@ -1,4 +1,5 @@
-//! Threads of our own: all of one kind, so that what starts one is in the binary once.
+//! The threads that porthole starts. All have the same type, so that the code that starts one is in
+//! the binary only once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,20 +8,21 @@ use std::time::Duration;
 
 use crate::deadline::{Deadline, Passed};
 
-/// The stack of a thread, in bytes; only what is touched of it is used, but all of it is address space. Without
-/// optimisation frames are larger.
+/// The stack of a thread, in bytes. Only the touched part uses memory, but all of it uses address
+/// space. Without optimisation frames are larger.
 const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
 
-/// Whether no more threads are asked for: one was refused, or is known to be. The kernel counts each that it refuses, and
-/// that would look as if the application had wanted it (pids.events of cgroups(7)).
+/// Whether to start no more threads, because one was refused or would be. The kernel counts each
+/// thread that it refuses (pids.events of cgroups(7)), which would look as if the application had
+/// tried to start it.
 static ALONE: AtomicBool = AtomicBool::new(false);
 
-/// From now on everything is done in the threads that there are.
+/// From now on starts no more threads: everything runs in the existing ones.
 pub fn forgo() {
     ALONE.store(true, Ordering::Relaxed);
 }
 
-/// Starts a thread; whether there is one.
+/// Starts a thread and returns whether that succeeded.
 pub fn start(spawn: impl FnOnce(Builder) -> bool) -> bool {
     let started = !ALONE.load(Ordering::Relaxed) && spawn(Builder::new().stack_size(STACK));
     if !started {
@@ -29,16 +31,17 @@ pub fn start(spawn: impl FnOnce(Builder) -> bool) -> bool {
     started
 }
 
-/// What a thread does.
+/// The work of a thread.
 pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
 
-/// Puts a result where whoever waits for it looks.
+/// Stores a result for the thread that waits for it.
 pub fn fill<T>(place: &Mutex<Option<T>>, result: T) {
     *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
 }
 
-/// What this work comes to, which knows no deadline: it has a thread of its own, and past the deadline that is not
-/// waited for. Where no thread can be had, it is done here.
+/// Runs work that cannot have a deadline itself in a separate thread and returns its result. Once
+/// the deadline has passed, the thread is no longer waited for. If no thread can be started, the
+/// work runs in this one.
 pub fn bounded<T: Send + 'static>(
     deadline: Deadline,
     work: Box<dyn Fn() -> T + Send + Sync>,
@@ -50,13 +53,14 @@ pub fn bounded<T: Send + 'static>(
     place.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(Passed)
 }
 
-/// As [`bounded`], for work that comes to nothing: it is done, or begun where the deadline passes. In the binary once,
-/// whatever the work.
+/// Like [`bounded`], for work without a result. If the deadline passes, the work may be unfinished.
+/// This code is in the binary once, whatever the work.
 pub fn wait_for(deadline: Deadline, work: &Arc<dyn Fn() + Send + Sync>) -> Result<(), Passed> {
     wait_while(STACK, work, &mut || deadline.remaining().ok()).ok_or(Passed)
 }
 
-/// As [`wait_for`], with so large a stack, for as long as `pause` says how long to wait before it is asked again.
+/// Like [`wait_for`], with a stack of this size. It waits as long as `pause` returns the time until
+/// `pause` is called again.
 pub fn wait_while(
     stack: usize,
     work: &Arc<dyn Fn() + Send + Sync>,

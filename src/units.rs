@@ -1,10 +1,10 @@
 //! Durations, sizes and status lists, as they are typed and as they are shown.
 //!
-//! Each parser returns what was expected in place of an error: the caller knows the name of the option.
+//! On an error each parser returns what it expected. The caller adds the name of the option.
 
 use std::time::Duration;
 
-/// The longest duration that an option takes.
+/// The longest duration that an option accepts.
 const LONGEST: Duration = Duration::from_hours(1);
 
 /// What [`duration`] expects.
@@ -14,7 +14,7 @@ pub const SIZE: &str = "a size such as 512, 64k or 10M (powers of 1024)";
 /// What [`StatusSet::parse`] expects.
 pub const STATUS: &str = "status codes such as 200, 200,204, 200-299 or 2xx";
 
-/// `500ms`, `2s`, `1m30s`, `1h`, `1.5s`, `2` (seconds): more than zero, at most one hour.
+/// Parses `500ms`, `2s`, `1m30s`, `1h`, `1.5s`, `2` (seconds): more than zero, at most one hour.
 pub fn duration(text: &str) -> Result<Duration, &'static str> {
     let nanos = if let Some(seconds) = decimal(text, 1_000_000_000) {
         seconds
@@ -29,7 +29,8 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
 #[cfg(feature = "inspect")]
 pub const LONG_DURATION: &str = "a duration such as 30s, 1h30m or 7d, more than zero";
 
-/// As [`duration`], for how long something is ago: of any length, and with days, which stand alone.
+/// Like [`duration`], for the age of something: without an upper limit, and also in days, which
+/// cannot be combined with other units.
 #[cfg(feature = "inspect")]
 pub fn long_duration(text: &str) -> Result<Duration, &'static str> {
     let nanos = match text.strip_suffix('d') {
@@ -39,7 +40,7 @@ pub fn long_duration(text: &str) -> Result<Duration, &'static str> {
     nanos.filter(|&nanos| nanos > 0).map(Duration::from_nanos).ok_or(LONG_DURATION)
 }
 
-/// `1m30s` and the like: numbers each followed by a unit, the larger unit first.
+/// Parses numbers that are each followed by a unit, larger units first: `1m30s`.
 fn nanoseconds_of_parts(text: &str) -> Option<u64> {
     let mut total = 0_u64;
     let mut last_unit = u64::MAX;
@@ -66,7 +67,8 @@ fn nanoseconds_of_parts(text: &str) -> Option<u64> {
     Some(total)
 }
 
-/// A number with an optional fraction, times `unit`, digits below one dropped.
+/// Parses a number with an optional fraction and multiplies it by `unit`. The rest below one is
+/// dropped.
 fn decimal(text: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let value = digits(whole)?.checked_mul(unit)?;
@@ -74,17 +76,18 @@ fn decimal(text: &str, unit: u64) -> Option<u64> {
         return None;
     }
     let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    // Nine digits times an hour in nanoseconds do not fit, so an hour's fraction is counted in microseconds.
+    // Nine digits times an hour in nanoseconds overflow, so a fraction of an hour is computed in
+    // microseconds.
     let (unit, factor) = if unit > 1_000_000_000 { (unit / 1_000, 1_000) } else { (unit, 1) };
     value.checked_add(digits(fraction)?.checked_mul(unit)? / scale * factor)
 }
 
-/// A number of ASCII digits only: `str::parse` would take a sign too.
+/// Parses a number of ASCII digits only: `str::parse` would accept a sign too.
 fn digits(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) { None } else { text.parse().ok() }
 }
 
-/// `512`, `64k`, `10M`, `1G`: bytes, in powers of 1024.
+/// Parses `512`, `64k`, `10M`, `1G`: bytes, in powers of 1024.
 pub fn size(text: &str) -> Result<u64, &'static str> {
     let (number, unit) = match text.as_bytes().last() {
         Some(b'k' | b'K') => (text.get(..text.len() - 1), 1 << 10),
@@ -95,12 +98,12 @@ pub fn size(text: &str) -> Result<u64, &'static str> {
     number.and_then(digits).and_then(|n| n.checked_mul(unit)).ok_or(SIZE)
 }
 
-/// A whole number up to `max`.
+/// Parses a whole number up to `max`.
 pub fn number(text: &str, max: u64) -> Option<u64> {
     digits(text).filter(|&n| n <= max)
 }
 
-/// A size as a person writes it: `64 KiB`, `10 MiB`, `512 bytes`.
+/// Returns a size for people: `64 KiB`, `10 MiB`, `512 bytes`.
 pub fn show_size(bytes: u64) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
         if bytes >= unit && bytes.is_multiple_of(unit) {
@@ -110,7 +113,8 @@ pub fn show_size(bytes: u64) -> String {
     if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
-/// A size in a table, in powers of 1024, rounded up as by `ls -h`: `1023`, `1.0K`, `12M`, `3.4G`.
+/// Returns a size for a table, in powers of 1024, rounded up like `ls -h`: `1023`, `1.0K`, `12M`,
+/// `3.4G`.
 #[cfg(feature = "inspect")]
 pub fn show_short_size(bytes: u64) -> String {
     let mut unit = 1_u64;
@@ -130,9 +134,9 @@ pub fn show_short_size(bytes: u64) -> String {
 /// One day, in seconds.
 pub const DAY: i64 = 86_400;
 
-/// The day in UTC of this second since the epoch, as `2026-11-25`.
+/// Returns the day in UTC of this second since the epoch, as `2026-11-25`.
 pub fn date(seconds: i64) -> String {
-    // Within the 400 years after which the calendar repeats, from the first of March on.
+    // The day within the 400-year cycle of the calendar. Years begin on the first of March.
     let days = seconds.div_euclid(DAY) + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -143,20 +147,21 @@ pub fn date(seconds: i64) -> String {
     format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
 }
 
-/// This second since the epoch in UTC, as `2026-11-25T10:47:31Z`.
+/// Returns this second since the epoch in UTC, as `2026-11-25T10:47:31Z`.
 pub fn instant(seconds: i64) -> String {
     let second = seconds.rem_euclid(DAY);
     format!("{}T{:02}:{:02}:{:02}Z", date(seconds), second / 3600, second / 60 % 60, second % 60)
 }
 
-/// The minute in UTC of this second since the epoch, as `2026-11-25 10:47`.
+/// Returns the minute in UTC of this second since the epoch, as `2026-11-25 10:47`.
 #[cfg(feature = "inspect")]
 pub fn minute(seconds: i64) -> String {
     let minute = seconds.rem_euclid(DAY) / 60;
     format!("{} {:02}:{:02}", date(seconds), minute / 60, minute % 60)
 }
 
-/// A time for people, of three figures at most: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`, `1.5 s`, `90 s`.
+/// Returns a duration for people, with at most three digits: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`,
+/// `1.5 s`, `90 s`.
 pub fn show_duration(duration: Duration) -> String {
     let (whole, hundredths, unit) = match duration.as_secs() {
         0 => (u64::from(duration.subsec_millis()), duration.subsec_micros() % 1_000 / 10, "ms"),
@@ -172,7 +177,8 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// An age for people, in one or two units: `0.4 ms`, `45 s`, `3 m 20 s`, `2 h 5 m`, `3 days 4 h`.
+/// Returns an age for people, in one or two units: `0.4 ms`, `45 s`, `3 m 20 s`, `2 h 5 m`, `3 days
+/// 4 h`.
 pub fn show_age(age: Duration) -> String {
     let seconds = age.as_secs();
     let (unit, name, small_unit, small_name) = match seconds {
@@ -196,7 +202,7 @@ pub struct StatusSet {
 }
 
 impl StatusSet {
-    /// `200`, `200,204`, `200-299`, `2xx`, and mixtures: codes from 100 to 999.
+    /// Parses `200`, `200,204`, `200-299`, `2xx` and combinations: codes from 100 to 999.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut ranges = Vec::new();
         for part in text.split(',') {
@@ -205,19 +211,19 @@ impl StatusSet {
         Ok(StatusSet { ranges, typed: text.to_owned() })
     }
 
-    /// Whether this status is among them.
+    /// Returns whether the set contains this status.
     pub fn contains(&self, status: u16) -> bool {
         self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))
     }
 
-    /// The list as it was typed.
+    /// Returns the list as it was typed.
     pub fn typed(&self) -> &str {
         &self.typed
     }
 }
 
 impl Default for StatusSet {
-    /// 200 to 399, what Kubernetes takes for healthy.
+    /// 200 to 399, which Kubernetes treats as healthy.
     fn default() -> Self {
         StatusSet { ranges: vec![(200, 399)], typed: "200-399".to_owned() }
     }

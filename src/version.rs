@@ -1,17 +1,17 @@
-//! What this binary is: its version, features and target.
+//! The version, features and target of this binary.
 
-/// What this binary is.
+/// The version, features and target of this binary.
 pub struct Build {
     /// The version of the package.
     pub version: &'static str,
-    /// The Cargo features that it has.
+    /// The Cargo features that it was built with.
     pub features: Vec<&'static str>,
-    /// Processor, system and C library: `x86_64-linux-musl`.
+    /// Architecture, system and C library: `x86_64-linux-musl`.
     pub target: String,
 }
 
 impl Build {
-    /// This one.
+    /// Returns those of this binary.
     pub fn this() -> Self {
         let all = [
             ("tls", cfg!(feature = "tls")),

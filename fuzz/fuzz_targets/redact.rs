@@ -1,6 +1,6 @@
-//! What masks secrets in command lines: it ends in time linear in the text, writes the text but for
-//! what it masks, and never writes a secret where its rules promise to mask it, whatever stands
-//! around.
+//! The masking of secrets in command lines. It takes time linear in the length of the text, leaves
+//! everything but the masked parts as it is, and never shows a secret that its rules promise to
+//! mask, whatever surrounds the secret.
 #![no_main]
 
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use porthole::redact;
 
-/// What is planted: nothing that could be taken for anything else.
+/// The planted secret, which cannot be mistaken for anything else.
 const SECRET: &[u8] = b"Zq7hunter2Kx9";
-/// The commands that are planted in the text of a shell, up to the secret.
+/// The commands that are planted in a shell script, up to the secret.
 const COMMANDS: &[&[&str]] = &[
     &["vault", "login"],
     &["vault", "login", "-no-print"],
@@ -29,14 +29,15 @@ const COMMANDS: &[&[&str]] = &[
     &["app", "--password"],
     &["nmcli", "d", "wifi", "connect", "net", "password"],
 ];
-/// What may separate the words of a command.
+/// The separators between the words of a command.
 const BLANKS: &[&str] = &[" ", "  ", "\t", "\t\t", " \\\n", " \\\n  "];
-/// The lengths of the texts whose times are compared, in bytes, and how much longer the longer one
-/// may take: four times as long if the time is linear, sixteen times if it is quadratic.
+/// The lengths, in bytes, of the two texts whose times are compared, and how many times longer the
+/// longer one may take. It takes four times as long if the time is linear, sixteen times if it is
+/// quadratic.
 const SHORT: usize = 1 << 16;
 const LONG: usize = 1 << 18;
 const FACTOR: u32 = 7;
-/// What the clock may be wrong by: a few ticks of the kernel.
+/// The error of the clock: a few ticks of the kernel.
 const TICKS: Duration = Duration::from_millis(20);
 
 fuzz_target!(|data: &[u8]| {
@@ -52,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
     let all = masked(&[parts.as_slice(), &[before, after]].concat());
     assert!(all.len() <= 9 * rest.len() + 9);
 
-    // What stands around is not to hold it itself.
+    // The surrounding text must not contain a part of the secret.
     if !rest.windows(3).any(|window| SECRET.starts_with(window)) {
         plant(kind, &parts, before, after);
     }
@@ -61,7 +62,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The arguments of a command line, masked, with spaces between.
+/// Returns the masked arguments of a command line, separated by spaces.
 fn masked(arguments: &[&[u8]]) -> Vec<u8> {
     let (mut out, mut masked) = (Vec::new(), redact::Masked::default());
     for argument in arguments {
@@ -71,7 +72,7 @@ fn masked(arguments: &[&[u8]]) -> Vec<u8> {
     out.split_off(out.len().min(1))
 }
 
-/// The output is the text, with `<N bytes>` for N bytes of it.
+/// Asserts that the output is the text with `<N bytes>` in place of N bytes.
 fn is_faithful(text: &[u8], mut shown: &[u8]) {
     if text.contains(&b'<') {
         return;
@@ -79,21 +80,21 @@ fn is_faithful(text: &[u8], mut shown: &[u8]) {
     let mut rest = text;
     while let Some((&byte, behind)) = shown.split_first() {
         let count = if byte == b'<' {
-            let end = behind.iter().position(|&b| b == b'>').expect("a mask ends");
+            let end = behind.iter().position(|&b| b == b'>').expect("a mask has an end");
             let mask = std::str::from_utf8(&behind[..end]).expect("a mask is text");
             shown = &behind[end + 1..];
-            mask.split(' ').next().and_then(|count| count.parse().ok()).expect("a mask counts")
+            mask.split(' ').next().and_then(|count| count.parse().ok()).expect("a mask has a count")
         } else {
-            assert_eq!(rest.first(), Some(&byte), "what is not masked stays");
+            assert_eq!(rest.first(), Some(&byte), "text outside of masks is unchanged");
             shown = behind;
             1
         };
         rest = &rest[count..];
     }
-    assert!(rest.is_empty(), "nothing is left out");
+    assert!(rest.is_empty(), "no text is missing");
 }
 
-/// Puts the secret where it is to be masked, behind and in front of anything.
+/// Puts the secret where it must be masked, surrounded by arbitrary text.
 fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
     let around = |front: &str, behind: &str| {
         vec![[before, front.as_bytes(), SECRET, behind.as_bytes(), after].concat()]
@@ -120,7 +121,7 @@ fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
         13 => vec![b"curl".to_vec(), b"-u".to_vec(), [b"me:", SECRET, after].concat(), before.to_vec()],
         14 => vec![b"vault".to_vec(), b"login".to_vec(), SECRET.to_vec(), before.to_vec()],
         16.. => {
-            let (row, blanks) = (kind / 32, usize::from(rest_of(before)));
+            let (row, blanks) = (kind / 32, usize::from(sum_of(before)));
             let command = COMMANDS[(usize::from(row) + 8 * usize::from(kind % 2)) % COMMANDS.len()];
             let blanks = BLANKS[blanks % BLANKS.len()];
             let front = [blanks, &command.join(blanks), blanks].concat();
@@ -135,8 +136,8 @@ fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
     is_hidden(&masked(&arguments), &arguments.join(&b' '));
 }
 
-/// A number that the fuzzer chooses by this text.
-fn rest_of(text: &[u8]) -> u8 {
+/// Returns a number that the fuzzer chooses through this text.
+fn sum_of(text: &[u8]) -> u8 {
     text.iter().fold(0, |sum, &b| sum.wrapping_add(b))
 }
 
@@ -145,7 +146,7 @@ fn is_hidden(shown: &[u8], text: &[u8]) {
     assert!(!is_shown, "{:?} shows {:?}", text.escape_ascii().to_string(), shown.escape_ascii().to_string());
 }
 
-/// A long text that is made of this one.
+/// Asserts that a long text that repeats this one is masked in linear time.
 fn takes_linear_time(part: &[u8]) {
     let time = |length: usize| {
         let text = [b"x ", part.repeat(length / part.len() + 1).as_slice()].concat();
@@ -154,12 +155,12 @@ fn takes_linear_time(part: &[u8]) {
         redact::mounted(&text);
         busy() - start
     };
-    // Once more, as whatever else runs may disturb one.
+    // Several tries, because other processes may disturb one.
     let is_linear = || time(LONG) < FACTOR * time(SHORT) + TICKS;
     assert!((0..3).any(|_| is_linear()), "the time is not linear");
 }
 
-/// How long this thread was on a processor: proc_pid_schedstat.
+/// Returns how long this thread has run on a processor: proc_pid_schedstat.
 fn busy() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     Duration::from_nanos(text.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or_default())

@@ -2,7 +2,7 @@
 
 use super::hidden;
 
-/// The current position in a text, and how far the text is written.
+/// The current position in a text and how far the text is written.
 ///
 /// Invariant: both only grow, and each byte is written or masked once. [`Cursor::step`] and
 /// [`Cursor::mask`] are the only ways to change them.
@@ -19,7 +19,7 @@ impl<'a> Cursor<'a> {
         Cursor { out, text, at: 0, done: 0 }
     }
 
-    /// The byte at the current position; `None` at the end.
+    /// Returns the byte at the current position, or `None` at the end.
     pub fn byte(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// How far the text is written.
+    /// Returns how far the text is written.
     pub fn done(&self) -> usize {
         self.done
     }
@@ -37,8 +37,9 @@ impl<'a> Cursor<'a> {
         self.at += 1;
     }
 
-    /// Masks a range that ends ahead of the current position, and goes to its end. Any other range
-    /// is refused, and what is already written of it is left out. Returns the masked bytes.
+    /// Masks a range that ends after the current position and moves to its end. Any other range is
+    /// refused. The part of the range that is already written is left out. Returns the masked
+    /// bytes.
     pub fn mask(&mut self, (start, end): (usize, usize)) -> Option<&'a [u8]> {
         let start = start.max(self.done);
         if end <= self.at {
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_never_goes_back() {
+    fn the_position_never_moves_back() {
         let mut out = Vec::new();
         let mut cursor = Cursor::new(&mut out, b"0123456789");
         cursor.step();

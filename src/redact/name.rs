@@ -1,23 +1,23 @@
 //! What the name of an option says about its value. Many options say how secrets are handled, so
 //! the list of harmless words is longer here than for variables.
 
-use super::rules::{FILES, HARMLESS, LAST_WORDS, Next, OTHERS, PARTS, PLAIN, WORDS};
+use super::rules::{FILES, HARMLESS, Hint, LAST_WORDS, LOOKALIKES, PARTS, PLAIN, WORDS};
 use super::words::trimmed;
 use crate::bytes::find;
 use crate::secrets::is_telling;
 
-/// What a name says about its value.
-pub(super) fn tells(name: &[u8]) -> Next {
-    // No word of the tables is shorter, and a text may have very many names of one letter.
+/// Returns what a name says about its value.
+pub(super) fn hint_of(name: &[u8]) -> Hint {
+    // No word in the tables is shorter, and a text may contain very many one-letter names.
     if name.len() < 2 {
-        return Next::Plain;
+        return Hint::Plain;
     }
     let name = name.to_ascii_uppercase();
-    // The words that count, each after a dash, and their letters.
+    // The words that count, each after a dash, and the same words without the dashes.
     let (mut words, mut letters, mut last) = (Vec::new(), Vec::new(), &[][..]);
     let (mut is_secret, mut is_limit) = (false, false);
     for word in name.split(|byte| !byte.is_ascii_alphanumeric()) {
-        if word.is_empty() || is_one_of(OTHERS, word) {
+        if word.is_empty() || is_one_of(LOOKALIKES, word) {
             continue;
         }
         is_secret |= is_one_of(WORDS, word);
@@ -30,19 +30,19 @@ pub(super) fn tells(name: &[u8]) -> Next {
     is_secret |= PARTS.iter().any(|known| find(&letters, known.as_bytes()).is_some())
         || std::str::from_utf8(&words).is_ok_and(is_telling);
     if is_one_of(HARMLESS, last) {
-        Next::Plain
+        Hint::Plain
     } else if !is_secret {
-        LAST_WORDS.iter().find(|(word, _)| word.as_bytes() == last).map_or(Next::Plain, |(_, next)| *next)
+        LAST_WORDS.iter().find(|(word, _)| word.as_bytes() == last).map_or(Hint::Plain, |(_, next)| *next)
     } else if is_limit || last == b"TOKENS" {
-        Next::Limit
+        Hint::Limit
     } else if FILES.iter().any(|word| last.ends_with(word.as_bytes())) {
-        Next::Key
+        Hint::Key
     } else {
-        Next::Secret
+        Hint::Secret
     }
 }
 
-/// Whether only the last word of a name can say that its value is a secret.
+/// Returns whether only the last word of a name can say that its value is a secret.
 pub(super) fn is_weak(name: &[u8]) -> bool {
     let last = name.rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
     LAST_WORDS.iter().any(|(word, _)| word.as_bytes().eq_ignore_ascii_case(last))
@@ -52,27 +52,28 @@ fn is_one_of(words: &[&str], word: &[u8]) -> bool {
     words.iter().any(|known| known.as_bytes() == word)
 }
 
-/// Whether a value is not a secret, whatever its name says.
-pub(super) fn is_plain(next: Next, value: &[u8]) -> bool {
+/// Returns whether a value is not a secret, whatever its name says.
+pub(super) fn is_plain(next: Hint, value: &[u8]) -> bool {
     let value = trimmed(value);
     let are_digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
     match next {
-        Next::Secret | Next::Key | Next::Limit | Next::Session if is_one_of(PLAIN, value) => true,
-        Next::Key => is_path(value),
-        Next::Limit => are_digits(value.strip_prefix(b"-").unwrap_or(value)),
+        Hint::Secret | Hint::Key | Hint::Limit | Hint::Session if is_one_of(PLAIN, value) => true,
+        Hint::Key => is_path(value),
+        Hint::Limit => are_digits(value.strip_prefix(b"-").unwrap_or(value)),
         // dbus-daemon --session --address=unix:
-        Next::Session => value.starts_with(b"-"),
+        Hint::Session => value.starts_with(b"-"),
         // `?code=404`
-        Next::Code => value.len() <= 3 && are_digits(value),
+        Hint::Code => value.len() <= 3 && are_digits(value),
         _ => false,
     }
 }
 
-/// Whether this is the path of a file at least one folder below the root. With capitals it might as
-/// well be a key in base64.
+/// Returns whether this is the path of a file at least one directory below the root. With capitals
+/// it could equally be a key in base64.
 fn is_path(value: &[u8]) -> bool {
-    let is_of_name = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+    let is_name_byte =
+        |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
     let Some(path) = value.strip_prefix(b"/") else { return false };
     let mut parts = path.split(|&b| b == b'/');
-    path.contains(&b'/') && parts.all(|part| !part.is_empty() && part.iter().all(is_of_name))
+    path.contains(&b'/') && parts.all(|part| !part.is_empty() && part.iter().all(is_name_byte))
 }

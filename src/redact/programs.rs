@@ -1,19 +1,22 @@
 //! What options and operands mean to the programs of a command line.
 
-use super::login::behind_slash;
-use super::name::tells;
+use super::login::after_slash;
+use super::name::hint_of;
 use super::rules::{
-    GIVES_NAME, NO_NAMES, Next, OPERANDS, OPTIONS, PAIRS, PRINTS, Part, READS_PASSWORD, Stands,
+    EXCEPTIONS, Hint, LOGIN_READERS, NAME_OPTIONS, NOT_NAMES, OPERANDS, OPTIONS, PAIRS, PASSWORD_READERS,
+    PRINTERS, Part, ValueIn, WRAPPERS,
 };
-use super::words::{is_of_name, is_operator, last_name};
+use super::words::{is_name_byte, is_operator, is_quote, last_name};
 use crate::bytes::find;
 
-/// The programs that a command line has named so far, and the operands that they expect.
+/// The programs that a command line has named so far and the operands that they expect.
 ///
-/// A program stays known when another one is named: that word may be the name of something else.
+/// A program stays in effect when another one is named, because that word may be the name of
+/// something else.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, not one state")]
 pub(super) struct Programs {
-    /// One bit for each row of a table: whether its program was named, and its extra word.
+    /// One bit for each row of a table: whether its program and its extra word were named.
     options: u32,
     options_with: u32,
     operands: u32,
@@ -22,17 +25,29 @@ pub(super) struct Programs {
     has_pairs: bool,
     /// Whether the next word is the name that an option gives to something.
     is_name: bool,
-    /// Whether this text prints a password for a program that reads it.
-    prints_password: bool,
-    /// The operands expected next: how many to skip, and which part of each further one is a
-    /// secret.
+    /// Whether a program in this text reads a password from standard input.
+    reads_password: bool,
+    /// Whether a program in this text reads logins from standard input.
+    reads_login: bool,
+    command: Command,
+    /// The operands expected next: how many to skip, and which part of each later one is a secret.
     expected: Option<(usize, Part)>,
 }
 
-// Each row has a bit.
-const _: () = assert!(OPTIONS.len() <= 32 && OPERANDS.len() <= 32 && PAIRS.len() <= 32);
+/// The current command.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Command {
+    /// Whether its program was named.
+    has_program: bool,
+    /// One bit for each row of [`EXCEPTIONS`] that applies to the program.
+    exceptions: u32,
+}
 
-/// The rows of a table, each with its bit.
+// Each row has a bit.
+const _: () =
+    assert!(OPTIONS.len() <= 32 && OPERANDS.len() <= 32 && PAIRS.len() <= 32 && EXCEPTIONS.len() <= 32);
+
+/// Returns the rows of a table, each with its bit.
 fn rows<T>(table: &[T]) -> impl Iterator<Item = (u32, &T)> {
     table.iter().enumerate().map(|(at, row)| (1 << at, row))
 }
@@ -48,20 +63,72 @@ fn is_named(programs: &[&str], name: &[u8]) -> bool {
 
 impl Programs {
     /// Looks at a whole argument before its words.
-    pub fn begin(&mut self, argument: &[u8]) {
-        self.prints_password =
-            READS_PASSWORD.iter().any(|reader| find(argument, reader.as_bytes()).is_some());
+    ///
+    /// Returns the current command, which [`Programs::go_on`] restores after an argument that
+    /// contains other commands.
+    pub fn begin(&mut self, argument: &[u8], is_command: bool) -> Command {
+        let command = self.command;
+        if is_command {
+            self.begin_command();
+        }
+        let has_one_of = |words: &[&str]| words.iter().any(|word| find(argument, word.as_bytes()).is_some());
+        self.reads_login = has_one_of(LOGIN_READERS);
+        self.reads_password = has_one_of(PASSWORD_READERS);
+        command
     }
 
-    /// Records a word that may be the name of a program, or of what it is told to do.
-    pub fn note(&mut self, word: &[u8]) {
+    /// Continues with this command. Its program is not searched for any further.
+    pub fn go_on(&mut self, command: Command) {
+        self.command = Command { has_program: true, ..command };
+    }
+
+    /// Prepares for the first word of a command of a shell.
+    pub fn begin_command(&mut self) {
+        self.command = Command::default();
+    }
+
+    /// Stops searching for the program of the current command: it may be a word that was masked.
+    pub fn skip_command(&mut self) {
+        self.command.has_program = true;
+    }
+
+    /// Looks for the program of the current command in its next word.
+    pub fn look_for_command(&mut self, word: &[u8], in_shell: bool) {
+        if in_shell && is_operator(word) && !word.iter().any(|b| b"<>()".contains(b)) {
+            return self.begin_command();
+        }
+        // Anything else that may begin a command within a word.
+        if word.iter().any(|b| b";|&`(){}".contains(b)) {
+            self.command = Command { has_program: true, exceptions: 0 };
+        }
+        let is_prefix = word.is_empty() || word.starts_with(b"-") || word.contains(&b'=');
+        let name = word.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        if self.command.has_program || is_prefix || is_named(WRAPPERS, name) {
+            return;
+        }
+        self.command.has_program = true;
+        for (bit, (programs, ..)) in rows(EXCEPTIONS) {
+            self.command.exceptions |= if is_named(programs, name) { bit } else { 0 };
+        }
+    }
+
+    /// Returns what an option says about its value, if the current command is an exception.
+    pub fn exception(&self, option: &[u8]) -> Option<Hint> {
+        let is_it = |options: &[&str]| options.iter().any(|known| known.as_bytes() == option);
+        rows(EXCEPTIONS)
+            .find(|(bit, (_, options, _))| self.command.exceptions & bit != 0 && is_it(options))
+            .map(|(_, &(.., hint))| hint)
+    }
+
+    /// Records a word that may be the name of a program or of its subcommand.
+    pub fn record(&mut self, word: &[u8]) {
         let name = word.rsplit(|b| b"/;|&(`={".contains(b)).next().unwrap_or_default();
         if name.is_empty() {
             return;
         }
         // `--name mongo`, `--name=mongo`
         let option = word.split(|&b| b == b'=').next().unwrap_or_default();
-        let gives_name = GIVES_NAME.iter().any(|known| known.as_bytes() == option);
+        let gives_name = NAME_OPTIONS.iter().any(|known| known.as_bytes() == option);
         if std::mem::replace(&mut self.is_name, gives_name && option == word) || gives_name {
             return;
         }
@@ -80,24 +147,35 @@ impl Programs {
         }
         for (bit, (programs, verb)) in rows(PAIRS) {
             self.pairs |= if is_named(programs, name) { bit } else { 0 };
-            let is_said = verb.is_empty() || verb.as_bytes().eq_ignore_ascii_case(name);
-            self.has_pairs |= self.pairs & bit != 0 && is_said;
+            let has_verb = verb.is_empty() || verb.as_bytes().eq_ignore_ascii_case(name);
+            self.has_pairs |= self.pairs & bit != 0 && has_verb;
         }
-        if self.prints_password && is_named(PRINTS, name) {
+        if self.reads_password && is_named(PRINTERS, name) {
             self.expect_operands();
+        }
+        // `printf 'me:%s' x | chpasswd`
+        if self.reads_login && name == b"printf" {
+            self.expected = Some((1, Part::Whole));
         }
     }
 
-    /// Takes all operands from here on for secrets.
+    /// Treats all operands from here on as secrets.
     pub fn expect_operands(&mut self) {
         self.expected = Some((0, Part::Whole));
     }
 
-    /// Where the secret begins in a word that is an operand, and where it ends unless it ends with
-    /// the word.
+    /// Returns where the secret begins in a word that is an operand, and where it ends unless it
+    /// ends with the word.
     pub fn operand(&mut self, word: &[u8]) -> Option<(usize, Option<usize>)> {
+        // `--password-stdin <<< x`
+        if self.reads_password
+            && let Some(text) = word.strip_prefix(b"<<<")
+        {
+            self.expected = text.is_empty().then_some((0, Part::First));
+            return Some((word.len() - text.len(), None)).filter(|_| !text.is_empty());
+        }
         let (skip, part) = self.expected?;
-        // Between two blanks, and where a line is continued, there is no operand.
+        // The empty word between two blanks and the backslash of a continued line are not operands.
         if matches!(word, [] | [b'\\']) {
             return None;
         }
@@ -118,33 +196,41 @@ impl Programs {
         let value = word.iter().position(|&b| b == b'=').map(|equals| equals + 1);
         match part {
             Part::Whole => Some((0, None)),
+            Part::First => {
+                self.expected = None;
+                Some((0, None))
+            }
+            Part::Marked => {
+                let quotes = word.iter().take_while(|&&b| is_quote(b)).count();
+                word.get(quotes).filter(|b| b"<>#".contains(b)).map(|_| (quotes + 1, None))
+            }
             // An equals sign at the end may be the padding of base64.
             Part::Unnamed => {
                 value.is_none_or(|at| word.get(at).is_none_or(|&b| b == b'=')).then_some((0, None))
             }
             Part::Value => {
                 let is_named =
-                    |at: usize| word.get(..at - 1).is_some_and(|name| name.iter().all(|&b| is_of_name(b)));
+                    |at: usize| word.get(..at - 1).is_some_and(|name| name.iter().all(|&b| is_name_byte(b)));
                 Some((value.filter(|&at| is_named(at))?, None))
             }
             Part::Colon => Some((word.iter().position(|&b| b == b':')? + 1, None)),
             Part::Slash => {
                 let is_named = word.first().is_some_and(u8::is_ascii_alphanumeric);
-                behind_slash(word).filter(|_| is_named)
+                after_slash(word).filter(|_| is_named)
             }
         }
     }
 
-    /// What follows an option of these programs, and where in the word it begins: at its end if it
-    /// is the next word.
-    pub fn option(&self, word: &[u8]) -> Option<(Next, usize)> {
+    /// Returns what the value of an option of these programs is and where it begins in the word. If
+    /// the value is the next word, it begins at the end of this one.
+    pub fn option(&self, word: &[u8]) -> Option<(Hint, usize)> {
         let letters = word.strip_prefix(b"-")?;
         for (bit, row) in rows(OPTIONS) {
             if self.options & bit == 0 || !(row.with.is_empty() || self.options_with & bit != 0) {
                 continue;
             }
-            let behind = |option: &&str| word.strip_prefix(option.as_bytes());
-            if let Some(rest) = row.long.iter().find_map(behind)
+            let after = |option: &&str| word.strip_prefix(option.as_bytes());
+            if let Some(rest) = row.long.iter().find_map(after)
                 && matches!(rest, [] | [b'=', ..])
             {
                 return Some((row.next, word.len() - rest.len().saturating_sub(1)));
@@ -158,22 +244,22 @@ impl Programs {
             };
             let begins = at + 2;
             let is_last = begins == word.len();
-            let fits = match row.stands {
-                Stands::Either => true,
-                Stands::Attached => at == 0 && !is_last,
-                Stands::Apart => at == 0 && is_last,
+            let fits = match row.value_in {
+                ValueIn::Either => true,
+                ValueIn::SameWord => at == 0 && !is_last,
+                ValueIn::NextWord => at == 0 && is_last,
             };
             if fits {
-                let is_flag = matches!(row.next, Next::Operands | Next::Command);
+                let is_flag = matches!(row.next, Hint::Operands | Hint::Command);
                 return Some((row.next, if is_flag { word.len() } else { begins }));
             }
         }
         None
     }
 
-    /// What a word says about the next one if the two are a name and a value.
-    pub fn pair(&self, word: &[u8]) -> Next {
-        let is_name = self.has_pairs && !word.starts_with(b"-") && !is_named(NO_NAMES, word);
-        if is_name { tells(last_name(word)) } else { Next::Plain }
+    /// Returns what a word says about the next one if the two are a name and a value.
+    pub fn pair(&self, word: &[u8]) -> Hint {
+        let is_name = self.has_pairs && !word.starts_with(b"-") && !is_named(NOT_NAMES, word);
+        if is_name { hint_of(last_name(word)) } else { Hint::Plain }
     }
 }

@@ -1,12 +1,12 @@
-//! All rules of what is a secret in a command line, as tables. `secrets::TELLING` and
-//! `secrets::HARMLESS` have the words of names that count everywhere, in checks as well.
+//! The rules for what is a secret in a command line, as tables. `secrets::SECRET_WORDS` and
+//! `secrets::HARMLESS` list the words of names that count everywhere, in checks as well.
 //!
-//! The rows of a program follow its manual page. The formats of tokens are those that their issuers
-//! publish and that scanners of source code look for.
+//! The rows of a program follow its manual page. The tables of secrets with a form of their own are in
+//! [`super::forms`].
 
 /// What a word says about the next one, or a name about its value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum Hint {
     /// Nothing.
     #[default]
     Plain,
@@ -26,6 +26,8 @@ pub(super) enum Next {
     Login,
     /// It is `NAME:PASSWORD`, `NAME%PASSWORD` or a URL.
     User,
+    /// It is `USER:GROUP`, or `NAME:PASSWORD`. If both parts are equal, it is the former.
+    Owner,
     /// It is `NAME,PASSWORD`.
     Comma,
     /// It is `FILE:PASSWORD`, or `FILE`.
@@ -34,84 +36,102 @@ pub(super) enum Next {
     Cookie,
     /// All operands that follow are secrets.
     Operands,
+    /// It is a header, whose colon may follow white space.
+    Header,
     /// It is a shell command.
     Command,
 }
 
-impl Next {
+impl Hint {
     /// Whether the whole word or value is a secret, unless its form says otherwise.
     pub fn is_value(self) -> bool {
-        matches!(self, Next::Secret | Next::Key | Next::Limit | Next::Session | Next::Code | Next::Token)
+        matches!(self, Hint::Secret | Hint::Key | Hint::Limit | Hint::Session | Hint::Code | Hint::Token)
     }
 }
 
 // Names of options and variables.
 
-/// Words of a name that say that its value is a secret.
+/// Words in a name that say that its value is a secret.
 pub(super) const WORDS: &[&str] =
     &["PIN", "PSK", "PW", "OTP", "DSN", "SAS", "SALT", "MNEMONIC", "CRED", "HMAC"];
-/// Parts of a name that say so, without its dashes and dots.
+/// Parts of a name that say so, once its dashes and dots are removed.
 pub(super) const PARTS: &[&str] =
     &["CONNECTIONSTRING", "SEEDPHRASE", "SESSIONID", "FROMLITERAL", "PASSIN", "PASSOUT"];
 /// Last words of a name that say so, and what the value is. They do not count before white space or
-/// a colon, as in source code and prose.
-pub(super) const LAST_WORDS: &[(&str, Next)] = &[("SESSION", Next::Session), ("SEED", Next::Limit)];
-/// Harmless words that end like one that counts.
-pub(super) const OTHERS: &[&str] =
+/// a colon, where they are likely source code or prose.
+pub(super) const LAST_WORDS: &[(&str, Hint)] = &[("SESSION", Hint::Session), ("SEED", Hint::Limit)];
+/// Harmless words that end like a word that counts.
+pub(super) const LOOKALIKES: &[&str] =
     &["BYPASS", "COMPASS", "SURPASS", "MONKEY", "DONKEY", "TURKEY", "HOCKEY", "WHISKEY"];
 /// Last words of a name whose value is harmless, besides `secrets::HARMLESS`.
 pub(super) const HARMLESS: &[&str] =
-    &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR", "FRAMES", "ENCRYPTION", "PREFIX"];
-/// Ends of the last word of a name whose value may be the path of a file.
+    &["MODE", "TTL", "TYPE", "ALGORITHM", "FLAGS", "MGMT", "JAR", "FRAMES", "ENCRYPTION", "PREFIX", "STDIN"];
+/// Suffixes of the last word of a name whose value may be the path of a file.
 pub(super) const FILES: &[&str] = &["KEY", "KEYS", "SECRET", "SECRETS", "TOKEN", "CREDENTIALS", "CONFIG"];
-/// Parameters in the query of a URL, by their full name: the signature of an Azure shared access,
-/// the authorization code of OAuth 2.0 (RFC 6749, 4.1.2).
-pub(super) const QUERY: &[(&str, Next)] = &[("sig", Next::Secret), ("code", Next::Code)];
+/// Parameters in the query of a URL, by their full name: the signature of an Azure shared access
+/// signature (SAS) and the authorization code of OAuth 2.0 (RFC 6749, 4.1.2).
+pub(super) const QUERY: &[(&str, Hint)] = &[("sig", Hint::Secret), ("code", Hint::Code)];
 /// Values that are never secrets.
 pub(super) const PLAIN: &[&str] = &["true", "false"];
 
 /// Options of any program.
-pub(super) const ANY: &[(&[&str], Next)] = &[
-    (&["-u", "--user", "--proxy-user", "--login"], Next::User),
-    // consul, nomad and serf; other programs have an option of this name with any value.
-    (&["-encrypt", "--encrypt"], Next::Token),
+pub(super) const ANY: &[(&[&str], Hint)] = &[
+    (&["-u", "--user", "--proxy-user", "--login"], Hint::User),
+    // consul, nomad and serf. Other programs have an option of this name with an arbitrary value.
+    (&["-encrypt", "--encrypt"], Hint::Token),
+    (&["-H", "--header"], Hint::Header),
 ];
-/// Ends of the addresses of socat(1), which are no user names: `socat -u TCP-LISTEN:80 x`.
+
+/// Options for which the general rules are wrong: the programs, the options and what these say. They
+/// apply only if the program is the first word of a command.
+pub(super) const EXCEPTIONS: &[(&[&str], &[&str], Hint)] = &[
+    (&["docker", "podman", "nerdctl", "docker-compose"], &["-u", "--user"], Hint::Owner),
+    (&["journalctl"], &["-u"], Hint::Plain),
+    // The algorithm and size of a new key.
+    (&["openssl"], &["-newkey"], Hint::Plain),
+    // The fields to sort by.
+    (&["sort"], &["--key"], Hint::Plain),
+    // The number of the pass in a two-pass encoding.
+    (&["ffmpeg"], &["-pass"], Hint::Limit),
+];
+/// Commands that execute the command that follows them.
+pub(super) const WRAPPERS: &[&str] = &["env", "sudo", "exec", "nohup", "setsid", "time", "command"];
+/// Suffixes of the address types of socat(1), which are not user names: `socat -u TCP-LISTEN:80 x`.
 pub(super) const SOCKETS: &[&str] = &["-LISTEN", "-CONNECT", "-RECV", "-RECVFROM", "-SENDTO"];
 /// SQL, in any case: a string in single quotes after these words is a secret.
 pub(super) const SQL: &[&str] = &["password", "identified by"];
 
 /// Schemes before a token in a header, in lower case: those of RFC 7235 and others.
 pub(super) const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "negotiate", "apikey"];
-/// The scheme after which any word is a token.
+/// The scheme after which every word is a token.
 pub(super) const BEARER: &str = "bearer";
 
-/// Options that give a name to something, which may be that of a program: docker run --name mongo.
-pub(super) const GIVES_NAME: &[&str] = &["--name", "--hostname", "--network-alias"];
+/// Options that name something. The name may be that of a program: docker run --name mongo.
+pub(super) const NAME_OPTIONS: &[&str] = &["--name", "--hostname", "--network-alias"];
 
-// Programs. A `*` at the end of a name stands for any text.
+// Programs. A `*` at the end of a name matches any text.
 
 /// Where the value of an option is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stands {
+pub(super) enum ValueIn {
     /// In the same word, where other letters may precede the option, or in the next one.
     Either,
     /// Only in the same word.
-    Attached,
+    SameWord,
     /// Only in the next word.
-    Apart,
+    NextWord,
 }
 
-/// Options of a program that have a secret for a value.
+/// Options of a program whose value is a secret.
 #[derive(Debug)]
 pub(super) struct Options {
     pub programs: &'static [&'static str],
     pub letters: &'static [u8],
     /// The same options in their long form.
     pub long: &'static [&'static str],
-    pub stands: Stands,
-    pub next: Next,
-    /// The word without which they mean something else; empty if there is none.
+    pub value_in: ValueIn,
+    pub next: Hint,
+    /// The word without which they mean something else; empty if no word is needed.
     pub with: &'static str,
     /// Letters of options whose value may be in the same word.
     pub valued: &'static [u8],
@@ -134,48 +154,51 @@ impl Options {
 const fn letters(
     programs: &'static [&'static str],
     letters: &'static [u8],
-    stands: Stands,
-    next: Next,
+    value_in: ValueIn,
+    next: Hint,
 ) -> Options {
-    Options { programs, letters, long: &[], stands, next, with: "", valued: b"" }
+    Options { programs, letters, long: &[], value_in, next, with: "", valued: b"" }
 }
 
 /// The `valued` letters of curl(1).
 const CURL: &[u8] = b"AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
 pub(super) const OPTIONS: &[Options] = &[
-    letters(&["sshpass", "rar", "unrar"], b"p", Stands::Either, Next::Secret),
-    letters(&["mongo", "mongosh", "mongodump", "mongorestore"], b"p", Stands::Either, Next::Secret),
-    letters(&["mongoexport", "mongoimport", "mongofiles"], b"p", Stands::Either, Next::Secret),
-    letters(&["mongostat", "mongotop"], b"p", Stands::Either, Next::Secret),
-    letters(&["cqlsh", "twine", "couchbase-cli"], b"p", Stands::Either, Next::Secret),
+    letters(&["sshpass", "rar", "unrar"], b"p", ValueIn::Either, Hint::Secret),
+    letters(&["mongo", "mongosh", "mongodump", "mongorestore"], b"p", ValueIn::Either, Hint::Secret),
+    letters(&["mongoexport", "mongoimport", "mongofiles"], b"p", ValueIn::Either, Hint::Secret),
+    letters(&["mongostat", "mongotop"], b"p", ValueIn::Either, Hint::Secret),
+    letters(&["cqlsh", "twine", "couchbase-cli"], b"p", ValueIn::Either, Hint::Secret),
     // The hash for /etc/shadow.
-    letters(&["useradd", "usermod", "groupadd", "groupmod"], b"p", Stands::Either, Next::Secret),
-    letters(&["redis-cli", "valkey-cli", "keydb-cli"], b"a", Stands::Either, Next::Secret),
-    letters(&["redis-benchmark", "valkey-benchmark", "keydb-benchmark"], b"a", Stands::Either, Next::Secret),
-    letters(&["mysql*", "mariadb*", "7z", "7za", "7zr", "7zz"], b"p", Stands::Attached, Next::Secret),
-    letters(&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete"], b"w", Stands::Either, Next::Secret),
-    letters(&["ldappasswd", "ldapwhoami", "ldapcompare"], b"w", Stands::Either, Next::Secret),
-    letters(&["ldapmodrdn", "ldapexop", "ldapvc"], b"w", Stands::Either, Next::Secret),
-    letters(&["sqlcmd", "bcp", "tsql", "zip", "unzip"], b"P", Stands::Either, Next::Secret),
-    letters(&["ipmitool", "mosquitto_*"], b"P", Stands::Either, Next::Secret),
-    letters(&["docker", "podman", "nerdctl", "buildah", "skopeo"], b"p", Stands::Either, Next::Secret)
+    letters(&["useradd", "usermod", "groupadd", "groupmod"], b"p", ValueIn::Either, Hint::Secret),
+    letters(&["redis-cli", "valkey-cli", "keydb-cli"], b"a", ValueIn::Either, Hint::Secret),
+    letters(&["redis-benchmark", "valkey-benchmark", "keydb-benchmark"], b"a", ValueIn::Either, Hint::Secret),
+    letters(&["mysql*", "mariadb*", "7z", "7za", "7zr", "7zz"], b"p", ValueIn::SameWord, Hint::Secret),
+    letters(&["ldapsearch", "ldapmodify", "ldapadd", "ldapdelete"], b"w", ValueIn::Either, Hint::Secret),
+    letters(&["ldappasswd", "ldapwhoami", "ldapcompare"], b"w", ValueIn::Either, Hint::Secret),
+    letters(&["ldapmodrdn", "ldapexop", "ldapvc"], b"w", ValueIn::Either, Hint::Secret),
+    letters(&["sqlcmd", "bcp", "tsql", "zip", "unzip"], b"P", ValueIn::Either, Hint::Secret),
+    letters(&["ipmitool", "mosquitto_*"], b"P", ValueIn::Either, Hint::Secret),
+    letters(&["docker", "podman", "nerdctl", "buildah", "skopeo"], b"p", ValueIn::Either, Hint::Secret)
         .with("login"),
-    letters(&["crane", "oras", "helm", "oc", "az"], b"p", Stands::Either, Next::Secret).with("login"),
-    letters(&["openssl"], b"kK", Stands::Apart, Next::Secret),
-    letters(&["snmpget*", "snmpset", "snmpwalk", "snmpbulk*"], b"cAX", Stands::Either, Next::Secret),
-    letters(&["snmptrap"], b"cAX", Stands::Either, Next::Secret),
-    letters(&["curl"], b"uU", Stands::Either, Next::Login).valued(CURL),
-    letters(&["curl"], b"E", Stands::Either, Next::Certificate)
+    letters(&["crane", "oras", "helm", "oc", "az"], b"p", ValueIn::Either, Hint::Secret).with("login"),
+    letters(&["openssl"], b"kK", ValueIn::NextWord, Hint::Secret),
+    letters(&["snmpget*", "snmpset", "snmpwalk", "snmpbulk*"], b"cAX", ValueIn::Either, Hint::Secret),
+    letters(&["snmptrap"], b"cAX", ValueIn::Either, Hint::Secret),
+    letters(&["curl"], b"uU", ValueIn::Either, Hint::Login).valued(CURL),
+    letters(&["curl"], b"E", ValueIn::Either, Hint::Certificate)
         .long(&["--cert", "--proxy-cert"])
         .valued(CURL),
-    letters(&["curl"], b"b", Stands::Either, Next::Cookie).long(&["--cookie"]).valued(CURL),
-    letters(&["smbclient", "smbget", "rpcclient", "net", "samba-tool"], b"uU", Stands::Either, Next::Login),
-    letters(&["http", "https", "xh", "xhs"], b"a", Stands::Either, Next::Login),
-    letters(&["lftp"], b"u", Stands::Either, Next::Comma),
-    letters(&["htpasswd", "mosquitto_passwd"], b"b", Stands::Either, Next::Operands),
-    letters(&["sh", "bash", "dash", "ash", "zsh", "ksh"], b"c", Stands::Either, Next::Command),
-    letters(&["su", "runuser"], b"c", Stands::Either, Next::Command),
+    letters(&["curl"], b"H", ValueIn::Either, Hint::Header)
+        .long(&["--header", "--proxy-header"])
+        .valued(CURL),
+    letters(&["curl"], b"b", ValueIn::Either, Hint::Cookie).long(&["--cookie"]).valued(CURL),
+    letters(&["smbclient", "smbget", "rpcclient", "net", "samba-tool"], b"uU", ValueIn::Either, Hint::Login),
+    letters(&["http", "https", "xh", "xhs"], b"a", ValueIn::Either, Hint::Login),
+    letters(&["lftp"], b"u", ValueIn::Either, Hint::Comma),
+    letters(&["htpasswd", "mosquitto_passwd"], b"b", ValueIn::Either, Hint::Operands),
+    letters(&["sh", "bash", "dash", "ash", "zsh", "ksh"], b"c", ValueIn::Either, Hint::Command),
+    letters(&["su", "runuser"], b"c", ValueIn::Either, Hint::Command),
 ];
 
 /// Which part of an operand is a secret.
@@ -187,6 +210,10 @@ pub(super) enum Part {
     Unnamed,
     /// The value of `NAME=VALUE`.
     Value,
+    /// All of the first one, and nothing of the others.
+    First,
+    /// The password of `>PASSWORD` and `<PASSWORD`, or the hash of `#HASH`.
+    Marked,
     /// The password of `NAME:PASSWORD`.
     Colon,
     /// The password of `NAME/PASSWORD` and `NAME/PASSWORD@DATABASE`.
@@ -197,7 +224,7 @@ pub(super) enum Part {
 #[derive(Debug)]
 pub(super) struct Operands {
     pub programs: &'static [&'static str],
-    /// The word that they follow, in any case; they follow the program itself if there is none.
+    /// The word that they follow, in any case. If there is none, they follow the program itself.
     pub verbs: &'static [&'static str],
     /// How many operands to skip before them.
     pub skip: usize,
@@ -225,6 +252,8 @@ pub(super) const OPERANDS: &[Operands] = &[
     operands(&["cargo"], &["login"], 0, Part::Whole),
     // redis-cli auth PASSWORD
     operands(&["redis-cli", "valkey-cli", "keydb-cli"], &["auth"], 0, Part::Whole),
+    // redis-cli acl setuser NAME on >PASSWORD
+    operands(&["redis-cli", "valkey-cli", "keydb-cli"], &["setuser"], 1, Part::Marked),
     // mc alias set NAME URL ACCESSKEY SECRETKEY
     operands(&["mc", "mcli"], &["set"], 2, Part::Whole),
     // mc admin user add NAME ACCESSKEY SECRETKEY
@@ -261,168 +290,24 @@ pub(super) const PAIRS: &[(&[&str], &str)] = &[
 ];
 
 /// Values that look like such names: wifi-sec.key-mgmt wpa-psk.
-pub(super) const NO_NAMES: &[&str] = &["wpa-psk"];
+pub(super) const NOT_NAMES: &[&str] = &["wpa-psk"];
 
 /// Programs that read `NAME:PASSWORD` from standard input. In a text that names one, every such
-/// pair counts.
-pub(super) const READS_LOGINS: &[&str] = &["chpasswd", "chgpasswd", "newusers"];
-/// Options to read a password from standard input. In a text that has one, printed words are
-/// secrets.
-pub(super) const READS_PASSWORD: &[&str] = &["--password-stdin", "passwd --stdin", "sudo -S"];
-/// The programs that print them.
-pub(super) const PRINTS: &[&str] = &["echo", "printf"];
+/// pair is a login.
+pub(super) const LOGIN_READERS: &[&str] = &["chpasswd", "chgpasswd", "newusers"];
+/// Options that read a password from standard input. In a text that contains one, printed words and
+/// here-strings are secrets.
+pub(super) const PASSWORD_READERS: &[&str] = &["--password-stdin", "passwd --stdin", "sudo -S"];
+/// The programs that print these words.
+pub(super) const PRINTERS: &[&str] = &["echo", "printf"];
 
-// Secrets that are recognised by their own form.
+// URLs and lengths.
 
-/// What a token consists of after its mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Made {
-    /// Letters, digits, `-`, `_` and `.`, like a name.
-    Name,
-    /// The same and `=`.
-    Padded,
-    /// Like a name, but the first `least` bytes have a capital and a digit, which is rare in names.
-    Mixed,
-    /// Letters and digits.
-    Letters,
-    /// Capitals and digits.
-    Capitals,
-    /// Hexadecimal digits.
-    Hex,
-}
-
-/// The mark that a token begins with.
-#[derive(Debug)]
-pub(super) struct Mark {
-    pub begins: &'static str,
-    pub made: Made,
-    /// How many bytes follow at the least.
-    pub least: usize,
-}
-
-const fn mark(begins: &'static str, made: Made, least: usize) -> Mark {
-    Mark { begins, made, least }
-}
-
-pub(super) const MARKS: &[Mark] = &[
-    // GitHub
-    mark("ghp_", Made::Name, 16),
-    mark("gho_", Made::Name, 16),
-    mark("ghu_", Made::Name, 16),
-    mark("ghs_", Made::Name, 16),
-    mark("ghr_", Made::Name, 16),
-    mark("github_pat_", Made::Name, 16),
-    // GitLab
-    mark("glpat-", Made::Name, 16),
-    mark("glptt-", Made::Name, 16),
-    mark("gldt-", Made::Name, 16),
-    mark("glrt-", Made::Name, 16),
-    mark("glcbt-", Made::Name, 16),
-    mark("glft-", Made::Name, 16),
-    mark("glimt-", Made::Name, 16),
-    mark("gloas-", Made::Name, 16),
-    mark("glsoat-", Made::Name, 16),
-    mark("glagent-", Made::Mixed, 16),
-    // Atlassian, Bitbucket
-    mark("ATATT3", Made::Padded, 16),
-    mark("ATCTT3", Made::Padded, 16),
-    mark("ATBB", Made::Mixed, 24),
-    // Slack
-    mark("xoxb-", Made::Name, 16),
-    mark("xoxp-", Made::Name, 16),
-    mark("xoxa-", Made::Name, 16),
-    mark("xoxr-", Made::Name, 16),
-    mark("xoxs-", Made::Name, 16),
-    mark("xoxe-", Made::Name, 16),
-    mark("xoxe.", Made::Name, 16),
-    mark("xapp-", Made::Name, 16),
-    // Google
-    mark("AIza", Made::Name, 20),
-    mark("ya29.", Made::Name, 16),
-    mark("GOCSPX-", Made::Name, 16),
-    // AWS: key ids
-    mark("AKIA", Made::Capitals, 16),
-    mark("ASIA", Made::Capitals, 16),
-    // DigitalOcean
-    mark("dop_v1_", Made::Hex, 20),
-    mark("doo_v1_", Made::Hex, 20),
-    mark("dor_v1_", Made::Hex, 20),
-    // Stripe, Shopify
-    mark("sk_live_", Made::Name, 16),
-    mark("rk_live_", Made::Name, 16),
-    mark("sk_test_", Made::Mixed, 16),
-    mark("rk_test_", Made::Mixed, 16),
-    mark("whsec_", Made::Mixed, 16),
-    mark("shpat_", Made::Hex, 20),
-    mark("shpca_", Made::Hex, 20),
-    mark("shppa_", Made::Hex, 20),
-    mark("shpss_", Made::Hex, 20),
-    // Registries of packages and images: npm, PyPI, RubyGems, Docker
-    mark("npm_", Made::Letters, 20),
-    mark("pypi-", Made::Mixed, 16),
-    mark("rubygems_", Made::Hex, 20),
-    mark("dckr_pat_", Made::Name, 16),
-    mark("dckr_oat_", Made::Name, 16),
-    // OpenAI (the last one its older keys), Anthropic, OpenRouter, Groq, Hugging Face
-    mark("sk-proj-", Made::Name, 16),
-    mark("sk-ant-", Made::Name, 16),
-    mark("sk-or-v1-", Made::Name, 16),
-    mark("sk-", Made::Letters, 32),
-    mark("gsk_", Made::Letters, 20),
-    mark("hf_", Made::Letters, 30),
-    // Linear, Figma, Postman, SendGrid, Databricks
-    mark("lin_api_", Made::Letters, 20),
-    mark("figd_", Made::Mixed, 20),
-    mark("PMAK-", Made::Hex, 20),
-    mark("SG.", Made::Name, 16),
-    mark("dapi", Made::Hex, 32),
-    // Vault, Pulumi, Grafana, Tailscale, Sentry, Dynatrace
-    mark("hvs.", Made::Name, 16),
-    mark("hvb.", Made::Name, 16),
-    mark("hvr.", Made::Name, 16),
-    mark("pul-", Made::Hex, 40),
-    mark("glsa_", Made::Letters, 20),
-    mark("glc_", Made::Mixed, 24),
-    mark("tskey-", Made::Name, 16),
-    mark("sntrys_", Made::Name, 16),
-    mark("sntryu_", Made::Hex, 32),
-    mark("dt0c01.", Made::Name, 16),
-    // age; a JSON Web Token (RFC 7519)
-    mark("AGE-SECRET-KEY-", Made::Name, 16),
-    mark("eyJ", Made::Name, 16),
-];
-
-/// The length of the shortest of these tokens.
-pub(super) const SHORTEST_MARKED: usize = 19;
-/// The first line of a private key ends like this in PEM (RFC 7468) and OpenPGP (RFC 9580).
-pub(super) const PRIVATE_KEYS: &[&str] = &["PRIVATE KEY-----", "PRIVATE KEY BLOCK-----"];
-/// The least number of digits before the colon of a Telegram bot token, and of characters after it,
-/// which are 35 as a rule.
-pub(super) const BOT: (usize, usize) = (6, 30);
 /// A user name of this length in a URL without a password is a token.
 pub(super) const TOKEN: usize = 20;
-/// The scheme of those in which a shorter one is, too, if it looks like one: elsewhere it is a name, `ssh://app01@h`.
-pub(super) const TOKENS_IN: &[&str] = &["http://", "https://"];
-
-/// Webhook URLs, without their scheme: whoever knows the rest can use them.
-pub(super) const WEBHOOKS: &[&str] = &[
-    "hooks.slack.com/services/",
-    "hooks.slack.com/workflows/",
-    "hooks.slack.com/triggers/",
-    // Discord, and what takes the same.
-    "/api/webhooks/",
-    // Microsoft Teams
-    ".webhook.office.com/",
-    "outlook.office.com/webhook/",
-    "outlook.office365.com/webhook/",
-    "hooks.zapier.com/hooks/",
-    "maker.ifttt.com/",
-    "hc-ping.com/",
-];
-/// Parts of a URL that may be a webhook, if a later segment looks random: Mattermost, n8n and many
-/// others.
-pub(super) const HOOKS: &[&str] = &["/hooks/", "/hook/", "/webhook/", "/webhooks/", "/webhookb2/"];
-/// The least number of characters and of digits of that segment.
-pub(super) const CHANCE: (usize, usize) = (16, 3);
-/// How far into a URL or a value its kind is searched for, in bytes; and the longest argument that is a name.
+/// In URLs of these schemes a shorter user name is a token too if it looks like one. In other
+/// schemes it is a name: `ssh://app01@h`.
+pub(super) const TOKEN_SCHEMES: &[&str] = &["http://", "https://"];
+/// How many bytes of a URL or a value are searched for its kind; also the longest argument that is
+/// a name.
 pub(super) const HEAD: usize = 256;

@@ -737,3 +737,74 @@ fn what_stands_around_does_not_show_it() {
         &["x Cookie: ⟦sql  --password \\\n  hunter2⟧\n-p"],
     ]);
 }
+
+#[test]
+fn options_that_mean_something_else_to_a_program() {
+    check(&[
+        &["docker", "run", "-u", "node:node", "--user=node:node", "-uapp:app", "x"],
+        &["docker", "run", "-u", "node:⟦pw⟧", "--user=node:⟦pw⟧", "-uapp:⟦pw⟧", "x"],
+        &["docker", "run", "-u", "node:node", "x", "app", "-u", "me:⟦pw⟧", "--password", "⟦x⟧"],
+        &["sudo", "-E", "docker", "exec", "-u", "www-data:www-data", "x", "id"],
+        &["sh", "-c", "A=b exec docker run -u node:node x; app -u node:⟦node⟧"],
+        &["sh", "-c", "docker run x && app -u node:⟦node⟧ | app -u node:⟦node⟧"],
+        &["sh", "-c", "docker run x\napp -u node:⟦node⟧"],
+        &["sh", "-c", "docker run x -u node:node $(app -u node:⟦node)⟧"],
+        &["docker", "run", "x", "sh", "-c", "app -u node:⟦node⟧"],
+        &["/usr/bin/openssl", "req", "-x509", "-newkey", "rsa:4096", "-keyout", "/x/k.pem"],
+        &["app", "openssl", "-newkey", "⟦rsa:4096⟧"],
+        &["sort", "-t,", "--key=1,1n", "--key", "2,2", "--key=3"],
+        &["sh", "-c", "ls | sort --key=1,1n --key 2,2 >x; app --key=⟦1,1n⟧ --key ⟦2,2⟧"],
+        &["app", "sort", "--key=⟦1,1n⟧"],
+        &["ffmpeg", "-i", "x", "-pass", "1", "-pass", "2", "x"],
+        &["ffmpeg", "-pass", "⟦x⟧"],
+        &["app", "-pass", "⟦1⟧"],
+        &["journalctl", "-u", "x:y", "-ux:y"],
+        &["app", "-u", "x:⟦y⟧"],
+    ]);
+}
+
+#[test]
+fn passwords_for_standard_input_and_in_operands() {
+    check(&[
+        &["curl", "-H", "X-Auth-Key : ⟦PW x⟧", "--header=X-Auth-Key : ⟦PW⟧", "-HX-Auth-Key\t: ⟦PW⟧", "h"],
+        &["curl", "-H", "Accept : x", "-H", "x token : b", "token : b"],
+        &["sh", "-c", "curl -H 'X-Auth-Key : ⟦PW x⟧' h --header \"X-Auth-Key : ⟦PW x⟧\" 'token : b'"],
+        &["redis-cli", "acl", "setuser", "b", "on", ">⟦PW⟧", "<⟦PW⟧", "#⟦ab12⟧", "~*", "+@all"],
+        &["redis-cli", "ACL", "SETUSER", "b", "on", "allkeys"],
+        &["sh", "-c", "redis-cli acl setuser b on '>⟦PW'⟧ +@all && app >x"],
+        &["sh", "-c", "docker login --password-stdin -u me registry:5000 <<< ⟦PW⟧ && x y"],
+        &["sh", "-c", "docker login --password-stdin <<<⟦\"P W\"⟧ registry:5000\nx y"],
+        &["sh", "-c", "docker login --password-stdin <<< ⟦'P W'⟧\nx y"],
+        &["sh", "-c", "cat <<< PW"],
+        &["docker", "login", "-u", "me", "--password-stdin", "registry:5000"],
+        &["sh", "-c", "printf 'user:⟦PW⟧' | chpasswd"],
+        &["sh", "-c", "printf 'user:⟦PW\\n⟧' | chpasswd; printf '%s:⟦%s\\n⟧' ⟦user⟧ ⟦PW⟧ | chpasswd"],
+        &["sh", "-c", "chpasswd <<< user:⟦PW;⟧ chpasswd <<<'user:⟦P W⟧'"],
+    ]);
+}
+
+#[test]
+fn the_time_is_linear_for_exceptions_and_headers() {
+    const TICKS: u64 = 20_000_000;
+    let mut slow = Vec::new();
+    for (begin, part) in [
+        ("-H ", "key : "),
+        ("-Hkey", " : "),
+        ("sort ", "(="),
+        ("sort ", "--key=1 "),
+        ("docker ", "-u a:a "),
+        ("docker ", "-u 'a:'a "),
+        ("redis-cli setuser a ", ">a "),
+        ("--password-stdin ", "<<< "),
+        ("chpasswd ", "printf a "),
+    ] {
+        let is_linear = || {
+            let short = time_to_mask(begin, part, 1 << 14);
+            time_to_mask(begin, part, 1 << 16) < 6 * short + TICKS
+        };
+        if !(0..3).any(|_| is_linear()) {
+            slow.push((begin, part));
+        }
+    }
+    assert!(slow.is_empty(), "{slow:?}");
+}

@@ -1,26 +1,28 @@
-//! Where the value of a name begins and ends if the name says that it is a secret.
+//! Where the value of a name begins and ends, if the name says that the value is a secret.
 
-use super::name::{is_plain, is_weak, tells};
+use super::name::{hint_of, is_plain, is_weak};
 use super::next_of;
-use super::rules::{HEAD, Next, QUERY};
+use super::rules::{HEAD, Hint, QUERY};
 use super::tokens::is_token;
 use super::words::{
-    Within, is_quote, is_space, json_length, last_name, range, skip_blanks, skip_blanks_of_line, unescaped,
-    without_blanks_behind, word_at, word_end,
+    Within, is_quote, is_space, json_length, last_name, range, skip_blanks, skip_blanks_of_line, trimmed_end,
+    unescaped, word_at, word_end,
 };
 
 /// The context of a position in a command line.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct Context {
     /// Where the current word begins.
     pub word: usize,
     /// The quote around the position.
     pub quote: Option<u8>,
     /// Whether the argument is a shell command.
     pub is_command: bool,
+    /// Where the value of the last option for a header begins.
+    pub header: Option<usize>,
 }
 
-impl Place {
+impl Context {
     /// Moves past the byte at `at`.
     pub fn pass(&mut self, text: &[u8], at: usize, byte: u8) {
         let is_escaped = at.checked_sub(1).and_then(|before| text.get(before)) == Some(&b'\\');
@@ -41,7 +43,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// The first `&` from `start` on. `start` only grows.
+    /// Returns the first `&` from `start` on. `start` only grows from call to call.
     fn end(&mut self, text: &[u8], start: usize) -> Option<usize> {
         if start >= self.seen {
             let length = text.get(start..)?.iter().position(|&b| b == b'&');
@@ -52,53 +54,56 @@ impl Parameters {
     }
 }
 
-/// The range of the value after the `=` or `:` at `at`, if the name before it says that it is a
-/// secret.
+/// Returns the range of the value after the `=` or `:` at `at`, if the name before that says that
+/// the value is a secret.
 pub(super) fn value(
     text: &[u8],
     at: usize,
-    place: Place,
+    context: Context,
     parameters: &mut Parameters,
 ) -> Option<(usize, usize)> {
-    let (next, start, end) = find_value(text, at, place, parameters)?;
+    let (next, start, end) = find_value(text, at, context, parameters)?;
     let value = text.get(start..end)?;
     if is_plain(next, value) { None } else { range(start, end) }
 }
 
-/// The value, whether or not it is plain, and what its name says about it.
+/// Returns the value, whether or not it is plain, and what its name says about it.
 ///
 /// Plain values contain neither white space nor what begins another value, so no text is searched
 /// twice.
 fn find_value(
     text: &[u8],
     at: usize,
-    place: Place,
+    context: Context,
     parameters: &mut Parameters,
-) -> Option<(Next, usize, usize)> {
-    let (before, behind) = text.split_at_checked(at)?;
-    let unspaced = without_blanks_behind(before);
+) -> Option<(Hint, usize, usize)> {
+    let (before, after) = text.split_at_checked(at)?;
+    let unspaced = trimmed_end(before);
     let entry = entry(unspaced);
     // `password = x`, as libpq has it: spaces on both sides.
-    let is_header = behind.first() == Some(&b':');
-    let padded = !is_header && behind.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
-    let named = entry.unwrap_or(if padded { unspaced } else { before });
+    let is_header = after.first() == Some(&b':');
+    let padded = !is_header && after.get(1).is_some_and(|&b| is_space(b)) && unspaced.len() < before.len();
+    // `-H 'X-Api-Key : x'`
+    let in_name = unspaced.len() - last_name(unspaced).len()..unspaced.len();
+    let is_apart = is_header && context.header.is_some_and(|header| in_name.contains(&header));
+    let named = entry.unwrap_or(if padded || is_apart { unspaced } else { before });
     let name = last_name(named);
     let from = named.len() - name.len();
     let front = from.checked_sub(1).and_then(|at| before.get(at)).copied();
     let is_query = matches!(front, Some(b'?' | b'&'));
     let parameter = QUERY.iter().find(|(known, _)| is_query && known.as_bytes() == name);
     // `/p:x` of xfreerdp.
-    let is_option = text.get(place.word..at) == Some(b"/p");
-    let next = match tells(name) {
-        Next::Plain if is_option => Next::Secret,
-        Next::Plain if parameter.is_some() => parameter?.1,
-        Next::Plain if name.starts_with(b"-") && next_of(name) == Next::Token => {
+    let is_option = text.get(context.word..at) == Some(b"/p");
+    let next = match hint_of(name) {
+        Hint::Plain if is_option => Hint::Secret,
+        Hint::Plain if parameter.is_some() => parameter?.1,
+        Hint::Plain if name.starts_with(b"-") && next_of(name) == Hint::Token => {
             // Looks at the beginning only: this text may be searched again.
             let rest = text.get(at + 1..)?;
             let is_secret = is_token(word_at(rest.get(..HEAD).unwrap_or(rest), 0));
-            return is_secret.then(|| (Next::Secret, at + 1, word_end(text, at + 1, Within::Nothing)));
+            return is_secret.then(|| (Hint::Secret, at + 1, word_end(text, at + 1, Within::Nothing)));
         }
-        Next::Plain => return None,
+        Hint::Plain => return None,
         // `session = new Session()`
         _ if entry.is_none() && (padded || is_header) && is_weak(name) => return None,
         next => next,
@@ -111,7 +116,7 @@ fn find_value(
     let rest = text.get(start..)?;
     let first = rest.first()?;
     // Plain, however long it is: its end is not looked for.
-    if next == Next::Session && *first == b'-' {
+    if next == Hint::Session && *first == b'-' {
         return None;
     }
     if entry.is_some() {
@@ -123,8 +128,8 @@ fn find_value(
     if is_header && spaces == 0 && (*first == b'/' || is_port(rest)) {
         return None;
     }
-    let quote = front.filter(|&byte| is_quote(byte)).or(place.quote);
-    let is_setting = (!is_header || is_option) && place.word == 0 && !place.is_command;
+    let quote = front.filter(|&byte| is_quote(byte)).or(context.quote);
+    let is_setting = (!is_header || is_option) && context.word == 0 && !context.is_command;
     let end = if let Some(quote) = quote {
         word_end(text, start, Within::Quote(quote))
     } else if is_setting || (is_header && from == 0) {
@@ -132,7 +137,7 @@ fn find_value(
     } else if is_header && !(spaces == 0 && front == Some(b'/')) {
         // A header in the title of a process.
         unescaped(text, start, b"\n")
-    } else if front == Some(b';') && !place.is_command {
+    } else if front == Some(b';') && !context.is_command {
         // `Data Source=db;Password=a b;`
         unescaped(text, start, b";\n")
     } else {
@@ -151,8 +156,8 @@ fn entry(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The value of an option in a JSON list, `"--name","value"`, with its comma at `at`.
-pub(super) fn listed(text: &[u8], at: usize) -> Option<(usize, usize)> {
+/// Returns the value of an option in a JSON list, `"--name","value"`, whose comma is at `at`.
+pub(super) fn listed_value(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let (named, quote) = match text.get(..at)? {
         [named @ .., quote @ (b'"' | b'\'')] => (named, *quote),
         _ => return None,
@@ -165,13 +170,13 @@ pub(super) fn listed(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let start = skip_blanks(text, at + 1);
     let rest = text.get(start..).filter(|rest| rest.first() == Some(&quote))?;
     let end = start + json_length(rest);
-    let next = tells(name);
+    let next = hint_of(name);
     let inside = text.get(start + 1..end)?;
-    let is_secret = next != Next::Plain && !is_plain(next, inside.strip_suffix(&[quote]).unwrap_or(inside));
+    let is_secret = next != Hint::Plain && !is_plain(next, inside.strip_suffix(&[quote]).unwrap_or(inside));
     is_secret.then_some((start, end))
 }
 
-/// Whether the text begins with the number of a port.
+/// Returns whether the text begins with a port number.
 fn is_port(text: &[u8]) -> bool {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     matches!(digits, 1..=5) && !text.get(digits).is_some_and(u8::is_ascii_alphanumeric)

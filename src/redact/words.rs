@@ -1,18 +1,19 @@
-//! Words, quotes and the rest of the grammar of command lines: where things begin and end.
+//! The grammar of command lines: where words, quotes and values begin and end.
 //!
 //! Each function looks at each byte at most once.
 
 use crate::bytes::find;
 
-/// Whether this separates words: the white space of isspace(3) in the C locale, the vertical tab
-/// included, at which programs split what they read. A shell splits only at space, tab and newline.
-/// But a line that ends in a carriage return is more likely than a secret that contains one.
+/// Returns whether this separates words. That is the white space of isspace(3) in the C locale,
+/// including the vertical tab, at which programs split their input. A shell splits only at space,
+/// tab and newline, but a line that ends in a carriage return is more likely than a secret that
+/// contains one.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// Whether this may be part of a name: of an option, a variable, a host.
-pub(super) fn is_of_name(byte: u8) -> bool {
+/// Returns whether this may be part of the name of an option, a variable or a host.
+pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
@@ -20,19 +21,19 @@ pub(super) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'')
 }
 
-/// The name at the end of the text, which may be empty.
+/// Returns the name at the end of the text, which may be empty.
 pub(super) fn last_name(text: &[u8]) -> &[u8] {
-    let from = text.iter().rposition(|&b| !is_of_name(b)).map_or(0, |last| last + 1);
+    let from = text.iter().rposition(|&b| !is_name_byte(b)).map_or(0, |last| last + 1);
     text.get(from..).unwrap_or_default()
 }
 
-/// This range of a text as a finding, unless it is empty: nothing is not a secret, and a finding
-/// keeps other rules from looking.
+/// Returns this range of a text as a finding unless it is empty. An empty range hides no secret,
+/// and a finding stops other rules from looking.
 pub(super) fn range(start: usize, end: usize) -> Option<(usize, usize)> {
     (start < end).then_some((start, end))
 }
 
-/// The text from `start` up to the next white space.
+/// Returns the text from `start` up to the next white space.
 pub(super) fn word_at(text: &[u8], start: usize) -> &[u8] {
     let rest = text.get(start..).unwrap_or_default();
     rest.split(|&b| is_space(b)).next().unwrap_or_default()
@@ -40,16 +41,16 @@ pub(super) fn word_at(text: &[u8], start: usize) -> &[u8] {
 
 pub(super) fn trimmed(text: &[u8]) -> &[u8] {
     let front = text.iter().take_while(|&&b| is_space(b)).count();
-    without_blanks_behind(text.get(front..).unwrap_or_default())
+    trimmed_end(text.get(front..).unwrap_or_default())
 }
 
-pub(super) fn without_blanks_behind(text: &[u8]) -> &[u8] {
+pub(super) fn trimmed_end(text: &[u8]) -> &[u8] {
     let blanks = text.iter().rev().take_while(|&&b| is_space(b)).count();
     text.get(..text.len() - blanks).unwrap_or_default()
 }
 
-/// The end of the white space at `start`. To a shell, a backslash before a newline is white space
-/// too.
+/// Returns the end of the white space at `start`. To a shell, a backslash before a newline is white
+/// space too.
 pub(super) fn skip_blanks(text: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
@@ -62,14 +63,14 @@ pub(super) fn skip_blanks(text: &[u8], start: usize) -> usize {
     }
 }
 
-/// The end of the white space at `start`, or the end of the line.
+/// Returns the end of the white space at `start`, or the end of the line.
 pub(super) fn skip_blanks_of_line(text: &[u8], start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     start + rest.iter().take_while(|&&b| is_space(b) && b != b'\n').count()
 }
 
-/// The word without the quotes, brackets, operators and commas around it, as in a shell, JSON or
-/// Python; and how many of these bytes precede it.
+/// Returns the word without the quotes, brackets, operators and commas that surround it in a shell,
+/// JSON or Python, preceded by how many of these bytes come before it.
 pub(super) fn bare(word: &[u8]) -> (usize, &[u8]) {
     let front = word.iter().take_while(|b| b"\"'`[](){};|&$\\".contains(b)).count();
     let rest = word.get(front..).unwrap_or_default();
@@ -77,15 +78,15 @@ pub(super) fn bare(word: &[u8]) -> (usize, &[u8]) {
     (front, rest.get(..rest.len() - back).unwrap_or_default())
 }
 
-/// Whether a word is a control operator or a redirection of a shell.
+/// Returns whether a word is a control operator or a redirection of a shell.
 pub(super) fn is_operator(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(|b| b";|&<>()".contains(b))
 }
 
-/// What is around a word.
+/// What encloses a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
-    /// Nothing: white space ends the word.
+    /// Nothing encloses it: white space ends the word.
     Nothing,
     /// A quoted command: white space or this quote ends the word.
     Command(u8),
@@ -94,16 +95,17 @@ pub(super) enum Within {
 }
 
 impl Within {
-    /// For a word of a command that may be quoted.
+    /// Returns the value for a word of a command that may be quoted.
     pub fn command(quote: Option<u8>) -> Self {
         quote.map_or(Within::Nothing, Within::Command)
     }
 }
 
-/// The end of the word of a shell command that begins or continues at `start`. It may contain
-/// quotes, backslashes, and commands in `$(…)` or backquotes.
+/// Returns the end of the word of a shell command that begins or continues at `start`. It may
+/// contain quotes, backslashes, and commands in `$(…)` or backquotes.
 pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
-    // The bytes that close what is open, the innermost last; and the quote around the word.
+    // The bytes that close each open quote or bracket, the innermost last; and the quote around the
+    // word.
     let mut open = Vec::new();
     let mut around = match within {
         Within::Nothing => None,
@@ -151,18 +153,19 @@ pub(super) fn word_end(text: &[u8], start: usize, within: Within) -> usize {
     text.len()
 }
 
-/// Whether the backquote before `at` opens a command rather than closing one.
+/// Returns whether the backquote before `at` opens a command rather than closing one.
 fn opens(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(|&b| !is_space(b) && !b"\"').,;:|&]".contains(&b))
 }
 
-/// Whether the word continues at `at`, after a quote.
+/// Returns whether the word continues at `at`, after a quote.
 fn goes_on(text: &[u8], at: usize) -> bool {
     text.get(at)
         .is_some_and(|&b| is_quote(b) || b.is_ascii_alphanumeric() || matches!(b, b'\\' | b'$' | b'`'))
 }
 
-/// The position of the first of these bytes from `start` on that no backslash precedes, or the end.
+/// Returns the position of the first of these bytes from `start` on that is not preceded by a
+/// backslash, or the end of the text.
 pub(super) fn unescaped(text: &[u8], start: usize, ends: &[u8]) -> usize {
     let mut at = start;
     while let Some(byte) = text.get(at) {
@@ -174,9 +177,9 @@ pub(super) fn unescaped(text: &[u8], start: usize, ends: &[u8]) -> usize {
     text.len()
 }
 
-/// The length of the JSON value at the beginning of the text.
+/// Returns the length of the JSON value at the beginning of the text.
 pub(super) fn json_length(text: &[u8]) -> usize {
-    // Inside the double quotes of a shell.
+    // In a double-quoted string of a shell.
     if let Some(rest) = text.strip_prefix(b"\\\"") {
         return find(rest, b"\\\"").map_or(text.len(), |length| length + 4);
     }
@@ -208,7 +211,7 @@ pub(super) fn json_length(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Where the quote closes. In double quotes, a backslash escapes the next byte.
+/// Returns where the quote closes. In double quotes, a backslash escapes the next byte.
 fn closing(text: &[u8], quote: u8) -> Option<usize> {
     let mut is_escaped = false;
     text.iter().position(|&byte| {
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_around_a_word() {
+    fn bare_words() {
         for (word, inside) in [
             ("--a", "--a"),
             ("'--a'", "--a"),

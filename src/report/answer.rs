@@ -1,8 +1,8 @@
-//! The answer of an inspection, printed as it comes: lines, tables, bytes, or one JSON document; or that document
-//! [kept](Kept) as a part of another.
+//! The answer of an inspection, printed as it arrives: lines, tables, bytes or one JSON document.
+//! Alternatively, that document is [kept](Kept) as a part of another.
 //!
-//! A reader that goes away (`porthole ls / | head -1`) is no error: what would still be printed is not, and
-//! [`Answer::is_over`] tells the command that it may stop.
+//! A reader that closes the pipe (`porthole ls / | head -1`) is not an error. Nothing more is
+//! printed, and [`Answer::is_over`] tells the command that it may stop.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
@@ -17,16 +17,16 @@ use crate::sys::terminal_width;
 use crate::table::{Mark, Table};
 use crate::text::{encode, escape, escape_lines, is_plain};
 
-/// How much is gathered before it is written, in bytes.
+/// The size of the output buffer, in bytes.
 const BUFFER: usize = 32 << 10;
-/// The most complaints that a JSON document repeats.
-pub(super) const MOST_ERRORS: usize = 100;
+/// The most errors and warnings that a JSON document repeats.
+pub(super) const MAX_ERRORS: usize = 100;
 
-/// Whether something is being written, and whether some of it has gone to stdout.
+/// Whether a write is in progress, and whether anything has been written to stdout.
 static WRITING: AtomicBool = AtomicBool::new(false);
 static WRITTEN: AtomicBool = AtomicBool::new(false);
 
-/// Does what may wait for whoever reads it.
+/// Does something that may wait for the reader of the output.
 fn writing<T>(act: impl FnOnce() -> T) -> T {
     WRITING.store(true, Ordering::Relaxed);
     let done = act();
@@ -34,57 +34,57 @@ fn writing<T>(act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Whether an answer waits for whoever reads it.
+/// Returns whether an answer is waiting for its reader.
 pub fn is_writing() -> bool {
     WRITING.load(Ordering::Relaxed)
 }
 
-/// Whether a part of an answer has been printed.
+/// Returns whether a part of an answer has been printed.
 pub fn has_written() -> bool {
     WRITTEN.load(Ordering::Relaxed)
 }
 
 /// Where an inspection's answer goes.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, not a state")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, not one state")]
 pub struct Answer {
     command: &'static str,
-    place: Place,
+    destination: Destination,
     json: bool,
     terminal: bool,
     colour: bool,
     over: bool,
     failed: bool,
-    /// How many items the JSON list has so far; nothing before it begins.
+    /// How many items the JSON list has so far; `None` before it begins.
     items: Option<usize>,
     /// Whether the JSON document is printed, or its list has begun.
     begun: bool,
     errors: Vec<String>,
 }
 
-/// See [`Answer`].
-enum Place {
+/// The destination of an [`Answer`].
+enum Destination {
     Stdout(BufWriter<Stdout>),
-    /// In memory; it is JSON then.
+    /// In memory, as JSON.
     Kept(Kept),
 }
 
 impl Answer {
-    /// An answer of this command; `colour` is whether the environment allows any.
+    /// Returns an answer of this command. `colour` is whether the environment allows colours.
     pub fn new(command: &'static str, json: bool, colour: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let place = Place::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()));
-        Answer { terminal, colour: colour && terminal, ..Answer::at(place, command, json) }
+        let destination = Destination::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()));
+        Answer { terminal, colour: colour && terminal, ..Answer::at(destination, command, json) }
     }
 
-    /// An answer as JSON that is kept there, what it complains of included.
-    pub fn kept(place: Kept) -> Self {
-        Answer::at(Place::Kept(place), "", true)
+    /// Returns a JSON answer that is kept in memory, including its errors and warnings.
+    pub fn kept(destination: Kept) -> Self {
+        Answer::at(Destination::Kept(destination), "", true)
     }
 
-    fn at(place: Place, command: &'static str, json: bool) -> Self {
+    fn at(destination: Destination, command: &'static str, json: bool) -> Self {
         Answer {
             command,
-            place,
+            destination,
             json,
             terminal: false,
             colour: false,
@@ -96,41 +96,42 @@ impl Answer {
         }
     }
 
-    /// Whether it is to be JSON.
+    /// Returns whether the answer is JSON.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether it is kept as a part of another answer.
+    /// Returns whether the answer is kept as a part of another one.
     pub fn is_kept(&self) -> bool {
-        matches!(self.place, Place::Kept(_))
+        matches!(self.destination, Destination::Kept(_))
     }
 
-    /// Whether stdout is a terminal.
+    /// Returns whether stdout is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.terminal
     }
 
-    /// Whether there is nobody left to answer, or no room for more.
+    /// Returns whether the reader has gone, or there is no room for more.
     pub fn is_over(&self) -> bool {
-        match &self.place {
-            Place::Stdout(_) => self.over,
-            Place::Kept(kept) => kept.is_over(),
+        match &self.destination {
+            Destination::Stdout(_) => self.over,
+            Destination::Kept(kept) => kept.is_over(),
         }
     }
 
-    /// By when all is to be known that is asked for the answer: so far away, or sooner where the answer has to be there.
+    /// Returns the deadline for gathering what the answer needs: `limit` from now, or sooner if the
+    /// answer is due sooner.
     pub fn within(&self, limit: Duration) -> Deadline {
-        match &self.place {
-            Place::Stdout(_) => Deadline::after(limit),
-            Place::Kept(kept) => kept.within(limit),
+        match &self.destination {
+            Destination::Stdout(_) => Deadline::after(limit),
+            Destination::Kept(kept) => kept.within(limit),
         }
     }
 
-    /// One line of raw text, escaped here.
+    /// Writes one line of raw text, escaped.
     pub fn line(&mut self, text: &[u8]) {
         if is_plain(text) {
-            // A hundred thousand file names for one.
+            // A fast path: an answer may consist of a hundred thousand file names.
             self.write(text);
         } else {
             self.write(escape(text).as_bytes());
@@ -138,12 +139,13 @@ impl Answer {
         self.write(b"\n");
     }
 
-    /// One line of text as messages have it, escaped here.
+    /// Writes one line of message text (see [`crate::text`]), escaped.
     pub fn sentence(&mut self, text: &str) {
         self.line(&encode(text));
     }
 
-    /// Lines of a file within an answer of ours, escaped: the pipe that `docker exec` reads ends at a terminal too.
+    /// Writes lines of a file within an answer, always escaped: the pipe that `docker exec` reads
+    /// may lead to a terminal too.
     pub fn text(&mut self, bytes: &[u8]) {
         if is_plain(bytes) {
             self.write(bytes);
@@ -152,14 +154,16 @@ impl Answer {
         }
     }
 
-    /// One line that begins with a word that stands out; the rest is text as messages have it, escaped here.
+    /// Writes one line that begins with a highlighted word. The rest is message text and is
+    /// escaped.
     pub fn marked(&mut self, word: &str, mark: Mark, rest: &str) {
         let (begin, end) = mark.codes(self.colour);
         self.write([begin, word, end].concat().as_bytes());
         self.sentence(rest);
     }
 
-    /// What a file holds: the bytes as they are, or on a terminal its lines, escaped.
+    /// Writes the content of a file: the bytes as they are, or escaped lines if stdout is a
+    /// terminal.
     pub fn content(&mut self, bytes: &[u8]) {
         if self.terminal {
             let text = escape_lines(bytes);
@@ -169,21 +173,21 @@ impl Answer {
         }
     }
 
-    /// Bytes that are no text, as they are, for a command that does not write to a terminal.
+    /// Writes bytes that are not text as they are, for a command that does not write to a terminal.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.write(bytes);
     }
 
-    /// A table, as wide as the terminal is.
+    /// Writes a table, fitted to the width of the terminal.
     pub fn table(&mut self, table: &Table) {
         let width = if self.terminal { terminal_width() } else { None };
         let colour = self.colour;
         table.lines(width, colour, &mut |line| self.write(line.as_bytes()));
     }
 
-    /// One entry of the JSON document's list of this name.
+    /// Writes one entry of the JSON document's list of this name.
     pub fn item(&mut self, list: &str, item: &Fact) {
-        if let Place::Kept(kept) = &self.place {
+        if let Destination::Kept(kept) = &self.destination {
             return kept.item(list, item);
         }
         self.list(list);
@@ -195,7 +199,7 @@ impl Answer {
 
     /// Begins the JSON document's list of this name, which may stay empty.
     pub fn list(&mut self, list: &str) {
-        if let Place::Kept(kept) = &self.place {
+        if let Destination::Kept(kept) = &self.destination {
             return kept.list(list);
         }
         if self.json && self.items.is_none() {
@@ -205,9 +209,9 @@ impl Answer {
         }
     }
 
-    /// The whole JSON document, where it is no list.
+    /// Writes the whole JSON document, if it is not a list.
     pub fn document(&mut self, entries: Vec<(&'static str, Fact)>) {
-        if let Place::Kept(kept) = &self.place {
+        if let Destination::Kept(kept) = &self.destination {
             return kept.document(entries);
         }
         self.begun = true;
@@ -221,46 +225,47 @@ impl Answer {
         self.write(text.as_bytes());
     }
 
-    /// Says on stderr what could not be answered, or where the answer is kept, there; the exit status will be 1.
+    /// Reports what could not be answered on stderr, or in the answer if it is kept. The exit
+    /// status will be 1.
     pub fn complain(&mut self, message: impl Display) {
         self.failed = true;
         self.lack(&message.to_string());
     }
 
-    /// What could not be answered no longer matters: the exit status follows from what was found. An answer that could not
-    /// be written stays a failure.
+    /// Disregards earlier errors: the exit status depends on what was found. An answer that could
+    /// not be written stays a failure.
     pub fn settle(&mut self) {
         self.failed &= self.over;
     }
 
-    /// As [`Answer::complain`], of what may be missing without that being a failure.
+    /// Like [`Answer::complain`], but what is missing does not make the answer a failure.
     pub fn lack(&mut self, message: &str) {
         self.note(message);
-        let is_printed = matches!(self.place, Place::Stdout(_));
-        if is_printed && self.json && self.errors.len() < MOST_ERRORS {
+        let is_printed = matches!(self.destination, Destination::Stdout(_));
+        if is_printed && self.json && self.errors.len() < MAX_ERRORS {
             self.errors.push(message.to_owned());
         }
     }
 
-    /// Says something on stderr, or in the answer that is kept, that is no failure.
+    /// Reports something that is not a failure, on stderr or in the answer if it is kept.
     pub fn note(&mut self, message: &str) {
-        if let Place::Kept(kept) = &self.place {
+        if let Destination::Kept(kept) = &self.destination {
             return kept.error(message);
         }
-        // In the order in which it came about.
+        // Keeps the order of the two streams.
         self.flush();
         writing(|| super::error(&format!("{}: {message}", self.command)));
     }
 
-    /// Tells on stderr how it goes: one line of raw text, escaped here.
+    /// Reports progress on stderr: one line of raw text, escaped.
     pub fn progress(text: &[u8]) {
         writing(|| super::to_stderr(format!("{}\n", escape(text)).as_bytes()));
     }
 
-    /// The end of the answer; `found` is whether what was asked for is there.
+    /// Ends the answer. `found` is whether the requested item exists.
     pub fn finish(mut self, found: bool) -> Conclusion {
         if self.json && !self.begun {
-            // A program that asked for a document gets one, also where there is nothing but the reason.
+            // A program that requested a document gets one, even if it contains only the errors.
             self.document(Vec::new());
         }
         if self.items.is_some() {
@@ -284,16 +289,18 @@ impl Answer {
         self.put(bytes.len(), |out| out.write_all(bytes));
     }
 
+    /// Writes what is buffered.
     pub fn flush(&mut self) {
         self.put(0, Write::flush);
     }
 
-    /// Writes so many bytes more. Ends the answer where it cannot be written: in silence if the reader left, otherwise as a failure.
+    /// Writes `more` bytes. If that fails, the answer ends: silently if the reader closed the pipe,
+    /// otherwise as a failure.
     fn put(&mut self, more: usize, act: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
         if self.over {
             return;
         }
-        let Place::Stdout(out) = &mut self.place else {
+        let Destination::Stdout(out) = &mut self.destination else {
             return;
         };
         let held = out.buffer().len();

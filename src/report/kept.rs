@@ -1,40 +1,41 @@
-//! An answer kept in memory as a part of a larger document: bounded in bytes and in time.
+//! An answer kept in memory as a part of a larger document, limited in size and in time.
 //!
-//! Invariant: whatever is put in, and whenever it is taken out, that is one JSON object, no longer than it may be. Long
-//! entries take half of the room and are left out then, so that they cannot hide all the others. It is shared, for
-//! whoever fills it may hang in the kernel: then whoever waits takes what there is.
+//! Invariant: whatever is put in and whenever it is taken out, the result is one JSON object within
+//! the size limit. Long entries may take half of the room; further ones are left out, so that they
+//! cannot displace all the others. The answer is shared between threads, because the thread that
+//! fills it may hang in the kernel. The thread that waits then takes what is there.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::answer::MOST_ERRORS;
+use super::answer::MAX_ERRORS;
 use crate::deadline::Deadline;
 use crate::outcome::Fact;
 
-/// What is kept for the keys, brackets and commas around what is put in, and for the last error, in bytes.
+/// The room reserved for keys, brackets, commas and the last error, in bytes.
 const FRAME: usize = 256;
-/// An entry that is longer than this part of the room, a thirty-second, is long.
-const LONG: usize = 32;
-/// The errors take at most this part of all: an eighth.
-const ERRORS: usize = 8;
+/// An entry is long if it takes more than this fraction of the room: a thirty-second.
+const LONG_DIVISOR: usize = 32;
+/// The fraction of the whole that errors may take: an eighth.
+const ERRORS_DIVISOR: usize = 8;
 
-/// Where an answer is kept.
+/// An answer kept in memory.
 #[derive(Debug, Clone)]
 pub struct Kept(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     deadline: Deadline,
-    /// The members of the object as JSON; of a list all but its end.
+    /// The members of the object as JSON; a list is still open at its end.
     body: String,
     in_list: bool,
-    /// As JSON, with commas between.
+    /// As JSON, separated by commas.
     errors: String,
     error_count: usize,
-    /// For how much more of the body and of the errors there is room, in bytes.
+    /// The remaining room for the body and for the errors, in bytes.
     room: usize,
     error_room: usize,
-    /// From where on an entry is long, and for how much more of long ones there is room, in bytes.
+    /// The length above which an entry is long, and the remaining room for long ones, in bytes.
     long: usize,
     long_room: usize,
     /// Whether anything is missing.
@@ -43,10 +44,10 @@ struct State {
 }
 
 impl Kept {
-    /// Room for so many bytes, to be filled until the deadline.
+    /// Returns an empty answer with room for `budget` bytes, to be filled until the deadline.
     pub fn new(budget: usize, deadline: Deadline) -> Self {
         let room = budget.saturating_sub(FRAME);
-        let error_room = room / ERRORS;
+        let error_room = room / ERRORS_DIVISOR;
         let room = room - error_room;
         Kept(Arc::new(Mutex::new(State {
             deadline,
@@ -56,14 +57,15 @@ impl Kept {
             error_count: 0,
             room,
             error_room,
-            long: room / LONG,
+            long: room / LONG_DIVISOR,
             long_room: room / 2,
             cut: false,
             over: false,
         })))
     }
 
-    /// Half of what is left of the time, but at most so much: for what is asked before anything is put in.
+    /// Returns a deadline after half of the remaining time, at most `limit`, for gathering data
+    /// before anything is put in.
     pub fn within(&self, limit: Duration) -> Deadline {
         let left = self.state().deadline.remaining().unwrap_or_default();
         Deadline::after(limit.min(left / 2))
@@ -73,7 +75,8 @@ impl Kept {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing more is taken: there is no room, or the time is over.
+    /// Returns whether the answer accepts nothing more, because there is no room or the deadline
+    /// has passed.
     pub fn is_over(&self) -> bool {
         let mut state = self.state();
         if !state.over && state.deadline.remaining().is_err() {
@@ -91,7 +94,7 @@ impl Kept {
         }
     }
 
-    /// One entry of the list of this name.
+    /// Appends one entry to the list of this name.
     pub fn item(&self, list: &str, item: &Fact) {
         self.list(list);
         if self.is_over() {
@@ -102,7 +105,7 @@ impl Kept {
         self.state().push(&text);
     }
 
-    /// All there is, where it is no list.
+    /// Puts in the whole document, if it is not a list.
     pub fn document(&self, entries: Vec<(&'static str, Fact)>) {
         let mut text = String::new();
         Fact::Object(entries).push_json(&mut text);
@@ -115,12 +118,12 @@ impl Kept {
         }
     }
 
-    /// Something that is to be said of it.
+    /// Appends an error or a warning.
     pub fn error(&self, message: &str) {
         let mut text = String::new();
         Fact::Text(message.to_owned()).push_json(&mut text);
         let mut state = self.state();
-        if state.error_count >= MOST_ERRORS || text.len() + 2 > state.error_room {
+        if state.error_count >= MAX_ERRORS || text.len() + 2 > state.error_room {
             state.cut = true;
             return;
         }
@@ -128,7 +131,8 @@ impl Kept {
         state.push_error(&text);
     }
 
-    /// What there is, as one JSON object, and why there is no more of it, in few words. What comes later is not taken.
+    /// Returns what is there as one JSON object. `gave_up` says briefly why there is not more.
+    /// Anything that arrives later is ignored.
     pub fn end(&self, gave_up: Option<String>) -> String {
         let mut state = self.state();
         state.over = true;
@@ -159,7 +163,7 @@ impl State {
         let needed = item.len() + 2;
         let is_long = needed > self.long;
         if self.over || needed > self.room || is_long && needed > self.long_room {
-            // Behind a long one there may be shorter ones.
+            // Shorter entries may follow a long one.
             self.over |= !is_long;
             self.cut = true;
             return;
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_and_what_is_said_of_it() {
+    fn a_list_with_errors() {
         let kept = kept(4096);
         assert_eq!(kept.end(None), "{}");
         let kept = self::kept(4096);
@@ -202,13 +206,13 @@ mod tests {
         assert!(!kept.is_over());
         let end = r#"{"a": ["[", "x\n"], "errors": ["no \"b\"", "no c", "gave up"], "cut": true}"#;
         assert_eq!(kept.end(Some("gave up".to_owned())), end);
-        // Whoever fills it comes back too late.
+        // The thread that fills it may finish too late.
         assert!(kept.is_over());
         kept.item("a", &text("late"));
     }
 
     #[test]
-    fn a_document_is_there_or_not() {
+    fn a_document_is_whole_or_absent() {
         let entries = |length: usize| vec![("a", Fact::Count(1)), ("b", text(&"x".repeat(length)))];
         let kept = kept(1024);
         kept.error("y");
@@ -222,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_valid_and_bounded_wherever_it_is_cut() {
+    fn a_cut_answer_is_valid_json_within_its_limit() {
         let words = ["", "\u{1}", "[", "\u{e0041}\u{e0041}", "\\\"", "plain words, some of them", "é"];
         for budget in (FRAME..3000).step_by(7) {
             let kept = kept(budget);
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn one_long_entry_does_not_hide_the_others() {
+    fn a_long_entry_does_not_displace_the_others() {
         let kept = kept(4096);
         let long = "x".repeat(1500);
         for entry in ["a", &long, "b", &long, "c"] {
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_ends_it_too() {
+    fn the_deadline_ends_an_answer() {
         let kept = Kept::new(4096, Deadline::after(Duration::ZERO));
         kept.item("entries", &text("a"));
         assert!(kept.is_over());

@@ -1,19 +1,21 @@
-//! How a server may write what it repeats: as it is, or with the escapes of a URL or a form, of JSON, or of HTML.
+//! The forms in which a server may repeat a value: as it is, or with the escapes of a URL, a form,
+//! JSON or HTML.
 
 use crate::text::ELLIPSIS;
 
-/// Bytes that an escape begins with.
+/// The first bytes of escapes.
 pub(super) const MARKS: &[u8] = b"\\%&+";
-/// Characters that HTML names; all are known by their number, too.
+/// Characters that have a name in HTML. Every character also has a number.
 const NAMED: [(&[u8], char); 5] =
     [(b"lt", '<'), (b"gt", '>'), (b"amp", '&'), (b"quot", '"'), (b"apos", '\'')];
-/// The most bytes between the `&` and the `;` of a character: `#x10ffff`.
+/// The most bytes between the `&` and the `;` of a character reference: `#x10ffff`.
 const LONGEST: usize = 8;
 
-/// How many bytes at the beginning of the text write the value, and how many of the value these are. Case does not count
-/// (host names are in lower case).
+/// Returns how many bytes at the beginning of the text represent the value, and how many bytes of
+/// the value these are. Case is ignored, as servers write host names in lower case.
 ///
-/// A value may hold what an escape begins with, `100%`: then it is tried both as `100%` and as `100%25`.
+/// A value such as `100%` may contain the first byte of an escape. It is then tried both as `100%`
+/// and as `100%25`.
 pub(super) fn written(text: &[u8], value: &[u8]) -> (usize, usize) {
     let mut most = walk(text, value, None);
     for &mark in MARKS {
@@ -24,13 +26,14 @@ pub(super) fn written(text: &[u8], value: &[u8]) -> (usize, usize) {
     most
 }
 
-/// As [`written`]; what begins with `escaped` is an escape where it may be one. What was looked at is not looked at again.
+/// Like [`written`]. Anything that begins with `escaped` and may be an escape is one. There is no
+/// backtracking.
 fn walk(text: &[u8], value: &[u8], escaped: Option<u8>) -> (usize, usize) {
     let (mut rest, mut wanted) = (text, value);
-    while let (Some((byte, behind)), Some((first, others))) = (rest.split_first(), wanted.split_first()) {
+    while let (Some((byte, after)), Some((first, others))) = (rest.split_first(), wanted.split_first()) {
         let is_same = byte.eq_ignore_ascii_case(first);
         let found = if MARKS.contains(byte) && (escaped == Some(*byte) || !is_same) {
-            // What stands in front of all of it stays: `\hunter2`.
+            // A backslash in front of the whole value is not part of it: `\hunter2`.
             escape(rest, wanted, wanted.len() < value.len())
         } else {
             None
@@ -39,15 +42,15 @@ fn walk(text: &[u8], value: &[u8], escaped: Option<u8>) -> (usize, usize) {
             Some((taken, matched)) => {
                 (rest.get(taken..).unwrap_or_default(), wanted.get(matched..).unwrap_or_default())
             }
-            None if is_same => (behind, others),
+            None if is_same => (after, others),
             None => break,
         };
     }
     (text.len() - rest.len(), value.len() - wanted.len())
 }
 
-/// How many bytes the escape has that the text begins with, and how many of what is wanted it stands for; nothing where
-/// that is something else.
+/// Returns the length of the escape at the beginning of the text and how many of the wanted bytes
+/// it represents; `None` if it represents something else.
 fn escape(text: &[u8], wanted: &[u8], is_within: bool) -> Option<(usize, usize)> {
     let first = *wanted.first()?;
     match *text {
@@ -56,18 +59,18 @@ fn escape(text: &[u8], wanted: &[u8], is_within: bool) -> Option<(usize, usize)>
             let byte = digits(&[high, low], 16).and_then(|byte| u8::try_from(byte).ok())?;
             byte.eq_ignore_ascii_case(&first).then_some((3, 1))
         }
-        [b'&', ref behind @ ..] => {
-            let length = behind.iter().take(LONGEST + 1).position(|&b| b == b';')?;
-            let name = behind.get(..length)?;
-            let known = NAMED.iter().find(|(known, _)| *known == name).map(|&(_, meant)| meant);
-            let meant = known.or_else(|| {
+        [b'&', ref after @ ..] => {
+            let length = after.iter().take(LONGEST + 1).position(|&b| b == b';')?;
+            let name = after.get(..length)?;
+            let known = NAMED.iter().find(|(known, _)| *known == name).map(|&(_, character)| character);
+            let character = known.or_else(|| {
                 char::from_u32(match name {
                     [b'#', b'x' | b'X', number @ ..] => digits(number, 16)?,
                     [b'#', number @ ..] => digits(number, 10)?,
                     _ => return None,
                 })
             })?;
-            Some((length + 2, begins(wanted, meant)?))
+            Some((length + 2, begins(wanted, character)?))
         }
         [b'\\', sign, ..] => numbered(text, wanted).or_else(|| {
             let named = [(b'n', b'\n'), (b'r', b'\r'), (b't', b'\t'), (b'b', 8), (b'f', 12)];
@@ -78,35 +81,37 @@ fn escape(text: &[u8], wanted: &[u8], is_within: bool) -> Option<(usize, usize)>
     }
 }
 
-/// As [`escape`], for `\u0041`. Characters beyond the basic plane are two units of UTF-16.
+/// Like [`escape`], for `\u0041`. Characters beyond the basic multilingual plane are two UTF-16
+/// code units.
 fn numbered(text: &[u8], wanted: &[u8]) -> Option<(usize, usize)> {
     let units = [unit(text)?, text.get(6..).and_then(unit).unwrap_or_default()];
-    let meant = char::decode_utf16(units).next()?.ok()?;
-    Some((6 * meant.len_utf16(), begins(wanted, meant)?))
+    let character = char::decode_utf16(units).next()?.ok()?;
+    Some((6 * character.len_utf16(), begins(wanted, character)?))
 }
 
-/// The unit of UTF-16 that `\u0041` stands for.
+/// Returns the UTF-16 code unit that `\u0041` represents.
 fn unit(text: &[u8]) -> Option<u16> {
     digits(text.strip_prefix(b"\\u")?.get(..4)?, 16).and_then(|unit| u16::try_from(unit).ok())
 }
 
-/// The number that these digits write.
+/// Parses digits.
 fn digits(text: &[u8], radix: u32) -> Option<u32> {
-    // A sign is none.
+    // A sign is not a digit.
     let text = std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?;
     u32::from_str_radix(text, radix).ok()
 }
 
-/// How many bytes this character is of what is wanted, if that begins with it.
-fn begins(wanted: &[u8], meant: char) -> Option<usize> {
+/// Returns the length of this character in the wanted bytes, if they begin with it.
+fn begins(wanted: &[u8], character: char) -> Option<usize> {
     let mut buffer = [0; 4];
-    let bytes = meant.encode_utf8(&mut buffer).as_bytes();
+    let bytes = character.encode_utf8(&mut buffer).as_bytes();
     wanted.get(..bytes.len()).filter(|front| front.eq_ignore_ascii_case(bytes)).map(<[u8]>::len)
 }
 
-/// Where the text ends here or was cut here, maybe within an escape: how many bytes of that there are.
+/// If the text ends or was cut here, possibly within an escape, returns how many bytes of that
+/// escape there are.
 pub(super) fn cut(text: &[u8]) -> Option<usize> {
-    // The longest escape that is not whole: `\ud83d\ude0`.
+    // The longest incomplete escape: `\ud83d\ude0`.
     let end = (0..12).find(|&at| {
         text.get(at..).is_none_or(|rest| rest.is_empty() || rest.starts_with(ELLIPSIS.as_bytes()))
     })?;
@@ -120,10 +125,10 @@ pub(super) fn cut(text: &[u8]) -> Option<usize> {
         [b'\\', b'u', digits @ ..] => match digits.split_at_checked(4) {
             None => are_hex(digits),
             // The first half of a pair.
-            Some((first, behind)) => {
+            Some((first, after)) => {
                 are_hex(first)
                     && digits.len() < 10
-                    && b"\\u".starts_with(behind.get(..behind.len().min(2)).unwrap_or_default())
+                    && b"\\u".starts_with(after.get(..after.len().min(2)).unwrap_or_default())
             }
         },
         _ => false,
@@ -136,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_writes_a_value() {
+    fn the_forms_of_a_value() {
         for (value, texts) in [
             (
                 "ab+cd/ef==",
@@ -181,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_text_was_cut() {
+    fn cut_texts() {
         for (text, found) in [
             ("", Some(0)),
             ("…", Some(0)),

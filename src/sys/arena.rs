@@ -1,9 +1,10 @@
-//! The global allocator: an arena in `.bss`, and [`Pages`] for what does not fit.
+//! The global allocator: an arena in `.bss`, and [`Pages`] for blocks that do not fit.
 //!
-//! musl's allocator maps and unmaps small groups of pages one by one, which was half of all system calls
-//! and a third of all page faults of a check. A check needs some 60 KiB in all, so it is served from
-//! memory that is there from the start, packed, touched page by page. Freed memory is reused only if it is
-//! the last that was handed out; a run that needs more (`--wait` for minutes) goes on with [`Pages`].
+//! musl's allocator maps and unmaps small groups of pages one at a time, which accounted for half
+//! of all system calls and a third of all page faults of a check. A check needs about 60 KiB in
+//! total. It is served from packed memory that exists from the start and is touched page by page.
+//! Freed memory is reused only if it is the block allocated last. A run that needs more (`--wait`
+//! for minutes) continues with [`Pages`].
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
@@ -22,20 +23,21 @@ const SIZE: usize = 128 << 10;
 #[global_allocator]
 static ALLOCATOR: Arena = Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) };
 
-/// For what does not fit.
+/// The allocator for blocks that do not fit in the arena.
 pub(super) static PAGES: Pages = Pages::new();
 
 #[repr(C, align(64))]
 struct Memory(UnsafeCell<[u8; SIZE]>);
 
-// SAFETY: the bytes are only handed out, each to one owner at a time; `Arena::used` decides who gets which.
+// SAFETY: each byte is allocated to at most one owner at a time; `Arena::used` decides which bytes
+// an owner gets.
 unsafe impl Sync for Memory {}
 
 struct Arena {
     memory: Memory,
-    /// How many of the bytes are handed out, from the start. Bytes that one thread gave back may be the next
-    /// one's: giving back releases what was done with them, and taking acquires it, so that nothing of the old
-    /// owner's comes after.
+    /// How many bytes from the start are allocated. Bytes that one thread freed may be allocated by
+    /// another one. To free is a release and to allocate is an acquire, so all accesses of the old
+    /// owner happen before those of the new one.
     used: AtomicUsize,
 }
 
@@ -44,16 +46,16 @@ impl Arena {
         self.memory.0.get().cast()
     }
 
-    /// The place of a block in the arena, if it is one of ours.
+    /// Returns the offset of a block in the arena, if it is in the arena.
     fn offset(&self, block: *mut u8) -> Option<usize> {
         block.addr().checked_sub(self.base().addr()).filter(|&offset| offset < SIZE)
     }
 
-    /// Takes a block of this layout from the arena.
+    /// Allocates a block of this layout in the arena.
     fn take(&self, layout: Layout) -> Option<*mut u8> {
         let mut used = self.used.load(Relaxed);
         loop {
-            // The base is aligned to 64; a stricter layout is none of ours.
+            // The base is aligned to 64. The arena does not serve stricter layouts.
             if layout.align() > 64 {
                 return None;
             }
@@ -68,18 +70,20 @@ impl Arena {
     }
 }
 
-// SAFETY: blocks of the arena do not overlap, for `used` only moves past a block when it is taken and back
-// to its start when it, being the last, is freed; all other blocks are those of `PAGES`.
+// SAFETY: blocks of the arena do not overlap, because `used` moves past a block when it is
+// allocated and back to its start only when it is the last block and is freed. All other blocks
+// belong to `PAGES`.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises about the layout are passed on.
+        // SAFETY: the caller's guarantees about the layout are passed on.
         self.take(layout).unwrap_or_else(|| fatal::unless_null(unsafe { PAGES.alloc(layout) }))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         match self.take(layout) {
             Some(block) => {
-                // A block may have been used before. SAFETY: it is layout.size() bytes of ours.
+                // The block may have been used before. SAFETY: it is layout.size() bytes of the
+                // arena.
                 unsafe { block.write_bytes(0, layout.size()) };
                 block
             }
@@ -91,30 +95,30 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match self.offset(block) {
             Some(start) => {
-                // Only the last block's end is where `used` stands.
+                // Only the last block ends at `used`.
                 let _ = self.used.compare_exchange(start + layout.size(), start, Release, Relaxed);
             }
-            // SAFETY: it is not of the arena, so it is one of `PAGES`, of this layout.
+            // SAFETY: it is not in the arena, so it belongs to `PAGES` and has this layout.
             None => unsafe { PAGES.dealloc(block, layout) },
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(block) else {
-            // SAFETY: it is one of `PAGES`, of this layout.
+            // SAFETY: it belongs to `PAGES` and has this layout.
             return fatal::unless_null(unsafe { PAGES.realloc(block, layout, size) });
         };
         let (end, new_end) = (start + layout.size(), start.saturating_add(size));
-        // It may grow, which takes, or shrink, which gives back.
+        // It may grow, which allocates, or shrink, which frees.
         if new_end <= SIZE && self.used.compare_exchange(end, new_end, AcqRel, Relaxed).is_ok() {
             return block;
         }
         if size <= layout.size() {
             return block;
         }
-        // SAFETY: the caller promises that this size is valid for this alignment.
+        // SAFETY: the caller guarantees that this size is valid for this alignment.
         let layout_now = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-        // SAFETY: the new block is larger than the old one and another.
+        // SAFETY: the new block is larger than the old one and distinct from it.
         unsafe {
             let new = self.alloc(layout_now);
             ptr::copy_nonoverlapping(block, new, layout.size());
@@ -138,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_aligned_apart_and_the_last_is_reused() {
+    fn blocks_are_aligned_and_only_the_last_is_reused() {
         let arena = arena();
         // SAFETY: each block is used within its layout and freed with it.
         unsafe {
@@ -154,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_block_grows_in_place_and_others_move_with_their_bytes() {
+    fn the_last_block_grows_in_place_and_others_are_copied() {
         let arena = arena();
         // SAFETY: as above.
         unsafe {
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn reused_memory_is_cleared_where_that_is_asked() {
+    fn alloc_zeroed_clears_reused_memory() {
         let arena = arena();
         // SAFETY: as above.
         unsafe {
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_in_pages() {
+    fn blocks_that_do_not_fit_are_in_pages() {
         let arena = arena();
         for request in [layout(SIZE + 1, 1), layout(1, 4096), layout(usize::MAX >> 1, 1)] {
             assert!(arena.take(request).is_none());

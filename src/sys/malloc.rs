@@ -1,6 +1,7 @@
-//! `malloc(3)` and its relatives, for `opendir(3)` in musl and the destructors of threads in std, and little else.
+//! `malloc(3)` and its relatives, for `opendir(3)` in musl and the destructors of threads in std,
+//! and little else.
 //!
-//! musl lets a program bring its own (since 1.1.20). A block has its layout in front of it.
+//! musl allows a program to replace them (since 1.1.20). Each block is preceded by its layout.
 
 use std::alloc::{GlobalAlloc as _, Layout};
 use std::ffi::{c_int, c_void};
@@ -11,15 +12,15 @@ use nix::libc::ENOMEM;
 use super::arena::PAGES;
 use super::fatal;
 
-/// The room for what stands in front of a block, which is also what a block has to be aligned to.
+/// The size of the header in front of a block, which is also the alignment of a block.
 const HEAD: usize = size_of::<Layout>();
 
-/// The layout of a block for this many bytes, with what stands in front of it.
+/// Returns the layout of a block for this many bytes, including its header.
 fn layout(size: usize) -> Option<Layout> {
     Layout::from_size_align(size.checked_add(HEAD)?, HEAD).ok()
 }
 
-// SAFETY: this and those below are the C library's own, with their signatures.
+// SAFETY: this and the symbols below are those of the C library, with the same signatures.
 #[unsafe(no_mangle)]
 extern "C" fn malloc(size: usize) -> *mut c_void {
     calloc(size, 1)
@@ -33,7 +34,8 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     };
     // SAFETY: the layout is not empty, and the block has room for its size.
     unsafe {
-        // Without it std aborts, and opendir(3) would only put it in other words.
+        // Without it std would abort, and opendir(3) would only report the same error in other
+        // words.
         let block = fatal::unless_null(PAGES.alloc_zeroed(layout));
         block.cast::<Layout>().write(layout);
         block.add(HEAD).cast()
@@ -44,7 +46,8 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free(block: *mut c_void) {
     if !block.is_null() {
-        // SAFETY: the caller gives back what it got from `calloc`, which wrote the layout in front of it.
+        // SAFETY: the caller frees what it got from `calloc`, which wrote the layout in front of
+        // it.
         unsafe {
             let start: *mut u8 = block.cast::<u8>().sub(HEAD);
             PAGES.dealloc(start, start.cast::<Layout>().read());
@@ -57,7 +60,8 @@ unsafe extern "C" fn free(block: *mut c_void) {
 unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
     let new = malloc(size);
     if !block.is_null() && !new.is_null() {
-        // SAFETY: as in `free`; the bytes that both have are copied from a block in use to a new one.
+        // SAFETY: as in `free`; the bytes that both have are copied from an allocated block to a
+        // new one.
         unsafe {
             let had = block.cast::<u8>().sub(HEAD).cast::<Layout>().read().size() - HEAD;
             ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast(), had.min(size));
@@ -70,12 +74,12 @@ unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn posix_memalign(block: *mut *mut c_void, align: usize, size: usize) -> c_int {
-    // Nobody asks for more than any block has.
+    // No caller requests a stricter alignment than that of every block.
     let new = if align <= HEAD { malloc(size) } else { ptr::null_mut() };
     if new.is_null() {
         return ENOMEM;
     }
-    // SAFETY: the caller has a place for the answer.
+    // SAFETY: the caller provides the memory for the result.
     unsafe { block.write(new) };
     0
 }

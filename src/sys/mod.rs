@@ -1,6 +1,7 @@
-//! The only room with unsafe code: what a start of a few hundred microseconds needs and no library gives.
+//! The only room with unsafe code: what a start within a few hundred microseconds needs and no
+//! library provides.
 
-#![allow(unsafe_code, reason = "an allocator and C symbols cannot be had without")]
+#![allow(unsafe_code, reason = "an allocator and C symbols need it")]
 
 mod arena;
 mod cached;

@@ -1,8 +1,10 @@
-//! What the arena has no room for: pages of the kernel's, cut into blocks of powers of two.
+//! The allocator for what does not fit in the arena: pages from the kernel, divided into blocks
+//! whose sizes are powers of two.
 //!
-//! It stands in for musl's allocator, which is 8 KiB. A freed block waits in the list of its size for the next one
-//! that needs it, so that waiting for hours takes no more than what was once in use at the same time; blocks
-//! are halved, never joined. What is larger has pages of its own, which go back when it is freed.
+//! It replaces musl's allocator, which takes 8 KiB of the binary. A freed block waits in the list
+//! of its size until one of that size is needed, so that a run of hours takes no more memory than
+//! was once in use at the same time. Blocks are halved but never joined. A larger block has pages
+//! of its own, which are unmapped when it is freed.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
@@ -10,38 +12,40 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::libc;
 
-/// The size of the smallest blocks, in bytes: those of class 0. Each class has blocks twice as large.
+/// The size of the smallest blocks, in bytes: those of class 0. Each class has blocks twice as
+/// large.
 const SMALLEST: usize = 32;
 /// How many classes there are: up to 32 KiB.
 const CLASSES: usize = 11;
-/// Pages are not smaller on any machine.
+/// No machine has smaller pages.
 const PAGE: usize = 4096;
 
-/// The blocks that wait, a list for each class.
+/// The free blocks, a list for each class.
 struct Lists([*mut Free; CLASSES]);
 
-/// A block that waits.
+/// A free block.
 struct Free {
     next: *mut Free,
 }
 
-// SAFETY: the blocks in the lists are nobody else's, and belong to no thread.
+// SAFETY: the blocks in the lists have no other owner and belong to no thread.
 unsafe impl Send for Lists {}
 
 impl Lists {
-    /// A block of this class, aligned to its size or to a page; null where there is no memory.
+    /// Allocates a block of this class, aligned to its size or to a page. Returns null if there is
+    /// no memory.
     fn take(&mut self, class: usize) -> *mut u8 {
         let Some(head) = self.0.get_mut(class) else {
             return map(SMALLEST << CLASSES);
         };
         if let Some(block) = ptr::NonNull::new(*head) {
-            // SAFETY: what is in a list was written by `give`.
+            // SAFETY: the entries of a list were written by `give`.
             *head = unsafe { block.read() }.next;
             return block.as_ptr().cast();
         }
         let twice = self.take(class + 1);
         if !twice.is_null() {
-            // SAFETY: the second half of a block that is nobody else's.
+            // SAFETY: the second half of a block that has no other owner.
             unsafe { self.give(twice.add(SMALLEST << class), class) };
         }
         twice
@@ -51,11 +55,11 @@ impl Lists {
     ///
     /// # Safety
     ///
-    /// The block is of this class and nobody else's.
+    /// The block is of this class and has no other owner.
     unsafe fn give(&mut self, block: *mut u8, class: usize) {
         if let Some(head) = self.0.get_mut(class) {
             let block: *mut Free = block.cast();
-            // SAFETY: the smallest block has room for this, and is aligned for it.
+            // SAFETY: the smallest block is large enough for this and sufficiently aligned.
             unsafe { block.write(Free { next: *head }) };
             *head = block;
         }
@@ -74,7 +78,8 @@ impl Pages {
     }
 }
 
-// SAFETY: a block is in a list or in use, never both; pages of a block of its own are the kernel's to keep apart.
+// SAFETY: a block is either in a list or in use, never both. The kernel keeps separately mapped
+// pages apart.
 unsafe impl GlobalAlloc for Pages {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match class_of(layout) {
@@ -86,9 +91,9 @@ unsafe impl GlobalAlloc for Pages {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class_of(layout) {
-            // SAFETY: the caller gives back what `alloc` gave for this layout.
+            // SAFETY: the caller frees what `alloc` returned for this layout.
             Some(class) => unsafe { self.lists().give(block, class) },
-            // SAFETY: as above; they are whole pages of its own.
+            // SAFETY: as above; the block has whole pages of its own.
             None => unsafe {
                 libc::munmap(block.cast(), layout.size());
             },
@@ -96,21 +101,23 @@ unsafe impl GlobalAlloc for Pages {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller promises that this size is valid for this alignment.
+        // SAFETY: the caller guarantees that this size is valid for this alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (class_of(layout), class_of(new_layout)) {
             (None, None) => {
-                // SAFETY: they are pages of its own, which the kernel moves where they cannot grow.
+                // SAFETY: the block has pages of its own, which the kernel moves if they cannot
+                // grow.
                 let moved = unsafe { libc::mremap(block.cast(), layout.size(), size, libc::MREMAP_MAYMOVE) };
                 if moved != libc::MAP_FAILED {
                     return moved.cast();
                 }
-                // A sandbox may refuse mremap(2) alone. If there is no memory, the copy below fails too.
+                // A sandbox may refuse only mremap(2). If there is no memory, the copy below fails
+                // too.
             }
             (Some(class), Some(new_class)) if class == new_class => return block,
             _ => {}
         }
-        // SAFETY: the bytes that both have are copied from a block in use to a new one.
+        // SAFETY: the bytes that both have are copied from an allocated block to a new one.
         unsafe {
             let new = self.alloc(new_layout);
             if !new.is_null() {
@@ -122,16 +129,16 @@ unsafe impl GlobalAlloc for Pages {
     }
 }
 
-/// The class of the blocks for this layout; none where it has pages of its own.
+/// Returns the class of the blocks for this layout; `None` if such a block has pages of its own.
 fn class_of(layout: Layout) -> Option<usize> {
     let size = layout.size().max(layout.align()).max(SMALLEST);
     (0..CLASSES).find(|class| size <= SMALLEST << class)
 }
 
-/// New pages, all zero; null where there are none.
+/// Maps new zeroed pages. Returns null if there are none.
 fn map(size: usize) -> *mut u8 {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: anonymous pages at a place of the kernel's choice touch nothing that is in use.
+    // SAFETY: anonymous pages at an address that the kernel chooses overlap nothing that is in use.
     let pages = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
     if pages == libc::MAP_FAILED { ptr::null_mut() } else { pages.cast() }
 }
@@ -145,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn freed_blocks_are_taken_again() {
+    fn freed_blocks_are_reused() {
         let pages = Pages::new();
         // SAFETY: each block is used within its layout and freed with it.
         unsafe {
@@ -160,7 +167,7 @@ mod tests {
                 pages.dealloc(block, layout(size, 1));
                 assert_eq!(pages.alloc(layout(size, 1)), block, "{size}");
             }
-            assert_eq!((b.read(), a.read()), (0, 0), "what others do does not reach it");
+            assert_eq!((b.read(), a.read()), (0, 0), "other blocks do not overlap it");
         }
     }
 
@@ -179,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_stay_when_a_block_grows_and_shrinks() {
+    fn bytes_are_kept_when_a_block_grows_or_shrinks() {
         let pages = Pages::new();
         // SAFETY: as above.
         unsafe {

@@ -25,13 +25,12 @@ fn a_doubled_dollar_is_a_plain_one() {
 
 #[test]
 fn what_is_missing_is_named() {
-    porthole(["http", ":${PORT}/"]).refused(
-        "http: TARGET: the environment has no variable PORT (set it, or give a default: ${PORT:-…})",
-    );
+    porthole(["http", ":${PORT}/"])
+        .refused("http: TARGET: environment variable PORT is not set (to give a default, write ${PORT:-…})");
     porthole(["http", ":80", "-H", "X: ${file:/none}"])
         .refused("http: --header: ${file:/none}: no such file or directory");
     porthole(["tcp", ":80", "--expect", "${oops"])
-        .refused("tcp: --expect: ${oops is never closed by } (a plain ${ is written $${)");
+        .refused("tcp: --expect: ${oops has no closing } (write $${ for a literal ${)");
     porthole(["http", ":${PORT}/"])
         .env("PORT", "0")
         .refused("http: TARGET: expected a port from 1 to 65535, got ':0/'");
