@@ -10,12 +10,13 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
+use crate::file_type::FileType;
 use crate::sys::read_entries;
 
 /// The size of the first buffer, in bytes.
-const FIRST: usize = 2 << 10;
+const FIRST_BUFFER_BYTES: usize = 2 << 10;
 /// The size of the buffer from the second read on, in bytes.
-const REST: usize = 16 << 10;
+const BUFFER_BYTES: usize = 16 << 10;
 /// Where `d_type` stands in a record, behind the inode, the offset and the length: getdents64(2).
 const TYPE_AT: usize = 18;
 
@@ -37,7 +38,7 @@ pub struct Entry<'a> {
     /// Its name.
     pub name: &'a [u8],
     /// Its type as the letter of `ls -l`, if the file system tells it: `d_type` of readdir(3).
-    pub kind: Option<char>,
+    pub kind: Option<FileType>,
 }
 
 impl Directory {
@@ -85,7 +86,7 @@ impl Directory {
 
     /// Reads more records; returns whether there are any.
     fn fill(&mut self) -> Result<bool, Errno> {
-        let size = if self.buffer.is_empty() { FIRST } else { REST };
+        let size = if self.buffer.is_empty() { FIRST_BUFFER_BYTES } else { BUFFER_BYTES };
         if self.buffer.len() < size {
             // Not by a resize, which is byte by byte in a build for size.
             self.buffer = vec![0; size];
@@ -116,17 +117,7 @@ fn record_length(records: &[u8]) -> Option<usize> {
 /// The entry of one record.
 fn parse(record: &[u8]) -> Entry<'_> {
     let name = record.get(TYPE_AT + 1..).unwrap_or_default().split(|&b| b == 0).next().unwrap_or_default();
-    // The DT_ values are the types of a mode without their lower bits: inode(7).
-    let kind = match record.get(TYPE_AT) {
-        Some(1) => Some('p'),
-        Some(2) => Some('c'),
-        Some(4) => Some('d'),
-        Some(6) => Some('b'),
-        Some(8) => Some('-'),
-        Some(10) => Some('l'),
-        Some(12) => Some('s'),
-        _ => None,
-    };
+    let kind = record.get(TYPE_AT).copied().and_then(FileType::of_entry);
     Entry { name, kind }
 }
 
@@ -143,9 +134,9 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn records_of_a_directory() {
         assert_eq!(record_length(RECORDS), Some(24));
-        assert_eq!(parse(&RECORDS[..24]), Entry { name: b"abc", kind: Some('d') });
+        assert_eq!(parse(&RECORDS[..24]), Entry { name: b"abc", kind: Some(FileType::Directory) });
         assert_eq!(record_length(&RECORDS[24..]), Some(32));
-        assert_eq!(parse(&RECORDS[24..]), Entry { name: b"longer-name", kind: Some('l') });
+        assert_eq!(parse(&RECORDS[24..]), Entry { name: b"longer-name", kind: Some(FileType::Link) });
         for end in 0..24 {
             assert_eq!(record_length(&RECORDS[..end]), None);
         }

@@ -16,7 +16,7 @@ use crate::threads::bounded;
 use crate::units::show_size;
 
 /// What a file is given to begin with, in bytes; pages that stay empty cost nothing.
-const ROOM: usize = 8 << 10;
+const INITIAL_CAPACITY: usize = 8 << 10;
 
 /// What a check reports of a file that it cannot read, with these words in front and behind: without permission it has no
 /// answer, anything else is unhealthy.
@@ -48,7 +48,9 @@ pub fn open_regular(path: &Path) -> Result<File, Error> {
 pub fn read_start(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Error> {
     // With room from the start: std reads a few bytes into an empty one to see what comes, and each read of a table
     // of /proc/net walks all of the kernel's sockets.
-    let mut bytes = Vec::with_capacity(usize::try_from(limit).map_or(ROOM, |limit| limit.min(ROOM)));
+    let mut bytes = Vec::with_capacity(
+        usize::try_from(limit).map_or(INITIAL_CAPACITY, |limit| limit.min(INITIAL_CAPACITY)),
+    );
     open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     let more = bytes.len() as u64 > limit;
     if more {

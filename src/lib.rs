@@ -45,6 +45,7 @@ rooms! {
     deadline,
     directory,
     error,
+    file_type,
     sys,
     text,
     threads,

@@ -27,7 +27,7 @@ use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::{Shown as _, decode};
 use crate::view::control_groups::Groups;
-use crate::view::mounts::patient;
+use crate::view::mounts::with_timeout;
 use crate::view::root::Root;
 use crate::view::target::Target;
 
@@ -161,7 +161,7 @@ impl Case<'_> {
         &self,
         work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
     ) -> Result<T, Error> {
-        if self.is_crowded { work() } else { patient(Deadline::after(PATIENCE), work) }
+        if self.is_crowded { work() } else { with_timeout(Deadline::after(PATIENCE), work) }
     }
 
     /// Waits until what was there when looking began has lasted.
@@ -355,7 +355,7 @@ fn root(target: &Target, process: &Handle) -> Option<Root> {
 
 /// The table of the mounts that a process sees, by which two are known to see the same.
 fn mounts_of(process: &Handle) -> Option<Vec<u8>> {
-    process.read("mountinfo", crate::view::target::LIMIT).ok().filter(|text| !text.is_empty())
+    process.read("mountinfo", crate::view::target::MAX_PROC_FILE_BYTES).ok().filter(|text| !text.is_empty())
 }
 
 fn print(case: &Case<'_>, answer: &mut Answer) {

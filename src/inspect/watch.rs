@@ -12,7 +12,7 @@ use crate::outcome::Conclusion;
 use crate::procfs;
 use crate::report::{error, has_written, is_writing};
 use crate::threads::{fill, wait_while};
-use crate::view::control_groups::mind_the_limit;
+use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::filesystems::listed;
 use crate::view::mounts::read;
 
@@ -30,7 +30,7 @@ pub(super) fn run(inspection: Inspection) -> Conclusion {
     if !inspection.is_watched {
         return made(&inspection);
     }
-    mind_the_limit();
+    avoid_threads_at_pids_limit();
     let inspection = Arc::new(inspection);
     let theirs = Arc::clone(&inspection);
     unless_it_halts(Box::new(move || made(&theirs))).unwrap_or_else(|| halted(&inspection))

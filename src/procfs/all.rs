@@ -18,11 +18,11 @@ use crate::directory::Directory;
 use crate::error::Error;
 
 /// The most of one command line that is read, in bytes.
-const COMMAND: usize = 16 << 10;
+const MAX_COMMAND_BYTES: usize = 16 << 10;
 /// The most of all command lines together; what comes then is short.
-const COMMANDS: usize = 1 << 20;
+const MAX_COMMANDS_BYTES: usize = 1 << 20;
 /// How much of a command line is read once they are too many.
-const SHORT: usize = 128;
+const SHORT_COMMAND_BYTES: usize = 128;
 
 /// A process as it was seen.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Look {
 impl Look {
     /// A look at no process yet.
     pub fn new() -> Self {
-        Look { buffer: vec![0; COMMAND], left: COMMANDS }
+        Look { buffer: vec![0; MAX_COMMAND_BYTES], left: MAX_COMMANDS_BYTES }
     }
 
     /// All processes that may be listed, the lowest number first. The error is why proc cannot be listed.
@@ -80,7 +80,7 @@ impl Look {
     /// The process whose folder this is; nothing where it has ended.
     pub fn at(&mut self, folder: BorrowedFd<'_>, pid: u32) -> Option<Seen> {
         let uid = fstat(folder).ok().map(|folder| folder.st_uid);
-        let mut stat = match self.read(folder, "stat", COMMAND) {
+        let mut stat = match self.read(folder, "stat", MAX_COMMAND_BYTES) {
             Ok(count) => Stat::parse(self.buffer.get(..count).unwrap_or_default())
                 .ok_or_else(|| "not the state of a process".into()),
             Err(Errno::ENOENT | Errno::ESRCH) => return None,
@@ -94,7 +94,7 @@ impl Look {
             && stat.size > 0
         {
             stat.pages = self.resident(folder).unwrap_or(stat.pages);
-            let limit = if self.left < COMMAND { SHORT } else { COMMAND };
+            let limit = if self.left < MAX_COMMAND_BYTES { SHORT_COMMAND_BYTES } else { MAX_COMMAND_BYTES };
             // One that ends in between had a name at least.
             let count = self.read(folder, "cmdline", limit).unwrap_or_default();
             let bytes = self.buffer.get(..count).unwrap_or_default();
@@ -109,7 +109,7 @@ impl Look {
 
     /// How much of a process is in memory, in pages, as `statm` has it: summed over the processors.
     fn resident(&mut self, folder: BorrowedFd<'_>) -> Option<u64> {
-        let count = self.read(folder, "statm", COMMAND).ok()?;
+        let count = self.read(folder, "statm", MAX_COMMAND_BYTES).ok()?;
         let resident = self.buffer.get(..count)?.split(|&b| b == b' ').nth(1)?;
         std::str::from_utf8(resident).ok()?.parse().ok()
     }

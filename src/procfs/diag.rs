@@ -14,28 +14,28 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType
 use super::net::{Listener, Protocol, UNCONNECTED, UnixSocket};
 
 /// The most that one datagram of the kernel holds, in bytes: `NLMSG_GOODSIZE` in its netlink.h.
-const PIECE: usize = 8 << 10;
+const MAX_DATAGRAM_BYTES: usize = 8 << 10;
 /// `SOCK_DIAG_BY_FAMILY` in sock_diag.h, of which question and answers are.
-const BY_FAMILY: u16 = 20;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `NLMSG_DONE` in netlink.h: the end of the list.
-const DONE: u16 = 3;
+const NLMSG_DONE: u16 = 3;
 /// `UNIX_DIAG_VFS` in unix_diag.h: inode and device of the file.
-const FILE: u16 = 1;
+const UNIX_DIAG_VFS: u16 = 1;
 /// `INET_DIAG_SKV6ONLY` in inet_diag.h.
-const ONLY_IPV6: u16 = 11;
+const INET_DIAG_SKV6ONLY: u16 = 11;
 /// `TCP_LISTEN` in tcp_states.h, which Unix sockets share.
 const LISTEN: u8 = 10;
 
 /// `UNIX_DIAG_RQLEN` there: how many connections wait where a socket listens, and how many may.
 #[cfg(feature = "inspect")]
-const QUEUE: u16 = 4;
+const UNIX_DIAG_RQLEN: u16 = 4;
 
 /// The question after all Unix sockets, and `UDIAG_SHOW_VFS` of each.
-const QUESTION: [[u8; 4]; 10] = question(2);
+const UNIX_REQUEST: [[u8; 4]; 10] = question(2);
 
 /// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, before a request that makes it so many bytes.
 const fn head(length: u32) -> [[u8; 4]; 4] {
-    let ([t0, t1], [f0, f1]) = (BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
+    let ([t0, t1], [f0, f1]) = (SOCK_DIAG_BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
     [length.to_ne_bytes(), [t0, t1, f0, f1], [0; 4], [0; 4]]
 }
 
@@ -64,7 +64,7 @@ pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
     let half = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or_default().to_ne_bytes();
     let file = [half(inode), half(major << 20 | minor)].concat();
     let mut sockets = Vec::new();
-    ask(QUESTION.as_flattened(), &mut |message| sockets.extend(socket_of(message, &file)))?;
+    ask(UNIX_REQUEST.as_flattened(), &mut |message| sockets.extend(socket_of(message, &file)))?;
     Some(sockets)
 }
 
@@ -102,7 +102,7 @@ fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
         // Where a socket listens, what is still to be sent stands for how many may wait.
         backlog: Some(number(60)?),
         // Of IPv6 only, and before Linux 4.3 of none.
-        only_ipv6: attribute(attributes, ONLY_IPV6).and_then(|value| Some(*value.first()? == 1)),
+        only_ipv6: attribute(attributes, INET_DIAG_SKV6ONLY).and_then(|value| Some(*value.first()? == 1)),
         uid: number(64)?.into(),
         inode: number(68)?.into(),
     })
@@ -155,7 +155,7 @@ fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
     let (&[_, _, LISTEN, _, i0, i1, i2, i3, ..], rest) = message.split_first_chunk::<16>()? else {
         return None;
     };
-    let (waiting, most) = attribute(rest, QUEUE)?.split_first_chunk::<4>()?;
+    let (waiting, most) = attribute(rest, UNIX_DIAG_RQLEN)?.split_first_chunk::<4>()?;
     let (inode, waiting) = (u32::from_ne_bytes([i0, i1, i2, i3]).into(), u32::from_ne_bytes(*waiting).into());
     Some(Backlog { inode, waiting, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: None })
 }
@@ -177,7 +177,7 @@ fn ask(question: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
     let netlink = SockProtocol::NetlinkSockDiag;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, netlink).ok()?;
     send(socket.as_raw_fd(), question, MsgFlags::empty()).ok()?;
-    let mut piece = [0; PIECE];
+    let mut piece = [0; MAX_DATAGRAM_BYTES];
     // The kernel has answered by the time it is asked: it is never waited for.
     while !each(piece_of(&socket, &mut piece)?, visit)? {}
     Some(())
@@ -195,9 +195,9 @@ fn each(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
         let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
         let message = rest.get(16..length)?;
         match u16::from_ne_bytes([t0, t1]) {
-            BY_FAMILY => visit(message),
+            SOCK_DIAG_BY_FAMILY => visit(message),
             // Why the list is not whole, as where the kernel has no part that knows of TCP: a negative errno(3).
-            DONE => {
+            NLMSG_DONE => {
                 let failed = message.first_chunk::<4>().is_some_and(|code| i32::from_ne_bytes(*code) < 0);
                 return (!failed).then_some(true);
             }
@@ -211,7 +211,7 @@ fn each(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
 /// The socket of a `struct unix_diag_msg` with its attributes, if it was bound to this file.
 fn socket_of(message: &[u8], file: &[u8]) -> Option<UnixSocket> {
     let (&[_, kind, state, _, i0, i1, i2, i3, ..], attributes) = message.split_first_chunk::<16>()?;
-    (attribute(attributes, FILE)? == file).then(|| UnixSocket {
+    (attribute(attributes, UNIX_DIAG_VFS)? == file).then(|| UnixSocket {
         listens: state == LISTEN,
         kind: u64::from(kind),
         inode: u64::from(u32::from_ne_bytes([i0, i1, i2, i3])),
@@ -276,7 +276,7 @@ mod tests {
             message[at..at + 4].copy_from_slice(&number.to_ne_bytes());
         }
         message[72..74].copy_from_slice(&5_u16.to_ne_bytes());
-        message[74..76].copy_from_slice(&ONLY_IPV6.to_ne_bytes());
+        message[74..76].copy_from_slice(&INET_DIAG_SKV6ONLY.to_ne_bytes());
         message[76] = 1;
         let mut expected = Listener {
             address: "[::1]:8080".parse().unwrap(),

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::files::{read_regular, read_start};
 
 /// The most of one table that is read, in bytes: some 14,000 sockets.
-const TABLE_LIMIT: u64 = 2 << 20;
+const MAX_TABLE_BYTES: u64 = 2 << 20;
 /// The state of a listening TCP socket, `TCP_LISTEN` in the kernel's tcp_states.h.
 pub(super) const LISTEN: u64 = 0x0a;
 /// The state of a UDP socket without a peer, `TCP_CLOSE` there.
@@ -110,7 +110,7 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error
         Protocol::Tcp => ("self/net/tcp", "self/net/tcp6", LISTEN),
         Protocol::Udp => ("self/net/udp", "self/net/udp6", UNCONNECTED.into()),
     };
-    let read = |name: &str| match read_start(&proc.join(name), TABLE_LIMIT) {
+    let read = |name: &str| match read_start(&proc.join(name), MAX_TABLE_BYTES) {
         // The kernel prints the listening sockets of TCP before all connections (`tcp_seq_start`), so that a
         // busy proxy's table may be cut.
         Ok((_, true)) if protocol == Protocol::Udp => Err(Error::from("too large").at(&proc.join(name))),
@@ -127,7 +127,7 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error
 /// The table of the Unix sockets of this network namespace, for [`unix_sockets`].
 pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Error> {
     let path = proc.join("self/net/unix");
-    read_regular(&path, TABLE_LIMIT).map_err(|error| error.at(&path))
+    read_regular(&path, MAX_TABLE_BYTES).map_err(|error| error.at(&path))
 }
 
 /// Whether the name is this one where the table goes on like that: names are raw and may hold newlines.

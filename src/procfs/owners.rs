@@ -9,7 +9,7 @@ use super::process::{Process, parse_socket, pids};
 use crate::error::{Cause, Error};
 
 /// The most pairs of socket and process that are kept.
-const MOST: usize = 1 << 16;
+const MAX_PAIRS: usize = 1 << 16;
 
 /// Who holds what.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ impl Owners {
             denied |= target.as_ref().is_err_and(Error::is_denied);
             if let Some(inode) = target.ok().and_then(|target| parse_socket(&target))
                 && inodes.binary_search(&inode).is_ok()
-                && self.pairs.len() < MOST
+                && self.pairs.len() < MAX_PAIRS
             {
                 self.pairs.push((inode, at));
             }

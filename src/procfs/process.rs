@@ -20,15 +20,15 @@ use crate::text::decode;
 use crate::units::number;
 
 /// The most of one small file that is read, in bytes.
-const LIMIT: u64 = 4096;
+const MAX_SMALL_FILE_BYTES: u64 = 4096;
 /// See [`parse_pid`].
-const PID_LIMIT: u32 = 4 << 20;
+const PID_MAX_LIMIT: u32 = 4 << 20;
 /// The most of `mountinfo` that is read, in bytes.
-const MOUNTS_LIMIT: u64 = 4 << 20;
+const MAX_MOUNTINFO_BYTES: u64 = 4 << 20;
 /// `CAP_SYS_PTRACE` as a bit of `CapEff`: capabilities(7).
 const SYS_PTRACE: u64 = 1 << 19;
 /// The most bytes of its name that the kernel keeps of a process, `TASK_COMM_LEN` without the NUL.
-const NAME_KEPT: usize = 15;
+const MAX_NAME_BYTES: usize = 15;
 
 /// A process by its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,13 +73,14 @@ impl Process {
             return Some(true);
         }
         if self.is_zombie() {
-            return Some(self.name.len() == NAME_KEPT && name.starts_with(&self.name));
+            return Some(self.name.len() == MAX_NAME_BYTES && name.starts_with(&self.name));
         }
         let is_it = |path: &[u8]| {
             let own = if name.contains(&b'/') { Some(path) } else { path.rsplit(|&b| b == b'/').next() };
             own == Some(name)
         };
-        let command = read_start(&file(proc, self.pid, "cmdline"), LIMIT).unwrap_or_default().0;
+        let command =
+            read_start(&file(proc, self.pid, "cmdline"), MAX_SMALL_FILE_BYTES).unwrap_or_default().0;
         let word = command.split(|&b| b == 0).next().unwrap_or_default();
         if is_it(word) {
             return Some(true);
@@ -105,7 +106,7 @@ impl Process {
 /// What the kernel keeps of the name of a program, without its folders.
 fn kept(path: &[u8]) -> &[u8] {
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    name.get(..NAME_KEPT).unwrap_or(name)
+    name.get(..MAX_NAME_BYTES).unwrap_or(name)
 }
 
 /// The numbers of all processes that may be seen, the lowest first, as the kernel lists them.
@@ -122,8 +123,10 @@ pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
 /// The process of this number. The error is why it cannot be seen, with the path in front; mostly it is gone.
 pub fn process(proc: &Path, pid: u32) -> Result<Process, Error> {
     let path = file(proc, pid, "stat");
-    let read =
-        || Process::parse(pid, &read_regular(&path, LIMIT)?).ok_or("not the state of a process".into());
+    let read = || {
+        Process::parse(pid, &read_regular(&path, MAX_SMALL_FILE_BYTES)?)
+            .ok_or("not the state of a process".into())
+    };
     read().map_err(|error: Error| error.at(&path))
 }
 
@@ -138,10 +141,10 @@ pub fn is_hidden(pid: u32) -> bool {
 /// none, or we see all of them all the same. proc(5)
 pub fn hiding_option(proc: &Path) -> Option<String> {
     let own = |name: &str, limit| Some(read_start(&proc.join("self").join(name), limit).ok()?.0);
-    let options = hidepid_options(&own("mountinfo", MOUNTS_LIMIT)?, proc.as_os_str().as_bytes())?;
+    let options = hidepid_options(&own("mountinfo", MAX_MOUNTINFO_BYTES)?, proc.as_os_str().as_bytes())?;
     let option = |name: &str| options.split(',').find(|option| option.starts_with(name));
     let hidepid = option("hidepid=")?;
-    let status = own("status", LIMIT).unwrap_or_default();
+    let status = own("status", MAX_SMALL_FILE_BYTES).unwrap_or_default();
     let gid = option("gid=").and_then(|gid| gid.strip_prefix("gid=")).unwrap_or("0");
     (!sees_all(&status, gid)).then(|| hidepid.to_owned())
 }
@@ -170,7 +173,7 @@ fn sees_all(status: &[u8], gid: &str) -> bool {
 
 /// The process that this thread belongs to; for a process its own number. proc_pid_status(5)
 pub fn thread_group(proc: &Path, pid: u32) -> Option<u32> {
-    parse_group(&read_start(&file(proc, pid, "status"), LIMIT).ok()?.0)
+    parse_group(&read_start(&file(proc, pid, "status"), MAX_SMALL_FILE_BYTES).ok()?.0)
 }
 
 /// The number of this process, in the pid namespace that this proc shows; nothing where no proc is mounted.
@@ -206,7 +209,7 @@ pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<P
 
 /// The number of a process in decimal digits, from 1 to 2^22, `PID_MAX_LIMIT` in the kernel's threads.h.
 pub fn parse_pid(text: &[u8]) -> Option<u32> {
-    parse_number(text).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| (1..=PID_LIMIT).contains(pid))
+    parse_number(text).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| (1..=PID_MAX_LIMIT).contains(pid))
 }
 
 /// The number of the process whose folder in proc this is: without zeros in front.

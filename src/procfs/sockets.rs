@@ -10,7 +10,7 @@ use super::net::{
 use crate::error::Error;
 
 /// The most of one table that is read, in bytes: some 28,000 sockets.
-const TABLE_LIMIT: usize = 4 << 20;
+const MAX_TABLE_BYTES: usize = 4 << 20;
 
 /// A state that has no name here.
 const UNKNOWN: &str = "UNKNOWN";
@@ -145,8 +145,8 @@ impl Sockets {
     }
 
     fn table(&mut self, process: &Handle, name: &'static str) -> Result<Vec<u8>, Error> {
-        let mut table = process.read(name, TABLE_LIMIT)?;
-        if table.len() == TABLE_LIMIT {
+        let mut table = process.read(name, MAX_TABLE_BYTES)?;
+        if table.len() == MAX_TABLE_BYTES {
             self.cut.push(name);
             // Half a row may look like one.
             table.truncate(table.iter().rposition(|&b| b == b'\n').unwrap_or_default());

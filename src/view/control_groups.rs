@@ -22,9 +22,9 @@ use crate::view::root::Root;
 use crate::view::target::Target;
 
 /// The most of one file that is read, in bytes.
-const LIMIT: u64 = 64 << 10;
+const MAX_CGROUP_FILE_BYTES: u64 = 64 << 10;
 /// The most groups above one another that are looked at.
-const DEEPEST: usize = 128;
+const MAX_DEPTH: usize = 128;
 
 /// What a controller allows, and what is used of it.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ pub const NEAR: u64 = 90;
 pub const OFTEN: u64 = 10;
 
 /// Where as many processes run as may, asks for no thread: it would be refused.
-pub fn mind_the_limit() {
+pub fn avoid_threads_at_pids_limit() {
     // The threads are ours, whatever proc is looked at.
     let pids = Target::new(Path::new(ROOT), None).and_then(|ours| Groups::of(&ours)?.pids());
     if pids.is_ok_and(|pids| pids.is_used_up()) {
@@ -128,7 +128,9 @@ impl Groups {
         let memberships = cgroup::parse(&target.read("cgroup")?);
         let mut views = Vec::new();
         let mut denied = None;
-        if let Ok((text, _)) = read_start(&target.proc.join("self/mountinfo"), super::target::LIMIT as u64) {
+        if let Ok((text, _)) =
+            read_start(&target.proc.join("self/mountinfo"), super::target::MAX_PROC_FILE_BYTES as u64)
+        {
             views.push((Root::own(), Mounts::parse(&text)));
         }
         if target.process.is_some() {
@@ -188,7 +190,8 @@ impl Groups {
     /// How many threads of ours are in this group of the controller pids, or below it.
     fn own_threads(&self, group: &[u8]) -> u64 {
         let Some(us) = &self.us else { return 0 };
-        let memberships = cgroup::parse(&us.read("cgroup", super::target::LIMIT).unwrap_or_default());
+        let memberships =
+            cgroup::parse(&us.read("cgroup", super::target::MAX_PROC_FILE_BYTES).unwrap_or_default());
         let group = group.strip_suffix(b"/").unwrap_or(group);
         let below = hierarchy(&memberships, "pids").and_then(|(own, _)| own.path.strip_prefix(group));
         let mut count = 0;
@@ -314,7 +317,7 @@ impl<'a> Site<'a> {
         let path = self.path(group, file);
         let text = self.root.open(&path, false).and_then(|(file, _)| {
             let mut text = Vec::new();
-            let read = file.take(LIMIT).read_to_end(&mut text);
+            let read = file.take(MAX_CGROUP_FILE_BYTES).read_to_end(&mut text);
             read.map(|_| text).map_err(Error::from)
         });
         match text {
@@ -334,7 +337,7 @@ impl<'a> Site<'a> {
 
     /// The text of the file of the nearest group that has it: one that does not count itself is counted above.
     fn nearest(&mut self, file: &str) -> Option<(Vec<u8>, &'a [u8])> {
-        cgroup::upwards(self.group).take(DEEPEST).find_map(|group| Some((self.read(group, file)?, group)))
+        cgroup::upwards(self.group).take(MAX_DEPTH).find_map(|group| Some((self.read(group, file)?, group)))
     }
 
     /// The number in a group's file. One that has something else in it is not as if it had none.
@@ -363,7 +366,7 @@ impl<'a> Site<'a> {
     /// The lowest limit of the group and those above, the nearest of several that are the same.
     fn tightest(&mut self, limit: &dyn Fn(&mut Self, &[u8]) -> Option<u64>) -> Option<(u64, &'a [u8])> {
         let mut tightest: Option<(u64, &[u8])> = None;
-        for group in cgroup::upwards(self.group).take(DEEPEST) {
+        for group in cgroup::upwards(self.group).take(MAX_DEPTH) {
             if let Some(limit) = limit(self, group)
                 && tightest.is_none_or(|(least, _)| limit < least)
             {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::mounts::{Place, patience, patient};
+use super::mounts::{MountedPath, next_deadline, with_timeout};
 use super::root::Root;
 use super::target::Target;
 use crate::deadline::Deadline;
@@ -138,18 +138,18 @@ fn space_at(
     root: &Arc<Root>,
     path: &Path,
     whole: Deadline,
-) -> Result<(Place, Space), Error> {
+) -> Result<(MountedPath, Space), Error> {
     let (proc, root, path) = (target.proc.clone(), Arc::clone(root), path.to_owned());
     let find = move || {
-        let place = Place::find(&proc, &root, &path)?;
-        let space = space(&place)?;
-        Ok((place, space))
+        let found = MountedPath::find(&proc, &root, &path)?;
+        let space = space(&found)?;
+        Ok((found, space))
     };
-    patient(patience(whole), find)
+    with_timeout(next_deadline(whole), find)
 }
 
 #[allow(clippy::useless_conversion, reason = "counts are of other types on other platforms")]
-fn space(place: &Place) -> Result<Space, Errno> {
+fn space(place: &MountedPath) -> Result<Space, Errno> {
     let found = fstatvfs(&place.handle)?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size().into());
     let (blocks, inodes) = (found.blocks().into(), found.files().into());

@@ -17,16 +17,17 @@ use nix::unistd::{Whence, lseek};
 
 use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
+use crate::file_type::FileType;
 use crate::report::Answer;
 use crate::units::{show_duration, show_size};
-use crate::view::root::{self, Meta, Root};
+use crate::view::root::{Meta, Root};
 
 /// How much is read at once, in bytes.
 pub const PIECE: usize = 64 << 10;
 /// How far a file is followed past the size it had when it was opened, in bytes.
-const BEYOND: u64 = 64 << 20;
+const MAX_GROWTH: u64 = 64 << 20;
 /// How long the next byte of a FIFO or device may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is said of a file that ended early.
 const SHRANK: &str = "shrank while it was read";
 
@@ -82,14 +83,14 @@ pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<In
 impl<'a> Input<'a> {
     /// An open file.
     pub fn new(file: File, meta: &Meta, path: &'a Path) -> Self {
-        let (letter, _) = root::kind(meta.st_mode);
-        let (is_regular, is_fifo) = (letter == '-', letter == 'p');
+        let kind = FileType::of_mode(meta.st_mode);
+        let (is_regular, is_fifo) = (kind.is_regular(), kind == FileType::Fifo);
         let mut size = if is_regular { u64::try_from(meta.st_size).unwrap_or_default() } else { 0 };
         // /proc/kcore claims to be as large as all of the address space.
         if size > 0 && meta.st_blocks == 0 && is_of_proc(&file) {
             size = 0;
         }
-        let limit = if is_regular { size.saturating_add(BEYOND) } else { u64::MAX };
+        let limit = if is_regular { size.saturating_add(MAX_GROWTH) } else { u64::MAX };
         let blocks = u64::try_from(meta.st_blocks).unwrap_or_default();
         let sparse = blocks.saturating_mul(512) < size;
         Input { path, file, size, is_regular, is_fifo, sparse, read: 0, limit }
@@ -110,12 +111,12 @@ impl<'a> Input<'a> {
 
     /// The next bytes; none at the end.
     pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
-        let deadline = Deadline::after(PATIENCE);
+        let deadline = Deadline::after(READ_TIMEOUT);
         // One that nobody has opened for writing yet reads as if it were at its end: pipe(7), fifo(7).
         let mut waits = self.is_fifo;
         loop {
             if waits {
-                let none = |_| format!("nothing came within {}", show_duration(PATIENCE));
+                let none = |_| format!("nothing came within {}", show_duration(READ_TIMEOUT));
                 deadline.wait(self.file.as_fd(), PollFlags::POLLIN).map_err(none)?;
             }
             match self.file.read(piece) {
@@ -124,7 +125,7 @@ impl<'a> Input<'a> {
                     self.read = self.read.saturating_add(count as u64);
                     if self.read > self.limit {
                         return Err(
-                            format!("does not end, {} past the size it had", show_size(BEYOND)).into()
+                            format!("does not end, {} past the size it had", show_size(MAX_GROWTH)).into()
                         );
                     }
                     return Ok(count);

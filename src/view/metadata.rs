@@ -1,12 +1,12 @@
 //! What a file's metadata says, in letters and as facts: inode(7), ls(1).
 
 use super::users::Names;
+use crate::file_type::FileType;
 use crate::outcome::Fact;
-use crate::view::root::kind;
 
 /// A mode in the letters of `ls -l`: `drwxr-sr-t`.
 pub fn letters(mode: u32) -> String {
-    let mut text = String::from(kind(mode).0);
+    let mut text = String::from(FileType::of_mode(mode).letter());
     // Set-user-ID, set-group-ID and sticky stand in the place of an x.
     for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
         let bits = mode >> shift;
@@ -27,19 +27,9 @@ pub fn octal(mode: u32) -> String {
     format!("{:04o}", mode & 0o7777)
 }
 
-/// The type for programs: the word behind the article.
-pub fn type_name(letter: char) -> Fact {
-    let name = match letter {
-        '-' => "file",
-        'd' => "directory",
-        'l' => "link",
-        'p' => "fifo",
-        's' => "socket",
-        'b' => "block_device",
-        'c' => "character_device",
-        _ => return Fact::Null,
-    };
-    Fact::Text(name.to_owned())
+/// Returns the type of a file as JSON has it.
+pub fn type_name(kind: FileType) -> Fact {
+    kind.json_name().map_or(Fact::Null, |name| Fact::Text(name.to_owned()))
 }
 
 /// A device's numbers: makedev(3), as glibc and musl have it.
@@ -51,7 +41,7 @@ pub fn device(number: u64) -> (u64, u64) {
 
 /// Whether it is a device, which has numbers in place of a size.
 pub fn is_device(mode: u32) -> bool {
-    matches!(kind(mode).0, 'b' | 'c')
+    FileType::of_mode(mode).is_device()
 }
 
 /// Seconds since the epoch, as exact as the system has them, for programs.
@@ -71,7 +61,7 @@ pub fn count(number: impl TryInto<u64>) -> Fact {
 /// Type, mode and owner for programs.
 pub fn facts(mode: u32, uid: u32, gid: u32, names: &Names) -> Vec<(&'static str, Fact)> {
     vec![
-        ("type", type_name(kind(mode).0)),
+        ("type", type_name(FileType::of_mode(mode))),
         ("mode", Fact::Text(octal(mode))),
         ("uid", count(uid)),
         ("user", Fact::Bytes(names.user(uid))),

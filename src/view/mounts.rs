@@ -17,7 +17,7 @@ use crate::report::Answer;
 use crate::threads::bounded;
 
 /// How long a filesystem may take to answer: that of a dead server never does.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+pub const MOUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the kernel.
 const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="];
@@ -33,7 +33,7 @@ pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Error> {
 
 /// A path that was found, and where.
 #[derive(Debug)]
-pub struct Place {
+pub struct MountedPath {
     /// Stands for what the path leads to.
     pub handle: OwnedFd,
     /// The number of the mount that it is on, where the kernel says it.
@@ -41,7 +41,7 @@ pub struct Place {
     path: PathBuf,
 }
 
-impl Place {
+impl MountedPath {
     /// Finds the path as the target sees it, which may wait for a dead server for ever.
     pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, Error> {
         let handle = root.handle(path)?;
@@ -49,7 +49,7 @@ impl Place {
         let id = parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0);
         // Only where that is not to be had does the path count, as it was given.
         let path = std::path::absolute(path).unwrap_or_default();
-        Ok(Place { handle, id, path })
+        Ok(MountedPath { handle, id, path })
     }
 
     /// The mount that it is on.
@@ -62,7 +62,7 @@ impl Place {
 }
 
 /// What this comes to, unless a filesystem does not answer.
-pub fn patient<T: Send + 'static>(
+pub fn with_timeout<T: Send + 'static>(
     deadline: Deadline,
     work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
 ) -> Result<T, Error> {
@@ -71,8 +71,8 @@ pub fn patient<T: Send + 'static>(
 
 /// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`, and one leaves half of
 /// it to those behind it.
-pub fn patience(whole: Deadline) -> Deadline {
-    whole.at_most(PATIENCE.min(whole.remaining().unwrap_or_default() / 2))
+pub fn next_deadline(whole: Deadline) -> Deadline {
+    whole.at_most(MOUNT_TIMEOUT.min(whole.remaining().unwrap_or_default() / 2))
 }
 
 /// The line `mnt_id:`, proc_pid_fdinfo(5).

@@ -19,15 +19,16 @@ use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use self::kernel::{Inside, Rule, below_proc};
-use super::resolve::{DeadEnd, Place, follow};
+use super::resolve::{DeadEnd, Step, follow};
 use crate::error::Cause;
+use crate::file_type::FileType;
 use crate::procfs::handle::Handle;
 use crate::procfs::id_map::{is_mapped, ranges};
 use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
 use crate::text::Shown as _;
 use crate::view::metadata::{letters, octal};
-use crate::view::root::{Meta, Root, kind};
+use crate::view::root::{Meta, Root};
 use crate::view::target::Target;
 
 /// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
@@ -149,9 +150,9 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
         let mut outcome = match place.link {
             Some((_, folder)) => who.may_follow(place.meta, folder, protected, &mut note),
             None if place.is_end => who.may_all(wanted, place, &held, rule, &mut note),
-            None => match kind(place.meta.st_mode) {
-                ('d', _) => who.may(place.meta, EXEC, &held, &mut note),
-                (_, what) => Err(format!("is {what}, not a directory")),
+            None => match FileType::of_mode(place.meta.st_mode) {
+                FileType::Directory => who.may(place.meta, EXEC, &held, &mut note),
+                kind => Err(format!("is {}, not a directory", kind.described())),
             },
         };
         let is_guarded = |inside: &Inside<'_>| inside.is_guarded(place, itself.as_ref(), is_ours);
@@ -168,7 +169,8 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     });
     let (uid, gid) = (who.uid, who.gid);
     // What is in front of the end is searched, whatever the end is.
-    let is_folder = rows.last().is_some_and(|row| row.is_end && kind(row.meta.st_mode).0 == 'd');
+    let is_folder =
+        rows.last().is_some_and(|row| row.is_end && FileType::of_mode(row.meta.st_mode).is_directory());
     let verbs: Vec<&str> = wanted.iter().map(|&bit| verb(bit, is_folder)).collect();
     let verbs = verbs.join(" and ");
     let (allowed, reason) = match (&end, rows.last()) {
@@ -273,17 +275,17 @@ impl Who {
     fn may_all(
         &self,
         wanted: &[u32],
-        place: &Place<'_>,
+        place: &Step<'_>,
         held: &Path,
         rule: Rule,
         note: &mut Note,
     ) -> Result<String, String> {
-        let (letter, what) = kind(place.meta.st_mode);
+        let kind = FileType::of_mode(place.meta.st_mode);
         let mount = fstatvfs(place.handle).map_or(FsFlags::empty(), |found| found.flags());
         let mut granted = Vec::new();
         for &bit in wanted {
             // Writing to a device, FIFO or socket does not write to its file system.
-            let is_kept = bit == WRITE && matches!(letter, '-' | 'd');
+            let is_kept = bit == WRITE && (kind.is_regular() || kind.is_directory());
             let flags = if is_kept { flags(place.handle) } else { 0 };
             if is_kept && mount.contains(FsFlags::ST_RDONLY) {
                 return Err("is on a read-only mount".to_owned());
@@ -291,16 +293,16 @@ impl Who {
             if flags & IMMUTABLE != 0 {
                 return Err("is immutable (chattr +i), whoever writes".to_owned());
             }
-            if flags & APPEND_ONLY != 0 && letter == '-' {
+            if flags & APPEND_ONLY != 0 && kind.is_regular() {
                 return Err("is append-only (chattr +a): it opens with O_APPEND alone".to_owned());
             }
-            if bit == EXEC && !matches!(letter, '-' | 'd') {
-                return Err(format!("is {what}, which cannot be executed"));
+            if bit == EXEC && !(kind.is_regular() || kind.is_directory()) {
+                return Err(format!("is {}, which cannot be executed", kind.described()));
             }
-            if matches!(letter, 'b' | 'c') && mount.contains(FsFlags::ST_NODEV) {
-                return Err(format!("is {what} on a mount with nodev"));
+            if kind.is_device() && mount.contains(FsFlags::ST_NODEV) {
+                return Err(format!("is {} on a mount with nodev", kind.described()));
             }
-            if bit == EXEC && mount.contains(FsFlags::ST_NOEXEC) && letter == '-' {
+            if bit == EXEC && mount.contains(FsFlags::ST_NOEXEC) && kind.is_regular() {
                 return Err("is on a mount with noexec".to_owned());
             }
             granted.push(match rule {
@@ -318,7 +320,7 @@ impl Who {
     /// is made where that cannot be told, and of whose bits deny it.
     fn may(&self, meta: &Meta, bit: u32, held: &Path, note: &mut Note) -> Result<String, String> {
         let mode = meta.st_mode;
-        let is_folder = kind(mode).0 == 'd';
+        let is_folder = FileType::of_mode(mode).is_directory();
         let verb = verb(bit, is_folder);
         let (is_owner, is_member) = (meta.st_uid == self.uid, self.is_in(meta.st_gid));
         let mut unknown = |why: &str| {

@@ -13,15 +13,16 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fstat};
 
 use crate::error::Error;
-use crate::view::root::{Meta, Root, kind};
+use crate::file_type::FileType;
+use crate::view::root::{Meta, Root};
 
 /// The most links in one path, as in the kernel.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 /// What a path may have in bytes, with the NUL behind it: PATH_MAX of limits.h.
-const LONGEST: usize = 4096;
+const MAX_PATH_BYTES: usize = 4096;
 
 /// What a path leads through.
-pub struct Place<'a> {
+pub struct Step<'a> {
     /// Its path, in which there is no link.
     pub path: &'a [u8],
     /// What it is.
@@ -47,14 +48,14 @@ pub struct DeadEnd {
 pub fn follow(
     root: &Root,
     path: &Path,
-    visit: &mut dyn FnMut(&Place<'_>) -> bool,
+    visit: &mut dyn FnMut(&Step<'_>) -> bool,
 ) -> Result<Option<Vec<u8>>, DeadEnd> {
     let raw = path.as_os_str().as_bytes();
     let mut place = start(root, path)?;
     if raw.is_empty() {
         return Err(DeadEnd { path: Vec::new(), error: Errno::ENOENT.into() });
     }
-    if raw.len() >= LONGEST {
+    if raw.len() >= MAX_PATH_BYTES {
         return Err(DeadEnd { path: raw.to_vec(), error: Errno::ENAMETOOLONG.into() });
     }
     // A slash at the end asks for a directory, in a link that the path ends with as well.
@@ -66,11 +67,11 @@ pub fn follow(
     loop {
         let (path, handle, meta) = &place;
         let is_end = names.is_empty();
-        if !visit(&Place { path, meta, handle, link: None, is_end }) {
+        if !visit(&Step { path, meta, handle, link: None, is_end }) {
             return Ok(None);
         }
         let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: errno.into() };
-        let is_folder = kind(meta.st_mode).0 == 'd';
+        let is_folder = FileType::of_mode(meta.st_mode).is_directory();
         let Some(name) = names.pop() else {
             if asks_folder && !is_folder {
                 return Err(fail(path, Errno::ENOTDIR));
@@ -96,7 +97,7 @@ pub fn follow(
         let next = openat(handle, OsStr::from_bytes(&name), flags, Mode::empty())
             .and_then(|next| fstat(&next).map(|found| (next, found)));
         let (next, found) = next.map_err(|errno| fail(&below, errno))?;
-        if kind(found.st_mode).0 != 'l' {
+        if !FileType::of_mode(found.st_mode).is_link() {
             place = (below, next, found);
             continue;
         }
@@ -104,12 +105,12 @@ pub fn follow(
         // The visitor hears of it before it fails: that we may not read it says nothing of others.
         let shown = text.as_deref().unwrap_or_default();
         let link = Some((shown, meta));
-        if !visit(&Place { path: &below, meta: &found, handle: &next, link, is_end: false }) {
+        if !visit(&Step { path: &below, meta: &found, handle: &next, link, is_end: false }) {
             return Ok(None);
         }
         let text = text.map_err(|errno| fail(&below, errno))?;
         links += 1;
-        if links > MOST_LINKS {
+        if links > MAX_LINKS {
             return Err(fail(&below, Errno::ELOOP));
         }
         if text.starts_with(b"/") {

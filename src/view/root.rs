@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
 use crate::directory::Directory;
 use crate::error::{Cause, Error};
+use crate::file_type::FileType;
 
 /// Why another process's files cannot be looked at without openat2(2).
 const NO_OPENAT2: &str = "openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
@@ -39,20 +40,6 @@ pub struct Root {
 
 /// A file as fstat(2) has it.
 pub type Meta = FileStat;
-
-/// What a file is, in the letter of `ls -l` and in words.
-pub fn kind(mode: u32) -> (char, &'static str) {
-    match SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFREG => ('-', "a regular file"),
-        SFlag::S_IFDIR => ('d', "a directory"),
-        SFlag::S_IFLNK => ('l', "a link"),
-        SFlag::S_IFIFO => ('p', "a FIFO"),
-        SFlag::S_IFSOCK => ('s', "a socket"),
-        SFlag::S_IFBLK => ('b', "a block device"),
-        SFlag::S_IFCHR => ('c', "a character device"),
-        _ => ('?', "of an unknown type"),
-    }
-}
 
 impl Root {
     /// Our own view.
@@ -145,11 +132,11 @@ impl Root {
 }
 
 fn refuse(mode: u32, special: bool) -> Result<(), Error> {
-    match kind(mode) {
-        ('-', _) => Ok(()),
-        ('d', _) => Err("is a directory".into()),
+    match FileType::of_mode(mode) {
+        FileType::Regular => Ok(()),
+        FileType::Directory => Err("is a directory".into()),
         _ if special => Ok(()),
-        (_, what) => Err(Cause::Special(what).into()),
+        kind => Err(Cause::Special(kind.described()).into()),
     }
 }
 
@@ -164,8 +151,8 @@ pub struct Folder {
 pub struct Entry {
     /// Its name.
     pub name: Vec<u8>,
-    /// Its type if the directory tells it, as in [`kind`].
-    pub kind: Option<char>,
+    /// Its type if the directory tells it,
+    pub kind: Option<FileType>,
 }
 
 impl Folder {
@@ -203,7 +190,7 @@ impl Folder {
 
     /// Opens a regular file in this directory, not through a link; nothing where it is none, or the kernel's log.
     pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, Error> {
-        let is_regular = |meta: &Meta| kind(meta.st_mode).0 == '-';
+        let is_regular = |meta: &Meta| FileType::of_mode(meta.st_mode).is_regular();
         if !is_regular(&self.meta(name)?) || name == LOG && self.is_of_kernel() {
             return Ok(None);
         }

@@ -16,7 +16,7 @@ use crate::text::Shown as _;
 use crate::view::root::Root;
 
 /// The most of one file of proc that is read, in bytes.
-pub const LIMIT: usize = 4 << 20;
+pub const MAX_PROC_FILE_BYTES: usize = 4 << 20;
 
 /// A proc mount and the process that is looked at.
 #[derive(Debug, Clone)]
@@ -72,7 +72,9 @@ impl Target {
     /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
         if let Some(process) = &self.process {
-            return process.read(name, LIMIT).map_err(|error| self.explain(error, process, name));
+            return process
+                .read(name, MAX_PROC_FILE_BYTES)
+                .map_err(|error| self.explain(error, process, name));
         }
         self.start_of(Path::new("self").join(name))
     }
@@ -80,7 +82,7 @@ impl Target {
     /// The first bytes of a file of proc, such as `uptime`. The error has its path in front.
     pub fn start_of(&self, name: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
         let path = self.proc.join(name);
-        let (bytes, _) = read_start(&path, LIMIT as u64).map_err(|error| error.at(&path))?;
+        let (bytes, _) = read_start(&path, MAX_PROC_FILE_BYTES as u64).map_err(|error| error.at(&path))?;
         Ok(bytes)
     }
 

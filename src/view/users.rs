@@ -11,14 +11,14 @@ use crate::procfs;
 use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
 use crate::threads::bounded;
-use crate::view::control_groups::mind_the_limit;
+use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::root::Root;
 use crate::view::target::Target;
 
 /// The most of one file that is read, in bytes.
-const LIMIT: u64 = 1 << 20;
+const MAX_PASSWD_BYTES: u64 = 1 << 20;
 /// How long the file system of such a file may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 /// The file systems that answer as long as the machine does. Others ask a server, which may be gone.
 const LOCAL: [&str; 32] = [
     "aufs",
@@ -87,8 +87,8 @@ impl Names {
             names.groups = parse(&text(&root, "/etc/group"));
             return names;
         }
-        mind_the_limit();
-        let (root, deadline) = (Arc::new(root), answer.within(PATIENCE));
+        avoid_threads_at_pids_limit();
+        let (root, deadline) = (Arc::new(root), answer.within(READ_TIMEOUT));
         let files = [
             (&mut names.users, "/etc/passwd", "users and groups"),
             (&mut names.groups, "/etc/group", "groups"),
@@ -132,7 +132,7 @@ fn text(root: &Root, path: &str) -> Vec<u8> {
     let mut text = Vec::new();
     if let Ok((file, _)) = root.open(Path::new(path), false) {
         // What could be read of it counts.
-        let _ = file.take(LIMIT).read_to_end(&mut text);
+        let _ = file.take(MAX_PASSWD_BYTES).read_to_end(&mut text);
     }
     text
 }

@@ -11,12 +11,13 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::view::root::{Entry, Folder, Meta, Root};
 
 /// The most directories that are open at once.
-const OPEN: usize = 32;
+const MAX_OPEN: usize = 32;
 /// The deepest that is looked at.
-const DEEPEST: usize = 100_000;
+const MAX_DEPTH: usize = 100_000;
 
 /// A walk below a path.
 pub struct Walk {
@@ -46,7 +47,7 @@ struct Level {
 /// What a walk meets.
 pub enum Met {
     /// An entry; its type where the directory tells it.
-    Entry(Option<char>),
+    Entry(Option<FileType>),
     /// A directory that cannot be read, or not to its end.
     Failed(Error),
 }
@@ -152,7 +153,7 @@ impl Walk {
     }
 
     fn descend(&mut self) -> Result<(), Error> {
-        if self.levels.len() >= DEEPEST {
+        if self.levels.len() >= MAX_DEPTH {
             return Err(Errno::ENAMETOOLONG.into());
         }
         let folder = self.folder()?.folder(self.name())?;
@@ -161,7 +162,7 @@ impl Walk {
 
     fn push(&mut self, folder: Folder) -> Result<(), Error> {
         let meta = folder.own_meta()?;
-        if self.levels.len() - self.closed >= OPEN
+        if self.levels.len() - self.closed >= MAX_OPEN
             && let Some(level) = self.levels.get_mut(self.closed)
         {
             if let Some(mut folder) = level.folder.take() {

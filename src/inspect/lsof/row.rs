@@ -2,10 +2,10 @@
 
 use nix::sys::stat::FileStat;
 
+use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::procfs::process::Process;
 use crate::table::{Align, Table};
-use crate::view::root;
 
 /// An open file, as it is listed.
 pub struct Open<'a> {
@@ -49,16 +49,7 @@ pub fn columns(deleted: bool, headed: bool) -> Table {
 
 /// As lsof(8) calls the types.
 pub fn type_name(meta: &FileStat) -> &'static str {
-    match root::kind(meta.st_mode).0 {
-        '-' => "REG",
-        'd' => "DIR",
-        'l' => "LINK",
-        'p' => "FIFO",
-        's' => "sock",
-        'b' => "BLK",
-        'c' => "CHR",
-        _ => "anon",
-    }
+    FileType::of_mode(meta.st_mode).lsof_name()
 }
 
 /// What a file takes of its file system: st_blocks of stat(3type) counts 512 bytes each.

@@ -3,11 +3,12 @@
 use nix::sys::stat::makedev;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::super::resolve::Place;
+use super::super::resolve::Step;
 use super::{EXEC, Note, Row, Who, verb};
+use crate::file_type::FileType;
 use crate::procfs::status::{NET_ADMIN, SYSLOG};
 use crate::view::metadata::octal;
-use crate::view::root::{Meta, kind};
+use crate::view::root::Meta;
 use crate::view::target::Target;
 
 /// Why nothing is known of what a user namespace has to say in `/proc/sys`.
@@ -26,7 +27,7 @@ pub(super) struct Inside<'a> {
 }
 
 /// Where in proc a place is; nothing where it is elsewhere.
-pub(super) fn below_proc<'a>(place: &Place<'a>, rows: &[Row]) -> Option<Inside<'a>> {
+pub(super) fn below_proc<'a>(place: &Step<'a>, rows: &[Row]) -> Option<Inside<'a>> {
     if !fstatfs(place.handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
         return None;
     }
@@ -40,12 +41,7 @@ pub(super) fn below_proc<'a>(place: &Place<'a>, rows: &[Row]) -> Option<Inside<'
 impl Inside<'_> {
     /// Whether more than a mode decides of it: what is below the number of a process other than `itself`, and the links
     /// that only look like links.
-    pub(super) fn is_guarded(
-        &self,
-        place: &Place<'_>,
-        itself: Option<&(u64, String)>,
-        is_ours: bool,
-    ) -> bool {
+    pub(super) fn is_guarded(&self, place: &Step<'_>, itself: Option<&(u64, String)>, is_ours: bool) -> bool {
         let below = self.below;
         let is_numbered = below.first().is_some_and(u8::is_ascii_digit) && below.contains(&b'/');
         let is_inside = is_numbered || !self.is_whole;
@@ -78,7 +74,9 @@ impl Rule {
         if below == b"sys" || below.starts_with(b"sys/") {
             return Rule::Setting(below.starts_with(b"sys/net/"));
         }
-        if kind(meta.st_mode).0 == 'c' && meta.st_rdev == makedev(KMSG.0, KMSG.1) {
+        if FileType::of_mode(meta.st_mode) == FileType::CharacterDevice
+            && meta.st_rdev == makedev(KMSG.0, KMSG.1)
+        {
             let restricts = target.start_of("sys/kernel/dmesg_restrict").ok();
             return Rule::Log(restricts.map(|value| value.trim_ascii() != b"0"));
         }
@@ -97,7 +95,7 @@ impl Who {
         note: &mut Note,
     ) -> Result<String, String> {
         let mode = meta.st_mode;
-        let is_folder = kind(mode).0 == 'd';
+        let is_folder = FileType::of_mode(mode).is_directory();
         let verb = verb(bit, is_folder);
         if bit == EXEC && !is_folder {
             return Err("is a setting of the kernel, which cannot be executed".to_owned());
