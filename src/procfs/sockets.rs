@@ -3,10 +3,12 @@
 //!
 //! No privilege is needed for them, whosever the process is.
 
+mod inet;
+mod unix;
+
+use self::inet::inet;
+use self::unix::unix;
 use super::handle::Handle;
-use super::net::{
-    DATAGRAM, LISTEN, SEQPACKET, UNCONNECTED, UnixSocket, hex, inet_rows, parse_address, parse_unix_row,
-};
 use crate::error::Error;
 
 /// The most of one table that is read, in bytes: some 28,000 sockets.
@@ -14,26 +16,6 @@ const MAX_TABLE_BYTES: usize = 4 << 20;
 
 /// A state that has no name here.
 const UNKNOWN: &str = "UNKNOWN";
-/// That of a Unix connection that waits to be accepted, as the table has it: `SS_CONNECTING` in the kernel's net.h.
-const WAITING: &str = "SYN-SENT";
-/// The states of TCP, in the order of the kernel's tcp_states.h, by the names that ss(8) has for them.
-const STATES: [&str; 13] = [
-    UNKNOWN,
-    "ESTAB",
-    "SYN-SENT",
-    "SYN-RECV",
-    "FIN-WAIT-1",
-    "FIN-WAIT-2",
-    "TIME-WAIT",
-    "UNCONN",
-    "CLOSE-WAIT",
-    "LAST-ACK",
-    "LISTEN",
-    "CLOSING",
-    // Of a request that is still waiting for the last part of the handshake.
-    "SYN-RECV",
-];
-
 /// Which sockets are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
@@ -153,124 +135,6 @@ impl Sockets {
         }
         Ok(table)
     }
-}
-
-/// The sockets in `tcp`, `tcp6`, `udp` or `udp6`. Says how many lines are none.
-fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socket>) -> usize {
-    let waits = if protocol == "tcp" { LISTEN } else { UNCONNECTED.into() };
-    let lines = table.split(|&b| b == b'\n').skip(1).filter(|line| !line.is_empty()).count();
-    let mut rows = 0;
-    for row in inet_rows(table) {
-        rows += 1;
-        if !all && row.state != waits {
-            continue;
-        }
-        let peer = parse_address(row.peer).filter(|peer| peer.port() != 0 || !peer.ip().is_unspecified());
-        let state = usize::try_from(row.state).ok().and_then(|state| STATES.get(state)).unwrap_or(&UNKNOWN);
-        sockets.push(Socket {
-            protocol,
-            kind: "",
-            state,
-            local: row.address.to_string().into_bytes(),
-            peer: peer.map(|peer| peer.to_string().into_bytes().into()).unwrap_or_default(),
-            port: row.address.port(),
-            receive: row.waiting,
-            send: hex(row.sending).unwrap_or_default(),
-            counted: true,
-            uid: u32::try_from(row.uid).ok(),
-            inode: row.inode,
-        });
-    }
-    lines - rows + usize::from(!table.trim_ascii_start().starts_with(b"sl "))
-}
-
-/// The sockets in `unix`. A name is raw and may hold newlines, so that it goes on to where the next row begins; one
-/// that holds what looks like a row cannot be told from two. Says how many lines are neither.
-fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
-    let heading = table.iter().position(|&b| b == b'\n').map_or(table.len(), |end| end + 1);
-    let mut rest = table.get(heading..).unwrap_or_default();
-    let mut odd = usize::from(!table.starts_with(b"Num "));
-    // Whether the last socket has a name, which may go on, and whether it is listed.
-    let (mut has_name, mut named) = (false, false);
-    while let Some(end) = rest.iter().position(|&b| b == b'\n') {
-        let line = rest.get(..end).unwrap_or_default();
-        let row = unix_row(rest);
-        if let Some((socket, behind)) = row {
-            let name =
-                line.len().checked_sub(rest.len() - behind.len()).and_then(|length| behind.get(..length));
-            let name = name.and_then(|name| name.strip_prefix(b" "));
-            let state = match (socket.listens, socket.state) {
-                (true, _) => "LISTEN",
-                (_, 1) => "UNCONN",
-                (_, 2) => WAITING,
-                (_, 3) => "ESTAB",
-                (_, 4) => "CLOSING",
-                _ => UNKNOWN,
-            };
-            has_name = name.is_some();
-            let waits = state == WAITING || socket.kind == DATAGRAM && state == "UNCONN";
-            named = has_name && (all || socket.listens || waits);
-            if named || all {
-                sockets.push(Socket {
-                    protocol: "unix",
-                    kind: match socket.kind {
-                        1 => "stream",
-                        DATAGRAM => "dgram",
-                        SEQPACKET => "seqpacket",
-                        _ => "unknown",
-                    },
-                    state,
-                    local: name.unwrap_or_default().to_vec(),
-                    peer: Box::default(),
-                    port: 0,
-                    receive: 0,
-                    send: 0,
-                    counted: socket.listens,
-                    uid: None,
-                    inode: socket.inode,
-                });
-            }
-        } else if named && let Some(last) = sockets.last_mut() {
-            last.local.push(b'\n');
-            last.local.extend_from_slice(line);
-        } else if !has_name && !line.is_empty() {
-            odd += 1;
-        }
-        rest = rest.get(end + 1..).unwrap_or_default();
-    }
-    count_waiting(sockets);
-    if !all {
-        sockets.retain(|socket| socket.state != WAITING);
-    }
-    odd
-}
-
-/// Counts what waits on each Unix socket that listens: a connection that is not accepted yet is a socket of the same name,
-/// which no process has. Where two have that name, as after a restart, it cannot be told which of them it waits on.
-fn count_waiting(sockets: &mut [Socket]) {
-    // In order, so that a table full of them takes no time that grows with its square.
-    let names = |holds: &dyn Fn(&Socket) -> bool| {
-        let found = sockets.iter().filter(|socket| socket.protocol == "unix" && holds(socket));
-        let mut names: Vec<Vec<u8>> = found.map(|socket| socket.local.clone()).collect();
-        names.sort_unstable();
-        names
-    };
-    let (waiting, listening) = (names(&|socket| socket.state == WAITING), names(&|socket| socket.counted));
-    let count = |names: &[Vec<u8>], name: &[u8]| {
-        names.partition_point(|known| known.as_slice() <= name)
-            - names.partition_point(|known| known.as_slice() < name)
-    };
-    for listener in sockets.iter_mut().filter(|socket| socket.counted && socket.protocol == "unix") {
-        let waits = count(&waiting, &listener.local);
-        listener.receive = waits as u64;
-        listener.counted = waits == 0 || count(&listening, &listener.local) < 2;
-    }
-}
-
-/// The socket of the row at the beginning: its first field is an address with a colon behind it.
-fn unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
-    let colon = table.iter().position(|b| !b.is_ascii_hexdigit())?;
-    table.get(colon..)?.starts_with(b": ").then(|| parse_unix_row(table)).flatten()
 }
 
 #[cfg(test)]

@@ -3,72 +3,22 @@
 //! The tightest limit of all groups above counts, as far up as they are mounted. The files are looked for where the
 //! cgroup filesystems are mounted for us, and failing that where they are for the process.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Path, PathBuf};
+mod resource;
+mod site;
 
-use nix::errno::Errno;
+use std::path::Path;
 
-use crate::error::{Cause, Error};
+pub use self::resource::{NEAR, OFTEN, Resource, cores};
+use self::site::Site;
+use crate::error::Error;
 use crate::files::read_start;
 use crate::procfs::ROOT;
-use crate::procfs::cgroup::{
-    self, Membership, NoNumber, amount, cpu_max, entry, hierarchy, is_of, locate, millicores,
-};
+use crate::procfs::cgroup::{self, Membership, amount, cpu_max, entry, hierarchy, is_of, locate, millicores};
 use crate::procfs::handle::Handle;
 use crate::procfs::mountinfo::Mounts;
-use crate::text::{clip, decode};
+use crate::text::decode;
 use crate::view::root::Root;
-use crate::view::target::Target;
-
-/// The most of one file that is read, in bytes.
-const MAX_CGROUP_FILE_BYTES: u64 = 64 << 10;
-/// The most groups above one another that are looked at.
-const MAX_DEPTH: usize = 128;
-
-/// What a controller allows, and what is used of it.
-#[derive(Debug, Default)]
-pub struct Resource {
-    /// Whether of cgroup v2.
-    pub v2: bool,
-    /// The group, as `/proc/PID/cgroup` names it.
-    pub group: Vec<u8>,
-    /// The tightest limit: bytes, processes, thousandths of a CPU.
-    pub limit: Option<u64>,
-    /// The group that it is of; empty where that is one above those that are mounted.
-    pub limit_group: Vec<u8>,
-    /// Whether there is no limit as far as is to be seen, and there are groups above that.
-    pub cut: bool,
-    /// What the process's own group uses: bytes, processes, milliseconds.
-    pub used: Option<u64>,
-    /// What the group uses that the limit is of, in the limit's unit.
-    pub limit_used: Option<u64>,
-    /// How much of that is our own: threads, which end when we do.
-    pub ours: u64,
-    /// The most that was ever used.
-    pub peak: Option<u64>,
-    /// Bytes of files in memory, which are given up when memory runs short.
-    pub page_cache: Option<u64>,
-    /// Bytes of files in memory that were not used of late, of the group that the limit is of: what is given up first.
-    pub reclaimable: Option<u64>,
-    /// How often something was refused: processes killed for memory, forks that failed.
-    pub refused: Option<u64>,
-    /// Periods in which a limited CPU was used.
-    pub periods: Option<u64>,
-    /// Those in which its processes had to wait.
-    pub throttled_periods: Option<u64>,
-    /// How long they waited, in milliseconds.
-    pub throttled: Option<u64>,
-    /// The files that say so: the limit, what was refused, the throttling.
-    pub sources: Sources,
-    /// Why some of it could not be read.
-    pub unread: Option<Error>,
-}
-
-/// From how much of a limit in use, in percent, it stands out.
-pub const NEAR: u64 = 90;
-/// From how many throttled periods of a hundred they stand out.
-pub const OFTEN: u64 = 10;
+use crate::view::target::{MAX_PROC_FILE_BYTES, Target};
 
 /// Where as many processes run as may, asks for no thread: it would be refused.
 pub fn avoid_threads_at_pids_limit() {
@@ -78,39 +28,6 @@ pub fn avoid_threads_at_pids_limit() {
         crate::threads::forgo();
     }
 }
-
-impl Resource {
-    /// Whether all is in use that may be.
-    pub fn is_used_up(&self) -> bool {
-        self.limit.zip(self.limit_used).is_some_and(|(limit, used)| used >= limit)
-    }
-
-    /// What is needed of the limit, as the kubelet counts it: what of the page cache was not used of late is given up before
-    /// anything is killed. Shared memory and tmpfs are in the page cache too, and are not.
-    pub fn needed(&self) -> Option<u64> {
-        Some(self.limit_used?.saturating_sub(self.reclaimable.unwrap_or_default()))
-    }
-}
-
-/// Thousandths of a CPU as a number of CPUs: `0.5`, `2`.
-pub fn cores(millicores: u64) -> String {
-    let text = format!("{}.{:03}", millicores / 1000, millicores % 1000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// Files that say something of a resource; empty where none does.
-#[derive(Debug, Default)]
-pub struct Sources {
-    /// The tightest limit.
-    pub limit: PathBuf,
-    /// What the group uses that the limit is of.
-    pub used: PathBuf,
-    /// What was refused, or throttled.
-    pub events: PathBuf,
-}
-
-/// Reads a number from the text of a file.
-type Parse = fn(&[u8]) -> Result<Option<u64>, NoNumber>;
 
 /// The groups of a process, and where they may be found.
 pub struct Groups {
@@ -128,9 +45,7 @@ impl Groups {
         let memberships = cgroup::parse(&target.read("cgroup")?);
         let mut views = Vec::new();
         let mut denied = None;
-        if let Ok((text, _)) =
-            read_start(&target.proc.join("self/mountinfo"), super::target::MAX_PROC_FILE_BYTES as u64)
-        {
+        if let Ok((text, _)) = read_start(&target.proc.join("self/mountinfo"), MAX_PROC_FILE_BYTES as u64) {
             views.push((Root::own(), Mounts::parse(&text)));
         }
         if target.process.is_some() {
@@ -190,8 +105,7 @@ impl Groups {
     /// How many threads of ours are in this group of the controller pids, or below it.
     fn own_threads(&self, group: &[u8]) -> u64 {
         let Some(us) = &self.us else { return 0 };
-        let memberships =
-            cgroup::parse(&us.read("cgroup", super::target::MAX_PROC_FILE_BYTES).unwrap_or_default());
+        let memberships = cgroup::parse(&us.read("cgroup", MAX_PROC_FILE_BYTES).unwrap_or_default());
         let group = group.strip_suffix(b"/").unwrap_or(group);
         let below = hierarchy(&memberships, "pids").and_then(|(own, _)| own.path.strip_prefix(group));
         let mut count = 0;
@@ -279,150 +193,6 @@ impl Groups {
         match &self.denied {
             Some(denied) => Err(format!("{why}; the process's own view: {denied}").into()),
             None => Err(why),
-        }
-    }
-}
-
-/// Where a group's files are, and those of the groups above it.
-struct Site<'a> {
-    root: &'a Root,
-    v2: bool,
-    membership: &'a Membership,
-    point: &'a [u8],
-    /// The group below what is mounted.
-    group: &'a [u8],
-    /// The group that has the tightest limit, once it is known.
-    limit_group: Option<&'a [u8]>,
-    unread: Option<Error>,
-}
-
-impl<'a> Site<'a> {
-    fn names<const N: usize>(&self, v2: [&'static str; N], v1: [&'static str; N]) -> [&'static str; N] {
-        if self.v2 { v2 } else { v1 }
-    }
-
-    fn path(&self, group: &[u8], file: &str) -> PathBuf {
-        let folder = PathBuf::from(OsString::from_vec([self.point, group].concat()));
-        if file.is_empty() { folder } else { folder.join(file) }
-    }
-
-    /// The path of a group's file.
-    fn source(&self, group: Option<&[u8]>, file: &str) -> PathBuf {
-        group.map(|group| self.path(group, file)).unwrap_or_default()
-    }
-
-    /// The text of a file; nothing where the group has none of that name, as the root has none of limits.
-    fn read(&mut self, group: &[u8], file: &str) -> Option<Vec<u8>> {
-        use std::io::Read as _;
-        let path = self.path(group, file);
-        let text = self.root.open(&path, false).and_then(|(file, _)| {
-            let mut text = Vec::new();
-            let read = file.take(MAX_CGROUP_FILE_BYTES).read_to_end(&mut text);
-            read.map(|_| text).map_err(Error::from)
-        });
-        match text {
-            Ok(text) => Some(text),
-            Err(_) if self.is_missing(&path) => None,
-            Err(error) => {
-                self.unread.get_or_insert_with(|| error.at(&path));
-                None
-            }
-        }
-    }
-
-    fn is_missing(&self, path: &Path) -> bool {
-        let is_missing = |error: Error| matches!(error.cause, Cause::System(Errno::ENOENT | Errno::ENODEV));
-        self.root.meta(path, true).is_err_and(is_missing)
-    }
-
-    /// The text of the file of the nearest group that has it: one that does not count itself is counted above.
-    fn nearest(&mut self, file: &str) -> Option<(Vec<u8>, &'a [u8])> {
-        cgroup::upwards(self.group).take(MAX_DEPTH).find_map(|group| Some((self.read(group, file)?, group)))
-    }
-
-    /// The number in a group's file. One that has something else in it is not as if it had none.
-    fn number(&mut self, group: &[u8], file: &str, parse: Parse) -> Option<u64> {
-        let text = self.read(group, file)?;
-        parse(&text).unwrap_or_else(|NoNumber| {
-            let path = self.path(group, file);
-            let why = || Error::from(format!("not a number: '{}'", clip(text.trim_ascii()))).at(&path);
-            self.unread.get_or_insert_with(why);
-            None
-        })
-    }
-
-    /// The number in the file of the nearest group that has it.
-    fn nearest_amount(&mut self, file: &str) -> Option<u64> {
-        let (_, group) = self.nearest(file)?;
-        self.number(group, file, amount)
-    }
-
-    /// Whether what is mounted begins below the root of the hierarchy: the one file that no root has, or only a root.
-    fn is_cut(&self) -> bool {
-        let file = if self.v2 { "cgroup.events" } else { "release_agent" };
-        self.root.meta(&self.path(b"", file), true).is_ok() == self.v2
-    }
-
-    /// The lowest limit of the group and those above, the nearest of several that are the same.
-    fn tightest(&mut self, limit: &dyn Fn(&mut Self, &[u8]) -> Option<u64>) -> Option<(u64, &'a [u8])> {
-        let mut tightest: Option<(u64, &[u8])> = None;
-        for group in cgroup::upwards(self.group).take(MAX_DEPTH) {
-            if let Some(limit) = limit(self, group)
-                && tightest.is_none_or(|(least, _)| limit < least)
-            {
-                tightest = Some((limit, group));
-            }
-        }
-        tightest
-    }
-
-    /// The group as the process's own file names it.
-    fn name(&self, group: &[u8]) -> Vec<u8> {
-        let path = &self.membership.path;
-        let hidden = path.len().saturating_sub(self.group.len());
-        let name = [path.get(..hidden).unwrap_or_default(), group].concat();
-        if name.is_empty() { b"/".to_vec() } else { name }
-    }
-
-    fn found(&self, tightest: Option<(u64, &[u8])>) -> Resource {
-        Resource {
-            v2: self.v2,
-            group: self.membership.path.clone(),
-            limit: tightest.map(|(limit, _)| limit),
-            limit_group: tightest.map(|(_, group)| self.name(group)).unwrap_or_default(),
-            ..Resource::default()
-        }
-    }
-
-    /// A resource of which limit and use have a file each.
-    fn resource(&mut self, limit: &str, used: &str, peak: &str) -> Resource {
-        let tightest = self.tightest(&|site, group| site.number(group, limit, cgroup::limit));
-        let mut found = self.found(tightest);
-        found.used = self.nearest_amount(used);
-        let group = tightest.map(|(_, group)| group);
-        self.limit_group = group;
-        found.sources.limit = self.source(group, limit);
-        found.sources.used = self.source(group, used);
-        found.limit_used = tightest.and_then(|(_, group)| self.number(group, used, amount));
-        found.peak = self.nearest_amount(peak);
-        found
-    }
-
-    fn done(self, mut found: Resource) -> Resource {
-        found.cut = found.limit.is_none() && self.is_cut();
-        found.unread = self.unread;
-        found
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_of_a_cpu() {
-        for (millicores, shown) in [(500, "0.5"), (2000, "2"), (10_250, "10.25"), (1, "0.001")] {
-            assert_eq!(cores(millicores), shown);
         }
     }
 }

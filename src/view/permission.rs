@@ -8,6 +8,7 @@
 
 mod kernel;
 mod list;
+mod who;
 
 use std::ffi::OsStr;
 use std::os::fd::AsRawFd as _;
@@ -19,20 +20,17 @@ use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use self::kernel::{Inside, Rule, below_proc};
+use self::who::NOBODY;
+pub use self::who::Who;
 use super::resolve::{DeadEnd, Step, follow};
 use crate::error::Cause;
 use crate::file_type::FileType;
-use crate::procfs::handle::Handle;
-use crate::procfs::id_map::{is_mapped, ranges};
-use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
+use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
 use crate::text::Shown as _;
 use crate::view::metadata::{letters, octal};
 use crate::view::root::{Meta, Root};
 use crate::view::target::Target;
-
-/// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
-const NOBODY: u32 = 65_534;
 
 /// Why it is not known whose a file is that is shown as [`NOBODY`]'s.
 const HIDDEN: &str =
@@ -48,28 +46,6 @@ pub const READ: u32 = 4;
 pub const WRITE: u32 = 2;
 /// See [`READ`]. Of a directory: that it may be searched.
 pub const EXEC: u32 = 1;
-
-/// Who wants it.
-#[derive(Debug, Clone)]
-pub struct Who {
-    /// The user.
-    pub uid: u32,
-    /// The group.
-    pub gid: u32,
-    /// The supplementary groups.
-    pub groups: Vec<u32>,
-    /// Effective capabilities.
-    pub capabilities: u64,
-    /// The ids of users and of groups, as they are out here, that its capabilities are good for; nothing where they are
-    /// good for all: user_namespaces(7), "Interaction of user namespaces and other types of namespaces".
-    pub mapped: Option<[Vec<[u64; 3]>; 2]>,
-    /// Whether what is shown as [`NOBODY`] may be anybody: we are in a user namespace with a map ourselves.
-    hides: bool,
-    /// Capabilities that it would have, were they in the bounding set.
-    unbound: u64,
-    /// Whether it is the target; otherwise somebody of whom there are ids only.
-    is_process: bool,
-}
 
 /// What became of a place on the way.
 pub struct Row {
@@ -138,31 +114,31 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     let itself = itself.and_then(|own| Some((fstat(own).ok()?.st_dev, format!("{}/", own.pid))));
     let is_ours = who.is_process && target.process.is_none();
     let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).shown();
-    let end = follow(root, path, &mut |place| {
+    let end = follow(root, path, &mut |step| {
         let held = if has_proc || !root.is_own() {
-            descriptors.join(place.handle.as_raw_fd().to_string())
+            descriptors.join(step.handle.as_raw_fd().to_string())
         } else {
-            Path::new(OsStr::from_bytes(place.path)).to_owned()
+            Path::new(OsStr::from_bytes(step.path)).to_owned()
         };
         let mut note = Note::default();
-        let inside = below_proc(place, &rows);
-        let rule = Rule::of(target, place.meta, inside.as_ref());
-        let mut outcome = match place.link {
-            Some((_, folder)) => who.may_follow(place.meta, folder, protected, &mut note),
-            None if place.is_end => who.may_all(wanted, place, &held, rule, &mut note),
-            None => match FileType::of_mode(place.meta.st_mode) {
-                FileType::Directory => who.may(place.meta, EXEC, &held, &mut note),
+        let inside = below_proc(step, &rows);
+        let rule = Rule::of(target, step.meta, inside.as_ref());
+        let mut outcome = match step.link {
+            Some((_, folder)) => who.may_follow(step.meta, folder, protected, &mut note),
+            None if step.is_end => who.may_all(wanted, step, &held, rule, &mut note),
+            None => match FileType::of_mode(step.meta.st_mode) {
+                FileType::Directory => who.may(step.meta, EXEC, &held, &mut note),
                 kind => Err(format!("is {}, not a directory", kind.described())),
             },
         };
-        let is_guarded = |inside: &Inside<'_>| inside.is_guarded(place, itself.as_ref(), is_ours);
+        let is_guarded = |inside: &Inside<'_>| inside.is_guarded(step, itself.as_ref(), is_ours);
         if outcome.is_ok() && inside.as_ref().is_some_and(is_guarded) {
             note.is_unknown = true;
             outcome = Err(GUARDED.to_owned());
         }
         let granted = outcome.is_ok();
-        let link = place.link.map(|(text, _)| text.to_vec());
-        let (path, meta, is_end) = (place.path.to_vec(), *place.meta, place.is_end);
+        let link = step.link.map(|(text, _)| text.to_vec());
+        let (path, meta, is_end) = (step.path.to_vec(), *step.meta, step.is_end);
         let Note { is_unknown, by } = note;
         rows.push(Row { path, meta, link, is_end, outcome, is_known: !is_unknown, by });
         granted
@@ -213,80 +189,22 @@ pub fn verb(bit: u32, is_folder: bool) -> &'static str {
 }
 
 impl Who {
-    /// This user, with no capabilities unless it is root, which has those of this bounding set.
-    pub fn of_ids(uid: u32, gid: u32, groups: Vec<u32>, bounding: u64) -> Self {
-        let (capabilities, unbound) = if uid == 0 { (bounding, !bounding) } else { (0, 0) };
-        Who { uid, gid, groups, capabilities, mapped: None, hides: false, unbound, is_process: false }
-    }
-
-    /// The same, where it is not known what a user namespace may hide.
-    #[must_use]
-    pub fn unmapped(self) -> Self {
-        Who { hides: true, ..self }
-    }
-
-    /// The same, if the process is in a user namespace of its own with that in mind.
-    #[must_use]
-    pub fn mapped(mut self, target: &Target, process: &Handle) -> Self {
-        let maps = |process: &Handle| ["uid_map", "gid_map"].map(|name| ranges(process, name));
-        let theirs = maps(process);
-        if is_mapped(&theirs[0]) {
-            // In it too, its ids are what is seen, and what has none there is shown as nobody.
-            let ours = target.ourselves().ok().map(|ours| maps(&ours));
-            self.hides = ours.as_ref().is_some_and(|ours| is_mapped(&ours[0]));
-            let is_ours = ours.is_some_and(|ours| ours == theirs);
-            self.mapped = Some(theirs.map(|map| {
-                let range =
-                    |[inside, outside, count]: [u64; 3]| [if is_ours { inside } else { outside }, 0, count];
-                map.into_iter().map(range).collect()
-            }));
-        }
-        self
-    }
-
-    /// Whether its capabilities are good for a file of these ids; nothing where that cannot be told.
-    fn has_power_over(&self, meta: &Meta) -> Option<bool> {
-        let Some(maps) = &self.mapped else { return Some(true) };
-        let mut is_known = true;
-        for (map, id) in maps.iter().zip([meta.st_uid, meta.st_gid]) {
-            if !map.iter().any(|&[from, _, count]| (from..from.saturating_add(count)).contains(&id.into())) {
-                return Some(false);
-            }
-            is_known &= !(self.hides && id == NOBODY);
-        }
-        is_known.then_some(true)
-    }
-
-    /// A process.
-    pub fn of_process(status: Status) -> Self {
-        // Files are accessed by the ids of the file system: credentials(7).
-        let ([.., uid], [.., gid]) = (status.uids, status.gids);
-        let mut who = Who::of_ids(uid, gid, status.groups, status.cap_bounding);
-        who.capabilities = status.cap_effective;
-        who.is_process = true;
-        who
-    }
-
-    fn is_in(&self, gid: u32) -> bool {
-        self.gid == gid || self.groups.contains(&gid)
-    }
-
     /// Whether all that is wanted is granted by what the path leads to, and by its mount.
     fn may_all(
         &self,
         wanted: &[u32],
-        place: &Step<'_>,
+        step: &Step<'_>,
         held: &Path,
         rule: Rule,
         note: &mut Note,
     ) -> Result<String, String> {
-        let kind = FileType::of_mode(place.meta.st_mode);
-        let mount = fstatvfs(place.handle).map_or(FsFlags::empty(), |found| found.flags());
+        let kind = FileType::of_mode(step.meta.st_mode);
+        let mount = fstatvfs(step.handle).map_or(FsFlags::empty(), |found| found.flags());
         let mut granted = Vec::new();
         for &bit in wanted {
             // Writing to a device, FIFO or socket does not write to its file system.
             let is_kept = bit == WRITE && (kind.is_regular() || kind.is_directory());
-            let flags = if is_kept { flags(place.handle) } else { 0 };
+            let flags = if is_kept { flags(step.handle) } else { 0 };
             if is_kept && mount.contains(FsFlags::ST_RDONLY) {
                 return Err("is on a read-only mount".to_owned());
             }
@@ -306,8 +224,8 @@ impl Who {
                 return Err("is on a mount with noexec".to_owned());
             }
             granted.push(match rule {
-                Rule::Setting(is_of_network) => self.may_set(place.meta, bit, is_of_network, note)?,
-                _ => self.may(place.meta, bit, held, note)?,
+                Rule::Setting(is_of_network) => self.may_set(step.meta, bit, is_of_network, note)?,
+                _ => self.may(step.meta, bit, held, note)?,
             });
             if let (READ, Rule::Log(takes)) = (bit, rule) {
                 self.may_read_log(takes, note)?;

@@ -3,11 +3,11 @@
 use nix::sys::stat::makedev;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::super::resolve::Step;
 use super::{EXEC, Note, Row, Who, verb};
 use crate::file_type::FileType;
 use crate::procfs::status::{NET_ADMIN, SYSLOG};
 use crate::view::metadata::octal;
+use crate::view::resolve::Step;
 use crate::view::root::Meta;
 use crate::view::target::Target;
 
@@ -27,31 +27,30 @@ pub(super) struct Inside<'a> {
 }
 
 /// Where in proc a place is; nothing where it is elsewhere.
-pub(super) fn below_proc<'a>(place: &Step<'a>, rows: &[Row]) -> Option<Inside<'a>> {
-    if !fstatfs(place.handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
+pub(super) fn below_proc<'a>(step: &Step<'a>, rows: &[Row]) -> Option<Inside<'a>> {
+    if !fstatfs(step.handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
         return None;
     }
     // Its root has this number; a path may also begin further inside.
-    let top = rows.iter().find(|row| row.meta.st_dev == place.meta.st_dev);
-    let (root, above) = top.map_or((place.meta, place.path), |row| (&row.meta, &row.path));
-    let below = place.path.get(above.len()..).unwrap_or_default();
+    let top = rows.iter().find(|row| row.meta.st_dev == step.meta.st_dev);
+    let (root, above) = top.map_or((step.meta, step.path), |row| (&row.meta, &row.path));
+    let below = step.path.get(above.len()..).unwrap_or_default();
     Some(Inside { below: below.strip_prefix(b"/").unwrap_or(below), is_whole: root.st_ino == 1 })
 }
 
 impl Inside<'_> {
     /// Whether more than a mode decides of it: what is below the number of a process other than `itself`, and the links
     /// that only look like links.
-    pub(super) fn is_guarded(&self, place: &Step<'_>, itself: Option<&(u64, String)>, is_ours: bool) -> bool {
+    pub(super) fn is_guarded(&self, step: &Step<'_>, itself: Option<&(u64, String)>, is_ours: bool) -> bool {
         let below = self.below;
         let is_numbered = below.first().is_some_and(u8::is_ascii_digit) && below.contains(&b'/');
         let is_inside = is_numbered || !self.is_whole;
-        if place.link.is_some() {
+        if step.link.is_some() {
             return is_inside || !is_ours && matches!(below, b"self" | b"thread-self");
         }
         is_inside
-            && !itself.is_some_and(|(device, own)| {
-                *device == place.meta.st_dev && below.starts_with(own.as_bytes())
-            })
+            && !itself
+                .is_some_and(|(device, own)| *device == step.meta.st_dev && below.starts_with(own.as_bytes()))
     }
 }
 
