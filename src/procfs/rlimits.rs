@@ -5,15 +5,15 @@
 pub struct Rlimit {
     /// The kernel's name for it, without `Max`: `open files`.
     pub name: String,
-    /// What counts; nothing where there is no limit.
+    /// The limit in effect; `None` if there is no limit.
     pub soft: Option<u64>,
-    /// How far the process may raise it itself.
+    /// The value to which the process may raise it.
     pub hard: Option<u64>,
-    /// What is counted: `bytes`, `files`; some limits have none.
+    /// The unit: `bytes`, `files`; some limits have none.
     pub unit: String,
 }
 
-/// From the file's text, a line each under a heading; what is no such line is passed over.
+/// Parses the text of the file: a heading, then one limit a line. Other lines are skipped.
 pub fn parse(text: &[u8]) -> Vec<Rlimit> {
     let lines = text.split(|&b| b == b'\n');
     lines.filter_map(|line| parse_line(std::str::from_utf8(line).ok()?)).collect()
@@ -32,7 +32,7 @@ fn parse_line(line: &str) -> Option<Rlimit> {
     Some(Rlimit { name: name.join(" "), soft, hard, unit })
 }
 
-/// A number, or none.
+/// Parses a number, or `unlimited` as `None`.
 #[allow(clippy::option_option, reason = "what is no value, and a value that is none")]
 fn value(word: &str) -> Option<Option<u64>> {
     if word == "unlimited" { Some(None) } else { word.parse().ok().map(Some) }

@@ -1,7 +1,7 @@
-//! The sockets of a network namespace, in every state, by the tables in the `net` folder of a process of it.
-//! proc_net(5), proc_pid_net(5).
+//! The sockets of a network namespace, in every state, from the tables in a process's `net`
+//! directory. proc_net(5), proc_pid_net(5)
 //!
-//! No privilege is needed for them, whosever the process is.
+//! No privilege is needed to read them, whichever user the process runs as.
 
 mod inet;
 mod unix;
@@ -11,17 +11,17 @@ use self::unix::unix;
 use super::handle::Handle;
 use crate::error::Error;
 
-/// The most of one table that is read, in bytes: some 28,000 sockets.
+/// How much of one table is read, in bytes: some 28,000 sockets.
 const MAX_TABLE_BYTES: usize = 4 << 20;
 
-/// A state that has no name here.
+/// The name of an unlisted state.
 const UNKNOWN: &str = "UNKNOWN";
-/// Which sockets are wanted.
+/// Which sockets to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
-    /// Those of TCP.
+    /// TCP sockets.
     pub tcp: bool,
-    /// Those of UDP.
+    /// UDP sockets.
     pub udp: bool,
     /// Unix sockets.
     pub unix: bool,
@@ -32,35 +32,36 @@ pub struct Wanted {
 pub struct Socket {
     /// `tcp`, `udp` or `unix`.
     pub protocol: &'static str,
-    /// Of a Unix socket: `stream`, `dgram` or `seqpacket`.
+    /// For a Unix socket: `stream`, `dgram` or `seqpacket`.
     pub kind: &'static str,
-    /// Its state, as ss(8) calls it.
+    /// Its state, in ss(8)'s words.
     pub state: &'static str,
-    /// Its own address, or its name as the kernel has it, which may be empty.
+    /// Its local address, or its name as the kernel writes it, which may be empty.
     pub local: Vec<u8>,
-    /// The address of its peer; empty where it has none, or none that the tables show.
+    /// The address of its peer; empty if it has none or the tables do not contain it.
     pub peer: Box<[u8]>,
-    /// Its own port.
+    /// Its local port.
     pub port: u16,
-    /// How many bytes wait to be received; where it listens, how many connections to be accepted.
+    /// How many bytes wait to be received; for a listener, how many connections wait to be
+    /// accepted.
     pub receive: u64,
     /// How many bytes its peer has not acknowledged.
     pub send: u64,
-    /// Whether the table tells what waits: of a Unix socket only where it listens.
+    /// Whether the number that waits is known; for Unix sockets, only that of a listener is.
     pub counted: bool,
-    /// The user it belongs to, where the table says.
+    /// The user it belongs to, if the table contains it.
     pub uid: Option<u32>,
-    /// Its inode; 0 where no process has it yet, or any more.
+    /// Its inode; 0 if no process has it yet, or any longer.
     pub inode: u64,
 }
 
 impl Socket {
-    /// Whether connections wait to be accepted on it.
+    /// Whether it is a listener.
     pub fn listens(&self) -> bool {
         self.state == "LISTEN"
     }
 
-    /// `TCP 127.0.0.1:8080->127.0.0.1:40312 (ESTAB)`
+    /// Formats it as `TCP 127.0.0.1:8080->127.0.0.1:40312 (ESTAB)`.
     pub fn shown(&self) -> Vec<u8> {
         let mut shown = match self.protocol {
             "tcp" => "TCP ".to_owned(),
@@ -76,7 +77,7 @@ impl Socket {
             shown.extend_from_slice(b"->");
             shown.extend_from_slice(&self.peer);
         }
-        // What has no peer and cannot listen is in the state that one expects.
+        // UNCONN is the normal state of a socket that has no peer and cannot listen.
         if self.state != "UNCONN" {
             shown.extend_from_slice([" (", self.state, ")"].concat().as_bytes());
         }
@@ -84,26 +85,25 @@ impl Socket {
     }
 }
 
-/// What the tables say.
+/// The contents of the tables.
 #[derive(Debug, Default)]
 pub struct Sockets {
     /// The sockets, TCP first, then UDP, then Unix sockets, in the kernel's order.
     pub list: Vec<Socket>,
     /// The tables that were too large to be read to the end.
     pub cut: Vec<&'static str>,
-    /// The tables with lines that are no sockets, and how many.
+    /// The tables with malformed lines, and how many.
     pub odd: Vec<(&'static str, usize)>,
 }
 
 impl Sockets {
-    /// The sockets of the network namespace that this process is in: those that listen or receive from anyone, or `all`,
-    /// in every state. The error names the table, and why it could not
-    /// be read.
+    /// Reads the sockets of the network namespace of this process: those that listen or receive
+    /// from anyone or, with `all`, those in every state. The error names the table and the reason.
     pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Error)> {
         let mut sockets = Sockets::default();
         for (is_wanted, protocol, name, may_lack) in [
             (wanted.tcp, "tcp", "net/tcp", false),
-            // A kernel without IPv6 has only the one.
+            // A kernel without IPv6 lacks its table.
             (wanted.tcp, "tcp", "net/tcp6", true),
             (wanted.udp, "udp", "net/udp", false),
             (wanted.udp, "udp", "net/udp6", true),
@@ -130,7 +130,7 @@ impl Sockets {
         let mut table = process.read(name, MAX_TABLE_BYTES)?;
         if table.len() == MAX_TABLE_BYTES {
             self.cut.push(name);
-            // Half a row may look like one.
+            // Half a row may look like a whole one.
             table.truncate(table.iter().rposition(|&b| b == b'\n').unwrap_or_default());
         }
         Ok(table)

@@ -1,7 +1,8 @@
-//! What the control groups of a process allow, and how much of it is used.
+//! The limits of a process's control groups, and how much of them is used. cgroups(7)
 //!
-//! The tightest limit of all groups above counts, as far up as they are mounted. The files are looked for where the
-//! cgroup filesystems are mounted for us, and failing that where they are for the process.
+//! The tightest limit of the group and all groups above it counts, as far up as they are mounted.
+//! The files are looked up where the cgroup file systems are mounted for us and, if that fails,
+//! where they are mounted for the process.
 
 mod resource;
 mod site;
@@ -20,27 +21,27 @@ use crate::text::decode;
 use crate::view::root::Root;
 use crate::view::target::{MAX_PROC_FILE_BYTES, Target};
 
-/// Where as many processes run as may, asks for no thread: it would be refused.
+/// Starts no threads from now on if the pids limit is reached: they would be refused.
 pub fn avoid_threads_at_pids_limit() {
-    // The threads are ours, whatever proc is looked at.
+    // The threads are ours, whichever proc is inspected.
     let pids = Target::new(Path::new(ROOT), None).and_then(|ours| Groups::of(&ours)?.pids());
     if pids.is_ok_and(|pids| pids.is_used_up()) {
         crate::threads::forgo();
     }
 }
 
-/// The groups of a process, and where they may be found.
+/// The groups of a process, and the views in which they may be found.
 pub struct Groups {
     memberships: Vec<Membership>,
     views: Vec<(Root, Mounts)>,
-    /// Why the process's own view is not among them.
+    /// Why the process's own view is missing.
     denied: Option<Error>,
-    /// Ourselves, who are in a group too.
+    /// Our own process, which is in a group too.
     us: Option<Handle>,
 }
 
 impl Groups {
-    /// Those of the target.
+    /// Returns the groups of the target.
     pub fn of(target: &Target) -> Result<Self, Error> {
         let memberships = cgroup::parse(&target.read("cgroup")?);
         let mut views = Vec::new();
@@ -57,7 +58,7 @@ impl Groups {
         Ok(Groups { memberships, views, denied, us: target.ourselves().ok() })
     }
 
-    /// Memory.
+    /// Returns the limit and use of memory.
     pub fn memory(&self) -> Result<Resource, Error> {
         let mut site = self.site("memory")?;
         let [limit, used, peak] = site.names(
@@ -76,7 +77,8 @@ impl Groups {
         let path = site.source(stat.as_ref().map(|(_, group)| *group), "memory.stat");
         found.page_cache = stat.as_ref().and_then(|(text, _)| entry(text, cache));
         let mut found = site.done(found);
-        // In v1 that file has the tightest limit of all groups above, also of those that are not mounted.
+        // In v1 this file contains the tightest limit of all groups above, including those that are
+        // not mounted.
         if let Some((text, _)) = stat
             && let Some(tightest) = entry(&text, "hierarchical_memory_limit")
         {
@@ -91,7 +93,7 @@ impl Groups {
         Ok(found)
     }
 
-    /// Processes and threads.
+    /// Returns the limit and number of processes and threads.
     pub fn pids(&self) -> Result<Resource, Error> {
         let mut site = self.site("pids")?;
         let mut found = site.resource("pids.max", "pids.current", "pids.peak");
@@ -102,7 +104,7 @@ impl Groups {
         Ok(site.done(found))
     }
 
-    /// How many threads of ours are in this group of the controller pids, or below it.
+    /// Counts our own threads if we are in this group of the pids controller or below it.
     fn own_threads(&self, group: &[u8]) -> u64 {
         let Some(us) = &self.us else { return 0 };
         let memberships = cgroup::parse(&us.read("cgroup", MAX_PROC_FILE_BYTES).unwrap_or_default());
@@ -110,13 +112,13 @@ impl Groups {
         let below = hierarchy(&memberships, "pids").and_then(|(own, _)| own.path.strip_prefix(group));
         let mut count = 0;
         if below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
-            // Without the folder there are none to be seen.
+            // If the directory cannot be read, the count is 0.
             let _ = us.each("task", &mut |_| count += 1);
         }
         count
     }
 
-    /// CPU time.
+    /// Returns the limit and use of CPU time.
     pub fn cpu(&self) -> Result<Resource, Error> {
         let mut site = self.site("cpu")?;
         let v2 = site.v2;
@@ -132,7 +134,7 @@ impl Groups {
         let group = tightest.map(|(_, group)| group);
         found.sources.limit = site.source(group, limit);
         found.sources.events = site.source(group, "cpu.stat");
-        // The group that has the limit knows of the waiting.
+        // The group that has the limit counts the throttling.
         let stat = tightest.and_then(|(_, group)| site.read(group, "cpu.stat"));
         let stat = stat.or_else(|| Some(site.nearest("cpu.stat")?.0)).unwrap_or_default();
         found.periods = entry(&stat, "nr_periods");
@@ -146,7 +148,7 @@ impl Groups {
             let stat = site.nearest("cpu.stat");
             stat.and_then(|(text, _)| entry(&text, "usage_usec")).map(|micros| micros / 1_000)
         } else {
-            // Often mounted together with cpu, but a hierarchy of its own it may be as well.
+            // Often mounted together with cpu, but it may be a hierarchy of its own.
             let usage = self.site("cpuacct").ok().and_then(|mut other| {
                 let usage = other.nearest_amount("cpuacct.usage");
                 site.unread = site.unread.take().or(other.unread);
@@ -157,7 +159,7 @@ impl Groups {
         Ok(site.done(found))
     }
 
-    /// Where the group of this controller is.
+    /// Finds the group of this controller.
     fn site(&self, controller: &'static str) -> Result<Site<'_>, Error> {
         let Some((membership, v2)) = hierarchy(&self.memberships, controller) else {
             return Err(format!("the process is in no cgroup that has the controller {controller}").into());

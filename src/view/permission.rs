@@ -1,10 +1,12 @@
-//! Whether somebody may read, write or execute what a path leads to, and what on the way denies it.
+//! Whether a user may read, write or execute what a path leads to, and which component of the path
+//! denies it.
 //!
-//! The rules are those of path_resolution(7), acl(5), capabilities(7), `fs.protected_symlinks` of proc_sys_fs(5) and the
-//! flags of chattr(1), applied to what the path leads through; nothing is opened. Of proc it is known that files below
-//! `sys` have rules of their own, which no capability for files overrides (test_perm and net_ctl_permissions of the kernel),
-//! and that the kernel's log takes CAP_SYSLOG (syslog(2)). What is decided elsewhere, as by ptrace(2) in proc, is never
-//! granted by a mode: it cannot be told.
+//! The rules are those of path_resolution(7), acl(5), capabilities(7), `fs.protected_symlinks` of
+//! proc_sys_fs(5) and the flags of chattr(1), applied to each component of the path; nothing is
+//! opened. In proc, files below `sys` have rules of their own, which no file capability overrides
+//! (test_perm and net_ctl_permissions of the kernel), and the kernel's log requires CAP_SYSLOG
+//! (syslog(2)). Where something else decides, such as ptrace(2) in proc, a mode never grants
+//! access: the result is unknown.
 
 mod kernel;
 mod list;
@@ -32,55 +34,58 @@ use crate::view::metadata::{letters, octal};
 use crate::view::root::{Meta, Root};
 use crate::view::target::Target;
 
-/// Why it is not known whose a file is that is shown as [`NOBODY`]'s.
+/// Why the owner of a file that is shown as [`NOBODY`]'s is unknown.
 const HIDDEN: &str =
     "is of user or group 65534, as which all are shown that our user namespace hides (user_namespaces(7))";
 
-/// Why a mode does not tell of what [`Inside::is_guarded`].
+/// Why the mode alone does not decide if [`Inside::is_guarded`].
 const GUARDED: &str =
     "is of a process, where ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
 
-/// What may be wanted of a file, as the bits of a mode.
+/// Access to a file, as the bits of a mode.
 pub const READ: u32 = 4;
 /// See [`READ`].
 pub const WRITE: u32 = 2;
-/// See [`READ`]. Of a directory: that it may be searched.
+/// See [`READ`]. For a directory: the permission to search it.
 pub const EXEC: u32 = 1;
 
-/// What became of a place on the way.
+/// The result for one component of the path.
 pub struct Row {
-    /// Its path, in which there is no link.
+    /// Its path, which contains no link.
     pub path: Vec<u8>,
-    /// What it is.
+    /// Its metadata.
     pub meta: Meta,
-    /// Where it leads, for a link.
+    /// Its target, if it is a link.
     pub link: Option<Vec<u8>>,
     /// Whether the path ends there.
     pub is_end: bool,
-    /// What is granted there, or why not.
+    /// What is granted, or why access is denied.
     pub outcome: Result<String, String>,
-    /// Whether that is so; otherwise it cannot be told, for that reason.
+    /// Whether the outcome is certain. If not, the outcome is the reason why it is unknown.
     pub is_known: bool,
-    /// Whose bits denied it, where it was the mode or an access control list.
+    /// Whose bits denied access, if the mode or an access control list did.
     pub by: Option<Class>,
 }
 
-/// Whose bits count: the classes of a mode, and what of an access control list stands for them. acl(5)
+/// Whose bits decide: the classes of a mode, and what replaces them in an access control list.
+/// acl(5)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// The owner's.
+    /// The owner's bits.
     Owner,
-    /// The group's.
+    /// The group's bits.
     Group,
-    /// Those of all others.
+    /// The bits of all others.
     Others,
-    /// Those of the entry of a `user` or a `group`; without a number it is that of the file's own group.
+    /// The bits of a `user` or `group` entry; without a number, of the entry of the file's own
+    /// group.
     Entry(&'static str, Option<u32>),
-    /// The entry grants it, but not the mask, which is where the group's bits are.
+    /// The mask, which is stored in the group's bits: the entry grants access, but the mask does
+    /// not.
     Mask,
 }
 
-/// What is to be known of an outcome besides it.
+/// Details of an outcome.
 #[derive(Default)]
 struct Note {
     /// See [`Row::is_known`].
@@ -89,19 +94,20 @@ struct Note {
     by: Option<Class>,
 }
 
-/// What came of it.
+/// The result of [`examine`].
 pub struct Examined {
-    /// Whether it is granted; nothing where we may not look so far.
+    /// Whether access is granted; `None` if we cannot tell.
     pub allowed: Option<bool>,
-    /// That in words.
+    /// The same as text.
     pub reason: String,
-    /// Where the path leads nowhere, if it does.
+    /// Where and why the path leads nowhere, if it does.
     pub dead_end: Option<DeadEnd>,
-    /// The places on the way, as far as it goes.
+    /// The components of the path, as far as it was followed.
     pub rows: Vec<Row>,
 }
 
-/// Follows the path, and applies the rules to each place that it leads through. `wanted` are bits as [`READ`].
+/// Follows the path and applies the rules to each component. `wanted` contains bits such as
+/// [`READ`].
 pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u32]) -> Examined {
     let mut rows: Vec<Row> = Vec::new();
     let process = target.handle().ok();
@@ -109,7 +115,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     let protected = protected.map(|value| value.trim_ascii() == b"1");
     let descriptors = target.proc.join("self/fd");
     let has_proc = descriptors.exists();
-    // Where the process is itself: the device of its proc, and its folder there.
+    // How the process finds itself in proc: the device of its proc, and its directory there.
     let itself = process.as_ref().filter(|_| who.is_process);
     let itself = itself.and_then(|own| Some((fstat(own).ok()?.st_dev, format!("{}/", own.pid))));
     let is_ours = who.is_process && target.process.is_none();
@@ -144,7 +150,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
         granted
     });
     let (uid, gid) = (who.uid, who.gid);
-    // What is in front of the end is searched, whatever the end is.
+    // Directories before the end are searched, whatever the end is.
     let is_folder =
         rows.last().is_some_and(|row| row.is_end && FileType::of_mode(row.meta.st_mode).is_directory());
     let verbs: Vec<&str> = wanted.iter().map(|&bit| verb(bit, is_folder)).collect();
@@ -159,12 +165,12 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
                 (None, format!("whether {uid}:{gid} may {verbs} {path} cannot be told: {place}: {why}"))
             }
         }
-        // Without openat2(2) nothing of it was looked at.
+        // Without openat2(2) nothing was examined.
         (Err(dead), _) if matches!(dead.error.cause, Cause::Unsupported(_)) => {
             (None, format!("{}: {}", shown(&dead.path), dead.error.reason()))
         }
         (Err(dead), _) if dead.error.is_denied() => {
-            // The rules let it pass, but not us, who look.
+            // The rules would let the user pass, but we are not allowed to look.
             let path = shown(&dead.path);
             (
                 None,
@@ -177,7 +183,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     Examined { allowed, reason, dead_end: end.err(), rows }
 }
 
-/// What a bit grants, in a word.
+/// Returns what a bit grants, as a verb.
 pub fn verb(bit: u32, is_folder: bool) -> &'static str {
     match (bit, is_folder) {
         (READ, false) => "read",
@@ -189,7 +195,7 @@ pub fn verb(bit: u32, is_folder: bool) -> &'static str {
 }
 
 impl Who {
-    /// Whether all that is wanted is granted by what the path leads to, and by its mount.
+    /// Applies the rules for all that is wanted to what the path leads to, and to its mount.
     fn may_all(
         &self,
         wanted: &[u32],
@@ -234,8 +240,8 @@ impl Who {
         Ok(granted.join(", "))
     }
 
-    /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `note`
-    /// is made where that cannot be told, and of whose bits deny it.
+    /// Whether the mode or an access control list grants this bit, and by which rule. `held` leads
+    /// to the file itself. Sets `note` if the result is unknown, and to whose bits deny access.
     fn may(&self, meta: &Meta, bit: u32, held: &Path, note: &mut Note) -> Result<String, String> {
         let mode = meta.st_mode;
         let is_folder = FileType::of_mode(mode).is_directory();
@@ -245,7 +251,7 @@ impl Who {
             note.is_unknown = true;
             Err(why.to_owned())
         };
-        // Who it belongs to may only look like this one, and then every class is in question.
+        // The owner may only look like this user; then it is unknown which class applies.
         let is_hidden = is_owner && meta.st_uid == NOBODY || is_member && meta.st_gid == NOBODY;
         if self.hides && is_hidden && mode & (0o111 * bit) != 0o111 * bit {
             return unknown(HIDDEN);
@@ -255,7 +261,7 @@ impl Who {
             ("the owner", Class::Owner, mode >> 6)
         } else {
             let mut list = [0; 4096];
-            // To the kernel there is no list where its mask, which is the group's bits, is empty.
+            // The kernel ignores the list if its mask, stored in the group's bits, is empty.
             let length = match read_attribute(held, c"system.posix_acl_access", &mut list) {
                 Err(Errno::ERANGE) => list.len(),
                 Ok(length) if mode & 0o070 != 0 => length,
@@ -272,7 +278,7 @@ impl Who {
                     ("", if is_masked { Class::Mask } else { entry }, bits & mode >> 3)
                 }
                 Ok(None) if is_member && length == 0 => ("the group", Class::Group, mode >> 3),
-                // Whom the list does not name has the mode's bits of others.
+                // The mode's bits for others apply to users whom the list does not name.
                 Ok(None) => ("others", Class::Others, mode),
             }
         };
@@ -299,8 +305,8 @@ impl Who {
         Err(format!("{owner} gives {class}{listed} no {verb}{unbound}"))
     }
 
-    /// Whether a link is followed: in a sticky directory that all may write to, only one of the follower's or of the
-    /// directory's owner.
+    /// Whether the user may follow a link. In a sticky world-writable directory, only a link of the
+    /// user or of the directory's owner may be followed.
     fn may_follow(
         &self,
         link: &Meta,

@@ -3,7 +3,7 @@
 use super::{Socket, UNKNOWN};
 use crate::procfs::net::{LISTEN, UNCONNECTED, hex, inet_rows, parse_address};
 
-/// The states of TCP, in the order of the kernel's tcp_states.h, by the names that ss(8) has for them.
+/// The states of TCP in the order of the kernel's tcp_states.h, with the names of ss(8).
 const STATES: [&str; 13] = [
     UNKNOWN,
     "ESTAB",
@@ -17,11 +17,11 @@ const STATES: [&str; 13] = [
     "LAST-ACK",
     "LISTEN",
     "CLOSING",
-    // Of a request that is still waiting for the last part of the handshake.
+    // TCP_NEW_SYN_RECV: a request that waits for the last part of the handshake.
     "SYN-RECV",
 ];
 
-/// The sockets in `tcp`, `tcp6`, `udp` or `udp6`. Says how many lines are none.
+/// Parses the sockets in `tcp`, `tcp6`, `udp` or `udp6`. Returns the number of malformed lines.
 pub(super) fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socket>) -> usize {
     let waits = if protocol == "tcp" { LISTEN } else { UNCONNECTED.into() };
     let lines = table.split(|&b| b == b'\n').skip(1).filter(|line| !line.is_empty()).count();

@@ -3,16 +3,17 @@
 use super::{Socket, UNKNOWN};
 use crate::procfs::net::{DATAGRAM, SEQPACKET, UnixSocket, parse_unix_row};
 
-/// That of a Unix connection that waits to be accepted, as the table has it: `SS_CONNECTING` in the kernel's net.h.
+/// The state of a Unix connection that waits to be accepted: `SS_CONNECTING` in the kernel's net.h.
 const WAITING: &str = "SYN-SENT";
 
-/// The sockets in `unix`. A name is raw and may hold newlines, so that it goes on to where the next row begins; one
-/// that holds what looks like a row cannot be told from two. Says how many lines are neither.
+/// Parses the sockets in `unix`. A name is raw and may contain newlines, so it continues up to the
+/// next row; a name that contains text like a row looks like two rows. Returns the number of
+/// malformed lines.
 pub(super) fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
     let heading = table.iter().position(|&b| b == b'\n').map_or(table.len(), |end| end + 1);
     let mut rest = table.get(heading..).unwrap_or_default();
     let mut odd = usize::from(!table.starts_with(b"Num "));
-    // Whether the last socket has a name, which may go on, and whether it is listed.
+    // Whether the last socket has a name, which may continue, and whether it is in the list.
     let (mut has_name, mut named) = (false, false);
     while let Some(end) = rest.iter().position(|&b| b == b'\n') {
         let line = rest.get(..end).unwrap_or_default();
@@ -67,10 +68,11 @@ pub(super) fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize 
     odd
 }
 
-/// Counts what waits on each Unix socket that listens: a connection that is not accepted yet is a socket of the same name,
-/// which no process has. Where two have that name, as after a restart, it cannot be told which of them it waits on.
+/// Counts the connections that wait on each listening Unix socket. A connection that is not
+/// accepted yet is a socket of the same name that no process has. If two listeners have that name,
+/// as after a restart, it is unknown which of them it waits on.
 fn count_waiting(sockets: &mut [Socket]) {
-    // In order, so that a table full of them takes no time that grows with its square.
+    // Sorted, so that the time does not grow with the square of the table's size.
     let names = |holds: &dyn Fn(&Socket) -> bool| {
         let found = sockets.iter().filter(|socket| socket.protocol == "unix" && holds(socket));
         let mut names: Vec<Vec<u8>> = found.map(|socket| socket.local.clone()).collect();
@@ -89,7 +91,7 @@ fn count_waiting(sockets: &mut [Socket]) {
     }
 }
 
-/// The socket of the row at the beginning: its first field is an address with a colon behind it.
+/// Parses the row at the start: its first field is an address followed by a colon.
 fn unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
     let colon = table.iter().position(|b| !b.is_ascii_hexdigit())?;
     table.get(colon..)?.starts_with(b": ").then(|| parse_unix_row(table)).flatten()

@@ -1,80 +1,82 @@
-//! What a controller of cgroups(7) allows, and how much of it is used.
+//! What a controller of cgroups(7) limits, and how much of it is used.
 
 use std::path::PathBuf;
 
 use crate::error::Error;
 
-/// What a controller allows, and what is used of it.
+/// The limit of a controller, and its use.
 #[derive(Debug, Default)]
 pub struct Resource {
-    /// Whether of cgroup v2.
+    /// Whether it is a controller of cgroup v2.
     pub v2: bool,
     /// The group, as `/proc/PID/cgroup` names it.
     pub group: Vec<u8>,
-    /// The tightest limit: bytes, processes, thousandths of a CPU.
+    /// The tightest limit, in bytes, processes or thousandths of a CPU.
     pub limit: Option<u64>,
-    /// The group that it is of; empty where that is one above those that are mounted.
+    /// The group with that limit; empty if it is above those that are mounted.
     pub limit_group: Vec<u8>,
-    /// Whether there is no limit as far as is to be seen, and there are groups above that.
+    /// Whether no limit is visible but there are groups above the visible ones.
     pub cut: bool,
-    /// What the process's own group uses: bytes, processes, milliseconds.
+    /// The use of the process's own group, in bytes, processes or milliseconds.
     pub used: Option<u64>,
-    /// What the group uses that the limit is of, in the limit's unit.
+    /// The use of the group with the limit, in the limit's unit.
     pub limit_used: Option<u64>,
-    /// How much of that is our own: threads, which end when we do.
+    /// How much of that use is our own: threads, which end when we do.
     pub ours: u64,
-    /// The most that was ever used.
+    /// The peak use.
     pub peak: Option<u64>,
-    /// Bytes of files in memory, which are given up when memory runs short.
+    /// Bytes of files in memory, which are reclaimed when memory runs short.
     pub page_cache: Option<u64>,
-    /// Bytes of files in memory that were not used of late, of the group that the limit is of: what is given up first.
+    /// Bytes of files in memory that were not used recently, in the group with the limit. They are
+    /// reclaimed first.
     pub reclaimable: Option<u64>,
-    /// How often something was refused: processes killed for memory, forks that failed.
+    /// How often something was refused: OOM kills, failed forks.
     pub refused: Option<u64>,
-    /// Periods in which a limited CPU was used.
+    /// Scheduling periods in which a limited CPU was used.
     pub periods: Option<u64>,
-    /// Those in which its processes had to wait.
+    /// The periods in which processes were throttled.
     pub throttled_periods: Option<u64>,
-    /// How long they waited, in milliseconds.
+    /// How long they were throttled, in milliseconds.
     pub throttled: Option<u64>,
-    /// The files that say so: the limit, what was refused, the throttling.
+    /// The files that these values come from.
     pub sources: Sources,
-    /// Why some of it could not be read.
+    /// Why a file could not be read.
     pub unread: Option<Error>,
 }
 
-/// From how much of a limit in use, in percent, it stands out.
+/// The share of a limit in use, in percent, from which it is worth a warning.
 pub const NEAR: u64 = 90;
-/// From how many throttled periods of a hundred they stand out.
+/// The share of throttled periods, in percent, from which it is worth a warning.
 pub const OFTEN: u64 = 10;
 
 impl Resource {
-    /// Whether all is in use that may be.
+    /// Whether the limit is reached.
     pub fn is_used_up(&self) -> bool {
         self.limit.zip(self.limit_used).is_some_and(|(limit, used)| used >= limit)
     }
 
-    /// What is needed of the limit, as the kubelet counts it: what of the page cache was not used of late is given up before
-    /// anything is killed. Shared memory and tmpfs are in the page cache too, and are not.
+    /// Returns how much of the limit is needed, as the kubelet counts it: page cache that was not
+    /// used recently is reclaimed before anything is killed. Shared memory and tmpfs are page cache
+    /// too, but are not reclaimed.
     pub fn needed(&self) -> Option<u64> {
         Some(self.limit_used?.saturating_sub(self.reclaimable.unwrap_or_default()))
     }
 }
 
-/// Thousandths of a CPU as a number of CPUs: `0.5`, `2`.
+/// Formats thousandths of a CPU as a number of CPUs: `0.5`, `2`.
 pub fn cores(millicores: u64) -> String {
     let text = format!("{}.{:03}", millicores / 1000, millicores % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Files that say something of a resource; empty where none does.
+/// The files that values come from; empty if there is none.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The tightest limit.
+    /// The file with the tightest limit.
     pub limit: PathBuf,
-    /// What the group uses that the limit is of.
+    /// The file with the use of the group that has the limit.
     pub used: PathBuf,
-    /// What was refused, or throttled.
+    /// The file that counts refusals or throttling.
     pub events: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! The files of a group and of the groups above it.
+//! Reads the files of a group and of the groups above it.
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -13,23 +13,23 @@ use crate::procfs::cgroup::{self, Membership, NoNumber, amount};
 use crate::text::clip;
 use crate::view::root::Root;
 
-/// The most of one file that is read, in bytes.
+/// How much of one file is read, in bytes.
 const MAX_CGROUP_FILE_BYTES: u64 = 64 << 10;
-/// The most groups above one another that are looked at.
+/// How many nested groups are read.
 const MAX_DEPTH: usize = 128;
 
-/// Reads a number from the text of a file.
+/// Parses a number from the text of a file.
 type Parse = fn(&[u8]) -> Result<Option<u64>, NoNumber>;
 
-/// Where a group's files are, and those of the groups above it.
+/// The location of a group's files, and of those of the groups above it.
 pub(super) struct Site<'a> {
     pub(super) root: &'a Root,
     pub(super) v2: bool,
     pub(super) membership: &'a Membership,
     pub(super) point: &'a [u8],
-    /// The group below what is mounted.
+    /// The path of the group below the mount.
     pub(super) group: &'a [u8],
-    /// The group that has the tightest limit, once it is known.
+    /// The group with the tightest limit, once it is known.
     pub(super) limit_group: Option<&'a [u8]>,
     pub(super) unread: Option<Error>,
 }
@@ -48,12 +48,12 @@ impl<'a> Site<'a> {
         if file.is_empty() { folder } else { folder.join(file) }
     }
 
-    /// The path of a group's file.
+    /// Returns the path of a group's file.
     pub(super) fn source(&self, group: Option<&[u8]>, file: &str) -> PathBuf {
         group.map(|group| self.path(group, file)).unwrap_or_default()
     }
 
-    /// The text of a file; nothing where the group has none of that name, as the root has none of limits.
+    /// Reads a file; `None` if the group has no file of that name, as the root has no limits.
     pub(super) fn read(&mut self, group: &[u8], file: &str) -> Option<Vec<u8>> {
         let path = self.path(group, file);
         let text = self.root.open(&path, false).and_then(|(file, _)| {
@@ -76,12 +76,14 @@ impl<'a> Site<'a> {
         self.root.meta(path, true).is_err_and(is_missing)
     }
 
-    /// The text of the file of the nearest group that has it: one that does not count itself is counted above.
+    /// Reads the file of the nearest group that has it. A group that does not count itself is
+    /// counted in a group above.
     pub(super) fn nearest(&mut self, file: &str) -> Option<(Vec<u8>, &'a [u8])> {
         cgroup::upwards(self.group).take(MAX_DEPTH).find_map(|group| Some((self.read(group, file)?, group)))
     }
 
-    /// The number in a group's file. One that has something else in it is not as if it had none.
+    /// Reads the number in a group's file. Anything else in the file is an error, not a missing
+    /// number.
     pub(super) fn number(&mut self, group: &[u8], file: &str, parse: Parse) -> Option<u64> {
         let text = self.read(group, file)?;
         parse(&text).unwrap_or_else(|NoNumber| {
@@ -92,19 +94,20 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// The number in the file of the nearest group that has it.
+    /// Reads the number in the file of the nearest group that has it.
     pub(super) fn nearest_amount(&mut self, file: &str) -> Option<u64> {
         let (_, group) = self.nearest(file)?;
         self.number(group, file, amount)
     }
 
-    /// Whether what is mounted begins below the root of the hierarchy: the one file that no root has, or only a root.
+    /// Whether the mount begins below the root of the hierarchy. In v2 only the root lacks this
+    /// file; in v1 only the root has it.
     fn is_cut(&self) -> bool {
         let file = if self.v2 { "cgroup.events" } else { "release_agent" };
         self.root.meta(&self.path(b"", file), true).is_ok() == self.v2
     }
 
-    /// The lowest limit of the group and those above, the nearest of several that are the same.
+    /// Returns the lowest limit of the group and those above it; of equal limits, the nearest.
     pub(super) fn tightest(
         &mut self,
         limit: &dyn Fn(&mut Self, &[u8]) -> Option<u64>,
@@ -120,7 +123,7 @@ impl<'a> Site<'a> {
         tightest
     }
 
-    /// The group as the process's own file names it.
+    /// Returns the name of the group as the process's own file writes it.
     fn name(&self, group: &[u8]) -> Vec<u8> {
         let path = &self.membership.path;
         let hidden = path.len().saturating_sub(self.group.len());
@@ -138,7 +141,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// A resource of which limit and use have a file each.
+    /// Returns a resource whose limit and use have a file each.
     pub(super) fn resource(&mut self, limit: &str, used: &str, peak: &str) -> Resource {
         let tightest = self.tightest(&|site, group| site.number(group, limit, cgroup::limit));
         let mut found = self.found(tightest);

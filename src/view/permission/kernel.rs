@@ -1,4 +1,5 @@
-//! Files of the kernel's, of which more than a mode decides: what is in proc, settings, the log. proc(5), syslog(2).
+//! Files of the kernel whose mode alone does not decide: proc, settings and the log. proc(5),
+//! syslog(2)
 
 use nix::sys::stat::makedev;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
@@ -11,27 +12,27 @@ use crate::view::resolve::Step;
 use crate::view::root::Meta;
 use crate::view::target::Target;
 
-/// Why nothing is known of what a user namespace has to say in `/proc/sys`.
+/// Why it is unknown what a user namespace may set in `/proc/sys`.
 const SYSCTL: &str = "is a setting of the kernel, which has other rules in a user namespace";
-/// Why the kernel's log may not be read.
+/// Why the kernel's log cannot be read.
 const LOG: &str = "is the kernel's log, which takes CAP_SYSLOG (syslog(2))";
-/// The number of `/dev/kmsg`, admin-guide/devices.txt of the kernel.
+/// The device number of `/dev/kmsg`: admin-guide/devices.txt of the kernel.
 const KMSG: (u64, u64) = (1, 11);
 
-/// A place in proc.
+/// The location of a file in proc.
 pub(super) struct Inside<'a> {
     /// Its path there.
     below: &'a [u8],
-    /// Whether that begins at the root of proc, not further inside.
+    /// Whether that path begins at the root of proc, not further inside.
     is_whole: bool,
 }
 
-/// Where in proc a place is; nothing where it is elsewhere.
+/// Returns the location of a file in proc; `None` if it is not in proc.
 pub(super) fn below_proc<'a>(step: &Step<'a>, rows: &[Row]) -> Option<Inside<'a>> {
     if !fstatfs(step.handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
         return None;
     }
-    // Its root has this number; a path may also begin further inside.
+    // The root of proc has inode 1; a path may also begin further inside.
     let top = rows.iter().find(|row| row.meta.st_dev == step.meta.st_dev);
     let (root, above) = top.map_or((step.meta, step.path), |row| (&row.meta, &row.path));
     let below = step.path.get(above.len()..).unwrap_or_default();
@@ -39,8 +40,8 @@ pub(super) fn below_proc<'a>(step: &Step<'a>, rows: &[Row]) -> Option<Inside<'a>
 }
 
 impl Inside<'_> {
-    /// Whether more than a mode decides of it: what is below the number of a process other than `itself`, and the links
-    /// that only look like links.
+    /// Whether more than a mode decides: for files below the number of a process other than
+    /// `itself`, and for magic links.
     pub(super) fn is_guarded(&self, step: &Step<'_>, itself: Option<&(u64, String)>, is_ours: bool) -> bool {
         let below = self.below;
         let is_numbered = below.first().is_some_and(u8::is_ascii_digit) && below.contains(&b'/');
@@ -54,13 +55,13 @@ impl Inside<'_> {
     }
 }
 
-/// What decides of a file besides its mode.
+/// What decides about access to a file besides its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
     Mode,
-    /// A setting of the kernel, and whether it is of the network.
+    /// A setting of the kernel, and whether it is a network setting.
     Setting(bool),
-    /// The kernel's log, and whether it takes a capability to be read; nothing where that cannot be told.
+    /// The kernel's log, and whether reading it requires a capability; `None` if that is unknown.
     Log(Option<bool>),
 }
 
@@ -84,8 +85,8 @@ impl Rule {
 }
 
 impl Who {
-    /// As [`Who::may`], of a setting of the kernel: root is judged as its owner, root's group as its group, and whoever
-    /// rules the network as the owner of its settings.
+    /// Works as [`Who::may`], but for a setting of the kernel: root counts as its owner and root's
+    /// group as its group. For network settings, CAP_NET_ADMIN counts as the owner.
     pub(super) fn may_set(
         &self,
         meta: &Meta,
@@ -101,7 +102,7 @@ impl Who {
         }
         let is_admin = is_of_network && self.capabilities & NET_ADMIN != 0;
         let (class, bits) = match (&self.mapped, self.uid, self.is_in(0)) {
-            // Root is the one out here.
+            // Only root of the initial user namespace is root here.
             (Some(_), ..) => ("others", mode),
             (None, 0, _) => ("the owner", mode >> 6),
             _ if is_admin => ("the owner", mode >> 6),
@@ -121,9 +122,9 @@ impl Who {
         ))
     }
 
-    /// Whether the kernel's log may be read, as far as that takes a capability.
+    /// Whether the capabilities allow reading the kernel's log.
     pub(super) fn may_read_log(&self, takes: Option<bool>, note: &mut Note) -> Result<(), String> {
-        // Outside of the first user namespace it is good for nothing.
+        // The capability has no effect outside the initial user namespace.
         if takes == Some(false) || self.mapped.is_none() && self.capabilities & SYSLOG != 0 {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Who wants access to a file: ids, groups and capabilities. credentials(7), user_namespaces(7)
+//! The user who requests access: ids, groups and capabilities. credentials(7), user_namespaces(7)
 
 use crate::procfs::handle::Handle;
 use crate::procfs::id_map::{is_mapped, ranges};
@@ -6,51 +6,55 @@ use crate::procfs::status::Status;
 use crate::view::root::Meta;
 use crate::view::target::Target;
 
-/// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
+/// What an id without a mapping in our user namespace is shown as: the default overflowuid,
+/// proc(5).
 pub(super) const NOBODY: u32 = 65_534;
 
-/// Who wants it.
+/// The user or process that requests access.
 #[derive(Debug, Clone)]
 pub struct Who {
-    /// The user.
+    /// The user id.
     pub uid: u32,
-    /// The group.
+    /// The group id.
     pub gid: u32,
     /// The supplementary groups.
     pub groups: Vec<u32>,
     /// Effective capabilities.
     pub capabilities: u64,
-    /// The ids of users and of groups, as they are out here, that its capabilities are good for; nothing where they are
-    /// good for all: user_namespaces(7), "Interaction of user namespaces and other types of namespaces".
+    /// The user ids and group ids, as seen from our namespace, that the capabilities apply to;
+    /// `None` if they apply to all: user_namespaces(7), "Interaction of user namespaces and other
+    /// types of namespaces".
     pub mapped: Option<[Vec<[u64; 3]>; 2]>,
-    /// Whether what is shown as [`NOBODY`] may be anybody: we are in a user namespace with a map ourselves.
+    /// Whether an owner shown as [`NOBODY`] may be anyone, because we are in a user namespace with
+    /// a map ourselves.
     pub(super) hides: bool,
-    /// Capabilities that it would have, were they in the bounding set.
+    /// Capabilities that it would have if they were in the bounding set.
     pub(super) unbound: u64,
-    /// Whether it is the target; otherwise somebody of whom there are ids only.
+    /// Whether it is the target process; otherwise only ids are known.
     pub(super) is_process: bool,
 }
 
 impl Who {
-    /// This user, with no capabilities unless it is root, which has those of this bounding set.
+    /// A user without capabilities; root has those of this bounding set.
     pub fn of_ids(uid: u32, gid: u32, groups: Vec<u32>, bounding: u64) -> Self {
         let (capabilities, unbound) = if uid == 0 { (bounding, !bounding) } else { (0, 0) };
         Who { uid, gid, groups, capabilities, mapped: None, hides: false, unbound, is_process: false }
     }
 
-    /// The same, where it is not known what a user namespace may hide.
+    /// Marks it as unknown which ids a user namespace may hide.
     #[must_use]
     pub fn unmapped(self) -> Self {
         Who { hides: true, ..self }
     }
 
-    /// The same, if the process is in a user namespace of its own with that in mind.
+    /// Takes the id maps into account if the process is in a user namespace of its own.
     #[must_use]
     pub fn mapped(mut self, target: &Target, process: &Handle) -> Self {
         let maps = |process: &Handle| ["uid_map", "gid_map"].map(|name| ranges(process, name));
         let theirs = maps(process);
         if is_mapped(&theirs[0]) {
-            // In it too, its ids are what is seen, and what has none there is shown as nobody.
+            // If we are in the same namespace, its ids are the ones we see, and an id without a
+            // mapping is shown as nobody.
             let ours = target.ourselves().ok().map(|ours| maps(&ours));
             self.hides = ours.as_ref().is_some_and(|ours| is_mapped(&ours[0]));
             let is_ours = ours.is_some_and(|ours| ours == theirs);
@@ -63,7 +67,7 @@ impl Who {
         self
     }
 
-    /// Whether its capabilities are good for a file of these ids; nothing where that cannot be told.
+    /// Whether its capabilities apply to a file with these ids; `None` if that is unknown.
     pub(super) fn has_power_over(&self, meta: &Meta) -> Option<bool> {
         let Some(maps) = &self.mapped else { return Some(true) };
         let mut is_known = true;
@@ -78,7 +82,7 @@ impl Who {
 
     /// A process.
     pub fn of_process(status: Status) -> Self {
-        // Files are accessed by the ids of the file system: credentials(7).
+        // Access to files is checked with the file system ids: credentials(7).
         let ([.., uid], [.., gid]) = (status.uids, status.gids);
         let mut who = Who::of_ids(uid, gid, status.groups, status.cap_bounding);
         who.capabilities = status.cap_effective;
