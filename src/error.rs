@@ -3,7 +3,7 @@
 //! An error is data for the code that has to decide. It becomes text in this file only, and no code
 //! parses that text.
 
-#![cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "a build for checks alone asks less"))]
+#![cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "checks alone do not need all of it"))]
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_may_ask() {
+    fn errors_are_classified() {
         let absent = Error::from(Errno::ENOENT);
         assert_eq!((absent.is_absent(), absent.is_denied(), absent.is_gone()), (true, false, false));
         let gone = Error::of_process(Errno::ESRCH);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_stands_in_front() {
+    fn the_path_comes_first() {
         let error = Error::from(Errno::EACCES);
         assert_eq!(error.to_string(), "permission denied");
         assert_eq!(error.at(Path::new("/run/a")).to_string(), "/run/a: permission denied");

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_named() {
+    fn other_files_are_refused() {
         assert_eq!(read_regular(Path::new("src"), 1).unwrap_err().to_string(), "not a regular file");
         assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err().to_string(), "not a regular file");
         assert_eq!(

@@ -192,7 +192,7 @@ impl Inspect for Asked {
         let is_makeshift = is_guess && (stat_of(&all, 1).is_none() || is_ours());
         let read =
             |name: &str| process.read(name, LIMIT).map_err(|error| target.explain(error, process, name));
-        let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
+        let known = Process::parse(process.pid, &read("stat")?).ok_or("malformed")?;
         let mut unread = Vec::new();
         let status = read("status").map_err(|error| unread.push(error)).unwrap_or_default();
         let status = Status::parse(&status);

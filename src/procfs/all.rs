@@ -82,8 +82,9 @@ impl Look {
     pub fn at(&mut self, folder: BorrowedFd<'_>, pid: u32) -> Option<Seen> {
         let uid = fstat(folder).ok().map(|folder| folder.st_uid);
         let mut stat = match self.read(folder, "stat", MAX_COMMAND_BYTES) {
-            Ok(count) => Stat::parse(self.buffer.get(..count).unwrap_or_default())
-                .ok_or_else(|| "not the state of a process".into()),
+            Ok(count) => {
+                Stat::parse(self.buffer.get(..count).unwrap_or_default()).ok_or_else(|| "malformed".into())
+            }
             Err(Errno::ENOENT | Errno::ESRCH) => return None,
             Err(errno) => Err(Error::of_process(errno)),
         };
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn we_are_among_all() {
+    fn our_own_process_is_listed() {
         let all = Look::new().all(Path::new("/proc")).unwrap();
         let us = all.iter().find(|seen| seen.pid == std::process::id()).unwrap();
         let first = std::env::args().next().unwrap();

@@ -4,7 +4,7 @@
 use super::mountinfo::{Mount, Mounts, below};
 
 /// The value from which a limit of v1 means no limit; v1 writes 2^63 minus a page.
-pub const V1_NONE: u64 = 1 << 62;
+pub const V1_UNLIMITED: u64 = 1 << 62;
 
 /// The membership of a process in one group of a hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,19 +83,19 @@ pub fn count(text: &[u8]) -> Option<u64> {
 
 /// The text of a file is not the number that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoNumber;
+pub struct NotANumber;
 
 /// Works as [`count`], but anything else is an error.
-pub fn amount(text: &[u8]) -> Result<Option<u64>, NoNumber> {
-    count(text).map(Some).ok_or(NoNumber)
+pub fn amount(text: &[u8]) -> Result<Option<u64>, NotANumber> {
+    count(text).map(Some).ok_or(NotANumber)
 }
 
 /// Parses a file that consists of one limit. `max` means no limit, as do the values that v1 writes
 /// for none.
-pub fn limit(text: &[u8]) -> Result<Option<u64>, NoNumber> {
+pub fn limit(text: &[u8]) -> Result<Option<u64>, NotANumber> {
     match text.trim_ascii() {
         b"max" | b"-1" => Ok(None),
-        text => Ok(amount(text)?.filter(|&limit| limit < V1_NONE)),
+        text => Ok(amount(text)?.filter(|&limit| limit < V1_UNLIMITED)),
     }
 }
 
@@ -106,11 +106,11 @@ pub fn entry(text: &[u8], name: &str) -> Option<u64> {
 }
 
 /// Parses `cpu.max` of v2, `50000 100000` or `max 100000`, into thousandths of a CPU.
-pub fn cpu_max(text: &[u8]) -> Result<Option<u64>, NoNumber> {
+pub fn cpu_max(text: &[u8]) -> Result<Option<u64>, NotANumber> {
     let text = text.trim_ascii();
     let (quota, period) = text.split_at(text.iter().position(|&b| b == b' ').unwrap_or(text.len()));
     let Some(quota) = limit(quota)? else { return Ok(None) };
-    count(period).and_then(|period| millicores(quota, period)).map(Some).ok_or(NoNumber)
+    count(period).and_then(|period| millicores(quota, period)).map(Some).ok_or(NotANumber)
 }
 
 /// Converts a quota per period, both in microseconds, to thousandths of a CPU.
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn which_groups_a_process_is_in() {
+    fn groups_of_a_process() {
         // v1 as systemd of Debian 10 mounts it; a path may contain a colon.
         let v1 = parse(b"12:cpu,cpuacct:/docker/ab:c\n4:memory:/m\n1:name=systemd:/s\n0::/unified\n");
         assert_eq!(
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_group_is_found() {
+    fn locations_of_groups() {
         let mounts = Mounts::parse(
             b"30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
             31 30 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n\
@@ -168,25 +168,25 @@ mod tests {
         assert_eq!(place("memory", "/", false), None);
         assert_eq!(place("pids", "/", false), None);
         assert_eq!(place("pids", "/../pod/x", true).unwrap(), "/sys/fs/cgroup/unified/x");
-        assert_eq!(place("pids", "/", true), None, "what another mount hides is not to be had");
+        assert_eq!(place("pids", "/", true), None, "hidden by another mount");
     }
 
     #[test]
-    fn groups_upwards() {
+    fn groups_from_the_bottom_up() {
         let of = |path: &'static str| -> Vec<&[u8]> { upwards(path.as_bytes()).collect() };
         assert_eq!(of("/a/b"), [&b"/a/b"[..], b"/a", b""]);
         assert_eq!(of(""), [b""]);
     }
 
     #[test]
-    fn what_files_say() {
+    fn values_in_files() {
         assert_eq!(
             (limit(b"max\n"), limit(b"1048576\n"), limit(b"")),
-            (Ok(None), Ok(Some(1 << 20)), Err(NoNumber))
+            (Ok(None), Ok(Some(1 << 20)), Err(NotANumber))
         );
         assert_eq!((limit(b"9223372036854771712\n"), limit(b"-1\n")), (Ok(None), Ok(None)));
         for text in [&b"abc"[..], b"-5", b"99999999999999999999999", b"1 2", b"\xff"] {
-            assert_eq!((limit(text), amount(text)), (Err(NoNumber), Err(NoNumber)));
+            assert_eq!((limit(text), amount(text)), (Err(NotANumber), Err(NotANumber)));
         }
         // memory.events of Linux 6.18.
         let events = b"low 0\nhigh 0\nmax 12\noom 4\noom_kill 3\noom_group_kill 0\n";
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(entry(b"oom_kill\noom_kill x\noom_kill 18446744073709551616", "oom_kill"), None);
         assert_eq!((cpu_max(b"50000 100000\n"), cpu_max(b"max 100000\n")), (Ok(Some(500)), Ok(None)));
         for text in [&b"1000 0\n"[..], b"1000", b"", b"x 1", b"1 x", b"1 2 3"] {
-            assert_eq!(cpu_max(text), Err(NoNumber));
+            assert_eq!(cpu_max(text), Err(NotANumber));
         }
         assert_eq!(millicores(u64::MAX, 1), None);
     }

@@ -34,28 +34,27 @@ const LISTEN: u8 = 10;
 const UNIX_DIAG_RQLEN: u16 = 4;
 
 /// The request for all Unix sockets with `UDIAG_SHOW_VFS`.
-const UNIX_REQUEST: [[u8; 4]; 10] = question(2);
+const UNIX_REQUEST: [[u8; 4]; 10] = unix_request(2);
 
 /// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, for a message of this length.
-const fn head(length: u32) -> [[u8; 4]; 4] {
+const fn header(length: u32) -> [[u8; 4]; 4] {
     let ([t0, t1], [f0, f1]) = (SOCK_DIAG_BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
     [length.to_ne_bytes(), [t0, t1, f0, f1], [0; 4], [0; 4]]
 }
 
 /// The header and a `struct unix_diag_req` for every state, with what to show.
-const fn question(show: u32) -> [[u8; 4]; 10] {
-    let [length, kind, number, port] = head(40);
+const fn unix_request(show: u32) -> [[u8; 4]; 10] {
+    let [length, kind, number, port] = header(40);
     [length, kind, number, port, [1, 0, 0, 0], [0xff; 4], [0; 4], show.to_ne_bytes(), [0; 4], [0; 4]]
 }
 
 /// The header and a `struct inet_diag_req_v2` for this family, protocol (`IPPROTO_…`) and state.
 #[allow(clippy::cast_possible_truncation, reason = "a field of one byte; there are some 50 families")]
-const fn inet(family: AddressFamily, protocol: u8, state: u8) -> [[u8; 4]; 18] {
-    let mut question = [[0; 4]; 18];
-    let ([length, kind, ..], states) = (head(72), (1_u32 << state).to_ne_bytes());
-    [question[0], question[1], question[4], question[5]] =
-        [length, kind, [family as u8, protocol, 0, 0], states];
-    question
+const fn inet_request(family: AddressFamily, protocol: u8, state: u8) -> [[u8; 4]; 18] {
+    let mut request = [[0; 4]; 18];
+    let ([length, kind, ..], states) = (header(72), (1_u32 << state).to_ne_bytes());
+    [request[0], request[1], request[4], request[5]] = [length, kind, [family as u8, protocol, 0, 0], states];
+    request
 }
 
 /// Returns the Unix sockets of this network namespace that are bound to the file with this device
@@ -68,7 +67,7 @@ pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
     let half = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or_default().to_ne_bytes();
     let file = [half(inode), half(major << 20 | minor)].concat();
     let mut sockets = Vec::new();
-    ask(UNIX_REQUEST.as_flattened(), &mut |message| sockets.extend(socket_of(message, &file)))?;
+    dump(UNIX_REQUEST.as_flattened(), &mut |message| sockets.extend(socket_of(message, &file)))?;
     Some(sockets)
 }
 
@@ -81,8 +80,8 @@ pub fn listeners(protocol: Protocol) -> Option<Vec<Listener>> {
     };
     let mut found = Vec::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let question = inet(family, number, state);
-        ask(question.as_flattened(), &mut |message| found.extend(listener_of(message, state)))?;
+        let request = inet_request(family, number, state);
+        dump(request.as_flattened(), &mut |message| found.extend(listener_of(message, state)))?;
     }
     Some(found)
 }
@@ -150,7 +149,7 @@ pub fn backlogs() -> Vec<Backlog> {
 pub fn unix_backlogs() -> Vec<Backlog> {
     let mut found = Vec::new();
     // `UDIAG_SHOW_RQLEN`
-    let _ = ask(question(0x10).as_flattened(), &mut |message| found.extend(unix_backlog_of(message)));
+    let _ = dump(unix_request(0x10).as_flattened(), &mut |message| found.extend(unix_backlog_of(message)));
     found
 }
 
@@ -178,25 +177,25 @@ fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
 }
 
 /// Sends a request and calls `visit` with each answer; `None` on an error.
-fn ask(question: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
+fn dump(request: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
     let netlink = SockProtocol::NetlinkSockDiag;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, netlink).ok()?;
-    send(socket.as_raw_fd(), question, MsgFlags::empty()).ok()?;
-    let mut piece = [0; MAX_DATAGRAM_BYTES];
+    send(socket.as_raw_fd(), request, MsgFlags::empty()).ok()?;
+    let mut buffer = [0; MAX_DATAGRAM_BYTES];
     // The kernel has queued the first part of the answer when send returns, and queues the next
     // while one is received. So there is nothing to wait for.
-    while !each(piece_of(&socket, &mut piece)?, visit)? {}
+    while !each_answer(receive(&socket, &mut buffer)?, visit)? {}
     Some(())
 }
 
-fn piece_of<'a>(socket: &OwnedFd, piece: &'a mut [u8]) -> Option<&'a [u8]> {
-    let count = recv(socket.as_raw_fd(), piece, MsgFlags::MSG_DONTWAIT).ok()?;
-    piece.get(..count).filter(|piece| !piece.is_empty())
+fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let count = recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT).ok()?;
+    buffer.get(..count).filter(|buffer| !buffer.is_empty())
 }
 
 /// Calls `visit` with each answer in one datagram. Returns whether it was the last datagram; `None`
 /// on an error.
-fn each(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
+fn each_answer(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
     let mut rest = datagram;
     while let Some((&[l0, l1, l2, l3, t0, t1, ..], _)) = rest.split_first_chunk::<16>() {
         let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
@@ -250,15 +249,15 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_and_how_many_may_wait() {
-        use nix::sys::socket::{Backlog as Most, SockaddrIn6, bind, listen};
+    fn listeners_and_their_backlogs() {
+        use nix::sys::socket::{Backlog as ListenBacklog, SockaddrIn6, bind, listen};
         use std::net::{Ipv6Addr, SocketAddrV6, TcpListener};
         use std::os::fd::AsFd as _;
 
         let bound = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
         let any = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0));
         bind(bound.as_raw_fd(), &any).unwrap();
-        listen(&bound, Most::new(3).unwrap()).unwrap();
+        listen(&bound, ListenBacklog::new(3).unwrap()).unwrap();
         let six = TcpListener::from(bound);
         let four = TcpListener::bind("127.0.0.1:0").unwrap();
         // Not every kernel answers.
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_answers_are_passed_over() {
+    fn malformed_answers_are_skipped() {
         let file = [7, 0, 0, 0, 8, 0, 0, 0];
         let message = [&[1, 1, 10, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 1, 0][..], &file].concat();
         let socket = UnixSocket {
@@ -349,11 +348,11 @@ mod tests {
             [&[20, 0, 0, 0, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &code.to_ne_bytes()].concat()
         };
         if cfg!(target_endian = "little") {
-            assert_eq!(each(&end(0), &mut |_| {}), Some(true));
-            assert_eq!(each(&end(-2), &mut |_| {}), None);
+            assert_eq!(each_answer(&end(0), &mut |_| {}), Some(true));
+            assert_eq!(each_answer(&end(-2), &mut |_| {}), None);
         }
         for datagram in [&[0; 16][..], &[0xff; 16], &[0; 3]] {
-            let ended = each(datagram, &mut |_| {});
+            let ended = each_answer(datagram, &mut |_| {});
             assert_eq!(ended, (datagram.len() < 16).then_some(false), "{datagram:?}");
         }
     }

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_ended_is_gone_whoever_has_its_number() {
+    fn a_process_that_ended_stays_gone() {
         let mut child = std::process::Command::new("/bin/sleep").arg("600").spawn().unwrap();
         let handle = Handle::open(Path::new("/proc"), child.id()).unwrap();
         assert!(handle.read("stat", 4096).unwrap().starts_with(child.id().to_string().as_bytes()));

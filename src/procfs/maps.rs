@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_rows_are_passed_over() {
+    fn malformed_rows_are_skipped() {
         for maps in [
             &b""[..],
             b" (deleted)",

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_the_kernel() {
+    fn a_real_table() {
         let found = Mounts::parse(ODD);
         assert_eq!(found.odd, 0);
         assert_eq!(
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_rows_are_counted() {
+    fn malformed_rows_are_counted() {
         for row in [
             &b"x"[..],
             b"1 2 3:4 / /a rw",
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_below_a_folder() {
+    fn paths_below_a_directory() {
         for (folder, path, rest) in [
             ("/", "/", Some("")),
             ("/", "/a", Some("/a")),

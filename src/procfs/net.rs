@@ -79,10 +79,7 @@ pub struct Listener {
     /// How many connections wait to be accepted; for UDP, how many bytes wait to be received.
     pub waiting: u64,
     /// Its backlog as given to listen(2), which the tables do not contain. One more may wait.
-    #[cfg_attr(
-        not(feature = "inspect"),
-        allow(dead_code, reason = "only explanations tell that a queue is full")
-    )]
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only --explain reports a full queue"))]
     pub backlog: Option<u32>,
     /// Whether it does not accept IPv4: `IPV6_V6ONLY` of ipv6(7), which the tables do not contain.
     pub only_ipv6: Option<bool>,
@@ -273,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_rows_are_passed_over() {
+    fn malformed_rows_are_skipped() {
         for row in [
             "",
             "  0: ",
@@ -287,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn which_targets_a_listener_takes() {
+    fn targets_that_reach_a_listener() {
         let known = |own: &str, only_ipv6| {
             let address = SocketAddr::new(own.parse().unwrap(), 1);
             Listener { address, waiting: 0, backlog: None, only_ipv6, uid: 0, inode: 0 }

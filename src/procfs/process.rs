@@ -125,10 +125,7 @@ pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
 /// Reads the process with this pid. The error contains the path; usually the process is gone.
 pub fn process(proc: &Path, pid: u32) -> Result<Process, Error> {
     let path = file(proc, pid, "stat");
-    let read = || {
-        Process::parse(pid, &read_regular(&path, MAX_SMALL_FILE_BYTES)?)
-            .ok_or("not the state of a process".into())
-    };
+    let read = || Process::parse(pid, &read_regular(&path, MAX_SMALL_FILE_BYTES)?).ok_or("malformed".into());
     read().map_err(|error: Error| error.at(&path))
 }
 
@@ -304,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_and_from_whom() {
+    fn hidepid_and_who_sees_all_processes() {
         let mounts = b"22 21 0:20 / / rw - ext4 /dev/root rw\n23 22 0:21 / /proc rw,nosuid - proc proc rw,gid=30,hidepid=2\n\
             24 22 0:22 / /proc/x rw - proc proc rw\n25 22 0:22 / /tmp rw - tmpfs proc rw,hidepid=1\n\n";
         assert_eq!(hidepid_options(mounts, b"/proc").as_deref(), Some("rw,gid=30,hidepid=2"));

@@ -33,7 +33,7 @@ fn parse_line(line: &str) -> Option<Rlimit> {
 }
 
 /// Parses a number, or `unlimited` as `None`.
-#[allow(clippy::option_option, reason = "what is no value, and a value that is none")]
+#[allow(clippy::option_option, reason = "not a value, or a value that means no limit")]
 fn value(word: &str) -> Option<Option<u64>> {
     if word == "unlimited" { Some(None) } else { word.parse().ok().map(Some) }
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_the_kernel() {
+    fn a_real_table() {
         let text = include_bytes!("../../tests/fixtures/linux-6.18-limits");
         let limits = parse(text);
         assert_eq!(limits.len(), 16);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_lines_are_passed_over() {
+    fn other_lines_are_skipped() {
         assert_eq!(parse(b"\nMax\nMax x\nMax x 1\nMax 1 2 s\nMax x y z s\nx 1 2 s\nMax \xff 1 2 s"), []);
     }
 }

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn states_beyond_those_known() {
+    fn unknown_states() {
         let mut sockets = Vec::new();
         let table = "h\n 0: 0100007F:0001 0100007F:0002 06 00000001:00000002 00:0 0 0 0 0\n 0: 0100007F:0001 00000000:0000 FF 0:0 0 0 0 0 7\n";
         inet(table.as_bytes(), "tcp", true, &mut sockets);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_on_a_unix_listener() {
+    fn connections_that_wait_on_a_unix_listener() {
         let row = |flags: &str, state: &str, inode: u32, name: &str| {
             format!("0000000000000000: 00000002 00000000 {flags} 0001 {state} {inode} {name}\n")
         };

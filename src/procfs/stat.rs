@@ -1,7 +1,7 @@
 //! A process's `stat`: one line of 52 fields. The second, the name, is raw. proc_pid_stat(5)
 
 /// The flag of a kernel thread: `PF_KTHREAD` in the kernel's sched.h.
-const KERNEL: u64 = 0x0020_0000;
+const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// The fields of `stat` that are used here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Stat {
 
     /// Whether it is a thread of the kernel.
     pub fn is_of_kernel(&self) -> bool {
-        self.flags & KERNEL != 0
+        self.flags & PF_KTHREAD != 0
     }
 
     /// Returns the letters of ps(1)'s column STAT: state, nice value, session leader,
@@ -108,7 +108,7 @@ mod tests {
         94751511817232 94751511818848 94751567360000 140722324507340 140722324507368 140722324507368 140722324508650 0\n";
 
     #[test]
-    fn what_stat_says() {
+    fn fields_of_stat() {
         let stat = Stat::parse(LINUX_6_18).unwrap();
         let expected = Stat {
             name: b"he) (a\n\x1b".to_vec(),
@@ -133,7 +133,7 @@ mod tests {
 
     /// As Linux 6.18 writes it after the end of a process, before its directory disappears.
     #[test]
-    fn what_has_just_ended_has_neither_group_nor_session() {
+    fn a_dead_process_has_neither_group_nor_session() {
         let text = b"7 (true) X 0 -1 -1 0 -1 4227084 72 0 0 0 0 0 0 0 20 0 0 0 7221 0 0 18446744073709551615 0 0 0 0 0 0\n";
         let stat = Stat::parse(text).unwrap();
         assert_eq!((stat.ppid, stat.group, stat.session, stat.foreground), (0, 0, 0, None));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_is_nothing() {
+    fn cut_lines_are_rejected() {
         let end = LINUX_6_18.windows(5).position(|part| part == b" 414 ").unwrap() + 4;
         for length in 0..end - 2 {
             assert_eq!(Stat::parse(&LINUX_6_18[..length]), None, "{length}");

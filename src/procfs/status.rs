@@ -41,7 +41,7 @@ pub struct Status {
 
 /// Which lines of `status` were present: not every system has all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a line of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line on its own")]
 pub struct Known {
     /// `Uid` and `Gid`.
     pub ids: bool,
@@ -201,12 +201,12 @@ impl Status {
         let help = [&ptrace, unused].concat();
         match self.barrier(target) {
             Barrier::Beyond => {
-                "although porthole has CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
+                "porthole has CAP_SYS_PTRACE, but the process is in another user namespace, or a security module forbids it"
                     .to_owned()
             }
             Barrier::Mode => format!(
-                "its uid is {}, ours is {uid}, and the file's mode is for that one: besides SYS_PTRACE it takes the \
-                 capability DAC_READ_SEARCH",
+                "its uid is {}, ours is {uid}, and the file's mode admits only its owner: besides SYS_PTRACE, \
+                 this requires the capability DAC_READ_SEARCH",
                 target.uids[0]
             ),
             Barrier::User => format!("its uid is {}, ours is {uid}: {help}", foreign(&target.uids, uid)),
@@ -242,7 +242,7 @@ mod tests {
         Seccomp:\t2\nSigIgn:\t0000000000004000\nSigCgt:\t0000000180000000\n";
 
     #[test]
-    fn what_status_says() {
+    fn fields_of_status() {
         let status = Status::parse(TEXT);
         assert_eq!((status.uids, status.gids), ([65_532; 4], [65_532; 4]));
         assert_eq!((&status.groups, status.ppid, status.state), (&vec![5, 20], 1, 'S'));
@@ -295,7 +295,7 @@ mod tests {
                 "its uid is 33, ours is 0: run with the capability SYS_PTRACE",
             ),
             (of(7, 7, 0), of(7, 7, 0), "it is not dumpable"),
-            (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "although porthole has CAP_SYS_PTRACE"),
+            (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "porthole has CAP_SYS_PTRACE"),
             (of(0, 0, SYS_PTRACE), of(7, 7, 0), "its uid is 7, ours is 0, and the file's mode"),
         ] {
             assert!(ours.why_not(&theirs).starts_with(rule), "{}", ours.why_not(&theirs));

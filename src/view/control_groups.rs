@@ -83,7 +83,7 @@ impl Groups {
             && let Some(tightest) = entry(&text, "hierarchical_memory_limit")
         {
             found.cut = false;
-            if tightest < found.limit.unwrap_or(cgroup::V1_NONE) {
+            if tightest < found.limit.unwrap_or(cgroup::V1_UNLIMITED) {
                 found.limit = Some(tightest);
                 found.limit_group.clear();
                 found.limit_used = None;
@@ -162,13 +162,13 @@ impl Groups {
     /// Finds the group of this controller.
     fn site(&self, controller: &'static str) -> Result<Site<'_>, Error> {
         let Some((membership, v2)) = hierarchy(&self.memberships, controller) else {
-            return Err(format!("the process is in no cgroup that has the controller {controller}").into());
+            return Err(format!("no cgroup of the process has the controller {controller}").into());
         };
         let shown = decode(&membership.path);
         let mut why: Error = if v2 {
             "no cgroup2 filesystem is mounted here".into()
         } else {
-            format!("no cgroup filesystem of the controller {controller} is mounted here").into()
+            format!("no cgroup filesystem with the controller {controller} is mounted here").into()
         };
         for (root, mounts) in &self.views {
             if let Some((mount, group)) = locate(mounts, membership, controller, v2) {
@@ -189,7 +189,7 @@ impl Groups {
                 mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mounts.is_hidden(mount))
             {
                 let point = decode(&mount.point);
-                why = format!("the cgroup {shown} is not below what is mounted at {point}").into();
+                why = format!("the cgroup {shown} is outside the mount at {point}").into();
             }
         }
         match &self.denied {

@@ -72,8 +72,8 @@ pub fn named(
     let mut rows = Vec::new();
     for path in paths {
         match space_at(target, root, path, whole) {
-            Ok((place, space)) => {
-                let mount = place.mount(mounts).cloned();
+            Ok((found, space)) => {
+                let mount = found.mount(mounts).cloned();
                 // After chroot(2), the mount that contains the root directory is not in the table.
                 let mount = mount.unwrap_or_else(|| Mount {
                     point: path.as_os_str().as_bytes().to_vec(),
@@ -108,7 +108,7 @@ pub fn listed(
     for (tried, (at, mount)) in candidates.into_iter().enumerate() {
         if whole.remaining().is_err() {
             let time = show_duration(whole.limit());
-            let why = format!("{} of {count} mounts not checked: not done within {time}", count - tried);
+            let why = format!("{} of {count} mounts not checked: timed out after {time}", count - tried);
             complain(why.into());
             break;
         }
@@ -118,7 +118,7 @@ pub fn listed(
         let path = Path::new(OsStr::from_bytes(&mount.point));
         let space = match root.map(|root| space_at(target, root, path, whole)) {
             // Hidden by a mount on a directory above it.
-            Some(Ok((place, _))) if place.id.is_some_and(|id| id != mount.id) => continue,
+            Some(Ok((found, _))) if found.id.is_some_and(|id| id != mount.id) => continue,
             Some(Ok((_, space))) if space.size == 0 => continue,
             Some(Ok((_, space))) => Some(space),
             Some(Err(error)) => {
@@ -148,9 +148,9 @@ fn space_at(
     with_timeout(next_deadline(whole), find)
 }
 
-#[allow(clippy::useless_conversion, reason = "counts are of other types on other platforms")]
-fn space(place: &MountedPath) -> Result<Space, Errno> {
-    let found = fstatvfs(&place.handle)?;
+#[allow(clippy::useless_conversion, reason = "counts have other types on other platforms")]
+fn space(path: &MountedPath) -> Result<Space, Errno> {
+    let found = fstatvfs(&path.handle)?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size().into());
     let (blocks, inodes) = (found.blocks().into(), found.files().into());
     Ok(Space {

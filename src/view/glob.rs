@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_longer() {
+    fn many_stars_are_not_slow() {
         let name = "a".repeat(250);
         let start = std::time::Instant::now();
         assert!(!fits("a*".repeat(100).as_bytes(), format!("b{name}").as_bytes()));

@@ -117,7 +117,7 @@ impl<'a> Input<'a> {
         let mut waits = self.is_fifo;
         loop {
             if waits {
-                let none = |_| format!("nothing came within {}", show_duration(READ_TIMEOUT));
+                let none = |_| format!("no data within {}", show_duration(READ_TIMEOUT));
                 deadline.wait(self.file.as_fd(), PollFlags::POLLIN).map_err(none)?;
             }
             match self.file.read(piece) {
@@ -126,7 +126,7 @@ impl<'a> Input<'a> {
                     self.read = self.read.saturating_add(count as u64);
                     if self.read > self.limit {
                         return Err(
-                            format!("does not end, {} past the size it had", show_size(MAX_GROWTH)).into()
+                            format!("grew by more than {} while it was read", show_size(MAX_GROWTH)).into()
                         );
                     }
                     return Ok(count);

@@ -21,7 +21,7 @@ use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
-use self::kernel::{Inside, Rule, below_proc};
+use self::kernel::{ProcPath, Rule, path_in_proc};
 use self::who::NOBODY;
 pub use self::who::Who;
 use super::resolve::{DeadEnd, Step, follow};
@@ -35,12 +35,11 @@ use crate::view::root::{Meta, Root};
 use crate::view::target::Target;
 
 /// Why the owner of a file that is shown as [`NOBODY`]'s is unknown.
-const HIDDEN: &str =
-    "is of user or group 65534, as which all are shown that our user namespace hides (user_namespaces(7))";
+const UNMAPPED_OWNER: &str = "belongs to user or group 65534, which our user namespace shows for all unmapped ids (user_namespaces(7))";
 
-/// Why the mode alone does not decide if [`Inside::is_guarded`].
+/// Why the mode alone does not decide if [`ProcPath::is_guarded`].
 const GUARDED: &str =
-    "is of a process, where ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
+    "belongs to a process, so ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
 
 /// Access to a file, as the bits of a mode.
 pub const READ: u32 = 4;
@@ -127,7 +126,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
             Path::new(OsStr::from_bytes(step.path)).to_owned()
         };
         let mut note = Note::default();
-        let inside = below_proc(step, &rows);
+        let inside = path_in_proc(step, &rows);
         let rule = Rule::of(target, step.meta, inside.as_ref());
         let mut outcome = match step.link {
             Some((_, folder)) => who.may_follow(step.meta, folder, protected, &mut note),
@@ -137,7 +136,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
                 kind => Err(format!("is {}, not a directory", kind.described())),
             },
         };
-        let is_guarded = |inside: &Inside<'_>| inside.is_guarded(step, itself.as_ref(), is_ours);
+        let is_guarded = |inside: &ProcPath<'_>| inside.is_guarded(step, itself.as_ref(), is_ours);
         if outcome.is_ok() && inside.as_ref().is_some_and(is_guarded) {
             note.is_unknown = true;
             outcome = Err(GUARDED.to_owned());
@@ -162,7 +161,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
             if *is_known {
                 (Some(false), format!("{uid}:{gid} may not {verbs} {path}: {place}: {why}"))
             } else {
-                (None, format!("whether {uid}:{gid} may {verbs} {path} cannot be told: {place}: {why}"))
+                (None, format!("cannot tell whether {uid}:{gid} may {verbs} {path}: {place}: {why}"))
             }
         }
         // Without openat2(2) nothing was examined.
@@ -174,7 +173,10 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
             let path = shown(&dead.path);
             (
                 None,
-                format!("{path}: {}: we may not look further, whoever may; run as root", dead.error.reason()),
+                format!(
+                    "{path}: {}: porthole cannot look further, even if the user can; run as root",
+                    dead.error.reason()
+                ),
             )
         }
         (Err(dead), _) => (Some(false), format!("{}: {}", shown(&dead.path), dead.error.reason())),
@@ -215,10 +217,10 @@ impl Who {
                 return Err("is on a read-only mount".to_owned());
             }
             if flags & IMMUTABLE != 0 {
-                return Err("is immutable (chattr +i), whoever writes".to_owned());
+                return Err("is immutable for all users (chattr +i)".to_owned());
             }
             if flags & APPEND_ONLY != 0 && kind.is_regular() {
-                return Err("is append-only (chattr +a): it opens with O_APPEND alone".to_owned());
+                return Err("is append-only (chattr +a): it opens only with O_APPEND".to_owned());
             }
             if bit == EXEC && !(kind.is_regular() || kind.is_directory()) {
                 return Err(format!("is {}, which cannot be executed", kind.described()));
@@ -254,7 +256,7 @@ impl Who {
         // The owner may only look like this user; then it is unknown which class applies.
         let is_hidden = is_owner && meta.st_uid == NOBODY || is_member && meta.st_gid == NOBODY;
         if self.hides && is_hidden && mode & (0o111 * bit) != 0o111 * bit {
-            return unknown(HIDDEN);
+            return unknown(UNMAPPED_OWNER);
         }
         let mut listed = String::new();
         let (class, by, bits) = if is_owner {
@@ -268,7 +270,7 @@ impl Who {
                 _ => 0,
             };
             match self.by_list(list.get(..length).unwrap_or_default(), meta.st_gid, bit) {
-                Err(()) => return unknown("has an access control list that is not understood"),
+                Err(()) => return unknown("has an access control list in an unknown format"),
                 Ok(Some((kind, id, bits))) => {
                     let letters = letters(mode);
                     let mask = letters.get(4..7).unwrap_or_default();
@@ -294,7 +296,7 @@ impl Who {
                 match self.has_power_over(meta) {
                     Some(true) => return Ok(format!("{verb} (by {name})")),
                     Some(false) => {}
-                    None => return unknown(HIDDEN),
+                    None => return unknown(UNMAPPED_OWNER),
                 }
             }
         }
@@ -302,7 +304,7 @@ impl Who {
         let is_unbound = overrides && self.unbound & DAC_OVERRIDE != 0;
         let unbound = if is_unbound { ", and CAP_DAC_OVERRIDE is not in the bounding set" } else { "" };
         let owner = format!("owner {}:{} mode {}", meta.st_uid, meta.st_gid, octal(mode));
-        Err(format!("{owner} gives {class}{listed} no {verb}{unbound}"))
+        Err(format!("{owner} does not let {class}{listed} {verb}{unbound}"))
     }
 
     /// Whether the user may follow a link. In a sticky world-writable directory, only a link of the

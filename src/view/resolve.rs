@@ -52,7 +52,7 @@ pub fn follow(
     visit: &mut dyn FnMut(&Step<'_>) -> bool,
 ) -> Result<Option<Vec<u8>>, DeadEnd> {
     let raw = path.as_os_str().as_bytes();
-    let mut place = start(root, path)?;
+    let mut here = start(root, path)?;
     if raw.is_empty() {
         return Err(DeadEnd { path: Vec::new(), error: Errno::ENOENT.into() });
     }
@@ -61,33 +61,33 @@ pub fn follow(
     }
     // A slash at the end requires a directory; so does one at the end of a link that the path ends
     // with.
-    let mut asks_folder = raw.ends_with(b"/");
+    let mut needs_directory = raw.ends_with(b"/");
     // In reverse order: the next name is the last.
     let mut names = Vec::new();
     push_names(&mut names, raw);
     let mut links = 0;
     loop {
-        let (path, handle, meta) = &place;
+        let (path, handle, meta) = &here;
         let is_end = names.is_empty();
         if !visit(&Step { path, meta, handle, link: None, is_end }) {
             return Ok(None);
         }
         let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: errno.into() };
-        let is_folder = FileType::of_mode(meta.st_mode).is_directory();
+        let is_directory = FileType::of_mode(meta.st_mode).is_directory();
         let Some(name) = names.pop() else {
-            if asks_folder && !is_folder {
+            if needs_directory && !is_directory {
                 return Err(fail(path, Errno::ENOTDIR));
             }
-            return Ok(Some(place.0));
+            return Ok(Some(here.0));
         };
-        if !is_folder {
+        if !is_directory {
             return Err(fail(path, Errno::ENOTDIR));
         }
         if name == b"." {
             continue;
         }
         if name == b".." {
-            place = above(root, &place).map_err(|error| DeadEnd { path: path.clone(), error })?;
+            here = above(root, &here).map_err(|error| DeadEnd { path: path.clone(), error })?;
             continue;
         }
         let mut below = path.clone();
@@ -100,7 +100,7 @@ pub fn follow(
             .and_then(|next| fstat(&next).map(|found| (next, found)));
         let (next, found) = next.map_err(|errno| fail(&below, errno))?;
         if !FileType::of_mode(found.st_mode).is_link() {
-            place = (below, next, found);
+            here = (below, next, found);
             continue;
         }
         let text = readlinkat(&next, "").map(OsString::into_vec);
@@ -117,9 +117,9 @@ pub fn follow(
             return Err(fail(&below, Errno::ELOOP));
         }
         if text.starts_with(b"/") {
-            place = start(root, Path::new("/"))?;
+            here = start(root, Path::new("/"))?;
         }
-        asks_folder |= names.is_empty() && text.ends_with(b"/");
+        needs_directory |= names.is_empty() && text.ends_with(b"/");
         push_names(&mut names, &text);
     }
 }
@@ -134,10 +134,11 @@ fn push_names(names: &mut Vec<Vec<u8>>, path: &[u8]) {
     }
 }
 
-type Start = (Vec<u8>, OwnedFd, Meta);
+/// A path without links, a descriptor that refers to it, and its metadata.
+type Located = (Vec<u8>, OwnedFd, Meta);
 
 /// Returns where the path begins: at the root, or in the directory that relative paths start from.
-fn start(root: &Root, path: &Path) -> Result<Start, DeadEnd> {
+fn start(root: &Root, path: &Path) -> Result<Located, DeadEnd> {
     let shown = if path.is_absolute() { Path::new("/").to_owned() } else { root.base() };
     open(root, if path.is_absolute() { &shown } else { Path::new(".") })
         .map(|(handle, meta)| (shown.as_os_str().as_bytes().to_vec(), handle, meta))
@@ -151,8 +152,8 @@ fn open(root: &Root, path: &Path) -> Result<(OwnedFd, Meta), Error> {
 }
 
 /// Returns the directory above; above the root is the root itself.
-fn above(root: &Root, place: &Start) -> Result<Start, Error> {
-    let (path, handle, _) = place;
+fn above(root: &Root, from: &Located) -> Result<Located, Error> {
+    let (path, handle, _) = from;
     let end = path.iter().rposition(|&b| b == b'/').unwrap_or_default();
     let above = path.get(..end.max(1)).unwrap_or_default().to_vec();
     let (handle, meta) = if root.is_own() {

@@ -22,12 +22,12 @@ use crate::file_type::FileType;
 
 /// Why another process's files cannot be inspected without openat2(2).
 const NO_OPENAT2: &str = "openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
-     engine's, or one of your own), and without it another process's files cannot be told from our own";
+     engine's, or one of your own); without it, another process's files cannot be told apart from our own";
 /// Why a link cannot be followed.
 const LEAVES_ROOT: &str = "the link leads out of the process's root directory, as links in proc do, and openat2(2) does not follow it";
 
 /// The name of the kernel's log in proc.
-const LOG: &[u8] = b"kmsg";
+const KERNEL_LOG: &[u8] = b"kmsg";
 
 /// A root directory: ours or another process's.
 #[derive(Debug)]
@@ -197,7 +197,7 @@ impl Folder {
     /// for the kernel's log.
     pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, Error> {
         let is_regular = |meta: &Meta| FileType::of_mode(meta.st_mode).is_regular();
-        if !is_regular(&self.meta(name)?) || name == LOG && self.is_of_kernel() {
+        if !is_regular(&self.meta(name)?) || name == KERNEL_LOG && self.is_of_kernel() {
             return Ok(None);
         }
         let flags =
@@ -222,7 +222,7 @@ fn is_log(handle: &OwnedFd, path: &Path) -> bool {
     // A link to it may have another name.
     let held = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
     let found = std::fs::read_link(held).unwrap_or_default();
-    [path, &found].iter().any(|path| path.as_os_str().as_bytes().ends_with(LOG))
+    [path, &found].iter().any(|path| path.as_os_str().as_bytes().ends_with(KERNEL_LOG))
 }
 
 /// Whether an open file is in proc or sysfs, where a size does not tell how much a file holds.

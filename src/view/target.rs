@@ -103,10 +103,10 @@ impl Target {
             }
             Fate::Gone => Error::from(Cause::Gone).at(&path),
             Fate::Zombie(process) => {
-                format!("{} is a zombie: it has ended and has no {name} any more", process.shown()).into()
+                format!("{} is a zombie: it has ended and no longer has {name}", process.shown()).into()
             }
             Fate::Kernel(process) => {
-                format!("{} is a thread of the kernel, which has no {name}", process.shown()).into()
+                format!("{} is a kernel thread, which has no {name}", process.shown()).into()
             }
             Fate::Lives if error.is_gone() => Error::from(Errno::ENOENT).at(&path),
             Fate::Lives => error.at(&path),
@@ -119,7 +119,7 @@ impl Target {
         let why = match (status("self"), status(&pid.to_string())) {
             (Ok(ours), Ok(theirs)) => format!("permission denied: {} (ptrace(2))", ours.why_not(&theirs)),
             _ if self.is_of_kernel() => {
-                "permission denied, also to its status (hidepid of proc(5))".to_owned()
+                "permission denied, even to its status (hidepid of proc(5))".to_owned()
             }
             _ => return error.at(path),
         };

@@ -87,7 +87,7 @@ impl Names {
     /// exist.
     pub fn read(target: &Target, root: Root, answer: &mut Answer) -> Self {
         let mut names = Names::default();
-        if !may_halt(target) {
+        if !may_block(target) {
             names.users = parse(&text(&root, "/etc/passwd"));
             names.groups = parse(&text(&root, "/etc/group"));
             return names;
@@ -144,7 +144,7 @@ fn text(root: &Root, path: &str) -> Vec<u8> {
 
 /// Whether the target sees any file system that may not answer, wherever it is mounted: a link may
 /// lead there.
-fn may_halt(target: &Target) -> bool {
+fn may_block(target: &Target) -> bool {
     let text = match &target.process {
         // A fabricated proc does not list the real file systems.
         Some(_) if target.is_of_kernel() => target.read("mountinfo"),

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::resource::Resource;
 use crate::error::{Cause, Error};
-use crate::procfs::cgroup::{self, Membership, NoNumber, amount};
+use crate::procfs::cgroup::{self, Membership, NotANumber, amount};
 use crate::text::clip;
 use crate::view::root::Root;
 
@@ -19,7 +19,7 @@ const MAX_CGROUP_FILE_BYTES: u64 = 64 << 10;
 const MAX_DEPTH: usize = 128;
 
 /// Parses a number from the text of a file.
-type Parse = fn(&[u8]) -> Result<Option<u64>, NoNumber>;
+type Parse = fn(&[u8]) -> Result<Option<u64>, NotANumber>;
 
 /// The location of a group's files, and of those of the groups above it.
 pub(super) struct Site<'a> {
@@ -86,7 +86,7 @@ impl<'a> Site<'a> {
     /// number.
     pub(super) fn number(&mut self, group: &[u8], file: &str, parse: Parse) -> Option<u64> {
         let text = self.read(group, file)?;
-        parse(&text).unwrap_or_else(|NoNumber| {
+        parse(&text).unwrap_or_else(|NotANumber| {
             let path = self.path(group, file);
             let why = || Error::from(format!("not a number: '{}'", clip(text.trim_ascii()))).at(&path);
             self.unread.get_or_insert_with(why);

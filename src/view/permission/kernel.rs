@@ -13,22 +13,22 @@ use crate::view::root::Meta;
 use crate::view::target::Target;
 
 /// Why it is unknown what a user namespace may set in `/proc/sys`.
-const SYSCTL: &str = "is a setting of the kernel, which has other rules in a user namespace";
+const SETTING_IN_NAMESPACE: &str = "is a kernel setting, which has other rules in a user namespace";
 /// Why the kernel's log cannot be read.
-const LOG: &str = "is the kernel's log, which takes CAP_SYSLOG (syslog(2))";
+const LOG_NEEDS_CAPABILITY: &str = "is the kernel's log, which requires CAP_SYSLOG (syslog(2))";
 /// The device number of `/dev/kmsg`: admin-guide/devices.txt of the kernel.
 const KMSG: (u64, u64) = (1, 11);
 
 /// The location of a file in proc.
-pub(super) struct Inside<'a> {
+pub(super) struct ProcPath<'a> {
     /// Its path there.
     below: &'a [u8],
     /// Whether that path begins at the root of proc, not further inside.
-    is_whole: bool,
+    is_from_root: bool,
 }
 
 /// Returns the location of a file in proc; `None` if it is not in proc.
-pub(super) fn below_proc<'a>(step: &Step<'a>, rows: &[Row]) -> Option<Inside<'a>> {
+pub(super) fn path_in_proc<'a>(step: &Step<'a>, rows: &[Row]) -> Option<ProcPath<'a>> {
     if !fstatfs(step.handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
         return None;
     }
@@ -36,16 +36,16 @@ pub(super) fn below_proc<'a>(step: &Step<'a>, rows: &[Row]) -> Option<Inside<'a>
     let top = rows.iter().find(|row| row.meta.st_dev == step.meta.st_dev);
     let (root, above) = top.map_or((step.meta, step.path), |row| (&row.meta, &row.path));
     let below = step.path.get(above.len()..).unwrap_or_default();
-    Some(Inside { below: below.strip_prefix(b"/").unwrap_or(below), is_whole: root.st_ino == 1 })
+    Some(ProcPath { below: below.strip_prefix(b"/").unwrap_or(below), is_from_root: root.st_ino == 1 })
 }
 
-impl Inside<'_> {
+impl ProcPath<'_> {
     /// Whether more than a mode decides: for files below the number of a process other than
     /// `itself`, and for magic links.
     pub(super) fn is_guarded(&self, step: &Step<'_>, itself: Option<&(u64, String)>, is_ours: bool) -> bool {
         let below = self.below;
         let is_numbered = below.first().is_some_and(u8::is_ascii_digit) && below.contains(&b'/');
-        let is_inside = is_numbered || !self.is_whole;
+        let is_inside = is_numbered || !self.is_from_root;
         if step.link.is_some() {
             return is_inside || !is_ours && matches!(below, b"self" | b"thread-self");
         }
@@ -66,8 +66,9 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    pub(super) fn of(target: &Target, meta: &Meta, inside: Option<&Inside<'_>>) -> Self {
-        let below = inside.filter(|inside| inside.is_whole).map(|inside| inside.below).unwrap_or_default();
+    pub(super) fn of(target: &Target, meta: &Meta, inside: Option<&ProcPath<'_>>) -> Self {
+        let below =
+            inside.filter(|inside| inside.is_from_root).map(|inside| inside.below).unwrap_or_default();
         if below == b"kmsg" {
             return Rule::Log(Some(true));
         }
@@ -98,7 +99,7 @@ impl Who {
         let is_folder = FileType::of_mode(mode).is_directory();
         let verb = verb(bit, is_folder);
         if bit == EXEC && !is_folder {
-            return Err("is a setting of the kernel, which cannot be executed".to_owned());
+            return Err("is a kernel setting, which cannot be executed".to_owned());
         }
         let is_admin = is_of_network && self.capabilities & NET_ADMIN != 0;
         let (class, bits) = match (&self.mapped, self.uid, self.is_in(0)) {
@@ -114,12 +115,10 @@ impl Who {
         }
         if self.mapped.is_some() && mode & (0o111 * bit) != 0 {
             note.is_unknown = true;
-            return Err(SYSCTL.to_owned());
+            return Err(SETTING_IN_NAMESPACE.to_owned());
         }
         let mode = octal(mode);
-        Err(format!(
-            "mode {mode} of a setting of the kernel gives {class} no {verb}, whatever the capabilities"
-        ))
+        Err(format!("mode {mode} of a kernel setting does not let {class} {verb}, whatever its capabilities"))
     }
 
     /// Whether the capabilities allow reading the kernel's log.
@@ -129,6 +128,6 @@ impl Who {
             return Ok(());
         }
         note.is_unknown |= takes.is_none();
-        Err(LOG.to_owned())
+        Err(LOG_NEEDS_CAPABILITY.to_owned())
     }
 }
