@@ -99,7 +99,7 @@ impl Inspect for Ls {
         for path in &self.paths {
             match root.meta(path, false) {
                 Ok(meta) if FileType::of_mode(meta.st_mode).is_directory() && !self.directory => {
-                    folders.push((path.clone(), 0))
+                    folders.push((path.clone(), 0));
                 }
                 Ok(meta) => files.push(Row {
                     name: path.as_os_str().as_bytes().into(),

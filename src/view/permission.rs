@@ -35,7 +35,8 @@ use crate::view::root::{Meta, Root};
 use crate::view::target::Target;
 
 /// Why the owner of a file that is shown as [`NOBODY`]'s is unknown.
-const UNMAPPED_OWNER: &str = "belongs to user or group 65534, which our user namespace shows for all unmapped ids (user_namespaces(7))";
+const UNMAPPED_OWNER: &str = "belongs to user or group 65534, which our user namespace shows for all unmapped ids \
+     (user_namespaces(7))";
 
 /// Why the mode alone does not decide if [`ProcPath::is_guarded`].
 const GUARDED: &str =
