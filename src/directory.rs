@@ -1,7 +1,7 @@
-//! Reading a directory, in one way for all rooms: getdents64(2) on a descriptor.
+//! Reads directories with getdents64(2) on a descriptor: the one way for all rooms.
 //!
-//! std panics if the directory cannot be closed, and the C library reads 2 KiB at a time. A small directory needs one
-//! small buffer here, a large one gets a larger buffer.
+//! std panics if the directory cannot be closed, and the C library reads only 2 KiB at a time. Here
+//! a small directory needs one small buffer, and a large one gets a larger buffer.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -10,16 +10,17 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
+use crate::file_type::FileType;
 use crate::sys::read_entries;
 
 /// The size of the first buffer, in bytes.
-const FIRST: usize = 2 << 10;
+const FIRST_BUFFER_BYTES: usize = 2 << 10;
 /// The size of the buffer from the second read on, in bytes.
-const REST: usize = 16 << 10;
-/// Where `d_type` stands in a record, behind the inode, the offset and the length: getdents64(2).
+const BUFFER_BYTES: usize = 16 << 10;
+/// The offset of `d_type` in a record, after the inode, the offset and the length: getdents64(2).
 const TYPE_AT: usize = 18;
 
-/// An open directory, and what was read of it.
+/// An open directory and the records read from it.
 #[derive(Debug)]
 pub struct Directory {
     descriptor: OwnedFd,
@@ -27,7 +28,7 @@ pub struct Directory {
     buffer: Vec<u8>,
     /// How many bytes of the buffer are records.
     filled: usize,
-    /// Where the next record begins.
+    /// The offset of the next record.
     at: usize,
 }
 
@@ -36,23 +37,23 @@ pub struct Directory {
 pub struct Entry<'a> {
     /// Its name.
     pub name: &'a [u8],
-    /// Its type as the letter of `ls -l`, if the file system tells it: `d_type` of readdir(3).
-    pub kind: Option<char>,
+    /// Its type, `d_type` of readdir(3), if the file system reports it.
+    pub kind: Option<FileType>,
 }
 
 impl Directory {
-    /// Opens the directory of this path.
+    /// Opens the directory at this path.
     pub fn open(path: &Path) -> Result<Self, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         open(path, flags, Mode::empty()).map(Directory::of)
     }
 
-    /// A directory that is open for reading.
+    /// Wraps a descriptor of a directory that is open for reading.
     pub fn of(descriptor: OwnedFd) -> Self {
         Directory { descriptor, buffer: Vec::new(), filled: 0, at: 0 }
     }
 
-    /// Returns the next entry besides `.` and `..`, in the directory's own order.
+    /// Returns the next entry other than `.` and `..`, in the directory's own order.
     pub fn next(&mut self) -> Result<Option<Entry<'_>>, Errno> {
         let record = loop {
             let records = self.buffer.get(self.at..self.filled).unwrap_or_default();
@@ -73,7 +74,7 @@ impl Directory {
         Ok(Some(parse(self.buffer.get(record).unwrap_or_default())))
     }
 
-    /// Calls `visit` with the name of each entry until it returns false.
+    /// Calls `visit` with the name of each entry until `visit` returns false.
     pub fn each(mut self, visit: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Errno> {
         while let Some(entry) = self.next()? {
             if !visit(entry.name) {
@@ -83,16 +84,16 @@ impl Directory {
         Ok(())
     }
 
-    /// Reads more records; returns whether there are any.
+    /// Reads more records and returns whether there are any.
     fn fill(&mut self) -> Result<bool, Errno> {
-        let size = if self.buffer.is_empty() { FIRST } else { REST };
+        let size = if self.buffer.is_empty() { FIRST_BUFFER_BYTES } else { BUFFER_BYTES };
         if self.buffer.len() < size {
-            // Not by a resize, which is byte by byte in a build for size.
+            // Not by `resize`, which fills byte by byte in a build optimized for size.
             self.buffer = vec![0; size];
         }
         (self.at, self.filled) = (0, 0);
         self.filled = match read_entries(self.descriptor.as_fd(), &mut self.buffer) {
-            // A directory that is removed while it is read has no entries any more.
+            // A directory that is removed while it is read has no more entries.
             Err(Errno::ENOENT) => 0,
             count => count?,
         };
@@ -106,27 +107,18 @@ impl AsFd for Directory {
     }
 }
 
-/// The length of the first of these records, which is more than 0; `None` if no whole record is left.
+/// Returns the length of the first record, which is more than 0, or `None` if no whole record is
+/// left.
 fn record_length(records: &[u8]) -> Option<usize> {
     let (length, _) = records.get(TYPE_AT - 2..)?.split_first_chunk::<2>()?;
     let length = usize::from(u16::from_ne_bytes(*length));
     (length > TYPE_AT && length <= records.len()).then_some(length)
 }
 
-/// The entry of one record.
+/// Parses the entry of one record.
 fn parse(record: &[u8]) -> Entry<'_> {
     let name = record.get(TYPE_AT + 1..).unwrap_or_default().split(|&b| b == 0).next().unwrap_or_default();
-    // The DT_ values are the types of a mode without their lower bits: inode(7).
-    let kind = match record.get(TYPE_AT) {
-        Some(1) => Some('p'),
-        Some(2) => Some('c'),
-        Some(4) => Some('d'),
-        Some(6) => Some('b'),
-        Some(8) => Some('-'),
-        Some(10) => Some('l'),
-        Some(12) => Some('s'),
-        _ => None,
-    };
+    let kind = record.get(TYPE_AT).copied().and_then(FileType::of_entry);
     Entry { name, kind }
 }
 
@@ -135,7 +127,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// Two records as Linux 6.18 writes them on x86-64: a directory and a link.
+    /// Two records, a directory and a link, as Linux 6.18 writes them on x86-64.
     const RECORDS: &[u8] = b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x18\0\x04abc\0\0\
         \x03\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x20\0\x0alonger-name\0\0";
 
@@ -143,13 +135,13 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn records_of_a_directory() {
         assert_eq!(record_length(RECORDS), Some(24));
-        assert_eq!(parse(&RECORDS[..24]), Entry { name: b"abc", kind: Some('d') });
+        assert_eq!(parse(&RECORDS[..24]), Entry { name: b"abc", kind: Some(FileType::Directory) });
         assert_eq!(record_length(&RECORDS[24..]), Some(32));
-        assert_eq!(parse(&RECORDS[24..]), Entry { name: b"longer-name", kind: Some('l') });
+        assert_eq!(parse(&RECORDS[24..]), Entry { name: b"longer-name", kind: Some(FileType::Link) });
         for end in 0..24 {
             assert_eq!(record_length(&RECORDS[..end]), None);
         }
-        // A length that would not move forward, or past the end.
+        // Lengths that would not move forward or that would go past the end.
         for length in [0, 18, 57] {
             let mut odd = RECORDS.to_vec();
             odd[16] = length;

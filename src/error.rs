@@ -1,8 +1,9 @@
-//! Why something cannot be had: one type for every question that the system did not answer.
+//! Why something is not available: one type for every question that the system did not answer.
 //!
-//! It is data for the code that has to decide, and becomes words here and nowhere else. No code asks the words what they mean.
+//! An error is data for the code that has to decide. It becomes text in this file only, and no code
+//! parses that text.
 
-#![cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "a build for checks alone asks less"))]
+#![cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "checks alone do not need all of it"))]
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
@@ -15,36 +16,37 @@ use nix::errno::Errno;
 use crate::text::Shown as _;
 use crate::units::show_duration;
 
-/// Why something cannot be had, and what it was.
+/// The reason why something is not available, and its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// The reason.
     pub cause: Cause,
-    /// What could not be had, if the caller does not name it anyway.
+    /// The path that the error is about; `None` if the caller names it anyway.
     pub path: Option<PathBuf>,
 }
 
-/// A reason why something cannot be had.
+/// A reason why something is not available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// The process has ended, and the files that proc had of it went with it.
+    /// The process has ended, and its files in proc have gone with it.
     Gone,
     /// The error number of a system call.
     System(Errno),
-    /// Permission is denied, for the reason in these words.
+    /// Permission is denied; the text says why.
     Denied(String),
-    /// The file system does not answer, or not within this time.
+    /// The file system does not answer, or did not answer within this time.
     Unanswered(Option<Duration>),
-    /// It is something that is read only on request: `a FIFO`.
+    /// A kind of file that is read only on request: `a FIFO`.
     Special(&'static str),
-    /// The system lacks a call that there is no substitute for.
+    /// The system lacks a call that has no substitute.
     Unsupported(&'static str),
-    /// Any other reason, in words.
+    /// Any other reason, as text.
     Other(Cow<'static, str>),
 }
 
 impl Error {
-    /// What a call on a process's files in proc failed with. ENOENT and ESRCH mean that the process has ended: proc(5).
+    /// Converts the error of a call on a process's files in proc. ENOENT and ESRCH mean that the
+    /// process has ended: proc(5).
     pub fn of_process(errno: Errno) -> Self {
         match errno {
             Errno::ENOENT | Errno::ESRCH => Cause::Gone.into(),
@@ -52,7 +54,7 @@ impl Error {
         }
     }
 
-    /// With the path in front.
+    /// Adds the path.
     #[must_use]
     pub fn at(self, path: &Path) -> Self {
         Error { path: Some(path.to_owned()), ..self }
@@ -63,7 +65,7 @@ impl Error {
         matches!(self.cause, Cause::Denied(_) | Cause::System(Errno::EACCES | Errno::EPERM))
     }
 
-    /// Whether nothing of this name exists, or not any more.
+    /// Whether nothing of this name exists, or no longer does.
     pub fn is_absent(&self) -> bool {
         matches!(self.cause, Cause::Gone | Cause::System(Errno::ENOENT | Errno::ENOTDIR | Errno::ESRCH))
     }
@@ -78,7 +80,7 @@ impl Error {
         matches!(self.cause, Cause::Unanswered(_))
     }
 
-    /// The reason without the path.
+    /// Returns the reason without the path.
     pub fn reason(&self) -> Cow<'_, str> {
         match &self.cause {
             Cause::Gone => "the process is gone".into(),
@@ -95,7 +97,7 @@ impl Error {
     }
 }
 
-/// The path, if there is one, and the reason: `/run/app.pid: permission denied`.
+/// The path, if there is one, then the reason: `/run/app.pid: permission denied`.
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
@@ -139,10 +141,10 @@ impl From<String> for Error {
     }
 }
 
-/// The operating system's reason, in lower case and without its number: `connection refused`.
+/// Returns the operating system's reason in lower case, without its number: `connection refused`.
 pub fn describe(error: &io::Error) -> String {
     let text = error.to_string();
-    // What std puts behind the system's own words (`impl Display for io::Error`).
+    // std appends this to the system's own text (`impl Display for io::Error`).
     let number = error.raw_os_error().map(|code| format!(" (os error {code})")).unwrap_or_default();
     let text = text.strip_suffix(&number).unwrap_or(&text);
     // Acronyms keep their case: "I/O error".
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_may_ask() {
+    fn errors_are_classified() {
         let absent = Error::from(Errno::ENOENT);
         assert_eq!((absent.is_absent(), absent.is_denied(), absent.is_gone()), (true, false, false));
         let gone = Error::of_process(Errno::ESRCH);
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_stands_in_front() {
+    fn the_path_comes_first() {
         let error = Error::from(Errno::EACCES);
         assert_eq!(error.to_string(), "permission denied");
         assert_eq!(error.at(Path::new("/run/a")).to_string(), "/run/a: permission denied");

@@ -1,4 +1,4 @@
-//! Reading files of this container, bounded in size and, where it matters, in time.
+//! Reads files of this container, bounded in size and, where it matters, in time.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::Read as _;
@@ -15,11 +15,11 @@ use crate::sys::read_cached;
 use crate::threads::bounded;
 use crate::units::show_size;
 
-/// What a file is given to begin with, in bytes; pages that stay empty cost nothing.
-const ROOM: usize = 8 << 10;
+/// The initial capacity of the buffer for a file, in bytes. Pages that stay empty cost nothing.
+const INITIAL_CAPACITY: usize = 8 << 10;
 
-/// What a check reports of a file that it cannot read, with these words in front and behind: without permission it has no
-/// answer, anything else is unhealthy.
+/// Returns what a check reports about a file that it cannot read, with text before and after the
+/// error. Without permission there is no verdict; any other error is unhealthy.
 pub fn unreadable(before: &str, error: &Error, behind: &str) -> Finding {
     let why = format!("{before}{error}{behind}");
     if error.is_denied() {
@@ -29,13 +29,14 @@ pub fn unreadable(before: &str, error: &Error, behind: &str) -> Finding {
     }
 }
 
-/// The error for a file system that did not answer by the deadline.
+/// Returns the error for a file system that did not answer by the deadline.
 pub fn unanswered(deadline: Deadline) -> Error {
     Cause::Unanswered(Some(deadline.limit())).into()
 }
 
-/// Opens a regular file. A FIFO or device is not even opened, for that alone has effects: it lets the writer of a
-/// FIFO go on, into nowhere. Should one take the file's place in between, it does not block (open(2)).
+/// Opens a regular file. A FIFO or device is not even opened, because opening alone has effects: it
+/// unblocks the writer of a FIFO, whose data then goes nowhere. If one takes the file's place in
+/// between, opening it does not block (open(2)).
 pub fn open_regular(path: &Path) -> Result<File, Error> {
     let regular = |found: &Metadata| if found.is_file() { Ok(()) } else { Err("not a regular file") };
     regular(&fs::metadata(path)?)?;
@@ -44,11 +45,13 @@ pub fn open_regular(path: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// The first bytes of a regular file, at most `limit`, and whether there are more.
+/// Reads the first bytes of a regular file, at most `limit`; also returns whether there are more.
 pub fn read_start(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Error> {
-    // With room from the start: std reads a few bytes into an empty one to see what comes, and each read of a table
-    // of /proc/net walks all of the kernel's sockets.
-    let mut bytes = Vec::with_capacity(usize::try_from(limit).map_or(ROOM, |limit| limit.min(ROOM)));
+    // The buffer has capacity from the start: std probes with a read of a few bytes if it is empty,
+    // and each read of a table in /proc/net walks all sockets of the kernel.
+    let mut bytes = Vec::with_capacity(
+        usize::try_from(limit).map_or(INITIAL_CAPACITY, |limit| limit.min(INITIAL_CAPACITY)),
+    );
     open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     let more = bytes.len() as u64 > limit;
     if more {
@@ -57,7 +60,7 @@ pub fn read_start(path: &Path, limit: u64) -> Result<(Vec<u8>, bool), Error> {
     Ok((bytes, more))
 }
 
-/// The bytes of a regular file of at most `limit` bytes, in which a newline at its end does not count.
+/// Reads a regular file of at most `limit` bytes, not counting a newline at its end.
 pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let (bytes, _) = read_start(path, limit + 2)?;
     if without_newline(&bytes).len() as u64 > limit {
@@ -66,8 +69,9 @@ pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// As [`read_regular`], by the deadline: a file system that does not answer (a network's, FUSE) keeps whoever asks it for
-/// good, and no signal may end that. What is at hand is read at once; for all else there is a thread.
+/// Works as [`read_regular`], but within the deadline. A file system that does not answer (a
+/// network file system, FUSE) blocks its callers for good, and a signal may not interrupt them.
+/// Cached bytes are read at once; anything else is read in a thread.
 pub fn read_in_time(path: &Path, limit: u64, deadline: Deadline) -> Result<Vec<u8>, Error> {
     match read_cached(path, limit) {
         Ok(bytes) => return Ok(bytes),
@@ -79,7 +83,7 @@ pub fn read_in_time(path: &Path, limit: u64, deadline: Deadline) -> Result<Vec<u
     bounded(deadline, Box::new(work)).unwrap_or_else(|Passed| Err(unanswered(deadline)))
 }
 
-/// The bytes without the newline at their end, a carriage return in front of it included.
+/// Strips the newline at the end, and a carriage return before it.
 pub fn without_newline(bytes: &[u8]) -> &[u8] {
     bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line))
 }
@@ -100,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_named() {
+    fn other_files_are_refused() {
         assert_eq!(read_regular(Path::new("src"), 1).unwrap_err().to_string(), "not a regular file");
         assert_eq!(read_regular(Path::new("/dev/zero"), 1).unwrap_err().to_string(), "not a regular file");
         assert_eq!(

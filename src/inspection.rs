@@ -13,7 +13,7 @@ use crate::outcome::Conclusion;
 use crate::procfs;
 use crate::report::{Answer, error, has_written, is_writing};
 use crate::threads::{fill, wait_while};
-use crate::view::control_groups::mind_the_limit;
+use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::filesystems::listed;
 use crate::view::mounts::read;
 use crate::view::target::Target;
@@ -71,7 +71,7 @@ pub fn run(inspection: Inspection) -> Conclusion {
     if !inspection.is_watched {
         return inspection.run();
     }
-    mind_the_limit();
+    avoid_threads_at_pids_limit();
     let inspection = Arc::new(inspection);
     let theirs = Arc::clone(&inspection);
     while_it_progresses(Box::new(move || theirs.run())).unwrap_or_else(|| report_halt(&inspection))

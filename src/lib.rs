@@ -50,6 +50,7 @@ rooms! {
     deadline,
     directory,
     error,
+    file_type,
     sys,
     text,
     threads,

@@ -5,9 +5,9 @@
 //! to regular files. Nothing else is ever opened: opening a FIFO waits for a writer, and opening a
 //! device may have side effects.
 
-use std::fs::{self, FileType, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,6 +17,7 @@ use crate::args::{Foreign, Given, Text, UsageError, flag, operand, option};
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::files::{open_regular, unreadable};
 use crate::net::socket::WireError;
 use crate::net::target::Endpoint;
@@ -105,10 +106,9 @@ impl File {
             Err(error) => return self.missing(error),
         };
         let age = Age::of(&metadata);
-        let kind = metadata.file_type();
+        let kind = FileType::of_mode(metadata.mode());
         let size = metadata.len();
-        let (name, what) = kind_words(kind);
-        let shown = if kind.is_file() { show_size(size) } else { what.to_owned() };
+        let shown = if kind.is_regular() { show_size(size) } else { kind.described().to_owned() };
         let mut finding = match self.judge(&metadata, &age, &shown, deadline) {
             Ok(None) => {
                 let mut found = format!("{shown}, modified {}", age.shown());
@@ -125,8 +125,8 @@ impl File {
             }
             Err(error) => unreadable("", &error, ""),
         };
-        finding.push("type", Fact::Text(name.to_owned()));
-        if kind.is_file() {
+        finding.push("type", Fact::Text(json_name(kind).to_owned()));
+        if kind.is_regular() {
             finding.push("size", Fact::Count(size));
         }
         finding.push("age_ms", age.fact());
@@ -153,8 +153,8 @@ impl File {
         shown: &str,
         deadline: Deadline,
     ) -> Result<Option<(String, Option<String>)>, Error> {
-        let (kind, size) = (metadata.file_type(), metadata.len());
-        let is = || format!("is {}", kind_words(kind).1);
+        let (kind, size) = (FileType::of_mode(metadata.mode()), metadata.len());
+        let is = || format!("is {}", kind.described());
         if self.absent {
             return Ok(Some((is(), Some("nothing at this path".to_owned()))));
         }
@@ -169,7 +169,7 @@ impl File {
             }
             _ => {}
         }
-        if (self.min_size.is_some() || self.contains.is_some()) && !kind.is_file() {
+        if (self.min_size.is_some() || self.contains.is_some()) && !kind.is_regular() {
             return Ok(Some((is(), Some("a regular file".to_owned()))));
         }
         if let Some(min_size) = self.min_size.filter(|&min_size| size < min_size) {
@@ -260,19 +260,11 @@ impl Age {
     }
 }
 
-/// Returns the file type, for programs and for people.
-fn kind_words(kind: FileType) -> (&'static str, &'static str) {
-    if kind.is_file() {
-        ("file", "a regular file")
-    } else if kind.is_dir() {
-        ("directory", "a directory")
-    } else if kind.is_fifo() {
-        ("fifo", "a FIFO")
-    } else if kind.is_socket() {
-        ("socket", "a socket")
-    } else if kind.is_char_device() {
-        ("character device", "a character device")
-    } else {
-        ("block device", "a block device")
+/// Returns the type as the JSON of checks has it: with spaces, unlike that of inspections.
+fn json_name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::CharacterDevice => "character device",
+        FileType::BlockDevice => "block device",
+        kind => kind.json_name().unwrap_or_default(),
     }
 }

@@ -400,6 +400,6 @@ mod tests {
         let finding = wanted.look(&proc, Deadline::after(Duration::from_mins(1)));
         fs::remove_dir_all(&proc).unwrap();
         assert_eq!(finding.verdict, Verdict::Denied, "{}", finding.found);
-        assert!(finding.found.contains("/7/stat: not the state of a process"), "{}", finding.found);
+        assert!(finding.found.contains("/7/stat: malformed"), "{}", finding.found);
     }
 }

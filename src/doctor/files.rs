@@ -8,6 +8,7 @@ use super::finding::{Finding, Level, word};
 use super::{Asked, Case, Root};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::procfs::mountinfo::Mounts;
 use crate::text::{Shown as _, decode};
 use crate::units::show_short_size;
@@ -15,7 +16,6 @@ use crate::view::filesystems::{Row, Space, listed};
 use crate::view::mounts::options_of_interest;
 use crate::view::permission::{Class, EXEC, Examined, READ, Row as Stop, WRITE, Who, examine};
 use crate::view::resolve::DeadEnd;
-use crate::view::root::kind;
 use crate::view::target::Target;
 
 /// CAP_SYS_RESOURCE, its bit in a set of capabilities.
@@ -42,7 +42,7 @@ pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
     let who = Who::of_process(case.status.clone()).mapped(case.target, case.process);
     // Nobody is not root.
     let is_known = case.status.known.is_somebody();
-    match case.process.read("mountinfo", crate::view::target::LIMIT) {
+    match case.process.read("mountinfo", crate::view::target::MAX_PROC_FILE_BYTES) {
         Ok(text) => {
             let mounts = Mounts::parse(&text);
             if is_known && !case.is_makeshift {
@@ -212,14 +212,15 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
     };
     let name = path.shown();
     let last = found.rows.last();
-    let end = last.filter(|row| row.is_end).map(|row| kind(row.meta.st_mode));
+    let end = last.filter(|row| row.is_end).map(|row| FileType::of_mode(row.meta.st_mode));
     match found.allowed {
-        Some(true) if end.is_none_or(|(letter, _)| letter == '-') => return,
+        Some(true) if end.is_none_or(FileType::is_regular) => return,
         Some(true) => {
-            let (letter, what) = end.unwrap_or_default();
+            let kind = end.unwrap_or(FileType::Unknown);
+            let what = kind.described();
             let finding =
                 Finding::new(Level::Error, format!("{name} is {what}, not a file")).seen(name, what);
-            return case.add(if letter == 'd' {
+            return case.add(if kind.is_directory() {
                 finding.kubernetes("volumeMounts: a mountPath of the file, with subPath: its key").docker(
                     "--volume: where the path on the host is missing, Docker makes a directory of that name",
                 )
@@ -248,7 +249,7 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
         return case.add(finding);
     };
     let finding = finding.seen(&place, why);
-    let is_folder = last.is_some_and(|row| kind(row.meta.st_mode).0 == 'd');
+    let is_folder = last.is_some_and(|row| FileType::of_mode(row.meta.st_mode).is_directory());
     case.add(match last.map(|row| (row, row.by)) {
         Some((row, _)) if row.link.is_some() => finding.docker(format!(
             "the link must belong to the user who follows it or to the directory's owner: chown -h {}:{} {}",

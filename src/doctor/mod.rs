@@ -26,7 +26,7 @@ use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::{Shown as _, decode};
 use crate::view::control_groups::Groups;
-use crate::view::mounts::patient;
+use crate::view::mounts::with_timeout;
 use crate::view::root::Root;
 use crate::view::target::Target;
 
@@ -168,7 +168,7 @@ impl Case<'_> {
         &self,
         work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
     ) -> Result<T, Error> {
-        if self.is_crowded { work() } else { patient(Deadline::after(PATIENCE), work) }
+        if self.is_crowded { work() } else { with_timeout(Deadline::after(PATIENCE), work) }
     }
 
     /// Waits until what was there when looking began has lasted.
@@ -199,7 +199,7 @@ impl Inspect for Asked {
         let is_makeshift = is_guess && (stat_of(&all, 1).is_none() || is_ours());
         let read =
             |name: &str| process.read(name, LIMIT).map_err(|error| target.explain(error, process, name));
-        let known = Process::parse(process.pid, &read("stat")?).ok_or("not the state of a process")?;
+        let known = Process::parse(process.pid, &read("stat")?).ok_or("malformed")?;
         let mut unread = Vec::new();
         let status = read("status").map_err(|error| unread.push(error)).unwrap_or_default();
         let status = Status::parse(&status);
@@ -362,7 +362,7 @@ fn root(target: &Target, process: &Handle) -> Option<Root> {
 
 /// The table of the mounts that a process sees, by which two are known to see the same.
 fn mounts_of(process: &Handle) -> Option<Vec<u8>> {
-    process.read("mountinfo", crate::view::target::LIMIT).ok().filter(|text| !text.is_empty())
+    process.read("mountinfo", crate::view::target::MAX_PROC_FILE_BYTES).ok().filter(|text| !text.is_empty())
 }
 
 fn print(case: &Case<'_>, answer: &mut Answer) {

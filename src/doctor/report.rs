@@ -20,7 +20,7 @@ use crate::report::{Answer, Kept};
 use crate::threads::bounded;
 use crate::units::{minute, show_duration};
 use crate::version::Build;
-use crate::view::control_groups::mind_the_limit;
+use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::target::Target;
 
 /// The most that the document may have, in bytes.
@@ -70,7 +70,7 @@ impl Inspect for Report {
 
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let whole = Deadline::after(TIME);
-        mind_the_limit();
+        avoid_threads_at_pids_limit();
         let mut about = String::new();
         self::about(target).push_json(&mut about);
         let mut left = MOST.saturating_sub(framed("about", &about));

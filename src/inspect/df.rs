@@ -12,7 +12,7 @@ use crate::redact::mounted;
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::units::show_short_size;
-use crate::view::control_groups::mind_the_limit;
+use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::filesystems::{FULL, Row, Space, listed, named};
 use crate::view::mounts::read;
 
@@ -42,7 +42,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Df {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("filesystems");
-        mind_the_limit();
+        avoid_threads_at_pids_limit();
         let mounts = read(target, answer)?;
         let root = target.root().map(Arc::new);
         let whole = answer.within(LIMIT);

@@ -10,7 +10,7 @@ use crate::procfs::handle::{Fate, Handle};
 use crate::redact::{has_secret, hidden};
 use crate::report::Answer;
 use crate::text::decode;
-use crate::view::target::LIMIT;
+use crate::view::target::MAX_PROC_FILE_BYTES;
 
 /// Variables whose values are shown: they say where and how a process runs, and are never secret by their meaning.
 const SHOWN: &[&str] = &[
@@ -114,7 +114,7 @@ impl Inspect for Env {
                 break;
             }
         }
-        if text.len() >= LIMIT {
+        if text.len() >= MAX_PROC_FILE_BYTES {
             answer.complain("the environment is too long and was truncated");
         }
         for name in &unseen {
@@ -158,7 +158,7 @@ impl Env {
 /// Another process's environment. One that dies while its file is open reads as if it had none, and so does one that
 /// never had any, which are told apart by what there is of it afterwards.
 fn environment(process: &Handle, target: &Target) -> Result<Vec<u8>, Error> {
-    let read = process.read("environ", LIMIT);
+    let read = process.read("environ", MAX_PROC_FILE_BYTES);
     let text = read.map_err(|error| target.explain(error, process, "environ"))?;
     if text.is_empty() && process.fate() != Fate::Lives {
         return Err(target.explain(Cause::Gone.into(), process, "environ"));

@@ -8,12 +8,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operand, option};
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::units;
 use crate::view::glob::fits;
 use crate::view::metadata::type_name;
-use crate::view::root::{Meta, kind};
+use crate::view::root::Meta;
 use crate::view::walk::{Met, Walk};
 
 /// What `--type` expects.
@@ -49,7 +50,7 @@ porthole find /var/log -p 7 --larger 10M",
 struct Find {
     path: PathBuf,
     name: Option<Vec<u8>>,
-    kind: Option<char>,
+    kind: Option<FileType>,
     max_depth: usize,
     /// The earliest time of modification, in seconds and nanoseconds since the epoch.
     since: Option<(i64, i64)>,
@@ -58,11 +59,11 @@ struct Find {
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let kind = given.parsed("type", TYPE, |text| match text {
-        "f" => Ok('-'),
-        "d" => Ok('d'),
-        "l" => Ok('l'),
-        "s" => Ok('s'),
-        "p" => Ok('p'),
+        "f" => Ok(FileType::Regular),
+        "d" => Ok(FileType::Directory),
+        "l" => Ok(FileType::Link),
+        "s" => Ok(FileType::Socket),
+        "p" => Ok(FileType::Fifo),
         _ => Err(TYPE),
     })?;
     let max_depth =
@@ -89,11 +90,11 @@ impl Inspect for Find {
         answer.list("paths");
         let path = self.path.as_os_str().as_bytes();
         let meta = root.meta(&self.path, false).map_err(|error| error.at(&self.path))?;
-        let top = kind(meta.st_mode).0;
+        let top = FileType::of_mode(meta.st_mode);
         if self.fits(base_name(path), Some(top), || Ok(meta)).unwrap_or_default() {
             print(path, top, answer);
         }
-        if top != 'd' || self.max_depth == 0 {
+        if !top.is_directory() || self.max_depth == 0 {
             return Ok(true);
         }
         match Walk::new(&root, &self.path) {
@@ -117,7 +118,7 @@ impl Find {
                 }
                 Met::Entry(Some(kind)) => kind,
                 Met::Entry(None) => match walk.meta() {
-                    Ok(meta) => kind(meta.st_mode).0,
+                    Ok(meta) => FileType::of_mode(meta.st_mode),
                     Err(error) => {
                         complain(walk.path(), error, answer);
                         continue;
@@ -129,7 +130,7 @@ impl Find {
                 Ok(false) => {}
                 Err(error) => complain(walk.path(), error, answer),
             }
-            if kind == 'd' && walk.depth() < self.max_depth {
+            if kind.is_directory() && walk.depth() < self.max_depth {
                 walk.enter();
             }
         }
@@ -139,7 +140,7 @@ impl Find {
     fn fits(
         &self,
         name: &[u8],
-        kind: Option<char>,
+        kind: Option<FileType>,
         meta: impl FnOnce() -> Result<Meta, Error>,
     ) -> Result<bool, Error> {
         if self.name.as_ref().is_some_and(|pattern| !fits(pattern, name))
@@ -157,7 +158,7 @@ impl Find {
     }
 }
 
-fn print(path: &[u8], kind: char, answer: &mut Answer) {
+fn print(path: &[u8], kind: FileType, answer: &mut Answer) {
     if answer.is_json() {
         let item = vec![("path", Fact::Bytes(path.to_vec())), ("type", type_name(kind))];
         answer.item("paths", &Fact::Object(item));

@@ -15,11 +15,12 @@ use self::pattern::Pattern;
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand, operands, refused};
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape};
 use crate::view::input::{self, Input, PIECE};
-use crate::view::root::{self, Root};
+use crate::view::root::Root;
 use crate::view::walk::{Met, Walk};
 
 /// The longest line that is looked at as a whole, in bytes.
@@ -151,7 +152,9 @@ impl Search<'_> {
 
     /// Looks into what was named.
     fn path(&mut self, root: &Root, path: &Path) {
-        if self.grep.recursive && root.meta(path, true).is_ok_and(|meta| root::kind(meta.st_mode).0 == 'd') {
+        if self.grep.recursive
+            && root.meta(path, true).is_ok_and(|meta| FileType::of_mode(meta.st_mode).is_directory())
+        {
             match Walk::new(root, path) {
                 Ok(walk) => self.tree(walk),
                 Err(why) => self.complain(path, why),
@@ -178,9 +181,9 @@ impl Search<'_> {
                 continue;
             };
             // Not every file system tells.
-            let kind = kind.or_else(|| walk.meta().ok().map(|meta| root::kind(meta.st_mode).0));
+            let kind = kind.or_else(|| walk.meta().ok().map(|meta| FileType::of_mode(meta.st_mode)));
             match kind {
-                Some('d') => match walk.meta() {
+                Some(FileType::Directory) => match walk.meta() {
                     Ok(meta) if walk.is_kernel_mount(&meta) => {
                         let note = "not looked into: what it has is the kernel's; name it to have that done";
                         self.answer.note(&format!("{}: {note}", path.shown()));
@@ -188,7 +191,7 @@ impl Search<'_> {
                     Ok(_) => walk.enter(),
                     Err(why) => self.complain(&path, why),
                 },
-                Some('-') => match walk.open() {
+                Some(FileType::Regular) => match walk.open() {
                     Ok(None) => {}
                     Ok(Some((file, meta))) => self.file(Input::new(file, &meta, &path)),
                     Err(why) => self.complain(&path, why),

@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operand};
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::procfs;
 use crate::report::Answer;
@@ -24,7 +25,6 @@ use crate::sys::started_as;
 use crate::units::show_short_size;
 use crate::view::input::PIECE;
 use crate::view::metadata::octal;
-use crate::view::root::kind;
 
 /// The name that it takes in a directory.
 const NAME: &str = "porthole";
@@ -108,9 +108,9 @@ fn destination(dest: &Path) -> Result<PathBuf, Error> {
         _ => dest.to_owned(),
     };
     // A device's place is never what was meant, nor is that of a FIFO or socket on which another process waits.
-    match fs::symlink_metadata(&path).map(|found| kind(found.mode())) {
-        Ok((letter, what)) if !matches!(letter, '-' | 'l') => {
-            Err(Error::from(format!("is {what}, and is not replaced")).at(&path))
+    match fs::symlink_metadata(&path).map(|found| FileType::of_mode(found.mode())) {
+        Ok(kind) if !(kind.is_regular() || kind.is_link()) => {
+            Err(Error::from(format!("is {}, and is not replaced", kind.described())).at(&path))
         }
         _ => Ok(path),
     }

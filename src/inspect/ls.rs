@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operands};
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::Shown as _;
 use crate::units::{minute, show_short_size};
 use crate::view::metadata::{count, device, facts, is_device, letters, moment, type_name};
-use crate::view::root::{Folder, Meta, Root, kind};
+use crate::view::root::{Folder, Meta, Root};
 use crate::view::users::Names;
 
 /// The most entries of one directory that are shown, as they are sorted in memory.
@@ -60,7 +61,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 struct Row {
     name: Box<[u8]>,
     /// Its type where the directory told it.
-    kind: Option<char>,
+    kind: Option<FileType>,
     stat: Option<Stat>,
 }
 
@@ -97,7 +98,9 @@ impl Inspect for Ls {
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for path in &self.paths {
             match root.meta(path, false) {
-                Ok(meta) if kind(meta.st_mode).0 == 'd' && !self.directory => folders.push((path.clone(), 0)),
+                Ok(meta) if FileType::of_mode(meta.st_mode).is_directory() && !self.directory => {
+                    folders.push((path.clone(), 0));
+                }
                 Ok(meta) => files.push(Row {
                     name: path.as_os_str().as_bytes().into(),
                     kind: None,
@@ -156,7 +159,7 @@ impl Listing<'_> {
         if !self.recursive {
             return;
         }
-        let below = rows.iter().filter(|row| row.letter() == 'd');
+        let below = rows.iter().filter(|row| row.kind().is_directory());
         for row in below.rev() {
             if depth >= DEEPEST || waiting.len() >= MOST_WAITING {
                 let path = path.shown();
@@ -241,7 +244,8 @@ impl Listing<'_> {
             owner.look_up(row.stat.as_ref(), self.names);
             text.clear();
             let stat = row.stat.as_ref();
-            let mode = stat.map_or_else(|| format!("{}?????????", row.letter()), |stat| letters(stat.mode));
+            let mode =
+                stat.map_or_else(|| format!("{}?????????", row.kind().letter()), |stat| letters(stat.mode));
             text.extend_from_slice(mode.as_bytes());
             push(&mut text, &owner.user, users);
             push(&mut text, &owner.group, groups);
@@ -252,7 +256,7 @@ impl Listing<'_> {
             push(&mut text, time.as_bytes(), 16);
             text.extend_from_slice(b"  ");
             text.extend_from_slice(&row.name);
-            if row.letter() == 'l' {
+            if row.kind().is_link() {
                 text.extend_from_slice(b" -> ");
                 text.extend_from_slice(&link(&row.name).unwrap_or_else(|| b"?".to_vec()));
             }
@@ -268,7 +272,7 @@ impl Listing<'_> {
             ("name", Fact::Bytes(row.name.to_vec())),
         ];
         entries.extend(row.facts(self.names));
-        if row.letter() == 'l' {
+        if row.kind().is_link() {
             entries.push(("link", link(&row.name).map_or(Fact::Null, Fact::Bytes)));
         }
         Fact::Object(entries)
@@ -303,9 +307,9 @@ impl Owner {
 }
 
 impl Row {
-    fn letter(&self) -> char {
-        let known = self.stat.as_ref().map(|stat| kind(stat.mode).0);
-        known.or(self.kind).unwrap_or('?')
+    fn kind(&self) -> FileType {
+        let known = self.stat.as_ref().map(|stat| FileType::of_mode(stat.mode));
+        known.or(self.kind).unwrap_or(FileType::Unknown)
     }
 
     fn size(&self) -> String {
@@ -322,7 +326,7 @@ impl Row {
     fn facts(&self, names: &Names) -> Vec<(&'static str, Fact)> {
         let Some(stat) = &self.stat else {
             let unknown = ["mode", "uid", "user", "gid", "group", "size", "modified"];
-            let mut facts = vec![("type", type_name(self.letter()))];
+            let mut facts = vec![("type", type_name(self.kind()))];
             facts.extend(unknown.map(|name| (name, Fact::Null)));
             return facts;
         };

@@ -223,7 +223,7 @@ impl List<'_> {
         let status = Status::parse(&process.read("status", 4096).unwrap_or_default());
         let uid = status.known.ids.then_some(status.uids[1]);
         let Some(known) = Process::parse(process.pid, &stat) else {
-            return Err(("stat", "not the state of a process".into()));
+            return Err(("stat", "malformed".into()));
         };
         let user = uid.map_or_else(|| b"?".to_vec(), |uid| self.names.user(uid));
         let holder = Holder { process: known, user, uid };

@@ -15,7 +15,7 @@ use crate::redact::mounted;
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
-use crate::view::mounts::{PATIENCE, Place, options, options_of_interest, patient, read};
+use crate::view::mounts::{MOUNT_TIMEOUT, MountedPath, options, options_of_interest, read, with_timeout};
 
 pub(super) const COMMAND: Command = Command {
     name: "mounts",
@@ -48,8 +48,9 @@ impl Inspect for Show {
         };
         let root = target.root()?;
         let (proc, sought) = (target.proc.clone(), path.clone());
-        let place = patient(Deadline::after(PATIENCE), move || Place::find(&proc, &root, &sought))
-            .map_err(|why| format!("{}: {why}", path.shown()))?;
+        let place =
+            with_timeout(Deadline::after(MOUNT_TIMEOUT), move || MountedPath::find(&proc, &root, &sought))
+                .map_err(|why| format!("{}: {why}", path.shown()))?;
         let mount = place.mount(&mounts).ok_or_else(|| {
             let is_namespace =
                 fstatfs(&place.handle).is_ok_and(|system| system.filesystem_type() == NSFS_MAGIC);

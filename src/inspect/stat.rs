@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operands};
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{decode, encode};
 use crate::units::{minute, show_short_size};
 use crate::view::metadata::{count, device, facts, is_device, letters, moment, octal};
 use crate::view::resolve::follow;
-use crate::view::root::{Meta, Root, kind};
+use crate::view::root::{Meta, Root};
 use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
@@ -52,7 +53,7 @@ impl Inspect for Stat {
                     continue;
                 }
             };
-            let leads = (kind(meta.st_mode).0 == 'l').then(|| leads(&root, path));
+            let leads = FileType::of_mode(meta.st_mode).is_link().then(|| leads(&root, path));
             if answer.is_json() {
                 answer.item("files", &fact(path, &meta, leads, &names));
                 continue;
@@ -84,15 +85,13 @@ fn leads(root: &Root, path: &Path) -> Leads {
 
 fn print(path: &Path, meta: &Meta, leads: Option<&Leads>, names: &Names, answer: &mut Answer) {
     let mode = meta.st_mode;
-    let what = kind(mode).1;
-    let what = what.strip_prefix("a ").or(what.strip_prefix("of an ")).unwrap_or(what);
     let mut line = |key: &str, value: &[u8]| {
         // As wide as the longest key, "resolves to:".
         let key = format!("{key}:");
         answer.line(&[format!("{key:<13}").as_bytes(), value].concat());
     };
     line("path", path.as_os_str().as_bytes());
-    line("type", what.as_bytes());
+    line("type", FileType::of_mode(mode).name().as_bytes());
     if let Some(leads) = leads {
         line("link to", leads.text.as_deref().unwrap_or(b"?"));
         match &leads.end {

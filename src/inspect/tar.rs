@@ -26,11 +26,12 @@ use self::options::{OPTIONS, REFUSED};
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError};
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::report::Answer;
 use crate::text::decode;
 use crate::units::show_size;
 use crate::view::metadata::device;
-use crate::view::root::{Meta, Root, is_of_kernel, kind};
+use crate::view::root::{Meta, Root, is_of_kernel};
 use crate::view::users::Names;
 use crate::view::walk::{Met, Walk};
 
@@ -192,7 +193,10 @@ impl Archive<'_> {
             let leading = decode(leading);
             self.answer.note(&format!("the names in the archive are without the leading '{leading}'"));
         }
-        if self.add(Place::Named(root, &path)).is_none_or(|meta| kind(meta.st_mode).0 != 'd') {
+        if self
+            .add(Place::Named(root, &path))
+            .is_none_or(|meta| !FileType::of_mode(meta.st_mode).is_directory())
+        {
             return;
         }
         match Walk::new(root, &path) {
@@ -220,7 +224,9 @@ impl Archive<'_> {
             if names::is_excluded(&self.tar.patterns, walk.path().get(from..).unwrap_or_default()) {
                 continue;
             }
-            let Some(meta) = self.add(Place::Met(walk)).filter(|meta| kind(meta.st_mode).0 == 'd') else {
+            let Some(meta) =
+                self.add(Place::Met(walk)).filter(|meta| FileType::of_mode(meta.st_mode).is_directory())
+            else {
                 continue;
             };
             if walk.is_kernel_mount(&meta) {
@@ -266,38 +272,38 @@ impl Archive<'_> {
     }
 
     fn member(&mut self, place: Place<'_>, meta: &Meta) -> Result<(), Error> {
-        let letter = kind(meta.st_mode).0;
+        let file_type = FileType::of_mode(meta.st_mode);
         let path = place.path().get(self.from..).unwrap_or_default();
         let start = path.iter().take_while(|&&b| b == b'/').count();
         let mut name = path.get(start..).filter(|name| !name.is_empty()).unwrap_or(b".").to_vec();
-        if letter == 'd' {
+        if file_type.is_directory() {
             name.push(b'/');
         }
         if self.tar.verbose {
             Answer::progress(&name);
         }
-        let first_name = if letter == 'd' { None } else { self.links.first_name(meta) };
+        let first_name = if file_type.is_directory() { None } else { self.links.first_name(meta) };
         if let Some(link) = first_name {
             self.header(meta, &Member { name: &name, kind: b'1', link: &link, ..Member::default() });
             return Ok(());
         }
-        let kind = match letter {
-            '-' => return self.file(place, &name),
-            'd' => b'5',
-            'l' => b'2',
-            'p' => b'6',
-            'c' => b'3',
-            'b' => b'4',
-            _ => {
-                let what = kind(meta.st_mode).1;
+        let kind = match file_type {
+            FileType::Regular => return self.file(place, &name),
+            FileType::Directory => b'5',
+            FileType::Link => b'2',
+            FileType::Fifo => b'6',
+            FileType::CharacterDevice => b'3',
+            FileType::BlockDevice => b'4',
+            FileType::Socket | FileType::Unknown => {
+                let what = file_type.described();
                 self.note(place.path(), &format!("is {what}, which no archive has, and left out"));
                 return Ok(());
             }
         };
-        let link = if letter == 'l' { place.link()? } else { Vec::new() };
-        let device = if matches!(letter, 'c' | 'b') { device(meta.st_rdev) } else { (0, 0) };
+        let link = if file_type.is_link() { place.link()? } else { Vec::new() };
+        let device = if file_type.is_device() { device(meta.st_rdev) } else { (0, 0) };
         self.header(meta, &Member { name: &name, kind, link: &link, device, ..Member::default() });
-        if letter != 'd' {
+        if !file_type.is_directory() {
             self.keep(meta, &name);
         }
         Ok(())

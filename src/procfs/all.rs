@@ -1,8 +1,9 @@
-//! All processes, each seen through a descriptor of its folder, so that what is read of one is never another's.
+//! Reads all processes, each through a descriptor of its directory, so that data of one process is
+//! never attributed to another.
 //!
-//! The folder's own owner is the process's effective user, also where it is not dumpable: the kernel leaves such
-//! folders out when it gives files of such a process to root (task_dump_owner in fs/proc/base.c). So `status` need not
-//! be read, which is what costs.
+//! The owner of the directory is the process's effective user, even if the process is not dumpable:
+//! the kernel gives the files of such a process to root, but not its directory (task_dump_owner in
+//! fs/proc/base.c). So `status`, which is expensive, need not be read.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -17,43 +18,43 @@ use super::stat::Stat;
 use crate::directory::Directory;
 use crate::error::Error;
 
-/// The most of one command line that is read, in bytes.
-const COMMAND: usize = 16 << 10;
-/// The most of all command lines together; what comes then is short.
-const COMMANDS: usize = 1 << 20;
-/// How much of a command line is read once they are too many.
-const SHORT: usize = 128;
+/// How much of one command line is read, in bytes.
+const MAX_COMMAND_BYTES: usize = 16 << 10;
+/// How much of all command lines is read in full, in bytes; further ones are cut short.
+const MAX_COMMANDS_BYTES: usize = 1 << 20;
+/// How much of a command line is read after that, in bytes.
+const SHORT_COMMAND_BYTES: usize = 128;
 
-/// A process as it was seen.
+/// A process and what was read of it.
 #[derive(Debug)]
 pub struct Seen {
-    /// Its number.
+    /// Its pid.
     pub pid: u32,
-    /// Its effective user; nothing where not even that may be seen.
+    /// Its effective user; `None` if not even that is visible.
     pub uid: Option<u32>,
-    /// What its `stat` says. The error is why that cannot be had.
+    /// Its `stat`, or why that is not available.
     pub stat: Result<Stat, Error>,
-    /// Its command line, each argument with a NUL behind it; empty for kernel threads and zombies.
+    /// Its command line, with a NUL after each argument; empty for kernel threads and zombies.
     pub command: Vec<u8>,
-    /// Whether there is more of it.
+    /// Whether the command line is cut.
     pub cut: bool,
 }
 
-/// Where one process after the other is looked at.
+/// A reader of one process after the other.
 #[derive(Debug)]
 pub struct Look {
     buffer: Vec<u8>,
-    /// How much of command lines may still be kept.
+    /// How many more bytes of command lines are read in full.
     left: usize,
 }
 
 impl Look {
-    /// A look at no process yet.
+    /// Creates a reader.
     pub fn new() -> Self {
-        Look { buffer: vec![0; COMMAND], left: COMMANDS }
+        Look { buffer: vec![0; MAX_COMMAND_BYTES], left: MAX_COMMANDS_BYTES }
     }
 
-    /// All processes that may be listed, the lowest number first. The error is why proc cannot be listed.
+    /// Returns all visible processes in order of pid. The error tells why proc cannot be listed.
     pub fn all(&mut self, proc: &Path) -> Result<Vec<Seen>, Errno> {
         let mut pids: Vec<u32> = Vec::new();
         let mut list = Directory::open(proc)?;
@@ -66,7 +67,7 @@ impl Look {
             let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
             match openat(list.as_fd(), pid.to_string().as_str(), flags, Mode::empty()) {
                 Ok(process) => all.extend(self.at(process.as_fd(), pid)),
-                // It has ended since, or is no process.
+                // It has ended since, or is not a process.
                 Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => {}
                 Err(errno) => {
                     let stat = Err(Error::of_process(errno));
@@ -77,12 +78,13 @@ impl Look {
         Ok(all)
     }
 
-    /// The process whose folder this is; nothing where it has ended.
+    /// Reads the process with this directory; `None` if it has ended.
     pub fn at(&mut self, folder: BorrowedFd<'_>, pid: u32) -> Option<Seen> {
         let uid = fstat(folder).ok().map(|folder| folder.st_uid);
-        let mut stat = match self.read(folder, "stat", COMMAND) {
-            Ok(count) => Stat::parse(self.buffer.get(..count).unwrap_or_default())
-                .ok_or_else(|| "not the state of a process".into()),
+        let mut stat = match self.read(folder, "stat", MAX_COMMAND_BYTES) {
+            Ok(count) => {
+                Stat::parse(self.buffer.get(..count).unwrap_or_default()).ok_or_else(|| "malformed".into())
+            }
             Err(Errno::ENOENT | Errno::ESRCH) => return None,
             Err(errno) => Err(Error::of_process(errno)),
         };
@@ -94,12 +96,12 @@ impl Look {
             && stat.size > 0
         {
             stat.pages = self.resident(folder).unwrap_or(stat.pages);
-            let limit = if self.left < COMMAND { SHORT } else { COMMAND };
-            // One that ends in between had a name at least.
+            let limit = if self.left < MAX_COMMAND_BYTES { SHORT_COMMAND_BYTES } else { MAX_COMMAND_BYTES };
+            // If it ends in between, at least its name is known.
             let count = self.read(folder, "cmdline", limit).unwrap_or_default();
             let bytes = self.buffer.get(..count).unwrap_or_default();
             cut = count == limit;
-            // What a process wrote over its arguments to have a title is padded.
+            // A title that a process writes over its arguments is padded with NULs.
             let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
             command = bytes.get(..end).unwrap_or_default().to_vec();
             self.left = self.left.saturating_sub(command.len());
@@ -107,9 +109,9 @@ impl Look {
         Some(Seen { pid, uid, stat, command, cut })
     }
 
-    /// How much of a process is in memory, in pages, as `statm` has it: summed over the processors.
+    /// Reads the resident size in pages from `statm`, which sums the counters of all processors.
     fn resident(&mut self, folder: BorrowedFd<'_>) -> Option<u64> {
-        let count = self.read(folder, "statm", COMMAND).ok()?;
+        let count = self.read(folder, "statm", MAX_COMMAND_BYTES).ok()?;
         let resident = self.buffer.get(..count)?.split(|&b| b == b' ').nth(1)?;
         std::str::from_utf8(resident).ok()?.parse().ok()
     }
@@ -118,7 +120,7 @@ impl Look {
     fn read(&mut self, folder: BorrowedFd<'_>, name: &str, limit: usize) -> Result<usize, Errno> {
         let file: OwnedFd =
             openat(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?;
-        // One read is enough: these files give what they have.
+        // One read is enough: these files return all they have at once.
         read(&file, self.buffer.get_mut(..limit).unwrap_or_default())
     }
 }
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn we_are_among_all() {
+    fn our_own_process_is_listed() {
         let all = Look::new().all(Path::new("/proc")).unwrap();
         let us = all.iter().find(|seen| seen.pid == std::process::id()).unwrap();
         let first = std::env::args().next().unwrap();

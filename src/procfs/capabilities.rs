@@ -1,6 +1,6 @@
 //! Names of capabilities: capabilities(7), linux/capability.h of Linux 6.18.
 
-/// By their bits, the lowest first.
+/// The names in order of their bits.
 const NAMES: [&str; 41] = [
     "chown",
     "dac_override",
@@ -45,13 +45,13 @@ const NAMES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
-/// What Docker, Podman's older releases and containerd give where nothing else is said.
+/// The default capabilities of Docker, containerd and older releases of Podman.
 pub const DOCKER: u64 = 0xa804_25fb;
 
-/// The last one that we know.
+/// The last capability with a name here.
 pub const LAST: u32 = 40;
 
-/// The names of those in the set: `cap_chown`; `cap_41` where one has no name yet.
+/// Returns the names of the capabilities in a set: `cap_chown`, or `cap_41` for one without a name.
 pub fn names(set: u64) -> Vec<String> {
     let mut names = Vec::new();
     for bit in 0..64 {
@@ -63,7 +63,7 @@ pub fn names(set: u64) -> Vec<String> {
     names
 }
 
-/// The set of all up to this one.
+/// Returns the set of all capabilities up to this one.
 pub fn all(last: u32) -> u64 {
     u64::MAX >> (63 - last.min(63))
 }

@@ -1,21 +1,22 @@
-//! Control groups: which a process is in, and what their files say. cgroups(7), proc_pid_cgroup(5), and of the kernel
-//! admin-guide/cgroup-v2.rst and admin-guide/cgroup-v1/.
+//! Parsers for the control groups of a process and for the files of a group. cgroups(7),
+//! proc_pid_cgroup(5), and the kernel's admin-guide/cgroup-v2.rst and admin-guide/cgroup-v1/.
 
 use super::mountinfo::{Mount, Mounts, below};
 
-/// What is about as much as v1 can count, which it writes where there is no limit: 2^63 less a page.
-pub const V1_NONE: u64 = 1 << 62;
+/// The value from which a limit of v1 means no limit; v1 writes 2^63 minus a page.
+pub const V1_UNLIMITED: u64 = 1 << 62;
 
-/// A hierarchy of groups, and the group in it that a process is in.
+/// The membership of a process in one group of a hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
-    /// The controllers of a hierarchy of v1; none for that of v2.
+    /// The controllers of a v1 hierarchy; empty for that of v2.
     pub controllers: Vec<Vec<u8>>,
-    /// The group, below the root of the reader's cgroup namespace; it begins with `/..` where it is not below it.
+    /// The path of the group below the root of the reader's cgroup namespace. It begins with `/..`
+    /// if the group is outside that root.
     pub path: Vec<u8>,
 }
 
-/// From the text of `/proc/PID/cgroup`: `4:memory:/a`, `0::/a`. Odd lines are passed over.
+/// Parses `/proc/PID/cgroup`: `4:memory:/a`, `0::/a`. Malformed lines are skipped.
 pub fn parse(text: &[u8]) -> Vec<Membership> {
     let line = |line: &[u8]| {
         let mut fields = line.splitn(3, |&b| b == b':');
@@ -29,17 +30,19 @@ pub fn parse(text: &[u8]) -> Vec<Membership> {
     text.split(|&b| b == b'\n').filter_map(line).collect()
 }
 
-/// The hierarchy that has this controller: one of v1 that names it, or else that of v2; and whether it is v2.
+/// Returns the hierarchy of this controller, a v1 hierarchy that names it or else that of v2, and
+/// whether it is v2.
 pub fn hierarchy<'a>(memberships: &'a [Membership], controller: &str) -> Option<(&'a Membership, bool)> {
     let named = |one: &&Membership| one.controllers.iter().any(|name| name == controller.as_bytes());
     let v1 = memberships.iter().find(named).map(|one| (one, false));
     v1.or_else(|| memberships.iter().find(|one| one.controllers.is_empty()).map(|one| (one, true)))
 }
 
-/// Where the group is to be found: the mount, and the path below its mount point.
+/// Locates a group: returns the mount, and the path of the group below the mount point.
 ///
-/// What is mounted may be a group far down, as in a container; only what is below that can be seen. Both paths begin
-/// at the root of the reader's cgroup namespace, so that they fit each other even where they lead above it.
+/// The mount may show only a group far down, as in a container; then only the groups below it are
+/// visible. Both paths begin at the root of the reader's cgroup namespace, so they are comparable
+/// even if they lead above it.
 pub fn locate<'a, 'b>(
     mounts: &'a Mounts,
     membership: &'b Membership,
@@ -53,7 +56,7 @@ pub fn locate<'a, 'b>(
         .max_by_key(|(_, rest)| rest.len())
 }
 
-/// Whether the hierarchy of this controller is mounted there.
+/// Whether the mount is of the hierarchy of this controller.
 pub fn is_of(mount: &Mount, controller: &str, v2: bool) -> bool {
     if v2 {
         mount.kind == b"cgroup2"
@@ -62,7 +65,8 @@ pub fn is_of(mount: &Mount, controller: &str, v2: bool) -> bool {
     }
 }
 
-/// The group and those above it, up to what is mounted, which is the empty path.
+/// Iterates over the group and those above it, up to the root of the mount, which is the empty
+/// path.
 pub fn upwards(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut next = Some(path);
     std::iter::from_fn(move || {
@@ -72,43 +76,44 @@ pub fn upwards(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A number that is alone in a file.
+/// Parses a file that consists of one number.
 pub fn count(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.trim_ascii().parse().ok()
 }
 
-/// What stands in a file where a number is expected, and is none.
+/// The text of a file is not the number that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoNumber;
+pub struct NotANumber;
 
-/// As [`count`], where nothing else may stand.
-pub fn amount(text: &[u8]) -> Result<Option<u64>, NoNumber> {
-    count(text).map(Some).ok_or(NoNumber)
+/// Works as [`count`], but anything else is an error.
+pub fn amount(text: &[u8]) -> Result<Option<u64>, NotANumber> {
+    count(text).map(Some).ok_or(NotANumber)
 }
 
-/// A limit that is alone in a file: `max` is none, and so is what v1 writes for none.
-pub fn limit(text: &[u8]) -> Result<Option<u64>, NoNumber> {
+/// Parses a file that consists of one limit. `max` means no limit, as do the values that v1 writes
+/// for none.
+pub fn limit(text: &[u8]) -> Result<Option<u64>, NotANumber> {
     match text.trim_ascii() {
         b"max" | b"-1" => Ok(None),
-        text => Ok(amount(text)?.filter(|&limit| limit < V1_NONE)),
+        text => Ok(amount(text)?.filter(|&limit| limit < V1_UNLIMITED)),
     }
 }
 
-/// The number behind this word, a line each: `oom_kill 3`.
+/// Returns the number after this word in a file with one entry a line: `oom_kill 3`.
 pub fn entry(text: &[u8], name: &str) -> Option<u64> {
     let value = |line: &[u8]| count(line.strip_prefix(name.as_bytes())?.strip_prefix(b" ")?);
     text.split(|&b| b == b'\n').find_map(value)
 }
 
-/// `cpu.max` of v2, `50000 100000` or `max 100000`, in thousandths of a CPU.
-pub fn cpu_max(text: &[u8]) -> Result<Option<u64>, NoNumber> {
+/// Parses `cpu.max` of v2, `50000 100000` or `max 100000`, into thousandths of a CPU.
+pub fn cpu_max(text: &[u8]) -> Result<Option<u64>, NotANumber> {
     let text = text.trim_ascii();
     let (quota, period) = text.split_at(text.iter().position(|&b| b == b' ').unwrap_or(text.len()));
     let Some(quota) = limit(quota)? else { return Ok(None) };
-    count(period).and_then(|period| millicores(quota, period)).map(Some).ok_or(NoNumber)
+    count(period).and_then(|period| millicores(quota, period)).map(Some).ok_or(NotANumber)
 }
 
-/// A quota of a period, both in microseconds, in thousandths of a CPU.
+/// Converts a quota per period, both in microseconds, to thousandths of a CPU.
 pub fn millicores(quota: u64, period: u64) -> Option<u64> {
     quota.checked_mul(1000)?.checked_div(period)
 }
@@ -125,8 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn which_groups_a_process_is_in() {
-        // systemd's v1, as of Debian 10; a path may have a colon.
+    fn groups_of_a_process() {
+        // v1 as systemd of Debian 10 mounts it; a path may contain a colon.
         let v1 = parse(b"12:cpu,cpuacct:/docker/ab:c\n4:memory:/m\n1:name=systemd:/s\n0::/unified\n");
         assert_eq!(
             hierarchy(&v1, "cpuacct"),
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_group_is_found() {
+    fn locations_of_groups() {
         let mounts = Mounts::parse(
             b"30 1 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n\
             31 30 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n\
@@ -163,27 +168,27 @@ mod tests {
         assert_eq!(place("memory", "/", false), None);
         assert_eq!(place("pids", "/", false), None);
         assert_eq!(place("pids", "/../pod/x", true).unwrap(), "/sys/fs/cgroup/unified/x");
-        assert_eq!(place("pids", "/", true), None, "what another mount hides is not to be had");
+        assert_eq!(place("pids", "/", true), None, "hidden by another mount");
     }
 
     #[test]
-    fn groups_upwards() {
+    fn groups_from_the_bottom_up() {
         let of = |path: &'static str| -> Vec<&[u8]> { upwards(path.as_bytes()).collect() };
         assert_eq!(of("/a/b"), [&b"/a/b"[..], b"/a", b""]);
         assert_eq!(of(""), [b""]);
     }
 
     #[test]
-    fn what_files_say() {
+    fn values_in_files() {
         assert_eq!(
             (limit(b"max\n"), limit(b"1048576\n"), limit(b"")),
-            (Ok(None), Ok(Some(1 << 20)), Err(NoNumber))
+            (Ok(None), Ok(Some(1 << 20)), Err(NotANumber))
         );
         assert_eq!((limit(b"9223372036854771712\n"), limit(b"-1\n")), (Ok(None), Ok(None)));
         for text in [&b"abc"[..], b"-5", b"99999999999999999999999", b"1 2", b"\xff"] {
-            assert_eq!((limit(text), amount(text)), (Err(NoNumber), Err(NoNumber)));
+            assert_eq!((limit(text), amount(text)), (Err(NotANumber), Err(NotANumber)));
         }
-        // memory.events of Linux 6.18
+        // memory.events of Linux 6.18.
         let events = b"low 0\nhigh 0\nmax 12\noom 4\noom_kill 3\noom_group_kill 0\n";
         assert_eq!(
             (entry(events, "oom_kill"), entry(events, "oom"), entry(events, "no")),
@@ -192,7 +197,7 @@ mod tests {
         assert_eq!(entry(b"oom_kill\noom_kill x\noom_kill 18446744073709551616", "oom_kill"), None);
         assert_eq!((cpu_max(b"50000 100000\n"), cpu_max(b"max 100000\n")), (Ok(Some(500)), Ok(None)));
         for text in [&b"1000 0\n"[..], b"1000", b"", b"x 1", b"1 x", b"1 2 3"] {
-            assert_eq!(cpu_max(text), Err(NoNumber));
+            assert_eq!(cpu_max(text), Err(NotANumber));
         }
         assert_eq!(millicores(u64::MAX, 1), None);
     }

@@ -1,10 +1,12 @@
-//! What the kernel tells of sockets over netlink and the tables of /proc/net do not: the file that a Unix socket was
-//! bound to, how many connections may wait on a listener, whether it takes IPv4. netlink(7), sock_diag(7). Nothing is
-//! connected to.
+//! Reads over netlink what the tables of /proc/net do not contain: the file that a Unix socket is
+//! bound to, a listener's backlog, and whether it accepts IPv4. netlink(7), sock_diag(7). No
+//! connection is made.
 //!
-//! Where a profile of seccomp(2) forbids netlink, or the kernel lacks that part of it, there is no answer.
+//! If a seccomp(2) profile forbids netlink, or the kernel lacks the diag module, there is no
+//! answer.
 //!
-//! It is the quicker way, too: the table of TCP makes the kernel walk over all connections that the machine could have.
+//! It is also faster: for the table of TCP, the kernel walks over all buckets of its connection
+//! table.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -13,63 +15,64 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType
 
 use super::net::{Listener, Protocol, UNCONNECTED, UnixSocket};
 
-/// The most that one datagram of the kernel holds, in bytes: `NLMSG_GOODSIZE` in its netlink.h.
-const PIECE: usize = 8 << 10;
-/// `SOCK_DIAG_BY_FAMILY` in sock_diag.h, of which question and answers are.
-const BY_FAMILY: u16 = 20;
-/// `NLMSG_DONE` in netlink.h: the end of the list.
-const DONE: u16 = 3;
-/// `UNIX_DIAG_VFS` in unix_diag.h: inode and device of the file.
-const FILE: u16 = 1;
+/// The maximum size of a datagram from the kernel, in bytes: `NLMSG_GOODSIZE` in its netlink.h.
+const MAX_DATAGRAM_BYTES: usize = 8 << 10;
+/// The type of requests and answers: `SOCK_DIAG_BY_FAMILY` in sock_diag.h.
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// The end of the list: `NLMSG_DONE` in netlink.h.
+const NLMSG_DONE: u16 = 3;
+/// The inode and device of the file: `UNIX_DIAG_VFS` in unix_diag.h.
+const UNIX_DIAG_VFS: u16 = 1;
 /// `INET_DIAG_SKV6ONLY` in inet_diag.h.
-const ONLY_IPV6: u16 = 11;
+const INET_DIAG_SKV6ONLY: u16 = 11;
 /// `TCP_LISTEN` in tcp_states.h, which Unix sockets share.
 const LISTEN: u8 = 10;
 
-/// `UNIX_DIAG_RQLEN` there: how many connections wait where a socket listens, and how many may.
+/// For a listening socket, the waiting connections and the backlog: `UNIX_DIAG_RQLEN` in
+/// unix_diag.h.
 #[cfg(feature = "inspect")]
-const QUEUE: u16 = 4;
+const UNIX_DIAG_RQLEN: u16 = 4;
 
-/// The question after all Unix sockets, and `UDIAG_SHOW_VFS` of each.
-const QUESTION: [[u8; 4]; 10] = question(2);
+/// The request for all Unix sockets with `UDIAG_SHOW_VFS`.
+const UNIX_REQUEST: [[u8; 4]; 10] = unix_request(2);
 
-/// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, before a request that makes it so many bytes.
-const fn head(length: u32) -> [[u8; 4]; 4] {
-    let ([t0, t1], [f0, f1]) = (BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
+/// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, for a message of this length.
+const fn header(length: u32) -> [[u8; 4]; 4] {
+    let ([t0, t1], [f0, f1]) = (SOCK_DIAG_BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
     [length.to_ne_bytes(), [t0, t1, f0, f1], [0; 4], [0; 4]]
 }
 
-/// That and `struct unix_diag_req` with every state and what is to be shown.
-const fn question(show: u32) -> [[u8; 4]; 10] {
-    let [length, kind, number, port] = head(40);
+/// The header and a `struct unix_diag_req` for every state, with what to show.
+const fn unix_request(show: u32) -> [[u8; 4]; 10] {
+    let [length, kind, number, port] = header(40);
     [length, kind, number, port, [1, 0, 0, 0], [0xff; 4], [0; 4], show.to_ne_bytes(), [0; 4], [0; 4]]
 }
 
-/// That and `struct inet_diag_req_v2` of this family, protocol, `IPPROTO_…`, and state.
+/// The header and a `struct inet_diag_req_v2` for this family, protocol (`IPPROTO_…`) and state.
 #[allow(clippy::cast_possible_truncation, reason = "a field of one byte; there are some 50 families")]
-const fn inet(family: AddressFamily, protocol: u8, state: u8) -> [[u8; 4]; 18] {
-    let mut question = [[0; 4]; 18];
-    let ([length, kind, ..], states) = (head(72), (1_u32 << state).to_ne_bytes());
-    [question[0], question[1], question[4], question[5]] =
-        [length, kind, [family as u8, protocol, 0, 0], states];
-    question
+const fn inet_request(family: AddressFamily, protocol: u8, state: u8) -> [[u8; 4]; 18] {
+    let mut request = [[0; 4]; 18];
+    let ([length, kind, ..], states) = (header(72), (1_u32 << state).to_ne_bytes());
+    [request[0], request[1], request[4], request[5]] = [length, kind, [family as u8, protocol, 0, 0], states];
+    request
 }
 
-/// The sockets of this network namespace that were bound to the file of this device and inode; nothing where the
-/// kernel does not tell.
+/// Returns the Unix sockets of this network namespace that are bound to the file with this device
+/// and inode; `None` if the kernel does not answer.
 pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
-    // As the kernel has them: the low half of the inode, and the device by its own split (`MKDEV` in its kdev_t.h).
+    // In the kernel's format: the low half of the inode, and the device as split by `MKDEV` in its
+    // kdev_t.h.
     let major = device >> 8 & 0xfff;
     let minor = device >> 12 & 0xf_ff00 | device & 0xff;
     let half = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or_default().to_ne_bytes();
     let file = [half(inode), half(major << 20 | minor)].concat();
     let mut sockets = Vec::new();
-    ask(QUESTION.as_flattened(), &mut |message| sockets.extend(socket_of(message, &file)))?;
+    dump(UNIX_REQUEST.as_flattened(), &mut |message| sockets.extend(socket_of(message, &file)))?;
     Some(sockets)
 }
 
-/// The sockets of this network namespace that listen, or receive from anyone, IPv4 and IPv6; nothing where the kernel does
-/// not tell.
+/// Returns the sockets of this network namespace, IPv4 and IPv6, that listen or receive from
+/// anyone; `None` if the kernel does not answer.
 pub fn listeners(protocol: Protocol) -> Option<Vec<Listener>> {
     let (number, state) = match protocol {
         Protocol::Tcp => (6, LISTEN),
@@ -77,13 +80,13 @@ pub fn listeners(protocol: Protocol) -> Option<Vec<Listener>> {
     };
     let mut found = Vec::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let question = inet(family, number, state);
-        ask(question.as_flattened(), &mut |message| found.extend(listener_of(message, state)))?;
+        let request = inet_request(family, number, state);
+        dump(request.as_flattened(), &mut |message| found.extend(listener_of(message, state)))?;
     }
     Some(found)
 }
 
-/// From a `struct inet_diag_msg` of a socket in this state, and its attributes.
+/// Parses a `struct inet_diag_msg` and its attributes, if the socket is in this state.
 fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
     let (head, attributes) = message.split_first_chunk::<72>()?;
     let bytes = |at: usize| head.get(at..)?.first_chunk::<4>().copied();
@@ -99,37 +102,38 @@ fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
     Some(Listener {
         address: SocketAddr::new(ip, u16::from_be_bytes([p0, p1])),
         waiting: number(56)?.into(),
-        // Where a socket listens, what is still to be sent stands for how many may wait.
+        // For a listening socket, the send queue field contains the backlog.
         backlog: Some(number(60)?),
-        // Of IPv6 only, and before Linux 4.3 of none.
-        only_ipv6: attribute(attributes, ONLY_IPV6).and_then(|value| Some(*value.first()? == 1)),
+        // Reported for IPv6 only, and not before Linux 4.3.
+        only_ipv6: attribute(attributes, INET_DIAG_SKV6ONLY).and_then(|value| Some(*value.first()? == 1)),
         uid: number(64)?.into(),
         inode: number(68)?.into(),
     })
 }
 
-/// How many connections may wait on a listener of TCP, or a Unix socket that listens.
+/// The backlog of a listener, TCP or Unix.
 #[cfg(feature = "inspect")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// The listener.
+    /// The inode of the listener.
     pub inode: u64,
-    /// How many wait.
+    /// How many connections wait to be accepted.
     pub waiting: u64,
-    /// What it asked for by listen(2), cut to net.core.somaxconn; see [`is_full`].
+    /// The backlog given to listen(2), capped by net.core.somaxconn; see [`is_full`].
     pub most: u32,
-    /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7); nothing where that is not known.
+    /// Whether it does not accept IPv4: `IPV6_V6ONLY` of ipv6(7); `None` if unknown.
     pub only_ipv6: Option<bool>,
 }
 
-/// Whether a listener's queue is full in which so many wait, where this was asked for by listen(2): one more than that may
-/// wait. `sk_acceptq_is_full` in the kernel's sock.h.
+/// Whether an accept queue with this many waiting connections is full, given the backlog of
+/// listen(2). One more than the backlog may wait: `sk_acceptq_is_full` in the kernel's sock.h.
 #[cfg(feature = "inspect")]
 pub fn is_full(waiting: u64, most: u64) -> bool {
     waiting > most
 }
 
-/// Those of the listeners of this network namespace; none where the kernel does not tell.
+/// Returns the backlogs of all listeners of this network namespace; empty if the kernel does not
+/// answer.
 #[cfg(feature = "inspect")]
 pub fn backlogs() -> Vec<Backlog> {
     let mut found = Vec::new();
@@ -140,27 +144,27 @@ pub fn backlogs() -> Vec<Backlog> {
     found
 }
 
-/// Those of Unix sockets alone.
+/// Returns the backlogs of Unix sockets.
 #[cfg(feature = "inspect")]
 pub fn unix_backlogs() -> Vec<Backlog> {
     let mut found = Vec::new();
     // `UDIAG_SHOW_RQLEN`
-    let _ = ask(question(0x10).as_flattened(), &mut |message| found.extend(unix_backlog_of(message)));
+    let _ = dump(unix_request(0x10).as_flattened(), &mut |message| found.extend(unix_backlog_of(message)));
     found
 }
 
-/// From a `struct unix_diag_msg` of a socket that listens.
+/// Parses a `struct unix_diag_msg`, if the socket listens.
 #[cfg(feature = "inspect")]
 fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
     let (&[_, _, LISTEN, _, i0, i1, i2, i3, ..], rest) = message.split_first_chunk::<16>()? else {
         return None;
     };
-    let (waiting, most) = attribute(rest, QUEUE)?.split_first_chunk::<4>()?;
+    let (waiting, most) = attribute(rest, UNIX_DIAG_RQLEN)?.split_first_chunk::<4>()?;
     let (inode, waiting) = (u32::from_ne_bytes([i0, i1, i2, i3]).into(), u32::from_ne_bytes(*waiting).into());
     Some(Backlog { inode, waiting, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: None })
 }
 
-/// The value of the first attribute of this type, `struct rtattr`: rtnetlink(7).
+/// Returns the value of the first attribute of this type, `struct rtattr`: rtnetlink(7).
 fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
         let (&[l0, l1, t0, t1], _) = rest.split_first_chunk::<4>()?;
@@ -172,32 +176,35 @@ fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
     }
 }
 
-/// Asks, and hands over each answer; nothing where it is an error.
-fn ask(question: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
+/// Sends a request and calls `visit` with each answer; `None` on an error.
+fn dump(request: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
     let netlink = SockProtocol::NetlinkSockDiag;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, netlink).ok()?;
-    send(socket.as_raw_fd(), question, MsgFlags::empty()).ok()?;
-    let mut piece = [0; PIECE];
-    // The kernel has answered by the time it is asked: it is never waited for.
-    while !each(piece_of(&socket, &mut piece)?, visit)? {}
+    send(socket.as_raw_fd(), request, MsgFlags::empty()).ok()?;
+    let mut buffer = [0; MAX_DATAGRAM_BYTES];
+    // The kernel has queued the first part of the answer when send returns, and queues the next
+    // while one is received. So there is nothing to wait for.
+    while !each_answer(receive(&socket, &mut buffer)?, visit)? {}
     Some(())
 }
 
-fn piece_of<'a>(socket: &OwnedFd, piece: &'a mut [u8]) -> Option<&'a [u8]> {
-    let count = recv(socket.as_raw_fd(), piece, MsgFlags::MSG_DONTWAIT).ok()?;
-    piece.get(..count).filter(|piece| !piece.is_empty())
+fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let count = recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT).ok()?;
+    buffer.get(..count).filter(|buffer| !buffer.is_empty())
 }
 
-/// Hands over each answer in one datagram. Whether it was the last one; nothing where it is an error.
-fn each(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
+/// Calls `visit` with each answer in one datagram. Returns whether it was the last datagram; `None`
+/// on an error.
+fn each_answer(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
     let mut rest = datagram;
     while let Some((&[l0, l1, l2, l3, t0, t1, ..], _)) = rest.split_first_chunk::<16>() {
         let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
         let message = rest.get(16..length)?;
         match u16::from_ne_bytes([t0, t1]) {
-            BY_FAMILY => visit(message),
-            // Why the list is not whole, as where the kernel has no part that knows of TCP: a negative errno(3).
-            DONE => {
+            SOCK_DIAG_BY_FAMILY => visit(message),
+            // A negative errno(3) tells why the list is incomplete, such as a kernel without the
+            // TCP diag module.
+            NLMSG_DONE => {
                 let failed = message.first_chunk::<4>().is_some_and(|code| i32::from_ne_bytes(*code) < 0);
                 return (!failed).then_some(true);
             }
@@ -208,10 +215,10 @@ fn each(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
     Some(false)
 }
 
-/// The socket of a `struct unix_diag_msg` with its attributes, if it was bound to this file.
+/// Parses a `struct unix_diag_msg` and its attributes, if the socket is bound to this file.
 fn socket_of(message: &[u8], file: &[u8]) -> Option<UnixSocket> {
     let (&[_, kind, state, _, i0, i1, i2, i3, ..], attributes) = message.split_first_chunk::<16>()?;
-    (attribute(attributes, FILE)? == file).then(|| UnixSocket {
+    (attribute(attributes, UNIX_DIAG_VFS)? == file).then(|| UnixSocket {
         listens: state == LISTEN,
         kind: u64::from(kind),
         inode: u64::from(u32::from_ne_bytes([i0, i1, i2, i3])),
@@ -234,7 +241,7 @@ mod tests {
         std::fs::rename(&bound, &name).unwrap();
         let file = std::fs::metadata(&name).unwrap();
         std::fs::remove_file(&name).unwrap();
-        // Not every kernel has it, and of some file systems it tells other numbers.
+        // Not every kernel answers, and some file systems report different numbers.
         for socket in sockets_of((file.dev(), file.ino())).into_iter().flatten() {
             assert_eq!((socket.listens, socket.kind), (true, 1));
         }
@@ -242,18 +249,18 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_and_how_many_may_wait() {
-        use nix::sys::socket::{Backlog as Most, SockaddrIn6, bind, listen};
+    fn listeners_and_their_backlogs() {
+        use nix::sys::socket::{Backlog as ListenBacklog, SockaddrIn6, bind, listen};
         use std::net::{Ipv6Addr, SocketAddrV6, TcpListener};
         use std::os::fd::AsFd as _;
 
         let bound = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
         let any = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 0));
         bind(bound.as_raw_fd(), &any).unwrap();
-        listen(&bound, Most::new(3).unwrap()).unwrap();
+        listen(&bound, ListenBacklog::new(3).unwrap()).unwrap();
         let six = TcpListener::from(bound);
         let four = TcpListener::bind("127.0.0.1:0").unwrap();
-        // Not every kernel has it.
+        // Not every kernel answers.
         let Some(all) = listeners(Protocol::Tcp) else { return };
         let found = |listener: &TcpListener| {
             let inode = nix::sys::stat::fstat(listener.as_fd()).unwrap().st_ino;
@@ -261,7 +268,7 @@ mod tests {
         };
         let (found, six) = ([found(&six), found(&four)], six.local_addr().unwrap());
         assert_eq!((found[0].address, found[1].address), (six, four.local_addr().unwrap()));
-        // What is bound to an address of IPv6 takes no IPv4.
+        // A listener on an IPv6 address does not accept IPv4.
         assert_eq!((found[0].backlog, found[0].only_ipv6, found[1].only_ipv6), (Some(3), Some(true), None));
         let user = u64::from(nix::unistd::geteuid().as_raw());
         assert!(found.iter().all(|known| known.uid == user && known.waiting == 0), "{found:?}");
@@ -276,7 +283,7 @@ mod tests {
             message[at..at + 4].copy_from_slice(&number.to_ne_bytes());
         }
         message[72..74].copy_from_slice(&5_u16.to_ne_bytes());
-        message[74..76].copy_from_slice(&ONLY_IPV6.to_ne_bytes());
+        message[74..76].copy_from_slice(&INET_DIAG_SKV6ONLY.to_ne_bytes());
         message[76] = 1;
         let mut expected = Listener {
             address: "[::1]:8080".parse().unwrap(),
@@ -317,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_answers_are_passed_over() {
+    fn malformed_answers_are_skipped() {
         let file = [7, 0, 0, 0, 8, 0, 0, 0];
         let message = [&[1, 1, 10, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 1, 0][..], &file].concat();
         let socket = UnixSocket {
@@ -336,16 +343,16 @@ mod tests {
             empty[16] = 0;
             assert_eq!(socket_of(&empty, &file), None);
         }
-        // The end of a list, and of one that the kernel could not make: -ENOENT.
+        // The end of a list, and of a list that the kernel could not produce: -ENOENT.
         let end = |code: i32| {
             [&[20, 0, 0, 0, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &code.to_ne_bytes()].concat()
         };
         if cfg!(target_endian = "little") {
-            assert_eq!(each(&end(0), &mut |_| {}), Some(true));
-            assert_eq!(each(&end(-2), &mut |_| {}), None);
+            assert_eq!(each_answer(&end(0), &mut |_| {}), Some(true));
+            assert_eq!(each_answer(&end(-2), &mut |_| {}), None);
         }
         for datagram in [&[0; 16][..], &[0xff; 16], &[0; 3]] {
-            let ended = each(datagram, &mut |_| {});
+            let ended = each_answer(datagram, &mut |_| {});
             assert_eq!(ended, (datagram.len() < 16).then_some(false), "{datagram:?}");
         }
     }

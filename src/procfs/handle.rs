@@ -1,7 +1,8 @@
-//! A process that is held: its folder in proc by a descriptor, so that its number is never met again as another's.
+//! A process held by a descriptor of its directory in proc, so that a reused pid is never mistaken
+//! for it.
 //!
-//! After its end openat(2) below the descriptor gives ESRCH or ENOENT, whoever has its number by then. What may not
-//! be read is told from what is not there.
+//! After the process has ended, openat(2) below the descriptor fails with ESRCH or ENOENT, even if
+//! its pid has been reused. Errors tell denied from absent.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -23,27 +24,27 @@ use crate::text::Shown as _;
 /// What has become of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It runs.
+    /// It is alive.
     Lives,
-    /// It runs, and is a thread of the kernel, which has neither files nor memory of its own.
+    /// It is a kernel thread, which has neither files nor memory of its own.
     Kernel(Process),
-    /// It has ended, and only waits for its parent to ask how.
+    /// It has ended and waits for its parent to collect its status.
     Zombie(Process),
-    /// There is nothing left of it.
+    /// It no longer exists.
     Gone,
 }
 
-/// A process, held; by all clones of it together.
+/// A process that is held; clones share the descriptor.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    /// Its number in the pid namespace of this proc.
+    /// Its pid in the pid namespace of this proc.
     pub pid: u32,
     folder: Arc<OwnedFd>,
     path: PathBuf,
 }
 
 impl Handle {
-    /// Holds the process of this number.
+    /// Holds the process with this pid.
     pub fn open(proc: &Path, pid: u32) -> Result<Self, Error> {
         let path = proc.join(pid.to_string());
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -51,7 +52,7 @@ impl Handle {
         Ok(Handle { pid, folder: Arc::new(folder), path })
     }
 
-    /// What has become of it, so that it can be told why it lacks a file.
+    /// Returns what has become of it, which explains why it lacks a file.
     pub fn fate(&self) -> Fate {
         let text = match self.read("stat", 4096) {
             Ok(text) => text,
@@ -68,18 +69,19 @@ impl Handle {
         }
     }
 
-    /// Whether it lives and is hidden from us: by hidepid of proc(5) not even its folder is there then, which is there for
-    /// as long as it is held where the process has ended (pid_getattr in fs/proc/base.c).
+    /// Whether it is alive but hidden from us. With hidepid of proc(5) fstat(2) fails on its
+    /// directory; on the held directory of a process that has ended it succeeds (pid_getattr in
+    /// fs/proc/base.c).
     pub fn is_hidden(&self) -> bool {
         fstat(&self.folder) == Err(Errno::ENOENT)
     }
 
-    /// The path of one of its files, for messages.
+    /// Returns the path of one of its files, for messages.
     pub fn path(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// That its status lacks a line, for messages.
+    /// Returns the message that its status lacks a line.
     pub fn lacks(&self, line: &str) -> String {
         format!("{}: has no {line} line", self.path("status").shown())
     }
@@ -89,9 +91,9 @@ impl Handle {
         openat(&self.folder, name, flags | OFlag::O_CLOEXEC, Mode::empty()).map_err(Error::of_process)
     }
 
-    /// The first bytes of one of its files, at most `limit`.
+    /// Reads the first bytes of one of its files, at most `limit`.
     pub fn read(&self, name: &str, limit: usize) -> Result<Vec<u8>, Error> {
-        // A made-up proc may hold a FIFO, which is not waited for.
+        // A fabricated proc may contain a FIFO, which must not block.
         let file = File::from(self.descriptor(name, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?);
         let mut bytes = Vec::with_capacity(limit.min(4096));
         let read = file.take(limit as u64).read_to_end(&mut bytes);
@@ -99,12 +101,13 @@ impl Handle {
         Ok(bytes)
     }
 
-    /// Where one of its links leads, as the kernel writes it.
+    /// Reads the target of one of its links, as the kernel writes it.
     pub fn link(&self, name: &str) -> Result<Vec<u8>, Error> {
         Ok(readlinkat(&self.folder, name).map_err(Error::of_process)?.into_vec())
     }
 
-    /// What one of its links leads to, which is not opened, or one of its files.
+    /// Returns the metadata of one of its files, or of what one of its links leads to, without
+    /// opening it.
     pub fn meta(&self, name: &str) -> Result<FileStat, Error> {
         fstatat(&self.folder, name, AtFlags::empty()).map_err(Error::of_process)
     }
@@ -131,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_ended_is_gone_whoever_has_its_number() {
+    fn a_process_that_ended_stays_gone() {
         let mut child = std::process::Command::new("/bin/sleep").arg("600").spawn().unwrap();
         let handle = Handle::open(Path::new("/proc"), child.id()).unwrap();
         assert!(handle.read("stat", 4096).unwrap().starts_with(child.id().to_string().as_bytes()));

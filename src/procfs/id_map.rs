@@ -1,13 +1,13 @@
-//! How a user namespace maps its ids: `/proc/PID/uid_map` and `gid_map`. user_namespaces(7)
+//! The id maps of a user namespace: `/proc/PID/uid_map` and `gid_map`. user_namespaces(7)
 
 use super::handle::Handle;
 
-/// The most of such a file that is read, in bytes: a page is what the kernel takes.
-const LIMIT: usize = 64 << 10;
+/// How much of such a file is read, in bytes. The kernel accepts at most a page.
+const MAX_MAP_BYTES: usize = 64 << 10;
 
-/// The rows of one of the two: where a range begins inside and outside, and its length. user_namespaces(7)
+/// Reads the rows of one map: the start of a range inside and outside, and its length.
 pub fn ranges(process: &Handle, name: &str) -> Vec<[u64; 3]> {
-    let text = process.read(name, LIMIT).unwrap_or_default();
+    let text = process.read(name, MAX_MAP_BYTES).unwrap_or_default();
     let row = |line: &[u8]| {
         let mut numbers = std::str::from_utf8(line).ok()?.split_ascii_whitespace().map(str::parse);
         Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
@@ -15,7 +15,7 @@ pub fn ranges(process: &Handle, name: &str) -> Vec<[u64; 3]> {
     text.split(|&b| b == b'\n').filter_map(row).collect()
 }
 
-/// Whether it is another map than that of all ids to themselves, which the first user namespace has.
+/// Whether a map is not the identity map of all ids, which the initial user namespace has.
 pub fn is_mapped(map: &[[u64; 3]]) -> bool {
     !map.is_empty() && map != [[0, 0, u64::from(u32::MAX)]]
 }

@@ -1,22 +1,23 @@
-//! What a process has mapped: the files that are no longer there. proc_pid_maps(5).
+//! The files that a process has mapped although they were deleted. proc_pid_maps(5)
 
-/// A mapped file whose name is gone, by the kernel's word.
+/// A mapped file that was deleted, according to the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapped<'a> {
     /// The range of addresses, which is its name in `map_files`.
     pub range: &'a str,
-    /// Its device and inode, which say whether two ranges are of one file.
+    /// Its device and inode, which tell whether two ranges map the same file.
     pub file: (&'a str, u64),
-    /// Its path with ` (deleted)` behind it, which may be part of the name of a file that is there.
+    /// Its path with ` (deleted)` at its end, which may be part of the name of an existing file.
     pub path: &'a [u8],
 }
 
-/// The mapped files of `maps` with ` (deleted)` behind their names, each once; odd rows are passed over.
+/// Returns the mapped files of `maps` whose names end with ` (deleted)`, each once. Malformed rows
+/// are skipped.
 pub fn deleted(maps: &[u8]) -> Vec<Mapped<'_>> {
     let mut found: Vec<Mapped<'_>> = Vec::new();
     for line in maps.split(|&b| b == b'\n').filter(|line| line.ends_with(b" (deleted)")) {
         if let Some(mapped) = parse(line)
-            // The ranges of a file stand together.
+            // The ranges of a file are adjacent.
             && found.iter().rev().take(16).all(|known| known.file != mapped.file)
         {
             found.push(mapped);
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_rows_are_passed_over() {
+    fn malformed_rows_are_skipped() {
         for maps in [
             &b""[..],
             b" (deleted)",

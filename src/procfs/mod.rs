@@ -1,7 +1,8 @@
-//! What /proc says: readers that take its root, so that a test can build one, and pure parsers of bytes.
+//! Reads /proc: readers take its root, so that a test can fabricate one; parsers are pure functions
+//! of bytes.
 //!
-//! One odd row of a table is passed over, never fatal; a process that vanished is normal; what may not be
-//! read is told apart from what is not there.
+//! A malformed row of a table is skipped, never fatal. A process that vanished is normal. Denied is
+//! never confused with absent.
 
 #[cfg(feature = "inspect")]
 pub mod all;
@@ -31,5 +32,5 @@ pub mod stat;
 #[cfg(feature = "inspect")]
 pub mod status;
 
-/// Where proc is mounted.
+/// The default mount point of proc.
 pub const ROOT: &str = "/proc";

@@ -1,42 +1,42 @@
 //! The mounts of a process: `mountinfo`, proc_pid_mountinfo(5).
 //!
-//! Fields are separated by one space each and may be empty; a space, tab, newline, backslash or `#` within one is
-//! written in octal. They are bytes, UTF-8 or not.
+//! Fields are separated by single spaces and may be empty. A space, tab, newline, backslash or `#`
+//! within a field is written as an octal escape. Fields are bytes, not necessarily UTF-8.
 
 /// A mount.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mount {
-    /// Its number, unique among those that exist.
+    /// Its id, unique among current mounts.
     pub id: u32,
-    /// The number of the mount that it is on.
+    /// The id of the parent mount.
     pub parent: u32,
-    /// The device of its files, `254:0`.
+    /// The device number of its files: `254:0`.
     pub device: Vec<u8>,
-    /// What of the filesystem is mounted: `/` where it is all of it.
+    /// The directory of the file system that is mounted; `/` if all of it is.
     pub root: Vec<u8>,
-    /// Where, as the process sees it.
+    /// The mount point, as the process sees it.
     pub point: Vec<u8>,
     /// The options of the mount.
     pub options: Vec<u8>,
-    /// The type of the filesystem.
+    /// The type of the file system.
     pub kind: Vec<u8>,
-    /// What is mounted: a device, a server's folder, any word.
+    /// The source: a device, a server's directory, or any word.
     pub source: Vec<u8>,
-    /// The options of the filesystem.
+    /// The options of the file system.
     pub super_options: Vec<u8>,
 }
 
-/// What a table has.
+/// The table of mounts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mounts {
     /// Its mounts, in the kernel's order.
     pub mounts: Vec<Mount>,
-    /// How many rows are odd and were passed over.
+    /// How many malformed rows were skipped.
     pub odd: usize,
 }
 
 impl Mounts {
-    /// From the file's text.
+    /// Parses the text of the file.
     pub fn parse(text: &[u8]) -> Self {
         let mut found = Mounts::default();
         for line in text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
@@ -48,25 +48,27 @@ impl Mounts {
         found
     }
 
-    /// The mount of this number.
+    /// Returns the mount with this id.
     pub fn by_id(&self, id: u32) -> Option<&Mount> {
         self.mounts.iter().find(|mount| mount.id == id)
     }
 
-    /// The mount that this absolute path, in which no link is left, is on: that of the longest mount point, and of
-    /// several at one point the last.
+    /// Returns the mount of this absolute path, which contains no links: the one with the longest
+    /// mount point, and the last one of several on the same point.
     pub fn by_path(&self, path: &[u8]) -> Option<&Mount> {
         let above = self.mounts.iter().filter(|mount| below(&mount.point, path).is_some());
         above.max_by_key(|mount| mount.point.len())
     }
 
-    /// Whether no path leads there any more, for another mount is on the same point or on a folder above.
+    /// Whether no path leads to the mount, because another is mounted on the same point or on a
+    /// directory above.
     pub fn is_hidden(&self, mount: &Mount) -> bool {
         let on_top = |other: &Mount| other.parent == mount.id && other.point == mount.point;
         if self.mounts.iter().any(|other| other.id != mount.id && on_top(other)) {
             return true;
         }
-        // What was mounted on the same mount above it is over it: had it been there before, this would be on that.
+        // A mount on the same parent and above this point covers it: had it existed earlier, this
+        // mount would be on top of it.
         let mut one = mount;
         for _ in 0..self.mounts.len() {
             let over = |other: &&Mount| {
@@ -94,13 +96,13 @@ impl Mounts {
 }
 
 impl Mount {
-    /// Whether nothing can be written there: of the mount or of the filesystem.
+    /// Whether the mount or its file system is read-only.
     pub fn is_read_only(&self) -> bool {
         let is_ro = |options: &[u8]| options.split(|&b| b == b',').any(|option| option == b"ro");
         is_ro(&self.options) || is_ro(&self.super_options)
     }
 
-    /// Its options and those of its filesystem, each once, `ro` or `rw` first.
+    /// Returns its options and those of its file system, each once, `ro` or `rw` first.
     pub fn all_options(&self) -> Vec<&[u8]> {
         let mut all: Vec<&[u8]> = vec![if self.is_read_only() { b"ro" } else { b"rw" }];
         let options = [&self.options, &self.super_options];
@@ -112,13 +114,14 @@ impl Mount {
         all
     }
 
-    /// Whether the filesystem has this option.
+    /// Whether the file system has this option.
     pub fn has_super_option(&self, option: &[u8]) -> bool {
         self.super_options.split(|&b| b == b',').any(|one| one == option)
     }
 }
 
-/// What of the path is below this folder, which it may be itself: empty, or beginning with a slash.
+/// Returns the path relative to this directory: empty if it is the directory itself, otherwise with
+/// a slash at its start; `None` if it is elsewhere.
 pub fn below<'a>(folder: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     let folder = folder.strip_suffix(b"/").unwrap_or(folder);
     let rest = path.strip_prefix(folder)?;
@@ -140,11 +143,11 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
         options: decode(fields.next()?),
         ..Mount::default()
     };
-    // Any number of optional fields, `shared:1 master:2`, up to one that is a hyphen.
+    // Any number of optional fields, `shared:1 master:2`, up to a hyphen.
     fields.by_ref().find(|field| *field == b"-")?;
     let kind = decode(fields.next()?);
     let source = decode(fields.next()?);
-    // Not every filesystem escapes what it writes here, so that all that is left belongs to it.
+    // Not every file system escapes the source and options, so the rest of the line is all options.
     let rest: Vec<&[u8]> = fields.collect();
     Some(Mount { kind, source, super_options: decode(&rest.join(&b' ')), ..mount })
 }
@@ -153,7 +156,8 @@ fn number(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// A field without its escapes: a backslash and three octal digits. What is none stands for itself.
+/// Decodes the escapes of a field, a backslash and three octal digits each. Other backslashes are
+/// literal.
 fn decode(field: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_the_kernel() {
+    fn a_real_table() {
         let found = Mounts::parse(ODD);
         assert_eq!(found.odd, 0);
         assert_eq!(
@@ -214,13 +218,13 @@ mod tests {
         assert_eq!(found.by_path(b"/mnt/odd/stackedx").unwrap().point, b"/mnt/odd");
         assert_eq!(found.by_path(b"/mnt/odd/bind").unwrap(), bind);
         assert_eq!(found.by_id(bind.id), Some(bind));
-        // Whether the filesystem or only the mount is read-only.
+        // Either the file system or only the mount is read-only.
         assert!(last(b"/mnt/odd/stacked").options.starts_with(b"rw"));
         assert!(last(b"/mnt/odd/stacked").is_read_only());
     }
 
     #[test]
-    fn odd_rows_are_counted() {
+    fn malformed_rows_are_counted() {
         for row in [
             &b"x"[..],
             b"1 2 3:4 / /a rw",
@@ -253,14 +257,14 @@ mod tests {
         for mount in &found.mounts {
             assert_eq!(found.is_hidden(mount), mount.source == b"hidden", "{}", mount.id);
         }
-        // A loop, which no kernel makes, has an end.
+        // A loop of parents, which the kernel never writes, must terminate.
         let odd =
             Mounts::parse(b"1 2 0:1 / /a rw - a a rw\n2 1 0:2 / /a rw - a a rw\n1 1 0:2 / /b rw - a a rw\n");
         assert!(odd.mounts.iter().any(|mount| odd.is_hidden(mount)));
     }
 
     #[test]
-    fn what_is_below_a_folder() {
+    fn paths_below_a_directory() {
         for (folder, path, rest) in [
             ("/", "/", Some("")),
             ("/", "/a", Some("/a")),

@@ -1,8 +1,8 @@
-//! Listening sockets, from the tables of `/proc/self/net`. proc_net(5), proc_pid_net(5).
+//! Listening sockets, from the tables of `/proc/self/net`. proc_net(5), proc_pid_net(5)
 //!
-//! `/proc/net` is a link to that folder, which a proc mounted with `subset=pid` has not.
+//! `/proc/net` is a link to that directory, but a proc mounted with `subset=pid` lacks it.
 //!
-//! The rows are parsed here for whoever asks for other sockets too.
+//! The parsers of rows are shared with the readers of other sockets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -10,26 +10,26 @@ use std::path::Path;
 use crate::error::Error;
 use crate::files::{read_regular, read_start};
 
-/// The most of one table that is read, in bytes: some 14,000 sockets.
-const TABLE_LIMIT: u64 = 2 << 20;
-/// The state of a listening TCP socket, `TCP_LISTEN` in the kernel's tcp_states.h.
+/// How much of one table is read, in bytes: some 14,000 sockets.
+const MAX_TABLE_BYTES: u64 = 2 << 20;
+/// The state of a listening TCP socket: `TCP_LISTEN` in the kernel's tcp_states.h.
 pub(super) const LISTEN: u64 = 0x0a;
-/// The state of a UDP socket without a peer, `TCP_CLOSE` there.
+/// The state of a UDP socket without a peer: `TCP_CLOSE` in tcp_states.h.
 pub(super) const UNCONNECTED: u8 = 0x07;
-/// The flag of a listening Unix socket, `__SO_ACCEPTCON` in the kernel's net.h.
+/// The flag of a listening Unix socket: `__SO_ACCEPTCON` in the kernel's net.h.
 const ACCEPTS: u64 = 0x10000;
 
-/// `SOCK_DGRAM` and `SOCK_SEQPACKET`, as the kernel's net.h numbers the types of sockets.
+/// `SOCK_DGRAM`, a socket type in the kernel's net.h.
 pub const DATAGRAM: u64 = 2;
-/// See [`DATAGRAM`].
+/// `SOCK_SEQPACKET`, a socket type in the kernel's net.h.
 pub const SEQPACKET: u64 = 5;
 
 /// A protocol with ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// TCP: what listens is in state LISTEN.
+    /// TCP: a listener is in state LISTEN.
     Tcp,
-    /// UDP: what is bound and has no peer receives from anyone.
+    /// UDP: a socket that is bound and has no peer receives from anyone.
     Udp,
 }
 
@@ -48,16 +48,16 @@ impl Protocol {
 pub struct UnixSocket {
     /// Whether it listens: a stream or seqpacket socket after listen(2).
     pub listens: bool,
-    /// Its type: 1 for a stream, [`DATAGRAM`], [`SEQPACKET`].
+    /// Its type: 1 for a stream, [`DATAGRAM`] or [`SEQPACKET`].
     pub kind: u64,
-    /// Its inode, which is not that of the file.
+    /// Its inode, which is not that of its file.
     pub inode: u64,
-    /// Its state, `socket_state` in the kernel's net.h.
+    /// Its state: `socket_state` in the kernel's net.h.
     #[cfg(feature = "inspect")]
     pub state: u64,
 }
 
-/// A row of `tcp`, `tcp6`, `udp` or `udp6`; text where not everybody asks for its meaning.
+/// A row of `tcp`, `tcp6`, `udp` or `udp6`. Fields that not every reader needs are left as text.
 pub(super) struct Row<'a> {
     pub address: SocketAddr,
     #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only inspections look at connections"))]
@@ -73,27 +73,25 @@ pub(super) struct Row<'a> {
 /// A TCP socket that listens, or a UDP socket that receives from anyone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// Where it listens; unspecified means every address of its family (and, for IPv6, usually IPv4 too).
+    /// The address it listens on. Unspecified means every address of its family; for IPv6, usually
+    /// IPv4 too.
     pub address: SocketAddr,
-    /// How many connections wait to be accepted; for UDP, how many bytes to be received.
+    /// How many connections wait to be accepted; for UDP, how many bytes wait to be received.
     pub waiting: u64,
-    /// How many may wait, less one: what it asked for by listen(2), which the tables do not show.
-    #[cfg_attr(
-        not(feature = "inspect"),
-        allow(dead_code, reason = "only explanations tell that a queue is full")
-    )]
+    /// Its backlog as given to listen(2), which the tables do not contain. One more may wait.
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only --explain reports a full queue"))]
     pub backlog: Option<u32>,
-    /// Whether it takes no IPv4: `IPV6_V6ONLY` of ipv6(7), which the tables do not show either.
+    /// Whether it does not accept IPv4: `IPV6_V6ONLY` of ipv6(7), which the tables do not contain.
     pub only_ipv6: Option<bool>,
     /// The user that owns it.
     pub uid: u64,
-    /// Its inode; 0 where it has none.
+    /// Its inode; 0 if it has none.
     pub inode: u64,
 }
 
 impl Listener {
-    /// Whether a connection to this address reaches it; nothing where it is an IPv6 wildcard, the target is IPv4, and it is not
-    /// known whether it takes that.
+    /// Whether a connection to this address reaches it; `None` for an IPv6 wildcard and an IPv4
+    /// target, if it is unknown whether it accepts IPv4.
     pub fn takes(&self, target: IpAddr) -> Option<bool> {
         let (own, target) = (self.address.ip().to_canonical(), target.to_canonical());
         match (own, target) {
@@ -103,16 +101,16 @@ impl Listener {
     }
 }
 
-/// The listening sockets of this network namespace, IPv4 and IPv6, by the tables. The error is why the tables cannot be
-/// read; a kernel without IPv6 has only the one.
+/// Reads the listening sockets of this network namespace, IPv4 and IPv6, from the tables. The error
+/// tells why a table cannot be read. A kernel without IPv6 lacks its table.
 pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error> {
     let (v4, v6, state) = match protocol {
         Protocol::Tcp => ("self/net/tcp", "self/net/tcp6", LISTEN),
         Protocol::Udp => ("self/net/udp", "self/net/udp6", UNCONNECTED.into()),
     };
-    let read = |name: &str| match read_start(&proc.join(name), TABLE_LIMIT) {
-        // The kernel prints the listening sockets of TCP before all connections (`tcp_seq_start`), so that a
-        // busy proxy's table may be cut.
+    let read = |name: &str| match read_start(&proc.join(name), MAX_TABLE_BYTES) {
+        // The kernel prints listening TCP sockets before all connections (`tcp_seq_start`), so the
+        // table of a busy proxy may be cut.
         Ok((_, true)) if protocol == Protocol::Udp => Err(Error::from("too large").at(&proc.join(name))),
         Ok((table, _)) => Ok(table),
         Err(error) => Err(error.at(&proc.join(name))),
@@ -124,18 +122,19 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error
     Ok(listeners)
 }
 
-/// The table of the Unix sockets of this network namespace, for [`unix_sockets`].
+/// Reads the table of the Unix sockets of this network namespace, for [`unix_sockets`].
 pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Error> {
     let path = proc.join("self/net/unix");
-    read_regular(&path, TABLE_LIMIT).map_err(|error| error.at(&path))
+    read_regular(&path, MAX_TABLE_BYTES).map_err(|error| error.at(&path))
 }
 
-/// Whether the name is this one where the table goes on like that: names are raw and may hold newlines.
+/// Whether the rest of the table begins with exactly this name. Names are raw and may contain
+/// newlines.
 pub fn is_named(rest: &[u8], name: &[u8]) -> bool {
     rest.strip_prefix(name).is_some_and(|end| end.first().is_none_or(|&byte| byte == b'\n'))
 }
 
-/// The rows of `tcp`, `tcp6`, `udp` or `udp6` in this state.
+/// Returns the rows of `tcp`, `tcp6`, `udp` or `udp6` in this state.
 fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
     let mut listeners = Vec::new();
     for row in inet_rows(table).filter(|row| row.state == state) {
@@ -145,7 +144,7 @@ fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
     listeners
 }
 
-/// The rows of such a table; odd ones are passed over.
+/// Iterates over the rows of such a table; malformed rows are skipped.
 pub(super) fn inet_rows(table: &[u8]) -> impl Iterator<Item = Row<'_>> {
     table.split(|&b| b == b'\n').skip(1).filter_map(parse_inet_row)
 }
@@ -161,7 +160,7 @@ fn parse_inet_row(row: &[u8]) -> Option<Row<'_>> {
     Some(Row { address, peer, state, sending, waiting: hex(waiting)?, uid, inode })
 }
 
-/// `0100007F:1F90`: 32-bit words in the machine's byte order, the port as a number.
+/// Parses `0100007F:1F90`: 32-bit words in the machine's byte order, and the port as a number.
 pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let word =
@@ -180,8 +179,8 @@ pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::try_from(hex(port)?).ok()?))
 }
 
-/// The Unix sockets in the table whose name is `wanted`, see [`is_named`]: raw bytes behind seven fields; abstract
-/// names begin with `@`.
+/// Returns the Unix sockets in the table whose name is `wanted`, see [`is_named`]. The name is raw
+/// bytes after seven fields; abstract names begin with `@`.
 pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSocket> {
     let mut sockets = Vec::new();
     let mut rest = table;
@@ -196,9 +195,10 @@ pub fn unix_sockets(table: &[u8], wanted: &dyn Fn(&[u8]) -> bool) -> Vec<UnixSoc
     sockets
 }
 
-/// The socket of the row at the beginning, and the table from the end of that on: a space and its name, or a newline.
-/// The fields have fixed widths (`%pK: %08X %08X %08X %04X %02X %5lu` in the kernel's `unix_seq_show`). A name with a
-/// newline in it can hold what looks like a row all the same: that one is a lie cannot be told from the table.
+/// Parses the row at the start of the table; also returns the rest of the table, which begins with
+/// a space and the socket's name, or with a newline. The fields have fixed widths (`%pK: %08X %08X
+/// %08X %04X %02X %5lu` in the kernel's `unix_seq_show`). Nevertheless, a name with a newline can
+/// contain text that looks like a row; the table does not reveal that it is fake.
 pub(super) fn parse_unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
     let mut rest = table;
     let mut fields = [""; 7];
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_rows_are_passed_over() {
+    fn malformed_rows_are_skipped() {
         for row in [
             "",
             "  0: ",
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn which_targets_a_listener_takes() {
+    fn targets_that_reach_a_listener() {
         let known = |own: &str, only_ipv6| {
             let address = SocketAddr::new(own.parse().unwrap(), 1);
             Listener { address, waiting: 0, backlog: None, only_ipv6, uid: 0, inode: 0 }

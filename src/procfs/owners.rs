@@ -1,4 +1,5 @@
-//! Which processes hold which sockets: one pass over the descriptors of all that may be looked at. proc_pid_fd(5).
+//! Which processes hold which sockets: one pass over the descriptors of all accessible processes.
+//! proc_pid_fd(5)
 
 use std::path::Path;
 
@@ -8,35 +9,35 @@ use super::handle::Handle;
 use super::process::{Process, parse_socket, pids};
 use crate::error::{Cause, Error};
 
-/// The most pairs of socket and process that are kept.
-const MOST: usize = 1 << 16;
+/// How many pairs of socket and process are kept.
+const MAX_PAIRS: usize = 1 << 16;
 
-/// Who holds what.
+/// The processes that hold sockets.
 #[derive(Debug, Default)]
 pub struct Owners {
-    /// Inodes and the place of the process that holds them.
+    /// Inodes, each with the index of a process that holds it.
     pairs: Vec<(u64, usize)>,
-    /// The processes that hold any, with their names.
+    /// The processes that hold any of the sockets.
     processes: Vec<Process>,
-    /// How many processes could not be looked at, and the first of them.
+    /// How many processes could not be inspected, and the first of them.
     pub unread: Option<(u32, Unseen)>,
-    /// Whether pid 1 is among those that are listed.
+    /// Whether pid 1 is listed.
     pub has_first: bool,
 }
 
-/// A process that could not be looked at.
+/// A process that could not be inspected.
 #[derive(Debug)]
 pub struct Unseen {
-    /// Its number.
+    /// Its pid.
     pub pid: u32,
-    /// Itself, where it could be held.
+    /// The process, if it could be held.
     pub handle: Option<Handle>,
-    /// Why not.
+    /// The reason.
     pub error: Error,
 }
 
 impl Owners {
-    /// Those of the sockets of these inodes, among all processes that this proc shows.
+    /// Finds the owners of the sockets with these inodes among all processes that this proc shows.
     pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Error> {
         let mut owners = Owners::default();
         inodes.retain(|&inode| inode != 0);
@@ -56,7 +57,7 @@ impl Owners {
                 Err(error) => (None, Err(error)),
             };
             match (looked, &mut owners.unread) {
-                // One that has ended in between holds nothing any more.
+                // A process that has ended in between no longer holds anything.
                 (Ok(()), _) => {}
                 (Err(error), _) if error.is_gone() => {}
                 (Err(_), Some((count, _))) => *count += 1,
@@ -77,7 +78,7 @@ impl Owners {
             denied |= target.as_ref().is_err_and(Error::is_denied);
             if let Some(inode) = target.ok().and_then(|target| parse_socket(&target))
                 && inodes.binary_search(&inode).is_ok()
-                && self.pairs.len() < MOST
+                && self.pairs.len() < MAX_PAIRS
             {
                 self.pairs.push((inode, at));
             }
@@ -87,11 +88,11 @@ impl Owners {
             let unknown = || Process { pid: process.pid, name: b"?".to_vec(), state: '?' };
             self.processes.push(known.unwrap_or_else(unknown));
         }
-        // Some systems let one see the numbers, not what they stand for.
+        // Some systems show the numbers of descriptors but not their targets.
         if denied { Err(Cause::System(Errno::EACCES).into()) } else { Ok(()) }
     }
 
-    /// The processes that hold the socket of this inode, the lowest number first.
+    /// Returns the processes that hold the socket with this inode, in order of pid.
     pub fn of(&self, inode: u64) -> impl Iterator<Item = &Process> {
         let from = self.pairs.partition_point(|&(known, _)| known < inode);
         let pairs = self.pairs.get(from..).unwrap_or_default();

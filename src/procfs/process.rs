@@ -1,5 +1,5 @@
-//! Processes: which there are, what they are called, who holds a socket. proc_pid_stat(5), proc_pid_fd(5),
-//! proc_pid_exe(5), proc_pid_cmdline(5).
+//! Processes: their pids, names and sockets. proc_pid_stat(5), proc_pid_fd(5), proc_pid_exe(5),
+//! proc_pid_cmdline(5)
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,41 +19,41 @@ use crate::files::{read_regular, read_start};
 use crate::text::decode;
 use crate::units::number;
 
-/// The most of one small file that is read, in bytes.
-const LIMIT: u64 = 4096;
-/// See [`parse_pid`].
-const PID_LIMIT: u32 = 4 << 20;
-/// The most of `mountinfo` that is read, in bytes.
-const MOUNTS_LIMIT: u64 = 4 << 20;
+/// How much of a small file is read, in bytes.
+const MAX_SMALL_FILE_BYTES: u64 = 4096;
+/// The maximum pid: `PID_MAX_LIMIT` in the kernel's threads.h.
+const PID_MAX_LIMIT: u32 = 4 << 20;
+/// How much of `mountinfo` is read, in bytes.
+const MAX_MOUNTINFO_BYTES: u64 = 4 << 20;
 /// `CAP_SYS_PTRACE` as a bit of `CapEff`: capabilities(7).
 const SYS_PTRACE: u64 = 1 << 19;
-/// The most bytes of its name that the kernel keeps of a process, `TASK_COMM_LEN` without the NUL.
-const NAME_KEPT: usize = 15;
+/// The length to which the kernel cuts a process's name: `TASK_COMM_LEN` without the NUL.
+const MAX_NAME_BYTES: usize = 15;
 
-/// A process by its number.
+/// A process, its name and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its number in this pid namespace.
+    /// Its pid in this pid namespace.
     pub pid: u32,
-    /// Its name, at most 15 bytes, as it chose it.
+    /// The name that it chose, at most 15 bytes.
     pub name: Vec<u8>,
     /// Its state: `R`, `S`, `D`, `T`, `Z`, …
     pub state: char,
 }
 
 impl Process {
-    /// From its `stat`.
+    /// Parses its `stat`.
     pub fn parse(pid: u32, stat: &[u8]) -> Option<Self> {
         let (name, state) = parse_stat(stat)?;
         Some(Process { pid, name: name.to_vec(), state })
     }
 
-    /// `pid 7 (worker)`
+    /// Formats it as `pid 7 (worker)`.
     pub fn shown(&self) -> String {
         format!("pid {} ({})", self.pid, decode(&self.name))
     }
 
-    /// Whether it has ended and only waits for its parent to ask how.
+    /// Whether it has ended and waits for its parent to collect its status.
     pub fn is_zombie(&self) -> bool {
         matches!(self.state, 'Z' | 'X' | 'x')
     }
@@ -63,23 +63,25 @@ impl Process {
         matches!(self.state, 'T' | 't')
     }
 
-    /// Whether it is called so: by its name, its executable or the first word of its command line; the last two
-    /// without their folders unless one is asked for. The kernel cuts names to 15 bytes, and a zombie has
-    /// nothing else. Nothing where that hangs on the executable, which may not be read: only its own user may, and
-    /// not of all processes (ptrace(2), "Ptrace access mode checking"). Of a process whose name and first word are
-    /// the same it is taken for granted that they are the executable's too.
+    /// Whether this is its name, its executable or the first word of its command line. The last two
+    /// are compared without their directories unless `name` contains one. The kernel cuts names to
+    /// 15 bytes, and a zombie has nothing else. `None` if it depends on the executable and that is
+    /// not readable: only the process's own user may read it, and not for all processes (ptrace(2),
+    /// "Ptrace access mode checking"). If the name and the first word are the same, the executable
+    /// is assumed to have that name too.
     pub fn is_called(&self, proc: &Path, name: &[u8]) -> Option<bool> {
         if self.name == name {
             return Some(true);
         }
         if self.is_zombie() {
-            return Some(self.name.len() == NAME_KEPT && name.starts_with(&self.name));
+            return Some(self.name.len() == MAX_NAME_BYTES && name.starts_with(&self.name));
         }
         let is_it = |path: &[u8]| {
             let own = if name.contains(&b'/') { Some(path) } else { path.rsplit(|&b| b == b'/').next() };
             own == Some(name)
         };
-        let command = read_start(&file(proc, self.pid, "cmdline"), LIMIT).unwrap_or_default().0;
+        let command =
+            read_start(&file(proc, self.pid, "cmdline"), MAX_SMALL_FILE_BYTES).unwrap_or_default().0;
         let word = command.split(|&b| b == 0).next().unwrap_or_default();
         if is_it(word) {
             return Some(true);
@@ -94,7 +96,8 @@ impl Process {
         };
         let target = target.as_os_str().as_bytes();
         let is_called = is_it(target)
-            // What the kernel writes behind a name without a file may be part of one with a file.
+            // The kernel appends this to the name of a deleted file, but it may be part of an
+            // existing file's name.
             || target.strip_suffix(b" (deleted)").is_some_and(|target| {
                 is_it(target) && fs::metadata(&link).is_ok_and(|program| program.nlink() == 0)
             });
@@ -102,13 +105,13 @@ impl Process {
     }
 }
 
-/// What the kernel keeps of the name of a program, without its folders.
+/// Returns the part of a program's name that the kernel keeps, without its directories.
 fn kept(path: &[u8]) -> &[u8] {
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    name.get(..NAME_KEPT).unwrap_or(name)
+    name.get(..MAX_NAME_BYTES).unwrap_or(name)
 }
 
-/// The numbers of all processes that may be seen, the lowest first, as the kernel lists them.
+/// Returns the pids of all visible processes in the kernel's order, lowest first.
 pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
     let mut pids = Vec::new();
     let visit = &mut |name: &[u8]| {
@@ -119,34 +122,36 @@ pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
     Ok(pids)
 }
 
-/// The process of this number. The error is why it cannot be seen, with the path in front; mostly it is gone.
+/// Reads the process with this pid. The error contains the path; usually the process is gone.
 pub fn process(proc: &Path, pid: u32) -> Result<Process, Error> {
     let path = file(proc, pid, "stat");
-    let read =
-        || Process::parse(pid, &read_regular(&path, LIMIT)?).ok_or("not the state of a process".into());
+    let read = || Process::parse(pid, &read_regular(&path, MAX_SMALL_FILE_BYTES)?).ok_or("malformed".into());
     read().map_err(|error: Error| error.at(&path))
 }
 
-/// Whether there is a process of this number that proc does not show us, as with hidepid=2: the kernel tells by
-/// kill(2), signal 0, which is sent to nobody. Numbers are those of our own pid namespace.
+/// Whether a process with this pid exists although proc does not show it, as with hidepid=2. The
+/// kernel answers kill(2) with signal 0, which sends nothing. Pids are those of our own pid
+/// namespace.
 pub fn is_hidden(pid: u32) -> bool {
     let pid = pid.try_into().map(Pid::from_raw);
     pid.is_ok_and(|pid| matches!(kill(pid, None), Ok(()) | Err(Errno::EPERM)))
 }
 
-/// The mount option that hides processes of other users from us, such as `hidepid=invisible`; nothing where this proc has
-/// none, or we see all of them all the same. proc(5)
+/// Returns the mount option that hides processes of other users from us, such as
+/// `hidepid=invisible`; `None` if this proc has no such option or we see all processes regardless.
+/// proc(5)
 pub fn hiding_option(proc: &Path) -> Option<String> {
     let own = |name: &str, limit| Some(read_start(&proc.join("self").join(name), limit).ok()?.0);
-    let options = hidepid_options(&own("mountinfo", MOUNTS_LIMIT)?, proc.as_os_str().as_bytes())?;
+    let options = hidepid_options(&own("mountinfo", MAX_MOUNTINFO_BYTES)?, proc.as_os_str().as_bytes())?;
     let option = |name: &str| options.split(',').find(|option| option.starts_with(name));
     let hidepid = option("hidepid=")?;
-    let status = own("status", LIMIT).unwrap_or_default();
+    let status = own("status", MAX_SMALL_FILE_BYTES).unwrap_or_default();
     let gid = option("gid=").and_then(|gid| gid.strip_prefix("gid=")).unwrap_or("0");
     (!sees_all(&status, gid)).then(|| hidepid.to_owned())
 }
 
-/// The options of the proc file system that is mounted here, the last one where there are several. proc_pid_mountinfo(5)
+/// Returns the options of the proc file system mounted here; of several, the last.
+/// proc_pid_mountinfo(5)
 fn hidepid_options(mountinfo: &[u8], proc: &[u8]) -> Option<String> {
     let line =
         mountinfo.split(|&b| b == b'\n').rfind(|line| line.split(|&b| b == b' ').nth(4) == Some(proc))?;
@@ -155,8 +160,8 @@ fn hidepid_options(mountinfo: &[u8], proc: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(options).into_owned())
 }
 
-/// Whether hidepid hides nothing from a process of this status: it has CAP_SYS_PTRACE, or is in the group of this number.
-/// `has_pid_permissions` in fs/proc/base.c
+/// Whether hidepid hides nothing from a process with this status, because it has CAP_SYS_PTRACE or
+/// is in the group of this number: `has_pid_permissions` in fs/proc/base.c.
 fn sees_all(status: &[u8], gid: &str) -> bool {
     let line = |name: &str| {
         let line = status.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(name.as_bytes()));
@@ -168,18 +173,19 @@ fn sees_all(status: &[u8], gid: &str) -> bool {
     capabilities & SYS_PTRACE != 0 || groups.into_iter().any(|group| group == gid)
 }
 
-/// The process that this thread belongs to; for a process its own number. proc_pid_status(5)
+/// Returns the pid of the process that this thread belongs to; for a process, its own pid.
+/// proc_pid_status(5)
 pub fn thread_group(proc: &Path, pid: u32) -> Option<u32> {
-    parse_group(&read_start(&file(proc, pid, "status"), LIMIT).ok()?.0)
+    parse_group(&read_start(&file(proc, pid, "status"), MAX_SMALL_FILE_BYTES).ok()?.0)
 }
 
-/// The number of this process, in the pid namespace that this proc shows; nothing where no proc is mounted.
+/// Returns our own pid in the pid namespace that this proc shows; `None` if no proc is mounted.
 pub fn own_pid(proc: &Path) -> Option<u32> {
     parse_pid(fs::read_link(proc.join("self")).ok()?.as_os_str().as_bytes())
 }
 
-/// The process of the lowest number that holds a socket of these inodes, if its descriptors may be seen and it
-/// is found before the deadline.
+/// Returns the process with the lowest pid that holds a socket with one of these inodes, if its
+/// descriptors are visible and it is found before the deadline.
 pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<Process> {
     for pid in pids(proc).ok()? {
         let folder = file(proc, pid, "fd");
@@ -190,7 +196,7 @@ pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<P
             holds = inode.is_some_and(|inode| inodes.contains(&inode));
             !holds && deadline.remaining().is_ok()
         };
-        // A folder that may not be read shows no sockets.
+        // A directory that is not readable shows no sockets.
         let _ = Directory::open(&folder).and_then(|list| list.each(visit));
         if holds {
             return match process(proc, pid) {
@@ -204,12 +210,12 @@ pub fn socket_owner(proc: &Path, inodes: &[u64], deadline: Deadline) -> Option<P
     None
 }
 
-/// The number of a process in decimal digits, from 1 to 2^22, `PID_MAX_LIMIT` in the kernel's threads.h.
+/// Parses a pid: decimal digits, from 1 to 2^22.
 pub fn parse_pid(text: &[u8]) -> Option<u32> {
-    parse_number(text).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| (1..=PID_LIMIT).contains(pid))
+    parse_number(text).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| (1..=PID_MAX_LIMIT).contains(pid))
 }
 
-/// The number of the process whose folder in proc this is: without zeros in front.
+/// Parses the name of a process's directory in proc: a pid without leading zeros.
 pub fn parse_folder(name: &[u8]) -> Option<u32> {
     if name.starts_with(b"0") { None } else { parse_pid(name) }
 }
@@ -222,17 +228,17 @@ fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {
     proc.join(pid.to_string()).join(name)
 }
 
-/// `socket:[109454]`
+/// Parses `socket:[109454]`.
 pub fn parse_socket(target: &[u8]) -> Option<u64> {
     parse_number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
 }
 
-/// The line `Tgid:` of `status`; a newline in the name above it is escaped there.
+/// Parses the line `Tgid:` of `status`. The name above it is escaped, so it contains no newline.
 fn parse_group(status: &[u8]) -> Option<u32> {
     parse_pid(status.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"Tgid:\t"))?)
 }
 
-/// Name and state. The name is raw: it stands between the first `(` and the last `)`.
+/// Parses name and state. The name is raw: it is between the first `(` and the last `)`.
 fn parse_stat(stat: &[u8]) -> Option<(&[u8], char)> {
     let open = stat.iter().position(|&b| b == b'(')?;
     let close = stat.iter().rposition(|&b| b == b')')?;
@@ -240,7 +246,7 @@ fn parse_stat(stat: &[u8]) -> Option<(&[u8], char)> {
     Some((stat.get(open + 1..close)?, char::from(state)))
 }
 
-/// The state in words.
+/// Returns the state in words.
 pub fn state_words(state: char) -> &'static str {
     match state {
         'R' => "running",
@@ -295,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_and_from_whom() {
+    fn hidepid_and_who_sees_all_processes() {
         let mounts = b"22 21 0:20 / / rw - ext4 /dev/root rw\n23 22 0:21 / /proc rw,nosuid - proc proc rw,gid=30,hidepid=2\n\
             24 22 0:22 / /proc/x rw - proc proc rw\n25 22 0:22 / /tmp rw - tmpfs proc rw,hidepid=1\n\n";
         assert_eq!(hidepid_options(mounts, b"/proc").as_deref(), Some("rw,gid=30,hidepid=2"));

@@ -5,15 +5,15 @@
 pub struct Rlimit {
     /// The kernel's name for it, without `Max`: `open files`.
     pub name: String,
-    /// What counts; nothing where there is no limit.
+    /// The limit in effect; `None` if there is no limit.
     pub soft: Option<u64>,
-    /// How far the process may raise it itself.
+    /// The value to which the process may raise it.
     pub hard: Option<u64>,
-    /// What is counted: `bytes`, `files`; some limits have none.
+    /// The unit: `bytes`, `files`; some limits have none.
     pub unit: String,
 }
 
-/// From the file's text, a line each under a heading; what is no such line is passed over.
+/// Parses the text of the file: a heading, then one limit a line. Other lines are skipped.
 pub fn parse(text: &[u8]) -> Vec<Rlimit> {
     let lines = text.split(|&b| b == b'\n');
     lines.filter_map(|line| parse_line(std::str::from_utf8(line).ok()?)).collect()
@@ -32,8 +32,8 @@ fn parse_line(line: &str) -> Option<Rlimit> {
     Some(Rlimit { name: name.join(" "), soft, hard, unit })
 }
 
-/// A number, or none.
-#[allow(clippy::option_option, reason = "what is no value, and a value that is none")]
+/// Parses a number, or `unlimited` as `None`.
+#[allow(clippy::option_option, reason = "not a value, or a value that means no limit")]
 fn value(word: &str) -> Option<Option<u64>> {
     if word == "unlimited" { Some(None) } else { word.parse().ok().map(Some) }
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_the_kernel() {
+    fn a_real_table() {
         let text = include_bytes!("../../tests/fixtures/linux-6.18-limits");
         let limits = parse(text);
         assert_eq!(limits.len(), 16);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_lines_are_passed_over() {
+    fn other_lines_are_skipped() {
         assert_eq!(parse(b"\nMax\nMax x\nMax x 1\nMax 1 2 s\nMax x y z s\nx 1 2 s\nMax \xff 1 2 s"), []);
     }
 }

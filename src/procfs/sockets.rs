@@ -1,45 +1,27 @@
-//! The sockets of a network namespace, in every state, by the tables in the `net` folder of a process of it.
-//! proc_net(5), proc_pid_net(5).
+//! The sockets of a network namespace, in every state, from the tables in a process's `net`
+//! directory. proc_net(5), proc_pid_net(5)
 //!
-//! No privilege is needed for them, whosever the process is.
+//! No privilege is needed to read them, whichever user the process runs as.
 
+mod inet;
+mod unix;
+
+use self::inet::inet;
+use self::unix::unix;
 use super::handle::Handle;
-use super::net::{
-    DATAGRAM, LISTEN, SEQPACKET, UNCONNECTED, UnixSocket, hex, inet_rows, parse_address, parse_unix_row,
-};
 use crate::error::Error;
 
-/// The most of one table that is read, in bytes: some 28,000 sockets.
-const TABLE_LIMIT: usize = 4 << 20;
+/// How much of one table is read, in bytes: some 28,000 sockets.
+const MAX_TABLE_BYTES: usize = 4 << 20;
 
-/// A state that has no name here.
+/// The name of an unlisted state.
 const UNKNOWN: &str = "UNKNOWN";
-/// That of a Unix connection that waits to be accepted, as the table has it: `SS_CONNECTING` in the kernel's net.h.
-const WAITING: &str = "SYN-SENT";
-/// The states of TCP, in the order of the kernel's tcp_states.h, by the names that ss(8) has for them.
-const STATES: [&str; 13] = [
-    UNKNOWN,
-    "ESTAB",
-    "SYN-SENT",
-    "SYN-RECV",
-    "FIN-WAIT-1",
-    "FIN-WAIT-2",
-    "TIME-WAIT",
-    "UNCONN",
-    "CLOSE-WAIT",
-    "LAST-ACK",
-    "LISTEN",
-    "CLOSING",
-    // Of a request that is still waiting for the last part of the handshake.
-    "SYN-RECV",
-];
-
-/// Which sockets are wanted.
+/// Which sockets to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
-    /// Those of TCP.
+    /// TCP sockets.
     pub tcp: bool,
-    /// Those of UDP.
+    /// UDP sockets.
     pub udp: bool,
     /// Unix sockets.
     pub unix: bool,
@@ -50,35 +32,36 @@ pub struct Wanted {
 pub struct Socket {
     /// `tcp`, `udp` or `unix`.
     pub protocol: &'static str,
-    /// Of a Unix socket: `stream`, `dgram` or `seqpacket`.
+    /// For a Unix socket: `stream`, `dgram` or `seqpacket`.
     pub kind: &'static str,
-    /// Its state, as ss(8) calls it.
+    /// Its state, in ss(8)'s words.
     pub state: &'static str,
-    /// Its own address, or its name as the kernel has it, which may be empty.
+    /// Its local address, or its name as the kernel writes it, which may be empty.
     pub local: Vec<u8>,
-    /// The address of its peer; empty where it has none, or none that the tables show.
+    /// The address of its peer; empty if it has none or the tables do not contain it.
     pub peer: Box<[u8]>,
-    /// Its own port.
+    /// Its local port.
     pub port: u16,
-    /// How many bytes wait to be received; where it listens, how many connections to be accepted.
+    /// How many bytes wait to be received; for a listener, how many connections wait to be
+    /// accepted.
     pub receive: u64,
     /// How many bytes its peer has not acknowledged.
     pub send: u64,
-    /// Whether the table tells what waits: of a Unix socket only where it listens.
+    /// Whether the number that waits is known; for Unix sockets, only that of a listener is.
     pub counted: bool,
-    /// The user it belongs to, where the table says.
+    /// The user it belongs to, if the table contains it.
     pub uid: Option<u32>,
-    /// Its inode; 0 where no process has it yet, or any more.
+    /// Its inode; 0 if no process has it yet, or any longer.
     pub inode: u64,
 }
 
 impl Socket {
-    /// Whether connections wait to be accepted on it.
+    /// Whether it is a listener.
     pub fn listens(&self) -> bool {
         self.state == "LISTEN"
     }
 
-    /// `TCP 127.0.0.1:8080->127.0.0.1:40312 (ESTAB)`
+    /// Formats it as `TCP 127.0.0.1:8080->127.0.0.1:40312 (ESTAB)`.
     pub fn shown(&self) -> Vec<u8> {
         let mut shown = match self.protocol {
             "tcp" => "TCP ".to_owned(),
@@ -94,7 +77,7 @@ impl Socket {
             shown.extend_from_slice(b"->");
             shown.extend_from_slice(&self.peer);
         }
-        // What has no peer and cannot listen is in the state that one expects.
+        // UNCONN is the normal state of a socket that has no peer and cannot listen.
         if self.state != "UNCONN" {
             shown.extend_from_slice([" (", self.state, ")"].concat().as_bytes());
         }
@@ -102,26 +85,25 @@ impl Socket {
     }
 }
 
-/// What the tables say.
+/// The contents of the tables.
 #[derive(Debug, Default)]
 pub struct Sockets {
     /// The sockets, TCP first, then UDP, then Unix sockets, in the kernel's order.
     pub list: Vec<Socket>,
     /// The tables that were too large to be read to the end.
     pub cut: Vec<&'static str>,
-    /// The tables with lines that are no sockets, and how many.
+    /// The tables with malformed lines, and how many.
     pub odd: Vec<(&'static str, usize)>,
 }
 
 impl Sockets {
-    /// The sockets of the network namespace that this process is in: those that listen or receive from anyone, or `all`,
-    /// in every state. The error names the table, and why it could not
-    /// be read.
+    /// Reads the sockets of the network namespace of this process: those that listen or receive
+    /// from anyone or, with `all`, those in every state. The error names the table and the reason.
     pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Error)> {
         let mut sockets = Sockets::default();
         for (is_wanted, protocol, name, may_lack) in [
             (wanted.tcp, "tcp", "net/tcp", false),
-            // A kernel without IPv6 has only the one.
+            // A kernel without IPv6 lacks its table.
             (wanted.tcp, "tcp", "net/tcp6", true),
             (wanted.udp, "udp", "net/udp", false),
             (wanted.udp, "udp", "net/udp6", true),
@@ -145,132 +127,14 @@ impl Sockets {
     }
 
     fn table(&mut self, process: &Handle, name: &'static str) -> Result<Vec<u8>, Error> {
-        let mut table = process.read(name, TABLE_LIMIT)?;
-        if table.len() == TABLE_LIMIT {
+        let mut table = process.read(name, MAX_TABLE_BYTES)?;
+        if table.len() == MAX_TABLE_BYTES {
             self.cut.push(name);
-            // Half a row may look like one.
+            // Half a row may look like a whole one.
             table.truncate(table.iter().rposition(|&b| b == b'\n').unwrap_or_default());
         }
         Ok(table)
     }
-}
-
-/// The sockets in `tcp`, `tcp6`, `udp` or `udp6`. Says how many lines are none.
-fn inet(table: &[u8], protocol: &'static str, all: bool, sockets: &mut Vec<Socket>) -> usize {
-    let waits = if protocol == "tcp" { LISTEN } else { UNCONNECTED.into() };
-    let lines = table.split(|&b| b == b'\n').skip(1).filter(|line| !line.is_empty()).count();
-    let mut rows = 0;
-    for row in inet_rows(table) {
-        rows += 1;
-        if !all && row.state != waits {
-            continue;
-        }
-        let peer = parse_address(row.peer).filter(|peer| peer.port() != 0 || !peer.ip().is_unspecified());
-        let state = usize::try_from(row.state).ok().and_then(|state| STATES.get(state)).unwrap_or(&UNKNOWN);
-        sockets.push(Socket {
-            protocol,
-            kind: "",
-            state,
-            local: row.address.to_string().into_bytes(),
-            peer: peer.map(|peer| peer.to_string().into_bytes().into()).unwrap_or_default(),
-            port: row.address.port(),
-            receive: row.waiting,
-            send: hex(row.sending).unwrap_or_default(),
-            counted: true,
-            uid: u32::try_from(row.uid).ok(),
-            inode: row.inode,
-        });
-    }
-    lines - rows + usize::from(!table.trim_ascii_start().starts_with(b"sl "))
-}
-
-/// The sockets in `unix`. A name is raw and may hold newlines, so that it goes on to where the next row begins; one
-/// that holds what looks like a row cannot be told from two. Says how many lines are neither.
-fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize {
-    let heading = table.iter().position(|&b| b == b'\n').map_or(table.len(), |end| end + 1);
-    let mut rest = table.get(heading..).unwrap_or_default();
-    let mut odd = usize::from(!table.starts_with(b"Num "));
-    // Whether the last socket has a name, which may go on, and whether it is listed.
-    let (mut has_name, mut named) = (false, false);
-    while let Some(end) = rest.iter().position(|&b| b == b'\n') {
-        let line = rest.get(..end).unwrap_or_default();
-        let row = unix_row(rest);
-        if let Some((socket, behind)) = row {
-            let name =
-                line.len().checked_sub(rest.len() - behind.len()).and_then(|length| behind.get(..length));
-            let name = name.and_then(|name| name.strip_prefix(b" "));
-            let state = match (socket.listens, socket.state) {
-                (true, _) => "LISTEN",
-                (_, 1) => "UNCONN",
-                (_, 2) => WAITING,
-                (_, 3) => "ESTAB",
-                (_, 4) => "CLOSING",
-                _ => UNKNOWN,
-            };
-            has_name = name.is_some();
-            let waits = state == WAITING || socket.kind == DATAGRAM && state == "UNCONN";
-            named = has_name && (all || socket.listens || waits);
-            if named || all {
-                sockets.push(Socket {
-                    protocol: "unix",
-                    kind: match socket.kind {
-                        1 => "stream",
-                        DATAGRAM => "dgram",
-                        SEQPACKET => "seqpacket",
-                        _ => "unknown",
-                    },
-                    state,
-                    local: name.unwrap_or_default().to_vec(),
-                    peer: Box::default(),
-                    port: 0,
-                    receive: 0,
-                    send: 0,
-                    counted: socket.listens,
-                    uid: None,
-                    inode: socket.inode,
-                });
-            }
-        } else if named && let Some(last) = sockets.last_mut() {
-            last.local.push(b'\n');
-            last.local.extend_from_slice(line);
-        } else if !has_name && !line.is_empty() {
-            odd += 1;
-        }
-        rest = rest.get(end + 1..).unwrap_or_default();
-    }
-    count_waiting(sockets);
-    if !all {
-        sockets.retain(|socket| socket.state != WAITING);
-    }
-    odd
-}
-
-/// Counts what waits on each Unix socket that listens: a connection that is not accepted yet is a socket of the same name,
-/// which no process has. Where two have that name, as after a restart, it cannot be told which of them it waits on.
-fn count_waiting(sockets: &mut [Socket]) {
-    // In order, so that a table full of them takes no time that grows with its square.
-    let names = |holds: &dyn Fn(&Socket) -> bool| {
-        let found = sockets.iter().filter(|socket| socket.protocol == "unix" && holds(socket));
-        let mut names: Vec<Vec<u8>> = found.map(|socket| socket.local.clone()).collect();
-        names.sort_unstable();
-        names
-    };
-    let (waiting, listening) = (names(&|socket| socket.state == WAITING), names(&|socket| socket.counted));
-    let count = |names: &[Vec<u8>], name: &[u8]| {
-        names.partition_point(|known| known.as_slice() <= name)
-            - names.partition_point(|known| known.as_slice() < name)
-    };
-    for listener in sockets.iter_mut().filter(|socket| socket.counted && socket.protocol == "unix") {
-        let waits = count(&waiting, &listener.local);
-        listener.receive = waits as u64;
-        listener.counted = waits == 0 || count(&listening, &listener.local) < 2;
-    }
-}
-
-/// The socket of the row at the beginning: its first field is an address with a colon behind it.
-fn unix_row(table: &[u8]) -> Option<(UnixSocket, &[u8])> {
-    let colon = table.iter().position(|b| !b.is_ascii_hexdigit())?;
-    table.get(colon..)?.starts_with(b": ").then(|| parse_unix_row(table)).flatten()
 }
 
 #[cfg(test)]
@@ -341,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn states_beyond_those_known() {
+    fn unknown_states() {
         let mut sockets = Vec::new();
         let table = "h\n 0: 0100007F:0001 0100007F:0002 06 00000001:00000002 00:0 0 0 0 0\n 0: 0100007F:0001 00000000:0000 FF 0:0 0 0 0 0 7\n";
         inet(table.as_bytes(), "tcp", true, &mut sockets);
@@ -388,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_on_a_unix_listener() {
+    fn connections_that_wait_on_a_unix_listener() {
         let row = |flags: &str, state: &str, inode: u32, name: &str| {
             format!("0000000000000000: 00000002 00000000 {flags} 0001 {state} {inode} {name}\n")
         };

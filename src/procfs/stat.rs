@@ -1,51 +1,51 @@
-//! A process's `stat`: one line of 52 fields, of which the second, the name, is raw. proc_pid_stat(5).
+//! A process's `stat`: one line of 52 fields. The second, the name, is raw. proc_pid_stat(5)
 
-/// `PF_KTHREAD` of the kernel's sched.h.
-const KERNEL: u64 = 0x0020_0000;
+/// The flag of a kernel thread: `PF_KTHREAD` in the kernel's sched.h.
+const PF_KTHREAD: u64 = 0x0020_0000;
 
-/// What `stat` says, of what is used here.
+/// The fields of `stat` that are used here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stat {
-    /// Its name, at most 15 bytes, as it chose it; kernel threads have longer ones.
+    /// The name that it chose, at most 15 bytes; kernel threads have longer ones.
     pub name: Vec<u8>,
     /// Its state: `R`, `S`, `D`, `T`, `Z`, …
     pub state: u8,
-    /// Its parent's number; 0 where it has none that can be seen.
+    /// The pid of its parent; 0 if none is visible.
     pub ppid: u32,
-    /// Its process group; 0 where that is not to be seen, as of one that has ended.
+    /// Its process group; 0 if that is not visible, as after it has ended.
     pub group: u32,
-    /// Its session; 0 as there.
+    /// Its session; 0 if that is not visible.
     pub session: u32,
-    /// The process group in the foreground of its terminal; nothing without a terminal.
+    /// The foreground process group of its terminal; `None` without a terminal.
     pub foreground: Option<u32>,
-    /// Flags, `PF_…` of the kernel's sched.h.
+    /// Flags: `PF_…` in the kernel's sched.h.
     pub flags: u64,
-    /// The time it ran, in user and in kernel mode, in ticks.
+    /// The CPU time it has used, in user and kernel mode, in ticks.
     pub cpu: u64,
     /// Its nice value, from -20 to 19.
     pub nice: i64,
     /// How many threads it has.
     pub threads: u64,
-    /// When it started, in ticks since the system did.
+    /// When it started, in ticks since boot.
     pub start: u64,
-    /// The size of its address space in bytes; none for kernel threads and zombies.
+    /// The size of its address space in bytes; 0 for kernel threads and zombies.
     pub size: u64,
-    /// How much of it is in memory, in pages; roughly, as the kernel counts on each processor by itself.
+    /// Its resident size in pages. It is approximate, because each processor keeps its own counter.
     pub pages: u64,
 }
 
 impl Stat {
-    /// From the file's text; nothing where it is no such line, or was cut.
+    /// Parses the text of the file; `None` if it is malformed or cut.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        // The name may hold anything: it ends at the last parenthesis.
+        // The name may contain anything: it ends at the last parenthesis.
         let open = text.iter().position(|&b| b == b'(')?;
         let close = text.iter().rposition(|&b| b == b')')?;
         let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().take(22).collect();
-        // By the numbers of the manual page, where the state is the third.
+        // Fields are numbered as in the manual page, where the state is the third.
         let field = |number: usize| fields.get(number - 3).copied();
         let count = |number: usize| field(number)?.parse::<u64>().ok();
-        // -1 for none.
+        // -1 means none.
         let id = |number: usize| Some(u32::try_from(field(number)?.parse::<i64>().ok()?).ok());
         let &[state] = field(3)?.as_bytes() else { return None };
         Some(Stat {
@@ -65,22 +65,24 @@ impl Stat {
         })
     }
 
-    /// Whether it has ended and only waits for its parent to ask how.
+    /// Whether it has ended and waits for its parent to collect its status.
     pub fn is_zombie(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
 
-    /// Whether there is nothing left of it but what is about to go: exit(2) is over, and so is the wait of its parent.
+    /// Whether it is dead: exit(2) is done, its parent has waited for it, and its entry is about to
+    /// disappear.
     pub fn is_dead(&self) -> bool {
         matches!(self.state, b'X' | b'x')
     }
 
     /// Whether it is a thread of the kernel.
     pub fn is_of_kernel(&self) -> bool {
-        self.flags & KERNEL != 0
+        self.flags & PF_KTHREAD != 0
     }
 
-    /// The letters that ps(1) has under STAT: the state, nice or not, session leader, threads, in the foreground.
+    /// Returns the letters of ps(1)'s column STAT: state, nice value, session leader,
+    /// multi-threaded, foreground.
     pub fn letters(&self, pid: u32) -> String {
         let mut letters = String::from(char::from(self.state));
         let mut push = |letter: char, holds: bool| {
@@ -106,7 +108,7 @@ mod tests {
         94751511817232 94751511818848 94751567360000 140722324507340 140722324507368 140722324507368 140722324508650 0\n";
 
     #[test]
-    fn what_stat_says() {
+    fn fields_of_stat() {
         let stat = Stat::parse(LINUX_6_18).unwrap();
         let expected = Stat {
             name: b"he) (a\n\x1b".to_vec(),
@@ -129,9 +131,9 @@ mod tests {
         assert_eq!(Stat { nice: -1, foreground: None, threads: 1, ..stat }.letters(17_045), "R<s");
     }
 
-    /// As Linux 6.18 has it between the end of a process and that of its folder.
+    /// As Linux 6.18 writes it after the end of a process, before its directory disappears.
     #[test]
-    fn what_has_just_ended_has_neither_group_nor_session() {
+    fn a_dead_process_has_neither_group_nor_session() {
         let text = b"7 (true) X 0 -1 -1 0 -1 4227084 72 0 0 0 0 0 0 0 20 0 0 0 7221 0 0 18446744073709551615 0 0 0 0 0 0\n";
         let stat = Stat::parse(text).unwrap();
         assert_eq!((stat.ppid, stat.group, stat.session, stat.foreground), (0, 0, 0, None));
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_is_nothing() {
+    fn cut_lines_are_rejected() {
         let end = LINUX_6_18.windows(5).position(|part| part == b" 414 ").unwrap() + 4;
         for length in 0..end - 2 {
             assert_eq!(Stat::parse(&LINUX_6_18[..length]), None, "{length}");

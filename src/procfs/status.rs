@@ -1,6 +1,6 @@
-//! A process's `status`: its ids, capabilities and what restricts it. proc_pid_status(5).
+//! A process's `status`: its ids, its capabilities and its restrictions. proc_pid_status(5)
 
-/// What `status` says. Ids are real, effective, saved, file system.
+/// The contents of `status`. Ids are in the order real, effective, saved, file system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
     /// Its user ids.
@@ -9,13 +9,13 @@ pub struct Status {
     pub gids: [u32; 4],
     /// Its supplementary groups.
     pub groups: Vec<u32>,
-    /// Its parent's number; 0 where it has none that can be seen.
+    /// The pid of its parent; 0 if none is visible.
     pub ppid: u32,
     /// Its state: `S`, `Z`, …
     pub state: char,
-    /// Its number in each pid namespace, this one's first.
+    /// Its pid in each pid namespace, the reader's first.
     pub ns_pids: Vec<u32>,
-    /// Inheritable capabilities, a bit each: capabilities(7).
+    /// Inheritable capabilities, one bit each: capabilities(7).
     pub cap_inheritable: u64,
     /// Permitted capabilities.
     pub cap_permitted: u64,
@@ -25,23 +25,23 @@ pub struct Status {
     pub cap_bounding: u64,
     /// Ambient capabilities.
     pub cap_ambient: u64,
-    /// Whether it can gain nothing by an exec: `PR_SET_NO_NEW_PRIVS`.
+    /// Whether exec cannot grant privileges: `PR_SET_NO_NEW_PRIVS`.
     pub no_new_privs: bool,
-    /// 0 none, 1 strict, 2 filter: seccomp(2).
+    /// The seccomp(2) mode: 0 none, 1 strict, 2 filter.
     pub seccomp: u32,
-    /// Signals that it blocks, a bit each, SIGHUP being bit 0.
+    /// Blocked signals, one bit each; SIGHUP is bit 0.
     pub blocked: u64,
-    /// Signals that it ignores.
+    /// Ignored signals.
     pub ignored: u64,
-    /// Signals that it has a handler for.
+    /// Signals that have a handler.
     pub caught: u64,
-    /// The lines that were there, for what is to be said of one alone where it is.
+    /// The lines that were present.
     pub known: Known,
 }
 
-/// Which lines of `status` were there: not every system has all of them.
+/// Which lines of `status` were present: not every system has all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a line of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line on its own")]
 pub struct Known {
     /// `Uid` and `Gid`.
     pub ids: bool,
@@ -56,13 +56,13 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether it is known who it is and what it may.
+    /// Whether its ids and capabilities are known.
     pub fn is_somebody(self) -> bool {
         self.ids && self.capabilities
     }
 }
 
-/// CAP_SYS_PTRACE, its bit in a set of capabilities.
+/// CAP_SYS_PTRACE as a bit in a set of capabilities.
 pub const SYS_PTRACE: u64 = 1 << 19;
 /// CAP_DAC_OVERRIDE.
 pub const DAC_OVERRIDE: u64 = 1 << 1;
@@ -72,34 +72,37 @@ pub const DAC_READ_SEARCH: u64 = 1 << 2;
 pub const NET_ADMIN: u64 = 1 << 12;
 /// CAP_SYSLOG.
 pub const SYSLOG: u64 = 1 << 34;
-/// Without one of them a file of mode 0400 is its owner's alone.
+/// Without one of them, only the owner can read a file of mode 0400.
 const DAC: u64 = DAC_OVERRIDE | DAC_READ_SEARCH;
 
-/// A rule of ptrace(2), "Ptrace access mode checking", that forbids to read what is guarded of a process.
+/// A rule of ptrace(2), "Ptrace access mode checking", that denies access to protected files of a
+/// process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Barrier {
-    /// It has another user.
+    /// It runs as another user.
     User,
-    /// It has another group.
+    /// It runs as another group.
     Group,
     /// It has capabilities that the reader lacks.
     Capabilities,
-    /// It is not dumpable, or in another user namespace.
+    /// It is not dumpable, or is in another user namespace.
     Dumpable,
-    /// Its files are of another user, and the reader's CAP_SYS_PTRACE does not open what their modes keep to that one.
+    /// Its files belong to another user and their modes admit only that user, which CAP_SYS_PTRACE
+    /// does not override.
     Mode,
-    /// None of these, for the reader has CAP_SYS_PTRACE: another user namespace, or a security module.
+    /// None of these, because the reader has CAP_SYS_PTRACE: another user namespace or a security
+    /// module.
     Beyond,
 }
 
 impl Status {
-    /// From the file's text; a line that is odd leaves its field as it is by default.
+    /// Parses the text of the file; a malformed line leaves its field at the default.
     pub fn parse(text: &[u8]) -> Self {
         let mut status = Status::default();
         for line in text.split(|&b| b == b'\n') {
             let Some(at) = line.iter().position(|&b| b == b':') else { continue };
             let (name, value) = line.split_at(at);
-            // Only the name, which is escaped and read elsewhere, may be anything but ASCII.
+            // Only the name may be other than ASCII; it is escaped, and is read elsewhere.
             let value = std::str::from_utf8(value).unwrap_or_default().trim_start_matches(':').trim_ascii();
             let numbers = || value.split_ascii_whitespace().map_while(|word| word.parse().ok());
             let set = || u64::from_str_radix(value, 16).unwrap_or_default();
@@ -135,7 +138,7 @@ impl Status {
         status
     }
 
-    /// The first of its lines on ids, capabilities and restrictions that was not there.
+    /// Returns the first line about ids, capabilities or restrictions that was missing.
     pub fn lacks(&self) -> Option<&'static str> {
         let known = &self.known;
         if !known.ids {
@@ -149,8 +152,9 @@ impl Status {
         }
     }
 
-    /// Which rule keeps a process of these credentials from reading what is guarded of `target`. The rules are the
-    /// kernel's; which of them it was it does not say, so this is the first that applies.
+    /// Returns the rule that keeps a process with these credentials from reading protected files of
+    /// `target`. The rules are the kernel's. It does not report which one denied access, so this is
+    /// the first that applies.
     pub fn barrier(&self, target: &Status) -> Barrier {
         let all_are = |ids: &[u32; 4], own: u32| ids[..3].iter().all(|&id| id == own);
         if self.cap_effective & SYS_PTRACE != 0 {
@@ -167,19 +171,21 @@ impl Status {
         }
     }
 
-    /// Whether SYS_PTRACE is in the bounding set only, where a user other than root cannot use it.
+    /// Whether SYS_PTRACE is only in the bounding set, where it is of no use to a user other than
+    /// root.
     pub fn has_unused_ptrace(&self) -> bool {
         self.cap_bounding & !self.cap_effective & SYS_PTRACE != 0 && self.uids[3] != 0
     }
 
-    /// As which user and group `target` could be read, if that is to be had by these alone and they are not ours already.
+    /// Returns the user and group that could read `target` without further capabilities, unless
+    /// they are ours already.
     pub fn would_pass_as(&self, target: &Status) -> Option<(u32, u32)> {
         let one = |ids: &[u32; 4]| ids[..3].iter().all(|&id| id == ids[0]).then_some(ids[0]);
         let ids = (one(&target.uids)?, one(&target.gids)?);
         (ids != (self.uids[3], self.gids[3])).then_some(ids)
     }
 
-    /// The rule that forbids it, in words, and what would help.
+    /// Describes the rule that denies access, and what would help.
     pub fn why_not(&self, target: &Status) -> String {
         let (uid, gid) = (self.uids[3], self.gids[3]);
         let unused = if self.has_unused_ptrace() {
@@ -195,12 +201,12 @@ impl Status {
         let help = [&ptrace, unused].concat();
         match self.barrier(target) {
             Barrier::Beyond => {
-                "although porthole has CAP_SYS_PTRACE: it is in another user namespace, or a security module forbids it"
+                "porthole has CAP_SYS_PTRACE, but the process is in another user namespace, or a security module forbids it"
                     .to_owned()
             }
             Barrier::Mode => format!(
-                "its uid is {}, ours is {uid}, and the file's mode is for that one: besides SYS_PTRACE it takes the \
-                 capability DAC_READ_SEARCH",
+                "its uid is {}, ours is {uid}, and the file's mode admits only its owner: besides SYS_PTRACE, \
+                 this requires the capability DAC_READ_SEARCH",
                 target.uids[0]
             ),
             Barrier::User => format!("its uid is {}, ours is {uid}: {help}", foreign(&target.uids, uid)),
@@ -215,7 +221,7 @@ impl Status {
     }
 }
 
-/// Of the real, effective and saved id of a process, the one that is not ours.
+/// Returns the one of the real, effective and saved id of a process that is not ours.
 pub fn foreign(ids: &[u32; 4], own: u32) -> u32 {
     ids[..3].iter().copied().find(|&id| id != own).unwrap_or(own)
 }
@@ -236,7 +242,7 @@ mod tests {
         Seccomp:\t2\nSigIgn:\t0000000000004000\nSigCgt:\t0000000180000000\n";
 
     #[test]
-    fn what_status_says() {
+    fn fields_of_status() {
         let status = Status::parse(TEXT);
         assert_eq!((status.uids, status.gids), ([65_532; 4], [65_532; 4]));
         assert_eq!((&status.groups, status.ppid, status.state), (&vec![5, 20], 1, 'S'));
@@ -289,7 +295,7 @@ mod tests {
                 "its uid is 33, ours is 0: run with the capability SYS_PTRACE",
             ),
             (of(7, 7, 0), of(7, 7, 0), "it is not dumpable"),
-            (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "although porthole has CAP_SYS_PTRACE"),
+            (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "porthole has CAP_SYS_PTRACE"),
             (of(0, 0, SYS_PTRACE), of(7, 7, 0), "its uid is 7, ours is 0, and the file's mode"),
         ] {
             assert!(ours.why_not(&theirs).starts_with(rule), "{}", ours.why_not(&theirs));

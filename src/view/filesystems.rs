@@ -1,4 +1,4 @@
-//! What the file systems that a process sees hold: space and inodes. statvfs(3)
+//! Space and inodes of the file systems that a process sees. statvfs(3)
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::mounts::{Place, patience, patient};
+use super::mounts::{MountedPath, next_deadline, with_timeout};
 use super::root::Root;
 use super::target::Target;
 use crate::deadline::Deadline;
@@ -17,9 +17,9 @@ use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::report::Answer;
 use crate::units::show_duration;
 
-/// From how much of its space or inodes in use, in percent, a filesystem counts as full.
+/// The use of space or inodes, in percent, from which a file system counts as full.
 pub const FULL: u64 = 95;
-/// Filesystems that hold nothing but the kernel's own, and are looked at only when a path names them.
+/// File systems that contain only the kernel's own data and are examined only if a path names them.
 const PSEUDO: &[&str] = &[
     "autofs",
     "binfmt_misc",
@@ -40,7 +40,7 @@ const PSEUDO: &[&str] = &[
     "tracefs",
 ];
 
-/// What a filesystem holds: space in bytes.
+/// The space, in bytes, and the inodes of a file system.
 #[derive(Debug, Clone, Copy)]
 pub struct Space {
     pub size: u64,
@@ -48,19 +48,19 @@ pub struct Space {
     pub available: u64,
     pub inodes: u64,
     pub inodes_used: u64,
-    /// Those that a user other than root may have.
+    /// The inodes available to a user other than root.
     pub inodes_available: u64,
 }
 
-/// A file system, and what it holds.
+/// A file system and its space.
 #[derive(Debug)]
 pub struct Row {
     pub mount: Mount,
-    /// Nothing where it cannot be had.
+    /// `None` if it is not available.
     pub space: Option<Space>,
 }
 
-/// The filesystems of these paths.
+/// Returns the file systems of these paths.
 pub fn named(
     paths: &[PathBuf],
     target: &Target,
@@ -72,9 +72,9 @@ pub fn named(
     let mut rows = Vec::new();
     for path in paths {
         match space_at(target, root, path, whole) {
-            Ok((place, space)) => {
-                let mount = place.mount(mounts).cloned();
-                // In a root directory of its own, chroot(2), the mount below that is not among those seen.
+            Ok((found, space)) => {
+                let mount = found.mount(mounts).cloned();
+                // After chroot(2), the mount that contains the root directory is not in the table.
                 let mount = mount.unwrap_or_else(|| Mount {
                     point: path.as_os_str().as_bytes().to_vec(),
                     source: b"?".to_vec(),
@@ -89,8 +89,8 @@ pub fn named(
     rows
 }
 
-/// All that hold something: each once, where it can be written to and its mount point is the shortest. `complain` is called for what is wrong
-/// with one.
+/// Returns all file systems that contain data, each once: preferably a mount that is writable, and
+/// the one with the shortest mount point. Calls `complain` with each error.
 pub fn listed(
     target: &Target,
     root: Option<&Arc<Root>>,
@@ -108,7 +108,7 @@ pub fn listed(
     for (tried, (at, mount)) in candidates.into_iter().enumerate() {
         if whole.remaining().is_err() {
             let time = show_duration(whole.limit());
-            let why = format!("{} of {count} mounts not checked: not done within {time}", count - tried);
+            let why = format!("{} of {count} mounts not checked: timed out after {time}", count - tried);
             complain(why.into());
             break;
         }
@@ -117,8 +117,8 @@ pub fn listed(
         }
         let path = Path::new(OsStr::from_bytes(&mount.point));
         let space = match root.map(|root| space_at(target, root, path, whole)) {
-            // Hidden by a mount on a folder above it.
-            Some(Ok((place, _))) if place.id.is_some_and(|id| id != mount.id) => continue,
+            // Hidden by a mount on a directory above it.
+            Some(Ok((found, _))) if found.id.is_some_and(|id| id != mount.id) => continue,
             Some(Ok((_, space))) if space.size == 0 => continue,
             Some(Ok((_, space))) => Some(space),
             Some(Err(error)) => {
@@ -138,19 +138,19 @@ fn space_at(
     root: &Arc<Root>,
     path: &Path,
     whole: Deadline,
-) -> Result<(Place, Space), Error> {
+) -> Result<(MountedPath, Space), Error> {
     let (proc, root, path) = (target.proc.clone(), Arc::clone(root), path.to_owned());
     let find = move || {
-        let place = Place::find(&proc, &root, &path)?;
-        let space = space(&place)?;
-        Ok((place, space))
+        let found = MountedPath::find(&proc, &root, &path)?;
+        let space = space(&found)?;
+        Ok((found, space))
     };
-    patient(patience(whole), find)
+    with_timeout(next_deadline(whole), find)
 }
 
-#[allow(clippy::useless_conversion, reason = "counts are of other types on other platforms")]
-fn space(place: &Place) -> Result<Space, Errno> {
-    let found = fstatvfs(&place.handle)?;
+#[allow(clippy::useless_conversion, reason = "counts have other types on other platforms")]
+fn space(path: &MountedPath) -> Result<Space, Errno> {
+    let found = fstatvfs(&path.handle)?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size().into());
     let (blocks, inodes) = (found.blocks().into(), found.files().into());
     Ok(Space {
@@ -164,24 +164,25 @@ fn space(place: &Place) -> Result<Space, Errno> {
 }
 
 impl Row {
-    /// How much of the space is in use, in percent.
+    /// Returns how much of the space is in use, in percent.
     pub fn space_percent(&self) -> Option<u64> {
         self.space.and_then(|space| percent(space.used, space.available))
     }
 
-    /// How many of the inodes are in use; nothing where the filesystem does not count them.
+    /// Returns how many of the inodes are in use, in percent; `None` if the file system does not
+    /// count them.
     pub fn inode_percent(&self) -> Option<u64> {
         self.space.and_then(|space| percent(space.inodes_used, space.inodes_available))
     }
 
-    /// A filesystem made to be read alone is always full, which says nothing.
+    /// Whether it is full. A read-only file system is always full, which means nothing.
     pub fn is_full(&self) -> bool {
         let most = self.space_percent().max(self.inode_percent());
         !self.mount.is_read_only() && most >= Some(FULL)
     }
 }
 
-/// Rounded up, as df(1) does: what root alone may use counts as used up.
+/// Returns the percentage, rounded up, as df(1) does: what is reserved for root counts as used.
 fn percent(used: u64, available: u64) -> Option<u64> {
     let whole = used.checked_add(available).filter(|&whole| whole > 0)?;
     Some(match used.checked_mul(100) {

@@ -1,10 +1,11 @@
-//! Patterns of file names: fnmatch(3), glob(7). A name's leading dot is a character as any other, as in find(1).
+//! Patterns of file names: fnmatch(3), glob(7). A leading dot is an ordinary character, as in
+//! find(1).
 
-/// Whether the name fits the pattern: `*`, `?`, `[a-z]`, `[!a]`, `\` in front of what stands for itself. Characters are
-/// those of UTF-8; a byte that is none stands for itself.
+/// Whether the name matches the pattern: `*`, `?`, `[a-z]`, `[!a]`, and `\` before a literal
+/// character. Characters are those of UTF-8; a byte that is not UTF-8 counts as a character.
 ///
-/// A star that is met takes the place of the one before, which never has to take more than it has: the time is at most
-/// the product of both lengths.
+/// Each star replaces the one before it, which never has to match more than it already did. So the
+/// time is at most the product of both lengths.
 pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut pattern, mut name) = (pattern, name);
     let mut star: Option<(&[u8], &[u8])> = None;
@@ -23,7 +24,7 @@ pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
             (pattern, name) = (after, rest);
             continue;
         }
-        // The last star takes one character more.
+        // The last star matches one more character.
         let Some((after, taken)) = star else { return false };
         let Some((_, rest)) = first(taken) else { return false };
         star = Some((after, rest));
@@ -31,7 +32,7 @@ pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// The first character and what follows it.
+/// Splits off the first character.
 fn first(text: &[u8]) -> Option<(u32, &[u8])> {
     let (&byte, rest) = text.split_first()?;
     for length in 2..=4 {
@@ -42,18 +43,18 @@ fn first(text: &[u8]) -> Option<(u32, &[u8])> {
             return Some((head.chars().next().map_or(0, u32::from), rest));
         }
     }
-    // Beyond all characters where it is no ASCII.
+    // Bytes that are not ASCII get numbers beyond all characters.
     Some((if byte < 0x80 { u32::from(byte) } else { 0x11_0000 + u32::from(byte) }, rest))
 }
 
-/// What follows of the pattern if its first part fits this character.
+/// Returns the rest of the pattern if its first element matches this character.
 fn one(pattern: &[u8], character: u32) -> Option<&[u8]> {
     match pattern {
         [b'?', rest @ ..] => Some(rest),
         [b'[', set @ ..] => match in_set(set, character) {
             Some((true, rest)) => Some(rest),
             Some((false, _)) => None,
-            // A bracket that is never closed is one.
+            // A bracket that is never closed is literal.
             None => (character == u32::from(b'[')).then_some(set),
         },
         _ => {
@@ -63,7 +64,8 @@ fn one(pattern: &[u8], character: u32) -> Option<&[u8]> {
     }
 }
 
-/// Whether the character is in the set that begins here behind its `[`, and what follows the set.
+/// Whether the character is in the set that begins here, after its `[`; also returns what follows
+/// the set.
 fn in_set(set: &[u8], character: u32) -> Option<(bool, &[u8])> {
     let (negated, mut rest) = match set {
         [b'!' | b'^', rest @ ..] => (true, rest),
@@ -101,7 +103,7 @@ fn member(text: &[u8]) -> Option<(u32, &[u8])> {
 
 type Class = fn(&u8) -> bool;
 
-/// The class of ASCII characters that is named here, as in `[[:digit:]]`, and what follows.
+/// Returns the class of ASCII characters named here, as in `[[:digit:]]`, and what follows it.
 fn class(text: &[u8]) -> Option<(Class, &[u8])> {
     let classes: [(&[u8], Class); 8] = [
         (b"[:alpha:]", u8::is_ascii_alphabetic),
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_longer() {
+    fn many_stars_are_not_slow() {
         let name = "a".repeat(250);
         let start = std::time::Instant::now();
         assert!(!fits("a*".repeat(100).as_bytes(), format!("b{name}").as_bytes()));

@@ -1,7 +1,7 @@
-//! Files whose bytes are read, one after the other: bounded, and what is wrong with one is said with its name.
+//! Files that are read one after the other: every read is bounded, and errors name the file.
 //!
-//! Every read ends. A file may grow while it is read, but not for ever, and one of proc, whose size says nothing, is
-//! read up to a bound. What is no file is waited for, but not for ever.
+//! Every read ends. A file may grow while it is read, but not forever. A file of proc, whose size
+//! means nothing, is read up to a bound. A FIFO or device is waited for, but not forever.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -17,27 +17,28 @@ use nix::unistd::{Whence, lseek};
 
 use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
+use crate::file_type::FileType;
 use crate::report::Answer;
 use crate::units::{show_duration, show_size};
-use crate::view::root::{self, Meta, Root};
+use crate::view::root::{Meta, Root};
 
 /// How much is read at once, in bytes.
 pub const PIECE: usize = 64 << 10;
-/// How far a file is followed past the size it had when it was opened, in bytes.
-const BEYOND: u64 = 64 << 20;
+/// How many bytes are read beyond the size that the file had when it was opened.
+const MAX_GROWTH: u64 = 64 << 20;
 /// How long the next byte of a FIFO or device may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// What is said of a file that ended early.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// The error for a file that ended early.
 const SHRANK: &str = "shrank while it was read";
 
-/// A file that is read.
+/// A file that is being read.
 #[derive(Debug)]
 pub struct Input<'a> {
-    /// As it was named.
+    /// The path as given.
     pub path: &'a Path,
     /// The file itself.
     pub file: File,
-    /// Its size when it was opened; nothing for what has none, and for files of proc.
+    /// Its size when it was opened; 0 for files without a size and for files of proc.
     pub size: u64,
     /// Whether it is a regular file.
     pub is_regular: bool,
@@ -49,7 +50,7 @@ pub struct Input<'a> {
     limit: u64,
 }
 
-/// Opens each of the files and has it visited; complains of those where that fails.
+/// Opens each of the files and calls `visit` with it; reports the files for which that fails.
 pub fn each(
     root: &Root,
     paths: &[PathBuf],
@@ -68,7 +69,7 @@ pub fn each(
     }
 }
 
-/// Opens one file; `special` is `None` for a command that never reads a FIFO or device.
+/// Opens one file. `special` is `None` for a command that never reads a FIFO or device.
 pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<Input<'a>, Error> {
     let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|error| match error.cause {
         Cause::Special(_) if special.is_some() => {
@@ -80,22 +81,22 @@ pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<In
 }
 
 impl<'a> Input<'a> {
-    /// An open file.
+    /// Wraps an open file.
     pub fn new(file: File, meta: &Meta, path: &'a Path) -> Self {
-        let (letter, _) = root::kind(meta.st_mode);
-        let (is_regular, is_fifo) = (letter == '-', letter == 'p');
+        let kind = FileType::of_mode(meta.st_mode);
+        let (is_regular, is_fifo) = (kind.is_regular(), kind == FileType::Fifo);
         let mut size = if is_regular { u64::try_from(meta.st_size).unwrap_or_default() } else { 0 };
-        // /proc/kcore claims to be as large as all of the address space.
+        // /proc/kcore claims to be as large as the whole address space.
         if size > 0 && meta.st_blocks == 0 && is_of_proc(&file) {
             size = 0;
         }
-        let limit = if is_regular { size.saturating_add(BEYOND) } else { u64::MAX };
+        let limit = if is_regular { size.saturating_add(MAX_GROWTH) } else { u64::MAX };
         let blocks = u64::try_from(meta.st_blocks).unwrap_or_default();
         let sparse = blocks.saturating_mul(512) < size;
         Input { path, file, size, is_regular, is_fifo, sparse, read: 0, limit }
     }
 
-    /// Tells that the next read begins so far into it.
+    /// Records that the next read begins at this offset.
     pub fn started_at(&mut self, offset: u64) {
         self.read = offset;
         self.limit = self.limit.saturating_add(offset);
@@ -108,14 +109,15 @@ impl<'a> Input<'a> {
             && fstat(&self.file).is_ok_and(|ours| fstat(io::stdout()).is_ok_and(|out| same(ours, out)))
     }
 
-    /// The next bytes; none at the end.
+    /// Reads the next bytes; 0 at the end.
     pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
-        let deadline = Deadline::after(PATIENCE);
-        // One that nobody has opened for writing yet reads as if it were at its end: pipe(7), fifo(7).
+        let deadline = Deadline::after(READ_TIMEOUT);
+        // A FIFO that nobody has opened for writing yet reads as if it were at its end: pipe(7),
+        // fifo(7).
         let mut waits = self.is_fifo;
         loop {
             if waits {
-                let none = |_| format!("nothing came within {}", show_duration(PATIENCE));
+                let none = |_| format!("no data within {}", show_duration(READ_TIMEOUT));
                 deadline.wait(self.file.as_fd(), PollFlags::POLLIN).map_err(none)?;
             }
             match self.file.read(piece) {
@@ -124,7 +126,7 @@ impl<'a> Input<'a> {
                     self.read = self.read.saturating_add(count as u64);
                     if self.read > self.limit {
                         return Err(
-                            format!("does not end, {} past the size it had", show_size(BEYOND)).into()
+                            format!("grew by more than {} while it was read", show_size(MAX_GROWTH)).into()
                         );
                     }
                     return Ok(count);
@@ -138,24 +140,25 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Goes on behind a hole, lseek(2), if there is one here, and says whether it did. What comes next is data, or the end.
+    /// Skips a hole, lseek(2), if one begins here, and returns whether it did. What follows is data
+    /// or the end.
     pub fn skip_hole(&mut self) -> bool {
         if !self.sparse {
             return false;
         }
         let mut there = lseek(&self.file, i64::try_from(self.read).unwrap_or_default(), Whence::SeekData);
         if there == Err(Errno::ENXIO) {
-            // No data comes any more.
+            // No data follows.
             there = lseek(&self.file, 0, Whence::SeekEnd);
         }
-        // Not every filesystem knows of holes.
+        // Not every file system supports holes.
         let there = there.map_or(0, i64::cast_unsigned);
         let skips = there > self.read;
         self.read = self.read.max(there);
         skips
     }
 
-    /// The next bytes, as many as there is room for, if there are so many.
+    /// Fills the buffer as far as the file has bytes.
     pub fn fill(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
         let mut filled = 0;
         while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -167,8 +170,8 @@ impl<'a> Input<'a> {
         Ok(filled)
     }
 
-    /// What to say where the file ends before it should; nothing where its size never told how much it holds, as in
-    /// sysfs.
+    /// Returns the error for a file that ends too early; no error if its size never told how much
+    /// it holds, as in sysfs.
     pub fn shrunk(&self) -> Result<(), Error> {
         if self.is_smaller() { Err(SHRANK.into()) } else { Ok(()) }
     }

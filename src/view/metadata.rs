@@ -1,13 +1,13 @@
-//! What a file's metadata says, in letters and as facts: inode(7), ls(1).
+//! A file's metadata as letters and as JSON facts: inode(7), ls(1).
 
 use super::users::Names;
+use crate::file_type::FileType;
 use crate::outcome::Fact;
-use crate::view::root::kind;
 
-/// A mode in the letters of `ls -l`: `drwxr-sr-t`.
+/// Returns a mode as the letters of `ls -l`: `drwxr-sr-t`.
 pub fn letters(mode: u32) -> String {
-    let mut text = String::from(kind(mode).0);
-    // Set-user-ID, set-group-ID and sticky stand in the place of an x.
+    let mut text = String::from(FileType::of_mode(mode).letter());
+    // Set-user-ID, set-group-ID and sticky take the place of an x.
     for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
         let bits = mode >> shift;
         text.push(if bits & 4 != 0 { 'r' } else { '-' });
@@ -22,39 +22,29 @@ pub fn letters(mode: u32) -> String {
     text
 }
 
-/// A mode as chmod(1) takes it: `0644`.
+/// Returns a mode as chmod(1) takes it: `0644`.
 pub fn octal(mode: u32) -> String {
     format!("{:04o}", mode & 0o7777)
 }
 
-/// The type for programs: the word behind the article.
-pub fn type_name(letter: char) -> Fact {
-    let name = match letter {
-        '-' => "file",
-        'd' => "directory",
-        'l' => "link",
-        'p' => "fifo",
-        's' => "socket",
-        'b' => "block_device",
-        'c' => "character_device",
-        _ => return Fact::Null,
-    };
-    Fact::Text(name.to_owned())
+/// Returns the type of a file for JSON.
+pub fn type_name(kind: FileType) -> Fact {
+    kind.json_name().map_or(Fact::Null, |name| Fact::Text(name.to_owned()))
 }
 
-/// A device's numbers: makedev(3), as glibc and musl have it.
+/// Splits a device number into major and minor: makedev(3), as glibc and musl do.
 pub fn device(number: u64) -> (u64, u64) {
     let major = (number >> 32 & 0xffff_f000) | (number >> 8 & 0xfff);
     let minor = (number >> 12 & 0xffff_ff00) | (number & 0xff);
     (major, minor)
 }
 
-/// Whether it is a device, which has numbers in place of a size.
+/// Whether it is a device, which has numbers instead of a size.
 pub fn is_device(mode: u32) -> bool {
-    matches!(kind(mode).0, 'b' | 'c')
+    FileType::of_mode(mode).is_device()
 }
 
-/// Seconds since the epoch, as exact as the system has them, for programs.
+/// Returns the seconds since the epoch for JSON, with the system's full precision.
 pub fn moment(seconds: i64, nanos: i64) -> Fact {
     // Nanoseconds count upwards, also before the epoch.
     let (whole, rest) =
@@ -63,15 +53,15 @@ pub fn moment(seconds: i64, nanos: i64) -> Fact {
     Fact::Json(format!("{sign}{}.{rest:09}", whole.unsigned_abs()))
 }
 
-/// A number of the system's for programs; none of those that are shown is negative.
+/// Returns a number of the system for JSON. None of those that are shown is negative.
 pub fn count(number: impl TryInto<u64>) -> Fact {
     number.try_into().map_or(Fact::Null, Fact::Count)
 }
 
-/// Type, mode and owner for programs.
+/// Returns type, mode and owner for JSON.
 pub fn facts(mode: u32, uid: u32, gid: u32, names: &Names) -> Vec<(&'static str, Fact)> {
     vec![
-        ("type", type_name(kind(mode).0)),
+        ("type", type_name(FileType::of_mode(mode))),
         ("mode", Fact::Text(octal(mode))),
         ("uid", count(uid)),
         ("user", Fact::Bytes(names.user(uid))),
@@ -107,7 +97,7 @@ mod tests {
             (1_767_323_045, 123_456_789, "1767323045.123456789"),
             (0, 0, "0.000000000"),
             (7, 5, "7.000000005"),
-            // A quarter of a second before the epoch, as inodes have it.
+            // A quarter of a second before the epoch, as inodes store it.
             (-1, 750_000_000, "-0.250000000"),
             (-2, 0, "-2.000000000"),
             (i64::MIN, 1, "-9223372036854775807.999999999"),

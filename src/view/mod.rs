@@ -1,5 +1,5 @@
-//! What a process sees, for every command that looks at it: which process is the target, its root, files, names of users,
-//! permissions and control groups.
+//! What a process sees, for every command that inspects it: which process is the target, its root
+//! directory, files, user names, permissions and control groups.
 
 pub mod content;
 pub mod control_groups;

@@ -1,4 +1,4 @@
-//! The mounts that a process sees, and the one that a path is on.
+//! The mounts that a process sees, and the mount that a path is on.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,13 +16,14 @@ use crate::redact::mounted;
 use crate::report::Answer;
 use crate::threads::bounded;
 
-/// How long a filesystem may take to answer: that of a dead server never does.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a file system may take to answer. One whose server is down never answers.
+pub const MOUNT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the kernel.
+/// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the
+/// kernel.
 const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="];
 
-/// The mounts of the process.
+/// Reads the mounts of the process.
 pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Error> {
     let mounts = Mounts::parse(&target.read("mountinfo")?);
     if mounts.odd > 0 {
@@ -31,28 +32,28 @@ pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Error> {
     Ok(mounts)
 }
 
-/// A path that was found, and where.
+/// A path that was found, and the mount that it is on.
 #[derive(Debug)]
-pub struct Place {
-    /// Stands for what the path leads to.
+pub struct MountedPath {
+    /// A descriptor that refers to what the path leads to.
     pub handle: OwnedFd,
-    /// The number of the mount that it is on, where the kernel says it.
+    /// The id of the mount that the path is on, if the kernel reports it.
     pub id: Option<u32>,
     path: PathBuf,
 }
 
-impl Place {
-    /// Finds the path as the target sees it, which may wait for a dead server for ever.
+impl MountedPath {
+    /// Finds the path as the target sees it. This may wait forever for a server that is down.
     pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, Error> {
         let handle = root.handle(path)?;
         let info = format!("self/fdinfo/{}", handle.as_raw_fd());
         let id = parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0);
-        // Only where that is not to be had does the path count, as it was given.
+        // Used only if there is no mount id: the path as given.
         let path = std::path::absolute(path).unwrap_or_default();
-        Ok(Place { handle, id, path })
+        Ok(MountedPath { handle, id, path })
     }
 
-    /// The mount that it is on.
+    /// Returns the mount that the path is on.
     pub fn mount<'a>(&self, mounts: &'a Mounts) -> Option<&'a Mount> {
         match self.id {
             Some(id) => mounts.by_id(id),
@@ -61,32 +62,33 @@ impl Place {
     }
 }
 
-/// What this comes to, unless a filesystem does not answer.
-pub fn patient<T: Send + 'static>(
+/// Runs `work`; returns [`Cause::Unanswered`] if a file system does not answer by the deadline.
+pub fn with_timeout<T: Send + 'static>(
     deadline: Deadline,
     work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
 ) -> Result<T, Error> {
     bounded(deadline, Box::new(work)).unwrap_or_else(|_| Err(Cause::Unanswered(None).into()))
 }
 
-/// How long to wait for the next filesystem, so that many dead ones do not add up beyond `whole`, and one leaves half of
-/// it to those behind it.
-pub fn patience(whole: Deadline) -> Deadline {
-    whole.at_most(PATIENCE.min(whole.remaining().unwrap_or_default() / 2))
+/// Returns the deadline for the next file system: unresponsive ones together take no longer than
+/// `whole`, and each leaves half of the remaining time to those after it.
+pub fn next_deadline(whole: Deadline) -> Deadline {
+    whole.at_most(MOUNT_TIMEOUT.min(whole.remaining().unwrap_or_default() / 2))
 }
 
-/// The line `mnt_id:`, proc_pid_fdinfo(5).
+/// Parses the line `mnt_id:`, proc_pid_fdinfo(5).
 fn parse_fdinfo(text: &[u8]) -> Option<u32> {
     let id = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"mnt_id:"))?;
     count(id).and_then(|id| u32::try_from(id).ok())
 }
 
-/// The options of a mount, as they may be shown.
+/// Returns the options of a mount, with secrets redacted.
 pub fn options(mount: &Mount) -> Vec<Vec<u8>> {
     mount.all_options().into_iter().map(mounted).collect()
 }
 
-/// The same without the folders that an overlay is made of, which are many and long, and on the host.
+/// Returns the options without the layers of an overlay, which are many, long, and paths on the
+/// host.
 pub fn options_of_interest(mount: &Mount) -> Vec<Vec<u8>> {
     let is_layer = |option: &[u8]| LAYERS.iter().any(|layer| option.starts_with(layer.as_bytes()));
     let mut options = options(mount);

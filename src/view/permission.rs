@@ -1,13 +1,16 @@
-//! Whether somebody may read, write or execute what a path leads to, and what on the way denies it.
+//! Whether a user may read, write or execute what a path leads to, and which component of the path
+//! denies it.
 //!
-//! The rules are those of path_resolution(7), acl(5), capabilities(7), `fs.protected_symlinks` of proc_sys_fs(5) and the
-//! flags of chattr(1), applied to what the path leads through; nothing is opened. Of proc it is known that files below
-//! `sys` have rules of their own, which no capability for files overrides (test_perm and net_ctl_permissions of the kernel),
-//! and that the kernel's log takes CAP_SYSLOG (syslog(2)). What is decided elsewhere, as by ptrace(2) in proc, is never
-//! granted by a mode: it cannot be told.
+//! The rules are those of path_resolution(7), acl(5), capabilities(7), `fs.protected_symlinks` of
+//! proc_sys_fs(5) and the flags of chattr(1), applied to each component of the path; nothing is
+//! opened. In proc, files below `sys` have rules of their own, which no file capability overrides
+//! (test_perm and net_ctl_permissions of the kernel), and the kernel's log requires CAP_SYSLOG
+//! (syslog(2)). Where something else decides, such as ptrace(2) in proc, a mode never grants
+//! access: the result is unknown.
 
 mod kernel;
 mod list;
+mod who;
 
 use std::ffi::OsStr;
 use std::os::fd::AsRawFd as _;
@@ -18,92 +21,71 @@ use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
-use self::kernel::{Inside, Rule, below_proc};
-use super::resolve::{DeadEnd, Place, follow};
+use self::kernel::{ProcPath, Rule, path_in_proc};
+use self::who::NOBODY;
+pub use self::who::Who;
+use super::resolve::{DeadEnd, Step, follow};
 use crate::error::Cause;
-use crate::procfs::handle::Handle;
-use crate::procfs::id_map::{is_mapped, ranges};
-use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH, Status};
+use crate::file_type::FileType;
+use crate::procfs::status::{DAC_OVERRIDE, DAC_READ_SEARCH};
 use crate::sys::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};
 use crate::text::Shown as _;
 use crate::view::metadata::{letters, octal};
-use crate::view::root::{Meta, Root, kind};
+use crate::view::root::{Meta, Root};
 use crate::view::target::Target;
 
-/// What is shown for an id that has none in our user namespace: overflowuid of proc(5), as it comes.
-const NOBODY: u32 = 65_534;
+/// Why the owner of a file that is shown as [`NOBODY`]'s is unknown.
+const UNMAPPED_OWNER: &str = "belongs to user or group 65534, which our user namespace shows for all unmapped ids \
+     (user_namespaces(7))";
 
-/// Why it is not known whose a file is that is shown as [`NOBODY`]'s.
-const HIDDEN: &str =
-    "is of user or group 65534, as which all are shown that our user namespace hides (user_namespaces(7))";
-
-/// Why a mode does not tell of what [`Inside::is_guarded`].
+/// Why the mode alone does not decide if [`ProcPath::is_guarded`].
 const GUARDED: &str =
-    "is of a process, where ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
+    "belongs to a process, so ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
 
-/// What may be wanted of a file, as the bits of a mode.
+/// Access to a file, as the bits of a mode.
 pub const READ: u32 = 4;
 /// See [`READ`].
 pub const WRITE: u32 = 2;
-/// See [`READ`]. Of a directory: that it may be searched.
+/// See [`READ`]. For a directory: the permission to search it.
 pub const EXEC: u32 = 1;
 
-/// Who wants it.
-#[derive(Debug, Clone)]
-pub struct Who {
-    /// The user.
-    pub uid: u32,
-    /// The group.
-    pub gid: u32,
-    /// The supplementary groups.
-    pub groups: Vec<u32>,
-    /// Effective capabilities.
-    pub capabilities: u64,
-    /// The ids of users and of groups, as they are out here, that its capabilities are good for; nothing where they are
-    /// good for all: user_namespaces(7), "Interaction of user namespaces and other types of namespaces".
-    pub mapped: Option<[Vec<[u64; 3]>; 2]>,
-    /// Whether what is shown as [`NOBODY`] may be anybody: we are in a user namespace with a map ourselves.
-    hides: bool,
-    /// Capabilities that it would have, were they in the bounding set.
-    unbound: u64,
-    /// Whether it is the target; otherwise somebody of whom there are ids only.
-    is_process: bool,
-}
-
-/// What became of a place on the way.
+/// The result for one component of the path.
 pub struct Row {
-    /// Its path, in which there is no link.
+    /// Its path, which contains no link.
     pub path: Vec<u8>,
-    /// What it is.
+    /// Its metadata.
     pub meta: Meta,
-    /// Where it leads, for a link.
+    /// Its target, if it is a link.
     pub link: Option<Vec<u8>>,
     /// Whether the path ends there.
     pub is_end: bool,
-    /// What is granted there, or why not.
+    /// What is granted, or why access is denied.
     pub outcome: Result<String, String>,
-    /// Whether that is so; otherwise it cannot be told, for that reason.
+    /// Whether the outcome is certain. If not, the outcome is the reason why it is unknown.
     pub is_known: bool,
-    /// Whose bits denied it, where it was the mode or an access control list.
+    /// Whose bits denied access, if the mode or an access control list did.
     pub by: Option<Class>,
 }
 
-/// Whose bits count: the classes of a mode, and what of an access control list stands for them. acl(5)
+/// Whose bits decide: the classes of a mode, and what replaces them in an access control list.
+/// acl(5)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// The owner's.
+    /// The owner's bits.
     Owner,
-    /// The group's.
+    /// The group's bits.
     Group,
-    /// Those of all others.
+    /// The bits of all others.
     Others,
-    /// Those of the entry of a `user` or a `group`; without a number it is that of the file's own group.
+    /// The bits of a `user` or `group` entry; without a number, of the entry of the file's own
+    /// group.
     Entry(&'static str, Option<u32>),
-    /// The entry grants it, but not the mask, which is where the group's bits are.
+    /// The mask, which is stored in the group's bits: the entry grants access, but the mask does
+    /// not.
     Mask,
 }
 
-/// What is to be known of an outcome besides it.
+/// Details of an outcome.
 #[derive(Default)]
 struct Note {
     /// See [`Row::is_known`].
@@ -112,19 +94,20 @@ struct Note {
     by: Option<Class>,
 }
 
-/// What came of it.
+/// The result of [`examine`].
 pub struct Examined {
-    /// Whether it is granted; nothing where we may not look so far.
+    /// Whether access is granted; `None` if we cannot tell.
     pub allowed: Option<bool>,
-    /// That in words.
+    /// The same as text.
     pub reason: String,
-    /// Where the path leads nowhere, if it does.
+    /// Where and why the path leads nowhere, if it does.
     pub dead_end: Option<DeadEnd>,
-    /// The places on the way, as far as it goes.
+    /// The components of the path, as far as it was followed.
     pub rows: Vec<Row>,
 }
 
-/// Follows the path, and applies the rules to each place that it leads through. `wanted` are bits as [`READ`].
+/// Follows the path and applies the rules to each component. `wanted` contains bits such as
+/// [`READ`].
 pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u32]) -> Examined {
     let mut rows: Vec<Row> = Vec::new();
     let process = target.handle().ok();
@@ -132,43 +115,44 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     let protected = protected.map(|value| value.trim_ascii() == b"1");
     let descriptors = target.proc.join("self/fd");
     let has_proc = descriptors.exists();
-    // Where the process is itself: the device of its proc, and its folder there.
+    // How the process finds itself in proc: the device of its proc, and its directory there.
     let itself = process.as_ref().filter(|_| who.is_process);
     let itself = itself.and_then(|own| Some((fstat(own).ok()?.st_dev, format!("{}/", own.pid))));
     let is_ours = who.is_process && target.process.is_none();
     let shown = |path: &[u8]| Path::new(OsStr::from_bytes(path)).shown();
-    let end = follow(root, path, &mut |place| {
+    let end = follow(root, path, &mut |step| {
         let held = if has_proc || !root.is_own() {
-            descriptors.join(place.handle.as_raw_fd().to_string())
+            descriptors.join(step.handle.as_raw_fd().to_string())
         } else {
-            Path::new(OsStr::from_bytes(place.path)).to_owned()
+            Path::new(OsStr::from_bytes(step.path)).to_owned()
         };
         let mut note = Note::default();
-        let inside = below_proc(place, &rows);
-        let rule = Rule::of(target, place.meta, inside.as_ref());
-        let mut outcome = match place.link {
-            Some((_, folder)) => who.may_follow(place.meta, folder, protected, &mut note),
-            None if place.is_end => who.may_all(wanted, place, &held, rule, &mut note),
-            None => match kind(place.meta.st_mode) {
-                ('d', _) => who.may(place.meta, EXEC, &held, &mut note),
-                (_, what) => Err(format!("is {what}, not a directory")),
+        let inside = path_in_proc(step, &rows);
+        let rule = Rule::of(target, step.meta, inside.as_ref());
+        let mut outcome = match step.link {
+            Some((_, folder)) => who.may_follow(step.meta, folder, protected, &mut note),
+            None if step.is_end => who.may_all(wanted, step, &held, rule, &mut note),
+            None => match FileType::of_mode(step.meta.st_mode) {
+                FileType::Directory => who.may(step.meta, EXEC, &held, &mut note),
+                kind => Err(format!("is {}, not a directory", kind.described())),
             },
         };
-        let is_guarded = |inside: &Inside<'_>| inside.is_guarded(place, itself.as_ref(), is_ours);
+        let is_guarded = |inside: &ProcPath<'_>| inside.is_guarded(step, itself.as_ref(), is_ours);
         if outcome.is_ok() && inside.as_ref().is_some_and(is_guarded) {
             note.is_unknown = true;
             outcome = Err(GUARDED.to_owned());
         }
         let granted = outcome.is_ok();
-        let link = place.link.map(|(text, _)| text.to_vec());
-        let (path, meta, is_end) = (place.path.to_vec(), *place.meta, place.is_end);
+        let link = step.link.map(|(text, _)| text.to_vec());
+        let (path, meta, is_end) = (step.path.to_vec(), *step.meta, step.is_end);
         let Note { is_unknown, by } = note;
         rows.push(Row { path, meta, link, is_end, outcome, is_known: !is_unknown, by });
         granted
     });
     let (uid, gid) = (who.uid, who.gid);
-    // What is in front of the end is searched, whatever the end is.
-    let is_folder = rows.last().is_some_and(|row| row.is_end && kind(row.meta.st_mode).0 == 'd');
+    // Directories before the end are searched, whatever the end is.
+    let is_folder =
+        rows.last().is_some_and(|row| row.is_end && FileType::of_mode(row.meta.st_mode).is_directory());
     let verbs: Vec<&str> = wanted.iter().map(|&bit| verb(bit, is_folder)).collect();
     let verbs = verbs.join(" and ");
     let (allowed, reason) = match (&end, rows.last()) {
@@ -178,19 +162,22 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
             if *is_known {
                 (Some(false), format!("{uid}:{gid} may not {verbs} {path}: {place}: {why}"))
             } else {
-                (None, format!("whether {uid}:{gid} may {verbs} {path} cannot be told: {place}: {why}"))
+                (None, format!("cannot tell whether {uid}:{gid} may {verbs} {path}: {place}: {why}"))
             }
         }
-        // Without openat2(2) nothing of it was looked at.
+        // Without openat2(2) nothing was examined.
         (Err(dead), _) if matches!(dead.error.cause, Cause::Unsupported(_)) => {
             (None, format!("{}: {}", shown(&dead.path), dead.error.reason()))
         }
         (Err(dead), _) if dead.error.is_denied() => {
-            // The rules let it pass, but not us, who look.
+            // The rules would let the user pass, but we are not allowed to look.
             let path = shown(&dead.path);
             (
                 None,
-                format!("{path}: {}: we may not look further, whoever may; run as root", dead.error.reason()),
+                format!(
+                    "{path}: {}: porthole cannot look further, even if the user can; run as root",
+                    dead.error.reason()
+                ),
             )
         }
         (Err(dead), _) => (Some(false), format!("{}: {}", shown(&dead.path), dead.error.reason())),
@@ -199,7 +186,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
     Examined { allowed, reason, dead_end: end.err(), rows }
 }
 
-/// What a bit grants, in a word.
+/// Returns what a bit grants, as a verb.
 pub fn verb(bit: u32, is_folder: bool) -> &'static str {
     match (bit, is_folder) {
         (READ, false) => "read",
@@ -211,101 +198,43 @@ pub fn verb(bit: u32, is_folder: bool) -> &'static str {
 }
 
 impl Who {
-    /// This user, with no capabilities unless it is root, which has those of this bounding set.
-    pub fn of_ids(uid: u32, gid: u32, groups: Vec<u32>, bounding: u64) -> Self {
-        let (capabilities, unbound) = if uid == 0 { (bounding, !bounding) } else { (0, 0) };
-        Who { uid, gid, groups, capabilities, mapped: None, hides: false, unbound, is_process: false }
-    }
-
-    /// The same, where it is not known what a user namespace may hide.
-    #[must_use]
-    pub fn unmapped(self) -> Self {
-        Who { hides: true, ..self }
-    }
-
-    /// The same, if the process is in a user namespace of its own with that in mind.
-    #[must_use]
-    pub fn mapped(mut self, target: &Target, process: &Handle) -> Self {
-        let maps = |process: &Handle| ["uid_map", "gid_map"].map(|name| ranges(process, name));
-        let theirs = maps(process);
-        if is_mapped(&theirs[0]) {
-            // In it too, its ids are what is seen, and what has none there is shown as nobody.
-            let ours = target.ourselves().ok().map(|ours| maps(&ours));
-            self.hides = ours.as_ref().is_some_and(|ours| is_mapped(&ours[0]));
-            let is_ours = ours.is_some_and(|ours| ours == theirs);
-            self.mapped = Some(theirs.map(|map| {
-                let range =
-                    |[inside, outside, count]: [u64; 3]| [if is_ours { inside } else { outside }, 0, count];
-                map.into_iter().map(range).collect()
-            }));
-        }
-        self
-    }
-
-    /// Whether its capabilities are good for a file of these ids; nothing where that cannot be told.
-    fn has_power_over(&self, meta: &Meta) -> Option<bool> {
-        let Some(maps) = &self.mapped else { return Some(true) };
-        let mut is_known = true;
-        for (map, id) in maps.iter().zip([meta.st_uid, meta.st_gid]) {
-            if !map.iter().any(|&[from, _, count]| (from..from.saturating_add(count)).contains(&id.into())) {
-                return Some(false);
-            }
-            is_known &= !(self.hides && id == NOBODY);
-        }
-        is_known.then_some(true)
-    }
-
-    /// A process.
-    pub fn of_process(status: Status) -> Self {
-        // Files are accessed by the ids of the file system: credentials(7).
-        let ([.., uid], [.., gid]) = (status.uids, status.gids);
-        let mut who = Who::of_ids(uid, gid, status.groups, status.cap_bounding);
-        who.capabilities = status.cap_effective;
-        who.is_process = true;
-        who
-    }
-
-    fn is_in(&self, gid: u32) -> bool {
-        self.gid == gid || self.groups.contains(&gid)
-    }
-
-    /// Whether all that is wanted is granted by what the path leads to, and by its mount.
+    /// Applies the rules for all that is wanted to what the path leads to, and to its mount.
     fn may_all(
         &self,
         wanted: &[u32],
-        place: &Place<'_>,
+        step: &Step<'_>,
         held: &Path,
         rule: Rule,
         note: &mut Note,
     ) -> Result<String, String> {
-        let (letter, what) = kind(place.meta.st_mode);
-        let mount = fstatvfs(place.handle).map_or(FsFlags::empty(), |found| found.flags());
+        let kind = FileType::of_mode(step.meta.st_mode);
+        let mount = fstatvfs(step.handle).map_or(FsFlags::empty(), |found| found.flags());
         let mut granted = Vec::new();
         for &bit in wanted {
             // Writing to a device, FIFO or socket does not write to its file system.
-            let is_kept = bit == WRITE && matches!(letter, '-' | 'd');
-            let flags = if is_kept { flags(place.handle) } else { 0 };
+            let is_kept = bit == WRITE && (kind.is_regular() || kind.is_directory());
+            let flags = if is_kept { flags(step.handle) } else { 0 };
             if is_kept && mount.contains(FsFlags::ST_RDONLY) {
                 return Err("is on a read-only mount".to_owned());
             }
             if flags & IMMUTABLE != 0 {
-                return Err("is immutable (chattr +i), whoever writes".to_owned());
+                return Err("is immutable for all users (chattr +i)".to_owned());
             }
-            if flags & APPEND_ONLY != 0 && letter == '-' {
-                return Err("is append-only (chattr +a): it opens with O_APPEND alone".to_owned());
+            if flags & APPEND_ONLY != 0 && kind.is_regular() {
+                return Err("is append-only (chattr +a): it opens only with O_APPEND".to_owned());
             }
-            if bit == EXEC && !matches!(letter, '-' | 'd') {
-                return Err(format!("is {what}, which cannot be executed"));
+            if bit == EXEC && !(kind.is_regular() || kind.is_directory()) {
+                return Err(format!("is {}, which cannot be executed", kind.described()));
             }
-            if matches!(letter, 'b' | 'c') && mount.contains(FsFlags::ST_NODEV) {
-                return Err(format!("is {what} on a mount with nodev"));
+            if kind.is_device() && mount.contains(FsFlags::ST_NODEV) {
+                return Err(format!("is {} on a mount with nodev", kind.described()));
             }
-            if bit == EXEC && mount.contains(FsFlags::ST_NOEXEC) && letter == '-' {
+            if bit == EXEC && mount.contains(FsFlags::ST_NOEXEC) && kind.is_regular() {
                 return Err("is on a mount with noexec".to_owned());
             }
             granted.push(match rule {
-                Rule::Setting(is_of_network) => self.may_set(place.meta, bit, is_of_network, note)?,
-                _ => self.may(place.meta, bit, held, note)?,
+                Rule::Setting(is_of_network) => self.may_set(step.meta, bit, is_of_network, note)?,
+                _ => self.may(step.meta, bit, held, note)?,
             });
             if let (READ, Rule::Log(takes)) = (bit, rule) {
                 self.may_read_log(takes, note)?;
@@ -314,35 +243,35 @@ impl Who {
         Ok(granted.join(", "))
     }
 
-    /// Whether this bit of what a mode grants is granted, and by which rule. `held` leads to the file itself; `note`
-    /// is made where that cannot be told, and of whose bits deny it.
+    /// Whether the mode or an access control list grants this bit, and by which rule. `held` leads
+    /// to the file itself. Sets `note` if the result is unknown, and to whose bits deny access.
     fn may(&self, meta: &Meta, bit: u32, held: &Path, note: &mut Note) -> Result<String, String> {
         let mode = meta.st_mode;
-        let is_folder = kind(mode).0 == 'd';
+        let is_folder = FileType::of_mode(mode).is_directory();
         let verb = verb(bit, is_folder);
         let (is_owner, is_member) = (meta.st_uid == self.uid, self.is_in(meta.st_gid));
         let mut unknown = |why: &str| {
             note.is_unknown = true;
             Err(why.to_owned())
         };
-        // Who it belongs to may only look like this one, and then every class is in question.
+        // The owner may only look like this user; then it is unknown which class applies.
         let is_hidden = is_owner && meta.st_uid == NOBODY || is_member && meta.st_gid == NOBODY;
         if self.hides && is_hidden && mode & (0o111 * bit) != 0o111 * bit {
-            return unknown(HIDDEN);
+            return unknown(UNMAPPED_OWNER);
         }
         let mut listed = String::new();
         let (class, by, bits) = if is_owner {
             ("the owner", Class::Owner, mode >> 6)
         } else {
             let mut list = [0; 4096];
-            // To the kernel there is no list where its mask, which is the group's bits, is empty.
+            // The kernel ignores the list if its mask, stored in the group's bits, is empty.
             let length = match read_attribute(held, c"system.posix_acl_access", &mut list) {
                 Err(Errno::ERANGE) => list.len(),
                 Ok(length) if mode & 0o070 != 0 => length,
                 _ => 0,
             };
             match self.by_list(list.get(..length).unwrap_or_default(), meta.st_gid, bit) {
-                Err(()) => return unknown("has an access control list that is not understood"),
+                Err(()) => return unknown("has an access control list in an unknown format"),
                 Ok(Some((kind, id, bits))) => {
                     let letters = letters(mode);
                     let mask = letters.get(4..7).unwrap_or_default();
@@ -352,7 +281,7 @@ impl Who {
                     ("", if is_masked { Class::Mask } else { entry }, bits & mode >> 3)
                 }
                 Ok(None) if is_member && length == 0 => ("the group", Class::Group, mode >> 3),
-                // Whom the list does not name has the mode's bits of others.
+                // The mode's bits for others apply to users whom the list does not name.
                 Ok(None) => ("others", Class::Others, mode),
             }
         };
@@ -368,7 +297,7 @@ impl Who {
                 match self.has_power_over(meta) {
                     Some(true) => return Ok(format!("{verb} (by {name})")),
                     Some(false) => {}
-                    None => return unknown(HIDDEN),
+                    None => return unknown(UNMAPPED_OWNER),
                 }
             }
         }
@@ -376,11 +305,11 @@ impl Who {
         let is_unbound = overrides && self.unbound & DAC_OVERRIDE != 0;
         let unbound = if is_unbound { ", and CAP_DAC_OVERRIDE is not in the bounding set" } else { "" };
         let owner = format!("owner {}:{} mode {}", meta.st_uid, meta.st_gid, octal(mode));
-        Err(format!("{owner} gives {class}{listed} no {verb}{unbound}"))
+        Err(format!("{owner} does not let {class}{listed} {verb}{unbound}"))
     }
 
-    /// Whether a link is followed: in a sticky directory that all may write to, only one of the follower's or of the
-    /// directory's owner.
+    /// Whether the user may follow a link. In a sticky world-writable directory, only a link of the
+    /// user or of the directory's owner may be followed.
     fn may_follow(
         &self,
         link: &Meta,

@@ -1,7 +1,8 @@
-//! A path followed name by name and link by link, as the kernel does: path_resolution(7).
+//! Follows a path name by name and link by link, as the kernel does: path_resolution(7).
 //!
-//! Each step opens one name, without following it, in the directory that is held, so that it stays below the root. The
-//! links of proc that only look like links (`/proc/PID/cwd`) lead elsewhere than their text: who visits has to stop there.
+//! Each step opens one name, without following it, in the directory that is held open, so that it
+//! stays below the root. The magic links of proc (`/proc/PID/cwd`) lead elsewhere than their text
+//! says: the visitor has to stop there.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
@@ -13,78 +14,80 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fstat};
 
 use crate::error::Error;
-use crate::view::root::{Meta, Root, kind};
+use crate::file_type::FileType;
+use crate::view::root::{Meta, Root};
 
-/// The most links in one path, as in the kernel.
-const MOST_LINKS: usize = 40;
-/// What a path may have in bytes, with the NUL behind it: PATH_MAX of limits.h.
-const LONGEST: usize = 4096;
+/// The maximum number of links in one path, as in the kernel.
+const MAX_LINKS: usize = 40;
+/// The size that a path has to stay below, in bytes: PATH_MAX of limits.h, which includes the NUL.
+const MAX_PATH_BYTES: usize = 4096;
 
-/// What a path leads through.
-pub struct Place<'a> {
-    /// Its path, in which there is no link.
+/// A file, directory or link that a path leads through.
+pub struct Step<'a> {
+    /// Its path, which contains no link.
     pub path: &'a [u8],
-    /// What it is.
+    /// Its metadata.
     pub meta: &'a Meta,
-    /// A descriptor that stands for it.
+    /// A descriptor that refers to it.
     pub handle: &'a OwnedFd,
-    /// Where it leads, for a link, and what the directory is that it lies in.
+    /// For a link: its target, and the metadata of the directory that contains it.
     pub link: Option<(&'a [u8], &'a Meta)>,
-    /// Whether the path ends there: of a directory in front of the end only that it may be searched matters.
+    /// Whether the path ends here. A directory before the end only has to be searchable.
     pub is_end: bool,
 }
 
-/// Why a path does not lead anywhere.
+/// The point at which a path leads nowhere.
 pub struct DeadEnd {
-    /// What could not be had.
+    /// The path that failed.
     pub path: Vec<u8>,
-    /// Why.
+    /// The reason.
     pub error: Error,
 }
 
-/// Follows the path, and calls for each place that it leads through, until that says that it is enough. Where it ends, as
-/// a path without links; nothing where it was enough before.
+/// Follows the path and calls `visit` at each step until `visit` returns false. Returns the path
+/// that it ends at, which contains no link, or `None` if `visit` stopped early.
 pub fn follow(
     root: &Root,
     path: &Path,
-    visit: &mut dyn FnMut(&Place<'_>) -> bool,
+    visit: &mut dyn FnMut(&Step<'_>) -> bool,
 ) -> Result<Option<Vec<u8>>, DeadEnd> {
     let raw = path.as_os_str().as_bytes();
-    let mut place = start(root, path)?;
+    let mut here = start(root, path)?;
     if raw.is_empty() {
         return Err(DeadEnd { path: Vec::new(), error: Errno::ENOENT.into() });
     }
-    if raw.len() >= LONGEST {
+    if raw.len() >= MAX_PATH_BYTES {
         return Err(DeadEnd { path: raw.to_vec(), error: Errno::ENAMETOOLONG.into() });
     }
-    // A slash at the end asks for a directory, in a link that the path ends with as well.
-    let mut asks_folder = raw.ends_with(b"/");
-    // The next one last.
+    // A slash at the end requires a directory; so does one at the end of a link that the path ends
+    // with.
+    let mut needs_directory = raw.ends_with(b"/");
+    // In reverse order: the next name is the last.
     let mut names = Vec::new();
     push_names(&mut names, raw);
     let mut links = 0;
     loop {
-        let (path, handle, meta) = &place;
+        let (path, handle, meta) = &here;
         let is_end = names.is_empty();
-        if !visit(&Place { path, meta, handle, link: None, is_end }) {
+        if !visit(&Step { path, meta, handle, link: None, is_end }) {
             return Ok(None);
         }
         let fail = |path: &[u8], errno: Errno| DeadEnd { path: path.to_vec(), error: errno.into() };
-        let is_folder = kind(meta.st_mode).0 == 'd';
+        let is_directory = FileType::of_mode(meta.st_mode).is_directory();
         let Some(name) = names.pop() else {
-            if asks_folder && !is_folder {
+            if needs_directory && !is_directory {
                 return Err(fail(path, Errno::ENOTDIR));
             }
-            return Ok(Some(place.0));
+            return Ok(Some(here.0));
         };
-        if !is_folder {
+        if !is_directory {
             return Err(fail(path, Errno::ENOTDIR));
         }
         if name == b"." {
             continue;
         }
         if name == b".." {
-            place = above(root, &place).map_err(|error| DeadEnd { path: path.clone(), error })?;
+            here = above(root, &here).map_err(|error| DeadEnd { path: path.clone(), error })?;
             continue;
         }
         let mut below = path.clone();
@@ -96,31 +99,33 @@ pub fn follow(
         let next = openat(handle, OsStr::from_bytes(&name), flags, Mode::empty())
             .and_then(|next| fstat(&next).map(|found| (next, found)));
         let (next, found) = next.map_err(|errno| fail(&below, errno))?;
-        if kind(found.st_mode).0 != 'l' {
-            place = (below, next, found);
+        if !FileType::of_mode(found.st_mode).is_link() {
+            here = (below, next, found);
             continue;
         }
         let text = readlinkat(&next, "").map(OsString::into_vec);
-        // The visitor hears of it before it fails: that we may not read it says nothing of others.
+        // The visitor sees the link before the error: that we cannot read it does not mean that
+        // others cannot.
         let shown = text.as_deref().unwrap_or_default();
         let link = Some((shown, meta));
-        if !visit(&Place { path: &below, meta: &found, handle: &next, link, is_end: false }) {
+        if !visit(&Step { path: &below, meta: &found, handle: &next, link, is_end: false }) {
             return Ok(None);
         }
         let text = text.map_err(|errno| fail(&below, errno))?;
         links += 1;
-        if links > MOST_LINKS {
+        if links > MAX_LINKS {
             return Err(fail(&below, Errno::ELOOP));
         }
         if text.starts_with(b"/") {
-            place = start(root, Path::new("/"))?;
+            here = start(root, Path::new("/"))?;
         }
-        asks_folder |= names.is_empty() && text.ends_with(b"/");
+        needs_directory |= names.is_empty() && text.ends_with(b"/");
         push_names(&mut names, &text);
     }
 }
 
-/// The names in a path, in front of those that are to come; slashes only separate them.
+/// Pushes the names of a path so that they come before those that are left. Slashes only separate
+/// names.
 fn push_names(names: &mut Vec<Vec<u8>>, path: &[u8]) {
     for name in path.rsplit(|&b| b == b'/') {
         if !name.is_empty() {
@@ -129,10 +134,11 @@ fn push_names(names: &mut Vec<Vec<u8>>, path: &[u8]) {
     }
 }
 
-type Start = (Vec<u8>, OwnedFd, Meta);
+/// A path without links, a descriptor that refers to it, and its metadata.
+type Located = (Vec<u8>, OwnedFd, Meta);
 
-/// Where the path begins: at the root, or in the folder that relative paths begin in.
-fn start(root: &Root, path: &Path) -> Result<Start, DeadEnd> {
+/// Returns where the path begins: at the root, or in the directory that relative paths start from.
+fn start(root: &Root, path: &Path) -> Result<Located, DeadEnd> {
     let shown = if path.is_absolute() { Path::new("/").to_owned() } else { root.base() };
     open(root, if path.is_absolute() { &shown } else { Path::new(".") })
         .map(|(handle, meta)| (shown.as_os_str().as_bytes().to_vec(), handle, meta))
@@ -145,9 +151,9 @@ fn open(root: &Root, path: &Path) -> Result<(OwnedFd, Meta), Error> {
     Ok((handle, meta))
 }
 
-/// The directory above; above the root is the root.
-fn above(root: &Root, place: &Start) -> Result<Start, Error> {
-    let (path, handle, _) = place;
+/// Returns the directory above; above the root is the root itself.
+fn above(root: &Root, from: &Located) -> Result<Located, Error> {
+    let (path, handle, _) = from;
     let end = path.iter().rposition(|&b| b == b'/').unwrap_or_default();
     let above = path.get(..end.max(1)).unwrap_or_default().to_vec();
     let (handle, meta) = if root.is_own() {
@@ -156,7 +162,7 @@ fn above(root: &Root, place: &Start) -> Result<Start, Error> {
         let meta = fstat(&handle)?;
         (handle, meta)
     } else {
-        // ".." of a descriptor would lead out of the other's root.
+        // ".." of a descriptor would lead out of the other process's root.
         open(root, Path::new(OsStr::from_bytes(&above)))?
     };
     Ok((above, handle, meta))

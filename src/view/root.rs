@@ -1,9 +1,9 @@
-//! Files as a process sees them: our own, or another's below its root directory.
+//! Files as a process sees them: our own, or another process's, below its root directory.
 //!
-//! Invariant: below another root every path is resolved by openat2(2) with `RESOLVE_IN_ROOT`, so that an absolute
-//! link leads to that process's file, never to ours of the same name. Where openat2 is not to be had it is said;
-//! there is no other way that would be right. No FIFO and no device is opened for reading unless that is asked for, nor the
-//! kernel's log, and no open waits.
+//! Invariant: below another root every path is resolved by openat2(2) with `RESOLVE_IN_ROOT`, so
+//! that an absolute link leads to that process's file, never to ours of the same name. If openat2
+//! is not available, that is an error; no other way would be right. FIFOs, devices and the kernel's
+//! log are opened for reading only on request, and no open blocks.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,46 +13,33 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
 use crate::directory::Directory;
 use crate::error::{Cause, Error};
+use crate::file_type::FileType;
 
-/// Why another process's files cannot be looked at without openat2(2).
+/// Why another process's files cannot be inspected without openat2(2).
 const NO_OPENAT2: &str = "openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
-     engine's, or one of your own), and without it another process's files cannot be told from our own";
+     engine's, or one of your own); without it, another process's files cannot be told apart from our own";
 /// Why a link cannot be followed.
 const LEAVES_ROOT: &str = "the link leads out of the process's root directory, as links in proc do, and openat2(2) does not follow it";
 
-/// What the kernel's log is called in proc.
-const LOG: &[u8] = b"kmsg";
+/// The name of the kernel's log in proc.
+const KERNEL_LOG: &[u8] = b"kmsg";
 
-/// Whose files.
+/// A root directory: ours or another process's.
 #[derive(Debug)]
 pub struct Root {
-    /// The root directory of another process; nothing for our own view.
+    /// The root directory of another process; `None` for our own view.
     root: Option<OwnedFd>,
-    /// Where that process's relative paths begin.
+    /// The directory that the process's relative paths start from.
     folder: PathBuf,
 }
 
-/// A file as fstat(2) has it.
+/// The metadata of a file, as fstat(2) returns it.
 pub type Meta = FileStat;
-
-/// What a file is, in the letter of `ls -l` and in words.
-pub fn kind(mode: u32) -> (char, &'static str) {
-    match SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFREG => ('-', "a regular file"),
-        SFlag::S_IFDIR => ('d', "a directory"),
-        SFlag::S_IFLNK => ('l', "a link"),
-        SFlag::S_IFIFO => ('p', "a FIFO"),
-        SFlag::S_IFSOCK => ('s', "a socket"),
-        SFlag::S_IFBLK => ('b', "a block device"),
-        SFlag::S_IFCHR => ('c', "a character device"),
-        _ => ('?', "of an unknown type"),
-    }
-}
 
 impl Root {
     /// Our own view.
@@ -60,17 +47,18 @@ impl Root {
         Root { root: None, folder: PathBuf::new() }
     }
 
-    /// The view of a process whose root directory this is, and whose relative paths begin at `folder`.
+    /// The view of a process that has this root directory and whose relative paths start from
+    /// `folder`.
     pub fn of(root: OwnedFd, folder: PathBuf) -> Self {
         Root { root: Some(root), folder }
     }
 
-    /// Whether it is our own view.
+    /// Whether this is our own view.
     pub fn is_own(&self) -> bool {
         self.root.is_none()
     }
 
-    /// Where relative paths begin, as an absolute path where that can be told.
+    /// Returns the directory that relative paths start from, as an absolute path if it is known.
     pub fn base(&self) -> PathBuf {
         match &self.root {
             None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
@@ -86,12 +74,14 @@ impl Root {
             Some(root) => {
                 let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
                 let seen = how.flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
-                // A rename elsewhere at the wrong moment makes the kernel ask for another try: openat2(2), EAGAIN.
+                // A concurrent rename elsewhere makes the kernel ask for another try: openat2(2),
+                // EAGAIN.
                 let mut tries = 0;
                 loop {
                     match openat2(root, &self.folder.join(path), how) {
                         Err(Errno::EAGAIN) if tries < 8 => tries += 1,
-                        // A seccomp profile that is older than the call refuses it for the root itself too.
+                        // A seccomp profile older than the call rejects it even for the root
+                        // itself.
                         Err(Errno::EPERM) if openat2(root, ".", seen).err() == Some(Errno::EPERM) => {
                             return Err(Cause::Unsupported(NO_OPENAT2).into());
                         }
@@ -104,22 +94,23 @@ impl Root {
         }
     }
 
-    /// What the path leads to, or where it is a link, the link itself if not `follow`.
+    /// Returns the metadata of what the path leads to; of a link itself, unless `follow` is set.
     pub fn meta(&self, path: &Path, follow: bool) -> Result<Meta, Error> {
         let flags = if follow { OFlag::empty() } else { OFlag::O_NOFOLLOW };
         Ok(fstat(self.at(path, OFlag::O_PATH | flags)?)?)
     }
 
-    /// Where a link leads, as it was written.
+    /// Reads the target of a link, as it was written.
     pub fn link(&self, path: &Path) -> Result<OsString, Error> {
         let link = self.at(path, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
         Ok(readlinkat(link, "")?)
     }
 
-    /// Opens a file for reading, which never waits. Directories are refused as read(2) would, and FIFOs, sockets, devices and
-    /// the kernel's log are not opened at all unless `special`.
+    /// Opens a file for reading, without blocking. Directories are refused as read(2) would. FIFOs,
+    /// sockets, devices and the kernel's log are not opened at all unless `special` is set.
     pub fn open(&self, path: &Path, special: bool) -> Result<(File, Meta), Error> {
-        // Looked at first: to open a FIFO is seen by its writer, and to open a device may do something.
+        // Checked first: the writer of a FIFO notices an open, and opening a device may have
+        // effects.
         let handle = self.at(path, OFlag::O_PATH)?;
         refuse(fstat(&handle)?.st_mode, special)?;
         if !special && is_log(&handle, path) {
@@ -138,18 +129,19 @@ impl Root {
         Ok(Folder::of(descriptor))
     }
 
-    /// A descriptor that stands for the path without opening it, for statvfs(3) and the like.
+    /// Returns a descriptor that refers to the path without opening it, for statvfs(3) and similar
+    /// calls.
     pub fn handle(&self, path: &Path) -> Result<OwnedFd, Error> {
         self.at(path, OFlag::O_PATH)
     }
 }
 
 fn refuse(mode: u32, special: bool) -> Result<(), Error> {
-    match kind(mode) {
-        ('-', _) => Ok(()),
-        ('d', _) => Err("is a directory".into()),
+    match FileType::of_mode(mode) {
+        FileType::Regular => Ok(()),
+        FileType::Directory => Err("is a directory".into()),
         _ if special => Ok(()),
-        (_, what) => Err(Cause::Special(what).into()),
+        kind => Err(Cause::Special(kind.described()).into()),
     }
 }
 
@@ -159,13 +151,13 @@ pub struct Folder {
     directory: Directory,
 }
 
-/// An entry of a directory, kept.
+/// An entry of a directory, owned.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
     pub name: Vec<u8>,
-    /// Its type if the directory tells it, as in [`kind`].
-    pub kind: Option<char>,
+    /// Its type, if the file system reports it.
+    pub kind: Option<FileType>,
 }
 
 impl Folder {
@@ -173,38 +165,39 @@ impl Folder {
         Folder { directory: Directory::of(descriptor) }
     }
 
-    /// Returns the next entry besides `.` and `..`, in the directory's own order.
+    /// Returns the next entry other than `.` and `..`, in the directory's own order.
     pub fn next(&mut self) -> Result<Option<Entry>, Error> {
         let entry = self.directory.next()?;
         Ok(entry.map(|entry| Entry { name: entry.name.to_vec(), kind: entry.kind }))
     }
 
-    /// What this directory itself is.
+    /// Returns the metadata of this directory itself.
     pub fn own_meta(&self) -> Result<Meta, Error> {
         Ok(fstat(&self.directory)?)
     }
 
-    /// What this entry is, links not followed.
+    /// Returns the metadata of an entry; links are not followed.
     pub fn meta(&self, name: &[u8]) -> Result<Meta, Error> {
         Ok(fstatat(&self.directory, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
     }
 
-    /// Where this entry, a link, leads.
+    /// Reads the target of an entry that is a link.
     pub fn link(&self, name: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(readlinkat(&self.directory, OsStr::from_bytes(name))?.into_vec())
     }
 
-    /// Opens a directory in this one, not through a link, so that it stays below any root.
+    /// Opens a directory in this one without following a link, so that it stays below any root.
     pub fn folder(&self, name: &[u8]) -> Result<Folder, Error> {
         let flags =
             OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         Ok(Folder::of(openat(&self.directory, OsStr::from_bytes(name), flags, Mode::empty())?))
     }
 
-    /// Opens a regular file in this directory, not through a link; nothing where it is none, or the kernel's log.
+    /// Opens a regular file in this directory without following a link; `None` for other files and
+    /// for the kernel's log.
     pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, Error> {
-        let is_regular = |meta: &Meta| kind(meta.st_mode).0 == '-';
-        if !is_regular(&self.meta(name)?) || name == LOG && self.is_of_kernel() {
+        let is_regular = |meta: &Meta| FileType::of_mode(meta.st_mode).is_regular();
+        if !is_regular(&self.meta(name)?) || name == KERNEL_LOG && self.is_of_kernel() {
             return Ok(None);
         }
         let flags =
@@ -214,24 +207,25 @@ impl Folder {
         Ok(is_regular(&meta).then(|| (File::from(file), meta)))
     }
 
-    /// Whether its files are the kernel's answers, in proc or sysfs: to read all of them takes for ever.
+    /// Whether its files are generated by the kernel, in proc or sysfs. Reading all of them never
+    /// ends.
     pub fn is_of_kernel(&self) -> bool {
         is_of_kernel(&self.directory)
     }
 }
 
-/// Whether this is the kernel's log in proc, proc_kmsg(5): a regular file by its mode alone.
+/// Whether this is the kernel's log in proc, proc_kmsg(5), which has the mode of a regular file.
 fn is_log(handle: &OwnedFd, path: &Path) -> bool {
     if !fstatfs(handle).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
         return false;
     }
-    // A link to it may be named otherwise.
+    // A link to it may have another name.
     let held = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
     let found = std::fs::read_link(held).unwrap_or_default();
-    [path, &found].iter().any(|path| path.as_os_str().as_bytes().ends_with(LOG))
+    [path, &found].iter().any(|path| path.as_os_str().as_bytes().ends_with(KERNEL_LOG))
 }
 
-/// Whether an open file is one of proc or sysfs, whose size says nothing of what it holds.
+/// Whether an open file is in proc or sysfs, where a size does not tell how much a file holds.
 pub fn is_of_kernel(file: impl AsFd) -> bool {
     let kernel = [PROC_SUPER_MAGIC, SYSFS_MAGIC];
     fstatfs(file).is_ok_and(|system| kernel.contains(&system.filesystem_type()))

@@ -15,20 +15,20 @@ use crate::procfs::status::Status;
 use crate::text::Shown as _;
 use crate::view::root::Root;
 
-/// The most of one file of proc that is read, in bytes.
-pub const LIMIT: usize = 4 << 20;
+/// How much of one file of proc is read, in bytes.
+pub const MAX_PROC_FILE_BYTES: usize = 4 << 20;
 
-/// A proc mount and the process that is looked at.
+/// A proc mount and the process to inspect.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Where proc is mounted.
     pub proc: PathBuf,
-    /// The process that was asked for.
+    /// The process that was requested.
     pub process: Option<Handle>,
 }
 
 impl Target {
-    /// Our own view, or that of this process. The error is what to say where there is none.
+    /// Selects our own view, or that of this process. The error tells why there is none.
     pub fn new(proc: &Path, pid: Option<u32>) -> Result<Self, Error> {
         let process = match pid {
             None => None,
@@ -41,18 +41,18 @@ impl Target {
         Ok(Target { proc: proc.to_owned(), process })
     }
 
-    /// The process that is looked at; our own where none was asked for.
+    /// Returns the process to inspect: our own if none was requested.
     pub fn handle(&self) -> Result<Handle, Error> {
         self.process.clone().map_or_else(|| self.ourselves(), Ok)
     }
 
-    /// Our own process, as this proc has it.
+    /// Returns our own process, as this proc shows it.
     pub fn ourselves(&self) -> Result<Handle, Error> {
         let pid = own_pid(&self.proc).ok_or_else(|| not_mounted(&self.proc))?;
         Handle::open(&self.proc, pid).map_err(|error| error.at(&self.proc.join(pid.to_string())))
     }
 
-    /// The files as the process sees them. The error says what keeps us from it.
+    /// Returns the root directory of the process. The error tells what denies access to it.
     pub fn root(&self) -> Result<Root, Error> {
         let Some(process) = &self.process else {
             return Ok(Root::own());
@@ -60,8 +60,9 @@ impl Target {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
         let root: OwnedFd =
             process.descriptor("root", flags).map_err(|error| self.explain(error, process, "root"))?;
-        // What it names is relative to that root; a process whose folder cannot be seen begins at the top.
-        // Both are named as from our own root, as far as it has them: a process that changed its root shares our mounts.
+        // Paths are relative to that root; if the working directory of the process is not visible,
+        // they start at the top. Both links are written as seen from our own root, as far as it
+        // contains them: a process that changed its root shares our mounts.
         let link = |name| process.link(name).ok().map(|path| PathBuf::from(os(path)));
         let folder = link("cwd").zip(link("root"));
         let folder =
@@ -69,23 +70,25 @@ impl Target {
         Ok(Root::of(root, folder.unwrap_or_else(|| PathBuf::from("/"))))
     }
 
-    /// Bytes of a file of the process, such as `net/tcp`, or why they cannot be had.
+    /// Reads a file of the process, such as `net/tcp`.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
         if let Some(process) = &self.process {
-            return process.read(name, LIMIT).map_err(|error| self.explain(error, process, name));
+            return process
+                .read(name, MAX_PROC_FILE_BYTES)
+                .map_err(|error| self.explain(error, process, name));
         }
         self.start_of(Path::new("self").join(name))
     }
 
-    /// The first bytes of a file of proc, such as `uptime`. The error has its path in front.
+    /// Reads the first bytes of a file of proc, such as `uptime`. The error contains its path.
     pub fn start_of(&self, name: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
         let path = self.proc.join(name);
-        let (bytes, _) = read_start(&path, LIMIT as u64).map_err(|error| error.at(&path))?;
+        let (bytes, _) = read_start(&path, MAX_PROC_FILE_BYTES as u64).map_err(|error| error.at(&path))?;
         Ok(bytes)
     }
 
-    /// Adds to the error why a file of a process cannot be had: what became of the process, or which rule denies it and
-    /// what would help.
+    /// Adds to the error why a file of a process is not available: what became of the process, or
+    /// which rule denies access and what would help.
     pub fn explain(&self, error: Error, process: &Handle, name: &str) -> Error {
         let path = process.path(name);
         if error.is_denied() {
@@ -100,10 +103,10 @@ impl Target {
             }
             Fate::Gone => Error::from(Cause::Gone).at(&path),
             Fate::Zombie(process) => {
-                format!("{} is a zombie: it has ended and has no {name} any more", process.shown()).into()
+                format!("{} is a zombie: it has ended and no longer has {name}", process.shown()).into()
             }
             Fate::Kernel(process) => {
-                format!("{} is a thread of the kernel, which has no {name}", process.shown()).into()
+                format!("{} is a kernel thread, which has no {name}", process.shown()).into()
             }
             Fate::Lives if error.is_gone() => Error::from(Errno::ENOENT).at(&path),
             Fate::Lives => error.at(&path),
@@ -116,26 +119,27 @@ impl Target {
         let why = match (status("self"), status(&pid.to_string())) {
             (Ok(ours), Ok(theirs)) => format!("permission denied: {} (ptrace(2))", ours.why_not(&theirs)),
             _ if self.is_of_kernel() => {
-                "permission denied, also to its status (hidepid of proc(5))".to_owned()
+                "permission denied, even to its status (hidepid of proc(5))".to_owned()
             }
             _ => return error.at(path),
         };
         Error::from(Cause::Denied(why)).at(path)
     }
 
-    /// Whether processes of other users may be missing from a list of all, of which this is the first: every pid namespace
-    /// has a pid 1, and where that is our own user's the mount option tells.
+    /// Whether processes of other users may be missing from a list of all processes that begins
+    /// with `first`. Every pid namespace has a pid 1; if it is listed because it runs as our own
+    /// user, the mount option tells.
     pub fn hides_some(&self, first: Option<u32>) -> bool {
         self.is_of_kernel() && (first != Some(1) || hiding_option(&self.proc).is_some())
     }
 
-    /// Whether this is the kernel's proc, not a folder that looks like one.
+    /// Whether this is the kernel's proc, not a directory that looks like one.
     pub fn is_of_kernel(&self) -> bool {
         statfs(&self.proc).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
     }
 }
 
-/// Why a process of another user may be missing, or has no more than its number.
+/// Why a process of another user may be missing, or has nothing but its number.
 pub const HIDDEN: &str = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root \
                           with the capability SYS_PTRACE";
 
@@ -144,12 +148,13 @@ pub fn processes(count: u32) -> String {
     format!("{count} {}", if count == 1 { "process" } else { "processes" })
 }
 
-/// Why nothing can be read of a folder that is not proc.
+/// Returns the error for a directory that is not a proc mount.
 pub fn not_mounted(proc: &Path) -> Error {
     Error::from("no proc is mounted there").at(proc)
 }
 
-/// What else may be the case if there is no such process: `, or hidden: /proc is mounted with hidepid=2`.
+/// Returns what else may be true if there is no such process: `, or hidden: /proc is mounted with
+/// hidepid=2`.
 fn or_hidden(proc: &Path) -> String {
     let option = hiding_option(proc);
     option.map_or_else(String::new, |option| format!(", or hidden: {}", mounted_with(proc, &option)))
@@ -160,7 +165,7 @@ fn mounted_with(proc: &Path, option: &str) -> String {
     format!("{} is mounted with {option}", proc.shown())
 }
 
-/// Bytes as a path's text.
+/// Converts bytes to a path.
 fn os(bytes: Vec<u8>) -> std::ffi::OsString {
     std::os::unix::ffi::OsStringExt::from_vec(bytes)
 }

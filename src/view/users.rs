@@ -1,6 +1,7 @@
-//! Names of users and groups, from passwd(5) and group(5) as the target sees them. An image often has neither.
+//! Names of users and groups, from passwd(5) and group(5) as the target sees them. An image often
+//! has neither.
 //!
-//! They are a convenience: a file system that does not answer is not waited for, and then there are numbers.
+//! Names are a convenience: if the file system does not answer in time, numbers are shown instead.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -11,15 +12,16 @@ use crate::procfs;
 use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
 use crate::threads::bounded;
-use crate::view::control_groups::mind_the_limit;
+use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::root::Root;
 use crate::view::target::Target;
 
-/// The most of one file that is read, in bytes.
-const LIMIT: u64 = 1 << 20;
+/// How much of one file is read, in bytes.
+const MAX_PASSWD_BYTES: u64 = 1 << 20;
 /// How long the file system of such a file may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// The file systems that answer as long as the machine does. Others ask a server, which may be gone.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
+/// File systems that answer as long as the machine runs. Others depend on a server, which may be
+/// down.
 const LOCAL: [&str; 32] = [
     "aufs",
     "binfmt_misc",
@@ -55,7 +57,7 @@ const LOCAL: [&str; 32] = [
     "xfs",
 ];
 
-/// The names of ids.
+/// The names of user and group ids.
 #[derive(Debug, Default)]
 pub struct Names {
     users: Vec<(u32, Vec<u8>)>,
@@ -63,12 +65,14 @@ pub struct Names {
 }
 
 impl Names {
-    /// As the target's files have them. Where those may not be read, its users have numbers, which is said.
+    /// Reads the names from the target's files. If access is denied, users are shown as numbers,
+    /// and a note says so.
     pub fn of(target: &Target, answer: &mut Answer) -> Self {
         match target.root() {
             Ok(root) => Names::read(target, root, answer),
             Err(error) => {
-                // A thread of the kernel has no files, and a fabricated process need not have any.
+                // A thread of the kernel has no files, and a process in a fabricated proc need not
+                // have any.
                 if error.is_denied() {
                     answer.note(&format!(
                         "users are shown as numbers: cannot read the files of the process: {error}"
@@ -79,16 +83,17 @@ impl Names {
         }
     }
 
-    /// As this root's files have them, which is the target's; none where there are no such files.
+    /// Reads the names from the files of the target's root; there are none if the files do not
+    /// exist.
     pub fn read(target: &Target, root: Root, answer: &mut Answer) -> Self {
         let mut names = Names::default();
-        if !may_halt(target) {
+        if !may_block(target) {
             names.users = parse(&text(&root, "/etc/passwd"));
             names.groups = parse(&text(&root, "/etc/group"));
             return names;
         }
-        mind_the_limit();
-        let (root, deadline) = (Arc::new(root), answer.within(PATIENCE));
+        avoid_threads_at_pids_limit();
+        let (root, deadline) = (Arc::new(root), answer.within(READ_TIMEOUT));
         let files = [
             (&mut names.users, "/etc/passwd", "users and groups"),
             (&mut names.groups, "/etc/group", "groups"),
@@ -106,49 +111,50 @@ impl Names {
         names
     }
 
-    /// The user's name, or its number.
+    /// Returns the user's name, or its number.
     pub fn user(&self, uid: u32) -> Vec<u8> {
         or_number(self.known_user(uid), uid)
     }
 
-    /// The group's name, or its number.
+    /// Returns the group's name, or its number.
     pub fn group(&self, gid: u32) -> Vec<u8> {
         or_number(self.known_group(gid), gid)
     }
 
-    /// The user's name, if it has one.
+    /// Returns the user's name, if it has one.
     pub fn known_user(&self, uid: u32) -> Option<&[u8]> {
         name(&self.users, uid)
     }
 
-    /// The group's name, if it has one.
+    /// Returns the group's name, if it has one.
     pub fn known_group(&self, gid: u32) -> Option<&[u8]> {
         name(&self.groups, gid)
     }
 }
 
-/// The text of this file, as much of it as could be read.
+/// Reads as much of the file as possible.
 fn text(root: &Root, path: &str) -> Vec<u8> {
     let mut text = Vec::new();
     if let Ok((file, _)) = root.open(Path::new(path), false) {
-        // What could be read of it counts.
-        let _ = file.take(LIMIT).read_to_end(&mut text);
+        // On an error, what was read before it counts.
+        let _ = file.take(MAX_PASSWD_BYTES).read_to_end(&mut text);
     }
     text
 }
 
-/// Whether the target sees a file system that may not answer, wherever it is: a link may lead there.
-fn may_halt(target: &Target) -> bool {
+/// Whether the target sees any file system that may not answer, wherever it is mounted: a link may
+/// lead there.
+fn may_block(target: &Target) -> bool {
     let text = match &target.process {
-        // A fabricated proc says nothing of the file systems that there are.
+        // A fabricated proc does not list the real file systems.
         Some(_) if target.is_of_kernel() => target.read("mountinfo"),
         Some(_) => return true,
-        // Our own files are what we see, whatever proc is looked at.
+        // We always see our own files, whichever proc is inspected.
         None => Target { proc: procfs::ROOT.into(), process: None }.read("mountinfo"),
     };
     let mounts = Mounts::parse(&text.unwrap_or_default()).mounts;
     let is_local = |kind: &[u8]| LOCAL.iter().any(|local| local.as_bytes() == kind);
-    // The mount that the root directory is on may be one that the table does not have: chroot(2).
+    // After chroot(2), the mount of the root directory may not be in the table.
     let has_root = mounts.iter().any(|mount| mount.point == b"/");
     !has_root || !mounts.iter().all(|mount| is_local(&mount.kind))
 }
@@ -161,7 +167,7 @@ fn or_number(name: Option<&[u8]>, id: u32) -> Vec<u8> {
     name.map_or_else(|| id.to_string().into_bytes(), <[u8]>::to_vec)
 }
 
-/// `name:password:id:…`, a line each.
+/// Parses lines of the form `name:password:id:…`.
 fn parse(text: &[u8]) -> Vec<(u32, Vec<u8>)> {
     let line = |line: &[u8]| {
         let mut fields = line.split(|&b| b == b':');

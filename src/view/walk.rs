@@ -1,8 +1,9 @@
-//! A tree of directories, walked through descriptors, links not followed: a path may be longer than any call takes,
-//! and what is renamed meanwhile leads nowhere else.
+//! Walks a tree of directories through descriptors, without following links. So a path may be
+//! longer than system calls accept, and a concurrent rename cannot lead elsewhere.
 //!
-//! However deep it goes, few directories are open at once. Of one that is closed to make room the rest of the entries
-//! is kept, and on the way back it is opened as the parent of the one below, if it still is.
+//! However deep the tree, only a few directories are open at once. When one is closed to make room,
+//! its remaining entries are kept. On the way back it is reopened as the parent of the one below,
+//! if it still is.
 
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,48 +12,49 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::error::Error;
+use crate::file_type::FileType;
 use crate::view::root::{Entry, Folder, Meta, Root};
 
-/// The most directories that are open at once.
-const OPEN: usize = 32;
-/// The deepest that is looked at.
-const DEEPEST: usize = 100_000;
+/// How many directories are open at once.
+const MAX_OPEN: usize = 32;
+/// How deep the walk goes.
+const MAX_DEPTH: usize = 100_000;
 
 /// A walk below a path.
 pub struct Walk {
     levels: Vec<Level>,
-    /// How many of the levels, from the top, are closed.
+    /// How many of the levels, counted from the top, are closed.
     closed: usize,
     /// The path of the last entry.
     path: Vec<u8>,
-    /// Where its name begins.
+    /// The offset of the entry's name in the path.
     name: usize,
-    /// Whether to look into it next.
+    /// Whether to descend into the last entry next.
     enter: bool,
 }
 
 struct Level {
     folder: Option<Folder>,
-    /// What was left of a directory when it had to be closed, the next one last.
+    /// The remaining entries, in reverse order, of a directory that had to be closed.
     rest: Option<Vec<Entry>>,
-    /// Why it could not be read to its end, where that was then.
+    /// Why it could not be read to its end when it was closed.
     lost: Option<Error>,
-    /// Device and inode, by which it is known again.
+    /// Device and inode, by which it is recognized.
     identity: (u64, u64),
     /// The length of its path.
     length: usize,
 }
 
-/// What a walk meets.
+/// What a walk encounters.
 pub enum Met {
-    /// An entry; its type where the directory tells it.
-    Entry(Option<char>),
+    /// An entry; its type if the file system reports it.
+    Entry(Option<FileType>),
     /// A directory that cannot be read, or not to its end.
     Failed(Error),
 }
 
 impl Walk {
-    /// Of what is in this directory, which the path leads to.
+    /// Starts a walk of the directory that the path leads to.
     pub fn new(root: &Root, path: &Path) -> Result<Self, Error> {
         let mut walk = Walk {
             levels: Vec::new(),
@@ -66,7 +68,7 @@ impl Walk {
         Ok(walk)
     }
 
-    /// What it meets next; nothing at its end.
+    /// Returns what comes next; `None` at the end.
     pub fn next(&mut self) -> Option<Met> {
         if self.enter {
             self.enter = false;
@@ -104,44 +106,45 @@ impl Walk {
         }
     }
 
-    /// The path of what was met.
+    /// Returns the path of the last entry.
     pub fn path(&self) -> &[u8] {
         &self.path
     }
 
-    /// The name of what was met.
+    /// Returns the name of the last entry.
     pub fn name(&self) -> &[u8] {
         self.path.get(self.name..).unwrap_or_default()
     }
 
-    /// How far below the first directory the entry is.
+    /// Returns how far below the first directory the last entry is.
     pub fn depth(&self) -> usize {
         self.levels.len()
     }
 
-    /// What the entry is.
+    /// Returns the metadata of the last entry.
     pub fn meta(&self) -> Result<Meta, Error> {
         self.folder()?.meta(self.name())
     }
 
-    /// Where the entry, a link, leads.
+    /// Reads the target of the last entry, a link.
     pub fn link(&self) -> Result<Vec<u8>, Error> {
         self.folder()?.link(self.name())
     }
 
-    /// Opens the entry for reading; nothing where it is no regular file.
+    /// Opens the last entry for reading; `None` if it is not a regular file.
     pub fn open(&self) -> Result<Option<(File, Meta)>, Error> {
         self.folder()?.open(self.name())
     }
 
-    /// Whether the entry, a directory of which this is known, is where a proc or sysfs begins.
+    /// Whether the last entry, a directory with this metadata, is the mount point of a proc or
+    /// sysfs.
     pub fn is_kernel_mount(&self, meta: &Meta) -> bool {
         let crosses = self.levels.last().is_some_and(|level| level.identity.0 != meta.st_dev);
         let inner = || self.folder()?.folder(self.name());
         crosses && inner().is_ok_and(|inner| inner.is_of_kernel())
     }
 
-    /// Makes the entry, a directory, the next to be looked into.
+    /// Descends into the last entry, a directory, next.
     pub fn enter(&mut self) {
         self.enter = true;
     }
@@ -152,7 +155,7 @@ impl Walk {
     }
 
     fn descend(&mut self) -> Result<(), Error> {
-        if self.levels.len() >= DEEPEST {
+        if self.levels.len() >= MAX_DEPTH {
             return Err(Errno::ENAMETOOLONG.into());
         }
         let folder = self.folder()?.folder(self.name())?;
@@ -161,11 +164,11 @@ impl Walk {
 
     fn push(&mut self, folder: Folder) -> Result<(), Error> {
         let meta = folder.own_meta()?;
-        if self.levels.len() - self.closed >= OPEN
+        if self.levels.len() - self.closed >= MAX_OPEN
             && let Some(level) = self.levels.get_mut(self.closed)
         {
             if let Some(mut folder) = level.folder.take() {
-                // It may have been opened again, after which it is not read.
+                // If it was reopened before, it is not read again.
                 if level.rest.is_none() {
                     let mut rest = Vec::new();
                     loop {
@@ -194,7 +197,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Back to the directory above, which is opened again where it was closed.
+    /// Returns to the directory above, and reopens it if it was closed.
     fn ascend(&mut self) -> Result<(), Error> {
         let Some(below) = self.levels.pop() else { return Ok(()) };
         let depth = self.levels.len();
@@ -218,7 +221,7 @@ impl Walk {
                 Ok(())
             }
             Err(error) => {
-                // There is no way back to those above either.
+                // Without it, the directories above are out of reach too.
                 self.levels.clear();
                 Err(error)
             }

@@ -33,7 +33,7 @@ fn every_component_with_the_one_that_denies() {
     let root = root.trim_end_matches('/');
     place.mode("app/config/secret", 0o400);
     let ran = porthole(["access", &place.path("link"), "--uid", "65532", "--gid", "65532"]).run();
-    let denied = "owner 0:0 mode 0400 gives others no read";
+    let denied = "owner 0:0 mode 0400 does not let others read";
     let last = format!("no: 65532:65532 may not read {root}/link: {secret}: {denied}");
     let lines: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
@@ -58,7 +58,7 @@ fn every_component_with_the_one_that_denies() {
     place.mode("app", 0o700);
     let ran = porthole(["access", &secret, "--uid", "65532", "--gid", "5"]).run();
     let denied = format!(
-        "no: 65532:5 may not read {secret}: {root}/app: owner 0:0 mode 0700 gives others no search\n"
+        "no: 65532:5 may not read {secret}: {root}/app: owner 0:0 mode 0700 does not let others search\n"
     );
     assert!(ran.stdout.ends_with(&denied), "{}", ran.story());
     let none = place.path("app/none");
@@ -77,7 +77,7 @@ fn as_json() {
     let ran = porthole(words).run();
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
-    let denied = "owner 0:0 mode 0640 gives the group no write";
+    let denied = "owner 0:0 mode 0640 does not let the group write";
     assert_eq!(
         json,
         json!({"path": path, "uid": 7, "gid": 8, "groups": [0, 9], "wanted": ["write"], "allowed": false,
@@ -332,14 +332,14 @@ fn entries_of_an_access_control_list_in_words() {
         let rows: Vec<&str> = ran.stdout.lines().rev().take(2).collect();
         (ran.status, rows[1].rsplit_once("  ").unwrap().1.to_owned())
     };
-    let no = |why: &str| (Some(1), format!("DENIED: owner 0:0 mode 0640 gives {why}"));
+    let no = |why: &str| (Some(1), format!("DENIED: owner 0:0 mode 0640 does not let {why}"));
     let yes = |what: &str| (Some(0), what.to_owned());
     assert_eq!(last(&["65532"]), yes("read"));
-    let why = "user:65532 of its access control list (mask r--) no write";
+    let why = "user:65532 of its access control list (mask r--) write";
     assert_eq!(last(&["65532", "--write"]), no(why));
-    let why = "group:5 of its access control list (mask r--) no read";
+    let why = "group:5 of its access control list (mask r--) read";
     assert_eq!(last(&["7", "--gid", "5"]), no(why));
-    assert_eq!(last(&["7", "--gid", "7"]), no("others no read"));
+    assert_eq!(last(&["7", "--gid", "7"]), no("others read"));
     assert_eq!(last(&["7", "--gid", "7", "--groups", "0,5"]), yes("read"));
 }
 
@@ -426,7 +426,7 @@ fn openat2_that_is_refused() {
         }
         let ran = output(&mut strace);
         let why = "/: openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
-            engine's, or one of your own), and without it another process's files cannot be told from our own\n";
+            engine's, or one of your own); without it, another process's files cannot be told apart from our own\n";
         assert_eq!(ran.status, Some(1), "{}", ran.story());
         assert!(ran.stderr.ends_with(&format!("porthole: {command}: {why}")), "{}", ran.story());
     }
@@ -474,7 +474,7 @@ fn without_proc_the_ids_that_are_given_will_do() {
     // What proc would tell is not guessed.
     let (known, why) = allowed(&link, &["--uid", "65532"]);
     assert!(known.is_null(), "{why}");
-    assert!(why.contains("cannot be told") && why.ends_with("(fs.protected_symlinks)"), "{why}");
+    assert!(why.contains("cannot tell whether") && why.ends_with("(fs.protected_symlinks)"), "{why}");
     if Command::new("setfacl").args(["-m", "u:65532:r", &file]).status().is_ok_and(|status| status.success())
     {
         assert_eq!(allowed(&file, &other).0, json!(true));
@@ -500,7 +500,7 @@ fn files_that_ptrace_guards() {
     let maps = format!("/proc/{pid}/maps");
     let other = ["--uid", "65532", "--gid", "65532"];
     let why = format!(
-        "whether 65532:65532 may read {maps} cannot be told: {maps}: is of a process, where ptrace(2) decides too: try it as \
+        "cannot tell whether 65532:65532 may read {maps}: {maps}: belongs to a process, so ptrace(2) decides too: try it as \
          that user (docker exec --user, setpriv)"
     );
     assert_eq!(last(&maps, &other), (Value::Null, why));
@@ -509,7 +509,7 @@ fn files_that_ptrace_guards() {
     assert_eq!(last(&maps, &[]).0, Value::Null);
     // Its mode denies, whatever else does.
     let (allowed, why) = last(&format!("/proc/{pid}/environ"), &other);
-    assert!(allowed == json!(false) && why.ends_with("mode 0400 gives others no read"), "{why}");
+    assert!(allowed == json!(false) && why.ends_with("mode 0400 does not let others read"), "{why}");
     for link in ["exe", "cwd", "root"]
         .map(|name| format!("/proc/{pid}/{name}"))
         .into_iter()
@@ -564,7 +564,7 @@ fn settings_of_the_kernel_have_rules_of_their_own() {
     let before = [&["setpriv"], &admin[..], &[program]].concat();
     same(&paths, &really(&admin, &paths), &ours(&before, &[], &paths), "an administrator of the network");
     let ran = porthole(["access", "/proc/sys/kernel/ostype", "--write"]).run();
-    let why = "mode 0444 of a setting of the kernel gives the owner no write, whatever the capabilities\n";
+    let why = "mode 0444 of a kernel setting does not let the owner write, whatever its capabilities\n";
     assert!(ran.stdout.ends_with(why), "{}", ran.story());
     fs::remove_dir_all(programs).unwrap();
 }
@@ -605,7 +605,7 @@ fn the_log_of_the_kernel_takes_a_capability() {
     assert_eq!(said(&with, None, "/proc/kmsg").0, json!(true));
     let (allowed, why) = said(&without, Some("0\n"), "/proc/kmsg");
     assert_eq!(allowed, json!(false));
-    assert!(why.ends_with("/proc/kmsg: is the kernel's log, which takes CAP_SYSLOG (syslog(2))"), "{why}");
+    assert!(why.ends_with("/proc/kmsg: is the kernel's log, which requires CAP_SYSLOG (syslog(2))"), "{why}");
 }
 
 #[test]
@@ -630,8 +630,7 @@ fn root_with_what_the_bounding_set_leaves() {
         "--uid",
         "0",
     ]));
-    let denied =
-        "owner 70001:70001 mode 0600 gives others no read, and CAP_DAC_OVERRIDE is not in the bounding set\n";
+    let denied = "owner 70001:70001 mode 0600 does not let others read, and CAP_DAC_OVERRIDE is not in the bounding set\n";
     assert!(ran.stdout.ends_with(denied), "{}", ran.story());
     // A process that only does without it: nothing is wrong with that set.
     let proc = Proc::new();
@@ -639,7 +638,7 @@ fn root_with_what_the_bounding_set_leaves() {
     proc.file("7/status", ids);
     symlink("/", format!("{}/7/root", proc.path())).unwrap();
     let ran = porthole(["access", &path, "-p", "7", "--proc", proc.path()]).run();
-    assert!(ran.stdout.ends_with("mode 0600 gives others no read\n"), "{}", ran.story());
+    assert!(ran.stdout.ends_with("mode 0600 does not let others read\n"), "{}", ran.story());
 }
 
 #[test]
@@ -683,8 +682,8 @@ fn owners_that_a_user_namespace_hides() {
     let at = at.trim_end_matches('/');
     let hidden = |path: &str, ids: &str| {
         format!(
-            "porthole: access: whether {ids} may read {path} cannot be told: {at}/{path}: is of user or group 65534, as which \
-             all are shown that our user namespace hides (user_namespaces(7))\n"
+            "porthole: access: cannot tell whether {ids} may read {path}: {at}/{path}: belongs to user or group 65534, which our user \
+             namespace shows for all unmapped ids (user_namespaces(7))\n"
         )
     };
     let expected = [
@@ -694,7 +693,7 @@ fn owners_that_a_user_namespace_hides() {
         "may\n",
         &hidden("nobodys", "65534:65534"),
         &format!(
-            "may not\nno: 65534:65534 may not read roots: {at}/roots: owner 0:0 mode 0600 gives others no read\n"
+            "may not\nno: 65534:65534 may not read roots: {at}/roots: owner 0:0 mode 0600 does not let others read\n"
         ),
         "may not\n",
         &hidden("theirs", "0:0"),
@@ -724,9 +723,9 @@ fn flags_that_deny_writing() {
     let file = place.file("file", "");
     let mut kept = Vec::new();
     for (path, flag, why) in [
-        (&file, "+i", Some("is immutable (chattr +i), whoever writes")),
-        (&file, "+a", Some("is append-only (chattr +a): it opens with O_APPEND alone")),
-        (&folder, "+i", Some("is immutable (chattr +i), whoever writes")),
+        (&file, "+i", Some("is immutable for all users (chattr +i)")),
+        (&file, "+a", Some("is append-only (chattr +a): it opens only with O_APPEND")),
+        (&folder, "+i", Some("is immutable for all users (chattr +i)")),
         (&folder, "+a", None),
     ] {
         kept.push(Unflagged(path.clone()));
@@ -759,7 +758,8 @@ fn what_we_may_not_look_at_is_no_verdict() {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(programs.join("porthole"));
     let ran = output(command.args(["access", &path, "--uid", "70001", "--json"]));
-    let complaint = format!("{path}: permission denied: we may not look further, whoever may; run as root");
+    let complaint =
+        format!("{path}: permission denied: porthole cannot look further, even if the user can; run as root");
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((&json["allowed"], &json["errors"]), (&Value::Null, &json!([complaint])), "{}", ran.story());
     assert_eq!(

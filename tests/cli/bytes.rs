@@ -444,7 +444,7 @@ fn a_fifo_is_waited_for_but_not_for_ever() {
     let ended = cat.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), ended.stderr.len()), (Some(0), 0), "{ended:?}");
     // Neither a writer that says nothing is waited for, nor one that never comes.
-    let why = format!("porthole: cat: {fifo}: nothing came within 10 s\n");
+    let why = format!("porthole: cat: {fifo}: no data within 10 s\n");
     let alone = cat_of_fifo(&fifo);
     let other = place.path("other");
     assert!(Command::new("mkfifo").arg(&other).status().unwrap().success());

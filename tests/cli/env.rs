@@ -146,7 +146,7 @@ fn gone_is_not_empty() {
     porthole(["env", "-p", "7", "--proc", proc.path()]).refused(&gone);
     proc.process(7, &Made::default(), b"x\0");
     porthole(["env", "-p", "7", "--proc", proc.path()]).healthy("");
-    let zombie = "env: pid 7 (sleep) is a zombie: it has ended and has no environ any more";
+    let zombie = "env: pid 7 (sleep) is a zombie: it has ended and no longer has environ";
     proc.process(7, &Made { state: 'Z', ..Made::default() }, b"");
     porthole(["env", "-p", "7", "--proc", proc.path()]).refused(zombie);
 }
@@ -161,7 +161,7 @@ fn another_process() {
     porthole(["env", "-p", &pid]).healthy("SECRET=<3 bytes>\nTZ=UTC");
     porthole(["env", "-p", &pid, "SECRET", "--reveal", "SECRET"]).healthy("SECRET=a\\nb");
     sleeper.end();
-    let zombie = format!("env: pid {pid} (sleep) is a zombie: it has ended and has no environ any more");
+    let zombie = format!("env: pid {pid} (sleep) is a zombie: it has ended and no longer has environ");
     porthole(["env", "-p", &pid]).refused(&zombie);
     drop(sleeper);
     porthole(["env", "-p", &pid]).refused(&format!("env: pid {pid}: no such process"));
@@ -172,7 +172,7 @@ fn another_process() {
         && crate::support::skip::is_root()
     {
         porthole(["env", "-p", "2"])
-            .refused("env: pid 2 (kthreadd) is a thread of the kernel, which has no environ");
+            .refused("env: pid 2 (kthreadd) is a kernel thread, which has no environ");
     }
 }
 

@@ -208,7 +208,7 @@ pids        ?      ?               ?
         ("0::/a\n", root, "no cgroup2 filesystem is mounted here"),
         ("0::/a\n", covered.as_str(), "no cgroup2 filesystem is mounted here"),
         ("0::/../a\n", V2, "@/../a: no such file or directory"),
-        ("0::/a\n", elsewhere.as_str(), "the cgroup /a is not below what is mounted at @"),
+        ("0::/a\n", elsewhere.as_str(), "the cgroup /a is outside the mount at @"),
         ("0::/a\n", V2, "@/a: no such file or directory"),
     ] {
         let proc = made_up(cgroup, mounts, &[("x", "")]);
@@ -218,7 +218,7 @@ pids        ?      ?               ?
     }
     let proc = made_up("\n", root, &[]);
     let said = ["memory", "cpu", "pids"]
-        .map(|name| format!("porthole: limits: the process is in no cgroup that has the controller {name}"));
+        .map(|name| format!("porthole: limits: no cgroup of the process has the controller {name}"));
     porthole(["limits", "--proc", proc.path()]).run().is(1, &unknown, &said.join("\n"));
 }
 

@@ -382,13 +382,13 @@ fn zombies_and_those_that_are_gone() {
         assert!(start.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
-    let why = format!("lsof: pid {pid} (true) is a zombie: it has ended and has no fd any more");
+    let why = format!("lsof: pid {pid} (true) is a zombie: it has ended and no longer has fd");
     porthole(["lsof", "-p", &pid]).refused(&why);
     porthole(["lsof", "--deleted", "-p", &pid]).refused(&why);
     porthole(["ss", "-p", &pid]).run().is(
         1,
         "",
-        &format!("porthole: ss: pid {pid} (true) is a zombie: it has ended and has no net/tcp any more"),
+        &format!("porthole: ss: pid {pid} (true) is a zombie: it has ended and no longer has net/tcp"),
     );
     ended.wait().unwrap();
     if !Path::new(&status).exists() {

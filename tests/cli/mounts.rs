@@ -208,7 +208,7 @@ fn a_zombie_has_no_mounts() {
     }
     for command in ["mounts", "df"] {
         porthole([command, "-p", &pid.to_string()]).refused(&format!(
-            "{command}: pid {pid} (true) is a zombie: it has ended and has no mountinfo any more"
+            "{command}: pid {pid} (true) is a zombie: it has ended and no longer has mountinfo"
         ));
     }
     child.wait().unwrap();

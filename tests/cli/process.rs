@@ -372,7 +372,7 @@ fn a_state_that_may_not_be_read_is_no_absence() {
     let file = file.to_str().unwrap();
     let denied =
         "/proc/7/stat: permission denied; run the check as the user of the processes, or with CAP_SYS_PTRACE";
-    let odd = "/proc/9/stat: not the state of a process";
+    let odd = "/proc/9/stat: malformed";
     for (script, arguments, target, why) in [
         (script, &["process", "--pid", "7"][..], "7", denied),
         (script, &["process", "--pid", "7", "--max", "0"], "7", denied),

@@ -2,12 +2,12 @@
 
 use nix::sys::stat::FileStat;
 
+use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::procfs::process::Process;
 use crate::report::Column;
 use crate::table::{Cell, Mark};
 use crate::units::show_short_size;
-use crate::view::root;
 
 /// An open file, as it is listed.
 pub struct Open<'a> {
@@ -123,16 +123,7 @@ impl<'a> Row<'a> {
 
 /// The name of the file type in lsof(8).
 pub fn type_name(meta: &FileStat) -> &'static str {
-    match root::kind(meta.st_mode).0 {
-        '-' => "REG",
-        'd' => "DIR",
-        'l' => "LINK",
-        'p' => "FIFO",
-        's' => "sock",
-        'b' => "BLK",
-        'c' => "CHR",
-        _ => "anon",
-    }
+    FileType::of_mode(meta.st_mode).lsof_name()
 }
 
 /// The space allocated for a file: st_blocks of stat(3type) counts blocks of 512 bytes.

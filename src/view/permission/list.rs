@@ -3,9 +3,9 @@
 use super::Who;
 
 impl Who {
-    /// The entry of an access control list that counts for somebody who is not the owner, as a mode's bits, before the
-    /// mask; nothing where that is the others', and an error where this is no such list. acl(5), "Access check
-    /// algorithm"; the bytes are those of linux/posix_acl_xattr.h.
+    /// Returns the entry of an access control list that applies to a user who is not the owner,
+    /// with its bits before the mask; `None` if the bits for others apply. Fails if this is not a
+    /// valid list. acl(5), "Access check algorithm"; the format is that of linux/posix_acl_xattr.h.
     pub(super) fn by_list(
         &self,
         list: &[u8],
@@ -23,14 +23,15 @@ impl Who {
                 2 => ("user", id, id == self.uid),
                 4 => ("group", gid, self.is_in(gid)),
                 8 => ("group", id, self.is_in(id)),
-                // The owner's, the mask, and that of others.
+                // The entries of the owner, of the mask and of others.
                 1 | 0x10 | 0x20 => ("", id, false),
                 _ => return Err(()),
             };
             if high != 0 || zero != 0 || bits > 7 {
                 return Err(());
             }
-            // A user's own goes before the groups', of which one that grants it is enough.
+            // The user's own entry precedes those of groups. Of those, one that grants access is
+            // enough.
             let counts = found.is_none_or(|(kind, _, bits)| kind == "group" && bits & bit == 0);
             if is_theirs && counts {
                 found = Some((kind, id, u32::from(bits)));
@@ -45,7 +46,7 @@ mod tests {
     use super::super::READ;
     use super::*;
 
-    /// What `setfacl -m u:65532:r,g:5:-` makes of a file of mode 0640.
+    /// What `setfacl -m u:65532:r,g:5:-` creates for a file of mode 0640.
     const LIST: &[u8] =
         b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\xfc\xff\0\0\x04\0\x04\0\xff\xff\xff\xff\
         \x08\0\0\0\x05\0\0\0\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff";

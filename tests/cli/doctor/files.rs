@@ -32,7 +32,7 @@ fn files_that_are_expected() {
         1,
         &format!(
             "error: pid 1 (server) cannot read /run/secrets/db\n    \
-                 seen: /run/secrets/db: owner {owner} mode 0400 gives others no read\n    \
+                 seen: /run/secrets/db: owner {owner} mode 0400 does not let others read\n    \
                  Kubernetes: securityContext.fsGroup: 65532 (of the pod), and defaultMode: 0440 of the volume\n    \
                  Docker: chown 65532:65532 of the file that is mounted; in an image: COPY --chown=65532:65532\n\
              pid 1 (server): 1 error"
@@ -40,7 +40,7 @@ fn files_that_are_expected() {
     );
     mode("run/secrets", 0o700);
     let ran = world.run(&["--expect-file", "/run/secrets/db"]);
-    let seen = format!("    seen: /run/secrets: owner {owner} mode 0700 gives others no search\n");
+    let seen = format!("    seen: /run/secrets: owner {owner} mode 0700 does not let others search\n");
     assert!(
         ran.stdout.contains(&seen) && ran.stdout.contains("chmod o+x /run/secrets, or chown 65532:65532"),
         "{}",
@@ -238,8 +238,13 @@ fn what_is_advised_is_of_the_class_that_denies() {
     let by_list = |entry: &str| format!("gives {entry} of its access control list ");
     // The modes of both, entries of the file's list, what denies, and the change.
     for (modes, list, why, change) in [
-        ([0o700, 0o644], "", "mode 0700 gives the group no search".to_owned(), format!("chmod g+x {folder}")),
-        ([0o750, 0o604], "", "mode 0604 gives the group no read".to_owned(), format!("chmod g+r {file}")),
+        (
+            [0o700, 0o644],
+            "",
+            "mode 0700 does not let the group search".to_owned(),
+            format!("chmod g+x {folder}"),
+        ),
+        ([0o750, 0o604], "", "mode 0604 does not let the group read".to_owned(), format!("chmod g+r {file}")),
         ([0o750, 0o644], "u:65532:-", by_list("user:65532"), format!("setfacl -m user:65532:r {file}")),
         ([0o750, 0o644], "u:65532:r,m::x", by_list("user:65532"), format!("chmod g+r {file}")),
         ([0o750, 0o604], "u:7:r", by_list("group:65532"), format!("setfacl -m group::r {file}")),

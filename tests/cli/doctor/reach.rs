@@ -164,7 +164,7 @@ fn processes_that_cannot_be_looked_at() {
     let world = World::new();
     let path = world.proc.path();
     let said = |end: &str| {
-        let line = format!("porthole: doctor: not checked: {path}/8/stat: not the state of a process{end}\n");
+        let line = format!("porthole: doctor: not checked: {path}/8/stat: malformed{end}\n");
         let ran = world.run(&[]);
         assert!(ran.status == Some(0) && ran.stderr == line, "{}", ran.story());
         assert!(

@@ -62,7 +62,7 @@ fn a_secret_that_only_root_may_read() {
     container.until_listening(8080);
     let expect = ["--expect-file", "/run/secrets/db"];
     let said = Said::of(&container, &expect);
-    let seen = ["/run/secrets/db: owner 0:0 mode 0400 gives others no read"];
+    let seen = ["/run/secrets/db: owner 0:0 mode 0400 does not let others read"];
     let finding = said.finds("error", "(service) cannot read /run/secrets/db", &seen);
     assert_eq!(said.status, Some(1));
     let stdout = container.exec(&["/porthole", "doctor", "--expect-file", "/run/secrets/db"]).1;
