@@ -6,12 +6,14 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[allow(unused_imports, reason = "not every test binary asks")]
+pub use super::features::has_feature;
+use super::features::{assert_fit, program};
 use super::server::folder;
 use super::skip::{is_root, skip};
 use super::times::timeless;
@@ -25,18 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Where the programs are that a test runs porthole by.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// The binary of the environment variable, one of the static ones, or the host's own.
+/// The path of the program under test. The test has to fit its features.
+#[track_caller]
 pub fn binary() -> String {
-    std::env::var("PORTHOLE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_porthole").to_owned())
-}
-
-/// Whether the binary has this Cargo feature, by its own word.
-pub fn has_feature(name: &str) -> bool {
-    static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let output = Command::new(binary()).arg("--version").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    });
-    VERSION.contains(name)
+    assert_fit();
+    program()
 }
 
 /// A run of porthole in the making: no environment but what is given.
@@ -55,6 +50,7 @@ pub struct Ran {
 }
 
 /// porthole with these arguments.
+#[track_caller]
 pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Porthole {
     // timeout(1) ends what hangs, with a status of its own.
     let mut command = Command::new("/usr/bin/timeout");
