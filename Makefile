@@ -11,7 +11,7 @@ help:
 	@echo 'make sbom    what the static binaries are made of, as CycloneDX, and their checksums'
 	@echo 'make reproduce  the static binaries once more in another folder: the same bytes'
 	@echo 'make image   porthole:latest and porthole:probe, to COPY --from'
-	@echo 'make check   rustfmt, clippy, licences and duplicates of dependencies'
+	@echo 'make check   rustfmt, clippy, shellcheck, the oldest Rust, licences and duplicates'
 	@echo 'make bench   what a check costs, beside busybox wget and curl'
 	@echo 'make fuzz    fuzz targets, each for a minute or FUZZ_SECONDS'
 	@echo 'make clean   remove what was built'
@@ -45,7 +45,7 @@ test:
 	@scripts/test.sh
 
 check:
-	@scripts/need.sh cc
+	@scripts/need.sh cc shellcheck
 	@scripts/check.sh
 
 bench: static

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::command::{binary, output, porthole};
+use crate::support::command::{binary, output, porthole, until_within};
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::server::folder;
 
@@ -65,7 +65,8 @@ fn names_on_a_file_system_that_does_not_answer_are_numbers() {
         for words in commands {
             let pid = &pid;
             scope.spawn(move || {
-                let ran = porthole([words, &["-p", pid]].concat()).run().within(Duration::from_secs(9));
+                let ran =
+                    until_within(Duration::from_secs(9), || porthole([words, &["-p", pid]].concat()).run());
                 let error = format!("porthole: {}: {why}\n", words[0]);
                 assert!(ran.status == Some(0) && !ran.stdout.is_empty(), "{}", ran.story());
                 assert_eq!(ran.stderr.matches(&error).count(), 1, "{}", ran.story());
