@@ -31,11 +31,15 @@ fn verdict(arguments: &[&str], port: u16) -> String {
 /// Both servers get the same verdict, which has this in it.
 #[track_caller]
 fn alike(check: &str, path: &str, options: &[&str], pair: Pair, part: &str) {
-    let [one, other] = pair.map(|script| {
+    let run = |script: Vec<Step>| {
         let server = Server::new(script);
         let scheme = if check == "http" { "http://" } else { "" };
         let target = format!("{scheme}{}{path}", server.address());
         verdict(&[&[check, &target, "-t", "600ms"], options].concat(), server.port())
+    };
+    // Side by side, for most of them wait for the end of their time.
+    let [one, other] = std::thread::scope(|scope| {
+        pair.map(|script| scope.spawn(|| run(script))).map(|thread| thread.join().unwrap())
     });
     assert_eq!(one, other, "{check} {options:?}");
     assert!(one.contains(part), "{check} {options:?}: {one}");

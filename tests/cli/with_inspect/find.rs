@@ -1,5 +1,7 @@
 //! `porthole find`, compared with GNU find.
 
+mod slow;
+
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -10,7 +12,6 @@ use serde_json::{Value, json};
 
 use crate::support::command::{for_other_users, output, porthole};
 use crate::support::place::Place;
-use crate::support::skip::skip;
 
 /// A tree with something of each type; the names try patterns.
 fn tree() -> Option<(Place, UnixListener)> {
@@ -153,28 +154,6 @@ fn what_may_not_be_read_is_said_and_passed_over() {
     assert_eq!(complaints, [denied("closed"), denied("searched/file")], "{}", ran.story());
     assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.story());
     fs::remove_dir_all(programs).unwrap();
-}
-
-#[test]
-fn a_chain_of_ten_thousand_folders() {
-    let place = Place::new();
-    // A file beside some of the folders, so that there is something left to do on the way back.
-    let script = "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(10000):\n os.mkdir('d')\n \
-        if i % 500 == 499: open('f', 'w').close()\n os.chdir('d')\n";
-    let python = Command::new("python3").args(["-c", script, &place.path("")]).status();
-    if !python.is_ok_and(|status| status.success()) {
-        return skip("python3 is not there to make a path that is too long for mkdir(1)");
-    }
-    let run =
-        |words: &[&str]| porthole([&["find", &place.path("")], words].concat()).in_little_memory().run();
-    let ran = run(&["--name", "f"]);
-    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
-    let mut lengths: Vec<usize> = ran.stdout.lines().map(str::len).collect();
-    lengths.sort_unstable();
-    let expected: Vec<usize> = (1..=20).map(|at| place.path("").len() + 2 * (500 * at - 1) + 1).collect();
-    assert_eq!(lengths, expected);
-    let ran = run(&["--type", "d", "--max-depth", "400"]);
-    assert_eq!((ran.status, ran.stdout.lines().count()), (Some(0), 401));
 }
 
 #[test]
