@@ -284,9 +284,8 @@ fn a_fifo_in_a_proc_is_not_waited_for() {
         let _ = fs::remove_file(&path);
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     }
-    let ran = until_within(Duration::from_secs(4), || {
-        porthole(["report", "-p", "7", "--proc", proc.path()]).run()
-    });
+    let ran =
+        until_within(Duration::from_secs(4), || porthole(["report", "-p", "7", "--proc", proc.path()]).run());
     document(&ran);
 }
 
