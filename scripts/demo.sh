@@ -55,8 +55,9 @@ story() {
 }
 
 in_container() {
-    local name=porthole-demo-$$
-    trap "docker rm -f $name >/dev/null 2>&1 || true; docker rmi -f $name >/dev/null 2>&1 || true" EXIT
+    # Not local: the trap needs it when the function has returned.
+    name=porthole-demo-$$
+    trap 'docker rm -f "$name" >/dev/null 2>&1 || true; docker rmi -f "$name" >/dev/null 2>&1 || true' EXIT
     step "An image FROM scratch: the service, porthole, and nothing else (examples/service/Dockerfile)"
     run 0 env DOCKER_BUILDKIT=0 docker build -q -f examples/service/Dockerfile -t "$name" .
     run 0 docker run -d --name "$name" --network none --read-only --cap-drop ALL --security-opt no-new-privileges "$name"

@@ -8,7 +8,9 @@ seconds=${1:-60}
 [ $# -eq 0 ] || shift
 
 scripts/need.sh fuzz
-[ $# -gt 0 ] || set -- $(cd fuzz/fuzz_targets && ls | sed -n 's/\.rs$//p')
+if [ $# -eq 0 ]; then
+    for file in fuzz/fuzz_targets/*.rs; do set -- "$@" "$(basename "$file" .rs)"; done
+fi
 
 # Coverage is instrumented by options of the compiler that are not stable, for which this compiler is as good as a nightly
 # one. AddressSanitizer is left out: the code under test has no unsafe block, and far more is tried without it.

@@ -138,6 +138,7 @@ for what in "$@"; do
             # For the C code of crates, where the host is not musl itself. Not fatal: it may be had in another way.
             if getconf GNU_LIBC_VERSION >/dev/null 2>&1; then need "a C compiler for musl" musl-gcc musl-tools || true; fi
             ;;
+        shellcheck) need "shellcheck" shellcheck shellcheck ;;
         # Not fatal: the tests say what they skip where no engine can be had.
         engine) need "a container engine" docker docker.io || true ;;
         servers)
@@ -154,7 +155,7 @@ for what in "$@"; do
             need_tool cargo-fuzz 0.13.2
             ;;
         *)
-            echo "need: expected cc, engine, servers, examples, arm64, auditable, cyclonedx or fuzz, got '$what'" >&2
+            echo "need: expected cc, shellcheck, engine, servers, examples, arm64, auditable, cyclonedx or fuzz, got '$what'" >&2
             exit 1
             ;;
     esac

@@ -12,7 +12,7 @@ qemu=$(command -v "qemu-$arch-static" || command -v "qemu-$arch") || {
     echo "smoke: qemu-$arch is missing; scripts/need.sh arm64 installs it" >&2
     exit 1
 }
-left_out=(memory_stays_small fifty_of_them_stay_small where_no_thread_can_be_had a_socket_is_found_whatever
+left_out=(readme:: stable:: memory_stays_small fifty_of_them_stay_small where_no_thread_can_be_had a_socket_is_found_whatever
     content_is_found_anywhere why_no_unix_socket_listens the_check_never_counts_itself by_the_name_of
     a_status_that_does_not_tell_who files_that_ptrace_guards root_with_what_the_bounding_set_leaves
     a_wildcard_of_ipv6_alone_is_not_reached which_addresses_a_listener_is_reached_at
@@ -25,8 +25,7 @@ for name in porthole-probe porthole; do
     chmod 755 "$run.new"
     mv "$run.new" "$run"
     printf '\n== a part of the integration suite on target/static/%s/%s\n' "$arch" "$name"
-    export PORTHOLE_BIN=$run
-    cargo test --locked --test cli -- and:: deadline:: dns:: expand:: file:: grpc:: http:: json:: \
+    scripts/suite.sh "$run" --test cli -- and:: deadline:: dns:: expand:: file:: grpc:: http:: json:: \
         listen:: local:: process:: secrets:: tcp:: tls:: unix:: usage:: wait:: access:: id:: stat:: "${left_out[@]}"
-    cargo test --locked --test servers -- "${left_out[@]}"
+    scripts/suite.sh "$run" --test servers -- "${left_out[@]}"
 done

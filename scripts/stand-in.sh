@@ -66,7 +66,8 @@ accounts() {
         echo "$name:x:$id:" >>"$root/etc/group"
     done
     sed -i 's,:/home/root:,:/root:,' "$root/etc/passwd"
-    mkdir -p -m 1777 "$root/tmp"
+    mkdir -p "$root/tmp"
+    chmod 1777 "$root/tmp"
 }
 
 certificates() {

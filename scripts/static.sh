@@ -122,7 +122,7 @@ smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no 
     -Z location-detail=none -C llvm-args=-enable-machine-outliner=always
     -C llvm-args=-machine-outliner-reruns=4
     -C llvm-args=-tail-merge-size=2)
-std=(-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size)
+std=("-Zbuild-std=std,panic_abort" -Zbuild-std-features=optimize_for_size)
 # Identical code folding, no name of the build machine in the result, and no tables that nobody reads.
 fold=(--icf=all --build-id=none --no-eh-frame-hdr -Tscripts/discard.ld)
 remap=(--remap-path-prefix "$PWD=." --remap-path-prefix "${CARGO_HOME:-$HOME/.cargo}=cargo")

@@ -1,21 +1,71 @@
 #!/usr/bin/env bash
 # Everything that is tested: on the host's target, then the integration suite once more on each static binary as it
 # is shipped, with real servers where they are installed, then the static binaries themselves and a real container engine.
+# A step that fails does not end the others. The end is a summary; exit status 1 if any step failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-run() {
-    printf '\n== %s\n' "$*"
-    "$@"
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+summary=()
+failed=0
+
+# step NAME COMMAND [ARGUMENT]...: runs it, and counts the tests in what it prints.
+step() {
+    local name=$1 log=$logs/log outcome=ok
+    shift
+    printf '\n== %s\n' "$name"
+    if ! "$@" 2>&1 | tee "$log"; then
+        outcome=FAILED
+        failed=1
+    fi
+    # libtest counts a test that skips itself as passed.
+    summary+=("$(awk -v outcome="$outcome" -v name="$name" '
+        /^test result: / {
+            for (at = 2; at <= NF; at++) {
+                if ($at ~ /^passed;/) passed += $(at - 1)
+                if ($at ~ /^failed;/) broken += $(at - 1)
+                if ($at ~ /^ignored;/) ignored += $(at - 1)
+            }
+            results++
+        }
+        match($0, /SKIPPED [^ ]+: /) {
+            # One that skips several of its cases is one test.
+            if (!seen[substr($0, RSTART, RLENGTH)]++) skipped++
+        }
+        /^suite: left out, / { left_out += $(NF - 1) }
+        END {
+            printf "%-6s  %s", outcome, name
+            if (!results) exit
+            printf ": %d passed, %d failed", passed - skipped, broken
+            if (skipped) printf ", %d skipped", skipped
+            if (ignored) printf ", %d ignored", ignored
+            if (left_out) printf ", %d left out", left_out
+        }' "$log")")
+    [ "$outcome" = ok ]
 }
 
-scripts/static.sh
-run cargo test --locked --lib --test house --test cli
-run cargo test --locked --no-default-features --lib
-for binary in porthole-probe porthole; do
-    printf '\n== the integration suite on target/static/%s\n' "$binary"
-    PORTHOLE_BIN="$PWD/target/static/$binary" cargo test --locked --test cli --test servers
-done
-run cargo test --locked --test artifact
-# More threads than cores: a build waits more than it works (the classic builder, for the clock between two layers).
-run scripts/engine.sh cargo test --locked --test docker -- --test-threads 6
+not_run() {
+    summary+=("not run $1")
+    failed=1
+}
+
+has_static=yes
+step "the static binaries are built" scripts/static.sh || has_static=
+step "units and the floor plan" cargo test --locked --no-fail-fast --lib --test house || true
+step "units of the small build" cargo test --locked --no-fail-fast --no-default-features --lib || true
+step "the integration suite on the host's build" scripts/suite.sh host --test cli || true
+if [ -n "$has_static" ]; then
+    for name in porthole-probe porthole; do
+        step "the integration suite on target/static/$name" scripts/suite.sh "target/static/$name" || true
+    done
+    step "the static binaries themselves" cargo test --locked --no-fail-fast --test artifact || true
+    # More threads than cores: a build waits more than it works (the classic builder, for the clock between two layers).
+    step "a container engine" scripts/engine.sh cargo test --locked --no-fail-fast --test docker -- --test-threads 6 || true
+else
+    not_run "the integration suite on the static binaries, the binaries themselves, a container engine"
+fi
+
+printf '\n== summary\n'
+printf '%s\n' "${summary[@]}"
+exit $failed

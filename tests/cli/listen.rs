@@ -1,20 +1,19 @@
 //! `porthole listen`.
 
-use std::net::{Ipv6Addr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
+mod with_inspect;
+
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, UnixAddr, bind, listen, socket,
-};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use serde_json::json;
 
 use crate::support::command::{Ran, binary, for_other_users, has_feature, output, porthole, until};
 use crate::support::network::{NO_NETLINK, bound, in_own_network};
-use crate::support::processes::Sleeper;
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
@@ -159,33 +158,6 @@ fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
             let ran = porthole([&["listen"], arguments].concat()).run();
             assert_eq!(ran.status, Some(0), "{}", ran.story());
         }
-        if !has_feature("inspect") {
-            return;
-        }
-        let line = "warning: TCP port 8080 is bound to [::]:8080; cannot tell whether [::] accepts IPv4 too";
-        let sleeper = Sleeper::called("of-this-network", &[]);
-        let pid = sleeper.pid().to_string();
-        let doctor = run(&["doctor", "-p", &pid, "--expect-port", "8080"]);
-        assert!(doctor.stdout.contains(line), "{}", doctor.story());
-        // Where the connection stands, it is known after all; where it does not, as the queue is full, it is not.
-        let explained = |port: u16| {
-            let target = format!("127.0.0.1:{port}");
-            run(&["tcp", &target, "--explain", "--expect", "x", "-t", "50ms"])
-        };
-        let ran = explained(8080);
-        assert!(!ran.stdout.contains("IPV6_V6ONLY"), "{}", ran.story());
-        let full = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        let any = SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 82, 0, 0));
-        bind(std::os::fd::AsRawFd::as_raw_fd(&full), &any).unwrap();
-        listen(&full, Backlog::new(0).unwrap()).unwrap();
-        let _waiting = TcpStream::connect("127.0.0.1:82").unwrap();
-        let ran = explained(82);
-        assert!(
-            ran.stdout.contains(" listens on [::]:82; ")
-                && ran.stdout.contains("; it is unknown whether it accepts IPv4 (IPV6_V6ONLY)\n"),
-            "{}",
-            ran.story()
-        );
         // One for IPv4 is certain.
         std::fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap();
         let (_six, _four) = (TcpListener::bind("[::]:81").unwrap(), TcpListener::bind("0.0.0.0:81").unwrap());
@@ -239,29 +211,6 @@ fn a_proc_of_processes_alone_is_enough() {
         }
     }
     std::fs::remove_dir_all(folder).unwrap();
-}
-
-/// Each check that is not accepted waits in the queue from then on: what is explained must not grow with it.
-#[test]
-fn what_is_explained_stays_the_same() {
-    if !has_feature("inspect") {
-        return;
-    }
-    in_own_network(|| {
-        let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
-        let waits = |ran: &Ran| ran.stdout.contains("; connections are waiting to be accepted\n");
-        let explained = || {
-            let target = "127.0.0.1:8080";
-            let ran = porthole(["tcp", target, "--expect", "x", "-t", "100ms", "--explain"]).run();
-            (waits(&ran), ran.stdout.lines().skip(1).map(str::to_owned).collect::<Vec<_>>())
-        };
-        let first = explained();
-        assert!(first.0, "{:?}", first.1);
-        for _ in 0..3 {
-            assert_eq!(explained(), first);
-        }
-        drop(listener);
-    });
 }
 
 #[test]

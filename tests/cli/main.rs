@@ -25,26 +25,8 @@ mod tcp;
 mod tls;
 mod unix;
 
-// The inspections.
-mod access;
-mod bytes;
-mod df;
-mod doctor;
-mod env;
-mod find;
-mod id;
-mod limits;
-mod ls;
-mod lsof;
-mod mounts;
-mod ps;
-mod report;
-mod ss;
-mod stat;
-
-// What carries something out.
-mod install;
-mod tar;
+// What needs a feature of the build: see support/features.rs.
+mod with_inspect;
 
 // What holds for all of them.
 mod and;
@@ -58,10 +40,6 @@ mod secrets;
 mod stable;
 mod usage;
 mod wait;
-mod watch;
-
-// What the README says.
-mod readme;
 
 // What once went wrong.
 mod regression;

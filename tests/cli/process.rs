@@ -1,5 +1,7 @@
 //! `porthole process`.
 
+mod with_inspect;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
@@ -450,17 +452,4 @@ fn an_executable_that_may_not_be_read_may_be_the_one() {
     let ran = run(&[name, "--min", "4194304"]);
     ran.is(1, &format!("unhealthy: process {name}: none running, expected at least 4194304"), "");
     fs::remove_dir_all(folder).unwrap();
-}
-
-/// No endpoint to look at, and yet what is there bears on it.
-#[test]
-fn what_runs_is_explained() {
-    if !has_feature("inspect") {
-        return;
-    }
-    for check in [&["process", "nobody-is-called-so"][..], &["file", "/none"]] {
-        let ran = porthole([check, &["--explain"]].concat()).run();
-        let line = ran.stdout.lines().nth(1).unwrap_or_default();
-        assert!(line.starts_with("  the container's first process is pid 1 ("), "{}", ran.story());
-    }
 }

@@ -24,7 +24,6 @@ mod manners;
 
 // The servers, a file each.
 mod amqp;
-mod dns;
 mod grpc;
 mod https;
 mod memcached;
@@ -34,4 +33,7 @@ mod pgbouncer;
 mod polite;
 mod postgres;
 mod redis;
-mod tls;
+
+// What needs a feature of the build: see support/features.rs.
+mod with_remote;
+mod with_tls;

@@ -6,12 +6,14 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[allow(unused_imports, reason = "not every test binary asks")]
+pub use super::features::has_feature;
+use super::features::{assert_fit, program};
 use super::server::folder;
 use super::skip::{is_root, skip};
 use super::times::timeless;
@@ -19,24 +21,20 @@ use super::times::timeless;
 /// What a test that hangs may take before it fails.
 const HANG: &str = "60";
 
+/// What a run may take on a busy machine, beyond what it takes on an idle one.
+pub const BUSY: Duration = Duration::from_secs(10);
+
 /// How long what a test waits for may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the programs are that a test runs porthole by.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// The binary of the environment variable, one of the static ones, or the host's own.
+/// The path of the program under test. The test has to fit its features.
+#[track_caller]
 pub fn binary() -> String {
-    std::env::var("PORTHOLE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_porthole").to_owned())
-}
-
-/// Whether the binary has this Cargo feature, by its own word.
-pub fn has_feature(name: &str) -> bool {
-    static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let output = Command::new(binary()).arg("--version").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    });
-    VERSION.contains(name)
+    assert_fit();
+    program()
 }
 
 /// A run of porthole in the making: no environment but what is given.
@@ -55,6 +53,7 @@ pub struct Ran {
 }
 
 /// porthole with these arguments.
+#[track_caller]
 pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Porthole {
     // timeout(1) ends what hangs, with a status of its own.
     let mut command = Command::new("/usr/bin/timeout");
@@ -129,6 +128,20 @@ pub fn until(run: impl Fn() -> Ran, holds: impl Fn(&str) -> bool) -> Ran {
             return ran;
         }
         assert!(start.elapsed() < PATIENCE, "{}", ran.story());
+    }
+}
+
+/// Measures until it takes less than this: a busy machine disturbs one, and what is too slow never does. Returns the last.
+#[allow(dead_code, reason = "not every test binary has such a bound")]
+#[track_caller]
+pub fn until_within(limit: Duration, measure: impl Fn() -> Ran) -> Ran {
+    let start = Instant::now();
+    loop {
+        let ran = measure();
+        if ran.elapsed < limit {
+            return ran;
+        }
+        assert!(start.elapsed() < PATIENCE, "took {:?}, at most {limit:?}\n{}", ran.elapsed, ran.story());
     }
 }
 
@@ -237,9 +250,10 @@ impl Ran {
         self
     }
 
-    /// Asserts that it took no longer than this.
+    /// Asserts that it took no longer than this, and what a busy machine adds.
     #[track_caller]
     pub fn within(self, limit: Duration) -> Self {
+        let limit = limit + BUSY;
         assert!(self.elapsed < limit, "took {:?}, at most {limit:?}\n{}", self.elapsed, self.story());
         self
     }

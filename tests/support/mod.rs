@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod elsewhere;
+pub mod features;
 pub mod network;
 pub mod place;
 pub mod proc_tree;

@@ -6,24 +6,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use super::command::has_feature;
 use super::server::folder;
-use super::skip::skip_by_design;
 
 pub struct Place(pub PathBuf);
 
 impl Place {
     pub fn new() -> Self {
         Place(folder())
-    }
-
-    /// A folder for what only a build with inspections can do.
-    pub fn for_inspection() -> Option<Self> {
-        if has_feature("inspect") {
-            return Some(Place::new());
-        }
-        skip_by_design("this build has no inspections");
-        None
     }
 
     pub fn path(&self, name: &str) -> String {

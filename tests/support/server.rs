@@ -236,20 +236,23 @@ impl Drop for Server {
     }
 }
 
-/// A port on which nobody listens, and none that is given out at random: those are of the ephemeral range, which
-/// begins at 32768 (ip(7)). No two calls of a process get the same.
+/// A port on which nobody listens, for as long as this process lives: no test of another process gets it either, as each
+/// port is claimed by an abstract Unix socket of its number, which the kernel releases. The ports are below those that are
+/// given out at random, which begin at 32768 (ip(7)).
 pub fn closed_port() -> u16 {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // Processes that run side by side have ids that are near to each other.
-        let port = 10_000 + (std::process::id().wrapping_mul(211).wrapping_add(number)) % 20_000;
-        let port = u16::try_from(port).unwrap();
+    static CLAIMS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let mut claims = CLAIMS.lock().unwrap();
+    let first = u16::try_from(std::process::id().wrapping_mul(211) % 20_000).unwrap();
+    for at in 0..20_000 {
+        let port = 10_000 + (first + at) % 20_000;
+        let name = UnixAddress::from_abstract_name(format!("porthole-test-port-{port}")).unwrap();
+        let Ok(claim) = UnixListener::bind_addr(&name) else { continue };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            claims.push(claim);
             return port;
         }
     }
+    panic!("no port from 10000 to 29999 is free")
 }
 
 /// A folder of our own, which the caller removes.

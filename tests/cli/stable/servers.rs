@@ -1,0 +1,173 @@
+//! The checks of servers other than HTTP.
+
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use super::{Pair, alike, drip, mysql, smtp, verdict};
+use crate::support::server::{Server, Step, closed_port, folder, send};
+
+#[test]
+fn tcp() {
+    let expect = &["--expect", "y"][..];
+    let rows: Vec<(&[&str], Pair, &str)> = vec![
+        (expect, [vec![Step::Hold], vec![Step::Until(b"x"), Step::Hold]], "waiting for \"y\"\n"),
+        (
+            expect,
+            [vec![send("no\r\n"), Step::Hold], vec![drip("no\r\n", 40), Step::Hold]],
+            "received: no\\r\\n\n",
+        ),
+        (expect, [vec![send("no ")], vec![drip("no ", 40)]], "received: no\\x20\n"),
+        (
+            &["--send", "xx", "--expect", "y"],
+            [vec![Step::Until(b"x"), Step::Reset], vec![Step::Until(b"xx")]],
+            "the server closed the connection, expected \"y\"\n",
+        ),
+        (
+            &["--send", "xx", "--expect", "y"],
+            [vec![send("no\r\n"), Step::Until(b"xx")], vec![send("no\r\n"), Step::Reset]],
+            "the server closed the connection, expected \"y\"; received: no\\r\\n\n",
+        ),
+    ];
+    for (options, pair, part) in rows {
+        alike("tcp", "", options, pair, part);
+    }
+}
+
+#[test]
+fn unix() {
+    for (one, other) in [
+        (vec![Step::Hold], vec![Step::Until(b"x"), Step::Hold]),
+        (vec![send(" no\n"), Step::Hold], vec![drip(" no\n", 40), Step::Hold]),
+        (vec![send(" no\n")], vec![drip(" no\n", 40)]),
+    ] {
+        let [one, other] = [one, other].map(|script| {
+            let server = Server::unix(script);
+            let path = server.socket().to_str().unwrap();
+            verdict(&["unix", path, "--expect", "y", "-t", "600ms"], 0).replace(path, "PATH")
+        });
+        assert_eq!(one, other);
+    }
+    let folder = folder();
+    let [stale, none] = ["stale", "none"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    drop(UnixListener::bind(&stale).unwrap());
+    for path in [stale, none] {
+        assert_eq!(verdict(&["unix", &path], 0), verdict(&["unix", &path], 0));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn grpc() {
+    // SETTINGS, and a response that never ends.
+    let settings: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+    let until = || Step::Until(b"SM\r\n\r\n");
+    let rows: Vec<(Pair, &str)> = vec![
+        ([vec![Step::Hold], vec![until(), Step::Hold]], "waiting for the server's HTTP/2 settings\n"),
+        ([vec![until(), drip(settings, 80)], vec![until(), drip(settings, 190)]], "HTTP/2 settings\n"),
+        ([vec![until()], vec![]], "without a reply"),
+        ([vec![until(), Step::Reset], vec![Step::Until(b"P")]], "without a reply"),
+        (
+            [vec![send(settings), Step::Hold], vec![drip(settings, 5), Step::Hold]],
+            "waiting for the response head\n",
+        ),
+        (
+            [vec![until(), send(settings), Step::Until(b"Health/Check")], vec![send(settings), Step::Reset]],
+            "the server closed the connection waiting for the response head\n",
+        ),
+        (
+            [vec![until(), send(&settings[..5])], vec![send(&settings[..4]), Step::Reset]],
+            "the server closed the connection waiting for the server's HTTP/2 settings\n",
+        ),
+        ([vec![until(), mysql(1)], vec![mysql(2), Step::Hold]], "the port speaks MySQL, not HTTP/2\n"),
+        (
+            [
+                vec![until(), send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Hold],
+                vec![until(), send("HTTP/1.1 400 Bad Request\r\n\r\n")],
+            ],
+            "HTTP/1, not HTTP/2",
+        ),
+    ];
+    for (pair, part) in rows {
+        alike("grpc", "", &[], pair, part);
+    }
+}
+
+#[test]
+fn servers() {
+    // Each with the beginning of an answer.
+    for (check, begun) in [
+        ("redis", &b"+PO"[..]),
+        ("postgres", b"R\0\0"),
+        ("mysql", b"J\0\0"),
+        ("amqp", b"\x01\0\0\0"),
+        ("memcached", b"VERS"),
+    ] {
+        let rows: Vec<(Pair, &str)> = vec![
+            ([vec![Step::Hold], vec![Step::Until(b"??"), Step::Hold]], "timed out after 600 ms"),
+            ([vec![send(begun), Step::Hold], vec![drip(begun, 40), Step::Hold]], "timed out after 600 ms"),
+            (
+                [vec![send(b"\x7f\x7f\x7f\x7f\x7f"), Step::Hold], vec![send(b"\x7f\x7f\x7f\x7f\x7f")]],
+                "the response is not",
+            ),
+            (
+                [vec![send(begun)], vec![send(begun), Step::Reset]],
+                "the server closed the connection, expected",
+            ),
+            ([vec![smtp(1)], vec![smtp(2), Step::Hold]], "the port speaks SMTP or FTP, not"),
+        ];
+        for (pair, part) in rows {
+            alike(check, "", &[], pair, part);
+        }
+        let (part, other) = if check == "mysql" {
+            ("timed out after 600 ms waiting for the answer to the login\n", vec![mysql(2), Step::Hold])
+        } else {
+            ("the port speaks MySQL, not", vec![mysql(2)])
+        };
+        alike(check, "", &[], [vec![mysql(1), Step::Hold], other], part);
+    }
+    // What follows a greeting: silence, an end, something else.
+    for (end, part) in [
+        (vec![], "the server closed the connection, expected the answer to the login\n"),
+        (
+            vec![send(b"\x01\0\0\x02B"), Step::Hold],
+            "the response is not mysql; received: J\\0\\0\\0\\n8.0.36\\0\n",
+        ),
+    ] {
+        let pair = [1, 2].map(|number| [vec![mysql(number), Step::Until(b"porthole")], end.clone()].concat());
+        alike("mysql", "", &[], pair, part);
+    }
+}
+
+#[test]
+fn where_nothing_answers() {
+    let port = closed_port();
+    for check in ["http", "tcp", "grpc", "redis"] {
+        let scheme = if check == "http" { "http://" } else { "" };
+        for host in ["localhost", "127.0.0.1"] {
+            let target = format!("{scheme}{host}:{port}");
+            let [one, other] = ["1s", "2s"].map(|limit| verdict(&[check, &target, "-t", limit], port));
+            assert_eq!(one, other);
+            assert!(one.contains("connection refused"), "{one}");
+        }
+    }
+    // A queue that is full: what comes is not even refused.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            Ok(stream) => waiting.push(stream),
+            Err(error) if error.kind() == ErrorKind::TimedOut => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    for check in ["http", "tcp"] {
+        let scheme = if check == "http" { "http://" } else { "" };
+        let target = format!("{scheme}{address}");
+        let [one, other] = [0, 1].map(|_| verdict(&[check, &target, "-t", "300ms"], address.port()));
+        assert_eq!(one, other);
+        assert!(one.contains("timed out after 300 ms"), "{one}");
+    }
+}

@@ -1,0 +1,82 @@
+//! Generated trees: the answer is that of the kernel, for every user.
+
+use std::fs;
+use std::os::unix::fs::{lchown, symlink};
+
+use super::{IDS, Random, ours, place, really, same};
+use crate::support::command::for_other_users;
+use crate::support::place::Place;
+
+/// A tree of random modes, owners and links; every path in it, and some that lead out of it and back.
+fn generate(place: &Place, random: &mut Random) -> Vec<String> {
+    let mut folders = vec![String::new()];
+    let mut paths = Vec::new();
+    for number in 0..40 {
+        let above = folders[usize::try_from(random.below(folders.len() as u64)).unwrap()].clone();
+        let name = format!("{above}n{number}");
+        let path = place.path(&name);
+        match random.below(5) {
+            0 | 1 => {
+                fs::create_dir(&path).unwrap();
+                folders.push(format!("{name}/"));
+            }
+            2 if !paths.is_empty() => {
+                let to: &String = &paths[usize::try_from(random.below(paths.len() as u64)).unwrap()];
+                symlink(to, &path).unwrap();
+            }
+            _ => fs::write(&path, "#!/bin/true\n").unwrap(),
+        }
+        lchown(&path, Some(random.pick(&IDS)), Some(random.pick(&IDS))).unwrap();
+        paths.push(path);
+    }
+    for path in &paths {
+        if !fs::symlink_metadata(path).unwrap().is_symlink() {
+            // More often than not something is granted, or little would be reached.
+            let mode = random.pick(&[0o755, 0o750, 0o1777, 0o711, 0o777])
+                & !(random.below(0o1000) & random.below(0o1000));
+            let mode = u32::try_from(mode).unwrap();
+            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        }
+    }
+    let around: Vec<String> =
+        folders.iter().skip(1).map(|name| place.path(&format!("{name}../{name}."))).collect();
+    paths.extend(around.into_iter().filter(|path| fs::metadata(path).is_ok()));
+    paths
+}
+
+#[test]
+fn generated_trees_as_other_users() {
+    let Some(place) = place() else { return };
+    let Some(programs) = for_other_users() else { return };
+    let program = programs.join("porthole");
+    let program = program.to_str().unwrap();
+    let paths = generate(&place, &mut Random(0x9e37_79b9_7f4a_7c15));
+    for (uid, gid, groups) in [("70001", "70001", ""), ("70002", "70003", "70001"), ("65532", "0", "")] {
+        let ids = [format!("--reuid={uid}"), format!("--regid={gid}"), format!("--groups={groups}")];
+        let mut setpriv: Vec<&str> = ids.iter().map(String::as_str).collect();
+        if groups.is_empty() {
+            setpriv[2] = "--clear-groups";
+        }
+        let theirs = really(&setpriv, &paths);
+        let who = format!("{uid}:{gid} {groups}");
+        assert!(theirs.iter().any(|access| access == "---"), "{who}");
+        let mut words = vec!["--uid", uid, "--gid", gid];
+        if !groups.is_empty() {
+            words.extend(["--groups", groups]);
+        }
+        same(&paths, &theirs, &ours(&[program], &words, &paths), &who);
+    }
+    // By its own ids and capabilities: root with none, and with one that only reads.
+    for capabilities in ["-all", "-all,+dac_read_search", "-all,+dac_override"] {
+        let sets = [format!("--bounding-set={capabilities}"), format!("--inh-caps={capabilities}")];
+        let setpriv = [sets[0].as_str(), sets[1].as_str()];
+        let theirs = really(&setpriv, &paths);
+        let before = ["setpriv", &sets[0], &sets[1], program];
+        let says: Vec<String> = ours(&before, &[], &paths);
+        same(&paths, &theirs, &says, capabilities);
+    }
+    // As root without a doubt.
+    let theirs = really(&["--clear-groups"], &paths);
+    assert_eq!(ours(&[program], &["--uid", "0"], &paths), theirs);
+    fs::remove_dir_all(programs).unwrap();
+}

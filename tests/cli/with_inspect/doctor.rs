@@ -1,0 +1,121 @@
+//! `porthole doctor`: a file for each of its topics.
+
+mod files;
+mod listeners;
+mod names;
+mod privileges;
+mod processes;
+mod reach;
+mod resources;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support::command::{Ran, porthole};
+use crate::support::processes::{Made, Proc};
+use crate::support::server::folder;
+
+/// A process that has what it should, in a container that has nothing to spare.
+const STATUS: &str = "Name:\tserver\nUid:\t65532\t65532\t65532\t65532\nGid:\t65532\t65532\t65532\t65532\nGroups:\t\n\
+    NSpid:\t1\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t0\nNoNewPrivs:\t1\nSeccomp:\t2\nSigBlk:\t0\nSigIgn:\t0\n\
+    SigCgt:\t0000000000004000\n";
+const LISTENING: &str = "  sl  local_address\n\
+    0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 65532 0 100 1 0 100 0\n";
+const ONLY_LO: &str = "Inter-|\n face |\n    lo: 0 0\n";
+const WITH_ETH0: &str = "Inter-|\n face |\n    lo: 0 0\n  eth0: 0 0\n";
+
+/// A made-up proc with one process, its root directory and its control groups.
+struct World {
+    proc: Proc,
+}
+
+impl World {
+    fn new() -> Self {
+        let proc = Proc::new();
+        let world = World { proc };
+        let path = world.proc.path().to_owned();
+        fs::create_dir_all(format!("{path}/root/tmp")).unwrap();
+        symlink("1", format!("{path}/self")).unwrap();
+        fs::create_dir(format!("{path}/1")).unwrap();
+        symlink("../root", format!("{path}/1/root")).unwrap();
+        let mounts =
+            format!("1 0 0:1 / / rw - overlay o rw\n30 1 0:27 / {path}/groups ro - cgroup2 cgroup rw\n");
+        let made = Made { name: b"server", ppid: 0, ..Made::default() };
+        world
+            .file("1/fd/0", "")
+            .file("1/status", STATUS)
+            .file("1/mountinfo", mounts)
+            .file("1/cgroup", "0::/app\n")
+            .file("1/net/tcp", LISTENING)
+            .file("1/net/dev", ONLY_LO)
+            .file(
+                "1/limits",
+                "Max open files            10                   4096                 files     \n",
+            )
+            .file("groups/cgroup.controllers", "cpu memory pids\n")
+            .file("groups/app/memory.max", "67108864\n")
+            .file("groups/app/memory.current", "50000000\n")
+            .file("groups/app/memory.stat", "anon 1\nfile 10000000\n")
+            .file("groups/app/memory.events", "oom 0\noom_kill 0\n")
+            .file("groups/app/cpu.max", "50000 100000\n")
+            .file("groups/app/cpu.stat", "usage_usec 1\nnr_periods 1000\nnr_throttled 10\nthrottled_usec 1\n")
+            .file("groups/app/pids.max", "100\n")
+            .file("groups/app/pids.current", "5\n")
+            .file("groups/app/pids.events", "max 0\n");
+        world.proc.process(1, &made, b"/server\0");
+        world
+    }
+
+    fn file(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
+        self.proc.file(path, content);
+        self
+    }
+
+    /// What is said of it, with `@` for where it is.
+    #[track_caller]
+    fn says(&self, words: &[&str], status: i32, stdout: &str) {
+        let ran = self.run(words);
+        let text = ran.stdout.replace(self.proc.path(), "@");
+        assert_eq!(
+            (ran.status, text.trim_end(), ran.stderr.as_str()),
+            (Some(status), stdout, ""),
+            "{}",
+            ran.story()
+        );
+    }
+
+    fn run(&self, words: &[&str]) -> Ran {
+        porthole([&["doctor", "--proc", self.proc.path()], words].concat()).run()
+    }
+}
+
+#[test]
+fn what_is_in_order_is_one_line() {
+    let world = World::new();
+    let in_order = "in order: pid 1 (server): nothing stands out";
+    world.says(&[], 0, in_order);
+    world.says(&["-p", "1"], 0, in_order);
+    world.file("root/etc/app.yaml", "").says(
+        &["--expect-port", "8080", "--expect-file", "/etc/app.yaml"],
+        0,
+        in_order,
+    );
+    world.says(&["--json"], 0, r#"{"pid": 1, "process": "server", "findings": []}"#);
+}
+
+/// Fifty processes beside it do not make it slow.
+#[test]
+fn it_is_quick() {
+    let folder = folder();
+    let mut children: Vec<_> =
+        (0..50).map(|_| Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap()).collect();
+    let pid = children[0].id().to_string();
+    porthole(["doctor", "-p", &pid]).run().within(Duration::from_secs(10));
+    for child in &mut children {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,180 @@
+//! Ports that are expected, and queues.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use super::World;
+use crate::support::command::{porthole, until};
+use crate::support::network::{bound, in_own_network};
+use crate::support::processes::Sleeper;
+use crate::support::server::folder;
+
+#[test]
+fn ports_that_are_expected() {
+    let world = World::new();
+    let expect = ["--expect-port", "8080"];
+    let row = |address: &str| {
+        format!("  sl  local_address\n 0: {address}:1F90 {} 0A 0:0 00:0 0 65532 0 100 1 0\n", "0:0")
+    };
+    let application = "    Application: listen on 0.0.0.0:8080, or on [::]:8080 for IPv6 too: set its address option or variable, such as HOST=0.0.0.0";
+    world.file("1/net/tcp", "  sl  local_address\n").says(
+        &expect,
+        1,
+        "error: nothing listens on TCP port 8080\n    \
+             seen: @/1/net/tcp: no listening socket\n    \
+             Application: listen on 0.0.0.0:8080 or [::]:8080: set its port option or variable, such as PORT=8080\n\
+         pid 1 (server): 1 error",
+    );
+    world.file("1/net/tcp6", row("00000000000000000000000001000000")).says(
+        &expect,
+        1,
+        &format!(
+            "error: TCP port 8080 is bound to ::1 only: it is unreachable from 127.0.0.1 and from outside the container\n    \
+                 seen: @/1/net/tcp6: LISTEN [::1]:8080\n\
+             {application}\n    \
+                 Docker: check it where it listens: porthole tcp [::1]:8080\n\
+             pid 1 (server): 1 error"
+        ),
+    );
+    let ran = world.run(&["--expect-port", "81"]);
+    assert!(
+        ran.stdout.contains("    seen: ") && ran.stdout.contains(": LISTEN [::1]:8080\n"),
+        "{}",
+        ran.story()
+    );
+    fs::remove_file(format!("{}/1/net/tcp6", world.proc.path())).unwrap();
+    for (address, what, level, status) in [
+        ("0100007F", "loopback addresses only: it is unreachable from outside the container", "error", 1),
+        ("0A00000A", "10.0.0.10:8080 only: a check of localhost does not reach it", "warning", 0),
+    ] {
+        let ran = world.file("1/net/tcp", row(address)).run(&expect);
+        let start = format!("{level}: TCP port 8080 is bound to {what}\n");
+        assert!(ran.stdout.starts_with(&start), "{}", ran.story());
+        assert_eq!(ran.status, Some(status));
+    }
+    // One for checks, and one for everybody else.
+    let both = row("0A00000A") + row("0100007F").lines().nth(1).unwrap();
+    world.file("1/net/tcp", both).says(&expect, 0, "in order: pid 1 (server): nothing stands out");
+    for wrong in ["0", "65536", "x", ""] {
+        let why = format!("doctor: --expect-port: expected a port from 1 to 65535, got '{wrong}'");
+        porthole(["doctor", "--expect-port", wrong]).refused(&why);
+    }
+}
+
+#[test]
+fn a_queue_that_nobody_accepts_from() {
+    in_own_network(|| {
+        fs::write("/proc/sys/net/core/somaxconn", "2").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+        let sleeper = Sleeper::called("of-this-network", &[]);
+        let pid = sleeper.pid().to_string();
+        let run = || porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
+        let one = TcpStream::connect("127.0.0.1:8080").unwrap();
+        let ran = until(run, |out| out.contains("accept queue 1\n"));
+        let what = "warning: 1 connection waits to be accepted on 127.0.0.1:8080: the application is not accepting connections\n";
+        assert!(ran.stdout.contains(what), "{}", ran.story());
+        let more =
+            [TcpStream::connect("127.0.0.1:8080").unwrap(), TcpStream::connect("127.0.0.1:8080").unwrap()];
+        let ran = until(run, |out| out.contains("accept queue 3\n"));
+        let what =
+            "error: the accept queue of 127.0.0.1:8080 is full: 3 connections wait, new ones are dropped\n";
+        assert!(
+            ran.stdout.contains(what) && ran.stdout.contains("    seen: sock_diag(7): backlog 2\n"),
+            "{}",
+            ran.story()
+        );
+        assert_eq!(ran.status, Some(1));
+        let ran = porthole(["tcp", "127.0.0.1:8080", "--explain", "--expect", "x", "-t", "50ms"]).run();
+        assert!(
+            ran.stdout.contains("; its accept queue is full (backlog 2): new connections are dropped"),
+            "{}",
+            ran.story()
+        );
+        drop((listener, one, more));
+    });
+}
+
+/// A Unix socket has a queue as well.
+#[test]
+fn a_full_queue_of_a_unix_socket() {
+    let folder = folder();
+    let path = folder.join("app.sock");
+    let shown = path.to_str().unwrap().to_owned();
+    in_own_network(move || {
+        fs::write("/proc/sys/net/core/somaxconn", "1").unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        let sleeper = Sleeper::called("of-this-network", &[]);
+        let pid = sleeper.pid().to_string();
+        let doctor = || porthole(["doctor", "-p", &pid]).run();
+        let one = UnixStream::connect(&path).unwrap();
+        assert!(!doctor().stdout.contains(&shown));
+        let more = UnixStream::connect(&path).unwrap();
+        let ran = doctor();
+        let start = format!(
+            "error: the accept queue of {shown} is full: 2 connections wait, new ones are not accepted\n    \
+                 seen: /proc/{pid}/net/unix: {shown} LISTEN, accept queue 2\n    \
+                 seen: sock_diag(7): backlog 1\n"
+        );
+        assert!(ran.status == Some(1) && ran.stdout.starts_with(&start), "{}", ran.story());
+        let ran = porthole(["unix", &shown, "--explain", "-t", "100ms"]).run();
+        let line = format!(
+            "  a socket with this name is listening in this network namespace, held by pid {} (",
+            std::process::id()
+        );
+        let end = "; its accept queue is full (backlog 1): new connections are not accepted\n";
+        assert!(ran.stdout.contains(&line) && ran.stdout.contains(end), "{}", ran.story());
+        drop((listener, one, more));
+    });
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// `[::]` takes IPv4 too, or not: that is nowhere in proc.
+#[test]
+fn a_listener_for_ipv6_alone() {
+    in_own_network(|| {
+        let sleeper = Sleeper::called("of-this-network", &[]);
+        let pid = sleeper.pid().to_string();
+        let said = |only: &str| {
+            fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
+            let listener = bound("[::]:8080");
+            let run = || porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
+            let (ran, within) = (run(), TcpListener::bind("127.0.0.1:8080"));
+            // Only where the other one does not take IPv4 is there a place for it.
+            if within.is_ok() {
+                let ran = run();
+                let start = "error: TCP port 8080 is bound to 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only and unreachable";
+                assert!(ran.status == Some(1) && ran.stdout.starts_with(start), "{}", ran.story());
+                let change = "    Application: listen on 0.0.0.0:8080, or let [::] accept both";
+                assert!(ran.stdout.contains(change), "{}", ran.story());
+            }
+            assert_eq!(within.is_ok(), only == "1");
+            drop((listener, within));
+            ran
+        };
+        let ran = said("0");
+        assert!(ran.status == Some(0) && !ran.stdout.contains("8080"), "{}", ran.story());
+        let ran = said("1");
+        let what =
+            "error: TCP port 8080 is bound to [::]:8080 only, which does not accept IPv4 (IPV6_V6ONLY)\n";
+        assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
+        // What is said of others, to listen on [::], would change nothing.
+        assert!(
+            ran.stdout.contains("    Application: listen on 0.0.0.0:8080 too, or let [::] accept both"),
+            "{}",
+            ran.story()
+        );
+    });
+}
+
+/// A flood of them does not become a flood of findings.
+#[test]
+fn many_queues() {
+    let rows: Vec<String> = (1..=100)
+        .map(|n| format!("{n}: 00000000:{n:04X} 0:0 0A 00000000:00000003 00:0 0 65532 0 {n} 1 0\n"))
+        .collect();
+    let world = World::new();
+    let ran = world.file("1/net/tcp", format!("  sl  local_address\n{}", rows.concat())).run(&[]);
+    let more = "warning: connections wait on 92 more listeners\n";
+    assert!(ran.stdout.contains(more) && ran.stdout.ends_with(": 9 warnings\n"), "{}", ran.story());
+}

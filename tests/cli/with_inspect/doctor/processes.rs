@@ -1,0 +1,345 @@
+//! The first process and its signals, zombies, and which process is looked at.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{STATUS, World};
+use crate::support::command::{binary, output, porthole, until};
+use crate::support::processes::{Made, Sleeper};
+use crate::support::skip::{is_root, skip};
+
+#[test]
+fn the_first_process_and_its_signals() {
+    let signals = |caught: &str, ignored: &str, blocked: &str| {
+        STATUS
+            .replace("SigCgt:\t0000000000004000", &format!("SigCgt:\t{caught}"))
+            .replace("SigIgn:\t0", &format!("SigIgn:\t{ignored}"))
+            .replace("SigBlk:\t0", &format!("SigBlk:\t{blocked}"))
+    };
+    let world = World::new();
+    world.file("1/status", signals("0", "4000", "0")).says(
+        &[],
+        0,
+        "warning: pid 1 (server) ignores SIGTERM, so it is killed when the grace period ends\n    \
+             seen: @/1/status: SigIgn: 0000000000004000 has SIGTERM\n    \
+             Application: handle SIGTERM: stop taking requests, finish those there are, exit\n\
+         pid 1 (server): 1 warning",
+    );
+    world.file("1/status", signals("0", "0", "0")).says(
+        &[],
+        0,
+        "warning: pid 1 (server) has no handler for SIGTERM, which the kernel does not deliver to the first process without one, so it is killed when the grace period ends\n    \
+             seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
+             Application: handle SIGTERM: stop taking requests, finish those there are, exit\n    \
+             Docker: --init (in Compose: init: true)\n    \
+             Kubernetes: shareProcessNamespace: true, so that the application is not the first process\n\
+         pid 1 (server): 1 warning",
+    );
+    let ran = world.file("1/status", signals("2", "0", "0")).run(&[]);
+    assert!(
+        ran.stdout.contains("    Docker: STOPSIGNAL SIGINT in the Dockerfile or --stop-signal SIGINT"),
+        "{}",
+        ran.story()
+    );
+    // Whether it takes it otherwise cannot be told.
+    let in_order = "in order: pid 1 (server): nothing stands out";
+    world.file("1/status", signals("0", "0", "4000")).says(&[], 0, in_order);
+    world.file("1/status", signals("0", "0", "0")).file("1/wchan", "do_sigtimedwait.isra.0").says(
+        &[],
+        0,
+        in_order,
+    );
+    fs::remove_file(format!("{}/1/wchan", world.proc.path())).unwrap();
+    // Any other process is ended by it.
+    world.file("1/status", signals("0", "0", "0").replace("NSpid:\t1", "NSpid:\t77\t7")).says(
+        &[],
+        0,
+        in_order,
+    );
+    world.proc.process(
+        1,
+        &Made { name: b"sh", ppid: 0, ..Made::default() },
+        b"/bin/sh\0-c\0app --password x\0",
+    );
+    world.file("1/status", signals("0", "0", "0")).says(
+        &[],
+        0,
+        "warning: pid 1 (sh) is a shell, which does not pass SIGTERM on to the application, so it is killed when the grace period ends\n    \
+             seen: @/1/cmdline: /bin/sh -c app --password <1 byte>\n    \
+             seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
+             Docker: ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application\n    \
+             Kubernetes: command: [\"/application\"] without sh -c\n\
+         pid 1 (sh): 1 warning",
+    );
+}
+
+#[test]
+fn zombies_and_whose_they_are() {
+    let mut child =
+        Command::new("sh").args(["-c", "/bin/true & /bin/true & exec sleep 600"]).spawn().unwrap();
+    let pid = child.id().to_string();
+    let what = format!(
+        "warning: 2 zombies, which pid {pid} (sleep) does not wait for: each counts against the pids limit\n"
+    );
+    let ran = until(|| porthole(["doctor", "-p", &pid]).run(), |out| out.contains(&what));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(ran.stdout.contains(&format!("{what}    seen: /proc/")), "{}", ran.story());
+    assert!(ran.stdout.contains(" (true), state Z\n"), "{}", ran.story());
+    assert!(
+        ran.stdout.contains(&format!("    Application: pid {pid} (sleep) must wait for its children")),
+        "{}",
+        ran.story()
+    );
+    // They are not the first process's, which an init in its place would see to.
+    assert!(!ran.stdout.contains("--init"), "{}", ran.story());
+}
+
+/// An init would wait for orphans; that it does not for other children is said along with it.
+#[test]
+fn zombies_of_the_first_process() {
+    let world = World::new();
+    world.proc.process(5, &Made { name: b"job", state: 'Z', ..Made::default() }, b"");
+    world.says(
+        &[],
+        0,
+        "warning: 1 zombie, which pid 1 (server) does not wait for: each counts against the pids limit\n    \
+             seen: @/5/stat: pid 5 (job), state Z\n    \
+             Application: pid 1 (server) must wait for its children (wait(2), or SIGCHLD ignored)\n    \
+             Docker: --init (in Compose: init: true), which waits for orphans, but not for what the application started itself\n    \
+             Kubernetes: shareProcessNamespace: true, where the pause process waits for orphans\n\
+         pid 1 (server): 1 warning",
+    );
+}
+
+/// The first process of a pod holds its namespaces, and is not the one that is meant.
+#[test]
+fn the_application_of_a_pod() {
+    let world = World::new();
+    let path = world.proc.path();
+    for pid in [7, 9] {
+        let made = Made { name: b"app", ppid: 0, ..Made::default() };
+        world.proc.process(pid, &made, b"/app\0");
+        world.file(&format!("{pid}/status"), STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}")));
+    }
+    world.proc.process(1, &Made { name: b"pause", ppid: 0, ..Made::default() }, b"/pause\0");
+    // We are one of the containers too.
+    fs::remove_file(format!("{path}/self")).unwrap();
+    symlink("7", format!("{path}/self")).unwrap();
+    let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&json["pid"], &json["process"]), (&json!(9), &json!("app")));
+    assert_eq!(json["findings"], json!([]));
+    // Which of several is meant is nowhere to be seen.
+    world.proc.process(12, &Made { name: b"proxy", ppid: 0, start: 1, ..Made::default() }, b"/proxy\0");
+    let ran = world.run(&[]);
+    let path = world.proc.path();
+    let start = format!(
+        "hint: the pod has 2 containers, or someone has entered it; this is the first to start, porthole doctor -p PID examines another\n    \
+             seen: {path}: pid 9 (app), 12 (proxy)\n\
+         pid 9 (app): 1 hint\n"
+    );
+    assert_eq!((ran.status, ran.stdout), (Some(0), start));
+    // It may be behind an init there, which has the orphans of its container too, or behind two of them.
+    for (pid, name, ppid, start) in [
+        (9, &b"tini"[..], 0, 0),
+        (20, b"app", 9, 7),
+        (21, b"dumb-init", 9, 6),
+        (22, b"app", 21, 9),
+        (23, b"app", 21, 8),
+    ] {
+        world.proc.process(pid, &Made { name, ppid, start, ..Made::default() }, b"/app\0");
+        world.file(&format!("{pid}/status"), STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}")));
+    }
+    let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&json["pid"], &json["process"]), (&json!(23), &json!("app")));
+    // Run in one of them, it is that one which is meant: they see the same mounts.
+    world
+        .file("12/mountinfo", "1 0 0:1 / / rw - overlay o rw\n")
+        .file("7/mountinfo", "1 0 0:1 / / rw - overlay o rw\n");
+    let json: Value = serde_json::from_str(&world.run(&["--json"]).stdout).unwrap();
+    assert_eq!((&json["pid"], &json["findings"]), (&json!(12), &json!([])));
+}
+
+/// An init in front of it is not what is meant either, and neither are the orphans that it took on.
+#[test]
+fn the_application_behind_an_init() {
+    let world = World::new();
+    for (pid, ppid, state, start) in
+        [(5, 1, 'S', 9), (7, 1, 'S', 2), (8, 7, 'S', 1), (9, 0, 'S', 1), (10, 1, 'Z', 1)]
+    {
+        world.proc.process(pid, &Made { name: b"app", ppid, state, start, ..Made::default() }, b"/app\0");
+        let status = STATUS.replace("NSpid:\t1", &format!("NSpid:\t{pid}"));
+        world.file(&format!("{pid}/status"), status.replace("SigCgt:\t0000000000004000", "SigCgt:\t0"));
+    }
+    for (first, pid) in [("tini", 7), ("docker-init", 7), ("sh", 1), ("server", 1)] {
+        world.proc.process(1, &Made { name: first.as_bytes(), ppid: 0, ..Made::default() }, b"/first\0");
+        let ran = world.run(&["--json"]);
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(json["pid"], json!(pid), "{first}: {}", ran.story());
+        // SIGTERM ends what is not the first process.
+        assert!(pid == 1 || !ran.stdout.contains("SIGTERM"), "{first}: {}", ran.story());
+    }
+}
+
+/// A shell is one by what is executed: a script has the name of its own file, and busybox is many programs.
+#[test]
+fn shells_by_their_command_lines() {
+    let world = World::new();
+    for (name, command, is_shell) in [
+        (&b"entry.sh"[..], &b"/bin/sh\0/entry.sh\0"[..], true),
+        (b"busybox", b"/bin/busybox\0sh\0-c\0app\0", true),
+        (b"bash", b"-bash\0", true),
+        (b"busybox", b"busybox\0httpd\0-f\0", false),
+        (b"sh", b"/app\0--shell\0sh\0", false),
+    ] {
+        world.proc.process(1, &Made { name, ppid: 0, ..Made::default() }, command);
+        // A handler for SIGINT is the shell's own.
+        let ran = world.file("1/status", STATUS.replace("SigCgt:\t0000000000004000", "SigCgt:\t2")).run(&[]);
+        assert_eq!(
+            ran.stdout.contains(" is a shell, which does not pass SIGTERM on"),
+            is_shell,
+            "{}",
+            ran.story()
+        );
+        assert_eq!(ran.stdout.contains("STOPSIGNAL SIGINT"), !is_shell, "{}", ran.story());
+        // With a trap it does.
+        world.file("1/status", STATUS).says(
+            &[],
+            0,
+            &format!("in order: pid 1 ({}): nothing stands out", String::from_utf8_lossy(name)),
+        );
+    }
+}
+
+/// A first process that waits by sigwait(3) has no handler and does not block it, and yet is ended by it.
+#[test]
+fn a_first_process_that_waits_for_signals() {
+    if !is_root() {
+        return skip("only root makes a pid namespace");
+    }
+    let script = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [15])\nprint(flush=True)\nsignal.sigwait([15])";
+    let mut parent = Command::new("unshare")
+        .args(["--pid", "--fork", "--kill-child", "python3", "-c", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let task = parent.id();
+    let pid = fs::read_to_string(format!("/proc/{task}/task/{task}/children")).unwrap().trim().to_owned();
+    let ran = until(|| porthole(["doctor", "-p", &pid]).run(), |out| !out.contains("SIGTERM"));
+    assert!(ran.stdout.contains(&format!("pid {pid} (python3)")), "{}", ran.story());
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+}
+
+/// What blocks it and neither reads it by signalfd(2) nor waits for it never comes to know of it.
+#[test]
+fn a_signal_that_is_blocked() {
+    let world = World::new();
+    let status = |blocked: &str| format!("{STATUS}State:\tS (sleeping)\n").replace("SigBlk:\t0", blocked);
+    let all = status("SigBlk:\t0000000000004000");
+    let in_order = "in order: pid 1 (server): nothing stands out";
+    let what = "warning: pid 1 (server) blocks SIGTERM and does not wait for it in any other way, so it is killed when the grace period ends\n    \
+             seen: @/1/status: SigBlk: 0000000000004000 has SIGTERM, in every thread\n    \
+             seen: @/1/fd: no signalfd(2) for it\n    \
+             Application: unblock it at the start, by sigprocmask(2): what a process blocks is inherited over fork(2) and execve(2), from what started it\n\
+         pid 1 (server): 1 warning";
+    world.file("1/status", &all).file("1/task/1/status", &all).says(&[], 0, what);
+    // Another thread takes it, or waits for it, which unblocks it for as long.
+    world.file("1/task/9/status", status("SigBlk:\t0")).says(&[], 0, in_order);
+    world.file("1/task/9/status", &all).says(&[], 0, what);
+    let signalfd = format!("{}/1/fd/5", world.proc.path());
+    symlink("anon_inode:[signalfd]", signalfd).unwrap();
+    world.file("1/fdinfo/5", "pos:\t0\nsigmask:\t0000000000000002\n").says(&[], 0, what);
+    world.file("1/fdinfo/5", "pos:\t0\nsigmask:\t0000000000004002\n").says(&[], 0, in_order);
+    fs::remove_file(format!("{}/1/fdinfo/5", world.proc.path())).unwrap();
+    world.says(&[], 0, in_order);
+}
+
+/// A mask is inherited over execve(2); of any process, not of the first one alone.
+#[test]
+fn a_signal_that_is_blocked_from_the_start() {
+    let blocks = "import ctypes, os, signal, threading\nsignal.pthread_sigmask(signal.SIG_BLOCK, [15])\n";
+    for (then, is_lost) in [
+        ("print(flush=True)\nos.execvp('sleep', ['blocked', '600'])", true),
+        (
+            "print(flush=True)\nthreading.Thread(target=signal.sigwait, args=[[15]]).start()\nsignal.pause()",
+            false,
+        ),
+        (
+            "ctypes.CDLL(None).signalfd(-1, (ctypes.c_ulong * 16)(1 << 14), 0)\nprint(flush=True)\nsignal.pause()",
+            false,
+        ),
+    ] {
+        let mut command = Command::new("python3");
+        let command = command.args(["-c", &[blocks, then].concat()]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let pid = child.id().to_string();
+        let says = |out: &str| out.contains(" blocks SIGTERM and ") == is_lost;
+        until(|| porthole(["doctor", "-p", &pid]).run(), says);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+/// There is nothing more to be said of what has ended.
+#[test]
+fn what_has_ended() {
+    let mut sleeper = Sleeper::called("ended", &[]);
+    sleeper.end();
+    let pid = sleeper.pid();
+    let ran = porthole(["doctor", "-p", &pid.to_string(), "--expect-port", "80"]).run();
+    let what = format!(
+        "error: pid {pid} (sleep) is a zombie: it has ended, but its parent has not waited for it\n    \
+             seen: /proc/{pid}/stat: state Z\n\
+         pid {pid} (sleep): 1 error\n"
+    );
+    assert_eq!((ran.status, ran.stdout, ran.stderr.as_str()), (Some(1), what, ""));
+    // A thread of the kernel, pid 2 where one is to be seen, does nothing that could be expected.
+    if fs::read("/proc/2/cmdline").is_ok_and(|text| text.is_empty()) {
+        let ran = porthole(["doctor", "-p", "2", "--expect-port", "80"]).run();
+        assert!(
+            ran.status == Some(1) && ran.stdout.contains(" is a kernel thread, which neither listens"),
+            "{}",
+            ran.story()
+        );
+        assert_eq!(porthole(["doctor", "-p", "2"]).run().status, Some(0));
+    }
+}
+
+/// A process whose first thread has ended looks like a zombie, and is none.
+#[test]
+fn a_process_without_its_first_thread() {
+    let world = World::new();
+    world.proc.process(5, &Made { name: b"job", state: 'Z', threads: 3, ..Made::default() }, b"");
+    world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
+}
+
+/// In a container of its own it is the first process, of which nobody wants to know anything.
+#[test]
+fn nobody_but_porthole_itself() {
+    if !is_root() {
+        return skip("only root makes a pid namespace");
+    }
+    let mut command = Command::new("unshare");
+    let ran = output(command.args(["--pid", "--fork", "--mount-proc", &binary(), "doctor"]));
+    let what = "hint: only porthole itself is visible: the application is in another pid namespace\n    \
+         seen: /proc: pid 1 (porthole)\n    \
+         Kubernetes: kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod\n    \
+         Docker: --pid container:NAME, or docker exec NAME /porthole doctor\n";
+    assert!(ran.status == Some(0) && ran.stdout.contains(what), "{}", ran.story());
+    for about_itself in ["SIGTERM", "runs as root", "may gain privileges", "may make any system call"] {
+        assert!(!ran.stdout.contains(about_itself), "{}", ran.story());
+    }
+    // Who names it wants to know.
+    let mut command = Command::new("unshare");
+    let ran = output(command.args(["--pid", "--fork", "--mount-proc", &binary(), "doctor", "-p", "1"]));
+    assert!(ran.stdout.contains("has no handler for SIGTERM"), "{}", ran.story());
+}

@@ -1,0 +1,230 @@
+//! `porthole ls`, compared with coreutils' ls.
+
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::support::command::{binary, copy_program, for_other_users, output, porthole, started};
+use crate::support::place::Place;
+use crate::support::skip::{is_root, skip, skip_by_design};
+
+/// What `ls -l` prints of this folder or file, in our columns: no count of links, no total, times in UTC.
+fn coreutils(path: &str) -> Vec<Vec<String>> {
+    let mut command = Command::new("ls");
+    command.args(["-lAh", "--time-style=+%Y-%m-%d %H:%M", "--quoting-style=literal", path]);
+    let text = output(command.env("LC_ALL", "C").env("TZ", "UTC")).stdout;
+    let rows = text.lines().filter(|line| !line.starts_with("total "));
+    rows.map(|line| {
+        line.split_whitespace().enumerate().filter(|(at, _)| *at != 1).map(|(_, w)| w.to_owned()).collect()
+    })
+    .collect()
+}
+
+fn ours(path: &str) -> Vec<Vec<String>> {
+    let ran = porthole(["ls", path]).run();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
+    ran.stdout.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn a_folder_as_coreutils_lists_it() {
+    let place = Place::new();
+    for (at, mode) in [0o644, 0o4755, 0o2640, 0o1777, 0o000, 0o6111, 0o755].into_iter().enumerate() {
+        let name = format!("file{at}");
+        place.file(&name, vec![b'x'; 700 * at * at]);
+        place.mode(&name, mode);
+    }
+    fs::create_dir(place.path("folder")).unwrap();
+    place.mode("folder", 0o3777);
+    symlink("../some where", place.path("link")).unwrap();
+    let _socket = UnixListener::bind(place.path("socket")).unwrap();
+    assert!(Command::new("mkfifo").arg(place.path(".fifo")).status().unwrap().success());
+    File::open(place.path("file1"))
+        .unwrap()
+        .set_modified(UNIX_EPOCH + Duration::from_secs(951_782_399))
+        .unwrap();
+    let root = place.path("");
+    assert_eq!(ours(&root), coreutils(&root));
+    assert_eq!(ours(&root).len(), 11);
+    assert_eq!(ours("/dev/null"), coreutils("/dev/null"));
+    assert_eq!(ours("/etc"), coreutils("/etc"));
+}
+
+#[test]
+fn columns_and_escapes() {
+    let place = Place::new();
+    let modified = |name: &str| {
+        File::open(place.path(name))
+            .unwrap()
+            .set_modified(UNIX_EPOCH + Duration::from_secs(1_795_603_621))
+            .unwrap();
+    };
+    for name in ["a\x1b[2Jb", "new\nline", "\u{202e}x"] {
+        place.file(name, "12345");
+        place.mode(name, 0o640);
+        modified(name);
+    }
+    if !is_root() {
+        return skip("the owner's name is root's");
+    }
+    porthole(["ls", &place.path("")]).healthy(
+        "-rw-r-----  root  root  5  2026-11-25 10:47  a\\x1b[2Jb\n\
+         -rw-r-----  root  root  5  2026-11-25 10:47  new\\nline\n\
+         -rw-r-----  root  root  5  2026-11-25 10:47  \\u{202e}x",
+    );
+    let path = place.file("plain", "12345");
+    place.mode("plain", 0o640);
+    modified("plain");
+    let entry = json!({"path": path, "name": path, "type": "file", "mode": "0640", "uid": 0, "user": "root", "gid": 0,
+        "group": "root", "size": 5, "modified": 1_795_603_621.0});
+    let ran = porthole(["ls", &path, "--json"]).run();
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), json!({"entries": [entry]}));
+    assert_eq!(ran.stdout.lines().count(), 1);
+}
+
+#[test]
+fn several_paths_and_what_is_not_there() {
+    let place = Place::new();
+    fs::create_dir(place.path("one")).unwrap();
+    fs::create_dir_all(place.path("two/deep")).unwrap();
+    place.file("one/file", "");
+    let (one, two, none) = (place.path("one"), place.path("two"), place.path("none"));
+    let ran = porthole(["ls", &one, &none, &two]).run();
+    assert_eq!(ran.status, Some(1));
+    assert_eq!(ran.stderr, format!("porthole: ls: {none}: no such file or directory\n"));
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!((lines[0], lines[2], lines[3]), (format!("{one}:").as_str(), "", format!("{two}:").as_str()));
+    assert!(lines[1].ends_with("  file") && lines[4].ends_with("  deep"), "{}", ran.story());
+    porthole(["ls", &place.path("two/deep")]).healthy("");
+    porthole(["ls", &place.path("two/deep"), "--json"]).healthy(r#"{"entries": []}"#);
+    porthole(["ls", &none, "--json"]).run().is(
+        1,
+        &format!(r#"{{"entries": [], "errors": ["{none}: no such file or directory"]}}"#),
+        &format!("porthole: ls: {none}: no such file or directory"),
+    );
+}
+
+#[test]
+fn recursively_without_following_links() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("a/b/c")).unwrap();
+    fs::create_dir_all(place.path("d")).unwrap();
+    symlink("..", place.path("a/b/loop")).unwrap();
+    place.file("a/b/c/x", "");
+    let ran = porthole(["ls", "-R", &place.path("")]).run();
+    let root = place.path("");
+    let headings: Vec<&str> = ran.stdout.lines().filter(|line| line.ends_with(':')).collect();
+    let expected = ["", "a", "a/b", "a/b/c", "d"].map(|name| format!("{root}{name}:"));
+    assert_eq!(headings, expected, "{}", ran.story());
+    let theirs = output(Command::new("ls").args(["-1R", &root]).env("LC_ALL", "C")).stdout;
+    assert_eq!(theirs.lines().filter(|line| line.ends_with(':')).count(), headings.len());
+    assert!(ran.stdout.contains("  loop -> ..\n") && ran.status == Some(0), "{}", ran.story());
+}
+
+#[test]
+fn a_folder_that_may_be_read_but_not_searched() {
+    let place = Place::new();
+    let Some(programs) = for_other_users() else { return };
+    place.mode("", 0o755);
+    fs::create_dir(place.path("closed")).unwrap();
+    place.file("closed/one", "");
+    fs::create_dir(place.path("closed/two")).unwrap();
+    place.mode("closed", 0o744);
+    let closed = place.path("closed");
+    let run = |words: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(programs.join("porthole"));
+        output(command.args(words))
+    };
+    let complaint = format!(
+        "{closed}: 2 entries not looked at: permission denied: the directory may be read, but not searched (no x in its mode)"
+    );
+    run(&["ls", &closed]).is(
+        1,
+        "-?????????  ?  ?  ?  ?                 one\nd?????????  ?  ?  ?  ?                 two",
+        &format!("porthole: ls: {complaint}"),
+    );
+    let ran = run(&["ls", "--json", &closed]);
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let none = Value::Null;
+    assert_eq!(json["errors"], json!([complaint]));
+    assert_eq!(
+        json["entries"][1],
+        json!({"path": format!("{closed}/two"), "name": "two", "type": "directory", "mode": none,
+        "uid": none, "user": none, "gid": none, "group": none, "size": none, "modified": none})
+    );
+    place.mode("closed", 0o700);
+    run(&["ls", &closed]).is(1, "", &format!("porthole: ls: {closed}: permission denied"));
+    // With search but no reading a file in it may still be listed.
+    place.mode("closed", 0o711);
+    assert_eq!(run(&["ls", &format!("{closed}/one")]).status, Some(0));
+    fs::remove_dir_all(programs).unwrap();
+}
+
+#[test]
+fn names_that_are_not_utf_8() {
+    let place = Place::new();
+    File::create(place.0.join(std::ffi::OsStr::from_bytes(b"\xff"))).unwrap();
+    let ran = porthole(["ls", &place.path("")]).run();
+    assert!(ran.stdout.ends_with("  \\xff\n"), "{}", ran.story());
+    let ran = porthole(["ls", "--json", &place.path("")]).run();
+    assert!(ran.stdout.contains(r#""name": {"bytes": "/w=="}"#), "{}", ran.story());
+}
+
+#[test]
+fn files_as_another_process_sees_them() {
+    let place = Place::new();
+    if !is_root() {
+        return skip("only root can change its root directory");
+    }
+    fs::create_dir_all(place.path("root/etc")).unwrap();
+    place.file("root/etc/passwd", "them:x:4711:1:::\n");
+    place.file("root/etc/inside", "");
+    symlink("/etc", place.path("root/link")).unwrap();
+    std::os::unix::fs::chown(place.path("root/etc/inside"), Some(4711), Some(4712)).unwrap();
+    // A process with that root directory: the binary itself, where it is static, which waits on a FIFO.
+    let fifo = place.path("root/fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    if std::env::var_os("PORTHOLE_BIN").is_none() {
+        return skip_by_design("a process in an empty root has to be static");
+    }
+    copy_program(binary(), place.path("root/porthole"));
+    let mut command = Command::new("chroot");
+    command.args([&place.path("root"), "/porthole", "cat", "--special", "/fifo"]);
+    let mut child = started(&mut command, Command::spawn);
+    let pid = child.id().to_string();
+    // chroot(1) becomes the program in the new root.
+    let start = std::time::Instant::now();
+    while fs::read(format!("/proc/{pid}/comm")).unwrap().trim_ascii() != b"porthole" {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        std::thread::yield_now();
+    }
+    let ran = porthole(["ls", "-p", &pid, "/link/"]).run();
+    let names: Vec<&str> = ran.stdout.lines().map(|line| line.rsplit("  ").next().unwrap()).collect();
+    assert_eq!(names, ["inside", "passwd"], "{}", ran.story());
+    assert!(ran.stdout.contains("  them  4712  "), "{}", ran.story());
+    let ran = porthole(["find", "-p", &pid, "/etc"]).run();
+    let mut found: Vec<&str> = ran.stdout.lines().collect();
+    found.sort_unstable();
+    assert_eq!(found, ["/etc", "/etc/inside", "/etc/passwd"], "{}", ran.story());
+    let ran = porthole(["stat", "-p", &pid, "/link"]).run();
+    assert!(ran.stdout.contains("\nresolves to: /etc\n"), "{}", ran.story());
+    let ran = porthole(["access", "-p", &pid, "/link/../../etc/inside"]).run();
+    assert!(ran.stdout.ends_with("yes: 0:0 may read /etc/inside\n"), "{}", ran.story());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    porthole(["ls", "-p", &pid, "/"]).refused(&format!("ls: pid {pid}: no such process"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let script = format!("{} ls -R /usr/share | head -1; echo ${{PIPESTATUS[0]}}", binary());
+    let ran = output(Command::new("bash").args(["-c", &script]));
+    assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (2, ""), "{}", ran.story());
+    assert!(ran.stdout.ends_with("\n0\n"), "{}", ran.story());
+}

@@ -1,0 +1,137 @@
+//! Names, patterns and options are those of GNU tar.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use super::{archive, forest, names, same, tar_in};
+use crate::support::command::binary;
+
+#[test]
+fn members_are_called_as_by_gnu_tar() {
+    let place = forest();
+    for paths in [
+        &["t"][..],
+        &["t/"],
+        &["t//"],
+        &["./t"],
+        &["."],
+        &["./"],
+        &["t/a/../b"],
+        &["t/.."],
+        &["t/../t/a"],
+        &["link"],
+        &["link/"],
+        &["link/a"],
+        &["t/a/x.log", "t/log", "t/b"],
+        &["t/a", "t/a"],
+    ] {
+        assert!(!same(&place.0, &[], paths).is_empty());
+        same(Path::new("/"), &["-C", &place.path("")], paths);
+    }
+    let inner = place.0.join("t/a");
+    for paths in [&[".."][..], &["../b"], &["../../t/b"], &["../", "x.log"]] {
+        assert!(!same(&inner, &[], paths).is_empty());
+    }
+    let absolute = place.path("t/a");
+    assert!(same(&place.0, &[], &[&absolute]).contains(&format!("{}/x.log", &absolute[1..])));
+    same(&place.0, &[], &[&format!("/{absolute}")]);
+    same(&place.0, &["-C", "t"], &[&absolute]);
+    same(&place.0, &["--exclude", "?*"], &["/"]);
+}
+
+#[test]
+fn what_is_left_out_of_the_names_is_said_once() {
+    let place = forest();
+    let (a, b) = (place.path("t/a"), place.path("t/b"));
+    let output = tar_in(&place.0, &["cf", "-", &a, &b, "t/../t/b", "t/a/../b"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "porthole: tar: the names in the archive are without the leading '/'\n\
+         porthole: tar: the names in the archive are without the leading 't/../'\n\
+         porthole: tar: the names in the archive are without the leading 't/a/../'\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn patterns_leave_out_what_gnu_tar_leaves_out() {
+    let place = forest();
+    let mut left = Vec::new();
+    for pattern in [
+        "b",
+        "b/",
+        "b/c",
+        "a/b",
+        "a*c",
+        "*/c",
+        "t",
+        "[b]",
+        "b/*",
+        "/a",
+        "./t",
+        "t/a/b/c/f",
+        "*",
+        "B",
+        "\\b",
+        "*.log",
+        "?",
+        "[!a-z]*",
+        "\\[x\\]",
+        "[[]x]",
+        "\\*",
+        "é",
+        "?.log",
+        "t/*.log",
+        ".git",
+        "*git*",
+        "f",
+        "log/y.log",
+        "",
+        "back\\\\slash",
+    ] {
+        for paths in [&["t"][..], &["t/a/b", "t/log/y.log"], &["."], &["./t/b/"]] {
+            left.push(same(&place.0, &["--exclude", pattern], paths).len());
+        }
+        let top = place.path("t");
+        same(&place.0, &["--exclude", pattern], &[&top]);
+    }
+    assert!(left.iter().min() == Some(&0) && left.iter().max() > Some(&15), "{left:?}");
+    same(&place.0, &["--exclude=b", "--exclude", "*.log"], &["t"]);
+    let pattern = format!("--exclude={}", place.path("t/a"));
+    assert!(same(&place.0, &[&pattern], &[&place.path("t")]).len() > 5);
+}
+
+#[test]
+fn as_kubectl_cp_calls_it_and_in_other_ways() {
+    let place = forest();
+    let (top, folder) = (place.path("t"), place.path(""));
+    let expected = archive(&place.0, &["cf", "-", "t"]);
+    for arguments in [
+        &["-cf", "-", "t"][..],
+        &["-c", "-f", "-", "t"],
+        &["-cf-", "t"],
+        &["c", "t"],
+        &["-c", "t"],
+        &["--create", "--file=-", "--", "t"],
+        &["cfC", "-", &folder, "t"],
+        &["Ccf", &folder, "-", "t"],
+        &["cf", "-", "-C", &folder, "t"],
+        &["cf", "-", "t", "--directory", &folder],
+    ] {
+        assert!(archive(&place.0, arguments) == expected, "{arguments:?}");
+    }
+    // By its name, as a container that has it for tar.
+    let link = place.path("tar");
+    symlink(binary(), &link).unwrap();
+    let mut command = Command::new(&link);
+    let output = command.args(["cf", "-", &top]).output().unwrap();
+    assert_eq!(
+        (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
+        ("porthole: tar: the names in the archive are without the leading '/'\n", Some(0))
+    );
+    assert!(names(&output.stdout).iter().all(|name| name.starts_with(&top[1..])));
+    let output = tar_in(&place.0, &["cvf", "-", "t/b", "--exclude", "é"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "t/b/\nt/b/back\\\\slash\n");
+    assert_eq!(output.status.code(), Some(0));
+}

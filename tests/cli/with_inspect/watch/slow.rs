@@ -1,0 +1,80 @@
+//! What takes too long for plain `cargo test`: make test runs it.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::command::{binary, output, porthole};
+use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
+use crate::support::server::folder;
+
+#[test]
+#[ignore = "slow: run by make test"]
+fn what_stands_still_is_given_up() {
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
+    let (pid, all, dead) = (elsewhere.pid(), elsewhere.path(""), elsewhere.path("dead"));
+    let why = format!("{dead}: the file system does not answer: no progress for 10 s, given up");
+    let commands: [&[&str]; 6] = [
+        &["ls", &all],
+        &["stat", &dead],
+        &["find", &all, "--larger", "1"],
+        &["grep", "-r", "x", &all],
+        &["access", &dead],
+        &["ls", "--json", &all],
+    ];
+    // Side by side, for each takes its time.
+    std::thread::scope(|scope| {
+        for words in commands {
+            let (pid, why) = (&pid, &why);
+            scope.spawn(move || {
+                let ran = porthole([words, &["-p", pid]].concat()).run().within(Duration::from_secs(25));
+                let error = format!("porthole: {}: {why}\n", words[0]);
+                assert_eq!((ran.status, &ran.stderr), (Some(1), &error), "{}", ran.story());
+                if words.contains(&"--json") {
+                    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+                    assert_eq!(document, json!({"errors": [why]}));
+                }
+            });
+        }
+    });
+}
+
+/// Whoever reads may take longer than a file system.
+#[test]
+#[ignore = "slow: run by make test"]
+fn a_slow_reader_is_waited_for() {
+    let folder = folder();
+    let file = folder.join("long");
+    std::fs::write(&file, "a line\n".repeat(100_000)).unwrap();
+    let start = Instant::now();
+    let mut child = Command::new(binary()).arg("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let mut read = String::new();
+    let mut stdout = child.stdout.take().unwrap();
+    // What is written fills the pipe, and is not read for longer than a file system may take.
+    while start.elapsed() < Duration::from_secs(13) {
+        assert_eq!(child.try_wait().unwrap(), None);
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    stdout.read_to_string(&mut read).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(read.lines().count(), 100_000);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// It has no view but our own, so it runs where the file system is mounted.
+#[test]
+#[ignore = "slow: run by make test"]
+fn an_install_that_stands_still_is_given_up() {
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
+    let dead = elsewhere.path("dead");
+    let mut command = Command::new("nsenter");
+    command.args(["--mount", "-t", &elsewhere.pid(), "--"]);
+    command.arg(binary()).args(["install", &format!("{dead}/porthole")]);
+    let ran = output(&mut command);
+    let error = format!(
+        "porthole: install: {dead}: the file system does not answer: no progress for 10 s, given up\n"
+    );
+    assert_eq!((ran.status, &ran.stderr), (Some(1), &error), "{}", ran.story());
+}

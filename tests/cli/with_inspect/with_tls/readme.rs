@@ -1,0 +1,96 @@
+//! The README's own words: each block of it that is marked as runnable prints what it says.
+//!
+//! A block that begins with "```console runnable" is run line by line in a network of its own, where a few servers listen on
+//! the ports that the README speaks of, in a folder that has the files it speaks of.
+
+use std::fs;
+use std::io::{Read, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
+use crate::support::command::binary;
+use crate::support::network::in_own_network;
+use crate::support::server::folder;
+use crate::support::skip::has_ipv6;
+use crate::support::times::timeless;
+
+/// How many blocks there are at least: one that is not found is not tested.
+const LEAST: usize = 5;
+
+/// A command, and what it prints.
+type Step = (String, String);
+
+/// The runnable blocks of a text.
+fn blocks(text: &str) -> Vec<Vec<Step>> {
+    let mut blocks = Vec::new();
+    for block in text.split("```console runnable\n").skip(1) {
+        let (block, _) = block.split_once("\n```").unwrap();
+        let mut steps: Vec<Step> = Vec::new();
+        for line in block.lines() {
+            if let Some(command) = line.strip_prefix("$ ") {
+                steps.push((command.to_owned(), String::new()));
+            } else {
+                let (_, printed) = steps.last_mut().expect("a block begins with a command");
+                printed.push_str(line);
+                printed.push('\n');
+            }
+        }
+        blocks.push(steps);
+    }
+    blocks
+}
+
+/// What differs from run to run is of no account, and neither are empty lines at the end.
+fn comparable(text: &str) -> String {
+    static MILLISECONDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"_ms": [0-9.]+"#).unwrap());
+    MILLISECONDS.replace_all(timeless(text).trim_end(), "_ms\": <T>").into_owned()
+}
+
+/// Says this to whoever has sent something.
+fn serve(port: u16, answer: &'static str) {
+    for address in ["127.0.0.1", "[::1]"] {
+        let listener = TcpListener::bind(format!("{address}:{port}")).unwrap();
+        std::thread::spawn(move || {
+            for mut connection in listener.incoming().flatten() {
+                // One request fits into one read.
+                if connection.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+                    let _ = connection.write_all(answer.as_bytes());
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn runnable_blocks_print_what_they_say() {
+    if !has_ipv6() {
+        return;
+    }
+    let text = fs::read_to_string("README.md").unwrap();
+    let blocks = blocks(&text);
+    assert!(blocks.len() >= LEAST, "{} runnable blocks", blocks.len());
+    in_own_network(move || {
+        serve(8080, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 17\r\n\r\ndb: no connection");
+        serve(8081, "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"status\":\"DOWN\"}");
+        serve(6379, "+PONG\r\n");
+        let place = folder();
+        symlink(fs::canonicalize(binary()).unwrap(), place.join("porthole")).unwrap();
+        fs::write(place.join("config.yaml"), "port: 8080\nlog: info\n").unwrap();
+        for (command, printed) in blocks.iter().flatten() {
+            let output = Command::new("/bin/sh")
+                .args(["-c", &format!("{command} 2>&1")])
+                .current_dir(&place)
+                .env_clear()
+                .env("PATH", format!("{}:/usr/bin:/bin", place.display()))
+                .output()
+                .unwrap();
+            let found = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(comparable(&found), comparable(printed), "$ {command}");
+        }
+        fs::remove_dir_all(place).unwrap();
+    });
+}

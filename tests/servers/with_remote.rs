@@ -1,0 +1,3 @@
+//! What only a build with `remote` does.
+
+pub mod dns;

@@ -1,0 +1,267 @@
+//! What servers answer, and that they do not.
+
+use std::io::{Read as _, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{Namespace, PATIENCE, address, is_of_a, reply};
+use crate::support::command::until_within;
+
+#[test]
+fn addresses_aliases_and_what_is_expected() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
+    let options = [
+        "--host-record=four.example,10.0.0.5",
+        "--host-record=six.example,fd00::5",
+        "--host-record=both.example,10.0.0.5,fd00::5",
+        "--cname=alias.example,both.example",
+        "--txt-record=text.example,words",
+    ];
+    let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &options) else { return };
+    for (words, found) in [
+        ("four.example", "10.0.0.5 (from 127.0.0.1) in <T>"),
+        ("six.example", "fd00::5 (from 127.0.0.1) in <T>"),
+        ("both.example", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("BOTH.Example.", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("alias.example", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("both.example --expect fd00:0::5", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+        ("both.example --expect fd00::5 --expect 10.0.0.5", "10.0.0.5, fd00::5 (from 127.0.0.1) in <T>"),
+    ] {
+        let name = words.split(' ').next().unwrap().to_lowercase();
+        namespace.dns(words).healthy(&format!("healthy: dns {name}: {found}"));
+    }
+    for (words, found) in [
+        ("four.example --expect 10.0.0.6", "10.0.0.5 (from 127.0.0.1), expected 10.0.0.6"),
+        ("both.example --expect ::1 --expect 10.0.0.5", "10.0.0.5, fd00::5 (from 127.0.0.1), expected ::1"),
+        ("none.example", "no such name (NXDOMAIN from 127.0.0.1)"),
+        ("none.example --expect ::1", "no such name (NXDOMAIN from 127.0.0.1)"),
+        ("text.example", "text.example exists but has no address (from 127.0.0.1)"),
+    ] {
+        let name = words.split(' ').next().unwrap();
+        namespace.dns(words).unhealthy(&format!("unhealthy: dns {name}: {found}"));
+    }
+    namespace.dns("alias.example -v").healthy(
+        "healthy: dns alias.example: 10.0.0.5, fd00::5 (from 127.0.0.1) in <T>\n  \
+         servers 127.0.0.1; search none; ndots 1\n  \
+         alias.example: 10.0.0.5, fd00::5, from 127.0.0.1",
+    );
+}
+
+#[test]
+fn an_answer_that_needs_tcp() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
+    let records: Vec<String> = (1..=40).map(|n| format!("--host-record=many.example,10.0.1.{n}")).collect();
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &records) else { return };
+    let json = namespace.dns("many.example --expect 10.0.1.1 --expect 10.0.1.40 --json").json();
+    let check = &json["checks"][0];
+    assert_eq!(
+        (&check["healthy"], check["facts"]["addresses"].as_array().unwrap().len()),
+        (&json!(true), 40)
+    );
+    assert!(check["reason"].as_str().unwrap().ends_with(" and 32 more (from 127.0.0.1)"), "{check}");
+
+    // Truncated, and nobody takes TCP connections.
+    let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
+    namespace.etc("resolv.conf", "nameserver 127.0.0.2\n");
+    namespace.dns("many.example").unhealthy(
+        "unhealthy: dns many.example: truncated reply from 127.0.0.2, and over TCP: connection refused",
+    );
+    // Somebody does, and says nothing: the whole of the time is for that.
+    let silent = namespace.listener("127.0.0.2");
+    let ran = namespace.porthole(["dns", "many.example", "--remote", "-t", "1s"]).run();
+    assert!(ran.elapsed >= Duration::from_secs(1), "{}", ran.story());
+    ran.is(1, "unhealthy: dns many.example: truncated reply from 127.0.0.2, and over TCP: no reply", "");
+    drop(silent);
+    namespace.etc("resolv.conf", "nameserver 127.0.0.2\nnameserver 127.0.0.1\n");
+    assert_eq!(namespace.dns("many.example --json").json()["checks"][0]["facts"]["server"], "127.0.0.1");
+}
+
+#[test]
+fn servers_that_do_not_answer() {
+    let conf = "search a.example b.example c.example\nnameserver 127.0.0.2\nnameserver 127.0.0.1\n";
+    let Some(namespace) = Namespace::new(conf) else { return };
+    // Nothing on port 53.
+    namespace
+        .dns("db")
+        .unhealthy("unhealthy: dns db: connection refused (127.0.0.2, 127.0.0.1), asked for db.a.example")
+        .within(Duration::from_secs(10));
+    // One that is silent, one that refuses.
+    let silent = namespace.socket("127.0.0.2");
+    namespace
+        .porthole(["dns", "db.", "--remote", "-t", "2s"])
+        .unhealthy("unhealthy: dns db.: no reply from 127.0.0.2; connection refused (127.0.0.1)");
+    // One that is silent, one that answers: within the deadline, and the silent one is waited for once.
+    let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
+    until_within(Duration::from_secs(9), || {
+        namespace
+            .porthole(["dns", "db", "--remote", "-t", "12s"])
+            .healthy("healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>")
+    });
+    namespace.etc("resolv.conf", &format!("{conf}options timeout:1\n"));
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.5 (from 127.0.0.1) in <T>");
+    // Patience of its own, over before the deadline.
+    drop(dnsmasq);
+    let second = namespace.socket("127.0.0.1");
+    namespace.etc("resolv.conf", &format!("{conf}options timeout:1 attempts:1\n"));
+    namespace
+        .dns("db.")
+        .unhealthy("unhealthy: dns db.: no reply from 127.0.0.2, 127.0.0.1")
+        .within(Duration::from_secs(15));
+    drop((silent, second));
+}
+
+#[test]
+fn an_address_that_leads_nowhere() {
+    let Some(namespace) = Namespace::new("nameserver 203.0.113.1\n") else { return };
+    let ran = namespace.dns("db").run();
+    // In the words of glibc, and of musl.
+    let words =
+        if ran.stdout.contains("network is") { "network is unreachable" } else { "network unreachable" };
+    ran.is(1, &format!("unhealthy: dns db: {words} (203.0.113.1)"), "");
+}
+
+#[test]
+fn answers_with_an_error_code() {
+    let conf = "search a.example\nnameserver 127.0.0.2\nnameserver 127.0.0.3\n";
+    let Some(namespace) = Namespace::new(conf) else { return };
+    let _failing = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8182, 0, b"")]);
+    let refusing = namespace.server("127.0.0.3", |question| vec![reply(question, 0x8185, 0, b"")]);
+    namespace.dns("db -v").unhealthy(
+        "unhealthy: dns db: SERVFAIL from 127.0.0.2; REFUSED from 127.0.0.3, asked for db.a.example\n  \
+         servers 127.0.0.2, 127.0.0.3; search a.example; ndots 1\n  \
+         db.a.example: SERVFAIL from 127.0.0.2; REFUSED from 127.0.0.3\n  \
+         db: SERVFAIL from 127.0.0.2; REFUSED from 127.0.0.3",
+    );
+    drop(refusing);
+    let _answering = namespace.server("127.0.0.3", |question| vec![address(question)]);
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.3) in <T>");
+    // The one that has an address but fails for the other type is good enough.
+    let _half = namespace.server("127.0.0.4", |question| {
+        let of_a = question[question.len() - 3] == 1;
+        vec![if of_a { address(question) } else { reply(question, 0x8182, 0, b"") }]
+    });
+    namespace.etc("resolv.conf", "nameserver 127.0.0.4\n");
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.4; no answer for AAAA) in <T>");
+}
+
+#[test]
+fn what_is_no_answer() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\noptions timeout:1\n") else { return };
+    // Another number, another name, half of a message, an echo; then the answer.
+    let patient = namespace.server("127.0.0.1", |question| {
+        let answer = address(question);
+        let (mut number, mut name) = (answer.clone(), answer.clone());
+        number[0] ^= 1;
+        name[13] = b'x';
+        vec![number, name, answer[..20].to_vec(), question.to_vec(), vec![], vec![0xff; 9000], answer]
+    });
+    namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.1) in <T>");
+    drop(patient);
+    // Half an answer, of which the other half is not waited for long.
+    let half = namespace.server("127.0.0.1", |question| {
+        if question[question.len() - 3] == 1 { vec![address(question)] } else { vec![] }
+    });
+    namespace
+        .porthole(["dns", "db.", "--remote", "-t", "2s"])
+        .healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.1; no answer for AAAA) in <T>");
+    drop(half);
+    let _garbage = namespace.server("127.0.0.1", |_| vec![b"\x1b[2Jno DNS".to_vec()]);
+    namespace
+        .dns("db.")
+        .unhealthy("unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x1b[2Jno DNS")
+        .within(Duration::from_secs(15));
+}
+
+/// Addresses of documentation networks and of loopback, more than a line lists, in another order each time.
+fn in_turn(question: &[u8]) -> Vec<Vec<u8>> {
+    static TURN: AtomicUsize = AtomicUsize::new(1);
+    let mut hosts: Vec<u8> = (1..=10).collect();
+    if is_of_a(question) {
+        hosts.rotate_left(TURN.fetch_add(3, Ordering::Relaxed) % 10);
+        let record = |host: u8| [&b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x7f\0\x09"[..], &[host]].concat();
+        vec![reply(question, 0x8180, 10, &hosts.into_iter().flat_map(record).collect::<Vec<u8>>())]
+    } else {
+        vec![reply(question, 0x8180, 0, b"")]
+    }
+}
+
+#[test]
+fn the_same_trouble_has_the_same_words() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\noptions timeout:1\n") else { return };
+    let turning = namespace.server("127.0.0.1", in_turn);
+    let listed = "127.0.9.1, 127.0.9.2, 127.0.9.3, 127.0.9.4, 127.0.9.5, 127.0.9.6, 127.0.9.7, 127.0.9.8";
+    for _ in 0..3 {
+        namespace.dns("db. --expect 10.9.9.9").unhealthy(&format!(
+            "unhealthy: dns db.: {listed} and 2 more (from 127.0.0.1), expected 10.9.9.9"
+        ));
+        namespace
+            .remote("tcp db:9")
+            .unhealthy(&format!("unhealthy: tcp db:9: connection refused ({listed}, 127.0.9.9, 127.0.9.10)"));
+    }
+    drop(turning);
+    // What is no answer has the number of the question in it, which is another each time.
+    let _garbage = namespace.server("127.0.0.1", |question| {
+        let mut answer = reply(question, 0x8180, 0, b"");
+        answer[13] = b'x';
+        vec![answer]
+    });
+    let garbage = || namespace.dns("db.").run();
+    let (one, other) = (garbage(), garbage());
+    let start = "unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x81\\x80";
+    assert!(one.stdout.starts_with(start), "{}", one.story());
+    assert_eq!(one.stdout, other.stdout);
+    // Over TCP, an end or a reset.
+    let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
+    let listener = namespace.listener("127.0.0.2");
+    namespace.etc("resolv.conf", "nameserver 127.0.0.2\n");
+    std::thread::spawn(move || {
+        for (at, connection) in listener.incoming().enumerate() {
+            let mut connection = connection.unwrap();
+            // What is unread makes it a reset.
+            if at % 2 == 0 {
+                let _ = connection.read(&mut [0; 512]);
+            } else {
+                let _ = connection.read(&mut [0]);
+            }
+        }
+    });
+    for _ in 0..4 {
+        namespace.dns("db.").unhealthy(
+            "unhealthy: dns db.: truncated reply from 127.0.0.2, and over TCP: the connection was closed",
+        );
+    }
+}
+
+#[test]
+fn nothing_is_waited_for_behind_an_answer_over_tcp() {
+    let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
+    let _truncating = namespace.server("127.0.0.1", |question| vec![reply(question, 0x8380, 0, b"")]);
+    let listener = namespace.listener("127.0.0.1");
+    // A server that keeps its connections for the next question.
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut length = [0; 2];
+            let _ = connection.read_exact(&mut length);
+            let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
+            let _ = connection.read_exact(&mut question);
+            let answer = address(&question);
+            let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+            let _ = connection.write_all(&[&length[..], &answer].concat());
+            kept.push(connection);
+        }
+    });
+    let begin = Instant::now();
+    loop {
+        let json = namespace.dns("db. --json").json();
+        assert_eq!(json["checks"][0]["healthy"], true, "{json}");
+        if json["checks"][0]["elapsed_ms"].as_f64().unwrap() < 90.0 {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{json}");
+    }
+}

@@ -1,0 +1,3 @@
+//! What only a build with TLS does.
+
+mod tls;

@@ -1,0 +1,151 @@
+//! `porthole tls` against nginx with certificates of all sorts, and what a `--client-cert` or `--ca-file` may hold.
+
+mod clients;
+mod trust;
+
+use serde_json::json;
+
+use crate::certificates::{Certificates, VALID, certificates};
+use crate::daemon::{Daemon, installed};
+use crate::https::{block, started};
+use crate::support::command::{Porthole, porthole};
+use crate::support::server::closed_port;
+
+/// nginx with this certificate on the port.
+fn server(set: &Certificates, certificate: &str, key: &str) -> Option<(Daemon, u16)> {
+    let (program, port) = (installed("nginx")?, closed_port());
+    // One of the certificates is signed as openssl by itself would not have it.
+    let more = "ssl_ciphers DEFAULT:@SECLEVEL=0;";
+    let daemon = started(&program, port, &block(port, &set.pem(certificate), &set.key(key), more));
+    Some((daemon, port))
+}
+
+/// A check of this port that trusts the root of the tests.
+fn check(set: &Certificates, target: &str, options: &[&str]) -> Porthole {
+    porthole([&["tls", target, "--ca-file", &set.pem("root")], options].concat())
+}
+
+/// What a check says of a server with this certificate.
+#[track_caller]
+fn unhealthy(set: &Certificates, certificate: &str, options: &[&str], reason: &str) {
+    let Some((_nginx, port)) = server(set, certificate, "server") else { return };
+    let target = format!("127.0.0.1:{port}");
+    check(set, &target, options).unhealthy(&format!("unhealthy: tls {target}: {reason}"));
+}
+
+const NAMES: &str = "localhost, app.example, *.app.example, 127.0.0.1, ::1";
+
+#[test]
+fn a_good_certificate() {
+    let Some(set) = certificates() else { return };
+    let Some((_nginx, port)) = server(set, "server", "server") else { return };
+    let day = set.day(VALID);
+    let found =
+        format!("CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {day}, 30 days left");
+    let target = format!("127.0.0.1:{port}");
+    check(set, &target, &[]).healthy(&format!("healthy: tls {target}: {found} in <T>"));
+    for short in [format!(":{port}"), port.to_string(), format!("LOCALHOST:{port}")] {
+        check(set, &short, &[])
+            .healthy(&format!("healthy: tls localhost:{port}: {found} (127.0.0.1) in <T>"));
+    }
+    check(set, &target, &["--min-days", "30"]).healthy(&format!("healthy: tls {target}: {found} in <T>"));
+    check(set, &target, &["--min-days", "31"]).unhealthy(&format!(
+        "unhealthy: tls {target}: the certificate expires on {day}, expected at least 31 days (--min-days)"
+    ));
+    for name in
+        ["app.example", "www.app.example", "WWW.App.Example", "127.0.0.1", "[::1]", "::1", "localhost."]
+    {
+        check(set, &target, &["--server-name", name])
+            .healthy(&format!("healthy: tls {target}: {found} in <T>"));
+    }
+    for (name, shown) in [
+        ("a.b.app.example", "a.b.app.example"),
+        ("example", "example"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("::2", "[::2]"),
+        ("my_app", "my_app"),
+    ] {
+        check(set, &target, &["--server-name", name]).unhealthy(&format!(
+            "unhealthy: tls {target}: the certificate is not valid for {shown}, only for {NAMES} \
+             (--server-name NAME expects another name)"
+        ));
+    }
+    check(set, &target, &["--server-name", "-a"]).unhealthy(&format!(
+        "unhealthy: tls {target}: -a is not a valid TLS server name (--server-name NAME expects another)"
+    ));
+    let (not_before, not_after) = set.validity();
+    let facts = json!({"address": target, "tls": "1.3",
+        "certificate": {"subject": "CN=app, O=Acme", "issuer": "CN=Test Root",
+                        "names": ["localhost", "app.example", "*.app.example", "127.0.0.1", "::1"],
+                        "not_before": not_before, "not_after": not_after}});
+    let json = check(set, &target, &["--json", "-v"]).json();
+    assert_eq!(json["checks"][0]["facts"], facts);
+    assert_eq!(json["checks"][0]["reason"], found);
+    let phases = json["checks"][0]["phases"].as_array().unwrap();
+    assert_eq!(
+        phases.iter().map(|phase| phase["phase"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["resolve", "connect", "tls"]
+    );
+}
+
+#[test]
+fn names_that_are_addresses() {
+    let Some(set) = certificates() else { return };
+    let Some(program) = installed("nginx") else { return };
+    let port = closed_port();
+    let day = set.day(VALID);
+    let found =
+        format!("CN=addresses, valid for 127.0.0.1, ::1, issued by CN=Test Root, until {day}, 30 days left");
+    // Where there is IPv6.
+    let six = std::net::TcpListener::bind("[::1]:0").is_ok();
+    let more = if six { format!("listen [::1]:{port} ssl;") } else { String::new() };
+    let _nginx = started(&program, port, &block(port, &set.pem("addresses"), &set.key("server"), &more));
+    for host in ["127.0.0.1", "[::1]"].into_iter().take(if six { 2 } else { 1 }) {
+        let target = format!("{host}:{port}");
+        check(set, &target, &[]).healthy(&format!("healthy: tls {target}: {found} in <T>"));
+    }
+    let target = format!("127.0.0.1:{port}");
+    check(set, &target, &["--server-name", "app.example"]).unhealthy(&format!(
+        "unhealthy: tls {target}: the certificate is not valid for app.example, only for 127.0.0.1, ::1 \
+         (--server-name NAME expects another name)"
+    ));
+}
+
+#[test]
+fn what_a_certificate_says_is_harmless() {
+    let Some(set) = certificates() else { return };
+    let Some((_nginx, port)) = server(set, "evil", "server") else { return };
+    let target = format!("127.0.0.1:{port}");
+    let subject = r"CN=a\nhealthy: b\\c, O=\x1b[2J\u{202e}\u{9b}";
+    let names = r"localhost, \x1b]0;evil\x07";
+    check(set, &target, &["--server-name", "localhost"]).healthy(&format!(
+        "healthy: tls {target}: {subject}, valid for {names}, issued by CN=Test Root, until {}, 30 days left in <T>",
+        set.day(VALID)
+    ));
+    check(set, &target, &[]).unhealthy(&format!(
+        "unhealthy: tls {target}: the certificate is not valid for 127.0.0.1, only for {names} \
+         (--server-name NAME expects another name)"
+    ));
+    let ran = check(set, &target, &["--json"]).run();
+    let text = r#""subject": "CN=a\nhealthy: b\\c, O=\u001b[2J\u202e\u009b""#;
+    assert!(ran.stdout.contains(text), "{}", ran.story());
+}
+
+#[test]
+fn a_line_stays_short_whatever_a_certificate_says() {
+    let Some(set) = certificates() else { return };
+    let Some((_nginx, port)) = server(set, "long", "server") else { return };
+    let target = format!("127.0.0.1:{port}");
+    let name = format!("{0}.{0}.{0}.example", "x".repeat(63));
+    for options in [&["--server-name", "localhost"][..], &[], &["-k"], &["--ca-file", &set.pem("other-root")]]
+    {
+        let trust = if options.len() == 2 && options[0] == "--ca-file" {
+            &[][..]
+        } else {
+            &["--ca-file", &set.pem("root")]
+        };
+        let ran = porthole([&["tls", &target], options, trust].concat()).run();
+        assert!(ran.stdout.len() <= 481 && ran.stdout.lines().count() == 1, "{}", ran.story());
+        assert!(ran.stdout.contains(&name[..100]) || options.contains(&"--ca-file"), "{}", ran.story());
+    }
+}
