@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn the_words_of_every_section_are_those_of_an_inspection() {
         for (name, words) in SECTIONS {
-            assert!(inspection(words).is_ok(), "{name}: {words}");
+            assert!(inspection(words).is_ok(), "{name}: {words:?}");
         }
     }
 
