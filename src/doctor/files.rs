@@ -1,5 +1,6 @@
 //! Read-only and full mounts, /tmp, and expected files. mount(8), statvfs(3).
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +76,7 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
     if found.allowed != Some(false) {
         return;
     }
-    let (path, why) = denial(&found).unwrap_or_else(|| ("/tmp".to_owned(), &found.reason));
+    let (path, why) = failure(&found, "/tmp");
     let options = options_of_interest(mount).join(&b',');
     case.add(
         Finding::new(Level::Warning, "the root file system is read-only, and /tmp is not writable")
@@ -105,6 +106,16 @@ fn denial(found: &Examined) -> Option<(String, &str)> {
     let row = found.rows.last()?;
     let why = row.outcome.as_ref().err()?;
     Some((decode(&row.path), why))
+}
+
+/// Returns where access to a path fails, and why: a component that denies it, or that cannot be
+/// reached.
+fn failure<'a>(found: &'a Examined, path: &str) -> (String, Cow<'a, str>) {
+    match (denial(found), &found.dead_end) {
+        (Some((path, why)), _) => (path, why.into()),
+        (None, Some(DeadEnd { path, error })) => (decode(path), error.reason()),
+        (None, None) => (path.to_owned(), found.reason.as_str().into()),
+    }
 }
 
 /// Adds findings for file systems with little or no space or inodes left. To root, the space that
@@ -240,7 +251,7 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
                 Finding::new(Level::Error, format!("{name} is {what}, not a file")).seen(name, what);
             return case.add(if letter == 'd' {
                 finding.kubernetes("volumeMounts: a mountPath of the file, with subPath: its key").docker(
-                    "--volume: where the path on the host is missing, Docker makes a directory of that name",
+                    "--volume: if the path on the host does not exist, Docker creates a directory there",
                 )
             } else {
                 finding
@@ -255,18 +266,13 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
             .kubernetes("volumes and volumeMounts: mountPath and the keys of the ConfigMap or Secret")
             .docker("--volume, or COPY in the Dockerfile: is the path the one that the application reads?")
     };
-    let Some((denied, why)) = denial(&found) else {
-        let finding = match &found.dead_end {
-            Some(DeadEnd { path, error }) => {
-                let finding = finding.seen(decode(path), error.reason());
-                // An existing file that fails in another way is a problem of the volume.
-                if error.is_absent() { leads_elsewhere(finding) } else { finding }
-            }
-            None => finding.seen(name, found.reason),
-        };
-        return case.add(finding);
-    };
+    let (denied, why) = failure(&found, &name);
     let finding = finding.seen(&denied, why);
+    if denial(&found).is_none() {
+        // An existing file that fails in another way is a problem of the volume.
+        let is_absent = found.dead_end.as_ref().is_some_and(|dead| dead.error.is_absent());
+        return case.add(if is_absent { leads_elsewhere(finding) } else { finding });
+    }
     let is_folder = last.is_some_and(|row| kind(row.meta.st_mode).0 == 'd');
     case.add(match last.map(|row| (row, row.by)) {
         Some((row, _)) if row.link.is_some() => finding.docker(format!(

@@ -1,11 +1,11 @@
-//! `cat PATH...`: the bytes of files. cat(1).
+//! `cat PATH...`: the contents of files. cat(1).
 
 use super::content::{OPTIONS, Part, plan};
 use super::{Command, Properties};
 
 pub(super) const COMMAND: Command = Command {
     name: "cat",
-    summary: "print the bytes of files",
+    summary: "print the contents of files",
     options: &[OPTIONS],
     plan: |given| plan(given, Part::All),
     examples: r"porthole cat /etc/resolv.conf

@@ -151,7 +151,7 @@ fn what_grep_escapes_is_told_from_what_is_there() {
 fn letters_beyond_ascii_have_their_case() {
     let Some(place) = Place::new() else { return };
     let file = place.file("x", "GRÜN\nGRüN\n");
-    let note = "porthole: grep: -i is for the letters of ASCII: of others in TEXT the case counts";
+    let note = "porthole: grep: -i applies to ASCII letters only: the case of other letters in TEXT matters";
     for words in [&["grep", "-i", "grün"][..], &["grep", "-iE", "gr[ü]n"]] {
         porthole(words.iter().chain(&[file.as_str()])).run().is(0, "GRüN", note);
     }
@@ -307,7 +307,7 @@ fn ten_gigabytes_of_nothing_are_shown_at_once_and_in_little_memory() {
 fn lines_and_files_of_any_length_are_searched_in_little_memory() {
     let Some(place) = Place::new() else { return };
     let file = place.file("x", [vec![0; 40 << 20], b"needle".to_vec()].concat());
-    let note = format!("porthole: grep: {file}: a line longer than 1 MiB is looked at in parts");
+    let note = format!("porthole: grep: {file}: a line longer than 1 MiB is searched in parts");
     let found = format!("Binary file {file} matches");
     porthole(["grep", "needle", &file]).in_little_memory().run().is(0, &found, &note);
     // The text stands across the end of a part.
@@ -501,7 +501,7 @@ fn no_file_feeds_itself() {
     let out = File::create(place.0.join("out")).unwrap();
     let status =
         Command::new(binary()).args(["grep", "-r", "needle"]).arg(&place.0).stdout(out).output().unwrap();
-    let message = format!("porthole: grep: {}: is where the output goes\n", place.path("out"));
+    let message = format!("porthole: grep: {}: is also the output\n", place.path("out"));
     assert_eq!(
         (String::from_utf8_lossy(&status.stderr).into_owned(), status.status.code()),
         (message, Some(1))

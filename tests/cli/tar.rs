@@ -286,9 +286,9 @@ fn what_is_left_out_of_the_names_is_said_once() {
     let output = tar_in(&place.0, &["cf", "-", &a, &b, "t/../t/b", "t/a/../b"]);
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "porthole: tar: the names in the archive are without the leading '/'\n\
-         porthole: tar: the names in the archive are without the leading 't/../'\n\
-         porthole: tar: the names in the archive are without the leading 't/a/../'\n"
+        "porthole: tar: removing leading '/' from member names\n\
+         porthole: tar: removing leading 't/../' from member names\n\
+         porthole: tar: removing leading 't/a/../' from member names\n"
     );
     assert_eq!(output.status.code(), Some(0));
 }
@@ -367,7 +367,7 @@ fn as_kubectl_cp_calls_it_and_in_other_ways() {
     let output = command.args(["cf", "-", &top]).output().unwrap();
     assert_eq!(
         (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
-        ("porthole: tar: the names in the archive are without the leading '/'\n", Some(0))
+        ("porthole: tar: removing leading '/' from member names\n", Some(0))
     );
     assert!(names(&output.stdout).iter().all(|name| name.starts_with(&top[1..])));
     let output = tar_in(&place.0, &["cvf", "-", "t/b", "--exclude", "é"]);
@@ -378,12 +378,12 @@ fn as_kubectl_cp_calls_it_and_in_other_ways() {
 #[test]
 fn what_is_refused() {
     let Some(place) = forest() else { return };
-    let extract = "--extract: porthole writes no file, so it does not unpack archives";
+    let extract = "--extract: porthole writes no files, so it does not unpack archives";
     let read = "porthole does not read archives; it only writes one, to standard output";
     let change = "porthole does not change archives; it only writes one, to standard output";
-    let compress = "porthole does not compress; let whoever reads the archive do it, as in ... | gzip";
+    let compress = "porthole does not compress; pipe the archive to a compressor, as in ... | gzip";
     let help = "; see porthole tar --help";
-    let follow = "porthole does not follow links; name what they lead to";
+    let follow = "porthole does not follow links; name their targets";
     for (arguments, message) in [
         ("xmf - -C /tmp", format!("{extract}{help}")),
         ("-xmf - -C /tmp", format!("{extract}{help}")),
@@ -408,20 +408,14 @@ fn what_is_refused() {
         ("/t", "--create: is missing, as in porthole tar cf - PATH".to_owned()),
         (
             "cf t.tar t",
-            "--file: expected -, as porthole writes no file: redirect standard output, got 't.tar'"
+            "--file: expected -, as porthole writes no files: redirect standard output, got 't.tar'"
                 .to_owned(),
         ),
-        (
-            "cf - t --json",
-            "--json: cannot be used with this command: an archive is no JSON document".to_owned(),
-        ),
+        ("cf - t --json", "--json: cannot be used with this command: an archive is not JSON".to_owned()),
         ("chf - t", format!("--dereference: {follow}{help}")),
         ("cf - -h t", format!("--dereference: {follow}{help}")),
         ("-chf - t", format!("--dereference: {follow}{help}")),
-        (
-            "--json cf - t",
-            "--json: cannot be used with this command: an archive is no JSON document".to_owned(),
-        ),
+        ("--json cf - t", "--json: cannot be used with this command: an archive is not JSON".to_owned()),
     ] {
         porthole(["tar"].into_iter().chain(arguments.split(' '))).refused(&format!("tar: {message}"));
     }
@@ -431,10 +425,7 @@ fn what_is_refused() {
     let shown = output(Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()));
     assert_eq!(
         (shown.stdout.as_str(), shown.status),
-        (
-            "porthole: tar: standard output is a terminal, which an archive is not for: redirect it\r\n",
-            Some(1)
-        )
+        ("porthole: tar: refusing to write an archive to a terminal: redirect standard output\r\n", Some(1))
     );
 }
 
@@ -544,7 +535,7 @@ fn what_cannot_be_read_is_said_and_left_out() {
             "porthole: tar: none: no such file or directory",
             "porthole: tar: t/a/x.log: permission denied",
             "porthole: tar: t/b: permission denied",
-            "porthole: tar: t/socket: is a socket, which no archive has, and left out",
+            "porthole: tar: t/socket: is a socket; skipped",
         ]
     );
     assert_eq!(output.status.code(), Some(1));
@@ -664,8 +655,8 @@ fn in_a_mount_namespace_with_a_proc_in_the_tree() {
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
         format!(
-            "porthole: tar: the names in the archive are without the leading '/'\n\
-             porthole: tar: {folder}/proc: what is in it is the kernel's, and left out; name it to have that too\n"
+            "porthole: tar: removing leading '/' from member names\n\
+             porthole: tar: {folder}/proc: contents skipped: a kernel file system; name it to include them\n"
         )
     );
     let inner = &folder[1..];
@@ -698,7 +689,7 @@ fn the_archive_is_no_part_of_itself() {
     let output = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     assert_eq!(
         (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
-        ("porthole: tar: t/out.tar: is the archive itself, and left out\n", Some(0))
+        ("porthole: tar: t/out.tar: is the archive itself; skipped\n", Some(0))
     );
     let found = names(&fs::read(place.path("t/out.tar")).unwrap());
     assert!(found.len() > 10 && !found.contains(&"t/out.tar".to_owned()), "{found:?}");
@@ -747,7 +738,7 @@ fn many_files_and_large_ones_in_little_memory() {
     assert_eq!(
         (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
         (
-            "porthole: tar: more files have several names than are kept in mind: some become files of their own\n",
+            "porthole: tar: too many hard-linked files to remember: some are archived as separate files\n",
             Some(0)
         )
     );

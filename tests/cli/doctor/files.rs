@@ -126,7 +126,7 @@ fn what_is_expected_is_a_file() {
         "error: /etc/app.yaml is a directory, not a file\n    \
              seen: /etc/app.yaml: a directory\n    \
              Kubernetes: volumeMounts: a mountPath of the file, with subPath: its key\n    \
-             Docker: --volume: where the path on the host is missing, Docker makes a directory of that name\n\
+             Docker: --volume: if the path on the host does not exist, Docker creates a directory there\n\
          pid 1 (server): 1 error",
     );
     porthole(["doctor", "--expect-file", ""])

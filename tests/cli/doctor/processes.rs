@@ -150,7 +150,7 @@ fn the_application_of_a_pod() {
     let ran = world.run(&[]);
     let path = world.proc.path();
     let start = format!(
-        "hint: the pod has 2 containers, or someone has entered it; this is the first to start, porthole doctor -p PID examines another\n    \
+        "hint: the pod has 2 containers, or a process was started by exec; this one started first, porthole doctor -p PID examines another\n    \
              seen: {path}: pid 9 (app), 12 (proxy)\n\
          pid 9 (app): 1 hint\n"
     );
