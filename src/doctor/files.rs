@@ -218,7 +218,7 @@ impl Shortage {
         let mut left = format!("{} of {} free", show_short_size(available), show_short_size(space.size));
         let (level, what) = match available {
             0 if has_reserve => {
-                left.push_str(&[", and ", &show_short_size(reserve), " for root alone"].concat());
+                left.push_str(&[", and ", &show_short_size(reserve), " for root only"].concat());
                 (Level::Warning, "is full for everyone but root: only root's reserve is left")
             }
             0 => (Level::Error, "is full: no space is left"),
@@ -348,7 +348,7 @@ mod tests {
             (
                 space(95, 0, 1, 9),
                 true,
-                (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root alone"),
+                (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root only"),
             ),
             (space(100, 0, 1, 9), true, (false, Level::Error, none, "0 of 100M free")),
             (space(94, 1, 1, 9), true, (false, Level::Warning, "is nearly full", "1.0M of 100M free")),
@@ -358,7 +358,7 @@ mod tests {
             (
                 space(95, 0, 0, 0),
                 true,
-                (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root alone"),
+                (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root only"),
             ),
         ] {
             let row = Row { mount: crate::procfs::mountinfo::Mount::default(), space: Some(space) };

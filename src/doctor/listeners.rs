@@ -215,6 +215,8 @@ struct Queue {
     name: String,
     /// The path of the table that lists it.
     table: String,
+    /// Whether it belongs to a Unix socket.
+    is_unix: bool,
     socket: Socket,
 }
 
@@ -225,14 +227,24 @@ fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, backlogs: &[Backlog]) -
     let mut queues = Vec::new();
     for (address, socket) in tcp {
         if socket.receive > 0 {
-            queues.push(Queue { name: address.to_string(), table: table_of(table, address), socket });
+            queues.push(Queue {
+                name: address.to_string(),
+                table: table_of(table, address),
+                is_unix: false,
+                socket,
+            });
         }
     }
     let wanted = Wanted { tcp: false, udp: false, unix: true };
     // Not every system has Unix sockets.
     for socket in Sockets::read(case.handle, wanted, false).unwrap_or_default().list {
         if socket.counted && backlog_of(backlogs, &socket).is_some_and(|most| is_full(socket.receive, most)) {
-            queues.push(Queue { name: decode(&socket.local), table: case.path("net/unix"), socket });
+            queues.push(Queue {
+                name: decode(&socket.local),
+                table: case.path("net/unix"),
+                is_unix: true,
+                socket,
+            });
         }
     }
     queues
@@ -269,14 +281,14 @@ fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, backlogs: &[Ba
     }
 }
 
-fn finding(Queue { name, table, socket }: &Queue, backlogs: &[Backlog]) -> Finding {
+fn finding(Queue { name, table, is_unix, socket }: &Queue, backlogs: &[Backlog]) -> Finding {
     let (waiting, backlog) = (socket.receive, backlog_of(backlogs, socket));
     let connections =
         if waiting == 1 { "1 connection waits".to_owned() } else { format!("{waiting} connections wait") };
     let (level, what) = match backlog {
         Some(backlog) if is_full(waiting, backlog) => {
             // connect(2) to a Unix socket blocks until there is room, or fails with EAGAIN.
-            let others = if socket.protocol == "unix" { "are not accepted" } else { "are dropped" };
+            let others = if *is_unix { "are not accepted" } else { "are dropped" };
             (Level::Error, format!("the accept queue of {name} is full: {connections}, new ones {others}"))
         }
         _ => (

@@ -19,7 +19,7 @@ use crate::view::walk::{Met, Walk};
 /// What `--type` expects.
 const TYPE: &str = "f (file), d (directory), l (link), s (socket) or p (FIFO)";
 /// What `--max-depth` expects.
-const DEPTH: &str = "a whole number, 0 for PATH alone";
+const DEPTH: &str = "a whole number, 0 for only PATH";
 
 pub(super) const COMMAND: Command = Command {
     name: "find",

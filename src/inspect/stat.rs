@@ -87,7 +87,7 @@ impl Link {
     }
 }
 
-fn print(path: &Path, meta: &Meta, link: Option<&Link>, names: &Names, answer: &mut Answer) {
+fn print(path: &Path, meta: &Meta, symlink: Option<&Link>, names: &Names, answer: &mut Answer) {
     let mode = meta.st_mode;
     let what = kind(mode).1;
     let what = what.strip_prefix("a ").or(what.strip_prefix("of an ")).unwrap_or(what);
@@ -98,9 +98,9 @@ fn print(path: &Path, meta: &Meta, link: Option<&Link>, names: &Names, answer: &
     };
     line("path", path.as_os_str().as_bytes());
     line("type", what.as_bytes());
-    if let Some(link) = link {
-        line("link to", link.text.as_deref().unwrap_or(b"?"));
-        match &link.end {
+    if let Some(symlink) = symlink {
+        line("link to", symlink.text.as_deref().unwrap_or(b"?"));
+        match &symlink.end {
             Ok(end) => line("resolves to", end),
             Err(why) => line("resolves to", &encode(why)),
         }

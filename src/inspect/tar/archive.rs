@@ -220,7 +220,7 @@ impl Archive<'_> {
         let reported = u64::try_from(meta.st_size).unwrap_or_default();
         let member = Member { name, kind: b'0', ..Member::default() };
         if let Some(parts) = sparse::parts(&file, &meta) {
-            return self.sparse_file(&file, &meta, &parts, Member { whole_size: Some(reported), ..member });
+            return self.sparse_file(&file, &meta, &parts, &Member { whole_size: Some(reported), ..member });
         }
         let count = self.fill(&file)?;
         let is_whole = count < PIECE;
@@ -249,12 +249,12 @@ impl Archive<'_> {
         file: &File,
         meta: &Meta,
         parts: &[(u64, u64)],
-        member: Member<'_>,
+        member: &Member<'_>,
     ) -> Result<(), Error> {
         let map = sparse::map(parts);
         let kept: u64 = parts.iter().map(|(_, length)| length).sum();
         let size = map.len() as u64 + kept;
-        self.header(meta, &Member { size, ..member });
+        self.header(meta, &Member { size, ..*member });
         self.remember(meta, member.name);
         self.write(&map);
         let mut copied = Ok(());

@@ -327,5 +327,5 @@ fn a_mount_with_space_for_root_alone() {
     let what = format!(
         "warning: {full} is full for everyone but root: only root's reserve is left\n    seen: statvfs(3) of {full}: 0 of "
     );
-    assert!(ran.stdout.contains(&what) && ran.stdout.contains(" for root alone\n"), "{}", ran.story());
+    assert!(ran.stdout.contains(&what) && ran.stdout.contains(" for root only\n"), "{}", ran.story());
 }
