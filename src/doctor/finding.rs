@@ -1,4 +1,4 @@
-//! A finding: what is wrong, by what it is seen, and what to change.
+//! A finding: what is wrong, the evidence, and what to change.
 
 use std::fmt::Display;
 
@@ -8,34 +8,34 @@ use crate::report::Answer;
 use crate::table::Mark;
 use crate::text::Shown as _;
 
-/// How much it matters, the worst first.
+/// The severity of a finding, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Something does not work, or did not.
+    /// Something does not work, or has failed.
     Error,
-    /// Something will not work before long, or not as it is meant to.
+    /// Something will fail soon, or does not work as intended.
     Warning,
-    /// What could be tighter.
+    /// Something could be more secure or clearer.
     Hint,
 }
 
-/// So many of these words, and how many there are more.
-pub fn few(mut words: Vec<String>, most: usize) -> String {
-    let more = words.len().saturating_sub(most);
-    words.truncate(most);
+/// Lists at most `max` of the words, and says how many more there are.
+pub fn first_of(mut words: Vec<String>, max: usize) -> String {
+    let more = words.len().saturating_sub(max);
+    words.truncate(max);
     if more > 0 {
         words.push(format!("{more} more"));
     }
     words.join(", ")
 }
 
-/// A path as a shell takes it for one word.
-pub fn word(path: &str) -> String {
+/// Quotes a path so that a shell reads it as one word.
+pub fn shell_quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || !c.is_ascii() || "/._-+:,@%=".contains(c);
     if path.chars().all(is_plain) {
         return path.to_owned();
     }
-    // A backslash would be shown as two.
+    // No backslashes: output escapes them to two.
     ["'", &path.split('\'').collect::<Vec<_>>().join("'\"'\"'"), "'"].concat()
 }
 
@@ -57,10 +57,10 @@ impl Level {
     }
 }
 
-/// Where something is to be changed.
+/// Where to make a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// A field of a pod, as in its YAML.
+enum ChangeIn {
+    /// A field of a pod in its YAML.
     Kubernetes,
     /// An option of `docker run`, or a line of a Dockerfile.
     Docker,
@@ -68,59 +68,60 @@ enum Place {
     Application,
 }
 
-impl Place {
+impl ChangeIn {
     fn name(self) -> &'static str {
         match self {
-            Place::Kubernetes => "Kubernetes",
-            Place::Docker => "Docker",
-            Place::Application => "Application",
+            ChangeIn::Kubernetes => "Kubernetes",
+            ChangeIn::Docker => "Docker",
+            ChangeIn::Application => "Application",
         }
     }
 }
 
-/// What stands out.
+/// A problem, with its evidence and what to change.
 #[derive(Debug)]
 pub struct Finding {
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// What it is, in a sentence.
+    /// The problem in one sentence.
     pub what: String,
-    /// The same without what was measured, which changes from one look to the next while the trouble stays.
+    /// The same without measured values, which change between runs while the problem stays.
     brief: Option<String>,
-    /// Sources, files as a rule, and what they say.
+    /// The evidence: sources, usually files, and what they say.
     seen: Vec<(String, String)>,
-    /// What to change, as it is to be typed.
-    change: Vec<(Place, String)>,
+    /// What to change, ready to be typed.
+    change: Vec<(ChangeIn, String)>,
 }
 
 impl Finding {
-    /// A finding that still lacks what it is seen by.
+    /// Returns a finding that has no evidence yet.
     pub fn new(level: Level, what: impl Into<String>) -> Self {
         Finding { level, what: what.into(), brief: None, seen: Vec::new(), change: Vec::new() }
     }
 
-    /// In words that stay the same as long as the trouble does: without a number that grows.
+    /// Sets the words for a verdict, which stay the same as long as the problem does: without
+    /// numbers that grow.
     #[must_use]
-    pub fn briefly(mut self, brief: impl Into<String>) -> Self {
+    pub fn brief(mut self, brief: impl Into<String>) -> Self {
         self.brief = Some(brief.into());
         self
     }
 
-    /// By this source, which says this.
+    /// Adds evidence: a source, and what it says.
     #[must_use]
     pub fn seen(self, source: impl Display, says: impl Display) -> Self {
         self.with_seen(&source, &says)
     }
 
-    /// By this source, which could not be had.
+    /// Adds a source that could not be read, and why.
     #[must_use]
-    pub fn unseen(self, source: impl Display, error: &Error) -> Self {
+    pub fn unreadable(self, source: impl Display, error: &Error) -> Self {
         let source = source.to_string();
         let is_named = error.path.as_ref().is_some_and(|path| path.shown() == source);
         if is_named { self.with_seen(&source, &error.reason()) } else { self.with_seen(&source, error) }
     }
 
-    // In the binary once, whatever is shown.
+    // Not generic, so that the binary has it only once.
     #[inline(never)]
     fn with_seen(mut self, source: &dyn Display, says: &dyn Display) -> Self {
         let (source, says) = (source.to_string(), says.to_string());
@@ -128,37 +129,38 @@ impl Finding {
         self
     }
 
-    /// To be changed in a pod.
+    /// Adds a change to the pod.
     #[must_use]
     pub fn kubernetes(self, change: impl Display) -> Self {
-        self.with_change(Place::Kubernetes, &change)
+        self.with_change(ChangeIn::Kubernetes, &change)
     }
 
-    /// To be changed in how Docker runs or builds it.
+    /// Adds a change to how Docker runs or builds the container.
     #[must_use]
     pub fn docker(self, change: impl Display) -> Self {
-        self.with_change(Place::Docker, &change)
+        self.with_change(ChangeIn::Docker, &change)
     }
 
-    /// To be changed in the application.
+    /// Adds a change to the application.
     #[must_use]
     pub fn application(self, change: impl Display) -> Self {
-        self.with_change(Place::Application, &change)
+        self.with_change(ChangeIn::Application, &change)
     }
 
     #[inline(never)]
-    fn with_change(mut self, place: Place, change: &dyn Display) -> Self {
+    fn with_change(mut self, place: ChangeIn, change: &dyn Display) -> Self {
         self.change.push((place, change.to_string()));
         self
     }
 
-    /// In one sentence, with where it is seen, for a verdict: the same words as long as the trouble is the same.
+    /// Returns one sentence with its sources, for a verdict: the same words as long as the problem
+    /// is the same.
     pub fn sentence(&self) -> String {
         let seen: Vec<&str> = self.seen.iter().map(|(source, _)| source.as_str()).collect();
         format!("{} ({})", self.brief.as_ref().unwrap_or(&self.what), seen.join(", "))
     }
 
-    /// As text: a line each.
+    /// Prints it as text: one line each for the problem, its evidence and its changes.
     pub fn print(&self, answer: &mut Answer) {
         answer.marked(self.level.name(), self.level.mark(), &format!(": {}", self.what));
         for (source, says) in &self.seen {
@@ -169,7 +171,7 @@ impl Finding {
         }
     }
 
-    /// As JSON.
+    /// Returns it as JSON.
     pub fn fact(&self) -> Fact {
         let text = |text: &str| Fact::Text(text.to_owned());
         let seen = self
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_a_shell() {
+    fn paths_are_quoted_for_a_shell() {
         for (path, shown) in [
             ("/run/a-b_c.d,e:1", "/run/a-b_c.d,e:1"),
             ("/run/grün", "/run/grün"),
@@ -202,7 +204,7 @@ mod tests {
             ("/$HOME;`x`", "'/$HOME;`x`'"),
             ("/it's", "'/it'\"'\"'s'"),
         ] {
-            assert_eq!(word(path), shown);
+            assert_eq!(shell_quoted(path), shown);
         }
     }
 }

@@ -2,218 +2,276 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::finding::{Finding, Level, few};
-use super::{Asked, Case};
+use super::finding::{Finding, Level, first_of};
+use super::{Case, Request};
 use crate::error::Error;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::text::decode;
 
 /// The most listeners that are named.
-const NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
-pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
+pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     let (listeners, table) = match listeners(case) {
         Ok(found) => found,
         Err(why) => {
-            for port in &asked.ports {
+            for port in &request.ports {
                 let what = format!("cannot tell whether anything listens on TCP port {port}");
-                case.add(Finding::new(Level::Error, what).unseen(case.path("net/tcp"), &why));
+                case.add(Finding::new(Level::Error, what).unreadable(case.path("net/tcp"), &why));
             }
             return case.unread.push(why);
         }
     };
-    // Of our own network namespace; an inode is that of one socket of the whole machine.
-    let mut limits = if case.target.is_of_kernel() { backlogs() } else { Vec::new() };
-    limits.sort_unstable_by_key(|limit| limit.inode);
-    for &port in &asked.ports {
-        if let Some(finding) = expected(port, &listeners, &table, &limits) {
+    // sock_diag(7) answers for porthole's network namespace. Socket inodes are unique across
+    // namespaces, so those of another namespace match none of them.
+    let mut backlogs = if case.target.is_of_kernel() { backlogs() } else { Vec::new() };
+    backlogs.sort_unstable_by_key(|backlog| backlog.inode);
+    for &port in &request.ports {
+        if let Some(finding) = expected(port, &listeners, &table, &backlogs) {
             case.add(finding);
         }
     }
-    queues(case, listeners, &table, &limits);
+    queues(case, listeners, &table, &backlogs);
 }
 
-/// Those of TCP.
+/// Listening TCP sockets and their addresses.
 type Listeners = Vec<(SocketAddr, Socket)>;
 
-/// The TCP sockets that listen, and the table that has them.
+/// Reads the listening TCP sockets, and returns them with the path of the table that lists them.
 fn listeners(case: &Case<'_>) -> Result<(Listeners, String), Error> {
     let wanted = Wanted { tcp: true, udp: false, unix: false };
-    let sockets = Sockets::read(case.process, wanted, false)
-        .map_err(|(name, error)| case.target.explain(error, case.process, name))?;
+    let sockets = Sockets::read(case.handle, wanted, false)
+        .map_err(|(name, error)| case.target.explain(error, case.handle, name))?;
     let address = |socket: &Socket| std::str::from_utf8(&socket.local).ok()?.parse().ok();
     let listeners = sockets.list.into_iter().filter_map(|socket| Some((address(&socket)?, socket))).collect();
     Ok((listeners, case.path("net/tcp")))
 }
 
-/// The table that has this address: that of IPv6 has a 6 behind its name.
+/// Returns the path of the table that lists this address: `tcp`, or `tcp6` for IPv6.
 fn table_of(table: &str, address: SocketAddr) -> String {
     [table, if address.is_ipv6() { "6" } else { "" }].concat()
 }
 
-/// What is wrong with who listens on this port.
+/// From where the listeners of one port can be reached.
+enum Reach {
+    /// From the container and from outside.
+    Everywhere,
+    /// By IPv6; by IPv4 only if this wildcard listener accepts it too, which is not known.
+    PerhapsIpv4(SocketAddr),
+    /// By IPv6, but by IPv4 only from inside the container.
+    Ipv4OnLoopback,
+    /// By IPv6 only.
+    Ipv6Only,
+    /// From inside the container, by IPv6 only.
+    Ipv6LoopbackOnly,
+    /// From inside the container only.
+    LoopbackOnly,
+    /// From outside, but not by `localhost`.
+    NotLocalhost,
+}
+
+impl Reach {
+    /// Returns from where these listeners of one port can be reached.
+    fn of(listeners: &[&(SocketAddr, Socket)], backlogs: &[Backlog]) -> Self {
+        let ips: Vec<IpAddr> = listeners.iter().map(|(address, _)| address.ip().to_canonical()).collect();
+        let (mut ipv4, mut unknown) = (Vec::new(), None);
+        for (address, socket) in listeners {
+            match accepts_ipv4(*address, socket, backlogs) {
+                Some(true) => ipv4.push(address.ip().to_canonical()),
+                Some(false) => {}
+                None => unknown = unknown.or(Some(*address)),
+            }
+        }
+        if ips.iter().all(IpAddr::is_loopback) {
+            return if ips.iter().all(IpAddr::is_ipv6) {
+                Reach::Ipv6LoopbackOnly
+            } else {
+                Reach::LoopbackOnly
+            };
+        }
+        if ipv4.iter().all(IpAddr::is_loopback) {
+            return match unknown {
+                Some(address) => Reach::PerhapsIpv4(address),
+                None if ipv4.is_empty() => Reach::Ipv6Only,
+                None => Reach::Ipv4OnLoopback,
+            };
+        }
+        // A wildcard accepts everything; one listener for local checks may complement others.
+        if ips.iter().any(|ip| ip.is_unspecified() || ip.is_loopback()) {
+            Reach::Everywhere
+        } else {
+            Reach::NotLocalhost
+        }
+    }
+}
+
+/// Returns what is wrong with the listeners of an expected port.
 fn expected(
     port: u16,
     listeners: &[(SocketAddr, Socket)],
     table: &str,
-    limits: &[Backlog],
+    backlogs: &[Backlog],
 ) -> Option<Finding> {
-    let addresses: Vec<SocketAddr> =
-        listeners.iter().map(|(address, _)| *address).filter(|address| address.port() == port).collect();
-    let shown = |addresses: &[SocketAddr]| few(addresses.iter().map(ToString::to_string).collect(), NAMED);
-    if addresses.is_empty() {
-        let all: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
-        let seen =
-            if all.is_empty() { "no listening socket".to_owned() } else { format!("LISTEN {}", shown(&all)) };
-        return Some(
-            Finding::new(Level::Error, format!("nothing listens on TCP port {port}"))
-                .seen(table, seen)
-                .application(format!("listen on 0.0.0.0:{port} or [::]:{port}: set its port option or variable, such as PORT={port}")),
-        );
-    }
-    let are = |addresses: &[SocketAddr], test: fn(&IpAddr) -> bool| {
-        addresses.iter().all(|address| test(&address.ip().to_canonical()))
+    let of_port: Vec<_> = listeners.iter().filter(|(address, _)| address.port() == port).collect();
+    let Some((first, _)) = of_port.first() else {
+        return Some(nothing_listens(port, listeners, table));
     };
-    let is = |test| are(&addresses, test);
-    // Those that take IPv4, and those of which that is not known.
-    let (mut ipv4, mut unknown) = (Vec::new(), Vec::new());
-    for (address, socket) in listeners.iter().filter(|(address, _)| address.port() == port) {
-        match takes_ipv4(*address, socket, limits) {
-            Some(true) => ipv4.push(*address),
-            Some(false) => {}
-            None => unknown.push(*address),
+    let bound = addresses(of_port.iter().map(|(address, _)| *address));
+    let start = format!("TCP port {port} is bound to ");
+    let reach = Reach::of(&of_port, backlogs);
+    let (level, end) = match reach {
+        Reach::Everywhere => return None,
+        Reach::PerhapsIpv4(address) => {
+            let what = format!(
+                "{start}{bound}; cannot tell whether [::] accepts IPv4 too (IPV6_V6ONLY): to find out, \
+                 run porthole tcp 127.0.0.1:{port}"
+            );
+            return Some(
+                Finding::new(Level::Warning, what)
+                    .seen(
+                        table_of(table, address),
+                        format!("LISTEN {address}; this table does not show the option"),
+                    )
+                    .seen("sock_diag(7)", "not available here"),
+            );
         }
-    }
-    // From outside it is reached by IPv6 alone, whoever there is for those within.
-    let takes_no_ipv4 = are(&ipv4, IpAddr::is_loopback) && !is(IpAddr::is_loopback);
-    if takes_no_ipv4 && let Some(first) = unknown.first() {
-        let what = format!(
-            "TCP port {port} is bound to {}; cannot tell whether [::] accepts IPv4 too (IPV6_V6ONLY): to find out, \
-             run porthole tcp 127.0.0.1:{port}",
-            shown(&addresses)
-        );
-        return Some(
-            Finding::new(Level::Warning, what)
-                .seen(table_of(table, *first), format!("LISTEN {first}; this table does not show the option"))
-                .seen("sock_diag(7)", "not available here"),
-        );
-    }
-    let (level, what) = if takes_no_ipv4 && !ipv4.is_empty() {
-        (
+        Reach::Ipv4OnLoopback => (
             Level::Error,
             format!(
-                "TCP port {port} is bound to {}: IPv4 is served on loopback only and unreachable from outside the container (IPV6_V6ONLY)",
-                shown(&addresses)
+                "{bound}: IPv4 is served on loopback only and unreachable from outside the container (IPV6_V6ONLY)"
             ),
-        )
-    } else if takes_no_ipv4 {
-        (
+        ),
+        Reach::Ipv6Only => (Level::Error, format!("{bound} only, which does not accept IPv4 (IPV6_V6ONLY)")),
+        Reach::Ipv6LoopbackOnly => (
             Level::Error,
+            "::1 only: it is unreachable from 127.0.0.1 and from outside the container".to_owned(),
+        ),
+        Reach::LoopbackOnly => {
+            (Level::Error, "loopback addresses only: it is unreachable from outside the container".to_owned())
+        }
+        Reach::NotLocalhost => {
+            (Level::Warning, format!("{bound} only: a check of localhost does not reach it"))
+        }
+    };
+    let listen = match reach {
+        Reach::Ipv4OnLoopback | Reach::Ipv6Only => {
+            let too = if matches!(reach, Reach::Ipv6Only) { " too" } else { "" };
             format!(
-                "TCP port {port} is bound to {} only, which does not accept IPv4 (IPV6_V6ONLY)",
-                shown(&addresses)
-            ),
-        )
-    } else if is(|ip| ip.is_loopback() && ip.is_ipv6()) {
-        (
-            Level::Error,
-            format!(
-                "TCP port {port} is bound to ::1 only: it is unreachable from 127.0.0.1 and from outside the container"
-            ),
-        )
-    } else if is(IpAddr::is_loopback) {
-        (
-            Level::Error,
-            format!(
-                "TCP port {port} is bound to loopback addresses only: it is unreachable from outside the container"
-            ),
-        )
-    } else if !is(|ip| !ip.is_unspecified()) || !is(|ip| !ip.is_loopback()) {
-        // One for everybody, or one for checks beside one for others.
-        return None;
-    } else {
-        (
-            Level::Warning,
-            format!(
-                "TCP port {port} is bound to {} only: a check of localhost does not reach it",
-                shown(&addresses)
-            ),
-        )
+                "0.0.0.0:{port}{too}, or let [::] accept both: IPV6_V6ONLY off (Node.js: ipv6Only: false)"
+            )
+        }
+        _ => format!(
+            "0.0.0.0:{port}, or on [::]:{port} for IPv6 too: set its address option or variable, such as HOST=0.0.0.0"
+        ),
     };
     Some(
-        Finding::new(level, what)
-            .seen(table_of(table, *addresses.first()?), format!("LISTEN {}", shown(&addresses)))
-            .application(if takes_no_ipv4 {
-                let too = if ipv4.is_empty() { " too" } else { "" };
-                format!("listen on 0.0.0.0:{port}{too}, or let [::] accept both: IPV6_V6ONLY off (Node.js: ipv6Only: false)")
-            } else {
-                format!("listen on 0.0.0.0:{port}, or on [::]:{port} for IPv6 too: set its address option or variable, such as HOST=0.0.0.0")
-            })
-            .docker(format!("check it where it listens: porthole tcp {}", addresses.first()?)),
+        Finding::new(level, start + &end)
+            .seen(table_of(table, *first), format!("LISTEN {bound}"))
+            .application(format!("listen on {listen}"))
+            .docker(format!("check it where it listens: porthole tcp {first}")),
     )
 }
 
-/// Whether a listener takes IPv4; nothing where that is not known, as the tables do not tell of an IPv6 wildcard.
-fn takes_ipv4(address: SocketAddr, socket: &Socket, limits: &[Backlog]) -> Option<bool> {
+/// Returns the finding that nothing listens on an expected port.
+fn nothing_listens(port: u16, listeners: &[(SocketAddr, Socket)], table: &str) -> Finding {
+    let seen = if listeners.is_empty() {
+        "no listening socket".to_owned()
+    } else {
+        format!("LISTEN {}", addresses(listeners.iter().map(|(address, _)| *address)))
+    };
+    Finding::new(Level::Error, format!("nothing listens on TCP port {port}")).seen(table, seen).application(
+        format!(
+            "listen on 0.0.0.0:{port} or [::]:{port}: set its port option or variable, such as PORT={port}"
+        ),
+    )
+}
+
+/// Lists the first of these addresses.
+fn addresses(addresses: impl Iterator<Item = SocketAddr>) -> String {
+    first_of(addresses.map(|address| address.to_string()).collect(), MAX_NAMED)
+}
+
+/// Whether a listener accepts IPv4; `None` if that is not known. The tables in proc do not show
+/// `IPV6_V6ONLY` of an IPv6 wildcard listener.
+fn accepts_ipv4(address: SocketAddr, socket: &Socket, backlogs: &[Backlog]) -> Option<bool> {
     match address.ip().to_canonical() {
         IpAddr::V4(_) => Some(true),
         IpAddr::V6(ip) if ip.is_unspecified() => {
-            of_inode(limits, socket.inode).and_then(|limit| limit.only_ipv6).map(|only| !only)
+            of_inode(backlogs, socket.inode).and_then(|backlog| backlog.only_ipv6).map(|only| !only)
         }
         IpAddr::V6(_) => Some(false),
     }
 }
 
-/// What the kernel tells of the listener of this inode; they are in the order of their inodes.
-fn of_inode(limits: &[Backlog], inode: u64) -> Option<&Backlog> {
-    limits.get(limits.binary_search_by_key(&inode, |limit| limit.inode).ok()?).filter(|_| inode != 0)
+/// Finds the listener with this inode. The backlogs are sorted by inode.
+fn of_inode(backlogs: &[Backlog], inode: u64) -> Option<&Backlog> {
+    backlogs.get(backlogs.binary_search_by_key(&inode, |backlog| backlog.inode).ok()?).filter(|_| inode != 0)
 }
 
-/// A listener that connections wait on: its address or name, the table that has it, and itself.
-type Queue = (String, String, Socket);
+/// An accept queue that is not empty.
+struct Queue {
+    /// The address or name of the listener.
+    name: String,
+    /// The path of the table that lists it.
+    table: String,
+    /// Whether it belongs to a Unix socket.
+    is_unix: bool,
+    socket: Socket,
+}
 
-/// Those of TCP, and of the Unix sockets those that are known to be full: what connects to them waits for a place, and on
-/// some it waits by design.
-fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, limits: &[Backlog]) -> Vec<Queue> {
+/// Returns the TCP listeners that connections wait on, and the Unix listeners known to be full. A
+/// client of a Unix socket waits for a place in the queue, and some services work that way by
+/// design.
+fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, backlogs: &[Backlog]) -> Vec<Queue> {
     let mut queues = Vec::new();
     for (address, socket) in tcp {
         if socket.receive > 0 {
-            queues.push((address.to_string(), table_of(table, address), socket));
+            queues.push(Queue {
+                name: address.to_string(),
+                table: table_of(table, address),
+                is_unix: false,
+                socket,
+            });
         }
     }
     let wanted = Wanted { tcp: false, udp: false, unix: true };
-    // Not every system has them.
-    for socket in Sockets::read(case.process, wanted, false).unwrap_or_default().list {
-        if socket.counted && most_of(limits, &socket).is_some_and(|most| is_full(socket.receive, most)) {
-            let name = decode(&socket.local);
-            queues.push((name, case.path("net/unix"), socket));
+    // Not every system has Unix sockets.
+    for socket in Sockets::read(case.handle, wanted, false).unwrap_or_default().list {
+        if socket.counted && backlog_of(backlogs, &socket).is_some_and(|most| is_full(socket.receive, most)) {
+            queues.push(Queue {
+                name: decode(&socket.local),
+                table: case.path("net/unix"),
+                is_unix: true,
+                socket,
+            });
         }
     }
     queues
 }
 
-/// How many may wait, less one, where the kernel tells.
-fn most_of(limits: &[Backlog], socket: &Socket) -> Option<u64> {
-    of_inode(limits, socket.inode).map(|limit| limit.most.into())
+/// Returns the backlog of a socket, if the kernel reports it. One connection more than that may
+/// wait.
+fn backlog_of(backlogs: &[Backlog], socket: &Socket) -> Option<u64> {
+    of_inode(backlogs, socket.inode).map(|backlog| backlog.most.into())
 }
 
-/// Listeners whose connections are not accepted.
-fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Backlog]) {
-    let earlier = waiting(case, listeners, table, limits);
-    let mut earlier: Vec<u64> = earlier.into_iter().map(|(.., socket)| socket.inode).collect();
+/// Adds findings for listeners whose connections are not accepted.
+fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, backlogs: &[Backlog]) {
+    let earlier = waiting(case, listeners, table, backlogs);
+    let mut earlier: Vec<u64> = earlier.into_iter().map(|queue| queue.socket.inode).collect();
     if earlier.is_empty() {
         return;
     }
     earlier.sort_unstable();
     case.wait();
-    // What waits for a moment is as it should be.
+    // A connection that waits only for a moment is normal.
     let Ok((later, _)) = self::listeners(case) else { return };
-    let mut lasting = waiting(case, later, table, limits);
-    lasting.retain(|(.., socket)| earlier.binary_search(&socket.inode).is_ok());
-    let more = lasting.len().saturating_sub(NAMED);
-    for queue in lasting.into_iter().take(NAMED) {
-        case.add(finding(&queue, limits));
+    let mut lasting = waiting(case, later, table, backlogs);
+    lasting.retain(|queue| earlier.binary_search(&queue.socket.inode).is_ok());
+    let more = lasting.len().saturating_sub(MAX_NAMED);
+    for queue in lasting.into_iter().take(MAX_NAMED) {
+        case.add(finding(&queue, backlogs));
     }
     if more > 0 {
         let what = format!("connections wait on {more} more listeners");
@@ -223,14 +281,14 @@ fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, limits: &[Back
     }
 }
 
-fn finding((name, source, socket): &Queue, limits: &[Backlog]) -> Finding {
-    let (waiting, limit) = (socket.receive, most_of(limits, socket));
+fn finding(Queue { name, table, is_unix, socket }: &Queue, backlogs: &[Backlog]) -> Finding {
+    let (waiting, backlog) = (socket.receive, backlog_of(backlogs, socket));
     let connections =
         if waiting == 1 { "1 connection waits".to_owned() } else { format!("{waiting} connections wait") };
-    let (level, what) = match limit {
-        Some(limit) if is_full(waiting, limit) => {
-            // connect(2) of a Unix socket waits for a place, or says EAGAIN.
-            let others = if socket.protocol == "unix" { "are not accepted" } else { "are dropped" };
+    let (level, what) = match backlog {
+        Some(backlog) if is_full(waiting, backlog) => {
+            // connect(2) to a Unix socket blocks until there is room, or fails with EAGAIN.
+            let others = if *is_unix { "are not accepted" } else { "are dropped" };
             (Level::Error, format!("the accept queue of {name} is full: {connections}, new ones {others}"))
         }
         _ => (
@@ -238,13 +296,13 @@ fn finding((name, source, socket): &Queue, limits: &[Backlog]) -> Finding {
             format!("{connections} to be accepted on {name}: the application is not accepting connections"),
         ),
     };
-    let limit = limit.map_or_else(
+    let backlog = backlog.map_or_else(
         || "the backlog can be read only in its own network namespace".to_owned(),
-        |limit| format!("backlog {limit}"),
+        |backlog| format!("backlog {backlog}"),
     );
     let finding = Finding::new(level, what)
-        .seen(source, format!("{name} LISTEN, accept queue {waiting}"))
-        .seen("sock_diag(7)", limit)
+        .seen(table, format!("{name} LISTEN, accept queue {waiting}"))
+        .seen("sock_diag(7)", backlog)
         .application(
             "find out why it does not accept: all workers busy or stuck, out of file descriptors, or stopped",
         );

@@ -1,91 +1,93 @@
 //! Name resolution: what resolv.conf(5) says.
 
 use std::io::Read as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use super::finding::{Finding, Level, few};
-use super::{Asked, Case, LIMIT};
-use crate::error::Cause;
+use super::finding::{Finding, Level, first_of};
+use super::{Case, PROC_FILE_LIMIT, Request};
+use crate::error::{Cause, Error};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
 #[cfg(feature = "remote")]
 use crate::procfs::handle::Handle;
 use crate::text::decode;
+use crate::view::root::Root;
 
 /// The file of resolv.conf(5).
 const FILE: &str = "/etc/resolv.conf";
-/// The most search domains that every resolver takes: MAXDNSRCH of older glibc.
-const DOMAINS: usize = 6;
-/// From this many dots on, most names of the outside are tried in all search domains first.
-const DOTS: usize = 3;
+/// The most that is read of it, in bytes.
+const FILE_LIMIT: u64 = 64 << 10;
+/// The most search domains that every resolver uses: MAXDNSRCH of older glibc.
+const MAX_DOMAINS: usize = 6;
+/// The value of `ndots` from which on most external names are first tried in all search domains.
+const MANY_DOTS: usize = 3;
 
-pub(super) fn look(case: &mut Case<'_>, asked: &Asked) {
-    // A container without a network resolves nothing.
-    let has_network = case.process.read("net/dev", LIMIT).is_ok_and(|text| has_interface(&text));
+pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
+    // A container without a network resolves no names.
+    let has_network = case.handle.read("net/dev", PROC_FILE_LIMIT).is_ok_and(|text| has_interface(&text));
     if !has_network {
         return;
     }
     let Some(root) = &case.root else { return case.skipped.push(FILE) };
     let root = Arc::clone(root);
-    let text = case.patient(move || {
-        let path = Path::new(FILE);
-        if let Err(error) = root.meta(path, true) {
-            let is_absent = error.is_absent() || error.cause == Cause::System(Errno::ELOOP);
-            return Ok(Err((error, is_absent)));
-        }
-        let opened = root.open(path, false).map_err(|error| (error, false));
-        Ok(opened.map(|(file, _)| {
-            let mut text = Vec::new();
-            // What could be read of it counts.
-            let _ = file.take(LIMIT as u64).read_to_end(&mut text);
-            text
-        }))
-    });
-    // What keeps us from it keeps such a process from it too.
-    let is_same_user = case.status.known.ids && case.ours.uids[3] == case.status.uids[3];
-    let text = match text {
-        Ok(Ok(text)) => text,
-        Ok(Err((why, is_absent))) if is_absent || is_same_user => {
+    let text = match case.with_timeout(move || read(&root)) {
+        Ok(text) => text,
+        Err(error) if is_unreadable_for_process(case, &error) => {
             let what = format!("no readable {FILE}: resolvers fall back to 127.0.0.1");
             case.add(
                 Finding::new(Level::Warning, what)
-                    .seen(FILE, why.reason())
+                    .seen(FILE, error.reason())
                     .kubernetes("dnsPolicy: ClusterFirst")
                     .docker("--dns ADDRESS"),
             );
             return;
         }
-        Ok(Err((why, _))) | Err(why) => return case.unread.push(why.at(Path::new(FILE))),
+        Err(error) => return case.unread.push(error.at(Path::new(FILE))),
     };
     let conf = ResolvConf::parse(&text);
-    for finding in judge(&text, &conf) {
-        case.add(finding);
-    }
+    case.findings.extend(assess(&text, &conf));
     #[cfg(feature = "remote")]
-    if asked.remote && conf.is_named {
+    if request.remote && conf.is_named {
         if is_of_our_network(case) {
-            servers::look(case, &conf);
+            servers::diagnose(case, &conf);
         } else {
             case.unread.push(format!("whether the servers in {FILE} answer: the process is in another network namespace, or its namespace cannot be read").into());
         }
     }
     #[cfg(not(feature = "remote"))]
-    let _ = asked.remote;
+    let _ = request.remote;
 }
 
-/// Whether what we ask comes from where it asks.
+/// Reads resolv.conf.
+fn read(root: &Root) -> Result<Vec<u8>, Error> {
+    let (file, _) = root.open(Path::new(FILE), false)?;
+    let mut text = Vec::new();
+    // If reading fails midway, the part before that still counts.
+    let _ = file.take(FILE_LIMIT).read_to_end(&mut text);
+    Ok(text)
+}
+
+/// Whether the process cannot read the file either: it does not exist, or porthole runs as the same
+/// user.
+fn is_unreadable_for_process(case: &Case<'_>, error: &Error) -> bool {
+    let is_same_user = case.status.known.ids && case.own_status.uids[3] == case.status.uids[3];
+    let is_missing = error.is_absent() || error.cause == Cause::System(Errno::ELOOP);
+    is_missing || is_same_user && !error.is_unanswered()
+}
+
+/// Whether porthole sends its queries from the network namespace of the process.
 #[cfg(feature = "remote")]
 fn is_of_our_network(case: &Case<'_>) -> bool {
     let ours = case.target.ourselves().ok();
-    // What is made up has none.
+    // A fabricated proc (tests) has no namespaces.
     !case.target.is_of_kernel()
         || ours.is_some_and(|ours| {
             let network = |process: &Handle| process.link("ns/net").ok();
-            ours.pid == case.process.pid
-                || network(&ours).is_some_and(|ours| network(case.process) == Some(ours))
+            ours.pid == case.handle.pid
+                || network(&ours).is_some_and(|ours| network(case.handle) == Some(ours))
         })
 }
 
@@ -96,18 +98,18 @@ fn has_interface(text: &[u8]) -> bool {
     text.split(|&b| b == b'\n').filter_map(name).any(|name| name.trim_ascii() != b"lo")
 }
 
-/// What is to be said of the file by itself.
-fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
+/// Returns what is wrong with the contents of the file.
+fn assess(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let line_with = |keyword: &str, word: &str| {
-        let lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
-        lines.map(decode).rfind(|line| line.contains(word))
-    };
-    let line = |keyword: &str| line_with(keyword, "");
-    // An address with a zone, fe80::1%eth0, is one for others.
-    let is_zoned = |text: &String| {
-        text.split_once('%').is_some_and(|(address, _)| address.parse::<std::net::Ipv6Addr>().is_ok())
-    };
+    addresses(conf, &mut findings);
+    server_lines(text, &mut findings);
+    search(text, conf, &mut findings);
+    findings
+}
+
+/// Adds findings about missing and invalid addresses of name servers.
+fn addresses(conf: &ResolvConf, findings: &mut Vec<Finding>) {
+    let is_zoned = |text: &String| is_zoned(text);
     if !conf.is_named && !conf.odd.iter().any(is_zoned) {
         findings.push(
             Finding::new(
@@ -127,7 +129,11 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
                 .docker("--dns ADDRESS"),
         );
     }
-    let (mut returns, mut beyond, mut count) = (Vec::new(), Vec::new(), 0);
+}
+
+/// Adds findings about `nameserver` lines with valid addresses that resolvers do not use.
+fn server_lines(text: &[u8], findings: &mut Vec<Finding>) {
+    let (mut returns, mut unused, mut count) = (Vec::new(), Vec::new(), 0);
     for line in text.split(|&b| b == b'\n') {
         let Some(name) = server_of(line) else { continue };
         let shown = decode(line);
@@ -136,7 +142,7 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
         }
         if name.trim_end().parse::<IpAddr>().is_ok() || is_zoned(&name) {
             count += 1;
-            beyond.extend((count > MOST_SERVERS).then_some(shown));
+            unused.extend((count > MOST_SERVERS).then_some(shown));
         }
     }
     if !returns.is_empty() {
@@ -145,55 +151,69 @@ fn judge(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
                 Level::Warning,
                 "glibc ignores a nameserver line that ends in a carriage return (Windows line ending)",
             )
-            .seen(FILE, few(returns, MOST_SERVERS))
+            .seen(FILE, first_of(returns, MOST_SERVERS))
             .kubernetes("dnsConfig.nameservers")
             .docker("--dns ADDRESS, or convert the mounted file (dos2unix)"),
         );
     }
-    if !beyond.is_empty() {
+    if !unused.is_empty() {
         findings.push(
             Finding::new(
                 Level::Warning,
                 format!("{count} name servers are configured, but only the first {MOST_SERVERS} are used"),
             )
-            .seen(FILE, few(beyond, MOST_SERVERS))
+            .seen(FILE, first_of(unused, MOST_SERVERS))
             .kubernetes("dnsConfig.nameservers: those of dnsPolicy come first; with dnsPolicy: None there are no others")
             .docker("--dns ADDRESS, at most three times"),
         );
     }
+}
+
+/// Adds findings about the search domains and `ndots`.
+fn search(text: &[u8], conf: &ResolvConf, findings: &mut Vec<Finding>) {
+    let line_with = |keyword: &str, word: &str| {
+        let lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
+        lines.map(decode).rfind(|line| line.contains(word)).unwrap_or_default()
+    };
     let domains = conf.search.len();
-    if domains > DOMAINS {
+    if domains > MAX_DOMAINS {
         findings.push(
             Finding::new(
                 Level::Warning,
                 format!(
-                    "{domains} search domains: some resolvers use only {DOMAINS}, and each costs two queries"
+                    "{domains} search domains: some resolvers use only {MAX_DOMAINS}, and each costs two queries"
                 ),
             )
-            .seen(FILE, line("search").unwrap_or_default())
+            .seen(FILE, line_with("search", ""))
             .kubernetes("dnsPolicy: None, and dnsConfig with the nameservers and searches that are needed")
             .docker("--dns-search DOMAIN"),
         );
     }
-    if conf.ndots >= DOTS && domains > 0 {
-        let questions = domains * 2;
+    if conf.ndots >= MANY_DOTS && domains > 0 {
+        let queries = domains * 2;
         findings.push(
             Finding::new(
                 Level::Hint,
                 format!(
-                    "an external name with fewer than {} dots costs {questions} queries before the right one",
+                    "an external name with fewer than {} dots costs {queries} queries before the right one",
                     conf.ndots
                 ),
             )
-            .seen(FILE, line_with("options", "ndots").unwrap_or_default())
+            .seen(FILE, line_with("options", "ndots"))
             .kubernetes("dnsConfig: {options: [{name: ndots, value: \"1\"}]}")
             .application("end external names with a dot: api.example.org."),
         );
     }
-    findings
 }
 
-/// The address that a line names. glibc cuts it at a space or a tab alone (res_init.c), to others a carriage return is one.
+/// Whether this is an IPv6 address with a zone, such as `fe80::1%eth0`, which other resolvers
+/// accept.
+fn is_zoned(text: &str) -> bool {
+    text.split_once('%').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
+}
+
+/// Returns the address in a `nameserver` line. glibc ends it only at a space or a tab (res_init.c);
+/// to other resolvers a carriage return is white space too.
 fn server_of(line: &[u8]) -> Option<String> {
     let rest = line.strip_prefix(b"nameserver").filter(|rest| matches!(rest, [b' ' | b'\t', ..]))?;
     let word = rest.split(|&b| b == b' ' || b == b'\t').find(|word| !word.is_empty())?;
@@ -213,11 +233,11 @@ mod servers {
     use crate::net::resolv_conf::ResolvConf;
     use crate::net::resolver::{Answer, Failure, Resolver};
 
-    /// How long one server is waited for.
-    const PATIENCE: Duration = Duration::from_secs(1);
+    /// How long one server may take to answer.
+    const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
 
-    pub(super) fn look(case: &mut Case<'_>, conf: &ResolvConf) {
-        // Any answer will do, that there is none such included.
+    pub(super) fn diagnose(case: &mut Case<'_>, conf: &ResolvConf) {
+        // Any answer will do, even that the name does not exist.
         let Some(name) = Name::parse("localhost") else { return };
         for &server in &conf.servers {
             let one = ResolvConf {
@@ -225,15 +245,15 @@ mod servers {
                 is_named: true,
                 search: Vec::new(),
                 ndots: 1,
-                timeout: PATIENCE,
+                timeout: SERVER_TIMEOUT,
                 attempts: 1,
                 odd: Vec::new(),
             };
-            let answer =
-                Resolver::new(&one, crate::net::local::Reach::Anywhere).ask(&name, Deadline::after(PATIENCE));
+            let answer = Resolver::new(&one, crate::net::local::Reach::Anywhere)
+                .ask(&name, Deadline::after(SERVER_TIMEOUT));
             let Answer::Unanswered(unanswered) = answer else { continue };
             let why = unanswered.failures.first().map(|(_, why)| why);
-            // One that failed is there.
+            // A server that reports a failure is running.
             if unanswered.half.is_some() || why == Some(&Failure::Code(SERVFAIL)) {
                 continue;
             }
@@ -252,22 +272,23 @@ mod servers {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Vec<String> {
-        judge(text.as_bytes(), &ResolvConf::parse(text.as_bytes()))
+    fn findings(text: &str) -> Vec<String> {
+        assess(text.as_bytes(), &ResolvConf::parse(text.as_bytes()))
             .into_iter()
             .map(|finding| finding.what)
             .collect()
     }
 
     #[test]
-    fn what_a_file_says() {
-        assert!(said("nameserver 10.0.0.10\nsearch a b\noptions ndots:2\n").is_empty());
+    fn findings_of_a_file() {
+        assert!(findings("nameserver 10.0.0.10\nsearch a b\noptions ndots:2\n").is_empty());
         assert_eq!(
-            said("search a\n"),
+            findings("search a\n"),
             ["no nameserver in /etc/resolv.conf: resolvers fall back to 127.0.0.1"]
         );
-        assert!(said("nameserver x\n")[1].starts_with("a nameserver line without a valid address"));
-        // 127.0.0.1 is asked where no line names a server, whatever lines there are.
+        assert!(findings("nameserver x\n")[1].starts_with("a nameserver line without a valid address"));
+        // If no line names a server, resolvers fall back to 127.0.0.1, whatever other lines there
+        // are.
         let nobody = "no nameserver in /etc/resolv.conf: resolvers fall back to 127.0.0.1";
         for text in [
             ";nameserver 10.0.0.10\n",
@@ -275,27 +296,27 @@ mod tests {
             "nameserver 10.0.0\n",
             " nameserver 10.0.0.10\n",
         ] {
-            assert_eq!(said(text)[0], nobody, "{text}");
+            assert_eq!(findings(text)[0], nobody, "{text}");
         }
-        assert!(said("nameserver 10.0.0.9 # of a VPN\r\nnameserver\t::1\t\r\n").is_empty());
+        assert!(findings("nameserver 10.0.0.9 # of a VPN\r\nnameserver\t::1\t\r\n").is_empty());
         let returns = "glibc ignores a nameserver line that ends in a carriage return (Windows line ending)";
-        assert_eq!(said("nameserver 10.0.0.9\r\nnameserver ::1\n"), [returns]);
+        assert_eq!(findings("nameserver 10.0.0.9\r\nnameserver ::1\n"), [returns]);
         let many = "nameserver 10.0.0.1\nnameserver fe80::1%eth0\nnameserver x\nnameserver 10.0.0.3\n";
-        assert_eq!(said(many).len(), 1);
+        assert_eq!(findings(many).len(), 1);
         assert_eq!(
-            said(&format!("{many}nameservers 10.0.0.4\nnameserver 10.0.0.5\n"))[1..],
+            findings(&format!("{many}nameservers 10.0.0.4\nnameserver 10.0.0.5\n"))[1..],
             ["4 name servers are configured, but only the first 3 are used"]
         );
-        assert!(said("nameserver ::1\nsearch a b c d e f g\n")[0].starts_with("7 search domains: "));
+        assert!(findings("nameserver ::1\nsearch a b c d e f g\n")[0].starts_with("7 search domains: "));
         assert_eq!(
-            said("nameserver ::1\nsearch a.svc b c\noptions ndots:5\n"),
+            findings("nameserver ::1\nsearch a.svc b c\noptions ndots:5\n"),
             ["an external name with fewer than 5 dots costs 6 queries before the right one"]
         );
-        assert!(said("nameserver ::1\noptions ndots:5\n").is_empty());
+        assert!(findings("nameserver ::1\noptions ndots:5\n").is_empty());
     }
 
     #[test]
-    fn interfaces() {
+    fn interfaces_besides_loopback() {
         let head = "Inter-|   Receive  |  Transmit\n face |bytes    packets\n";
         assert!(!has_interface(format!("{head}    lo:   0 0\n").as_bytes()));
         assert!(has_interface(format!("{head}    lo:   0 0\n  eth0: 1 1\n").as_bytes()));

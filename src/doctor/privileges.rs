@@ -1,22 +1,23 @@
-//! What the process could do without: root, capabilities, the way to more, system calls. capabilities(7), seccomp(2).
+//! Privileges that the process may not need: root, capabilities, ways to gain more, system calls.
+//! capabilities(7), seccomp(2).
 
-use super::finding::{Finding, Level, few};
-use super::{Asked, Case};
+use super::finding::{Finding, Level, first_of};
+use super::{Case, Request};
 use crate::procfs::capabilities::{DOCKER, names};
 use crate::procfs::id_map::{is_mapped, ranges};
 
 /// The most capabilities that are named.
-const NAMED: usize = 6;
+const MAX_NAMED: usize = 6;
 
-pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
-    // What porthole may do itself is of no use to anybody.
-    if case.is_makeshift {
+pub(super) fn diagnose(case: &mut Case<'_>, _: &Request) {
+    // The privileges of porthole itself do not matter.
+    if case.is_fallback {
         return;
     }
     let status = case.status.clone();
-    let (path, shown) = (case.path("status"), case.known.shown());
-    // In a user namespace of its own it is root there alone.
-    let is_mapped = is_mapped(&ranges(case.process, "uid_map"));
+    let (path, shown) = (case.path("status"), case.process.shown());
+    // With its own user namespace it is root only there.
+    let is_mapped = is_mapped(&ranges(case.handle, "uid_map"));
     if status.known.ids && status.uids[1] == 0 && !is_mapped {
         case.add(
             Finding::new(Level::Hint, format!("{shown} runs as root"))
@@ -27,7 +28,7 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
     }
     let beyond = names(status.cap_permitted & !DOCKER);
     if !beyond.is_empty() && !is_mapped {
-        let listed = few(beyond, NAMED);
+        let listed = first_of(beyond, MAX_NAMED);
         case.add(
             Finding::new(
                 Level::Hint,

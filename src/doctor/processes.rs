@@ -1,7 +1,8 @@
-//! The first process and SIGTERM, a shell in its place, zombies. pid_namespaces(7), signal(7), wait(2).
+//! PID 1 and SIGTERM, shells as PID 1, zombies. pid_namespaces(7), signal(7), wait(2).
 
+use super::choice::{INITS, ancestors, is_named, stat_of};
 use super::finding::{Finding, Level};
-use super::{Asked, Case, INITS, LIMIT, ancestors, is_named, stat_of};
+use super::{Case, PROC_FILE_LIMIT, Request};
 use crate::bytes::find;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::Handle;
@@ -12,59 +13,61 @@ use crate::text::{Shown as _, decode};
 const SIGTERM: u64 = 1 << 14;
 /// See [`SIGTERM`].
 const SIGINT: u64 = 1 << 1;
-/// The names of shells, which wait for what they started before they act on a signal.
+/// The names of shells. A shell handles a signal only after the command that it runs has ended.
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "fish"];
-/// First processes besides [`INITS`] that wait for signals, whatever may be seen of that.
-const OTHERS: [&str; 2] = ["pause", "s6-svscan"];
+/// Programs besides [`INITS`] that run as PID 1 and handle signals, even if proc does not show it.
+const OTHER_INITS: [&str; 2] = ["pause", "s6-svscan"];
 /// The most processes that are named.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
-/// An init in front of the application.
-const INIT: &str = "--init (in Compose: init: true)";
+/// The option of Docker that runs an init as PID 1.
+const INIT_OPTION: &str = "--init (in Compose: init: true)";
 
-pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
-    if case.is_makeshift {
-        return alone(case);
+pub(super) fn diagnose(case: &mut Case<'_>, _: &Request) {
+    if case.is_fallback {
+        return only_porthole(case);
     }
     let Status { blocked, ignored, .. } = case.status;
     if blocked & !ignored & SIGTERM != 0 {
-        self::blocked(case);
+        sigterm_blocked(case);
     } else if case.is_init() {
-        signals(case);
+        sigterm_unhandled(case);
     }
     zombies(case);
 }
 
-/// What to do where there is nobody but ourselves. That others are hidden is said with the rule that hides them.
-fn alone(case: &mut Case<'_>) {
+/// Adds a hint if no process but porthole is visible. Processes that are hidden are reported with
+/// the rule that hides them.
+fn only_porthole(case: &mut Case<'_>) {
     if stat_of(case.all, 1).is_none() {
         return;
     }
     let what = "only porthole itself is visible: the application is in another pid namespace";
     case.add(
         Finding::new(Level::Hint, what)
-            .seen(case.target.proc.shown(), case.known.shown())
+            .seen(case.target.proc.shown(), case.process.shown())
             .kubernetes("kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod")
             .docker("--pid container:NAME, or docker exec NAME /porthole doctor"),
     );
 }
 
-/// What becomes of the SIGTERM by which a container is stopped.
-fn signals(case: &mut Case<'_>) {
+/// Adds a finding if PID 1 does not handle SIGTERM, which is how a container is stopped.
+fn sigterm_unhandled(case: &mut Case<'_>) {
     let status = &case.status;
     let ignored = status.ignored & SIGTERM != 0;
     let caught = status.caught & SIGTERM != 0;
-    // What waits for it, sigwait(3), does not block it as long as it waits (do_sigtimedwait in the kernel's signal.c).
-    let sleeps_in = || case.process.read("wchan", 64).unwrap_or_default();
+    // A process that waits in sigwait(3) does not block the signal while it waits (do_sigtimedwait
+    // in the kernel's signal.c).
+    let sleeps_in = || case.handle.read("wchan", 64).unwrap_or_default();
     let waits = !ignored
-        && (is_waiting(&case.known.name)
-            // The compiler may have given the function another end.
+        && (is_init_program(&case.process.name)
+            // The compiler may append a suffix to the function's name.
             || find(&sleeps_in(), b"sigtimedwait").is_some());
-    // What has a handler for it may pass it on, a shell too.
+    // A process that has a handler may forward the signal, even a shell.
     if caught || waits || !status.known.signals {
         return;
     }
-    let command = case.process.read("cmdline", 4096).unwrap_or_default();
+    let command = case.handle.read("cmdline", 4096).unwrap_or_default();
     let is_shell = is_shell(&command);
     let seen = if ignored {
         format!("SigIgn: {:016x} has SIGTERM", status.ignored)
@@ -72,7 +75,7 @@ fn signals(case: &mut Case<'_>) {
         format!("SigCgt: {:016x} and SigIgn: {:016x} lack SIGTERM", status.caught, status.ignored)
     };
     let kill = "so it is killed when the grace period ends";
-    let shown = case.known.shown();
+    let shown = case.process.shown();
     let finding = if is_shell {
         let what = format!("{shown} is a shell, which does not pass SIGTERM on to the application, {kill}");
         let command = command.split(|&b| b == 0).filter(|word| !word.is_empty());
@@ -85,19 +88,21 @@ fn signals(case: &mut Case<'_>) {
         Finding::new(Level::Warning, what)
             .seen(case.path("cmdline"), decode(&line))
             .seen(case.path("status"), seen)
-            .docker("ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application")
+            .docker(
+                "ENTRYPOINT [\"/application\"] in exec form, or at the end of the script: exec /application",
+            )
             .kubernetes("command: [\"/application\"] without sh -c")
     } else {
         let what = if ignored {
             format!("{shown} ignores SIGTERM, {kill}")
         } else {
             format!(
-                "{shown} has no handler for SIGTERM, which the kernel does not deliver to the first process without one, {kill}"
+                "{shown} has no handler for SIGTERM, and the kernel does not deliver it to PID 1 without one, {kill}"
             )
         };
         Finding::new(Level::Warning, what)
             .seen(case.path("status"), seen)
-            .application("handle SIGTERM: stop taking requests, finish those there are, exit")
+            .application("handle SIGTERM: stop accepting requests, finish the pending ones, exit")
     };
     let finding = if is_shell {
         finding
@@ -107,24 +112,24 @@ fn signals(case: &mut Case<'_>) {
     } else if ignored {
         finding
     } else {
-        // Of any other process SIGTERM at its default is the end.
+        // SIGTERM ends any process but PID 1 by default.
         finding
-            .docker(INIT)
+            .docker(INIT_OPTION)
             .kubernetes("shareProcessNamespace: true, so that the application is not the first process")
     };
     case.add(finding);
 }
 
-/// Whether this is the name of a program that waits for signals.
-fn is_waiting(name: &[u8]) -> bool {
-    is_named(name, &INITS) || is_named(name, &OTHERS)
+/// Whether this is the name of a program that is known to handle signals as PID 1.
+fn is_init_program(name: &[u8]) -> bool {
+    is_named(name, &INITS) || is_named(name, &OTHER_INITS)
 }
 
-/// SIGTERM that is blocked and never taken.
-fn blocked(case: &mut Case<'_>) {
-    let is_lost = |case: &Case<'_>| takes_blocked(case.process) == Some(false);
-    // Who comes back to sigwait(3) again and again blocks it in between.
-    if is_waiting(&case.known.name) || !is_lost(case) {
+/// Adds a finding if SIGTERM is blocked and never received.
+fn sigterm_blocked(case: &mut Case<'_>) {
+    let is_lost = |case: &Case<'_>| receives_blocked(case.handle) == Some(false);
+    // A process that calls sigwait(3) in a loop blocks the signal between two calls.
+    if is_init_program(&case.process.name) || !is_lost(case) {
         return;
     }
     case.wait();
@@ -132,29 +137,31 @@ fn blocked(case: &mut Case<'_>) {
         return;
     }
     let what = format!(
-        "{} blocks SIGTERM and does not wait for it in any other way, so it is killed when the grace period ends",
-        case.known.shown()
+        "{} blocks SIGTERM and never waits for it, so it is killed when the grace period ends",
+        case.process.shown()
     );
     let seen = format!("SigBlk: {:016x} has SIGTERM, in every thread", case.status.blocked);
     case.add(
         Finding::new(Level::Warning, what)
             .seen(case.path("status"), seen)
             .seen(case.path("fd"), "no signalfd(2) for it")
-            .application("unblock it at the start, by sigprocmask(2): what a process blocks is inherited over fork(2) and execve(2), from what started it"),
+            .application("unblock it at startup with sigprocmask(2): the signal mask is inherited across fork(2) and execve(2)"),
     );
 }
 
-/// Whether SIGTERM, which the first thread blocks, is taken by another one, waited for, or read by signalfd(2); nothing
-/// where that cannot be told.
-fn takes_blocked(process: &Handle) -> Option<bool> {
+/// Whether a process whose first thread blocks SIGTERM receives it in another thread, with
+/// sigwait(3) or with signalfd(2). `None` if that is not known.
+fn receives_blocked(process: &Handle) -> Option<bool> {
     let names = |folder: &str| {
         let mut names = Vec::new();
         let visit = &mut |name: &[u8]| names.extend(std::str::from_utf8(name).map(str::to_owned));
         process.each(folder, visit).ok().map(|()| names)
     };
     for thread in names("task")? {
-        let status = Status::parse(&process.read(&["task/", &thread, "/status"].concat(), LIMIT).ok()?);
-        // What runs may be about to wait for it, which unblocks it for as long: so do sigwait(3) and pselect(2).
+        let status =
+            Status::parse(&process.read(&["task/", &thread, "/status"].concat(), PROC_FILE_LIMIT).ok()?);
+        // A running thread may be about to call sigwait(3) or pselect(2), which unblock the signal
+        // while they wait.
         if !status.known.signals || status.state == 'R' {
             return None;
         }
@@ -165,11 +172,11 @@ fn takes_blocked(process: &Handle) -> Option<bool> {
     for fd in names("fd")? {
         match process.link(&["fd/", &fd].concat()) {
             Ok(target) if target == b"anon_inode:[signalfd]" => {}
-            // Root may list them where it may not follow them.
+            // Root may list the links although it may not follow them.
             Err(error) if error.is_denied() => return None,
             _ => continue,
         }
-        let info = process.read(&["fdinfo/", &fd].concat(), LIMIT).ok()?;
+        let info = process.read(&["fdinfo/", &fd].concat(), PROC_FILE_LIMIT).ok()?;
         let mask = info.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"sigmask:"))?;
         let mask = std::str::from_utf8(mask.trim_ascii()).ok()?;
         if u64::from_str_radix(mask, 16).ok()? & SIGTERM != 0 {
@@ -179,28 +186,30 @@ fn takes_blocked(process: &Handle) -> Option<bool> {
     Some(false)
 }
 
-/// Whether this command line is a shell's: `/bin/sh /entry.sh`, also where the script was started by its own name, or
-/// `busybox sh`.
+/// Whether this is the command line of a shell: `/bin/sh /entry.sh`, which is also what a script
+/// has that was started by its own name, or `busybox sh`.
 fn is_shell(command: &[u8]) -> bool {
     let mut words = command.split(|&b| b == 0);
     let mut name = || words.next().map(|word| word.rsplit(|&b| b == b'/').next().unwrap_or_default());
     let first = name().unwrap_or_default();
-    // A login shell has a dash in front.
+    // The name of a login shell begins with a dash.
     let first = first.strip_prefix(b"-").unwrap_or(first);
     is_named(first, &SHELLS) || first == b"busybox" && name().is_some_and(|second| is_named(second, &SHELLS))
 }
 
-/// Processes below it that ended and that nobody asked about, by the one that should have.
+/// Adds findings for zombies among its descendants, grouped by the parent that has not waited for
+/// them.
 fn zombies(case: &mut Case<'_>) {
     let parent = |pid| stat_of(case.all, pid).map(|stat| stat.ppid);
-    // Its parent's number, its own, and when it started. A process whose first thread alone has ended is none yet.
+    // The pid of its parent, its own pid, and when it started. A process of which only the first
+    // thread has ended is not a zombie yet.
     let zombies = |all: &[Seen]| -> Vec<(u32, u32, u64)> {
         let stats = all.iter().filter_map(|seen| Some((seen.pid, seen.stat.as_ref().ok()?)));
         let zombies = stats.filter(|(_, stat)| stat.is_zombie() && stat.threads < 2);
         zombies.map(|(pid, stat)| (stat.ppid, pid, stat.start)).collect()
     };
     let mut lasting = zombies(case.all);
-    lasting.retain(|(ppid, ..)| ancestors(*ppid, &parent).contains(&case.process.pid));
+    lasting.retain(|(ppid, ..)| ancestors(*ppid, &parent).contains(&case.handle.pid));
     if lasting.is_empty() {
         return;
     }
@@ -210,7 +219,7 @@ fn zombies(case: &mut Case<'_>) {
     later.sort_unstable();
     lasting.retain(|zombie| later.binary_search(zombie).is_ok());
     lasting.sort_unstable();
-    for group in lasting.chunk_by(|(a, ..), (b, ..)| a == b).take(NAMED) {
+    for group in lasting.chunk_by(|(a, ..), (b, ..)| a == b).take(MAX_NAMED) {
         let Some((parent, ..)) = group.first() else { continue };
         let name = |pid: u32| stat_of(case.all, pid).map_or_else(|| "?".into(), |stat| decode(&stat.name));
         let (count, s) = (group.len(), if group.len() == 1 { "" } else { "s" });
@@ -221,22 +230,20 @@ fn zombies(case: &mut Case<'_>) {
                 "{count} zombie{s}, which {parent_shown} does not wait for: each counts against the pids limit"
             ),
         );
-        for (_, pid, _) in group.iter().take(NAMED) {
+        for (_, pid, _) in group.iter().take(MAX_NAMED) {
             let path = case.target.proc.join(pid.to_string()).join("stat");
             finding = finding.seen(path.shown(), format!("pid {pid} ({}), state Z", name(*pid)));
         }
-        if count > NAMED {
-            finding = finding.seen(case.target.proc.shown(), format!("{} more", count - NAMED));
+        if count > MAX_NAMED {
+            finding = finding.seen(case.target.proc.shown(), format!("{} more", count - MAX_NAMED));
         }
         finding = finding
             .application(format!("{parent_shown} must wait for its children (wait(2), or SIGCHLD ignored)"));
-        if *parent == case.process.pid && case.is_init() {
-            // Orphans become children of the first process; whether it started them itself is nowhere to be seen.
+        if *parent == case.handle.pid && case.is_init() {
+            // Orphans become children of PID 1. Nothing in proc tells them from its own children.
             finding = finding
-                .docker(format!(
-                    "{INIT}, which waits for orphans, but not for what the application started itself"
-                ))
-                .kubernetes("shareProcessNamespace: true, where the pause process waits for orphans");
+                .docker(format!("{INIT_OPTION}, which reaps orphans, but not the application's own children"))
+                .kubernetes("shareProcessNamespace: true, so that the pause process reaps orphans");
         }
         case.add(finding);
     }

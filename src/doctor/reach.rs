@@ -1,115 +1,151 @@
-//! What of the process may not be looked at, which rule forbids it, and what would help. ptrace(2), proc(5).
+//! What porthole may not read of the process, which rule forbids it, and what would help.
+//! ptrace(2), proc(5).
 
 use super::finding::{Finding, Level};
-use super::{Asked, Case};
+use super::{Case, PROC_FILE_LIMIT, Request};
 use crate::procfs::handle::Handle;
 use crate::procfs::process::hiding_option;
 use crate::procfs::status::{Barrier, foreign};
 use crate::text::{Shown as _, decode};
 
-/// What is guarded by ptrace's read access.
-const GUARDED: [&str; 6] = ["environ", "exe", "cwd", "root", "fd", "ns/mnt"];
+/// How a file of a process in proc is accessed.
+#[derive(Clone, Copy)]
+enum Access {
+    Read,
+    List,
+    Follow,
+}
 
-pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
+/// The files that are guarded by ptrace's read access.
+const GUARDED: [(&str, Access); 6] = [
+    ("environ", Access::Read),
+    ("exe", Access::Follow),
+    ("cwd", Access::Follow),
+    ("root", Access::Follow),
+    ("fd", Access::List),
+    ("ns/mnt", Access::Follow),
+];
+
+/// Changes to the container that runs porthole which give it CAP_SYS_PTRACE.
+const KUBERNETES_PTRACE: &str = "kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0, runAsNonRoot: false";
+const DOCKER_PTRACE: &str = "--cap-add SYS_PTRACE --user 0 for the container that runs porthole";
+
+pub(super) fn diagnose(case: &mut Case<'_>, _: &Request) {
     hidden(case);
-    let denied: Vec<&str> = GUARDED.into_iter().filter(|name| is_denied(case.process, name)).collect();
+    let denied: Vec<&str> = GUARDED
+        .into_iter()
+        .filter(|&(name, access)| is_denied(case.handle, name, access))
+        .map(|(name, _)| name)
+        .collect();
     let Some(first) = denied.first() else {
         for what in std::mem::take(&mut case.skipped) {
-            case.unread.push(format!("{what}: the files of {} cannot be read", case.known.shown()).into());
+            case.unread.push(format!("{what}: the files of {} cannot be read", case.process.shown()).into());
         }
         return;
     };
-    let barrier = case.ours.barrier(&case.status);
-    let ([uid, ..], [gid, ..]) = (case.status.uids, case.status.gids);
-    let ours = |name: &str| case.target.proc.join("self").join(name).shown();
-    let (user, group) = (case.ours.uids[3], case.ours.gids[3]);
-    let rule = match barrier {
-        Barrier::User => format!("it runs as user {}, porthole as {user}", foreign(&case.status.uids, user)),
-        Barrier::Group => {
-            format!("it runs as group {}, porthole as {group}", foreign(&case.status.gids, group))
-        }
-        Barrier::Capabilities => "it has capabilities that porthole lacks".to_owned(),
-        Barrier::Dumpable => "it is not dumpable, or in another user namespace".to_owned(),
-        Barrier::Mode => {
-            format!("it runs as user {uid}, porthole as {user}, and only its own user may read them")
-        }
-        Barrier::Beyond => "although porthole has CAP_SYS_PTRACE".to_owned(),
-    };
-    let mut what = format!("cannot read {} of {}: {rule}", denied.join(", "), case.known.shown());
+    let barrier = case.own_status.barrier(&case.status);
+    let mut what =
+        format!("cannot read {} of {}: {}", denied.join(", "), case.process.shown(), rule(case, barrier));
     if !case.skipped.is_empty() {
         what.push_str("; not checked for that reason: ");
         what.push_str(&case.skipped.join(", "));
     }
-    let mut finding = Finding::new(Level::Warning, what).seen(case.path(first), "permission denied");
-    let ids = |case: &Case<'_>| {
-        let (theirs, own) = (&case.status, &case.ours);
-        [
-            format!("Uid: {uid}, Gid: {gid}, CapPrm: {:016x}", theirs.cap_permitted),
-            format!("Uid: {}, Gid: {}, CapEff: {:016x}", own.uids[3], own.gids[3], own.cap_effective),
-        ]
-    };
-    let [theirs, own] = ids(case);
-    finding = finding.seen(case.path("status"), theirs).seen(ours("status"), own);
-    if case.ours.has_unused_ptrace() {
-        let bounding =
-            format!("CapBnd: {:016x}: SYS_PTRACE is there, but only root can use it", case.ours.cap_bounding);
-        finding = finding.seen(ours("status"), bounding);
+    let finding = Finding::new(Level::Warning, what).seen(case.path(first), "permission denied");
+    let finding = with_remedy(case, with_credentials(case, finding), barrier);
+    case.add(with_other_causes(case, finding, barrier));
+}
+
+/// Returns the rule that forbids access, in words.
+fn rule(case: &Case<'_>, barrier: Barrier) -> String {
+    let (uids, gids) = (&case.status.uids, &case.status.gids);
+    let (user, group) = (case.own_status.uids[3], case.own_status.gids[3]);
+    match barrier {
+        Barrier::User => format!("it runs as user {}, porthole as {user}", foreign(uids, user)),
+        Barrier::Group => format!("it runs as group {}, porthole as {group}", foreign(gids, group)),
+        Barrier::Capabilities => "it has capabilities that porthole lacks".to_owned(),
+        Barrier::Dumpable => "it is not dumpable, or in another user namespace".to_owned(),
+        Barrier::Mode => {
+            let uid = uids[0];
+            format!("it runs as user {uid}, porthole as {user}, and only its own user may read them")
+        }
+        Barrier::Beyond => "although porthole has CAP_SYS_PTRACE".to_owned(),
     }
-    let ptrace_kubernetes = "kubectl debug --target=CONTAINER --profile=general (adds SYS_PTRACE), and --custom with a securityContext of runAsUser: 0, runAsNonRoot: false";
-    let ptrace_docker = "--cap-add SYS_PTRACE --user 0 for the container that runs porthole";
-    finding = match barrier {
-        Barrier::User | Barrier::Group => match case.ours.would_pass_as(&case.status) {
+}
+
+/// Adds the credentials of both processes as evidence.
+fn with_credentials(case: &Case<'_>, finding: Finding) -> Finding {
+    let own_path = case.target.proc.join("self/status").shown();
+    let (theirs, own) = (&case.status, &case.own_status);
+    let credentials =
+        |uid, gid, set, capabilities| format!("Uid: {uid}, Gid: {gid}, {set}: {capabilities:016x}");
+    let finding = finding
+        .seen(
+            case.path("status"),
+            credentials(theirs.uids[0], theirs.gids[0], "CapPrm", theirs.cap_permitted),
+        )
+        .seen(&own_path, credentials(own.uids[3], own.gids[3], "CapEff", own.cap_effective));
+    if !own.has_unused_ptrace() {
+        return finding;
+    }
+    let bounding = own.cap_bounding;
+    finding.seen(own_path, format!("CapBnd: {bounding:016x}: SYS_PTRACE is there, but only root can use it"))
+}
+
+/// Adds what to change so that porthole may read the files.
+fn with_remedy(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
+    match barrier {
+        Barrier::User | Barrier::Group => match case.own_status.would_pass_as(&case.status) {
             Some((uid, gid)) => finding
-                .kubernetes(format!("for the container that runs porthole: securityContext: {}; or {ptrace_kubernetes}", run_as(uid, gid)))
-                .docker(format!("--user {uid}:{gid}, or {ptrace_docker}")),
-            None => finding.kubernetes(ptrace_kubernetes).docker(ptrace_docker),
+                .kubernetes(format!("for the container that runs porthole: securityContext: {}; or {KUBERNETES_PTRACE}", run_as(uid, gid)))
+                .docker(format!("--user {uid}:{gid}, or {DOCKER_PTRACE}")),
+            None => finding.kubernetes(KUBERNETES_PTRACE).docker(DOCKER_PTRACE),
         },
         Barrier::Mode => finding
             .kubernetes("for the container that runs porthole: securityContext.capabilities.add: [\"SYS_PTRACE\", \"DAC_READ_SEARCH\"]")
             .docker("--cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH for the container that runs porthole"),
         Barrier::Capabilities => finding
-            .kubernetes(format!("for the inspected container: securityContext.capabilities.drop: [\"ALL\"]; or {ptrace_kubernetes}"))
-            .docker(format!("--cap-drop ALL for the inspected container, or {ptrace_docker}")),
+            .kubernetes(format!("for the inspected container: securityContext.capabilities.drop: [\"ALL\"]; or {KUBERNETES_PTRACE}"))
+            .docker(format!("--cap-drop ALL for the inspected container, or {DOCKER_PTRACE}")),
         Barrier::Dumpable => finding
-            .kubernetes(ptrace_kubernetes)
-            .docker(ptrace_docker)
+            .kubernetes(KUBERNETES_PTRACE)
+            .docker(DOCKER_PTRACE)
             .application("make the binary readable (chmod +r), without file capabilities; no prctl(PR_SET_DUMPABLE, 0)"),
         Barrier::Beyond => finding,
-    };
-    case.add(beyond(case, finding, barrier));
+    }
 }
 
-/// The ids for a container. In a pod with `runAsNonRoot: true` one with user 0 does not start unless it says otherwise.
+/// Returns the security context that runs a container with these ids. In a pod with
+/// `runAsNonRoot: true` a container of user 0 starts only if it overrides that.
 fn run_as(uid: u32, gid: u32) -> String {
     let root = if uid == 0 { ", runAsNonRoot: false" } else { "" };
     format!("{{runAsUser: {uid}, runAsGroup: {gid}{root}}}")
 }
 
-/// What else may be the cause: another user namespace, or as a guess a security module.
-fn beyond(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
+/// Adds other possible causes: another user namespace or, as a guess, a security module.
+fn with_other_causes(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
     if !matches!(barrier, Barrier::Beyond | Barrier::Dumpable) {
         return finding;
     }
     let Ok(own) = case.target.ourselves() else { return finding };
     let text = |process: &Handle, name: &str| {
-        let text = process.read(name, super::LIMIT).unwrap_or_default();
+        let text = process.read(name, PROC_FILE_LIMIT).unwrap_or_default();
         let text = decode(&text).replace('\0', "");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let (theirs, ours) = (text(case.process, "uid_map"), text(&own, "uid_map"));
+    let (theirs, ours) = (text(case.handle, "uid_map"), text(&own, "uid_map"));
     if theirs != ours {
         return finding
             .seen(
                 case.path("uid_map"),
                 format!("{theirs}, porthole's is {ours}: it is in another user namespace"),
             )
-            .kubernetes("look from the same pod (hostUsers: false gives each its own), or from the node")
-            .docker("look from the host, or from a container without --userns of its own");
+            .kubernetes("run porthole in the same pod (hostUsers: false gives each its own), or on the node")
+            .docker("run porthole on the host, or in a container without its own --userns");
     }
     if barrier != Barrier::Beyond {
         return finding;
     }
-    let (theirs, ours) = (text(case.process, "attr/current"), text(&own, "attr/current"));
+    let (theirs, ours) = (text(case.handle, "attr/current"), text(&own, "attr/current"));
     let label = if theirs.is_empty() {
         "no readable label".to_owned()
     } else {
@@ -124,7 +160,7 @@ fn beyond(case: &Case<'_>, finding: Finding, barrier: Barrier) -> Finding {
         .docker("the same --security-opt apparmor=, label= for both containers")
 }
 
-/// Whether other users' processes are not even listed.
+/// Reports processes of other users that proc does not even list.
 fn hidden(case: &mut Case<'_>) {
     let is_seen = case.all.iter().any(|seen| seen.pid == 1);
     if !case.target.is_of_kernel() {
@@ -145,7 +181,7 @@ fn hidden(case: &mut Case<'_>) {
     case.add(
         Finding::new(
             Level::Warning,
-            format!("pid 1 is not visible in {proc}, so {} is examined instead", case.known.shown()),
+            format!("pid 1 is not visible in {proc}, so {} is examined instead", case.process.shown()),
         )
         .seen(proc, if is_there { "no access to 1" } else { "no directory 1" })
         .seen(case.target.proc.join("self/mountinfo").shown(), says)
@@ -156,11 +192,12 @@ fn hidden(case: &mut Case<'_>) {
     );
 }
 
-fn is_denied(process: &Handle, name: &str) -> bool {
-    let error = match name {
-        "environ" => process.read(name, 1).err(),
-        "fd" => process.each(name, &mut |_| {}).err(),
-        _ => process.link(name).err(),
+/// Whether access to this file of the process is denied.
+fn is_denied(process: &Handle, name: &str, access: Access) -> bool {
+    let error = match access {
+        Access::Read => process.read(name, 1).err(),
+        Access::List => process.each(name, &mut |_| {}).err(),
+        Access::Follow => process.link(name).err(),
     };
     error.is_some_and(|error| error.is_denied())
 }

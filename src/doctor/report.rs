@@ -1,9 +1,10 @@
 //! `report`: one redacted JSON document of what the other inspections show, for a ticket.
 //!
-//! Invariant: it is one valid document of at most [`MOST`] bytes, made within [`TIME`], whatever the processes looked at
-//! do. Each section is what its words print with `--json`, but for the layers of overlay mounts, which are the host's. What could not be read of one is said in its `errors`, what
-//! there was no room or time for by `"cut": true`, and neither is a failure: the exit status is 0 once the document is
-//! printed.
+//! Invariant: it prints one valid document of at most [`DOCUMENT_LIMIT`] bytes within
+//! [`TIME_LIMIT`], whatever the inspected processes do. Each section is what its command prints
+//! with `--json`, except for the layers of overlay mounts, which belong to the host. What could not
+//! be read is in the `errors` of its section; a section that ran out of room or time has
+//! `"cut": true`. Neither is a failure: the exit status is 0 once the document is printed.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -23,18 +24,18 @@ use crate::version::Build;
 use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::target::Target;
 
-/// The most that the document may have, in bytes.
-const MOST: usize = 1 << 20;
-/// The least that is left for each section, in bytes, whatever those before it take.
-const LEAST: usize = 48 << 10;
-/// How long all of it may take.
-const TIME: Duration = Duration::from_secs(5);
-/// The least that is left for each section.
-const LEAST_TIME: Duration = Duration::from_millis(200);
-/// The most of a path that is shown, in bytes: PATH_MAX of limits.h.
-const PATH: usize = 4096;
+/// The most bytes that the document may have.
+const DOCUMENT_LIMIT: usize = 1 << 20;
+/// The bytes that are reserved for each section, whatever those before it take.
+const SECTION_RESERVE: usize = 48 << 10;
+/// How long the whole document may take.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+/// The time that is reserved for each section.
+const SECTION_TIME_RESERVE: Duration = Duration::from_millis(200);
+/// The most bytes of a path that are shown: PATH_MAX of limits.h.
+const PATH_LIMIT: usize = 4096;
 
-/// The sections and the words of the commands that fill them, the most telling one first.
+/// The sections and the words of the commands that fill them, the most useful one first.
 const SECTIONS: &[(&str, &[&str])] = &[
     ("doctor", &["doctor"]),
     ("ps", &["ps"]),
@@ -52,7 +53,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
 
 pub(super) const COMMAND: Command = Command {
     name: "report",
-    summary: "print what the others show as one JSON document, secrets hidden, for a ticket",
+    summary: "print all of this as one JSON document for a ticket, secrets hidden",
     options: &[],
     plan: |_: &mut Given<'_>| -> Result<Box<dyn Inspect>, UsageError> { Ok(Box::new(Report)) },
     examples: r"porthole report >report.json
@@ -69,19 +70,19 @@ impl Inspect for Report {
     }
 
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
-        let whole = Deadline::after(TIME);
+        let deadline = Deadline::after(TIME_LIMIT);
         avoid_threads_at_pids_limit();
         let mut about = String::new();
         self::about(target).push_json(&mut about);
-        let mut left = MOST.saturating_sub(framed("about", &about));
+        let mut left = DOCUMENT_LIMIT.saturating_sub(entry_size("about", &about));
         let mut entries = vec![("about", Fact::Json(about))];
         for (at, &(name, words)) in SECTIONS.iter().enumerate() {
-            let behind = SECTIONS.len() - at - 1;
-            let budget = share(left, LEAST, behind).saturating_sub(framed(name, ""));
-            let time = whole.remaining().unwrap_or_default();
-            let time = share(millis(time), millis(LEAST_TIME), behind);
+            let later = SECTIONS.len() - at - 1;
+            let budget = share(left, SECTION_RESERVE, later).saturating_sub(entry_size(name, ""));
+            let time = deadline.remaining().unwrap_or_default();
+            let time = share(millis(time), millis(SECTION_TIME_RESERVE), later);
             let text = section(words, target, budget, Duration::from_millis(time as u64));
-            left = left.saturating_sub(framed(name, &text));
+            left = left.saturating_sub(entry_size(name, &text));
             entries.push((name, Fact::Json(text)));
         }
         answer.document(entries);
@@ -89,9 +90,9 @@ impl Inspect for Report {
     }
 }
 
-/// What an entry of the document takes with all around it, in bytes.
-fn framed(name: &str, text: &str) -> usize {
-    // `{"name": text}\n` is the longest.
+/// Returns how many bytes an entry of the document takes, punctuation included.
+fn entry_size(name: &str, text: &str) -> usize {
+    // At most `{"name": text}\n`.
     name.len() + text.len() + 7
 }
 
@@ -99,16 +100,17 @@ fn millis(time: Duration) -> usize {
     usize::try_from(time.as_millis()).unwrap_or(usize::MAX)
 }
 
-/// How much of what is left one may take: half of what is not kept for those behind it.
-fn share(left: usize, least: usize, behind: usize) -> usize {
-    if behind == 0 {
+/// Returns how much of what is left a section may take: its reserve, and half of what is not
+/// reserved for it and the later sections.
+fn share(left: usize, reserve: usize, later: usize) -> usize {
+    if later == 0 {
         return left;
     }
-    let spare = left.saturating_sub(least.saturating_mul(behind + 1));
-    (least + spare / 2).min(left)
+    let spare = left.saturating_sub(reserve.saturating_mul(later + 1));
+    (reserve + spare / 2).min(left)
 }
 
-/// The inspection that these words ask for.
+/// Parses the words of a command.
 fn inspection(words: &[&str]) -> Result<Box<dyn Inspect>, UsageError> {
     let (&name, words) = words.split_first().unwrap_or((&"", &[]));
     let mut commands = inspect::SHOWING.iter().chain([&super::COMMAND]);
@@ -118,10 +120,10 @@ fn inspection(words: &[&str]) -> Result<Box<dyn Inspect>, UsageError> {
     }
 }
 
-/// What these words show of the target, as JSON of at most so many bytes. Whatever keeps them from an end is left to
-/// itself after this time.
+/// Runs the command and returns its answer as JSON of at most `budget` bytes. A command that has
+/// not ended after `time` is abandoned.
 fn section(words: &'static [&str], target: &Target, budget: usize, time: Duration) -> String {
-    // One that is only slow ends by itself a little earlier.
+    // A command that is only slow ends by itself a little earlier.
     let kept = Kept::new(budget, Deadline::after(time * 3 / 4));
     let (theirs, target) = (kept.clone(), target.clone());
     let work = move || {
@@ -135,7 +137,7 @@ fn section(words: &'static [&str], target: &Target, budget: usize, time: Duratio
     kept.end(done.err().map(|_| format!("no answer within {}", show_duration(time))))
 }
 
-/// Who reports, when, and of what.
+/// Returns which porthole reports, when, and on which process.
 fn about(target: &Target) -> Fact {
     let Build { version, features, target: built_for } = Build::this();
     let features = features.into_iter().map(|feature| Fact::Text(feature.to_owned()));
@@ -144,7 +146,7 @@ fn about(target: &Target) -> Fact {
     let system = uname();
     let system = system.as_ref();
     let of_system = |bytes: Option<&[u8]>| bytes.map_or(Fact::Null, |bytes| Fact::Bytes(bytes.to_vec()));
-    let path = |path: &[u8]| Fact::Bytes(path.get(..PATH).unwrap_or(path).to_vec());
+    let path = |path: &[u8]| Fact::Bytes(path.get(..PATH_LIMIT).unwrap_or(path).to_vec());
     let process = target.handle().ok();
     let process = process.as_ref();
     let folder = process.and_then(|process| process.link("cwd").ok());
@@ -167,20 +169,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_of_every_section_are_those_of_an_inspection() {
+    fn every_section_is_a_valid_command() {
         for (name, words) in SECTIONS {
             assert!(inspection(words).is_ok(), "{name}: {words:?}");
         }
     }
 
     #[test]
-    fn nobody_takes_what_is_kept_for_others() {
+    fn no_section_takes_what_is_reserved_for_others() {
         assert_eq!((share(100, 10, 0), share(100, 10, 4), share(50, 10, 4)), (100, 35, 10));
         assert_eq!((share(7, 10, 4), share(0, 10, 0)), (7, 0));
-        let mut left = MOST;
-        for behind in (0..SECTIONS.len()).rev() {
-            let taken = share(left, LEAST, behind);
-            assert!(taken >= LEAST);
+        let mut left = DOCUMENT_LIMIT;
+        for later in (0..SECTIONS.len()).rev() {
+            let taken = share(left, SECTION_RESERVE, later);
+            assert!(taken >= SECTION_RESERVE);
             left -= taken;
         }
     }

@@ -1,27 +1,29 @@
-//! Memory, CPU, processes and open files, and how near their limits they are. cgroups(7), getrlimit(2).
+//! Memory, CPU, processes and open files, and how close to their limits they are. cgroups(7),
+//! getrlimit(2).
 
 use super::finding::{Finding, Level};
-use super::{Asked, Case, LIMIT};
+use super::{Case, PROC_FILE_LIMIT, Request};
 use crate::error::Error;
 use crate::procfs::rlimits;
 use crate::text::Shown as _;
 use crate::units::show_short_size;
 use crate::view::control_groups::{Groups, NEAR, OFTEN, Resource, cores};
 
-/// What is too few periods to tell, some seconds.
-const PERIODS: u64 = 20;
+/// The fewest scheduling periods, some seconds, from which throttling is reported.
+const MIN_PERIODS: u64 = 20;
 
-pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
+pub(super) fn diagnose(case: &mut Case<'_>, _: &Request) {
     let found = match &case.groups {
         Ok(groups) => {
-            let (findings, lacking) = bearing(groups);
-            // Where its files are needed for that, and denied, it is said once, with the rule.
-            let is_denied = case.process.link("root").is_err_and(|error| error.is_denied());
-            for lack in lacking {
-                match lack {
-                    Lack::All(what, _) if is_denied => case.skipped.push(what),
-                    Lack::All(_, why) | Lack::Some(why) if case.unread.contains(&why) => {}
-                    Lack::All(_, why) | Lack::Some(why) => case.unread.push(why),
+            let (findings, unread) = assess(groups);
+            // If that needs the files of the process and these are denied, it is reported once,
+            // with the rule that forbids it.
+            let is_denied = case.handle.link("root").is_err_and(|error| error.is_denied());
+            for unread in unread {
+                match unread {
+                    Unread::Resource(name, _) if is_denied => case.skipped.push(name),
+                    Unread::Resource(_, why) | Unread::Part(why) if case.unread.contains(&why) => {}
+                    Unread::Resource(_, why) | Unread::Part(why) => case.unread.push(why),
                 }
             }
             findings
@@ -32,44 +34,44 @@ pub(super) fn look(case: &mut Case<'_>, _: &Asked) {
         }
     };
     case.findings.extend(found);
-    if !case.is_makeshift {
+    if !case.is_fallback {
         open_files(case);
     }
 }
 
-/// What is to be said of the control groups, and what of them could not be read.
-pub(in super::super) fn bearing(groups: &Groups) -> (Vec<Finding>, Vec<Lack>) {
-    let (mut findings, mut lacking) = (Vec::new(), Vec::new());
-    let kinds: [(&str, Reader, Judge); 3] =
+/// Returns what is wrong with the control groups, and what of them could not be read.
+pub(super) fn assess(groups: &Groups) -> (Vec<Finding>, Vec<Unread>) {
+    let (mut findings, mut unread) = (Vec::new(), Vec::new());
+    let kinds: [(&str, Reader, Assessor); 3] =
         [("memory", Groups::memory, memory), ("CPU", Groups::cpu, cpu), ("pids", Groups::pids, processes)];
-    for (name, read, judge) in kinds {
+    for (name, read, assess) in kinds {
         match read(groups) {
             Ok(resource) => {
-                lacking.extend(resource.unread.clone().map(Lack::Some));
-                judge(&resource, &mut findings);
+                unread.extend(resource.unread.clone().map(Unread::Part));
+                assess(&resource, &mut findings);
             }
-            Err(why) => lacking.push(Lack::All(name, why)),
+            Err(why) => unread.push(Unread::Resource(name, why)),
         }
     }
-    (findings, lacking)
+    (findings, unread)
 }
 
-/// What could not be read of a control group, and why.
-pub(in super::super) enum Lack {
-    /// Anything of this resource.
-    All(&'static str, Error),
-    /// Something of it.
-    Some(Error),
+/// What could not be read of the control groups, and why.
+pub(super) enum Unread {
+    /// A resource, by its name.
+    Resource(&'static str, Error),
+    /// A part of a resource.
+    Part(Error),
 }
 
 /// Reads a resource.
 type Reader = fn(&Groups) -> Result<Resource, Error>;
-/// Says what is to be said of it.
-type Judge = fn(&Resource, &mut Vec<Finding>);
+/// Adds findings about a resource.
+type Assessor = fn(&Resource, &mut Vec<Finding>);
 
 fn memory(found: &Resource, findings: &mut Vec<Finding>) {
     let limit = found.limit.map(|limit| (limit, show_short_size(limit)));
-    // Twice as much is where to begin.
+    // Twice the limit is a first guess.
     let advised = |finding: Finding| match limit {
         Some((limit, _)) => {
             let mebibytes = (limit >> 20).max(1).saturating_mul(2);
@@ -89,13 +91,11 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         let whom = if kills == 1 { "a process".to_owned() } else { format!("{kills} processes") };
         let limit = match &limit {
             Some((_, shown)) => format!("the limit is {shown}"),
-            None => {
-                "no limit is visible here, so it was that of a parent cgroup or of the machine".to_owned()
-            }
+            None => "no limit is visible here, so a parent cgroup or the machine ran out".to_owned(),
         };
         let what = format!("the kernel killed {whom} for lack of memory: {limit}");
         let finding = Finding::new(Level::Error, what)
-            .briefly(format!("the kernel has killed processes for lack of memory: {limit}"))
+            .brief(format!("the kernel has killed processes for lack of memory: {limit}"))
             .seen(found.sources.events.shown(), format!("oom_kill {kills}"));
         findings.push(
             advised(by_limit(finding))
@@ -107,7 +107,7 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
     {
         let what = format!("{} of at most {shown} of memory are in use", show_short_size(needed));
         let finding = Finding::new(Level::Warning, what)
-            .briefly(format!("memory use is close to its limit of {shown}"))
+            .brief(format!("memory use is close to its limit of {shown}"))
             .seen(found.sources.used.shown(), used);
         findings.push(advised(by_limit(finding)));
     }
@@ -118,7 +118,7 @@ fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
     else {
         return;
     };
-    if periods < PERIODS || throttled < periods.saturating_mul(OFTEN) / 100 {
+    if periods < MIN_PERIODS || throttled < periods.saturating_mul(OFTEN) / 100 {
         return;
     }
     let share = throttled.saturating_mul(100) / periods;
@@ -126,7 +126,7 @@ fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
     let what = format!("throttled in {share}% of its scheduling periods; the limit is {now} CPU");
     findings.push(
         Finding::new(Level::Warning, what)
-            .briefly(format!("often throttled; the limit is {now} CPU"))
+            .brief(format!("often throttled; the limit is {now} CPU"))
             .seen(found.sources.events.shown(), format!("nr_throttled {throttled} of nr_periods {periods}"))
             .seen(found.sources.limit.shown(), format!("quota / period = {now} CPU"))
             .kubernetes(format!("resources.limits.cpu: \"{more}\""))
@@ -145,9 +145,9 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
             .kubernetes(format!("podPidsLimit: {more} in the kubelet's configuration, or fewer threads"))
     };
     if let Some(refused @ 1..) = found.refused {
-        let what = format!("starting a process or thread failed, {refused} times; the limit is {limit}");
+        let what = format!("starting a process or thread failed {refused} times; the limit is {limit}");
         let finding = Finding::new(Level::Error, what)
-            .briefly(format!("processes or threads could not be started; the limit is {limit}"))
+            .brief(format!("processes or threads could not be started; the limit is {limit}"))
             .seen(found.sources.events.shown(), format!("max {refused}"));
         findings.push(advised(finding));
     } else if let Some(used) = found.limit_used
@@ -158,20 +158,20 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
         let ours = if others < used { ", including porthole's own" } else { "" };
         let says = format!("{used}{ours}");
         let finding = Finding::new(Level::Warning, what)
-            .briefly(format!("the number of processes and threads is close to its limit of {limit}"))
+            .brief(format!("the number of processes and threads is close to its limit of {limit}"))
             .seen(found.sources.used.shown(), says);
         findings.push(advised(finding));
     }
 }
 
-/// How many files it has open, of those it may.
+/// Adds a finding if nearly all file descriptors are in use.
 fn open_files(case: &mut Case<'_>) {
-    let Ok(limits) = case.process.read("limits", LIMIT) else { return };
+    let Ok(limits) = case.handle.read("limits", PROC_FILE_LIMIT) else { return };
     let limits = rlimits::parse(&limits);
     let Some(limit) = limits.iter().find(|limit| limit.name == "open files") else { return };
     let Some(soft) = limit.soft else { return };
     let mut count = 0;
-    match case.process.each("fd", &mut |_| count += 1) {
+    match case.handle.each("fd", &mut |_| count += 1) {
         Err(error) if error.is_denied() => return case.skipped.push("the number of open files"),
         Err(_) => return,
         Ok(()) => {}
@@ -187,14 +187,14 @@ fn open_files(case: &mut Case<'_>) {
     )
     .seen(case.path("fd"), format!("{count} entries"))
     .seen(case.path("limits"), format!("Max open files {soft}"))
-    // A lower hard limit than it has would be none of the help.
+    // Never below the present hard limit.
     .docker(format!(
         "--ulimit nofile={twice}:{}",
         limit.hard.map_or(-1_i128, |hard| i128::from(hard.max(twice)))
     ));
     let close = "close unused descriptors (porthole lsof lists them)";
     let finding = match limit.hard {
-        // The application cannot raise it any further.
+        // The application cannot raise its soft limit.
         Some(hard) if hard <= soft => finding
             .kubernetes(
                 "no pod field sets it: set LimitNOFILE of the container runtime's service on the node",
@@ -217,10 +217,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_trouble_has_the_same_words() {
-        let sentences = |judge: Judge, resource: &Resource| {
+    fn the_same_problem_has_the_same_words() {
+        let sentences = |assess: Assessor, resource: &Resource| {
             let mut findings = Vec::new();
-            judge(resource, &mut findings);
+            assess(resource, &mut findings);
             findings.iter().map(Finding::sentence).collect::<Vec<_>>()
         };
         let of = |number: u64| Resource {
@@ -231,10 +231,10 @@ mod tests {
             throttled_periods: Some(50 + number),
             ..Resource::default()
         };
-        for judge in [memory as Judge, cpu, processes] {
-            let earlier = sentences(judge, &of(1));
+        for assess in [memory as Assessor, cpu, processes] {
+            let earlier = sentences(assess, &of(1));
             assert!(!earlier.is_empty());
-            assert_eq!(earlier, sentences(judge, &of(3)));
+            assert_eq!(earlier, sentences(assess, &of(3)));
         }
         let near = |used| Resource { limit_used: Some(used), refused: None, ..of(1) };
         assert_eq!(sentences(processes, &near(95)), sentences(processes, &near(99)));

@@ -1,5 +1,5 @@
-//! `access PATH`: whether a process may read, write or execute a file, and what on the way denies
-//! it.
+//! `access PATH`: whether a process may read, write or execute a file, and which component of the
+//! path denies it.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -17,19 +17,19 @@ use crate::view::metadata::{facts, letters};
 use crate::view::permission::{EXEC, Examined, READ, Row, WRITE, Who, examine, verb};
 use crate::view::users::Names;
 
-/// What an id is.
+/// What `--uid`, `--gid` and each of `--groups` expect.
 const ID: &str = "a number from 0 to 4294967294";
 
 pub(super) const COMMAND: Command = Command {
     name: "access",
-    summary: "tell whether a process may read a file, or what on its path denies it",
+    summary: "show whether a process may read a file, or what on its path denies it",
     options: &[&[
         operand("PATH", "the file or directory"),
         option("uid", "N", "as this user, with no capabilities unless it is 0 (the process's own)"),
         option("gid", "N", "as this group (the process's own; 0 with --uid)"),
         option("groups", "N,N", "with these supplementary groups (the process's own; none with --uid)"),
-        flag("write", "may it be written"),
-        flag("exec", "may it be executed; of a directory, searched"),
+        flag("write", "whether it may write the file"),
+        flag("exec", "whether it may execute the file, or search the directory"),
     ]],
     plan,
     examples: r"porthole access /etc/app/config.yaml --uid 65532 --gid 65532
@@ -43,12 +43,12 @@ struct Access {
     uid: Option<u32>,
     gid: Option<u32>,
     groups: Option<Vec<u32>>,
-    /// What is wanted of it, as the bits of a mode.
+    /// The requested access, as bits of a mode.
     wanted: Vec<u32>,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
-    // The last number stands for "none".
+    // The last number means "no id".
     let id = |text: &str| {
         let number = units::number(text, u64::from(u32::MAX) - 1);
         number.and_then(|id| u32::try_from(id).ok()).ok_or(ID)
@@ -99,10 +99,10 @@ impl Inspect for Access {
 }
 
 impl Access {
-    /// The ids that were given, and those of the process for what was not.
+    /// Returns the ids that were given, completed with those of the process.
     fn who(&self, target: &Target) -> Result<Who, Error> {
         let mut who = match self.uid {
-            // There may be no proc to ask, and none is needed: it has no capabilities.
+            // No proc is needed: this user has no capabilities.
             Some(uid) if uid != 0 => {
                 let who = Who::of_ids(uid, 0, Vec::new(), 0);
                 match target.handle() {
@@ -119,11 +119,11 @@ impl Access {
         Ok(who)
     }
 
-    /// Who has capabilities, or may have.
+    /// Returns root or the process, which may have capabilities.
     fn root_or_process(&self, target: &Target) -> Result<Who, Error> {
         let status = Status::parse(&target.read("status")?);
         let process = target.handle()?;
-        // Root is what the target's root could be.
+        // Root has the capabilities in the bounding set of the target.
         if let Some(line) = status.lacks()
             && !status.known.is_somebody()
         {
@@ -172,7 +172,7 @@ impl Access {
     }
 }
 
-/// Prints a line for each component; one that is reached again is not repeated.
+/// Prints a line for each component of the path. One that is met again is not repeated.
 fn print(rows: &[Row], names: &Names, answer: &mut Answer) {
     let heading = |(title, width)| Heading { title, align: Align::Left, width };
     let [whole, cut] = [Width::Whole, Width::Cut(0)];

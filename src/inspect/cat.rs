@@ -1,4 +1,4 @@
-//! `cat PATH...`: the bytes of files. cat(1).
+//! `cat PATH...`: the contents of files. cat(1).
 
 use super::{Command, Inspect, Properties, Target};
 use crate::error::Error;
@@ -7,7 +7,7 @@ use crate::view::content::{Content, OPTIONS, Part};
 
 pub(super) const COMMAND: Command = Command {
     name: "cat",
-    summary: "print the bytes of files",
+    summary: "print the contents of files",
     options: &[OPTIONS],
     plan: |given| Ok(Box::new(Content::given(given, Part::All)?)),
     examples: r"porthole cat /etc/resolv.conf

@@ -1,4 +1,5 @@
-//! `env [NAME...]`: the environment as the process began with it, values hidden. environ(7), proc_pid_environ(5).
+//! `env [NAME...]`: the initial environment of a process, values hidden. environ(7),
+//! proc_pid_environ(5).
 
 use std::os::unix::ffi::OsStringExt;
 
@@ -12,7 +13,8 @@ use crate::report::Answer;
 use crate::text::decode;
 use crate::view::target::MAX_PROC_FILE_BYTES;
 
-/// Variables whose values are shown: they say where and how a process runs, and are never secret by their meaning.
+/// Variables whose values are shown: they describe where and how a process runs, and are never
+/// secrets by their purpose.
 const SHOWN: &[&str] = &[
     "PATH",
     "HOME",
@@ -101,12 +103,12 @@ impl Inspect for Env {
             Some(process) => environment(process, target)?,
             None => target.read("environ")?,
         };
-        let mut unseen: Vec<&[u8]> = self.names.iter().chain(&self.reveal).map(Vec::as_slice).collect();
-        // A NUL behind each; what a process wrote over it may have many.
+        let mut missing: Vec<&[u8]> = self.names.iter().chain(&self.reveal).map(Vec::as_slice).collect();
+        // Each entry ends in NUL. A process that overwrote its environment may have many NULs.
         for entry in text.split(|&b| b == 0).filter(|entry| !entry.is_empty()) {
             let equals = entry.iter().position(|&b| b == b'=');
             let name = entry.get(..equals.unwrap_or_default()).unwrap_or_default();
-            unseen.retain(|unseen| *unseen != name || equals.is_none());
+            missing.retain(|missing| *missing != name || equals.is_none());
             if self.names.is_empty() || self.names.iter().any(|wanted| wanted == name && equals.is_some()) {
                 self.print(equals.map(|_| name), entry, answer);
             }
@@ -117,10 +119,10 @@ impl Inspect for Env {
         if text.len() >= MAX_PROC_FILE_BYTES {
             answer.complain("the environment is too long and was truncated");
         }
-        for name in &unseen {
+        for name in &missing {
             answer.complain(format!("{}: not set", decode(name)));
         }
-        Ok(unseen.is_empty())
+        Ok(missing.is_empty())
     }
 }
 
@@ -155,8 +157,9 @@ impl Env {
     }
 }
 
-/// Another process's environment. One that dies while its file is open reads as if it had none, and so does one that
-/// never had any, which are told apart by what there is of it afterwards.
+/// Reads the environment of another process. The file of a process that ends while it is open reads
+/// as empty, just as that of a process without an environment. The state of the process afterwards
+/// tells the two apart.
 fn environment(process: &Handle, target: &Target) -> Result<Vec<u8>, Error> {
     let read = process.read("environ", MAX_PROC_FILE_BYTES);
     let text = read.map_err(|error| target.explain(error, process, "environ"))?;

@@ -1,4 +1,4 @@
-//! `find PATH`: the paths of a tree. find(1).
+//! `find PATH`: the paths below a directory. find(1).
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -20,18 +20,18 @@ use crate::view::walk::{Met, Walk};
 /// What `--type` expects.
 const TYPE: &str = "f (file), d (directory), l (link), s (socket) or p (FIFO)";
 /// What `--max-depth` expects.
-const DEPTH: &str = "a whole number, 0 for PATH alone";
+const DEPTH: &str = "a whole number, 0 for only PATH";
 
 pub(super) const COMMAND: Command = Command {
     name: "find",
-    summary: "print the paths of a tree, links not followed",
+    summary: "print the paths below a directory, links not followed",
     options: &[&[
-        operand("PATH", "where to begin"),
-        option("name", "GLOB", "the name fits this: * ? [a-z] [!a]"),
+        operand("PATH", "where to start"),
+        option("name", "GLOB", "the name matches this: * ? [a-z] [!a]"),
         option("type", "TYPE", "f, d, l, s or p: files, directories, links, sockets, FIFOs"),
-        option("max-depth", "N", "at most so far below PATH"),
-        option("newer", "DUR", "modified at most so long ago"),
-        option("larger", "SIZE", "of more bytes than this"),
+        option("max-depth", "N", "descend at most N levels below PATH"),
+        option("newer", "DUR", "modified at most this long ago"),
+        option("larger", "SIZE", "larger than this"),
     ]],
     plan,
     examples: r"porthole find /etc --name '*.conf' --type f
@@ -52,7 +52,7 @@ struct Find {
     name: Option<Vec<u8>>,
     kind: Option<FileType>,
     max_depth: usize,
-    /// The earliest time of modification, in seconds and nanoseconds since the epoch.
+    /// The earliest modification time, in seconds and nanoseconds since the epoch.
     since: Option<(i64, i64)>,
     larger: Option<u64>,
 }
@@ -99,7 +99,7 @@ impl Inspect for Find {
         }
         match Walk::new(&root, &self.path) {
             Ok(mut walk) => self.walk(&mut walk, answer),
-            Err(error) => complain(path, error, answer),
+            Err(error) => report_error(path, error, answer),
         }
         Ok(true)
     }
@@ -113,14 +113,14 @@ impl Find {
             }
             let kind = match met {
                 Met::Failed(error) => {
-                    complain(walk.path(), error, answer);
+                    report_error(walk.path(), error, answer);
                     continue;
                 }
                 Met::Entry(Some(kind)) => kind,
                 Met::Entry(None) => match walk.meta() {
                     Ok(meta) => FileType::of_mode(meta.st_mode),
                     Err(error) => {
-                        complain(walk.path(), error, answer);
+                        report_error(walk.path(), error, answer);
                         continue;
                     }
                 },
@@ -128,7 +128,7 @@ impl Find {
             match self.fits(walk.name(), Some(kind), || walk.meta()) {
                 Ok(true) => print(walk.path(), kind, answer),
                 Ok(false) => {}
-                Err(error) => complain(walk.path(), error, answer),
+                Err(error) => report_error(walk.path(), error, answer),
             }
             if kind.is_directory() && walk.depth() < self.max_depth {
                 walk.enter();
@@ -136,7 +136,7 @@ impl Find {
         }
     }
 
-    /// Whether an entry is one of those that are asked for; its metadata is read only where that is needed.
+    /// Whether an entry passes all filters. Its metadata is read only if a filter needs it.
     fn fits(
         &self,
         name: &[u8],
@@ -167,11 +167,12 @@ fn print(path: &[u8], kind: FileType, answer: &mut Answer) {
     }
 }
 
-fn complain(path: &[u8], error: Error, answer: &mut Answer) {
+fn report_error(path: &[u8], error: Error, answer: &mut Answer) {
     answer.complain(error.at(Path::new(OsStr::from_bytes(path))));
 }
 
-/// The last name in a path, as find(1) has it: `/` for the root, slashes at the end do not count.
+/// Returns the last name in a path as find(1) does: `/` for the root, otherwise without trailing
+/// slashes.
 fn base_name(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
     match path.get(..end) {

@@ -1,6 +1,6 @@
-//! `grep TEXT PATH...`: the lines of files that have a text in them. grep(1).
+//! `grep TEXT PATH...`: the lines of files that contain a text. grep(1).
 //!
-//! In constant memory: of a line longer than [`LINE`] so much is looked at at a time, which is said.
+//! Memory use is constant: a line longer than [`MAX_LINE`] is searched in parts, which is reported.
 
 mod literal;
 mod pattern;
@@ -23,31 +23,26 @@ use crate::view::input::{self, Input, PIECE};
 use crate::view::root::Root;
 use crate::view::walk::{Met, Walk};
 
-/// The longest line that is looked at as a whole, in bytes.
-const LINE: usize = 1 << 20;
-/// What it is taken for that a text is one of several lines.
-const EXPECTED: &str = "a text of one line";
+/// The longest line that is searched as a whole, in bytes.
+const MAX_LINE: usize = 1 << 20;
 
 pub(super) const COMMAND: Command = Command {
     name: "grep",
-    summary: "print the lines of files that have a text in them",
+    summary: "print the lines of files that contain a text",
     options: &[&[
         operand("TEXT", "what to look for"),
         operands("PATH", "the files"),
-        flag("recursive", "look into folders, not through links").short('r'),
-        flag("ignore-case", "take a and A for the same; of ASCII alone").short('i'),
+        flag("recursive", "search directories, links not followed").short('r'),
+        flag("ignore-case", "ignore the case of ASCII letters").short('i'),
         flag("line-number", "print the number of each line").short('n'),
-        flag(
-            "extended-regexp",
-            r"TEXT is a regular expression; to \b, \w and [[:upper:]] all letters are ASCII",
-        )
-        .short('E'),
-        flag("files-with-matches", "print the names of the files alone").short('l'),
-        flag("with-filename", "with each line the name of its file (as of several)"),
-        flag("no-filename", "without"),
-        flag("quiet", "print nothing: the exit status says whether there is any").short('q'),
-        refused("regexp", "TEXT stands without it; several are one expression: -E 'one|two'").short('e'),
-        refused("invert-match", "lines that do not match cannot be asked for").short('v'),
+        flag("extended-regexp", r"TEXT is a regular expression; \b, \w and [[:upper:]] are for ASCII only")
+            .short('E'),
+        flag("files-with-matches", "print only the names of files with matches").short('l'),
+        flag("with-filename", "print the file's name with each line (default for several files)"),
+        flag("no-filename", "do not print the file's name"),
+        flag("quiet", "print nothing: the exit status tells whether anything matches").short('q'),
+        refused("regexp", "give TEXT without it; for several, use -E 'one|two'").short('e'),
+        refused("invert-match", "lines that do not match cannot be selected").short('v'),
     ]],
     plan,
     examples: r"porthole grep -rn upstream /etc/nginx
@@ -68,19 +63,19 @@ struct Grep {
     pattern: Pattern,
     paths: Vec<PathBuf>,
     recursive: bool,
-    numbers: bool,
-    names_alone: bool,
-    /// Whether each line is printed with the name of its file; as it comes where nothing is said.
+    line_numbers: bool,
+    only_names: bool,
+    /// Whether to print the file's name with each line; `None` for the default.
     names: Option<bool>,
     quiet: bool,
-    /// Whether the text has letters of which the case counts though it is not to.
+    /// Whether `-i` was given and the text has letters outside ASCII, to which it does not apply.
     has_other_letters: bool,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let text = given.words("TEXT").pop().unwrap_or_default().into_vec();
     if text.contains(&b'\n') {
-        return Err(given.wrong("TEXT", &format!("expected {EXPECTED}")));
+        return Err(given.wrong("TEXT", "expected a text of one line"));
     }
     let any_case = given.has("ignore-case");
     let has_other_letters = any_case && !text.is_ascii();
@@ -94,8 +89,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         pattern,
         paths: given.paths("PATH"),
         recursive: given.has("recursive"),
-        numbers: given.has("line-number"),
-        names_alone: given.has("files-with-matches"),
+        line_numbers: given.has("line-number"),
+        only_names: given.has("files-with-matches"),
         names: if given.has("no-filename") {
             Some(false)
         } else {
@@ -111,13 +106,13 @@ impl Inspect for Grep {
         let root = target.root()?;
         answer.list("matches");
         if self.has_other_letters {
-            answer.note("-i is for the letters of ASCII: of others in TEXT the case counts");
+            answer.note("-i applies to ASCII letters only: the case of other letters in TEXT matters");
         }
         let mut search = Search {
             grep: self,
             answer,
             names: self.names.unwrap_or(self.recursive || self.paths.len() > 1),
-            buffer: vec![0; LINE],
+            buffer: vec![0; MAX_LINE],
             found: false,
         };
         for path in &self.paths {
@@ -128,7 +123,8 @@ impl Inspect for Grep {
         }
         let found = search.found;
         if self.quiet && found {
-            // "Exit immediately with zero status if any match is found, even if an error was detected", grep(1).
+            // "Exit immediately with zero status if any match is found, even if an error was
+            // detected", grep(1).
             answer.settle();
         }
         Ok(found)
@@ -138,36 +134,36 @@ impl Inspect for Grep {
 struct Search<'a> {
     grep: &'a Grep,
     answer: &'a mut Answer,
-    /// Whether each line is printed with the name of its file.
+    /// Whether to print the file's name with each line.
     names: bool,
     buffer: Vec<u8>,
     found: bool,
 }
 
 impl Search<'_> {
-    /// Whether there is nothing more to be found out.
+    /// Whether the search can stop.
     fn is_over(&self) -> bool {
         self.answer.is_over() || self.grep.quiet && self.found
     }
 
-    /// Looks into what was named.
+    /// Searches a named file or directory.
     fn path(&mut self, root: &Root, path: &Path) {
         if self.grep.recursive
             && root.meta(path, true).is_ok_and(|meta| FileType::of_mode(meta.st_mode).is_directory())
         {
             match Walk::new(root, path) {
                 Ok(walk) => self.tree(walk),
-                Err(why) => self.complain(path, why),
+                Err(why) => self.error(path, why),
             }
             return;
         }
         match input::open(root, path, None) {
             Ok(input) => self.file(input),
-            Err(why) => self.complain(path, why),
+            Err(why) => self.error(path, why),
         }
     }
 
-    /// Looks into the files below a folder, in the folders' own order.
+    /// Searches the files below a directory, in directory order.
     fn tree(&mut self, mut walk: Walk) {
         while let Some(met) = walk.next() {
             if self.is_over() {
@@ -176,25 +172,25 @@ impl Search<'_> {
             let path = PathBuf::from(OsStr::from_bytes(walk.path()));
             let Met::Entry(kind) = met else {
                 if let Met::Failed(why) = met {
-                    self.complain(&path, why);
+                    self.error(&path, why);
                 }
                 continue;
             };
-            // Not every file system tells.
+            // Not every file system reports the type in its directories.
             let kind = kind.or_else(|| walk.meta().ok().map(|meta| FileType::of_mode(meta.st_mode)));
             match kind {
                 Some(FileType::Directory) => match walk.meta() {
                     Ok(meta) if walk.is_kernel_mount(&meta) => {
-                        let note = "not looked into: what it has is the kernel's; name it to have that done";
+                        let note = "contents skipped: a kernel file system; name it to search them";
                         self.answer.note(&format!("{}: {note}", path.shown()));
                     }
                     Ok(_) => walk.enter(),
-                    Err(why) => self.complain(&path, why),
+                    Err(why) => self.error(&path, why),
                 },
                 Some(FileType::Regular) => match walk.open() {
                     Ok(None) => {}
                     Ok(Some((file, meta))) => self.file(Input::new(file, &meta, &path)),
-                    Err(why) => self.complain(&path, why),
+                    Err(why) => self.error(&path, why),
                 },
                 _ => {}
             }
@@ -203,41 +199,43 @@ impl Search<'_> {
 
     fn file(&mut self, mut input: Input<'_>) {
         let result =
-            if input.is_output() { Err("is where the output goes".into()) } else { self.lines(&mut input) };
+            if input.is_output() { Err("is also the output".into()) } else { self.lines(&mut input) };
         if let Err(why) = result {
-            self.complain(input.path, why);
+            self.error(input.path, why);
         }
     }
 
-    fn complain(&mut self, path: &Path, error: Error) {
+    fn error(&mut self, path: &Path, error: Error) {
         self.answer.complain(error.at(path));
     }
 
     /// Prints the lines that match.
     fn lines(&mut self, input: &mut Input<'_>) -> Result<(), Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let result = self.lines_within(input, &mut buffer);
+        let result = self.lines_in(input, &mut buffer);
         self.buffer = buffer;
         result
     }
 
-    fn lines_within(&mut self, input: &mut Input<'_>, buffer: &mut [u8]) -> Result<(), Error> {
-        let mut file = Lines { path: input.path, number: 1, is_binary: false };
+    fn lines_in(&mut self, input: &mut Input<'_>, buffer: &mut [u8]) -> Result<(), Error> {
+        let mut file = Position { path: input.path, line: 1, is_binary: false };
         let (mut filled, mut first) = (0_usize, true);
-        // Whether a line longer than the buffer was met, and whether the rest of this one is of no interest.
-        let (mut long, mut done) = (false, false);
-        let skips = self.grep.pattern.needs_more_than_nuls();
+        // Whether a long line was reported, and whether the rest of the present long line is
+        // skipped because a part of it matched.
+        let (mut is_reported, mut skips_rest) = (false, false);
+        let skips_holes = self.grep.pattern.needs_more_than_nuls();
         while !self.is_over() {
-            // A line as long as that is looked at in parts first.
-            if skips && filled + 1 < LINE && input.skip_hole() {
-                // One of them is left of it: nothing matches across that, and lines it has none.
+            // A full buffer is searched as a part of a long line first.
+            if skips_holes && filled + 1 < MAX_LINE && input.skip_hole() {
+                // One NUL takes the place of the hole, which has no line breaks: nothing matches
+                // across it.
                 if let Some(byte) = buffer.get_mut(filled) {
                     *byte = 0;
                     filled += 1;
                 }
                 file.is_binary = true;
             }
-            let room = buffer.get_mut(filled..filled.saturating_add(PIECE).min(LINE)).unwrap_or_default();
+            let room = buffer.get_mut(filled..filled.saturating_add(PIECE).min(MAX_LINE)).unwrap_or_default();
             let count = input.read(room)?;
             let new = room.get(..count).unwrap_or_default();
             if first {
@@ -251,25 +249,25 @@ impl Search<'_> {
             let mut used = whole;
             if whole > 0 {
                 let mut block = buffer.get(..whole).unwrap_or_default();
-                if done {
+                if skips_rest {
                     let rest = memchr(b'\n', block).map_or(whole, |at| at + 1);
                     block = block.get(rest..).unwrap_or_default();
-                    // Of the line that was left out nothing but its end counts.
-                    file.number += 1;
-                    done = false;
+                    // The end of the skipped line.
+                    file.line += 1;
+                    skips_rest = false;
                 }
                 if self.block(block, &mut file) {
                     return Ok(());
                 }
-            } else if filled == LINE {
-                if !long {
-                    long = true;
+            } else if filled == MAX_LINE {
+                if !is_reported {
+                    is_reported = true;
                     let path = input.path.shown();
-                    self.answer.note(&format!("{path}: a line longer than 1 MiB is looked at in parts"));
+                    self.answer.note(&format!("{path}: a line longer than 1 MiB is searched in parts"));
                 }
                 let part = buffer.get(..filled).unwrap_or_default();
-                if !done && self.grep.pattern.find(part, 0).is_some() {
-                    done = true;
+                if !skips_rest && self.grep.pattern.find(part, 0).is_some() {
+                    skips_rest = true;
                     if self.print(part, &mut file) {
                         return Ok(());
                     }
@@ -285,28 +283,28 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Prints those that match of these lines, and says whether the file is done with.
-    fn block(&mut self, block: &[u8], file: &mut Lines<'_>) -> bool {
+    /// Prints the matching ones of these lines, and returns whether the search of the file is over.
+    fn block(&mut self, block: &[u8], file: &mut Position<'_>) -> bool {
         let (mut from, mut counted) = (0, 0);
-        let counts = self.grep.numbers || self.answer.is_json();
+        let counts = self.grep.line_numbers || self.answer.is_json();
         let newlines = |from: usize, to: usize| {
             let bytes = if counts { block.get(from..to) } else { None };
             memchr_iter(b'\n', bytes.unwrap_or_default()).count() as u64
         };
         while let Some((start, end)) = self.grep.pattern.find(block, from) {
-            file.number += newlines(counted, start);
+            file.line += newlines(counted, start);
             counted = start;
             if self.print(block.get(start..end).unwrap_or_default(), file) || self.is_over() {
                 return true;
             }
             from = end + 1;
         }
-        file.number += newlines(counted, block.len());
+        file.line += newlines(counted, block.len());
         false
     }
 
-    /// Prints this line of the file, and says whether the file is done with.
-    fn print(&mut self, line: &[u8], file: &mut Lines<'_>) -> bool {
+    /// Prints this line of the file, and returns whether the search of the file is over.
+    fn print(&mut self, line: &[u8], file: &mut Position<'_>) -> bool {
         self.found = true;
         if self.grep.quiet {
             return true;
@@ -318,11 +316,11 @@ impl Search<'_> {
             if is_binary {
                 entries.push(("binary", Fact::Bool(true)));
             } else {
-                entries.push(("line", Fact::Count(file.number)));
+                entries.push(("line", Fact::Count(file.line)));
                 entries.push(("text", Fact::Bytes(line.to_vec())));
             }
             self.answer.item("matches", &Fact::Object(entries));
-        } else if self.grep.names_alone {
+        } else if self.grep.only_names {
             self.answer.line(path);
         } else if is_binary {
             self.answer.line(&[b"Binary file ", path, b" matches"].concat());
@@ -332,20 +330,20 @@ impl Search<'_> {
                 name.push(':');
                 self.answer.content(name.as_bytes());
             }
-            if self.grep.numbers {
-                self.answer.content(format!("{}:", file.number).as_bytes());
+            if self.grep.line_numbers {
+                self.answer.content(format!("{}:", file.line).as_bytes());
             }
             self.answer.text(line);
             self.answer.content(b"\n");
         }
-        is_binary || self.grep.names_alone
+        is_binary || self.grep.only_names
     }
 }
 
-/// Where in a file we are.
-struct Lines<'a> {
+/// The position in a file.
+struct Position<'a> {
     path: &'a Path,
-    /// The number of the line that comes next, where it is counted.
-    number: u64,
+    /// The number of the next line, if lines are counted.
+    line: u64,
     is_binary: bool,
 }

@@ -1,4 +1,4 @@
-//! `hexdump PATH`: the bytes of a file in hexadecimal and ASCII, as `hexdump -C`. hexdump(1).
+//! `hexdump PATH`: the bytes of a file in hexadecimal and ASCII, as with `hexdump -C`. hexdump(1).
 
 use std::io::{Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
@@ -18,8 +18,8 @@ use crate::view::content::fits_json;
 use crate::view::input::{self, Input};
 
 /// The default of `--max`, in bytes.
-const MAX: u64 = 64 << 10;
-/// The bytes of one line.
+const DEFAULT_MAX: u64 = 64 << 10;
+/// How many bytes a line shows.
 const ROW: usize = 16;
 /// How much is read at once, in bytes.
 const PIECE: usize = 1024 * ROW;
@@ -29,9 +29,9 @@ pub(super) const COMMAND: Command = Command {
     summary: "print the bytes of a file in hexadecimal and ASCII",
     options: &[&[
         operand("PATH", "the file"),
-        option("max", "SIZE", "at most so much of it (64k)").short('n'),
-        option("skip", "SIZE", "begin so far into it").short('s'),
-        flag("special", "read from a FIFO or device too, which may wait or have effects"),
+        option("max", "SIZE", "print at most this much (64k)").short('n'),
+        option("skip", "SIZE", "start at this offset").short('s'),
+        flag("special", "read FIFOs and devices too, which may block or have side effects"),
     ]],
     plan,
     examples: r"porthole hexdump -n 64 /app/server
@@ -43,8 +43,8 @@ porthole hexdump -p 7 --skip 1M /data/store.db",
 struct Dump {
     path: Vec<PathBuf>,
     max: u64,
-    /// Whether it is said where `max` cut: not where that was asked for.
-    says: bool,
+    /// Whether to report that the output was cut: not if `--max` was given.
+    reports_cut: bool,
     skip: u64,
     special: bool,
 }
@@ -53,11 +53,12 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let mut size = |name| given.parsed(name, units::SIZE, units::size);
     let (max, skip) = (size("max")?, size("skip")?.unwrap_or_default());
     if i64::try_from(skip).is_err() {
-        return Err(given.wrong("skip", "no file is so large"));
+        return Err(given.wrong("skip", "no file is that large"));
     }
     let special = given.has("special");
-    let says = max.is_none();
-    Ok(Box::new(Dump { path: given.paths("PATH"), max: max.unwrap_or(MAX), says, skip, special }))
+    let reports_cut = max.is_none();
+    let max = max.unwrap_or(DEFAULT_MAX);
+    Ok(Box::new(Dump { path: given.paths("PATH"), max, reports_cut, skip, special }))
 }
 
 impl Inspect for Dump {
@@ -70,7 +71,7 @@ impl Inspect for Dump {
                 input.file.seek(there).map_err(|error| format!("--skip: {}", Error::from(error)))?;
                 input.started_at(self.skip);
             }
-            if self.dump(input, answer)? && self.says {
+            if self.dump(input, answer)? && self.reports_cut {
                 let max = show_size(self.max);
                 answer.note(&format!("{}: cut after {max} (--max)", input.path.shown()));
             }
@@ -81,7 +82,7 @@ impl Inspect for Dump {
 }
 
 impl Dump {
-    /// Prints the file, and says whether `--max` cut it.
+    /// Prints the file, and returns whether `--max` cut it.
     fn dump(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<bool, Error> {
         let mut whole = Vec::new();
         let mut rows = Rows { offset: self.skip, last: None, starred: false, text: Vec::new() };
@@ -89,7 +90,7 @@ impl Dump {
         let mut piece = vec![0; PIECE];
         let mut cut = false;
         while !cut && !answer.is_over() {
-            // One byte more than may be shown tells whether there is more.
+            // Reading one byte more than is shown tells whether there is more.
             let room = usize::try_from(left).unwrap_or(PIECE).saturating_add(1).min(PIECE);
             let count = input.fill(piece.get_mut(..room).unwrap_or_default())?;
             let taken = usize::try_from(left).map_or(count, |left| left.min(count));
@@ -117,7 +118,7 @@ impl Dump {
                 ("cut", Fact::Bool(cut)),
             ]);
         } else if rows.last.is_some() || (input.size > 0 && self.skip >= input.size) {
-            // Behind the end, too, hexdump(1) tells where that is.
+            // hexdump(1) prints the offset of the end even if --skip leads past it.
             let end = if rows.last.is_some() { rows.offset } else { input.size };
             push_hex(&mut rows.text, end, 8);
             rows.text.push(b'\n');
@@ -127,13 +128,15 @@ impl Dump {
     }
 }
 
-/// The lines so far.
+/// The lines of the dump.
 struct Rows {
-    /// Where the next begins.
+    /// The offset of the next line.
     offset: u64,
-    /// The line before, and whether a `*` stands for it.
+    /// The bytes of the last line; zeros if it was shorter than [`ROW`].
     last: Option<[u8; ROW]>,
+    /// Whether a `*` was printed for repeated lines.
     starred: bool,
+    /// The lines that are not printed yet.
     text: Vec<u8>,
 }
 
@@ -166,7 +169,7 @@ impl Rows {
     }
 }
 
-/// Appends a number in so many hexadecimal digits, or as many as it needs.
+/// Appends a number with at least this many hexadecimal digits.
 fn push_hex(text: &mut Vec<u8>, number: u64, digits: u32) {
     let needed = (u64::BITS - number.leading_zeros()).div_ceil(4);
     for at in (0..digits.max(needed)).rev() {

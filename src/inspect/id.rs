@@ -1,5 +1,5 @@
-//! `id`: who a process is and what it may: ids, capabilities, what restricts it. id(1), credentials(7),
-//! capabilities(7), namespaces(7).
+//! `id`: the credentials of a process: ids, capabilities, restrictions and namespaces. id(1),
+//! credentials(7), capabilities(7), namespaces(7).
 
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError};
@@ -12,15 +12,15 @@ use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::view::users::Names;
 
-/// The most of one file that is read, in bytes.
-const LIMIT: usize = 64 << 10;
-/// Up to so many missing capabilities are named in place of those that are there.
-const FEW: u32 = 10;
-/// Where the values begin.
-const COLUMN: usize = 14;
-/// The kinds of ids, in the order in which `status` has them.
+/// The most that is read of one file in proc, in bytes.
+const PROC_FILE_LIMIT: usize = 64 << 10;
+/// If at most this many capabilities are missing, they are listed instead of the ones present.
+const FEW_MISSING: u32 = 10;
+/// The column in which the values begin.
+const VALUE_COLUMN: usize = 14;
+/// The kinds of ids, in the order of `status`.
 const KINDS: [&str; 4] = ["real", "effective", "saved", "fs"];
-/// The links of `ns/`, of those that a process itself is in.
+/// The links in `ns/` to the namespaces that the process itself is in.
 const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
 pub(super) const COMMAND: Command = Command {
@@ -39,17 +39,18 @@ struct Id;
 impl Inspect for Id {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let process = target.handle()?;
-        let status =
-            process.read("status", LIMIT).map_err(|error| target.explain(error, &process, "status"))?;
+        let status = process
+            .read("status", PROC_FILE_LIMIT)
+            .map_err(|error| target.explain(error, &process, "status"))?;
         let mut status = Status::parse(&status);
         match status.lacks() {
             Some(line) if !status.known.is_somebody() => return Err(process.lacks(line).into()),
-            // What is left is on restrictions, of which not every system tells.
+            // The other lines are about restrictions, which not every system reports.
             Some(line) => answer.complain(process.lacks(line)),
             None => {}
         }
         if !status.known.seccomp {
-            // As one that we do not know.
+            // Shown like an unknown mode.
             status.seccomp = u32::MAX;
         }
         let names = Names::of(target, answer);
@@ -80,18 +81,18 @@ struct Seen {
     pid: u32,
     status: Status,
     names: Names,
-    /// All capabilities of this kernel.
+    /// All capabilities that this kernel has.
     all: u64,
-    /// What a security module calls it: `docker-default (enforce)`.
+    /// Its label from a security module: `docker-default (enforce)`.
     label: Option<Vec<u8>>,
-    /// The numbers of the namespaces that there are; nothing where one may not be read.
+    /// The inode numbers of its namespaces; `None` for one that cannot be read.
     namespaces: Vec<(&'static str, Option<Vec<u8>>)>,
     uid_map: Vec<[u64; 3]>,
     gid_map: Vec<[u64; 3]>,
 }
 
 impl Seen {
-    /// The sets of capabilities, by the names of capabilities(7).
+    /// Returns its capability sets by the names of capabilities(7).
     fn sets(&self) -> [(&'static str, u64); 5] {
         let status = &self.status;
         [
@@ -106,7 +107,7 @@ impl Seen {
     fn print(&self, answer: &mut Answer) {
         let status = &self.status;
         let mut line = |name: &str, value: &[u8]| {
-            let mut line = format!("{name:<COLUMN$}").into_bytes();
+            let mut line = format!("{name:<VALUE_COLUMN$}").into_bytes();
             line.extend_from_slice(value);
             answer.line(&line);
         };
@@ -146,7 +147,7 @@ impl Seen {
             0 => "none".to_owned(),
             all if all == self.all => "all".to_owned(),
             DOCKER => format!("{} (Docker's default)", names(set).join(", ")),
-            most if (self.all & !most).count_ones() <= FEW && most & !self.all == 0 => {
+            most if (self.all & !most).count_ones() <= FEW_MISSING && most & !self.all == 0 => {
                 format!("all but {}", names(self.all & !most).join(", "))
             }
             _ => names(set).join(", "),
@@ -199,7 +200,7 @@ impl Seen {
     }
 }
 
-/// `1000 (app)`, or each kind where they differ.
+/// Shows ids as `1000 (app)`, or each kind if they differ.
 fn ids(ids: [u32; 4], name: &dyn Fn(u32) -> Vec<u8>) -> Vec<u8> {
     if ids.iter().all(|&id| id == ids[0]) {
         return named(ids[0], name);
@@ -209,7 +210,7 @@ fn ids(ids: [u32; 4], name: &dyn Fn(u32) -> Vec<u8>) -> Vec<u8> {
     each.collect::<Vec<_>>().join(&b", "[..])
 }
 
-/// `1000 (app)`, or `1000` where it has no name.
+/// Shows an id as `1000 (app)`, or as `1000` if it has no name.
 fn named(id: u32, name: &dyn Fn(u32) -> Vec<u8>) -> Vec<u8> {
     let (id, name) = (id.to_string().into_bytes(), name(id));
     if name == id { id } else { [&id, &b" ("[..], &name, b")"].concat() }
@@ -228,14 +229,14 @@ fn seccomp(mode: u32) -> &'static str {
     }
 }
 
-/// What a security module calls it; nothing where there is none. proc_pid_attr(5)
+/// Reads the label that a security module gave the process. proc_pid_attr(5)
 fn label(process: &Handle) -> Option<Vec<u8>> {
-    let label = process.read("attr/current", LIMIT).ok()?;
+    let label = process.read("attr/current", PROC_FILE_LIMIT).ok()?;
     let end = label.iter().rposition(|b| !matches!(b, 0 | b'\n'))?;
     label.get(..=end).map(<[u8]>::to_vec)
 }
 
-/// The number of each namespace, and why one may not be known.
+/// Reads the inode number of each namespace. Only the first one that is denied is reported.
 fn namespaces(
     process: &Handle,
     target: &Target,
@@ -251,7 +252,7 @@ fn namespaces(
                 let number = link.split(|b| matches!(b, b'[' | b']')).nth(1).map(<[u8]>::to_vec);
                 found.push((name, number));
             }
-            // An older kernel has not all of them.
+            // Older kernels lack some of them.
             Err(error) if error.is_gone() => {}
             Err(error) => {
                 if !std::mem::replace(&mut denied, true) {
@@ -264,7 +265,7 @@ fn namespaces(
     found
 }
 
-/// `0-65535 is 100000-165535 outside`
+/// Shows a map as `0-65535 is 100000-165535 outside`.
 fn show_map(map: &[[u64; 3]]) -> String {
     let range = |from: u64, count: u64| match count {
         0 | 1 => from.to_string(),

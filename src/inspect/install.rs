@@ -1,9 +1,9 @@
-//! `install DEST`: this very program, copied to where another container finds it. install(1).
+//! `install DEST`: copies this program to where another container finds it. install(1).
 //!
-//! The only command that writes a file, and only this program's own bytes: into a new file beside DEST, which takes its
-//! place in one step (rename(2)), so that DEST is at any time the old file or all of the new one. As with install(1) of
-//! coreutils a link is replaced, not what it leads to, unless that is a directory, which takes the program under its
-//! own name.
+//! This is the only command that writes a file, and it writes only the program itself: to a new
+//! file next to DEST, which then replaces DEST atomically (rename(2)). As with install(1) of
+//! coreutils, a symbolic link is replaced, not its target; if DEST is a directory or a link to one,
+//! the copy is put into it.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
@@ -26,24 +26,24 @@ use crate::units::show_short_size;
 use crate::view::input::PIECE;
 use crate::view::metadata::octal;
 
-/// The name that it takes in a directory.
+/// The name of the copy in a directory.
 const NAME: &str = "porthole";
-/// What the name of a file that is not whole yet begins with.
-const UNFINISHED: &str = ".porthole.install-";
+/// The start of the name of the temporary file.
+const TEMPORARY: &str = ".porthole.install-";
 /// The mode of the copy, whatever the umask.
 const MODE: u32 = 0o755;
 
 pub(super) const COMMAND: Command = Command {
     name: "install",
     summary: "copy this program to DEST, mode 0755, in one step",
-    options: &[&[operand("DEST", "the new file, or a directory, in which it is called porthole")]],
+    options: &[&[operand("DEST", "the new file, or a directory to copy it to as porthole")]],
     plan,
     examples: r"porthole install /shared/porthole
 porthole install /shared/",
     properties: Properties {
         lacks: &[
-            ("pid", "a file is written in our own view alone"),
-            ("proc", "the program that is copied is the one that runs"),
+            ("pid", "it writes to porthole's own file system only"),
+            ("proc", "it copies the running program"),
         ],
         ..Properties::WATCHED
     },
@@ -81,12 +81,12 @@ impl Inspect for Install {
     }
 }
 
-/// The program that runs, also where its name is gone by now. Without proc it is found by the path that it was
-/// started by.
+/// Opens the running program, even if its file has been deleted. Without proc it is found by the
+/// path that it was started with.
 fn running() -> Result<File, Error> {
     let link = Path::new(procfs::ROOT).join("self/exe");
     let refused = |path: &Path, error: io::Error| {
-        Error::from(format!("{}: the program that runs is to be read there", Error::from(error))).at(path)
+        Error::from(format!("{}: needed to read the running program", Error::from(error))).at(path)
     };
     match File::open(&link) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -99,7 +99,7 @@ fn running() -> Result<File, Error> {
     }
 }
 
-/// The path of the new file: DEST itself, or our name in it where it is a directory or has to be one.
+/// Returns the path of the new file: DEST itself, or [`NAME`] in it if DEST is a directory.
 fn destination(dest: &Path) -> Result<PathBuf, Error> {
     let found = fs::metadata(dest);
     let path = match found {
@@ -107,22 +107,23 @@ fn destination(dest: &Path) -> Result<PathBuf, Error> {
         Err(error) if dest.as_os_str().as_bytes().ends_with(b"/") => return Err(failed(dest, error)),
         _ => dest.to_owned(),
     };
-    // A device's place is never what was meant, nor is that of a FIFO or socket on which another process waits.
+    // Replacing a device is never intended, nor a FIFO or socket that another process may wait on.
     match fs::symlink_metadata(&path).map(|found| FileType::of_mode(found.mode())) {
         Ok(kind) if !(kind.is_regular() || kind.is_link()) => {
-            Err(Error::from(format!("is {}, and is not replaced", kind.described())).at(&path))
+            Err(Error::from(format!("is {}; not replaced", kind.described())).at(&path))
         }
         _ => Ok(path),
     }
 }
 
-/// Puts a copy of the file in the place of `dest`; how many bytes it has. Where that fails nothing is left behind.
+/// Replaces `dest` with a copy of the file, and returns its size. On failure the temporary file is
+/// removed.
 fn replace(from: File, dest: &Path) -> Result<u64, Error> {
     let folder = match dest.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let (file, path) = unfinished(folder).map_err(|error| match error.kind() {
+    let (file, path) = temporary(folder).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => failed(folder, error),
         _ => failed(dest, error),
     })?;
@@ -131,17 +132,18 @@ fn replace(from: File, dest: &Path) -> Result<u64, Error> {
         let why = failed(dest, error);
         match fs::remove_file(&path) {
             Ok(()) => why,
-            Err(error) => format!("{why}; left behind is {}", Error::from(error).at(&path)).into(),
+            Err(error) => format!("{why}; cannot remove {}", Error::from(error).at(&path)).into(),
         }
     })
 }
 
-/// A new file in this folder, under a name that tells what it is should we be killed in between.
-fn unfinished(folder: &Path) -> io::Result<(File, PathBuf)> {
+/// Creates a temporary file in this directory. Its name tells what it is if porthole is killed
+/// before the file is renamed.
+fn temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
     loop {
-        // Not by the pid: in a container it is often 1, also that of the one that was killed.
+        // Not the pid: in a container it is often 1, for a killed porthole too.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let path = folder.join(format!("{UNFINISHED}{}-{}", now.as_secs(), now.subsec_nanos()));
+        let path = folder.join(format!("{TEMPORARY}{}-{}", now.as_secs(), now.subsec_nanos()));
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             result => return result.map(|file| (file, path)),
@@ -149,7 +151,7 @@ fn unfinished(folder: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Copies all of it, and has it on the disk before it gets its name.
+/// Copies the whole file and syncs it to disk, before it is renamed.
 fn copy(mut from: File, mut to: File) -> io::Result<u64> {
     let mut piece = vec![0; PIECE];
     let mut size = 0;
@@ -169,15 +171,15 @@ fn copy(mut from: File, mut to: File) -> io::Result<u64> {
     Ok(size)
 }
 
-/// Why a file cannot be written, and what to do.
+/// Returns why a file cannot be written, and what to do.
 fn failed(path: &Path, error: io::Error) -> Error {
     let todo = match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
         Errno::EROFS => ": mount a volume there",
-        Errno::ENOSPC | Errno::EDQUOT => ": make room there, or name another place",
+        Errno::ENOSPC | Errno::EDQUOT => ": free some space, or choose another place",
         Errno::EACCES | Errno::EPERM => {
             ": run as a user who may write there, or give the volume to this one (fsGroup in Kubernetes)"
         }
-        Errno::ENOENT | Errno::ENOTDIR => ": name a directory that is there, or mount a volume",
+        Errno::ENOENT | Errno::ENOTDIR => ": choose an existing directory, or mount a volume",
         _ => "",
     };
     Error::from(Error::from(error).to_string() + todo).at(path)

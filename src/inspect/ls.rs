@@ -1,4 +1,4 @@
-//! `ls [PATH...]`: what is in a directory. ls(1).
+//! `ls [PATH...]`: the entries of directories. ls(1).
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -16,26 +16,26 @@ use crate::view::metadata::{count, device, facts, is_device, letters, moment, ty
 use crate::view::root::{Folder, Meta, Root};
 use crate::view::users::Names;
 
-/// The most entries of one directory that are shown, as they are sorted in memory.
-const MOST: usize = 100_000;
-/// The most directories that wait to be listed by `-R`.
-const MOST_WAITING: usize = 100_000;
-/// How deep `-R` goes.
-const DEEPEST: usize = 256;
+/// The most entries of one directory that are listed: they are sorted in memory.
+const MAX_ENTRIES: usize = 100_000;
+/// The most directories that are queued by `-R`.
+const MAX_QUEUED: usize = 100_000;
+/// How many levels `-R` descends.
+const MAX_DEPTH: usize = 256;
 
 pub(super) const COMMAND: Command = Command {
     name: "ls",
-    summary: "list files: mode, owner, size, time (UTC), name, where a link leads",
+    summary: "list files: mode, owner, size, time (UTC), name, link target",
     options: &[&[
         operands("PATH", "the files and directories (.)").optional(),
-        flag("recursive", "and what is in the directories below, links not followed").short('R'),
-        flag("directory", "directories themselves, not what is in them").short('d'),
+        flag("recursive", "list subdirectories too, links not followed").short('R'),
+        flag("directory", "list directories themselves, not their contents").short('d'),
     ]],
     plan,
     examples: r"porthole ls /etc
 porthole ls -R -p 7 /run",
     properties: Properties {
-        // All of it in full, an entry a line.
+        // All entries are always listed in the long format, one a line.
         habits: Habits { letters: "laA1h", ..Habits::NONE },
         ..Properties::WATCHED
     },
@@ -48,7 +48,7 @@ struct Ls {
     directory: bool,
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "a plan of other commands may fail")]
+#[allow(clippy::unnecessary_wraps, reason = "the plans of other commands may fail")]
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let mut paths = given.paths("PATH");
     if paths.is_empty() {
@@ -57,20 +57,21 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     Ok(Box::new(Ls { paths, recursive: given.has("recursive"), directory: given.has("directory") }))
 }
 
-/// A file to be listed. What could not be had of it is nothing.
+/// A file to list.
 struct Row {
     name: Box<[u8]>,
-    /// Its type where the directory told it.
+    /// Its type, if the directory reported it.
     kind: Option<FileType>,
+    /// Its metadata, unless that could not be read.
     stat: Option<Stat>,
 }
 
-/// What is shown of a file's metadata; there may be many of them.
+/// The metadata that is listed; smaller than [`Meta`], because there may be many.
 struct Stat {
     mode: u32,
     uid: u32,
     gid: u32,
-    /// For a device its numbers.
+    /// The size, or the device numbers of a device.
     size: u64,
     modified: i64,
     modified_nanos: i64,
@@ -106,7 +107,7 @@ impl Inspect for Ls {
                     kind: None,
                     stat: Some(Stat::from(&meta)),
                 }),
-                Err(error) => complain(path, error, answer),
+                Err(error) => report_error(path, error, answer),
             }
         }
         let mut listing = Listing { root: &root, names: &names, answer, recursive: self.recursive };
@@ -115,7 +116,7 @@ impl Inspect for Ls {
         });
         let headed = self.recursive || self.paths.len() > 1;
         let mut first = files.is_empty();
-        // The next to be listed is the last: what is below a directory comes before what is beside it.
+        // The last one is listed next, so that subdirectories come before siblings.
         folders.reverse();
         while let Some((path, depth)) = folders.pop() {
             if listing.answer.is_over() {
@@ -134,11 +135,11 @@ impl Inspect for Ls {
     }
 }
 
-fn complain(path: &Path, error: Error, answer: &mut Answer) {
+fn report_error(path: &Path, error: Error, answer: &mut Answer) {
     answer.complain(error.at(path));
 }
 
-/// What is the same for all that is listed.
+/// A listing, and what all of its files have in common.
 struct Listing<'a> {
     root: &'a Root,
     names: &'a Names,
@@ -147,11 +148,11 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Lists a directory; with `-R` those in it go before the ones that wait.
-    fn folder(&mut self, path: &Path, depth: usize, waiting: &mut Vec<(PathBuf, usize)>) {
+    /// Lists a directory. With `-R` its subdirectories are queued to be listed next.
+    fn folder(&mut self, path: &Path, depth: usize, queue: &mut Vec<(PathBuf, usize)>) {
         let mut folder = match self.root.folder(path) {
             Ok(folder) => folder,
-            Err(error) => return complain(path, error, self.answer),
+            Err(error) => return report_error(path, error, self.answer),
         };
         let mut rows = self.read(path, &mut folder);
         rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -161,12 +162,12 @@ impl Listing<'_> {
         }
         let below = rows.iter().filter(|row| row.kind().is_directory());
         for row in below.rev() {
-            if depth >= DEEPEST || waiting.len() >= MOST_WAITING {
+            if depth >= MAX_DEPTH || queue.len() >= MAX_QUEUED {
                 let path = path.shown();
-                self.answer.complain(format!("{path}: what is below it is not listed: too deep or too much"));
+                self.answer.complain(format!("{path}: subdirectories not listed: too deep or too many"));
                 break;
             }
-            waiting.push((path.join(OsStr::from_bytes(&row.name)), depth + 1));
+            queue.push((path.join(OsStr::from_bytes(&row.name)), depth + 1));
         }
     }
 
@@ -175,23 +176,23 @@ impl Listing<'_> {
         let mut unknown: Option<(usize, Error)> = None;
         loop {
             let entry = match folder.next() {
-                Ok(Some(_)) if rows.len() >= MOST => {
+                Ok(Some(_)) if rows.len() >= MAX_ENTRIES => {
                     let path = path.shown();
                     let message =
-                        format!("{path}: cut after {MOST} entries; porthole find {path} prints all");
+                        format!("{path}: cut after {MAX_ENTRIES} entries; porthole find {path} prints all");
                     self.answer.complain(&message);
                     break;
                 }
                 Ok(Some(entry)) => entry,
                 Ok(None) => break,
                 Err(error) => {
-                    complain(path, error, self.answer);
+                    report_error(path, error, self.answer);
                     break;
                 }
             };
             let stat = match folder.meta(&entry.name) {
                 Ok(meta) => Some(Stat::from(&meta)),
-                // Removed since.
+                // It was removed in the meantime.
                 Err(error) if error.is_absent() => continue,
                 Err(error) => {
                     let (count, _) = unknown.get_or_insert((0, error));
@@ -208,13 +209,13 @@ impl Listing<'_> {
                 ""
             };
             let entries = if count == 1 { "entry" } else { "entries" };
-            let message = format!("{}: {count} {entries} not looked at: {error}{help}", path.shown());
+            let message = format!("{}: cannot stat {count} {entries}: {error}{help}", path.shown());
             self.answer.complain(&message);
         }
         rows
     }
 
-    /// Prints rows, in columns; `link` tells where one of them leads.
+    /// Prints rows in columns. `link` reads the target of a link.
     fn print(&mut self, rows: &mut [Row], folder: Option<&Path>, link: &dyn Fn(&[u8]) -> Option<Vec<u8>>) {
         if self.answer.is_json() {
             for row in rows {
@@ -279,14 +280,14 @@ impl Listing<'_> {
     }
 }
 
-/// Two spaces and the text, filled up to this width.
+/// Appends two spaces and the text, padded to this width.
 fn push(line: &mut Vec<u8>, text: &[u8], width: usize) {
     line.extend_from_slice(b"  ");
     line.extend_from_slice(text);
     line.resize(line.len() + width.saturating_sub(text.len()), b' ');
 }
 
-/// The names of the last owner, which is mostly that of the next file too.
+/// The names of the last file's owner, which the next file usually shares.
 #[derive(Default)]
 struct Owner {
     ids: Option<(u32, u32)>,

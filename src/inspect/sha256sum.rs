@@ -41,7 +41,8 @@ impl Inspect for Sums {
                 answer.item("files", &Fact::Object(entries));
             } else {
                 let shown = escape(name);
-                // As coreutils marks a name in which something is escaped; newline and backslash are so in the same way.
+                // coreutils puts a backslash before the line if it escapes the name. It escapes
+                // newlines and backslashes in the same way.
                 let mark = if shown.as_bytes() == name { "" } else { "\\" };
                 answer.content(format!("{mark}{sum}  {shown}\n").as_bytes());
             }

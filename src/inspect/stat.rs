@@ -1,4 +1,4 @@
-//! `stat PATH...`: all that is known of a file. stat(1), inode(7).
+//! `stat PATH...`: the metadata of files. stat(1), inode(7).
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ use crate::view::users::Names;
 
 pub(super) const COMMAND: Command = Command {
     name: "stat",
-    summary: "print all that is known of files: type, mode, owner, size, times (UTC)",
-    options: &[&[operands("PATH", "the files; a link is not followed, but where it leads is said")]],
+    summary: "print the metadata of files: type, mode, owner, size, times (UTC)",
+    options: &[&[operands("PATH", "the files; links are not followed, but their targets are shown")]],
     plan,
     examples: r"porthole stat /etc/app/config.yaml
 porthole stat -p 7 /run/app.sock",
@@ -31,7 +31,7 @@ struct Stat {
     paths: Vec<PathBuf>,
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "a plan of other commands may fail")]
+#[allow(clippy::unnecessary_wraps, reason = "the plans of other commands may fail")]
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     Ok(Box::new(Stat { paths: given.paths("PATH") }))
 }
@@ -53,37 +53,42 @@ impl Inspect for Stat {
                     continue;
                 }
             };
-            let leads = FileType::of_mode(meta.st_mode).is_link().then(|| leads(&root, path));
+            let link = FileType::of_mode(meta.st_mode).is_link().then(|| Link::of(&root, path));
             if answer.is_json() {
-                answer.item("files", &fact(path, &meta, leads, &names));
+                answer.item("files", &fact(path, &meta, link, &names));
                 continue;
             }
             if !first {
                 answer.line(b"");
             }
             first = false;
-            print(path, &meta, leads.as_ref(), &names, answer);
+            print(path, &meta, link.as_ref(), &names, answer);
         }
         Ok(true)
     }
 }
 
-/// What a link says, and what comes of following it: a path without links, or why there is none.
-struct Leads {
+/// A symbolic link.
+struct Link {
+    /// Its text.
     text: Option<Vec<u8>>,
+    /// The path without links that it resolves to, or why it does not.
     end: Result<Vec<u8>, String>,
 }
 
-fn leads(root: &Root, path: &Path) -> Leads {
-    let text = root.link(path).ok().map(|text| text.as_bytes().to_vec());
-    let end = match follow(root, path, &mut |_| true) {
-        Ok(end) => Ok(end.unwrap_or_default()),
-        Err(dead) => Err(format!("nothing ({}: {})", decode(&dead.path), dead.error)),
-    };
-    Leads { text, end }
+impl Link {
+    /// Reads the link and follows it.
+    fn of(root: &Root, path: &Path) -> Self {
+        let text = root.link(path).ok().map(|text| text.as_bytes().to_vec());
+        let end = match follow(root, path, &mut |_| true) {
+            Ok(end) => Ok(end.unwrap_or_default()),
+            Err(dead) => Err(format!("nothing ({}: {})", decode(&dead.path), dead.error)),
+        };
+        Link { text, end }
+    }
 }
 
-fn print(path: &Path, meta: &Meta, leads: Option<&Leads>, names: &Names, answer: &mut Answer) {
+fn print(path: &Path, meta: &Meta, symlink: Option<&Link>, names: &Names, answer: &mut Answer) {
     let mode = meta.st_mode;
     let mut line = |key: &str, value: &[u8]| {
         // As wide as the longest key, "resolves to:".
@@ -92,9 +97,9 @@ fn print(path: &Path, meta: &Meta, leads: Option<&Leads>, names: &Names, answer:
     };
     line("path", path.as_os_str().as_bytes());
     line("type", FileType::of_mode(mode).name().as_bytes());
-    if let Some(leads) = leads {
-        line("link to", leads.text.as_deref().unwrap_or(b"?"));
-        match &leads.end {
+    if let Some(symlink) = symlink {
+        line("link to", symlink.text.as_deref().unwrap_or(b"?"));
+        match &symlink.end {
             Ok(end) => line("resolves to", end),
             Err(why) => line("resolves to", &encode(why)),
         }
@@ -129,8 +134,8 @@ fn print(path: &Path, meta: &Meta, leads: Option<&Leads>, names: &Names, answer:
     }
 }
 
-/// The times, by what happened then.
-#[allow(clippy::useless_conversion, reason = "their types differ from one machine to another")]
+/// Returns the times of a file in seconds and nanoseconds, with their names.
+#[allow(clippy::useless_conversion, reason = "the types differ between architectures")]
 fn times(meta: &Meta) -> [(&'static str, [i64; 2]); 3] {
     [
         ("accessed", [meta.st_atime.into(), meta.st_atime_nsec.into()]),
@@ -139,7 +144,7 @@ fn times(meta: &Meta) -> [(&'static str, [i64; 2]); 3] {
     ]
 }
 
-fn fact(path: &Path, meta: &Meta, leads: Option<Leads>, names: &Names) -> Fact {
+fn fact(path: &Path, meta: &Meta, link: Option<Link>, names: &Names) -> Fact {
     let mut entries = vec![("path", Fact::Bytes(path.as_os_str().as_bytes().to_vec()))];
     entries.extend(facts(meta.st_mode, meta.st_uid, meta.st_gid, names));
     if is_device(meta.st_mode) {
@@ -154,7 +159,7 @@ fn fact(path: &Path, meta: &Meta, leads: Option<Leads>, names: &Names) -> Fact {
         ("links", count(meta.st_nlink)),
     ]);
     entries.extend(times(meta).map(|(key, [seconds, nanos])| (key, moment(seconds, nanos))));
-    if let Some(Leads { text, end }) = leads {
+    if let Some(Link { text, end }) = link {
         entries.push(("link", text.map_or(Fact::Null, Fact::Bytes)));
         entries.push(("resolves_to", end.map_or(Fact::Null, Fact::Bytes)));
     }

@@ -10,7 +10,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[
         OPTIONS,
         COUNT,
-        &[refused("follow", "every command ends here: call it again for what has come since").short('f')],
+        &[refused("follow", "porthole commands always end: run it again to see what was added").short('f')],
     ],
     plan: |given| {
         let lines = lines(given)?;

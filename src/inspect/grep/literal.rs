@@ -1,15 +1,17 @@
-//! The texts of which every match of a regular expression has to contain one, as far as that is certain: they are looked for
-//! first, for they are found a hundred times faster than the expression is tried. The syntax is that of the crate regex-lite.
+//! Finds texts of which every match of a regular expression contains one, if that is certain. They
+//! are searched for first, which is a hundred times faster than trying the expression. The syntax
+//! is that of the crate regex-lite.
 
-/// A byte that is never looked for: what is not ASCII, or not known. (What is not UTF-8 in a file becomes another character
-/// before the expression is tried.)
+/// A byte that is never searched for: not ASCII, or not known. (Bytes that are not UTF-8 are
+/// replaced by another character before the expression is tried.)
 const UNKNOWN: u8 = 0x80;
 
-/// Bytes that are frequent, the most frequent first: whatever is not among them is looked for rather.
+/// Frequent bytes, the most frequent first. Other bytes are preferred for the search.
 const FREQUENT: &[u8] = b"\0 etaoinsrldcumphgfbyw0v1.,2k-_/x3TSACE";
 
-/// Of each alternative the longest run of plain characters outside of groups and classes that cannot be left out; nothing
-/// where one has none, or where that is not certain, as of flags and rare escapes.
+/// Returns for each alternative the longest run of plain characters that every match contains,
+/// outside of groups and classes. `None` if an alternative has none, or if it is not certain, as
+/// with flags and rare escapes.
 pub fn required(pattern: &str) -> Option<Vec<Vec<u8>>> {
     if let Some(inner) = whole_group(pattern) {
         return required(inner);
@@ -37,11 +39,11 @@ pub fn required(pattern: &str) -> Option<Vec<Vec<u8>>> {
             while sign == b'{' && next(&mut rest)? != b'}' {}
         }
         let repetition = repetition.strip_suffix(rest).unwrap_or_default();
-        // What is repeated in another way than by one plus may be left out, or is taken for that.
+        // With any repetition but a single plus the byte is taken to be optional.
         if goes_on && (repetition.is_empty() || repetition == b"+") {
             run.push(byte);
         }
-        // Of two of one length the one that is found less often by its rarest byte.
+        // Of two runs of the same length, the one with the rarer byte.
         if (run.len(), rarity(&run)) > (longest.len(), rarity(&longest)) {
             longest.clone_from(&run);
         }
@@ -57,7 +59,7 @@ pub fn required(pattern: &str) -> Option<Vec<Vec<u8>>> {
     Some(texts)
 }
 
-/// What is in the one group that the pattern consists of.
+/// Returns the contents of the group if the pattern is a single group.
 fn whole_group(pattern: &str) -> Option<&str> {
     let inner = pattern.strip_prefix('(')?.strip_suffix(')')?;
     let mut rest = pattern.as_bytes().get(1..)?;
@@ -66,16 +68,16 @@ fn whole_group(pattern: &str) -> Option<&str> {
 }
 
 fn next(rest: &mut &[u8]) -> Option<u8> {
-    let (&byte, behind) = rest.split_first()?;
-    *rest = behind;
+    let (&byte, after) = rest.split_first()?;
+    *rest = after;
     Some(byte)
 }
 
-/// The character that an escape stands for, if it is one of those that stand for themselves. Nothing for one that goes on
-/// with other characters.
+/// Returns the character that an escape means, or [`UNKNOWN`] for a class or boundary. `None` for
+/// an escape that continues with other characters.
 fn escaped(rest: &mut &[u8]) -> Option<u8> {
     match next(rest)? {
-        // Boundaries of words, and classes.
+        // Word boundaries, and classes.
         b'b' if rest.first() == Some(&b'{') => None,
         b'<' | b'>' => Some(UNKNOWN),
         byte if byte.is_ascii_punctuation() => Some(byte),
@@ -84,7 +86,7 @@ fn escaped(rest: &mut &[u8]) -> Option<u8> {
     }
 }
 
-/// Goes on behind a group, whatever is in it. Nothing for one that has flags.
+/// Skips the rest of a group. `None` if it has flags.
 fn skip_group(rest: &mut &[u8]) -> Option<u8> {
     let mut depth = 1_usize;
     let mut opened = true;
@@ -111,7 +113,7 @@ fn skip_group(rest: &mut &[u8]) -> Option<u8> {
     Some(UNKNOWN)
 }
 
-/// Goes on behind a class such as `[^]a-z[:digit:]\]]`.
+/// Skips the rest of a class such as `[^]a-z[:digit:]\]]`.
 fn skip_class(rest: &mut &[u8]) -> Option<u8> {
     for first in [b'^', b']'] {
         if rest.first() == Some(&first) {
@@ -123,7 +125,7 @@ fn skip_class(rest: &mut &[u8]) -> Option<u8> {
             b'\\' => {
                 next(rest)?;
             }
-            // No class may be within one but those of names.
+            // Only a named class may be inside a class.
             b'[' => {
                 if next(rest)? != b':' {
                     return None;
@@ -139,12 +141,12 @@ fn skip_class(rest: &mut &[u8]) -> Option<u8> {
     }
 }
 
-/// How rare the rarest byte of the text is: more is rarer.
+/// Returns how rare the rarest byte of the text is: more is rarer.
 fn rarity(text: &[u8]) -> usize {
     text.iter().map(|&byte| rarity_of(byte)).max().unwrap_or_default()
 }
 
-/// How rare this byte is: more is rarer.
+/// Returns how rare this byte is: more is rarer.
 pub fn rarity_of(byte: u8) -> usize {
     FREQUENT.iter().position(|&b| b == byte).unwrap_or(FREQUENT.len())
 }
@@ -228,10 +230,10 @@ mod tests {
     ];
 
     #[test]
-    fn what_every_match_has_in_it() {
+    fn texts_that_every_match_contains() {
         for (pattern, literal) in PATTERNS {
             let expected = Some(literal.to_owned()).filter(|literal| !literal.is_empty());
-            // An escaped space is one of those that are too rare to be known here.
+            // An escaped space is one of the rare escapes.
             let expected = if pattern.contains(r"\ ") { None } else { expected };
             assert_eq!(
                 required(pattern).map(|texts| String::from_utf8(texts.join(&b'\n')).unwrap()),
@@ -241,9 +243,9 @@ mod tests {
         }
     }
 
-    /// Texts of all parts of the pattern and their neighbours: none matches without the literal.
+    /// Generates texts from the characters of the pattern: none matches without the literal.
     #[test]
-    fn no_match_is_without_it() {
+    fn no_match_lacks_the_literal() {
         for (pattern, _) in PATTERNS {
             let (Some(texts), Ok(regex)) = (required(pattern), Regex::new(pattern)) else { continue };
             let pieces: Vec<String> =
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_early_is_nothing() {
+    fn incomplete_patterns_have_no_literal() {
         for pattern in ["a\\", "ab(c", "ab[c", "ab[[:x", "ab[[x]]c", "ab{2", "ab(?", "ab[", "ab[]", "ab(\\"] {
             assert_eq!(required(pattern), None, "{pattern}");
         }

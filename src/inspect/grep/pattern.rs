@@ -1,45 +1,48 @@
-//! What lines are looked for by: a text, or a regular expression with a text that it cannot do without.
+//! What to search for: a text, or a regular expression with texts that its matches contain.
 
 use memchr::{memchr, memchr2, memrchr};
 use regex_lite::Regex;
 
-use super::LINE;
+use super::MAX_LINE;
 use super::literal::{rarity_of, required};
 
-/// How far two parts of a longer line overlap, in bytes, where an expression is looked for.
+/// How many bytes two parts of a long line overlap in a search for an expression.
 const OVERLAP: usize = 4 << 10;
-/// How far several texts are looked for at first, in bytes.
-const NEAR: usize = 1 << 10;
+/// How many bytes are first searched for several texts.
+const FIRST_WINDOW: usize = 1 << 10;
 
-/// What is looked for.
+/// What to search for.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// Each line that matches has to contain one of these, if there are any.
+    /// Each matching line contains one of these, if there are any.
     texts: Vec<Text>,
-    /// What it has to match as well.
+    /// The expression that it also has to match.
     expression: Option<Regex>,
 }
 
 impl Pattern {
-    /// This text, without regard to the case of ASCII letters if so asked.
+    /// Searches for this text. With `any_case` the case of ASCII letters is ignored.
     pub(super) fn text(text: Vec<u8>, any_case: bool) -> Self {
         Pattern { texts: vec![Text::new(text, any_case)], expression: None }
     }
 
-    /// This expression, which was made of `text`. Case makes no difference for ASCII alone, there as here.
+    /// Searches for this expression, which was compiled from `text`. Both ignore case for ASCII
+    /// only.
     pub(super) fn expression(expression: Regex, text: &str, any_case: bool) -> Self {
         let required = required(text).unwrap_or_default();
         let texts = required.into_iter().map(|text| Text::new(text, any_case)).collect();
         Pattern { texts, expression: Some(expression) }
     }
 
-    /// Whether nothing that is found stands in a hole of a file, which reads as NULs; an expression may match those.
+    /// Whether a hole in a file, which reads as NULs, cannot contain a match. An expression may
+    /// match NULs.
     pub(super) fn needs_more_than_nuls(&self) -> bool {
         let reads_as_nuls = |text: &Text| memchr(0, &text.wanted).is_some();
         self.expression.is_none() && !self.texts.iter().any(reads_as_nuls)
     }
 
-    /// Where in these lines the next one stands that matches, from the start of a line on.
+    /// Finds the next matching line, from the start of a line on, and returns where it starts and
+    /// ends.
     pub(super) fn find(&self, block: &[u8], from: usize) -> Option<(usize, usize)> {
         let mut from = from;
         let end_of = |at: usize| {
@@ -62,27 +65,28 @@ impl Pattern {
         None
     }
 
-    /// How much of a part has to be looked at again with the next.
+    /// Returns how many bytes of a part of a long line are searched again with the next part.
     pub(super) fn overlap(&self) -> usize {
         match self.texts.as_slice() {
-            [text] if self.expression.is_none() => text.wanted.len().saturating_sub(1).min(LINE / 2),
+            [text] if self.expression.is_none() => text.wanted.len().saturating_sub(1).min(MAX_LINE / 2),
             _ => OVERLAP,
         }
     }
 
-    /// Where the first of the texts stands.
+    /// Finds the first of the texts.
     fn next(&self, block: &[u8]) -> Option<usize> {
         if let [text] = self.texts.as_slice() {
             return text.find(block);
         }
         let longest = self.texts.iter().map(|text| text.wanted.len()).max().unwrap_or_default();
-        let mut window = NEAR;
+        let mut window = FIRST_WINDOW;
         loop {
-            // Not all of it for each: of one that is rare the whole would be looked through at each of one that is not.
+            // Not the whole block: it would be searched for a rare text again at each occurrence of
+            // a frequent one.
             let part = block.get(..window).unwrap_or(block);
             let first = self.texts.iter().filter_map(|text| text.find(part)).min();
             let is_all = part.len() == block.len();
-            // One that begins earlier may end behind the part.
+            // A text that begins earlier may end after the part.
             if is_all || first.is_some_and(|first| first + longest <= part.len()) {
                 return first;
             }
@@ -91,13 +95,14 @@ impl Pattern {
     }
 }
 
-/// A text, and the one byte of it that is looked for first.
+/// A text, and the byte in it that is searched for first.
 #[derive(Debug)]
 struct Text {
     wanted: Vec<u8>,
     any_case: bool,
-    /// Where that byte stands, and what it may be.
+    /// The index of that byte.
     at: usize,
+    /// The byte in both cases.
     bytes: [u8; 2],
 }
 
@@ -136,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_found_as_it_would_be_byte_by_byte() {
+    fn a_text_is_found_as_by_a_naive_search() {
         let block = b"The quick brown fox\njumps OVER the lazy dog\0\xff\xc3 xx xxy";
         for any_case in [false, true] {
             for start in 0..block.len() {

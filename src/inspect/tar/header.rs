@@ -1,14 +1,15 @@
-//! The headers of an archive: ustar, and in front of it the records of an extended header for what that has no room for.
-//! POSIX.1-2017, pax, "pax Interchange Format" and "ustar Interchange Format"; the `GNU.sparse` records are those of GNU
-//! tar's manual, "PAX Format, Version 1.0".
+//! The headers of an archive: ustar, preceded by an extended header whose records hold what does
+//! not fit into ustar. POSIX.1-2017, pax, "pax Interchange Format" and "ustar Interchange Format";
+//! the `GNU.sparse` records are those of GNU tar's manual, "PAX Format, Version 1.0".
 //!
-//! Names are the bytes that they are. ustar has room for nearly all of them, and every program reads it; a record
-//! that is not UTF-8 says so by `hdrcharset`.
+//! Names are written byte for byte. Nearly all of them fit into ustar, which every program reads.
+//! If a record is not UTF-8, `hdrcharset` says so.
 
-/// What an archive is counted in, in bytes.
+/// The block size of an archive, in bytes.
 pub const BLOCK: usize = 512;
-/// What a file that has holes is in, in ustar, where nobody knows of the record that has its own name: so what unpacks it
-/// there as it stands overwrites nothing. GNU tar adds the number of its process, and then no two archives are the same.
+/// The directory of a sparse file in its ustar header. A program that does not know the record with
+/// the real name unpacks map and contents there, and overwrites nothing. GNU tar appends its pid,
+/// so no two of its archives are the same.
 const SPARSE_FOLDER: &[u8] = b"GNUSparseFile.0";
 
 /// A member of an archive.
@@ -16,29 +17,29 @@ const SPARSE_FOLDER: &[u8] = b"GNUSparseFile.0";
 pub struct Member<'a> {
     /// Its name.
     pub name: &'a [u8],
-    /// What it is: the typeflag, `b'0'` for a file.
+    /// Its typeflag: `b'0'` for a file.
     pub kind: u8,
-    /// Permissions, with set-user-ID and the like.
+    /// Permissions, with set-user-ID, set-group-ID and sticky bits.
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
-    /// How many bytes follow.
+    /// How many bytes follow the header.
     pub size: u64,
-    /// In seconds since the epoch.
+    /// The modification time in seconds since the epoch.
     pub modified: i64,
-    /// Where a link leads.
+    /// The target of a link.
     pub link: &'a [u8],
-    /// The names of owner and group, where they have some.
+    /// The names of owner and group; empty if they have none.
     pub user: &'a [u8],
     pub group: &'a [u8],
     /// Major and minor number of a device.
     pub device: (u64, u64),
-    /// The size with all holes, where those are left out of what follows.
+    /// The size including holes, for a sparse file.
     pub whole_size: Option<u64>,
 }
 
 impl Member<'_> {
-    /// Its header, extended where that is needed.
+    /// Returns its header, preceded by an extended one if necessary.
     pub fn header(&self) -> Vec<u8> {
         let mut records = Records::default();
         let sparse;
@@ -74,7 +75,7 @@ impl Member<'_> {
         out
     }
 
-    /// The block of ustar, and what does not fit into it as records.
+    /// Returns the ustar block, and adds records for what does not fit into it.
     fn block(&self, (prefix, name): (&[u8], &[u8]), records: &mut Records) -> Vec<u8> {
         let mut fields = Fields { block: Vec::with_capacity(BLOCK), records };
         fields.text("", name, 100);
@@ -87,7 +88,7 @@ impl Member<'_> {
             fields.records.add("mtime", self.modified.to_string().as_bytes());
         }
         fields.number("mtime", seconds.unwrap_or_default(), 12);
-        // The checksum is that of a block with blanks in its place.
+        // The checksum is computed with blanks in its own field.
         fields.block.extend_from_slice(b"        ");
         fields.block.push(self.kind);
         fields.text("linkpath", self.link, 100);
@@ -103,25 +104,26 @@ impl Member<'_> {
         let mut block = fields.block;
         block.resize(BLOCK, 0);
         let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
-        for (place, digit) in block.iter_mut().skip(148).zip(octal(sum, 7)) {
-            *place = digit;
+        for (byte, digit) in block.iter_mut().skip(148).zip(octal(sum, 7)) {
+            *byte = digit;
         }
         block
     }
 }
 
-/// What stands behind so many bytes up to the end of a block.
+/// Returns how many bytes fill the last block after contents of this size.
 pub fn padding(size: u64) -> usize {
-    // Below 512.
+    // Less than 512.
     usize::try_from(size.next_multiple_of(BLOCK as u64) - size).unwrap_or_default()
 }
 
-/// The name as ustar divides it, at a slash: at most 155 bytes, and 100 behind it.
+/// Splits a name at a slash, as ustar does: at most 155 bytes before it, and 100 after it.
 fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
     if name.len() <= 100 {
         return Some((&[], name));
     }
-    // As much as fits into the second part; a directory's slash at the end divides nothing.
+    // The second part is as long as possible. The slash at the end of a directory's name does not
+    // split it.
     let from = name.len().checked_sub(101)?;
     let to = name.len().checked_sub(1)?;
     let at = from + name.get(from..to)?.iter().position(|&b| b == b'/')?;
@@ -129,14 +131,15 @@ fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
     (!prefix.is_empty() && prefix.len() <= 155).then_some((prefix, rest.get(1..)?))
 }
 
-/// The fields of a block, one after the other.
+/// The fields of a block, in order.
 struct Fields<'a> {
     block: Vec<u8>,
     records: &'a mut Records,
 }
 
 impl Fields<'_> {
-    /// A text, cut to the field; then all of it is a record, where that has a name.
+    /// Adds a text. If it is longer than the field, it is truncated there, and whole in a record,
+    /// if `key` is not empty.
     fn text(&mut self, key: &str, text: &[u8], width: usize) {
         let end = self.block.len() + width;
         let cut = text.get(..width);
@@ -147,8 +150,9 @@ impl Fields<'_> {
         }
     }
 
-    /// An octal number that ends in NUL; one that is too large is a record, and for who does not read those (busybox, to which
-    /// the file would be root's) in base 256, as GNU tar writes it.
+    /// Adds an octal number that ends in NUL. One that is too large becomes a record, and is also
+    /// written in base 256, as GNU tar does, for programs that do not read records (with busybox
+    /// the file would belong to root).
     fn number(&mut self, key: &str, number: u64, width: usize) {
         if number >> (3 * (width - 1)) == 0 {
             return self.block.extend(octal(number, width));
@@ -163,7 +167,7 @@ impl Fields<'_> {
     }
 }
 
-/// So many bytes of an octal number, the last of which is NUL.
+/// Returns an octal number of `width` bytes, the last of which is NUL.
 fn octal(number: u64, width: usize) -> Vec<u8> {
     let mut digits = Vec::with_capacity(width);
     for at in (0..width.saturating_sub(1)).rev() {
@@ -177,7 +181,7 @@ fn octal(number: u64, width: usize) -> Vec<u8> {
 #[derive(Debug, Default)]
 struct Records {
     text: Vec<u8>,
-    /// Whether one of them is not UTF-8, which all of them are unless it is said.
+    /// Whether one of them is not UTF-8, which is the default.
     binary: bool,
 }
 
@@ -192,7 +196,8 @@ impl Records {
     }
 }
 
-/// `length key=value` and a newline; the length is that of all of it, its own digits included.
+/// Returns `length key=value` and a newline. The length is that of the whole record, including its
+/// own digits.
 fn record(key: &str, value: &[u8]) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut length = rest;
@@ -209,7 +214,7 @@ fn record(key: &str, value: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The records of the extended header in front, and the block behind it.
+    /// Returns the records of the extended header, and the block after it.
     fn parts(header: &[u8]) -> (String, &[u8]) {
         assert_eq!((header[156], header.len() % BLOCK), (b'x', 0));
         let size = std::str::from_utf8(&header[124..135]).unwrap();
@@ -247,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn names_divided_at_a_slash() {
+    fn long_names_are_split_at_a_slash() {
         let long = |first: usize, second: usize| [vec![b'a'; first], vec![b'b'; second]].join(&b'/');
         for (name, prefix) in [
             (long(50, 49), 0),
@@ -279,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_a_record() {
+    fn what_does_not_fit_is_a_record() {
         let member = Member {
             name: b"a",
             kind: b'2',
@@ -302,7 +307,7 @@ mod tests {
                 "u".repeat(32)
             )
         );
-        // In base 256 what is too large, and seconds before the epoch not at all.
+        // Large numbers are in base 256; a time before the epoch is only in the record.
         assert_eq!(&block[108..124], b"\x80\0\0\0\0\x20\0\x007777777\0");
         assert_eq!(&block[124..148], b"\x80\0\0\0\0\0\0\x02\0\0\0\x0000000000000\x00");
         let odd = Member { name: &[0xff; 120], kind: b'0', ..Member::default() }.header();
@@ -326,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_counts_all_of_itself() {
+    fn the_length_of_a_record_includes_its_own_digits() {
         for length in 0..1200 {
             let record = record("key", &vec![b'x'; length]);
             let digits: String = record.iter().map(|&b| char::from(b)).take_while(|&c| c != ' ').collect();

@@ -1,10 +1,11 @@
-//! What members are called, and which are left out: as GNU tar has it, "Absolute File Names" and "Controlling
-//! Pattern-Matching" in its manual.
+//! The names of members, and which ones are excluded, as in GNU tar: "Absolute File Names" and
+//! "Controlling Pattern-Matching" in its manual.
 
 use crate::view::glob::fits;
 
-/// How much of what was named does not become part of a member's name: it could lead out of the folder in which the
-/// archive is unpacked. That is all up to the last `..`, and the slashes behind it or at the beginning.
+/// Returns the length of the leading part that is removed from a member's name, because it could
+/// lead out of the directory in which the archive is unpacked: all up to the last `..`, and the
+/// slashes after it or at the beginning.
 pub fn leading(name: &[u8]) -> usize {
     let mut end = 0;
     let mut start = 0;
@@ -18,17 +19,19 @@ pub fn leading(name: &[u8]) -> usize {
     end + rest.iter().take_while(|&&b| b == b'/').count()
 }
 
-/// The name without the slashes at its end, as tar takes what is named: of nothing but slashes one stays.
+/// Returns the name without trailing slashes, as tar does. One slash stays if there is nothing
+/// else.
 pub fn trimmed(name: &[u8]) -> &[u8] {
     let end = name.iter().rposition(|&b| b != b'/').map_or(1, |at| at + 1);
     name.get(..end).unwrap_or(name)
 }
 
-/// Whether a pattern fits the name or what stands behind one of its slashes. A star may stand for slashes too.
+/// Whether a pattern matches the name or what follows one of its slashes. A star matches slashes
+/// too.
 pub fn is_excluded(patterns: &[Vec<u8>], name: &[u8]) -> bool {
-    let behind_slash = |at: &usize| name.get(*at).is_some_and(|&b| b != b'/');
+    let starts_component = |at: &usize| name.get(*at).is_some_and(|&b| b != b'/');
     let slashes = name.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at + 1);
-    let mut starts = std::iter::once(0).chain(slashes.filter(behind_slash));
+    let mut starts = std::iter::once(0).chain(slashes.filter(starts_component));
     !patterns.is_empty()
         && starts.any(|start| {
             let rest = name.get(start..).unwrap_or_default();
@@ -36,7 +39,7 @@ pub fn is_excluded(patterns: &[Vec<u8>], name: &[u8]) -> bool {
         })
 }
 
-/// The same of what was named: a folder above it may be left out.
+/// Whether a named path is excluded, or a directory above it.
 pub fn is_excluded_from_above(patterns: &[Vec<u8>], name: &[u8]) -> bool {
     let slashes = name.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
     let mut ends = slashes.chain([name.len()]);
@@ -48,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_lead_elsewhere_is_no_part_of_the_name() {
+    fn leading_parts_that_could_lead_elsewhere_are_removed() {
         for (name, rest) in [
             ("a/b", "a/b"),
             ("/a", "a"),
@@ -71,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out() {
+    fn exclusion_patterns() {
         for (pattern, name, expected) in [
             ("b", "a/b", true),
             ("b", "a/bb", false),

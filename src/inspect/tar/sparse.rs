@@ -1,5 +1,5 @@
-//! Files with holes: lseek(2), SEEK_DATA and SEEK_HOLE. What is between the holes goes into the archive, behind a map of
-//! where it belongs: GNU tar's manual, "PAX Format, Version 1.0".
+//! Files with holes: lseek(2), SEEK_DATA and SEEK_HOLE. The archive has a map of the parts between
+//! the holes, and then the parts: GNU tar's manual, "PAX Format, Version 1.0".
 
 use std::fs::File;
 use std::os::fd::AsFd as _;
@@ -10,17 +10,19 @@ use nix::unistd::{Whence, lseek};
 use super::header::padding;
 use crate::view::root::Meta;
 
-/// What has to be saved by it, in bytes: not every program that unpacks archives knows of holes.
-const WORTH: u64 = 1 << 20;
-/// The most parts of one file; what follows is taken for one more.
-const MOST: usize = 10_000;
+/// How much the holes have to save, in bytes: not every program that unpacks archives supports
+/// them.
+const MIN_SAVING: u64 = 1 << 20;
+/// The most parts of one file. The rest of the file becomes one more.
+const MAX_PARTS: usize = 10_000;
 
-/// The parts of a file that are no holes, each with its offset and length, where it is worth while to leave those out.
+/// Returns the parts of a file between its holes, each with its offset and length. `None` if
+/// leaving out the holes saves too little.
 pub fn parts(file: &File, meta: &Meta) -> Option<Vec<(u64, u64)>> {
     let size = u64::try_from(meta.st_size).ok()?;
     // st_blocks counts 512 bytes: stat(3type).
     let held = u64::try_from(meta.st_blocks).ok()?.saturating_mul(512);
-    if held.saturating_add(WORTH) > size {
+    if held.saturating_add(MIN_SAVING) > size {
         return None;
     }
     let mut parts = Vec::new();
@@ -28,26 +30,26 @@ pub fn parts(file: &File, meta: &Meta) -> Option<Vec<(u64, u64)>> {
     while at < size {
         let start = match seek(file, at, Whence::SeekData) {
             Ok(start) => start,
-            // Nothing but a hole follows.
+            // Only a hole follows.
             Err(Errno::ENXIO) => break,
             Err(_) => return None,
         };
-        let end = if parts.len() < MOST { seek(file, start, Whence::SeekHole).ok()? } else { size };
+        let end = if parts.len() < MAX_PARTS { seek(file, start, Whence::SeekHole).ok()? } else { size };
         if start < size {
             parts.push((start, end.min(size).saturating_sub(start)));
         }
-        // A file that becomes smaller meanwhile leads back, which must not be for ever.
+        // If the file shrinks, the offsets may go back; the loop still moves forward.
         at = end.max(at + 1);
     }
     let kept: u64 = parts.iter().map(|(_, length)| length).sum();
-    // The map tells where the file ends, though a hole is there.
+    // If the file ends in a hole, an empty part marks its end.
     if parts.last().is_none_or(|(start, length)| start + length < size) {
         parts.push((size, 0));
     }
-    (kept + WORTH <= size).then_some(parts)
+    (kept + MIN_SAVING <= size).then_some(parts)
 }
 
-/// The map, up to the end of its last block.
+/// Returns the map, padded to the end of its last block.
 pub fn map(parts: &[(u64, u64)]) -> Vec<u8> {
     let mut text = format!("{}\n", parts.len());
     for (start, length) in parts {

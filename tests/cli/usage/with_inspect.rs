@@ -52,9 +52,9 @@ fn habits() {
         assert!(ran.status == Some(0) && ran.stdout.lines().count() > 0, "{}", ran.story());
     }
     for (words, why) in [
-        ("grep -v x /x", "--invert-match: lines that do not match cannot be asked for"),
-        ("grep -e x /x", "--regexp: TEXT stands without it; several are one expression: -E 'one|two'"),
-        ("tail -f /x", "--follow: every command ends here: call it again for what has come since"),
+        ("grep -v x /x", "--invert-match: lines that do not match cannot be selected"),
+        ("grep -e x /x", "--regexp: give TEXT without it; for several, use -E 'one|two'"),
+        ("tail -f /x", "--follow: porthole commands always end: run it again to see what was added"),
         ("ls -lt /x", "unknown option -t"),
     ] {
         let command = words.split(' ').next().unwrap();

@@ -191,7 +191,7 @@ fn wrong_usage() {
         ),
         (
             &["find", "/", "--max-depth", "-1"],
-            "find: --max-depth: expected a whole number, 0 for PATH alone, got '-1'",
+            "find: --max-depth: expected a whole number, 0 for only PATH, got '-1'",
         ),
         (
             &["find", "/", "--larger", "1T"],

@@ -105,7 +105,7 @@ fn as_json() {
         json!({"path": path, "size": size, "mode": "0755"})
     );
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
-    let (none, there) = (place.path("none"), "name a directory that is there, or mount a volume");
+    let (none, there) = (place.path("none"), "choose an existing directory, or mount a volume");
     let why = format!("install: {none}: no such file or directory: {there}");
     let ran = porthole(["install", "--json", &format!("{none}/x")]).run();
     let json = format!(r#"{{"errors": ["{}"]}}"#, why.strip_prefix("install: ").unwrap());
@@ -127,14 +127,14 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
     place.file("file", "x");
     fs::create_dir_all(place.path("folder/porthole")).unwrap();
     assert!(Command::new("mkfifo").arg(place.path("fifo")).status().unwrap().success());
-    let there = "name a directory that is there, or mount a volume";
+    let there = "choose an existing directory, or mount a volume";
     for (dest, at, why) in [
         ("none/x", "none", format!("no such file or directory: {there}")),
         ("none/", "none/", format!("no such file or directory: {there}")),
         ("file/x", "file", format!("not a directory: {there}")),
         ("file/", "file/", format!("not a directory: {there}")),
-        ("folder", "folder/porthole", "is a directory, and is not replaced".to_owned()),
-        ("fifo", "fifo", "is a FIFO, and is not replaced".to_owned()),
+        ("folder", "folder/porthole", "is a directory; not replaced".to_owned()),
+        ("fifo", "fifo", "is a FIFO; not replaced".to_owned()),
     ] {
         porthole(["install", &place.path(dest)]).refused(&format!("install: {}: {why}", place.path(at)));
     }
@@ -145,8 +145,8 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
     porthole(["install", ""]).refused("install: DEST: expected the path of a file or directory, got ''");
     porthole(["install"]).refused("install: DEST is missing; see porthole install --help");
     for (option, value, why) in [
-        ("--pid", "1", "a file is written in our own view alone"),
-        ("--proc", "/proc", "the program that is copied is the one that runs"),
+        ("--pid", "1", "it writes to porthole's own file system only"),
+        ("--proc", "/proc", "it copies the running program"),
     ] {
         porthole(["install", &place.path("x"), option, value])
             .refused(&format!("install: {option}: cannot be used with this command: {why}"));
@@ -189,7 +189,7 @@ fn read_only_and_full_file_systems() {
             1,
             "x",
             &format!(
-                "porthole: install: {dest}: no space left on device: make room there, or name another place"
+                "porthole: install: {dest}: no space left on device: free some space, or choose another place"
             ),
         );
     }
@@ -233,7 +233,7 @@ fn what_is_denied_says_what_would_help() {
     as_other(&program, &dest).is(
         1,
         "",
-        "porthole: install: /proc/self/exe: permission denied: the program that runs is to be read there",
+        "porthole: install: /proc/self/exe: permission denied: needed to read the running program",
     );
     assert!(names(&place).is_empty());
     fs::remove_dir_all(programs).unwrap();

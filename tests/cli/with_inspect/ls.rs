@@ -142,7 +142,7 @@ fn a_folder_that_may_be_read_but_not_searched() {
         output(command.args(words))
     };
     let complaint = format!(
-        "{closed}: 2 entries not looked at: permission denied: the directory may be read, but not searched (no x in its mode)"
+        "{closed}: cannot stat 2 entries: permission denied: the directory may be read, but not searched (no x in its mode)"
     );
     run(&["ls", &closed]).is(
         1,

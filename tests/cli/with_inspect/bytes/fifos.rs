@@ -15,7 +15,7 @@ fn no_file_feeds_itself() {
     let out = File::create(place.0.join("out")).unwrap();
     let status =
         Command::new(binary()).args(["grep", "-r", "needle"]).arg(&place.0).stdout(out).output().unwrap();
-    let message = format!("porthole: grep: {}: is where the output goes\n", place.path("out"));
+    let message = format!("porthole: grep: {}: is also the output\n", place.path("out"));
     assert_eq!(
         (String::from_utf8_lossy(&status.stderr).into_owned(), status.status.code()),
         (message, Some(1))

@@ -20,7 +20,7 @@ fn what_grep_escapes_is_told_from_what_is_there() {
 fn letters_beyond_ascii_have_their_case() {
     let place = Place::new();
     let file = place.file("x", "GRÜN\nGRüN\n");
-    let note = "porthole: grep: -i is for the letters of ASCII: of others in TEXT the case counts";
+    let note = "porthole: grep: -i applies to ASCII letters only: the case of other letters in TEXT matters";
     for words in [&["grep", "-i", "grün"][..], &["grep", "-iE", "gr[ü]n"]] {
         porthole(words.iter().chain(&[file.as_str()])).run().is(0, "GRüN", note);
     }

@@ -49,7 +49,7 @@ fn ten_gigabytes_of_nothing_are_shown_at_once_and_in_little_memory() {
 fn lines_and_files_of_any_length_are_searched_in_little_memory() {
     let place = Place::new();
     let file = place.file("x", [vec![0; 40 << 20], b"needle".to_vec()].concat());
-    let note = format!("porthole: grep: {file}: a line longer than 1 MiB is looked at in parts");
+    let note = format!("porthole: grep: {file}: a line longer than 1 MiB is searched in parts");
     let found = format!("Binary file {file} matches");
     porthole(["grep", "needle", &file]).in_little_memory().run().is(0, &found, &note);
     // The text stands across the end of a part.

@@ -114,7 +114,7 @@ fn what_is_expected_is_a_file() {
         "error: /etc/app.yaml is a directory, not a file\n    \
              seen: /etc/app.yaml: a directory\n    \
              Kubernetes: volumeMounts: a mountPath of the file, with subPath: its key\n    \
-             Docker: --volume: where the path on the host is missing, Docker makes a directory of that name\n\
+             Docker: --volume: if the path on the host does not exist, Docker creates a directory there\n\
          pid 1 (server): 1 error",
     );
     porthole(["doctor", "--expect-file", ""])
@@ -296,5 +296,5 @@ fn a_mount_with_space_for_root_alone() {
     let what = format!(
         "warning: {full} is full for everyone but root: only root's reserve is left\n    seen: statvfs(3) of {full}: 0 of "
     );
-    assert!(ran.stdout.contains(&what) && ran.stdout.contains(" for root alone\n"), "{}", ran.story());
+    assert!(ran.stdout.contains(&what) && ran.stdout.contains(" for root only\n"), "{}", ran.story());
 }

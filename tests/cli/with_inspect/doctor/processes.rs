@@ -26,15 +26,15 @@ fn the_first_process_and_its_signals() {
         0,
         "warning: pid 1 (server) ignores SIGTERM, so it is killed when the grace period ends\n    \
              seen: @/1/status: SigIgn: 0000000000004000 has SIGTERM\n    \
-             Application: handle SIGTERM: stop taking requests, finish those there are, exit\n\
+             Application: handle SIGTERM: stop accepting requests, finish the pending ones, exit\n\
          pid 1 (server): 1 warning",
     );
     world.file("1/status", signals("0", "0", "0")).says(
         &[],
         0,
-        "warning: pid 1 (server) has no handler for SIGTERM, which the kernel does not deliver to the first process without one, so it is killed when the grace period ends\n    \
+        "warning: pid 1 (server) has no handler for SIGTERM, and the kernel does not deliver it to PID 1 without one, so it is killed when the grace period ends\n    \
              seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
-             Application: handle SIGTERM: stop taking requests, finish those there are, exit\n    \
+             Application: handle SIGTERM: stop accepting requests, finish the pending ones, exit\n    \
              Docker: --init (in Compose: init: true)\n    \
              Kubernetes: shareProcessNamespace: true, so that the application is not the first process\n\
          pid 1 (server): 1 warning",
@@ -71,7 +71,7 @@ fn the_first_process_and_its_signals() {
         "warning: pid 1 (sh) is a shell, which does not pass SIGTERM on to the application, so it is killed when the grace period ends\n    \
              seen: @/1/cmdline: /bin/sh -c app --password <1 byte>\n    \
              seen: @/1/status: SigCgt: 0000000000000000 and SigIgn: 0000000000000000 lack SIGTERM\n    \
-             Docker: ENTRYPOINT [\"/application\"] in its exec form, or at the end of the script: exec /application\n    \
+             Docker: ENTRYPOINT [\"/application\"] in exec form, or at the end of the script: exec /application\n    \
              Kubernetes: command: [\"/application\"] without sh -c\n\
          pid 1 (sh): 1 warning",
     );
@@ -110,8 +110,8 @@ fn zombies_of_the_first_process() {
         "warning: 1 zombie, which pid 1 (server) does not wait for: each counts against the pids limit\n    \
              seen: @/5/stat: pid 5 (job), state Z\n    \
              Application: pid 1 (server) must wait for its children (wait(2), or SIGCHLD ignored)\n    \
-             Docker: --init (in Compose: init: true), which waits for orphans, but not for what the application started itself\n    \
-             Kubernetes: shareProcessNamespace: true, where the pause process waits for orphans\n\
+             Docker: --init (in Compose: init: true), which reaps orphans, but not the application's own children\n    \
+             Kubernetes: shareProcessNamespace: true, so that the pause process reaps orphans\n\
          pid 1 (server): 1 warning",
     );
 }
@@ -138,7 +138,7 @@ fn the_application_of_a_pod() {
     let ran = world.run(&[]);
     let path = world.proc.path();
     let start = format!(
-        "hint: the pod has 2 containers, or someone has entered it; this is the first to start, porthole doctor -p PID examines another\n    \
+        "hint: the pod has 2 containers, or a process was started by exec; this one started first, porthole doctor -p PID examines another\n    \
              seen: {path}: pid 9 (app), 12 (proxy)\n\
          pid 9 (app): 1 hint\n"
     );
@@ -244,10 +244,10 @@ fn a_signal_that_is_blocked() {
     let status = |blocked: &str| format!("{STATUS}State:\tS (sleeping)\n").replace("SigBlk:\t0", blocked);
     let all = status("SigBlk:\t0000000000004000");
     let in_order = "in order: pid 1 (server): nothing stands out";
-    let what = "warning: pid 1 (server) blocks SIGTERM and does not wait for it in any other way, so it is killed when the grace period ends\n    \
+    let what = "warning: pid 1 (server) blocks SIGTERM and never waits for it, so it is killed when the grace period ends\n    \
              seen: @/1/status: SigBlk: 0000000000004000 has SIGTERM, in every thread\n    \
              seen: @/1/fd: no signalfd(2) for it\n    \
-             Application: unblock it at the start, by sigprocmask(2): what a process blocks is inherited over fork(2) and execve(2), from what started it\n\
+             Application: unblock it at startup with sigprocmask(2): the signal mask is inherited across fork(2) and execve(2)\n\
          pid 1 (server): 1 warning";
     world.file("1/status", &all).file("1/task/1/status", &all).says(&[], 0, what);
     // Another thread takes it, or waits for it, which unblocks it for as long.

@@ -26,7 +26,7 @@ fn resources_and_their_limits() {
              Kubernetes: resources.limits.memory: 128Mi\n    \
              Docker: --memory 128m\n    \
              Application: use less memory: size heap, pools and workers to fit the limit\n\
-         error: starting a process or thread failed, 3 times; the limit is 100\n    \
+         error: starting a process or thread failed 3 times; the limit is 100\n    \
              seen: @/groups/app/pids.events: max 3\n    \
              seen: @/groups/app/pids.max: 100\n    \
              Docker: --pids-limit 200\n    \
@@ -65,7 +65,7 @@ fn resources_and_their_limits() {
         .file("groups/app/memory.events", "oom_kill 1\n")
         .file("groups/app/memory.max", "max\n")
         .run(&[]);
-    let first = "error: the kernel killed a process for lack of memory: no limit is visible here, so it was that of a parent cgroup or of the machine\n";
+    let first = "error: the kernel killed a process for lack of memory: no limit is visible here, so a parent cgroup or the machine ran out\n";
     assert!(ran.stdout.starts_with(first), "{}", ran.story());
 }
 
@@ -97,7 +97,7 @@ fn as_many_processes_as_may_run() {
         ran.story()
     );
     assert!(ran.stdout.contains("cannot read /none\n"), "{}", ran.story());
-    let line = "not checked: free space: the pids limit is reached, and asking a file system takes one more thread\n";
+    let line = "not checked: free space: the pids limit is reached, and querying a file system takes one more thread\n";
     assert!(ran.stderr.contains(line), "{}", ran.story());
 }
 

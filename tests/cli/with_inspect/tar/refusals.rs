@@ -12,12 +12,12 @@ use crate::support::place::Place;
 #[test]
 fn what_is_refused() {
     let place = forest();
-    let extract = "--extract: porthole writes no file, so it does not unpack archives";
+    let extract = "--extract: porthole writes no files, so it does not unpack archives";
     let read = "porthole does not read archives; it only writes one, to standard output";
     let change = "porthole does not change archives; it only writes one, to standard output";
-    let compress = "porthole does not compress; let whoever reads the archive do it, as in ... | gzip";
+    let compress = "porthole does not compress; pipe the archive to a compressor, as in ... | gzip";
     let help = "; see porthole tar --help";
-    let follow = "porthole does not follow links; name what they lead to";
+    let follow = "porthole does not follow links; name their targets";
     for (arguments, message) in [
         ("xmf - -C /tmp", format!("{extract}{help}")),
         ("-xmf - -C /tmp", format!("{extract}{help}")),
@@ -42,20 +42,14 @@ fn what_is_refused() {
         ("/t", "--create: is missing, as in porthole tar cf - PATH".to_owned()),
         (
             "cf t.tar t",
-            "--file: expected -, as porthole writes no file: redirect standard output, got 't.tar'"
+            "--file: expected -, as porthole writes no files: redirect standard output, got 't.tar'"
                 .to_owned(),
         ),
-        (
-            "cf - t --json",
-            "--json: cannot be used with this command: an archive is no JSON document".to_owned(),
-        ),
+        ("cf - t --json", "--json: cannot be used with this command: an archive is not JSON".to_owned()),
         ("chf - t", format!("--dereference: {follow}{help}")),
         ("cf - -h t", format!("--dereference: {follow}{help}")),
         ("-chf - t", format!("--dereference: {follow}{help}")),
-        (
-            "--json cf - t",
-            "--json: cannot be used with this command: an archive is no JSON document".to_owned(),
-        ),
+        ("--json cf - t", "--json: cannot be used with this command: an archive is not JSON".to_owned()),
     ] {
         porthole(["tar"].into_iter().chain(arguments.split(' '))).refused(&format!("tar: {message}"));
     }
@@ -65,10 +59,7 @@ fn what_is_refused() {
     let shown = output(Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()));
     assert_eq!(
         (shown.stdout.as_str(), shown.status),
-        (
-            "porthole: tar: standard output is a terminal, which an archive is not for: redirect it\r\n",
-            Some(1)
-        )
+        ("porthole: tar: refusing to write an archive to a terminal: redirect standard output\r\n", Some(1))
     );
 }
 
@@ -92,7 +83,7 @@ fn what_cannot_be_read_is_said_and_left_out() {
             "porthole: tar: none: no such file or directory",
             "porthole: tar: t/a/x.log: permission denied",
             "porthole: tar: t/b: permission denied",
-            "porthole: tar: t/socket: is a socket, which no archive has, and left out",
+            "porthole: tar: t/socket: is a socket; skipped",
         ]
     );
     assert_eq!(output.status.code(), Some(1));

@@ -29,7 +29,7 @@ fn many_files_and_large_ones_in_little_memory() {
     assert_eq!(
         (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
         (
-            "porthole: tar: more files have several names than are kept in mind: some become files of their own\n",
+            "porthole: tar: too many hard-linked files to remember: some are archived as separate files\n",
             Some(0)
         )
     );

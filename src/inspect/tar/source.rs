@@ -1,0 +1,51 @@
+//! Where a member of the archive comes from.
+
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+
+use crate::error::Error;
+use crate::view::root::{Meta, Root};
+use crate::view::walk::Walk;
+
+/// A file to archive: one that was named, or the last one that a walk met.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    Named(&'a Root, &'a Path),
+    Met(&'a Walk),
+}
+
+impl Source<'_> {
+    pub fn path(&self) -> &[u8] {
+        match self {
+            Source::Named(_, path) => path.as_os_str().as_bytes(),
+            Source::Met(walk) => walk.path(),
+        }
+    }
+
+    pub fn meta(&self) -> Result<Meta, Error> {
+        match self {
+            Source::Named(root, path) => root.meta(path, false),
+            Source::Met(walk) => walk.meta(),
+        }
+    }
+
+    /// Reads the text of a symbolic link.
+    pub fn link(&self) -> Result<Vec<u8>, Error> {
+        match self {
+            Source::Named(root, path) => Ok(root.link(path)?.into_vec()),
+            Source::Met(walk) => walk.link(),
+        }
+    }
+
+    /// Opens a regular file.
+    pub fn open(&self) -> Result<(File, Meta), Error> {
+        match self {
+            Source::Named(root, path) => root.open(path, false),
+            Source::Met(walk) => {
+                let found = walk.open()?;
+                found.ok_or_else(|| "changed its type while it was read".into())
+            }
+        }
+    }
+}
