@@ -13,7 +13,7 @@ use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::files::{read_in_time, without_newline};
-use crate::secrets::{Scope, Secrets, is_telling};
+use crate::secrets::{Scope, Secrets, suggests_secret};
 use crate::text::{clip, decode};
 
 /// The longest file for `${file:PATH}`, in bytes.
@@ -112,7 +112,7 @@ fn value_of(
         about(whole, " is not ${NAME}, ${NAME:-default} or ${file:PATH} (write $${ for a literal ${)")
     })?;
     match values.variable(name).map(OsString::into_vec) {
-        Some(value) if !(value.is_empty() && default.is_some()) => Ok((value, is_telling(name))),
+        Some(value) if !(value.is_empty() && default.is_some()) => Ok((value, suggests_secret(name))),
         _ => default.map(|default| (default.to_vec(), false)).ok_or_else(|| {
             format!("environment variable {name} is not set (to give a default, write ${{{name}:-…}})")
         }),

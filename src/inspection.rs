@@ -58,7 +58,7 @@ impl Inspection {
         let target = Target::new(&self.proc, self.pid);
         let found = target.and_then(|target| self.inspect.run(&target, &mut answer));
         let found = found.unwrap_or_else(|why| {
-            answer.complain(why);
+            answer.error(why);
             false
         });
         answer.finish(found)
@@ -133,7 +133,7 @@ fn report_halt(inspection: &Inspection) -> Conclusion {
             // Part of the JSON document has been printed, and it cannot be completed.
             error(&format!("{}: {why}", inspection.name));
         } else {
-            answer.complain(&why);
+            answer.error(&why);
         }
     }
     if has_written { Conclusion::Bad } else { answer.finish(false) }

@@ -66,7 +66,7 @@ pub struct Finding {
     /// events can deduplicate them.
     pub timed: bool,
     /// Whether [`Finding::found`] and [`Finding::expected`] are porthole's own words, except for
-    /// their [`crate::text::foreign`] parts. If this is false, all of the text may come from
+    /// their [`crate::text::mark_foreign`] parts. If this is false, all of the text may come from
     /// outside.
     pub is_ours: bool,
     /// What was expected instead, if that is not obvious from what was found.
@@ -150,14 +150,14 @@ impl Finding {
         if !bytes.is_empty() {
             self.quote = Some((label, bytes.to_vec()));
         }
-        self.noting(label, bytes)
+        self.with_fact_bytes(label, bytes)
     }
 
     /// Adds the received bytes only as a fact: data that differs from one run to the next does not
     /// belong in a verdict's words.
     #[must_use]
     #[inline(never)]
-    pub fn noting(mut self, label: &'static str, bytes: &[u8]) -> Self {
+    pub fn with_fact_bytes(mut self, label: &'static str, bytes: &[u8]) -> Self {
         if !bytes.is_empty() {
             self.facts.push((label, Fact::Bytes(bytes.to_vec())));
         }
@@ -185,7 +185,7 @@ impl Finding {
 
     /// Inserts these facts before the others.
     #[inline(never)]
-    pub fn lead(&mut self, mut facts: Vec<(&'static str, Fact)>) {
+    pub fn prepend_facts(&mut self, mut facts: Vec<(&'static str, Fact)>) {
         facts.append(&mut self.facts);
         self.facts = facts;
     }

@@ -22,7 +22,7 @@ mod words;
 
 use cursor::Cursor;
 use login::{Logins, password, user_info};
-pub use mounted::mounted;
+pub use mounted::mask_mount;
 use name::{hint_of, is_plain, is_weak};
 use programs::Programs;
 use rules::{ANY, HEAD, Hint, SQL};
@@ -34,13 +34,13 @@ use words::{
 };
 
 /// Returns the mask of a secret of this length.
-pub fn hidden(count: usize) -> String {
+pub fn mask_of_length(count: usize) -> String {
     if count == 1 { "<1 byte>".to_owned() } else { format!("<{count} bytes>") }
 }
 
 /// Masks the arguments of one command line, one after the other.
 #[derive(Debug, Default)]
-pub struct Masked {
+pub struct Masker {
     /// What the previous argument says about the next one.
     next: Hint,
     /// What the previous argument says as a name, if a `=` follows.
@@ -48,7 +48,7 @@ pub struct Masked {
     programs: Programs,
 }
 
-impl Masked {
+impl Masker {
     /// Appends the argument to `out`, with its secrets masked.
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
         let next = std::mem::take(&mut self.next);
@@ -361,7 +361,7 @@ impl<'a> Argument<'a> {
 /// Returns whether the value of a variable with a harmless name contains a secret.
 pub fn has_secret(value: &[u8]) -> bool {
     let mut out = Vec::new();
-    Masked::default().push(&mut out, value);
+    Masker::default().push(&mut out, value);
     out != value
 }
 

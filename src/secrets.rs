@@ -105,7 +105,7 @@ impl Secrets {
 
     /// Like [`Secrets::add`], for the parts of an argument. If there are very many, the longest are
     /// chosen, which are the least likely to be found by chance.
-    pub fn add_parts(&mut self, mut values: Vec<Vec<u8>>, shown: &str, scope: Scope) {
+    pub fn add_longest(&mut self, mut values: Vec<Vec<u8>>, shown: &str, scope: Scope) {
         values.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
         for value in values.iter().take(MAX_PARTS) {
@@ -168,7 +168,7 @@ impl Secret {
 
 /// Returns whether a variable, a header or an option of this name likely contains a secret:
 /// `PGPASSWORD`, `api-keys`, but not `SECRET_FILE`.
-pub fn is_telling(name: &str) -> bool {
+pub fn suggests_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = || name.as_bytes().split(|b| !b.is_ascii_alphanumeric());
     let is_harmless = |last: &[u8]| HARMLESS.iter().any(|word| word.as_bytes() == last);
@@ -247,7 +247,7 @@ mod tests {
         let mut secrets = Secrets::default();
         let numbers = (10_000..20_000).map(|number| number.to_string().into_bytes());
         let parts = numbers.chain([b"hunter2".to_vec(), b"hunter2".to_vec(), b"abcd".to_vec()]);
-        secrets.add_parts(parts.collect(), "<data>", Scope::Outside);
+        secrets.add_longest(parts.collect(), "<data>", Scope::Outside);
         assert_eq!(secrets.0.len(), MAX_PARTS);
         assert_eq!(secrets.redact(b"10000 hunter2 19999 abcd"), b"<data> <data> 19999 abcd");
     }
@@ -291,7 +291,7 @@ mod tests {
             "x-api-key",
             "spring.datasource.password",
         ] {
-            assert!(is_telling(name), "{name}");
+            assert!(suggests_secret(name), "{name}");
         }
         for name in [
             "PORT",
@@ -309,7 +309,7 @@ mod tests {
             "SS",
             "",
         ] {
-            assert!(!is_telling(name), "{name}");
+            assert!(!suggests_secret(name), "{name}");
         }
     }
 }

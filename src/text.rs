@@ -72,7 +72,7 @@ const AROUND: [char; 2] = ['\u{10ff7e}', '\u{10ff7f}'];
 
 /// Marks a part of a message that comes from outside or from an argument, for the report; see
 /// `Finding::is_ours`.
-pub fn foreign(text: &str) -> String {
+pub fn mark_foreign(text: &str) -> String {
     let [opens, closes] = AROUND;
     format!("{opens}{}{closes}", without_marks(text))
 }
@@ -316,8 +316,11 @@ mod tests {
     #[test]
     fn foreign_parts_of_a_message() {
         let [opens, closes] = AROUND;
-        let message =
-            format!("a {} é {}", foreign(&decode(b"b\xff")), foreign(&format!("c{opens}{closes}d")));
+        let message = format!(
+            "a {} é {}",
+            mark_foreign(&decode(b"b\xff")),
+            mark_foreign(&format!("c{opens}{closes}d"))
+        );
         assert_eq!(parts(&message), (b"a b\xff \xc3\xa9 cd".to_vec(), vec![2..4, 8..10]));
         assert_eq!(parts(&format!("{closes}a{opens}b{closes}{opens}c")), (b"abc".to_vec(), vec![1..2, 2..3]));
         assert_eq!(parts("a"), (b"a".to_vec(), vec![]));

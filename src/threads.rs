@@ -18,7 +18,7 @@ const STACK: usize = if cfg!(debug_assertions) { 256 << 10 } else { 128 << 10 };
 static ALONE: AtomicBool = AtomicBool::new(false);
 
 /// From now on starts no more threads: everything runs in the existing ones.
-pub fn forgo() {
+pub fn start_no_more() {
     ALONE.store(true, Ordering::Relaxed);
 }
 
@@ -26,7 +26,7 @@ pub fn forgo() {
 pub fn start(spawn: impl FnOnce(Builder) -> bool) -> bool {
     let started = !ALONE.load(Ordering::Relaxed) && spawn(Builder::new().stack_size(STACK));
     if !started {
-        forgo();
+        start_no_more();
     }
     started
 }

@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
 
     for part in [before, after] {
         is_faithful(part, &masked(&[part]));
-        is_faithful(part, &redact::mounted(part));
+        is_faithful(part, &redact::mask_mount(part));
     }
     let all = masked(&[parts.as_slice(), &[before, after]].concat());
     assert!(all.len() <= 9 * rest.len() + 9);
@@ -64,7 +64,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// Returns the masked arguments of a command line, separated by spaces.
 fn masked(arguments: &[&[u8]]) -> Vec<u8> {
-    let (mut out, mut masked) = (Vec::new(), redact::Masked::default());
+    let (mut out, mut masked) = (Vec::new(), redact::Masker::default());
     for argument in arguments {
         out.push(b' ');
         masked.push(&mut out, argument);
@@ -129,7 +129,7 @@ fn plant(kind: u8, parts: &[&[u8]], before: &[u8], after: &[u8]) {
         }
         _ => {
             let source = [before, b",password=", SECRET, b",", after].concat();
-            return is_hidden(&redact::mounted(&source), &source);
+            return is_hidden(&redact::mask_mount(&source), &source);
         }
     };
     let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
@@ -152,7 +152,7 @@ fn takes_linear_time(part: &[u8]) {
         let text = [b"x ", part.repeat(length / part.len() + 1).as_slice()].concat();
         let start = busy();
         masked(&[b"curl", b"vault", b"login", b"sh", b"-c", &text]);
-        redact::mounted(&text);
+        redact::mask_mount(&text);
         busy() - start
     };
     // Several tries, because other processes may disturb one.

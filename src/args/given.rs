@@ -108,7 +108,7 @@ impl<'a> Given<'a> {
 
     /// Like [`Given::hide`], for the parts of a value.
     pub fn hide_parts(&mut self, values: Vec<Vec<u8>>, shown: &str) {
-        self.secrets.add_parts(values, shown, Scope::Outside);
+        self.secrets.add_longest(values, shown, Scope::Outside);
     }
 
     /// The value of an option, parsed. `expected` describes what the parser accepts.

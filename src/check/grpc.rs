@@ -17,7 +17,7 @@ use crate::args::Hint::{LeaveOut, Say, Use};
 use crate::args::{Foreign, Given, Row, UsageError, operand, option, option_list};
 use crate::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
-use crate::net::http2::{Client, Trouble, field};
+use crate::net::http2::{Client, Http2Error, field};
 use crate::net::status_words;
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::outcome::Finding;
@@ -118,7 +118,7 @@ impl Check for Grpc {
                 .ours();
             client.leave();
             if let Some(service) = &self.service {
-                finding.lead(vec![("service", service.clone().into())]);
+                finding.prepend_facts(vec![("service", service.clone().into())]);
             }
             finding
         })
@@ -133,13 +133,13 @@ fn is_grpc(content_type: &[u8]) -> bool {
 
 impl Grpc {
     /// Calls the health service and returns the finding.
-    fn call(&self, client: &mut Client<'_>, shown: &str) -> Result<Finding, Trouble> {
+    fn call(&self, client: &mut Client<'_>, shown: &str) -> Result<Finding, Http2Error> {
         client.handshake()?;
         let body = message::request(self.service.as_deref().unwrap_or_default());
         let block = self.header_block(client.wire().deadline());
         let head = client.request(&block, &body)?;
         let status = number(head, ":status").filter(|&status| status >= 100);
-        let status = status.ok_or(Trouble::Invalid("a response without :status"))?;
+        let status = status.ok_or(Http2Error::Invalid("a response without :status"))?;
         let content_type = field(head, "content-type").unwrap_or_default();
         let mut finding = if status != 200 {
             Finding::unhealthy(status_words(u16::try_from(status).unwrap_or_default())).expected("200 OK")

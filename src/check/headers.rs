@@ -42,9 +42,9 @@ pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<
             let shown = format!("<header {name}>");
             given.hide(value.as_bytes(), &shown);
             // `x` in `Bearer x`, and the cookies in `a=x; b=y`.
-            given.hide(halves(value.as_bytes(), b' ').1.trim_ascii(), &shown);
+            given.hide(split_once(value.as_bytes(), b' ').1.trim_ascii(), &shown);
             let pairs = value.as_bytes().split(|&b| b == b';');
-            given.hide_parts(pairs.map(|pair| halves(pair, b'=').1.to_vec()).collect(), &shown);
+            given.hide_parts(pairs.map(|pair| split_once(pair, b'=').1.to_vec()).collect(), &shown);
         }
         headers.push(header);
     }
@@ -70,7 +70,7 @@ fn is_harmless(name: &str) -> bool {
 }
 
 /// Splits the text at the first separator, which is dropped; without one, the second half is empty.
-pub(super) fn halves(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
+pub(super) fn split_once(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
     let at = text.iter().position(|&b| b == separator).unwrap_or(text.len());
     let (before, behind) = text.split_at(at);
     (before, behind.get(1..).unwrap_or_default())

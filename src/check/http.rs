@@ -19,7 +19,7 @@ use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::net::wire::LEAVE_TIME;
 use crate::outcome::{Finding, Reached, Verdict};
-use crate::text::{ELLIPSIS, clip, foreign};
+use crate::text::{ELLIPSIS, clip, mark_foreign};
 use crate::units::{self, StatusSet};
 
 /// The default of `--max-body`, in bytes.
@@ -203,7 +203,7 @@ fn shown(url: &str) -> String {
         shown.push(mark);
         shown.push_str(ELLIPSIS);
     }
-    foreign(&shown)
+    mark_foreign(&shown)
 }
 
 /// Excludes the time of ending connections from the time of the attempt.

@@ -180,7 +180,7 @@ fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
     }
     // What the container lacks bears on all that failed, and is said once.
     if let Some(failed) = outcome.checks.iter_mut().find(|outcome| !outcome.is_healthy()) {
-        let lacks = crate::doctor::lacking(std::path::Path::new(crate::procfs::ROOT));
+        let lacks = crate::doctor::resource_problems(std::path::Path::new(crate::procfs::ROOT));
         failed.finding.explanation.extend(lacks);
     }
     outcome

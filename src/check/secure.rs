@@ -156,7 +156,7 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
             Some(Protocol::Http) => Finding::unhealthy("the port speaks HTTP, not TLS"),
             Some(Protocol::Http2) => Finding::unhealthy("the port speaks HTTP/2, not TLS"),
             Some(other) => Finding::unhealthy(format!("the port speaks {}, not TLS", other.name()))
-                .noting("received", &opening),
+                .with_fact_bytes("received", &opening),
             None => Finding::unhealthy("the response is not TLS").quoting("received", &opening),
         },
     };
@@ -201,7 +201,7 @@ pub(super) fn begin(
         match secure.start(&mut connection.wire, host, false) {
             Ok(peer) => facts.extend(self::facts(&peer)),
             Err(mut finding) => {
-                finding.lead(facts);
+                finding.prepend_facts(facts);
                 return Err(finding);
             }
         }

@@ -172,13 +172,13 @@ fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: D
             Finding::unhealthy(error.reason(deadline, "").trim_end()).expected(awaited)
         }
         (None, Failure::Wire(_) | Failure::Closed) => {
-            let perhaps = wire.perhaps();
+            let perhaps = wire.silence_hint();
             let silent = if perhaps.is_empty() { "" } else { " without a reply" };
             Finding::unhealthy([CLOSED, silent, perhaps].concat()).expected(awaited)
         }
     };
     // An incomplete message, or one of another protocol, may contain a connection ID or the date.
-    found.ours().noting("received", opening)
+    found.ours().with_fact_bytes("received", opening)
 }
 
 #[cfg(test)]

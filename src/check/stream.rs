@@ -81,7 +81,7 @@ pub(super) fn over(
     let mut finding = match secure::begin(secure, &mut connection) {
         Ok(facts) => {
             let mut finding = talk(&mut connection.wire, &connection.shown);
-            finding.lead(facts);
+            finding.prepend_facts(facts);
             finding
         }
         Err(finding) => *finding,

@@ -234,10 +234,10 @@ impl Inspect for Request {
         }
         case.findings.sort_by_key(|finding| finding.level);
         for why in case.unread.iter().take(MAX_NOT_CHECKED) {
-            answer.lack(&format!("not checked: {why}"));
+            answer.warn(&format!("not checked: {why}"));
         }
         if case.unread.len() > MAX_NOT_CHECKED {
-            answer.lack(&format!("not checked: {} more", case.unread.len() - MAX_NOT_CHECKED));
+            answer.warn(&format!("not checked: {} more", case.unread.len() - MAX_NOT_CHECKED));
         }
         print(&case, answer);
         Ok(case.findings.iter().all(|finding| finding.level != Level::Error))
@@ -246,7 +246,7 @@ impl Inspect for Request {
 
 /// Returns a sentence for each problem with the resources of the control groups that porthole is
 /// in. What cannot be read there is left out.
-pub(super) fn lacking(proc: &Path) -> Vec<String> {
+pub(super) fn resource_problems(proc: &Path) -> Vec<String> {
     let groups = Target::new(proc, None).and_then(|target| Groups::of(&target));
     let findings = groups.map(|groups| resources::assess(&groups).0).unwrap_or_default();
     findings.iter().filter(|finding| finding.level != Level::Hint).map(Finding::sentence).collect()

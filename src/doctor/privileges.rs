@@ -3,7 +3,7 @@
 
 use super::finding::{Finding, Level, first_of};
 use super::{Case, Request};
-use crate::procfs::capabilities::{DOCKER, names};
+use crate::procfs::capabilities::{DOCKER_DEFAULT, names};
 use crate::procfs::id_map::{is_mapped, ranges};
 
 /// The most capabilities that are named.
@@ -26,7 +26,7 @@ pub(super) fn diagnose(case: &mut Case<'_>, _: &Request) {
                 .docker("USER 65532:65532 in the Dockerfile, or --user 65532:65532"),
         );
     }
-    let beyond = names(status.cap_permitted & !DOCKER);
+    let beyond = names(status.cap_permitted & !DOCKER_DEFAULT);
     if !beyond.is_empty() && !is_mapped {
         let listed = first_of(beyond, MAX_NAMED);
         case.add(

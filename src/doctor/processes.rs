@@ -80,7 +80,7 @@ fn sigterm_unhandled(case: &mut Case<'_>) {
         let what = format!("{shown} is a shell, which does not pass SIGTERM on to the application, {kill}");
         let command = command.split(|&b| b == 0).filter(|word| !word.is_empty());
         let mut line = Vec::new();
-        let mut masked = crate::redact::Masked::default();
+        let mut masked = crate::redact::Masker::default();
         for word in command {
             line.extend_from_slice(if line.is_empty() { b"" } else { b" " });
             masked.push(&mut line, word);

@@ -130,7 +130,7 @@ fn section(words: &'static [&str], target: &Target, budget: usize, time: Duratio
         let mut answer = Answer::kept(theirs.clone());
         let inspect = inspection(words).map_err(|wrong| wrong.0.into());
         if let Err(why) = inspect.and_then(|inspect: Box<dyn Inspect>| inspect.run(&target, &mut answer)) {
-            answer.complain(why);
+            answer.error(why);
         }
     };
     let done = bounded(Deadline::after(time), Box::new(work));

@@ -83,7 +83,7 @@ impl Inspect for Access {
         let Examined { allowed, reason, rows, .. } = examine(target, &root, &self.path, &who, &self.wanted);
         if answer.is_json() {
             if allowed.is_none() {
-                answer.complain(&reason);
+                answer.error(&reason);
             }
             self.document(&who, &rows, &names, allowed, &reason, answer);
             return Ok(allowed == Some(true));
@@ -92,7 +92,7 @@ impl Inspect for Access {
         match allowed {
             Some(true) => answer.sentence(&format!("yes: {reason}")),
             Some(false) => answer.sentence(&format!("no: {reason}")),
-            None => answer.complain(&reason),
+            None => answer.error(&reason),
         }
         Ok(allowed == Some(true))
     }
@@ -124,10 +124,10 @@ impl Access {
         let status = Status::parse(&target.read("status")?);
         let process = target.handle()?;
         // Root has the capabilities in the bounding set of the target.
-        if let Some(line) = status.lacks()
-            && !status.known.is_somebody()
+        if let Some(line) = status.missing_line()
+            && !status.known.has_credentials()
         {
-            return Err(process.lacks(line).into());
+            return Err(process.missing_line(line).into());
         }
         let who = match self.uid {
             Some(uid) => Who::of_ids(uid, 0, Vec::new(), status.cap_bounding),

@@ -8,7 +8,7 @@ use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, operands};
 use crate::error::Error;
 use crate::outcome::Fact;
-use crate::redact::mounted;
+use crate::redact::mask_mount;
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::units::show_short_size;
@@ -17,7 +17,7 @@ use crate::view::filesystems::{FULL, Row, Space, listed, named};
 use crate::view::mounts::read;
 
 /// The time limit for all filesystems together.
-const LIMIT: Duration = Duration::from_secs(5);
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 pub(super) const COMMAND: Command = Command {
     name: "df",
     summary: "print the space and inodes of filesystems",
@@ -45,11 +45,11 @@ impl Inspect for Df {
         avoid_threads_at_pids_limit();
         let mounts = read(target, answer)?;
         let root = target.root().map(Arc::new);
-        let whole = answer.within(LIMIT);
+        let whole = answer.within(TIME_LIMIT);
         let rows = if self.paths.is_empty() {
             // The list of mounts may be readable even if the root directory is not.
-            let root = root.map_err(|why| answer.complain(why)).ok();
-            listed(target, root.as_ref(), &mounts, whole, &mut |error| answer.complain(error))
+            let root = root.map_err(|why| answer.error(why)).ok();
+            listed(target, root.as_ref(), &mounts, whole, &mut |error| answer.error(error))
         } else {
             named(&self.paths, target, &root?, &mounts, whole, answer)
         };
@@ -74,9 +74,9 @@ const COLUMNS: &[Column<Row>] = &[
     C::new("TYPE", |row| row.mount.kind.as_slice().into(), "type", |row| Some(row.mount.kind.clone().into())),
     C::new(
         "SOURCE",
-        |row| mounted(&row.mount.source).into(),
+        |row| mask_mount(&row.mount.source).into(),
         "source",
-        |row| Some(mounted(&row.mount.source).into()),
+        |row| Some(mask_mount(&row.mount.source).into()),
     )
     .left(),
     C::new("SIZE", |row| size(row, |space| space.size), "size", |row| Some(count(row, |space| space.size)))

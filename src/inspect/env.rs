@@ -8,7 +8,7 @@ use crate::args::{Given, UsageError, flag, operands, option_list};
 use crate::error::{Cause, Error};
 use crate::outcome::Fact;
 use crate::procfs::handle::{Fate, Handle};
-use crate::redact::{has_secret, hidden};
+use crate::redact::{has_secret, mask_of_length};
 use crate::report::Answer;
 use crate::text::decode;
 use crate::view::target::MAX_PROC_FILE_BYTES;
@@ -117,10 +117,10 @@ impl Inspect for Env {
             }
         }
         if text.len() >= MAX_PROC_FILE_BYTES {
-            answer.complain("the environment is too long and was truncated");
+            answer.error("the environment is too long and was truncated");
         }
         for name in &missing {
-            answer.complain(format!("{}: not set", decode(name)));
+            answer.error(format!("{}: not set", decode(name)));
         }
         Ok(missing.is_empty())
     }
@@ -145,7 +145,7 @@ impl Env {
         } else {
             let mut line = name.map(<[u8]>::to_vec).unwrap_or_default();
             line.extend_from_slice(if name.is_some() { b"=" } else { b"" });
-            line.extend_from_slice(hidden(value.len()).as_bytes());
+            line.extend_from_slice(mask_of_length(value.len()).as_bytes());
             answer.line(&line);
         }
     }

@@ -15,7 +15,7 @@ use crate::units;
 use crate::view::glob::fits;
 use crate::view::metadata::type_name;
 use crate::view::root::Meta;
-use crate::view::walk::{Met, Walk};
+use crate::view::walk::{Event, Walk};
 
 /// What `--type` expects.
 const TYPE: &str = "f (file), d (directory), l (link), s (socket) or p (FIFO)";
@@ -112,12 +112,12 @@ impl Find {
                 return;
             }
             let kind = match met {
-                Met::Failed(error) => {
+                Event::Failed(error) => {
                     report_error(walk.path(), error, answer);
                     continue;
                 }
-                Met::Entry(Some(kind)) => kind,
-                Met::Entry(None) => match walk.meta() {
+                Event::Entry(Some(kind)) => kind,
+                Event::Entry(None) => match walk.meta() {
                     Ok(meta) => FileType::of_mode(meta.st_mode),
                     Err(error) => {
                         report_error(walk.path(), error, answer);
@@ -168,7 +168,7 @@ fn print(path: &[u8], kind: FileType, answer: &mut Answer) {
 }
 
 fn report_error(path: &[u8], error: Error, answer: &mut Answer) {
-    answer.complain(error.at(Path::new(OsStr::from_bytes(path))));
+    answer.error(error.at(Path::new(OsStr::from_bytes(path))));
 }
 
 /// Returns the last name in a path as find(1) does: `/` for the root, otherwise without trailing

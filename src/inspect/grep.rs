@@ -19,9 +19,9 @@ use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::{Shown as _, escape};
-use crate::view::input::{self, Input, PIECE};
+use crate::view::input::{self, CHUNK_BYTES, Input};
 use crate::view::root::Root;
-use crate::view::walk::{Met, Walk};
+use crate::view::walk::{Event, Walk};
 
 /// The longest line that is searched as a whole, in bytes.
 const MAX_LINE: usize = 1 << 20;
@@ -106,7 +106,7 @@ impl Inspect for Grep {
         let root = target.root()?;
         answer.list("matches");
         if self.has_other_letters {
-            answer.note("-i applies to ASCII letters only: the case of other letters in TEXT matters");
+            answer.info("-i applies to ASCII letters only: the case of other letters in TEXT matters");
         }
         let mut search = Search {
             grep: self,
@@ -125,7 +125,7 @@ impl Inspect for Grep {
         if self.quiet && found {
             // "Exit immediately with zero status if any match is found, even if an error was
             // detected", grep(1).
-            answer.settle();
+            answer.disregard_errors();
         }
         Ok(found)
     }
@@ -170,8 +170,8 @@ impl Search<'_> {
                 return;
             }
             let path = PathBuf::from(OsStr::from_bytes(walk.path()));
-            let Met::Entry(kind) = met else {
-                if let Met::Failed(why) = met {
+            let Event::Entry(kind) = met else {
+                if let Event::Failed(why) = met {
                     self.error(&path, why);
                 }
                 continue;
@@ -182,7 +182,7 @@ impl Search<'_> {
                 Some(FileType::Directory) => match walk.meta() {
                     Ok(meta) if walk.is_kernel_mount(&meta) => {
                         let note = "contents skipped: a kernel file system; name it to search them";
-                        self.answer.note(&format!("{}: {note}", path.shown()));
+                        self.answer.info(&format!("{}: {note}", path.shown()));
                     }
                     Ok(_) => walk.enter(),
                     Err(why) => self.error(&path, why),
@@ -206,7 +206,7 @@ impl Search<'_> {
     }
 
     fn error(&mut self, path: &Path, error: Error) {
-        self.answer.complain(error.at(path));
+        self.answer.error(error.at(path));
     }
 
     /// Prints the lines that match.
@@ -235,7 +235,8 @@ impl Search<'_> {
                 }
                 file.is_binary = true;
             }
-            let room = buffer.get_mut(filled..filled.saturating_add(PIECE).min(MAX_LINE)).unwrap_or_default();
+            let room =
+                buffer.get_mut(filled..filled.saturating_add(CHUNK_BYTES).min(MAX_LINE)).unwrap_or_default();
             let count = input.read(room)?;
             let new = room.get(..count).unwrap_or_default();
             if first {
@@ -263,7 +264,7 @@ impl Search<'_> {
                 if !is_reported {
                     is_reported = true;
                     let path = input.path.shown();
-                    self.answer.note(&format!("{path}: a line longer than 1 MiB is searched in parts"));
+                    self.answer.info(&format!("{path}: a line longer than 1 MiB is searched in parts"));
                 }
                 let part = buffer.get(..filled).unwrap_or_default();
                 if !skips_rest && self.grep.pattern.find(part, 0).is_some() {

@@ -22,7 +22,7 @@ const DEFAULT_MAX: u64 = 64 << 10;
 /// How many bytes a line shows.
 const ROW: usize = 16;
 /// How much is read at once, in bytes.
-const PIECE: usize = 1024 * ROW;
+const CHUNK_BYTES: usize = 1024 * ROW;
 
 pub(super) const COMMAND: Command = Command {
     name: "hexdump",
@@ -73,7 +73,7 @@ impl Inspect for Dump {
             }
             if self.dump(input, answer)? && self.reports_cut {
                 let max = show_size(self.max);
-                answer.note(&format!("{}: cut after {max} (--max)", input.path.shown()));
+                answer.info(&format!("{}: cut after {max} (--max)", input.path.shown()));
             }
             Ok(())
         });
@@ -87,11 +87,11 @@ impl Dump {
         let mut whole = Vec::new();
         let mut rows = Rows { offset: self.skip, last: None, starred: false, text: Vec::new() };
         let mut left = self.max;
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; CHUNK_BYTES];
         let mut cut = false;
         while !cut && !answer.is_over() {
             // Reading one byte more than is shown tells whether there is more.
-            let room = usize::try_from(left).unwrap_or(PIECE).saturating_add(1).min(PIECE);
+            let room = usize::try_from(left).unwrap_or(CHUNK_BYTES).saturating_add(1).min(CHUNK_BYTES);
             let count = input.fill(piece.get_mut(..room).unwrap_or_default())?;
             let taken = usize::try_from(left).map_or(count, |left| left.min(count));
             cut = taken < count;
@@ -106,7 +106,7 @@ impl Dump {
                 answer.content(&rows.text);
                 rows.text.clear();
             }
-            if count < PIECE {
+            if count < CHUNK_BYTES {
                 break;
             }
         }

@@ -5,7 +5,7 @@ use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError};
 use crate::error::Error;
 use crate::outcome::Fact;
-use crate::procfs::capabilities::{DOCKER, LAST, all, names};
+use crate::procfs::capabilities::{DOCKER_DEFAULT, LAST_KNOWN, all, names};
 use crate::procfs::handle::Handle;
 use crate::procfs::id_map::{is_mapped, ranges};
 use crate::procfs::status::Status;
@@ -43,10 +43,10 @@ impl Inspect for Id {
             .read("status", PROC_FILE_LIMIT)
             .map_err(|error| target.explain(error, &process, "status"))?;
         let mut status = Status::parse(&status);
-        match status.lacks() {
-            Some(line) if !status.known.is_somebody() => return Err(process.lacks(line).into()),
+        match status.missing_line() {
+            Some(line) if !status.known.has_credentials() => return Err(process.missing_line(line).into()),
             // The other lines are about restrictions, which not every system reports.
-            Some(line) => answer.complain(process.lacks(line)),
+            Some(line) => answer.error(process.missing_line(line)),
             None => {}
         }
         if !status.known.seccomp {
@@ -55,8 +55,9 @@ impl Inspect for Id {
         }
         let names = Names::of(target, answer);
         let last = target.start_of("sys/kernel/cap_last_cap").ok();
-        let last =
-            last.and_then(|text| std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()).unwrap_or(LAST);
+        let last = last
+            .and_then(|text| std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok())
+            .unwrap_or(LAST_KNOWN);
         let seen = Seen {
             label: label(&process),
             namespaces: namespaces(&process, target, answer),
@@ -146,7 +147,7 @@ impl Seen {
         match set {
             0 => "none".to_owned(),
             all if all == self.all => "all".to_owned(),
-            DOCKER => format!("{} (Docker's default)", names(set).join(", ")),
+            DOCKER_DEFAULT => format!("{} (Docker's default)", names(set).join(", ")),
             most if (self.all & !most).count_ones() <= FEW_MISSING && most & !self.all == 0 => {
                 format!("all but {}", names(self.all & !most).join(", "))
             }
@@ -256,7 +257,7 @@ fn namespaces(
             Err(error) if error.is_gone() => {}
             Err(error) => {
                 if !std::mem::replace(&mut denied, true) {
-                    answer.complain(target.explain(error, process, &path));
+                    answer.error(target.explain(error, process, &path));
                 }
                 found.push((name, None));
             }

@@ -23,7 +23,7 @@ use crate::procfs;
 use crate::report::Answer;
 use crate::sys::started_as;
 use crate::units::show_short_size;
-use crate::view::input::PIECE;
+use crate::view::input::CHUNK_BYTES;
 use crate::view::metadata::octal;
 
 /// The name of the copy in a directory.
@@ -153,7 +153,7 @@ fn temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
 
 /// Copies the whole file and syncs it to disk, before it is renamed.
 fn copy(mut from: File, mut to: File) -> io::Result<u64> {
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; CHUNK_BYTES];
     let mut size = 0;
     loop {
         match from.read(&mut piece) {

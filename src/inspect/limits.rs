@@ -68,7 +68,7 @@ fn of_groups(target: &Target, answer: &mut Answer) -> Vec<Found> {
     let mut said: Vec<Error> = Vec::new();
     let mut say = |why: Error| {
         if !said.contains(&why) {
-            answer.complain(&why);
+            answer.error(&why);
             said.push(why);
         }
     };
@@ -116,7 +116,7 @@ fn of_process(target: &Target, answer: &mut Answer) -> Vec<(Rlimit, Use)> {
     let (limits, status) = match (target.read("limits"), target.read("status")) {
         (Ok(limits), Ok(status)) => (limits, status),
         (Err(why), _) | (_, Err(why)) => {
-            answer.complain(&why);
+            answer.error(&why);
             return Vec::new();
         }
     };
@@ -133,7 +133,7 @@ fn used(limit: &Rlimit, status: &[u8], target: &Target, answer: &mut Answer) -> 
         "open files" => match open_files(target) {
             Ok(count) => Some(count),
             Err(why) => {
-                answer.complain(&why);
+                answer.error(&why);
                 return Use::Denied;
             }
         },

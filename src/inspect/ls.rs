@@ -136,7 +136,7 @@ impl Inspect for Ls {
 }
 
 fn report_error(path: &Path, error: Error, answer: &mut Answer) {
-    answer.complain(error.at(path));
+    answer.error(error.at(path));
 }
 
 /// A listing, and what all of its files have in common.
@@ -164,7 +164,7 @@ impl Listing<'_> {
         for row in below.rev() {
             if depth >= MAX_DEPTH || queue.len() >= MAX_QUEUED {
                 let path = path.shown();
-                self.answer.complain(format!("{path}: subdirectories not listed: too deep or too many"));
+                self.answer.error(format!("{path}: subdirectories not listed: too deep or too many"));
                 break;
             }
             queue.push((path.join(OsStr::from_bytes(&row.name)), depth + 1));
@@ -180,7 +180,7 @@ impl Listing<'_> {
                     let path = path.shown();
                     let message =
                         format!("{path}: cut after {MAX_ENTRIES} entries; porthole find {path} prints all");
-                    self.answer.complain(&message);
+                    self.answer.error(&message);
                     break;
                 }
                 Ok(Some(entry)) => entry,
@@ -210,7 +210,7 @@ impl Listing<'_> {
             };
             let entries = if count == 1 { "entry" } else { "entries" };
             let message = format!("{}: cannot stat {count} {entries}: {error}{help}", path.shown());
-            self.answer.complain(&message);
+            self.answer.error(&message);
         }
         rows
     }

@@ -24,11 +24,11 @@ use crate::table::{Mark, Table};
 use crate::text::Shown as _;
 use crate::units::show_short_size;
 use crate::view::root::Root;
-use crate::view::target::HIDDEN;
+use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::users::Names;
 
 /// The most descriptors of one process that are listed: NR_OPEN, the kernel's default limit.
-const MOST: usize = 1 << 20;
+const MAX_DESCRIPTORS: usize = 1 << 20;
 /// The rows that are aligned with each other; then they are printed, and no longer kept in memory.
 const ROWS: usize = 4096;
 /// The number of network namespaces whose sockets are kept in memory.
@@ -135,7 +135,7 @@ impl List<'_> {
             self.end_table(true);
         }
         if let Some(pid) = self.unsized_pid {
-            self.answer.lack(&format!(
+            self.answer.warn(&format!(
                 "?: the size of a mapped file can be read only with CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: {}",
                 target.proc.join(pid.to_string()).join("map_files").shown()
             ));
@@ -203,16 +203,16 @@ impl List<'_> {
             lacks.push(format!("the open files of {processes} cannot be read and are missing: {why}"));
         }
         if is_hiding {
-            lacks.push(HIDDEN.to_owned());
+            lacks.push(HIDDEN_PROCESSES.to_owned());
         }
         if let Some(why) = failed.why {
             let processes = crate::view::target::processes(failed.count);
-            self.answer.complain(format!("cannot read the open files of {processes}: {why}"));
+            self.answer.error(format!("cannot read the open files of {processes}: {why}"));
         }
         // An empty list does not mean that nothing is open.
         let last = if self.listed || self.answer.is_over() { None } else { lacks.pop() };
         for why in lacks {
-            self.answer.lack(&why);
+            self.answer.warn(&why);
         }
         last.map_or(Ok(()), |why| Err(why.into()))
     }
@@ -243,7 +243,7 @@ impl List<'_> {
         }
         let mut numbers: Vec<u32> = Vec::new();
         let listed = process.each("fd", &mut |name| {
-            if numbers.len() < MOST {
+            if numbers.len() < MAX_DESCRIPTORS {
                 numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<u32>().ok()));
             }
         });
@@ -264,7 +264,7 @@ impl List<'_> {
             self.mapped(process, &holder, &program);
         }
         if uid.is_none() && self.listed && !std::mem::replace(&mut self.said, true) {
-            self.answer.lack(&process.lacks("Uid"));
+            self.answer.warn(&process.missing_line("Uid"));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::outcome::Fact;
 use crate::procfs::mountinfo::Mount;
-use crate::redact::mounted;
+use crate::redact::mask_mount;
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
@@ -70,7 +70,7 @@ impl Inspect for Show {
 /// What is mounted, followed by the mounted folder if it is not the root of the filesystem, as in
 /// findmnt(8): `/dev/vda[/var/lib]`. A password in it is masked.
 fn source(mount: &Mount) -> Vec<u8> {
-    let mut source = mounted(&mount.source);
+    let mut source = mask_mount(&mount.source);
     if mount.root != b"/" {
         for part in [b"[", mount.root.as_slice(), b"]"] {
             source.extend_from_slice(part);
@@ -105,7 +105,7 @@ impl<'a> Row<'a> {
             "SOURCE",
             |row| source(row.mount).into(),
             "source",
-            |row| Some(mounted(&row.mount.source).into()),
+            |row| Some(mask_mount(&row.mount.source).into()),
         ),
         C::json("root", |row| Some(row.mount.root.clone().into())),
         C::json("device", |row| Some(row.mount.device.clone().into())),

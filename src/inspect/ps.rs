@@ -17,7 +17,7 @@ use crate::procfs::all::{Look, Seen};
 use crate::procfs::process::{Process, own_pid};
 use crate::report::Answer;
 use crate::text::{Shown as _, clip};
-use crate::view::target::HIDDEN;
+use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::target::not_mounted;
 use crate::view::users::Names;
 
@@ -77,7 +77,7 @@ impl Inspect for Ps {
                 && !(of_kernel && error.is_denied())
             {
                 let path = target.proc.join(seen.pid.to_string()).join("stat");
-                answer.complain(error.clone().at(&path));
+                answer.error(error.clone().at(&path));
             }
         }
         // How many may or may not have the name.
@@ -105,20 +105,20 @@ impl Inspect for Ps {
                 None => format!("{}: no processes", target.proc.shown()),
             };
             let why = match (hidden, unread.is_empty()) {
-                (true, _) => format!("{none} that may be seen; {HIDDEN}"),
+                (true, _) => format!("{none} that may be seen; {HIDDEN_PROCESSES}"),
                 (false, false) => format!("{none} that may be seen; {unread}"),
                 (false, true) => none,
             };
             return Err(why.into());
         }
         if !unread.is_empty() {
-            answer.note(&unread);
+            answer.info(&unread);
         }
         if hidden {
-            answer.note(HIDDEN);
+            answer.info(HIDDEN_PROCESSES);
         }
         if let Err(why) = &uptime {
-            answer.note(&format!("{why}: start and CPU times are unknown"));
+            answer.info(&format!("{why}: start and CPU times are unknown"));
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
         let names = Names::of(target, answer);

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::outcome::Fact;
 use crate::report::Answer;
 use crate::text::escape;
-use crate::view::input::{self, Input, PIECE};
+use crate::view::input::{self, CHUNK_BYTES, Input};
 
 pub(super) const COMMAND: Command = Command {
     name: "sha256sum",
@@ -54,7 +54,7 @@ impl Inspect for Sums {
 
 fn sum(input: &mut Input<'_>) -> Result<String, Error> {
     let mut context = Context::new(&SHA256);
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; CHUNK_BYTES];
     loop {
         match input.read(&mut piece)? {
             0 => break,

@@ -16,7 +16,7 @@ use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
 use crate::units;
-use crate::view::target::HIDDEN;
+use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::users::Names;
 
 /// The most owners of one socket that a table names.
@@ -73,13 +73,13 @@ impl Inspect for Ss {
         let mut sockets = Sockets::read(process, self.wanted, self.all)
             .map_err(|(name, error)| target.explain(error, process, name))?;
         for name in &sockets.cut {
-            answer.complain(format!(
+            answer.error(format!(
                 "{}: too large to be read to its end; sockets are missing",
                 process.path(name).shown()
             ));
         }
         for (name, odd) in &sockets.odd {
-            answer.complain(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
+            answer.error(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
         // Sorted in place: there may be more than a hundred thousand.
         sockets.list.sort_unstable_by(|a, b| {
@@ -98,7 +98,7 @@ impl Inspect for Ss {
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
         if sockets.list.iter().any(is_unknown) {
             let is_hiding = target.hides_some(owners.has_first.then_some(1));
-            answer.lack(&match &owners.unread {
+            answer.warn(&match &owners.unread {
                 Some((count, Unseen { pid, handle, error })) => format!(
                     "?: an owner may be among {} whose descriptors cannot be read: {}",
                     crate::view::target::processes(*count),
@@ -107,7 +107,7 @@ impl Inspect for Ss {
                         None => error.clone().at(&target.proc.join(pid.to_string())),
                     }
                 ),
-                None if is_hiding => format!("?: {HIDDEN}"),
+                None if is_hiding => format!("?: {HIDDEN_PROCESSES}"),
                 None => format!(
                     "?: no process in {} holds the socket: its owner is in another pid namespace, or it is the kernel",
                     target.proc.shown()

@@ -49,7 +49,7 @@ impl Inspect for Stat {
             let meta = match root.meta(path, false) {
                 Ok(meta) => meta,
                 Err(error) => {
-                    answer.complain(error.at(path));
+                    answer.error(error.at(path));
                     continue;
                 }
             };

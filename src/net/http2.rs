@@ -48,7 +48,7 @@ const ERRORS: [&str; 14] = [
 
 /// Why there is no response.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum Http2Error {
     /// Reading failed.
     Wire(WireError),
     /// The request could not be sent.
@@ -115,7 +115,7 @@ impl<'a> Client<'a> {
     }
 
     /// Returns once the server has sent its SETTINGS.
-    pub fn handshake(&mut self) -> Result<(), Trouble> {
+    pub fn handshake(&mut self) -> Result<(), Http2Error> {
         while !self.is_http2 {
             self.step()?;
         }
@@ -123,7 +123,7 @@ impl<'a> Client<'a> {
     }
 
     /// Sends the request, its header block first, and returns the fields of the response's head.
-    pub fn request(&mut self, block: &[u8], mut body: &[u8]) -> Result<&Fields, Trouble> {
+    pub fn request(&mut self, block: &[u8], mut body: &[u8]) -> Result<&Fields, Http2Error> {
         let mut pieces = block.chunks(LARGEST).peekable();
         let mut kind = HEADERS;
         while let Some(piece) = pieces.next() {
@@ -156,7 +156,7 @@ impl<'a> Client<'a> {
 
     /// Returns the body and the trailers, which are the head if there is nothing else in the
     /// response.
-    pub fn rest(&mut self) -> Result<(&[u8], &Fields), Trouble> {
+    pub fn rest(&mut self) -> Result<(&[u8], &Fields), Http2Error> {
         self.awaiting = "the end of the response";
         while !self.ended {
             self.step()?;
@@ -177,7 +177,7 @@ impl<'a> Client<'a> {
     }
 
     /// Processes the next frame.
-    fn step(&mut self) -> Result<(), Trouble> {
+    fn step(&mut self) -> Result<(), Http2Error> {
         let frame = self.frames.next()?;
         match (frame.kind, frame.stream) {
             (SETTINGS, 0) => self.settings(&frame)?,
@@ -195,16 +195,19 @@ impl<'a> Client<'a> {
                 let (last, code) = (frame.number(0).ok_or(SIZE)?, frame.number(4).ok_or(SIZE)?);
                 // A server that is shutting down still answers the requests that it has accepted.
                 if code != 0 || last & 0x7fff_ffff < STREAM {
-                    return Err(Trouble::GoAway(code, frame.payload.get(8..).unwrap_or_default().to_vec()));
+                    return Err(Http2Error::GoAway(
+                        code,
+                        frame.payload.get(8..).unwrap_or_default().to_vec(),
+                    ));
                 }
             }
-            (RST_STREAM, STREAM) => return Err(Trouble::Reset(frame.number(0).ok_or(SIZE)?)),
+            (RST_STREAM, STREAM) => return Err(Http2Error::Reset(frame.number(0).ok_or(SIZE)?)),
             (DATA, STREAM) => self.data(&frame)?,
             (HEADERS, STREAM) => self.headers(&frame)?,
             (DATA | HEADERS | RST_STREAM | PUSH_PROMISE, _) => {
-                return Err(Trouble::Invalid("a frame on a stream that was never opened"));
+                return Err(Http2Error::Invalid("a frame on a stream that was never opened"));
             }
-            (CONTINUATION, _) => return Err(Trouble::Invalid("CONTINUATION without HEADERS")),
+            (CONTINUATION, _) => return Err(Http2Error::Invalid("CONTINUATION without HEADERS")),
             (SETTINGS | PING | GOAWAY, _) => return Err(SIZE),
             // Section 5.5: unknown frames are ignored, and so is PRIORITY.
             _ => {}
@@ -213,7 +216,7 @@ impl<'a> Client<'a> {
     }
 
     /// Processes SETTINGS. Section 6.5.
-    fn settings(&mut self, frame: &Frame) -> Result<(), Trouble> {
+    fn settings(&mut self, frame: &Frame) -> Result<(), Http2Error> {
         if frame.has(ACK) {
             return Ok(());
         }
@@ -233,13 +236,13 @@ impl<'a> Client<'a> {
     }
 
     /// Processes DATA. Section 6.1.
-    fn data(&mut self, frame: &Frame) -> Result<(), Trouble> {
+    fn data(&mut self, frame: &Frame) -> Result<(), Http2Error> {
         if self.head.is_none() {
-            return Err(Trouble::Invalid("DATA before HEADERS"));
+            return Err(Http2Error::Invalid("DATA before HEADERS"));
         }
         self.body.extend_from_slice(frame.content().ok_or(SIZE)?);
         if self.body.len() > BODY {
-            return Err(Trouble::Excess("the response is longer than 4 KiB"));
+            return Err(Http2Error::Excess("the response is longer than 4 KiB"));
         }
         self.ended = frame.has(END_STREAM);
         // Padding counts too, so the window is updated by the whole payload, but only once it
@@ -257,24 +260,25 @@ impl<'a> Client<'a> {
 
     /// Processes HEADERS up to the last CONTINUATION, between which no other frame is allowed.
     /// Sections 6.2 and 6.10.
-    fn headers(&mut self, frame: &Frame) -> Result<(), Trouble> {
+    fn headers(&mut self, frame: &Frame) -> Result<(), Http2Error> {
         let mut block = frame.content().ok_or(SIZE)?.to_vec();
         let mut is_whole = frame.has(END_HEADERS);
         while !is_whole {
             let more = self.frames.next()?;
             if (more.kind, more.stream) != (CONTINUATION, STREAM) {
-                return Err(Trouble::Invalid("a frame within a header block"));
+                return Err(Http2Error::Invalid("a frame within a header block"));
             }
             block.extend_from_slice(&more.payload);
             if block.len() > BLOCK {
-                return Err(Trouble::Excess("a header block is larger than 16 KiB"));
+                return Err(Http2Error::Excess("a header block is larger than 16 KiB"));
             }
             is_whole = more.has(END_HEADERS);
         }
         let decoded = self.decoder.decode(&block);
-        let (fields, is_all) = decoded.ok_or(Trouble::Invalid("a header block that is not valid HPACK"))?;
+        let (fields, is_all) =
+            decoded.ok_or(Http2Error::Invalid("a header block that is not valid HPACK"))?;
         if !is_all {
-            return Err(Trouble::Excess("the header fields are larger than 32 KiB"));
+            return Err(Http2Error::Excess("the header fields are larger than 32 KiB"));
         }
         let ended = frame.has(END_STREAM);
         match &self.head {
@@ -287,7 +291,7 @@ impl<'a> Client<'a> {
                 self.head = Some(fields);
             }
             Some(_) if ended => self.trailers = fields,
-            Some(_) => return Err(Trouble::Invalid("HEADERS in the middle of the body")),
+            Some(_) => return Err(Http2Error::Invalid("HEADERS in the middle of the body")),
         }
         self.ended = ended;
         Ok(())
@@ -295,7 +299,7 @@ impl<'a> Client<'a> {
 }
 
 /// A frame whose length or stream is wrong for its kind.
-const SIZE: Trouble = Trouble::Invalid("a frame of the wrong size or stream");
+const SIZE: Http2Error = Http2Error::Invalid("a frame of the wrong size or stream");
 
 /// Returns the value of the first field with this name.
 pub fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {

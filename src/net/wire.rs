@@ -86,7 +86,7 @@ impl Wire {
     }
 
     /// Returns what the peer may expect if it has not replied to plain text; empty otherwise.
-    pub fn perhaps(&self) -> &'static str {
+    pub fn silence_hint(&self) -> &'static str {
         #[cfg(feature = "tls")]
         let is_plain = self.session.is_none();
         #[cfg(not(feature = "tls"))]

@@ -46,10 +46,10 @@ const NAMES: [&str; 41] = [
 ];
 
 /// The default capabilities of Docker, containerd and older releases of Podman.
-pub const DOCKER: u64 = 0xa804_25fb;
+pub const DOCKER_DEFAULT: u64 = 0xa804_25fb;
 
 /// The last capability with a name here.
-pub const LAST: u32 = 40;
+pub const LAST_KNOWN: u32 = 40;
 
 /// Returns the names of the capabilities in a set: `cap_chown`, or `cap_41` for one without a name.
 pub fn names(set: u64) -> Vec<String> {
@@ -78,10 +78,10 @@ mod tests {
             names(1 | 1 << 19 | 1 << 40 | 1 << 41),
             ["cap_chown", "cap_sys_ptrace", "cap_checkpoint_restore", "cap_41"]
         );
-        assert_eq!(NAMES.len(), LAST as usize + 1);
+        assert_eq!(NAMES.len(), LAST_KNOWN as usize + 1);
         assert_eq!((all(40), all(63), all(99)), (0x1ff_ffff_ffff, u64::MAX, u64::MAX));
         let docker = "cap_chown cap_dac_override cap_fowner cap_fsetid cap_kill cap_setgid cap_setuid cap_setpcap \
             cap_net_bind_service cap_net_raw cap_sys_chroot cap_mknod cap_audit_write cap_setfcap";
-        assert_eq!(names(DOCKER).join(" "), docker);
+        assert_eq!(names(DOCKER_DEFAULT).join(" "), docker);
     }
 }

@@ -82,7 +82,7 @@ impl Handle {
     }
 
     /// Returns the message that its status lacks a line.
-    pub fn lacks(&self, line: &str) -> String {
+    pub fn missing_line(&self, line: &str) -> String {
         format!("{}: has no {line} line", self.path("status").shown())
     }
 

@@ -57,7 +57,7 @@ pub struct Known {
 
 impl Known {
     /// Whether its ids and capabilities are known.
-    pub fn is_somebody(self) -> bool {
+    pub fn has_credentials(self) -> bool {
         self.ids && self.capabilities
     }
 }
@@ -139,7 +139,7 @@ impl Status {
     }
 
     /// Returns the first line about ids, capabilities or restrictions that was missing.
-    pub fn lacks(&self) -> Option<&'static str> {
+    pub fn missing_line(&self) -> Option<&'static str> {
         let known = &self.known;
         if !known.ids {
             Some("Uid")
@@ -186,7 +186,7 @@ impl Status {
     }
 
     /// Describes the rule that denies access, and what would help.
-    pub fn why_not(&self, target: &Status) -> String {
+    pub fn describe_barrier(&self, target: &Status) -> String {
         let (uid, gid) = (self.uids[3], self.gids[3]);
         let unused = if self.has_unused_ptrace() {
             " (SYS_PTRACE is only in the bounding set, where a user other than root cannot use it)"
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!((&status.groups, status.ppid, status.state), (&vec![5, 20], 1, 'S'));
         assert_eq!((&status.ns_pids, status.cap_permitted), (&vec![4711, 7], 0xa804_25fb));
         assert_eq!((status.no_new_privs, status.seccomp, status.ignored), (true, 2, 0x4000));
-        assert_eq!(status.lacks(), None);
+        assert_eq!(status.missing_line(), None);
         let all = Known { ids: true, capabilities: true, no_new_privs: true, seccomp: true, signals: true };
         assert_eq!(status.known, all);
         assert_eq!(Status::parse(b"Uid:\tx\n\n:\nCapEff:\tzz\nUid"), Status::default());
@@ -259,7 +259,7 @@ mod tests {
             ("Uid:\t0\nCapPrm:\t0\nSeccomp:\t0\n", "NoNewPrivs"),
             ("Uid:\t0\nCapPrm:\t0\nNoNewPrivs:\t0\n", "Seccomp"),
         ] {
-            assert_eq!(Status::parse(text.as_bytes()).lacks(), Some(line));
+            assert_eq!(Status::parse(text.as_bytes()).missing_line(), Some(line));
         }
     }
 
@@ -298,7 +298,7 @@ mod tests {
             (of(0, 0, SYS_PTRACE | DAC), of(7, 7, 0), "porthole has CAP_SYS_PTRACE"),
             (of(0, 0, SYS_PTRACE), of(7, 7, 0), "its uid is 7, ours is 0, and the file's mode"),
         ] {
-            assert!(ours.why_not(&theirs).starts_with(rule), "{}", ours.why_not(&theirs));
+            assert!(ours.describe_barrier(&theirs).starts_with(rule), "{}", ours.describe_barrier(&theirs));
         }
     }
 }

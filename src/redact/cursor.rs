@@ -1,6 +1,6 @@
 //! A single pass over a text in which parts are masked.
 
-use super::hidden;
+use super::mask_of_length;
 
 /// The current position in a text and how far the text is written.
 ///
@@ -47,7 +47,7 @@ impl<'a> Cursor<'a> {
         }
         let secret = self.text.get(start..end).filter(|secret| !secret.is_empty())?;
         self.out.extend_from_slice(self.text.get(self.done..start).unwrap_or_default());
-        self.out.extend_from_slice(hidden(secret.len()).as_bytes());
+        self.out.extend_from_slice(mask_of_length(secret.len()).as_bytes());
         (self.at, self.done) = (end, end);
         Some(secret)
     }

@@ -9,7 +9,7 @@ use super::words::is_name_byte;
 
 /// Masks the secrets in the source or an option of a mount. The rules are those of an argument,
 /// except that a name after a slash or before a colon is the name of a file.
-pub fn mounted(text: &[u8]) -> Vec<u8> {
+pub fn mask_mount(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut cursor = Cursor::new(&mut out, text);
     // A secret found ahead. The text before it is searched too.

@@ -4,7 +4,7 @@
 use super::rules::{FILES, HARMLESS, Hint, LAST_WORDS, LOOKALIKES, PARTS, PLAIN, WORDS};
 use super::words::trimmed;
 use crate::bytes::find;
-use crate::secrets::is_telling;
+use crate::secrets::suggests_secret;
 
 /// Returns what a name says about its value.
 pub(super) fn hint_of(name: &[u8]) -> Hint {
@@ -28,7 +28,7 @@ pub(super) fn hint_of(name: &[u8]) -> Hint {
         last = word;
     }
     is_secret |= PARTS.iter().any(|known| find(&letters, known.as_bytes()).is_some())
-        || std::str::from_utf8(&words).is_ok_and(is_telling);
+        || std::str::from_utf8(&words).is_ok_and(suggests_secret);
     if is_one_of(HARMLESS, last) {
         Hint::Plain
     } else if !is_secret {

@@ -4,10 +4,10 @@ mod programs;
 mod time;
 mod tokens;
 
-use super::{Masked, has_secret, hidden};
+use super::{Masker, has_secret, mask_of_length};
 
 fn masked(arguments: &[&str]) -> String {
-    let (mut out, mut masked) = (Vec::new(), Masked::default());
+    let (mut out, mut masked) = (Vec::new(), Masker::default());
     for argument in arguments {
         out.extend_from_slice(if out.is_empty() { b"" } else { b" " });
         masked.push(&mut out, argument.as_bytes());
@@ -82,7 +82,7 @@ fn check(cases: &[&[&str]]) {
         let mut shown = String::new();
         let joined = case.join(" ");
         for (at, part) in joined.split(['⟦', '⟧']).enumerate() {
-            shown += &if at % 2 == 1 { hidden(part.len()) } else { part.to_owned() };
+            shown += &if at % 2 == 1 { mask_of_length(part.len()) } else { part.to_owned() };
         }
         assert_eq!(masked(&arguments), shown, "{case:?}");
     }
@@ -99,7 +99,7 @@ fn any_bytes_will_do() {
             text.push(alphabet[(state >> 16) as usize % alphabet.len()]);
         }
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let mut masked = Masked::default();
+        let mut masked = Masker::default();
         let mut out = Vec::new();
         masked.push(&mut out, &text);
         masked.push(&mut out, &text);

@@ -227,20 +227,20 @@ impl Answer {
 
     /// Reports what could not be answered on stderr, or in the answer if it is kept. The exit
     /// status will be 1.
-    pub fn complain(&mut self, message: impl Display) {
+    pub fn error(&mut self, message: impl Display) {
         self.failed = true;
-        self.lack(&message.to_string());
+        self.warn(&message.to_string());
     }
 
     /// Disregards earlier errors: the exit status depends on what was found. An answer that could
     /// not be written stays a failure.
-    pub fn settle(&mut self) {
+    pub fn disregard_errors(&mut self) {
         self.failed &= self.over;
     }
 
-    /// Like [`Answer::complain`], but what is missing does not make the answer a failure.
-    pub fn lack(&mut self, message: &str) {
-        self.note(message);
+    /// Like [`Answer::error`], but what is missing does not make the answer a failure.
+    pub fn warn(&mut self, message: &str) {
+        self.info(message);
         let is_printed = matches!(self.destination, Destination::Stdout(_));
         if is_printed && self.json && self.errors.len() < MAX_ERRORS {
             self.errors.push(message.to_owned());
@@ -248,7 +248,7 @@ impl Answer {
     }
 
     /// Reports something that is not a failure, on stderr or in the answer if it is kept.
-    pub fn note(&mut self, message: &str) {
+    pub fn info(&mut self, message: &str) {
         if let Destination::Kept(kept) = &self.destination {
             return kept.error(message);
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use memchr::{memchr_iter, memrchr_iter};
 
-use super::input::{self, Input, PIECE};
+use super::input::{self, CHUNK_BYTES, Input};
 use super::target::Target;
 use crate::args::{Given, Opt, UsageError, flag, operands, option};
 use crate::error::Error;
@@ -122,7 +122,7 @@ impl Content {
             } else {
                 format!("cut after {max}")
             };
-            answer.note(&format!("{}: {what} (--max)", input.path.shown()));
+            answer.info(&format!("{}: {what} (--max)", input.path.shown()));
         }
         if answer.is_json() {
             answer.item(
@@ -145,10 +145,10 @@ impl Content {
         mut lines: Option<u64>,
     ) -> Result<bool, Error> {
         let mut left = self.max;
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; CHUNK_BYTES];
         while lines != Some(0) && !out.answer.is_over() {
             // One byte more than may be printed tells whether there is more.
-            let room = usize::try_from(left).unwrap_or(PIECE).saturating_add(1).min(PIECE);
+            let room = usize::try_from(left).unwrap_or(CHUNK_BYTES).saturating_add(1).min(CHUNK_BYTES);
             let count = input.read(piece.get_mut(..room).unwrap_or_default())?;
             if count == 0 {
                 break;
@@ -204,7 +204,7 @@ impl Content {
         // One byte more than may be printed tells whether a line starts there.
         let max = usize::try_from(self.max).unwrap_or(usize::MAX).saturating_add(1);
         let mut end: VecDeque<u8> = VecDeque::new();
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; CHUNK_BYTES];
         let mut endless = false;
         loop {
             let count = input.read(&mut piece)?;
@@ -248,10 +248,10 @@ fn last_lines(
     let bottom = floor.saturating_sub(1);
     let mut left = lines;
     let mut end = size;
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; CHUNK_BYTES];
     while end > bottom {
-        let from = end.saturating_sub(PIECE as u64).max(bottom);
-        let bytes = piece.get_mut(..usize::try_from(end - from).unwrap_or(PIECE)).unwrap_or_default();
+        let from = end.saturating_sub(CHUNK_BYTES as u64).max(bottom);
+        let bytes = piece.get_mut(..usize::try_from(end - from).unwrap_or(CHUNK_BYTES)).unwrap_or_default();
         read(bytes, from)?;
         for at in memrchr_iter(b'\n', bytes) {
             let start = from + at as u64 + 1;
@@ -325,8 +325,8 @@ mod tests {
         ] {
             assert_eq!(last(text, max, lines), (start, cut), "{text:?} {max} {lines}");
         }
-        let long = [vec![b'x'; 3 * PIECE], b"\ny".to_vec(), vec![b'x'; 2 * PIECE]].concat();
-        assert_eq!(last(&long, 1 << 20, 1), (3 * PIECE as u64 + 1, false));
+        let long = [vec![b'x'; 3 * CHUNK_BYTES], b"\ny".to_vec(), vec![b'x'; 2 * CHUNK_BYTES]].concat();
+        assert_eq!(last(&long, 1 << 20, 1), (3 * CHUNK_BYTES as u64 + 1, false));
         assert_eq!(last(&long, 1 << 20, 2), (0, false));
     }
 }

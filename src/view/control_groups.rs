@@ -26,7 +26,7 @@ pub fn avoid_threads_at_pids_limit() {
     // The threads are ours, whichever proc is inspected.
     let pids = Target::new(Path::new(ROOT), None).and_then(|ours| Groups::of(&ours)?.pids());
     if pids.is_ok_and(|pids| pids.is_used_up()) {
-        crate::threads::forgo();
+        crate::threads::start_no_more();
     }
 }
 

@@ -83,20 +83,20 @@ pub fn named(
                 });
                 rows.push(Row { mount, space: Some(space) });
             }
-            Err(error) => answer.complain(error.at(path)),
+            Err(error) => answer.error(error.at(path)),
         }
     }
     rows
 }
 
 /// Returns all file systems that contain data, each once: preferably a mount that is writable, and
-/// the one with the shortest mount point. Calls `complain` with each error.
+/// the one with the shortest mount point. Calls `report` with each error.
 pub fn listed(
     target: &Target,
     root: Option<&Arc<Root>>,
     mounts: &Mounts,
     whole: Deadline,
-    complain: &mut dyn FnMut(Error),
+    report: &mut dyn FnMut(Error),
 ) -> Vec<Row> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
@@ -109,7 +109,7 @@ pub fn listed(
         if whole.remaining().is_err() {
             let time = show_duration(whole.limit());
             let why = format!("{} of {count} mounts not checked: timed out after {time}", count - tried);
-            complain(why.into());
+            report(why.into());
             break;
         }
         if rows.iter().any(|(_, row)| row.mount.device == mount.device) || mounts.is_hidden(mount) {
@@ -122,7 +122,7 @@ pub fn listed(
             Some(Ok((_, space))) if space.size == 0 => continue,
             Some(Ok((_, space))) => Some(space),
             Some(Err(error)) => {
-                complain(error.at(path));
+                report(error.at(path));
                 None
             }
             None => None,

@@ -23,7 +23,7 @@ use crate::units::{show_duration, show_size};
 use crate::view::root::{Meta, Root};
 
 /// How much is read at once, in bytes.
-pub const PIECE: usize = 64 << 10;
+pub const CHUNK_BYTES: usize = 64 << 10;
 /// How many bytes are read beyond the size that the file had when it was opened.
 const MAX_GROWTH: u64 = 64 << 20;
 /// How long the next byte of a FIFO or device may take.
@@ -64,7 +64,7 @@ pub fn each(
         }
         let result = open(root, path, special).and_then(|mut input| visit(&mut input, answer));
         if let Err(error) = result {
-            answer.complain(error.at(path));
+            answer.error(error.at(path));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{Cause, Error};
 use crate::files::read_start;
 use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
-use crate::redact::mounted;
+use crate::redact::mask_mount;
 use crate::report::Answer;
 use crate::threads::bounded;
 
@@ -27,7 +27,7 @@ const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", 
 pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Error> {
     let mounts = Mounts::parse(&target.read("mountinfo")?);
     if mounts.odd > 0 {
-        answer.complain(format!("mountinfo: malformed lines ignored: {}", mounts.odd));
+        answer.error(format!("mountinfo: malformed lines ignored: {}", mounts.odd));
     }
     Ok(mounts)
 }
@@ -84,7 +84,7 @@ fn parse_fdinfo(text: &[u8]) -> Option<u32> {
 
 /// Returns the options of a mount, with secrets redacted.
 pub fn options(mount: &Mount) -> Vec<Vec<u8>> {
-    mount.all_options().into_iter().map(mounted).collect()
+    mount.all_options().into_iter().map(mask_mount).collect()
 }
 
 /// Returns the options without the layers of an overlay, which are many, long, and paths on the

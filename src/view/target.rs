@@ -117,7 +117,9 @@ impl Target {
         let status =
             |pid: &str| self.start_of(Path::new(pid).join("status")).map(|text| Status::parse(&text));
         let why = match (status("self"), status(&pid.to_string())) {
-            (Ok(ours), Ok(theirs)) => format!("permission denied: {} (ptrace(2))", ours.why_not(&theirs)),
+            (Ok(ours), Ok(theirs)) => {
+                format!("permission denied: {} (ptrace(2))", ours.describe_barrier(&theirs))
+            }
             _ if self.is_of_kernel() => {
                 "permission denied, even to its status (hidepid of proc(5))".to_owned()
             }
@@ -140,7 +142,7 @@ impl Target {
 }
 
 /// Why a process of another user may be missing, or has nothing but its number.
-pub const HIDDEN: &str = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root \
+pub const HIDDEN_PROCESSES: &str = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root \
                           with the capability SYS_PTRACE";
 
 /// `1 process`, `12 processes`

@@ -74,7 +74,7 @@ impl Names {
                 // A thread of the kernel has no files, and a process in a fabricated proc need not
                 // have any.
                 if error.is_denied() {
-                    answer.note(&format!(
+                    answer.info(&format!(
                         "users are shown as numbers: cannot read the files of the process: {error}"
                     ));
                 }
@@ -101,7 +101,7 @@ impl Names {
         for (ids, path, whose) in files {
             let root = Arc::clone(&root);
             let Ok(text) = bounded(deadline, Box::new(move || text(&root, path))) else {
-                answer.lack(&format!(
+                answer.warn(&format!(
                     "{path}: the file system does not answer, so {whose} are shown as numbers"
                 ));
                 break;

@@ -46,7 +46,7 @@ struct Level {
 }
 
 /// What a walk encounters.
-pub enum Met {
+pub enum Event {
     /// An entry; its type if the file system reports it.
     Entry(Option<FileType>),
     /// A directory that cannot be read, or not to its end.
@@ -69,11 +69,11 @@ impl Walk {
     }
 
     /// Returns what comes next; `None` at the end.
-    pub fn next(&mut self) -> Option<Met> {
+    pub fn next(&mut self) -> Option<Event> {
         if self.enter {
             self.enter = false;
             if let Err(error) = self.descend() {
-                return Some(Met::Failed(error));
+                return Some(Event::Failed(error));
             }
         }
         loop {
@@ -94,12 +94,12 @@ impl Walk {
                     }
                     self.name = self.path.len();
                     self.path.extend_from_slice(&entry.name);
-                    return Some(Met::Entry(entry.kind));
+                    return Some(Event::Entry(entry.kind));
                 }
                 end => {
                     let lost = self.ascend().err();
                     if let Some(error) = end.err().or(lost) {
-                        return Some(Met::Failed(error));
+                        return Some(Event::Failed(error));
                     }
                 }
             }

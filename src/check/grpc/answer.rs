@@ -5,12 +5,12 @@ use super::message::{self, ServingStatus};
 use crate::deadline::Deadline;
 use crate::net::greetings::{self, Protocol};
 use crate::net::http2::hpack::Fields;
-use crate::net::http2::{Client, Trouble, error_name, field};
+use crate::net::http2::{Client, Http2Error, error_name, field};
 use crate::net::socket::CLOSED;
 use crate::net::url::percent_decoded;
 use crate::net::wire::Wire;
 use crate::outcome::{Finding, Verdict};
-use crate::text::{foreign, quoted};
+use crate::text::{mark_foreign, quoted};
 use crate::units;
 
 /// The names of the gRPC status codes, from 0. https://grpc.io/docs/guides/status-codes/
@@ -63,7 +63,7 @@ impl Grpc {
         };
         let name = status.name();
         let mut found = match &self.service {
-            Some(service) => format!("{} is {name}", foreign(&quoted(service))),
+            Some(service) => format!("{} is {name}", mark_foreign(&quoted(service))),
             None => name.clone(),
         };
         let mut finding = Finding::unhealthy("");
@@ -97,7 +97,7 @@ impl Grpc {
     fn unknown_service(&self, name: &str) -> String {
         match &self.service {
             Some(service) => {
-                let service = foreign(&quoted(service));
+                let service = mark_foreign(&quoted(service));
                 format!("the server does not know the service {service} ({name}; see --service)")
             }
             None => format!("the server has no overall status ({name}; --service names a service)"),
@@ -106,7 +106,7 @@ impl Grpc {
 }
 
 /// Returns the finding if there is no response.
-pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline) -> Finding {
+pub(super) fn failure(trouble: &Http2Error, client: &Client<'_>, deadline: Deadline) -> Finding {
     let wire = client.wire();
     let opening = wire.opening();
     let doing = format!("waiting for {}", client.awaiting());
@@ -115,17 +115,19 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
     let mut noted = &[][..];
     let found = match trouble {
         // Whether this appears as an end of stream or as a reset is a race.
-        Trouble::Wire(error) | Trouble::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
+        Http2Error::Wire(error) | Http2Error::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
             silent(wire)
         }
-        Trouble::Closed if opening.is_empty() => silent(wire),
-        Trouble::Wire(error) | Trouble::Unsent(error) if error.is_hung_up() => format!("{CLOSED} {doing}"),
-        Trouble::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
-        Trouble::Unsent(error) => {
+        Http2Error::Closed if opening.is_empty() => silent(wire),
+        Http2Error::Wire(error) | Http2Error::Unsent(error) if error.is_hung_up() => {
+            format!("{CLOSED} {doing}")
+        }
+        Http2Error::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
+        Http2Error::Unsent(error) => {
             return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
         }
-        Trouble::Closed => format!("{CLOSED} {doing}"),
-        Trouble::NotHttp2 => {
+        Http2Error::Closed => format!("{CLOSED} {doing}"),
+        Http2Error::NotHttp2 => {
             let other = greetings::other(opening, "grpc");
             *(if other.is_some() { &mut noted } else { &mut quote.1 }) = opening;
             match other {
@@ -137,20 +139,20 @@ pub(super) fn failure(trouble: &Trouble, client: &Client<'_>, deadline: Deadline
                 None => "the response is not HTTP/2".to_owned(),
             }
         }
-        Trouble::Invalid(what) => format!("invalid HTTP/2: {what}"),
-        Trouble::Excess(what) => (*what).to_owned(),
-        Trouble::GoAway(code, debug) => {
+        Http2Error::Invalid(what) => format!("invalid HTTP/2: {what}"),
+        Http2Error::Excess(what) => (*what).to_owned(),
+        Http2Error::GoAway(code, debug) => {
             quote = ("debug", debug);
             format!("the server ended the connection with GOAWAY {}", error_name(*code))
         }
-        Trouble::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
+        Http2Error::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
     };
-    Finding::unhealthy(found).quoting(quote.0, quote.1).noting("received", noted)
+    Finding::unhealthy(found).quoting(quote.0, quote.1).with_fact_bytes("received", noted)
 }
 
 /// Describes that the server closed the connection without sending anything.
 fn silent(wire: &Wire) -> String {
-    [CLOSED, " without a reply", wire.perhaps()].concat()
+    [CLOSED, " without a reply", wire.silence_hint()].concat()
 }
 
 /// Returns the value of this field if it is a status of up to three digits.

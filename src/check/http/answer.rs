@@ -16,7 +16,7 @@ use crate::net::status_words;
 use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
 use crate::net::wire::LEAVE_TIME;
 use crate::outcome::{Fact, Finding, Reached};
-use crate::text::{decode, foreign};
+use crate::text::{decode, mark_foreign};
 use crate::units::{StatusSet, show_size};
 
 /// How much of the body an unhealthy verdict shows, in bytes.
@@ -92,7 +92,7 @@ impl Answer {
                     finding.quoting_text("body", &body)
                 }
                 // How much of it was received differs from one run to the next.
-                (_, End::Broken(..)) => finding.noting("body", &body),
+                (_, End::Broken(..)) => finding.with_fact_bytes("body", &body),
                 (Some(encoding), _) if !body.is_empty() => Finding {
                     quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
                     ..finding.fact("content_encoding", encoding)
@@ -104,7 +104,7 @@ impl Answer {
             return Finding::healthy(found);
         }
         if let Some(encoding) = encoding {
-            let expected = format!("an uncompressed body, not Content-Encoding: {}", foreign(&encoding));
+            let expected = format!("an uncompressed body, not Content-Encoding: {}", mark_foreign(&encoding));
             return Finding::unhealthy(found).expected(expected).fact("content_encoding", encoding);
         }
         let deadline = self.exchange.state().wire.deadline();
@@ -119,7 +119,7 @@ impl Answer {
             End::Broken(why, _) => {
                 let timed_out = || WireError::TimedOut.reason(deadline, READING);
                 let why = if deadline.remaining().is_err() { timed_out() } else { why };
-                Finding::unhealthy(format!("{found}, but {why}")).noting("body", &excerpt)
+                Finding::unhealthy(format!("{found}, but {why}")).with_fact_bytes("body", &excerpt)
             }
             End::Whole | End::Limit => {
                 let cut_at = matches!(end, End::Limit).then_some(length);
@@ -153,7 +153,7 @@ impl Answer {
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
         facts.extend(location.map(|location| ("location", location.into())));
-        finding.lead(facts);
+        finding.prepend_facts(facts);
         finding.phases = self.phases;
         finding
     }
@@ -253,10 +253,10 @@ fn broken(error: Error) -> String {
         Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),
         Error::Other(other) => match other.downcast_ref::<TransportError>() {
             Some(known) => known.to_string(),
-            None => foreign(&other.to_string()),
+            None => mark_foreign(&other.to_string()),
         },
         Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CLOSED.to_owned(),
-        other => foreign(&other.to_string()),
+        other => mark_foreign(&other.to_string()),
     };
     format!("{why} {READING}")
 }
@@ -270,7 +270,7 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         Some(Protocol::Http2) => return Finding::unhealthy("the port speaks HTTP/2 only (porthole grpc)"),
         Some(other) => {
             let found = format!("the port speaks {}, not HTTP", other.name());
-            return Finding::unhealthy(found).noting("received", opening);
+            return Finding::unhealthy(found).with_fact_bytes("received", opening);
         }
         None => {}
     }
@@ -290,17 +290,17 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
     };
     if is_gone && received == 0 {
         // Whether this appears as an end of stream or as a reset is a race.
-        let found = [CLOSED, " without a reply", state.wire.perhaps()].concat();
+        let found = [CLOSED, " without a reply", state.wire.silence_hint()].concat();
         return Finding::unhealthy(found);
     }
     match known {
         // An incomplete head is not quoted: it may contain the date, and its length may differ next
         // time.
         Some(TransportError::Wire(wire)) => {
-            Finding::unhealthy(wire.reason(deadline, doing)).noting("received", opening)
+            Finding::unhealthy(wire.reason(deadline, doing)).with_fact_bytes("received", opening)
         }
         Some(TransportError::Closed) => {
-            Finding::unhealthy(format!("{CLOSED} {doing}")).noting("received", opening)
+            Finding::unhealthy(format!("{CLOSED} {doing}")).with_fact_bytes("received", opening)
         }
         Some(TransportError::Head(HeadError::NotHttp)) => {
             Finding::unhealthy("the response is not HTTP").quoting("received", opening)
@@ -316,7 +316,7 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
                 .expected(format!("at most {}", show_size(HEAD_LIMIT as u64)))
         }
         Some(TransportError::LineTooLong) | None => {
-            Finding::unhealthy(format!("{} {doing}", foreign(&error.to_string())))
+            Finding::unhealthy(format!("{} {doing}", mark_foreign(&error.to_string())))
         }
     }
 }

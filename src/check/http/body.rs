@@ -9,7 +9,7 @@ use super::json;
 use crate::args::{Given, Text, UsageError};
 use crate::bytes::find;
 use crate::deadline::{Deadline, Passed};
-use crate::text::{clip, foreign, quoted};
+use crate::text::{clip, mark_foreign, quoted};
 use crate::threads::bounded;
 use crate::units::show_size;
 
@@ -151,7 +151,7 @@ impl Assertion {
         let (wanted, holds) = match self {
             Assertion::Contains(wanted) => {
                 let holds = find(body, wanted.value.as_bytes()).is_some();
-                (format!("contain {}", foreign(&quoted(&wanted.shown))), holds)
+                (format!("contain {}", mark_foreign(&quoted(&wanted.shown))), holds)
             }
             Assertion::Matches(regex, shown) => {
                 let text = String::from_utf8_lossy(body);
@@ -161,12 +161,12 @@ impl Assertion {
                     // No line begins after the last newline.
                     is_decided && (found.start() < text.len() || !text.ends_with('\n'))
                 };
-                (format!("match {}", foreign(&quoted(shown))), regex.find_iter(&text).any(is_match))
+                (format!("match {}", mark_foreign(&quoted(shown))), regex.find_iter(&text).any(is_match))
             }
             Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
             Assertion::Field(pointer, wanted) => {
                 return match serde_json::from_slice::<&RawValue>(body) {
-                    Err(error) => Some(format!("a JSON body ({})", foreign(&error.to_string()))),
+                    Err(error) => Some(format!("a JSON body ({})", mark_foreign(&error.to_string()))),
                     Ok(document) => field_unmet(document, pointer, wanted.as_ref()),
                 };
             }
@@ -177,11 +177,12 @@ impl Assertion {
 
 /// Returns what `--field` expected if the assertion does not hold.
 fn field_unmet(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Option<String> {
-    let place = if pointer.value.is_empty() { "the whole body".to_owned() } else { foreign(&pointer.shown) };
+    let place =
+        if pointer.value.is_empty() { "the whole body".to_owned() } else { mark_foreign(&pointer.shown) };
     let Some(value) = json::value_at(document, &pointer.value) else {
         return Some(match wanted {
             Some(wanted) => {
-                let wanted = foreign(&quoted(&wanted.shown));
+                let wanted = mark_foreign(&quoted(&wanted.shown));
                 format!("{place} to be {wanted} in the JSON body, which has no such field")
             }
             None => format!("{place} in the JSON body"),
@@ -191,8 +192,8 @@ fn field_unmet(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Op
     if json::is_equal(value, &wanted.value) {
         return None;
     }
-    let found = foreign(&clip(value.as_bytes()));
-    Some(format!("{place} to be {}, not {found}", foreign(&quoted(&wanted.shown))))
+    let found = mark_foreign(&clip(value.as_bytes()));
+    Some(format!("{place} to be {}, not {found}", mark_foreign(&quoted(&wanted.shown))))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::answer::{Answer, failure};
 use super::data;
 use crate::args::{Given, UsageError};
 use crate::check::Attempt;
-use crate::check::headers::{self, Header, USER_AGENT, halves, is_token};
+use crate::check::headers::{self, Header, USER_AGENT, is_token, split_once};
 use crate::check::secure::{self, Secure};
 use crate::net::connect::{open, phases};
 use crate::net::target::Endpoint;
@@ -69,9 +69,9 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
 /// Hides `user:password` from output: the whole, the password, and its encoded form.
 pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
     given.hide(user_info, "<user>");
-    given.hide(halves(basic(user_info).as_bytes(), b' ').1, "<user>");
+    given.hide(split_once(basic(user_info).as_bytes(), b' ').1, "<user>");
     // The name may be a token, with an empty password.
-    let (name, password) = halves(user_info, b':');
+    let (name, password) = split_once(user_info, b':');
     given.hide(if password.is_empty() { name } else { password }, "<user>");
 }
 

@@ -3,7 +3,7 @@
 use crate::outcome::Fact;
 use crate::procfs::all::Seen;
 use crate::procfs::stat::Stat;
-use crate::redact::Masked;
+use crate::redact::Masker;
 use crate::report::Column;
 use crate::table::{Cell, Mark};
 use crate::text::ELLIPSIS;
@@ -147,7 +147,7 @@ impl<'a> Row<'a> {
             out.extend_from_slice(if stat.is_zombie() { b" <defunct>" } else { b"" });
             return out;
         }
-        let mut masked = Masked::default();
+        let mut masked = Masker::default();
         for (at, argument) in self.seen.command.split(|&b| b == 0).enumerate() {
             out.extend_from_slice(if at > 0 { b" " } else { b"" });
             self.push_argument(&mut out, &mut masked, argument);
@@ -158,7 +158,7 @@ impl<'a> Row<'a> {
 
     /// The arguments for JSON.
     fn arguments(&self) -> Vec<Fact> {
-        let mut masked = Masked::default();
+        let mut masked = Masker::default();
         let arguments = self.seen.command.split(|&b| b == 0).filter(|_| !self.seen.command.is_empty());
         let argument = |argument| {
             let mut out = Vec::new();
@@ -169,7 +169,7 @@ impl<'a> Row<'a> {
     }
 
     /// Appends the next argument, masked unless secrets are shown.
-    fn push_argument(&self, out: &mut Vec<u8>, masked: &mut Masked, argument: &[u8]) {
+    fn push_argument(&self, out: &mut Vec<u8>, masked: &mut Masker, argument: &[u8]) {
         if self.view.reveal {
             out.extend_from_slice(argument);
         } else {

@@ -22,11 +22,11 @@ use crate::view::metadata::device;
 use crate::view::root::{Meta, Root, is_of_kernel};
 use crate::view::target::Target;
 use crate::view::users::Names;
-use crate::view::walk::{Met, Walk};
+use crate::view::walk::{Event, Walk};
 
 /// How much is read at once, in bytes. A smaller file is read before its header is written, and so
 /// is never truncated. Of a file whose size is unknown, as in proc, no more than this is read.
-const PIECE: usize = 128 << 10;
+const CHUNK_BYTES: usize = 128 << 10;
 /// How much of the archive is held back while no entry could be read, in bytes.
 const HELD_LIMIT: usize = 1 << 20;
 /// The padding for files that have shrunk, a piece of it.
@@ -61,7 +61,7 @@ impl<'a> Archive<'a> {
             names: Names::of(target, answer),
             answer,
             links: Links::default(),
-            buffer: vec![0; PIECE],
+            buffer: vec![0; CHUNK_BYTES],
             output: fstat(io::stdout()).ok().map(|out| (out.st_dev, out.st_ino)),
             name_start: 0,
             removed: Vec::new(),
@@ -90,7 +90,7 @@ impl Archive<'_> {
         if !leading.is_empty() && self.removed != leading {
             self.removed = leading.to_vec();
             let leading = decode(leading);
-            self.answer.note(&format!("removing leading '{leading}' from member names"));
+            self.answer.info(&format!("removing leading '{leading}' from member names"));
         }
         if self
             .add(Source::Named(root, &path))
@@ -124,10 +124,10 @@ impl Archive<'_> {
                 return;
             }
             is_empty = false;
-            if std::mem::take(&mut has_entered) && !matches!(met, Met::Failed(_)) {
+            if std::mem::take(&mut has_entered) && !matches!(met, Event::Failed(_)) {
                 self.release();
             }
-            if let Met::Failed(error) = met {
+            if let Event::Failed(error) = met {
                 self.error(walk.path(), &error);
                 continue;
             }
@@ -135,7 +135,7 @@ impl Archive<'_> {
                 continue;
             }
             let Some(meta) =
-                self.add(Source::Met(walk)).filter(|meta| FileType::of_mode(meta.st_mode).is_directory())
+                self.add(Source::Event(walk)).filter(|meta| FileType::of_mode(meta.st_mode).is_directory())
             else {
                 continue;
             };
@@ -229,8 +229,8 @@ impl Archive<'_> {
             return self.sparse_file(&file, &meta, &parts, &Member { whole_size: Some(reported), ..member });
         }
         let count = self.fill(&file)?;
-        let is_whole = count < PIECE;
-        let has_no_size = reported > PIECE as u64 && meta.st_blocks == 0 && is_of_kernel(&file);
+        let is_whole = count < CHUNK_BYTES;
+        let has_no_size = reported > CHUNK_BYTES as u64 && meta.st_blocks == 0 && is_of_kernel(&file);
         let reported = if has_no_size { 0 } else { reported };
         let size = if is_whole { count as u64 } else { reported.max(count as u64) };
         self.header(&meta, &Member { size, ..member });
@@ -293,7 +293,7 @@ impl Archive<'_> {
     fn remember(&mut self, meta: &Meta, name: &[u8]) {
         if !self.links.remember(meta, name) && !self.is_full {
             self.is_full = true;
-            self.answer.note("too many hard-linked files to remember: some are archived as separate files");
+            self.answer.info("too many hard-linked files to remember: some are archived as separate files");
         }
     }
 
@@ -316,7 +316,7 @@ impl Archive<'_> {
     fn copy(&mut self, file: &File, start: u64, length: u64) -> Result<(), Error> {
         let (mut at, end) = (start, start.saturating_add(length));
         while at < end && !self.answer.is_over() {
-            let most = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
+            let most = usize::try_from(end - at).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
             let room = self.buffer.get_mut(..most).unwrap_or_default();
             let why = match file.read_at(room, at) {
                 Ok(0) => Error::from("shrank while it was read"),
@@ -345,12 +345,12 @@ impl Archive<'_> {
     }
 
     fn warn(&mut self, path: &[u8], why: &str) {
-        self.answer.note(&with_path(path, why));
+        self.answer.info(&with_path(path, why));
     }
 
     fn error(&mut self, path: &[u8], error: &Error) {
         self.failed = true;
-        self.answer.complain(with_path(path, &error.reason()));
+        self.answer.error(with_path(path, &error.reason()));
     }
 }
 

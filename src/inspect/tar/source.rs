@@ -12,21 +12,21 @@ use crate::view::walk::Walk;
 #[derive(Clone, Copy)]
 pub enum Source<'a> {
     Named(&'a Root, &'a Path),
-    Met(&'a Walk),
+    Event(&'a Walk),
 }
 
 impl Source<'_> {
     pub fn path(&self) -> &[u8] {
         match self {
             Source::Named(_, path) => path.as_os_str().as_bytes(),
-            Source::Met(walk) => walk.path(),
+            Source::Event(walk) => walk.path(),
         }
     }
 
     pub fn meta(&self) -> Result<Meta, Error> {
         match self {
             Source::Named(root, path) => root.meta(path, false),
-            Source::Met(walk) => walk.meta(),
+            Source::Event(walk) => walk.meta(),
         }
     }
 
@@ -34,7 +34,7 @@ impl Source<'_> {
     pub fn link(&self) -> Result<Vec<u8>, Error> {
         match self {
             Source::Named(root, path) => Ok(root.link(path)?.into_vec()),
-            Source::Met(walk) => walk.link(),
+            Source::Event(walk) => walk.link(),
         }
     }
 
@@ -42,7 +42,7 @@ impl Source<'_> {
     pub fn open(&self) -> Result<(File, Meta), Error> {
         match self {
             Source::Named(root, path) => root.open(path, false),
-            Source::Met(walk) => {
+            Source::Event(walk) => {
                 let found = walk.open()?;
                 found.ok_or_else(|| "changed its type while it was read".into())
             }

@@ -1,6 +1,6 @@
 //! Frames of HTTP/2 on a wire. RFC 9113, sections 4 and 6.
 
-use super::Trouble;
+use super::Http2Error;
 use crate::net::socket::WireError;
 use crate::net::wire::Wire;
 
@@ -101,20 +101,20 @@ impl<'a> Frames<'a> {
     }
 
     /// Returns the next frame.
-    pub fn next(&mut self) -> Result<Frame, Trouble> {
+    pub fn next(&mut self) -> Result<Frame, Http2Error> {
         self.count += 1;
         if self.count > FRAME_LIMIT {
-            return Err(Trouble::Excess("no end after 1000 frames"));
+            return Err(Http2Error::Excess("no end after 1000 frames"));
         }
         self.fill(HEADER)?;
         let Some(&[high, middle, low, kind, flags, ref stream @ ..]) = self.received.first_chunk::<HEADER>()
         else {
-            return Err(Trouble::Closed);
+            return Err(Http2Error::Closed);
         };
         let stream = u32::from_be_bytes(*stream) & 0x7fff_ffff;
         let length = u32::from_be_bytes([0, high, middle, low]) as usize;
         if length > LARGEST {
-            return Err(Trouble::Excess("a frame is larger than 16 KiB"));
+            return Err(Http2Error::Excess("a frame is larger than 16 KiB"));
         }
         self.fill(HEADER + length)?;
         let rest = self.received.split_off(HEADER + length);
@@ -123,20 +123,20 @@ impl<'a> Frames<'a> {
     }
 
     /// Reads until this many bytes were received.
-    fn fill(&mut self, length: usize) -> Result<(), Trouble> {
+    fn fill(&mut self, length: usize) -> Result<(), Http2Error> {
         let mut piece = [0; PIECE];
         while self.received.len() < length {
             match self.wire.write_all(&self.unsent) {
                 // A peer that accepts no more may have said why: that has to be read.
                 Ok(()) | Err(WireError::Failed(_)) => self.unsent.clear(),
-                Err(error) => return Err(Trouble::Unsent(error)),
+                Err(error) => return Err(Http2Error::Unsent(error)),
             }
-            match self.wire.read(&mut piece).map_err(Trouble::Wire)? {
-                0 => return Err(Trouble::Closed),
+            match self.wire.read(&mut piece).map_err(Http2Error::Wire)? {
+                0 => return Err(Http2Error::Closed),
                 count => self.received.extend_from_slice(piece.get(..count).unwrap_or_default()),
             }
             if self.count == 1 && !may_be_first(&self.received) {
-                return Err(Trouble::NotHttp2);
+                return Err(Http2Error::NotHttp2);
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The time is linear in the length.
 
-use super::super::{Masked, mounted};
+use super::super::{Masker, mask_mount};
 
 /// How long this thread was on a processor, in nanoseconds: proc_pid_schedstat, the kernel's sched-stats.rst. That of the
 /// wall says nothing where other tests run beside this one.
@@ -14,12 +14,12 @@ fn time_to_mask(begin: &str, part: &str, length: usize) -> u64 {
     let text = [begin, &part.repeat(length / part.len())].concat();
     let start = busy();
     // So that the options of programs count, and what is masked is looked for again and again.
-    let mut masked = Masked::default();
+    let mut masked = Masker::default();
     for argument in ["curl", "htpasswd", "smbclient", "ldapsearch", "sh", "-c", text.as_str()] {
         masked.push(&mut Vec::new(), argument.as_bytes());
     }
-    Masked::default().push(&mut Vec::new(), text.as_bytes());
-    let _ = mounted(text.as_bytes());
+    Masker::default().push(&mut Vec::new(), text.as_bytes());
+    let _ = mask_mount(text.as_bytes());
     busy() - start
 }
 

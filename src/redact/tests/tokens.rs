@@ -1,6 +1,6 @@
 //! Secrets that are known by their form: tokens, keys, URLs.
 
-use super::super::{has_secret, mounted};
+use super::super::{has_secret, mask_mount};
 use super::check;
 
 #[test]
@@ -48,7 +48,7 @@ fn what_is_mounted() {
         ("errors=remount-ro", "errors=remount-ro"),
         ("", ""),
     ] {
-        assert_eq!(String::from_utf8(mounted(source.as_bytes())).unwrap(), shown);
+        assert_eq!(String::from_utf8(mask_mount(source.as_bytes())).unwrap(), shown);
     }
 }
 
