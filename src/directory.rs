@@ -15,7 +15,7 @@ use crate::sys::read_entries;
 
 /// The size of the first buffer, in bytes.
 const FIRST_BUFFER_BYTES: usize = 2 << 10;
-/// The size of the buffer from the second read on, in bytes.
+/// The size of the buffer once the first has been filled, in bytes.
 const BUFFER_BYTES: usize = 16 << 10;
 /// The offset of `d_type` in a record, after the inode, the offset and the length: getdents64(2).
 const TYPE_AT: usize = 18;
@@ -66,8 +66,9 @@ impl Directory {
             let start = self.at;
             self.at += length;
             let record = start..self.at;
-            let name = parse(self.buffer.get(record.clone()).unwrap_or_default()).name;
-            if name != b"." && name != b".." {
+            // `.` and `..`, which end in a NUL as every name.
+            let name = self.buffer.get(start + TYPE_AT + 1..).unwrap_or_default();
+            if !matches!(name, [b'.', 0, ..] | [b'.', b'.', 0, ..]) {
                 break record;
             }
         };
@@ -86,7 +87,9 @@ impl Directory {
 
     /// Reads more records and returns whether there are any.
     fn fill(&mut self) -> Result<bool, Errno> {
-        let size = if self.buffer.is_empty() { FIRST_BUFFER_BYTES } else { BUFFER_BYTES };
+        // The last read of a small directory, which finds the end, needs no larger buffer.
+        let was_full = self.filled > FIRST_BUFFER_BYTES / 2;
+        let size = if self.buffer.is_empty() || !was_full { FIRST_BUFFER_BYTES } else { BUFFER_BYTES };
         if self.buffer.len() < size {
             // Not by `resize`, which fills byte by byte in a build optimized for size.
             self.buffer = vec![0; size];
