@@ -1,4 +1,4 @@
-//! The commands that look inside, and what else only a build with inspections does.
+//! The inspection commands, and whatever else only a build with inspections does.
 
 // The inspections.
 mod access;
@@ -24,7 +24,7 @@ mod tar;
 // The option --watch.
 mod watch;
 
-/// What the README shows, which is the full build.
+/// The option `--watch`.
 mod with_tls {
     mod readme;
 }
