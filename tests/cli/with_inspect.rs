@@ -17,14 +17,14 @@ mod report;
 mod ss;
 mod stat;
 
-// What carries something out.
+// Commands that copy something out.
 mod install;
 mod tar;
 
-// The option --watch.
+// The option `--watch`.
 mod watch;
 
-/// The option `--watch`.
+/// The README, which shows the full build.
 mod with_tls {
     mod readme;
 }

@@ -41,7 +41,7 @@ TZ=a\x1b\n
     );
 }
 
-/// A value that is expected must not make `env` run forever or exhaust memory.
+/// A value that is shown must not make `env` run forever or exhaust memory.
 #[test]
 fn white_space_in_a_value_is_not_expensive() {
     for space in ['\r', '\x0c', '\x0b'] {

@@ -10,7 +10,7 @@ use super::{Place, assert_same, printed};
 use crate::support::command::{binary, porthole};
 
 #[test]
-fn grep_escapes_backslashes_only_in_lines_that_are_not_utf_8() {
+fn backslashes_are_doubled_only_in_lines_with_other_escapes() {
     let place = Place::new();
     let file = place.file("x", b"back\\slash\t1\n\\xff \xff 1\n");
     porthole(["grep", "1", &file]).healthy("back\\slash\t1\n\\\\xff \\xff 1");
