@@ -122,7 +122,7 @@ fn by_kernel(setpriv: &[&str], paths: &[String]) -> Vec<String> {
     ran.stdout.lines().map(str::to_owned).collect()
 }
 
-/// What porthole reports for the assert_same paths.
+/// What porthole reports for the same paths.
 fn by_porthole(before: &[&str], words: &[&str], paths: &[String]) -> Vec<String> {
     let granted = |path: &String, option: &[&str]| {
         let all = [before, &["access", path], words, option].concat();

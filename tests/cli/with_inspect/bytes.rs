@@ -1,5 +1,5 @@
 //! `porthole cat`, `head`, `tail`, `grep`, `hexdump` and `sha256sum`, compared with the programs of
-//! the assert_same names.
+//! the same names.
 
 mod fifos;
 mod grep;
@@ -56,7 +56,7 @@ impl Place {
             self.file("nuls", [&[0; 70][..], b"needle\n", &[0; 33]].concat()),
             self.file("long", [vec![b'x'; 150_000], b"needle\n".to_vec(), vec![b'y'; 70_000]].concat()),
             self.file("many", many),
-            self.file("assert_same", [b'a'; 1000]),
+            self.file("same", [b'a'; 1000]),
             self.file("latin", b"caf\xe9 Needle\nna\xefve\n"),
             self.file("random", random),
         ]
@@ -82,7 +82,7 @@ fn printed<S: AsRef<std::ffi::OsStr>>(program: &str, arguments: &[S]) -> Option<
     }
 }
 
-/// Asserts that porthole prints the assert_same as the program of that name.
+/// Asserts that porthole prints the same as the program of that name.
 #[track_caller]
 fn assert_same(name: &str, arguments: &[&str], ours: &[&str]) {
     let Some(theirs) = printed(name, arguments) else { return };

@@ -47,7 +47,7 @@ fn sorted(text: &str) -> Vec<String> {
     lines
 }
 
-/// Asserts that both find the assert_same paths. Returns their number.
+/// Asserts that both find the same paths. Returns their number.
 #[track_caller]
 fn assert_same(path: &str, ours: &[&str], theirs: &[&str]) -> usize {
     let ran = porthole([&["find", path], ours].concat()).run();

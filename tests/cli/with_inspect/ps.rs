@@ -9,7 +9,7 @@ use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::skip;
 
 /// A small fabricated system: init, a server with two workers, one of them a zombie, and a kernel
-/// thread.
+/// thread whose parent is missing.
 fn world() -> Proc {
     let page: u64 = printed(&["getconf", "PAGESIZE"]).parse().unwrap();
     let proc = Proc::new();

@@ -49,8 +49,8 @@ fn document(ran: &Ran) -> Value {
     document
 }
 
-/// Repeats a report until `holds` accepts it, because on a busy machine a section may run out of time. Each
-/// attempt must print a whole document.
+/// Repeats a report until `holds` accepts it, because on a busy machine a section may run out of
+/// time. Each attempt must print a whole document.
 #[track_caller]
 fn report_until(words: &[&str], holds: impl Fn(&Value) -> bool) {
     let words: Vec<&str> = ["report"].iter().chain(words).copied().collect();
@@ -137,7 +137,7 @@ fn each_section_is_the_json_of_its_command() {
             }
             for side in [&mut alone, &mut section] {
                 side.as_object_mut().unwrap().remove("errors");
-                // Other tests write there at the same time.
+                // Other tests write to these directories meanwhile.
                 for entry in side["entries"].as_array_mut().into_iter().flatten() {
                     entry["size"] = Value::Null;
                     entry["modified"] = Value::Null;
@@ -255,7 +255,7 @@ fn a_report_is_bounded_in_size() {
 
 #[test]
 fn a_file_system_that_does_not_answer_times_out() {
-    // The working directory is on the file system that answers.
+    // The dead file system is in the working directory of the process.
     let script = format!("{DEAD_AND_ALIVE}\ncd \"$1\"");
     let Some(elsewhere) = Elsewhere::mounted(&script) else { return };
     let (dead, alive) = (elsewhere.path("dead"), elsewhere.path("alive"));

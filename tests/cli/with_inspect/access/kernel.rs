@@ -48,7 +48,7 @@ fn mount_options_deny_writing_executing_and_devices() {
     let root = place.path("");
     let ran = output(command.args(["-m", "sh", "-c", script, "sh", &root, &program]));
     if ran.status == Some(77) {
-        return skip_by_design("no file system can be mounted here");
+        return skip_by_design("cannot mount a file system here");
     }
     let at = root.trim_end_matches('/');
     let expected = format!(
@@ -193,7 +193,7 @@ fn the_kernel_log_requires_a_capability() {
             assert_eq!(found, allowed, "{why}");
         }
     } else {
-        skip("no device can be made here");
+        skip("cannot create a device here");
     }
     assert_eq!(verdict(&with, None, "/proc/kmsg").0, json!(true));
     let (allowed, why) = verdict(&without, Some("0\n"), "/proc/kmsg");
@@ -225,7 +225,7 @@ fn immutable_and_append_only_files_deny_writing() {
     ] {
         kept.push(ClearFlags(path.clone()));
         if !Command::new("chattr").args([flag, path]).output().is_ok_and(|ran| ran.status.success()) {
-            return skip("chattr(1) is not there, or this file system has no such flags");
+            return skip("chattr(1) is not installed, or this file system has no such flags");
         }
         let ran = porthole(["access", path, "--write"]).run();
         let by_kernel = if *path == file {

@@ -35,7 +35,7 @@ fn access_control_lists_are_judged_as_by_the_kernel() {
         // If an id is listed twice, its last entry counts.
         let listed = Command::new("setfacl").args(["-m", &list.join(","), &path]).output();
         if !listed.is_ok_and(|output| output.status.success()) {
-            return skip("setfacl(1) is not there, or this file system has no access control lists");
+            return skip("setfacl(1) is not installed, or this file system has no access control lists");
         }
         paths.push(path);
     }
@@ -72,7 +72,7 @@ fn the_deciding_entry_of_an_access_control_list_is_named() {
     place.mode("file", 0o640);
     let listed = Command::new("setfacl").args(["-m", "u:65532:rw,g:5:-,m::r", &path]).output();
     if !listed.is_ok_and(|output| output.status.success()) {
-        return skip("setfacl(1) is not there, or this file system has no access control lists");
+        return skip("setfacl(1) is not installed, or this file system has no access control lists");
     }
     let last = |words: &[&str]| {
         let ran = porthole([&["access", &path, "--uid"], words].concat()).run();

@@ -1,4 +1,4 @@
-//! Files without an end, and FIFOs without a writer yet.
+//! Files that never end, or have not ended yet.
 
 mod slow;
 

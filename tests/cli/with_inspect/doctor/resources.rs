@@ -69,8 +69,8 @@ fn limits_that_were_hit_or_are_close_are_reported() {
     assert!(ran.stdout.starts_with(first), "{}", ran.story());
 }
 
-/// The page cache can be reclaimed, so it does not count; shared memory and tmpfs are part of it
-/// but cannot.
+/// The page cache can be reclaimed, so it does not count; shared memory and tmpfs are part of it,
+/// but cannot be reclaimed.
 #[test]
 fn reclaimable_page_cache_is_not_counted() {
     let world = World::new();

@@ -228,7 +228,7 @@ pids         -   none               -
         (&json["memory"]["limit"], &json["memory"]["limit_cgroup"]),
         (&json!(67_108_864), &Value::Null)
     );
-    // An own limit that is just as tight is shown as its own.
+    // A limit of its own that is just as tight is shown as such.
     write(&proc.0.join("groups/memory/memory.limit_in_bytes"), b"67108864\n");
     let ran = of(&proc);
     assert!(!ran.stdout.contains("limit of a group"), "{}", ran.story());

@@ -145,7 +145,7 @@ fn nothing_is_written_if_nothing_could_be_read() {
         assert_eq!((output.stdout.len(), output.status.code()), (0, Some(1)), "{paths:?}: {stderr}");
         assert!(stderr.lines().count() >= paths.len(), "{paths:?}: {stderr}");
     }
-    // Files that could be read are in the archive, and so are directories that could not.
+    // Readable files are in the archive, and so are the entries of unreadable directories.
     for (paths, found) in [
         (&["none", "public"][..], &["public"][..]),
         (&["closed", "public", "none"], &["closed/", "public"]),

@@ -44,12 +44,12 @@ fn cat_times_out_on_a_fifo_without_data() {
     assert_eq!((ended.status.code(), ended.stderr.len()), (Some(0), 0), "{ended:?}");
     // Times out if the writer sends nothing, and if there is no writer.
     let why = format!("porthole: cat: {fifo}: no data within 10 s\n");
-    let alone = cat_of_fifo(&fifo);
+    let without_writer = cat_of_fifo(&fifo);
     let other = place.path("other");
     assert!(Command::new("mkfifo").arg(&other).status().unwrap().success());
-    let beside = cat_of_fifo(&other);
+    let with_silent_writer = cat_of_fifo(&other);
     let writer = File::options().write(true).open(&other).unwrap();
-    for (cat, why) in [(alone, &why), (beside, &why.replace(&fifo, &other))] {
+    for (cat, why) in [(without_writer, &why), (with_silent_writer, &why.replace(&fifo, &other))] {
         let ended = cat.wait_with_output().unwrap();
         assert_eq!((ended.status.code(), ended.stdout.len()), (Some(1), 0), "{ended:?}");
         assert_eq!(String::from_utf8(ended.stderr).unwrap(), *why);
