@@ -70,7 +70,7 @@ fn columns_are_aligned_and_names_escaped() {
         modified(name);
     }
     if !is_root() {
-        return skip("the owner's name is root's");
+        return skip("the expected owner is root");
     }
     porthole(["ls", &place.path("")]).healthy(
         "-rw-r-----  root  root  5  2026-11-25 10:47  a\\x1b[2Jb\n\
