@@ -5,14 +5,14 @@ use std::process::Command;
 use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::processes::{Made, Proc, Sleeper};
 
-const ODD: &[u8] =
+const ENVIRONMENT: &[u8] =
     b"PATH=/bin\0API_KEY=t0psecret\0LC_ALL=C\0PORT=http://me:hunter2@h/\0TWO=a\nb\0EMPTY=\0no equals sign\0\
     B=\xff\x1b\0TZ=a\x1b\n\0=x\0\0";
 
 #[test]
 fn values_are_hidden_unless_known_to_be_harmless() {
     let proc = Proc::new();
-    proc.file("self/environ", ODD);
+    proc.file("self/environ", ENVIRONMENT);
     porthole(["env", "--proc", proc.path()]).healthy(
         r"PATH=/bin
 API_KEY=<9 bytes>
