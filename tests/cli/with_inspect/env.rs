@@ -166,8 +166,8 @@ fn a_denied_environment_does_not_look_empty() {
             &format!("--reuid={uid}"),
             &format!("--regid={gid}"),
             "--clear-groups",
-            // Capabilities that Docker does not grant by default. PERFMON allows reading too (mm_access
-            // in kernel/fork.c).
+            // Capabilities that Docker does not grant by default. PERFMON allows reading too
+            // (mm_access in kernel/fork.c).
             "--bounding-set=-sys_ptrace,-sys_admin,-perfmon",
             "--inh-caps=-all",
         ]);
