@@ -1,4 +1,4 @@
-//! The commands that look inside, and what else only a build with inspections does.
+//! The inspection commands, and whatever else only a build with inspections does.
 
 // The inspections.
 mod access;
@@ -17,14 +17,14 @@ mod report;
 mod ss;
 mod stat;
 
-// What carries something out.
+// Commands that copy something out.
 mod install;
 mod tar;
 
-// The option --watch.
+// The option `--watch`.
 mod watch;
 
-/// What the README shows, which is the full build.
+/// The README, which shows the full build.
 mod with_tls {
     mod readme;
 }

@@ -1,4 +1,4 @@
-//! `porthole access`, compared with what really happens to that user.
+//! `porthole access`, compared with what the kernel grants that user.
 
 mod generated;
 mod kernel;
@@ -16,7 +16,7 @@ use crate::support::command::{output, porthole};
 use crate::support::place::Place;
 use crate::support::skip::{is_root, skip};
 
-/// A place that only root can fill with files of others.
+/// A directory for files with several owners; `None` unless the test runs as root.
 fn place() -> Option<Place> {
     let place = Place::new();
     if !is_root() {
@@ -28,7 +28,7 @@ fn place() -> Option<Place> {
 }
 
 #[test]
-fn every_component_with_the_one_that_denies() {
+fn every_component_is_listed_and_the_one_that_denies_is_marked() {
     let Some(place) = place() else { return };
     fs::create_dir_all(place.path("app/config")).unwrap();
     place.file("app/config/secret", "");
@@ -73,7 +73,7 @@ fn every_component_with_the_one_that_denies() {
 }
 
 #[test]
-fn as_json() {
+fn json_has_the_ids_the_verdict_and_all_components() {
     let Some(place) = place() else { return };
     let path = place.file("file", "");
     place.mode("file", 0o640);
@@ -95,7 +95,7 @@ fn as_json() {
     );
 }
 
-/// Numbers that look random and are the same each time: xorshift64.
+/// Reproducible pseudorandom numbers: xorshift64.
 struct Random(u64);
 
 impl Random {
@@ -113,8 +113,8 @@ impl Random {
 
 const IDS: [u32; 4] = [0, 70_001, 70_002, 70_003];
 
-/// What test(1) says as this user: `r`, `w`, `x` for each path, or `-`.
-fn really(setpriv: &[&str], paths: &[String]) -> Vec<String> {
+/// What test(1) reports as this user: `r`, `w`, `x` for each path, or `-`.
+fn by_kernel(setpriv: &[&str], paths: &[String]) -> Vec<String> {
     let script = "for p; do a=; for o in r w x; do if test -$o \"$p\"; then a=$a$o; else a=$a-; fi; done; echo $a; done";
     let mut command = Command::new("setpriv");
     let ran = output(command.args(setpriv).args(["/bin/sh", "-c", script, "sh"]).args(paths));
@@ -122,31 +122,31 @@ fn really(setpriv: &[&str], paths: &[String]) -> Vec<String> {
     ran.stdout.lines().map(str::to_owned).collect()
 }
 
-/// What we say of the same.
-fn ours(before: &[&str], words: &[&str], paths: &[String]) -> Vec<String> {
-    let asked = |path: &String, option: &[&str]| {
+/// What porthole reports for the same paths.
+fn by_porthole(before: &[&str], words: &[&str], paths: &[String]) -> Vec<String> {
+    let granted = |path: &String, option: &[&str]| {
         let all = [before, &["access", path], words, option].concat();
         output(Command::new(all[0]).args(&all[1..])).status == Some(0)
     };
     let one = |path: &String| {
         let bits = [("r", &[][..]), ("w", &["--write"]), ("x", &["--exec"])];
-        bits.map(|(letter, option)| if asked(path, option) { letter } else { "-" }).concat()
+        bits.map(|(letter, option)| if granted(path, option) { letter } else { "-" }).concat()
     };
     paths.iter().map(one).collect()
 }
 
 #[track_caller]
-fn same(paths: &[String], theirs: &[String], ours: &[String], who: &str) {
-    for ((path, theirs), ours) in paths.iter().zip(theirs).zip(ours) {
+fn assert_same(paths: &[String], theirs: &[String], by_porthole: &[String], who: &str) {
+    for ((path, theirs), by_porthole) in paths.iter().zip(theirs).zip(by_porthole) {
         let listing = output(Command::new("namei").args(["-lx", path])).stdout;
-        assert_eq!(ours, theirs, "{who}: {path}\n{listing}");
+        assert_eq!(by_porthole, theirs, "{who}: {path}\n{listing}");
     }
-    // A comparison of nothing but refusals would not say much.
+    // Comparing only denials would prove little.
     assert!(theirs.iter().any(|access| access.contains('r')), "{who}");
 }
 
 #[test]
-fn wrong_usage() {
+fn invalid_ids_are_usage_errors() {
     porthole(["access", "/", "--uid", "root"])
         .refused("access: --uid: expected a number from 0 to 4294967294, got 'root'");
     porthole(["access", "/", "--groups", "1,x"])

@@ -1,4 +1,5 @@
-//! `porthole cat`, `head`, `tail`, `grep`, `hexdump`, `sha256sum`: compared with the programs of these names.
+//! `porthole cat`, `head`, `tail`, `grep`, `hexdump` and `sha256sum`, compared with the programs of
+//! the same names.
 
 mod fifos;
 mod grep;
@@ -14,7 +15,7 @@ use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
-/// A folder that is removed with everything in it.
+/// A directory that is removed with its contents when dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -31,13 +32,13 @@ impl Place {
         self.path(name)
     }
 
-    /// A file that takes no space, as large as this.
+    /// Creates a sparse file of this size.
     fn sparse(&self, name: &str, size: u64) -> String {
         File::create(self.0.join(name)).unwrap().set_len(size).unwrap();
         self.path(name)
     }
 
-    /// Files of every kind of content.
+    /// Creates files with all kinds of content.
     fn files(&self) -> Vec<String> {
         let mut state = 7_u32;
         let random: Vec<u8> = std::iter::repeat_with(|| {
@@ -68,7 +69,7 @@ impl Drop for Place {
     }
 }
 
-/// What a program prints, and its exit status; nothing, said aloud, where it is not installed.
+/// The program's output, and whether it succeeded; skips and returns `None` if it is not installed.
 fn printed<S: AsRef<std::ffi::OsStr>>(program: &str, arguments: &[S]) -> Option<(Vec<u8>, bool)> {
     let mut command = Command::new(program);
     command.args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
@@ -83,7 +84,7 @@ fn printed<S: AsRef<std::ffi::OsStr>>(program: &str, arguments: &[S]) -> Option<
 
 /// Asserts that porthole prints the same as the program of that name.
 #[track_caller]
-fn same(name: &str, arguments: &[&str], ours: &[&str]) {
+fn assert_same(name: &str, arguments: &[&str], ours: &[&str]) {
     let Some(theirs) = printed(name, arguments) else { return };
     let all: Vec<&str> = [name].iter().chain(ours).copied().collect();
     let ours = printed(&binary(), &all).unwrap();
@@ -91,7 +92,7 @@ fn same(name: &str, arguments: &[&str], ours: &[&str]) {
 }
 
 #[test]
-fn what_cannot_be_read_is_complained_of_and_the_rest_is_shown() {
+fn unreadable_files_are_reported_and_the_others_shown() {
     let place = Place::new();
     let file = place.file("x", "needle\n");
     let fifo = place.path("fifo");
@@ -128,7 +129,7 @@ fn what_cannot_be_read_is_complained_of_and_the_rest_is_shown() {
 }
 
 #[test]
-fn wrong_usage() {
+fn missing_and_invalid_arguments_are_usage_errors() {
     let _place = Place::new();
     porthole(["head"]).refused("head: PATH is missing; see porthole head --help");
     porthole(["grep", "x"]).refused("grep: PATH is missing; see porthole grep --help");
@@ -140,17 +141,17 @@ fn wrong_usage() {
         .refused("hexdump: unexpected argument '/y'; see porthole hexdump --help");
 }
 
-/// An answer that cannot be written is a failure, other than one whose reader has left.
+/// A failed write is an error, unless the reader has closed the pipe.
 #[test]
-fn an_answer_that_is_lost_is_a_failure() {
+fn a_failed_write_to_stdout_is_an_error() {
     let place = Place::new();
     let file = place.file("some", "text\n");
     for arguments in [vec!["cat", &file], vec!["sha256sum", &file], vec!["ls", &file], vec!["ps", "--json"]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = Command::new(binary()).args(&arguments).stdout(full).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
-        assert!(said.starts_with(&format!("porthole: {}: standard output: ", arguments[0])), "{said}");
-        assert!(said.to_lowercase().contains("no space left on device"), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with(&format!("porthole: {}: standard output: ", arguments[0])), "{stderr}");
+        assert!(stderr.to_lowercase().contains("no space left on device"), "{stderr}");
     }
 }

@@ -15,7 +15,7 @@ fn rows(stdout: &str) -> Vec<Value> {
 }
 
 #[test]
-fn filesystems_are_those_of_df() {
+fn usage_is_that_of_df() {
     let script = r#"
         mount -t tmpfs -o size=1m,nr_inodes=100 base "$1"
         mkdir "$1/full" "$1/ro" "$1/inodes" "$1/bind" "$1/hidden" "$1/proc" "$1/many"
@@ -33,13 +33,14 @@ fn filesystems_are_those_of_df() {
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     let (pid, folder) = (elsewhere.pid(), elsewhere.path("").trim_end_matches('/').to_owned());
     let ran = porthole(["df", "-p", &pid, "--json"]).run();
-    // Mounts of an engine's containers, which may run beside this test, go as they end.
+    // A container engine's mounts may disappear while the test runs.
     let is_of_engine = |text: &str| text.contains("/docker/");
     assert!(ran.stderr.lines().all(is_of_engine), "{}", ran.story());
     assert!(ran.status == Some(0) || !ran.stderr.is_empty(), "{}", ran.story());
     let found = rows(&ran.stdout);
     let df = output(Command::new("nsenter").args(["-m", "-t", &pid, "df", "-P", "-k"]));
-    // What is used of the machine's own disk changes while we look; of ours it does not.
+    // The usage of the machine's own disks may change meanwhile; that of the test's own mounts does
+    // not.
     let expected: BTreeSet<String> = df
         .stdout
         .lines()
@@ -83,7 +84,7 @@ fn filesystems_are_those_of_df() {
         (&json!(20), &json!(20), &json!(true))
     );
     assert_eq!((&inodes["inode_use_percent"], &inodes["inodes_available"]), (&json!(100), &json!(0)));
-    // As a person sees them; those that are named are shown whatever they are.
+    // As a table. Mounts named on the command line are always listed.
     let names = ["full", "ro", "inodes", "hidden", "proc", "bind"].map(|name| elsewhere.path(name));
     let words = ["df", "-p", &pid].into_iter().chain(names.iter().map(String::as_str));
     let table = format!(
@@ -97,7 +98,7 @@ proc    proc      0     0      0     -      -         {folder}/proc
 full    tmpfs  1.0M  980K    44K   96%     2%  full   {folder}/bind"
     );
     porthole(words).run().is(0, &table, "");
-    // What may not be looked at is not left out.
+    // A mount that cannot be examined is listed all the same.
     let Some(other) = for_other_users() else { return };
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(other.join("porthole"));
@@ -112,7 +113,7 @@ full    tmpfs  1.0M  980K    44K   96%     2%  full   {folder}/bind"
 }
 
 #[test]
-fn what_is_not_there() {
+fn a_missing_path_is_an_error() {
     let ran = porthole(["df", "/none", "/proc", "--json"]).run();
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(ran.status, Some(1), "{}", ran.story());
@@ -127,7 +128,7 @@ fn what_is_not_there() {
 }
 
 #[test]
-fn a_made_up_proc() {
+fn a_missing_mount_point_is_an_error_and_the_others_are_listed() {
     let proc = Proc::new(&[]);
     let point = proc.0.join("disk");
     write(&point.join("file"), b"");
@@ -151,15 +152,15 @@ fn a_made_up_proc() {
 }
 
 #[test]
-fn a_dead_server_is_not_waited_for() {
+fn a_file_system_that_does_not_answer_is_reported() {
     let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
     let (pid, dead) = (elsewhere.pid(), elsewhere.path("dead"));
     let ran = porthole(["df", "-p", &pid]).run().within(Duration::from_secs(20));
     assert_eq!(ran.status, Some(1), "{}", ran.story());
-    // Other mounts, of containers beside this test, may go meanwhile.
+    // A container engine's mounts may disappear meanwhile.
     let folder = elsewhere.path("");
-    let said: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(&folder)).collect();
-    assert_eq!(said, [format!("porthole: df: {dead}: the file system does not answer")]);
+    let errors: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(&folder)).collect();
+    assert_eq!(errors, [format!("porthole: df: {dead}: the file system does not answer")]);
     let row = |name: &str| {
         let path = elsewhere.path(name);
         let line = ran.stdout.lines().find(|line| line.ends_with(&path)).unwrap();
@@ -175,12 +176,12 @@ fn a_dead_server_is_not_waited_for() {
 }
 
 #[test]
-fn more_mounts_than_can_be_asked_do_not_add_up() {
+fn checking_thousands_of_mounts_is_bounded_in_time() {
     let mounts = (2..20_000).map(|n| format!("{n} 1 0:{n} / /none/{n} rw - ext4 gone rw\n"));
     let proc = Proc::new(&[("mountinfo", mounts.collect::<String>().as_bytes())]);
     let ran = porthole(["df", "--json", "--proc", proc.path()]).run().within(Duration::from_secs(30));
     let last = ran.stderr.lines().last().unwrap();
-    // A quick machine has asked them all in time.
+    // A fast machine may have checked them all in time.
     let cut = last.ends_with(" of 19998 mounts not checked: timed out after 5 s");
     assert!(cut || last == "porthole: df: /none/19999: no such file or directory", "{last}");
     assert_eq!(rows(&ran.stdout).len() == 19_998, !cut);

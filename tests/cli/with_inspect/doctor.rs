@@ -1,4 +1,4 @@
-//! `porthole doctor`: a file for each of its topics.
+//! `porthole doctor`: one file per topic.
 
 mod files;
 mod listeners;
@@ -17,7 +17,8 @@ use crate::support::command::{Ran, porthole};
 use crate::support::processes::{Made, Proc};
 use crate::support::server::folder;
 
-/// A process that has what it should, in a container that has nothing to spare.
+/// A process without findings, which has used up none of its limits and holds no privileges it
+/// could drop.
 const STATUS: &str = "Name:\tserver\nUid:\t65532\t65532\t65532\t65532\nGid:\t65532\t65532\t65532\t65532\nGroups:\t\n\
     NSpid:\t1\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t0\nNoNewPrivs:\t1\nSeccomp:\t2\nSigBlk:\t0\nSigIgn:\t0\n\
     SigCgt:\t0000000000004000\n";
@@ -26,7 +27,7 @@ const LISTENING: &str = "  sl  local_address\n\
 const ONLY_LO: &str = "Inter-|\n face |\n    lo: 0 0\n";
 const WITH_ETH0: &str = "Inter-|\n face |\n    lo: 0 0\n  eth0: 0 0\n";
 
-/// A made-up proc with one process, its root directory and its control groups.
+/// A fabricated proc with one process, its root directory and its control groups.
 struct World {
     proc: Proc,
 }
@@ -73,9 +74,9 @@ impl World {
         self
     }
 
-    /// What is said of it, with `@` for where it is.
+    /// Asserts the status and the output, in which `@` stands for the proc mount.
     #[track_caller]
-    fn says(&self, words: &[&str], status: i32, stdout: &str) {
+    fn prints(&self, words: &[&str], status: i32, stdout: &str) {
         let ran = self.run(words);
         let text = ran.stdout.replace(self.proc.path(), "@");
         assert_eq!(
@@ -92,22 +93,22 @@ impl World {
 }
 
 #[test]
-fn what_is_in_order_is_one_line() {
+fn a_process_without_findings_is_one_line() {
     let world = World::new();
     let in_order = "in order: pid 1 (server): nothing stands out";
-    world.says(&[], 0, in_order);
-    world.says(&["-p", "1"], 0, in_order);
-    world.file("root/etc/app.yaml", "").says(
+    world.prints(&[], 0, in_order);
+    world.prints(&["-p", "1"], 0, in_order);
+    world.file("root/etc/app.yaml", "").prints(
         &["--expect-port", "8080", "--expect-file", "/etc/app.yaml"],
         0,
         in_order,
     );
-    world.says(&["--json"], 0, r#"{"pid": 1, "process": "server", "findings": []}"#);
+    world.prints(&["--json"], 0, r#"{"pid": 1, "process": "server", "findings": []}"#);
 }
 
-/// Fifty processes beside it do not make it slow.
+/// Fifty other processes do not slow it down.
 #[test]
-fn it_is_quick() {
+fn it_is_fast_among_many_processes() {
     let folder = folder();
     let mut children: Vec<_> =
         (0..50).map(|_| Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap()).collect();

@@ -5,14 +5,14 @@ use std::process::Command;
 use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::processes::{Made, Proc, Sleeper};
 
-const ODD: &[u8] =
+const ENVIRONMENT: &[u8] =
     b"PATH=/bin\0API_KEY=t0psecret\0LC_ALL=C\0PORT=http://me:hunter2@h/\0TWO=a\nb\0EMPTY=\0no equals sign\0\
     B=\xff\x1b\0TZ=a\x1b\n\0=x\0\0";
 
 #[test]
-fn values_are_hidden() {
+fn values_are_hidden_unless_known_to_be_harmless() {
     let proc = Proc::new();
-    proc.file("self/environ", ODD);
+    proc.file("self/environ", ENVIRONMENT);
     porthole(["env", "--proc", proc.path()]).healthy(
         r"PATH=/bin
 API_KEY=<9 bytes>
@@ -41,9 +41,9 @@ TZ=a\x1b\n
     );
 }
 
-/// What a process has in a variable whose value is shown is not to keep `env` for ever, or to take all memory.
+/// A value that is shown must not make `env` run forever or exhaust memory.
 #[test]
-fn white_space_of_any_kind_in_a_value() {
+fn white_space_in_a_value_is_not_expensive() {
     for space in ['\r', '\x0c', '\x0b'] {
         let proc = Proc::new();
         proc.file("self/environ", format!("TZ=x -ua:b{space}c:d\0").as_bytes());
@@ -65,7 +65,7 @@ fn white_space_of_any_kind_in_a_value() {
 }
 
 #[test]
-fn as_json() {
+fn json_has_names_sizes_and_revealed_values() {
     let proc = Proc::new();
     proc.file("self/environ", b"PATH=/bin\0API_KEY=t0psecret\0x\0B=\xff\0");
     porthole(["env", "--json", "--reveal", "B", "--proc", proc.path()]).healthy(
@@ -74,7 +74,7 @@ fn as_json() {
 }
 
 #[test]
-fn what_is_not_set_is_said() {
+fn a_variable_that_is_not_set_is_an_error() {
     let proc = Proc::new();
     proc.file("self/environ", b"PATH=/bin\0NONE\0");
     porthole(["env", "PATH", "NONE", "PAT", "--proc", proc.path()]).run().is(
@@ -92,23 +92,23 @@ fn what_is_not_set_is_said() {
     porthole(["env", "--proc", "/none"]).refused("env: /none/self/environ: no such file or directory");
 }
 
-/// What begins like a name of locale(7) is not one of them for that.
+/// A name that only begins like one in locale(7) is not exempt.
 #[test]
-fn what_is_called_much_the_same_is_hidden() {
+fn only_exact_locale_names_are_shown() {
     let proc = Proc::new();
     proc.file("self/environ", b"LC_TIME=de\0LC_SECRET=hunter2\0LC_=x\0LC_TIM=y\0");
-    let shown = "LC_TIME=de\nLC_SECRET=<7 bytes>\nLC_=<1 byte>\nLC_TIM=<1 byte>";
-    porthole(["env", "--proc", proc.path()]).healthy(shown);
+    let expected = "LC_TIME=de\nLC_SECRET=<7 bytes>\nLC_=<1 byte>\nLC_TIM=<1 byte>";
+    porthole(["env", "--proc", proc.path()]).healthy(expected);
 }
 
 #[test]
-fn our_own_environment() {
+fn without_a_pid_it_shows_its_own_environment() {
     porthole(["env"]).env("API_KEY", "hunter2").env("TZ", "UTC").healthy("API_KEY=<7 bytes>\nTZ=UTC");
 }
 
-/// A process that dies once its file is open reads as 0 bytes.
+/// If a process ends while its file is open, the file reads as empty.
 #[test]
-fn gone_is_not_empty() {
+fn a_process_that_has_ended_does_not_look_empty() {
     let proc = Proc::new();
     proc.file("7/environ", "");
     let gone = format!("env: {}/7/environ: the process is gone", proc.path());
@@ -121,7 +121,7 @@ fn gone_is_not_empty() {
 }
 
 #[test]
-fn another_process() {
+fn the_environment_of_another_process_is_shown() {
     let mut sleeper = Sleeper::called("with", &[("SECRET", "a\nb"), ("TZ", "UTC")]);
     let pid = sleeper.pid().to_string();
     porthole(["env", "-p", &pid]).healthy("SECRET=<3 bytes>\nTZ=UTC");
@@ -143,7 +143,7 @@ fn another_process() {
 }
 
 #[test]
-fn denied_is_not_empty() {
+fn a_denied_environment_does_not_look_empty() {
     let Some(folder) = for_other_users() else { return };
     let sleeper = Sleeper::owned(std::path::Path::new("/bin/sleep"), 65_532, 65_532);
     let pid = sleeper.pid();
@@ -166,7 +166,8 @@ fn denied_is_not_empty() {
             &format!("--reuid={uid}"),
             &format!("--regid={gid}"),
             "--clear-groups",
-            // What a container of Docker's has not. PERFMON too lets read (mm_access in kernel/fork.c).
+            // Capabilities that Docker does not grant by default. PERFMON allows reading too
+            // (mm_access in kernel/fork.c).
             "--bounding-set=-sys_ptrace,-sys_admin,-perfmon",
             "--inh-caps=-all",
         ]);

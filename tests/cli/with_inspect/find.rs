@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::command::{for_other_users, output, porthole};
 use crate::support::place::Place;
 
-/// A tree with something of each type; the names try patterns.
+/// A tree with a file of each type, and names that are hard to match.
 fn tree() -> (Place, UnixListener) {
     let place = Place::new();
     for folder in ["a/b/c", ".hidden", "empty", "a/[x]"] {
@@ -47,30 +47,30 @@ fn sorted(text: &str) -> Vec<String> {
     lines
 }
 
-/// Both find the same paths, and we find some.
+/// Asserts that both find the same paths. Returns their number.
 #[track_caller]
-fn same(path: &str, ours: &[&str], theirs: &[&str]) -> usize {
+fn assert_same(path: &str, ours: &[&str], theirs: &[&str]) -> usize {
     let ran = porthole([&["find", path], ours].concat()).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
     let mut command = Command::new("find");
     let found = output(command.arg(path).args(theirs).env("LC_ALL", "C.UTF-8"));
-    // The backslash in a name is ours to double.
+    // porthole doubles the backslash in a name.
     assert_eq!(sorted(&ran.stdout), sorted(&found.stdout.replace('\\', "\\\\")), "{ours:?}");
     ran.stdout.lines().count()
 }
 
 #[test]
-fn the_same_paths_as_gnu_find() {
+fn porthole_finds_the_paths_that_gnu_find_finds() {
     let (place, _socket) = tree();
     let root = place.path("");
     let root = root.trim_end_matches('/');
-    assert_eq!(same(root, &[], &[]), 19);
-    same(&format!("{root}/"), &[], &[]);
+    assert_eq!(assert_same(root, &[], &[]), 19);
+    assert_same(&format!("{root}/"), &[], &[]);
     for (letter, count) in [("f", 8), ("d", 7), ("l", 2), ("s", 1), ("p", 1)] {
-        assert_eq!(same(root, &["--type", letter], &["-type", letter]), count, "{letter}");
+        assert_eq!(assert_same(root, &["--type", letter], &["-type", letter]), count, "{letter}");
     }
     for depth in ["0", "1", "2", "9"] {
-        same(root, &["--max-depth", depth], &["-maxdepth", depth]);
+        assert_same(root, &["--max-depth", depth], &["-maxdepth", depth]);
     }
     let mut found = 0;
     for pattern in [
@@ -95,24 +95,24 @@ fn the_same_paths_as_gnu_find() {
         "[^[:alpha:]]",
         "[a-c]",
     ] {
-        found += same(root, &["--name", pattern], &["-name", pattern]);
+        found += assert_same(root, &["--name", pattern], &["-name", pattern]);
     }
     assert!(found > 30);
     for (size, bytes) in [("0", "+0c"), ("1k", "+1024c"), ("1800", "+1800c")] {
-        same(root, &["--larger", size, "--type", "f"], &["-size", bytes, "-type", "f"]);
+        assert_same(root, &["--larger", size, "--type", "f"], &["-size", bytes, "-type", "f"]);
     }
     for (newer, minutes) in [("30m", "-30"), ("2h30m", "-150"), ("1d", "-1440")] {
-        same(root, &["--newer", newer, "--type", "f"], &["-mmin", minutes, "-type", "f"]);
+        assert_same(root, &["--newer", newer, "--type", "f"], &["-mmin", minutes, "-type", "f"]);
     }
-    assert_eq!(same(&place.path("link"), &[], &[]), 1, "a link is not followed");
-    assert!(same(&format!("{}/", place.path("link")), &[], &[]) > 5);
-    assert_eq!(same(&place.path("one.yaml"), &["--name", "one*"], &["-name", "one*"]), 1);
-    same(&place.path("empty/"), &["--name", "empty"], &["-name", "empty"]);
-    same("/etc", &["--name", "*.conf"], &["-name", "*.conf"]);
+    assert_eq!(assert_same(&place.path("link"), &[], &[]), 1, "a link is not followed");
+    assert!(assert_same(&format!("{}/", place.path("link")), &[], &[]) > 5);
+    assert_eq!(assert_same(&place.path("one.yaml"), &["--name", "one*"], &["-name", "one*"]), 1);
+    assert_same(&place.path("empty/"), &["--name", "empty"], &["-name", "empty"]);
+    assert_same("/etc", &["--name", "*.conf"], &["-name", "*.conf"]);
 }
 
 #[test]
-fn as_json_with_types() {
+fn json_has_the_type_of_each_path() {
     let place = Place::new();
     let path = place.file("new\nline", "");
     let root = place.path("");
@@ -128,7 +128,7 @@ fn as_json_with_types() {
 }
 
 #[test]
-fn what_may_not_be_read_is_said_and_passed_over() {
+fn unreadable_directories_are_reported_and_skipped() {
     let place = Place::new();
     let Some(programs) = for_other_users() else { return };
     place.mode("", 0o755);
@@ -148,19 +148,19 @@ fn what_may_not_be_read_is_said_and_passed_over() {
     assert_eq!(ran.stderr, format!("porthole: find: {root}/closed: permission denied\n"), "{}", ran.story());
     assert_eq!((ran.stdout.lines().count(), ran.status), (8, Some(1)), "{}", ran.story());
     let ran = run(&["--larger", "1", "--type", "f"]);
-    let mut complaints = sorted(&ran.stderr);
-    complaints.dedup();
+    let mut errors = sorted(&ran.stderr);
+    errors.dedup();
     let denied = |name: &str| format!("porthole: find: {root}/{name}: permission denied");
-    assert_eq!(complaints, [denied("closed"), denied("searched/file")], "{}", ran.story());
+    assert_eq!(errors, [denied("closed"), denied("searched/file")], "{}", ran.story());
     assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.story());
     fs::remove_dir_all(programs).unwrap();
 }
 
 #[test]
-fn a_tree_that_is_wide_and_deep() {
+fn a_wide_and_deep_tree_is_searched_completely() {
     let place = Place::new();
-    // Three folders on each of a hundred levels, twice: of those that are closed to make room some entries are left,
-    // and those that are opened again are closed again.
+    // Two trees of three directories on each of a hundred levels. Some entries are left in
+    // directories that are closed to make room, and reopened directories are closed again.
     for top in ["x", "y"] {
         let mut path = place.path(&format!("{top}/"));
         fs::create_dir(&path).unwrap();
@@ -173,12 +173,12 @@ fn a_tree_that_is_wide_and_deep() {
         }
     }
     let root = place.path("");
-    assert_eq!(same(root.trim_end_matches('/'), &[], &[]), 1203);
-    assert_eq!(same(root.trim_end_matches('/'), &["--larger", "0"], &["-size", "+0c"]), 603);
+    assert_eq!(assert_same(root.trim_end_matches('/'), &[], &[]), 1203);
+    assert_eq!(assert_same(root.trim_end_matches('/'), &["--larger", "0"], &["-size", "+0c"]), 603);
 }
 
 #[test]
-fn wrong_usage() {
+fn invalid_options_are_usage_errors() {
     for (words, message) in [
         (&["find"][..], "find: PATH is missing; see porthole find --help"),
         (

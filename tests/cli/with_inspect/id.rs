@@ -8,7 +8,7 @@ use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::processes::{Proc, Sleeper, printed};
 use crate::support::skip::{is_root, skip};
 
-/// A process as Docker starts one, but for a user of no name and more kinds of ids.
+/// A process as Docker starts one, except that its user has no name and its ids differ.
 fn world() -> Proc {
     let proc = Proc::new();
     proc.file("sys/kernel/cap_last_cap", "40\n");
@@ -25,9 +25,9 @@ fn world() -> Proc {
 }
 
 #[test]
-fn who_a_process_is() {
+fn ids_capabilities_and_maps_are_printed() {
     let proc = world();
-    // Below its root, which is not to be had here, names would be read.
+    // User names would be read below its root directory, which does not exist here.
     porthole(["id", "-p", "7", "--proc", proc.path()]).healthy(
         "user          4000000001
 group         real 4000000002, effective 0, saved 0, fs 0
@@ -57,7 +57,7 @@ namespaces    none",
 }
 
 #[test]
-fn what_is_missing_is_said() {
+fn missing_files_and_lines_are_errors() {
     porthole(["id", "--proc", "/none"]).refused("id: /none: no proc is mounted there");
     let proc = Proc::new();
     proc.file("7/x", "");
@@ -72,7 +72,7 @@ fn what_is_missing_is_said() {
         porthole(["id", "-p", "7", "--proc", proc.path()])
             .refused(&format!("id: {path}: has no {line} line"));
     }
-    // As where a sandbox does not tell of everything.
+    // Some sandboxes leave lines out.
     proc.file("7/status", "Uid:\t7\t7\t7\t7\nGid:\t7\t7\t7\t7\nCapPrm:\t0\n");
     let ran = porthole(["id", "-p", "7", "--proc", proc.path()]).run();
     assert!(ran.stdout.contains("\nno_new_privs  ?\nseccomp       unknown\n"), "{}", ran.story());
@@ -91,9 +91,9 @@ fn what_is_missing_is_said() {
     porthole(["id", "x"]).refused("id: unexpected argument 'x'; see porthole id --help");
 }
 
-/// As id(1), capsh(1) and readlink(1) have it.
+/// Compared with id(1), capsh(1) and readlink(1).
 #[test]
-fn ourselves() {
+fn its_own_ids_are_those_of_other_programs() {
     let ran = porthole(["id", "--json"]).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -119,7 +119,7 @@ fn ourselves() {
 }
 
 #[test]
-fn namespaces_that_may_not_be_read() {
+fn unreadable_namespaces_are_reported() {
     let Some(folder) = for_other_users() else { return };
     let sleeper = Sleeper::called("sleeper", &[]);
     let pid = sleeper.pid().to_string();
@@ -136,7 +136,7 @@ fn namespaces_that_may_not_be_read() {
         "users are shown as numbers: cannot read the files of the process: /proc/{pid}/root: "
     )));
     assert!(rest.starts_with(&why) && rest.lines().count() == 1, "{}", ran.story());
-    // Numbers: its root, with the names, may not be seen either.
+    // Users are numbers, because the root directory with their names is unreadable too.
     assert!(ran.stdout.starts_with("user          0\n"), "{}", ran.story());
     assert!(ran.stdout.contains("namespaces    cgroup ?, ipc ?, mnt ?, net ?, pid ?, "), "{}", ran.story());
     let mut command = Command::new("setpriv");
@@ -154,13 +154,13 @@ fn namespaces_that_may_not_be_read() {
 }
 
 #[test]
-fn a_user_namespace() {
+fn a_user_namespace_has_id_maps() {
     if !is_root() {
-        return skip("only root makes a user namespace of its own here");
+        return skip("only root can create a user namespace here");
     }
     let ran = output(Command::new("unshare").args(["--user", "--map-root-user"]).arg(binary()).arg("id"));
     if ran.stderr.starts_with("unshare: ") {
-        skip(&format!("no user namespace can be had here: {}", ran.stderr));
+        skip(&format!("cannot create a user namespace here: {}", ran.stderr));
         return;
     }
     assert!(

@@ -1,4 +1,4 @@
-//! `porthole install`: the program where another container finds it, or nothing.
+//! `porthole install`: the program is installed completely, or nothing changes.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -12,9 +12,9 @@ use crate::support::place::Place;
 use crate::support::processes::Sleeper;
 use crate::support::skip::{is_root, skip};
 
-/// It is the program, anyone may run it, and it runs.
+/// Asserts that the file is the program, executable by anyone, and that it runs.
 #[track_caller]
-fn is_the_program(path: &str) {
+fn assert_is_the_program(path: &str) {
     assert!(fs::read(path).unwrap() == fs::read(binary()).unwrap());
     let meta = fs::symlink_metadata(path).unwrap();
     assert_eq!(meta.mode(), 0o100_755, "{:o}", meta.mode());
@@ -22,15 +22,15 @@ fn is_the_program(path: &str) {
     assert!(ran.stdout.starts_with("porthole "), "{}", ran.story());
 }
 
-/// What it says once it is done, whatever the size.
+/// Asserts the output of a successful run, whatever the size.
 #[track_caller]
-fn is_said(ran: &Ran, path: &str) {
+fn assert_installed(ran: &Ran, path: &str) {
     let start = format!("installed {path} (");
     assert!(ran.stdout.starts_with(&start) && ran.stdout.ends_with("M)\n"), "{}", ran.story());
     assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str(), ran.status), (1, "", Some(0)));
 }
 
-/// What is in a folder.
+/// The names in a directory, sorted.
 fn names(place: &Place) -> Vec<String> {
     let entries = fs::read_dir(&place.0).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -39,63 +39,63 @@ fn names(place: &Place) -> Vec<String> {
 }
 
 #[test]
-fn as_a_new_file_and_into_a_folder() {
+fn installs_a_new_file_or_into_a_directory() {
     let place = Place::new();
     let new = place.path("new");
-    is_said(&porthole(["install", &new]).run(), &new);
-    is_the_program(&new);
+    assert_installed(&porthole(["install", &new]).run(), &new);
+    assert_is_the_program(&new);
     fs::create_dir(place.path("folder")).unwrap();
     symlink("folder", place.path("link")).unwrap();
     for (dest, path) in
         [("folder", "folder/porthole"), ("folder/", "folder/porthole"), ("link", "link/porthole")]
     {
         let path = place.path(path);
-        is_said(&porthole(["install", &place.path(dest)]).run(), &path);
-        is_the_program(&path);
+        assert_installed(&porthole(["install", &place.path(dest)]).run(), &path);
+        assert_is_the_program(&path);
         fs::remove_file(path).unwrap();
     }
-    // Relative to where it is, and by its name.
+    // A relative path, and install called by the name of a link.
     let name = place.path("install");
     symlink(binary(), &name).unwrap();
     let ran = output(Command::new(&name).arg("beside").current_dir(&place.0));
-    is_said(&ran, "beside");
-    is_the_program(&place.path("beside"));
+    assert_installed(&ran, "beside");
+    assert_is_the_program(&place.path("beside"));
     assert_eq!(names(&place), ["beside", "folder", "install", "link", "new"]);
     assert_eq!(fs::read_dir(place.path("folder")).unwrap().count(), 0);
 }
 
 #[test]
-fn in_the_place_of_what_is_there() {
+fn an_existing_file_or_link_is_replaced() {
     let place = Place::new();
     let old = place.file("old", "something older");
     place.mode("old", 0o400);
     porthole(["install", &old]).run();
-    is_the_program(&old);
-    // Also where it runs just now.
+    assert_is_the_program(&old);
+    // Replaces a program that is running.
     let none = place.path("none");
     let mut command = Command::new(&old);
     command.args(["file", &none, "--wait", "600s"]);
     let running = Sleeper::start(&mut command, &format!("{old} file"));
     let before = fs::metadata(&old).unwrap().ino();
-    is_said(&porthole(["install", &old]).run(), &old);
+    assert_installed(&porthole(["install", &old]).run(), &old);
     assert_ne!(fs::metadata(&old).unwrap().ino(), before);
     let exe = fs::read_link(format!("/proc/{}/exe", running.pid())).unwrap();
     assert!(exe.to_str().unwrap().ends_with(" (deleted)"), "{exe:?}");
-    is_the_program(&old);
-    // A link is replaced, not what it leads to, as install(1) has it.
+    assert_is_the_program(&old);
+    // Like install(1), it replaces a link itself, not its target.
     let target = place.file("target", "untouched");
     for (name, to) in [("link", "target"), ("dangling", "none")] {
         let link = place.path(name);
         symlink(to, &link).unwrap();
         porthole(["install", &link]).run();
-        is_the_program(&link);
+        assert_is_the_program(&link);
     }
     assert_eq!(fs::read(target).unwrap(), b"untouched");
     assert_eq!(names(&place), ["dangling", "link", "old", "target"]);
 }
 
 #[test]
-fn as_json() {
+fn json_has_the_path_size_and_mode() {
     let place = Place::new();
     let path = place.path("x");
     let ran = porthole(["install", "--json", &path]).run();
@@ -113,16 +113,16 @@ fn as_json() {
 }
 
 #[test]
-fn whatever_the_umask() {
+fn the_umask_does_not_apply() {
     let place = Place::new();
     let path = place.path("x");
     let umask = ["sh", "-c", "umask 077; exec \"$@\"", "sh"];
-    is_said(&porthole(["install", &path]).inside(&umask).run(), &path);
-    is_the_program(&path);
+    assert_installed(&porthole(["install", &path]).inside(&umask).run(), &path);
+    assert_is_the_program(&path);
 }
 
 #[test]
-fn what_cannot_be_is_said_and_leaves_nothing() {
+fn a_failed_install_leaves_nothing_behind() {
     let place = Place::new();
     place.file("file", "x");
     fs::create_dir_all(place.path("folder/porthole")).unwrap();
@@ -150,15 +150,15 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
     ] {
         porthole(["install", &place.path("x"), option, value])
             .refused(&format!("install: {option}: cannot be used with this command: {why}"));
-        // Nor does help name it.
+        // Help does not list it either.
         assert!(!porthole(["install", "--help"]).run().stdout.contains(option));
     }
     assert_eq!(names(&place), ["fifo", "file", "folder"]);
     assert_eq!(fs::read(place.path("file")).unwrap(), b"x");
 }
 
-/// Runs install in a mount namespace in which a script of sh(1) has mounted something at `$0`; what is there afterwards
-/// follows on stdout.
+/// Runs `install` in a mount namespace in which a shell script has mounted something at `$0`. A
+/// listing of `$0` follows on stdout.
 fn mounted(place: &Place, script: &str, dest: &str) -> Option<Ran> {
     if !is_root() {
         skip("only root can mount");
@@ -169,14 +169,14 @@ fn mounted(place: &Place, script: &str, dest: &str) -> Option<Ran> {
     let _ = fs::create_dir(&folder);
     let ran = porthole(["install", dest]).inside(&["unshare", "--mount", "sh", "-c", &script, &folder]).run();
     if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
-        skip("no mount namespace can be had here, or not what is to be mounted");
+        skip("cannot create a mount namespace here, or the mounts in it");
         return None;
     }
     Some(ran)
 }
 
 #[test]
-fn read_only_and_full_file_systems() {
+fn read_only_and_full_file_systems_are_errors() {
     let place = Place::new();
     let dest = place.path("mount/x");
     let script = "mount -t tmpfs none \"$0\" && echo old > \"$0/x\" && mount -o remount,ro \"$0\"";
@@ -196,18 +196,18 @@ fn read_only_and_full_file_systems() {
 }
 
 #[test]
-fn where_no_proc_is_mounted() {
+fn no_proc_is_needed() {
     let place = Place::new();
     let dest = place.path("mount/x");
     let script = "mount -t tmpfs none \"$0\" && mount -t tmpfs none /proc";
     let Some(ran) = mounted(&place, script, &dest) else { return };
-    let said = format!("installed {dest} (");
-    assert!(ran.stdout.starts_with(&said) && ran.stdout.ends_with("M)\nx\n"), "{}", ran.story());
+    let start = format!("installed {dest} (");
+    assert!(ran.stdout.starts_with(&start) && ran.stdout.ends_with("M)\nx\n"), "{}", ran.story());
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
 }
 
 #[test]
-fn what_is_denied_says_what_would_help() {
+fn a_denied_install_suggests_a_remedy() {
     let place = Place::new();
     let Some(programs) = for_other_users() else { return };
     place.mode("", 0o755);
@@ -226,7 +226,7 @@ fn what_is_denied_says_what_would_help() {
         ),
     );
     assert!(names(&place).is_empty());
-    // A program that may be run but not read cannot be copied.
+    // A program that can be executed but not read cannot be copied.
     let program = programs.join("porthole");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o711)).unwrap();
     place.mode("", 0o777);
@@ -239,9 +239,9 @@ fn what_is_denied_says_what_would_help() {
     fs::remove_dir_all(programs).unwrap();
 }
 
-/// Past RLIMIT_FSIZE a write is an error like others, and what was begun does not stay.
+/// A write beyond RLIMIT_FSIZE fails like any other, and the partial copy is removed.
 #[test]
-fn a_file_that_may_not_be_so_large() {
+fn a_file_above_the_size_limit_is_removed() {
     let place = Place::new();
     let ran = porthole(["install", &place.path("x")]).inside(&["prlimit", "--fsize=4096"]).run();
     let why = format!("porthole: install: {}: file too large\n", place.path("x"));

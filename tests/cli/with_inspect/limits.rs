@@ -1,6 +1,6 @@
 //! `porthole limits`.
 
-mod made_up;
+mod fabricated;
 mod real;
 
 use serde_json::Value;
@@ -19,8 +19,8 @@ const LIMITS: &[u8] = b"Limit                     Soft Limit           Hard Limi
     Max pending signals       4                    4                    signals   \n\
     Max nice priority         0                    0                    \n";
 
-/// A proc tree with control groups below a folder `groups` beside it.
-fn made_up(cgroup: &str, mounts: &str, files: &[(&str, &str)]) -> Proc {
+/// A fabricated proc tree, with control groups in a directory `groups` in it.
+fn fabricated(cgroup: &str, mounts: &str, files: &[(&str, &str)]) -> Proc {
     let proc = Proc::new(&[("cgroup", cgroup.as_bytes()), ("limits", LIMITS), ("status", STATUS)]);
     let groups = proc.0.join("groups");
     write(&proc.0.join("7/mountinfo"), mounts.replace('@', groups.to_str().unwrap()).as_bytes());
@@ -33,7 +33,7 @@ fn made_up(cgroup: &str, mounts: &str, files: &[(&str, &str)]) -> Proc {
 const V2: &str = "1 0 0:1 / / rw - overlay o rw\n30 1 0:27 / @ ro - cgroup2 cgroup rw,nsdelegate\n";
 
 fn v2() -> Proc {
-    made_up(
+    fabricated(
         "0::/pod/app\n",
         V2,
         &[

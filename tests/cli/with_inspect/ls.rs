@@ -13,8 +13,8 @@ use crate::support::command::{binary, copy_program, for_other_users, output, por
 use crate::support::place::Place;
 use crate::support::skip::{is_root, skip, skip_by_design};
 
-/// What `ls -l` prints of this folder or file, in our columns: no count of links, no total, times in UTC.
-fn coreutils(path: &str) -> Vec<Vec<String>> {
+/// The rows of `ls -l` in porthole's columns: without link counts and the total, with times in UTC.
+fn by_coreutils(path: &str) -> Vec<Vec<String>> {
     let mut command = Command::new("ls");
     command.args(["-lAh", "--time-style=+%Y-%m-%d %H:%M", "--quoting-style=literal", path]);
     let text = output(command.env("LC_ALL", "C").env("TZ", "UTC")).stdout;
@@ -25,14 +25,14 @@ fn coreutils(path: &str) -> Vec<Vec<String>> {
     .collect()
 }
 
-fn ours(path: &str) -> Vec<Vec<String>> {
+fn by_porthole(path: &str) -> Vec<Vec<String>> {
     let ran = porthole(["ls", path]).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
     ran.stdout.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
 }
 
 #[test]
-fn a_folder_as_coreutils_lists_it() {
+fn a_directory_is_listed_as_by_coreutils() {
     let place = Place::new();
     for (at, mode) in [0o644, 0o4755, 0o2640, 0o1777, 0o000, 0o6111, 0o755].into_iter().enumerate() {
         let name = format!("file{at}");
@@ -49,14 +49,14 @@ fn a_folder_as_coreutils_lists_it() {
         .set_modified(UNIX_EPOCH + Duration::from_secs(951_782_399))
         .unwrap();
     let root = place.path("");
-    assert_eq!(ours(&root), coreutils(&root));
-    assert_eq!(ours(&root).len(), 11);
-    assert_eq!(ours("/dev/null"), coreutils("/dev/null"));
-    assert_eq!(ours("/etc"), coreutils("/etc"));
+    assert_eq!(by_porthole(&root), by_coreutils(&root));
+    assert_eq!(by_porthole(&root).len(), 11);
+    assert_eq!(by_porthole("/dev/null"), by_coreutils("/dev/null"));
+    assert_eq!(by_porthole("/etc"), by_coreutils("/etc"));
 }
 
 #[test]
-fn columns_and_escapes() {
+fn columns_are_aligned_and_names_escaped() {
     let place = Place::new();
     let modified = |name: &str| {
         File::open(place.path(name))
@@ -70,7 +70,7 @@ fn columns_and_escapes() {
         modified(name);
     }
     if !is_root() {
-        return skip("the owner's name is root's");
+        return skip("the expected owner is root");
     }
     porthole(["ls", &place.path("")]).healthy(
         "-rw-r-----  root  root  5  2026-11-25 10:47  a\\x1b[2Jb\n\
@@ -88,7 +88,7 @@ fn columns_and_escapes() {
 }
 
 #[test]
-fn several_paths_and_what_is_not_there() {
+fn several_paths_have_headings_and_a_missing_one_is_an_error() {
     let place = Place::new();
     fs::create_dir(place.path("one")).unwrap();
     fs::create_dir_all(place.path("two/deep")).unwrap();
@@ -110,7 +110,7 @@ fn several_paths_and_what_is_not_there() {
 }
 
 #[test]
-fn recursively_without_following_links() {
+fn recursion_does_not_follow_links() {
     let place = Place::new();
     fs::create_dir_all(place.path("a/b/c")).unwrap();
     fs::create_dir_all(place.path("d")).unwrap();
@@ -127,7 +127,7 @@ fn recursively_without_following_links() {
 }
 
 #[test]
-fn a_folder_that_may_be_read_but_not_searched() {
+fn entries_of_a_directory_without_search_permission_are_unknown() {
     let place = Place::new();
     let Some(programs) = for_other_users() else { return };
     place.mode("", 0o755);
@@ -141,18 +141,18 @@ fn a_folder_that_may_be_read_but_not_searched() {
         command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(programs.join("porthole"));
         output(command.args(words))
     };
-    let complaint = format!(
+    let error = format!(
         "{closed}: cannot stat 2 entries: permission denied: the directory may be read, but not searched (no x in its mode)"
     );
     run(&["ls", &closed]).is(
         1,
         "-?????????  ?  ?  ?  ?                 one\nd?????????  ?  ?  ?  ?                 two",
-        &format!("porthole: ls: {complaint}"),
+        &format!("porthole: ls: {error}"),
     );
     let ran = run(&["ls", "--json", &closed]);
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     let none = Value::Null;
-    assert_eq!(json["errors"], json!([complaint]));
+    assert_eq!(json["errors"], json!([error]));
     assert_eq!(
         json["entries"][1],
         json!({"path": format!("{closed}/two"), "name": "two", "type": "directory", "mode": none,
@@ -160,14 +160,14 @@ fn a_folder_that_may_be_read_but_not_searched() {
     );
     place.mode("closed", 0o700);
     run(&["ls", &closed]).is(1, "", &format!("porthole: ls: {closed}: permission denied"));
-    // With search but no reading a file in it may still be listed.
+    // With search but no read permission, a file in it can still be listed.
     place.mode("closed", 0o711);
     assert_eq!(run(&["ls", &format!("{closed}/one")]).status, Some(0));
     fs::remove_dir_all(programs).unwrap();
 }
 
 #[test]
-fn names_that_are_not_utf_8() {
+fn names_that_are_not_utf_8_are_escaped() {
     let place = Place::new();
     File::create(place.0.join(std::ffi::OsStr::from_bytes(b"\xff"))).unwrap();
     let ran = porthole(["ls", &place.path("")]).run();
@@ -177,7 +177,7 @@ fn names_that_are_not_utf_8() {
 }
 
 #[test]
-fn files_as_another_process_sees_them() {
+fn files_are_listed_as_another_process_sees_them() {
     let place = Place::new();
     if !is_root() {
         return skip("only root can change its root directory");
@@ -187,18 +187,18 @@ fn files_as_another_process_sees_them() {
     place.file("root/etc/inside", "");
     symlink("/etc", place.path("root/link")).unwrap();
     std::os::unix::fs::chown(place.path("root/etc/inside"), Some(4711), Some(4712)).unwrap();
-    // A process with that root directory: the binary itself, where it is static, which waits on a FIFO.
+    // A process with that root directory: porthole itself, if it is static, waiting on a FIFO.
     let fifo = place.path("root/fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     if std::env::var_os("PORTHOLE_BIN").is_none() {
-        return skip_by_design("a process in an empty root has to be static");
+        return skip_by_design("a process in an empty root must be static");
     }
     copy_program(binary(), place.path("root/porthole"));
     let mut command = Command::new("chroot");
     command.args([&place.path("root"), "/porthole", "cat", "--special", "/fifo"]);
     let mut child = started(&mut command, Command::spawn);
     let pid = child.id().to_string();
-    // chroot(1) becomes the program in the new root.
+    // Waits until chroot(1) has executed the program in the new root.
     let start = std::time::Instant::now();
     while fs::read(format!("/proc/{pid}/comm")).unwrap().trim_ascii() != b"porthole" {
         assert!(start.elapsed() < Duration::from_secs(30));
@@ -222,7 +222,7 @@ fn files_as_another_process_sees_them() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let script = format!("{} ls -R /usr/share | head -1; echo ${{PIPESTATUS[0]}}", binary());
     let ran = output(Command::new("bash").args(["-c", &script]));
     assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (2, ""), "{}", ran.story());

@@ -1,4 +1,5 @@
-//! `porthole lsof`: open files, on a made-up proc mount, of real processes, and compared with lsof(8).
+//! `porthole lsof`: open files, in a fabricated proc mount, of real processes, and compared with
+//! lsof(8).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
@@ -13,26 +14,26 @@ use crate::support::proc_tree::ProcTree;
 use crate::support::server::folder;
 use crate::support::skip::{skip, skip_by_design};
 
-/// How long what a test waits for may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits for its child on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// sleep(1), ended with its test.
+/// A sleep(1) process, killed when dropped.
 struct Sleeper(Child);
 
 impl Sleeper {
     fn start(command: &mut Command) -> Self {
         let sleeper = Sleeper(command.arg("600").spawn().unwrap());
-        // Until it is what it is to become, the descriptors are those of the test.
+        // Before execve(2), the descriptors are those of the test.
         sleeper.until("comm", |text| text == "sleep\n");
         sleeper
     }
 
-    /// Waits until this file in its folder of proc is as wanted.
+    /// Waits until this file in the process's proc directory satisfies the predicate.
     #[track_caller]
     fn until(&self, file: &str, holds: impl Fn(&str) -> bool) {
         let start = Instant::now();
         while !holds(&fs::read_to_string(format!("/proc/{}/{file}", self.pid())).unwrap()) {
-            assert!(start.elapsed() < PATIENCE, "{file} of the child");
+            assert!(start.elapsed() < TIMEOUT, "{file} of the child");
             std::thread::yield_now();
         }
     }
@@ -41,7 +42,7 @@ impl Sleeper {
         self.0.id().to_string()
     }
 
-    /// The user it runs as, as it is shown.
+    /// The current user, as porthole shows it.
     fn user() -> String {
         let uid = nix::unistd::getuid().as_raw();
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -69,24 +70,24 @@ fn files(arguments: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn a_user_that_is_not_known_is_not_root() {
+fn an_unknown_user_is_not_taken_for_root() {
     let tree = ProcTree::new(4);
     tree.process(7, "app", &[(0, "pipe:[1]")]);
     tree.file("7/status", "");
     let words = ["lsof", "-p", "7", "--proc", tree.path()];
-    let lacks = format!("{}/7/status: has no Uid line", tree.path());
+    let error = format!("{}/7/status: has no Uid line", tree.path());
     porthole(words).run().is(
         0,
         "PID  PROCESS  USER  FD  TYPE  SIZE  NAME\n  7  app      ?     0   FIFO     -  pipe:[1]",
-        &format!("porthole: lsof: {lacks}"),
+        &format!("porthole: lsof: {error}"),
     );
     let ran = porthole([&words[..], &["--json"]].concat()).run();
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((&json["files"][0]["uid"], &json["errors"]), (&Value::Null, &json!([lacks])));
+    assert_eq!((&json["files"][0]["uid"], &json["errors"]), (&Value::Null, &json!([error])));
 }
 
 #[test]
-fn a_made_up_process_with_files_of_every_kind() {
+fn files_of_every_type_are_listed() {
     let tree = ProcTree::new(4);
     let place = folder();
     let file = place.join("da\nta");
@@ -156,7 +157,7 @@ fn a_made_up_process_with_files_of_every_kind() {
 }
 
 #[test]
-fn deleted_files_and_the_space_they_hold() {
+fn deleted_files_are_listed_with_the_space_they_hold() {
     let place = folder();
     let at = place.to_str().unwrap();
     let (gone, there) = (place.join("gone"), place.join("there (deleted)"));
@@ -186,7 +187,8 @@ fn deleted_files_and_the_space_they_hold() {
         ran.story()
     );
     assert!(lines[3].starts_with("1 deleted file holds 1."), "{}", ran.story());
-    // Among those of all processes too, and one whose name only looks like it is not.
+    // It is listed among all processes too, and a file whose name merely ends in " (deleted)" is
+    // not.
     let ran = porthole(["lsof", "--deleted"]).run();
     assert!(
         ran.stdout.contains(&format!("{at}/gone (deleted)")) && !ran.stdout.contains("there (deleted)"),
@@ -197,12 +199,12 @@ fn deleted_files_and_the_space_they_hold() {
 }
 
 #[test]
-fn a_library_that_was_replaced_is_still_mapped() {
+fn a_deleted_library_that_is_still_mapped_is_listed() {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let library =
         maps.split_ascii_whitespace().find(|word| word.contains("/libgcc_s") || word.contains("/libm."));
     let Some(library) = library.map(PathBuf::from) else {
-        return skip_by_design("this test has no shared library that a copy could be made of");
+        return skip_by_design("this test has no shared library to copy");
     };
     let place = folder();
     let copies = [place.join("gone.so"), place.join("there (deleted)")];
@@ -211,7 +213,7 @@ fn a_library_that_was_replaced_is_still_mapped() {
     }
     let [gone, there] = copies.map(|copy| copy.to_str().unwrap().to_owned());
     let mut command = Command::new("sleep");
-    // ld.so(8) takes spaces for the ends of names.
+    // ld.so(8) splits the list at spaces.
     let linked = place.join("link.so");
     std::os::unix::fs::symlink(&there, &linked).unwrap();
     command.env("LD_PRELOAD", format!("{gone}:{}", linked.to_str().unwrap())).stdin(Stdio::null());
@@ -222,13 +224,13 @@ fn a_library_that_was_replaced_is_still_mapped() {
     let found = files(&["--deleted", "-p", &sleeper.pid()]);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!((&found[0]["fd"], &found[0]["name"]), (&json!("mem"), &json!(format!("{gone} (deleted)"))));
-    // Only with a capability that few have.
+    // Reading the size takes a capability that few have.
     assert!(found[0]["size"] == json!(size) || found[0]["size"].is_null(), "{found:?}");
     fs::remove_dir_all(place).unwrap();
 }
 
 #[test]
-fn a_fifo_is_listed_and_not_opened() {
+fn a_fifo_is_listed_but_not_opened() {
     let place = folder();
     let fifo = place.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -241,7 +243,7 @@ fn a_fifo_is_listed_and_not_opened() {
 }
 
 #[test]
-fn the_same_files_as_lsof() {
+fn the_files_are_those_of_lsof() {
     let place = folder();
     let file = place.join("out");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -269,7 +271,7 @@ fn the_same_files_as_lsof() {
             "rtd" => "root",
             "txt" => "exe",
             other @ ("cwd" | "0" | "1" | "2") => other,
-            // Libraries, and what whoever runs the tests has left open.
+            // Libraries, and whatever the test runner has left open.
             _ => continue,
         };
         let ours = get(fd);
@@ -292,7 +294,7 @@ fn the_same_files_as_lsof() {
 }
 
 #[test]
-fn processes_that_may_not_be_looked_at_are_said() {
+fn processes_that_cannot_be_inspected_are_reported() {
     let Some(folder) = for_other_users() else { return };
     let sleeper = Sleeper::start(&mut Command::new("sleep"));
     let run = |arguments: &[&str]| {
@@ -324,7 +326,7 @@ fn processes_that_may_not_be_looked_at_are_said() {
 }
 
 #[test]
-fn a_list_that_cannot_be_made_is_not_an_empty_one() {
+fn a_proc_without_processes_is_an_error() {
     let tree = ProcTree::new(4);
     let none = format!("{}: no processes", tree.path());
     porthole(["lsof", "--proc", tree.path()]).refused(&format!("lsof: {none}"));
@@ -334,25 +336,25 @@ fn a_list_that_cannot_be_made_is_not_an_empty_one() {
         &json,
         &format!("porthole: lsof: {none}"),
     );
-    // As good as none: what is left of a process that has gone meanwhile.
+    // The remains of a process that has just ended count as none.
     tree.file("7/x", "");
     porthole(["lsof", "--proc", tree.path()]).refused(&format!("lsof: {none}"));
     tree.file("7/stat", "7 (a) S 1 7");
     porthole(["lsof", "-p", "7", "--proc", tree.path()])
         .refused(&format!("lsof: {}/7/fd: no such file or directory", tree.path()));
-    // A folder of another name is no process, even if its name is a number.
+    // A directory `007` is not a process, even though its name is a number.
     tree.file("007/stat", "7 (a) S 1 7");
     assert_eq!(porthole(["ps", "--proc", tree.path()]).run().stdout.lines().count(), 2);
 }
 
 #[test]
-fn zombies_and_those_that_are_gone() {
+fn zombies_and_ended_processes_are_errors() {
     let mut ended = Command::new("true").spawn().unwrap();
     let pid = ended.id().to_string();
     let status = format!("/proc/{pid}/stat");
     let start = Instant::now();
     while !fs::read_to_string(&status).unwrap().contains(") Z ") {
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TIMEOUT);
         std::thread::yield_now();
     }
     let why = format!("lsof: pid {pid} (true) is a zombie: it has ended and no longer has fd");
@@ -373,9 +375,9 @@ fn zombies_and_those_that_are_gone() {
     }
 }
 
-/// What cannot be opened for want of descriptors is not absent.
+/// A file that cannot be opened for lack of descriptors is not absent.
 #[test]
-fn without_descriptors_it_does_not_look_empty() {
+fn a_lack_of_descriptors_is_reported() {
     let tree = ProcTree::new(4);
     tree.process(7, "app", &[(0, "/dev/null")]);
     let proc = tree.path();
@@ -383,7 +385,7 @@ fn without_descriptors_it_does_not_look_empty() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 4; exec \"$@\"", "sh", &binary(), "lsof", "--proc", proc]);
     let ran = output(&mut command);
-    // The C libraries have words of their own for EMFILE.
-    let is_said = ran.stderr.starts_with(&format!("porthole: lsof: {why}"));
-    assert!(ran.status == Some(1) && is_said && ran.stderr.lines().count() == 1, "{}", ran.story());
+    // The C libraries word EMFILE differently.
+    let is_reported = ran.stderr.starts_with(&format!("porthole: lsof: {why}"));
+    assert!(ran.status == Some(1) && is_reported && ran.stderr.lines().count() == 1, "{}", ran.story());
 }

@@ -19,7 +19,7 @@ const MOUNTINFO: &[u8] = b"\
     6 5 0:42 / /stacked rw - tmpfs upper rw\n";
 
 #[test]
-fn all_mounts() {
+fn all_mounts_are_listed() {
     let proc = Proc::new(&[("mountinfo", MOUNTINFO)]);
     let table = "\
 MOUNT           TYPE     SOURCE                  OPTIONS
@@ -62,7 +62,7 @@ MOUNT  TYPE     SOURCE                                           OPTIONS
 }
 
 #[test]
-fn the_mount_that_a_path_is_on() {
+fn the_topmost_mount_of_a_path_is_shown() {
     let proc = Proc::new(&[]);
     let folder = proc.0.join("x");
     std::fs::create_dir(&folder).unwrap();
@@ -89,7 +89,7 @@ fn rows(words: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn the_mounts_of_another_process() {
+fn the_mounts_of_another_process_are_those_of_findmnt() {
     let script = r#"
         mount -t tmpfs base "$1"
         mkdir "$1/a b	\\c" "$1/bind" "$1/stacked" "$1/dir"
@@ -100,7 +100,7 @@ fn the_mounts_of_another_process() {
         ln -s "$1/stacked" "$1/link""#;
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     let pid = elsewhere.pid();
-    // As findmnt has them; its namespace is that of the process too.
+    // Compared with findmnt, run in the mount namespace of the process.
     let columns = "ID,PARENT,TARGET,FSTYPE,SOURCE,MAJ:MIN";
     let findmnt =
         output(Command::new("nsenter").args(["-m", "-t", &pid]).args(["findmnt", "-J", "-l", "-o", columns]));
@@ -116,10 +116,10 @@ fn the_mounts_of_another_process() {
         };
         let row = json!({"id": mount["id"], "parent": mount["parent"], "target": mount["mount_point"],
             "fstype": mount["type"], "source": source, "maj:min": mount["device"]});
-        let same = expected.iter().find(|row| row["id"] == mount["id"]).unwrap();
-        assert_eq!(row, *same);
+        let other = expected.iter().find(|row| row["id"] == mount["id"]).unwrap();
+        assert_eq!(row, *other);
     }
-    // A link leads to where it leads for that process, and at one point the last mount counts.
+    // A link is resolved as the process sees it, and the topmost of stacked mounts counts.
     for name in ["link", "stacked"] {
         let found = rows(&["mounts", &elsewhere.path(name), "-p", &pid, "--json"]);
         assert_eq!((found.len(), &found[0]["source"]), (1, &json!("upper")), "{name}");
@@ -130,10 +130,10 @@ fn the_mounts_of_another_process() {
     let shown = path.replace('\\', "\\\\").replace('\t', "\\t");
     let table = porthole(["mounts", &path, "-p", &pid]).run();
     assert!(table.stdout.contains(&format!("\n{shown}  tmpfs  the source  ro,")), "{}", table.story());
-    // For us there is nothing of the kind.
+    // None of these mounts exist in porthole's own namespace.
     porthole(["mounts", &elsewhere.path("link")])
         .refused(&format!("mounts: {}: no such file or directory", elsewhere.path("link")));
-    // Anybody may read them, which is not so of the files.
+    // Any user may read the mounts of a process, but not its files.
     let Some(folder) = for_other_users() else { return };
     let as_other = |words: &[&str]| {
         let mut command = Command::new("setpriv");
@@ -162,7 +162,7 @@ fn the_mount_of_a_path_is_that_of_findmnt() {
     for path in ["/", "/proc/1", "/dev/null", "/usr/bin/env", "/sys/..", link, "."] {
         let findmnt = Command::new("findmnt").args(["-n", "-o", "ID", "-T", path]).output();
         let Ok(findmnt) = findmnt else {
-            skip("there is no findmnt here");
+            skip("findmnt is not installed");
             break;
         };
         let id: u64 = String::from_utf8(findmnt.stdout).unwrap().trim().parse().unwrap();
@@ -172,7 +172,7 @@ fn the_mount_of_a_path_is_that_of_findmnt() {
 }
 
 #[test]
-fn what_is_on_no_mount() {
+fn a_namespace_is_on_no_mount() {
     let why = "is a namespace, which is on no mount (nsfs)";
     porthole(["mounts", "/proc/self/ns/net"]).refused(&format!("mounts: /proc/self/ns/net: {why}"));
 }
@@ -201,18 +201,18 @@ fn a_zombie_has_no_mounts() {
 }
 
 #[test]
-fn below_a_root_directory_of_its_own() {
+fn a_root_directory_that_is_not_a_mount_point_is_explained() {
     if !crate::support::skip::is_root() {
         skip("only root can change the root directory");
         return;
     }
-    // A program, and its libraries, are mostly below /usr by themselves.
+    // A program and its libraries are usually all below /usr.
     let mut child = Command::new("chroot").args(["/usr", "sleep", "600"]).spawn().unwrap();
     let pid = child.id().to_string();
     let comm = format!("/proc/{pid}/comm");
     while std::fs::read_to_string(&comm).unwrap() != "sleep\n" {
         if child.try_wait().unwrap().is_some() {
-            skip("nothing can be run in /usr alone");
+            skip("no program runs with /usr as its root directory");
             return;
         }
         std::thread::yield_now();

@@ -8,7 +8,8 @@ use crate::support::command::{binary, copy_program, for_other_users, output, por
 use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::skip;
 
-/// A small world: init, a server with two workers of which one is a zombie, a kernel thread, an orphan.
+/// A small fabricated system: init, a server with two workers, one of them a zombie, and a kernel
+/// thread whose parent is missing.
 fn world() -> Proc {
     let page: u64 = printed(&["getconf", "PAGESIZE"]).parse().unwrap();
     let proc = Proc::new();
@@ -38,7 +39,7 @@ fn world() -> Proc {
     proc
 }
 
-/// The table with the user's name, whatever it is.
+/// The table with the name of the current user.
 fn with_user(table: &str) -> String {
     with(&printed(&["id", "-un"]), table)
 }
@@ -49,7 +50,7 @@ fn with(user: &str, table: &str) -> String {
 }
 
 #[test]
-fn processes_are_listed() {
+fn processes_are_listed_with_secrets_masked() {
     let proc = world();
     porthole(["ps", "--proc", proc.path()]).healthy(&with_user(
         r"PID  PPID  <USER>  STAT     ELAPSED    CPU   RSS  COMMAND
@@ -63,7 +64,7 @@ fn processes_are_listed() {
         "PID  PPID  <USER>  STAT     ELAPSED   CPU  RSS  COMMAND
  12     7  <me>  SN    2-07:33:20  0.0%    0  worker --token hunter2",
     ));
-    // Its root cannot be had, so that what its users are called is not known.
+    // Its root directory is missing, so the names of its users are unknown.
     porthole(["ps", "-p", "13", "--proc", proc.path()]).healthy(&with(
         &printed(&["id", "-u"]),
         "PID  PPID  <USER>  STAT     ELAPSED   CPU  RSS  COMMAND
@@ -72,7 +73,7 @@ fn processes_are_listed() {
 }
 
 #[test]
-fn the_tree_is_drawn() {
+fn the_tree_of_processes_is_drawn() {
     let proc = world();
     porthole(["ps", "--tree", "--proc", proc.path()]).healthy(&with_user(
         r"PID  PPID  <USER>  STAT     ELAPSED    CPU   RSS  COMMAND
@@ -85,7 +86,7 @@ fn the_tree_is_drawn() {
 }
 
 #[test]
-fn as_json() {
+fn json_has_all_values_of_a_process() {
     let proc = world();
     let ran = porthole(["ps", "--json", "--proc", proc.path()]).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
@@ -106,9 +107,10 @@ fn as_json() {
     assert_eq!(json["processes"][3]["args"], json!(["worker", "--token", "<7 bytes>"]));
 }
 
-/// Between the end of a process and that of its folder there is a moment in which others may look.
+/// For a moment between the end of a process and the removal of its directory, its files can be
+/// read.
 #[test]
-fn what_has_just_ended_is_left_out() {
+fn a_process_that_has_just_ended_is_left_out() {
     let proc = world();
     proc.file(
         "9/stat",
@@ -122,7 +124,7 @@ fn what_has_just_ended_is_left_out() {
 }
 
 #[test]
-fn none_is_found() {
+fn a_process_that_does_not_exist_is_an_error() {
     let proc = world();
     porthole(["ps", "redis", "--proc", proc.path()]).refused("ps: redis: no such process");
     porthole(["ps", "-p", "99", "--proc", proc.path()]).refused("ps: pid 99: no such process");
@@ -138,7 +140,7 @@ fn none_is_found() {
 }
 
 #[test]
-fn garbage_is_said_and_the_others_are_listed() {
+fn a_malformed_stat_is_reported_and_the_others_are_listed() {
     let proc = world();
     proc.file("14/stat", "14 (cut) S 1 2").file("15/x", "").file("16", "");
     std::fs::create_dir_all(format!("{}/17/stat", proc.path())).unwrap();
@@ -155,7 +157,7 @@ fn garbage_is_said_and_the_others_are_listed() {
 }
 
 #[test]
-fn without_the_uptime_the_rest_is_shown() {
+fn without_the_uptime_only_times_are_unknown() {
     let proc = Proc::new();
     proc.process(1, &Made { ppid: 0, ..Made::default() }, b"/sbin/init\0");
     porthole(["ps", "--proc", proc.path()]).run().is(
@@ -178,9 +180,9 @@ fn long_command_lines_are_cut() {
     assert!(ran.stdout.lines().skip(1).all(|line| line.ends_with("\\x1b…")));
 }
 
-/// A zombie stands out by its colour too, if colours are wanted, and lines are cut to the width.
+/// A zombie is also red if colors are wanted, and lines are cut to the width of the terminal.
 #[test]
-fn on_a_terminal() {
+fn a_terminal_gets_colors_and_lines_of_its_width() {
     let proc = world();
     let command = format!("stty cols 70; exec {} ps --proc {}", binary(), proc.path());
     let shown = |no_color: &str| {
@@ -196,9 +198,9 @@ fn on_a_terminal() {
     assert_eq!(ran.stdout.lines().map(|line| line.chars().count()).max(), Some(70), "{}", ran.story());
 }
 
-/// As procps has it.
+/// Compared with procps.
 #[test]
-fn a_real_process_is_as_ps_has_it() {
+fn a_real_process_is_shown_as_by_ps() {
     if Command::new("ps").arg("--version").output().is_err() {
         skip("ps (procps) is not installed");
         return;
@@ -218,30 +220,30 @@ fn a_real_process_is_as_ps_has_it() {
         assert_eq!(ours["rss"].as_u64().unwrap(), rss * 1024);
         let ran = porthole(["ps", "-p", &pid]).run();
         assert!(ran.stdout.ends_with(&format!("  {}\n", theirs("args="))), "{}", ran.story());
-        // Once more as a zombie, whose root, and with it the names of users, is gone.
+        // A second time as a zombie: its root directory is gone, and with it the names of users.
         if text("stat").starts_with('Z') {
             return;
         }
         sleeper.end();
     }
-    panic!("it never was a zombie");
+    panic!("never became a zombie");
 }
 
 #[test]
-fn itself_is_not_counted() {
+fn porthole_is_not_among_the_processes_of_its_name() {
     let binary = binary();
     let name = std::path::Path::new(&binary).file_name().unwrap().to_str().unwrap().to_owned();
     let ran = porthole(["ps", "--json"]).run();
     assert!(ran.stdout.contains(&format!("\"args\": [\"{binary}\", \"ps\"")), "{}", ran.story());
-    // Other tests run it too, but none with this argument.
+    // Other tests run porthole too, but none with this argument.
     let ran = porthole(["ps", &name, "--json", "--reveal-all"]).run();
     assert!(!ran.stdout.contains(&format!("\"ps\", \"{name}\"")), "{}", ran.story());
 }
 
 #[test]
-fn users_are_those_that_a_process_runs_as() {
+fn the_user_is_the_one_that_the_process_runs_as() {
     let Some(folder) = for_other_users() else { return };
-    // Without read permission it is not dumpable, and its files belong to root.
+    // Without read permission the process is not dumpable, and root owns its files in proc.
     let program = folder.join("sleeper");
     copy_program("/bin/sleep", &program);
     std::os::unix::fs::chown(&program, Some(0), Some(0)).unwrap();
@@ -255,7 +257,7 @@ fn users_are_those_that_a_process_runs_as() {
 }
 
 #[test]
-fn hidden_processes_are_not_absent_ones() {
+fn hidden_processes_are_mentioned() {
     let Some(folder) = for_other_users() else { return };
     let hidden = "processes of other users are hidden here (hidepid of proc(5)): run as their user, or as root with the \
                   capability SYS_PTRACE";
@@ -289,22 +291,22 @@ fn hidden_processes_are_not_absent_ones() {
         command.args(["sh", "sh", "-c", &script, "sh"]).arg(folder.join("porthole")).args(arguments);
         let ran = output(&mut command);
         if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
-            skip(&format!("no mount namespace can be had here: {}", ran.stderr));
+            skip(&format!("cannot create a mount namespace here: {}", ran.stderr));
             break;
         }
         assert_eq!(ran.status, Some(status), "{}", ran.story());
-        // Since Linux 5.8 the option is shown by a name.
-        let said = ran.stderr.replace("hidepid=invisible", "HIDEPID=2").replace("hidepid=ptraceable", "HIDEPID=4");
-        let said = said.replace("with hidepid=", "with HIDEPID=");
-        assert_eq!(said, format!("porthole: {}: {stderr}\n", arguments[0]), "{}", ran.story());
+        // Since Linux 5.8 the option is shown by name.
+        let message = ran.stderr.replace("hidepid=invisible", "HIDEPID=2").replace("hidepid=ptraceable", "HIDEPID=4");
+        let message = message.replace("with hidepid=", "with HIDEPID=");
+        assert_eq!(message, format!("porthole: {}: {stderr}\n", arguments[0]), "{}", ran.story());
         assert_eq!(options == "hidepid=1", ran.stdout.contains("  root   ?  "), "{}", ran.story());
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// A made-up proc may hold anything; a FIFO is not waited for.
+/// A fabricated proc may contain anything; opening a FIFO must not block.
 #[test]
-fn a_fifo_in_a_proc_is_not_waited_for() {
+fn a_fifo_in_proc_does_not_block() {
     let proc = Proc::new();
     proc.file("self/nothing", "").file("7/nothing", "");
     for name in ["stat", "status", "cmdline", "mountinfo", "environ", "net", "limits", "cgroup"] {
@@ -323,7 +325,7 @@ fn a_fifo_in_a_proc_is_not_waited_for() {
 }
 
 #[test]
-fn a_name_that_is_long_is_not_repeated_in_full() {
+fn a_long_name_is_not_repeated_in_full() {
     let ran = porthole(["ps", &"x".repeat(120 << 10)]).run();
     assert!(ran.status == Some(1) && ran.stderr.len() < 200, "{}", ran.story());
 }

@@ -15,7 +15,7 @@ use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::{is_root, skip};
 
-/// The sections, and what prints the same.
+/// The sections, and the commands that print the same.
 const SECTIONS: [(&str, &str); 12] = [
     ("doctor", "doctor"),
     ("ps", "ps"),
@@ -30,17 +30,18 @@ const SECTIONS: [(&str, &str); 12] = [
     ("ls_cwd", "ls ."),
     ("ls_root", "ls /"),
 ];
-/// The most bytes of a report.
-const MOST: usize = 1 << 20;
-/// What it takes at most.
-const LIMIT: Duration = Duration::from_secs(5);
+/// The maximum size of a report in bytes.
+const MAX_BYTES: usize = 1 << 20;
+/// The maximum duration of a report.
+const MAX_DURATION: Duration = Duration::from_secs(5);
 
-/// The document on stdout; that it is one on a line, bounded, with every section, and that nothing else was said.
+/// Parses the document on stdout. Asserts that it is a single line of bounded size with every
+/// section, that it came in time, and that nothing else was printed.
 #[track_caller]
 fn document(ran: &Ran) -> Value {
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
-    assert!(ran.stdout.len() <= MOST && ran.stdout.lines().count() == 1, "{} bytes", ran.stdout.len());
-    assert!(ran.elapsed < LIMIT + BUSY, "{:?}", ran.elapsed);
+    assert!(ran.stdout.len() <= MAX_BYTES && ran.stdout.lines().count() == 1, "{} bytes", ran.stdout.len());
+    assert!(ran.elapsed < MAX_DURATION + BUSY, "{:?}", ran.elapsed);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     for (name, _) in SECTIONS {
         assert!(document[name].is_object(), "{name}\n{}", ran.story());
@@ -48,9 +49,10 @@ fn document(ran: &Ran) -> Value {
     document
 }
 
-/// Runs a report until it holds this: on a busy machine a section may have less than it takes. Each is a document.
+/// Repeats a report until `holds` accepts it, because on a busy machine a section may run out of
+/// time. Each attempt must print a whole document.
 #[track_caller]
-fn patient(words: &[&str], holds: impl Fn(&Value) -> bool) {
+fn report_until(words: &[&str], holds: impl Fn(&Value) -> bool) {
     let words: Vec<&str> = ["report"].iter().chain(words).copied().collect();
     until(
         || {
@@ -70,8 +72,8 @@ fn errors(section: &Value) -> Vec<&str> {
     section["errors"].as_array().into_iter().flatten().map(|error| error.as_str().unwrap()).collect()
 }
 
-/// Two processes, the first of which is `self`.
-fn made() -> Proc {
+/// Two processes; `self` is the first.
+fn fabricated() -> Proc {
     let proc = Proc::new();
     symlink("1", Path::new(proc.path()).join("self")).unwrap();
     proc.file("uptime", "5931.07 10801.22\n");
@@ -113,8 +115,8 @@ fn made() -> Proc {
 }
 
 #[test]
-fn each_section_is_what_its_command_prints() {
-    let proc = made();
+fn each_section_is_the_json_of_its_command() {
+    let proc = fabricated();
     for more in [&["--proc", proc.path()][..], &["--proc", proc.path(), "-p", "7"]] {
         let words = |words: &str| {
             words.split(' ').chain(more.iter().copied()).map(str::to_owned).collect::<Vec<String>>()
@@ -126,7 +128,7 @@ fn each_section_is_what_its_command_prints() {
             let ran = porthole(words(&format!("{command} --json"))).run();
             let mut alone: Value = serde_json::from_str(&ran.stdout).unwrap();
             let mut section = report[name].clone();
-            // What a command only says on stderr is in the document too.
+            // Errors that a command prints only on stderr are in the document too.
             for error in errors(&alone) {
                 assert!(errors(&section).contains(&error), "{name}\n{}", ran.story());
             }
@@ -135,7 +137,7 @@ fn each_section_is_what_its_command_prints() {
             }
             for side in [&mut alone, &mut section] {
                 side.as_object_mut().unwrap().remove("errors");
-                // Other tests write there at the same time.
+                // Other tests write to these directories meanwhile.
                 for entry in side["entries"].as_array_mut().into_iter().flatten() {
                     entry["size"] = Value::Null;
                     entry["modified"] = Value::Null;
@@ -155,8 +157,8 @@ fn each_section_is_what_its_command_prints() {
 }
 
 #[test]
-fn who_reports_and_of_what() {
-    let proc = made();
+fn about_names_the_program_the_machine_and_the_process() {
+    let proc = fabricated();
     let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let about = document(&porthole(["report", "-p", "7", "--proc", proc.path()]).run())["about"].clone();
     let kernel =
@@ -178,7 +180,7 @@ fn who_reports_and_of_what() {
 }
 
 #[test]
-fn of_a_process_without_its_secrets() {
+fn secrets_of_a_process_are_masked() {
     let first = "--db-password=t0psecret-argument";
     let variables = [("API_KEY", "t0psecret-variable"), ("PATH", "/no/such/folder")];
     let sleeper = Sleeper::called(first, &variables);
@@ -212,12 +214,13 @@ fn of_a_process_without_its_secrets() {
 }
 
 #[test]
-fn it_is_bounded_whatever_a_process_does() {
-    let proc = made();
+fn a_report_is_bounded_in_size() {
+    let proc = fabricated();
     for pid in 100..400_u32 {
         let byte = if pid % 2 == 0 { b"\x01" } else { b"x" };
         let name: &[u8] = if pid % 3 == 0 { b"\x01\x02\n" } else { b"long" };
-        // Those that are short come before most of the long ones, for a busy machine does not get to the end of them.
+        // The short ones precede most of the long ones, because a busy machine does not reach the
+        // end.
         let length = if (108..340).contains(&pid) { 100 } else { 100 << 10 };
         proc.process(pid, &Made { name, ..Made::default() }, &byte.repeat(length));
     }
@@ -233,17 +236,17 @@ fn it_is_bounded_whatever_a_process_does() {
     proc.file("7/limits", format!("Limit Soft Hard Units\n{}", limits.collect::<String>()));
     let row = |n: usize| format!("{n}: 0100007F:{n:04X} 0100007F:0001 01 0:0 00:0 0 0 0 {n} 1\n");
     proc.file("7/net/tcp", format!("  sl\n{}", (1..3000).map(row).collect::<String>()));
-    patient(&["-p", "7", "--proc", proc.path()], |report| {
+    report_until(&["-p", "7", "--proc", proc.path()], |report| {
         ["ss", "env", "mounts", "lsof"].iter().all(|name| report[name]["cut"] == true)
-            // What is no list is there or not.
+            // A value that is not a list is present or absent as a whole.
             && report["limits"]["cut"] == true
             && report["limits"].get("rlimits").is_none()
-            // Those that come after all that have what is theirs.
+            // Later sections are complete all the same.
             && count(&report["ls_root"]["entries"]) > 5
     });
-    patient(&["--proc", proc.path()], |report| {
+    report_until(&["--proc", proc.path()], |report| {
         report["ps"]["cut"] == true
-            // The short ones are not hidden by those that were left out.
+            // Short entries are not crowded out by those left out.
             && report["ps"]["processes"][0]["pid"] == 1
             && count(&report["ps"]["processes"]) > 50
             && count(&report["ls_root"]["entries"]) > 5
@@ -251,8 +254,8 @@ fn it_is_bounded_whatever_a_process_does() {
 }
 
 #[test]
-fn a_filesystem_that_does_not_answer_is_given_up() {
-    // In the folder of the process.
+fn a_file_system_that_does_not_answer_times_out() {
+    // The dead file system is in the working directory of the process.
     let script = format!("{DEAD_AND_ALIVE}\ncd \"$1\"");
     let Some(elsewhere) = Elsewhere::mounted(&script) else { return };
     let (dead, alive) = (elsewhere.path("dead"), elsewhere.path("alive"));
@@ -261,15 +264,15 @@ fn a_filesystem_that_does_not_answer_is_given_up() {
         rows.find(|row| row["mount_point"] == point).is_some_and(|row| row["size"].is_u64())
     };
     let why = format!("{dead}: the file system does not answer");
-    patient(&["-p", &elsewhere.pid()], |report| {
-        let given_up = errors(&report["ls_cwd"]);
-        given_up.len() == 1
-            && given_up[0].starts_with("no answer within ")
+    report_until(&["-p", &elsewhere.pid()], |report| {
+        let timeouts = errors(&report["ls_cwd"]);
+        timeouts.len() == 1
+            && timeouts[0].starts_with("no answer within ")
             && report["ls_cwd"]["cut"] == true
             && errors(&report["df"]).contains(&why.as_str())
             && !has_size(report, &dead)
             && has_size(report, &alive)
-            // Those behind it have their time.
+            // Later sections still have their time.
             && count(&report["ls_root"]["entries"]) > 5
             && report["ls_root"].get("errors").is_none()
             && report["lsof"].get("cut").is_none()
@@ -277,8 +280,8 @@ fn a_filesystem_that_does_not_answer_is_given_up() {
 }
 
 #[test]
-fn a_fifo_in_a_proc_is_not_waited_for() {
-    let proc = made();
+fn a_fifo_in_proc_does_not_block() {
+    let proc = fabricated();
     for name in ["environ", "cmdline", "stat", "mountinfo", "net/tcp", "limits", "fdinfo"] {
         let path = Path::new(proc.path()).join("7").join(name);
         let _ = fs::remove_file(&path);
@@ -290,7 +293,7 @@ fn a_fifo_in_a_proc_is_not_waited_for() {
 }
 
 #[test]
-fn what_is_denied_is_said_and_no_failure() {
+fn denied_files_are_reported_but_not_a_failure() {
     let Some(folder) = for_other_users() else { return };
     let sleeper = Sleeper::called("report-denied", &[]);
     let mut command = Command::new("setpriv");
@@ -308,9 +311,9 @@ fn what_is_denied_is_said_and_no_failure() {
 }
 
 #[test]
-fn without_a_second_thread() {
+fn a_report_needs_no_second_thread() {
     if !is_root() {
-        return skip("only root can become a user of its own");
+        return skip("only root can switch to another user");
     }
     let ran = porthole(["report"]).one_process().run();
     let report = document(&ran);
@@ -318,7 +321,7 @@ fn without_a_second_thread() {
 }
 
 #[test]
-fn a_document_that_cannot_be_made_or_printed_is_a_failure() {
+fn a_report_that_cannot_be_created_or_printed_is_a_failure() {
     let why = "pid 4194304: no such process";
     let ran = porthole(["report", "-p", "4194304"]).run();
     ran.is(1, &format!("{{\"errors\": [\"{why}\"]}}"), &format!("porthole: report: {why}"));
@@ -327,19 +330,19 @@ fn a_document_that_cannot_be_made_or_printed_is_a_failure() {
     let stderr = String::from_utf8(failed.stderr).unwrap();
     assert_eq!(failed.status.code(), Some(1), "{stderr}");
     assert!(stderr.starts_with("porthole: report: standard output: no space left on "), "{stderr}");
-    // Where there is no proc there is a document all the same, which says so.
+    // Without a proc mount there is still a document, which reports that.
     let ran = porthole(["report", "--proc", "/none"]).run();
     assert_eq!(errors(&document(&ran)["ps"]), ["/none: no proc is mounted there"]);
 }
 
-/// The kernel counts each thread that it refuses, and doctor would find what was never the application's.
+/// The kernel counts each refused thread, so doctor would blame the application for porthole's.
 #[test]
-fn where_no_thread_is_to_be_had_none_is_asked_for() {
+fn at_the_pids_limit_no_thread_is_started() {
     let all = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].map(Path::new).into_iter().find(|path| path.exists());
     let group = all.unwrap_or(Path::new("/")).join(format!("porthole-test-{}", std::process::id()));
     if fs::create_dir(&group).is_err() || fs::write(group.join("pids.max"), "1").is_err() {
         let _ = fs::remove_dir(&group);
-        return skip("no control group of processes can be had here");
+        return skip("cannot create a cgroup with a pids limit here");
     }
     let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.display());
     let runs = ["report", "df"]

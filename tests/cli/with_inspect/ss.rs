@@ -1,4 +1,5 @@
-//! `porthole ss`: sockets and their owners, on made-up tables, in a network of its own, and compared with ss(8).
+//! `porthole ss`: sockets and their owners, from fabricated tables, in a network namespace of the
+//! test, and compared with ss(8).
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,7 +23,7 @@ const NOBODY: &str = "porthole: ss: ?: no process in PROC holds the socket: its 
                       or it is the kernel";
 
 /// This process, which holds the sockets: `7 (cli-1234)`.
-fn ourselves() -> String {
+fn own_process() -> String {
     let name = fs::read_to_string(format!("/proc/{}/comm", std::process::id())).unwrap();
     format!("{} ({})", std::process::id(), name.trim_end())
 }
@@ -32,7 +33,7 @@ fn inode(socket: &impl std::os::fd::AsFd) -> u64 {
     link.to_str().unwrap().trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
 }
 
-fn made_up() -> ProcTree {
+fn fabricated() -> ProcTree {
     let tree = ProcTree::new(3);
     tree.network(
         1,
@@ -56,8 +57,8 @@ fn made_up() -> ProcTree {
 }
 
 #[test]
-fn listeners_with_queue_and_owners() {
-    let tree = made_up();
+fn listeners_are_listed_with_queues_and_owners() {
+    let tree = fabricated();
     porthole(["ss", "--proc", tree.path()]).run().is(
         0,
         "PROTO  STATE   QUEUE      LOCAL           USER   PROCESS\n\
@@ -73,8 +74,8 @@ fn listeners_with_queue_and_owners() {
 }
 
 #[test]
-fn all_states_with_peers_and_unix_names() {
-    let tree = made_up();
+fn all_states_are_listed_with_peers_and_unix_names() {
+    let tree = fabricated();
     porthole(["ss", "-at", "--proc", tree.path()]).run().is(
         0,
         "PROTO  STATE      QUEUE           LOCAL           PEER             USER   PROCESS\n\
@@ -119,7 +120,7 @@ fn all_states_with_peers_and_unix_names() {
 }
 
 #[test]
-fn tables_that_cannot_be_read_or_not_to_their_end() {
+fn unreadable_malformed_and_huge_tables_are_reported() {
     let tree = ProcTree::new(3);
     tree.process(1, "init", &[]);
     porthole(["ss", "--proc", tree.path()]).run().is(
@@ -135,7 +136,7 @@ fn tables_that_cannot_be_read_or_not_to_their_end() {
         ),
         &format!("porthole: ss: {}/1/net/tcp: no such file or directory", tree.path()),
     );
-    let garbled = made_up();
+    let garbled = fabricated();
     let garbage = "  sl  local\n 0: garbage\n\n 1: \n";
     fs::write(garbled.path().to_owned() + "/1/net/tcp", garbage).unwrap();
     porthole(["ss", "-t", "--proc", garbled.path()]).run().is(
@@ -162,7 +163,7 @@ fn tables_that_cannot_be_read_or_not_to_their_end() {
 }
 
 #[test]
-fn real_sockets_of_a_network_of_our_own() {
+fn real_sockets_are_those_of_ss() {
     in_own_network(|| {
         let tcp: Vec<TcpListener> = ["127.0.0.1:8080", "[::]:8081", "0.0.0.0:8082", "[::1]:8083"]
             .iter()
@@ -173,7 +174,7 @@ fn real_sockets_of_a_network_of_our_own() {
         let udp = UdpSocket::bind("127.0.0.1:53").unwrap();
         let connected = UdpSocket::bind("127.0.0.1:54").unwrap();
         connected.connect("127.0.0.1:53").unwrap();
-        let us = ourselves();
+        let us = own_process();
         let table = format!(
             "PROTO  STATE   QUEUE      LOCAL           USER  PROCESS\n\
              tcp    LISTEN  2 waiting  127.0.0.1:8080  root  {us}\n\
@@ -183,11 +184,11 @@ fn real_sockets_of_a_network_of_our_own() {
              udp    UNCONN  0          127.0.0.1:53    root  {us}\n"
         );
         until(|| porthole(["ss"]).run(), |out| out == table);
-        // From elsewhere, through a process that is in there.
+        // From another network namespace, through a process inside this one.
         let mut inside = Command::new("sleep").arg("600").spawn().unwrap();
         let pid = inside.id().to_string();
         let there = std::thread::scope(|scope| {
-            // A thread of its own, in the network of the test as a whole.
+            // A separate thread joins the network namespace of the test runner.
             let elsewhere = fs::File::open(format!("/proc/{}/ns/net", std::process::id())).unwrap();
             let run = move || {
                 nix::sched::setns(elsewhere, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
@@ -198,17 +199,17 @@ fn real_sockets_of_a_network_of_our_own() {
         inside.kill().unwrap();
         inside.wait().unwrap();
         assert_eq!((there.status, there.stderr.as_str()), (Some(0), ""), "{}", there.story());
-        compare(&["-t"], &["-ltn"]);
-        compare(&["-t", "-a"], &["-tan"]);
-        compare(&["-u"], &["-lun"]);
-        compare(&["-u", "-a"], &["-uan"]);
+        assert_same_sockets(&["-t"], &["-ltn"]);
+        assert_same_sockets(&["-t", "-a"], &["-tan"]);
+        assert_same_sockets(&["-u"], &["-lun"]);
+        assert_same_sockets(&["-u", "-a"], &["-uan"]);
         drop((udp, connected));
     });
 }
 
-/// That ss(8) has the same states, queues and addresses, in this network.
+/// Asserts that ss(8) shows the same states, queues and addresses in this network namespace.
 #[track_caller]
-fn compare(ours: &[&str], theirs: &[&str]) {
+fn assert_same_sockets(ours: &[&str], theirs: &[&str]) {
     let Some(theirs) = ss(theirs) else { return };
     let mut theirs: Vec<String> = theirs
         .lines()
@@ -249,12 +250,12 @@ fn ss(arguments: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn a_full_accept_queue_stands_out() {
+fn a_full_accept_queue_is_marked() {
     in_own_network(|| {
-        // The namespace's own.
+        // The namespace has its own setting.
         fs::write("/proc/sys/net/core/somaxconn", "2").unwrap();
         let _listener = TcpListener::bind("127.0.0.1:8080").unwrap();
-        // A queue of two takes three.
+        // A backlog of 2 holds 3 connections.
         let _waiting: Vec<_> = (0..3).map(|_| TcpStream::connect("127.0.0.1:8080").unwrap()).collect();
         let ran = until(|| porthole(["ss"]).run(), |out| out.contains("LISTEN  3 "));
         assert!(ran.stdout.contains("  3 FULL  127.0.0.1:8080  "), "{}", ran.story());
@@ -262,7 +263,7 @@ fn a_full_accept_queue_stands_out() {
 }
 
 #[test]
-fn unix_sockets_of_every_kind() {
+fn unix_sockets_of_every_type_are_listed() {
     let folder = folder();
     let place = folder.clone();
     in_own_network(move || {
@@ -275,7 +276,7 @@ fn unix_sockets_of_every_kind() {
         bind(seqpacket.as_raw_fd(), &UnixAddr::new(&place.join("seqpacket.sock")).unwrap()).unwrap();
         listen(&seqpacket, Backlog::new(1).unwrap()).unwrap();
         let pair = UnixStream::pair().unwrap();
-        let (us, at) = (ourselves(), place.to_str().unwrap());
+        let (us, at) = (own_process(), place.to_str().unwrap());
         let table = format!(
             "PROTO STATE QUEUE LOCAL USER PROCESS\n\
              unix-stream LISTEN 0 {at}/new\\nline and space.sock - {us}\n\
@@ -283,7 +284,7 @@ fn unix_sockets_of_every_kind() {
              unix-stream LISTEN 0 @in@ner - {us}\n\
              unix-dgram UNCONN - {at}/datagram.sock - {us}\n"
         );
-        until(|| porthole(["ss", "-x"]).run(), |out| same(out, &table));
+        until(|| porthole(["ss", "-x"]).run(), |out| same_words(out, &table));
         let ran = porthole(["ss", "-x", "-a", "--json"]).run();
         let json: Value = serde_json::from_str(&ran.stdout).unwrap();
         let mut ours: Vec<u64> = json["sockets"]
@@ -315,7 +316,7 @@ fn unix_sockets_of_every_kind() {
 }
 
 #[test]
-fn a_unix_listener_whose_queue_is_full() {
+fn a_full_accept_queue_of_a_unix_socket_is_marked() {
     let folder = folder();
     let path = folder.join("full.sock");
     in_own_network(move || {
@@ -327,17 +328,17 @@ fn a_unix_listener_whose_queue_is_full() {
         bind(listener.as_raw_fd(), &address).unwrap();
         listen(&listener, Backlog::new(1).unwrap()).unwrap();
         let clients = [(); 3].map(|()| new(SockFlag::SOCK_NONBLOCK));
-        // A queue of one takes two.
+        // A backlog of 1 holds 2 connections.
         let connected = clients.each_ref().map(|client| connect(client.as_raw_fd(), &address).is_ok());
         assert_eq!(connected, [true, true, false]);
         let table = format!(
             "PROTO STATE QUEUE LOCAL USER PROCESS\n\
              unix-seqpacket LISTEN 2 FULL {} - {}\n",
             path.display(),
-            ourselves()
+            own_process()
         );
         let ran = porthole(["ss", "-x"]).run();
-        assert!(same(&ran.stdout, &table), "{}", ran.story());
+        assert!(same_words(&ran.stdout, &table), "{}", ran.story());
         let ran = porthole(["ss", "-x", "--json"]).run();
         let json: Value = serde_json::from_str(&ran.stdout).unwrap();
         let socket = &json["sockets"][0];
@@ -346,8 +347,8 @@ fn a_unix_listener_whose_queue_is_full() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// Whether the tables have the same words.
-fn same(one: &str, other: &str) -> bool {
+/// Whether both tables have the same words.
+fn same_words(one: &str, other: &str) -> bool {
     let words = |text: &str| -> Vec<Vec<String>> {
         text.lines().map(|line| line.split_ascii_whitespace().map(str::to_owned).collect()).collect()
     };
@@ -355,7 +356,7 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 #[test]
-fn another_user_sees_the_sockets_and_is_told_why_not_their_owners() {
+fn for_another_user_missing_owners_are_explained() {
     let Some(folder) = for_other_users() else { return };
     let program = folder.join("porthole");
     in_own_network(move || {

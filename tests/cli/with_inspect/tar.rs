@@ -1,4 +1,4 @@
-//! `porthole tar`, whose archives GNU tar and Python's tarfile unpack.
+//! `porthole tar`: GNU tar and Python's tarfile unpack its archives.
 
 mod changes;
 mod files;
@@ -16,7 +16,8 @@ use std::process::{Command, Output, Stdio};
 use crate::support::command::binary;
 use crate::support::place::Place;
 
-/// What unpacks an archive from stdin into the folder of its last argument, modes and owners as they are in it.
+/// Commands that unpack an archive from stdin into the directory given as the last argument, and
+/// keep modes and owners.
 const READERS: [&[&str]; 2] = [
     &["tar", "--warning=no-timestamp", "--warning=no-unknown-keyword", "-xpf", "-", "-C"],
     &[
@@ -28,17 +29,17 @@ const READERS: [&[&str]; 2] = [
     ],
 ];
 
-/// GNU tar, which is not to speak of what it does right all the same.
+/// GNU tar, without warnings about entries that it handles correctly anyway.
 const LIST: [&str; 2] = ["tar", "--warning=no-unknown-keyword"];
 
-/// Runs porthole tar in this folder.
+/// Runs `porthole tar` in this directory.
 fn tar_in<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Output {
     let mut command = Command::new(binary());
     command.arg("tar").args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
     command.output().unwrap()
 }
 
-/// The archive of these arguments, made without a word.
+/// The archive for these arguments; asserts that there are no messages.
 #[track_caller]
 fn archive<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Vec<u8> {
     let output = tar_in(folder, arguments);
@@ -46,9 +47,9 @@ fn archive<S: AsRef<OsStr>>(folder: &Path, arguments: &[S]) -> Vec<u8> {
     output.stdout
 }
 
-/// What a program prints that is given this on stdin.
+/// The program's output when it is given this input.
 #[track_caller]
-fn given(program: &[&str], last: &Path, input: &[u8]) -> String {
+fn output_given(program: &[&str], last: &Path, input: &[u8]) -> String {
     let mut command = Command::new(program[0]);
     command.args(&program[1..]).arg(last).env("LC_ALL", "C.UTF-8").stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -62,18 +63,20 @@ fn given(program: &[&str], last: &Path, input: &[u8]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The names in an archive, as GNU tar lists them.
+/// The names in an archive, as listed by GNU tar.
 #[track_caller]
 fn names(archive: &[u8]) -> Vec<String> {
-    let text = given(&[&LIST, &["--quoting-style=escape", "-tf"][..]].concat(), Path::new("-"), archive);
+    let text =
+        output_given(&[&LIST, &["--quoting-style=escape", "-tf"][..]].concat(), Path::new("-"), archive);
     let mut names: Vec<String> = text.lines().map(str::to_owned).collect();
     names.sort_unstable();
     names
 }
 
-/// The same names as GNU tar, which says what it leaves away of them.
+/// Asserts that the names are those of GNU tar, which reports the prefixes that it removes. Returns
+/// the names.
 #[track_caller]
-fn same(folder: &Path, arguments: &[&str], paths: &[&str]) -> Vec<String> {
+fn assert_same_names(folder: &Path, arguments: &[&str], paths: &[&str]) -> Vec<String> {
     let mut theirs = Command::new("tar");
     theirs.args(arguments).args(["-c", "-f", "-"]).args(paths).current_dir(folder);
     let theirs = names(&theirs.output().unwrap().stdout);
@@ -83,7 +86,7 @@ fn same(folder: &Path, arguments: &[&str], paths: &[&str]) -> Vec<String> {
     found
 }
 
-/// A tree for patterns.
+/// A tree for testing patterns.
 fn forest() -> Place {
     let place = Place::new();
     for folder in ["t/a/b/c", "t/b", "t/log", "t/.git", "t/[x]"] {

@@ -1,4 +1,4 @@
-//! Commands that come to a halt, on a file system that does not answer.
+//! Commands on a file system that does not answer end in time.
 
 mod slow;
 
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::support::command::{porthole, until_within};
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 
-/// Names of users are a convenience, which nobody waits for.
+/// No command waits long for user names, which are only a convenience.
 #[test]
-fn names_on_a_file_system_that_does_not_answer_are_numbers() {
+fn users_are_numbers_if_the_file_system_of_etc_does_not_answer() {
     let script = format!(
         "{DEAD_AND_ALIVE}\nmkdir \"$1/alive/x\"; exec 4<>/dev/fuse\n\
         mount -i -t fuse -o fd=4,rootmode=40000,user_id=0,group_id=0 dead /etc"

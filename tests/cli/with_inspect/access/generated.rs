@@ -1,13 +1,14 @@
-//! Generated trees: the answer is that of the kernel, for every user.
+//! Generated trees: porthole gives the kernel's answer for every user.
 
 use std::fs;
 use std::os::unix::fs::{lchown, symlink};
 
-use super::{IDS, Random, ours, place, really, same};
+use super::{IDS, Random, assert_same, by_kernel, by_porthole, place};
 use crate::support::command::for_other_users;
 use crate::support::place::Place;
 
-/// A tree of random modes, owners and links; every path in it, and some that lead out of it and back.
+/// Creates a tree with random modes, owners and links. Returns every path in it, and some that lead
+/// out of it and back in.
 fn generate(place: &Place, random: &mut Random) -> Vec<String> {
     let mut folders = vec![String::new()];
     let mut paths = Vec::new();
@@ -31,7 +32,7 @@ fn generate(place: &Place, random: &mut Random) -> Vec<String> {
     }
     for path in &paths {
         if !fs::symlink_metadata(path).unwrap().is_symlink() {
-            // More often than not something is granted, or little would be reached.
+            // Access is granted more often than not; otherwise little of the tree could be reached.
             let mode = random.pick(&[0o755, 0o750, 0o1777, 0o711, 0o777])
                 & !(random.below(0o1000) & random.below(0o1000));
             let mode = u32::try_from(mode).unwrap();
@@ -45,7 +46,7 @@ fn generate(place: &Place, random: &mut Random) -> Vec<String> {
 }
 
 #[test]
-fn generated_trees_as_other_users() {
+fn generated_trees_are_judged_as_by_the_kernel() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
     let program = programs.join("porthole");
@@ -57,26 +58,26 @@ fn generated_trees_as_other_users() {
         if groups.is_empty() {
             setpriv[2] = "--clear-groups";
         }
-        let theirs = really(&setpriv, &paths);
+        let theirs = by_kernel(&setpriv, &paths);
         let who = format!("{uid}:{gid} {groups}");
         assert!(theirs.iter().any(|access| access == "---"), "{who}");
         let mut words = vec!["--uid", uid, "--gid", gid];
         if !groups.is_empty() {
             words.extend(["--groups", groups]);
         }
-        same(&paths, &theirs, &ours(&[program], &words, &paths), &who);
+        assert_same(&paths, &theirs, &by_porthole(&[program], &words, &paths), &who);
     }
-    // By its own ids and capabilities: root with none, and with one that only reads.
+    // With the caller's own ids and capabilities: root with none, and root with a single one.
     for capabilities in ["-all", "-all,+dac_read_search", "-all,+dac_override"] {
         let sets = [format!("--bounding-set={capabilities}"), format!("--inh-caps={capabilities}")];
         let setpriv = [sets[0].as_str(), sets[1].as_str()];
-        let theirs = really(&setpriv, &paths);
+        let theirs = by_kernel(&setpriv, &paths);
         let before = ["setpriv", &sets[0], &sets[1], program];
-        let says: Vec<String> = ours(&before, &[], &paths);
-        same(&paths, &theirs, &says, capabilities);
+        let answers: Vec<String> = by_porthole(&before, &[], &paths);
+        assert_same(&paths, &theirs, &answers, capabilities);
     }
-    // As root without a doubt.
-    let theirs = really(&["--clear-groups"], &paths);
-    assert_eq!(ours(&[program], &["--uid", "0"], &paths), theirs);
+    // Root, unrestricted.
+    let theirs = by_kernel(&["--clear-groups"], &paths);
+    assert_eq!(by_porthole(&[program], &["--uid", "0"], &paths), theirs);
     fs::remove_dir_all(programs).unwrap();
 }

@@ -1,4 +1,5 @@
-//! What the kernel denies beyond the mode: mounts, flags, sticky folders, files that have rules of their own.
+//! What the kernel denies besides the mode: read-only and `noexec` mounts, `chattr` flags, sticky
+//! directories, and files with rules of their own.
 
 use std::fs;
 use std::os::unix::fs::{lchown, symlink};
@@ -6,13 +7,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{ours, place, really, same};
+use super::{assert_same, by_kernel, by_porthole, place};
 use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::processes::{Proc, Sleeper};
 use crate::support::skip::{skip, skip_by_design};
 
 #[test]
-fn links_in_sticky_folders() {
+fn links_in_sticky_directories_are_judged_as_by_the_kernel() {
     let Some(place) = place() else { return };
     fs::create_dir(place.path("shared")).unwrap();
     place.mode("shared", 0o1777);
@@ -23,18 +24,19 @@ fn links_in_sticky_folders() {
     lchown(&link, Some(70_001), None).unwrap();
     for (uid, expected) in [("70001", "r--"), ("70002", "---")] {
         let ids = [format!("--reuid={uid}"), format!("--regid={uid}")];
-        let theirs = really(&[&ids[0], &ids[1], "--clear-groups"], std::slice::from_ref(&link));
+        let theirs = by_kernel(&[&ids[0], &ids[1], "--clear-groups"], std::slice::from_ref(&link));
         let program = binary();
-        let ours = ours(&[&program], &["--uid", uid, "--gid", uid], std::slice::from_ref(&link));
-        assert_eq!(ours, theirs);
+        let by_porthole =
+            by_porthole(&[&program], &["--uid", uid, "--gid", uid], std::slice::from_ref(&link));
+        assert_eq!(by_porthole, theirs);
         if fs::read("/proc/sys/fs/protected_symlinks").unwrap().trim_ascii() == b"1" {
-            assert_eq!(ours, [expected]);
+            assert_eq!(by_porthole, [expected]);
         }
     }
 }
 
 #[test]
-fn mounts_that_deny() {
+fn mount_options_deny_writing_executing_and_devices() {
     let Some(place) = place() else { return };
     let script = "mount -t tmpfs -o ro,noexec none \"$1\" && mount -o remount,rw,noexec \"$1\" && cp /bin/true \"$1/file\" && \
         chmod 755 \"$1/file\" && mkdir -m 755 \"$1/folder\" && mknod -m 666 \"$1/null\" c 1 3 && \
@@ -46,7 +48,7 @@ fn mounts_that_deny() {
     let root = place.path("");
     let ran = output(command.args(["-m", "sh", "-c", script, "sh", &root, &program]));
     if ran.status == Some(77) {
-        return skip_by_design("no file system can be mounted here");
+        return skip_by_design("cannot mount a file system here");
     }
     let at = root.trim_end_matches('/');
     let expected = format!(
@@ -62,7 +64,7 @@ fn mounts_that_deny() {
 }
 
 #[test]
-fn files_that_ptrace_guards() {
+fn files_guarded_by_ptrace_are_not_judged() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
     let sleeper = Sleeper::called("sleeper", &[]);
@@ -83,7 +85,7 @@ fn files_that_ptrace_guards() {
     let ids = ["--reuid=65532", "--regid=65532", "--clear-groups", "cat", &maps];
     assert_ne!(output(Command::new("setpriv").args(ids)).status, Some(0));
     assert_eq!(last(&maps, &[]).0, Value::Null);
-    // Its mode denies, whatever else does.
+    // The mode alone denies here, whatever ptrace(2) would decide.
     let (allowed, why) = last(&format!("/proc/{pid}/environ"), &other);
     assert!(allowed == json!(false) && why.ends_with("mode 0400 does not let others read"), "{why}");
     for link in ["exe", "cwd", "root"]
@@ -94,7 +96,7 @@ fn files_that_ptrace_guards() {
         let (allowed, why) = last(&link, &["--exec"]);
         assert!(allowed.is_null() && why.ends_with("(docker exec --user, setpriv)"), "{why}");
     }
-    // What is the asker's own, and what is of no process.
+    // The caller's own files, and files that belong to no process.
     for path in ["/proc/self/maps", "/proc/self/environ", "/proc/mounts", "/proc/version"] {
         assert_eq!(last(path, &[]).0, json!(true), "{path}");
     }
@@ -108,7 +110,7 @@ fn files_that_ptrace_guards() {
 }
 
 #[test]
-fn settings_of_the_kernel_have_rules_of_their_own() {
+fn kernel_settings_are_judged_as_by_the_kernel() {
     let Some(_place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
     let program = programs.join("porthole");
@@ -127,18 +129,33 @@ fn settings_of_the_kernel_have_rules_of_their_own() {
     .filter(|path| fs::metadata(path).is_ok())
     .collect();
     let ids = ["--reuid=65532", "--regid=65532", "--clear-groups"];
-    same(&paths, &really(&[], &paths), &ours(&[program], &[], &paths), "root");
+    assert_same(&paths, &by_kernel(&[], &paths), &by_porthole(&[program], &[], &paths), "root");
     let other = ["--uid", "65532", "--gid", "65532"];
-    same(&paths, &really(&ids, &paths), &ours(&[program], &other, &paths), "65532");
+    assert_same(&paths, &by_kernel(&ids, &paths), &by_porthole(&[program], &other, &paths), "65532");
     let ids = ["--reuid=65532", "--regid=65532", "--groups=0"];
     let member = ["--uid", "65532", "--gid", "65532", "--groups", "0"];
-    same(&paths, &really(&ids, &paths), &ours(&[program], &member, &paths), "of root's group");
+    assert_same(
+        &paths,
+        &by_kernel(&ids, &paths),
+        &by_porthole(&[program], &member, &paths),
+        "of root's group",
+    );
     let sets = ["--bounding-set=-all", "--inh-caps=-all"];
     let before = ["setpriv", sets[0], sets[1], program];
-    same(&paths, &really(&sets, &paths), &ours(&before, &[], &paths), "root without capabilities");
+    assert_same(
+        &paths,
+        &by_kernel(&sets, &paths),
+        &by_porthole(&before, &[], &paths),
+        "root without capabilities",
+    );
     let admin = ["--reuid=65532", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"];
     let before = [&["setpriv"], &admin[..], &[program]].concat();
-    same(&paths, &really(&admin, &paths), &ours(&before, &[], &paths), "an administrator of the network");
+    assert_same(
+        &paths,
+        &by_kernel(&admin, &paths),
+        &by_porthole(&before, &[], &paths),
+        "an administrator of the network",
+    );
     let ran = porthole(["access", "/proc/sys/kernel/ostype", "--write"]).run();
     let why = "mode 0444 of a kernel setting does not let the owner write, whatever its capabilities\n";
     assert!(ran.stdout.ends_with(why), "{}", ran.story());
@@ -146,10 +163,10 @@ fn settings_of_the_kernel_have_rules_of_their_own() {
 }
 
 #[test]
-fn the_log_of_the_kernel_takes_a_capability() {
+fn the_kernel_log_requires_a_capability() {
     let Some(place) = place() else { return };
-    // The last word on each: yes, no, or that it cannot be told.
-    let said = |status: &str, restricts: Option<&str>, path: &str| {
+    // The verdict for each: true, false, or null if unknown.
+    let verdict = |status: &str, restricts: Option<&str>, path: &str| {
         let proc = Proc::new();
         proc.file("7/status", status);
         symlink("/", format!("{}/7/root", proc.path())).unwrap();
@@ -172,29 +189,29 @@ fn the_log_of_the_kernel_takes_a_capability() {
             (&with, Some("1\n"), json!(true)),
             (&with, None, json!(true)),
         ] {
-            let (found, why) = said(status, restricts, &path);
+            let (found, why) = verdict(status, restricts, &path);
             assert_eq!(found, allowed, "{why}");
         }
     } else {
-        skip("no device can be made here");
+        skip("cannot create a device here");
     }
-    assert_eq!(said(&with, None, "/proc/kmsg").0, json!(true));
-    let (allowed, why) = said(&without, Some("0\n"), "/proc/kmsg");
+    assert_eq!(verdict(&with, None, "/proc/kmsg").0, json!(true));
+    let (allowed, why) = verdict(&without, Some("0\n"), "/proc/kmsg");
     assert_eq!(allowed, json!(false));
     assert!(why.ends_with("/proc/kmsg: is the kernel's log, which requires CAP_SYSLOG (syslog(2))"), "{why}");
 }
 
-/// Takes the flags of chattr(1) away again, so that what has them can be removed.
-struct Unflagged(String);
+/// Clears the chattr(1) flags when dropped, so that the file can be removed.
+struct ClearFlags(String);
 
-impl Drop for Unflagged {
+impl Drop for ClearFlags {
     fn drop(&mut self) {
         let _ = Command::new("chattr").args(["-ia", &self.0]).output();
     }
 }
 
 #[test]
-fn flags_that_deny_writing() {
+fn immutable_and_append_only_files_deny_writing() {
     let Some(place) = place() else { return };
     fs::create_dir(place.path("folder")).unwrap();
     let folder = place.path("folder");
@@ -206,17 +223,17 @@ fn flags_that_deny_writing() {
         (&folder, "+i", Some("is immutable for all users (chattr +i)")),
         (&folder, "+a", None),
     ] {
-        kept.push(Unflagged(path.clone()));
+        kept.push(ClearFlags(path.clone()));
         if !Command::new("chattr").args([flag, path]).output().is_ok_and(|ran| ran.status.success()) {
-            return skip("chattr(1) is not there, or this file system has no such flags");
+            return skip("chattr(1) is not installed, or this file system has no such flags");
         }
         let ran = porthole(["access", path, "--write"]).run();
-        let really = if *path == file {
+        let by_kernel = if *path == file {
             fs::OpenOptions::new().write(true).open(path).map(drop)
         } else {
             fs::write(format!("{path}/new"), "")
         };
-        assert_eq!(really.is_ok(), why.is_none(), "{flag} {path}");
+        assert_eq!(by_kernel.is_ok(), why.is_none(), "{flag} {path}");
         assert_eq!(ran.status == Some(0), why.is_none(), "{}", ran.story());
         let end = why.map_or_else(|| format!("write {path}\n"), |why| format!("{path}: {why}\n"));
         assert!(ran.stdout.ends_with(&end), "{}", ran.story());

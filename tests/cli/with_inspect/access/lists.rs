@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::process::Command;
 
-use super::{IDS, Random, ours, place, really, same};
+use super::{IDS, Random, assert_same, by_kernel, by_porthole, place};
 use crate::support::command::{for_other_users, porthole};
 use crate::support::skip::skip;
 
 #[test]
-fn access_control_lists_decide() {
+fn access_control_lists_are_judged_as_by_the_kernel() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
     let program = programs.join("porthole");
@@ -32,10 +32,10 @@ fn access_control_lists_decide() {
         if random.below(2) == 0 {
             list.push(format!("m::{}", random.below(8)));
         }
-        // An id that comes twice has what it has last.
+        // If an id is listed twice, its last entry counts.
         let listed = Command::new("setfacl").args(["-m", &list.join(","), &path]).output();
         if !listed.is_ok_and(|output| output.status.success()) {
-            return skip("setfacl(1) is not there, or this file system has no access control lists");
+            return skip("setfacl(1) is not installed, or this file system has no access control lists");
         }
         paths.push(path);
     }
@@ -48,26 +48,31 @@ fn access_control_lists_decide() {
         if !none {
             words.extend(["--groups", groups]);
         }
-        let theirs = really(&setpriv, &paths);
-        same(&paths, &theirs, &ours(&[program], &words, &paths), &format!("{uid}:{gid} {groups}"));
+        let theirs = by_kernel(&setpriv, &paths);
+        assert_same(
+            &paths,
+            &theirs,
+            &by_porthole(&[program], &words, &paths),
+            &format!("{uid}:{gid} {groups}"),
+        );
     }
     for capabilities in ["-all", "-all,+dac_read_search", "-all,+dac_override"] {
         let sets = [format!("--bounding-set={capabilities}"), format!("--inh-caps={capabilities}")];
-        let theirs = really(&[&sets[0], &sets[1]], &paths);
-        let says = ours(&["setpriv", &sets[0], &sets[1], program], &[], &paths);
-        same(&paths, &theirs, &says, capabilities);
+        let theirs = by_kernel(&[&sets[0], &sets[1]], &paths);
+        let answers = by_porthole(&["setpriv", &sets[0], &sets[1], program], &[], &paths);
+        assert_same(&paths, &theirs, &answers, capabilities);
     }
     fs::remove_dir_all(programs).unwrap();
 }
 
 #[test]
-fn entries_of_an_access_control_list_in_words() {
+fn the_deciding_entry_of_an_access_control_list_is_named() {
     let Some(place) = place() else { return };
     let path = place.file("file", "");
     place.mode("file", 0o640);
     let listed = Command::new("setfacl").args(["-m", "u:65532:rw,g:5:-,m::r", &path]).output();
     if !listed.is_ok_and(|output| output.status.success()) {
-        return skip("setfacl(1) is not there, or this file system has no access control lists");
+        return skip("setfacl(1) is not installed, or this file system has no access control lists");
     }
     let last = |words: &[&str]| {
         let ran = porthole([&["access", &path, "--uid"], words].concat()).run();

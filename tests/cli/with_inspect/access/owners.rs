@@ -1,4 +1,4 @@
-//! Owners, groups and capabilities of who asks.
+//! Owners, and the ids and capabilities of the user in question.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{ours, place, really};
+use super::{by_kernel, by_porthole, place};
 use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::processes::Proc;
 use crate::support::skip::skip;
 
 #[test]
-fn a_status_that_does_not_tell_who() {
+fn a_status_without_a_uid_line_is_an_error() {
     let proc = Proc::new();
     proc.file("7/status", "");
     symlink("/", std::path::Path::new(proc.path()).join("7/root")).unwrap();
@@ -33,7 +33,7 @@ fn a_status_that_does_not_tell_who() {
 }
 
 #[test]
-fn without_proc_the_ids_that_are_given_will_do() {
+fn ids_on_the_command_line_suffice_without_proc() {
     let Some(place) = place() else { return };
     let file = place.file("file", "");
     place.mode("file", 0o640);
@@ -50,7 +50,7 @@ fn without_proc_the_ids_that_are_given_will_do() {
     let other = ["--uid", "65532", "--gid", "65532"];
     assert_eq!(allowed(&file, &other).0, json!(false));
     assert_eq!(allowed(&file, &["--uid", "65532", "--groups", "0"]).0, json!(true));
-    // What proc would tell is not guessed.
+    // Anything that needs proc is unknown, not guessed.
     let (known, why) = allowed(&link, &["--uid", "65532"]);
     assert!(known.is_null(), "{why}");
     assert!(why.contains("cannot tell whether") && why.ends_with("(fs.protected_symlinks)"), "{why}");
@@ -65,7 +65,7 @@ fn without_proc_the_ids_that_are_given_will_do() {
 }
 
 #[test]
-fn root_with_what_the_bounding_set_leaves() {
+fn root_keeps_only_the_capabilities_in_its_bounding_set() {
     let Some(place) = place() else { return };
     let path = place.file("file", "");
     place.mode("file", 0o600);
@@ -75,8 +75,11 @@ fn root_with_what_the_bounding_set_leaves() {
     {
         let sets = [format!("--bounding-set={left}"), format!("--inh-caps={left}")];
         let paths = std::slice::from_ref(&path);
-        assert_eq!(really(&[&sets[0], &sets[1]], paths), [expected]);
-        assert_eq!(ours(&["setpriv", &sets[0], &sets[1], &program], &["--uid", "0"], paths), [expected]);
+        assert_eq!(by_kernel(&[&sets[0], &sets[1]], paths), [expected]);
+        assert_eq!(
+            by_porthole(&["setpriv", &sets[0], &sets[1], &program], &["--uid", "0"], paths),
+            [expected]
+        );
     }
     let ran = output(Command::new("setpriv").args([
         "--bounding-set=-all",
@@ -88,7 +91,7 @@ fn root_with_what_the_bounding_set_leaves() {
     ]));
     let denied = "owner 70001:70001 mode 0600 does not let others read, and CAP_DAC_OVERRIDE is not in the bounding set\n";
     assert!(ran.stdout.ends_with(denied), "{}", ran.story());
-    // A process that only does without it: nothing is wrong with that set.
+    // The process has dropped the capability itself: the bounding set is not to blame.
     let proc = Proc::new();
     let ids = "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t00000000a80425fb\n";
     proc.file("7/status", ids);
@@ -98,7 +101,7 @@ fn root_with_what_the_bounding_set_leaves() {
 }
 
 #[test]
-fn owners_that_a_user_namespace_hides() {
+fn owners_hidden_by_a_user_namespace_are_unknown() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
     let program = programs.join("porthole");
@@ -112,7 +115,7 @@ fn owners_that_a_user_namespace_hides() {
         chown(path, Some(uid), Some(uid)).unwrap();
         place.mode(name, mode);
     }
-    // Root is 0 and nobody is 100001 outside.
+    // Outside, root is uid 0 and nobody is uid 100001.
     let script = "echo; read line; cd \"$1\"; for id in 65534 0; do for path in theirs shared nobodys roots; do \
         setpriv --reuid $id --regid $id --clear-groups test -r $path && echo may || echo may not; \
         setpriv --reuid $id --regid $id --clear-groups \"$2\" access $path 2>&1 | tail -1; \
@@ -125,14 +128,14 @@ fn owners_that_a_user_namespace_hides() {
     out.read_line(&mut line).unwrap();
     if line.is_empty() {
         child.wait().unwrap();
-        return skip("no user namespace can be had here");
+        return skip("cannot create a user namespace here");
     }
     for map in ["uid_map", "gid_map"] {
         fs::write(format!("/proc/{}/{map}", child.id()), "0 0 1\n65534 100001 1\n").unwrap();
     }
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let mut said = String::new();
-    out.read_to_string(&mut said).unwrap();
+    let mut printed = String::new();
+    out.read_to_string(&mut printed).unwrap();
     child.wait().unwrap();
     let at = place.path("");
     let at = at.trim_end_matches('/');
@@ -158,6 +161,6 @@ fn owners_that_a_user_namespace_hides() {
         &hidden("nobodys", "0:0"),
         &format!("may\nyes: 0:0 may read {at}/roots\n"),
     ];
-    assert_eq!(said, expected.concat());
+    assert_eq!(printed, expected.concat());
     fs::remove_dir_all(programs).unwrap();
 }

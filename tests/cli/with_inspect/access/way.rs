@@ -1,4 +1,4 @@
-//! The way to the file: links, components that are not folders, paths that are too long.
+//! Path resolution: links, components that are not directories, paths that are too long.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -12,7 +12,7 @@ use crate::support::processes::Sleeper;
 use crate::support::skip::skip;
 
 #[test]
-fn a_file_on_the_way() {
+fn a_file_as_a_component_is_not_a_directory() {
     let Some(place) = place() else { return };
     let path = place.file("db", "");
     place.mode("db", 0o644);
@@ -26,7 +26,7 @@ fn a_file_on_the_way() {
 }
 
 #[test]
-fn a_slash_at_the_end_of_a_link_asks_for_a_folder() {
+fn a_trailing_slash_in_a_link_requires_a_directory() {
     let Some(place) = place() else { return };
     place.file("f", "");
     fs::create_dir(place.path("d")).unwrap();
@@ -53,7 +53,7 @@ fn a_slash_at_the_end_of_a_link_asks_for_a_folder() {
 }
 
 #[test]
-fn a_path_that_is_longer_than_any_may_be() {
+fn a_path_longer_than_path_max_is_too_long() {
     for (length, is_there) in [(4095, true), (4096, false), (5000, false)] {
         let path = "/".repeat(length);
         assert_eq!(fs::metadata(&path).is_ok(), is_there);
@@ -64,15 +64,15 @@ fn a_path_that_is_longer_than_any_may_be() {
 }
 
 #[test]
-fn openat2_that_is_refused() {
+fn without_openat2_another_process_cannot_be_inspected() {
     let sleeper = Sleeper::called("sleeper", &[]);
     let pid = sleeper.pid().to_string();
     let program = binary();
     for command in ["ls", "access"] {
-        // As a seccomp profile does that is older than the call.
+        // Like a seccomp profile that is older than the system call.
         let mut strace = Command::new("strace");
         strace.args([
-            // The thread as well that asks.
+            // The call is made by another thread.
             "-f",
             "-qq",
             "-o",
@@ -97,7 +97,7 @@ fn openat2_that_is_refused() {
 }
 
 #[test]
-fn what_we_may_not_look_at_is_no_verdict() {
+fn a_directory_porthole_cannot_search_gives_no_verdict() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };
     fs::create_dir(place.path("closed")).unwrap();
@@ -107,13 +107,10 @@ fn what_we_may_not_look_at_is_no_verdict() {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(programs.join("porthole"));
     let ran = output(command.args(["access", &path, "--uid", "70001", "--json"]));
-    let complaint =
+    let error =
         format!("{path}: permission denied: porthole cannot look further, even if the user can; run as root");
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((&json["allowed"], &json["errors"]), (&Value::Null, &json!([complaint])), "{}", ran.story());
-    assert_eq!(
-        (ran.status, ran.stderr.as_str()),
-        (Some(1), format!("porthole: access: {complaint}\n").as_str())
-    );
+    assert_eq!((&json["allowed"], &json["errors"]), (&Value::Null, &json!([error])), "{}", ran.story());
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), format!("porthole: access: {error}\n").as_str()));
     fs::remove_dir_all(programs).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Files that have no end, or none yet.
+//! Files that never end, or have not ended yet.
 
 mod slow;
 
@@ -9,7 +9,7 @@ use super::Place;
 use crate::support::command::binary;
 
 #[test]
-fn no_file_feeds_itself() {
+fn the_output_file_is_not_searched() {
     let place = Place::new();
     place.file("x", "needle\n");
     let out = File::create(place.0.join("out")).unwrap();

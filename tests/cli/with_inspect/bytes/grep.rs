@@ -6,18 +6,18 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Place, printed, same};
+use super::{Place, assert_same, printed};
 use crate::support::command::{binary, porthole};
 
 #[test]
-fn what_grep_escapes_is_told_from_what_is_there() {
+fn backslashes_are_doubled_only_in_lines_with_other_escapes() {
     let place = Place::new();
     let file = place.file("x", b"back\\slash\t1\n\\xff \xff 1\n");
     porthole(["grep", "1", &file]).healthy("back\\slash\t1\n\\\\xff \\xff 1");
 }
 
 #[test]
-fn letters_beyond_ascii_have_their_case() {
+fn ignore_case_applies_to_ascii_letters_only() {
     let place = Place::new();
     let file = place.file("x", "GRÜN\nGRüN\n");
     let note = "porthole: grep: -i applies to ASCII letters only: the case of other letters in TEXT matters";
@@ -29,7 +29,7 @@ fn letters_beyond_ascii_have_their_case() {
 }
 
 #[test]
-fn lines_as_grep_finds_them() {
+fn porthole_finds_the_lines_that_grep_finds() {
     let place = Place::new();
     let files = place.files();
     for file in files.iter().filter(|file| !file.ends_with("latin") && !file.ends_with("crlf")) {
@@ -48,7 +48,7 @@ fn lines_as_grep_finds_them() {
                     let line = if found { format!("Binary file {file} matches\n") } else { String::new() };
                     assert_eq!(String::from_utf8_lossy(&out), line, "{words:?}");
                 } else {
-                    same("grep", &[theirs, text, file], &arguments);
+                    assert_same("grep", &[theirs, text, file], &arguments);
                 }
             }
         }
@@ -71,12 +71,13 @@ fn lines_as_grep_finds_them() {
     ] {
         for file in [&files[2], &files[6]] {
             for letters in ["-nE", "-niE"] {
-                same("grep", &[letters, expression, file], &[letters, expression, file]);
+                assert_same("grep", &[letters, expression, file], &[letters, expression, file]);
             }
         }
     }
-    same("grep", &["-n", "two", &files[2], &files[0]], &["-n", "two", &files[2], &files[0]]);
-    // Nothing in a line acts on the terminal at the other end of a pipe, and one that is not UTF-8 is a line all the same.
+    assert_same("grep", &["-n", "two", &files[2], &files[0]], &["-n", "two", &files[2], &files[0]]);
+    // Control characters are escaped even in a pipe, as a terminal may be at its end; a line that
+    // is not UTF-8 is still a line.
     let ran = printed(&binary(), &["grep", "two", &files[3]]).unwrap();
     assert_eq!(ran, (b"two\\r\n".to_vec(), true));
     let ran = printed(&binary(), &["grep", "-i", "needle", &files[8]]).unwrap();
@@ -88,9 +89,9 @@ fn lines_as_grep_finds_them() {
     );
 }
 
-/// POSIX: with -q a match is 0, "even if an error was detected".
+/// POSIX: with `-q`, a match exits 0 "even if an error was detected".
 #[test]
-fn a_quiet_match_outweighs_what_failed() {
+fn a_quiet_match_outweighs_errors() {
     let place = Place::new();
     let file = place.file("file", "a needle\n");
     let (none, folder) = (place.path("none"), place.0.to_str().unwrap().to_owned());
@@ -108,7 +109,7 @@ fn a_quiet_match_outweighs_what_failed() {
 }
 
 #[test]
-fn grep_looks_into_folders_but_not_through_links() {
+fn recursive_grep_does_not_follow_links() {
     let place = Place::new();
     fs::create_dir_all(place.0.join("a/b")).unwrap();
     place.file("a/x", "needle 1\n");
@@ -131,9 +132,9 @@ fn grep_looks_into_folders_but_not_through_links() {
     let looped = place.path("looped");
     symlink("looped", &looped).unwrap();
     let ran = porthole(["grep", "-r", "needle", &looped]).run();
-    // In the words of musl or of glibc.
-    let said = ["symbolic link loop", "too many levels of symbolic links"]
+    // The wording of musl or of glibc.
+    let errors = ["symbolic link loop", "too many levels of symbolic links"]
         .map(|why| format!("porthole: grep: {looped}: {why}\n"));
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());
-    assert!(said.contains(&ran.stderr), "{}", ran.story());
+    assert!(errors.contains(&ran.stderr), "{}", ran.story());
 }

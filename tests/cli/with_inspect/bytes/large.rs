@@ -1,4 +1,4 @@
-//! Files and lines of any length, in bounded memory.
+//! Files and lines of any length are handled in bounded memory.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use crate::support::command::{binary, porthole};
 use crate::support::skip::skip;
 
 #[test]
-fn what_is_cut_says_so() {
+fn cut_output_is_reported() {
     let place = Place::new();
     let file = place.file("x", "one\ntwo\nthree\n");
     let cut = |words: &[&str], stdout: &str, note: &str| {
@@ -30,7 +30,7 @@ fn what_is_cut_says_so() {
 }
 
 #[test]
-fn ten_gigabytes_of_nothing_are_shown_at_once_and_in_little_memory() {
+fn a_sparse_file_of_ten_gigabytes_is_shown_at_once_and_in_little_memory() {
     let place = Place::new();
     let file = place.sparse("x", 10 << 30);
     for (name, note) in [
@@ -46,13 +46,13 @@ fn ten_gigabytes_of_nothing_are_shown_at_once_and_in_little_memory() {
 }
 
 #[test]
-fn lines_and_files_of_any_length_are_searched_in_little_memory() {
+fn long_lines_and_large_files_are_searched_in_little_memory() {
     let place = Place::new();
     let file = place.file("x", [vec![0; 40 << 20], b"needle".to_vec()].concat());
     let note = format!("porthole: grep: {file}: a line longer than 1 MiB is searched in parts");
     let found = format!("Binary file {file} matches");
     porthole(["grep", "needle", &file]).in_little_memory().run().is(0, &found, &note);
-    // The text stands across the end of a part.
+    // The text spans the boundary between two parts.
     let mut text = vec![b'x'; (1 << 20) - 3];
     text.extend_from_slice(b"needle\nneedle\n");
     let file = place.file("y", text);
@@ -63,16 +63,16 @@ fn lines_and_files_of_any_length_are_searched_in_little_memory() {
     porthole(["sha256sum", &file]).in_little_memory().healthy(String::from_utf8(theirs).unwrap().trim_end());
 }
 
-/// A file of which nearly nothing is there is not read from end to end, which would take hours.
+/// A mostly sparse file is not read from end to end, which would take hours.
 #[test]
-fn holes_are_passed_over() {
+fn holes_are_skipped() {
     use std::os::unix::fs::FileExt as _;
     let place = Place::new();
     let file = place.file("x", "one\nneedle 1\ntwo");
     let mut data = File::options().write(true).open(&file).unwrap();
     for (text, at) in [("nee", 1_u64 << 30), ("dle", 2 << 30), ("\nneedle 5", 3 << 40)] {
         if data.write_all_at(text.as_bytes(), at).is_err() {
-            skip("no file can be so large here");
+            skip("files cannot be that large here");
             return;
         }
     }
@@ -83,7 +83,7 @@ fn holes_are_passed_over() {
     porthole(["grep", "e 5", &file]).healthy(&binary);
     porthole(["grep", "-i", "NEEDLE 5", &file]).healthy(&binary);
     porthole(["grep", "none", &file]).unhealthy("");
-    // What is not there has no newline, and neither does it join what is on both sides.
+    // A hole contains no newline; nor does it join the text on either side.
     let file = place.file("y", "nee");
     let data = File::options().write(true).open(&file).unwrap();
     data.write_all_at(b"dle\nneedle\n", 1 << 30).unwrap();
@@ -92,9 +92,9 @@ fn holes_are_passed_over() {
     porthole(["grep", "needle", &place.sparse("z", 4 << 40)]).unhealthy("");
 }
 
-/// What a JSON document holds is in memory, so there is a limit to it.
+/// JSON content is held in memory, so its size is limited.
 #[test]
-fn json_content_has_a_limit() {
+fn json_content_is_limited() {
     let place = Place::new();
     let file = place.sparse("huge", 10 << 30);
     let output = Command::new(binary()).args(["cat", "--json", "--max", "5G", &file]).output().unwrap();

@@ -1,4 +1,4 @@
-//! What coreutils and hexdump(1) print is printed.
+//! The output is that of coreutils and hexdump(1).
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,38 +8,38 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Place, same};
+use super::{Place, assert_same};
 use crate::support::command::{binary, output, porthole};
 use crate::support::rooted::rooted;
 use crate::support::skip::skip;
 
 #[test]
-fn bytes_and_lines_as_coreutils_have_them() {
+fn output_is_that_of_coreutils() {
     let place = Place::new();
     let files = place.files();
     for file in &files {
-        same("cat", &[file], &[file]);
+        assert_same("cat", &[file], &[file]);
         for lines in ["0", "1", "2", "10", "29999", "30000", "99999999"] {
-            same("head", &["-n", lines, file], &["-n", lines, file]);
-            same("tail", &["-n", lines, file], &["-n", lines, file]);
+            assert_same("head", &["-n", lines, file], &["-n", lines, file]);
+            assert_same("tail", &["-n", lines, file], &["-n", lines, file]);
         }
     }
     let all: Vec<&str> = files.iter().map(String::as_str).collect();
     for name in ["cat", "head", "tail", "sha256sum"] {
-        same(name, &all, &all);
+        assert_same(name, &all, &all);
     }
 }
 
 #[test]
-fn dumps_as_hexdump_has_them() {
+fn dumps_are_those_of_hexdump() {
     let place = Place::new();
     for file in &place.files() {
-        same("hexdump", &["-C", file], &["--max", "10M", file]);
+        assert_same("hexdump", &["-C", file], &["--max", "10M", file]);
     }
     let file = place.file("x", (0..=255).collect::<Vec<u8>>());
     porthole(["hexdump", "-n", "20", "-s", "250", &file])
         .healthy("000000fa  fa fb fc fd fe ff                                 |......|\n00000100");
-    // What was asked for is no cut.
+    // Stopping at the requested length is not reported as a cut.
     let ran = porthole(["hexdump", "-n", "17", &file]).run();
     ran.is(
         0,
@@ -48,10 +48,10 @@ fn dumps_as_hexdump_has_them() {
         "",
     );
     for skip in ["255", "256", "257", "100000"] {
-        same("hexdump", &["-C", "-s", skip, &file], &["-s", skip, &file]);
+        assert_same("hexdump", &["-C", "-s", skip, &file], &["-s", skip, &file]);
     }
     let empty = place.file("empty", "");
-    same("hexdump", &["-C", "-s", "5", &empty], &["-s", "5", &empty]);
+    assert_same("hexdump", &["-C", "-s", "5", &empty], &["-s", "5", &empty]);
     let ran = porthole(["hexdump", "--json", "-s", "253", &file]).run();
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(json, json!({"path": file, "offset": 253, "bytes": "/f7/", "cut": false}));
@@ -62,7 +62,7 @@ fn names_are_escaped_as_sha256sum_does() {
     let place = Place::new();
     for name in ["a b", "new\nline", "back\\slash", "carriage\rreturn", "grün"] {
         let file = place.file(name, "x");
-        same("sha256sum", &[&file], &[&file]);
+        assert_same("sha256sum", &[&file], &[&file]);
     }
     let file = place.0.join(std::ffi::OsStr::from_bytes(b"\x1b[2J\xff"));
     fs::write(&file, "x").unwrap();
@@ -81,7 +81,7 @@ fn names_are_escaped_as_sha256sum_does() {
 }
 
 #[test]
-fn the_log_of_the_kernel_is_left_to_its_reader() {
+fn the_kernel_log_is_not_read_unless_requested() {
     let place = Place::new();
     let link = place.path("link");
     symlink("/proc/kmsg", &link).unwrap();
@@ -93,7 +93,7 @@ fn the_log_of_the_kernel_is_left_to_its_reader() {
         porthole(["sha256sum", path]).refused(&format!("sha256sum: {path}: {why}"));
         porthole(["grep", "x", path]).refused(&format!("grep: {path}: {why}"));
     }
-    // Its end is where no message is left, which is for others to find out.
+    // The end of the log is EAGAIN: no message is left. strace(1) stands in for the kernel here.
     let file = place.file("file", "x");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-P", &file, "-e", "inject=read:error=EAGAIN"]);
@@ -104,7 +104,7 @@ fn the_log_of_the_kernel_is_left_to_its_reader() {
 }
 
 #[test]
-fn files_of_proc_have_no_size() {
+fn files_in_proc_are_read_despite_their_size_of_0() {
     let _place = Place::new();
     porthole(["tail", "-n", "1", "/proc/self/limits"]).run().is(
         0,
@@ -117,7 +117,7 @@ fn files_of_proc_have_no_size() {
 }
 
 #[test]
-fn below_another_root_an_absolute_link_leads_to_its_own_file() {
+fn an_absolute_link_is_resolved_below_the_root_of_the_process() {
     let _place = Place::new();
     let Some(other) = rooted() else { return };
     let pid = other.pid();

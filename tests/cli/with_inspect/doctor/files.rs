@@ -1,4 +1,4 @@
-//! Files that are expected, mounts, a place for temporary files.
+//! Expected files, mounts, and a directory for temporary files.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -14,7 +14,7 @@ use crate::support::server::folder;
 use crate::support::skip::{is_root, skip, skip_by_design};
 
 #[test]
-fn files_that_are_expected() {
+fn unreadable_expected_files_are_errors() {
     let world = World::new();
     let path = |name: &str| format!("{}/root/{name}", world.proc.path());
     world.file("root/run/secrets/db", "x").file("root/run/open", "x");
@@ -24,7 +24,7 @@ fn files_that_are_expected() {
     mode("run/secrets/db", 0o400);
     let me = fs::metadata(path("run")).unwrap();
     let owner = format!("{}:{}", me.uid(), me.gid());
-    world.says(
+    world.prints(
         &["--expect-file", "/run/secrets/db", "--expect-file", "/run/open"],
         1,
         &format!(
@@ -54,14 +54,14 @@ fn files_that_are_expected() {
 }
 
 #[test]
-fn a_read_only_root_wants_a_place_to_write() {
+fn a_read_only_root_without_a_writable_tmp_is_a_warning() {
     let world = World::new();
     let mounts = fs::read_to_string(format!("{}/1/mountinfo", world.proc.path())).unwrap();
     let layers =
         "lowerdir=/var/lib/docker/overlay2/l/A:/var/lib/docker/overlay2/l/B,upperdir=/u,workdir=/w,index=off";
     let mounts = mounts.replace("/ / rw - overlay o rw", &format!("/ / ro,relatime - overlay o rw,{layers}"));
     world.file("1/mountinfo", mounts);
-    // Nobody but its owner writes to it as it was made.
+    // As created here, only its owner may write to it.
     let ran = world.run(&[]);
     let start = "warning: the root file system is read-only, and /tmp is not writable\n    seen: ";
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
@@ -73,7 +73,7 @@ fn a_read_only_root_wants_a_place_to_write() {
     ] {
         assert!(ran.stdout.contains(line), "{line}{}", ran.story());
     }
-    // Where the layers of an overlay are on the host is the matter of mounts alone.
+    // The paths of an overlay's layers on the host are shown by `mounts` only.
     let with =
         |command: &str| porthole([command, "--proc", world.proc.path(), "-p", "1", "--json"]).run().stdout;
     assert!(!with("report").contains("overlay2/l/A") && with("report").contains("index=off"));
@@ -84,11 +84,11 @@ fn a_read_only_root_wants_a_place_to_write() {
     assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
     fs::create_dir(&tmp).unwrap();
     fs::set_permissions(tmp, fs::Permissions::from_mode(0o1777)).unwrap();
-    world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
 }
 
 #[test]
-fn a_mount_without_space() {
+fn a_mount_without_space_is_an_error() {
     let script = "mount -t tmpfs -o size=64k full \"$1\"\nhead -c 65536 /dev/zero >\"$1/x\" || true";
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
@@ -103,12 +103,12 @@ fn a_mount_without_space() {
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
 }
 
-/// Where Docker is given a path that is not on the host, it mounts an empty directory of that name.
+/// Docker creates and mounts an empty directory if the path does not exist on the host.
 #[test]
-fn what_is_expected_is_a_file() {
+fn a_directory_in_place_of_an_expected_file_is_an_error() {
     let world = World::new();
     fs::create_dir_all(format!("{}/root/etc/app.yaml", world.proc.path())).unwrap();
-    world.says(
+    world.prints(
         &["--expect-file", "/etc/app.yaml"],
         1,
         "error: /etc/app.yaml is a directory, not a file\n    \
@@ -121,9 +121,9 @@ fn what_is_expected_is_a_file() {
         .refused("doctor: --expect-file: expected the path of a file, got ''");
 }
 
-/// The bits of the others are of no use to the owner.
+/// The owner gains nothing from the bits for others.
 #[test]
-fn a_file_that_its_own_owner_cannot_read() {
+fn for_an_owner_who_cannot_read_the_owner_bits_are_advised() {
     let world = World::new();
     let path = world.proc.path();
     world.file("root/key", "");
@@ -138,9 +138,9 @@ fn a_file_that_its_own_owner_cannot_read() {
     assert!(ran.stdout.contains("    Docker: chmod u+r /key\n"), "{}", ran.story());
 }
 
-/// The same file system may be mounted twice, once to be read alone.
+/// A file system may be mounted twice, once read-only.
 #[test]
-fn a_full_volume_that_is_mounted_read_only_too() {
+fn a_full_volume_is_reported_where_it_is_writable() {
     let script = "mkdir \"$1/a\" \"$1/ab\"\nmount -t tmpfs -o size=64k full \"$1/ab\"\nhead -c 65536 /dev/zero >\"$1/ab/x\" || true\n\
                   mount --bind \"$1/ab\" \"$1/a\"\nmount -o remount,bind,ro \"$1/a\"";
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
@@ -150,7 +150,7 @@ fn a_full_volume_that_is_mounted_read_only_too() {
 }
 
 #[test]
-fn a_mount_without_inodes() {
+fn a_mount_without_inodes_is_an_error() {
     let script = "mount -t tmpfs -o size=1m,nr_inodes=3,mode=700,uid=7 full \"$1\"\n: >\"$1/a\"\n: >\"$1/b\"";
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
@@ -165,9 +165,10 @@ fn a_mount_without_inodes() {
     assert!(porthole(["find", &elsewhere.path(""), "--type", "f"]).run().status == Some(0));
 }
 
-/// A component that is a file is no matter of rights, and one that does not answer none of the path.
+/// If a component is a file, permissions are not the problem; if it does not answer, nothing is
+/// known about the path.
 #[test]
-fn a_path_that_leads_elsewhere() {
+fn for_a_path_through_a_file_no_mode_is_advised() {
     let world = World::new();
     world.file("root/secret", "x");
     let secret = format!("{}/root/secret", world.proc.path());
@@ -181,18 +182,18 @@ fn a_path_that_leads_elsewhere() {
 }
 
 #[test]
-fn a_file_on_what_does_not_answer() {
+fn a_file_on_a_dead_file_system_is_reported() {
     let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
     let file = elsewhere.path("dead/x");
     let ran = porthole(["doctor", "-p", &elsewhere.pid(), "--expect-file", &file]).run();
     let ran = ran.within(Duration::from_secs(20));
-    let what = format!("can read {file}\n    seen: {file}: the file system does not answer\n");
-    assert!(ran.status == Some(1) && ran.stdout.contains(&what), "{}", ran.story());
+    let finding = format!("can read {file}\n    seen: {file}: the file system does not answer\n");
+    assert!(ran.status == Some(1) && ran.stdout.contains(&finding), "{}", ran.story());
 }
 
-/// What is advised grants it: bits of a class that does not count would change nothing.
+/// The advice must grant access: bits of a class that does not apply would change nothing.
 #[test]
-fn what_is_advised_is_of_the_class_that_denies() {
+fn the_advised_change_grants_access() {
     if !is_root() {
         return skip("only root can become another user");
     }
@@ -206,7 +207,8 @@ fn what_is_advised_is_of_the_class_that_denies() {
     let sleeper = Sleeper::owned(Path::new("/bin/sleep"), 65_532, 65_532);
     let doctor = || porthole(["doctor", "-p", &sleeper.pid().to_string(), "--expect-file", file]).run();
     let by_list = |entry: &str| format!("gives {entry} of its access control list ");
-    // The modes of both, entries of the file's list, what denies, and the change.
+    // Modes of the directory and the file, ACL entries of the file, the reason, and the advised
+    // command.
     for (modes, list, why, change) in [
         (
             [0o700, 0o644],
@@ -220,14 +222,14 @@ fn what_is_advised_is_of_the_class_that_denies() {
         ([0o750, 0o604], "u:7:r", by_list("group:65532"), format!("setfacl -m group::r {file}")),
         ([0o750, 0o600], "g:65532:x", by_list("group:65532"), format!("setfacl -m group::r {file}")),
     ] {
-        for (path, mode_of_it) in [folder, file].into_iter().zip(modes) {
+        for (path, bits) in [folder, file].into_iter().zip(modes) {
             chown(path, Some(0), Some(65_532)).unwrap();
-            mode(path, mode_of_it);
+            mode(path, bits);
         }
         if !list.is_empty() {
             let listed = Command::new("setfacl").args(["-b", "-m", list, file]).output();
             if !listed.is_ok_and(|output| output.status.success()) {
-                skip("setfacl(1) is not there, or this file system has no access control lists");
+                skip("setfacl(1) is not installed, or this file system has no access control lists");
                 break;
             }
         }
@@ -238,7 +240,7 @@ fn what_is_advised_is_of_the_class_that_denies() {
         let ran = doctor();
         assert!(!ran.stdout.contains("cannot read"), "{change}\n{}", ran.story());
     }
-    // Who comes to own a file without bits for its owner cannot read it either.
+    // A new owner cannot read the file either if the owner bits are missing.
     let (key, folder) = (top.join("key"), &top);
     fs::write(&key, "x").unwrap();
     mode(key.to_str().unwrap(), 0);
@@ -249,9 +251,9 @@ fn what_is_advised_is_of_the_class_that_denies() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// What is advised is typed into a shell.
+/// Advice is pasted into a shell.
 #[test]
-fn paths_that_a_shell_would_split() {
+fn paths_with_spaces_are_quoted_in_advice() {
     let script = "mkdir \"$1/my data\"\nmount -t tmpfs -o size=64k,mode=755 full \"$1/my data\"\nhead -c 65536 /dev/zero >\"$1/my data/x\" || true\n\
                   chmod 000 \"$1/my data/x\"";
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
@@ -276,9 +278,9 @@ fn paths_that_a_shell_would_split() {
     assert!(ran.stdout.contains("    Docker: chmod u+r '/a key'\n"), "{}", ran.story());
 }
 
-/// What a file system keeps back for root is there for root.
+/// Root can use the blocks that a file system reserves for it.
 #[test]
-fn a_mount_with_space_for_root_alone() {
+fn a_mount_with_space_for_root_only_is_a_warning() {
     let script = r#"
         mount -t tmpfs base "$1"
         mkdir "$1/full"
@@ -289,12 +291,12 @@ fn a_mount_with_space_for_root_alone() {
         [ -e "$1/none" ] || setpriv --reuid=65532 --clear-groups sh -c "$fill" sh "$1" 2>/dev/null || true"#;
     let Some(elsewhere) = Elsewhere::mounted(script) else { return };
     if fs::exists(format!("/proc/{}/root{}", elsewhere.pid(), elsewhere.path("none"))).unwrap() {
-        return skip_by_design("no ext4 can be made and mounted here");
+        return skip_by_design("cannot create and mount an ext4 file system here");
     }
     let full = elsewhere.path("full");
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
-    let what = format!(
+    let finding = format!(
         "warning: {full} is full for everyone but root: only root's reserve is left\n    seen: statvfs(3) of {full}: 0 of "
     );
-    assert!(ran.stdout.contains(&what) && ran.stdout.contains(" for root only\n"), "{}", ran.story());
+    assert!(ran.stdout.contains(&finding) && ran.stdout.contains(" for root only\n"), "{}", ran.story());
 }

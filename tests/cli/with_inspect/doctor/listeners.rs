@@ -1,4 +1,4 @@
-//! Ports that are expected, and queues.
+//! Expected ports, and accept queues.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -11,14 +11,14 @@ use crate::support::processes::Sleeper;
 use crate::support::server::folder;
 
 #[test]
-fn ports_that_are_expected() {
+fn expected_ports_must_be_reachable() {
     let world = World::new();
     let expect = ["--expect-port", "8080"];
     let row = |address: &str| {
         format!("  sl  local_address\n 0: {address}:1F90 {} 0A 0:0 00:0 0 65532 0 100 1 0\n", "0:0")
     };
     let application = "    Application: listen on 0.0.0.0:8080, or on [::]:8080 for IPv6 too: set its address option or variable, such as HOST=0.0.0.0";
-    world.file("1/net/tcp", "  sl  local_address\n").says(
+    world.file("1/net/tcp", "  sl  local_address\n").prints(
         &expect,
         1,
         "error: nothing listens on TCP port 8080\n    \
@@ -26,7 +26,7 @@ fn ports_that_are_expected() {
              Application: listen on 0.0.0.0:8080 or [::]:8080: set its port option or variable, such as PORT=8080\n\
          pid 1 (server): 1 error",
     );
-    world.file("1/net/tcp6", row("00000000000000000000000001000000")).says(
+    world.file("1/net/tcp6", row("00000000000000000000000001000000")).prints(
         &expect,
         1,
         &format!(
@@ -44,18 +44,18 @@ fn ports_that_are_expected() {
         ran.story()
     );
     fs::remove_file(format!("{}/1/net/tcp6", world.proc.path())).unwrap();
-    for (address, what, level, status) in [
+    for (address, addresses, level, status) in [
         ("0100007F", "loopback addresses only: it is unreachable from outside the container", "error", 1),
         ("0A00000A", "10.0.0.10:8080 only: a check of localhost does not reach it", "warning", 0),
     ] {
         let ran = world.file("1/net/tcp", row(address)).run(&expect);
-        let start = format!("{level}: TCP port 8080 is bound to {what}\n");
+        let start = format!("{level}: TCP port 8080 is bound to {addresses}\n");
         assert!(ran.stdout.starts_with(&start), "{}", ran.story());
         assert_eq!(ran.status, Some(status));
     }
-    // One for checks, and one for everybody else.
+    // One address for health checks, one for everything else.
     let both = row("0A00000A") + row("0100007F").lines().nth(1).unwrap();
-    world.file("1/net/tcp", both).says(&expect, 0, "in order: pid 1 (server): nothing stands out");
+    world.file("1/net/tcp", both).prints(&expect, 0, "in order: pid 1 (server): nothing stands out");
     for wrong in ["0", "65536", "x", ""] {
         let why = format!("doctor: --expect-port: expected a port from 1 to 65535, got '{wrong}'");
         porthole(["doctor", "--expect-port", wrong]).refused(&why);
@@ -63,7 +63,7 @@ fn ports_that_are_expected() {
 }
 
 #[test]
-fn a_queue_that_nobody_accepts_from() {
+fn connections_that_wait_to_be_accepted_are_reported() {
     in_own_network(|| {
         fs::write("/proc/sys/net/core/somaxconn", "2").unwrap();
         let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
@@ -72,15 +72,15 @@ fn a_queue_that_nobody_accepts_from() {
         let run = || porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
         let one = TcpStream::connect("127.0.0.1:8080").unwrap();
         let ran = until(run, |out| out.contains("accept queue 1\n"));
-        let what = "warning: 1 connection waits to be accepted on 127.0.0.1:8080: the application is not accepting connections\n";
-        assert!(ran.stdout.contains(what), "{}", ran.story());
+        let finding = "warning: 1 connection waits to be accepted on 127.0.0.1:8080: the application is not accepting connections\n";
+        assert!(ran.stdout.contains(finding), "{}", ran.story());
         let more =
             [TcpStream::connect("127.0.0.1:8080").unwrap(), TcpStream::connect("127.0.0.1:8080").unwrap()];
         let ran = until(run, |out| out.contains("accept queue 3\n"));
-        let what =
+        let finding =
             "error: the accept queue of 127.0.0.1:8080 is full: 3 connections wait, new ones are dropped\n";
         assert!(
-            ran.stdout.contains(what) && ran.stdout.contains("    seen: sock_diag(7): backlog 2\n"),
+            ran.stdout.contains(finding) && ran.stdout.contains("    seen: sock_diag(7): backlog 2\n"),
             "{}",
             ran.story()
         );
@@ -95,9 +95,9 @@ fn a_queue_that_nobody_accepts_from() {
     });
 }
 
-/// A Unix socket has a queue as well.
+/// Unix sockets have accept queues too.
 #[test]
-fn a_full_queue_of_a_unix_socket() {
+fn a_full_accept_queue_of_a_unix_socket_is_an_error() {
     let folder = folder();
     let path = folder.join("app.sock");
     let shown = path.to_str().unwrap().to_owned();
@@ -129,36 +129,36 @@ fn a_full_queue_of_a_unix_socket() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// `[::]` takes IPv4 too, or not: that is nowhere in proc.
+/// Whether `[::]` accepts IPv4 too is not shown in proc.
 #[test]
-fn a_listener_for_ipv6_alone() {
+fn a_listener_for_ipv6_only_is_an_error() {
     in_own_network(|| {
         let sleeper = Sleeper::called("of-this-network", &[]);
         let pid = sleeper.pid().to_string();
-        let said = |only: &str| {
+        let doctor = |only: &str| {
             fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
             let listener = bound("[::]:8080");
             let run = || porthole(["doctor", "-p", &pid, "--expect-port", "8080"]).run();
-            let (ran, within) = (run(), TcpListener::bind("127.0.0.1:8080"));
-            // Only where the other one does not take IPv4 is there a place for it.
-            if within.is_ok() {
+            let (ran, ipv4) = (run(), TcpListener::bind("127.0.0.1:8080"));
+            // The IPv4 address is free only if the other socket does not accept IPv4.
+            if ipv4.is_ok() {
                 let ran = run();
                 let start = "error: TCP port 8080 is bound to 127.0.0.1:8080, [::]:8080: IPv4 is served on loopback only and unreachable";
                 assert!(ran.status == Some(1) && ran.stdout.starts_with(start), "{}", ran.story());
                 let change = "    Application: listen on 0.0.0.0:8080, or let [::] accept both";
                 assert!(ran.stdout.contains(change), "{}", ran.story());
             }
-            assert_eq!(within.is_ok(), only == "1");
-            drop((listener, within));
+            assert_eq!(ipv4.is_ok(), only == "1");
+            drop((listener, ipv4));
             ran
         };
-        let ran = said("0");
+        let ran = doctor("0");
         assert!(ran.status == Some(0) && !ran.stdout.contains("8080"), "{}", ran.story());
-        let ran = said("1");
-        let what =
+        let ran = doctor("1");
+        let finding =
             "error: TCP port 8080 is bound to [::]:8080 only, which does not accept IPv4 (IPV6_V6ONLY)\n";
-        assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
-        // What is said of others, to listen on [::], would change nothing.
+        assert!(ran.status == Some(1) && ran.stdout.starts_with(finding), "{}", ran.story());
+        // The usual advice, to listen on [::], would change nothing here.
         assert!(
             ran.stdout.contains("    Application: listen on 0.0.0.0:8080 too, or let [::] accept both"),
             "{}",
@@ -167,9 +167,9 @@ fn a_listener_for_ipv6_alone() {
     });
 }
 
-/// A flood of them does not become a flood of findings.
+/// Findings about queues are limited in number.
 #[test]
-fn many_queues() {
+fn waiting_connections_of_many_listeners_are_summed_up() {
     let rows: Vec<String> = (1..=100)
         .map(|n| format!("{n}: 00000000:{n:04X} 0:0 0A 00000000:00000003 00:0 0 65532 0 {n} 1 0\n"))
         .collect();

@@ -1,4 +1,4 @@
-//! resolv.conf and the servers that it names.
+//! resolv.conf and its name servers.
 
 use super::{WITH_ETH0, World};
 use crate::support::command::porthole;
@@ -6,14 +6,14 @@ use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::network::in_own_network;
 
 #[test]
-fn names_and_who_is_asked() {
+fn a_missing_resolv_conf_and_a_high_ndots_are_reported() {
     let world = World::new();
     let ran = world.file("1/net/dev", WITH_ETH0).run(&[]);
     let missing = "warning: no readable /etc/resolv.conf: resolvers fall back to 127.0.0.1\n    \
                    seen: /etc/resolv.conf: no such file or directory\n";
     assert!(ran.stdout.starts_with(missing), "{}", ran.story());
     let conf = "search a.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
-    world.file("root/etc/resolv.conf", conf).says(
+    world.file("root/etc/resolv.conf", conf).prints(
         &[],
         0,
         "hint: an external name with fewer than 5 dots costs 6 queries before the right one\n    \
@@ -25,13 +25,13 @@ fn names_and_who_is_asked() {
 }
 
 #[test]
-fn a_name_server_that_does_not_answer() {
+fn a_name_server_that_does_not_answer_is_an_error() {
     in_own_network(|| {
         let world = World::new();
         world.file("1/net/dev", WITH_ETH0).file("root/etc/resolv.conf", "nameserver 127.0.0.1\n");
-        // Nothing is asked without being told to.
-        world.says(&[], 0, "in order: pid 1 (server): nothing stands out");
-        world.says(
+        // Servers are queried only with `--remote`.
+        world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+        world.prints(
             &["--remote"],
             1,
             "error: the name server 127.0.0.1 does not answer\n    \
@@ -44,9 +44,9 @@ fn a_name_server_that_does_not_answer() {
     });
 }
 
-/// An address with a zone is one, and what is said of an option is seen in its own line.
+/// An address with a zone is valid, and the evidence for an option is its own line.
 #[test]
-fn lines_as_others_write_them() {
+fn odd_lines_of_resolv_conf_are_quoted() {
     let world = World::new();
     let conf =
         "nameserver fe80::1%eth0\nnameserver 10.0.0.10\nsearch a b\noptions ndots:5\noptions timeout:1\n";
@@ -56,17 +56,17 @@ fn lines_as_others_write_them() {
     let conf = "nameserver 10.0.0.10\r\nnameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n";
     let ran = world.file("root/etc/resolv.conf", conf).run(&[]);
     assert!(ran.stdout.contains("    seen: /etc/resolv.conf: nameserver 10.0.0.10\\r\n"), "{}", ran.story());
-    let what = "warning: 4 name servers are configured, but only the first 3 are used\n    seen: /etc/resolv.conf: nameserver 10.0.0.3\n";
-    assert!(ran.stdout.contains(what), "{}", ran.story());
-    // What is no such line names nobody.
+    let finding = "warning: 4 name servers are configured, but only the first 3 are used\n    seen: /etc/resolv.conf: nameserver 10.0.0.3\n";
+    assert!(ran.stdout.contains(finding), "{}", ran.story());
+    // A misspelled keyword names no server.
     let ran = world.file("root/etc/resolv.conf", "nameservers 10.0.0.10\n").run(&[]);
-    let what = "warning: no nameserver in /etc/resolv.conf: resolvers fall back to 127.0.0.1\n    seen: /etc/resolv.conf: no nameserver line with an address\n";
-    assert!(ran.stdout.starts_with(what), "{}", ran.story());
+    let finding = "warning: no nameserver in /etc/resolv.conf: resolvers fall back to 127.0.0.1\n    seen: /etc/resolv.conf: no nameserver line with an address\n";
+    assert!(ran.stdout.starts_with(finding), "{}", ran.story());
 }
 
-/// The servers of another network are not ours to ask.
+/// The name servers of another network must not be queried from this one.
 #[test]
-fn servers_of_another_network() {
+fn name_servers_of_another_network_are_not_queried() {
     let Some(elsewhere) = Elsewhere::mounted(
         "mount -t tmpfs etc \"$1\"\necho nameserver 127.0.0.1 >\"$1/resolv.conf\"\n\
          mount --bind \"$1/resolv.conf\" /etc/resolv.conf",
@@ -80,9 +80,9 @@ fn servers_of_another_network() {
     });
 }
 
-/// What does not answer may be there.
+/// A file system that does not answer may still have the file.
 #[test]
-fn a_file_on_what_does_not_answer_is_not_missing() {
+fn a_resolv_conf_on_a_dead_file_system_is_not_missing() {
     let script = format!(
         "{DEAD_AND_ALIVE}\nexec 4<>/dev/fuse\n\
         mount -i -t fuse -o fd=4,rootmode=40000,user_id=0,group_id=0 dead /etc"
@@ -90,7 +90,7 @@ fn a_file_on_what_does_not_answer_is_not_missing() {
     let Some(elsewhere) = Elsewhere::mounted(&script) else { return };
     let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
     assert!(!ran.stdout.contains("127.0.0.1"), "{}", ran.story());
-    // Names are no matter where there is no network.
+    // Without a network, name resolution does not matter.
     let interfaces = std::fs::read_to_string("/proc/net/dev").unwrap();
     let has_network = interfaces.lines().skip(2).any(|line| !line.trim_start().starts_with("lo:"));
     let line = "porthole: doctor: not checked: /etc/resolv.conf: the file system does not answer\n";

@@ -1,16 +1,16 @@
-//! What the process could do without.
+//! Privileges the process does not need.
 
 use super::{STATUS, World};
 
 #[test]
-fn what_it_could_do_without() {
+fn unneeded_privileges_are_hints() {
     let status = STATUS
         .replace("Uid:\t65532\t65532", "Uid:\t0\t0")
         .replace("CapPrm:\t0", "CapPrm:\t00000000a82425fb")
         .replace("NoNewPrivs:\t1", "NoNewPrivs:\t0")
         .replace("Seccomp:\t2", "Seccomp:\t0");
     let world = World::new();
-    world.file("1/status", status).says(
+    world.file("1/status", status).prints(
         &[],
         0,
         "hint: pid 1 (server) runs as root\n    \
@@ -31,7 +31,7 @@ fn what_it_could_do_without() {
              Docker: no --security-opt seccomp=unconfined, no --privileged\n\
          pid 1 (server): 4 hints",
     );
-    // In a user namespace of its own it is root there alone.
+    // In its own user namespace it is root only there.
     let ran = world.file("1/uid_map", "0 100000 65536\n").run(&[]);
     assert!(ran.stdout.ends_with("pid 1 (server): 2 hints\n"), "{}", ran.story());
 }

@@ -1,4 +1,4 @@
-//! What may not be looked at, and why.
+//! Files that porthole cannot read, and why.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,9 +12,9 @@ use crate::support::command::{copy_program, for_other_users, output, porthole};
 use crate::support::elsewhere::Elsewhere;
 use crate::support::processes::Sleeper;
 
-/// One unreadable source is no reason not to look at the others.
+/// An unreadable file does not stop the other checks.
 #[test]
-fn what_cannot_be_read_is_said() {
+fn unreadable_files_are_reported_and_the_other_checks_run() {
     let world = World::new();
     let path = world.proc.path();
     for file in ["cgroup", "mountinfo", "net/tcp", "net/dev", "limits"] {
@@ -25,7 +25,7 @@ fn what_cannot_be_read_is_said() {
         (ran.status, ran.stdout.as_str()),
         (Some(0), "in order: pid 1 (server): nothing stands out; some checks could not be made\n")
     );
-    // An expectation that cannot be checked does not hold.
+    // An expectation that cannot be checked is not met.
     let unchecked = format!(
         "error: cannot tell whether anything listens on TCP port 80\n    \
              seen: {path}/1/net/tcp: no such file or directory\n\
@@ -52,7 +52,7 @@ fn what_cannot_be_read_is_said() {
 }
 
 #[test]
-fn the_rule_that_forbids_to_look() {
+fn the_rule_that_denies_access_is_named() {
     let Some(programs) = for_other_users() else { return };
     copy_program("/bin/sleep", programs.join("unreadable"));
     fs::set_permissions(programs.join("unreadable"), fs::Permissions::from_mode(0o111)).unwrap();
@@ -67,7 +67,7 @@ fn the_rule_that_forbids_to_look() {
         output(&mut command)
     };
     let theirs = Sleeper::owned(Path::new("/bin/sleep"), 65_532, 65_532);
-    // By a shell, for setpriv itself still has the capabilities to read it.
+    // Through a shell, because setpriv itself still has the capabilities to read the program.
     let unreadable = programs.join("unreadable");
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65532", "--regid=65532", "--clear-groups", "sh", "-c", "exec \"$0\" 600"]);
@@ -101,7 +101,7 @@ fn the_rule_that_forbids_to_look() {
             "",
             "--cap-add SYS_PTRACE",
         ),
-        // In a pod that wants no root, root has to be asked for twice.
+        // A pod with `runAsNonRoot` needs two settings to run as root.
         (
             ["65532", "65532"],
             roots.pid(),
@@ -122,20 +122,21 @@ fn the_rule_that_forbids_to_look() {
         ),
     ] {
         let ran = run(ids, pid, more);
-        let what = format!(" of pid {pid} ({name}): {rule}");
+        let finding = format!(" of pid {pid} ({name}): {rule}");
         let line = ran.stdout.lines().next().unwrap();
         assert!(
             line.starts_with("warning: cannot read ")
                 && line.contains("exe, cwd, root, ")
-                && line.contains(&what),
-            "{what}\n{}",
+                && line.contains(&finding),
+            "{finding}\n{}",
             ran.story()
         );
         assert!(line.contains(skipped) && ran.stdout.contains(change), "{}", ran.story());
         assert!(ran.stdout.contains(": permission denied\n"), "{}", ran.story());
         assert_eq!(ran.status, Some(0), "{}", ran.story());
     }
-    // SYS_PTRACE opens what the kernel guards, but not a file that is its owner's alone.
+    // SYS_PTRACE grants access to what ptrace(2) guards, but not to files with a mode for their
+    // owner only.
     let ran = run(["0", "0"], theirs.pid(), &["--bounding-set=-dac_override,-dac_read_search"]);
     let line = format!(
         "warning: cannot read environ, fd of pid {} (sleep): it runs as user 65532, porthole as 0, and only its own user may read them; ",
@@ -149,12 +150,12 @@ fn the_rule_that_forbids_to_look() {
     fs::remove_dir_all(programs).unwrap();
 }
 
-/// A process whose state cannot be read is not passed over in silence.
+/// A process whose state cannot be read is reported.
 #[test]
-fn processes_that_cannot_be_looked_at() {
+fn processes_with_a_malformed_stat_are_reported() {
     let world = World::new();
     let path = world.proc.path();
-    let said = |end: &str| {
+    let reports = |end: &str| {
         let line = format!("porthole: doctor: not checked: {path}/8/stat: malformed{end}\n");
         let ran = world.run(&[]);
         assert!(ran.status == Some(0) && ran.stderr == line, "{}", ran.story());
@@ -165,14 +166,14 @@ fn processes_that_cannot_be_looked_at() {
         );
     };
     world.file("8/stat", "odd");
-    said("");
+    reports("");
     world.file("9/stat", "odd").file("10/stat", "odd");
-    said(", and 2 more");
+    reports(", and 2 more");
 }
 
-/// Root, who lacks a capability, is not told to be root.
+/// Root without a capability is not advised to run as root.
 #[test]
-fn who_is_root_already_is_not_told_to_be() {
+fn root_without_a_capability_is_not_advised_to_be_root() {
     let Some(programs) = for_other_users() else { return };
     let roots = Sleeper::owned(Path::new("/bin/sleep"), 0, 0);
     for (command, words) in
@@ -182,23 +183,23 @@ fn who_is_root_already_is_not_told_to_be() {
         as_root.args(["--bounding-set=-sys_ptrace,-sys_admin", "sh", "-c", "exec \"$0\" \"$@\""]);
         as_root.arg(programs.join("porthole")).args([command, "-p", &roots.pid().to_string()]);
         let ran = output(&mut as_root);
-        let said = [ran.stdout.as_str(), &ran.stderr].concat();
-        assert!(said.contains(words), "{}", ran.story());
-        assert!(!said.contains("run as 0:0") && !said.contains("--user 0:0"), "{}", ran.story());
+        let output = [ran.stdout.as_str(), &ran.stderr].concat();
+        assert!(output.contains(words), "{}", ran.story());
+        assert!(!output.contains("run as 0:0") && !output.contains("--user 0:0"), "{}", ran.story());
     }
     fs::remove_dir_all(programs).unwrap();
 }
 
-/// Lines that are missing in `status` are no evidence, and a status that is missing is no end.
+/// Lines missing from `status` prove nothing, and a missing `status` does not end the run.
 #[test]
-fn a_status_without_its_lines() {
+fn missing_lines_of_status_prove_nothing() {
     let world = World::new();
-    world.file("1/status", "Name:\tserver\n").says(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.file("1/status", "Name:\tserver\n").prints(&[], 0, "in order: pid 1 (server): nothing stands out");
     let path = world.proc.path();
-    // Nobody is not root, who may read everything.
+    // A process without ids is not taken for root, which may read everything.
     let ran = world.file("root/x", "").run(&["--expect-file", "/x"]);
-    let what = "error: cannot tell whether pid 1 (server) can read /x\n";
-    assert!(ran.status == Some(1) && ran.stdout.starts_with(what), "{}", ran.story());
+    let finding = "error: cannot tell whether pid 1 (server) can read /x\n";
+    assert!(ran.status == Some(1) && ran.stdout.starts_with(finding), "{}", ran.story());
     fs::remove_file(format!("{path}/1/status")).unwrap();
     let ran = world.file("groups/app/memory.events", "oom_kill 1\n").run(&[]);
     assert!(
@@ -210,17 +211,18 @@ fn a_status_without_its_lines() {
     assert!(ran.status == Some(1) && ran.stderr.contains(&line), "{}", ran.story());
 }
 
-/// Where its files may not be looked at, whether it may read one cannot be told.
+/// If porthole cannot search the process's directories, it cannot tell whether the process may read
+/// a file.
 #[test]
-fn a_file_that_cannot_be_looked_for() {
+fn a_file_that_porthole_cannot_look_up_is_undecided() {
     let Some(elsewhere) = Elsewhere::mounted("mount -t tmpfs own \"$1\"") else { return };
     let Some(programs) = for_other_users() else { return };
     let pid = elsewhere.pid();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(programs.join("porthole"));
     let ran = output(command.args(["doctor", "-p", &pid, "--expect-file", "/etc/passwd"]));
-    let what = format!("error: cannot tell whether pid {pid} (sh) can read /etc/passwd\n");
-    assert!(ran.status == Some(1) && ran.stdout.starts_with(&what), "{}", ran.story());
+    let finding = format!("error: cannot tell whether pid {pid} (sh) can read /etc/passwd\n");
+    assert!(ran.status == Some(1) && ran.stdout.starts_with(&finding), "{}", ran.story());
     assert!(ran.stdout.contains("; not checked for that reason: "), "{}", ran.story());
     fs::remove_dir_all(programs).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Limits, and how near they are.
+//! Resource limits, and how close they are.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use super::World;
 
 #[test]
-fn resources_and_their_limits() {
+fn limits_that_were_hit_or_are_close_are_reported() {
     let world = World::new();
     world
         .file("groups/app/memory.events", "oom 2\noom_kill 2\n")
@@ -17,7 +17,7 @@ fn resources_and_their_limits() {
     for fd in 1..9 {
         world.file(&format!("1/fd/{fd}"), "");
     }
-    world.says(
+    world.prints(
         &[],
         1,
         "error: the kernel killed 2 processes for lack of memory: the limit is 64M\n    \
@@ -49,7 +49,7 @@ fn resources_and_their_limits() {
              Application: close unused descriptors (porthole lsof lists them), or raise the limit with setrlimit(2), up to 4096\n\
          pid 1 (server): 2 errors, 3 warnings",
     );
-    // What is at its hard limit cannot raise it.
+    // A soft limit that equals the hard limit cannot be raised.
     let limits = "Max open files            10                   10                   files     \n";
     let ran = world.file("1/limits", limits).run(&[]);
     for line in [
@@ -59,7 +59,7 @@ fn resources_and_their_limits() {
     ] {
         assert!(ran.stdout.contains(line), "{line}{}", ran.story());
     }
-    // Without a limit of its own it was the machine that had none left.
+    // Without a memory limit of its own, a parent cgroup or the machine ran out.
     let world = World::new();
     let ran = world
         .file("groups/app/memory.events", "oom_kill 1\n")
@@ -69,9 +69,10 @@ fn resources_and_their_limits() {
     assert!(ran.stdout.starts_with(first), "{}", ran.story());
 }
 
-/// What is in the page cache is no reason to kill anything, unless it is shared memory or a tmpfs, which is in it too.
+/// The page cache can be reclaimed, so it does not count; shared memory and tmpfs are part of it,
+/// but cannot be reclaimed.
 #[test]
-fn memory_that_is_given_up_first() {
+fn reclaimable_page_cache_is_not_counted() {
     let world = World::new();
     world.file("groups/app/memory.current", "67000000\n");
     world
@@ -79,16 +80,16 @@ fn memory_that_is_given_up_first() {
             "groups/app/memory.stat",
             "anon 1\nfile 60000000\nactive_file 10000000\ninactive_file 50000000\n",
         )
-        .says(&[], 0, "in order: pid 1 (server): nothing stands out");
+        .prints(&[], 0, "in order: pid 1 (server): nothing stands out");
     let ran = world
         .file("groups/app/memory.stat", "anon 1\nfile 60000000\nshmem 60000000\ninactive_file 0\n")
         .run(&[]);
     assert!(ran.stdout.starts_with("warning: 64M of at most 64M of memory are in use\n"), "{}", ran.story());
 }
 
-/// To look takes no process where none can be started: that would be counted as one that was refused.
+/// At the pids limit, porthole starts no thread: the failure would be counted as the application's.
 #[test]
-fn as_many_processes_as_may_run() {
+fn at_the_pids_limit_no_thread_is_started() {
     let world = World::new();
     let ran = world.file("groups/app/pids.current", "100\n").run(&["--expect-file", "/none"]);
     assert!(
@@ -101,9 +102,9 @@ fn as_many_processes_as_may_run() {
     assert!(ran.stderr.contains(line), "{}", ran.story());
 }
 
-/// We are in its group for as long as we look, and do not count.
+/// porthole's own threads are in the cgroup while it runs, and are not counted.
 #[test]
-fn processes_without_our_own() {
+fn the_threads_of_porthole_are_not_counted() {
     let world = World::new();
     let path = world.proc.path();
     fs::remove_file(format!("{path}/self")).unwrap();
@@ -111,20 +112,20 @@ fn processes_without_our_own() {
     world.file("7/mountinfo", fs::read(format!("{path}/1/mountinfo")).unwrap());
     world.file("7/task/7/stat", "").file("7/task/8/stat", "");
     world.file("groups/app/pids.max", "10\n").file("groups/app/pids.current", "10\n");
-    let says = |ours: &str, what: &str| {
+    let prints = |ours: &str, finding: &str| {
         let ran = world.file("7/cgroup", ours).run(&[]);
-        let is_said = if what.is_empty() {
+        let holds = if finding.is_empty() {
             !ran.stdout.contains("processes and threads")
         } else {
-            ran.stdout.contains(what)
+            ran.stdout.contains(finding)
         };
-        assert!(is_said, "{ours}{}", ran.story());
+        assert!(holds, "{ours}{}", ran.story());
     };
-    says("0::/app\n", "");
-    says("0::/app/below\n", "");
-    says("0::/application\n", "warning: 10 of at most 10 processes and threads are running\n");
+    prints("0::/app\n", "");
+    prints("0::/app/below\n", "");
+    prints("0::/application\n", "warning: 10 of at most 10 processes and threads are running\n");
     world.file("groups/app/pids.max", "20\n").file("groups/app/pids.current", "20\n");
-    let what = "warning: 18 of at most 20 processes and threads are running\n    seen: ";
-    says("0::/app\n", what);
-    says("0::/app\n", "/pids.current: 20, including porthole's own\n");
+    let finding = "warning: 18 of at most 20 processes and threads are running\n    seen: ";
+    prints("0::/app\n", finding);
+    prints("0::/app\n", "/pids.current: 20, including porthole's own\n");
 }

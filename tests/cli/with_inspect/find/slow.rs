@@ -1,4 +1,4 @@
-//! What takes too long for plain `cargo test`: make test runs it.
+//! Tests too slow for plain `cargo test`; `make test` runs them.
 
 use std::process::Command;
 
@@ -8,14 +8,14 @@ use crate::support::skip::skip;
 
 #[test]
 #[ignore = "slow: run by make test"]
-fn a_chain_of_ten_thousand_folders() {
+fn ten_thousand_nested_directories_are_searched_in_little_memory() {
     let place = Place::new();
-    // A file beside some of the folders, so that there is something left to do on the way back.
+    // Some directories also have a file, so that work remains on the way back up.
     let script = "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(10000):\n os.mkdir('d')\n \
         if i % 500 == 499: open('f', 'w').close()\n os.chdir('d')\n";
     let python = Command::new("python3").args(["-c", script, &place.path("")]).status();
     if !python.is_ok_and(|status| status.success()) {
-        return skip("python3 is not there to make a path that is too long for mkdir(1)");
+        return skip("python3, which makes a path too long for mkdir(1), is not installed");
     }
     let run =
         |words: &[&str]| porthole([&["find", &place.path("")], words].concat()).in_little_memory().run();

@@ -1,4 +1,4 @@
-//! Real processes and control groups.
+//! Limits of real processes and control groups.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ fn the_rlimits_of_another_process_are_those_of_prlimit() {
     let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     assert_eq!(of("open files")["use"], json!(open));
     assert!(of("processes")["use"].as_u64().unwrap() > 1);
-    // Of a process of another user all but its open files.
+    // For a process of another user, all but the number of open files.
     if let Some(folder) = for_other_users() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(folder.join("porthole"));
@@ -78,14 +78,15 @@ fn the_rlimits_of_another_process_are_those_of_prlimit() {
     porthole(["limits", "-p", &pid]).refused(&format!("limits: pid {pid}: no such process"));
 }
 
-/// A group of our own, and processes in it; both end with it.
+/// A control group and the processes in it; both are removed when it is dropped.
 struct Group {
     path: PathBuf,
     children: Vec<Child>,
 }
 
 impl Group {
-    /// Below the root of the hierarchy of this controller; nothing, said aloud, where none can be made.
+    /// Creates it below the root of this controller's hierarchy, and returns whether that is v2;
+    /// skips and returns `None` if it cannot.
     fn new(controller: &str) -> Option<(Self, bool)> {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         let found = mounts.lines().find_map(|line| {
@@ -99,12 +100,12 @@ impl Group {
         let name = crate::support::server::folder();
         fs::remove_dir(&name).unwrap();
         let Some((root, v2)) = found.filter(|_| is_root()) else {
-            skip(&format!("only root can make a cgroup, where {controller} is mounted"));
+            skip(&format!("only root can create a cgroup, and only if {controller} is mounted"));
             return None;
         };
         let path = root.join(name.file_name().unwrap());
         if fs::create_dir(&path).is_err() {
-            skip("no cgroup can be made here");
+            skip("cannot create a cgroup here");
             return None;
         }
         Some((Group { path, children: Vec::new() }, v2))
@@ -118,7 +119,7 @@ impl Group {
         fs::read_to_string(self.path.join(file)).unwrap().trim().to_owned()
     }
 
-    /// Starts a script in the group below.
+    /// Starts a shell script in the group `below` this one.
     fn start(&mut self, below: &str, script: &str) -> u32 {
         let procs = self.path.join(below).join("cgroup.procs");
         let script = format!("echo $$ >{} && {script}", procs.display());
@@ -148,7 +149,7 @@ impl Drop for Group {
             let _ = child.kill();
             let _ = child.wait();
         }
-        // What a child has started ends a moment later.
+        // Processes that a child has started end a moment later.
         let start = Instant::now();
         for folder in [self.path.join("in"), self.path.clone()] {
             while folder.exists()
@@ -169,7 +170,7 @@ fn limits_of(pid: u32, resource: &str) -> Value {
 }
 
 #[test]
-fn a_limit_of_processes_is_reached() {
+fn a_reached_limit_of_a_parent_group_is_shown() {
     let Some((mut group, v2)) = Group::new("pids") else { return };
     fs::create_dir(group.path.join("in")).unwrap();
     group.set("pids.max", "2");
@@ -188,9 +189,10 @@ fn a_limit_of_processes_is_reached() {
     assert!(row.contains(" [##########] 100% ! "), "{}", ran.story());
 }
 
-/// From one container into another: neither cgroup is below the other's root, and each has mounted its own alone.
+/// From one container into another: neither cgroup is below the other's root, and each container
+/// has mounted only its own.
 #[test]
-fn a_group_of_another_cgroup_namespace() {
+fn a_group_of_another_cgroup_namespace_is_found() {
     let Some((mut theirs, v2)) = Group::new("pids") else { return };
     let Some((mut ours, _)) = Group::new("pids") else { return };
     theirs.set("pids.max", "70");
@@ -218,7 +220,7 @@ fn a_group_of_another_cgroup_namespace() {
 }
 
 #[test]
-fn a_limit_of_memory_and_its_kills() {
+fn a_memory_limit_and_its_oom_kills_are_shown() {
     let Some((mut group, v2)) = Group::new("memory") else { return };
     let (limit, used) = if v2 {
         ("memory.max", "memory.current")
@@ -226,11 +228,11 @@ fn a_limit_of_memory_and_its_kills() {
         ("memory.limit_in_bytes", "memory.usage_in_bytes")
     };
     group.set(limit, "16777216");
-    // Where there is swap, it would be used first.
+    // Swap, if any, would be used first.
     for (file, most) in [("memory.swap.max", "0"), ("memory.memsw.limit_in_bytes", "16777216")] {
         let _ = fs::write(group.path.join(file), most);
     }
-    // tail keeps what it reads, as there is no newline in it.
+    // tail(1) keeps all its input in memory, because it contains no newline.
     group.start("", "exec tail /dev/zero");
     let killed = group.children[0].wait().unwrap();
     assert!(!killed.success());
@@ -239,7 +241,7 @@ fn a_limit_of_memory_and_its_kills() {
     group.until("it has begun", |_| fs::read_to_string(&comm).unwrap() == "sleep\n");
     let found = limits_of(pid, "memory");
     assert_eq!([&found["limit"], &found["oom_kills"]], [&json!(16_777_216), &json!(1)], "{found}");
-    // It changes for a moment yet.
+    // The usage still changes for a moment.
     group.until("it uses what the kernel says", |group| {
         limits_of(pid, "memory")["use"] == number(&group.get(used))
     });
@@ -251,7 +253,7 @@ fn a_limit_of_memory_and_its_kills() {
 }
 
 #[test]
-fn a_limit_of_the_cpu_and_its_waiting() {
+fn a_cpu_limit_and_its_throttling_are_shown() {
     let Some((mut group, v2)) = Group::new("cpu") else { return };
     if v2 {
         group.set("cpu.max", "5000 50000");

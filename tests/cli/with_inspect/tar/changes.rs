@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use super::{READERS, given};
+use super::{READERS, output_given};
 use crate::support::command::binary;
 use crate::support::place::Place;
 
-/// Runs porthole tar of one file, which `change` changes once its header is there.
-fn while_it_changes(place: &Place, name: &str, change: impl FnOnce(&File)) -> (Vec<u8>, String, Option<i32>) {
+/// Runs `porthole tar` of one file, and calls `change` once the header has been written.
+fn archive_during(place: &Place, name: &str, change: impl FnOnce(&File)) -> (Vec<u8>, String, Option<i32>) {
     let file = File::options().read(true).append(true).open(place.path(name)).unwrap();
     let mut command = Command::new(binary());
     command.args(["tar", "cf", "-", name]).current_dir(&place.0).stdin(Stdio::null());
@@ -24,25 +24,25 @@ fn while_it_changes(place: &Place, name: &str, change: impl FnOnce(&File)) -> (V
 }
 
 #[test]
-fn files_that_change_while_they_are_read() {
+fn files_that_change_while_they_are_read_keep_the_archive_intact() {
     let place = Place::new();
     let content = vec![b'x'; 4 << 20];
     let unpacked = |bytes: &[u8]| {
         let place = Place::new();
-        given(READERS[0], &place.0, bytes);
-        given(READERS[1], &place.0, bytes);
+        output_given(READERS[0], &place.0, bytes);
+        output_given(READERS[1], &place.0, bytes);
         fs::read(place.path("log")).unwrap()
     };
     place.file("log", &content);
     let (bytes, stderr, status) =
-        while_it_changes(&place, "log", |mut log| log.write_all(b"a line more\n").unwrap());
+        archive_during(&place, "log", |mut log| log.write_all(b"a line more\n").unwrap());
     assert_eq!(
         (stderr.as_str(), status),
         ("porthole: tar: log: grew while it was read: the archive has the first 4 MiB\n", Some(0))
     );
     assert!(unpacked(&bytes) == content);
     place.file("log", &content);
-    let (bytes, stderr, status) = while_it_changes(&place, "log", |log| log.set_len(1 << 20).unwrap());
+    let (bytes, stderr, status) = archive_during(&place, "log", |log| log.set_len(1 << 20).unwrap());
     assert_eq!(
         (stderr.as_str(), status),
         (

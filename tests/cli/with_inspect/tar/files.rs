@@ -1,4 +1,4 @@
-//! Files of every kind, with any name, of any size.
+//! Files of every type, name and size.
 
 mod slow;
 
@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{READERS, archive, given, names, tar_in};
+use super::{READERS, archive, names, output_given, tar_in};
 use crate::support::place::Place;
 use crate::support::skip::{is_root, skip};
 
-/// Each file below a folder: what it is, its metadata and its content, and the first path that it has.
+/// Each file below a directory: its type, metadata and content, by path.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, String> {
     fn walk(folder: &Path, top: &Path, files: &mut BTreeMap<PathBuf, String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -33,7 +33,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, String> {
                 () if kind.is_symlink() => fs::read_link(&path).unwrap().display().to_string(),
                 () => format!("device {:x}", meta.rdev()),
             };
-            // Not everyone sets the time of a link.
+            // Not every reader sets the time of a link.
             let time = if kind.is_symlink() { 0 } else { meta.mtime() };
             let name = path.strip_prefix(top).unwrap().to_owned();
             let line = format!(
@@ -54,15 +54,15 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, String> {
     files
 }
 
-/// Each reader unpacks the archive of this folder to what is in the folder.
+/// Asserts that each reader unpacks the archive of this directory to an identical tree.
 #[track_caller]
-fn is_unpacked_as_it_is(folder: &Path) {
+fn assert_unpacked_unchanged(folder: &Path) {
     let expected = tree(folder);
     assert!(!expected.is_empty());
     let bytes = archive(folder, &["cf", "-", "."]);
     for reader in READERS {
         let place = Place::new();
-        given(reader, &place.0, &bytes);
+        output_given(reader, &place.0, &bytes);
         let found = tree(&place.0);
         for (name, line) in &expected {
             assert_eq!(found.get(name), Some(line), "{} by {}", name.display(), reader[0]);
@@ -76,7 +76,7 @@ fn mkfifo(path: &str) {
 }
 
 #[test]
-fn files_of_every_kind() {
+fn files_of_every_type_are_archived() {
     let place = Place::new();
     for folder in ["a/b/c", "empty", "closed"] {
         fs::create_dir_all(place.path(folder)).unwrap();
@@ -114,16 +114,16 @@ fn files_of_every_kind() {
         let time = if seconds < 0 { UNIX_EPOCH - time } else { UNIX_EPOCH + time };
         File::open(place.path(name)).unwrap().set_modified(time).unwrap();
     }
-    // Last, as what is in it changes it.
+    // Last, because creating entries changes the time of a directory.
     for folder in ["a", "empty", "closed", "a/b/c", "a/b"] {
         let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         File::open(place.path(folder)).unwrap().set_modified(time).unwrap();
     }
-    is_unpacked_as_it_is(&place.0);
+    assert_unpacked_unchanged(&place.0);
 }
 
 #[test]
-fn names_long_and_odd() {
+fn long_and_odd_names_are_archived() {
     let place = Place::new();
     let names: Vec<Vec<u8>> = vec![
         vec![b'a'; 97],
@@ -153,8 +153,8 @@ fn names_long_and_odd() {
         }
         fs::hard_link(&path, place.0.join(OsStr::from_bytes(&[&name[..1], b"link"].concat()))).ok();
     }
-    is_unpacked_as_it_is(&place.0);
-    // Deeper than any call takes.
+    assert_unpacked_unchanged(&place.0);
+    // Deeper than the longest path that a system call accepts.
     let script = "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(60):\n os.mkdir('d' * 100)\n os.chdir('d' * 100)\n\
                   open('file', 'w').write('deep')\n";
     assert!(Command::new("python3").args(["-c", script, &place.path("")]).status().unwrap().success());
@@ -163,7 +163,7 @@ fn names_long_and_odd() {
 }
 
 #[test]
-fn holes_are_left_out() {
+fn holes_are_not_stored() {
     let place = Place::new();
     let sparse = |name: &str, size: u64, parts: &[(u64, usize)]| {
         use std::os::unix::fs::FileExt as _;
@@ -177,7 +177,7 @@ fn holes_are_left_out() {
     sparse("ends", 16 << 20, &[(0, 10), ((16 << 20) - 10, 10)]);
     sparse("middle", (8 << 20) + 7, &[(4 << 20, 100_000)]);
     sparse("small", 500_000, &[(400_000, 3)]);
-    // More parts than are kept apart.
+    // More data ranges than are kept separate.
     let many: Vec<(u64, usize)> = (0..10_300).map(|at| (at * 8_192 + 4_096, 5)).collect();
     sparse("many", 88 << 20, &many);
     let long = "n".repeat(150);
@@ -186,30 +186,30 @@ fn holes_are_left_out() {
     if fs::metadata(place.path("hole")).unwrap().blocks() > 1000 {
         return skip("this file system has no holes");
     }
-    is_unpacked_as_it_is(&place.0);
+    assert_unpacked_unchanged(&place.0);
     let bytes = archive(&place.0, &["cf", "-", "."]);
     assert!(bytes.len() < 56 << 20, "{}", bytes.len());
-    // 10 GiB in no time and no memory, of which both readers know where they end.
+    // 10 GiB that cost almost no time and memory.
     sparse("huge", 10 << 30, &[(9 << 30, 3)]);
     let bytes = archive(&place.0, &["cf", "-", "huge"]);
     assert!(bytes.len() < 100_000, "{}", bytes.len());
-    let listed = given(&["tar", "-tvf"], Path::new("-"), &bytes);
+    let listed = output_given(&["tar", "-tvf"], Path::new("-"), &bytes);
     assert!(listed.contains(" 10737418240 "), "{listed}");
     let unpacked = Place::new();
-    given(READERS[0], &unpacked.0, &bytes);
+    output_given(READERS[0], &unpacked.0, &bytes);
     let meta = fs::metadata(unpacked.path("huge")).unwrap();
     assert!(meta.len() == 10 << 30 && meta.blocks() < 1000, "{meta:?}");
 }
 
 #[test]
-fn files_of_the_kernel_that_are_named() {
+fn files_in_proc_are_archived_if_named() {
     let place = Place::new();
     let output = tar_in(Path::new("/proc/self"), &["cf", "-", "cmdline", "net/dev"]);
-    given(READERS[0], &place.0, &output.stdout);
+    output_given(READERS[0], &place.0, &output.stdout);
     let line = fs::read(place.path("cmdline")).unwrap();
     assert!(line.ends_with(b"\0tar\0cf\0-\0cmdline\0net/dev\0"), "{}", String::from_utf8_lossy(&line));
     assert!(fs::read(place.path("net/dev")).unwrap().len() > 100);
-    // All address space, if one believes what it says of itself.
+    // Its size is that of the whole address space.
     let output = tar_in(Path::new("/proc"), &["cf", "-", "kcore"]);
     assert!(output.stdout.len() < 1 << 20 && output.status.code() == Some(1), "{}", output.stdout.len());
 }

@@ -4,11 +4,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use super::{archive, forest, names, same, tar_in};
+use super::{archive, assert_same_names, forest, names, tar_in};
 use crate::support::command::binary;
 
 #[test]
-fn members_are_called_as_by_gnu_tar() {
+fn members_have_the_names_that_gnu_tar_gives_them() {
     let place = forest();
     for paths in [
         &["t"][..],
@@ -26,22 +26,22 @@ fn members_are_called_as_by_gnu_tar() {
         &["t/a/x.log", "t/log", "t/b"],
         &["t/a", "t/a"],
     ] {
-        assert!(!same(&place.0, &[], paths).is_empty());
-        same(Path::new("/"), &["-C", &place.path("")], paths);
+        assert!(!assert_same_names(&place.0, &[], paths).is_empty());
+        assert_same_names(Path::new("/"), &["-C", &place.path("")], paths);
     }
     let inner = place.0.join("t/a");
     for paths in [&[".."][..], &["../b"], &["../../t/b"], &["../", "x.log"]] {
-        assert!(!same(&inner, &[], paths).is_empty());
+        assert!(!assert_same_names(&inner, &[], paths).is_empty());
     }
     let absolute = place.path("t/a");
-    assert!(same(&place.0, &[], &[&absolute]).contains(&format!("{}/x.log", &absolute[1..])));
-    same(&place.0, &[], &[&format!("/{absolute}")]);
-    same(&place.0, &["-C", "t"], &[&absolute]);
-    same(&place.0, &["--exclude", "?*"], &["/"]);
+    assert!(assert_same_names(&place.0, &[], &[&absolute]).contains(&format!("{}/x.log", &absolute[1..])));
+    assert_same_names(&place.0, &[], &[&format!("/{absolute}")]);
+    assert_same_names(&place.0, &["-C", "t"], &[&absolute]);
+    assert_same_names(&place.0, &["--exclude", "?*"], &["/"]);
 }
 
 #[test]
-fn what_is_left_out_of_the_names_is_said_once() {
+fn each_prefix_removed_from_names_is_reported_once() {
     let place = forest();
     let (a, b) = (place.path("t/a"), place.path("t/b"));
     let output = tar_in(&place.0, &["cf", "-", &a, &b, "t/../t/b", "t/a/../b"]);
@@ -55,7 +55,7 @@ fn what_is_left_out_of_the_names_is_said_once() {
 }
 
 #[test]
-fn patterns_leave_out_what_gnu_tar_leaves_out() {
+fn patterns_exclude_what_gnu_tar_excludes() {
     let place = forest();
     let mut left = Vec::new();
     for pattern in [
@@ -91,19 +91,19 @@ fn patterns_leave_out_what_gnu_tar_leaves_out() {
         "back\\\\slash",
     ] {
         for paths in [&["t"][..], &["t/a/b", "t/log/y.log"], &["."], &["./t/b/"]] {
-            left.push(same(&place.0, &["--exclude", pattern], paths).len());
+            left.push(assert_same_names(&place.0, &["--exclude", pattern], paths).len());
         }
         let top = place.path("t");
-        same(&place.0, &["--exclude", pattern], &[&top]);
+        assert_same_names(&place.0, &["--exclude", pattern], &[&top]);
     }
     assert!(left.iter().min() == Some(&0) && left.iter().max() > Some(&15), "{left:?}");
-    same(&place.0, &["--exclude=b", "--exclude", "*.log"], &["t"]);
+    assert_same_names(&place.0, &["--exclude=b", "--exclude", "*.log"], &["t"]);
     let pattern = format!("--exclude={}", place.path("t/a"));
-    assert!(same(&place.0, &[&pattern], &[&place.path("t")]).len() > 5);
+    assert!(assert_same_names(&place.0, &[&pattern], &[&place.path("t")]).len() > 5);
 }
 
 #[test]
-fn as_kubectl_cp_calls_it_and_in_other_ways() {
+fn the_options_of_kubectl_cp_and_other_forms_are_accepted() {
     let place = forest();
     let (top, folder) = (place.path("t"), place.path(""));
     let expected = archive(&place.0, &["cf", "-", "t"]);
@@ -121,7 +121,7 @@ fn as_kubectl_cp_calls_it_and_in_other_ways() {
     ] {
         assert!(archive(&place.0, arguments) == expected, "{arguments:?}");
     }
-    // By its name, as a container that has it for tar.
+    // Called as `tar`, through a link in a container's image.
     let link = place.path("tar");
     symlink(binary(), &link).unwrap();
     let mut command = Command::new(&link);

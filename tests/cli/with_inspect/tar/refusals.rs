@@ -1,4 +1,4 @@
-//! What cannot be archived, and what is then written.
+//! Files that cannot be archived, and what is written instead.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -10,7 +10,7 @@ use crate::support::command::{binary, for_other_users, output, porthole};
 use crate::support::place::Place;
 
 #[test]
-fn what_is_refused() {
+fn unsupported_options_are_usage_errors() {
     let place = forest();
     let extract = "--extract: porthole writes no files, so it does not unpack archives";
     let read = "porthole does not read archives; it only writes one, to standard output";
@@ -64,7 +64,7 @@ fn what_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_and_left_out() {
+fn unreadable_files_are_reported_and_left_out() {
     let place = forest();
     let Some(programs) = for_other_users() else { return };
     place.mode("", 0o755);
@@ -91,16 +91,16 @@ fn what_cannot_be_read_is_said_and_left_out() {
     assert!(found.contains(&"t/b/".to_owned()) && found.contains(&"t/log/y.log".to_owned()), "{found:?}");
     assert!(!found.iter().any(|name| name == "t/a/x.log" || name == "t/socket"), "{found:?}");
     drop(socket);
-    // A socket alone is no failure.
+    // A socket alone is not an error.
     place.mode("t/a/x.log", 0o644);
     let output = tar_in(&place.0, &["cf", "-", "t/socket", "t/a/x.log"]);
     assert_eq!((names(&output.stdout).len(), output.status.code()), (1, Some(0)));
     fs::remove_dir_all(programs).unwrap();
 }
 
-/// kubectl takes whatever comes for an archive, and shows what is on stderr only where nothing comes.
+/// kubectl takes any output for an archive, and shows stderr only if there is none.
 #[test]
-fn nothing_is_written_where_nothing_could_be_read() {
+fn nothing_is_written_if_nothing_could_be_read() {
     let place = Place::new();
     let Some(programs) = for_other_users() else { return };
     for name in [
@@ -145,7 +145,7 @@ fn nothing_is_written_where_nothing_could_be_read() {
         assert_eq!((output.stdout.len(), output.status.code()), (0, Some(1)), "{paths:?}: {stderr}");
         assert!(stderr.lines().count() >= paths.len(), "{paths:?}: {stderr}");
     }
-    // What could be read is there, and so is what stands for the rest.
+    // Readable files are in the archive, and so are the entries of unreadable directories.
     for (paths, found) in [
         (&["none", "public"][..], &["public"][..]),
         (&["closed", "public", "none"], &["closed/", "public"]),
@@ -164,7 +164,7 @@ fn nothing_is_written_where_nothing_could_be_read() {
 }
 
 #[test]
-fn readers_that_leave_and_disks_that_are_full() {
+fn a_closed_pipe_is_not_an_error_but_a_full_disk_is() {
     let place = Place::new();
     place.file("large", vec![b'x'; 2 << 20]);
     let run = |stdout: Stdio| {

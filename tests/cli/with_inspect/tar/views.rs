@@ -5,7 +5,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{READERS, forest, given, names, tar_in};
+use super::{READERS, forest, names, output_given, tar_in};
 use crate::support::command::binary;
 use crate::support::elsewhere::Elsewhere;
 use crate::support::place::Place;
@@ -13,7 +13,7 @@ use crate::support::rooted::rooted;
 use crate::support::skip::is_root;
 
 #[test]
-fn of_another_process_as_it_sees_them() {
+fn files_are_archived_as_another_process_sees_them() {
     let Some(rooted) = rooted() else { return };
     rooted.file("/srv/app/conf", "theirs");
     rooted.file("/etc/passwd", "app:x:4242:4242::/:\n");
@@ -27,13 +27,13 @@ fn of_another_process_as_it_sees_them() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(names(&output.stdout), ["conf/conf", "srv/", "srv/app/", "srv/app/conf", "srv/app/out"]);
     let place = Place::new();
-    given(READERS[0], &place.0, &output.stdout);
+    output_given(READERS[0], &place.0, &output.stdout);
     assert_eq!(fs::read(place.path("conf/conf")).unwrap(), b"theirs");
     assert_eq!(fs::read_link(place.path("srv/app/out")).unwrap(), Path::new("/etc/hostname"));
     if is_root() {
-        let listed = given(&["tar", "-tvf"], Path::new("-"), &output.stdout);
+        let listed = output_given(&["tar", "-tvf"], Path::new("-"), &output.stdout);
         assert!(listed.contains(" app/crew "), "{listed}");
-        let listed = given(&["tar", "--numeric-owner", "-tvf"], Path::new("-"), &output.stdout);
+        let listed = output_given(&["tar", "--numeric-owner", "-tvf"], Path::new("-"), &output.stdout);
         assert!(listed.contains(" 4242/4343 "), "{listed}");
     }
     let output = tar_in(Path::new("/"), &["cf", "-", "-C", "/conf", "conf", "-p", &rooted.pid()]);
@@ -41,7 +41,7 @@ fn of_another_process_as_it_sees_them() {
 }
 
 #[test]
-fn in_a_mount_namespace_with_a_proc_in_the_tree() {
+fn a_proc_mount_in_the_tree_is_skipped() {
     let script = "mount -t tmpfs none \"$1\"; mkdir -p \"$1/real/proc\"; echo hidden > \"$1/real/file\"\n\
                   ln -s \"$1/real\" \"$1/link\"; mount -t proc none \"$1/real/proc\"";
     let Some(there) = Elsewhere::mounted(script) else { return };
@@ -59,11 +59,11 @@ fn in_a_mount_namespace_with_a_proc_in_the_tree() {
         [link[1..].to_owned(), format!("{inner}/"), format!("{inner}/file"), format!("{inner}/proc/")];
     expected.sort_unstable();
     assert_eq!((names(&output.stdout), output.status.code()), (expected.to_vec(), Some(0)));
-    assert_eq!(fs::read_dir(&there.folder).unwrap().count(), 0, "it is mounted there alone");
+    assert_eq!(fs::read_dir(&there.folder).unwrap().count(), 0, "mounted only in the other namespace");
 }
 
 #[test]
-fn the_archive_is_no_part_of_itself() {
+fn the_archive_does_not_contain_itself() {
     let place = forest();
     let out = File::create(place.path("t/out.tar")).unwrap();
     let mut command = Command::new(binary());

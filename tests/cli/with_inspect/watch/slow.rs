@@ -1,4 +1,4 @@
-//! What takes too long for plain `cargo test`: make test runs it.
+//! Tests too slow for plain `cargo test`; `make test` runs them.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::support::server::folder;
 
 #[test]
 #[ignore = "slow: run by make test"]
-fn what_stands_still_is_given_up() {
+fn commands_without_progress_time_out() {
     let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
     let (pid, all, dead) = (elsewhere.pid(), elsewhere.path(""), elsewhere.path("dead"));
     let why = format!("{dead}: the file system does not answer: no progress for 10 s, given up");
@@ -24,7 +24,7 @@ fn what_stands_still_is_given_up() {
         &["access", &dead],
         &["ls", "--json", &all],
     ];
-    // Side by side, for each takes its time.
+    // In parallel, because each takes its time.
     std::thread::scope(|scope| {
         for words in commands {
             let (pid, why) = (&pid, &why);
@@ -41,10 +41,10 @@ fn what_stands_still_is_given_up() {
     });
 }
 
-/// Whoever reads may take longer than a file system.
+/// A reader may take longer than a file system.
 #[test]
 #[ignore = "slow: run by make test"]
-fn a_slow_reader_is_waited_for() {
+fn a_slow_reader_does_not_time_out() {
     let folder = folder();
     let file = folder.join("long");
     std::fs::write(&file, "a line\n".repeat(100_000)).unwrap();
@@ -52,7 +52,7 @@ fn a_slow_reader_is_waited_for() {
     let mut child = Command::new(binary()).arg("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
     let mut read = String::new();
     let mut stdout = child.stdout.take().unwrap();
-    // What is written fills the pipe, and is not read for longer than a file system may take.
+    // The output fills the pipe, and is not read for longer than a file system may take.
     while start.elapsed() < Duration::from_secs(13) {
         assert_eq!(child.try_wait().unwrap(), None);
         std::thread::park_timeout(Duration::from_millis(100));
@@ -63,10 +63,11 @@ fn a_slow_reader_is_waited_for() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// It has no view but our own, so it runs where the file system is mounted.
+/// `install` works only on its own file system, so it runs in the mount namespace that has the dead
+/// one.
 #[test]
 #[ignore = "slow: run by make test"]
-fn an_install_that_stands_still_is_given_up() {
+fn an_install_without_progress_times_out() {
     let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
     let dead = elsewhere.path("dead");
     let mut command = Command::new("nsenter");

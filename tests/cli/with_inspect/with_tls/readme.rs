@@ -1,7 +1,8 @@
-//! The README's own words: each block of it that is marked as runnable prints what it says.
+//! The README: each block marked as runnable prints what it shows.
 //!
-//! A block that begins with "```console runnable" is run line by line in a network of its own, where a few servers listen on
-//! the ports that the README speaks of, in a folder that has the files it speaks of.
+//! A block that begins with "```console runnable" is run line by line in a network namespace of its
+//! own. A few servers listen on the ports that the README mentions, and the working directory has
+//! the files that it mentions.
 
 use std::fs;
 use std::io::{Read, Write as _};
@@ -18,10 +19,10 @@ use crate::support::server::folder;
 use crate::support::skip::has_ipv6;
 use crate::support::times::timeless;
 
-/// How many blocks there are at least: one that is not found is not tested.
-const LEAST: usize = 5;
+/// The minimum number of blocks: a block that is not found is not tested.
+const MIN_BLOCKS: usize = 5;
 
-/// A command, and what it prints.
+/// A command, and its expected output.
 type Step = (String, String);
 
 /// The runnable blocks of a text.
@@ -44,13 +45,13 @@ fn blocks(text: &str) -> Vec<Vec<Step>> {
     blocks
 }
 
-/// What differs from run to run is of no account, and neither are empty lines at the end.
+/// Removes values that differ from run to run, and empty lines at the end.
 fn comparable(text: &str) -> String {
     static MILLISECONDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"_ms": [0-9.]+"#).unwrap());
     MILLISECONDS.replace_all(timeless(text).trim_end(), "_ms\": <T>").into_owned()
 }
 
-/// Says this to whoever has sent something.
+/// Sends this answer to every client that has sent something.
 fn serve(port: u16, answer: &'static str) {
     for address in ["127.0.0.1", "[::1]"] {
         let listener = TcpListener::bind(format!("{address}:{port}")).unwrap();
@@ -66,13 +67,13 @@ fn serve(port: u16, answer: &'static str) {
 }
 
 #[test]
-fn runnable_blocks_print_what_they_say() {
+fn runnable_blocks_print_what_they_show() {
     if !has_ipv6() {
         return;
     }
     let text = fs::read_to_string("README.md").unwrap();
     let blocks = blocks(&text);
-    assert!(blocks.len() >= LEAST, "{} runnable blocks", blocks.len());
+    assert!(blocks.len() >= MIN_BLOCKS, "{} runnable blocks", blocks.len());
     in_own_network(move || {
         serve(8080, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 17\r\n\r\ndb: no connection");
         serve(8081, "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"status\":\"DOWN\"}");

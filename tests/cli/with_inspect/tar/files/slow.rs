@@ -1,21 +1,21 @@
-//! What takes too long for plain `cargo test`: make test runs it.
+//! Tests too slow for plain `cargo test`; `make test` runs them.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::super::given;
+use super::super::output_given;
 use crate::support::command::binary;
 use crate::support::place::Place;
 
 #[test]
 #[ignore = "slow: run by make test"]
-fn many_files_and_large_ones_in_little_memory() {
+fn many_and_large_files_are_archived_in_little_memory() {
     let place = Place::new();
     place.file("large", vec![b'x'; 64 << 20]);
     fs::create_dir(place.path("a")).unwrap();
     fs::create_dir(place.path("b")).unwrap();
-    // More files with two names than are kept in mind.
+    // More files with several names than are remembered.
     for at in 0..10_100 {
         let (first, second) = (place.path(&format!("a/{at}")), place.path(&format!("b/{at}")));
         fs::write(&first, "x").unwrap();
@@ -33,7 +33,7 @@ fn many_files_and_large_ones_in_little_memory() {
             Some(0)
         )
     );
-    let listed = given(&["tar", "-tvf"], Path::new("-"), &output.stdout);
+    let listed = output_given(&["tar", "-tvf"], Path::new("-"), &output.stdout);
     assert_eq!(listed.lines().count(), 3 + 2 * 10_100);
     assert_eq!(listed.matches(" link to ").count(), 10_000);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{V2, made_up, v2};
+use super::{V2, fabricated, v2};
 use crate::support::command::porthole;
 use crate::support::elsewhere::{Proc, write};
 
@@ -17,7 +17,7 @@ pending signals     3      4      4  [#######---] 75%
 nice priority       -      0      0";
 
 #[test]
-fn version_2() {
+fn limits_of_cgroup_v2_are_shown() {
     let proc = v2();
     let table = format!(
         "\
@@ -55,11 +55,11 @@ pids         20       20  [##########] 100% !    20  1 fork refused
     assert_eq!((json["rlimits"].as_array().unwrap().len(), json.get("errors")), (7, None));
 }
 
-/// In a container the own group is what is mounted, whatever it is called outside.
+/// In a container its own group is the root of the mount, whatever its path outside.
 #[test]
-fn a_container_of_version_1() {
+fn limits_of_a_container_in_cgroup_v1_are_shown() {
     let id = "/docker/0123";
-    let proc = made_up(
+    let proc = fabricated(
         &format!("9:pids:{id}\n5:memory:{id}/in\n4:cpu,cpuacct:{id}\n1:name=systemd:{id}\n0::/\n"),
         &format!(
             "1 0 0:1 / / rw - overlay o rw\n30 1 0:27 / @ rw - tmpfs tmpfs rw\n\
@@ -95,10 +95,10 @@ pids         5     none                       -  limits of parent groups are not
     porthole(["limits", "--proc", proc.path()]).run().is(0, &table, "");
 }
 
-/// v1 for some controllers and v2 for the others, as systemd calls it.
+/// systemd's hybrid hierarchy: v1 for some controllers, v2 for the others.
 #[test]
-fn a_hybrid() {
-    let proc = made_up(
+fn a_hybrid_hierarchy_is_shown() {
+    let proc = fabricated(
         "5:memory:/a\n0::/b\n",
         "1 0 0:1 / / rw - overlay o rw\n31 1 0:28 / @/memory rw - cgroup cgroup rw,memory\n\
         34 1 0:31 / @/unified rw - cgroup2 cgroup rw\n",
@@ -122,7 +122,7 @@ pids         1      7  [#---------] 14%        -
 }
 
 #[test]
-fn what_cannot_be_had_is_said() {
+fn missing_groups_are_reported() {
     let unknown = format!(
         "\
 RESOURCE  USE  LIMIT  OF LIMIT  PEAK  NOTES
@@ -141,22 +141,22 @@ pids        ?      ?               ?
         ("0::/a\n", elsewhere.as_str(), "the cgroup /a is outside the mount at @"),
         ("0::/a\n", V2, "@/a: no such file or directory"),
     ] {
-        let proc = made_up(cgroup, mounts, &[("x", "")]);
+        let proc = fabricated(cgroup, mounts, &[("x", "")]);
         let groups = proc.0.join("groups");
-        let said = format!("porthole: limits: {}", why.replace('@', groups.to_str().unwrap()));
-        porthole(["limits", "--proc", proc.path()]).run().is(1, &unknown, &said);
+        let error = format!("porthole: limits: {}", why.replace('@', groups.to_str().unwrap()));
+        porthole(["limits", "--proc", proc.path()]).run().is(1, &unknown, &error);
     }
-    let proc = made_up("\n", root, &[]);
-    let said = ["memory", "cpu", "pids"]
+    let proc = fabricated("\n", root, &[]);
+    let errors = ["memory", "cpu", "pids"]
         .map(|name| format!("porthole: limits: no cgroup of the process has the controller {name}"));
-    porthole(["limits", "--proc", proc.path()]).run().is(1, &unknown, &said.join("\n"));
+    porthole(["limits", "--proc", proc.path()]).run().is(1, &unknown, &errors.join("\n"));
 }
 
-/// Garbage is no number, and neither is it no limit.
+/// A malformed limit is neither a number nor "no limit".
 #[test]
-fn garbage_is_said() {
+fn malformed_limits_are_reported() {
     let huge = "99999999999999999999999";
-    let proc = made_up(
+    let proc = fabricated(
         "0::/a\n",
         V2,
         &[("a/memory.max", "\x1b[2Jx"), ("a/cpu.max", "1 0"), ("a/pids.max", huge), ("a/pids.current", "3")],
@@ -169,13 +169,13 @@ cpu         ?      ?               -
 pids        3      ?               ?
 {RLIMITS}"
     );
-    let said = |files: &[(&str, &str)]| {
+    let errors = |files: &[(&str, &str)]| {
         let line = |(file, text)| {
             format!("porthole: limits: {}/groups/a/{file}: not a number: '{text}'", proc.path())
         };
         files.iter().copied().map(line).collect::<Vec<_>>().join("\n")
     };
-    let all = said(&[("memory.max", r"\x1b[2Jx"), ("cpu.max", "1 0"), ("pids.max", huge)]);
+    let all = errors(&[("memory.max", r"\x1b[2Jx"), ("cpu.max", "1 0"), ("pids.max", huge)]);
     porthole(["limits", "--proc", proc.path()]).run().is(1, &table, &all);
     for (file, text) in
         [("memory.max", "max"), ("memory.current", "-5"), ("cpu.max", "max 1"), ("pids.max", "max")]
@@ -184,15 +184,16 @@ pids        3      ?               ?
     }
     let ran = porthole(["limits", "--proc", proc.path(), "--json"]).run();
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((ran.status, ran.stderr.trim_end()), (Some(1), said(&[("memory.current", "-5")]).as_str()));
+    assert_eq!((ran.status, ran.stderr.trim_end()), (Some(1), errors(&[("memory.current", "-5")]).as_str()));
     assert_eq!((&json["memory"]["use"], &json["memory"]["limit"]), (&Value::Null, &Value::Null));
 }
 
-/// A container of which a group above has a limit: v1 has that of memory in a file of the container's own.
+/// Containers whose parent group has a limit. In v1, a file of the container's own group has the
+/// memory limit.
 #[test]
-fn limits_of_groups_that_are_not_mounted() {
+fn limits_of_parent_groups_outside_the_mount_are_mentioned() {
     let v1 = |limits: &[(&str, &str)]| {
-        made_up(
+        fabricated(
             "9:pids:/above/in\n5:memory:/above/in\n4:cpu,cpuacct:/above/in\n",
             "1 0 0:1 / / rw - overlay o rw\n31 1 0:28 /above/in @/memory ro - cgroup cgroup rw,memory\n\
             32 1 0:29 /above/in @/cpu ro - cgroup cgroup rw,cpu,cpuacct\n33 1 0:30 / @/pids ro - cgroup cgroup rw,pids\n",
@@ -227,18 +228,21 @@ pids         -   none               -
         (&json["memory"]["limit"], &json["memory"]["limit_cgroup"]),
         (&json!(67_108_864), &Value::Null)
     );
-    // Its own that is as tight is its own.
+    // A limit of its own that is just as tight is shown as such.
     write(&proc.0.join("groups/memory/memory.limit_in_bytes"), b"67108864\n");
     let ran = of(&proc);
     assert!(!ran.stdout.contains("limit of a group"), "{}", ran.story());
-    // None above either.
+    // No limit in a parent group either.
     write(&proc.0.join("groups/memory/memory.limit_in_bytes"), b"9223372036854771712\n");
     write(&proc.0.join("groups/memory/memory.stat"), b"hierarchical_memory_limit 9223372036854771712\n");
     let ran = of(&proc);
     assert!(ran.stdout.contains("\nmemory    4.0K   none               -\n"), "{}", ran.story());
-    // v2 says nothing of groups above, and has a file in all but the root.
-    let proc =
-        made_up("0::/\n", V2, &[("cgroup.events", "populated 1"), ("memory.max", "max"), ("pids.max", "7")]);
+    // v2 shows nothing of parent groups, but `cgroup.events` exists in all groups but the root.
+    let proc = fabricated(
+        "0::/\n",
+        V2,
+        &[("cgroup.events", "populated 1"), ("memory.max", "max"), ("pids.max", "7")],
+    );
     let ran = of(&proc);
     assert_eq!(
         ran.stdout.matches("limits of parent groups are not visible from here").count(),
