@@ -206,7 +206,7 @@ fn the_advised_change_grants_access() {
     mode(top.to_str().unwrap(), 0o755);
     let sleeper = Sleeper::owned(Path::new("/bin/sleep"), 65_532, 65_532);
     let doctor = || porthole(["doctor", "-p", &sleeper.pid().to_string(), "--expect-file", file]).run();
-    let by_list = |entry: &str| format!("gives {entry} of its access control list ");
+    let by_list = |entry: &str| format!("does not let {entry} of its access control list ");
     // Modes of the directory and the file, ACL entries of the file, the reason, and the advised
     // command.
     for (modes, list, why, change) in [
