@@ -1,4 +1,4 @@
-//! `porthole http`: requests as they are sent, and verdicts of answers.
+//! `porthole http`: the requests that it sends, and its verdicts on responses.
 
 mod answers;
 mod assertions;
