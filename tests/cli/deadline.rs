@@ -292,8 +292,8 @@ fn files_on_an_unresponsive_file_system_time_out() {
         "",
         &format!("porthole: tcp: --send: {secret}: {silent}"),
     );
-    // The time of a variable, and the default where what is given is wrong: that is said of
-    // whatever comes first.
+    // PORTHOLE_TIMEOUT applies here too. If the timeout is invalid, the default applies until the
+    // first error is reported.
     porthole(["tcp", ":1", "--send", &secret])
         .env("PORTHOLE_TIMEOUT", "100ms")
         .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])

@@ -51,9 +51,9 @@ fn a_secret_is_sent_and_never_printed() {
     ));
     let json = porthole(["http", &target, "-H", &header, "--json"]).run();
     assert!(!json.stdout.contains("hunter2") && json.stdout.contains("is unknown"), "{}", json.story());
-    for asked in server.asked() {
-        assert!(asked.starts_with("GET /?token=hunter2 HTTP/1.1\r\n"), "{asked}");
-        assert!(asked.contains("\r\nAuthorization: Bearer hunter2\r\n"), "{asked}");
+    for request in server.asked() {
+        assert!(request.starts_with("GET /?token=hunter2 HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("\r\nAuthorization: Bearer hunter2\r\n"), "{request}");
     }
     // The message about an unmet expectation would quote it too.
     let ran =

@@ -42,8 +42,8 @@ fn the_request_has_the_expected_fields_and_message() {
         &["--service", "shop.Cart", "-H", "X-Token: abc", "--header=key-bin:AAE="],
         "\"shop.Cart\" is SERVING",
     );
-    let (asked, authority) = (server.asked().remove(0), server.address().to_string());
-    assert!(asked.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x0c\x04\0"), "{asked:?}");
+    let (request, authority) = (server.asked().remove(0), server.address().to_string());
+    assert!(request.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x0c\x04\0"), "{request:?}");
     for part in [
         "\x07:method\x04POST",
         "\x07:scheme\x04http",
@@ -57,10 +57,10 @@ fn the_request_has_the_expected_fields_and_message() {
         // The only message, in a frame of DATA that ends the stream.
         "\0\0\x10\0\x01\0\0\0\x01\0\0\0\0\x0b\x0a\x09shop.Cart",
     ] {
-        assert!(asked.contains(part), "{part:?} in {asked:?}");
+        assert!(request.contains(part), "{part:?} in {request:?}");
     }
     // `grpc-timeout: 10093m`
-    let timeout = asked.split("grpc-timeout").nth(1).unwrap();
+    let timeout = request.split("grpc-timeout").nth(1).unwrap();
     assert!(timeout[1..].trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('m'), "{timeout:?}");
 }
 
@@ -71,11 +71,11 @@ fn long_metadata_is_sent_in_several_frames() {
     // has read it.
     let steps = vec![send(settings()), Step::Until(b"\x06x-last\x011"), send(answer(SERVING)), Step::Hold];
     let server = healthy(steps, &["-H", &long, "-H", "User-Agent: me", "-H", "x-last: 1"], "SERVING");
-    let asked = server.asked().remove(0);
-    assert!(asked.contains("\x06x-last\x011") && asked.contains("\x0auser-agent\x02me"));
-    assert!(!asked.contains("porthole/"));
+    let request = server.asked().remove(0);
+    assert!(request.contains("\x06x-last\x011") && request.contains("\x0auser-agent\x02me"));
+    assert!(!request.contains("porthole/"));
     // A CONTINUATION of 16 KiB that does not end the block.
-    assert!(asked.contains("\0@\0\x09\0\0\0\0\x01"));
+    assert!(request.contains("\0@\0\x09\0\0\0\0\x01"));
 }
 
 #[test]
@@ -309,8 +309,8 @@ fn usage_errors_are_explained() {
 
 #[test]
 fn a_check_ends_with_goaway() {
-    // GOAWAY with the last stream of the server's that was processed (none) and NO_ERROR; then the
-    // end of the stream.
+    // GOAWAY: no stream of the server was processed, and the code is NO_ERROR. Then the end of the
+    // stream.
     let goodbye = "\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
     for server in [
         healthy(after_request(answer(SERVING)), &[], "SERVING"),
@@ -320,9 +320,9 @@ fn a_check_ends_with_goaway() {
         ),
     ] {
         assert_eq!(server.ends(1), [End::Orderly]);
-        let asked = &server.asked()[0];
-        assert!(asked.ends_with(goodbye), "{asked:?}");
+        let request = &server.asked()[0];
+        assert!(request.ends_with(goodbye), "{request:?}");
         // No WINDOW_UPDATE for a stream that has ended.
-        assert!(!asked.contains("\0\0\x04\x08\0"), "{asked:?}");
+        assert!(!request.contains("\0\0\x04\x08\0"), "{request:?}");
     }
 }

@@ -71,11 +71,11 @@ fn connections_that_wait_to_be_accepted_are_counted() {
 
 #[test]
 fn a_listener_is_reached_at_its_own_addresses_only() {
-    let reached = |bound: &str, asked: &str| {
+    let reached = |bound: &str, requested: &str| {
         let listener = TcpListener::bind(bound).unwrap();
         let address = listener.local_addr().unwrap();
         let port = address.port().to_string();
-        let ran = listens(&[&port, "--address", asked]);
+        let ran = listens(&[&port, "--address", requested]);
         if ran.status == Some(0) {
             assert!(
                 ran.stdout.contains(&format!(": listening on {address}, {}", ourselves())),
@@ -84,11 +84,11 @@ fn a_listener_is_reached_at_its_own_addresses_only() {
             );
             return true;
         }
-        let asked = asked.trim_matches(['[', ']']);
+        let requested = requested.trim_matches(['[', ']']);
         ran.is(
             1,
             &format!(
-                "unhealthy: listen {port}: TCP port {port} has a listener, but only at {address}, expected {asked}"
+                "unhealthy: listen {port}: TCP port {port} has a listener, but only at {address}, expected {requested}"
             ),
             "",
         );
@@ -108,8 +108,8 @@ fn an_ipv6_only_wildcard_is_not_reached_by_ipv4() {
         let run = |only: &str| {
             std::fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
             let _listener = bound("[::]:8080");
-            let asked = ["127.0.0.1", "::1"];
-            asked.map(|asked| porthole(["listen", "8080", "--address", asked]).run())
+            let requested = ["127.0.0.1", "::1"];
+            requested.map(|requested| porthole(["listen", "8080", "--address", requested]).run())
         };
         let [four, six] = run("0");
         assert_eq!((four.status, six.status), (Some(0), Some(0)), "{}{}", four.story(), six.story());
@@ -121,10 +121,10 @@ fn an_ipv6_only_wildcard_is_not_reached_by_ipv4() {
     });
 }
 
-/// Whether a wildcard accepts IPv4 is known from netlink, if that is allowed, and not from the
-/// tables in /proc/net.
+/// The kernel reports over netlink, if that is allowed, whether an IPv6 wildcard accepts IPv4; the
+/// tables in /proc/net do not.
 #[test]
-fn an_ipv6_wildcard_of_unknown_scope_gives_no_verdict() {
+fn an_ipv6_wildcard_that_may_accept_ipv4_gives_no_verdict() {
     in_own_network(|| {
         let run = |arguments: &[&str]| {
             output(Command::new("python3").args(["-c", NO_NETLINK, &binary()]).args(arguments))
@@ -161,7 +161,7 @@ fn an_ipv6_wildcard_of_unknown_scope_gives_no_verdict() {
             let ran = porthole([&["listen"], arguments].concat()).run();
             assert_eq!(ran.status, Some(0), "{}", ran.story());
         }
-        // A listener on an IPv4 address is certain to accept IPv4.
+        // A listener on an IPv4 address certainly accepts IPv4.
         std::fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap();
         let (_six, _four) = (TcpListener::bind("[::]:81").unwrap(), TcpListener::bind("0.0.0.0:81").unwrap());
         let ran = run(&["listen", "81", "--address", "127.0.0.1"]);

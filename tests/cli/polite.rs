@@ -69,7 +69,7 @@ fn late(text: &str) -> Step {
 const OK: &str = "200 OK in <T>";
 
 #[test]
-fn a_late_body_can_be_sent_to_its_end() {
+fn a_server_can_finish_a_late_body() {
     for steps in [
         vec![head("Content-Length: 4\r\n"), late("late")],
         vec![head("Content-Length: 8\r\n"), send("now "), late("late")],
@@ -92,7 +92,7 @@ fn a_late_body_can_be_sent_to_its_end() {
         };
         http(&[], &steps, 0, found);
     }
-    // The verdict is known within the body, or is a different one.
+    // The verdict is known before the end of the body, or is a different one.
     let body = [head("Content-Length: 8\r\n"), send("now "), late("late")];
     http(&["--contains", "now"], &body, 0, OK);
     http(&["--status", "204"], &body, 1, "200 OK, expected 204; body: now late");
@@ -252,7 +252,7 @@ fn a_server_that_greets_late_reads_the_end_of_the_stream() {
             porthole(["unix", path]).healthy(&format!("healthy: unix {path}: connected in <T>"))
         },
     );
-    // The rest of a greeting whose beginning was enough.
+    // The rest of a longer greeting is read after the expected part.
     let longer = || vec![send("220-hello\r\n"), Step::Drip(b"220 ".into(), PACE), send("\r\n"), Step::Hold];
     assert_orderly_ends(
         || Server::new(longer()),

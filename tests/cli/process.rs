@@ -170,7 +170,7 @@ fn stopped_processes_count_as_running_and_zombies_do_not() {
 }
 
 #[test]
-fn a_name_is_that_of_the_process_its_executable_or_its_first_argument() {
+fn a_name_matches_the_process_its_executable_or_its_first_word() {
     let programs = Programs::new();
     // Longer than the 15 bytes that the kernel keeps of a name.
     let long = format!("{}-a-long-name-to-keep", programs.unique);

@@ -95,7 +95,7 @@ fn has_strace() -> bool {
 }
 
 #[test]
-fn a_refused_system_call_does_not_crash_it() {
+fn a_refused_system_call_does_not_crash_porthole() {
     if !is_static() || !has_strace() {
         return;
     }
@@ -164,7 +164,7 @@ fn a_block_that_cannot_be_moved_is_copied() {
 }
 
 #[test]
-fn too_little_memory_does_not_crash_it() {
+fn too_little_memory_does_not_crash_porthole() {
     if !is_static() {
         return;
     }
@@ -192,7 +192,7 @@ fn too_little_memory_does_not_crash_it() {
 }
 
 #[test]
-fn too_few_descriptors_do_not_crash_it() {
+fn too_few_descriptors_do_not_crash_porthole() {
     if !is_static() {
         return;
     }
@@ -206,7 +206,7 @@ fn too_few_descriptors_do_not_crash_it() {
 
 /// No /proc, no /dev, nothing: std opens /dev/null in place of a closed standard stream.
 #[test]
-fn an_empty_root_does_not_crash_it() {
+fn an_empty_root_does_not_crash_porthole() {
     if !is_static() {
         return;
     }

@@ -365,7 +365,7 @@ fn an_unreadable_hosts_file_does_not_count_as_empty() {
 
 #[test]
 fn an_error_in_a_run_option_shows_no_secret() {
-    // The options of a run are parsed last, after the options of the checks.
+    // The options of a run are parsed after everything else, so every secret is known by that time.
     porthole(["tcp", ":1", "--send", "${API_KEY}", "--timeout", "hunter2"])
         .env("API_KEY", "hunter2")
         .refused(

@@ -39,11 +39,11 @@ fn assert_alike(check: &str, path: &str, options: &[&str], pair: Pair, part: &st
         verdict(&[&[check, &target, "-t", "600ms"], options].concat(), server.port())
     };
     // In parallel, because most of them run into their timeout.
-    let [one, other] = std::thread::scope(|scope| {
+    let [first, second] = std::thread::scope(|scope| {
         pair.map(|script| scope.spawn(|| run(script))).map(|thread| thread.join().unwrap())
     });
-    assert_eq!(one, other, "{check} {options:?}");
-    assert!(one.contains(part), "{check} {options:?}: {one}");
+    assert_eq!(first, second, "{check} {options:?}");
+    assert!(first.contains(part), "{check} {options:?}: {first}");
 }
 
 /// The greeting of MySQL, with a connection ID and a scramble.

@@ -28,8 +28,8 @@ fn an_at_sign_means_an_abstract_socket() {
 fn bytes_sent_before_the_server_closed_are_received() {
     let server = Server::unix(vec![send("hello\n")]);
     let path = server.socket().to_str().unwrap();
-    // Whether our bytes or its end comes first depends on the machine; with so many bytes, the end
-    // comes first.
+    // Whether our bytes or the server's close comes first depends on the machine; with so many
+    // bytes, the close does.
     let bytes = "x".repeat(100_000);
     let big = server.socket().parent().unwrap().join("big");
     std::fs::write(&big, &bytes[..60_000]).unwrap();

@@ -167,7 +167,7 @@ fn help_cannot_be_combined_with_other_arguments() {
 
 /// Mistyped words are answered with a suggestion.
 #[test]
-fn typing_errors_get_a_suggestion() {
+fn mistyped_words_get_a_suggestion() {
     for (arguments, message) in [
         ("htp :1", "unknown command 'htp'; did you mean 'http'?"),
         ("HTTP :1", "unknown command 'HTTP'; did you mean 'http'?"),

@@ -167,8 +167,8 @@ fn the_window_of_the_stream_is_respected() {
         &["--service", "db"],
         "waiting for the server's flow-control window to open",
     );
-    let asked = server.asked().remove(0);
-    assert!(asked.contains("Health/Check") && !asked.contains("\x0a\x02db"), "{asked:?}");
+    let request = server.asked().remove(0);
+    assert!(request.contains("Health/Check") && !request.contains("\x0a\x02db"), "{request:?}");
     // The window opens in two steps, the second by a setting.
     let server = healthy(
         vec![

@@ -103,7 +103,7 @@ fn a_response_sent_before_the_connection_was_closed_counts() {
 }
 
 #[test]
-fn phases_are_reported_of_failures_too() {
+fn phases_are_reported_for_failures_too() {
     for (script, phases) in [
         (vec![Step::Hold], &["resolve", "connect", "request", "head"][..]),
         (vec![send("no HTTP\r\n\r\n")], &["resolve", "connect", "request", "head"]),

@@ -56,7 +56,7 @@ fn a_redirect_is_followed_only_on_request() {
     porthole(["http", &server.url("/x/y"), "--follow", "2"])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/x/y")));
     let lines: Vec<String> =
-        server.asked().iter().map(|asked| asked.lines().next().unwrap().to_owned()).collect();
+        server.asked().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
     assert_eq!(lines, ["GET /x/y HTTP/1.1", "GET /x/a?b HTTP/1.1", "GET /c HTTP/1.1"]);
 
     let server = Server::scripts(vec![redirect("/loop")]);
@@ -102,11 +102,11 @@ fn credentials_stay_with_host_port_and_scheme() {
     let options = ["--follow", "2", "-H", "Authorization: Bearer t", "-H", "Cookie: s=1", "-H", "X-A: b"];
     porthole([&["http", &first.url("/")], &options[..]].concat())
         .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
-    for asked in first.asked() {
-        assert!(secret.iter().all(|field| asked.contains(field)), "{asked}");
+    for request in first.asked() {
+        assert!(secret.iter().all(|field| request.contains(field)), "{request}");
     }
-    let asked = other.asked().remove(0);
-    assert!(!secret.iter().any(|field| asked.contains(field)) && asked.contains("X-A: b"), "{asked}");
+    let request = other.asked().remove(0);
+    assert!(!secret.iter().any(|field| request.contains(field)) && request.contains("X-A: b"), "{request}");
     drop(first);
 
     let first = Server::new(answer(format!(

@@ -9,8 +9,8 @@ fn a_request_has_only_the_usual_fields() {
     let server = Server::new(answer(OK));
     porthole(["http", &server.url("/healthz?full=1#part")])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/healthz?full=1")));
-    let asked = server.asked().remove(0);
-    let (line, fields) = asked.split_once("\r\n").unwrap();
+    let request = server.asked().remove(0);
+    let (line, fields) = request.split_once("\r\n").unwrap();
     assert_eq!(line, "GET /healthz?full=1 HTTP/1.1");
     let mut fields: Vec<&str> = fields.trim_end().split("\r\n").collect();
     fields.sort_unstable();
@@ -56,8 +56,8 @@ fn headers_and_body_can_be_set() {
         "User-Agent: me",
     ])
     .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
-    let asked = server.asked().remove(0);
-    assert!(asked.starts_with("POST / HTTP/1.1\r\n"), "{asked}");
+    let request = server.asked().remove(0);
+    assert!(request.starts_with("POST / HTTP/1.1\r\n"), "{request}");
     for field in [
         "Content-Type: application/json",
         "X-A: 1",
@@ -66,10 +66,10 @@ fn headers_and_body_can_be_set() {
         "User-Agent: me",
         "Content-Length: 11",
     ] {
-        assert_eq!(asked.matches(&format!("\r\n{field}\r\n")).count(), 1, "{field}: {asked}");
+        assert_eq!(request.matches(&format!("\r\n{field}\r\n")).count(), 1, "{field}: {request}");
     }
     for name in ["Host:", "User-Agent:", "Content-Type:"] {
-        assert_eq!(asked.matches(&format!("\r\n{name}")).count(), 1, "{asked}");
+        assert_eq!(request.matches(&format!("\r\n{name}")).count(), 1, "{request}");
     }
 }
 
@@ -78,9 +78,9 @@ fn data_is_a_form_by_default_and_any_method_is_allowed() {
     let server = Server::new(vec![Step::Until(b"a=b"), send(OK)]);
     porthole(["http", &server.url("/"), "--data", "a=b", "-X", "PURGE"])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
-    let asked = server.asked().remove(0);
-    assert!(asked.starts_with("PURGE / HTTP/1.1\r\n"), "{asked}");
-    assert!(asked.contains("Content-Type: application/x-www-form-urlencoded\r\n"), "{asked}");
+    let request = server.asked().remove(0);
+    assert!(request.starts_with("PURGE / HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("Content-Type: application/x-www-form-urlencoded\r\n"), "{request}");
 }
 
 #[test]
@@ -89,10 +89,10 @@ fn an_empty_body_has_a_length_if_the_method_expects_a_body() {
         let server = Server::new(answer(OK));
         porthole(["http", &server.url("/"), "-X", method])
             .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
-        let asked = server.asked().remove(0);
-        assert_eq!(asked.matches("\r\nContent-Length: 0\r\n").count(), length, "{asked}");
-        assert!(!asked.contains("Transfer-Encoding") && !asked.contains("Content-Type"), "{asked}");
-        assert!(asked.ends_with("\r\n\r\n"), "{asked}");
+        let request = server.asked().remove(0);
+        assert_eq!(request.matches("\r\nContent-Length: 0\r\n").count(), length, "{request}");
+        assert!(!request.contains("Transfer-Encoding") && !request.contains("Content-Type"), "{request}");
+        assert!(request.ends_with("\r\n\r\n"), "{request}");
     }
 }
 
@@ -152,8 +152,8 @@ fn basic_authentication_comes_from_the_option_or_the_url() {
         &format!("healthy: http http://{address}/: 200 OK in <T>"),
         "",
     );
-    for asked in server.asked() {
-        assert!(asked.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
+    for request in server.asked() {
+        assert!(request.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{request}");
     }
 }
 

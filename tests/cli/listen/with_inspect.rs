@@ -31,10 +31,10 @@ fn an_explanation_stays_the_same() {
     });
 }
 
-/// Whether a wildcard accepts IPv4 is known from netlink, if that is allowed, and not from the
-/// tables in /proc/net.
+/// The kernel reports over netlink, if that is allowed, whether an IPv6 wildcard accepts IPv4; the
+/// tables in /proc/net do not.
 #[test]
-fn an_ipv6_wildcard_of_unknown_scope_is_explained() {
+fn an_ipv6_wildcard_that_may_accept_ipv4_is_explained() {
     in_own_network(|| {
         let run = |arguments: &[&str]| {
             output(Command::new("python3").args(["-c", NO_NETLINK, &binary()]).args(arguments))

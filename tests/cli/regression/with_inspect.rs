@@ -123,10 +123,10 @@ fn options_of_grep_and_find_have_their_usual_meaning() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// The words that `ps aux` ignores were once searched for in a single string, so `ps 'aux auxw'`
+/// The words that `ps aux` ignores were once looked up in a single string, so `ps 'aux auxw'`
 /// listed every process. Likewise, `env` printed the value of a variable called `HOME PWD`.
 #[test]
-fn several_words_in_one_argument_match_no_list_of_words() {
+fn an_argument_of_several_words_is_not_a_known_word() {
     for name in ["aux auxw", "aux ax"] {
         porthole(["ps", name]).run().is(1, "", &format!("porthole: ps: {name}: no such process"));
     }

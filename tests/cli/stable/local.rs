@@ -19,11 +19,11 @@ fn failures_of_listen_are_worded_alike() {
         let folder = folder();
         let path = folder.join("none").to_str().unwrap().to_owned();
         for arguments in [&["listen", "80"][..], &["listen", "--udp", "80"], &["listen", &path]] {
-            let one = verdict(arguments, 0);
+            let first = verdict(arguments, 0);
             // Connections come and go.
             let _connections: Vec<TcpStream> =
                 (0..3).map(|_| TcpStream::connect("127.0.0.1:81").unwrap()).collect();
-            assert_eq!(one, verdict(arguments, 0));
+            assert_eq!(first, verdict(arguments, 0));
         }
         std::fs::remove_dir_all(folder).unwrap();
     });
@@ -53,10 +53,10 @@ fn failures_of_file_are_worded_alike() {
         (&["--absent"], now),
     ] {
         file.set_modified(modified).unwrap();
-        let one = undated(&run(options));
+        let first = undated(&run(options));
         // As if this much time had passed, except for the date.
         file.set_modified(modified - Duration::from_secs(11)).unwrap();
-        assert_eq!(one, undated(&run(options)));
+        assert_eq!(first, undated(&run(options)));
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -104,35 +104,35 @@ fn failures_of_process_are_worded_alike() {
     let run = |options: &[&str]| verdict(&[&["process", &name], options].concat(), 0);
     // A restarted worker has another process ID, and its predecessor is left as a zombie.
     let mut zombies = Vec::new();
-    let one = [(); 2].map(|()| {
+    let verdicts = [(); 2].map(|()| {
         zombies.push(Sleep::zombie(&program));
         run(&[])
     });
-    assert_eq!(one[0], one[1]);
-    assert!(one[0].contains("none running, only zombies, expected at least 1\n"), "{}", one[0]);
-    let one = [(); 2].map(|()| {
+    assert_eq!(verdicts[0], verdicts[1]);
+    assert!(verdicts[0].contains("none running, only zombies, expected at least 1\n"), "{}", verdicts[0]);
+    let verdicts = [(); 2].map(|()| {
         let _worker = Sleep::start(&program, "600");
         let few = run(&["--min", "2"]);
         zombies.push(Sleep::zombie(&program));
         few
     });
-    assert_eq!(one[0], one[1]);
-    assert!(one[0].contains("1 running, also zombies, expected at least 2\n"), "{}", one[0]);
+    assert_eq!(verdicts[0], verdicts[1]);
+    assert!(verdicts[0].contains("1 running, also zombies, expected at least 2\n"), "{}", verdicts[0]);
     drop(zombies);
-    let one = [(); 2].map(|()| {
+    let verdicts = [(); 2].map(|()| {
         let _worker = Sleep::start(&program, "600");
         run(&["--max", "0"])
     });
-    assert_eq!(one[0], one[1]);
-    assert!(one[0].contains("1 running, expected none\n"), "{}", one[0]);
+    assert_eq!(verdicts[0], verdicts[1]);
+    assert!(verdicts[0].contains("1 running, expected none\n"), "{}", verdicts[0]);
     // A stale pid file, whatever its modification time.
     let path = folder.join("pid");
     std::fs::write(&path, "4194303").unwrap();
     let file = std::fs::File::options().append(true).open(&path).unwrap();
-    let one = [0, 50].map(|seconds| {
+    let verdicts = [0, 50].map(|seconds| {
         file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
         verdict(&["process", "--pid-file", path.to_str().unwrap()], 0)
     });
-    assert_eq!(one[0], one[1]);
+    assert_eq!(verdicts[0], verdicts[1]);
     std::fs::remove_dir_all(folder).unwrap();
 }

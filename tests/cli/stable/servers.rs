@@ -37,17 +37,17 @@ fn failures_of_tcp_are_worded_alike() {
 
 #[test]
 fn failures_of_unix_are_worded_alike() {
-    for (one, other) in [
+    for (first, second) in [
         (vec![Step::Hold], vec![Step::Until(b"x"), Step::Hold]),
         (vec![send(" no\n"), Step::Hold], vec![drip(" no\n", 40), Step::Hold]),
         (vec![send(" no\n")], vec![drip(" no\n", 40)]),
     ] {
-        let [one, other] = [one, other].map(|script| {
+        let [first, second] = [first, second].map(|script| {
             let server = Server::unix(script);
             let path = server.socket().to_str().unwrap();
             verdict(&["unix", path, "--expect", "y", "-t", "600ms"], 0).replace(path, "PATH")
         });
-        assert_eq!(one, other);
+        assert_eq!(first, second);
     }
     let folder = folder();
     let [stale, none] = ["stale", "none"].map(|name| folder.join(name).to_str().unwrap().to_owned());
@@ -123,12 +123,12 @@ fn failures_of_other_servers_are_worded_alike() {
         for (pair, part) in rows {
             assert_alike(check, "", &[], pair, part);
         }
-        let (part, other) = if check == "mysql" {
+        let (part, second) = if check == "mysql" {
             ("timed out after 600 ms waiting for the answer to the login\n", vec![mysql(2), Step::Hold])
         } else {
             ("the port speaks MySQL, not", vec![mysql(2)])
         };
-        assert_alike(check, "", &[], [vec![mysql(1), Step::Hold], other], part);
+        assert_alike(check, "", &[], [vec![mysql(1), Step::Hold], second], part);
     }
     // What follows a greeting: a close, or something unexpected.
     for (end, part) in [
@@ -150,9 +150,9 @@ fn failures_to_connect_are_worded_alike() {
         let scheme = if check == "http" { "http://" } else { "" };
         for host in ["localhost", "127.0.0.1"] {
             let target = format!("{scheme}{host}:{port}");
-            let [one, other] = ["1s", "2s"].map(|limit| verdict(&[check, &target, "-t", limit], port));
-            assert_eq!(one, other);
-            assert!(one.contains("connection refused"), "{one}");
+            let [first, second] = ["1s", "2s"].map(|limit| verdict(&[check, &target, "-t", limit], port));
+            assert_eq!(first, second);
+            assert!(first.contains("connection refused"), "{first}");
         }
     }
     // A full accept queue: connections to it are not even refused.
@@ -169,8 +169,8 @@ fn failures_to_connect_are_worded_alike() {
     for check in ["http", "tcp"] {
         let scheme = if check == "http" { "http://" } else { "" };
         let target = format!("{scheme}{address}");
-        let [one, other] = [0, 1].map(|_| verdict(&[check, &target, "-t", "300ms"], address.port()));
-        assert_eq!(one, other);
-        assert!(one.contains("timed out after 300 ms"), "{one}");
+        let [first, second] = [0, 1].map(|_| verdict(&[check, &target, "-t", "300ms"], address.port()));
+        assert_eq!(first, second);
+        assert!(first.contains("timed out after 300 ms"), "{first}");
     }
 }

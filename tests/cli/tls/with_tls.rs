@@ -34,7 +34,7 @@ fn unhealthy(script: Vec<Step>, reason: &str) {
 const HALF_A_HELLO: &[u8] =
     b"\x16\x03\x03\x00\x4a\x02\x00\x00\x46\x03\x030123456789abcdef0123456789abcdef\x20";
 
-const BROKEN: &str = "the server violated the TLS protocol";
+const PROTOCOL_VIOLATION: &str = "the server violated the TLS protocol";
 
 const TIMED_OUT: &str = "timed out after 500 ms during the TLS handshake";
 
@@ -127,7 +127,7 @@ fn invalid_records_are_reported() {
         record(0x16, b"\x02\x00\x00\x04\x03\x03\x00\x00"),
         record(0x14, b"\x02"),
     ] {
-        unhealthy(vec![send(bytes), Step::Hold], BROKEN);
+        unhealthy(vec![send(bytes), Step::Hold], PROTOCOL_VIOLATION);
     }
 }
 
@@ -165,7 +165,7 @@ fn endless_streams_are_abandoned() {
     for script in floods() {
         for (_server, check, ran) in each(script) {
             let reason = ran.stdout.strip_prefix(&format!("unhealthy: {check}: ")).unwrap_or_default();
-            let known = [BROKEN, TIMED_OUT, "the response is not TLS; received: "];
+            let known = [PROTOCOL_VIOLATION, TIMED_OUT, "the response is not TLS; received: "];
             assert!(known.iter().any(|known| reason.starts_with(known)), "{}", ran.story());
             assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
             ran.within(TIME_LIMIT);

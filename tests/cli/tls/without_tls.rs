@@ -4,7 +4,7 @@ use crate::support::command::porthole;
 use crate::support::server::{Server, Step, send};
 
 #[test]
-#[cfg_attr(feature = "tls", ignore = "of a build without tls: scripts/suite.sh BINARY")]
+#[cfg_attr(feature = "tls", ignore = "only for builds without tls: scripts/suite.sh BINARY")]
 fn tls_needs_the_full_build() {
     porthole(["http", "https://localhost/"])
         .refused("http: TARGET: TLS is not in this build; the full build of porthole has it");

@@ -12,7 +12,7 @@ fn with_tls(what: &str) -> String {
     if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") }
 }
 
-fn leave(why: &str) -> String {
+fn leave_out(why: &str) -> String {
     format!("leave it out: {why}")
 }
 
@@ -72,9 +72,9 @@ fn options_of_curl_and_wget_are_answered_with_advice() {
         ("http -L URL", "unknown option -L", "use --follow N".to_owned()),
         ("http -I URL", "unknown option -I", "use --method HEAD".to_owned()),
         ("http -u a:b URL", "unknown option -u", "use --user NAME:PASSWORD".to_owned()),
-        ("http -fsS URL", "unknown option -f", leave(FAILS)),
-        ("http --spider URL", "unknown option --spider", leave(UNPRINTED)),
-        ("http -qO- URL", "unknown option -O", leave(UNPRINTED)),
+        ("http -fsS URL", "unknown option -f", leave_out(FAILS)),
+        ("http --spider URL", "unknown option --spider", leave_out(UNPRINTED)),
+        ("http -qO- URL", "unknown option -O", leave_out(UNPRINTED)),
         (
             "http --no-check-certificate URL",
             "unknown option --no-check-certificate",
@@ -85,25 +85,25 @@ fn options_of_curl_and_wget_are_answered_with_advice() {
         (
             "http --compressed URL",
             "unknown option --compressed",
-            leave("the body is requested without compression"),
+            leave_out("the body is requested without compression"),
         ),
-        ("http --fail-with-body URL", "unknown option --fail-with-body", leave(FAILS)),
+        ("http --fail-with-body URL", "unknown option --fail-with-body", leave_out(FAILS)),
         ("http --retry-delay 1 URL", "unknown option --retry-delay", "use --every DUR".to_owned()),
         (
             "http --retry-connrefused URL",
             "unknown option --retry-connrefused",
-            leave("--wait tries again after any failure"),
+            leave_out("--wait tries again after any failure"),
         ),
-        ("http -nv URL", "unknown option -nv", leave(ONE_LINE)),
-        ("http --no-verbose URL", "unknown option --no-verbose", leave(ONE_LINE)),
+        ("http -nv URL", "unknown option -nv", leave_out(ONE_LINE)),
+        ("http --no-verbose URL", "unknown option --no-verbose", leave_out(ONE_LINE)),
         (
             "http --server-response URL",
             "unknown option --server-response",
-            leave("the verdict includes the status; --json prints more"),
+            leave_out("the verdict includes the status; --json prints more"),
         ),
         ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
         ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
-        ("http --http2 URL", "unknown option --http2", leave("the check uses HTTP/1.1")),
+        ("http --http2 URL", "unknown option --http2", leave_out("the check uses HTTP/1.1")),
         (
             "http --data-urlencode a=b URL",
             "unknown option --data-urlencode",

@@ -135,7 +135,7 @@ fn help_of_inspections_cannot_be_combined_with_other_arguments() {
 }
 
 #[test]
-fn typing_errors_get_the_suggestion_of_an_inspection() {
+fn mistyped_inspections_get_a_suggestion() {
     for (arguments, message) in [
         ("sl", "unknown command 'sl'; did you mean 'ls'?"),
         ("pss", "unknown command 'pss'; did you mean 'ps'?"),
