@@ -279,7 +279,7 @@ sys.stdin.read()
 "#;
 
 #[test]
-fn an_unresponsive_file_system_times_out() {
+fn checks_on_an_unresponsive_file_system_time_out() {
     let Some(folder) = for_other_users() else { return };
     fs::create_dir(folder.join("dead")).unwrap();
     let script = "cd \"$1\"; mkfifo in out; sleep 60 > in & wait=$!; python3 -c \"$2\" \"$1/dead\" < in > out & server=$!

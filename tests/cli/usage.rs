@@ -3,7 +3,7 @@
 
 mod bytes;
 mod help;
-mod others;
+mod other_programs;
 mod with_inspect;
 
 use crate::support::command::{has_feature, porthole};

@@ -88,7 +88,7 @@ fn a_response_sent_before_the_request_was_read_counts() {
 }
 
 #[test]
-fn a_response_sent_before_the_connection_was_closed_counts() {
+fn a_response_counts_though_the_request_could_not_be_sent() {
     let text = response("503 Service Unavailable", "busy");
     let server = Server::unix(vec![send(text)]);
     let path = server.socket().to_str().unwrap();
