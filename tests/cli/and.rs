@@ -7,7 +7,7 @@ use crate::support::server::{Server, Step, answer, closed_port, response, send};
 use crate::support::skip::{is_root, skip};
 
 #[test]
-fn all_healthy_is_healthy() {
+fn all_healthy_checks_make_a_healthy_verdict() {
     let http = Server::new(answer(response("200 OK", "ok")));
     let tcp = Server::new(vec![Step::Hold]);
     let unix = Server::unix(vec![Step::Hold]);
@@ -22,7 +22,7 @@ fn all_healthy_is_healthy() {
 }
 
 #[test]
-fn the_failed_ones_come_first_and_decide() {
+fn failed_checks_are_printed_first_and_decide_the_verdict() {
     let http = Server::new(answer(response("200 OK", "ok")));
     let port = closed_port();
     let target = format!("127.0.0.1:{port}");
@@ -34,7 +34,7 @@ fn the_failed_ones_come_first_and_decide() {
 }
 
 #[test]
-fn they_run_side_by_side() {
+fn checks_run_in_parallel() {
     let slow = Server::new(vec![Step::Hold]);
     let url = slow.url("/");
     let line = format!("unhealthy: http {url}: timed out after 1 s waiting for the response head");
@@ -44,7 +44,7 @@ fn they_run_side_by_side() {
 }
 
 #[test]
-fn fifty_of_them_stay_small() {
+fn fifty_checks_use_little_memory() {
     let server =
         Server::new(vec![Step::Request, send("HTTP/1.1 200 OK\r\nX: "), Step::Flood(vec![b'x'; 4096])]);
     let arguments = vec![format!("http {}", server.url("/")); 50].join(" and ");
@@ -54,9 +54,9 @@ fn fifty_of_them_stay_small() {
     assert!(ran.stdout.lines().all(|found| found.starts_with(&line)), "{}", ran.story());
 }
 
-/// Runs as a user of its own who may have no more than this one process.
+/// Runs as another user, who may have only this one process.
 #[test]
-fn where_no_thread_can_be_had_they_are_made_in_turn() {
+fn checks_run_in_turn_if_no_thread_can_be_started() {
     if !is_root() {
         return skip("only root can become another user");
     }
@@ -74,14 +74,14 @@ fn where_no_thread_can_be_had_they_are_made_in_turn() {
 }
 
 #[test]
-fn elsewhere_and_is_a_word() {
+fn and_is_an_ordinary_word_as_the_value_of_an_option() {
     let server = Server::new(answer(response("200 OK", "this and that")));
     porthole(["http", &server.url("/"), "--contains", "and", "--contains", "that"])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
 }
 
 #[test]
-fn json_keeps_the_order_given() {
+fn json_keeps_the_order_of_the_command_line() {
     let server = Server::new(vec![Step::Hold]);
     let address = server.address().to_string();
     let closed = format!("127.0.0.1:{}", closed_port());

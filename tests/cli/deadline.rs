@@ -1,4 +1,5 @@
-//! Servers that misbehave: the deadline holds against each, memory stays small, the verdict says what it was.
+//! Servers that misbehave: the deadline holds against each, memory use stays small, and the verdict
+//! names the fault.
 
 use std::time::Duration;
 
@@ -6,12 +7,12 @@ use crate::support::command::{Ran, has_feature, porthole};
 use crate::support::elsewhere::Elsewhere;
 use crate::support::server::{Server, Step, answer, folder, response, send};
 
-/// Long enough for a busy machine, far below what these servers would take.
-const SOON: Duration = Duration::from_secs(8);
-/// The pause between two bytes of a server that drips.
+/// Long enough for a busy machine, and far less than these servers would take.
+const TIME_LIMIT: Duration = Duration::from_secs(8);
+/// The pause between two bytes of a server that sends them one by one.
 const PACE: Duration = Duration::from_millis(200);
 
-/// One http check with a deadline of half a second.
+/// Runs one http check with a deadline of half a second.
 fn check(script: Vec<Step>, options: &[&str]) -> (Server, Ran) {
     let server = Server::new(script);
     let url = server.url("/");
@@ -21,42 +22,42 @@ fn check(script: Vec<Step>, options: &[&str]) -> (Server, Ran) {
 
 fn unhealthy(script: Vec<Step>, options: &[&str], reason: &str) {
     let (server, ran) = check(script, options);
-    ran.is(1, &format!("unhealthy: http {}: {reason}", server.url("/")), "").within(SOON);
+    ran.is(1, &format!("unhealthy: http {}: {reason}", server.url("/")), "").within(TIME_LIMIT);
 }
 
 fn healthy(script: Vec<Step>, options: &[&str]) {
     let (server, ran) = check(script, options);
-    ran.is(0, &format!("healthy: http {}: 200 OK in <T>", server.url("/")), "").within(SOON);
+    ran.is(0, &format!("healthy: http {}: 200 OK in <T>", server.url("/")), "").within(TIME_LIMIT);
 }
 
 #[test]
-fn silence_after_accept() {
+fn a_server_that_stays_silent_times_out() {
     unhealthy(vec![Step::Hold], &[], "timed out after 500 ms waiting for the response head");
     unhealthy(vec![Step::Request, Step::Hold], &[], "timed out after 500 ms waiting for the response head");
 }
 
 #[test]
-fn a_byte_now_and_then() {
+fn a_server_that_sends_byte_by_byte_times_out() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n".to_vec();
     let (server, ran) = check(vec![Step::Request, Step::Drip(head, PACE)], &[]);
     let start = format!("unhealthy: http {}: timed out after 500 ms waiting for the ", server.url("/"));
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
-    ran.within(SOON);
+    ran.within(TIME_LIMIT);
 
     let body = b"x".repeat(100);
     let script =
         vec![Step::Request, send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"), Step::Drip(body, PACE)];
-    // The head is enough where nothing is asserted of the body.
+    // The head is enough if nothing is asserted about the body.
     healthy(script.clone(), &[]);
     let (server, ran) = check(script, &["--contains", "y"]);
     let start =
         format!("unhealthy: http {}: 200 OK, but timed out after 500 ms reading the body\n", server.url("/"));
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
-    ran.within(SOON);
+    ran.within(TIME_LIMIT);
 }
 
 #[test]
-fn half_a_head() {
+fn an_incomplete_head_is_reported() {
     let half = "HTTP/1.1 200 OK\r\nContent-";
     unhealthy(
         vec![Step::Request, send(half), Step::Hold],
@@ -71,7 +72,7 @@ fn half_a_head() {
 }
 
 #[test]
-fn no_answer_at_all() {
+fn a_connection_closed_without_a_reply_is_reported() {
     unhealthy(
         vec![Step::Request],
         &[],
@@ -85,7 +86,7 @@ fn no_answer_at_all() {
 }
 
 #[test]
-fn garbage() {
+fn a_response_that_is_not_http_is_quoted() {
     for (text, shown) in [
         ("ok\n", "ok\\n"),
         ("ICY 200 OK\r\n\r\n", "ICY 200 OK\\r\\n\\r\\n"),
@@ -103,19 +104,19 @@ fn garbage() {
 }
 
 #[test]
-fn an_endless_stream() {
+fn an_endless_body_is_read_only_up_to_the_limit() {
     let flood = || vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\n"), Step::Flood(vec![b'x'; 65_536])];
     healthy(flood(), &[]);
     healthy(flood(), &["--contains", "xxx"]);
     let (_server, ran) = check(flood(), &["--contains", "y"]);
     assert!(ran.stdout.contains("within the first 64 KiB (--max-body)"), "{}", ran.story());
-    ran.within(SOON);
+    ran.within(TIME_LIMIT);
 }
 
 #[test]
-fn a_connection_kept_open() {
+fn only_a_body_without_a_length_needs_the_end_of_the_connection() {
     healthy(vec![Step::Request, send(response("200 OK", "ok")), Step::Hold], &["--matches", "^ok$"]);
-    // Without a length the end of the connection is the end of the body, and it never comes.
+    // Without a length, the body ends when the connection does, and here it never does.
     unhealthy(
         vec![Step::Request, send("HTTP/1.1 200 OK\r\n\r\nok"), Step::Hold],
         &["--matches", "^ok$"],
@@ -124,7 +125,7 @@ fn a_connection_kept_open() {
 }
 
 #[test]
-fn an_expression_that_takes_longer() {
+fn the_deadline_bounds_the_matching_of_an_expression() {
     let (server, ran) = check(
         answer(response("200 OK", &"x".repeat(60_000))),
         &["--matches", "^x", "--matches", "(x{50}){30}y"],
@@ -132,7 +133,7 @@ fn an_expression_that_takes_longer() {
     let reason = "200 OK, but timed out after 500 ms matching --matches; body: xxx";
     let start = format!("unhealthy: http {}: {reason}", server.url("/"));
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
-    ran.within(SOON);
+    ran.within(TIME_LIMIT);
     let small = || answer(response("200 OK", "xxx"));
     unhealthy(
         small(),
@@ -143,21 +144,21 @@ fn an_expression_that_takes_longer() {
 }
 
 #[test]
-fn the_time_is_that_of_the_verdict() {
+fn the_reported_time_ends_with_the_verdict() {
     let head = send("HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\nbody");
     let server = Server::new(vec![Step::Request, head, Step::Hold]);
     let ran = porthole(["http", &server.url("/"), "--json", "-t", "50s"]).run();
     let json = ran.json();
     assert_eq!(json["checks"][0]["facts"]["body"], "body");
-    // Beyond it the rest of the body was waited for, 100 ms.
+    // After the verdict, the check waited 100 ms for the rest of the body.
     let took = ran.elapsed.as_secs_f64() * 1000.0;
-    for told in [&json["checks"][0]["elapsed_ms"], &json["elapsed_ms"]] {
-        assert!(told.as_f64().unwrap() + 90.0 < took, "{took} {json}");
+    for reported in [&json["checks"][0]["elapsed_ms"], &json["elapsed_ms"]] {
+        assert!(reported.as_f64().unwrap() + 90.0 < took, "{took} {json}");
     }
 }
 
 #[test]
-fn endless_interim_answers() {
+fn endless_interim_responses_time_out() {
     let (server, ran) = check(
         vec![Step::Request, Step::Flood(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(100))],
         &[],
@@ -167,11 +168,11 @@ fn endless_interim_answers() {
         server.url("/")
     );
     assert!(ran.stdout.starts_with(&start), "{}", ran.story());
-    ran.within(SOON);
+    ran.within(TIME_LIMIT);
 }
 
 #[test]
-fn ten_megabytes_of_headers() {
+fn a_head_that_is_too_large_is_reported() {
     let fields = format!("X-Filler: {}\r\n", "a".repeat(1000)).repeat(10_000);
     unhealthy(
         answer(format!("HTTP/1.1 200 OK\r\n{fields}\r\n")),
@@ -182,13 +183,13 @@ fn ten_megabytes_of_headers() {
 }
 
 #[test]
-fn a_server_that_never_reads_the_request() {
+fn a_server_that_never_reads_the_request_times_out() {
     unhealthy(
         vec![Step::Until(b"GET"), Step::Hold],
         &[],
         "timed out after 500 ms waiting for the response head",
     );
-    // A head of 12 MB is more than the buffers of both sockets take.
+    // A head of 12 MB exceeds the buffers of both sockets.
     let folder = folder();
     let filler = folder.join("filler");
     std::fs::write(&filler, vec![b'x'; 60_000]).unwrap();
@@ -200,22 +201,22 @@ fn a_server_that_never_reads_the_request() {
     }
     porthole(arguments)
         .unhealthy(&format!("unhealthy: http {url}: timed out after 500 ms while the request was sent"))
-        .within(SOON);
+        .within(TIME_LIMIT);
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn a_stream_without_what_is_expected() {
+fn an_endless_stream_without_the_expected_bytes_times_out() {
     let server = Server::new(vec![Step::Flood(vec![b'x'; 65_536])]);
     let address = server.address();
     let ran = porthole(["tcp", &address.to_string(), "--expect", "xy", "-t", "500ms"]).run();
     let start = format!("unhealthy: tcp {address}: timed out after 500 ms waiting for \"xy\"; received: xxx");
     assert!(ran.stdout.starts_with(&start), "{}", ran.story());
-    ran.within(SOON);
+    ran.within(TIME_LIMIT);
 }
 
 #[test]
-fn memory_stays_small_whatever_comes() {
+fn memory_stays_small_whatever_the_server_sends() {
     let fields = format!("X-Filler: {}\r\n", "a".repeat(1000)).repeat(10_000);
     let nested = format!("HTTP/1.1 200 OK\r\n\r\n{}", "[[],".repeat(16_000));
     for (script, options) in [
@@ -241,8 +242,9 @@ fn memory_stays_small_whatever_comes() {
     }
 }
 
-/// A script that mounts two files of a file system that never answers: one where names stand, one among its own.
-const DEAD_FILES: &str = r#"
+/// A script that mounts an unresponsive file system three times: over /etc/hosts, and over a file
+/// and a folder of its own. It also writes a file of certificates.
+const UNRESPONSIVE_FILES: &str = r#"
     touch "$1/file"
     options=rootmode=100000,user_id=0,group_id=0,allow_other
     exec 3<>/dev/fuse 4<>/dev/fuse
@@ -254,12 +256,15 @@ const DEAD_FILES: &str = r#"
     printf '%s\n' '-----BEGIN CERTIFICATE-----' 'MAA=' '-----END CERTIFICATE-----' >"$1/roots.pem""#;
 
 #[test]
-fn files_on_a_file_system_that_does_not_answer() {
-    let Some(elsewhere) = Elsewhere::mounted(DEAD_FILES) else { return };
+fn files_on_an_unresponsive_file_system_time_out() {
+    let Some(elsewhere) = Elsewhere::mounted(UNRESPONSIVE_FILES) else { return };
     let pid = elsewhere.pid();
     let run = |words: &str| {
         let words = ["-t 500ms", words].join(" ");
-        porthole(words.split(' ')).inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"]).run().within(SOON)
+        porthole(words.split(' '))
+            .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
+            .run()
+            .within(TIME_LIMIT)
     };
     let server = Server::new(answer(response("200 OK", "ok")));
     let port = server.address().port();
@@ -287,7 +292,8 @@ fn files_on_a_file_system_that_does_not_answer() {
         "",
         &format!("porthole: tcp: --send: {secret}: {silent}"),
     );
-    // The time of a variable, and the default where what is given is wrong: that is said of whatever comes first.
+    // PORTHOLE_TIMEOUT applies here too. If the timeout is invalid, the default applies until the
+    // first error is reported.
     porthole(["tcp", ":1", "--send", &secret])
         .env("PORTHOLE_TIMEOUT", "100ms")
         .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
@@ -309,7 +315,7 @@ fn files_on_a_file_system_that_does_not_answer() {
             .env("SSL_CERT_FILE", &file)
             .inside(&["/usr/bin/nsenter", "-t", &pid, "--mount"])
             .unhealthy(&format!("unhealthy: tls localhost:{port}: SSL_CERT_FILE: {file}: {silent}"));
-        // It may answer the next time.
+        // The file system may answer the next attempt.
         let json = porthole([
             "-t",
             "500ms",

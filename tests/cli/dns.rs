@@ -1,4 +1,5 @@
-//! `dns`: what is said before any server is asked. The rest needs a network of its own: tests/servers/dns.rs.
+//! `dns`: what it reports before it queries a server. The other tests need a network namespace:
+//! tests/servers/dns.rs.
 
 mod with_remote;
 mod without_remote;

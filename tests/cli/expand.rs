@@ -1,4 +1,4 @@
-//! `${NAME}`, `${NAME:-default}`, `${file:PATH}`, and that no secret is ever printed.
+//! `${NAME}`, `${NAME:-default}` and `${file:PATH}` are expanded, and no secret is ever printed.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::support::server::{Server, Step, answer, folder, response, send};
 use crate::support::skip::skip;
 
 #[test]
-fn variables_in_targets_and_values() {
+fn variables_are_expanded_in_targets_and_values() {
     let server = Server::new(answer(response("200 OK", "ready")));
     let port = server.port().to_string();
     porthole(["http", ":${PORT}/${PATH_TO:-healthz}", "--contains", "${WORD}"])
@@ -17,14 +17,14 @@ fn variables_in_targets_and_values() {
 }
 
 #[test]
-fn a_doubled_dollar_is_a_plain_one() {
+fn two_dollar_signs_stand_for_one() {
     let server = Server::new(answer(response("200 OK", "costs ${PORT}")));
     porthole(["http", &server.url("/"), "--contains", "$${PORT}"])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_failed_expansion_names_its_cause() {
     porthole(["http", ":${PORT}/"])
         .refused("http: TARGET: environment variable PORT is not set (to give a default, write ${PORT:-…})");
     porthole(["http", ":80", "-H", "X: ${file:/none}"])
@@ -51,11 +51,11 @@ fn a_secret_is_sent_and_never_printed() {
     ));
     let json = porthole(["http", &target, "-H", &header, "--json"]).run();
     assert!(!json.stdout.contains("hunter2") && json.stdout.contains("is unknown"), "{}", json.story());
-    for asked in server.asked() {
-        assert!(asked.starts_with("GET /?token=hunter2 HTTP/1.1\r\n"), "{asked}");
-        assert!(asked.contains("\r\nAuthorization: Bearer hunter2\r\n"), "{asked}");
+    for request in server.asked() {
+        assert!(request.starts_with("GET /?token=hunter2 HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("\r\nAuthorization: Bearer hunter2\r\n"), "{request}");
     }
-    // A missed expectation would name it too.
+    // The message about an unmet expectation would quote it too.
     let ran =
         porthole(["http", &server.url("/"), "-s", "403", "--contains", &format!("{expression}!")]).run();
     assert!(!ran.stdout.contains("hunter2"), "{}", ran.story());
@@ -63,7 +63,7 @@ fn a_secret_is_sent_and_never_printed() {
 }
 
 #[test]
-fn a_variable_with_a_telling_name_is_a_secret() {
+fn a_variable_named_like_a_secret_is_redacted() {
     let server = Server::new(vec![Step::Until(b"t0psecret"), send("no t0psecret here")]);
     let address = server.address().to_string();
     porthole(["tcp", &address, "--send", "AUTH ${REDIS_PASSWORD}", "--expect", "+OK"])
@@ -74,7 +74,7 @@ fn a_variable_with_a_telling_name_is_a_secret() {
 }
 
 #[test]
-fn what_was_typed_as_a_secret_is_not_repeated_either() {
+fn a_secret_typed_on_the_command_line_is_not_repeated_either() {
     for (arguments, message) in [
         (
             &["http", ":80", "-H", "Authorization Bearer hunter2"][..],
@@ -85,13 +85,13 @@ fn what_was_typed_as_a_secret_is_not_repeated_either() {
         porthole(arguments).refused(message);
     }
     let server = Server::new(answer(response("401 Unauthorized", "")));
-    let place = server.address();
-    porthole(["http", &format!("http://me:hunter2@{place}/")])
-        .unhealthy(&format!("unhealthy: http http://{place}/: 401 Unauthorized, expected 200-399"));
+    let address = server.address();
+    porthole(["http", &format!("http://me:hunter2@{address}/")])
+        .unhealthy(&format!("unhealthy: http http://{address}/: 401 Unauthorized, expected 200-399"));
 }
 
 #[test]
-fn only_a_regular_file_is_read() {
+fn only_small_regular_files_are_read() {
     let folder = folder();
     let fifo = folder.join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -108,9 +108,9 @@ fn only_a_regular_file_is_read() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// As seccomp profiles do that are older than a call, and systems that lack it.
+/// Seccomp profiles that predate a system call refuse it, and some systems lack it.
 #[test]
-fn a_file_is_read_without_the_calls_that_do_not_wait() {
+fn a_file_is_read_without_the_nonblocking_system_calls() {
     let folder = folder();
     let file = folder.join("secret");
     std::fs::write(&file, "hunter2\n").unwrap();

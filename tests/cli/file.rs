@@ -14,71 +14,71 @@ use crate::support::processes::printed;
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
-/// Three days and a minute: an age whose words do not change while a test runs.
-const DAYS: Duration = Duration::from_mins(3 * 24 * 60 + 1);
+/// Three days and a minute: no test runs long enough to change how this age is printed.
+const AGE: Duration = Duration::from_mins(3 * 24 * 60 + 1);
 
-/// A folder that is removed with everything in it.
-struct Place(PathBuf);
+/// A folder that is removed with its contents.
+struct TempFolder(PathBuf);
 
-impl Place {
+impl TempFolder {
     fn new() -> Self {
-        Place(folder())
+        TempFolder(folder())
     }
 
     fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    /// A file of this content, modified three days ago.
-    fn old(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+    /// Writes a file with this content, last modified three days ago.
+    fn old_file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         fs::write(&path, content).unwrap();
-        modified(&path, SystemTime::now() - DAYS);
+        set_modified(&path, SystemTime::now() - AGE);
         path
     }
 }
 
-impl Drop for Place {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-fn modified(path: &str, when: SystemTime) {
+fn set_modified(path: &str, when: SystemTime) {
     File::open(path).unwrap().set_modified(when).unwrap();
 }
 
-/// When it was last modified, as date(1) has it.
-fn instant(path: &str) -> String {
+/// Returns when the file was last modified, as date(1) prints it.
+fn modification_time(path: &str) -> String {
     printed(&["date", "-u", "-r", path, "+%Y-%m-%dT%H:%M:%SZ"])
 }
 
 #[test]
 fn a_file_that_exists_is_healthy() {
-    let place = Place::new();
-    let path = place.old("beat", "hello world\n");
+    let temp = TempFolder::new();
+    let path = temp.old_file("beat", "hello world\n");
     porthole(["file", &path]).healthy(&format!("healthy: file {path}: 12 bytes, modified 3 days ago"));
-    let link = place.path("link");
+    let link = temp.path("link");
     symlink(&path, &link).unwrap();
     porthole(["file", &link]).healthy(&format!("healthy: file {link}: 12 bytes, modified 3 days ago"));
     let json = porthole(["file", &path, "--json"]).json();
     let facts = &json["checks"][0]["facts"];
     let age = facts["age_ms"].as_f64().unwrap();
-    assert!((DAYS.as_secs_f64() * 1e3..DAYS.as_secs_f64() * 1e3 + 6e4).contains(&age), "{json}");
+    assert!((AGE.as_secs_f64() * 1e3..AGE.as_secs_f64() * 1e3 + 6e4).contains(&age), "{json}");
     assert_eq!(*facts, json!({"type": "file", "size": 12, "age_ms": facts["age_ms"]}));
 }
 
 #[test]
-fn anything_may_exist_and_have_an_age() {
-    let place = Place::new();
-    fs::create_dir(place.path("folder")).unwrap();
-    modified(&place.path("folder"), SystemTime::now() - DAYS);
-    let _socket = UnixListener::bind(place.path("socket")).unwrap();
-    fifo(&place.path("fifo"));
+fn files_of_any_type_have_an_age_but_only_regular_ones_content() {
+    let temp = TempFolder::new();
+    fs::create_dir(temp.path("folder")).unwrap();
+    set_modified(&temp.path("folder"), SystemTime::now() - AGE);
+    let _socket = UnixListener::bind(temp.path("socket")).unwrap();
+    fifo(&temp.path("fifo"));
     for (name, what, kind) in
         [("folder", "a directory", "directory"), ("socket", "a socket", "socket"), ("fifo", "a FIFO", "fifo")]
     {
-        let path = place.path(name);
+        let path = temp.path(name);
         let json = porthole(["file", &path, "--json"]).json();
         let check = &json["checks"][0];
         assert!(check["reason"].as_str().unwrap().starts_with(&format!("{what}, modified ")), "{json}");
@@ -91,8 +91,8 @@ fn anything_may_exist_and_have_an_age() {
     }
     porthole(["file", "/dev/null", "--contains", "x"])
         .unhealthy("unhealthy: file /dev/null: is a character device, expected a regular file");
-    let folder = place.path("folder");
-    let when = instant(&folder);
+    let folder = temp.path("folder");
+    let when = modification_time(&folder);
     porthole(["file", &folder, "--max-age", "1h"])
         .unhealthy(&format!("unhealthy: file {folder}: a directory, last modified {when}, older than 60 m"));
 }
@@ -102,29 +102,29 @@ fn fifo(path: &str) {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
-    let place = Place::new();
-    let none = place.path("none");
+fn a_missing_file_is_reported_with_its_cause() {
+    let temp = TempFolder::new();
+    let none = temp.path("none");
     porthole(["file", &none]).unhealthy(&format!("unhealthy: file {none}: no such file or directory"));
-    let dangling = place.path("dangling");
+    let dangling = temp.path("dangling");
     symlink("/none/\x1b", &dangling).unwrap();
     porthole(["file", &dangling, "--max-age", "1s"])
         .unhealthy(&format!("unhealthy: file {dangling}: no such file or directory: a link to /none/\\x1b"));
-    let below = format!("{}/x", place.old("file", ""));
+    let below = format!("{}/x", temp.old_file("file", ""));
     porthole(["file", &below]).unhealthy(&format!("unhealthy: file {below}: not a directory"));
-    let turning = place.path("turning");
-    symlink("turning", &turning).unwrap();
-    let ran = porthole(["file", &turning, "--absent"]).run();
+    let looping = temp.path("looping");
+    symlink("looping", &looping).unwrap();
+    let ran = porthole(["file", &looping, "--absent"]).run();
     assert!(ran.status == Some(1) && ran.stdout.contains("symbolic link"), "{}", ran.story());
 }
 
 #[test]
-fn nothing_there_may_be_what_is_expected() {
-    let place = Place::new();
-    let none = place.path("none");
+fn absent_expects_nothing_at_the_path() {
+    let temp = TempFolder::new();
+    let none = temp.path("none");
     porthole(["file", &none, "--absent"])
         .healthy(&format!("healthy: file {none}: no such file or directory"));
-    let old = place.old("old", "x");
+    let old = temp.old_file("old", "x");
     porthole(["file", &format!("{old}/x"), "--absent"])
         .healthy(&format!("healthy: file {old}/x: not a directory"));
     porthole(["file", &old, "--absent"])
@@ -132,18 +132,19 @@ fn nothing_there_may_be_what_is_expected() {
 }
 
 #[test]
-fn a_file_is_fresh_or_not() {
-    let place = Place::new();
-    let path = place.old("beat", "");
-    let when = instant(&path);
+fn a_file_older_than_max_age_is_unhealthy() {
+    let temp = TempFolder::new();
+    let path = temp.old_file("beat", "");
+    let when = modification_time(&path);
     porthole(["file", &path, "--max-age", "30s"])
         .unhealthy(&format!("unhealthy: file {path}: 0 bytes, last modified {when}, older than 30 s"));
-    modified(&path, SystemTime::now());
+    set_modified(&path, SystemTime::now());
     let ran = porthole(["file", &path, "--max-age", "1h"]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.story());
-    // The same trouble has the same words, however long it lasts: events of Kubernetes are counted by their text.
-    modified(&path, SystemTime::now() - Duration::from_millis(45_050));
-    let when = instant(&path);
+    // The same failure is reported in the same words, however long it lasts: Kubernetes counts
+    // events by their text.
+    set_modified(&path, SystemTime::now() - Duration::from_millis(45_050));
+    let when = modification_time(&path);
     let words = format!("{path}: 0 bytes, last modified {when}, older than 45 s");
     loop {
         porthole(["file", &path, "--max-age", "45s"]).unhealthy(&format!("unhealthy: file {words}"));
@@ -155,29 +156,29 @@ fn a_file_is_fresh_or_not() {
 }
 
 #[test]
-fn a_time_in_the_future_is_named() {
-    let place = Place::new();
-    let path = place.old("beat", "");
-    modified(&path, SystemTime::now() + DAYS);
+fn a_modification_time_in_the_future_is_reported() {
+    let temp = TempFolder::new();
+    let path = temp.old_file("beat", "");
+    set_modified(&path, SystemTime::now() + AGE);
     let found = format!("file {path}: 0 bytes, modified 3 days in the future");
     let future = format!("unhealthy: file {path}: last modified in the future");
     porthole(["file", &path, "--max-age", "30s"]).unhealthy(&future);
     porthole(["file", &path]).healthy(&format!("healthy: {found}"));
     let json = porthole(["file", &path, "--max-age", "30s", "--json"]).json();
     assert!(json["checks"][0]["facts"]["age_ms"].as_f64().unwrap() < 0.0, "{json}");
-    // Clocks differ, but not by seconds.
-    modified(&path, SystemTime::now() + Duration::from_secs(20));
+    // Clocks may differ slightly, but not by whole seconds.
+    set_modified(&path, SystemTime::now() + Duration::from_secs(20));
     let ran = porthole(["file", &path, "--max-age", "30s"]).run();
     assert!(ran.status == Some(1) && ran.stdout == format!("{future}\n"), "{}", ran.story());
-    modified(&path, SystemTime::now() + Duration::from_millis(900));
+    set_modified(&path, SystemTime::now() + Duration::from_millis(900));
     let ran = porthole(["file", &path, "--max-age", "1m"]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.story());
 }
 
 #[test]
-fn a_file_is_large_enough_or_not() {
-    let place = Place::new();
-    let path = place.old("state", vec![0; 2048]);
+fn a_file_smaller_than_min_size_is_unhealthy() {
+    let temp = TempFolder::new();
+    let path = temp.old_file("state", vec![0; 2048]);
     porthole(["file", &path, "--min-size", "2k"])
         .healthy(&format!("healthy: file {path}: 2 KiB, modified 3 days ago"));
     porthole(["file", &path, "--min-size", "1M"])
@@ -186,37 +187,37 @@ fn a_file_is_large_enough_or_not() {
 
 #[test]
 fn content_is_found_anywhere_and_never_printed() {
-    let place = Place::new();
+    let temp = TempFolder::new();
     for before in [0, 8190, 8192, 16_383, (1 << 20) - 5] {
-        let path = place.old("state", format!("{}ready", "x".repeat(before)));
+        let path = temp.old_file("state", format!("{}ready", "x".repeat(before)));
         let ran = porthole(["file", &path, "--contains", "ready"]).run();
         assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{before}\n{}", ran.story());
         assert!(ran.stdout.ends_with(" modified 3 days ago, contains \"ready\"\n"), "{}", ran.story());
     }
-    let path = place.old("state", "the secret is out\n");
-    let lacks = format!("unhealthy: file {path}: does not contain \"ready\"");
-    porthole(["file", &path, "--contains", "ready"]).unhealthy(&lacks);
-    // Nor does a log that grows meanwhile change that.
+    let path = temp.old_file("state", "the secret is out\n");
+    let missing = format!("unhealthy: file {path}: does not contain \"ready\"");
+    porthole(["file", &path, "--contains", "ready"]).unhealthy(&missing);
+    // A file that has grown since does not change the message.
     fs::write(&path, "the secret is out\nand more of it\n").unwrap();
-    porthole(["file", &path, "--contains", "ready"]).unhealthy(&lacks);
+    porthole(["file", &path, "--contains", "ready"]).unhealthy(&missing);
     let long = "x".repeat(20_000);
-    let path = place.old("state", format!("{long}{long}y"));
+    let path = temp.old_file("state", format!("{long}{long}y"));
     let ran = porthole(["file", &path, "--contains", &format!("{long}y")]).run();
     assert_eq!(ran.status, Some(0), "{}", ran.story());
 }
 
 #[test]
-fn content_is_looked_for_in_the_first_mebibyte() {
-    let place = Place::new();
-    let path = place.old("state", vec![b'x'; 1 << 20]);
+fn only_the_first_mebibyte_is_searched_for_content() {
+    let temp = TempFolder::new();
+    let path = temp.old_file("state", vec![b'x'; 1 << 20]);
     let found = format!("unhealthy: file {path}: does not contain \"ready\"");
     porthole(["file", &path, "--contains", "ready"]).unhealthy(&found);
-    let path = place.old("state", [vec![b'x'; 2 << 20].as_slice(), b"ready", &[0; 1019]].concat());
+    let path = temp.old_file("state", [vec![b'x'; 2 << 20].as_slice(), b"ready", &[0; 1019]].concat());
     porthole(["file", &path, "--contains", "ready"]).unhealthy(&format!("{found} within the first 1 MiB"));
 }
 
 #[test]
-fn what_may_not_be_looked_at_is_no_answer() {
+fn a_file_that_cannot_be_read_gives_no_verdict() {
     let Some(folder) = for_other_users() else { return };
     let unreadable = folder.join("unreadable");
     fs::write(&unreadable, "ready").unwrap();
@@ -244,7 +245,7 @@ fn what_may_not_be_looked_at_is_no_answer() {
 }
 
 #[test]
-fn wrong_usage() {
+fn usage_errors_are_explained() {
     porthole(["file"]).refused("file: PATH is missing; see porthole file --help");
     porthole(["file", ""]).refused("file: PATH: expected the path of a file, got ''");
     porthole(["file", "/x", "--max-age", "2h"]).refused(
@@ -260,8 +261,9 @@ fn wrong_usage() {
     }
 }
 
-/// A file system that answers until it is mounted and never again, spoken by hand: fuse(4), the kernel's fuse.h.
-const SILENT: &str = r#"
+/// A FUSE server that answers until it is mounted, and never again. It implements the protocol by
+/// hand: fuse(4), the kernel's fuse.h.
+const UNRESPONSIVE_SERVER: &str = r#"
 import ctypes, os, struct, sys
 fuse = os.open("/dev/fuse", os.O_RDWR)
 options = b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % fuse
@@ -277,7 +279,7 @@ sys.stdin.read()
 "#;
 
 #[test]
-fn a_file_system_that_does_not_answer_is_not_waited_for() {
+fn checks_on_an_unresponsive_file_system_time_out() {
     let Some(folder) = for_other_users() else { return };
     fs::create_dir(folder.join("dead")).unwrap();
     let script = "cd \"$1\"; mkfifo in out; sleep 60 > in & wait=$!; python3 -c \"$2\" \"$1/dead\" < in > out & server=$!
@@ -285,13 +287,13 @@ fn a_file_system_that_does_not_answer_is_not_waited_for() {
         [ \"$word\" = mounted ] || exit 77
         shift 2; \"$@\"; status=$?; kill $wait $server; exit $status";
     let path = format!("{}/dead/x", folder.display());
-    let at_file = "timed out after 500 ms looking at the file";
+    let timed_out = "timed out after 500 ms looking at the file";
     let expression = format!("${{file:{path}}}");
     let mut runs = vec![
-        (vec!["file", &path], format!("unhealthy: file {path}: {at_file}\n"), String::new()),
+        (vec!["file", &path], format!("unhealthy: file {path}: {timed_out}\n"), String::new()),
         (
             vec!["process", "--pid-file", &path],
-            format!("unhealthy: process {path}: {at_file}\n"),
+            format!("unhealthy: process {path}: {timed_out}\n"),
             String::new(),
         ),
         (
@@ -307,7 +309,7 @@ fn a_file_system_that_does_not_answer_is_not_waited_for() {
         (
             vec!["file", &path, "and", "file", "/", "and", "file", &path],
             format!(
-                "unhealthy: file {path}: {at_file}\nunhealthy: file {path}: {at_file}\nhealthy: file /: "
+                "unhealthy: file {path}: {timed_out}\nunhealthy: file {path}: {timed_out}\nhealthy: file /: "
             ),
             String::new(),
         ),
@@ -329,11 +331,14 @@ fn a_file_system_that_does_not_answer_is_not_waited_for() {
             let _ = fs::remove_file(folder.join(name));
         }
         let mut command = Command::new("/usr/bin/timeout");
-        command.args(["30", "unshare", "--mount", "sh", "-c", script, "sh"]).arg(&folder).arg(SILENT);
+        command
+            .args(["30", "unshare", "--mount", "sh", "-c", script, "sh"])
+            .arg(&folder)
+            .arg(UNRESPONSIVE_SERVER);
         command.arg(folder.join("porthole")).args(["-t", "500ms"]).args(&arguments);
         let ran = output(&mut command);
         if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
-            skip("no FUSE can be mounted here");
+            skip("cannot mount a FUSE file system");
             break;
         }
         assert!(ran.stdout.starts_with(&stdout) && ran.stderr.starts_with(&stderr), "{}", ran.story());

@@ -1,4 +1,4 @@
-//! `porthole grpc` against servers of raw HTTP/2. Real ones are in tests/servers/grpc.rs.
+//! `porthole grpc` against fabricated HTTP/2. tests/servers/grpc.rs tests it against real servers.
 
 mod frames;
 mod misbehaving;
@@ -12,8 +12,8 @@ use self::frames::{
 use crate::support::command::{Ran, porthole};
 use crate::support::server::{End, Server, Step, send};
 
-/// Long enough for a busy machine, far below what these servers would take.
-const SOON: Duration = Duration::from_secs(8);
+/// Long enough for a busy machine, and far less than these servers would take.
+const TIME_LIMIT: Duration = Duration::from_secs(8);
 
 fn check(script: Vec<Step>, options: &[&str]) -> (Server, Ran) {
     let server = Server::new(script);
@@ -24,26 +24,26 @@ fn check(script: Vec<Step>, options: &[&str]) -> (Server, Ran) {
 #[track_caller]
 fn healthy(script: Vec<Step>, options: &[&str], found: &str) -> Server {
     let (server, ran) = check(script, &[&["-t", "10s"], options].concat());
-    ran.is(0, &format!("healthy: grpc {}: {found} in <T>", server.address()), "").within(SOON);
+    ran.is(0, &format!("healthy: grpc {}: {found} in <T>", server.address()), "").within(TIME_LIMIT);
     server
 }
 
 #[track_caller]
 fn unhealthy(script: Vec<Step>, reason: &str) -> Server {
     let (server, ran) = check(script, &["-t", "10s"]);
-    ran.is(1, &format!("unhealthy: grpc {}: {reason}", server.address()), "").within(SOON);
+    ran.is(1, &format!("unhealthy: grpc {}: {reason}", server.address()), "").within(TIME_LIMIT);
     server
 }
 
 #[test]
-fn the_request() {
+fn the_request_has_the_expected_fields_and_message() {
     let server = healthy(
         after_request(answer(SERVING)),
         &["--service", "shop.Cart", "-H", "X-Token: abc", "--header=key-bin:AAE="],
         "\"shop.Cart\" is SERVING",
     );
-    let (asked, authority) = (server.asked().remove(0), server.address().to_string());
-    assert!(asked.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x0c\x04\0"), "{asked:?}");
+    let (request, authority) = (server.asked().remove(0), server.address().to_string());
+    assert!(request.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x0c\x04\0"), "{request:?}");
     for part in [
         "\x07:method\x04POST",
         "\x07:scheme\x04http",
@@ -54,27 +54,28 @@ fn the_request() {
         "\x0auser-agent\x0eporthole/0.1.0",
         "\x07x-token\x03abc",
         "\x07key-bin\x04AAE=",
-        // The one message, in a frame of DATA that ends the stream.
+        // The only message, in a frame of DATA that ends the stream.
         "\0\0\x10\0\x01\0\0\0\x01\0\0\0\0\x0b\x0a\x09shop.Cart",
     ] {
-        assert!(asked.contains(part), "{part:?} in {asked:?}");
+        assert!(request.contains(part), "{part:?} in {request:?}");
     }
     // `grpc-timeout: 10093m`
-    let timeout = asked.split("grpc-timeout").nth(1).unwrap();
+    let timeout = request.split("grpc-timeout").nth(1).unwrap();
     assert!(timeout[1..].trim_start_matches(|c: char| c.is_ascii_digit()).starts_with('m'), "{timeout:?}");
 }
 
 #[test]
-fn metadata_that_takes_several_frames() {
+fn long_metadata_is_sent_in_several_frames() {
     let long = format!("x-long: {}", "v".repeat(40_000));
-    // The answer only once all of it is there, so that the client does not go before it was read.
+    // The server answers only once it has everything, so that the client does not close before it
+    // has read it.
     let steps = vec![send(settings()), Step::Until(b"\x06x-last\x011"), send(answer(SERVING)), Step::Hold];
     let server = healthy(steps, &["-H", &long, "-H", "User-Agent: me", "-H", "x-last: 1"], "SERVING");
-    let asked = server.asked().remove(0);
-    assert!(asked.contains("\x06x-last\x011") && asked.contains("\x0auser-agent\x02me"));
-    assert!(!asked.contains("porthole/"));
-    // CONTINUATION of 16 KiB that does not end the block.
-    assert!(asked.contains("\0@\0\x09\0\0\0\0\x01"));
+    let request = server.asked().remove(0);
+    assert!(request.contains("\x06x-last\x011") && request.contains("\x0auser-agent\x02me"));
+    assert!(!request.contains("porthole/"));
+    // A CONTINUATION of 16 KiB that does not end the block.
+    assert!(request.contains("\0@\0\x09\0\0\0\0\x01"));
 }
 
 #[test]
@@ -87,18 +88,18 @@ fn over_a_unix_socket_the_target_is_the_authority() {
 }
 
 #[test]
-fn everything_that_http2_allows() {
+fn every_kind_of_frame_is_accepted() {
     let block = [&[0x88], &fields(&[("content-type", "application/grpc")])[..]].concat();
     let (first, second) = block.split_at(7);
     let padded = [&[3, 0, 0, 0, 0, 16], first, &[0; 3]].concat();
     let bytes = [
         frame(PING, 0, 0, "pingpong"),
-        frame(0xfa, 0xff, 7, "of a kind that nobody knows"),
-        // Windows larger, a table smaller, and settings that nobody knows.
+        frame(0xfa, 0xff, 7, "of an unknown type"),
+        // Larger windows, a smaller table, and an unknown setting.
         frame(SETTINGS, 0, 0, b"\0\x04\0\x01\0\0\0\x01\0\0\0\0\xfa\xfa\0\0\0\x01"),
         frame(SETTINGS, 1, 0, ""),
         frame(WINDOW_UPDATE, 0, 0, b"\0\0\x10\0"),
-        // An interim response, an entry of the dynamic table in it, which the trailers name.
+        // An interim response that adds an entry to the dynamic table; the trailers refer to it.
         frame(HEADERS, END_HEADERS, 1, b"\x08\x03103\x40\x0bgrpc-status\x010"),
         frame(HEADERS, PADDED | PRIORITY, 1, padded),
         frame(CONTINUATION, 0, 1, ""),
@@ -107,7 +108,7 @@ fn everything_that_http2_allows() {
         frame(DATA, 0, 1, ""),
         frame(2, 0, 1, "\0\0\0\0\x10"),
         frame(DATA, 0, 1, &SERVING[3..]),
-        // A server that is about to go still answers.
+        // A server that announces its shutdown still answers.
         frame(GOAWAY, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0"),
         frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\xbe"),
     ];
@@ -116,7 +117,7 @@ fn everything_that_http2_allows() {
             send(settings()),
             Step::Until(b"Health/Check"),
             Step::Send(bytes[..9].concat()),
-            // The answers to PING and SETTINGS.
+            // The acknowledgements of PING and SETTINGS.
             Step::Until(b"\0\0\x08\x06\x01\0\0\0\0pingpong\0\0\0\x04\x01\0\0\0\0"),
             Step::Send(bytes[9..].concat()),
             Step::Hold,
@@ -127,8 +128,8 @@ fn everything_that_http2_allows() {
 }
 
 #[test]
-fn what_is_taken_of_the_windows_is_given_back() {
-    // Padding counts too: 64 frames of nothing else are 16 KiB.
+fn consumed_window_is_returned_to_the_server() {
+    // Padding counts too: 64 frames of nothing but padding are 16 KiB.
     let padding = frame(DATA, PADDED, 1, [&[255][..], &[0; 255]].concat()).repeat(64);
     let rest = [
         frame(DATA, 0, 1, SERVING),
@@ -149,7 +150,7 @@ fn what_is_taken_of_the_windows_is_given_back() {
 }
 
 #[test]
-fn a_huffman_code_is_read_and_its_padding_matters() {
+fn huffman_codes_are_decoded_and_their_padding_is_checked() {
     // "200" is 00010 00000 00000 and one bit of padding. RFC 7541, appendix B.
     let block = |code: &[u8]| {
         let rest = fields(&[("content-type", "application/grpc"), ("grpc-status", "12")]);
@@ -167,7 +168,7 @@ fn a_huffman_code_is_read_and_its_padding_matters() {
 }
 
 #[test]
-fn what_the_service_says() {
+fn the_message_decides_the_verdict() {
     for (message, reason) in [
         (&b"\0\0\0\0\x02\x08\x02"[..], "NOT_SERVING, expected SERVING"),
         (b"\0\0\0\0\0", "UNKNOWN, expected SERVING"),
@@ -199,7 +200,7 @@ fn what_the_service_says() {
 }
 
 #[test]
-fn answers_of_trailers_only() {
+fn a_response_of_trailers_only_is_judged_by_its_status() {
     for (list, reason) in [
         (
             &[("grpc-status", "12"), ("grpc-message", "no %1b[31mservice%")][..],
@@ -220,7 +221,7 @@ fn answers_of_trailers_only() {
     ] {
         unhealthy(after_request(trailers_only(list)), reason);
     }
-    // A byte that is no character.
+    // A byte that is not valid UTF-8.
     let mut odd = trailers_only(&[("grpc-status", "14"), ("grpc-message", "caf~ closed")]);
     for byte in odd.iter_mut().filter(|byte| **byte == b'~') {
         *byte = 0xe9;
@@ -229,7 +230,7 @@ fn answers_of_trailers_only() {
 }
 
 #[test]
-fn answers_that_are_not_grpc() {
+fn a_response_that_is_not_grpc_is_reported() {
     unhealthy(
         after_request(frame(HEADERS, END_HEADERS, 1, fields(&[(":status", "502"), ("server", "nginx")]))),
         "502 Bad Gateway, expected 200 OK",
@@ -269,7 +270,7 @@ fn answers_that_are_not_grpc() {
 }
 
 #[test]
-fn facts_for_programs() {
+fn json_has_the_facts_of_the_response() {
     let server = Server::new(after_request(trailers_only(&[("grpc-status", "7"), ("grpc-message", "no")])));
     let json = porthole(["grpc", &server.address().to_string(), "--json", "--service", "a"]).json();
     let facts = &json["checks"][0]["facts"];
@@ -284,7 +285,7 @@ fn facts_for_programs() {
 }
 
 #[test]
-fn wrong_usage() {
+fn usage_errors_are_explained() {
     let expected = "'Name: value' with a name of letters, digits and hyphens";
     for (header, message) in [
         ("grpc-timeout: 1S", "grpc-timeout is set by porthole and cannot be overridden"),
@@ -307,8 +308,9 @@ fn wrong_usage() {
 }
 
 #[test]
-fn the_server_is_told_that_nothing_more_comes() {
-    // GOAWAY: the last stream of the server's that was taken on, and no error; then the end of the stream.
+fn a_check_ends_with_goaway() {
+    // GOAWAY: no stream of the server was processed, and the code is NO_ERROR. Then the end of the
+    // stream.
     let goodbye = "\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
     for server in [
         healthy(after_request(answer(SERVING)), &[], "SERVING"),
@@ -318,9 +320,9 @@ fn the_server_is_told_that_nothing_more_comes() {
         ),
     ] {
         assert_eq!(server.ends(1), [End::Orderly]);
-        let asked = &server.asked()[0];
-        assert!(asked.ends_with(goodbye), "{asked:?}");
-        // No window of a stream that is over.
-        assert!(!asked.contains("\0\0\x04\x08\0"), "{asked:?}");
+        let request = &server.asked()[0];
+        assert!(request.ends_with(goodbye), "{request:?}");
+        // No WINDOW_UPDATE for a stream that has ended.
+        assert!(!request.contains("\0\0\x04\x08\0"), "{request:?}");
     }
 }

@@ -1,10 +1,10 @@
-//! `porthole http`: requests as they are sent, and verdicts of answers.
+//! `porthole http`: the requests that it sends, and its verdicts on responses.
 
-mod answers;
 mod assertions;
 mod heads;
 mod redirects;
 mod requests;
+mod responses;
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, answer};

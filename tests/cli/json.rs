@@ -1,11 +1,11 @@
-//! The interface for programs: every key, no other.
+//! `--json`: the exact keys of its output.
 
 use serde_json::{Value, json};
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, answer, closed_port, response};
 
-/// Takes the times out, having seen that they are numbers.
+/// Replaces the times, after asserting that they are numbers.
 fn timeless(mut value: Value) -> Value {
     fn walk(value: &mut Value) {
         match value {
@@ -26,7 +26,7 @@ fn timeless(mut value: Value) -> Value {
 }
 
 #[test]
-fn an_unhealthy_answer() {
+fn an_unhealthy_response_has_exactly_these_keys() {
     let server = Server::new(answer(response("503 Service Unavailable", "db: no connection")));
     let url = server.url("/healthz");
     let json = timeless(porthole(["http", &url, "--json"]).json());
@@ -40,7 +40,7 @@ fn an_unhealthy_answer() {
 }
 
 #[test]
-fn keys_stand_in_the_documented_order() {
+fn keys_are_in_the_documented_order() {
     let server = Server::new(vec![Step::Hold]);
     let ran = porthole(["tcp", &server.address().to_string(), "--json", "-v"]).run();
     let mut from = 0;
@@ -66,7 +66,7 @@ fn keys_stand_in_the_documented_order() {
 }
 
 #[test]
-fn a_healthy_answer_and_a_refused_connection() {
+fn each_check_has_its_own_entry() {
     let server = Server::new(vec![Step::Hold]);
     let (address, closed) = (server.address().to_string(), format!("127.0.0.1:{}", closed_port()));
     let json = timeless(porthole(["tcp", &address, "and", "tcp", &closed, "--json"]).json());
@@ -80,7 +80,7 @@ fn a_healthy_answer_and_a_refused_connection() {
 }
 
 #[test]
-fn redirects_are_facts() {
+fn redirects_are_reported_as_facts() {
     let redirect = answer("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
     let server = Server::scripts(vec![redirect.clone(), answer(response("200 OK", ""))]);
     let facts =
@@ -96,7 +96,7 @@ fn redirects_are_facts() {
 }
 
 #[test]
-fn what_is_not_utf8_or_not_harmless() {
+fn invalid_utf8_is_in_base64_and_unsafe_characters_are_escaped() {
     let server = Server::new(answer(b"HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nab\xff"));
     let ran = porthole(["http", &server.url("/"), "--json"]);
     assert_eq!(ran.json()["checks"][0]["facts"]["body"], json!({"bytes": "YWL/"}));

@@ -17,7 +17,7 @@ use crate::support::network::{NO_NETLINK, bound, in_own_network};
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
-/// This process, which holds the listeners: `pid 7 (cli-1234)`.
+/// Returns this process, which holds the listeners, as it is printed: `pid 7 (cli-1234)`.
 fn ourselves() -> String {
     format!("pid {} ({})", std::process::id(), our_name())
 }
@@ -26,7 +26,8 @@ fn our_name() -> String {
     std::fs::read_to_string(format!("/proc/{}/comm", std::process::id())).unwrap().trim_end().to_owned()
 }
 
-/// What it says once no child of another test holds our sockets as well, which it may name in our place.
+/// Runs the check until no child of another test also holds our sockets: the check may name that
+/// child instead of us.
 #[track_caller]
 fn listens(arguments: &[&str]) -> Ran {
     let run = || porthole([&["listen"], arguments].concat()).run();
@@ -62,18 +63,19 @@ fn connections_that_wait_to_be_accepted_are_counted() {
             );
             return;
         }
-        // The last part of a handshake may still be on its way, or a child of another test have the listener too.
+        // The last part of a handshake may still be in transit, or a child of another test may hold
+        // the listener too.
         assert!(start.elapsed() < Duration::from_secs(30), "{json}");
     }
 }
 
 #[test]
-fn which_addresses_a_listener_is_reached_at() {
-    let reached = |bound: &str, asked: &str| {
+fn a_listener_is_reached_at_its_own_addresses_only() {
+    let reached = |bound: &str, requested: &str| {
         let listener = TcpListener::bind(bound).unwrap();
         let address = listener.local_addr().unwrap();
         let port = address.port().to_string();
-        let ran = listens(&[&port, "--address", asked]);
+        let ran = listens(&[&port, "--address", requested]);
         if ran.status == Some(0) {
             assert!(
                 ran.stdout.contains(&format!(": listening on {address}, {}", ourselves())),
@@ -82,11 +84,11 @@ fn which_addresses_a_listener_is_reached_at() {
             );
             return true;
         }
-        let asked = asked.trim_matches(['[', ']']);
+        let requested = requested.trim_matches(['[', ']']);
         ran.is(
             1,
             &format!(
-                "unhealthy: listen {port}: TCP port {port} has a listener, but only at {address}, expected {asked}"
+                "unhealthy: listen {port}: TCP port {port} has a listener, but only at {address}, expected {requested}"
             ),
             "",
         );
@@ -101,17 +103,17 @@ fn which_addresses_a_listener_is_reached_at() {
 }
 
 #[test]
-fn a_wildcard_of_ipv6_alone_is_not_reached_by_ipv4() {
+fn an_ipv6_only_wildcard_is_not_reached_by_ipv4() {
     in_own_network(|| {
-        let said = |only: &str| {
+        let run = |only: &str| {
             std::fs::write("/proc/sys/net/ipv6/bindv6only", only).unwrap();
             let _listener = bound("[::]:8080");
-            let asked = ["127.0.0.1", "::1"];
-            asked.map(|asked| porthole(["listen", "8080", "--address", asked]).run())
+            let requested = ["127.0.0.1", "::1"];
+            requested.map(|requested| porthole(["listen", "8080", "--address", requested]).run())
         };
-        let [four, six] = said("0");
+        let [four, six] = run("0");
         assert_eq!((four.status, six.status), (Some(0), Some(0)), "{}{}", four.story(), six.story());
-        let [four, six] = said("1");
+        let [four, six] = run("1");
         assert!(six.stdout.starts_with("healthy: listen 8080: listening on [::]:8080, "), "{}", six.story());
         let only =
             "TCP port 8080 has a listener, but only at [::]:8080 (accepts IPv6 only), expected 127.0.0.1";
@@ -119,9 +121,10 @@ fn a_wildcard_of_ipv6_alone_is_not_reached_by_ipv4() {
     });
 }
 
-/// The kernel is asked over netlink, where that is allowed; the tables do not have it.
+/// The kernel reports over netlink, if that is allowed, whether an IPv6 wildcard accepts IPv4; the
+/// tables in /proc/net do not.
 #[test]
-fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
+fn an_ipv6_wildcard_that_may_accept_ipv4_gives_no_verdict() {
     in_own_network(|| {
         let run = |arguments: &[&str]| {
             output(Command::new("python3").args(["-c", NO_NETLINK, &binary()]).args(arguments))
@@ -151,14 +154,14 @@ fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
             let ran = run(&arguments);
             assert_eq!(ran.status, Some(0), "{}", ran.story());
         }
-        // The kernel tells of both, where it is asked.
+        // With netlink, the kernel reports both.
         for arguments in
             [["8080", "--address", "127.0.0.1"].as_slice(), &["53", "--udp", "--address", "127.0.0.1"]]
         {
             let ran = porthole([&["listen"], arguments].concat()).run();
             assert_eq!(ran.status, Some(0), "{}", ran.story());
         }
-        // One for IPv4 is certain.
+        // A listener on an IPv4 address certainly accepts IPv4.
         std::fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap();
         let (_six, _four) = (TcpListener::bind("[::]:81").unwrap(), TcpListener::bind("0.0.0.0:81").unwrap());
         let ran = run(&["listen", "81", "--address", "127.0.0.1"]);
@@ -166,9 +169,9 @@ fn what_is_not_known_of_a_wildcard_of_ipv6_is_said() {
     });
 }
 
-/// Nor is there a `net` in such a proc, but in the folder of each process.
+/// A proc mounted with subset=pid has no `net` of its own, but each process directory has one.
 #[test]
-fn a_proc_of_processes_alone_is_enough() {
+fn a_proc_with_only_processes_is_enough() {
     let Some(folder) = for_other_users() else { return };
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -195,7 +198,7 @@ fn a_proc_of_processes_alone_is_enough() {
             command.args(["--mount", "sh", "-c", script, "sh"]).args(launcher).arg(folder.join("porthole"));
             let ran = output(command.args(&arguments));
             if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
-                skip(&format!("no proc with subset=pid can be mounted here: {}", ran.stderr));
+                skip(&format!("cannot mount a proc with subset=pid: {}", ran.stderr));
                 break;
             }
             let found = match arguments[0] {
@@ -214,9 +217,9 @@ fn a_proc_of_processes_alone_is_enough() {
 }
 
 #[test]
-fn what_listens_in_its_place_is_listed() {
+fn other_listening_sockets_are_listed() {
     let _other = TcpListener::bind("127.0.0.1:0").unwrap();
-    // The port of tcpmux, which nobody uses.
+    // The port of tcpmux, which is not in use.
     let ran = porthole(["listen", "1"]).run();
     let start = "unhealthy: listen 1: nothing listens on TCP port 1; listening sockets: ";
     assert!(ran.status == Some(1) && ran.stderr.is_empty(), "{}", ran.story());
@@ -225,7 +228,7 @@ fn what_listens_in_its_place_is_listed() {
         let none = "unhealthy: listen 1: nothing listens on UDP port 1";
         let unhealthy = |end: &str| porthole(["listen", "1", "--udp"]).unhealthy(&format!("{none}{end}"));
         unhealthy(" or on any other in this network namespace");
-        // Ports of those who ask others change all the time.
+        // The ports of clients change all the time, so they are not listed.
         let _client = UdpSocket::bind("127.0.0.1:0").unwrap();
         unhealthy(" in this network namespace");
         let _server = UdpSocket::bind("127.0.0.1:514").unwrap();
@@ -234,7 +237,7 @@ fn what_listens_in_its_place_is_listed() {
 }
 
 #[test]
-fn udp_sockets_count_while_they_have_no_peer() {
+fn udp_sockets_count_unless_they_are_connected() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let socket = UdpSocket::bind(address).unwrap();
         let address = socket.local_addr().unwrap();
@@ -250,7 +253,7 @@ fn udp_sockets_count_while_they_have_no_peer() {
 }
 
 #[test]
-fn unix_sockets_of_every_type() {
+fn unix_sockets_of_every_type_are_found() {
     let folder = folder();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let _stream = UnixListener::bind(path("with space and\nnewline")).unwrap();
@@ -274,7 +277,7 @@ fn unix_sockets_of_every_type() {
         ran.json()["checks"][0]["facts"],
         json!({"type": "datagram", "pid": std::process::id(), "process": our_name()})
     );
-    // As /var/run is a link to /run.
+    // As when /var/run is a link to /run.
     let link = crate::support::server::folder();
     symlink(&folder, link.join("run")).unwrap();
     let other = link.join("run/seqpacket");
@@ -286,7 +289,7 @@ fn unix_sockets_of_every_type() {
 }
 
 #[test]
-fn abstract_unix_sockets() {
+fn abstract_unix_sockets_are_found_by_their_exact_name() {
     let name = format!("porthole-listen-{}", std::process::id());
     let none =
         format!("unhealthy: listen @{name}: no socket with this name is listening in this network namespace");
@@ -300,22 +303,22 @@ fn abstract_unix_sockets() {
 }
 
 #[test]
-fn why_no_unix_socket_listens() {
+fn the_reason_why_no_unix_socket_listens_is_named() {
     let folder = folder();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     std::fs::write(path("file"), "").unwrap();
     drop(UnixListener::bind(path("stale")).unwrap());
     let bound = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
     bind(std::os::fd::AsRawFd::as_raw_fd(&bound), &UnixAddr::new(path("bound").as_str()).unwrap()).unwrap();
-    // Listening, but its path is gone, so that nobody can connect.
+    // Listening, but its path was removed, so nobody can connect.
     let _unlinked = UnixListener::bind(path("unlinked")).unwrap();
     std::fs::remove_file(path("unlinked")).unwrap();
-    let silent = "the socket exists, but nothing in this network namespace listens on it";
+    let no_listener = "the socket exists, but nothing in this network namespace listens on it";
     for (name, reason) in [
         ("none", "no such socket"),
         ("file", "not a socket"),
-        ("stale", silent),
-        ("bound", silent),
+        ("stale", no_listener),
+        ("bound", no_listener),
         ("unlinked", "no such socket"),
     ] {
         porthole(["listen", &path(name)]).unhealthy(&format!("unhealthy: listen {}: {reason}", path(name)));
@@ -324,7 +327,7 @@ fn why_no_unix_socket_listens() {
 }
 
 #[test]
-fn an_owner_that_may_not_be_seen_is_its_user() {
+fn the_user_is_printed_if_the_process_is_not_visible() {
     let Some(folder) = for_other_users() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -339,11 +342,11 @@ fn an_owner_that_may_not_be_seen_is_its_user() {
 }
 
 #[test]
-fn wrong_usage() {
-    const PLACE: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
+fn usage_errors_are_explained() {
+    const EXPECTED: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
     porthole(["listen"]).refused("listen: PORT is missing; see porthole listen --help");
     for port in ["0", "65536", "http", "-1x", "app.sock", "+1", ""] {
-        porthole(["listen", "--", port]).refused(&format!("listen: PORT: {PLACE}, got '{port}'"));
+        porthole(["listen", "--", port]).refused(&format!("listen: PORT: {EXPECTED}, got '{port}'"));
     }
     porthole(["listen", "@"]).refused(
         "listen: PORT: expected the path of a Unix socket, at most 107 bytes long (or @name for an abstract one), got '@'",
@@ -357,10 +360,10 @@ fn wrong_usage() {
 }
 
 #[test]
-fn a_socket_is_found_whatever_it_was_bound_as() {
+fn a_socket_is_found_whatever_path_it_was_bound_to() {
     let folder = folder();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    // As haproxy does it.
+    // As haproxy does.
     let _renamed = UnixListener::bind(path("app.sock.1.tmp")).unwrap();
     std::fs::rename(path("app.sock.1.tmp"), path("app.sock")).unwrap();
     let found = format!("healthy: listen {}: listening, {} in <T>", path("app.sock"), ourselves());
@@ -385,7 +388,7 @@ fn a_socket_is_found_whatever_it_was_bound_as() {
 }
 
 #[test]
-fn a_socket_that_may_not_be_looked_at_is_no_answer() {
+fn a_socket_that_cannot_be_accessed_gives_no_verdict() {
     let Some(folder) = for_other_users() else { return };
     let closed = folder.join("closed");
     std::fs::create_dir(&closed).unwrap();

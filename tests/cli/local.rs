@@ -1,4 +1,4 @@
-//! The local rule: without --remote no connection leaves this machine, and no DNS query either.
+//! The local rule: without --remote, no connection and no DNS query leaves this machine.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::command::{has_feature, porthole};
 use crate::support::server::{Server, answer};
 use crate::support::skip::skip;
 
-/// What the message says would help.
+/// Returns the advice at the end of the message.
 fn advice() -> &'static str {
     if has_feature("remote") {
         "--remote allows it"
@@ -16,8 +16,9 @@ fn advice() -> &'static str {
 }
 
 #[test]
-fn other_addresses_are_refused_before_any_connection() {
-    // A network for documentation (RFC 5737, RFC 3849): the refusal comes at once, where a connection would not.
+fn addresses_of_other_machines_are_refused_before_any_connection() {
+    // Networks reserved for documentation (RFC 5737, RFC 3849): a refusal is immediate, and a
+    // connection would not be.
     for (check, target, address) in [
         ("http", "http://203.0.113.1/", "203.0.113.1"),
         ("tcp", "203.0.113.1:80", "203.0.113.1"),
@@ -34,7 +35,7 @@ fn other_addresses_are_refused_before_any_connection() {
 }
 
 #[test]
-fn names_are_looked_up_in_the_hosts_file_alone() {
+fn names_are_looked_up_only_in_the_hosts_file() {
     porthole(["tcp", "porthole.invalid:80", "-t", "50s"])
         .refused(&format!(
             "tcp porthole.invalid:80: unknown host: porthole.invalid is not in /etc/hosts, and no DNS server is queried ({})",
@@ -44,7 +45,7 @@ fn names_are_looked_up_in_the_hosts_file_alone() {
 }
 
 #[test]
-fn waiting_does_not_change_a_refusal() {
+fn a_refusal_is_not_retried() {
     porthole(["tcp", "203.0.113.1:80", "--wait", "50s"])
         .refused(&format!(
             "tcp 203.0.113.1:80: 203.0.113.1 is not an address of this machine, so no connection is made ({})",
@@ -54,7 +55,7 @@ fn waiting_does_not_change_a_refusal() {
 }
 
 #[test]
-fn connecting_elsewhere_is_under_the_rule_too() {
+fn the_rule_applies_to_the_address_of_connect_too() {
     porthole(["http", "http://127.0.0.1/", "--connect", "203.0.113.1:80"]).refused(&format!(
         "http http://127.0.0.1/ via 203.0.113.1:80: 203.0.113.1 is not an address of this machine, so no connection is made ({})",
         advice()
@@ -62,7 +63,7 @@ fn connecting_elsewhere_is_under_the_rule_too() {
 }
 
 #[test]
-fn a_redirect_leads_no_further_than_its_host() {
+fn a_redirect_to_another_host_is_not_followed() {
     let server = Server::new(answer(
         "HTTP/1.1 302 Found\r\nLocation: http://203.0.113.1/\r\nContent-Length: 0\r\n\r\n",
     ));
@@ -78,7 +79,7 @@ fn a_redirect_leads_no_further_than_its_host() {
 }
 
 #[test]
-fn the_option_is_there_only_with_the_feature() {
+fn remote_is_an_option_only_in_builds_with_the_feature() {
     let server = Server::new(answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
     let url = server.url("/");
     if has_feature("remote") {
@@ -92,13 +93,13 @@ fn the_option_is_there_only_with_the_feature() {
 
 #[test]
 fn addresses_of_own_interfaces_are_local() {
-    // The first address of an interface that is not loopback, where there is one.
+    // The first IPv4 address of an interface other than loopback, if there is one.
     let own = nix::ifaddrs::getifaddrs().unwrap().find_map(|interface| {
         let address = interface.address?.as_sockaddr_in()?.ip();
         (!address.is_loopback()).then_some(address)
     });
     match own {
-        None => skip("no interface of this machine has an IPv4 address, but for loopback"),
+        None => skip("no interface other than loopback has an IPv4 address"),
         Some(own) => {
             let server = Server::on(&format!("{own}:0"), vec![vec![crate::support::server::Step::Hold]]);
             porthole(["tcp", &server.address().to_string()])

@@ -1,5 +1,6 @@
-//! The program as a whole: each test runs the binary and asserts all that it printed and its exit status.
-//! With PORTHOLE_BIN set, the same tests run on that binary: `make test` does so for both static ones.
+//! Tests of the whole program: each runs the binary and asserts everything that it prints, and its
+//! exit status. With PORTHOLE_BIN set, they run that binary: `make test` does so for both static
+//! ones.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,13 +9,13 @@
     clippy::indexing_slicing,
     clippy::needless_pass_by_value,
     missing_docs,
-    reason = "tests may fail loudly, and say what they do by their names"
+    reason = "tests may panic, and their names document them"
 )]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-// The checks, a file each.
+// The checks, one file each.
 mod dns;
 mod file;
 mod grpc;
@@ -25,10 +26,10 @@ mod tcp;
 mod tls;
 mod unix;
 
-// What needs a feature of the build: see support/features.rs.
+// Tests that need a feature of the build: see support/features.rs.
 mod with_inspect;
 
-// What holds for all of them.
+// Behaviour that all of them share.
 mod and;
 mod deadline;
 mod expand;
@@ -41,5 +42,5 @@ mod stable;
 mod usage;
 mod wait;
 
-// What once went wrong.
+// Bugs that were fixed.
 mod regression;

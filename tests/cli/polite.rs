@@ -1,5 +1,5 @@
-//! The end of a check, from the server's side: it finishes what it is saying, and then reads the end of the stream. Real
-//! servers are in tests/servers/polite.rs.
+//! The end of a check, as the server sees it: the server can finish what it is sending, and then
+//! reads the end of the stream. tests/servers/polite.rs tests this with real servers.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixListener;
@@ -8,22 +8,27 @@ use std::time::{Duration, Instant};
 use crate::support::command::{Ran, porthole, until_within};
 use crate::support::server::{End, Server, Step, folder, send};
 
-/// Between two bytes that come late.
+/// The pause between two bytes that come late.
 const PACE: Duration = Duration::from_millis(4);
-/// What a check may take whose verdict is known at once: the 100 ms that a server gets to finish, and some more.
-const SOON: Duration = Duration::from_millis(100 + 250);
-/// For how long a check is made again until the machine was not too busy for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The most that a check may take if its verdict is known at once: the 100 ms that a server gets to
+/// finish, and a margin.
+const TIME_LIMIT: Duration = Duration::from_millis(100 + 250);
+/// For how long a check is repeated, in case the machine is too busy for it.
+const RETRY_LIMIT: Duration = Duration::from_secs(30);
 
-/// Makes the check until each connection of it has ended in order, and asserts what it says each time.
+/// Repeats the check until each of its connections ends in order, and asserts its output each time.
 #[track_caller]
-fn politely(start: impl Fn() -> Server, connections: usize, run: impl Fn(&Server) -> Ran) -> Server {
-    ending(&vec![End::Orderly; connections], start, run)
+fn assert_orderly_ends(
+    start: impl Fn() -> Server,
+    connections: usize,
+    run: impl Fn(&Server) -> Ran,
+) -> Server {
+    assert_ends(&vec![End::Orderly; connections], start, run)
 }
 
-/// The same, with its connections to end like this.
+/// Does the same, with connections that end in these ways.
 #[track_caller]
-fn ending(wanted: &[End], start: impl Fn() -> Server, run: impl Fn(&Server) -> Ran) -> Server {
+fn assert_ends(wanted: &[End], start: impl Fn() -> Server, run: impl Fn(&Server) -> Ran) -> Server {
     let begin = Instant::now();
     loop {
         let server = start();
@@ -32,15 +37,16 @@ fn ending(wanted: &[End], start: impl Fn() -> Server, run: impl Fn(&Server) -> R
         if ends == wanted {
             return server;
         }
-        assert!(begin.elapsed() < PATIENCE, "ended {ends:?}\n{}", ran.story());
+        assert!(begin.elapsed() < RETRY_LIMIT, "ended {ends:?}\n{}", ran.story());
     }
 }
 
-/// An http check with these options of a server that sends this once it was asked, and waits for the end of the stream.
+/// Runs an http check with these options. Its server sends these steps after the request, and waits
+/// for the end of the stream.
 #[track_caller]
-fn http(options: &[&str], says: &[Step], status: i32, found: &str) -> Server {
-    let script = [&[Step::Request], says, &[Step::Hold]].concat();
-    politely(
+fn http(options: &[&str], steps: &[Step], status: i32, found: &str) -> Server {
+    let script = [&[Step::Request], steps, &[Step::Hold]].concat();
+    assert_orderly_ends(
         || Server::new(script.clone()),
         1,
         |server| {
@@ -63,8 +69,8 @@ fn late(text: &str) -> Step {
 const OK: &str = "200 OK in <T>";
 
 #[test]
-fn a_body_that_comes_late() {
-    for says in [
+fn a_server_can_finish_a_late_body() {
+    for steps in [
         vec![head("Content-Length: 4\r\n"), late("late")],
         vec![head("Content-Length: 8\r\n"), send("now "), late("late")],
         vec![head("Content-Length: 8\r\nConnection: keep-alive\r\n"), send("at once.")],
@@ -79,14 +85,14 @@ fn a_body_that_comes_late() {
         vec![head("Content-Length: 0\r\n")],
         vec![send("HTTP/1.1 204 No Content\r\n\r\n")],
     ] {
-        let found = if matches!(&says[0], Step::Send(head) if head.starts_with(b"HTTP/1.1 204")) {
+        let found = if matches!(&steps[0], Step::Send(head) if head.starts_with(b"HTTP/1.1 204")) {
             "204 No Content in <T>"
         } else {
             OK
         };
-        http(&[], &says, 0, found);
+        http(&[], &steps, 0, found);
     }
-    // Where the verdict falls in the body, and where it is another.
+    // The verdict is known before the end of the body, or is a different one.
     let body = [head("Content-Length: 8\r\n"), send("now "), late("late")];
     http(&["--contains", "now"], &body, 0, OK);
     http(&["--status", "204"], &body, 1, "200 OK, expected 204; body: now late");
@@ -95,9 +101,9 @@ fn a_body_that_comes_late() {
 }
 
 #[test]
-fn a_server_that_ends_the_message_by_closing() {
-    // It says the rest and closes, and is not met by a reset.
-    ending(
+fn a_server_that_ends_the_body_by_closing_is_not_reset() {
+    // The server sends the rest and closes the connection, and gets no reset.
+    assert_ends(
         &[End::Script],
         || Server::new(vec![Step::Request, send("HTTP/1.0 200 OK\r\n\r\nnow "), late("late")]),
         |server| {
@@ -108,8 +114,8 @@ fn a_server_that_ends_the_message_by_closing() {
 }
 
 #[test]
-fn redirects_that_are_followed() {
-    let server = politely(
+fn connections_to_followed_redirects_end_in_order() {
+    let server = assert_orderly_ends(
         || {
             let redirect = "HTTP/1.1 302 Found\r\nLocation: /new\r\nContent-Length: 4\r\n\r\n";
             let body = [late("late"), Step::Hold];
@@ -129,7 +135,7 @@ fn redirects_that_are_followed() {
 }
 
 #[test]
-fn redirects_whose_servers_do_not_finish_take_no_time() {
+fn redirects_with_unfinished_bodies_take_no_extra_time() {
     // Each of the three promises a body that never comes.
     let hop = |to: u8| {
         let head = format!("HTTP/1.1 302 Found\r\nLocation: /{to}\r\nContent-Length: 4\r\n\r\n");
@@ -144,37 +150,37 @@ fn redirects_whose_servers_do_not_finish_take_no_time() {
         let orderly = server.ends(4).iter().filter(|end| **end == End::Orderly).count();
         assert_eq!(orderly, 3, "{}", ran.story());
         let json = ran.json();
-        let of_run = json["elapsed_ms"].as_f64().unwrap();
-        let reported = of_run.max(json["checks"][0]["elapsed_ms"].as_f64().unwrap());
-        if reported < 90.0 && ran.elapsed < SOON {
+        let total = json["elapsed_ms"].as_f64().unwrap();
+        let reported = total.max(json["checks"][0]["elapsed_ms"].as_f64().unwrap());
+        if reported < 90.0 && ran.elapsed < TIME_LIMIT {
             break;
         }
-        assert!(begin.elapsed() < PATIENCE, "{:?}\n{}", ran.elapsed, ran.story());
+        assert!(begin.elapsed() < RETRY_LIMIT, "{:?}\n{}", ran.elapsed, ran.story());
     }
 }
 
 #[test]
-fn what_goes_wrong_at_the_end_changes_nothing() {
-    for says in [
-        // Too short, broken off, no chunk, no end.
+fn errors_after_the_verdict_change_nothing() {
+    for steps in [
+        // Too short, reset, not a chunk, stalled, endless.
         vec![head("Content-Length: 8\r\n"), late("la")],
         vec![head("Content-Length: 8\r\n"), late("la"), Step::Reset],
         vec![head("Transfer-Encoding: chunked\r\n"), late("zz\r\n"), Step::Hold],
         vec![head("Content-Length: 8\r\n"), Step::Hold],
         vec![head(""), Step::Flood(vec![b'x'; 65_536])],
     ] {
-        let server = Server::new([vec![Step::Request], says].concat());
+        let server = Server::new([vec![Step::Request], steps].concat());
         let url = server.url("/");
-        until_within(SOON, || {
+        until_within(TIME_LIMIT, || {
             porthole(["http", &url, "-t", "20s"]).healthy(&format!("healthy: http {url}: {OK}"))
         });
     }
-    // A server that never says the rest still reads the end of the stream.
+    // A server that never sends the rest still reads the end of the stream.
     http(&[], &[head("Content-Length: 8\r\n")], 0, OK);
 }
 
 #[test]
-fn no_time_that_is_reported_includes_it() {
+fn reported_times_exclude_the_orderly_end() {
     let script = vec![
         Step::Request,
         head("Content-Length: 1\r\n"),
@@ -190,23 +196,23 @@ fn no_time_that_is_reported_includes_it() {
         let phases = check["phases"].as_array().unwrap();
         let sum: f64 = phases.iter().map(|phase| phase["elapsed_ms"].as_f64().unwrap()).sum();
         let elapsed = check["elapsed_ms"].as_f64().unwrap();
-        // What it took, but for what it says that it took.
-        let whole = json["elapsed_ms"].as_f64().unwrap();
-        let left = ran.elapsed.as_secs_f64() * 1000.0 - elapsed.max(sum).max(whole);
-        if left > 60.0 {
+        // The time that it took beyond the time that it reports.
+        let total = json["elapsed_ms"].as_f64().unwrap();
+        let unreported = ran.elapsed.as_secs_f64() * 1000.0 - elapsed.max(sum).max(total);
+        if unreported > 60.0 {
             break;
         }
-        assert!(begin.elapsed() < PATIENCE, "{left}\n{}", ran.story());
+        assert!(begin.elapsed() < RETRY_LIMIT, "{unreported}\n{}", ran.story());
     }
 }
 
 #[test]
-fn no_more_than_a_mebibyte_is_read() {
+fn at_most_a_mebibyte_is_read_after_the_verdict() {
     for options in [&["http", "http://app/", "--unix"][..], &["unix"]] {
         let folder = folder();
         let socket = folder.join("flood.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        // How much it could send until the client had gone.
+        // Returns how much it could send before the client closed the connection.
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
@@ -220,7 +226,7 @@ fn no_more_than_a_mebibyte_is_read() {
         let ran = porthole([options, &[socket.to_str().unwrap()]].concat()).run();
         assert_eq!(ran.status, Some(0), "{}", ran.story());
         let sent = server.join().unwrap();
-        // What was read, and what was on its way.
+        // What was read, and what was in transit.
         assert!(sent < (1 << 20) + (1 << 19), "{sent}");
         assert!(sent > 1 << 16, "{sent}");
         std::fs::remove_dir_all(folder).unwrap();
@@ -228,9 +234,9 @@ fn no_more_than_a_mebibyte_is_read() {
 }
 
 #[test]
-fn a_server_that_greets_late() {
+fn a_server_that_greets_late_reads_the_end_of_the_stream() {
     let greeting = || vec![Step::Drip(b"220 ".into(), PACE), send("hello\r\n"), Step::Hold];
-    politely(
+    assert_orderly_ends(
         || Server::new(greeting()),
         1,
         |server| {
@@ -238,7 +244,7 @@ fn a_server_that_greets_late() {
             porthole(["tcp", &target]).healthy(&format!("healthy: tcp {target}: connected in <T>"))
         },
     );
-    politely(
+    assert_orderly_ends(
         || Server::unix(greeting()),
         1,
         |server| {
@@ -246,9 +252,9 @@ fn a_server_that_greets_late() {
             porthole(["unix", path]).healthy(&format!("healthy: unix {path}: connected in <T>"))
         },
     );
-    // The rest of a greeting of which the beginning was enough, and of an answer that was not the one.
+    // The rest of a longer greeting is read after the expected part.
     let longer = || vec![send("220-hello\r\n"), Step::Drip(b"220 ".into(), PACE), send("\r\n"), Step::Hold];
-    politely(
+    assert_orderly_ends(
         || Server::new(longer()),
         1,
         |server| {
@@ -257,11 +263,11 @@ fn a_server_that_greets_late() {
                 .healthy(&format!("healthy: tcp {target}: received \"220\" in <T>"))
         },
     );
-    // One that greets for ever, and one that never does.
-    for says in [Step::Flood(vec![b'x'; 65_536]), Step::Hold] {
-        let server = Server::new(vec![says]);
+    // A server that greets forever, and one that never does.
+    for steps in [Step::Flood(vec![b'x'; 65_536]), Step::Hold] {
+        let server = Server::new(vec![steps]);
         let target = server.address().to_string();
-        until_within(SOON, || {
+        until_within(TIME_LIMIT, || {
             let ran = porthole(["tcp", &target, "-t", "20s"]);
             ran.healthy(&format!("healthy: tcp {target}: connected in <T>"))
         });
@@ -269,8 +275,8 @@ fn a_server_that_greets_late() {
 }
 
 #[test]
-fn a_check_that_timed_out_leaves_in_order_too() {
-    politely(
+fn a_check_that_timed_out_ends_in_order_too() {
+    assert_orderly_ends(
         || Server::new(vec![Step::Request, send("HTTP/1.1 200 OK\r\n"), Step::Hold]),
         1,
         |server| {

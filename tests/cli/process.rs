@@ -19,7 +19,7 @@ use crate::support::command::{
 use crate::support::server::folder;
 use crate::support::skip::skip;
 
-/// A program that does nothing, until it is dropped.
+/// A program that does nothing, and is killed when dropped.
 struct Running(Child);
 
 impl Running {
@@ -27,7 +27,7 @@ impl Running {
         let mut command = Command::new(program);
         command.arg0(first_word).arg(duration).stdin(Stdio::null());
         let running = Running(started(&mut command, Command::spawn));
-        // spawn returns once the program is another, but its name may be set a moment later.
+        // spawn returns after execve(2), but the new name may be set a moment later.
         running.until("it has its name", |stat| !stat.contains(&our_name()));
         running
     }
@@ -65,7 +65,7 @@ fn our_name() -> String {
     fs::read_to_string("/proc/thread-self/comm").unwrap().trim_end().to_owned()
 }
 
-/// A folder with programs under names that only this test has.
+/// A folder of programs with names that are unique to this test.
 struct Programs {
     folder: PathBuf,
     unique: String,
@@ -79,7 +79,7 @@ impl Programs {
         Programs { folder, unique }
     }
 
-    /// A link to sleep(1): the process has the link's name, its executable keeps its own.
+    /// Links to sleep(1): the process has the name of the link, and its executable keeps its own.
     fn link(&self, name: &str) -> PathBuf {
         let path = self.folder.join(name);
         symlink("/bin/sleep", &path).unwrap();
@@ -139,7 +139,7 @@ fn processes_are_counted() {
 }
 
 #[test]
-fn zombies_do_not_run_and_stopped_processes_do() {
+fn stopped_processes_count_as_running_and_zombies_do_not() {
     let programs = Programs::new();
     let name = programs.unique.as_str();
     let program = programs.link(name);
@@ -150,7 +150,7 @@ fn zombies_do_not_run_and_stopped_processes_do() {
         .unhealthy(&format!("unhealthy: process {name}: none running, only zombies, expected at least 1"));
     porthole(["process", "--pid", &zombie_pid.to_string()])
         .unhealthy(&format!("unhealthy: process {zombie_pid}: pid {zombie_pid} ({name}) is a zombie"));
-    // However many there are, the words stay the same.
+    // The message does not depend on how many there are.
     let another = Running::start(&program, "x", "0");
     another.until_state("Z");
     let many = format!("unhealthy: process {name}: none running, only zombies, expected at least 1");
@@ -170,7 +170,7 @@ fn zombies_do_not_run_and_stopped_processes_do() {
 }
 
 #[test]
-fn a_name_is_that_of_the_process_its_executable_or_its_first_word() {
+fn a_name_matches_the_process_its_executable_or_its_first_word() {
     let programs = Programs::new();
     // Longer than the 15 bytes that the kernel keeps of a name.
     let long = format!("{}-a-long-name-to-keep", programs.unique);
@@ -188,13 +188,13 @@ fn a_name_is_that_of_the_process_its_executable_or_its_first_word() {
         porthole(["process", name])
             .unhealthy(&format!("unhealthy: process {name}: none running, expected at least 1"));
     }
-    // The program is replaced while it runs, as an upgrade does it.
+    // The program is replaced while it runs, as in an upgrade.
     fs::remove_file(&program).unwrap();
     porthole(["process", &long]).healthy(&format!("healthy: process {long}: {found}"));
 }
 
 #[test]
-fn a_name_may_hold_anything() {
+fn a_name_may_contain_any_character() {
     let programs = Programs::new();
     let odd = format!("a) Z (b\n\x1b{}", std::process::id() % 1000);
     let running = Running::start(&programs.link(&odd), "x", "600");
@@ -207,8 +207,8 @@ fn a_name_may_hold_anything() {
 }
 
 #[test]
-fn kernel_threads_have_only_a_name() {
-    // Where the first kernel thread is to be seen: not in a container.
+fn kernel_threads_are_found_by_their_name() {
+    // The first kernel thread is not visible in a container.
     if fs::read_to_string("/proc/2/comm").is_ok_and(|name| name == "kthreadd\n") {
         porthole(["process", "kthreadd"]).healthy("healthy: process kthreadd: 1 running (pid 2)");
     }
@@ -223,9 +223,9 @@ fn the_check_never_counts_itself() {
     let none = format!("unhealthy: process {name}: none running, expected at least 1");
     let run = |arguments: &[&str]| output(Command::new(&link).args(arguments));
     run(&["process", name]).is(1, &none, "");
-    // Nor the threads that it has for several checks.
+    // It does not count the threads that it has for several checks either.
     run(&["process", name, "and", "process", name]).is(1, &format!("{none}\n{none}"), "");
-    // A pid file of before a restart may name the number that the check now has.
+    // A pid file from before a restart may contain the process ID that the check now has.
     let file = programs.file("");
     let script = format!("echo $$ > {file}; echo $$; exec {} process --pid-file {file}", binary());
     let ran = output(Command::new("/bin/sh").args(["-c", &script]));
@@ -234,7 +234,7 @@ fn the_check_never_counts_itself() {
 }
 
 #[test]
-fn pid_files() {
+fn a_pid_file_names_the_process() {
     let programs = Programs::new();
     let running = Running::start(&programs.link(&programs.unique), "x", "600");
     let pid = running.pid();
@@ -252,22 +252,22 @@ fn pid_files() {
 }
 
 #[test]
-fn pid_files_without_a_pid() {
+fn a_pid_file_without_a_process_id_is_unhealthy() {
     let programs = Programs::new();
-    let no_number = "the first line of the pid file is not a process ID";
+    let not_a_pid = "the first line of the pid file is not a process ID";
     let large = "1".repeat(5000);
     for (content, reason) in [
         (&b""[..], "the pid file is empty"),
         (b" \n\n", "the pid file is empty"),
-        (b"secret\n", no_number),
-        (b"\n7\n", no_number),
-        (b"7 8\n", no_number),
-        (b"-7", no_number),
-        (b"+7", no_number),
-        (b"0", no_number),
-        (b"4194305", no_number),
-        (b"99999999999999999999", no_number),
-        (b"\xff\x1b", no_number),
+        (b"secret\n", not_a_pid),
+        (b"\n7\n", not_a_pid),
+        (b"7 8\n", not_a_pid),
+        (b"-7", not_a_pid),
+        (b"+7", not_a_pid),
+        (b"0", not_a_pid),
+        (b"4194305", not_a_pid),
+        (b"99999999999999999999", not_a_pid),
+        (b"\xff\x1b", not_a_pid),
         (large.as_bytes(), "larger than 4 KiB"),
     ] {
         let file = programs.file(content);
@@ -281,27 +281,28 @@ fn pid_files_without_a_pid() {
 }
 
 #[test]
-fn a_thread_is_no_process() {
+fn a_thread_is_not_a_process() {
     let tid = gettid();
     porthole(["process", "--pid", &tid.to_string()])
         .unhealthy(&format!("unhealthy: process {tid}: pid {tid} is a thread of pid {}", std::process::id()));
 }
 
-/// Runs porthole as another user, below the script in a mount namespace; nothing, said aloud, where none can be had.
-fn in_mounts(script: &str, folder: &Path, arguments: &[&str]) -> Option<Ran> {
+/// Runs porthole as another user in a mount namespace, after this script. Skips and returns `None`
+/// if the namespace cannot be created.
+fn in_mount_namespace(script: &str, folder: &Path, arguments: &[&str]) -> Option<Ran> {
     let script = format!("{script}\nexec setpriv --reuid 65532 --regid 65532 --clear-groups \"$@\"");
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", &script, "sh"]).arg(folder.join("porthole")).args(arguments);
     let ran = output(&mut command);
     if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
-        skip(&format!("no mount namespace can be had here: {}", ran.stderr));
+        skip(&format!("cannot create a mount namespace: {}", ran.stderr));
         return None;
     }
     Some(ran)
 }
 
 #[test]
-fn hidden_processes_are_not_absent_ones() {
+fn hidden_processes_do_not_count_as_absent() {
     let Some(folder) = for_other_users() else { return };
     let running = Running::start(Path::new("/bin/sleep"), "x", "600");
     let (pid, file) = (running.pid().to_string(), folder.join("pid"));
@@ -316,7 +317,7 @@ fn hidden_processes_are_not_absent_ones() {
         &["process", "--pid", &pid, "--max", "0"],
         &["process", "--pid-file", file, "--max", "0"],
     ] {
-        let Some(ran) = in_mounts(hidden, &folder, arguments) else { break };
+        let Some(ran) = in_mount_namespace(hidden, &folder, arguments) else { break };
         let words = arguments.strip_suffix(&["--max", "0"]).unwrap_or(arguments);
         let start = format!(
             "porthole: process {}: processes of other users are hidden in /proc (hidepid=",
@@ -326,19 +327,20 @@ fn hidden_processes_are_not_absent_ones() {
         assert!(ran.stderr.starts_with(&start), "{}", ran.story());
         assert!(ran.stderr.ends_with("); run the check as their user\n"), "{}", ran.story());
     }
-    // The kernel tells what is not there, whatever proc hides.
+    // The kernel knows that a process does not exist, whatever proc hides.
     drop(running);
-    if let Some(ran) = in_mounts(hidden, &folder, &["process", "--pid", &pid, "--max", "0"]) {
+    if let Some(ran) = in_mount_namespace(hidden, &folder, &["process", "--pid", &pid, "--max", "0"]) {
         ran.is(0, &format!("healthy: process {pid}: pid {pid}: no such process"), "");
     }
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// Where the first process is ours and so to be seen, others are hidden all the same.
+/// Other processes are hidden even if the first process belongs to the same user and is visible.
 #[test]
-fn processes_are_hidden_though_the_first_is_not() {
+fn processes_may_be_hidden_though_the_first_is_visible() {
     let Some(folder) = for_other_users() else { return };
-    // The first process becomes the check's own user, and the one that is looked for stays root's.
+    // The first process switches to the check's user; the process that is searched for stays
+    // root's.
     let start = "mount -t proc -o hidepid=2 proc /proc || exit 77
         sleep 600 & exec setpriv --reuid 65532 --regid 65532 --clear-groups sh -c '\"$@\"; exit $?' sh \"$@\"";
     let mut runs = vec![vec!["process", "sleep"], vec!["process", "sleep", "--max", "0"]];
@@ -350,7 +352,7 @@ fn processes_are_hidden_though_the_first_is_not() {
         command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", start, "sh"]);
         let ran = output(command.arg(folder.join("porthole")).args(&arguments));
         if ran.status == Some(77) || ran.stderr.starts_with("unshare: ") {
-            skip(&format!("no pid namespace can be had here: {}", ran.stderr));
+            skip(&format!("cannot create a pid namespace: {}", ran.stderr));
             break;
         }
         assert!(ran.status == Some(1) && ran.stdout.is_empty(), "{}", ran.story());
@@ -360,14 +362,14 @@ fn processes_are_hidden_though_the_first_is_not() {
 }
 
 #[test]
-fn a_state_that_may_not_be_read_is_no_absence() {
+fn a_process_whose_state_cannot_be_read_does_not_count_as_absent() {
     let Some(folder) = for_other_users() else { return };
-    // A made-up proc, of which one process's state is for root alone and another's makes no sense.
+    // A fabricated proc: only root may read one process's state, and another's is malformed.
     let script = "mount -t tmpfs made /proc || exit 77
         mkdir /proc/1 /proc/7 /proc/8; ln -s 8 /proc/self
         echo '1 (init) S 0 1' > /proc/1/stat; echo '8 (check) R 1 1' > /proc/8/stat
         echo '7 (app) S 1 1' > /proc/7/stat; chmod 600 /proc/7/stat";
-    let odd_one = "mount -t tmpfs made /proc || exit 77
+    let malformed_state = "mount -t tmpfs made /proc || exit 77
         mkdir /proc/9; ln -s 8 /proc/self; echo odd > /proc/9/stat";
     let file = folder.join("pid");
     fs::write(&file, "7\n").unwrap();
@@ -381,14 +383,14 @@ fn a_state_that_may_not_be_read_is_no_absence() {
         (script, &["process", "--pid-file", file, "--max", "0"], file, denied),
         (script, &["process", "app"], "app", denied),
         (script, &["process", "app", "--max", "0"], "app", denied),
-        (odd_one, &["process", "--pid", "9", "--max", "0"], "9", odd),
-        (odd_one, &["process", "app", "--max", "0"], "app", odd),
+        (malformed_state, &["process", "--pid", "9", "--max", "0"], "9", odd),
+        (malformed_state, &["process", "app", "--max", "0"], "app", odd),
     ] {
-        let Some(ran) = in_mounts(script, &folder, arguments) else { break };
+        let Some(ran) = in_mount_namespace(script, &folder, arguments) else { break };
         ran.is(1, "", &format!("porthole: process {target}: {why}"));
     }
     if let Some(ran) =
-        in_mounts("mount -t tmpfs made /proc || exit 77", &folder, &["process", "app", "--max", "0"])
+        in_mount_namespace("mount -t tmpfs made /proc || exit 77", &folder, &["process", "app", "--max", "0"])
     {
         ran.is(1, "", "porthole: process app: no processes are visible: /proc is not mounted");
     }
@@ -396,7 +398,7 @@ fn a_state_that_may_not_be_read_is_no_absence() {
 }
 
 #[test]
-fn wrong_usage() {
+fn usage_errors_are_explained() {
     porthole(["process"]).refused("process: NAME: expected a name, --pid or --pid-file");
     porthole(["process", ""]).refused("process: NAME: expected the name of a process, got ''");
     porthole(["process", "a", "--pid", "1"]).refused("process: --pid: cannot be used together with NAME");
@@ -415,7 +417,7 @@ fn wrong_usage() {
 }
 
 #[test]
-fn an_executable_that_may_not_be_read_may_be_the_one() {
+fn an_executable_that_cannot_be_read_may_be_the_one() {
     let Some(folder) = for_other_users() else { return };
     let programs = Programs::new();
     let program = programs.copy(&programs.unique);
@@ -444,7 +446,7 @@ fn an_executable_that_may_not_be_read_may_be_the_one() {
         let start = format!("porthole: ps: {name}: no such process that may be seen; the executable");
         assert!(ran.status == Some(1) && ran.stderr.starts_with(&start), "{}", ran.story());
     }
-    // What they cannot change is said.
+    // Verdicts that they cannot change are still given.
     let other = format!("{name}-x");
     run(&[&other]).is(0, &format!("healthy: process {other}: 1 running (pid {})", running.pid()), "");
     run(&[&other, "--max", "0"]).is(1, &format!("unhealthy: process {other}: 1 running, expected none"), "");

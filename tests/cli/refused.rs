@@ -1,5 +1,5 @@
-//! What the system refuses: memory, descriptors, single system calls. Whatever it is, a run exits with 0 or 1 and prints
-//! something; it does not die of a signal.
+//! What the system refuses: memory, descriptors, single system calls. Whatever it refuses, the
+//! program exits with 0 or 1 and prints something; no signal kills it.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -13,11 +13,11 @@ use crate::support::place::Place;
 use crate::support::server::{Server, Step, answer, response, send};
 use crate::support::skip::{is_root, skip, skip_by_design};
 
-/// What a program may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a program may take to start.
+const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Whether this is a static binary. In the host's own build the loader, glibc and std's panics end the program in ways of
-/// their own when they are refused something.
+/// Returns whether this is a static binary. If something is refused to the host's own build, the
+/// loader, glibc and std's panics end the program in ways of their own.
 fn is_static() -> bool {
     let is_static = std::env::var_os("PORTHOLE_BIN").is_some();
     if !is_static {
@@ -26,25 +26,25 @@ fn is_static() -> bool {
     is_static
 }
 
-/// Asserts that it exited by itself, and printed something.
+/// Asserts that the program exited by itself and printed something.
 #[track_caller]
-fn assert_ended(ran: &Ran) {
+fn assert_exited(ran: &Ran) {
     assert!(matches!(ran.status, Some(0 | 1)), "{}", ran.story());
     assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{}", ran.story());
 }
 
-/// What the checks and inspections look at.
-struct Subjects {
+/// The targets of the checks and inspections.
+struct Targets {
     place: Place,
     http: Server,
     unix: Server,
 }
 
-impl Subjects {
+impl Targets {
     fn new() -> Self {
         let place = Place::new();
         place.file("text", "a line\n".repeat(10_000));
-        Subjects {
+        Targets {
             place,
             http: Server::new(answer(response("200 OK", &"x".repeat(300_000)))),
             unix: Server::unix(vec![send("220 ready\r\n"), Step::Hold]),
@@ -84,7 +84,8 @@ impl Subjects {
     }
 }
 
-/// Whether strace(1), which refuses the system calls, is installed; says so aloud if not.
+/// Returns whether strace(1), which makes the system calls fail, is installed; reports a skip if
+/// not.
 fn has_strace() -> bool {
     let has = Command::new("strace").arg("--version").output().is_ok();
     if !has {
@@ -94,12 +95,13 @@ fn has_strace() -> bool {
 }
 
 #[test]
-fn system_calls() {
+fn a_refused_system_call_does_not_crash_porthole() {
     if !is_static() || !has_strace() {
         return;
     }
-    let subjects = Subjects::new();
-    // Without write(2) nothing can be printed, and without arch_prctl(2) musl has no thread, not even the first.
+    let targets = Targets::new();
+    // Not tested: without write(2) nothing can be printed, and without arch_prctl(2) musl cannot
+    // set up even the first thread.
     for call in [
         "clone",
         "close",
@@ -122,18 +124,18 @@ fn system_calls() {
         "socket",
         "set_tid_address",
     ] {
-        for command in subjects.commands() {
-            // The question mark: not every processor has each of them.
+        for command in targets.commands() {
+            // The question mark: not every architecture has every call.
             let inject = format!("inject=?{call}:error=EPERM");
             let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
-            assert_ended(&porthole(command).under(&words).run());
+            assert_exited(&porthole(command).under(&words).run());
         }
     }
 }
 
-/// std itself aborts silently when it cannot start.
+/// std itself aborts silently if it cannot start.
 #[test]
-fn what_std_starts_with() {
+fn a_start_that_fails_in_std_is_reported() {
     if !is_static() || !has_strace() {
         return;
     }
@@ -146,9 +148,9 @@ fn what_std_starts_with() {
     }
 }
 
-/// A large block that grows is moved by mremap(2), or else copied.
+/// A large block that grows is moved by mremap(2), or copied if that fails.
 #[test]
-fn blocks_that_cannot_be_moved() {
+fn a_block_that_cannot_be_moved_is_copied() {
     if !has_strace() {
         return;
     }
@@ -162,11 +164,11 @@ fn blocks_that_cannot_be_moved() {
 }
 
 #[test]
-fn memory() {
+fn too_little_memory_does_not_crash_porthole() {
     if !is_static() {
         return;
     }
-    let subjects = Subjects::new();
+    let targets = Targets::new();
     // With less, the kernel cannot even load the program: execve(2).
     let mut least = fs::metadata(binary()).unwrap().len();
     let starts =
@@ -177,51 +179,51 @@ fn memory() {
     }
     let mut was_short = false;
     for size in (0..24).map(|step| least + step * (64 << 10)) {
-        for command in subjects.commands() {
+        for command in targets.commands() {
             let ran = porthole(command).under(&["prlimit", &format!("--as={size}")]).run();
-            assert_ended(&ran);
+            assert_exited(&ran);
             if ran.stderr.ends_with("porthole: out of memory\n") {
                 assert_eq!(ran.status, Some(1), "{}", ran.story());
                 was_short = true;
             }
         }
     }
-    assert!(was_short, "there was enough memory each time");
+    assert!(was_short, "memory was sufficient each time");
 }
 
 #[test]
-fn descriptors() {
+fn too_few_descriptors_do_not_crash_porthole() {
     if !is_static() {
         return;
     }
-    let subjects = Subjects::new();
+    let targets = Targets::new();
     for most in 0..9 {
-        for command in subjects.commands() {
-            assert_ended(&porthole(command).under(&["prlimit", &format!("--nofile={most}")]).run());
+        for command in targets.commands() {
+            assert_exited(&porthole(command).under(&["prlimit", &format!("--nofile={most}")]).run());
         }
     }
 }
 
-/// No proc, no /dev, nothing: std opens /dev/null in place of a standard stream that is closed.
+/// No /proc, no /dev, nothing: std opens /dev/null in place of a closed standard stream.
 #[test]
-fn nothing_but_the_program() {
+fn an_empty_root_does_not_crash_porthole() {
     if !is_static() {
         return;
     }
     if !is_root() {
         return skip("only root can change its root");
     }
-    let (mut subjects, root) = (Subjects::new(), Place::new());
+    let (mut targets, root) = (Targets::new(), Place::new());
     // Its socket does not exist below the new root.
-    subjects.unix = subjects.unix.unasked();
+    targets.unix = targets.unix.unasked();
     copy_program(binary(), root.path("porthole"));
     let run = |arguments: &[String], closed: &str| {
-        // The first argument is the program outside, of which the copy is run.
+        // The first argument is the program outside; the copy inside is run instead.
         let script = format!("shift; exec chroot {} /porthole \"$@\" {closed}", root.path(""));
         porthole(arguments).under(&["sh", "-c", &script, "sh"]).run()
     };
-    for command in subjects.commands() {
-        assert_ended(&run(&command, ""));
+    for command in targets.commands() {
+        assert_exited(&run(&command, ""));
     }
     for closed in ["<&-", ">&-"] {
         run(&["--version".to_owned()], closed).is(
@@ -233,9 +235,9 @@ fn nothing_but_the_program() {
     }
 }
 
-/// A panic raises a signal; no panic is known, so the signal is sent.
+/// A panic raises a signal. No way to cause a panic is known, so the test sends the signal.
 #[test]
-fn an_abort_says_what_it_is() {
+fn an_abort_is_reported_with_its_address() {
     if !is_static() {
         return;
     }
@@ -249,7 +251,7 @@ fn an_abort_says_what_it_is() {
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap();
         u64::from_str_radix(caught, 16).unwrap() >> (signal as u32 - 1) & 1 == 1
     };
-    while !is_caught() && start.elapsed() < PATIENCE {
+    while !is_caught() && start.elapsed() < START_LIMIT {
         std::thread::yield_now();
     }
     kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();

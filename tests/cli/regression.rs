@@ -1,22 +1,24 @@
-//! What once went wrong, a test each.
+//! Bugs that were fixed, one test each.
 
 mod with_inspect;
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, answer, response};
 
-/// The static build once wrote `GET / ` without a version: a formatting trait was compiled away.
+/// The static build once wrote `GET / ` without a version, because a formatting trait was compiled
+/// away.
 #[test]
-fn the_request_line_is_whole() {
+fn the_request_line_is_complete() {
     let server = Server::new(answer(response("200 OK", "")));
     porthole(["http", &server.url("/")])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
     assert!(server.asked()[0].starts_with("GET / HTTP/1.1\r\n"), "{}", server.asked()[0]);
 }
 
-/// `--contains` once looked at the whole body again for each piece of it, and ran out of time at a megabyte.
+/// `--contains` once searched the whole body again for each piece of it, and timed out at a
+/// megabyte.
 #[test]
-fn a_large_body_is_looked_at_once() {
+fn a_large_body_is_searched_once() {
     let body = response("200 OK", &format!("{}end", "x".repeat(8 << 20)));
     let server = Server::new(answer(body));
     let url = server.url("/");
@@ -25,13 +27,14 @@ fn a_large_body_is_looked_at_once() {
         .within(std::time::Duration::from_secs(10));
 }
 
-/// The longest line of a request was once taken without the header that the user info of a URL becomes.
+/// The longest line of a request was once calculated without the header that is built from the user
+/// info of a URL.
 #[test]
 fn long_user_info_is_sent() {
     let server = Server::new(answer(response("200 OK", "")));
-    let place = server.address();
-    porthole(["http", &format!("http://u:{}@{place}/", "p".repeat(5000))])
-        .healthy(&format!("healthy: http http://{place}/: 200 OK in <T>"));
+    let address = server.address();
+    porthole(["http", &format!("http://u:{}@{address}/", "p".repeat(5000))])
+        .healthy(&format!("healthy: http http://{address}/: 200 OK in <T>"));
     assert!(
         server.asked()[0].to_ascii_lowercase().contains("authorization: basic "),
         "{}",
@@ -39,9 +42,10 @@ fn long_user_info_is_sent() {
     );
 }
 
-/// A secret in a host name was once printed, in lower case, and so was one cookie of several, and what a server escapes.
+/// A secret in a host name was once printed in lower case. One cookie of several was printed too,
+/// and so was a secret that the server had escaped.
 #[test]
-fn secrets_are_known_however_they_are_written() {
+fn secrets_are_redacted_however_they_are_written() {
     let ran = porthole(["tcp", "${APP_SECRET}:80"]).env("APP_SECRET", "AbCdEfGh").run();
     let all = [ran.stdout.as_str(), &ran.stderr].concat();
     assert!(

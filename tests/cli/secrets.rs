@@ -1,4 +1,4 @@
-//! Secrets are never printed, wherever they come from and however they were cut.
+//! Secrets are never printed, whatever their source and wherever an excerpt cuts them.
 
 mod with_tls;
 
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::command::{binary, porthole, until_within};
 use crate::support::server::{Server, Step, answer, folder, response, send};
 
-/// A file that holds this, and the expression for it.
+/// Writes a file with this content; returns its folder and the expression that reads it.
 fn secret_file(value: &str) -> (PathBuf, String) {
     let folder = folder();
     std::fs::write(folder.join("s"), value).unwrap();
@@ -17,13 +17,13 @@ fn secret_file(value: &str) -> (PathBuf, String) {
     (folder, expression)
 }
 
-/// 200 bytes, no part of which is like another.
+/// Returns 200 bytes without a repeated part.
 fn long_secret() -> String {
     (0..50).map(|n| format!("s{n:03}")).collect::<Vec<_>>().concat()
 }
 
 #[test]
-fn a_long_secret_is_not_shown_by_what_was_expected() {
+fn an_expectation_does_not_show_a_long_secret() {
     let (folder, s) = secret_file(&long_secret());
     let server = Server::new(answer(response("200 OK", r#"{"x": "y"}"#)));
     let url = server.url("/");
@@ -46,7 +46,7 @@ fn a_long_secret_is_not_shown_by_what_was_expected() {
 }
 
 #[test]
-fn an_excerpt_that_ends_within_a_secret_shows_nothing_of_it() {
+fn an_excerpt_that_cuts_a_secret_shows_no_part_of_it() {
     let secret = long_secret();
     let (folder, s) = secret_file(&secret);
     let header = format!("X-Key: {s}");
@@ -54,20 +54,20 @@ fn an_excerpt_that_ends_within_a_secret_shows_nothing_of_it() {
     let server = Server::new(answer(response("403 Forbidden", &format!("{filler}{secret}"))));
     let json = porthole(["http", &server.url("/"), "-H", &header, "--json"]).json();
     assert_eq!(json["checks"][0]["facts"]["body"], format!("{filler}{s}"));
-    // What a verdict repeats of a JSON value.
+    // The JSON value that a verdict quotes.
     let body = format!("{{\"x\": \"{}{secret}\"}}", "-".repeat(60));
     let server = Server::new(answer(response("200 OK", &body)));
     let ran = porthole(["http", &server.url("/"), "-H", &header, "--field", "/x=y"]).run();
     assert!(ran.stdout.contains(&format!("not \"{}{s}…", "-".repeat(60))), "{}", ran.story());
     assert!(!ran.stdout.contains("s000"), "{}", ran.story());
-    // What came in place of an HTTP response, 64 bytes of it.
+    // The 64 bytes that are quoted of a response that is not HTTP.
     let server = Server::new(answer(format!("{}{secret}\r\n\r\n", "-".repeat(50))));
     let url = server.url("/");
     porthole(["http", &url, "-H", &header]).unhealthy(&format!(
         "unhealthy: http {url}: the response is not HTTP; received: {}{s}",
         "-".repeat(50)
     ));
-    // What came in place of what was expected, 256 bytes of it.
+    // The 256 bytes that are quoted of a reply without the expected text.
     let server = Server::new(vec![Step::Until(b"s049"), send(format!("{}{secret}", "-".repeat(230)))]);
     let json =
         porthole(["tcp", &server.address().to_string(), "--send", &s, "--expect", "x", "--json"]).json();
@@ -76,7 +76,7 @@ fn an_excerpt_that_ends_within_a_secret_shows_nothing_of_it() {
 }
 
 #[test]
-fn what_stands_for_a_secret_is_not_replaced_again() {
+fn the_placeholder_of_a_secret_is_not_redacted_again() {
     let server = Server::new(vec![Step::Until(b"file"), send("a-key-value and file")]);
     let (folder, s) = secret_file("file");
     let address = server.address().to_string();
@@ -90,7 +90,7 @@ fn what_stands_for_a_secret_is_not_replaced_again() {
 }
 
 #[test]
-fn a_short_secret_and_a_port_that_is_one_leave_the_target_alone() {
+fn a_target_is_not_redacted_for_a_secret_that_it_contains_by_chance() {
     let server = Server::new(vec![Step::Until(b"1"), send("no")]);
     let (address, port) = (server.address().to_string(), server.port().to_string());
     porthole(["tcp", &address, "--send", "${PIN_TOKEN}", "--expect", "yes"]).env("PIN_TOKEN", "1").unhealthy(
@@ -101,14 +101,14 @@ fn a_short_secret_and_a_port_that_is_one_leave_the_target_alone() {
     let json = porthole(["tcp", &address, "--send", "${PIN_TOKEN}", "--json"]).env("PIN_TOKEN", &port).json();
     assert_eq!(json["checks"][0]["target"], address);
     assert_eq!(json["checks"][0]["facts"]["address"], address);
-    // Where the target is made of it, it is not shown.
+    // If the target was expanded from the secret, it is not printed.
     porthole(["tcp", "127.0.0.1:${PIN_TOKEN}"])
         .env("PIN_TOKEN", &port)
         .healthy("healthy: tcp 127.0.0.1:${PIN_TOKEN}: connected in <T>");
 }
 
 #[test]
-fn which_names_tell_of_a_secret() {
+fn the_name_of_a_variable_decides_whether_it_is_a_secret() {
     for (name, is_secret) in
         [("PGPASSWORD", true), ("APIKEY", true), ("KEYCLOAK_PORT", false), ("SECRET_FILE", false)]
     {
@@ -124,7 +124,7 @@ fn which_names_tell_of_a_secret() {
 }
 
 #[test]
-fn usage_errors_show_what_was_expanded_but_no_secret() {
+fn usage_errors_show_expanded_values_but_no_secrets() {
     let (folder, s) = secret_file("hunter2");
     let host_port = "expected host:port, [::1]:port, :port or port, with a port from 1 to 65535";
     porthole(["tcp", ":${PORT}"])
@@ -142,10 +142,10 @@ fn usage_errors_show_what_was_expanded_but_no_secret() {
 }
 
 #[test]
-fn what_a_server_echoes_of_the_request_is_not_printed() {
+fn secrets_of_the_request_are_redacted_in_the_response() {
     let (folder, s) = secret_file("  hunter2 \n");
-    let echo = |said: &str, arguments: &[&str], shown: &str| {
-        let server = Server::new(answer(response("400 Bad Request", said)));
+    let echo = |body: &str, arguments: &[&str], shown: &str| {
+        let server = Server::new(answer(response("400 Bad Request", body)));
         let url = server.url("/");
         porthole(["http", &url].iter().chain(arguments))
             .unhealthy(&format!("unhealthy: http {url}: 400 Bad Request, expected 200-399; body: {shown}"));
@@ -171,16 +171,16 @@ fn what_a_server_echoes_of_the_request_is_not_printed() {
     echo("bcde 1234 12 pins", &json, "<data> <data> 12 pins");
     echo("got hunter2.", &["-H", &format!("X-Key: {s}")], "got <header x-key>.");
     let server = Server::new(answer(response("401 Unauthorized", "Basic bWU6aHVudGVyMg== of me:hunter2")));
-    let place = server.address();
-    porthole(["http".to_owned(), format!("http://me:hunter%32@{place}/")]).unhealthy(&format!(
-        "unhealthy: http http://{place}/: 401 Unauthorized, expected 200-399; body: Basic <user> of <user>"
+    let address = server.address();
+    porthole(["http".to_owned(), format!("http://me:hunter%32@{address}/")]).unhealthy(&format!(
+        "unhealthy: http http://{address}/: 401 Unauthorized, expected 200-399; body: Basic <user> of <user>"
     ));
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn what_a_server_writes_in_another_way_is_not_printed_either() {
-    for (arguments, said, shown) in [
+fn secrets_are_redacted_in_other_encodings_too() {
+    for (arguments, body, shown) in [
         (
             ["-H", "X-Api-Key: ab+cd/ef=="],
             "tok=ab%2Bcd%2Fef==; ab%2bcd%2fef%3d%3d; ab\\u002bcd\\/ef\\u003D=; ab&#43;cd&#x2f;ef==",
@@ -198,18 +198,18 @@ fn what_a_server_writes_in_another_way_is_not_printed_either() {
         ),
         (["-d", "rate=100%25+off"], "100%25+off 100%25%20off 100% off", "<data> <data> <data>"),
     ] {
-        let server = Server::new(answer(response("400 Bad Request", said)));
+        let server = Server::new(answer(response("400 Bad Request", body)));
         let url = server.url("/");
         porthole(["http", &url].iter().chain(&arguments))
             .unhealthy(&format!("unhealthy: http {url}: 400 Bad Request, expected 200-399; body: {shown}"));
     }
-    // As it was typed.
+    // In the encoding in which it was typed.
     let server = Server::new(answer(response("401 Unauthorized", "no p%40ssw0rd, p@ssw0rd")));
-    let place = server.address();
-    porthole(["http".to_owned(), format!("http://bob:p%40ssw0rd@{place}/")]).unhealthy(&format!(
-        "unhealthy: http http://{place}/: 401 Unauthorized, expected 200-399; body: no <user>, <user>"
+    let address = server.address();
+    porthole(["http".to_owned(), format!("http://bob:p%40ssw0rd@{address}/")]).unhealthy(&format!(
+        "unhealthy: http http://{address}/: 401 Unauthorized, expected 200-399; body: no <user>, <user>"
     ));
-    // Where it redirects to, and a body that ends within an escape.
+    // The location of a redirect, and a body that ends within an escape.
     let moved =
         "HTTP/1.1 302 Found\r\nLocation: /login/ab%2Bcd%2Fef%3D%3D\r\nContent-Length: 8\r\n\r\nab%2Bcd%";
     let server = Server::new(answer(moved));
@@ -222,7 +222,7 @@ fn what_a_server_writes_in_another_way_is_not_printed_either() {
 }
 
 #[test]
-fn words_of_ours_are_not_taken_for_what_was_sent() {
+fn words_of_the_verdict_itself_are_not_redacted() {
     let refused = "unhealthy: http http://127.0.0.1:1/: connection refused (127.0.0.1)";
     for arguments in [
         ["-d", "a=refused&b=connection"],
@@ -234,9 +234,9 @@ fn words_of_ours_are_not_taken_for_what_was_sent() {
     }
     porthole(["http", "http://127.0.0.1:1/", "-d", "a=connection", "and", "tcp", "127.0.0.1:1"])
         .unhealthy(&format!("{refused}\nunhealthy: tcp 127.0.0.1:1: connection refused (127.0.0.1)"));
-    // What the server says is.
-    let said = "HTTP/1.1 302 Found\r\nLocation: /Found?expected\r\nContent-Length: 15\r\n\r\nFound, expected";
-    let server = Server::new(answer(said));
+    // Words of the server are redacted.
+    let body = "HTTP/1.1 302 Found\r\nLocation: /Found?expected\r\nContent-Length: 15\r\n\r\nFound, expected";
+    let server = Server::new(answer(body));
     let url = server.url("/");
     let data = ["-d", r#"["Found", "expected", "200-299", "body", "contain", "not one"]"#];
     porthole(["http", &url, "-s", "200-299"].iter().chain(&data)).unhealthy(&format!(
@@ -250,10 +250,10 @@ fn words_of_ours_are_not_taken_for_what_was_sent() {
         .unhealthy(&format!(r#"{line} /x to be "<data>", not "<data>"; {body}"#));
     porthole(["http", &url, "--contains", "one body"].iter().chain(&data))
         .unhealthy(&format!(r#"{line} the body to contain "one <data>"; {body}"#));
-    // Nor in what is wrong with the arguments.
+    // Usage errors are not redacted either.
     porthole(["http", &url, "--max-body", "x"].iter().chain(&data))
         .refused("http: --max-body: expected a size such as 512, 64k or 10M (powers of 1024), got 'x'");
-    // What came from a file is hidden everywhere, as before.
+    // A secret from a file is still redacted everywhere.
     let (folder, s) = secret_file("refused");
     porthole(["http", "http://127.0.0.1:1/", "-d", &s])
         .unhealthy(&format!("unhealthy: http http://127.0.0.1:1/: connection {s} (127.0.0.1)"));
@@ -261,7 +261,7 @@ fn words_of_ours_are_not_taken_for_what_was_sent() {
 }
 
 #[test]
-fn a_request_of_very_many_values_does_not_take_long() {
+fn a_request_with_very_many_values_is_redacted_quickly() {
     let numbers: Vec<_> = (100_000..118_000).map(|number| number.to_string()).collect();
     let form: Vec<_> = (100_000..110_000).map(|number| format!("a={number}")).collect();
     let cookies: Vec<_> = (100_000..110_000).map(|number| format!("a={number}")).collect();
@@ -279,14 +279,14 @@ fn a_fifo_is_not_even_opened() {
     let folder = folder();
     let fifo = folder.join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    // A writer waits for a reader; what it writes must reach the one that comes after us.
+    // A writer waits for a reader; what it writes must reach the reader that comes after porthole.
     let mut writer = Command::new("sh")
         .args(["-c", "echo \"$$\" >pid; echo kept >fifo"])
         .current_dir(&folder)
         .spawn()
         .unwrap();
     while !std::fs::read_to_string(folder.join("pid")).is_ok_and(|pid| {
-        // It sleeps in open(2) once it waits: wait_for_partner, in the kernel's pipe.c.
+        // It sleeps in open(2) while it waits: wait_for_partner in fs/pipe.c of the kernel.
         std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| stat.contains(") S "))
     }) {
         std::thread::yield_now();
@@ -322,7 +322,8 @@ fn a_file_of_the_largest_size_may_end_in_a_newline() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// With this file in the place of /etc/hosts, in a mount namespace of its own: stderr.
+/// Runs `porthole tcp` in a mount namespace with this file as /etc/hosts; returns stdout and
+/// stderr.
 fn with_hosts(hosts: &std::path::Path, target: &str) -> Option<(String, String)> {
     let script = "mount --bind \"$1\" /etc/hosts && exec \"$2\" tcp \"$3\"";
     let namespace = |words: &[&str]| {
@@ -334,8 +335,8 @@ fn with_hosts(hosts: &std::path::Path, target: &str) -> Option<(String, String)>
         .output()
         .is_ok_and(|ran| ran.status.success())
     {
-        assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "no mount namespace can be had");
-        let _ = writeln!(std::io::stderr(), "SKIPPED hosts: no mount namespace can be had");
+        assert!(std::env::var_os("PORTHOLE_SKIP_NOTHING").is_none(), "cannot create a mount namespace");
+        let _ = writeln!(std::io::stderr(), "SKIPPED hosts: cannot create a mount namespace");
         return None;
     }
     let ran = namespace(&["sh", "-c", script, "sh"]).arg(hosts).args([&binary(), target]).output().unwrap();
@@ -344,12 +345,12 @@ fn with_hosts(hosts: &std::path::Path, target: &str) -> Option<(String, String)>
 }
 
 #[test]
-fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
+fn an_unreadable_hosts_file_does_not_count_as_empty() {
     let folder = folder();
     let large = folder.join("large");
     std::fs::write(&large, format!("{}127.0.0.1 last.example\n", "0.0.0.0 ads.example\n".repeat(100_000)))
         .unwrap();
-    // Not a file is as good as one that may not be read: nothing is denied to root.
+    // This stands in for a file without read permission, because root may read everything.
     let Some((_, stderr)) = with_hosts(std::path::Path::new("/dev/null"), "db:80") else { return };
     assert_eq!(stderr, "porthole: tcp db:80: could not resolve db: /etc/hosts: not a regular file\n");
     let (stdout, _) = with_hosts(std::path::Path::new("/dev/null"), "localhost:1").unwrap();
@@ -363,8 +364,8 @@ fn a_hosts_file_that_cannot_be_read_is_not_an_empty_one() {
 }
 
 #[test]
-fn no_usage_error_shows_a_secret() {
-    // A header's name is repeated where it is wrong, and what a run has of its own is read when all else is.
+fn an_error_in_a_run_option_shows_no_secret() {
+    // The options of a run are parsed after everything else, so every secret is known by that time.
     porthole(["tcp", ":1", "--send", "${API_KEY}", "--timeout", "hunter2"])
         .env("API_KEY", "hunter2")
         .refused(

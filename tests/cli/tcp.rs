@@ -22,7 +22,7 @@ fn no_host_means_localhost() {
 }
 
 #[test]
-fn localhost_is_ipv6_too() {
+fn localhost_includes_ipv6() {
     if !has_ipv6() {
         return;
     }
@@ -42,7 +42,7 @@ fn a_refused_connection_names_every_address() {
 }
 
 #[test]
-fn what_is_expected_is_found_anywhere_and_in_pieces() {
+fn expected_bytes_are_found_anywhere_and_in_pieces() {
     let server = Server::new(vec![
         Step::Until(b"PING\r\n"),
         send("-LOADING\r\n+PO"),
@@ -56,7 +56,7 @@ fn what_is_expected_is_found_anywhere_and_in_pieces() {
 }
 
 #[test]
-fn bytes_are_sent_and_expected_as_they_are_escaped() {
+fn escapes_in_send_and_expect_are_decoded() {
     let server = Server::new(vec![Step::Until(b"\x00\xff\t\\"), send(b"a\x1bb\x80"), Step::Hold]);
     let address = server.address().to_string();
     porthole(["tcp", &address, "--send", r"\0\xff\t\\", "--expect", r"\x1bb\x80"])
@@ -64,7 +64,7 @@ fn bytes_are_sent_and_expected_as_they_are_escaped() {
 }
 
 #[test]
-fn something_else_is_unhealthy_and_quoted() {
+fn an_unexpected_reply_is_unhealthy_and_quoted() {
     let server = Server::new(vec![send("-ERR \x1b[31mno\r\n")]);
     let address = server.address().to_string();
     porthole(["tcp", &address, "--expect", "+PONG"]).unhealthy(&format!(
@@ -73,7 +73,7 @@ fn something_else_is_unhealthy_and_quoted() {
 }
 
 #[test]
-fn a_reset_is_an_end() {
+fn a_reset_counts_as_a_closed_connection() {
     let server = Server::new(vec![Step::Until(b"x"), Step::Reset]);
     let address = server.address().to_string();
     porthole(["tcp", &address, "--send", "x", "--expect", "y"])
@@ -81,7 +81,7 @@ fn a_reset_is_an_end() {
 }
 
 #[test]
-fn what_happened_by_phases() {
+fn verbose_lists_the_phases() {
     let server = Server::new(vec![send("hello"), Step::Hold]);
     let ran = porthole(["tcp", &server.address().to_string(), "--expect", "hello", "-v"]).run();
     let lines: Vec<&str> = ran.stdout.lines().collect();

@@ -16,7 +16,7 @@ fn a_socket_that_accepts_is_healthy() {
 }
 
 #[test]
-fn an_abstract_socket_has_an_at_sign() {
+fn an_at_sign_means_an_abstract_socket() {
     let name = format!("porthole-test-{}", std::process::id());
     let server = Server::abstract_socket(&name, vec![Step::Until(b"hi"), send("there"), Step::Hold]);
     porthole(["unix", &format!("@{name}"), "--send", "hi", "--expect", "there"])
@@ -25,10 +25,11 @@ fn an_abstract_socket_has_an_at_sign() {
 }
 
 #[test]
-fn what_a_server_said_before_it_closed_is_heard() {
+fn bytes_sent_before_the_server_closed_are_received() {
     let server = Server::unix(vec![send("hello\n")]);
     let path = server.socket().to_str().unwrap();
-    // Which of the two is first, our bytes or its end, is the machine's affair; with so many it is the end.
+    // Whether our bytes or the server's close comes first depends on the machine; with so many
+    // bytes, the close does.
     let bytes = "x".repeat(100_000);
     let big = server.socket().parent().unwrap().join("big");
     std::fs::write(&big, &bytes[..60_000]).unwrap();
@@ -43,7 +44,7 @@ fn what_a_server_said_before_it_closed_is_heard() {
 }
 
 #[test]
-fn why_a_path_is_no_socket_that_accepts() {
+fn the_reason_why_a_path_does_not_accept_is_named() {
     let folder = folder();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     std::fs::write(path("file"), "").unwrap();
@@ -61,10 +62,10 @@ fn why_a_path_is_no_socket_that_accepts() {
 }
 
 #[test]
-fn a_full_accept_queue_is_named() {
+fn a_full_accept_queue_is_reported() {
     let folder = folder();
     let path = folder.join("full");
-    // The smallest queue there is: a listener that never accepts, filled by connections of our own.
+    // The smallest possible queue: a listener that never accepts, filled by our own connection.
     let listener = UnixListener::bind(&path).unwrap();
     nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
     let _waiting = UnixStream::connect(&path).unwrap();
@@ -78,7 +79,7 @@ fn a_full_accept_queue_is_named() {
 }
 
 #[test]
-fn no_permission_is_said_on_stderr() {
+fn a_denied_permission_is_reported_on_stderr() {
     if !is_root() {
         return skip("only root can become another user");
     }

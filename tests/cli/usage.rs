@@ -1,8 +1,9 @@
-//! Wrong usage is one line on stderr that names the argument and what was expected; help goes to stdout.
+//! A usage error is one line on stderr that names the argument and says what was expected; help
+//! goes to stdout.
 
 mod bytes;
 mod help;
-mod others;
+mod other_programs;
 mod with_inspect;
 
 use crate::support::command::{has_feature, porthole};
@@ -18,7 +19,7 @@ const SIZE: &str = "expected a size such as 512, 64k or 10M (powers of 1024)";
 const STATUS: &str = "expected status codes such as 200, 200,204, 200-299 or 2xx";
 
 #[test]
-fn wrong_arguments() {
+fn wrong_arguments_are_named() {
     for (arguments, message) in [
         ("nope", "unknown command 'nope'; see porthole --help"),
         ("-q", "no command given; see porthole --help"),
@@ -84,10 +85,10 @@ fn wrong_arguments() {
         .refused("http: --method: expected a method such as GET, HEAD or POST, got 'A B'");
 }
 
-/// Whoever carries `pg_isready -h HOST` over must not have a probe that is green for ever: help and the version are 0 only
-/// where nothing else is asked for.
+/// A probe that is copied from `pg_isready -h HOST` must not be healthy forever: help and the
+/// version exit with 0 only if nothing else is requested.
 #[test]
-fn help_stands_alone() {
+fn help_cannot_be_combined_with_other_arguments() {
     for (arguments, command, word) in [
         ("postgres -h localhost -p 1", "postgres", "-h"),
         ("postgres -U app -h localhost", "postgres", ""),
@@ -123,7 +124,7 @@ fn help_stands_alone() {
             continue;
         }
         let prints = if word.contains(['h', 'p']) { "help" } else { "the version" };
-        let said = match command {
+        let expected = match command {
             "" => format!("porthole: {word} prints {prints} {ALONE}; see porthole --help\n"),
             "http" | "tcp" => {
                 format!(
@@ -135,12 +136,12 @@ fn help_stands_alone() {
                  porthole {server} localhost:"
             ),
         };
-        assert!(ran.stderr.starts_with(&said), "{said}\n{}", ran.story());
+        assert!(ran.stderr.starts_with(&expected), "{expected}\n{}", ran.story());
     }
     porthole(["postgres", "-h", "localhost", "-p", "1"]).refused(&format!(
         "postgres: -h prints help {ALONE}; write the server as the target: porthole postgres localhost:5432"
     ));
-    // A host is meant only where one may follow the letter.
+    // A host is assumed only if one may follow the letter.
     for (arguments, word, is_host) in [
         ("postgres --help -v", "--help", false),
         ("postgres --help localhost", "--help", false),
@@ -157,16 +158,16 @@ fn help_stands_alone() {
         };
         porthole(arguments.split(' ')).refused(&format!("postgres: {word} prints help {ALONE}; {advice}"));
     }
-    // A value that looks so is a value, and what stands behind -- is an operand.
+    // A value that looks like an option is still a value, and what follows -- is an operand.
     porthole(["tcp", ":0", "--send", "-h"]).refused(&format!("tcp: TARGET: {HOST_PORT}, got ':0'"));
     porthole(["-t", "--help", "tcp", ":1"]).refused(&format!("--timeout: {DURATION}, got '--help'"));
     porthole(["process", "--", "--help"])
         .unhealthy("unhealthy: process --help: none running, expected at least 1");
 }
 
-/// A slip of the fingers is answered with what was meant.
+/// Mistyped words are answered with a suggestion.
 #[test]
-fn did_you_mean() {
+fn mistyped_words_get_a_suggestion() {
     for (arguments, message) in [
         ("htp :1", "unknown command 'htp'; did you mean 'http'?"),
         ("HTTP :1", "unknown command 'HTTP'; did you mean 'http'?"),
@@ -191,9 +192,9 @@ fn did_you_mean() {
     }
 }
 
-/// What only the full build has is known to the other.
+/// The other builds know the names of what only the full build has.
 #[test]
-fn what_another_build_has() {
+fn features_of_the_full_build_are_named_in_other_builds() {
     for (feature, arguments, what) in [
         ("tls", "tls 1", "tls"),
         ("tls", "grpc 1 --tls", "grpc: --tls"),
@@ -220,7 +221,7 @@ fn what_another_build_has() {
 }
 
 #[test]
-fn wrong_values() {
+fn wrong_values_are_quoted_with_what_was_expected() {
     for value in ["0", "0s", "2h", "abc", "-1s", "1h1s", "1.s"] {
         porthole(["tcp", ":80", "--timeout", value])
             .refused(&format!("--timeout: {DURATION}, got '{value}'"));
@@ -262,7 +263,7 @@ fn wrong_values() {
 }
 
 #[test]
-fn options_of_a_run_may_stand_anywhere() {
+fn options_of_a_run_are_accepted_anywhere() {
     let server = Server::new(answer(response("500 No", "")));
     let url = server.url("/");
     let line = format!("unhealthy: http {url}: 500 Internal Server Error, expected 200-399");

@@ -11,7 +11,7 @@ use crate::support::command::porthole;
 use crate::support::server::{Server, Step, answer, closed_port, response};
 
 #[test]
-fn it_tries_again_until_healthy() {
+fn a_check_is_repeated_until_it_is_healthy() {
     let not_yet = answer(response("503 Service Unavailable", "starting"));
     let server = Server::scripts(vec![not_yet.clone(), not_yet, answer(response("200 OK", "ok"))]);
     let url = server.url("/");
@@ -22,19 +22,20 @@ fn it_tries_again_until_healthy() {
 }
 
 #[test]
-fn it_gives_up_when_the_time_is_over() {
+fn a_check_is_unhealthy_once_the_time_is_up() {
     let target = format!("127.0.0.1:{}", closed_port());
     let wait = ["tcp", &target, "--wait", "400ms", "--every", "100ms"];
     let line = format!("unhealthy: tcp {target}: connection refused (127.0.0.1)");
     let ran = porthole(wait).unhealthy(&line).within(Duration::from_secs(8));
     assert!(ran.elapsed >= Duration::from_millis(400), "{}", ran.story());
-    // How often and how long it was tried changes from run to run, so only --verbose and JSON tell.
+    // The number of attempts and their time differ from run to run, so only --verbose and JSON
+    // report them.
     let ran = porthole(wait.iter().chain(&["-v"])).run();
     assert!(ran.stdout.starts_with(&line) && ran.stdout.contains(" attempts in "), "{}", ran.story());
 }
 
 #[test]
-fn the_wait_bounds_an_attempt_too() {
+fn the_wait_also_bounds_a_single_attempt() {
     let server = Server::new(vec![Step::Hold]);
     let url = server.url("/");
     porthole(["http", &url, "--timeout", "50s", "--wait", "300ms"])
@@ -43,13 +44,13 @@ fn the_wait_bounds_an_attempt_too() {
 }
 
 #[test]
-fn a_service_that_starts_late_is_found() {
-    // Bound and not listening: the port is ours, and who connects is refused.
+fn a_service_that_starts_late_is_healthy_in_the_end() {
+    // Bound but not listening: the port is ours, and connections to it are refused.
     let family = AddressFamily::Inet;
     let late = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
     bind(late.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
     let target = format!("127.0.0.1:{}", getsockname::<SockaddrIn>(late.as_raw_fd()).unwrap().port());
-    // Asked in each attempt, it tells when the next one has begun.
+    // Each attempt connects to this server, so it shows when the next one has begun.
     let witness = Server::new(vec![Step::Hold]);
     let waiting = {
         let arguments = format!("tcp {} and tcp {target} --wait 50s --every 20ms --json", witness.address());
@@ -65,7 +66,7 @@ fn a_service_that_starts_late_is_found() {
 }
 
 #[test]
-fn a_terminal_shows_how_it_goes() {
+fn a_terminal_shows_the_attempts() {
     let target = format!("127.0.0.1:{}", closed_port());
     // script(1) gives the program a terminal.
     let command = format!("{} tcp {target} --wait 300ms --every 100ms", crate::support::command::binary());

@@ -1,11 +1,11 @@
-//! A build that has `dns`.
+//! Builds that have `dns`.
 
 use std::time::Duration;
 
 use crate::support::command::porthole;
 
 #[test]
-fn without_remote_no_server_is_asked() {
+fn no_server_is_queried_without_remote() {
     for name in ["porthole.invalid", "localhost"] {
         porthole(["dns", name, "-t", "50s", "--wait", "50s"])
             .refused(&format!("dns {name}: the check asks a name server, which only --remote allows"))
@@ -14,7 +14,7 @@ fn without_remote_no_server_is_asked() {
 }
 
 #[test]
-fn wrong_usage() {
+fn usage_errors_are_explained() {
     porthole(["dns"]).refused("dns: NAME is missing; see porthole dns --help");
     let long = "a".repeat(64);
     for name in ["", ".", "a..b", ".a", "10.0.0.1", "[::1]", "::1", "a b", "db:53", "grün", "a_b/c", &long] {

@@ -1,4 +1,5 @@
-//! HTTP/2 by hand: frames of RFC 9113, header blocks of RFC 7541, and what a gRPC server answers.
+//! Hand-written HTTP/2: frames (RFC 9113), header blocks (RFC 7541), and responses of a gRPC
+//! server.
 
 use crate::support::server::{Step, send};
 
@@ -17,7 +18,7 @@ pub const END_HEADERS: u8 = 4;
 pub const PADDED: u8 = 8;
 pub const PRIORITY: u8 = 0x20;
 
-/// SERVING, as a length-prefixed message.
+/// The status SERVING, as a length-prefixed message.
 pub const SERVING: &[u8] = b"\0\0\0\0\x02\x08\x01";
 
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: impl AsRef<[u8]>) -> Vec<u8> {
@@ -26,7 +27,7 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: impl AsRef<[u8]>) -> Vec
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Literals that are not indexed.
+/// Encodes a header block of literals that are not indexed.
 pub fn fields(list: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in list {
@@ -43,7 +44,7 @@ pub fn settings() -> Vec<u8> {
     frame(SETTINGS, 0, 0, "")
 }
 
-/// The head of an answer that goes on. `:status: 200` is index 8.
+/// Returns the head of a response that continues. `:status: 200` is index 8.
 pub fn head() -> Vec<u8> {
     frame(HEADERS, END_HEADERS, 1, [&[0x88], &fields(&[("content-type", "application/grpc")])[..]].concat())
 }
@@ -57,12 +58,12 @@ pub fn trailers_only(list: &[(&str, &str)]) -> Vec<u8> {
     trailers(&[&start, list].concat())
 }
 
-/// An answer of this message.
+/// Returns a whole response with this message.
 pub fn answer(message: &[u8]) -> Vec<u8> {
     [head(), frame(DATA, 0, 1, message), trailers(&[("grpc-status", "0")])].concat()
 }
 
-/// SETTINGS, and these bytes once there is a request.
+/// Sends SETTINGS, and these bytes once the request has arrived.
 pub fn after_request(bytes: impl AsRef<[u8]>) -> Vec<Step> {
     vec![send(settings()), Step::Until(b"Health/Check"), send(bytes), Step::Hold]
 }

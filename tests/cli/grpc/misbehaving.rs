@@ -1,4 +1,5 @@
-//! Servers that misbehave: the deadline holds against each, memory stays small, the verdict says what it was.
+//! Servers that misbehave: the deadline holds against each, memory use stays small, and the verdict
+//! names the fault.
 
 use std::time::Duration;
 
@@ -6,29 +7,29 @@ use super::frames::{
     CONTINUATION, DATA, END_HEADERS, GOAWAY, HEADERS, PADDED, PING, PUSH_PROMISE, RST_STREAM, SERVING,
     SETTINGS, WINDOW_UPDATE, after_request, answer, frame, head, settings, trailers_only,
 };
-use super::{SOON, check, healthy, unhealthy};
+use super::{TIME_LIMIT, check, healthy, unhealthy};
 use crate::support::command::{has_feature, porthole};
 use crate::support::server::{Server, Step, send};
 use crate::support::skip::skip_by_design;
 
-/// The pause between two bytes of a server that drips.
+/// The pause between two bytes of a server that sends them one by one.
 const PACE: Duration = Duration::from_millis(200);
 
 #[track_caller]
 fn times_out(script: Vec<Step>, options: &[&str], doing: &str) -> Server {
     let (server, ran) = check(script, &[&["-t", "500ms"], options].concat());
     let address = server.address();
-    ran.is(1, &format!("unhealthy: grpc {address}: timed out after 500 ms {doing}"), "").within(SOON);
+    ran.is(1, &format!("unhealthy: grpc {address}: timed out after 500 ms {doing}"), "").within(TIME_LIMIT);
     server
 }
 
-/// What helps where the port speaks TLS, in a build that has the option.
+/// Returns the advice for a port that speaks TLS, if this build has the option.
 fn tls_option() -> &'static str {
     if has_feature("tls") { " in plain text (--tls)" } else { "" }
 }
 
 #[test]
-fn something_that_is_not_http2() {
+fn a_response_that_is_not_http2_is_reported() {
     for (bytes, reason) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "the port speaks HTTP/1, not HTTP/2"),
         (b"\x15\x03\x01\0\x02\x02F", &format!("the port speaks TLS, not HTTP/2{}", tls_option())),
@@ -39,7 +40,7 @@ fn something_that_is_not_http2() {
             "the response is not HTTP/2; received: \\0\\0\\x08\\x06\\0\\0\\0\\0\\0pingpong",
         ),
     ] {
-        // Said at once, whether more may come or not. Of the request nothing was sent.
+        // Reported at once, whether more may come or not, and before any of the request is sent.
         let server = unhealthy(vec![Step::Until(b"SM\r\n\r\n"), send(bytes), Step::Hold], reason);
         assert!(!server.asked()[0].contains("Health"));
     }
@@ -58,7 +59,7 @@ fn something_that_is_not_http2() {
 }
 
 #[test]
-fn the_server_ends_it() {
+fn a_connection_or_stream_that_the_server_ends_is_reported() {
     let goaway = |code: u8, last: u8, debug: &str| {
         frame(GOAWAY, 0, 0, [&[0, 0, 0, last, 0, 0, 0, code], debug.as_bytes()].concat())
     };
@@ -89,7 +90,7 @@ fn the_server_ends_it() {
 }
 
 #[test]
-fn frames_that_break_the_rules() {
+fn invalid_frames_are_reported() {
     let misplaced = "a frame of the wrong size or stream";
     for (bytes, rule) in [
         (frame(DATA, 0, 1, SERVING), "DATA before HEADERS"),
@@ -116,7 +117,7 @@ fn frames_that_break_the_rules() {
 }
 
 #[test]
-fn more_than_is_taken() {
+fn frames_and_header_blocks_over_the_limits_are_reported() {
     unhealthy(vec![send([0, 0x40, 1, SETTINGS, 0, 0, 0, 0, 0]), Step::Hold], "a frame is larger than 16 KiB");
     unhealthy(after_request([0xff, 0xff, 0xff, DATA, 0, 0, 0, 0, 1]), "a frame is larger than 16 KiB");
     unhealthy(
@@ -128,7 +129,7 @@ fn more_than_is_taken() {
         after_request([frame(HEADERS, 0, 1, b"\x88"), full].concat()),
         "a header block is larger than 16 KiB",
     );
-    // An entry of nearly the whole dynamic table, named by a byte each.
+    // An entry that nearly fills the dynamic table; then each byte refers to it.
     let bomb = [&b"\x40\x01a\x7f\x80\x1e"[..], &[b'v'; 3967], &[0xbe; 8000]].concat();
     unhealthy(
         after_request(frame(HEADERS, END_HEADERS, 1, bomb)),
@@ -137,7 +138,7 @@ fn more_than_is_taken() {
 }
 
 #[test]
-fn floods_end() {
+fn an_endless_sequence_of_frames_is_abandoned() {
     for bytes in floods() {
         let mut script =
             after_request(if bytes[3] == CONTINUATION { frame(HEADERS, 0, 1, "") } else { Vec::new() });
@@ -159,16 +160,16 @@ fn floods() -> [Vec<u8>; 6] {
 }
 
 #[test]
-fn the_window_of_the_server_is_kept_to() {
+fn the_window_of_the_stream_is_respected() {
     let closed = || send(frame(SETTINGS, 0, 0, b"\0\x04\0\0\0\0"));
     let server = times_out(
         vec![closed(), Step::Hold],
         &["--service", "db"],
         "waiting for the server's flow-control window to open",
     );
-    let asked = server.asked().remove(0);
-    assert!(asked.contains("Health/Check") && !asked.contains("\x0a\x02db"), "{asked:?}");
-    // Opened in two steps, the second by a setting.
+    let request = server.asked().remove(0);
+    assert!(request.contains("Health/Check") && !request.contains("\x0a\x02db"), "{request:?}");
+    // The window opens in two steps, the second by a setting.
     let server = healthy(
         vec![
             closed(),
@@ -184,7 +185,7 @@ fn the_window_of_the_server_is_kept_to() {
         "\"db\" is SERVING",
     );
     drop(server);
-    // An answer that does not wait for the rest of the request.
+    // A response that does not wait for the rest of the request.
     unhealthy(
         vec![
             closed(),
@@ -197,9 +198,9 @@ fn the_window_of_the_server_is_kept_to() {
 }
 
 #[test]
-fn the_window_of_the_connection_is_kept_to() {
-    // That of the stream is as large as can be; that of the connection is what it always is at first, 65,535 bytes, of
-    // which this request takes 10 more.
+fn the_window_of_the_connection_is_respected() {
+    // The window of the stream is as large as possible. That of the connection has its initial
+    // size, 65,535 bytes, and this request exceeds it by 10.
     let opened = || send(frame(SETTINGS, 0, 0, b"\0\x04\x7f\xff\xff\xff"));
     let name = "s".repeat(65_536);
     let options = ["--service", &name];
@@ -216,7 +217,7 @@ fn the_window_of_the_connection_is_kept_to() {
 }
 
 #[test]
-fn silence() {
+fn a_server_that_stalls_times_out() {
     times_out(vec![Step::Hold], &[], "waiting for the server's HTTP/2 settings");
     times_out(vec![send(&settings()[..5]), Step::Hold], &[], "waiting for the server's HTTP/2 settings");
     times_out(vec![send(settings()), Step::Hold], &[], "waiting for the response head");
@@ -228,12 +229,12 @@ fn silence() {
         server.address()
     );
     assert!(ran.stdout.starts_with(&start) && ran.status == Some(1), "{}", ran.story());
-    ran.within(SOON);
+    ran.within(TIME_LIMIT);
 }
 
 #[test]
-fn a_server_that_never_reads() {
-    // More metadata than the buffers of both sockets take.
+fn a_server_that_never_reads_the_request_times_out() {
+    // More metadata than fits into the buffers of both sockets.
     let folder = crate::support::server::folder();
     let filler = folder.join("filler");
     std::fs::write(&filler, vec![b'x'; 60_000]).unwrap();
@@ -250,16 +251,16 @@ fn a_server_that_never_reads() {
     }
     porthole(arguments)
         .unhealthy(&format!("unhealthy: grpc {address}: timed out after 500 ms while the request was sent"))
-        .within(SOON);
+        .within(TIME_LIMIT);
     drop(thread.join());
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn memory_stays_small_whatever_comes() {
-    // As in deadline.rs: only the static binaries are what is bounded.
+fn memory_stays_small_whatever_the_server_sends() {
+    // As in deadline.rs: the limit holds only for the static binaries.
     if std::env::var_os("PORTHOLE_BIN").is_none() {
-        return skip_by_design("only the static binaries are bounded");
+        return skip_by_design("the limit holds only for the static binaries");
     }
     let mut scripts: Vec<Vec<Step>> = floods()
         .into_iter()

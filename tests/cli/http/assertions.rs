@@ -1,11 +1,11 @@
-//! What is expected of the body.
+//! Assertions about the body.
 
 use super::{OK, healthy, unhealthy};
 use crate::support::command::porthole;
 use crate::support::server::{Server, answer, response};
 
 #[test]
-fn assertions_on_text() {
+fn text_is_searched_and_matched() {
     let body = response("200 OK", "status: ready\nworkers: 3");
     healthy(&body, &["--contains", "ready", "--contains", "workers"], "200 OK");
     healthy(&body, &["--matches", "workers: [1-9]$"], "200 OK");
@@ -22,8 +22,8 @@ fn assertions_on_text() {
 }
 
 #[test]
-fn an_expression_is_matched_by_line() {
-    // As curl … | grep -qE does.
+fn an_expression_is_matched_line_by_line() {
+    // As `curl … | grep -qE` does.
     for (body, expression) in [
         ("ok\n", "^ok$"),
         ("a\nok\nb\n", "^ok$"),
@@ -36,7 +36,7 @@ fn an_expression_is_matched_by_line() {
     for (body, expression, shown) in [
         ("a\nb", "^a.b$", "a\\nb"),
         ("ok\n", "^$", "ok\\n"),
-        // grep sees the carriage return as well: the verdict has to show it.
+        // grep sees the carriage return too, so the verdict has to show it.
         ("ok\r\n", "^ok$", "ok\\r\\n"),
         (" ok \n", "^ok$", "\\x20ok \\n"),
         (" ok ", "^ok$", "\\x20ok\\x20"),
@@ -44,13 +44,13 @@ fn an_expression_is_matched_by_line() {
         let reason = format!("200 OK, expected the body to match \"{expression}\"; body: {shown}");
         unhealthy(response("200 OK", body), &["--matches", expression], &reason);
     }
-    // What acts on a terminal is escaped, and so is a backslash.
+    // Terminal control characters are escaped, and so is a backslash.
     for (expression, shown) in [(r"\Ax\z", r"\\Ax\\z"), (r"\d\.", r"\\d\\."), ("\\.\u{1b}\t$", r"\\.\x1b\t$")]
     {
         let reason = format!("200 OK, expected the body to match \"{shown}\"; body: a");
         unhealthy(response("200 OK", "a"), &["--matches", expression], &reason);
     }
-    // Of a body that is cut, the end of a line is known where the next one has begun.
+    // In a truncated body, the end of a line is known only once the next line has begun.
     let long = response("200 OK", "ok\nx ok");
     healthy(&long, &["--matches", "^ok$", "--max-body", "3"], "200 OK");
     unhealthy(
@@ -61,7 +61,7 @@ fn an_expression_is_matched_by_line() {
 }
 
 #[test]
-fn assertions_on_json() {
+fn fields_of_json_are_compared() {
     let body = response("200 OK", r#"{"status":"UP","n":[1,{"a/b":null}]}"#);
     healthy(&body, &["--field", "/status=UP", "--field", "/n/0=1", "--field", "/n/1/a~1b"], "200 OK");
     unhealthy(
@@ -77,7 +77,7 @@ fn assertions_on_json() {
 }
 
 #[test]
-fn a_compressed_body_is_not_quoted_nor_looked_into() {
+fn a_compressed_body_is_neither_quoted_nor_searched() {
     let compressed = |status: &str, encoding: &str| {
         format!("HTTP/1.1 {status}\r\nContent-Encoding: {encoding}\r\nContent-Length: 3\r\n\r\n\x1f\x01\x08")
     };
@@ -104,7 +104,7 @@ fn a_compressed_body_is_not_quoted_nor_looked_into() {
 }
 
 #[test]
-fn no_more_of_the_body_is_read_than_allowed() {
+fn only_the_first_part_of_the_body_is_searched() {
     let body = response("200 OK", &format!("{}needle", "x".repeat(100_000)));
     healthy(&body, &["--contains", "needle", "--max-body", "200k"], "200 OK");
     let server = Server::new(answer(&body));
@@ -117,7 +117,7 @@ fn no_more_of_the_body_is_read_than_allowed() {
         ran.story()
     );
     assert!(ran.stdout.len() <= 481, "{}", ran.story());
-    // Of two texts the one that is there is not missed, though little of the body is kept.
+    // If one of two texts is there, it is found even though little of the body is kept.
     let server = Server::new(answer(response("200 OK", &format!("{}near{0}", "x".repeat(20_000)))));
     let ran = porthole(["http", &server.url("/"), "--contains", "near", "--contains", "far"]).run();
     assert!(ran.stdout.contains("expected the body to contain \"far\"; body: xxx"), "{}", ran.story());
@@ -129,7 +129,7 @@ fn no_more_of_the_body_is_read_than_allowed() {
 }
 
 #[test]
-fn what_a_server_says_is_harmless() {
+fn control_characters_in_the_body_are_escaped() {
     unhealthy(
         response("500 Internal Server Error", "\x1b[2J\u{202e}evil\u{9b}\r\n\\ \x07"),
         &[],

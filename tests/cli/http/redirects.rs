@@ -5,12 +5,12 @@ use crate::support::command::porthole;
 use crate::support::server::{Server, Step, answer, send};
 
 #[test]
-fn an_unexpected_redirect_shows_where_it_leads() {
+fn an_unexpected_redirect_is_reported_with_its_location() {
     for (location, shown) in [
-        ("/login", " to {place}/login"),
-        ("../a", " to {place}/a"),
-        // What changes from one answer to the next is in the query.
-        ("/login?state=4711#x", " to {place}/login?…"),
+        ("/login", " to {base}/login"),
+        ("../a", " to {base}/a"),
+        // The query often changes from one response to the next, so it is left out.
+        ("/login?state=4711#x", " to {base}/login?…"),
         ("https://me:hunter2@other.example/x", " to https://other.example/x"),
         ("mailto:x@y", ""),
         ("app://\x1b[2J/x", " to app://\\x1b[2J/x"),
@@ -18,8 +18,8 @@ fn an_unexpected_redirect_shows_where_it_leads() {
         let server = Server::new(answer(format!(
             "HTTP/1.1 302 Found\r\nLocation:\r\n {location}\r\nContent-Length: 0\r\n\r\n"
         )));
-        let (url, place) = (server.url("/b/c"), server.url(""));
-        let shown = shown.replace("{place}", &place);
+        let (url, base) = (server.url("/b/c"), server.url(""));
+        let shown = shown.replace("{base}", &base);
         for options in [&["-s", "200"][..], &["--status", "200-299"]] {
             let expected = options[1];
             porthole([&["http", &url], options].concat())
@@ -27,7 +27,7 @@ fn an_unexpected_redirect_shows_where_it_leads() {
         }
         porthole(["http", &url]).healthy(&format!("healthy: http {url}: 302 Found in <T>"));
     }
-    // Bytes that are no character.
+    // A byte that is not valid UTF-8.
     let head = b"HTTP/1.1 302 Found\r\nLocation: /caf\xe9\r\nContent-Length: 0\r\n\r\n";
     let server = Server::new(vec![Step::Request, send(head)]);
     let url = server.url("/");
@@ -36,7 +36,7 @@ fn an_unexpected_redirect_shows_where_it_leads() {
     porthole(["http", &url, "--follow", "1"]).unhealthy(&format!(
         "unhealthy: http {url}: 302 Found with an invalid Location, expected a URL with '\\xe9' written as %E9"
     ));
-    // However long it is, what was expected is said.
+    // However long the location is, the expectation is printed.
     let long = format!("/{}", "x".repeat(600));
     let server =
         Server::new(answer(format!("HTTP/1.1 301 Moved\r\nLocation: {long}\r\nContent-Length: 0\r\n\r\n")));
@@ -45,7 +45,7 @@ fn an_unexpected_redirect_shows_where_it_leads() {
 }
 
 #[test]
-fn a_redirect_is_an_answer_unless_it_is_followed() {
+fn a_redirect_is_followed_only_on_request() {
     let redirect =
         |to: &str| answer(format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"));
     let server = Server::scripts(vec![redirect("/login")]);
@@ -56,7 +56,7 @@ fn a_redirect_is_an_answer_unless_it_is_followed() {
     porthole(["http", &server.url("/x/y"), "--follow", "2"])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/x/y")));
     let lines: Vec<String> =
-        server.asked().iter().map(|asked| asked.lines().next().unwrap().to_owned()).collect();
+        server.asked().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
     assert_eq!(lines, ["GET /x/y HTTP/1.1", "GET /x/a?b HTTP/1.1", "GET /c HTTP/1.1"]);
 
     let server = Server::scripts(vec![redirect("/loop")]);
@@ -102,11 +102,11 @@ fn credentials_stay_with_host_port_and_scheme() {
     let options = ["--follow", "2", "-H", "Authorization: Bearer t", "-H", "Cookie: s=1", "-H", "X-A: b"];
     porthole([&["http", &first.url("/")], &options[..]].concat())
         .healthy(&format!("healthy: http {}: 200 OK in <T>", first.url("/")));
-    for asked in first.asked() {
-        assert!(secret.iter().all(|field| asked.contains(field)), "{asked}");
+    for request in first.asked() {
+        assert!(secret.iter().all(|field| request.contains(field)), "{request}");
     }
-    let asked = other.asked().remove(0);
-    assert!(!secret.iter().any(|field| asked.contains(field)) && asked.contains("X-A: b"), "{asked}");
+    let request = other.asked().remove(0);
+    assert!(!secret.iter().any(|field| request.contains(field)) && request.contains("X-A: b"), "{request}");
     drop(first);
 
     let first = Server::new(answer(format!(
@@ -135,7 +135,7 @@ fn user_info_of_a_location_is_not_printed() {
 }
 
 #[test]
-fn what_a_redirect_elsewhere_says_is_judged_too() {
+fn assertions_apply_to_a_redirect_to_another_host_too() {
     let text = "HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nContent-Length: 5\r\n\r\nmoved";
     let found = "302 Found, not followed to another host, http://other.example/";
     healthy(text, &["--follow", "1", "--contains", "moved"], found);
@@ -147,7 +147,7 @@ fn what_a_redirect_elsewhere_says_is_judged_too() {
 }
 
 #[test]
-fn odd_locations() {
+fn an_invalid_location_is_reported() {
     let redirect =
         |location: &str| answer(format!("HTTP/1.1 302 Found\r\n{location}Content-Length: 0\r\n\r\n"));
     for (location, reason) in [

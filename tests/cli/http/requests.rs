@@ -1,16 +1,16 @@
-//! What is sent, and where.
+//! What is sent, and to which address.
 
 use super::OK;
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, answer, response, send};
 
 #[test]
-fn the_request_is_plain_http() {
+fn a_request_has_only_the_usual_fields() {
     let server = Server::new(answer(OK));
     porthole(["http", &server.url("/healthz?full=1#part")])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/healthz?full=1")));
-    let asked = server.asked().remove(0);
-    let (line, fields) = asked.split_once("\r\n").unwrap();
+    let request = server.asked().remove(0);
+    let (line, fields) = request.split_once("\r\n").unwrap();
     assert_eq!(line, "GET /healthz?full=1 HTTP/1.1");
     let mut fields: Vec<&str> = fields.trim_end().split("\r\n").collect();
     fields.sort_unstable();
@@ -30,7 +30,7 @@ fn short_targets_mean_http_and_localhost() {
 }
 
 #[test]
-fn a_url_in_the_query_is_no_scheme() {
+fn a_url_in_the_query_is_not_a_scheme() {
     let server = Server::new(answer(OK));
     let target = format!(":{}/ok?next=http://x/", server.port());
     porthole(["http", &target]).healthy(&format!("healthy: http http://localhost{target}: 200 OK in <T>"));
@@ -38,7 +38,7 @@ fn a_url_in_the_query_is_no_scheme() {
 }
 
 #[test]
-fn what_is_sent_can_be_chosen() {
+fn headers_and_body_can_be_set() {
     let server = Server::new(vec![Step::Until(b"{\"ping\": 1}"), send(OK)]);
     porthole([
         "http",
@@ -56,8 +56,8 @@ fn what_is_sent_can_be_chosen() {
         "User-Agent: me",
     ])
     .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
-    let asked = server.asked().remove(0);
-    assert!(asked.starts_with("POST / HTTP/1.1\r\n"), "{asked}");
+    let request = server.asked().remove(0);
+    assert!(request.starts_with("POST / HTTP/1.1\r\n"), "{request}");
     for field in [
         "Content-Type: application/json",
         "X-A: 1",
@@ -66,38 +66,38 @@ fn what_is_sent_can_be_chosen() {
         "User-Agent: me",
         "Content-Length: 11",
     ] {
-        assert_eq!(asked.matches(&format!("\r\n{field}\r\n")).count(), 1, "{field}: {asked}");
+        assert_eq!(request.matches(&format!("\r\n{field}\r\n")).count(), 1, "{field}: {request}");
     }
     for name in ["Host:", "User-Agent:", "Content-Type:"] {
-        assert_eq!(asked.matches(&format!("\r\n{name}")).count(), 1, "{asked}");
+        assert_eq!(request.matches(&format!("\r\n{name}")).count(), 1, "{request}");
     }
 }
 
 #[test]
-fn data_is_a_form_unless_said_otherwise_and_the_method_can_be_any() {
+fn data_is_a_form_by_default_and_any_method_is_allowed() {
     let server = Server::new(vec![Step::Until(b"a=b"), send(OK)]);
     porthole(["http", &server.url("/"), "--data", "a=b", "-X", "PURGE"])
         .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
-    let asked = server.asked().remove(0);
-    assert!(asked.starts_with("PURGE / HTTP/1.1\r\n"), "{asked}");
-    assert!(asked.contains("Content-Type: application/x-www-form-urlencoded\r\n"), "{asked}");
+    let request = server.asked().remove(0);
+    assert!(request.starts_with("PURGE / HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("Content-Type: application/x-www-form-urlencoded\r\n"), "{request}");
 }
 
 #[test]
-fn a_method_that_has_a_body_says_that_it_is_empty() {
+fn an_empty_body_has_a_length_if_the_method_expects_a_body() {
     for (method, length) in [("POST", 1), ("PUT", 1), ("PATCH", 1), ("DELETE", 0), ("GET", 0)] {
         let server = Server::new(answer(OK));
         porthole(["http", &server.url("/"), "-X", method])
             .healthy(&format!("healthy: http {}: 200 OK in <T>", server.url("/")));
-        let asked = server.asked().remove(0);
-        assert_eq!(asked.matches("\r\nContent-Length: 0\r\n").count(), length, "{asked}");
-        assert!(!asked.contains("Transfer-Encoding") && !asked.contains("Content-Type"), "{asked}");
-        assert!(asked.ends_with("\r\n\r\n"), "{asked}");
+        let request = server.asked().remove(0);
+        assert_eq!(request.matches("\r\nContent-Length: 0\r\n").count(), length, "{request}");
+        assert!(!request.contains("Transfer-Encoding") && !request.contains("Content-Type"), "{request}");
+        assert!(request.ends_with("\r\n\r\n"), "{request}");
     }
 }
 
 #[test]
-fn names_go_out_as_they_were_typed() {
+fn header_names_are_sent_as_typed() {
     let server = Server::scripts(vec![
         vec![Step::Until(b"a=b"), send("HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n")],
         answer(OK),
@@ -139,26 +139,26 @@ fn names_go_out_as_they_were_typed() {
 }
 
 #[test]
-fn basic_authentication_from_the_option_or_the_url() {
+fn basic_authentication_comes_from_the_option_or_the_url() {
     let server = Server::new(answer(OK));
-    let place = server.address();
+    let address = server.address();
     porthole(["http", &server.url("/"), "--user", "me:secret"]).run().is(
         0,
-        &format!("healthy: http http://{place}/: 200 OK in <T>"),
+        &format!("healthy: http http://{address}/: 200 OK in <T>"),
         "",
     );
-    porthole(["http", &format!("http://me:sec%72et@{place}/")]).run().is(
+    porthole(["http", &format!("http://me:sec%72et@{address}/")]).run().is(
         0,
-        &format!("healthy: http http://{place}/: 200 OK in <T>"),
+        &format!("healthy: http http://{address}/: 200 OK in <T>"),
         "",
     );
-    for asked in server.asked() {
-        assert!(asked.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
+    for request in server.asked() {
+        assert!(request.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"), "{request}");
     }
 }
 
 #[test]
-fn connecting_elsewhere_keeps_the_host_header() {
+fn connect_and_unix_keep_the_host_header() {
     let server = Server::new(answer(OK));
     let address = server.address();
     porthole(["http", "http://app.example:81/health", "--connect", &address.to_string()])

@@ -1,4 +1,4 @@
-//! What a build with inspections explains.
+//! `--explain` and `doctor`, in builds with inspections.
 
 use std::net::{Ipv6Addr, SocketAddrV6, TcpListener, TcpStream};
 use std::process::Command;
@@ -10,9 +10,10 @@ use crate::support::network::{NO_NETLINK, in_own_network};
 use crate::support::processes::Sleeper;
 use crate::support::skip::skip;
 
-/// Each check that is not accepted waits in the queue from then on: what is explained must not grow with it.
+/// Each connection that is not accepted stays in the accept queue; the explanation must not change
+/// with its length.
 #[test]
-fn what_is_explained_stays_the_same() {
+fn an_explanation_stays_the_same() {
     in_own_network(|| {
         let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
         let waits = |ran: &Ran| ran.stdout.contains("; connections are waiting to be accepted\n");
@@ -30,9 +31,10 @@ fn what_is_explained_stays_the_same() {
     });
 }
 
-/// The kernel is asked over netlink, where that is allowed; the tables do not have it.
+/// The kernel reports over netlink, if that is allowed, whether an IPv6 wildcard accepts IPv4; the
+/// tables in /proc/net do not.
 #[test]
-fn what_is_not_known_of_a_wildcard_of_ipv6_is_explained() {
+fn an_ipv6_wildcard_that_may_accept_ipv4_is_explained() {
     in_own_network(|| {
         let run = |arguments: &[&str]| {
             output(Command::new("python3").args(["-c", NO_NETLINK, &binary()]).args(arguments))
@@ -47,7 +49,8 @@ fn what_is_not_known_of_a_wildcard_of_ipv6_is_explained() {
         let pid = sleeper.pid().to_string();
         let doctor = run(&["doctor", "-p", &pid, "--expect-port", "8080"]);
         assert!(doctor.stdout.contains(line), "{}", doctor.story());
-        // Where the connection stands, it is known after all; where it does not, as the queue is full, it is not.
+        // If the connection is established, it is known after all; if it is not, because the queue
+        // is full, it is not known.
         let explained = |port: u16| {
             let target = format!("127.0.0.1:{port}");
             run(&["tcp", &target, "--explain", "--expect", "x", "-t", "50ms"])

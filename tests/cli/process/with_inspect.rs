@@ -1,10 +1,10 @@
-//! What a build with inspections explains.
+//! `--explain`, in builds with inspections.
 
 use crate::support::command::porthole;
 
-/// No endpoint to look at, and yet what is there bears on it.
+/// These checks have no endpoint to inspect, but findings about the processes are relevant to them.
 #[test]
-fn what_runs_is_explained() {
+fn explain_reports_the_first_process() {
     for check in [&["process", "nobody-is-called-so"][..], &["file", "/none"]] {
         let ran = porthole([check, &["--explain"]].concat()).run();
         let line = ran.stdout.lines().nth(1).unwrap_or_default();

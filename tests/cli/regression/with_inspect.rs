@@ -1,13 +1,13 @@
-//! Of inspections, and of `--explain`.
+//! Bugs of the inspections and of `--explain`.
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, folder};
 use crate::support::skip::has_ipv6;
 
-/// `--explain` once said of a socket that it had just connected to that nobody listened on it: it was bound by
-/// another path.
+/// `--explain` once reported that nobody listened on a socket to which the check had just
+/// connected: the socket was bound by another path.
 #[test]
-fn explain_knows_a_socket_by_its_other_names() {
+fn explain_recognizes_a_socket_by_its_other_names() {
     let server = Server::unix(vec![Step::Hold]);
     let link = server.socket().with_file_name("link");
     std::os::unix::fs::symlink("server.sock", &link).unwrap();
@@ -22,9 +22,9 @@ fn explain_knows_a_socket_by_its_other_names() {
     assert!(lines[1].starts_with(&us), "{}", ran.story());
 }
 
-/// A listener on the other family is what `--explain` is for.
+/// The purpose of `--explain`: it finds a listener on the other address family.
 #[test]
-fn explain_says_who_listens_where() {
+fn explain_reports_a_listener_on_the_other_address_family() {
     if !has_ipv6() {
         return;
     }
@@ -38,9 +38,10 @@ fn explain_says_who_listens_where() {
     assert!(lines[2].starts_with("  the container's first process is pid 1 ("), "{}", ran.story());
 }
 
-/// A listener on `[::]` that takes no IPv4 was once said to listen there, with nobody waiting.
+/// A listener on `[::]` that does not accept IPv4 was once reported as listening on the target,
+/// with an empty queue.
 #[test]
-fn explain_knows_of_sockets_that_take_ipv6_only() {
+fn explain_reports_a_listener_that_accepts_ipv6_only() {
     if !has_ipv6() {
         return;
     }
@@ -69,9 +70,9 @@ fn explain_knows_of_sockets_that_take_ipv6_only() {
     );
 }
 
-/// A hole that began where the buffer was full but for one byte once ended the file.
+/// A hole that began one byte before the end of the buffer was once taken for the end of the file.
 #[test]
-fn grep_goes_on_behind_a_hole_at_the_end_of_its_buffer() {
+fn grep_continues_after_a_hole_at_the_end_of_its_buffer() {
     let folder = folder();
     let path = folder.join("file");
     std::fs::write(&path, ["\n", &"a".repeat((1 << 20) - 1)].concat()).unwrap();
@@ -83,7 +84,8 @@ fn grep_goes_on_behind_a_hole_at_the_end_of_its_buffer() {
     assert_eq!(ran.status, Some(0), "{}", ran.story());
 }
 
-/// `hexdump --json` once held all that `--max` let it in memory, and ended by a signal where there was not so much.
+/// `hexdump --json` once held in memory as much as `--max` allowed, and was killed by a signal if
+/// there was not enough.
 #[test]
 fn hexdump_as_json_is_bounded() {
     porthole(["hexdump", "--json", "--max", "1G", "/bin/sh"]).run().is(
@@ -93,9 +95,9 @@ fn hexdump_as_json_is_bounded() {
     );
 }
 
-/// What lists something has its list where that cannot be had, too.
+/// An inspection that prints a list prints an empty list if it cannot read anything.
 #[test]
-fn keys_stay_whatever_fails() {
+fn json_has_its_list_even_after_an_error() {
     for (command, list) in
         [("mounts", "mounts"), ("df", "filesystems"), ("ss", "sockets"), ("ps", "processes")]
     {
@@ -106,9 +108,10 @@ fn keys_stay_whatever_fails() {
     }
 }
 
-/// `grep -h` once printed the help, and was 0 whatever the file held; `find -name` was no option.
+/// `grep -h` once printed the help and exited with 0 whatever the file contained, and `find` did
+/// not know `-name`.
 #[test]
-fn letters_of_grep_and_words_of_find() {
+fn options_of_grep_and_find_have_their_usual_meaning() {
     let folder = folder();
     let file = folder.join("notes");
     std::fs::write(&file, "one\ntwo\n").unwrap();
@@ -120,10 +123,10 @@ fn letters_of_grep_and_words_of_find() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// What is left out of `ps aux` was once looked for in a list of words in one string, so that `ps 'aux auxw'` listed every
-/// process, and `env` showed the value of a variable called `HOME PWD`.
+/// The words that `ps aux` ignores were once looked up in a single string, so `ps 'aux auxw'`
+/// listed every process. Likewise, `env` printed the value of a variable called `HOME PWD`.
 #[test]
-fn several_words_are_none_of_a_list() {
+fn an_argument_of_several_words_is_not_a_known_word() {
     for name in ["aux auxw", "aux ax"] {
         porthole(["ps", name]).run().is(1, "", &format!("porthole: ps: {name}: no such process"));
     }

@@ -1,10 +1,10 @@
-//! Secrets in the options of TLS.
+//! Secrets in the TLS options.
 
 use super::secret_file;
 use crate::support::command::porthole;
 
 #[test]
-fn a_file_of_the_tls_options_that_is_named_by_a_secret_is_not_shown() {
+fn a_path_that_contains_a_secret_is_redacted() {
     let key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----";
     let (folder, s) = secret_file(key);
     for option in ["--client-cert", "--ca-file"] {
@@ -16,7 +16,7 @@ fn a_file_of_the_tls_options_that_is_named_by_a_secret_is_not_shown() {
         porthole(arguments.iter().chain(&["--ca-file", "${API_KEY}"]))
             .env("API_KEY", "hunter2")
             .refused(&format!("{check}: --ca-file: ${{API_KEY}}: no such file or directory"));
-        // Too short to be looked for in a message.
+        // A secret that is too short to be searched for in a message.
         porthole(arguments.iter().chain(&["--client-cert", "/x/${API_KEY}"]))
             .env("API_KEY", "abc")
             .refused(&format!("{check}: --client-cert: /x/${{API_KEY}}: no such file or directory"));

@@ -1,4 +1,4 @@
-//! The checks that connect nowhere.
+//! The checks that do not connect to anything.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
@@ -12,31 +12,31 @@ use crate::support::network::in_own_network;
 use crate::support::server::folder;
 
 #[test]
-fn listen() {
-    // The verdict names what listens elsewhere, which must be the test's own.
+fn failures_of_listen_are_worded_alike() {
+    // The verdict lists other listeners, which must be those of the test.
     in_own_network(|| {
         let _listener = TcpListener::bind("127.0.0.1:81").unwrap();
         let folder = folder();
         let path = folder.join("none").to_str().unwrap().to_owned();
         for arguments in [&["listen", "80"][..], &["listen", "--udp", "80"], &["listen", &path]] {
-            let one = verdict(arguments, 0);
+            let first = verdict(arguments, 0);
             // Connections come and go.
             let _connections: Vec<TcpStream> =
                 (0..3).map(|_| TcpStream::connect("127.0.0.1:81").unwrap()).collect();
-            assert_eq!(one, verdict(arguments, 0));
+            assert_eq!(first, verdict(arguments, 0));
         }
         std::fs::remove_dir_all(folder).unwrap();
     });
 }
 
-/// The text without the date of the last change.
+/// Returns the text without the date of the last modification.
 fn undated(text: &str) -> String {
     let Some((start, rest)) = text.split_once("last modified 20") else { return text.to_owned() };
     format!("{start}last modified {}", rest.split_once('Z').unwrap().1)
 }
 
 #[test]
-fn file() {
+fn failures_of_file_are_worded_alike() {
     let folder = folder();
     let path = folder.join("beat").to_str().unwrap().to_owned();
     let run = |options: &[&str]| verdict(&[&["file", &path], options].concat(), 0);
@@ -53,15 +53,15 @@ fn file() {
         (&["--absent"], now),
     ] {
         file.set_modified(modified).unwrap();
-        let one = undated(&run(options));
-        // As if so much time had gone by, but for the date.
+        let first = undated(&run(options));
+        // As if this much time had passed, except for the date.
         file.set_modified(modified - Duration::from_secs(11)).unwrap();
-        assert_eq!(one, undated(&run(options)));
+        assert_eq!(first, undated(&run(options)));
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// sleep(1) under this name, until it is dropped.
+/// A process of sleep(1) with this name, killed when dropped.
 struct Sleep(Child);
 
 impl Sleep {
@@ -72,7 +72,7 @@ impl Sleep {
         sleep
     }
 
-    /// One that has ended, and that nobody has waited for.
+    /// Starts one that has exited and that nobody has waited for.
     fn zombie(program: &Path) -> Self {
         let zombie = Sleep::start(program, "0");
         zombie.until(|stat| stat.rsplit_once(") ").unwrap().1.starts_with('Z'));
@@ -96,43 +96,43 @@ impl Drop for Sleep {
 }
 
 #[test]
-fn process() {
+fn failures_of_process_are_worded_alike() {
     let folder = folder();
     let name = folder.file_name().unwrap().to_str().unwrap().replace("porthole-test-", "s");
     let program = folder.join(&name);
     symlink("/bin/sleep", &program).unwrap();
     let run = |options: &[&str]| verdict(&[&["process", &name], options].concat(), 0);
-    // A worker that was started again has another number, and the one before it is left as a zombie.
+    // A restarted worker has another process ID, and its predecessor is left as a zombie.
     let mut zombies = Vec::new();
-    let one = [(); 2].map(|()| {
+    let verdicts = [(); 2].map(|()| {
         zombies.push(Sleep::zombie(&program));
         run(&[])
     });
-    assert_eq!(one[0], one[1]);
-    assert!(one[0].contains("none running, only zombies, expected at least 1\n"), "{}", one[0]);
-    let one = [(); 2].map(|()| {
+    assert_eq!(verdicts[0], verdicts[1]);
+    assert!(verdicts[0].contains("none running, only zombies, expected at least 1\n"), "{}", verdicts[0]);
+    let verdicts = [(); 2].map(|()| {
         let _worker = Sleep::start(&program, "600");
         let few = run(&["--min", "2"]);
         zombies.push(Sleep::zombie(&program));
         few
     });
-    assert_eq!(one[0], one[1]);
-    assert!(one[0].contains("1 running, also zombies, expected at least 2\n"), "{}", one[0]);
+    assert_eq!(verdicts[0], verdicts[1]);
+    assert!(verdicts[0].contains("1 running, also zombies, expected at least 2\n"), "{}", verdicts[0]);
     drop(zombies);
-    let one = [(); 2].map(|()| {
+    let verdicts = [(); 2].map(|()| {
         let _worker = Sleep::start(&program, "600");
         run(&["--max", "0"])
     });
-    assert_eq!(one[0], one[1]);
-    assert!(one[0].contains("1 running, expected none\n"), "{}", one[0]);
-    // A pid file that stays behind, whatever its time.
+    assert_eq!(verdicts[0], verdicts[1]);
+    assert!(verdicts[0].contains("1 running, expected none\n"), "{}", verdicts[0]);
+    // A stale pid file, whatever its modification time.
     let path = folder.join("pid");
     std::fs::write(&path, "4194303").unwrap();
     let file = std::fs::File::options().append(true).open(&path).unwrap();
-    let one = [0, 50].map(|seconds| {
+    let verdicts = [0, 50].map(|seconds| {
         file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
         verdict(&["process", "--pid-file", path.to_str().unwrap()], 0)
     });
-    assert_eq!(one[0], one[1]);
+    assert_eq!(verdicts[0], verdicts[1]);
     std::fs::remove_dir_all(folder).unwrap();
 }

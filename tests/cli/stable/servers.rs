@@ -1,15 +1,15 @@
-//! The checks of servers other than HTTP.
+//! Checks of servers other than HTTP.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use super::{Pair, alike, drip, mysql, smtp, verdict};
+use super::{Pair, assert_alike, drip, mysql, smtp, verdict};
 use crate::support::server::{Server, Step, closed_port, folder, send};
 
 #[test]
-fn tcp() {
+fn failures_of_tcp_are_worded_alike() {
     let expect = &["--expect", "y"][..];
     let rows: Vec<(&[&str], Pair, &str)> = vec![
         (expect, [vec![Step::Hold], vec![Step::Until(b"x"), Step::Hold]], "waiting for \"y\"\n"),
@@ -31,23 +31,23 @@ fn tcp() {
         ),
     ];
     for (options, pair, part) in rows {
-        alike("tcp", "", options, pair, part);
+        assert_alike("tcp", "", options, pair, part);
     }
 }
 
 #[test]
-fn unix() {
-    for (one, other) in [
+fn failures_of_unix_are_worded_alike() {
+    for (first, second) in [
         (vec![Step::Hold], vec![Step::Until(b"x"), Step::Hold]),
         (vec![send(" no\n"), Step::Hold], vec![drip(" no\n", 40), Step::Hold]),
         (vec![send(" no\n")], vec![drip(" no\n", 40)]),
     ] {
-        let [one, other] = [one, other].map(|script| {
+        let [first, second] = [first, second].map(|script| {
             let server = Server::unix(script);
             let path = server.socket().to_str().unwrap();
             verdict(&["unix", path, "--expect", "y", "-t", "600ms"], 0).replace(path, "PATH")
         });
-        assert_eq!(one, other);
+        assert_eq!(first, second);
     }
     let folder = folder();
     let [stale, none] = ["stale", "none"].map(|name| folder.join(name).to_str().unwrap().to_owned());
@@ -59,7 +59,7 @@ fn unix() {
 }
 
 #[test]
-fn grpc() {
+fn failures_of_grpc_are_worded_alike() {
     // SETTINGS, and a response that never ends.
     let settings: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
     let until = || Step::Until(b"SM\r\n\r\n");
@@ -90,14 +90,14 @@ fn grpc() {
         ),
     ];
     for (pair, part) in rows {
-        alike("grpc", "", &[], pair, part);
+        assert_alike("grpc", "", &[], pair, part);
     }
 }
 
 #[test]
-fn servers() {
-    // Each with the beginning of an answer.
-    for (check, begun) in [
+fn failures_of_other_servers_are_worded_alike() {
+    // Each check with the beginning of a valid response.
+    for (check, beginning) in [
         ("redis", &b"+PO"[..]),
         ("postgres", b"R\0\0"),
         ("mysql", b"J\0\0"),
@@ -106,28 +106,31 @@ fn servers() {
     ] {
         let rows: Vec<(Pair, &str)> = vec![
             ([vec![Step::Hold], vec![Step::Until(b"??"), Step::Hold]], "timed out after 600 ms"),
-            ([vec![send(begun), Step::Hold], vec![drip(begun, 40), Step::Hold]], "timed out after 600 ms"),
+            (
+                [vec![send(beginning), Step::Hold], vec![drip(beginning, 40), Step::Hold]],
+                "timed out after 600 ms",
+            ),
             (
                 [vec![send(b"\x7f\x7f\x7f\x7f\x7f"), Step::Hold], vec![send(b"\x7f\x7f\x7f\x7f\x7f")]],
                 "the response is not",
             ),
             (
-                [vec![send(begun)], vec![send(begun), Step::Reset]],
+                [vec![send(beginning)], vec![send(beginning), Step::Reset]],
                 "the server closed the connection, expected",
             ),
             ([vec![smtp(1)], vec![smtp(2), Step::Hold]], "the port speaks SMTP or FTP, not"),
         ];
         for (pair, part) in rows {
-            alike(check, "", &[], pair, part);
+            assert_alike(check, "", &[], pair, part);
         }
-        let (part, other) = if check == "mysql" {
+        let (part, second) = if check == "mysql" {
             ("timed out after 600 ms waiting for the answer to the login\n", vec![mysql(2), Step::Hold])
         } else {
             ("the port speaks MySQL, not", vec![mysql(2)])
         };
-        alike(check, "", &[], [vec![mysql(1), Step::Hold], other], part);
+        assert_alike(check, "", &[], [vec![mysql(1), Step::Hold], second], part);
     }
-    // What follows a greeting: silence, an end, something else.
+    // What follows a greeting: a close, or something unexpected.
     for (end, part) in [
         (vec![], "the server closed the connection, expected the answer to the login\n"),
         (
@@ -136,23 +139,23 @@ fn servers() {
         ),
     ] {
         let pair = [1, 2].map(|number| [vec![mysql(number), Step::Until(b"porthole")], end.clone()].concat());
-        alike("mysql", "", &[], pair, part);
+        assert_alike("mysql", "", &[], pair, part);
     }
 }
 
 #[test]
-fn where_nothing_answers() {
+fn failures_to_connect_are_worded_alike() {
     let port = closed_port();
     for check in ["http", "tcp", "grpc", "redis"] {
         let scheme = if check == "http" { "http://" } else { "" };
         for host in ["localhost", "127.0.0.1"] {
             let target = format!("{scheme}{host}:{port}");
-            let [one, other] = ["1s", "2s"].map(|limit| verdict(&[check, &target, "-t", limit], port));
-            assert_eq!(one, other);
-            assert!(one.contains("connection refused"), "{one}");
+            let [first, second] = ["1s", "2s"].map(|limit| verdict(&[check, &target, "-t", limit], port));
+            assert_eq!(first, second);
+            assert!(first.contains("connection refused"), "{first}");
         }
     }
-    // A queue that is full: what comes is not even refused.
+    // A full accept queue: connections to it are not even refused.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
@@ -166,8 +169,8 @@ fn where_nothing_answers() {
     for check in ["http", "tcp"] {
         let scheme = if check == "http" { "http://" } else { "" };
         let target = format!("{scheme}{address}");
-        let [one, other] = [0, 1].map(|_| verdict(&[check, &target, "-t", "300ms"], address.port()));
-        assert_eq!(one, other);
-        assert!(one.contains("timed out after 300 ms"), "{one}");
+        let [first, second] = [0, 1].map(|_| verdict(&[check, &target, "-t", "300ms"], address.port()));
+        assert_eq!(first, second);
+        assert!(first.contains("timed out after 300 ms"), "{first}");
     }
 }

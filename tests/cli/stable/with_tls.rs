@@ -1,10 +1,10 @@
 //! `tls`.
 
-use super::{Pair, alike, drip, mysql, smtp};
+use super::{Pair, assert_alike, drip, mysql, smtp};
 use crate::support::server::{Step, send};
 
 #[test]
-fn tls() {
+fn failures_of_tls_are_worded_alike() {
     let hello = || Step::Until(b"\x16\x03\x01");
     // The beginning of a record that never ends.
     let record: &[u8] = b"\x16\x03\x03\0\x4a\x02\0\0\x46\x03\x03";
@@ -31,6 +31,6 @@ fn tls() {
         ([vec![hello(), smtp(1)], vec![smtp(2), Step::Hold]], "the port speaks SMTP or FTP, not TLS\n"),
     ];
     for (pair, part) in rows {
-        alike("tls", "", &["-k"], pair, part);
+        assert_alike("tls", "", &["-k"], pair, part);
     }
 }

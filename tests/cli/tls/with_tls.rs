@@ -1,4 +1,5 @@
-//! Servers that speak no TLS, or half of it, or a false one; the deadline holds against each.
+//! Servers that do not speak TLS, speak only part of it, or violate it; the deadline holds against
+//! each.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use crate::support::command::{Ran, binary, porthole};
 use crate::support::server::{Server, Step, answer, response, send};
 use crate::support::skip::skip_by_design;
 
-/// Long enough for a busy machine, far below what these servers would take.
-const SOON: Duration = Duration::from_secs(8);
+/// Long enough for a busy machine, and far less than these servers would take.
+const TIME_LIMIT: Duration = Duration::from_secs(8);
 
-/// Both checks of a server that does this once it has got something.
+/// Runs both checks against a server with this script.
 fn each(script: Vec<Step>) -> Vec<(Server, String, Ran)> {
     let mut ran = Vec::new();
     for check in ["tls", "http"] {
@@ -25,54 +26,54 @@ fn each(script: Vec<Step>) -> Vec<(Server, String, Ran)> {
 #[track_caller]
 fn unhealthy(script: Vec<Step>, reason: &str) {
     for (_server, check, ran) in each(script) {
-        ran.is(1, &format!("unhealthy: {check}: {reason}"), "").within(SOON);
+        ran.is(1, &format!("unhealthy: {check}: {reason}"), "").within(TIME_LIMIT);
     }
 }
 
-/// The beginning of a ServerHello of TLS 1.2, as RFC 5246, 7.4.1.3 has it: 70 bytes long, of which 39 are here.
+/// The first 39 of the 70 bytes of a ServerHello of TLS 1.2 (RFC 5246, 7.4.1.3).
 const HALF_A_HELLO: &[u8] =
     b"\x16\x03\x03\x00\x4a\x02\x00\x00\x46\x03\x030123456789abcdef0123456789abcdef\x20";
 
-const BROKEN: &str = "the server violated the TLS protocol";
+const PROTOCOL_VIOLATION: &str = "the server violated the TLS protocol";
 
 const TIMED_OUT: &str = "timed out after 500 ms during the TLS handshake";
 
-/// A record of TLS 1.2's outer form: RFC 5246, 6.2.1.
+/// Returns a record with the version number of TLS 1.2 (RFC 5246, 6.2.1).
 fn record(kind: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap().to_be_bytes();
     [&[kind, 3, 3][..], &length, content].concat()
 }
 
 #[test]
-fn silence() {
+fn a_server_that_stalls_times_out() {
     unhealthy(vec![Step::Hold], TIMED_OUT);
     unhealthy(vec![send(HALF_A_HELLO), Step::Hold], TIMED_OUT);
     unhealthy(vec![send(b"\x16\x03"), Step::Hold], TIMED_OUT);
 }
 
 #[test]
-fn a_byte_now_and_then() {
+fn a_server_that_sends_byte_by_byte_times_out() {
     unhealthy(vec![Step::Drip(HALF_A_HELLO.to_vec(), Duration::from_millis(200))], TIMED_OUT);
 }
 
 #[test]
-fn the_end_of_it() {
+fn a_connection_closed_during_the_handshake_is_reported() {
     let closed = "the server closed the connection during the TLS handshake";
     let hello = Step::Until(b"\x16\x03\x01");
     unhealthy(vec![hello.clone(), send(HALF_A_HELLO)], closed);
     unhealthy(vec![hello.clone(), Step::Reset], closed);
-    // However it is announced.
+    // However the close is announced.
     unhealthy(vec![hello.clone(), send(record(0x15, &[1, 0]))], closed);
     unhealthy(
         vec![hello.clone(), send([HALF_A_HELLO, &record(0x15, &[2, 80])].concat()), Step::Hold],
         TIMED_OUT,
     );
-    // Before it has read all, which may come as a reset.
+    // The server closes before it has read everything, which may cause a reset.
     unhealthy(vec![hello], closed);
 }
 
 #[test]
-fn something_else_on_the_port() {
+fn other_protocols_are_recognized() {
     unhealthy(vec![send("SSH-2.0-OpenSSH_9.2\r\n"), Step::Hold], "the port speaks SSH, not TLS");
     unhealthy(vec![send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Hold], "the port speaks HTTP, not TLS");
     unhealthy(vec![send("220 mail.example ESMTP\r\n"), Step::Hold], "the port speaks SMTP or FTP, not TLS");
@@ -88,7 +89,7 @@ fn something_else_on_the_port() {
 }
 
 #[test]
-fn alerts() {
+fn alerts_are_named_and_explained() {
     let wanted = "(it requires a client certificate: --client-cert, --client-key)";
     for (number, reason) in [
         (40, "handshake_failure (no cipher suite, key exchange or signature algorithm in common)"),
@@ -105,34 +106,35 @@ fn alerts() {
     }
     let too_old = "the server supports neither TLS 1.2 nor TLS 1.3";
     unhealthy(vec![send(record(0x15, &[2, 70])), Step::Hold], too_old);
-    // One that tells of the end, before there was a beginning, is not the end yet.
+    // A close_notify before the handshake has begun is not the end of the connection.
     unhealthy(vec![send(record(0x15, &[1, 0])), Step::Hold], TIMED_OUT);
 }
 
 #[test]
-fn false_records() {
+fn invalid_records_are_reported() {
     for bytes in [
-        // Longer than any record may be.
+        // Longer than a record may be.
         b"\x16\x03\x03\xff\xff".to_vec(),
         record(0x16, b""),
-        // Application data, encrypted and before anything is agreed upon.
+        // Application data before any keys are agreed.
         record(0x17, &[7; 100]),
-        // A message of a type that there is none of, one of a client, one that claims 16 MiB.
+        // A message of an unknown type, a message of a client, and one that claims to be 16 MiB
+        // long.
         record(0x16, b"\x63\x00\x00\x00"),
         record(0x16, b"\x01\x00\x00\x02\x03\x03"),
         record(0x16, b"\x02\xff\xff\xff"),
-        // A ServerHello that is none.
+        // An invalid ServerHello.
         record(0x16, b"\x02\x00\x00\x04\x03\x03\x00\x00"),
         record(0x14, b"\x02"),
     ] {
-        unhealthy(vec![send(bytes), Step::Hold], BROKEN);
+        unhealthy(vec![send(bytes), Step::Hold], PROTOCOL_VIOLATION);
     }
 }
 
 #[test]
-fn versions_that_are_too_old() {
+fn versions_that_are_too_old_are_named() {
     for (minor, version) in [(0, "SSL 3.0"), (1, "TLS 1.0"), (2, "TLS 1.1")] {
-        // A whole ServerHello of that version: RFC 5246, 7.4.1.3.
+        // A complete ServerHello of that version: RFC 5246, 7.4.1.3.
         let hello = [&[2, 0, 0, 38, 3, minor][..], &[7; 32], &[0, 0xc0, 0x2f, 0]].concat();
         let record = [&[0x16, 3, minor, 0, 42][..], &hello].concat();
         let reason = format!("the server supports neither TLS 1.2 nor TLS 1.3 (it chose {version})");
@@ -140,7 +142,7 @@ fn versions_that_are_too_old() {
     }
 }
 
-/// Streams that never come to an end, each of records that look valid by themselves.
+/// Returns servers that send an endless stream of records that look valid by themselves.
 fn floods() -> Vec<Vec<Step>> {
     [
         record(0x16, b""),
@@ -148,7 +150,7 @@ fn floods() -> Vec<Vec<Step>> {
         record(0x14, b"\x01"),
         record(0x17, b""),
         b"\x16\x03\x03\xff\xff".to_vec(),
-        // One message that never ends, in records of full size.
+        // One endless message, in records of the maximum size.
         record(0x16, &[b"\x0b\xff\xff\xff".to_vec(), vec![0; 16_380]].concat()),
         vec![0x16; 65_536],
         vec![b'x'; 65_536],
@@ -159,23 +161,23 @@ fn floods() -> Vec<Vec<Step>> {
 }
 
 #[test]
-fn streams_without_an_end() {
+fn endless_streams_are_abandoned() {
     for script in floods() {
         for (_server, check, ran) in each(script) {
             let reason = ran.stdout.strip_prefix(&format!("unhealthy: {check}: ")).unwrap_or_default();
-            let known = [BROKEN, TIMED_OUT, "the response is not TLS; received: "];
+            let known = [PROTOCOL_VIOLATION, TIMED_OUT, "the response is not TLS; received: "];
             assert!(known.iter().any(|known| reason.starts_with(known)), "{}", ran.story());
             assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
-            ran.within(SOON);
+            ran.within(TIME_LIMIT);
         }
     }
 }
 
 #[test]
-fn memory_stays_small_whatever_comes() {
-    // As for http: the static binaries are what is bounded.
+fn memory_stays_small_whatever_the_server_sends() {
+    // As in deadline.rs: the limit holds only for the static binaries.
     if std::env::var_os("PORTHOLE_BIN").is_none() {
-        return skip_by_design("only the static binaries are bounded");
+        return skip_by_design("the limit holds only for the static binaries");
     }
     for script in floods() {
         let server = Server::new(script);
@@ -191,8 +193,9 @@ fn memory_stays_small_whatever_comes() {
 }
 
 #[test]
-fn options_where_they_are_of_no_use() {
-    // The scheme may come from a variable: beside http they change nothing, and no file is read.
+fn tls_options_are_ignored_over_plain_http_but_their_values_are_checked() {
+    // The scheme may come from a variable: with http, the options change nothing and no file is
+    // read.
     let server = Server::new(answer(response("200 OK", "")));
     let url = server.url("/");
     for options in [
@@ -203,9 +206,9 @@ fn options_where_they_are_of_no_use() {
         &["--ca-file", ""],
     ] {
         porthole([&["http", &url], options].concat()).healthy(&format!("healthy: http {url}: 200 OK in <T>"));
-        porthole([&["http", "${SCHEME}://${PLACE}/"], options].concat())
+        porthole([&["http", "${SCHEME}://${ADDRESS}/"], options].concat())
             .env("SCHEME", "http")
-            .env("PLACE", server.address().to_string())
+            .env("ADDRESS", server.address().to_string())
             .healthy(&format!("healthy: http {url}: 200 OK in <T>"));
     }
     for (option, value, why) in [
@@ -243,7 +246,7 @@ fn options_where_they_are_of_no_use() {
 }
 
 #[test]
-fn help_names_the_options() {
+fn help_lists_the_tls_options() {
     for check in ["tls", "http"] {
         let help = porthole([check, "--help"]).run();
         for option in

@@ -1,4 +1,4 @@
-//! Arguments of any bytes, and output that cannot be written.
+//! Arguments of arbitrary bytes, and output that cannot be written.
 
 use std::ffi::OsStr;
 use std::io::Read as _;
@@ -10,14 +10,14 @@ use crate::support::command::{binary, porthole};
 use crate::support::server::{Server, Step};
 
 #[test]
-fn what_was_typed_is_escaped_once() {
+fn arguments_are_escaped_exactly_once() {
     porthole(["no\x1b[2Jpe"]).refused(r"unknown command 'no\x1b[2Jpe'; see porthole --help");
     porthole(["tcp", "a\nb:1"]).refused(&format!(r"tcp: TARGET: {HOST_PORT}, got 'a\nb:1'"));
 }
 
-/// Each byte of an argument that is not UTF-8 is shown as what it is, whichever message repeats it.
+/// Every message escapes each byte of an argument that is not UTF-8.
 #[test]
-fn arguments_that_are_not_utf8() {
+fn arguments_that_are_not_utf8_are_escaped() {
     let run = |words: &[&[u8]]| porthole(words.iter().map(|word| OsStr::from_bytes(word)));
     let see = |command: &str| format!("; see porthole {command} --help");
     for (words, message) in [
@@ -43,7 +43,7 @@ fn arguments_that_are_not_utf8() {
             r"tcp: --send: expected text in which \\ is followed by r, n, t, 0, xNN or \\, got '\xff\\q'"
                 .to_owned(),
         ),
-        // It may be a secret.
+        // The value may be a secret.
         (&[b"http", b":1", b"--data", b"\xff"], "http: --data: expected UTF-8 text".to_owned()),
         (
             &[b"http", b":1", b"-d", b"${file:/no\xff}"],
@@ -64,7 +64,7 @@ fn arguments_that_are_not_utf8() {
     ));
     drop(server);
 
-    // In JSON a message is text, and the target is bytes.
+    // In JSON, a message is text and the target is bytes.
     let folder = crate::support::server::folder();
     let link = folder.join("link");
     std::os::unix::fs::symlink(OsStr::from_bytes(b"/no\xff"), &link).unwrap();
@@ -79,7 +79,7 @@ fn arguments_that_are_not_utf8() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let mut child = Command::new(binary())
         .args(["tcp", "--help"])
         .stdout(Stdio::piped())
@@ -92,18 +92,18 @@ fn a_reader_that_went_away_is_no_error() {
     assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
 }
 
-/// Help that nobody can read is no answer, and says so; the verdict of a check stays what it is.
+/// Help that cannot be written is an error; the verdict of a check does not change.
 #[test]
-fn what_cannot_be_written_is_said() {
+fn output_that_cannot_be_written_is_reported() {
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let run = |words: &str| {
         let output =
             Command::new(binary()).args(words.split(' ')).env_clear().stdout(full()).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let said = "porthole: cannot write to standard output: no space left on device\n";
+    let error = "porthole: cannot write to standard output: no space left on device\n";
     for words in ["--help", "--version", "help", "http --help", "http -V"] {
-        assert_eq!(run(words), (Some(1), said.to_owned()), "{words}");
+        assert_eq!(run(words), (Some(1), error.to_owned()), "{words}");
     }
     assert_eq!(run("file /dev/null --absent").0, Some(1));
     assert_eq!(run("file /nowhere --absent"), (Some(0), String::new()));

@@ -1,11 +1,11 @@
-//! What is printed on request: help, the version.
+//! What is printed on request: help and the version.
 
 use std::process::Command;
 
 use crate::support::command::{binary, has_feature, porthole};
 
 #[test]
-fn no_arguments_print_the_commands_and_are_no_verdict() {
+fn without_arguments_the_commands_are_listed_and_the_status_is_1() {
     let ran = porthole::<&str>([]).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
     for word in ["http TARGET", "tcp TARGET", "unix PATH", "--help"] {
@@ -14,7 +14,7 @@ fn no_arguments_print_the_commands_and_are_no_verdict() {
 }
 
 #[test]
-fn help_names_every_option() {
+fn help_lists_every_option() {
     let long = porthole(["--help"]).run();
     assert_eq!((long.status, long.stderr.as_str()), (Some(0), ""));
     for option in
@@ -70,7 +70,7 @@ fn version_names_features_and_target() {
 }
 
 #[test]
-fn by_the_name_of_a_check_it_is_that_check() {
+fn a_link_with_the_name_of_a_check_runs_that_check() {
     let folder = crate::support::server::folder();
     let link = folder.join("tcp");
     std::os::unix::fs::symlink(binary(), &link).unwrap();

@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use super::ALONE;
 use crate::support::command::porthole;
 
-/// What hands type by themselves is understood, and where it cannot be, the reason is said.
+/// Habitual options are accepted; if one cannot be, the error gives the reason.
 #[test]
-fn habits() {
+fn habitual_options_are_accepted_or_explained() {
     let folder = crate::support::server::folder();
     let (file, below) = (folder.join("file"), folder.join("below"));
     let lines: Vec<String> = (1..40).map(|n| format!("line {n}\n")).collect();
@@ -65,9 +65,10 @@ fn habits() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// The same of inspections: paths, names, and what a link says.
+/// Paths, names and targets of links that are not UTF-8 are escaped in the messages of inspections
+/// too.
 #[test]
-fn names_that_are_not_utf8_in_inspections() {
+fn names_that_are_not_utf8_are_escaped_in_inspections() {
     let run = |words: &[&[u8]]| porthole(words.iter().map(|word| OsStr::from_bytes(word)));
     for command in ["ls", "stat", "cat", "head", "tail", "find", "hexdump", "sha256sum", "df", "mounts"] {
         run(&[command.as_bytes(), b"/no\xff"]).run().is(
@@ -97,18 +98,18 @@ fn names_that_are_not_utf8_in_inspections() {
     let line = r"resolves to: nothing (/no\xfe: no such file or directory)";
     assert!(ran.stdout.contains(line), "{}", ran.story());
     let ran = porthole([OsStr::new("access"), odd.as_os_str()]).run();
-    let said = [ran.stdout.as_str(), &ran.stderr].concat();
-    assert!(said.contains(&format!(r"{there}/o\xffd")) && !said.contains('\u{fffd}'), "{}", ran.story());
-    // As JSON the path is bytes, and the error is text.
+    let output = [ran.stdout.as_str(), &ran.stderr].concat();
+    assert!(output.contains(&format!(r"{there}/o\xffd")) && !output.contains('\u{fffd}'), "{}", ran.story());
+    // In JSON, the path is bytes and the error is text.
     let json = run(&[b"ls", b"--json", b"/no\xff"]).run();
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["errors"][0], r"/no\xff: no such file or directory");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// `--help` and `-h` of inspections.
+/// The same for `--help` and `-h` of inspections.
 #[test]
-fn help_of_inspections_stands_alone() {
+fn help_of_inspections_cannot_be_combined_with_other_arguments() {
     for arguments in [
         "ps -h x",
         "ls --help /",
@@ -122,7 +123,7 @@ fn help_of_inspections_stands_alone() {
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());
         assert!(ran.stderr.contains(ALONE), "{}", ran.story());
     }
-    // By habit -h is for people there.
+    // For these commands, `-h` means human-readable sizes.
     for arguments in ["df -h", "df -h /", "ls -h /"] {
         let ran = porthole(arguments.split(' ')).run();
         assert!(ran.status == Some(0) && !ran.stdout.contains("Usage:"), "{}", ran.story());
@@ -134,7 +135,7 @@ fn help_of_inspections_stands_alone() {
 }
 
 #[test]
-fn did_you_mean_an_inspection() {
+fn mistyped_inspections_get_a_suggestion() {
     for (arguments, message) in [
         ("sl", "unknown command 'sl'; did you mean 'ls'?"),
         ("pss", "unknown command 'pss'; did you mean 'ps'?"),

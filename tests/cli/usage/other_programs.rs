@@ -1,23 +1,23 @@
-//! The names, options and targets of other programs are answered with ours.
+//! The names, options and targets of other programs are answered with those of porthole.
 
 use super::{DURATION, HOST_PORT, STATUS};
 use crate::support::command::{has_feature, porthole};
 
-const PLACE: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
+const LISTEN_TARGET: &str = "expected a port from 1 to 65535, a Unix socket's path with a / in it, or @name";
 
-const SILENT: &str = "-s is --status here and takes a value; curl's -s is not needed";
+const CURL_SILENT: &str = "-s is --status here and takes a value; curl's -s is not needed";
 
-/// What only the full build has is advised as that of the full build.
+/// Returns the advice; in a build without TLS, it refers to the full build.
 fn with_tls(what: &str) -> String {
     if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") }
 }
 
-fn leave(why: &str) -> String {
+fn leave_out(why: &str) -> String {
     format!("leave it out: {why}")
 }
 
-/// These words are refused, with this advice, and show no secret.
-fn advised(rows: &[(&str, &str, String)]) {
+/// Asserts that these words are refused with this advice, which shows no secret.
+fn assert_advised(rows: &[(&str, &str, String)]) {
     for (arguments, wrong, advice) in rows {
         let command = arguments.split(' ').next().unwrap();
         let arguments = arguments.replace("URL", "http://me:t0psecret@localhost:1/");
@@ -25,9 +25,9 @@ fn advised(rows: &[(&str, &str, String)]) {
     }
 }
 
-/// The names of other programs are answered with ours.
+/// The names of other programs are answered with those of porthole.
 #[test]
-fn names_of_other_programs() {
+fn names_of_other_programs_are_answered_with_a_command() {
     let full = |what: &str| {
         let probe = "the full build of porthole has commands that look inside";
         if has_feature("inspect") { what.to_owned() } else { probe.to_owned() }
@@ -57,53 +57,53 @@ fn names_of_other_programs() {
         .refused("unknown command 'http://…@host/'; name a check first: porthole http URL");
 }
 
-/// The options of curl and wget are answered with ours.
+/// The options of curl and wget are answered with those of porthole.
 #[test]
-fn options_of_curl_and_wget() {
+fn options_of_curl_and_wget_are_answered_with_advice() {
     const WHOLE: &str = "use -t DUR, which limits the whole check";
     const FAILS: &str = "an error status is unhealthy by default, and curl's -f, -s and -S are not needed";
     const FAMILY: &str = "write an address instead of the host name: 127.0.0.1 or [::1]";
     const ONE_LINE: &str = "the verdict is one line; -q prints none when healthy";
     const UNPRINTED: &str = "the body is neither printed nor written to a file";
-    advised(&[
+    assert_advised(&[
         ("http --cacert /x URL", "unknown option --cacert", with_tls("use --ca-file PATH")),
         ("http --unix-socket=/x URL", "unknown option --unix-socket", "use --unix PATH".to_owned()),
         ("http -m 3 URL", "unknown option -m", WHOLE.to_owned()),
         ("http -L URL", "unknown option -L", "use --follow N".to_owned()),
         ("http -I URL", "unknown option -I", "use --method HEAD".to_owned()),
         ("http -u a:b URL", "unknown option -u", "use --user NAME:PASSWORD".to_owned()),
-        ("http -fsS URL", "unknown option -f", leave(FAILS)),
-        ("http --spider URL", "unknown option --spider", leave(UNPRINTED)),
-        ("http -qO- URL", "unknown option -O", leave(UNPRINTED)),
+        ("http -fsS URL", "unknown option -f", leave_out(FAILS)),
+        ("http --spider URL", "unknown option --spider", leave_out(UNPRINTED)),
+        ("http -qO- URL", "unknown option -O", leave_out(UNPRINTED)),
         (
             "http --no-check-certificate URL",
             "unknown option --no-check-certificate",
             with_tls("use --insecure"),
         ),
         ("http -x URL URL", "unknown option -x", "leave it out: no proxy is ever used".to_owned()),
-        ("http -s URL", "TARGET is missing", SILENT.to_owned()),
+        ("http -s URL", "TARGET is missing", CURL_SILENT.to_owned()),
         (
             "http --compressed URL",
             "unknown option --compressed",
-            leave("the body is requested without compression"),
+            leave_out("the body is requested without compression"),
         ),
-        ("http --fail-with-body URL", "unknown option --fail-with-body", leave(FAILS)),
+        ("http --fail-with-body URL", "unknown option --fail-with-body", leave_out(FAILS)),
         ("http --retry-delay 1 URL", "unknown option --retry-delay", "use --every DUR".to_owned()),
         (
             "http --retry-connrefused URL",
             "unknown option --retry-connrefused",
-            leave("--wait tries again after any failure"),
+            leave_out("--wait tries again after any failure"),
         ),
-        ("http -nv URL", "unknown option -nv", leave(ONE_LINE)),
-        ("http --no-verbose URL", "unknown option --no-verbose", leave(ONE_LINE)),
+        ("http -nv URL", "unknown option -nv", leave_out(ONE_LINE)),
+        ("http --no-verbose URL", "unknown option --no-verbose", leave_out(ONE_LINE)),
         (
             "http --server-response URL",
             "unknown option --server-response",
-            leave("the verdict includes the status; --json prints more"),
+            leave_out("the verdict includes the status; --json prints more"),
         ),
         ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
         ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
-        ("http --http2 URL", "unknown option --http2", leave("the check uses HTTP/1.1")),
+        ("http --http2 URL", "unknown option --http2", leave_out("the check uses HTTP/1.1")),
         (
             "http --data-urlencode a=b URL",
             "unknown option --data-urlencode",
@@ -118,16 +118,16 @@ fn options_of_curl_and_wget() {
     ]);
     for value in ["-S", "-f", "f"] {
         porthole(["http", "-s", value, ":1"])
-            .refused(&format!("http: --status: {STATUS}, got '{value}'; {SILENT}"));
+            .refused(&format!("http: --status: {STATUS}, got '{value}'; {CURL_SILENT}"));
     }
 }
 
-/// So are those of other programs.
+/// The options of other programs are answered likewise.
 #[test]
-fn options_of_other_programs() {
+fn options_of_other_programs_are_answered_with_advice() {
     const WHOLE: &str = "use -t DUR, which limits the whole check";
     const ACCOUNT: &str = "leave it out: the check needs no account or password";
-    advised(&[
+    assert_advised(&[
         ("postgres -p 5432", "unknown option -p", "write the port into the target: HOST:PORT".to_owned()),
         ("postgres :1 -U app", "unknown option -U", "leave it out: the check does not log in".to_owned()),
         ("mysql -pt0psecret", "unknown option -p", ACCOUNT.to_owned()),
@@ -158,14 +158,14 @@ fn options_of_other_programs() {
             "write host and port as one word: HOST:PORT".to_owned(),
         ),
     ]);
-    // `-t` with the value `ls`.
+    // This is parsed as `-t` with the value `ls`.
     let advice = with_tls("use --tls");
     porthole(["grpc", ":1", "-tls"]).refused(&format!("--timeout: {DURATION}, got 'ls'; {advice}"));
 }
 
-/// And what other programs take as the target.
+/// So are the targets of other programs.
 #[test]
-fn targets_of_other_programs() {
+fn targets_of_other_programs_are_answered_with_advice() {
     const URL: &str = "write only the HOST:PORT of the URL";
     let servers = format!("{HOST_PORT}, or the path of a Unix socket");
     for (arguments, expected, advice) in [
@@ -174,10 +174,10 @@ fn targets_of_other_programs() {
         ("tcp http://localhost:1/", HOST_PORT, "use porthole http URL"),
         ("redis http://localhost:1/", &servers, "use porthole http URL"),
         ("grpc http://localhost:1", HOST_PORT, URL),
-        ("listen :80", PLACE, "write 80"),
-        ("listen 0.0.0.0:80", PLACE, "write 80 --address 0.0.0.0"),
-        ("listen [::1]:80", PLACE, "write 80 --address ::1"),
-        ("listen localhost:80", PLACE, "write 80"),
+        ("listen :80", LISTEN_TARGET, "write 80"),
+        ("listen 0.0.0.0:80", LISTEN_TARGET, "write 80 --address 0.0.0.0"),
+        ("listen [::1]:80", LISTEN_TARGET, "write 80 --address ::1"),
+        ("listen localhost:80", LISTEN_TARGET, "write 80"),
     ] {
         let (command, target) = arguments.split_once(' ').unwrap();
         let name = if command == "listen" { "PORT" } else { "TARGET" };

@@ -1,11 +1,11 @@
-//! Which responses count, and as what.
+//! Which responses are accepted, and what the verdict on them is.
 
 use super::{OK, healthy, unhealthy};
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, answer, closed_port, response, send};
 
 #[test]
-fn the_verdict_of_a_status() {
+fn the_status_decides_the_verdict() {
     healthy(OK, &[], "200 OK");
     healthy(response("399 Odd", ""), &[], "399");
     healthy(response("404 Not Found", ""), &["-s", "200,404"], "404 Not Found");
@@ -24,7 +24,7 @@ fn the_verdict_of_a_status() {
 }
 
 #[test]
-fn older_and_odder_answers_count() {
+fn old_and_unusual_responses_are_accepted() {
     healthy("HTTP/1.0 200 OK\r\n\r\nok", &["--contains", "ok"], "200 OK");
     healthy("HTTP/1.1 200\r\nA: b\r\n\r\n", &[], "200 OK");
     healthy("HTTP/1.1 200 OK\nA: b\n\n", &[], "200 OK");
@@ -33,7 +33,7 @@ fn older_and_odder_answers_count() {
 }
 
 #[test]
-fn interim_answers_are_skipped() {
+fn interim_responses_are_skipped() {
     let last = response("503 Service Unavailable", "no");
     let reason = "503 Service Unavailable, expected 200-399; body: no";
     for interim in [
@@ -48,7 +48,7 @@ fn interim_answers_are_skipped() {
 }
 
 #[test]
-fn chunks_and_trailers() {
+fn chunked_bodies_are_decoded() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n";
     healthy(chunked, &["--matches", "^hello world$"], "200 OK");
     unhealthy(
@@ -59,13 +59,13 @@ fn chunks_and_trailers() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_no_body() {
+fn a_truncated_body_is_unhealthy_unless_it_decided_already() {
     unhealthy(
         "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         &["--matches", "half"],
         "200 OK, but the server closed the connection reading the body",
     );
-    // What is known already stays known.
+    // A verdict that was known before stays.
     healthy("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", &["--contains", "half"], "200 OK");
 }
 
@@ -80,7 +80,7 @@ fn head_has_no_body() {
 }
 
 #[test]
-fn a_server_that_answers_before_it_reads_is_heard() {
+fn a_response_sent_before_the_request_was_read_counts() {
     let server = Server::new(vec![send(response("413 Payload Too Large", "")), Step::Hold]);
     let body = "x".repeat(200_000);
     porthole([String::from("http"), server.url("/"), "-d".into(), body[..100_000].into()])
@@ -88,11 +88,11 @@ fn a_server_that_answers_before_it_reads_is_heard() {
 }
 
 #[test]
-fn an_answer_that_came_before_the_request_could_be_sent_counts() {
+fn a_response_counts_though_the_request_could_not_be_sent() {
     let text = response("503 Service Unavailable", "busy");
     let server = Server::unix(vec![send(text)]);
     let path = server.socket().to_str().unwrap();
-    // More than the socket takes before the server is gone.
+    // More than fits into the socket before the server has closed it.
     let body = "x".repeat(100_000);
     let mut arguments = vec!["http", "http://app/", "--unix", path, "-d", &body];
     let fields: Vec<String> = (0..4).map(|n| format!("X-{n}: {body}")).collect();
@@ -103,7 +103,7 @@ fn an_answer_that_came_before_the_request_could_be_sent_counts() {
 }
 
 #[test]
-fn phases_are_told_of_failures_too() {
+fn phases_are_reported_for_failures_too() {
     for (script, phases) in [
         (vec![Step::Hold], &["resolve", "connect", "request", "head"][..]),
         (vec![send("no HTTP\r\n\r\n")], &["resolve", "connect", "request", "head"]),
