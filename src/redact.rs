@@ -64,13 +64,7 @@ impl Masker {
             _ => next.is_value() && !is_option(argument) && !is_plain(next, argument),
         };
         if is_whole {
-            // `Authorization:`, `Bearer`, and what follows.
-            self.programs.skip_command();
-            let goes_on = next == Hint::Token || is_scheme(argument);
-            self.next = if goes_on { next } else { self.after_masked(argument) };
-            let mut cursor = Cursor::new(out, argument);
-            cursor.mask((0, argument.len()));
-            return cursor.finish();
+            return self.push_whole(out, argument, next);
         }
         let first = match next {
             Hint::Login | Hint::User | Hint::Owner | Hint::Comma | Hint::Certificate => {
@@ -130,6 +124,17 @@ impl Masker {
         if argument.len() <= HEAD && argument.iter().all(|&b| is_name_byte(b)) && !is_weak(argument) {
             self.named = hint_of(argument);
         }
+        cursor.finish();
+    }
+
+    /// Appends an argument that is a secret as a whole.
+    fn push_whole(&mut self, out: &mut Vec<u8>, argument: &[u8], next: Hint) {
+        self.programs.skip_command();
+        // `Authorization:`, `Bearer`, and what follows.
+        let goes_on = next == Hint::Token || is_scheme(argument);
+        self.next = if goes_on { next } else { self.after_masked(argument) };
+        let mut cursor = Cursor::new(out, argument);
+        cursor.mask((0, argument.len()));
         cursor.finish();
     }
 

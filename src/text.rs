@@ -11,11 +11,15 @@
 //! Rust string cannot contain lone surrogates, so the last 128 code points, which are for private
 //! use, are used instead.
 
-use std::borrow::Cow;
+mod decoded;
+mod foreign;
+
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+
+use self::decoded::push_hex;
+pub use self::decoded::{Shown, decode, encode, spelled_out};
+pub use self::foreign::{mark_foreign, parts};
 
 /// Marks the end of text that was cut: U+2026, three bytes.
 pub const ELLIPSIS: &str = "…";
@@ -28,99 +32,6 @@ const LISTED: usize = 8;
 /// Bytes that are not UTF-8 are written as `\xNN`.
 pub fn escape(bytes: &[u8]) -> String {
     escape_within(bytes, usize::MAX)
-}
-
-/// The code point that represents the byte 0x80. The code points after it represent the bytes up to
-/// 0xff.
-const CARRIED: u32 = 0x0010_ff80;
-
-/// Returns the bytes as text for a message; see the module. The text is not escaped: the report
-/// does that.
-pub fn decode(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        // All of these bytes are 0x80 or more.
-        let carry = |&byte: &u8| char::from_u32(CARRIED + (u32::from(byte) & 0x7f));
-        out.extend(chunk.invalid().iter().filter_map(carry));
-    }
-    out
-}
-
-/// Returns the bytes that [`decode`] turned into this text.
-pub fn encode(text: &str) -> Cow<'_, [u8]> {
-    if !text.contains(|c| carried(c).is_some()) {
-        return Cow::Borrowed(text.as_bytes());
-    }
-    let mut out = Vec::new();
-    for c in text.chars() {
-        match carried(c) {
-            Some(byte) => out.push(byte),
-            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Returns the byte that this character represents, if any.
-fn carried(c: char) -> Option<u8> {
-    u32::from(c).checked_sub(CARRIED).and_then(|low| u8::try_from(low).ok()).map(|low| low | 0x80)
-}
-
-/// The code points before and after [`foreign`] text.
-const AROUND: [char; 2] = ['\u{10ff7e}', '\u{10ff7f}'];
-
-/// Marks a part of a message that comes from outside or from an argument, for the report; see
-/// `Finding::is_ours`.
-pub fn mark_foreign(text: &str) -> String {
-    let [opens, closes] = AROUND;
-    format!("{opens}{}{closes}", without_marks(text))
-}
-
-/// Returns the text without the marks of [`foreign`] parts.
-pub fn without_marks(text: &str) -> String {
-    text.replace(AROUND, "")
-}
-
-/// Returns the bytes of a message ([`encode`]) and the ranges of them that are [`foreign`].
-pub fn parts(text: &str) -> (Vec<u8>, Vec<Range<usize>>) {
-    let (mut bytes, mut foreign, mut start) = (Vec::new(), Vec::new(), None);
-    for piece in text.split_inclusive(AROUND) {
-        bytes.extend_from_slice(&encode(piece.trim_end_matches(AROUND)));
-        if piece.ends_with(AROUND[0]) {
-            start = Some(bytes.len());
-        } else if let Some(start) = start.take() {
-            foreign.push(start..bytes.len());
-        }
-    }
-    (bytes, foreign)
-}
-
-/// Returns the text for JSON. Bytes that are not part of a character become `\xNN`.
-pub fn spelled_out(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c| carried(c).is_some()) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::new();
-    for c in text.chars() {
-        match carried(c) {
-            Some(byte) => push_hex(&mut out, u32::from(byte)),
-            None => out.push(c),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Text for a message from a path.
-pub trait Shown {
-    /// Returns the path as [`decode`] does.
-    fn shown(&self) -> String;
-}
-
-impl Shown for Path {
-    fn shown(&self) -> String {
-        decode(self.as_os_str().as_bytes())
-    }
 }
 
 /// Returns whether all bytes are printable ASCII, so that nothing needs an escape. This holds for
@@ -248,10 +159,6 @@ fn push_escaped(out: &mut String, c: char) {
     }
 }
 
-fn push_hex(out: &mut String, value: u32) {
-    let _ = write!(out, "\\x{value:02x}");
-}
-
 /// Joins the items with commas. Of many, only the first few are shown.
 pub fn list(mut items: Vec<String>) -> String {
     let more = items.len().saturating_sub(LISTED);
@@ -312,20 +219,6 @@ pub fn push_json_string(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn foreign_parts_of_a_message() {
-        let [opens, closes] = AROUND;
-        let message = format!(
-            "a {} é {}",
-            mark_foreign(&decode(b"b\xff")),
-            mark_foreign(&format!("c{opens}{closes}d"))
-        );
-        assert_eq!(parts(&message), (b"a b\xff \xc3\xa9 cd".to_vec(), vec![2..4, 8..10]));
-        assert_eq!(parts(&format!("{closes}a{opens}b{closes}{opens}c")), (b"abc".to_vec(), vec![1..2, 2..3]));
-        assert_eq!(parts("a"), (b"a".to_vec(), vec![]));
-        assert_eq!(parts(""), (vec![], vec![]));
-    }
 
     #[test]
     fn plain_text_is_kept() {
@@ -421,24 +314,8 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_survive_in_a_message() {
-        let all: Vec<u8> = (0..=255).collect();
-        for (bytes, shown) in [
-            (&b"plain"[..], "plain"),
-            (b"\xff", r"\xff"),
-            (b"a\x80b\xc3", r"a\x80b\xc3"),
-            ("é\u{202e}".as_bytes(), "é\u{202e}"),
-            (b"\xed\xa0\x80", r"\xed\xa0\x80"),
-            (b"", ""),
-        ] {
-            let text = decode(bytes);
-            assert_eq!((&*encode(&text), &*spelled_out(&text)), (bytes, shown));
-            // Decoded text stays the same.
-            assert_eq!(decode(text.as_bytes()), text);
-        }
-        assert_eq!(encode(&decode(&all)), all);
-        assert_eq!(Path::new(std::ffi::OsStr::from_bytes(b"/a\xfe")).shown(), decode(b"/a\xfe"));
-        // Bytes that form a character only when joined do not bypass the escape.
+    fn decoded_bytes_do_not_bypass_the_escape() {
+        // Bytes that form a character only when joined.
         let hidden = "\u{10ffc2}\u{10ff9b}";
         assert_eq!(escape(&encode(hidden)), r"\u{9b}");
         assert_eq!(clip(&[0xff; 60]), decode(&[0xff; 25]) + "…");

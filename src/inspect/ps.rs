@@ -80,36 +80,10 @@ impl Inspect for Ps {
                 answer.error(error.clone().at(&path));
             }
         }
-        // How many may or may not have the name.
-        let mut unknown = 0;
-        if let Some(name) = &self.name {
-            let own = own_pid(&target.proc);
-            all.retain(|seen| {
-                let is_called =
-                    if own == Some(seen.pid) { Some(false) } else { is_called(seen, name, target) };
-                unknown += u32::from(is_called.is_none());
-                is_called == Some(true)
-            });
-        }
-        let unread = match unknown {
-            0 => String::new(),
-            1 => format!("the executable of 1 process cannot be read, so it may match too; {UNREAD}"),
-            n => format!(
-                "the executables of {n} processes cannot be read, so some of them may match too; {UNREAD}"
-            ),
-        };
+        let unread = self.keep_named(&mut all, target);
         let uptime = uptime(target);
         if all.is_empty() {
-            let none = match &self.name {
-                Some(name) => format!("{}: no such process", clip(name)),
-                None => format!("{}: no processes", target.proc.shown()),
-            };
-            let why = match (hidden, unread.is_empty()) {
-                (true, _) => format!("{none} that may be seen; {HIDDEN_PROCESSES}"),
-                (false, false) => format!("{none} that may be seen; {unread}"),
-                (false, true) => none,
-            };
-            return Err(why.into());
+            return Err(self.nothing(target, hidden, &unread).into());
         }
         if !unread.is_empty() {
             answer.info(&unread);
@@ -143,6 +117,41 @@ impl Inspect for Ps {
             answer.rows("processes", Row::COLUMNS, false, &mut rows);
         }
         Ok(true)
+    }
+}
+
+impl Ps {
+    /// Keeps the processes with the requested name, if there is one. Returns the message about those
+    /// that may have it too; it is empty if there are none.
+    fn keep_named(&self, all: &mut Vec<Seen>, target: &Target) -> String {
+        let Some(name) = &self.name else { return String::new() };
+        let own = own_pid(&target.proc);
+        let mut unknown = 0;
+        all.retain(|seen| {
+            let is_called = if own == Some(seen.pid) { Some(false) } else { is_called(seen, name, target) };
+            unknown += u32::from(is_called.is_none());
+            is_called == Some(true)
+        });
+        match unknown {
+            0 => String::new(),
+            1 => format!("the executable of 1 process cannot be read, so it may match too; {UNREAD}"),
+            n => format!(
+                "the executables of {n} processes cannot be read, so some of them may match too; {UNREAD}"
+            ),
+        }
+    }
+
+    /// The error if there is nothing to list.
+    fn nothing(&self, target: &Target, hidden: bool, unread: &str) -> String {
+        let none = match &self.name {
+            Some(name) => format!("{}: no such process", clip(name)),
+            None => format!("{}: no processes", target.proc.shown()),
+        };
+        match (hidden, unread.is_empty()) {
+            (true, _) => format!("{none} that may be seen; {HIDDEN_PROCESSES}"),
+            (false, false) => format!("{none} that may be seen; {unread}"),
+            (false, true) => none,
+        }
     }
 }
 

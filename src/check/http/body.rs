@@ -199,7 +199,7 @@ fn field_unmet(document: &RawValue, pointer: &Text, wanted: Option<&Text>) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::without_marks;
+    use crate::text::parts;
 
     fn unmet(assertion: Assertion, body: &[u8], cut_at: Option<usize>) -> String {
         let deadline = Deadline::after(std::time::Duration::from_mins(1));
@@ -208,7 +208,8 @@ mod tests {
         if pending.is_settled_by(body) {
             return String::new();
         }
-        without_marks(&pending.unmet(body.to_vec(), cut_at, deadline).unwrap().unwrap_or_default())
+        let unmet = pending.unmet(body.to_vec(), cut_at, deadline).unwrap().unwrap_or_default();
+        String::from_utf8(parts(&unmet).0).unwrap()
     }
 
     fn whole(assertion: Assertion, body: &[u8]) -> String {

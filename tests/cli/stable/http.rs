@@ -9,6 +9,7 @@ fn after_request(rest: Vec<Step>) -> Vec<Step> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn failures_before_the_body_are_worded_alike() {
     let body = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
     let dated = |second: u8, text: &str| {
@@ -112,6 +113,7 @@ fn failures_before_the_body_are_worded_alike() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn failures_in_the_body_are_worded_alike() {
     let body = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
     let contains = &["--contains", "y"][..];

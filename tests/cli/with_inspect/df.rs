@@ -15,6 +15,7 @@ fn rows(stdout: &str) -> Vec<Value> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn usage_is_that_of_df() {
     let script = r#"
         mount -t tmpfs -o size=1m,nr_inodes=100 base "$1"

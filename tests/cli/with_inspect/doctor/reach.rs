@@ -52,6 +52,7 @@ fn unreadable_files_are_reported_and_the_other_checks_run() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn the_rule_that_denies_access_is_named() {
     let Some(programs) = for_other_users() else { return };
     copy_program("/bin/sleep", programs.join("unreadable"));
