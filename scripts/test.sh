@@ -52,8 +52,8 @@ not_run() {
 
 has_static=yes
 step "the static binaries are built" scripts/static.sh || has_static=
-step "units and the floor plan" cargo test --locked --no-fail-fast --lib --test house || true
-step "units of the small build" cargo test --locked --no-fail-fast --no-default-features --lib || true
+step "units and the floor plan" cargo test --locked --no-fail-fast --lib --test house -- --include-ignored || true
+step "units of the small build" cargo test --locked --no-fail-fast --no-default-features --lib -- --include-ignored || true
 step "the integration suite on the host's build" scripts/suite.sh host --test cli || true
 if [ -n "$has_static" ]; then
     for name in porthole-probe porthole; do

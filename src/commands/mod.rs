@@ -1,7 +1,8 @@
 //! The commands, and the [`Action`] that the arguments request.
 //!
 //! A command is found by its name or by `argv[0]`. Only its own options and those that it shares
-//! are read, so that the tree of all commands is never built. No clap type leaves this room.
+//! are read, so that the tree of all commands is never built. No clap type leaves this room or
+//! `args`.
 
 mod action;
 mod foreign;

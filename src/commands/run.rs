@@ -95,3 +95,17 @@ pub(super) fn only(words: &[OsString]) -> Result<(), UsageError> {
     let options: Vec<&Opt> = RUN.iter().collect();
     read(&options, words).map(drop).map_err(|fault| wrong::error("", &options, words, fault))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_tells_the_defaults() {
+        for (name, default) in [("timeout", TIMEOUT), ("every", EVERY)] {
+            let help = RUN.iter().find(|option| option.name == name).unwrap().help;
+            let words: Vec<&str> = help.split(['(', ')', ',']).collect();
+            assert!(words.iter().any(|word| units::duration(word) == Ok(default)), "{help}");
+        }
+    }
+}

@@ -17,10 +17,10 @@ use crate::bytes::find;
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, not one state")]
 pub(super) struct Programs {
     /// One bit for each row of a table: whether its program and its extra word were named.
-    options: u32,
-    options_with: u32,
-    operands: u32,
-    pairs: u32,
+    options: u64,
+    options_with: u64,
+    operands: u64,
+    pairs: u64,
     /// Whether names and values may follow as separate words.
     has_pairs: bool,
     /// Whether the next word is the name that an option gives to something.
@@ -40,15 +40,15 @@ pub(super) struct Command {
     /// Whether its program was named.
     has_program: bool,
     /// One bit for each row of [`EXCEPTIONS`] that applies to the program.
-    exceptions: u32,
+    exceptions: u64,
 }
 
-// Each row has a bit.
+// Each row of a table has a bit.
 const _: () =
-    assert!(OPTIONS.len() <= 32 && OPERANDS.len() <= 32 && PAIRS.len() <= 32 && EXCEPTIONS.len() <= 32);
+    assert!(OPTIONS.len() <= 64 && OPERANDS.len() <= 64 && PAIRS.len() <= 64 && EXCEPTIONS.len() <= 64);
 
 /// Returns the rows of a table, each with its bit.
-fn rows<T>(table: &[T]) -> impl Iterator<Item = (u32, &T)> {
+fn rows<T>(table: &[T]) -> impl Iterator<Item = (u64, &T)> {
     table.iter().enumerate().map(|(at, row)| (1 << at, row))
 }
 

@@ -29,7 +29,7 @@ const FILE_LIMIT: u64 = 4 << 20;
 const MOST_FILES: usize = 1000;
 
 /// Where distributions keep their bundle of roots.
-const BUNDLES: [&str; 5] = [
+const BUNDLES: &[&str] = &[
     // Debian, Ubuntu, Alpine, Wolfi, distroless
     "/etc/ssl/certs/ca-certificates.crt",
     // Fedora, RHEL
@@ -90,7 +90,8 @@ impl SystemRoots {
             }
         }
         if self.file.is_none() && self.folders.is_none() {
-            for file in BUNDLES.map(Path::new) {
+            for &file in BUNDLES {
+                let file = Path::new(file);
                 match certificates(file, deadline) {
                     Ok(bundle) => return Ok(bundle),
                     Err(error) if error.is_absent() => {}

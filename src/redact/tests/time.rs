@@ -24,6 +24,7 @@ fn time_to_mask(begin: &str, part: &str, length: usize) -> u64 {
 }
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn the_time_is_linear_in_the_length() {
     /// The kernel may count processor time by ticks of up to 10 ms.
     const TICKS: u64 = 20_000_000;
@@ -100,6 +101,7 @@ fn the_time_is_linear_in_the_length() {
 }
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn the_time_is_linear_for_exceptions_and_headers() {
     const TICKS: u64 = 20_000_000;
     let mut slow = Vec::new();

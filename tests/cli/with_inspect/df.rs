@@ -177,6 +177,7 @@ fn a_file_system_that_does_not_answer_is_reported() {
 }
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn checking_thousands_of_mounts_is_bounded_in_time() {
     let mounts = (2..20_000).map(|n| format!("{n} 1 0:{n} / /none/{n} rw - ext4 gone rw\n"));
     let proc = Proc::new(&[("mountinfo", mounts.collect::<String>().as_bytes())]);

@@ -46,6 +46,7 @@ fn generate(place: &Place, random: &mut Random) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn generated_trees_are_judged_as_by_the_kernel() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };

@@ -110,6 +110,7 @@ fn files_guarded_by_ptrace_are_not_judged() {
 }
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn kernel_settings_are_judged_as_by_the_kernel() {
     let Some(_place) = place() else { return };
     let Some(programs) = for_other_users() else { return };

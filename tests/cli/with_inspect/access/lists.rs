@@ -9,6 +9,7 @@ use crate::support::command::{for_other_users, porthole};
 use crate::support::skip::skip;
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn access_control_lists_are_judged_as_by_the_kernel() {
     let Some(place) = place() else { return };
     let Some(programs) = for_other_users() else { return };

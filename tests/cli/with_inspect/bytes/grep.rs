@@ -29,6 +29,7 @@ fn ignore_case_applies_to_ascii_letters_only() {
 }
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn porthole_finds_the_lines_that_grep_finds() {
     let place = Place::new();
     let files = place.files();

@@ -14,6 +14,7 @@ use crate::support::rooted::rooted;
 use crate::support::skip::skip;
 
 #[test]
+#[ignore = "slow: run by make test"]
 fn output_is_that_of_coreutils() {
     let place = Place::new();
     let files = place.files();
