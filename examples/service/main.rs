@@ -1,8 +1,8 @@
 //! A small HTTP service to check, which can be broken and repaired from outside.
 //!
-//! `GET /healthz` answers 200 `ok`. After `POST /break` it answers 503; after `POST /hang` it does not
-//! answer; after `POST /heal` it answers 200 again. The service listens on PORT (8080) of ADDRESS
-//! (0.0.0.0), and on the Unix socket SOCKET if that is set.
+//! `GET /healthz` answers 200 `ok`. After `POST /break` it answers 503; after `POST /hang` it does
+//! not answer; after `POST /heal` it answers 200 again. The service listens on PORT (8080) of
+//! ADDRESS (0.0.0.0), and on the Unix socket SOCKET if that is set.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

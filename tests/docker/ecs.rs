@@ -1,5 +1,5 @@
-//! examples/ecs: the task definition satisfies ECS's rules for health checks, and its command works in
-//! a container.
+//! examples/ecs: the task definition satisfies ECS's rules for health checks, and its command works
+//! in a container.
 
 use serde_json::Value;
 

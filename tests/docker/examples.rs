@@ -1,10 +1,10 @@
 //! Each example in examples/ is built with its own, unchanged Dockerfile and run with the hardening
-//! that its README shows. It is healthy, is then broken in the way that its application supports, and
-//! becomes unhealthy with the reason that its README shows.
+//! that its README shows. It is healthy, is then broken in the way that its application supports,
+//! and becomes unhealthy with the reason that its README shows.
 //!
 //! Base images are stand-ins from Debian packages (scripts/stand-in.sh lists the differences). The
-//! options for a run only shorten the interval of the health check; its command and timeout are those
-//! of the image.
+//! options for a run only shorten the interval of the health check; its command and timeout are
+//! those of the image.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -61,8 +61,9 @@ fn run(name: &'static str, image: Image, options: &[&str]) -> Example {
     Example { name, container, image }
 }
 
-/// Asserts what every example promises: it does not run as root; its health check needs no shell and
-/// has a timeout above porthole's own 2 seconds; its directory has the files that a reader expects.
+/// Asserts what every example promises: it does not run as root; its health check needs no shell
+/// and has a timeout above porthole's own 2 seconds; its directory has the files that a reader
+/// expects.
 #[track_caller]
 fn assert_promises(name: &str, image: &Image) {
     let config = docker_ok(&["inspect", "-f", "{{json .Config}}", &image.0]);
@@ -227,8 +228,8 @@ fn java_on_distroless() {
     );
 }
 
-// Python 3.11 from Debian 12 instead of 3.13, in the builder and in the base. pip has no network in the
-// build: the packages are in wheels/ of the context, which the Dockerfile supports.
+// Python 3.11 from Debian 12 instead of 3.13, in the builder and in the base. pip has no network in
+// the build: the packages are in wheels/ of the context, which the Dockerfile supports.
 #[test]
 fn grpc_on_distroless() {
     let wheels = project().join("target/wheels");
@@ -255,7 +256,8 @@ fn grpc_on_distroless() {
     example.container.until_health("healthy");
 }
 
-// nginx 1.22 from Debian 12, with glibc, instead of Wolfi's. The page is on a volume, as in the README.
+// nginx 1.22 from Debian 12, with glibc, instead of Wolfi's. The page is on a volume, as in the
+// README.
 #[test]
 fn nginx_on_chainguard() {
     let site = Folder::new("site");
@@ -270,8 +272,8 @@ fn nginx_on_chainguard() {
     );
 }
 
-// Debian's busybox 1.35, which has other applets, instead of Alpine's. There is no apk, and porthole
-// does not need musl in either case.
+// Debian's busybox 1.35, which has other applets, instead of Alpine's. There is no apk, and
+// porthole does not need musl in either case.
 #[test]
 fn alpine_without_curl() {
     let Some(image) = build("alpine", &[]) else { return };
@@ -293,8 +295,9 @@ fn debian_slim_without_curl() {
     );
 }
 
-// The directories, the user and the entrypoint are those of an image from Paketo's tiny builder. The
-// application is the example service; its process type links to it without the buildpacks' launcher.
+// The directories, the user and the entrypoint are those of an image from Paketo's tiny builder.
+// The application is the example service; its process type links to it without the buildpacks'
+// launcher.
 #[test]
 fn porthole_on_an_image_built_by_a_buildpack() {
     let base = "porthole-stand-in/buildpack";

@@ -1,5 +1,5 @@
-//! The README's section "When something is wrong": `doctor` names the cause, the test makes the change
-//! that it suggests, and that fixes the problem.
+//! The README's section "When something is wrong": `doctor` names the cause, the test makes the
+//! change that it suggests, and that fixes the problem.
 
 mod carried;
 mod inside;
@@ -26,7 +26,8 @@ const SERVICE: &str = "ENTRYPOINT [\"/service\"]";
 /// Runs a program with typical faults in the same image; its arguments follow the image's name.
 const PATIENT: [&str; 2] = ["--entrypoint", "/patient"];
 
-/// Returns the image of the service with all our programs. Tests that run at the same time share it.
+/// Returns the image of the service with all our programs. Tests that run at the same time share
+/// it.
 #[track_caller]
 fn image() -> Arc<Image> {
     static SHARED: Mutex<Weak<Image>> = Mutex::new(Weak::new());
@@ -80,8 +81,8 @@ impl Diagnosis {
         self.findings().iter().find(|finding| finding["finding"].as_str().unwrap().contains(text))
     }
 
-    /// Asserts that there is a finding with this text and level and with this evidence, each item of
-    /// which contains its part of `seen` when written as `SOURCE: SAYS`. Returns the finding.
+    /// Asserts that there is a finding with this text and level and with this evidence, each item
+    /// of which contains its part of `seen` when written as `SOURCE: SAYS`. Returns the finding.
     #[track_caller]
     fn assert_finding(&self, level: &str, text: &str, seen: &[&str]) -> &Value {
         let finding = self.find(text).unwrap_or_else(|| panic!("{text:?} is not in {}", self.json));
@@ -134,8 +135,8 @@ fn until(mut diagnose: impl FnMut() -> Diagnosis, holds: impl Fn(&Diagnosis) -> 
     }
 }
 
-/// Asserts that the README shows this text, except for pids, files of control groups, options of the
-/// root mount and sizes.
+/// Asserts that the README shows this text, except for pids, files of control groups, options of
+/// the root mount and sizes.
 #[track_caller]
 fn assert_in_readme(text: &str) {
     static VARYING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
@@ -157,8 +158,8 @@ fn assert_in_readme(text: &str) {
     assert!(constant(&readme).contains(&constant(text)), "README.md does not show this:\n{text}");
 }
 
-/// Asserts that the README shows the finding with this text as it is printed; the rest of the output
-/// is not compared.
+/// Asserts that the README shows the finding with this text as it is printed; the rest of the
+/// output is not compared.
 #[track_caller]
 fn assert_finding_in_readme(printed: &str, text: &str) {
     let mut lines = printed.lines().skip_while(|line| !line.contains(text));

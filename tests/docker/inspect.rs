@@ -1,5 +1,5 @@
-//! Inspection in the container itself by `docker exec`, and from a second container that shares its pid
-//! namespace.
+//! Inspection in the container itself by `docker exec`, and from a second container that shares its
+//! pid namespace.
 
 use crate::engine::{self, Container, Image};
 

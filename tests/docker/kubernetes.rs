@@ -1,6 +1,6 @@
-//! examples/kubernetes: the files match the Kubernetes schemas; every probe runs in a container as the
-//! kubelet would run it; and a debug container sees what each profile of kubectl allows, tested in a
-//! container with what the profile adds. No cluster is used.
+//! examples/kubernetes: the files match the Kubernetes schemas; every probe runs in a container as
+//! the kubelet would run it; and a debug container sees what each profile of kubectl allows, tested
+//! in a container with what the profile adds. No cluster is used.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -49,8 +49,8 @@ fn assert_valid(python: &Path, resource: &Value) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
 }
 
-/// Returns the pod that a file describes, and all its containers. Asserts that the resource is valid
-/// and hardened.
+/// Returns the pod that a file describes, and all its containers. Asserts that the resource is
+/// valid and hardened.
 #[track_caller]
 fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
     let resource = read(python, file);
@@ -210,7 +210,8 @@ fn what_a_debug_container_can_see() {
         ("baseline", &[]),
         ("restricted", &["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]),
         ("netadmin", &["--cap-add", "NET_ADMIN", "--cap-add", "NET_RAW"]),
-        // The relevant parts of `--privileged`, which fails if the engine itself lacks a capability.
+        // The relevant parts of `--privileged`, which fails if the engine itself lacks a
+        // capability.
         (
             "sysadmin",
             &["--cap-add", "SYS_PTRACE", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"],

@@ -1,5 +1,5 @@
-//! Tests with a real engine: images FROM scratch; containers that run as nonroot with a read-only root,
-//! without capabilities and network.
+//! Tests with a real engine: images FROM scratch; containers that run as nonroot with a read-only
+//! root, without capabilities and network.
 
 #![allow(
     clippy::unwrap_used,

@@ -4,10 +4,10 @@
 //! signal:
 //!
 //! - `children N`: starts N children that end at once, and does not wait for them.
-//! - `orphans N`: the same, but from a child that ends too, so that the first process inherits them.
-//!   Prints `orphaned`.
-//! - `allocate MIB`: starts a child that allocates this much memory and ends. Prints `allocated`, or
-//!   how the child ended.
+//! - `orphans N`: the same, but from a child that ends too, so that the first process inherits
+//!   them. Prints `orphaned`.
+//! - `allocate MIB`: starts a child that allocates this much memory and ends. Prints `allocated`,
+//!   or how the child ended.
 //! - `listen ADDRESS`: listens, but never accepts a connection.
 
 use std::env;

@@ -7,7 +7,8 @@ use crate::manners::Manners;
 use crate::support::command::porthole;
 use crate::support::server::{closed_port, send};
 
-/// The script that starts the server. Debian's own in /usr/sbin is a wrapper for the system's service.
+/// The script that starts the server. Debian's own in /usr/sbin is a wrapper for the system's
+/// service.
 const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 #[test]

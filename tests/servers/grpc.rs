@@ -9,8 +9,8 @@ use crate::daemon::{Daemon, open_folder, skip};
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
-/// Returns the Python for which scripts/need.sh installs the packages. If it is missing, reports the
-/// test as skipped and returns `None`.
+/// Returns the Python for which scripts/need.sh installs the packages. If it is missing, reports
+/// the test as skipped and returns `None`.
 fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/grpc-venv/bin/python");
     if !python.exists() {

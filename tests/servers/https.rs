@@ -1,4 +1,5 @@
-//! https against nginx, haproxy, `openssl s_server`, and a Python server that sends scripted records.
+//! https against nginx, haproxy, `openssl s_server`, and a Python server that sends scripted
+//! records.
 
 mod with_tls;
 
@@ -56,7 +57,8 @@ fn facts(json: &Value) -> &Value {
     &json["checks"][0]["facts"]
 }
 
-/// Starts haproxy with this version of TLS, requiring a client certificate. Returns it and its port.
+/// Starts haproxy with this version of TLS, requiring a client certificate. Returns it and its
+/// port.
 pub fn requiring_client_certificate(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
     let (program, folder, port) = (installed("haproxy")?, open_folder(), closed_port());
     // haproxy expects certificate and key in one file.
@@ -125,7 +127,8 @@ pub fn s_server(set: &Certificates, options: &str) -> Option<(Daemon, u16)> {
     Some((daemon, port))
 }
 
-/// Starts tests/servers/tls_judge.py with this version of TLS and in this mode. Returns it and its port.
+/// Starts tests/servers/tls_judge.py with this version of TLS and in this mode. Returns it and its
+/// port.
 pub fn judge(set: &Certificates, version: &str, mode: &str) -> Option<(Daemon, u16)> {
     let (python, port) = (installed("python3")?, closed_port());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/tls_judge.py");
@@ -153,8 +156,8 @@ fn assert_dropped(set: &Certificates, version: &str, mode: &str, options: &[&str
     for check in [&["tls", &target][..], &["http", &url], &["grpc", &target, "--tls"]] {
         let line = format!("unhealthy: {} {}: {reason}", check[0], check[1]);
         let ran = porthole([check, &["--ca-file", &set.pem("root")], options].concat()).run();
-        // `tls` only needs the handshake, which may be complete before the server closes the connection,
-        // as in TLS 1.2.
+        // `tls` only needs the handshake, which may be complete before the server closes the
+        // connection, as in TLS 1.2.
         if check[0] == "tls" && ran.status == Some(0) && matches!(mode, "asking" | "anybody") {
             continue;
         }
@@ -172,8 +175,8 @@ fn a_tls_server_that_receives_plain_text() {
             let target = format!("127.0.0.1:{port}");
             let target = if check == "http" { format!("http://{target}/") } else { target };
             let ran = porthole([check, &target]).run();
-            // openssl closes the connection. Python's server does not read the request, so the kernel
-            // sends a reset.
+            // openssl closes the connection. Python's server does not read the request, so the
+            // kernel sends a reset.
             let silent =
                 "the server closed the connection without a reply (it may expect TLS or the PROXY protocol)";
             let line = format!("unhealthy: {check} {target}: {silent}");

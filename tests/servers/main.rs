@@ -1,5 +1,5 @@
-//! The checks against real servers from Debian packages, which the tests start on loopback, and against
-//! scripted servers that misbehave. With PORTHOLE_BIN set, the tests run that binary.
+//! The checks against real servers from Debian packages, which the tests start on loopback, and
+//! against scripted servers that misbehave. With PORTHOLE_BIN set, the tests run that binary.
 
 #![allow(
     clippy::unwrap_used,

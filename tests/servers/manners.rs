@@ -13,8 +13,8 @@ pub struct Manners {
     pub check: &'static str,
     /// What the client sends first; empty if the server speaks first.
     pub opening: &'static [u8],
-    /// What the client sends on a second connection, after the first was closed without a reply; empty if
-    /// it makes none.
+    /// What the client sends on a second connection, after the first was closed without a reply;
+    /// empty if it makes none.
     pub again: &'static [u8],
     /// What the client waits for next.
     pub awaited: &'static str,
@@ -35,8 +35,8 @@ impl Manners {
         })
     }
 
-    /// Asserts that a server that continues with these steps is unhealthy for this reason, with a timeout
-    /// of 300 ms.
+    /// Asserts that a server that continues with these steps is unhealthy for this reason, with a
+    /// timeout of 300 ms.
     #[track_caller]
     pub fn unhealthy(&self, steps: Vec<Step>, reason: &str) {
         let (check, server) = (self.check, self.server(steps));
@@ -46,7 +46,8 @@ impl Manners {
             .within(LIMIT);
     }
 
-    /// Asserts, for each answer, that a server that sends it and nothing more is unhealthy for this reason.
+    /// Asserts, for each answer, that a server that sends it and nothing more is unhealthy for this
+    /// reason.
     #[track_caller]
     pub fn each_unhealthy<T: AsRef<[u8]>>(&self, answers: &[(T, &str)]) {
         for (answer, reason) in answers {
@@ -54,8 +55,8 @@ impl Manners {
         }
     }
 
-    /// Asserts, for each answer, that a server that sends it is reported as another protocol, and that
-    /// the answer is shown like this.
+    /// Asserts, for each answer, that a server that sends it is reported as another protocol, and
+    /// that the answer is shown like this.
     #[track_caller]
     pub fn each_foreign(&self, answers: &[(&[u8], &str)]) {
         for (answer, shown) in answers {

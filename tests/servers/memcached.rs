@@ -1,4 +1,5 @@
-//! memcached: ready; with a password, in both protocols; and memcached and Redis with each other's check.
+//! memcached: ready; with a password, in both protocols; and memcached and Redis with each other's
+//! check.
 
 use std::path::Path;
 
@@ -39,7 +40,8 @@ fn ready() {
     let json = porthole(["memcached", &target, "--json"]).json();
     let facts = serde_json::json!({"address": target, "version": version, "auth": false});
     assert_eq!(json["checks"][0]["facts"], facts);
-    // It replies with an error for each line of the request; the message shows those that came at once.
+    // It replies with an error for each line of the request; the message shows those that came at
+    // once.
     let ran = porthole(["redis", &target]).run();
     let line = format!("unhealthy: redis {target}: the port speaks memcached, not redis");
     assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
@@ -111,8 +113,8 @@ fn both_answers_are_read() {
 
 #[test]
 fn binary_answers() {
-    // The first connection is closed without a reply, as with SASL; then the client tries the binary
-    // protocol.
+    // The first connection is closed without a reply, as with SASL; then the client tries the
+    // binary protocol.
     let (text, binary) = (b"quit\r\n", b"\x80\x0b\0\0");
     for (answer, reason) in [
         (&b"\x81\x0b\xff\0\0\0\0\0\0\0\xff\0"[..], r"received: \x81\x0b\xff\0\0\0\0\0\0\0\xff\0"),

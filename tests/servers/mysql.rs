@@ -65,7 +65,8 @@ fn ready_or_not() {
     let facts = serde_json::json!({"address": socket, "version": version, "auth": true});
     assert_eq!(json["checks"][0]["facts"], facts);
 
-    // However the account logs in, the server logs at most that access was denied, as for any client.
+    // However the account logs in, the server logs at most that access was denied, as for any
+    // client.
     sql("INSTALL SONAME 'auth_ed25519'");
     for (identified, denials) in [
         ("", 0),

@@ -1,5 +1,5 @@
-//! The end of a check as real servers see it: what they log about a client that has its verdict before
-//! they have sent the whole response.
+//! The end of a check as real servers see it: what they log about a client that has its verdict
+//! before they have sent the whole response.
 
 mod with_tls;
 
@@ -159,8 +159,8 @@ fn haproxy_logs_nothing_but_complete_sessions() {
     for session in sessions() {
         assert!(session.contains(" ---- "), "{session}");
     }
-    // A connection without a request, as from any monitor, is a bad request to haproxy, unless it is
-    // configured not to log them.
+    // A connection without a request, as from any monitor, is a bad request to haproxy, unless it
+    // is configured not to log them.
     porthole(["tcp", &format!("127.0.0.1:{quiet}")]).run();
     checks(1, &format!("http://127.0.0.1:{quiet}/"));
     daemon.until("it has logged that too", || sessions().len() >= 21);

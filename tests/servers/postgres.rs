@@ -1,5 +1,5 @@
-//! PostgreSQL: ready, asking for a password, out of connections, in recovery; each on a separate socket
-//! or address.
+//! PostgreSQL: ready, asking for a password, out of connections, in recovery; each on a separate
+//! socket or address.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -20,7 +20,8 @@ pub const STARTUP: &[u8] =
 /// The pause between two bytes of a message that arrives slowly.
 const PACE: Duration = Duration::from_millis(1);
 
-/// Starts the server of the cluster in this directory, with these options. Returns it and its socket.
+/// Starts the server of the cluster in this directory, with these options. Returns it and its
+/// socket.
 pub fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
     let shown = folder.to_str().unwrap();
     let (data, sockets, port) =

@@ -66,8 +66,8 @@ fn a_server_that_loads_its_data_set_is_not_ready() {
     let mut answers = vec![0; "+OK\r\n".len() * 1001];
     client.read_exact(&mut answers).unwrap();
     let folder = daemon.end();
-    // The delay is in microseconds per key: twenty seconds in total. Redis handles requests after each
-    // KiB.
+    // The delay is in microseconds per key: twenty seconds in total. Redis handles requests after
+    // each KiB.
     let slowly = ["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"];
     let daemon = redis(&program, folder, port, &slowly);
     porthole(["redis", &target, "-t", "20s"])

@@ -55,8 +55,8 @@ fn files_copied_by_kubectl_cp() {
     fs::write(source.join("app/blob"), [0, 10, 13, 255].repeat(50_000)).unwrap();
     fs::set_permissions(source.join("app/blob"), fs::Permissions::from_mode(0o644)).unwrap();
     symlink("config.yaml", source.join("app/link")).unwrap();
-    // A link takes no space. It is copied along with its directory, because a link that is copied by
-    // itself would be replaced by its target.
+    // A link takes no space. It is copied along with its directory, because a link that is copied
+    // by itself would be replaced by its target.
     for line in ["COPY links /usr/bin", "COPY porthole /usr/bin/tar"] {
         let image = Image::from_scratch(&format!("{line}\n{SERVICE}"));
         assert_in_readme(&line.replace("COPY porthole", "COPY target/static/porthole"));

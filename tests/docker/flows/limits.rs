@@ -1,4 +1,5 @@
-//! Running out of memory, and the duties of a first process: ending on SIGTERM, and waiting for orphans.
+//! Running out of memory, and the duties of a first process: ending on SIGTERM, and waiting for
+//! orphans.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! What cannot be reached: a port by clients, an application by connections, a file by its application.
+//! What cannot be reached: a port by clients, an application by connections, a file by its
+//! application.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};

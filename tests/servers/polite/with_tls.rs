@@ -44,8 +44,8 @@ fn openssl_sees_every_session_end_in_order() {
     }
 }
 
-/// A TLS server that reports whether each connection ended with `close_notify` and then the end of the
-/// stream.
+/// A TLS server that reports whether each connection ended with `close_notify` and then the end of
+/// the stream.
 const ENDS: &str = r#"
 import socket, ssl, sys
 certificate, key, port, version = sys.argv[1:]

@@ -1,5 +1,6 @@
 //! `dns` against dnsmasq and against servers that misbehave. The tests run in a separate network
-//! namespace, where port 53 is free and no packet leaves, and in a mount namespace with its own `/etc`.
+//! namespace, where port 53 is free and no packet leaves, and in a mount namespace with its own
+//! `/etc`.
 
 mod answers;
 mod checks;
@@ -45,8 +46,8 @@ struct Namespace {
 }
 
 impl Namespace {
-    /// Creates the namespaces, with this resolv.conf. If that is not possible, reports the test as skipped
-    /// and returns `None`.
+    /// Creates the namespaces, with this resolv.conf. If that is not possible, reports the test as
+    /// skipped and returns `None`.
     fn new(resolv_conf: &str) -> Option<Namespace> {
         installed("ip")?;
         let allowed =
@@ -122,8 +123,8 @@ impl Namespace {
         self.bound(address, |address| TcpListener::bind((address, 53)))
     }
 
-    /// Starts a web server in the namespace, on port 8080 of every address, which answers each connection
-    /// at once.
+    /// Starts a web server in the namespace, on port 8080 of every address, which answers each
+    /// connection at once.
     fn web(&self) {
         let listener = self.bound("::", |address| TcpListener::bind((address, 8080)));
         std::thread::spawn(move || {
@@ -136,8 +137,8 @@ impl Namespace {
         });
     }
 
-    /// Mounts a file system that never answers on a file of the namespaces' /etc, for as long as the daemon
-    /// lives; returns `None` if FUSE is not available.
+    /// Mounts a file system that never answers on a file of the namespaces' /etc, for as long as
+    /// the daemon lives; returns `None` if FUSE is not available.
     fn dead(&self, name: &str) -> Option<Daemon> {
         let folder = open_folder();
         let file = folder.join("mounted");
@@ -160,13 +161,15 @@ impl Namespace {
     fn bound<T: Send + 'static>(&self, address: &str, bind: fn(&str) -> io::Result<T>) -> T {
         let namespace = File::open(format!("/proc/{}/ns/net", self.pid)).unwrap();
         let address = address.to_owned();
-        // setns(2) moves only the calling thread, and a socket stays in the namespace where it was created.
+        // setns(2) moves only the calling thread, and a socket stays in the namespace where it was
+        // created.
         let thread = std::thread::spawn(move || {
             setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
             let start = Instant::now();
             loop {
                 match bind(&address) {
-                    // A child that another test has forked holds an earlier socket until it calls exec.
+                    // A child that another test has forked holds an earlier socket until it calls
+                    // exec.
                     Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < TIMEOUT => {
                         std::thread::sleep(Duration::from_millis(10));
                     }

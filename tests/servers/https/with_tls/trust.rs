@@ -68,7 +68,8 @@ fn trusted_roots() {
             "porthole: http {url}: no root certificates where SSL_CERT_FILE and SSL_CERT_DIR point {advice}"
         ),
     );
-    // A directory that does not exist or cannot be read is not reported as one without certificates.
+    // A directory that does not exist or cannot be read is not reported as one without
+    // certificates.
     porthole(["http", &url]).env("SSL_CERT_DIR", "/none").run().is(
         1,
         "",

@@ -93,7 +93,8 @@ fn servers_that_do_not_answer() {
     namespace
         .porthole(["dns", "db.", "--remote", "-t", "2s"])
         .unhealthy("unhealthy: dns db.: no reply from 127.0.0.2; connection refused (127.0.0.1)");
-    // One server is silent, one answers: within the deadline, because the silent one is tried only once.
+    // One server is silent, one answers: within the deadline, because the silent one is tried only
+    // once.
     let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
     until_within(Duration::from_secs(9), || {
         namespace
@@ -175,8 +176,8 @@ fn invalid_replies() {
         .within(Duration::from_secs(15));
 }
 
-/// Returns addresses of documentation networks and of loopback, more than a line lists, in another order
-/// each time.
+/// Returns addresses of documentation networks and of loopback, more than a line lists, in another
+/// order each time.
 fn in_turn(question: &[u8]) -> Vec<Vec<u8>> {
     static TURN: AtomicUsize = AtomicUsize::new(1);
     let mut hosts: Vec<u8> = (1..=10).collect();

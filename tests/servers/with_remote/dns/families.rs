@@ -8,8 +8,8 @@ fn label(question: &[u8]) -> &str {
     std::str::from_utf8(&question[13..13 + length]).unwrap()
 }
 
-/// Answers queries for names such as `a-servfail`: with an address of that family, and for the other
-/// family with what the word names.
+/// Answers queries for names such as `a-servfail`: with an address of that family, and for the
+/// other family with what the word names.
 fn one_family(question: &[u8]) -> Vec<Vec<u8>> {
     let (good, other) = label(question).split_once('-').unwrap();
     if is_of_a(question) == (good == "a") {

@@ -17,8 +17,8 @@ fn client_certificates() {
     let more = format!("ssl_verify_client on; ssl_client_certificate {};", set.pem("root"));
     let _nginx = started(&program, port, &block(port, &set.pem("server"), &set.key("server"), &more));
     let target = format!("127.0.0.1:{port}");
-    // The check is about the server's certificate, which is valid; that the server requests one too is
-    // only in JSON.
+    // The check is about the server's certificate, which is valid; that the server requests one too
+    // is only in JSON.
     let json = check(set, &target, &["--json"]).json();
     assert_eq!(json["checks"][0]["facts"]["client_certificate_wanted"], true);
     let json = check(set, &target, &["--json", "--client-cert", &set.pem("both")]).json();
@@ -33,7 +33,8 @@ fn a_server_that_requires_a_client_certificate() {
         "CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {}, 30 days left",
         set.day(VALID)
     );
-    // Its verdict on our certificate comes within the handshake in TLS 1.2, and after it in TLS 1.3.
+    // Its verdict on our certificate comes within the handshake in TLS 1.2, and after it in TLS
+    // 1.3.
     for version in ["TLSv1.2", "TLSv1.3"] {
         let Some((_haproxy, port)) = requiring_client_certificate(set, version) else { return };
         let target = format!("127.0.0.1:{port}");
