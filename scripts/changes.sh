@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prints the section of CHANGELOG.md for a version: scripts/changes.sh VERSION. Fails if there is none.
+# Prints the section of CHANGELOG.md for a version: scripts/changes.sh VERSION. Fails if there is
+# none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

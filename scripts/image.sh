@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the images that contain only porthole, from target/static: NAME:latest and NAME:VERSION with
-# the full build, NAME:probe and NAME:VERSION-probe with the checks only. Prints the tags.
+# Builds the images that contain only porthole, from target/static: NAME:latest and NAME:VERSION
+# with the full build, NAME:probe and NAME:VERSION-probe with the checks only. Prints the tags.
 #
 #   scripts/image.sh [NAME [OPTION]...]
 #
 # NAME is porthole by default; use registry.example/team/porthole to push there. The options are
 # those of docker build. Images that are distributed must come with the texts of the licences, which
-# `make sbom` writes to target/static/LICENSES.txt: --build-arg DOCUMENTATION=URL sets the label that
-# points to them.
+# `make sbom` writes to target/static/LICENSES.txt: --build-arg DOCUMENTATION=URL sets the label
+# that points to them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ensures that what the Makefile's targets need is installed: scripts/need.sh cc engine servers examples …
-# On Debian, as root, it installs what is missing; otherwise a message says what to do.
+# Ensures that what the Makefile's targets need is installed: scripts/need.sh cc engine servers
+# examples … On Debian, as root, it installs what is missing; otherwise a message says what to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,8 +26,8 @@ need_package() {
     return 1
 }
 
-# The real servers that the checks are tested against, and the programs that inspections are compared
-# with, as PROGRAM:PACKAGE.
+# The real servers that the checks are tested against, and the programs that inspections are
+# compared with, as PROGRAM:PACKAGE.
 servers=(
     nginx:nginx-light
     redis-server:redis-server
@@ -77,8 +77,8 @@ need_servers() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Creates a Python virtual environment below target/, with the packages of a requirements file, which
-# names all of them with their versions: venv NAME WHAT_FOR FILE
+# Creates a Python virtual environment below target/, with the packages of a requirements file,
+# which names all of them with their versions: venv NAME WHAT_FOR FILE
 venv() {
     local folder=target/$1 what=$2 requirements=$3
     if cmp -s "$requirements" "$folder/requirements.txt" && "$folder/bin/python" -c '' 2>/dev/null; then return; fi

@@ -145,7 +145,8 @@ case $image in
         change 'ENTRYPOINT ["/usr/sbin/nginx"]'
         change 'CMD ["-c", "/etc/nginx/nginx.conf", "-e", "/dev/stderr", "-g", "daemon off;"]'
         ;;
-    # Debian's busybox, which is static and has other applets than Alpine's, and Debian's musl; no apk.
+    # Debian's busybox, which is static and has other applets than Alpine's, and Debian's musl; no
+    # apk.
     alpine:*)
         unpack_alone busybox-static musl netbase
         accounts nobody:65534
@@ -154,17 +155,17 @@ case $image in
         done
         change 'CMD ["/bin/sh"]'
         ;;
-    # The essential packages and apt, unpacked; without what the packages' scripts would create, such
-    # as the link for awk.
+    # The essential packages and apt, unpacked; without what the packages' scripts would create,
+    # such as the link for awk.
     debian:*-slim)
         unpack '?essential' usr-is-merged apt
         cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
         cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"
         change 'CMD ["bash"]'
         ;;
-    # The layout that `pack build` produces with Paketo's tiny stack. The application is this project's
-    # example service, which is not built by a buildpack, and its process type links to it directly,
-    # without the launcher.
+    # The layout that `pack build` produces with Paketo's tiny stack. The application is this
+    # project's example service, which is not built by a buildpack, and its process type links to it
+    # directly, without the launcher.
     porthole-stand-in/buildpack)
         unpack_alone base-files netbase tzdata ca-certificates
         accounts cnb:1002

@@ -3,10 +3,10 @@
 #
 #   scripts/suite.sh BINARY [OPTION]... [-- LIBTEST_OPTION...]
 #
-# BINARY is a path, or "host" for the host's own build. The options are those of cargo test (default:
-# --test cli --test servers). The name of a module tells what its tests need: with_tls, without_tls,
-# and the same for inspect and remote (tests/support/features.rs). Tests that plain `cargo test`
-# ignores are run too.
+# BINARY is a path, or "host" for the host's own build. The options are those of cargo test
+# (default: --test cli --test servers). The name of a module tells what its tests need: with_tls,
+# without_tls, and the same for inspect and remote (tests/support/features.rs). Tests that plain
+# `cargo test` ignores are run too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs all tests: on the host's target; then the integration suite again on each static binary as it
 # is shipped, with real servers if they are installed; then the tests of the static binaries
-# themselves and those with a real container engine. A failed step does not stop the others. Ends with
-# a summary; the exit status is 1 if any step failed.
+# themselves and those with a real container engine. A failed step does not stop the others. Ends
+# with a summary; the exit status is 1 if any step failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,7 +61,8 @@ if [ -n "$has_static" ]; then
         step "integration suite on target/static/$name" scripts/suite.sh "target/static/$name" || true
     done
     step "static binaries" cargo test --locked --no-fail-fast --test artifact || true
-    # More threads than cores: a build mostly waits (the classic builder, for the clock between layers).
+    # More threads than cores: a build mostly waits (the classic builder, for the clock between
+    # layers).
     step "container engine" scripts/engine.sh cargo test --locked --no-fail-fast --test docker -- --test-threads 6 || true
 else
     not_run "integration suite on the static binaries, static binaries, container engine"
