@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Ensures that what the Makefile's targets need is installed: scripts/need.sh cc engine servers
-# examples … On Debian, as root, it installs what is missing; otherwise a message says what to do.
+# Ensures that what the Makefile's targets need is installed, for example:
+#
+#   scripts/need.sh cc engine servers examples
+#
+# On Debian, as root, it installs what is missing; otherwise a message says what to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
