@@ -16,7 +16,7 @@ ARG DOCUMENTATION=unknown
 # Of all that is in the binary; of porthole-probe all of it is MIT.
 ARG LICENCES="MIT AND Apache-2.0 AND ISC AND BSD-3-Clause"
 LABEL org.opencontainers.image.title="porthole" \
-      org.opencontainers.image.description="Health checks and a look inside for container images without a shell" \
+      org.opencontainers.image.description="Health checks and inspection for container images without a shell" \
       org.opencontainers.image.licenses="${LICENCES}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \

@@ -1,21 +1,22 @@
-# Each target does its own set-up on a fresh Debian machine with rustup, as root; see scripts/need.sh. Two do with less: demo,
-# without a container engine, and test, which skips aloud what takes `scripts/need.sh servers examples`.
+# On a Debian machine with rustup, as root, each target installs what it needs: see scripts/need.sh.
+# Two targets work with less: demo runs without a container engine, and test reports as skipped what
+# needs `scripts/need.sh servers examples`.
 .PHONY: help static image demo test check bench fuzz miri sbom arm64 reproduce clean
 
 help:
-	@echo 'make demo    build the static binary, and watch it check a service that breaks'
-	@echo 'make test    unit, integration, the static binaries, Docker; ends with a summary'
-	@echo 'make static  target/static/porthole-probe and target/static/porthole'
-	@echo '             ARCH=aarch64: the same for arm64, in target/static/aarch64'
-	@echo 'make arm64   these, and a part of the integration suite on them, under qemu-user'
-	@echo 'make sbom    what the static binaries are made of, as CycloneDX, and their checksums'
-	@echo 'make reproduce  the static binaries once more in another folder: the same bytes'
-	@echo 'make image   porthole:latest and porthole:probe, to COPY --from'
-	@echo 'make check   rustfmt, clippy, shellcheck, the oldest Rust, licences and duplicates'
-	@echo 'make bench   what a check costs, beside busybox wget and curl'
-	@echo 'make fuzz    fuzz targets, each for a minute or FUZZ_SECONDS'
-	@echo 'make miri    the tests of the allocator in Miri, if it is installed'
-	@echo 'make clean   remove what was built'
+	@echo 'make demo       build the static binary, and show it checking a service that breaks'
+	@echo 'make test       run the unit, integration, static binary and Docker tests; print a summary'
+	@echo 'make static     build target/static/porthole-probe and target/static/porthole'
+	@echo '                (ARCH=aarch64: for arm64, in target/static/aarch64)'
+	@echo 'make arm64      build for arm64, and run part of the integration suite under qemu-user'
+	@echo 'make sbom       write the SBOMs (CycloneDX), licences and checksums of the static binaries'
+	@echo 'make reproduce  build the static binaries again in another directory, and compare the bytes'
+	@echo 'make image      build the images porthole:latest and porthole:probe, for COPY --from'
+	@echo 'make check      run rustfmt, clippy, shellcheck, cargo-deny, and the oldest supported Rust'
+	@echo 'make bench      measure the cost of a check, compared with busybox wget and curl'
+	@echo 'make fuzz       run each fuzz target for 60 seconds, or FUZZ_SECONDS'
+	@echo 'make miri       run the tests of the allocator in Miri, if it is installed'
+	@echo 'make clean      remove everything that was built'
 
 static:
 	@scripts/need.sh cc auditable $(if $(filter aarch64 arm64,$(ARCH)),arm64)

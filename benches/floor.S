@@ -1,6 +1,6 @@
 /*
- * The floor of what a check costs: a static program that does nothing but exit(0). What it takes is the
- * price of a process, which every check pays, whatever it is written in.
+ * The floor for the cost of a check: a static program that only calls exit(0). Its cost is that of a
+ * process, which every check pays, whatever language it is written in.
  *
  *     cc -static -nostdlib -o floor floor.S
  */
@@ -16,7 +16,7 @@ _start:
     mov x0, #0
     svc #0
 #else
-#error "exit(2) is not written down for this architecture"
+#error "exit(2) is not implemented for this architecture"
 #endif
 
     .section .note.GNU-stack, "", %progbits

@@ -1,4 +1,4 @@
-# A process that does nothing until it is ended, to have many of. pause(2).
+# A process that does nothing until it is killed; the bench starts many of it. pause(2).
 #if defined(__x86_64__)
 .globl _start
 _start:
@@ -6,7 +6,7 @@ _start:
     syscall
     jmp _start
 #elif defined(__aarch64__)
-// ppoll(2) without descriptors and without a timeout, as there is no pause(2).
+// ppoll(2) without descriptors and without a timeout, because there is no pause(2).
 .globl _start
 _start:
     mov x0, #0
@@ -17,6 +17,6 @@ _start:
     svc #0
     b _start
 #else
-#error "no such processor yet"
+#error "pause(2) is not implemented for this architecture"
 #endif
 .section .note.GNU-stack, "", %progbits

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What is checked without running the program: the format, the scripts, lints with all features, without, and with each
-# alone, that the oldest Rust of Cargo.toml builds it, and the dependencies' licences, sources and duplicates. Advisories need the RustSec database, which is asked for only with
-# ADVISORIES=fetch; a copy that is there already is used.
+# Runs every check that does not run the program: the format; the scripts; lints with all features,
+# with none and with each one alone; a build with the oldest Rust that Cargo.toml names; and the
+# dependencies' licences, sources and duplicates. Advisories need the RustSec database: an existing
+# copy is used, and ADVISORIES=fetch downloads one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Each file by itself: cargo fmt does not see modules that a macro declares.
+# Each file on its own, because cargo fmt does not see modules that a macro declares.
 git ls-files -z '*.rs' | xargs -0 rustfmt --edition 2024 --check
 shellcheck scripts/*.sh .ci/run
 cargo clippy --quiet --locked --all-targets -- -D warnings
@@ -13,29 +14,29 @@ cargo clippy --quiet --locked --test servers --test docker -- -D warnings
 for features in '' tls remote inspect; do
     cargo clippy --quiet --locked --no-default-features --features "$features" -- -D warnings
 done
-# The shipped target: crates may have code of its own for musl.
+# The shipped target: crates may have code that is specific to musl.
 musl=$(uname -m)-unknown-linux-musl
 if [ -d "$(rustc --print sysroot)/lib/rustlib/$musl/lib" ] && command -v musl-gcc >/dev/null; then
     env "CC_${musl//-/_}=musl-gcc" cargo clippy --quiet --locked --target "$musl" -- -D warnings \
-        -A clippy::cast_ptr_alignment # src/sys/malloc.rs: its headers are at the head of aligned blocks.
+        -A clippy::cast_ptr_alignment # src/sys/malloc.rs: its headers are at the start of aligned blocks.
 else
-    echo "check: $musl was not linted: rustup target add $musl, and musl-gcc"
+    echo "check: $musl was not linted; it needs rustup target add $musl, and musl-gcc"
 fi
-# What Cargo.toml promises to those who build it themselves.
+# The oldest Rust that Cargo.toml promises to support.
 oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 toolchain=$({ rustup toolchain list 2>/dev/null || true; } | sed -n "s/^\($oldest\(\.[0-9]*\)\?-[^ ]*\).*/\1/p" | head -n 1)
 if [ -z "$toolchain" ] && timeout 300 rustup toolchain install --profile minimal "$oldest" >/dev/null 2>&1; then
     toolchain=$oldest
 fi
 if [ -n "$toolchain" ]; then
-    # In a folder of its own, so that neither compiler makes the other build everything anew.
+    # In a separate directory, so that neither compiler invalidates the other's build.
     cargo "+$toolchain" check --quiet --locked --all-targets --target-dir target/oldest
 else
-    echo "check: Rust $oldest, the oldest that Cargo.toml names, was not tried: rustup cannot install it here"
+    echo "check: not built with Rust $oldest, the oldest that Cargo.toml names: rustup cannot install it here"
 fi
 
 if ! cargo deny --version >/dev/null 2>&1; then
-    echo "check: installing cargo-deny from crates.io (some minutes, once)" >&2
+    echo "check: installing cargo-deny from crates.io (takes some minutes, once)" >&2
     cargo install --quiet --locked cargo-deny@0.20.2
 fi
 cargo deny --log-level error check licenses bans sources
@@ -44,6 +45,6 @@ if [ "${ADVISORIES:-}" = fetch ]; then
 elif compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-db*/*" >/dev/null; then
     cargo deny --log-level error check --disable-fetch advisories
 else
-    echo "check: advisories were not checked: no copy of the RustSec database here (ADVISORIES=fetch gets one)"
+    echo "check: advisories were not checked: no copy of the RustSec database here (ADVISORIES=fetch downloads one)"
 fi
-echo "check: format, scripts, lints, licences, sources and duplicates are in order"
+echo "check: format, scripts, lints, licences, sources and duplicates passed"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What a health check with porthole looks like: a service without a shell is checked, broken, checked again and mended.
-# In a container where a Docker engine answers, else in an empty root. PORTHOLE_DEMO=root picks the latter.
+# Demonstrates health checks with porthole: checks a service without a shell, breaks it, checks it
+# again and repairs it. Runs in a container if a Docker engine answers, otherwise in an empty root.
+# PORTHOLE_DEMO=root selects the latter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The engine script comes back here with an engine, if one can be had.
+# engine.sh runs this script again, with an engine if one is available.
 if [ -z "${PORTHOLE_DEMO:-}" ]; then
     PORTHOLE_DEMO=auto exec scripts/engine.sh scripts/demo.sh
 fi
@@ -12,14 +13,14 @@ fi
 bold() { if [ -t 1 ]; then printf '\033[1m%s\033[0m\n' "$*"; else printf '%s\n' "$*"; fi; }
 step() { printf '\n'; bold "# $*"; }
 
-# Shows a command, runs it, and insists on its exit status: run STATUS COMMAND...
+# Prints a command, runs it, and fails if its exit status is another: run STATUS COMMAND...
 run() {
-    local wanted=$1 status=0
+    local expected=$1 status=0
     shift
     printf '$ %s\n' "$*"
     "$@" || status=$?
-    if [ "$status" != "$wanted" ]; then
-        printf 'demo: exit status %s, where %s was expected\n' "$status" "$wanted" >&2
+    if [ "$status" != "$expected" ]; then
+        printf 'demo: exit status %s, expected %s\n' "$status" "$expected" >&2
         exit 1
     fi
 }
@@ -30,7 +31,7 @@ until_true() {
     shift
     until "$@" >/dev/null 2>&1; do
         if [ $SECONDS -ge $deadline ]; then
-            echo "demo: this did not come true: $*" >&2
+            echo "demo: timed out waiting for: $*" >&2
             exit 1
         fi
         sleep 0.2
@@ -40,14 +41,14 @@ until_true() {
 port=8080
 
 story() {
-    step "A service, checked from inside where it runs"
+    step "Check a service from inside its container"
     run 0 "${inside[@]}" /porthole http ":$port/healthz"
     run 0 "${inside[@]}" /porthole tcp ":$port"
-    step "Something else is expected: the verdict says what came and what was wanted"
+    step "Expect something else: the verdict says what was received and what was expected"
     run 1 "${inside[@]}" /porthole http ":$port/healthz" --contains ready
-    step "Nobody listens there; who does?"
+    step "Nothing listens on this port; what does listen?"
     run 1 "${inside[@]}" /porthole tcp :9090 --explain
-    step "Now the service breaks"
+    step "Break the service"
     run 0 "${inside[@]}" /porthole http ":$port/break" -X POST
     run 1 "${inside[@]}" /porthole http ":$port/healthz"
     run 1 "${inside[@]}" /porthole http ":$port/healthz" and tcp ":$port"
@@ -55,7 +56,7 @@ story() {
 }
 
 in_container() {
-    # Not local: the trap needs it when the function has returned.
+    # Not local: the trap needs it after the function has returned.
     name=porthole-demo-$$
     trap 'docker rm -f "$name" >/dev/null 2>&1 || true; docker rmi -f "$name" >/dev/null 2>&1 || true' EXIT
     step "An image FROM scratch: the service, porthole, and nothing else (examples/service/Dockerfile)"
@@ -64,12 +65,12 @@ in_container() {
     inside=(docker exec "$name")
     until_true 30 "${inside[@]}" /porthole tcp ":$port"
     story
-    step "Docker ran the same check by itself (HEALTHCHECK), and has noticed"
+    step "Docker ran the same check on its own (HEALTHCHECK) and noticed"
     health() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$name")" = "$1" ]; }
     until_true 30 health unhealthy
     run 0 docker inspect -f '{{.State.Health.Status}}' "$name"
     run 0 docker inspect -f '{{with index .State.Health.Log 0}}{{.Output}}{{end}}{{range .State.Health.Log}}{{.ExitCode}} {{end}}' "$name"
-    step "Mended"
+    step "Repair the service"
     run 0 "${inside[@]}" /porthole http ":$port/heal" -X POST
     until_true 30 health healthy
     run 0 docker inspect -f '{{.State.Health.Status}}' "$name"
@@ -77,13 +78,13 @@ in_container() {
 
 in_empty_root() {
     local root
-    # The network is the machine's own here, and somebody may have 8080.
+    # This is the machine's own network, where port 8080 may be taken.
     port=$((20000 + $$ % 10000))
     root=$(mktemp -d /tmp/porthole-demo-XXXXXX)
     cp target/static/service target/static/porthole "$root"
     inside=(chroot "$root")
     [ "$(id -u)" = 0 ] || inside=(unshare --map-root-user chroot "$root")
-    step "No container engine here, so: an empty root with the service, porthole, and nothing else"
+    step "No container engine is available, so: an empty root with the service, porthole, and nothing else"
     run 0 ls "$root"
     ADDRESS=127.0.0.1 PORT=$port "${inside[@]}" /service &
     local service=$!
@@ -91,10 +92,10 @@ in_empty_root() {
     trap "kill $service 2>/dev/null || true; rm -rf $root" EXIT
     until_true 30 "${inside[@]}" /porthole tcp ":$port"
     story
-    step "Mended"
+    step "Repair the service"
     run 0 "${inside[@]}" /porthole http ":$port/heal" -X POST
     run 0 "${inside[@]}" /porthole http ":$port/healthz"
 }
 
 if [ "$PORTHOLE_DEMO" != root ] && docker version >/dev/null 2>&1; then in_container; else in_empty_root; fi
-step "That was it. README.md has every option; make test runs everything."
+step "Done. README.md lists every option; make test runs all tests."

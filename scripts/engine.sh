@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs a command with a Docker engine: scripts/engine.sh COMMAND [ARGUMENT]...
-# Where none answers and we are root and dockerd is installed, one of our own is started for the command, with all it
-# keeps in a temporary folder, and ended with it. Where that is not possible the command runs without; it says itself
-# what that means for it.
+# If no engine answers, this script is run as root and dockerd is installed, it starts an engine for
+# the command, with all data in a temporary directory, and stops it afterwards. If that is not
+# possible, the command runs without an engine, and reports what that means for it.
 set -euo pipefail
 
 if docker version >/dev/null 2>&1; then exec "$@"; fi
@@ -23,7 +23,7 @@ export DOCKER_HOST="unix://$folder/socket"
 deadline=$((SECONDS + 60))
 until docker version >/dev/null 2>&1; do
     if ! kill -0 "$engine" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
-        echo "engine: dockerd did not start; the end of its log:" >&2
+        echo "engine: dockerd did not start; the last lines of its log:" >&2
         tail -n 5 "$folder/log" >&2
         unset DOCKER_HOST
         break

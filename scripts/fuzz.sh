@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets, each for so many seconds: scripts/fuzz.sh [SECONDS [TARGET...]], 60 of them unless it is said
-# What it learns stays in fuzz/corpus; what breaks a target is written to fuzz/artifacts, and how to run it is said.
+# Runs the fuzz targets: scripts/fuzz.sh [SECONDS [TARGET...]], each for SECONDS (default 60).
+# The corpus is kept in fuzz/corpus. An input that breaks a target is written to fuzz/artifacts, and
+# the command that reproduces it is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/target/tools/bin
@@ -12,8 +13,9 @@ if [ $# -eq 0 ]; then
     for file in fuzz/fuzz_targets/*.rs; do set -- "$@" "$(basename "$file" .rs)"; done
 fi
 
-# Coverage is instrumented by options of the compiler that are not stable, for which this compiler is as good as a nightly
-# one. AddressSanitizer is left out: the code under test has no unsafe block, and far more is tried without it.
+# Coverage instrumentation needs unstable compiler options; with RUSTC_BOOTSTRAP a stable compiler
+# accepts them. AddressSanitizer is not used: the code under test has no unsafe block, and without
+# it far more inputs are tried.
 export RUSTC_BOOTSTRAP=1 PATH=$tools:$PATH
 for target in "$@"; do
     mkdir -p "fuzz/corpus/$target"

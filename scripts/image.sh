@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Builds the images that hold porthole alone, out of target/static: NAME:latest and NAME:VERSION with the full build,
-# NAME:probe and NAME:VERSION-probe with the checks only. Prints the tags.
+# Builds the images that contain only porthole, from target/static: NAME:latest and NAME:VERSION
+# with the full build, NAME:probe and NAME:VERSION-probe with the checks only. Prints the tags.
 #
-#   scripts/image.sh [NAME [OPTION]...]      porthole when none is given; registry.example/team/porthole, to push it there
+#   scripts/image.sh [NAME [OPTION]...]
 #
-# The options are those of docker build. Whoever gives the images to others gives them the texts of the licences too, which
-# `make sbom` leaves in target/static/LICENSES.txt: --build-arg DOCUMENTATION=URL is the label that leads there.
+# NAME is porthole by default; use registry.example/team/porthole to push there. The options are
+# those of docker build. Images that are distributed must come with the texts of the licences, which
+# `make sbom` writes to target/static/LICENSES.txt: --build-arg DOCUMENTATION=URL sets the label
+# that points to them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,16 +15,16 @@ name=${1:-porthole}
 options=("${@:2}")
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-# Nothing here needs BuildKit, which not every engine has.
+# Nothing here needs BuildKit, and not every engine has it.
 export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 
-# Where it comes from, if that is to be had by others; without a token in front of the host.
+# The URL of the sources, if others can reach it; without a token in front of the host.
 source=$({ git remote get-url origin 2>/dev/null || true; } | sed -n 's|^\(https\?://\)\([^/@]*@\)\?|\1|p')
 
 build() {
     local binary=$1 licences=() tag tags=()
     shift
-    # Of the full build the Dockerfile knows them.
+    # The Dockerfile's default is the licences of the full build.
     [ "$binary" = porthole ] || licences=(--build-arg LICENCES=MIT)
     if [ ! -f "target/static/$binary" ]; then
         echo "image: target/static/$binary is missing; make static builds it" >&2

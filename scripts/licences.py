@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The licences of all that is in the full binary, with their texts: scripts/licences.py DOCUMENT >LICENSES.txt
+"""Prints the licences of everything in the full binary, with their texts: scripts/licences.py DOCUMENT >LICENSES.txt
 
-DOCUMENT is its CycloneDX document, which names the crates. Each text is the one that came with the crate, and stands once; of a
-crate that came without one its authors are named.
+DOCUMENT is the binary's CycloneDX document, which names the crates. Each text is the one that came
+with the crate, printed once; for a crate that came without a text, its authors are named.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-# What is in the binary besides crates: both under the licence of porthole itself.
+# What is in the binary besides crates; both are under porthole's own licence.
 BESIDES = """\
 Rust's standard library: Copyright (c) The Rust Project Contributors; MIT OR Apache-2.0, here MIT.
 musl: Copyright (c) 2005-2020 Rich Felker, et al.; MIT."""
@@ -22,7 +22,7 @@ metadata = subprocess.run(
     ["cargo", "metadata", "--format-version", "1", "--locked"], check=True, capture_output=True, text=True
 )
 packages = {(package["name"], package["version"]): package for package in json.loads(metadata.stdout)["packages"]}
-# Which crates have this text.
+# The crates that have each text.
 texts = {}
 for name, version, licences in crates:
     shown = f"{name} {version}: {' AND '.join(licence['expression'] for licence in licences)}"
@@ -34,7 +34,7 @@ for name, version, licences in crates:
     ]
     if not files:
         authors = ", ".join(package["authors"]) or package["repository"]
-        texts.setdefault(f"No text came with it; by {authors}.", []).append(shown)
+        texts.setdefault(f"Distributed without a licence text; by {authors}.", []).append(shown)
     for path in files:
         texts.setdefault(path.read_text(encoding="utf-8", errors="replace").strip(), []).append(shown)
 

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Sees to it that what the Makefile's targets need is there: scripts/need.sh cc engine servers examples …
-# Where it is missing and this is Debian and we are root, it is installed; elsewhere the message says what to do.
+# Ensures that what the Makefile's targets need is installed, for example:
+#
+#   scripts/need.sh cc engine servers examples
+#
+# On Debian, as root, it installs what is missing; otherwise a message says what to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +13,7 @@ need() {
     shift 2
     if command -v "$command" >/dev/null; then return; fi
     need_package "$name" "$@" && return
-    echo "need: $name is missing; install $* (or what has $command on this system)" >&2
+    echo "need: $name is missing; install $* (or whatever provides $command on this system)" >&2
     return 1
 }
 
@@ -26,8 +29,8 @@ need_package() {
     return 1
 }
 
-# The real servers that the checks are tested against, and the programs that inspections are compared with, as
-# PROGRAM:PACKAGE.
+# The real servers that the checks are tested against, and the programs that inspections are
+# compared with, as PROGRAM:PACKAGE.
 servers=(
     nginx:nginx-light
     redis-server:redis-server
@@ -50,24 +53,24 @@ servers=(
     strace:strace
 )
 
-# Installed, not started: no service is to run on this machine because its tests were run (policy-rc.d, as
-# invoke-rc.d(8) has it).
+# Installs the servers without starting them: running the tests must not start services on this
+# machine. policy-rc.d prevents it: invoke-rc.d(8).
 need_servers() {
     local missing=() entry policy=/usr/sbin/policy-rc.d path folder
     path=$PATH:/usr/sbin:/sbin
-    # Debian keeps a folder for each version of PostgreSQL.
+    # Debian has a directory for each version of PostgreSQL.
     for folder in /usr/lib/postgresql/*/bin; do path+=:$folder; done
     for entry in "${servers[@]}"; do
         PATH=$path command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
     done
-    # A library has no program of its own.
+    # This library has no program to look for.
     perl -MHTTP::Daemon -e 1 2>/dev/null || missing+=(libhttp-daemon-perl)
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "need: ${missing[*]}: not installed, and only root can" >&2
+        echo "need: not installed: ${missing[*]} (only root can install them)" >&2
         return 1
     fi
-    echo "need: installing ${missing[*]} to test against" >&2
+    echo "need: installing ${missing[*]} for the tests" >&2
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy
         chmod 755 $policy
@@ -77,51 +80,52 @@ need_servers() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# A virtual environment of Python's below target/, with the packages of a file, which names all of them and their versions:
-# venv NAME WHAT_FOR FILE
+# Creates a Python virtual environment below target/, with the packages of a requirements file,
+# which names all of them with their versions: venv NAME WHAT_FOR FILE
 venv() {
     local folder=target/$1 what=$2 requirements=$3
     if cmp -s "$requirements" "$folder/requirements.txt" && "$folder/bin/python" -c '' 2>/dev/null; then return; fi
     python3 -c 'import ensurepip, venv' 2>/dev/null || need_package "$what" python3 python3-venv || {
-        echo "need: Python's venv is missing; install python3-venv (or what has it on this system)" >&2
+        echo "need: Python's venv is missing; install python3-venv (or whatever provides it on this system)" >&2
         return 1
     }
     echo "need: installing $requirements for $what, in $folder" >&2
     mkdir -p target
     python3 -m venv --clear "$folder"
-    # Who calls may ask for the status, and set -e is off then.
+    # A caller may test the status, which disables set -e.
     "$folder/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --no-deps --requirement "$requirements" &&
         "$folder/bin/pip" check --quiet --disable-pip-version-check &&
         cp "$requirements" "$folder/requirements.txt"
 }
 
-# A gRPC server of Python's packages.
+# A gRPC server, from Python packages.
 need_grpc() {
     venv grpc-venv "a gRPC server to test against" tests/servers/requirements.txt
 }
 
-# What the examples are tested with, beside an engine: Compose, the schemas of Kubernetes, and what examples/grpc installs
-# with pip, as wheels for the Python of this Debian, which is that of the stand-ins for Python's images.
+# What the tests of the examples need besides an engine: Compose, the schemas of Kubernetes, and the
+# packages that examples/grpc installs with pip, as wheels for this Debian's Python, which the
+# stand-ins for the Python images use.
 need_examples() {
     local version
     docker compose version >/dev/null 2>&1 || need "Compose" docker-compose docker-compose || return 1
-    venv kubernetes-venv "the schemas of Kubernetes" tests/docker/requirements.txt || return 1
+    venv kubernetes-venv "the Kubernetes schemas" tests/docker/requirements.txt || return 1
     version=$(apt-cache show --no-all-versions python3 2>/dev/null | sed -n 's/^Version: \([0-9]*\.[0-9]*\).*/\1/p')
     if [ -z "$version" ] || cmp -s examples/grpc/requirements.txt target/wheels/requirements.txt; then return; fi
-    echo "need: downloading what examples/grpc installs, to target/wheels" >&2
+    echo "need: downloading the packages of examples/grpc to target/wheels" >&2
     rm -rf target/wheels
     target/kubernetes-venv/bin/pip download --quiet --disable-pip-version-check --only-binary :all: --no-deps \
         --python-version "$version" --dest target/wheels --requirement examples/grpc/requirements.txt
     cp examples/grpc/requirements.txt target/wheels/
 }
 
-# What builds for arm64, and runs what was built.
+# The compiler and the emulator for arm64.
 need_arm64() {
     need "a C compiler for arm64" aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-    need "an emulator of arm64" qemu-aarch64-static qemu-user-static
+    need "an emulator for arm64" qemu-aarch64-static qemu-user-static
 }
 
-# need_tool NAME VERSION: a program of crates.io, below target/tools.
+# Installs a program from crates.io below target/tools: need_tool NAME VERSION
 need_tool() {
     local tools
     tools=$(cd "$(dirname "$0")/.." && pwd)/target/tools
@@ -135,11 +139,12 @@ for what in "$@"; do
     case $what in
         cc)
             need "a C compiler as linker" cc gcc libc6-dev
-            # For the C code of crates, where the host is not musl itself. Not fatal: it may be had in another way.
+            # For the C code of crates, unless the host is a musl system. Not fatal: there may be
+            # another compiler for it.
             if getconf GNU_LIBC_VERSION >/dev/null 2>&1; then need "a C compiler for musl" musl-gcc musl-tools || true; fi
             ;;
         shellcheck) need "shellcheck" shellcheck shellcheck ;;
-        # Not fatal: the tests say what they skip where no engine can be had.
+        # Not fatal: the tests report what they skip without an engine.
         engine) need "a container engine" docker docker.io || true ;;
         servers)
             need_servers
@@ -147,7 +152,7 @@ for what in "$@"; do
             ;;
         examples) need_examples ;;
         arm64) need_arm64 ;;
-        # What writes down the dependencies, into the binary and beside it.
+        # The tools that record the dependencies, in the binary and next to it.
         auditable) need_tool cargo-auditable 0.7.7 ;;
         cyclonedx) need_tool cargo-cyclonedx 0.5.9 ;;
         fuzz)

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds both static binaries once more, from the same sources with the same compilers in another folder, and compares the bytes
-# with those of target/static, which `make static` leaves. What is not committed is built too, so that the two are comparable.
+# Builds both static binaries again, from the same sources with the same compilers in another
+# directory, and compares the bytes with those in target/static, where `make static` writes them.
+# Uncommitted changes are built too, so that the binaries are comparable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for name in porthole-probe porthole; do
-    [ -f "target/static/$name" ] || { echo "reproduce: target/static/$name is missing: make static" >&2; exit 1; }
+    [ -f "target/static/$name" ] || { echo "reproduce: target/static/$name is missing; make static builds it" >&2; exit 1; }
 done
 here=$PWD
 folder=$(mktemp -d /tmp/porthole-reproduce-XXXXXX)
@@ -14,11 +15,11 @@ git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' 
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
 done | tar -c --null -T - | tar -x -C "$folder"
 cd "$folder"
-# The same way as the other one, and the same tools beside it.
+# The same source of the standard library and the same tools as for the other build.
 export PORTHOLE_STD PORTHOLE_TOOLS=$here/target/tools
 PORTHOLE_STD=$(cat "$here/target/static/std")
 scripts/static.sh probe full
 for name in porthole-probe porthole; do
     cmp "target/static/$name" "$here/target/static/$name"
-    echo "reproduce: $name: the same bytes, $(sha256sum <"target/static/$name" | cut -c 1-64)"
+    echo "reproduce: $name is identical, SHA-256 $(sha256sum <"target/static/$name" | cut -c 1-64)"
 done

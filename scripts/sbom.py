@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Finishes the CycloneDX documents of scripts/sbom.sh: scripts/sbom.py FOLDER
 
-No path, no clock and no chance of the machine that made them stays in them, so that the same sources, compilers and std give the
-same document, which names these two (properties porthole:build:*, of the files `compilers` and `std` of scripts/static.sh). Fails where the list of crates in a document is not the one that the binary beside it carries (section .dep-v0
-of cargo-auditable: JSON, deflated).
+It removes paths, times and random values of the build machine, so that the same sources, compilers
+and standard library give the same document. The document names the latter two (properties
+porthole:build:*, from the files `compilers` and `std` that scripts/static.sh writes). Fails if the
+crates in a document are not those that the binary next to it lists (section .dep-v0 of
+cargo-auditable: deflated JSON).
 """
 
 import datetime
@@ -17,7 +19,7 @@ import zlib
 
 
 def section(elf, wanted):
-    """The bytes of a section of a 64-bit little-endian ELF file: elf(5)."""
+    """Returns the bytes of a section of a 64-bit little-endian ELF file: elf(5)."""
     (start,) = struct.unpack_from("<Q", elf, 0x28)
     size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
     headers = [struct.unpack_from("<IIQQQQ", elf, start + at * size) for at in range(count)]
@@ -30,7 +32,7 @@ def section(elf, wanted):
 
 
 def built_with(folder):
-    """The compilers and the standard library of the binaries, as properties: `rustc -vV` by its lines."""
+    """Yields the compilers and the standard library as properties, one for each line of `rustc -vV`."""
     with open(f"{folder}/std", encoding="utf-8") as file:
         lines = ["std: " + file.read().strip()]
     with open(f"{folder}/compilers", encoding="utf-8") as file:
@@ -41,7 +43,7 @@ def built_with(folder):
 
 
 def finish(folder, name):
-    """Makes one document reproducible, and compares it with its binary."""
+    """Makes a document reproducible, and compares it with its binary."""
     path = f"{folder}/{name}.cdx.json"
     with open(path, encoding="utf-8") as file:
         document = json.load(file)
@@ -64,13 +66,13 @@ def finish(folder, name):
 
     carried = section(elf, b".dep-v0")
     if carried is None:
-        sys.exit(f"sbom: {folder}/{name} carries no list of its crates: scripts/need.sh auditable, then make static")
+        sys.exit(f"sbom: {folder}/{name} contains no list of its crates; run scripts/need.sh auditable, then make static")
     packages = json.loads(zlib.decompress(carried))["packages"]
     built = {(p["name"], p["version"]) for p in packages if p.get("kind") != "build" and not p.get("root")}
     named = {(c["name"], c["version"]) for c in document["components"]}
     if built != named:
         sys.exit(f"sbom: {path} and {folder}/{name} differ: {sorted(built ^ named)}")
-    print(f"sbom: {path}: {len(named)} crates, as the binary has it", file=sys.stderr)
+    print(f"sbom: {path}: {len(named)} crates, as in the binary", file=sys.stderr)
 
 
 for flavour in ("porthole-probe", "porthole"):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the static binaries are made of: target/static/*.cdx.json (CycloneDX 1.5), the licences of all that, LICENSES.txt, and
-# SHA256SUMS. Fails where a binary and its document do not name the same crates. ARCH=aarch64: of the binaries in
-# target/static/aarch64.
+# Writes the SBOMs of the static binaries, target/static/*.cdx.json (CycloneDX 1.5), the licences of
+# everything in them, LICENSES.txt, and SHA256SUMS. Fails if a binary and its document do not name
+# the same crates. With ARCH=aarch64, it does so for the binaries in target/static/aarch64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# A part of the integration suite on the binaries for another processor, under qemu-user: scripts/smoke.sh aarch64
-# All of the checks, against the real servers where they are installed, and the inspections that read no other process. Left out
-# is what qemu-user does not emulate: openat2(2), netlink, limits of memory and threads that count its own, the first word of the
-# command line; and what it is too slow for.
+# Runs a part of the integration suite on the binaries for another architecture, under qemu-user:
+# scripts/smoke.sh aarch64
+# It runs all checks, against the real servers if they are installed, and the inspections that read
+# no other process. It skips tests for which qemu-user is too slow or which need what it does not
+# emulate: openat2(2), netlink, limits of memory and threads (which would count qemu's own), the
+# first word of the command line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
-# Builds the static binaries: target/static/porthole-probe (no features), target/static/porthole (default
-# features), the example service that the tests and the demo put into containers, and the patient of the tests.
+# Builds the static binaries: target/static/porthole-probe (no features), target/static/porthole
+# (default features), the example service that the tests and the demo run in containers, and the
+# tests' patient, a program with typical faults.
 #
-#   scripts/static.sh [probe|full|service|patient]...      all of them when none is named
+#   scripts/static.sh [probe|full|service|patient]...      all of them by default
 #
-# The standard library is built from source, without panic messages and Debug formatting and for size, which is
-# a good half of what makes the binary small. Its sources come from, in this order:
-#   rustup  the installed toolchain, with the musl target and rust-src (added if rustup can)
-#   debian  Debian's rustc-web, rust-web-src, musl-tools and lld (installed if this is Debian and we are root)
-#   target  the musl target's own prebuilt library, where neither can be had: it runs as well, but is larger
-# What is there already, or was taken last time (target/static/std), goes before what had to be downloaded.
-# PORTHOLE_STD=rustup|debian|target picks one. ARCH=aarch64 (or x86_64) builds for another processor than this one's, into
-# target/static/ARCH, which takes rustup, and for the full build a C compiler for it.
+# The standard library is built from source, without panic messages and Debug formatting and
+# optimised for size, which accounts for a good half of the small size of the binary. Its sources
+# come from the first of these that is available:
+#   rustup  the installed toolchain, with the musl target and rust-src (which rustup adds if it can)
+#   debian  Debian's rustc-web, rust-web-src, musl-tools and lld (installed on Debian, as root)
+#   target  the prebuilt library of the musl target: the binary works the same, but is larger
+# What is already installed, or was used last time (target/static/std), takes precedence over what
+# would have to be downloaded. PORTHOLE_STD=rustup|debian|target selects one.
+#
+# ARCH=aarch64 (or x86_64) builds for another architecture than this machine's, into
+# target/static/ARCH. This needs rustup and, for the full build, a C compiler for that architecture.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,9 +32,9 @@ cross=
 if [ "$arch" != "$(uname -m)" ]; then
     cross=$arch
     out+=/$arch
-    # Debian's compiler has no musl of another processor to link with.
+    # Debian's compiler has no musl of another architecture to link with.
     if [ "${PORTHOLE_STD:-rustup}" != rustup ]; then
-        echo "static: ARCH=$arch takes the standard library and linker of rustup: leave PORTHOLE_STD out" >&2
+        echo "static: ARCH=$arch uses the standard library and linker of rustup; do not set PORTHOLE_STD" >&2
         exit 1
     fi
     PORTHOLE_STD=rustup
@@ -38,9 +42,9 @@ fi
 # Unstable options on a stable compiler: build-std, immediate-abort, fmt-debug.
 export RUSTC_BOOTSTRAP=1
 
-say() { printf '%s\n' "static: $*" >&2; }
+log() { printf '%s\n' "static: $*" >&2; }
 
-# What is there already, and needs no download.
+# These three test what is already installed and needs no download.
 rustup_is_there() {
     local lib
     lib=$(rustc --print sysroot)/lib/rustlib
@@ -55,20 +59,20 @@ target_is_there() {
     compgen -G "$(rustc --print sysroot)/lib/rustlib/$target/lib/libstd-*.rlib" >/dev/null
 }
 
-# rustup tries a server that it cannot reach for minutes; whoever asks for rustup has more patience.
-patience=60
-[ "${PORTHOLE_STD:-}" != rustup ] || patience=300
+# rustup retries an unreachable server for minutes. It gets more time if it was selected explicitly.
+timeout=60
+[ "${PORTHOLE_STD:-}" != rustup ] || timeout=300
 
 rustup_has_std() {
     rustup_is_there && return 0
     command -v rustup >/dev/null || return 1
     if ! target_is_there; then
-        say "adding the target $target with rustup"
-        timeout $patience rustup target add "$target" >&2 || return 1
+        log "adding the target $target with rustup"
+        timeout $timeout rustup target add "$target" >&2 || return 1
     fi
     if ! rustup_is_there; then
-        say "adding rust-src with rustup"
-        timeout $patience rustup component add rust-src >&2 || return 1
+        log "adding rust-src with rustup"
+        timeout $timeout rustup component add rust-src >&2 || return 1
     fi
     rustup_is_there
 }
@@ -76,12 +80,12 @@ rustup_has_std() {
 debian_has_std() {
     debian_is_there && return 0
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-    say "installing rustc-web, rust-web-src, musl-tools and lld from Debian"
+    log "installing rustc-web, rust-web-src, musl-tools and lld from Debian"
     apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         rustc-web rust-web-src musl-tools musl-dev lld gcc libc6-dev >&2
 }
 
-# Where rustc expects the sources of the standard library, and Debian has them.
+# Prints where rustc expects the sources of the standard library and Debian installs them.
 debian_sources() {
     local sources
     sources=$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library
@@ -92,16 +96,17 @@ pick() {
     case "${PORTHOLE_STD:-}" in
         rustup | debian | target) echo "$PORTHOLE_STD"; return ;;
         '') ;;
-        *) say "PORTHOLE_STD: expected rustup, debian or target, got '$PORTHOLE_STD'"; exit 1 ;;
+        *) log "PORTHOLE_STD: expected rustup, debian or target, got '$PORTHOLE_STD'"; exit 1 ;;
     esac
-    # As it was made last time, so that nothing is built anew, then what is there, then what can be had.
+    # What was used last time, so that nothing is rebuilt; then what is installed; then what can be
+    # installed.
     local last
     last=$(cat "$out/std" 2>/dev/null || true)
     if [ "$last" = debian ] && debian_is_there; then echo debian
     elif rustup_is_there; then echo rustup
     elif debian_is_there; then echo debian
     elif [ "$last" = target ] && target_is_there; then
-        say "as last time; without $out/std a smaller way is looked for again"
+        log "using the prebuilt library, as last time; remove $out/std to look for the sources again"
         echo target
     elif rustup_has_std; then echo rustup
     elif debian_has_std; then echo debian
@@ -111,19 +116,19 @@ pick() {
 
 how=$(pick)
 case $how in
-    rustup) rustup_has_std || { say "rustup has neither $target nor rust-src"; exit 1; } ;;
-    debian) debian_has_std || { say "Debian's compiler cannot be had"; exit 1; } ;;
+    rustup) rustup_has_std || { log "rustup cannot provide $target and rust-src"; exit 1; } ;;
+    debian) debian_has_std || { log "Debian's compiler is not available"; exit 1; } ;;
     target) ;;
 esac
 
 flags=(-C target-feature=+crt-static -C relocation-model=static)
-# fmt-debug=none would be smaller still, but ureq writes the version of its request line with {:?}.
+# fmt-debug=none would be even smaller, but ureq writes the version in its request line with {:?}.
 smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no -Z fmt-debug=shallow
     -Z location-detail=none -C llvm-args=-enable-machine-outliner=always
     -C llvm-args=-machine-outliner-reruns=4
     -C llvm-args=-tail-merge-size=2)
 std=("-Zbuild-std=std,panic_abort" -Zbuild-std-features=optimize_for_size)
-# Identical code folding, no name of the build machine in the result, and no tables that nobody reads.
+# Identical code folding, no name of the build machine in the result, and no unused tables.
 fold=(--icf=all --build-id=none --no-eh-frame-hdr -Tscripts/discard.ld)
 remap=(--remap-path-prefix "$PWD=." --remap-path-prefix "${CARGO_HOME:-$HOME/.cargo}=cargo")
 case $how in
@@ -134,20 +139,20 @@ case $how in
         ;;
     debian)
         export RUSTC=/usr/bin/rustc
-        # With immediate abort nothing unwinds, so an empty library is all that std's link line needs.
+        # With immediate abort nothing unwinds, so an empty library satisfies std's link line.
         mkdir -p target/musl && ar rcs target/musl/libunwind.a
         flags+=("${smaller[@]}" -C linker=musl-gcc -C link-self-contained=no -C link-arg=-fuse-ld=lld
             -L "native=$PWD/target/musl")
-        # musl-gcc always names an interpreter, and lld, unlike GNU ld, puts it into a static program too.
+        # musl-gcc always names an interpreter, and lld, unlike GNU ld, adds it to a static program.
         for arg in "${fold[@]}" --no-dynamic-linker; do flags+=(-C "link-arg=-Wl,$arg"); done
         ;;
     target)
-        say "no sources of the standard library: the binaries will be larger than they need to be"
+        log "no sources of the standard library: the binaries will be larger than necessary"
         std=()
         unset RUSTC_BOOTSTRAP
         ;;
 esac
-# The compiler for the C code of crates. On Alpine the host's own is musl's.
+# The compiler for the C code of crates. On Alpine the host's compiler is for musl.
 cc=CC_${target//-/_}
 if [ -z "${!cc:-}" ]; then
     if [ -n "$cross" ]; then export "$cc=$arch-linux-gnu-gcc"
@@ -159,14 +164,14 @@ flags+=("${remap[@]}")
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS
 
-# The list of dependencies goes into the binary, where scanners look for it: about a KiB.
+# The list of dependencies is stored in the binary, where scanners look for it: about 1 KiB.
 auditable=()
 tools=${PORTHOLE_TOOLS:-$PWD/target/tools}/bin
 if [ -x "$tools/cargo-auditable" ]; then
     export PATH=$tools:$PATH
     auditable=(auditable)
 else
-    say "without the list of dependencies in the binary: scripts/need.sh auditable installs cargo-auditable"
+    log "the binaries will contain no list of dependencies; scripts/need.sh auditable installs cargo-auditable"
 fi
 
 build() {
@@ -175,9 +180,9 @@ build() {
     cargo "${auditable[@]}" build --quiet --locked --release --target "$target" --target-dir "target/musl-$how" "${std[@]}" "$@"
     mkdir -p "$out"
     install -m 0755 "target/musl-$how/$target/release/$artifact" "$out/$name.new"
-    # Left alone when nothing changed, so that whatever depends on it stays as it is.
+    # Not replaced if nothing changed, so that what depends on it is not rebuilt.
     if cmp -s "$out/$name.new" "$out/$name"; then rm "$out/$name.new"; else mv "$out/$name.new" "$out/$name"; fi
-    say "$out/$name: $(stat -c %s "$out/$name") bytes (std from: $how)"
+    log "$out/$name: $(stat -c %s "$out/$name") bytes (std from: $how)"
 }
 
 for flavour in "${@:-probe full service patient}"; do
@@ -187,11 +192,11 @@ for flavour in "${@:-probe full service patient}"; do
             full) build porthole porthole ;;
             service) build service examples/service --example service --no-default-features ;;
             patient) build patient examples/patient --example patient --no-default-features ;;
-            *) say "expected probe, full, service or patient, got '$one'"; exit 1 ;;
+            *) log "expected probe, full, service or patient, got '$one'"; exit 1 ;;
         esac
     done
 done
-# What they were made with, for the SBOM: the same sources give the same bytes where this is the same.
+# The compilers, for the SBOM: the same sources give the same bytes if these are the same.
 {
     "${RUSTC:-rustc}" -vV
     printf 'cc: %s\n' "$("${!cc:-cc}" --version 2>/dev/null | head -n 1)"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs the integration suite on a binary, without the tests of features that it lacks:
+# Runs the integration suite on a binary, without the tests of features that the binary lacks:
 #
 #   scripts/suite.sh BINARY [OPTION]... [-- LIBTEST_OPTION...]
 #
-# BINARY is a path, or "host" for the host's own build. The options are those of cargo test; --test cli --test servers
-# unless there are any. What a test needs is in the name of its module: with_tls, without_tls; so for inspect and remote
-# (tests/support/features.rs). Tests that plain `cargo test` ignores are run too.
+# BINARY is a path, or "host" for the host's own build. The options are those of cargo test
+# (default: --test cli --test servers). The name of a module tells what its tests need: with_tls,
+# without_tls, and the same for inspect and remote (tests/support/features.rs). Tests that plain
+# `cargo test` ignores are run too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +40,7 @@ for feature in inspect tls remote; do
 done
 
 run=(cargo test --locked --no-fail-fast "${options[@]}" --)
-# The list is that of the tests that were asked for.
+# Lists the tests that are selected but left out.
 "${run[@]}" --list --include-ignored "$@" 2>/dev/null | awk -v modules="${left_out[*]}" -v binary="$binary" '
     BEGIN { count = split(modules, names, " ") }
     / *: test$/ {
@@ -55,7 +56,7 @@ run=(cargo test --locked --no-fail-fast "${options[@]}" --)
     }
     END {
         if (!all) exit
-        printf "suite: left out, as this build differs (%s): %d tests\n", binary, all
+        printf "suite: left out, because this build has other features (%s): %d tests\n", binary, all
         for (at = 1; at <= modules_found; at++) printf "suite:   %s: %d\n", order[at], tests[order[at]]
     }'
 "${run[@]}" --include-ignored "${skip[@]}" "$@"

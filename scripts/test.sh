@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Everything that is tested: on the host's target, then the integration suite once more on each static binary as it
-# is shipped, with real servers where they are installed, then the static binaries themselves and a real container engine.
-# A step that fails does not end the others. The end is a summary; exit status 1 if any step failed.
+# Runs all tests: on the host's target; then the integration suite again on each static binary as it
+# is shipped, with real servers if they are installed; then the tests of the static binaries
+# themselves and those with a real container engine. A failed step does not stop the others. Ends
+# with a summary; the exit status is 1 if any step failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +11,7 @@ trap 'rm -rf "$logs"' EXIT
 summary=()
 failed=0
 
-# step NAME COMMAND [ARGUMENT]...: runs it, and counts the tests in what it prints.
+# Runs a command and counts the tests in its output: step NAME COMMAND [ARGUMENT]...
 step() {
     local name=$1 log=$logs/log outcome=ok
     shift
@@ -30,7 +31,7 @@ step() {
             results++
         }
         match($0, /SKIPPED [^ ]+: /) {
-            # One that skips several of its cases is one test.
+            # A test that skips several of its cases counts once.
             if (!seen[substr($0, RSTART, RLENGTH)]++) skipped++
         }
         /^suite: left out, / { left_out += $(NF - 1) }
@@ -51,19 +52,20 @@ not_run() {
 }
 
 has_static=yes
-step "the static binaries are built" scripts/static.sh || has_static=
-step "units and the floor plan" cargo test --locked --no-fail-fast --lib --test house -- --include-ignored || true
-step "units of the small build" cargo test --locked --no-fail-fast --no-default-features --lib -- --include-ignored || true
-step "the integration suite on the host's build" scripts/suite.sh host --test cli || true
+step "build of the static binaries" scripts/static.sh || has_static=
+step "unit tests and the floor plan" cargo test --locked --no-fail-fast --lib --test house -- --include-ignored || true
+step "unit tests of the small build" cargo test --locked --no-fail-fast --no-default-features --lib -- --include-ignored || true
+step "integration suite on the host's build" scripts/suite.sh host --test cli || true
 if [ -n "$has_static" ]; then
     for name in porthole-probe porthole; do
-        step "the integration suite on target/static/$name" scripts/suite.sh "target/static/$name" || true
+        step "integration suite on target/static/$name" scripts/suite.sh "target/static/$name" || true
     done
-    step "the static binaries themselves" cargo test --locked --no-fail-fast --test artifact || true
-    # More threads than cores: a build waits more than it works (the classic builder, for the clock between two layers).
-    step "a container engine" scripts/engine.sh cargo test --locked --no-fail-fast --test docker -- --test-threads 6 || true
+    step "static binaries" cargo test --locked --no-fail-fast --test artifact || true
+    # More threads than cores: a build mostly waits (the classic builder, for the clock between
+    # layers).
+    step "container engine" scripts/engine.sh cargo test --locked --no-fail-fast --test docker -- --test-threads 6 || true
 else
-    not_run "the integration suite on the static binaries, the binaries themselves, a container engine"
+    not_run "integration suite on the static binaries, static binaries, container engine"
 fi
 
 printf '\n== summary\n'

@@ -1,12 +1,12 @@
-//! The static binaries as `make static` leaves them: what they are made of, how large they are, and that they
-//! need nothing around them.
+//! The static binaries that `make static` builds: their format, their size, and that they are
+//! self-contained.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests may fail loudly"
+    reason = "tests may panic"
 )]
 
 #[path = "support/skip.rs"]
@@ -17,13 +17,14 @@ use std::process::{Command, Output};
 
 use skip::{skip, skip_by_design};
 
-/// What each flavour may weigh, in bytes.
-const CEILINGS: [(&str, u64); 2] = [("porthole-probe", 512 << 10), ("porthole", 1792 << 10)];
+/// The maximum size of each build, in bytes.
+const MAX_SIZES: [(&str, u64); 2] = [("porthole-probe", 512 << 10), ("porthole", 1792 << 10)];
 
-/// Each binary with its ceiling; none, said aloud, where they have not been built.
+/// Returns each binary with its maximum size. If they have not been built, reports the test as
+/// skipped and returns none.
 fn binaries() -> Vec<(PathBuf, u64)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static");
-    let built: Vec<_> = CEILINGS.iter().map(|(name, ceiling)| (folder.join(name), *ceiling)).collect();
+    let built: Vec<_> = MAX_SIZES.iter().map(|(name, max_size)| (folder.join(name), *max_size)).collect();
     if built.iter().all(|(path, _)| path.exists()) {
         return built;
     }
@@ -31,20 +32,21 @@ fn binaries() -> Vec<(PathBuf, u64)> {
     Vec::new()
 }
 
-fn word(bytes: &[u8], at: usize, size: usize) -> usize {
+/// Reads a little-endian number.
+fn number(bytes: &[u8], at: usize, size: usize) -> usize {
     bytes[at..at + size].iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte))
 }
 
-/// The types of the program headers. elf(5), `Elf64_Ehdr` and `Elf64_Phdr`.
+/// Returns the types of the program headers. elf(5), `Elf64_Ehdr` and `Elf64_Phdr`.
 fn program_headers(elf: &[u8]) -> Vec<usize> {
-    let (start, size, count) = (word(elf, 32, 8), word(elf, 54, 2), word(elf, 56, 2));
-    (0..count).map(|at| word(elf, start + at * size, 4)).collect()
+    let (start, size, count) = (number(elf, 32, 8), number(elf, 54, 2), number(elf, 56, 2));
+    (0..count).map(|at| number(elf, start + at * size, 4)).collect()
 }
 
-/// The types of the sections. elf(5), `Elf64_Shdr`.
+/// Returns the types of the sections. elf(5), `Elf64_Shdr`.
 fn sections(elf: &[u8]) -> Vec<usize> {
-    let (start, size, count) = (word(elf, 40, 8), word(elf, 58, 2), word(elf, 60, 2));
-    (0..count).map(|at| word(elf, start + at * size + 4, 4)).collect()
+    let (start, size, count) = (number(elf, 40, 8), number(elf, 58, 2), number(elf, 60, 2));
+    (0..count).map(|at| number(elf, start + at * size + 4, 4)).collect()
 }
 
 #[test]
@@ -55,9 +57,9 @@ fn they_are_static_and_stripped() {
     const SHT_SYMTAB: usize = 2;
     for (path, _) in binaries() {
         let elf = std::fs::read(&path).unwrap();
-        assert_eq!(&elf[..5], b"\x7fELF\x02", "{}: a 64-bit ELF file", path.display());
+        assert_eq!(&elf[..5], b"\x7fELF\x02", "{} is not a 64-bit ELF file", path.display());
         let headers = program_headers(&elf);
-        assert!(headers.contains(&PT_LOAD), "{}: the headers were read", path.display());
+        assert!(headers.contains(&PT_LOAD), "{} has no PT_LOAD header", path.display());
         assert!(!headers.contains(&PT_INTERP), "{} names an interpreter", path.display());
         assert!(!headers.contains(&PT_DYNAMIC), "{} is linked dynamically", path.display());
         assert!(!sections(&elf).contains(&SHT_SYMTAB), "{} has a symbol table", path.display());
@@ -65,36 +67,37 @@ fn they_are_static_and_stripped() {
 }
 
 #[test]
-fn they_stay_below_their_ceilings() {
+fn they_stay_below_their_maximum_sizes() {
     let std = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/std"));
-    for (path, ceiling) in binaries() {
+    for (path, max_size) in binaries() {
         if std.as_deref().is_ok_and(|std| std.trim() == "target") {
-            skip_by_design("the size of binaries made with a prebuilt standard library");
+            skip_by_design("binaries with the prebuilt standard library are larger");
             return;
         }
         let size = path.metadata().unwrap().len();
-        assert!(size <= ceiling, "{}: {size} bytes, at most {ceiling}", path.display());
+        assert!(size <= max_size, "{}: {size} bytes, at most {max_size}", path.display());
     }
 }
 
 #[test]
-fn they_name_no_path_of_the_machine_that_built_them() {
+fn they_contain_no_path_of_the_build_machine() {
     for (path, _) in binaries() {
         let binary = std::fs::read(&path).unwrap();
         for place in [env!("CARGO_MANIFEST_DIR"), "/.cargo/registry", "/.rustup/"] {
             let found = binary.windows(place.len()).any(|window| window == place.as_bytes());
-            assert!(!found, "{} holds {place}", path.display());
+            assert!(!found, "{} contains {place}", path.display());
         }
     }
 }
 
-/// Runs the binary alone in an empty root, without an environment.
+/// Runs the binary in an otherwise empty root, with an empty environment. If that is not possible,
+/// reports the test as skipped and returns `None`.
 fn in_empty_root(binary: &Path, arguments: &[&str]) -> Option<Output> {
     let name = binary.file_name().unwrap().to_str().unwrap();
     let root = std::env::temp_dir().join(format!("porthole-empty-root-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&root).unwrap();
     std::fs::copy(binary, root.join("porthole")).unwrap();
-    // chroot(8) alone as root, in a user namespace of our own otherwise.
+    // Only chroot(8) as root; otherwise in a new user namespace.
     let mut output = None;
     let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot"].into_iter().find(|path| Path::new(path).exists());
     let chroot = chroot.unwrap_or("chroot");
@@ -113,13 +116,13 @@ fn in_empty_root(binary: &Path, arguments: &[&str]) -> Option<Output> {
     }
     std::fs::remove_dir_all(&root).unwrap();
     if output.is_none() {
-        skip("an empty root: neither chroot nor a user namespace is permitted");
+        skip("cannot use an empty root: neither chroot nor a user namespace is permitted");
     }
     output
 }
 
 #[test]
-fn they_need_nothing_around_them() {
+fn they_are_self_contained() {
     for (path, _) in binaries() {
         for (arguments, start, status) in [
             (&["--help"][..], "porthole: is the service", 0),
@@ -136,9 +139,9 @@ fn they_need_nothing_around_them() {
 }
 
 #[test]
-fn a_root_without_certificates_is_said_to_be_one() {
+fn a_root_without_certificates_is_reported() {
     for (path, _) in binaries().into_iter().filter(|(path, _)| path.ends_with("porthole")) {
-        // It accepts, as far as connecting goes, and that is enough: nothing is sent where nobody is trusted.
+        // The kernel completes connections, which suffices: without roots the check sends nothing.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap().to_string();
         for arguments in [["tls", &target], ["http", &format!("https://{target}/")]] {
@@ -154,7 +157,7 @@ fn a_root_without_certificates_is_said_to_be_one() {
             assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
         }
         drop(listener);
-        // A port that is closed is the reason that comes first.
+        // A closed port is reported first.
         let Some(output) = in_empty_root(&path, &["tls", &target]) else { return };
         assert_eq!(
             String::from_utf8_lossy(&output.stdout),
@@ -164,13 +167,13 @@ fn a_root_without_certificates_is_said_to_be_one() {
 }
 
 #[test]
-fn each_flavour_names_its_features() {
+fn each_build_reports_its_features() {
     let features = [("porthole-probe", "features: none"), ("porthole", "features: tls, remote, inspect")];
     for (path, _) in binaries() {
         let output = Command::new(&path).arg("--version").output().unwrap();
         let version = String::from_utf8(output.stdout).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let wanted = features.iter().find(|(flavour, _)| *flavour == name).unwrap().1;
-        assert!(version.contains(wanted), "{name}: {version}");
+        let expected = features.iter().find(|(build, _)| *build == name).unwrap().1;
+        assert!(version.contains(expected), "{name}: {version}");
     }
 }

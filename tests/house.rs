@@ -1,12 +1,12 @@
-//! The floor plan: no room uses one above it, and no files import each other in a circle. Read from the `use` lines and the
-//! paths in the sources; what is written in a file's tests does not count.
+//! The floor plan: no room uses one above it, and no files import each other in a circle. The test
+//! reads the `use` lines and the paths in the sources; a file's tests do not count.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests may fail loudly"
+    reason = "tests may panic"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-/// The rooms, each of which uses only those below it. Files of one floor may use each other, without circles.
+/// The rooms by floor, from the top. A room may use only those on floors below it. Files on one
+/// floor may use each other, without circles.
 const FLOORS: [&[&str]; 12] = [
     &["commands"],
     &["check"],
@@ -30,18 +31,19 @@ const FLOORS: [&[&str]; 12] = [
     &["expand", "files", "outcome", "secrets", "table"],
     &["bytes", "deadline", "directory", "error", "file_type", "sys", "text", "threads", "units", "version"],
 ];
-/// The longest file, in lines, its tests left out.
-const LONGEST: usize = 450;
+/// The maximum length of a file, in lines, without its tests.
+const MAX_LINES: usize = 450;
 
-/// A module by its path below the crate: `["net", "tls"]`.
+/// A module, by its path in the crate: `["net", "tls"]`.
 type Module = Vec<String>;
 
 struct House {
     files: BTreeMap<Module, PathBuf>,
-    /// Which modules each one uses.
+    /// The modules that each one uses.
     uses: BTreeMap<Module, BTreeSet<Module>>,
 }
 
+/// Collects the source files below a directory.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -53,14 +55,14 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A file without its tests and comments.
+/// Returns the text of a file without its tests and comments.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
     Regex::new("(?m)//.*$").unwrap().replace_all(&text, "").into_owned()
 }
 
-/// The paths that `a::{b, c::{d, e}}` stands for.
+/// Returns the paths that `a::{b, c::{d, e}}` imports.
 fn expanded(path: &str) -> Vec<String> {
     let Some((before, group)) = path.split_once('{') else { return vec![path.to_owned()] };
     let group = group.strip_suffix('}').unwrap_or(group);
@@ -97,9 +99,9 @@ impl House {
         };
         let mut files: BTreeMap<Module, PathBuf> =
             paths.iter().map(|path| (module(path), path.clone())).collect();
-        // They stand on top of all rooms.
+        // These are above all rooms.
         files.retain(|module, _| !matches!(module[0].as_str(), "lib" | "main"));
-        // Tests of a room that has many of them.
+        // Some rooms have a module of tests.
         files.retain(|module, _| module.iter().all(|name| name != "tests"));
         let mut house = House { files, uses: BTreeMap::new() };
         for (module, path) in &house.files.clone() {
@@ -109,7 +111,7 @@ impl House {
         house
     }
 
-    /// The modules that this code uses.
+    /// Returns the modules that this code uses.
     fn used(&self, module: &Module, code: &str) -> BTreeSet<Module> {
         let uses = Regex::new(r"\buse ((?:crate|self|super)::[^;]*);").unwrap();
         let inline = Regex::new(r"\b(?:crate|super)(?:::[a-z_0-9]+)+").unwrap();
@@ -124,7 +126,7 @@ impl House {
         targets.filter(|target| target != module).collect()
     }
 
-    /// The module whose file this path leads to.
+    /// Returns the module whose file contains the item with this path.
     fn target(&self, module: &Module, path: &str) -> Option<Module> {
         let mut names: Vec<String> = path.split("::").map(str::to_owned).collect();
         let first = names.remove(0);
@@ -145,6 +147,7 @@ impl House {
     }
 }
 
+/// Returns the number of a module's floor, counted from the top.
 fn floor(module: &Module) -> usize {
     let is_here = |rooms: &&[&str]| rooms.contains(&module[0].as_str());
     FLOORS.iter().position(is_here).unwrap_or_else(|| panic!("{module:?} is on no floor"))
@@ -153,7 +156,7 @@ fn floor(module: &Module) -> usize {
 #[test]
 fn no_room_uses_one_above_it() {
     let house = House::read();
-    assert!(house.uses.values().map(BTreeSet::len).sum::<usize>() > 300, "the uses were read");
+    assert!(house.uses.values().map(BTreeSet::len).sum::<usize>() > 300, "the `use` lines were not read");
     let mut above = Vec::new();
     for (module, used) in &house.uses {
         for target in used.iter().filter(|target| floor(target) < floor(module)) {
@@ -163,39 +166,39 @@ fn no_room_uses_one_above_it() {
     assert!(above.is_empty(), "{above:#?}");
 }
 
-/// Takes away who uses nobody that is left, over and over: what stays is part of a circle, or uses one. That the front file of a
-/// room lists what is in it does not count.
+/// Repeatedly removes the modules that use none of the remaining ones: what remains is part of a
+/// circle, or uses one. A module that lists its own submodules does not count.
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let house = House::read();
-    let mut left: BTreeMap<&Module, BTreeSet<&Module>> = house
+    let mut remaining: BTreeMap<&Module, BTreeSet<&Module>> = house
         .uses
         .iter()
         .map(|(module, used)| (module, used.iter().filter(|target| !target.starts_with(module)).collect()))
         .collect();
     loop {
         let done: Vec<&Module> =
-            left.iter().filter(|(_, used)| used.is_empty()).map(|(module, _)| *module).collect();
+            remaining.iter().filter(|(_, used)| used.is_empty()).map(|(module, _)| *module).collect();
         if done.is_empty() {
             break;
         }
         for module in &done {
-            left.remove(module);
+            remaining.remove(module);
         }
-        for used in left.values_mut() {
+        for used in remaining.values_mut() {
             used.retain(|target| !done.contains(target));
         }
     }
-    // Who uses a circle without being part of it is used by nobody who is left.
+    // Removes modules that use a circle without being part of it: no remaining module uses them.
     loop {
-        let targets: BTreeSet<&Module> = left.values().flatten().copied().collect();
-        let count = left.len();
-        left.retain(|module, _| targets.contains(module));
-        if left.len() == count {
+        let targets: BTreeSet<&Module> = remaining.values().flatten().copied().collect();
+        let count = remaining.len();
+        remaining.retain(|module, _| targets.contains(module));
+        if remaining.len() == count {
             break;
         }
     }
-    let names: Vec<String> = left.keys().map(|module| module.join("::")).collect();
+    let names: Vec<String> = remaining.keys().map(|module| module.join("::")).collect();
     assert!(names.is_empty(), "these import each other: {names:#?}");
 }
 
@@ -204,6 +207,21 @@ fn files_are_not_too_long() {
     let house = House::read();
     for path in house.files.values() {
         let lines = code(path).lines().count();
-        assert!(lines <= LONGEST, "{}: {lines} lines of at most {LONGEST}", path.display());
+        assert!(lines <= MAX_LINES, "{}: {lines} lines of at most {MAX_LINES}", path.display());
+    }
+}
+
+#[test]
+fn the_readme_lists_every_room() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let table: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    for room in FLOORS.iter().copied().flatten() {
+        let names = [format!("`{room}.rs`"), format!("`{room}/`")];
+        let is_listed = |line: &&str| {
+            let first = line.split('|').nth(1).unwrap_or_default();
+            names.iter().any(|name| first.contains(name.as_str()))
+        };
+        assert!(table.iter().any(is_listed), "{room} is not in README's table of rooms");
     }
 }

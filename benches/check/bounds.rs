@@ -1,4 +1,4 @@
-//! What a check may cost at most. A build that does not keep to it fails `make bench`.
+//! Upper bounds for the cost of a check. A build that exceeds them fails `make bench`.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use super::Measured;
 use super::run::Summary;
 use super::sizes::Size;
 
-/// The row that the others are measured against: what a user takes where there is no tool for it.
+/// The row that the others are compared with: what users run if they have no dedicated tool.
 pub const BASE: &str = "busybox wget";
-/// The row of an http check by the small build.
+/// The row of an http check with the small build.
 pub const PROBE_HTTP: &str = "porthole-probe http";
-/// The row of an http check by the full build.
+/// The row of an http check with the full build.
 pub const FULL_HTTP: &str = "porthole http";
 
-/// The row of an https check, and of the program that it is measured against.
+/// The rows of an https check and of the program that it is compared with.
 pub const FULL_HTTPS: &str = "porthole https";
 /// See [`FULL_HTTPS`].
 pub const CURL_HTTPS: &str = "curl https";
 
-/// The rows of the inspections, each with that of the program that it is measured against.
+/// The rows of the inspections, each followed by that of the program that it is compared with.
 pub const PS: &str = "porthole ps";
 /// See [`PS`].
 pub const PROCPS: &str = "ps aux";
@@ -39,39 +39,39 @@ pub const GREP: &str = "porthole grep";
 /// See [`PS`].
 pub const GNU_GREP: &str = "grep -F";
 
-/// The row of a look for what is wrong, which is measured against itself: no other program does it.
+/// The row of `doctor`, which is compared with itself, because no other program does the same.
 pub const DOCTOR: &str = "porthole doctor";
-/// The CPU that stays below, in microseconds.
+/// Its CPU time must stay below this, in microseconds.
 const DOCTOR_CPU: f64 = 50_000.0;
 
-/// The most of the other program's time that an inspection may take.
+/// The upper bound for an inspection's time, as a share of the other program's.
 const INSPECTIONS: [(&str, &str, f64); 3] = [(PS, PROCPS, 1.0), (LS, LS_L, 1.2), (FIND, GNU_FIND, 1.2)];
-/// What the peak memory of an inspection stays below, in KiB.
+/// The peak memory of an inspection must stay below this, in KiB.
 const INSPECTION_PEAK: f64 = 32.0 * 1024.0;
 
-/// The most of curl's time that an https check may take.
+/// The upper bound for the time of an https check, as a share of curl's.
 const HTTPS_RATIO: f64 = 0.6;
-/// The most of the base's time, and of its CPU, that an http check may take.
+/// The upper bound for the time, and for the CPU time, of an http check, as a share of the base's.
 const RATIO: f64 = 0.65;
-/// The most page faults of an http check.
+/// The upper bound for the page faults of an http check.
 const FAULTS: f64 = 45.0;
-/// What the peak memory of an http check stays below, in KiB.
+/// The peak memory of an http check must stay below this, in KiB.
 const PEAK: f64 = 2048.0;
-/// The largest that each build may be, in bytes.
+/// The maximum size of each build, in bytes.
 const SIZES: [(&str, f64); 2] = [("porthole-probe", 450.0 * 1024.0), ("porthole", 1.5 * 1024.0 * 1024.0)];
 
-/// A bound and what was found. What was not measured does not hold: it was not shown.
+/// A bound and the measured value. A bound whose value was not measured does not hold.
 pub struct Bound {
     what: String,
     limit: f64,
     found: Option<f64>,
-    /// Whether the limit itself is too much.
+    /// Whether the value must be below the limit; otherwise it may be equal.
     below: bool,
     decimals: usize,
 }
 
 impl Bound {
-    /// Whether what was found keeps to the bound.
+    /// Returns whether the measured value is within the bound.
     pub fn holds(&self) -> bool {
         self.found.is_some_and(|found| if self.below { found < self.limit } else { found <= self.limit })
     }
@@ -90,7 +90,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Every bound, with what this run has found.
+/// Returns every bound, with the value measured in this run.
 pub fn judge(measured: &[Measured], sizes: &[Size]) -> Vec<Bound> {
     let summary =
         |name: &str| measured.iter().find(|measured| measured.row.name == name).map(|found| &found.summary);
@@ -132,7 +132,7 @@ pub fn judge(measured: &[Measured], sizes: &[Size]) -> Vec<Bound> {
         bounds.push(Bound { below: true, ..bound(what, INSPECTION_PEAK, peak) });
     }
     for (name, limit) in SIZES {
-        // A size is far below 2^32, up to which the conversion is exact.
+        // A size is far below 2^32, so the conversion is exact.
         let found = sizes.iter().find(|size| size.name == name);
         let found = found.and_then(|size| u32::try_from(size.file).ok()).map(f64::from);
         bounds.push(bound(format!("{name}: bytes"), limit, found));

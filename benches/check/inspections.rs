@@ -1,6 +1,8 @@
-//! What the inspections are measured on: many processes, a folder of many files, a tree, a large file, a container.
+//! What the inspections run on: many processes, a directory with many files, a tree, a large file,
+//! a container.
 //!
-//! All of it lies below one temporary folder, which goes with this, and so do the processes.
+//! All of this is below one temporary directory. Dropping [`Fixture`] removes it and ends the
+//! processes.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -10,59 +12,59 @@ use std::process::{Child, Command, Stdio};
 use super::server::Request;
 use super::{Result, Row, bounds, find};
 
-/// How many processes `ps` looks at, beside those of the machine.
+/// How many processes `ps` lists, in addition to those of the machine.
 const PROCESSES: usize = 2_000;
-/// How many processes the container has that `doctor` looks at.
+/// How many processes the container that `doctor` examines has.
 const CONTAINER: usize = 50;
 /// How many files `ls` lists.
 const FILES: usize = 20_000;
-/// How many files `find` walks over, in folders of a hundred.
+/// How many files `find` visits, in directories of a hundred.
 const TREE: usize = 100_000;
-/// The size of the file that is summed and searched, in bytes.
+/// The size of the file that is hashed and searched, in bytes.
 const LARGE: usize = 1 << 30;
 /// How much of it is written at once.
 const BLOCK: usize = 1 << 20;
 
-/// The things to look at.
-pub struct Sights {
+/// What the inspections examine.
+pub struct Fixture {
     folder: PathBuf,
     processes: Vec<Child>,
 }
 
-impl Sights {
-    /// Makes them.
-    pub fn make() -> Result<Self> {
+impl Fixture {
+    /// Creates the files and starts the processes.
+    pub fn create() -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("porthole-bench-{}", std::process::id()));
-        let mut sights = Sights { folder, processes: Vec::new() };
-        let many = sights.folder.join("many");
+        let mut fixture = Fixture { folder, processes: Vec::new() };
+        let many = fixture.folder.join("many");
         fs::create_dir_all(&many)?;
         for number in 0..FILES {
             File::create(many.join(format!("file-{number}")))?;
         }
         for hundred in 0..TREE / 100 {
-            let folder = sights.folder.join(format!("tree/{}/{hundred}", hundred % 10));
+            let folder = fixture.folder.join(format!("tree/{}/{hundred}", hundred % 10));
             fs::create_dir_all(&folder)?;
             for number in 0..100 {
                 File::create(folder.join(format!("file-{number}")))?;
             }
         }
         let block = "a line of a log that nobody looks for\n".repeat(BLOCK / 38);
-        let mut large = File::create(sights.folder.join("large"))?;
+        let mut large = File::create(fixture.folder.join("large"))?;
         for _ in 0..LARGE / block.len() {
             large.write_all(block.as_bytes())?;
         }
         large.write_all(b"the needle\n")?;
-        sights.container()?;
+        fixture.container()?;
         let pause = find("pause").ok_or("target/bench/pause is missing: no C compiler")?;
         for _ in 0..PROCESSES {
             let null = || Stdio::null();
             let child = Command::new(&pause).stdin(null()).stdout(null()).stderr(null()).spawn()?;
-            sights.processes.push(child);
+            fixture.processes.push(child);
         }
-        Ok(sights)
+        Ok(fixture)
     }
 
-    /// A proc as a container of so many processes has it, so that what is found is the same on every machine.
+    /// Creates the proc of a container, so that the findings are the same on every machine.
     fn container(&self) -> Result<()> {
         let proc = self.folder.join("proc");
         for pid in 1..=CONTAINER {
@@ -87,7 +89,7 @@ impl Sights {
             ("limits", "Max open files 1024 4096 files\n"),
         ] {
             let file = proc.join("1").join(name);
-            fs::create_dir_all(file.parent().ok_or("a file has a folder")?)?;
+            fs::create_dir_all(file.parent().ok_or("the file has no directory")?)?;
             fs::write(file, text)?;
         }
         std::os::unix::fs::symlink("1", proc.join("self"))?;
@@ -95,7 +97,7 @@ impl Sights {
         Ok(())
     }
 
-    /// The rows, each beside the program that a user has elsewhere.
+    /// Returns the rows, each followed by the program that users have elsewhere.
     pub fn rows(&self) -> Vec<Row> {
         let path = |name: &str| self.folder.join(name).display().to_string();
         let (many, tree, large) = (path("many"), path("tree"), path("large"));
@@ -122,7 +124,7 @@ impl Sights {
     }
 }
 
-impl Drop for Sights {
+impl Drop for Fixture {
     fn drop(&mut self) {
         for child in &mut self.processes {
             let _ = child.kill();

@@ -1,20 +1,24 @@
-//! What a check costs as a user pays it, from spawn to exit, beside what a user would take instead.
+//! Measures what a check costs a user, from spawn to exit, compared with what a user would run
+//! instead.
 //!
-//! The engine starts a process for every check, every few seconds, in every container: so a run here is a
-//! whole process, not a function. `scripts/bench.sh` builds what is needed and runs this.
+//! The engine starts a process for every check, every few seconds, in every container. Therefore a
+//! run here is a whole process, not a function. `scripts/bench.sh` builds what is needed and runs
+//! this.
 //!
-//! - **Time** is the wall clock from before the spawn to after the wait. The spawn (std uses `posix_spawn`,
-//!   which copies no pages), the exec and the scheduler are part of it, for all programs alike: the floor, a
-//!   program that only exits, shows how much that is. So is the server, a thread of this process.
-//! - **CPU** and **page faults** are the difference of `getrusage(RUSAGE_CHILDREN)` around one run. The
-//!   children run strictly one after the other, so it is exact. It has the few faults between spawn and exec.
-//! - **Peak memory** comes from runs of its own under ptrace, see [`memory`].
+//! - **Time** is the wall-clock time from before the spawn to after the wait. It includes the spawn
+//!   (std uses `posix_spawn`, which copies no pages), the exec and the scheduler, equally for all
+//!   programs. The floor, a program that only exits, shows how much that is. It also includes the
+//!   server, a thread of this process.
+//! - **CPU** and **page faults** are the difference of `getrusage(RUSAGE_CHILDREN)` around one run.
+//!   The children run strictly one after another, so the values are exact. They include the few
+//!   faults between spawn and exec.
+//! - **Peak memory** comes from separate runs under ptrace, see [`memory`].
 //!
-//! Every round runs every program once, in an order shuffled anew, so that a slow moment of the machine
-//! hits all of them and none always follows the same other. Nothing is pinned to a core, as no engine does.
-//! The absolute times move with the machine; the medians' ratios of one run are what to compare. The p99 is
-//! noise where another process takes the cores: then it shows the scheduler's time slice. Page faults and
-//! memory hardly move at all.
+//! Every round runs every program once, in a new random order, so that a slow moment of the machine
+//! affects all of them, and none always follows the same other one. Nothing is pinned to a core,
+//! because no engine does that. The absolute times vary with the machine; compare the ratios of the
+//! medians of one run. If another process uses the cores, the p99 is noise: it shows the
+//! scheduler's time slice. Page faults and memory hardly vary at all.
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -36,38 +40,40 @@ use run::{Program, Summary};
 use server::{Request, Server, certificate};
 use table::{Table, cell};
 
-/// What stops a bench, in words.
+/// A result whose error is a message that stops the bench.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// How often each program runs; `PORTHOLE_BENCH_RUNS` asks for another number.
+/// How often each program runs; `PORTHOLE_BENCH_RUNS` sets another number.
 const RUNS: usize = 500;
-/// How often it runs before that, not counted: page cache, CPU frequency, the server's first answers.
+/// How often it runs before that without being counted, to warm up the page cache, the CPU
+/// frequency and the server.
 const WARM_UP: usize = 20;
 
-/// How often each inspection runs: it takes tens of milliseconds and more, and so moves less.
+/// How often each inspection runs: it takes tens of milliseconds or more, so it varies less.
 const INSPECTION_RUNS: usize = 15;
 /// See [`WARM_UP`].
 const INSPECTION_WARM_UP: usize = 2;
 
-/// One line of the table: a program, and the one that its numbers are compared to.
+/// One row of the table: a program, and the one that its numbers are compared with.
 struct Row {
     name: &'static str,
-    /// A file below the folder of built binaries, or a program in `PATH`.
+    /// A file in the directory of built binaries, or a program in `PATH`.
     program: &'static str,
     arguments: Vec<String>,
-    /// What the server has to have seen of each run.
+    /// What the server must have received from each run.
     request: Request,
-    /// The name of the row that this one is measured against.
+    /// The name of the row that this one is compared with.
     base: &'static str,
 }
 
-/// A row and what was found out about it.
+/// A row and its measurements.
 struct Measured {
     row: Row,
     summary: Summary,
 }
 
-/// The rows. A new check is one more of them here, and its bound, if it has one, in [`bounds`].
+/// Returns the rows. A new check needs one more row here and, if it has a bound, an entry in
+/// [`bounds`].
 fn rows(server: &Server) -> Vec<Row> {
     let base = bounds::BASE;
     let url = format!("http://{}/", server.address());
@@ -115,7 +121,8 @@ fn rows(server: &Server) -> Vec<Row> {
 }
 
 fn main() -> ExitCode {
-    // `cargo test --all-targets` starts benches too, without this argument: that is no time to measure.
+    // `cargo test --all-targets` starts benches too, but without this argument; then nothing is
+    // measured.
     if !env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
@@ -129,7 +136,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures and prints; says whether all bounds hold.
+/// Measures and prints the results; returns whether all bounds hold.
 fn bench() -> Result<bool> {
     let runs = match env::var("PORTHOLE_BENCH_RUNS") {
         Ok(text) => text
@@ -142,9 +149,9 @@ fn bench() -> Result<bool> {
     println!("{}", machine(runs));
     let server = Server::start()?;
     let checks = measure(rows(&server), &server, WARM_UP, runs)?;
-    let sights = inspections::Sights::make()?;
-    let inspections = measure(sights.rows(), &server, INSPECTION_WARM_UP, runs.min(INSPECTION_RUNS))?;
-    drop(sights);
+    let fixture = inspections::Fixture::create()?;
+    let inspections = measure(fixture.rows(), &server, INSPECTION_WARM_UP, runs.min(INSPECTION_RUNS))?;
+    drop(fixture);
     println!("\n{}", costs(&checks));
     println!("\n{}", costs(&inspections));
     let sizes = sizes::measure(&["porthole-probe", "porthole", "busybox", "curl"], find)?;
@@ -157,7 +164,7 @@ fn bench() -> Result<bool> {
     Ok(bounds.iter().all(bounds::Bound::holds))
 }
 
-/// Runs the programs of the rows in turn. What is missing is said, and not measured.
+/// Runs the programs of the rows in turn. Programs that are missing are reported and not measured.
 fn measure(rows: Vec<Row>, server: &Server, warm_up: usize, runs: usize) -> Result<Vec<Measured>> {
     let mut missing = Vec::new();
     let mut found = Vec::new();
@@ -169,7 +176,7 @@ fn measure(rows: Vec<Row>, server: &Server, warm_up: usize, runs: usize) -> Resu
     }
     missing.dedup();
     for program in missing {
-        println!("{program} is missing: what needs it is not measured");
+        println!("{program} is missing; rows that need it are not measured");
     }
 
     let (mut programs, rows): (Vec<Program>, Vec<Row>) = found.into_iter().unzip();
@@ -194,7 +201,7 @@ fn costs(measured: &[Measured]) -> Table {
     table
 }
 
-/// Where a row's program is: what was built for the bench first, then `PATH`.
+/// Finds a row's program: among those built for the bench, then in `PATH`.
 fn find(program: &str) -> Option<PathBuf> {
     let built =
         env::var_os("PORTHOLE_BENCH_DIR").map_or_else(|| PathBuf::from("target/static"), PathBuf::from);
@@ -203,7 +210,7 @@ fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())?.canonicalize().ok()
 }
 
-/// What the numbers were measured on.
+/// Describes the machine that the numbers were measured on.
 fn machine(runs: usize) -> String {
     let line = |file: &str, key: &str| -> String {
         let text = fs::read_to_string(file).unwrap_or_default();

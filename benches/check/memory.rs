@@ -1,10 +1,10 @@
-//! The most memory that a process ever had, read at the moment before it ends.
+//! The peak memory of a process, read just before it ends.
 //!
-//! `ru_maxrss` does not tell: it counts the pages that the child shared with its parent before the exec, so
-//! that a small program under a larger harness shows the harness. Here a shell that waits for a word is
-//! attached to with `PTRACE_SEIZE`, then told to exec the program, whose memory starts from nothing.
-//! ptrace(2) stops it at its end, with its memory still there to be read. The stop costs time, so these
-//! runs are none of the timed ones.
+//! `ru_maxrss` is not suitable: it counts the pages that the child shared with its parent before
+//! the exec, so for a small program under a larger harness it shows the harness. Instead, a shell
+//! waits for input, is attached to with `PTRACE_SEIZE`, and then execs the program, whose memory
+//! starts from nothing. ptrace(2) stops the program when it exits, while its memory can still be
+//! read. The stop costs time, so these runs are not timed.
 
 use std::fs;
 use std::io::Write as _;
@@ -18,10 +18,10 @@ use nix::unistd::Pid;
 
 use super::Result;
 
-/// How many runs of each program are looked at.
+/// How many runs of each program are traced.
 pub const RUNS: usize = 5;
 
-/// A command that runs this program as soon as it is told so.
+/// Returns a command that runs this program as soon as it receives a line on stdin.
 pub fn held(file: &Path, arguments: &[String]) -> Command {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", r#"read go && exec "$@" </dev/null"#, "sh"]).arg(file).args(arguments);
@@ -29,7 +29,7 @@ pub fn held(file: &Path, arguments: &[String]) -> Command {
     command
 }
 
-/// The peak of a held command, in KiB; `None` where this process may trace no other.
+/// Returns the peak memory of a held command, in KiB; `None` if this process may not trace others.
 pub fn peak(command: &mut Command) -> Result<Option<f64>> {
     let mut child = command.spawn()?;
     let pid = Pid::from_raw(i32::try_from(child.id())?);
@@ -39,21 +39,22 @@ pub fn peak(command: &mut Command) -> Result<Option<f64>> {
         Err(Errno::EPERM | Errno::EACCES | Errno::ENOSYS) => false,
         Err(errno) => return Err(errno.into()),
     };
-    if let Some(mut told) = child.stdin.take() {
-        told.write_all(b"go\n")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(b"go\n")?;
     }
     let peak = if traced { Some(at_exit(pid)?) } else { None };
     let status = child.wait()?;
     if status.success() { Ok(peak) } else { Err(status.to_string().into()) }
 }
 
-/// Waits for the end of a traced process, and lets it end.
+/// Waits until a traced process exits, reads its peak memory, and lets it end.
 fn at_exit(pid: Pid) -> Result<f64> {
     loop {
         match waitpid(pid, None)? {
             WaitStatus::PtraceEvent(_, _, event) if event == Event::PTRACE_EVENT_EXIT as i32 => {
-                // The high-water mark of older kernels comes from counters that lag by some pages, while
-                // the sum over all mappings is exact, but of now: the larger of the two is nearer.
+                // On older kernels the high-water mark comes from counters that lag by some pages.
+                // The sum over all mappings is exact, but current. The larger of the two is closer
+                // to the peak.
                 let mark = kib(pid, "status", "VmHWM:");
                 let now = kib(pid, "smaps_rollup", "Rss:");
                 ptrace::detach(pid, None)?;
@@ -61,12 +62,12 @@ fn at_exit(pid: Pid) -> Result<f64> {
             }
             WaitStatus::Stopped(_, signal) => ptrace::cont(pid, signal)?,
             WaitStatus::PtraceEvent(..) => ptrace::cont(pid, None)?,
-            other => return Err(format!("ended before it could be looked at: {other:?}").into()),
+            other => return Err(format!("ended before its memory could be read: {other:?}").into()),
         }
     }
 }
 
-/// A line of a file of proc(5), as `VmHWM:     620 kB`.
+/// Reads a value from a file of proc(5), such as `VmHWM:     620 kB`.
 fn kib(pid: Pid, file: &str, key: &str) -> Result<f64> {
     let path = format!("/proc/{pid}/{file}");
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;

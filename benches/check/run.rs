@@ -1,4 +1,4 @@
-//! Runs programs in turn, each run measured from spawn to exit.
+//! Runs programs in turn, and measures each run from spawn to exit.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use nix::sys::time::TimeVal;
 use super::server::{Request, Server};
 use super::{Result, memory};
 
-/// A program, ready to be run again and again.
+/// A program that can be run repeatedly.
 pub struct Program {
     file: PathBuf,
     arguments: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Program {
     command: Command,
 }
 
-/// One run.
+/// The measurements of one run.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     time: Duration,
@@ -27,26 +27,26 @@ struct Sample {
     faults: i64,
 }
 
-/// What many runs of one program come to; times in microseconds.
+/// The summary of many runs of one program; times are in microseconds.
 pub struct Summary {
     /// The median time from spawn to exit.
     pub time: f64,
-    /// The time that 99 of 100 runs keep to.
+    /// The time that 99 of 100 runs do not exceed.
     pub time_p99: f64,
-    /// The median of user and system time together.
+    /// The median of the sum of user and system time.
     pub cpu: f64,
     /// The median number of page faults, minor and major.
     pub faults: f64,
-    /// The most memory that it ever had, in KiB, where that may be seen.
+    /// The peak memory, in KiB, if it could be measured.
     pub peak: Option<f64>,
 }
 
 impl Program {
-    /// A program that asks `request` of the server in each run.
+    /// Returns a program that sends `request` to the server in each run.
     pub fn new(file: &Path, arguments: &[String], request: Request) -> Result<Self> {
         let null = File::options().read(true).write(true).open("/dev/null")?;
         let mut command = Command::new(file);
-        // Opened once, not anew within each measured spawn.
+        // Opened once, not within each measured spawn.
         command.args(arguments).stdin(null.try_clone()?).stdout(null.try_clone()?).stderr(null);
         bare_environment(&mut command);
         Ok(Program { file: file.to_owned(), arguments: arguments.to_vec(), request, command })
@@ -58,31 +58,31 @@ impl Program {
         let status = self.command.spawn()?.wait()?;
         let time = start.elapsed();
         let after = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-        let asked = server.expect(self.request);
+        let received = server.expect(self.request);
         if !status.success() {
-            let asked = asked.err().map_or_else(String::new, |error| format!("; {error}"));
-            return Err(format!("{}: {status}{asked}", self.shown()).into());
+            let received = received.err().map_or_else(String::new, |error| format!("; {error}"));
+            return Err(format!("{}: {status}{received}", self.shown()).into());
         }
-        asked.map_err(|error| format!("{}: {error}", self.shown()))?;
+        received.map_err(|error| format!("{}: {error}", self.shown()))?;
         let micros = u64::try_from(cpu(&after) - cpu(&before))?;
         Ok(Sample { time, cpu: Duration::from_micros(micros), faults: faults(&after) - faults(&before) })
     }
 
-    /// Runs that are looked at from outside, for the memory. `None` where that is not allowed.
+    /// Measures the peak memory in traced runs. Returns `None` if tracing is not allowed.
     fn peak(&self, server: &Server) -> Result<Option<f64>> {
-        let mut most: Option<f64> = None;
+        let mut highest: Option<f64> = None;
         for _ in 0..memory::RUNS {
             let mut command = memory::held(&self.file, &self.arguments);
             command.stdout(Stdio::null()).stderr(Stdio::null());
             bare_environment(&mut command);
             let peak = memory::peak(&mut command).map_err(|error| format!("{}: {error}", self.shown()))?;
             server.expect(self.request).map_err(|error| format!("{}: {error}", self.shown()))?;
-            most = match (most, peak) {
-                (Some(most), Some(peak)) => Some(most.max(peak)),
-                (most, peak) => most.or(peak),
+            highest = match (highest, peak) {
+                (Some(highest), Some(peak)) => Some(highest.max(peak)),
+                (highest, peak) => highest.or(peak),
             };
         }
-        Ok(most)
+        Ok(highest)
     }
 
     fn shown(&self) -> String {
@@ -90,7 +90,8 @@ impl Program {
     }
 }
 
-/// What a process in a container has; nothing of the caller's, such as a proxy or a rc file.
+/// Sets the environment of a process in a container, with nothing from the caller's, such as a
+/// proxy or a home directory with rc files.
 fn bare_environment(command: &mut Command) {
     command
         .env_clear()
@@ -98,7 +99,8 @@ fn bare_environment(command: &mut Command) {
         .env("HOME", "/");
 }
 
-/// Runs each program `runs` times, all of them once in each round, and sums up each, in the order given.
+/// Runs each program `runs` times, all of them once per round, and returns their summaries in the
+/// given order.
 pub fn in_turn(
     programs: &mut [Program],
     server: &Server,
@@ -137,14 +139,14 @@ pub fn in_turn(
         .collect()
 }
 
-/// The value that so many percent of the values keep to (nearest rank).
+/// Returns the value that this percentage of the values does not exceed (nearest rank).
 fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100);
     values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
-/// In microseconds.
+/// Returns the CPU time in microseconds.
 fn cpu(usage: &Usage) -> i64 {
     let micros = |time: TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
     micros(usage.user_time()) + micros(usage.system_time())
@@ -154,7 +156,7 @@ fn faults(usage: &Usage) -> i64 {
     usage.minor_page_faults() + usage.major_page_faults()
 }
 
-/// Numbers for an order without a pattern, the same in every run: Marsaglia's xorshift.
+/// Pseudorandom numbers for the order, the same in every run: Marsaglia's xorshift.
 struct Shuffle(u64);
 
 impl Default for Shuffle {
@@ -164,7 +166,7 @@ impl Default for Shuffle {
 }
 
 impl Shuffle {
-    /// A number below `limit`, if there is one.
+    /// Returns a number below `limit`, or `None` if `limit` is 0.
     fn below(&mut self, limit: usize) -> Option<usize> {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,8 +1,8 @@
-//! The server that the checks ask: one thread a listener, a fixed answer. What TLS needs is the one thing that is
-//! allocated for it, by rustls, with the certificate that the script made (P-256, TLS 1.3).
+//! The server for the checks: one thread per listener, a fixed response. Only TLS allocates memory,
+//! in rustls; it uses the certificate that the script created (P-256, TLS 1.3).
 //!
-//! It reports every connection that is over, so that a run counts only if it has really asked, and so
-//! that nothing of one run is left to do while the next is timed.
+//! The server reports every connection when it ends, so that a run counts only if it has really
+//! sent its request, and so that no work of one run remains while the next one is timed.
 
 use std::env;
 use std::fs;
@@ -24,53 +24,56 @@ use super::Result;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-/// How long a connection may take to be over once the program that made it has ended.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection may take to end once the program that opened it has ended.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What one run asks of the server.
+/// What one run sends to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
     /// Nothing.
     None,
-    /// A connection, and no word on it.
+    /// A connection without data.
     Connection,
-    /// A request, which was answered.
+    /// A request that was answered.
     Http,
-    /// A call of grpc.health.v1.Health/Check, which was answered.
+    /// A call of grpc.health.v1.Health/Check that was answered.
     Grpc,
-    /// What is no request of HTTP/1: not the same work, so it must not be measured as if it were.
+    /// Something other than an HTTP/1 request. This is not the same work, so it must not be
+    /// measured.
     Malformed,
 }
 
-/// The certificate and key that `scripts/bench.sh` makes for the server, where openssl is installed.
+/// The certificate and key that `scripts/bench.sh` creates for the server, if openssl is installed.
 const CERTIFICATE: &str = "target/bench/cert.pem";
 const KEY: &str = "target/bench/key.pem";
 
-/// The frames of an answer of a gRPC health service, RFC 9113: SETTINGS that the client waits for, ...
+/// The first frame of a gRPC health service's response, RFC 9113: the SETTINGS that the client
+/// waits for.
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
-/// ... then HEADERS (`:status` 200 by its index, content-type as a literal), DATA with SERVING, and the trailers.
+/// The other frames: HEADERS (`:status` 200 by its index, content-type as a literal), DATA with
+/// SERVING, and the trailers.
 const SERVING: &[u8] = b"\0\0\x14\x01\x04\0\0\0\x01\x88\x0f\x10\x10application/grpc\
     \0\0\x07\0\0\0\0\0\x01\0\0\0\0\x02\x08\x01\
     \0\0\x0f\x01\x05\0\0\0\x01\0\x0bgrpc-status\x010";
 
-/// Listeners for HTTP over TCP, over a Unix socket and over TLS, with the same manners, and for gRPC. The socket's
-/// file goes when this is dropped.
+/// Listeners for HTTP over TCP, over a Unix socket and over TLS, which behave alike, and for gRPC.
+/// Dropping this removes the socket's file.
 pub struct Server {
     address: SocketAddr,
     tls: Option<SocketAddr>,
     grpc: SocketAddr,
     path: PathBuf,
-    seen: Receiver<Request>,
+    received: Receiver<Request>,
 }
 
 impl Server {
-    /// Listens, on a port and a path of its own.
+    /// Starts the listeners, on free ports and a unique path.
     pub fn start() -> Result<Self> {
         let tcp = TcpListener::bind("127.0.0.1:0")?;
         let address = tcp.local_addr()?;
         let path = env::temp_dir().join(format!("porthole-bench-{}.sock", process::id()));
         let unix = UnixListener::bind(&path)?;
-        let (report, seen) = channel();
+        let (report, received) = channel();
         let grpc = listen(&report, grpc_answer)?;
         let tls = match tls_config() {
             Some(config) => Some(listen(&report, move |tcp| tls_answer(tcp, &config))?),
@@ -79,41 +82,39 @@ impl Server {
         let unix_report = report.clone();
         thread::spawn(move || serve(tcp.incoming(), &report, answer));
         thread::spawn(move || serve(unix.incoming(), &unix_report, answer));
-        Ok(Server { address, tls, grpc, path, seen })
+        Ok(Server { address, tls, grpc, path, received })
     }
 
-    /// Where it listens for TCP.
+    /// Returns the address for HTTP.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens for TLS, if it has a certificate.
+    /// Returns the address for TLS, if the server has a certificate.
     pub fn tls(&self) -> Option<SocketAddr> {
         self.tls
     }
 
-    /// Where it listens for gRPC.
+    /// Returns the address for gRPC.
     pub fn grpc(&self) -> SocketAddr {
         self.grpc
     }
 
-    /// The path of its Unix socket.
+    /// Returns the path of the Unix socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits until the server is done with a run, which must have asked this and nothing more.
+    /// Waits until the server has finished with a run, which must have sent this and nothing more.
     pub fn expect(&self, request: Request) -> Result<()> {
         if request != Request::None {
-            let seen = self.seen.recv_timeout(PATIENCE).map_err(|_| "a run made no connection")?;
-            if seen != request {
-                return Err(
-                    format!("a run should have made: {request:?}, but the server saw: {seen:?}").into()
-                );
+            let received = self.received.recv_timeout(TIMEOUT).map_err(|_| "a run made no connection")?;
+            if received != request {
+                return Err(format!("a run sent {received:?}, expected {request:?}").into());
             }
         }
-        match self.seen.try_recv() {
-            Ok(more) => Err(format!("a run made one more: {more:?}").into()),
+        match self.received.try_recv() {
+            Ok(more) => Err(format!("a run made a further connection: {more:?}").into()),
             Err(_) => Ok(()),
         }
     }
@@ -121,17 +122,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nobody is left to be told that a temporary file stays.
+        // An error cannot be reported from here.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The certificate that a check of this server trusts.
+/// Returns the path of the certificate that a check of this server must trust.
 pub fn certificate() -> &'static str {
     CERTIFICATE
 }
 
-/// Listens on a port of its own, and answers so.
+/// Listens on a free port and handles connections with `answer`. Returns the address.
 fn listen(
     report: &Sender<Request>,
     answer: impl Fn(&mut TcpStream) -> Request + Send + 'static,
@@ -163,7 +164,8 @@ fn tls_answer(tcp: &mut TcpStream, config: &Arc<ServerConfig>) -> Request {
     request
 }
 
-/// Answers one call: the preface, then frames up to the one that ends the request. RFC 9113, 3.4 and 4.1.
+/// Answers one call: reads the preface, then frames up to the one that ends the request. RFC 9113,
+/// 3.4 and 4.1.
 fn grpc_answer(tcp: &mut TcpStream) -> Request {
     let mut call = || -> std::io::Result<()> {
         tcp.write_all(SETTINGS)?;
@@ -182,7 +184,7 @@ fn grpc_answer(tcp: &mut TcpStream) -> Request {
     if call().is_err() {
         return Request::Connection;
     }
-    // Until the client goes: what it still sends must not be met with a reset.
+    // Reads until the client disconnects, because closing with unread data would send a reset.
     let _ = std::io::copy(tcp, &mut std::io::sink());
     Request::Grpc
 }
@@ -201,7 +203,8 @@ fn serve<S: Read + Write>(
     }
 }
 
-/// Answers one request, if one comes. The peer is a program under test: if it resets, it asked nothing.
+/// Answers one request, if one arrives. If the program under test resets the connection, this is
+/// not a request.
 fn answer<S: Read + Write>(connection: &mut S) -> Request {
     let mut buffer = [0; 2048];
     let mut used = 0;
@@ -221,7 +224,8 @@ fn answer<S: Read + Write>(connection: &mut S) -> Request {
     Request::Connection
 }
 
-/// RFC 9112, section 3: method, target and version, and with HTTP/1.1 a host.
+/// Returns whether the head is a valid request: method, target and version, and with HTTP/1.1 a
+/// host. RFC 9112, section 3.
 fn is_request(head: &[u8]) -> bool {
     let has_host = || head.windows(7).any(|window| window.eq_ignore_ascii_case(b"\r\nhost:"));
     head.starts_with(b"GET / HTTP/1.0\r\n") || (head.starts_with(b"GET / HTTP/1.1\r\n") && has_host())

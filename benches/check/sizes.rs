@@ -1,4 +1,4 @@
-//! What a program weighs in an image: its file, and the shared libraries that it does not start without.
+//! The size of a program in an image: its file, and the shared libraries that it needs.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,15 +10,16 @@ use super::table::{Table, grouped};
 
 /// A program's file and its libraries.
 pub struct Size {
-    /// The program.
+    /// The program's name.
     pub name: &'static str,
-    /// Its own file, in bytes.
+    /// The size of its file, in bytes.
     pub file: u64,
-    /// How many shared libraries it needs, the loader included, and their bytes; unknown without ldd.
+    /// The number of shared libraries that it needs, including the loader, and their size in bytes;
+    /// `None` if ldd is not installed.
     pub libraries: Option<(usize, u64)>,
 }
 
-/// The sizes of the programs that are there.
+/// Measures the sizes of the programs that are installed.
 pub fn measure(names: &[&'static str], find: impl Fn(&str) -> Option<PathBuf>) -> Result<Vec<Size>> {
     let mut sizes = Vec::new();
     for &name in names {
@@ -32,7 +33,7 @@ pub fn measure(names: &[&'static str], find: impl Fn(&str) -> Option<PathBuf>) -
     Ok(sizes)
 }
 
-/// The table of sizes.
+/// Returns the table of sizes.
 pub fn table(sizes: &[Size]) -> Table {
     let mut table = Table::new(&["", "file, bytes", "libraries", "libraries, bytes", "together, bytes"]);
     for size in sizes {
@@ -45,7 +46,7 @@ pub fn table(sizes: &[Size]) -> Table {
     table
 }
 
-/// The files that ldd(1) names. It fails for a static program, which has none.
+/// Returns the files that ldd(1) lists. ldd fails for a static program, which needs none.
 fn libraries(program: &Path) -> Result<Option<Vec<PathBuf>>> {
     let ldd = match Command::new("ldd").arg(program).env("LC_ALL", "C").output() {
         Ok(ldd) => ldd,

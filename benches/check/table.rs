@@ -1,17 +1,17 @@
-//! Tables that read as well on a terminal as in a document.
+//! Tables that are readable both on a terminal and in a document.
 
 use std::fmt;
 
-/// Rows below a head, as Markdown, with aligned columns: names to the left, numbers to the right.
+/// A Markdown table with aligned columns: names to the left, numbers to the right.
 pub struct Table(Vec<Vec<String>>);
 
 impl Table {
-    /// A table with nothing below its head.
+    /// Returns a table with only a header.
     pub fn new(head: &[&str]) -> Self {
         Table(vec![head.iter().map(|&title| title.to_owned()).collect()])
     }
 
-    /// One more row.
+    /// Adds a row.
     pub fn row(&mut self, cells: Vec<String>) {
         self.0.push(cells);
     }
@@ -39,7 +39,7 @@ impl fmt::Display for Table {
             for (column, &width) in widths.iter().enumerate() {
                 match column {
                     0 => write!(f, "| {:-<width$} |", "")?,
-                    // The colon is Markdown's "to the right".
+                    // In Markdown the colon aligns a column to the right.
                     _ => write!(f, " {:->width$} |", "-:")?,
                 }
             }
@@ -49,7 +49,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// A value, and how many times as much it is as that of the row it is compared to: `612 us  0.58x`.
+/// Formats a value and its ratio to that of the row that it is compared with: `612 us  0.58x`.
 pub fn cell(value: Option<f64>, unit: &str, base: Option<f64>) -> String {
     let Some(value) = value else { return "not measured".to_owned() };
     let space = if unit.is_empty() { "" } else { " " };
@@ -59,7 +59,7 @@ pub fn cell(value: Option<f64>, unit: &str, base: Option<f64>) -> String {
     }
 }
 
-/// A number with its thousands apart: `410,416`.
+/// Formats a number with thousands separators: `410,416`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();

@@ -1,12 +1,12 @@
-# A small HTTP service, in the Perl that every Debian has. GET /healthz says how it is; POST /break and POST /heal are there
-# to see what a failing health check looks like, and no part of a service of yours.
+# A small HTTP service, in Perl, which every Debian has. GET /healthz reports its health. POST /break
+# and POST /heal only serve to demonstrate a failing health check.
 use strict;
 use warnings;
 use IO::Socket::INET;
 
 my $healthy = 1;
 
-# The first process of a container has no default for SIGTERM.
+# For the first process of a container, SIGTERM has no default action.
 $SIG{TERM} = sub { exit 0 };
 $SIG{PIPE} = 'IGNORE';
 

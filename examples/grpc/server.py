@@ -1,6 +1,6 @@
 """A small gRPC service with the standard health service, grpc.health.v1.
 
-SIGUSR1 drains it: it goes on serving, and says that it is not to be sent more. SIGUSR2 takes that back.
+SIGUSR1 drains it: it continues to serve, but reports NOT_SERVING. SIGUSR2 reverts that.
 """
 
 import signal
@@ -15,7 +15,7 @@ Status = health_pb2.HealthCheckResponse
 
 
 def count(request, context):
-    """Stands for generated code: bytes in, bytes out."""
+    """Takes the place of generated code: bytes in, bytes out."""
     return b"0"
 
 

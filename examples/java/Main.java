@@ -6,8 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Executors;
 
 /**
- * A small HTTP service. GET /health says how it is, in the form of Spring Boot's actuator and of MicroProfile; POST /break
- * and POST /heal are there to see what a failing health check looks like, and no part of a service of yours.
+ * A small HTTP service. GET /health reports its health, in the format of Spring Boot's actuator and of
+ * MicroProfile. POST /break and POST /heal only serve to demonstrate a failing health check.
  */
 public final class Main {
     private static volatile boolean up = true;

@@ -1,5 +1,5 @@
-// A small HTTP service. GET /healthz says how it is; POST /break and POST /heal are there to see what a failing health
-// check looks like, and no part of a service of yours.
+// A small HTTP service. GET /healthz reports its health. POST /break and POST /heal only serve to
+// demonstrate a failing health check.
 "use strict";
 const http = require("node:http");
 
@@ -14,7 +14,7 @@ const server = http.createServer((request, response) => {
     case "GET /":
       return answer(200, { hello: "world" });
     case "GET /healthz":
-      // 200 either way, as many frameworks have it: the field is what tells.
+      // 200 in both cases, as in many frameworks: only the field differs.
       return answer(200, up ? { status: "UP" } : { status: "DOWN", db: "no connection" });
     case "POST /break":
       up = false;
@@ -28,5 +28,5 @@ const server = http.createServer((request, response) => {
 });
 
 server.listen(Number(process.env.PORT ?? 8080));
-// The first process of a container has no default for SIGTERM.
+// For the first process of a container, SIGTERM has no default action.
 process.on("SIGTERM", () => server.close(() => process.exit(0)));

@@ -1,7 +1,7 @@
 """A small HTTP service.
 
-GET /healthz says how it is; POST /break and POST /heal are there to see what a failing health check looks like, and no
-part of a service of yours.
+GET /healthz reports its health. POST /break and POST /heal only serve to demonstrate a failing
+health check.
 """
 
 import os
@@ -41,9 +41,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, "not found")
 
     def log_message(self, *_):
-        """A line for each health check is of no use in a log."""
+        """Logs nothing: a line for each health check would be useless."""
 
 
-# The first process of a container has no default for SIGTERM.
+# For the first process of a container, SIGTERM has no default action.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("PORT", "8080"))), Handler).serve_forever()

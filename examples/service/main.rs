@@ -1,7 +1,8 @@
-//! A small HTTP service to check, that can be broken and mended from outside.
+//! A small HTTP service to check, which can be broken and repaired from outside.
 //!
-//! `GET /healthz` answers 200 `ok`. After `POST /break` it answers 503, after `POST /hang` it says nothing, after
-//! `POST /heal` it is well again. It listens on PORT (8080) of ADDRESS (0.0.0.0), and on the Unix socket SOCKET if that is set.
+//! `GET /healthz` answers 200 `ok`. After `POST /break` it answers 503; after `POST /hang` it does
+//! not answer; after `POST /heal` it answers 200 again. The service listens on PORT (8080) of
+//! ADDRESS (0.0.0.0), and on the Unix socket SOCKET if that is set.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -10,11 +11,11 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use std::thread;
 
-const WELL: u8 = 0;
+const HEALTHY: u8 = 0;
 const BROKEN: u8 = 1;
 const HANGING: u8 = 2;
 
-static CONDITION: AtomicU8 = AtomicU8::new(WELL);
+static CONDITION: AtomicU8 = AtomicU8::new(HEALTHY);
 
 fn main() -> ExitCode {
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "0.0.0.0".to_owned());
@@ -28,8 +29,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn listen(place: &str) -> std::io::Result<()> {
-    let listener = TcpListener::bind(place)?;
+fn listen(address: &str) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address)?;
     if let Ok(path) = std::env::var("SOCKET") {
         let listener = UnixListener::bind(path)?;
         thread::spawn(move || listener.incoming().flatten().for_each(start));
@@ -38,12 +39,12 @@ fn listen(place: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A thread for each connection, so that one that hangs holds up no other.
+/// Serves each connection in its own thread, so that one that hangs does not delay the others.
 fn start(connection: impl Read + Write + Send + 'static) {
     thread::spawn(move || serve(connection));
 }
 
-/// One request, one answer. A peer that goes away meanwhile is none of our business.
+/// Reads one request and answers it. Ignores a peer that disconnects.
 fn serve(connection: impl Read + Write) {
     let mut connection = BufReader::new(connection);
     let mut head = String::new();
@@ -56,17 +57,17 @@ fn serve(connection: impl Read + Write) {
     let mut words = head.split(' ');
     let (status, body) = match (words.next(), words.next()) {
         (Some("GET"), Some("/healthz")) => match CONDITION.load(SeqCst) {
-            WELL => ("200 OK", "ok\n"),
+            HEALTHY => ("200 OK", "ok\n"),
             BROKEN => ("503 Service Unavailable", "db: no connection\n"),
             _ => {
-                // Until the peer gives up.
+                // Waits until the peer disconnects.
                 let _ = connection.read_line(&mut head);
                 return;
             }
         },
         (Some("POST"), Some("/break")) => (set(BROKEN), "broken\n"),
         (Some("POST"), Some("/hang")) => (set(HANGING), "hanging\n"),
-        (Some("POST"), Some("/heal")) => (set(WELL), "well\n"),
+        (Some("POST"), Some("/heal")) => (set(HEALTHY), "healthy\n"),
         _ => ("404 Not Found", "GET /healthz, POST /break, /hang or /heal\n"),
     };
     let length = body.len();

@@ -1,7 +1,7 @@
-/* A small HTTP service, one connection after the other.
+/* A small HTTP service, which serves one connection at a time.
  *
- * GET /healthz says whether it can serve, GET /livez whether it still answers at all. POST /break and POST /heal are there
- * to see what a failing health check looks like, and no part of a service of yours. */
+ * GET /healthz reports whether it can serve, GET /livez whether it answers at all. POST /break and
+ * POST /heal only serve to demonstrate a failing health check. */
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,10 +49,10 @@ static void serve(int connection) {
 int main(void) {
     const char *port = getenv("PORT");
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port ? port : "8080"))};
-    struct timeval patience = {.tv_sec = 5};
+    struct timeval timeout = {.tv_sec = 5};
     int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
 
-    /* The first process of a container has no default for SIGTERM. */
+    /* For the first process of a container, SIGTERM has no default action. */
     signal(SIGTERM, stop);
     signal(SIGPIPE, SIG_IGN);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -63,7 +63,7 @@ int main(void) {
     for (;;) {
         int connection = accept(listener, NULL, NULL);
         if (connection < 0) continue;
-        setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         serve(connection);
         close(connection);
     }

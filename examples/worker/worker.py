@@ -1,6 +1,7 @@
-"""A worker that answers on no port: it does one job after the other, and after each leaves a heartbeat.
+"""A worker without a port: it does one job after another, and writes a heartbeat after each.
 
-The heartbeat comes from the loop that does the work. From a thread of its own it would go on while the work hangs.
+The heartbeat comes from the loop that does the work. From a separate thread it would continue while
+the work hangs.
 """
 
 import os
@@ -13,11 +14,11 @@ beat = Path(os.environ.get("BEAT", "/run/worker/beat"))
 
 
 def job():
-    """Stands for a message from a queue."""
+    """Takes the place of processing a message from a queue."""
     time.sleep(0.5)
 
 
-# The first process of a container has no default for SIGTERM.
+# For the first process of a container, SIGTERM has no default action.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 while True:
     job()

@@ -1,5 +1,5 @@
-//! `malloc(3)` and its relatives, for `opendir(3)` in musl and the destructors of threads in std,
-//! and little else.
+//! `malloc(3)` and its relatives, for std's list of the destructors of a thread, which is allocated
+//! by the C library, and little else.
 //!
 //! musl allows a program to replace them (since 1.1.20). Each block is preceded by its layout.
 
@@ -34,8 +34,7 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     };
     // SAFETY: the layout is not empty, and the block has room for its size.
     unsafe {
-        // Without it std would abort, and opendir(3) would only report the same error in other
-        // words.
+        // On NULL std would abort without a message.
         let block = fatal::unless_null(PAGES.alloc_zeroed(layout));
         block.cast::<Layout>().write(layout);
         block.add(HEAD).cast()

@@ -1,4 +1,4 @@
-//! examples/compose: a service that is started once another is healthy, by Compose itself.
+//! examples/compose: Compose starts a service once another one is healthy.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
@@ -9,42 +9,43 @@ use crate::shared;
 use crate::skip::skip;
 use crate::times::timeless;
 
-/// The command line of Compose: Docker's plugin or the program of its own; nothing, said aloud, where neither is there.
+/// Returns the command line of Compose: Docker's plugin or the standalone program. If neither is
+/// installed, reports the test as skipped and returns `None`.
 fn compose() -> Option<&'static [&'static str]> {
-    let there = |words: &&&[&str]| {
+    let is_installed = |words: &&&[&str]| {
         let version = Command::new(words[0]).args(&words[1..]).arg("version").output();
         version.is_ok_and(|output| output.status.success())
     };
-    let found = [&["docker", "compose"][..], &["docker-compose"]].iter().find(there).copied();
+    let found = [&["docker", "compose"][..], &["docker-compose"]].iter().find(is_installed).copied();
     if found.is_none() {
-        skip("neither docker compose nor docker-compose is installed; scripts/need.sh examples sees to it");
+        skip("neither docker compose nor docker-compose is installed; scripts/need.sh examples installs one");
     }
     found
 }
 
-/// The second file of a project: our image of porthole, and no network.
-const MORE: &str = "compose.override.yaml";
+/// The override file of a project, with our image of porthole and no network.
+const OVERRIDE: &str = "compose.override.yaml";
 
-/// A project of Compose, which is gone with everything in it when it is dropped.
+/// A Compose project. Dropping it removes it with everything in it.
 struct Project {
     command: &'static [&'static str],
     name: String,
-    /// Where the second file is.
+    /// The directory of the override file.
     folder: Folder,
 }
 
 impl Project {
-    /// Compose on the example with these words.
+    /// Runs Compose with these arguments on the example.
     fn command(&self, words: &[&str]) -> Output {
         let mut command = Command::new(self.command[0]);
         let file = "examples/compose/compose.yaml";
         command.args(&self.command[1..]).args(["-p", &self.name, "-f", file, "-f"]);
-        command.arg(self.folder.0.join(MORE)).args(words);
+        command.arg(self.folder.0.join(OVERRIDE)).args(words);
         command.env("DOCKER_BUILDKIT", "0").current_dir(project());
         command.output().unwrap()
     }
 
-    /// Runs it, insists that it succeeds, and returns what it printed.
+    /// Runs Compose, asserts that it succeeds, and returns what it printed.
     #[track_caller]
     fn run(&self, words: &[&str]) -> String {
         let output = self.command(words);
@@ -52,7 +53,7 @@ impl Project {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The container of a service; it goes with the project too.
+    /// Returns the container of a service. Dropping the project removes it too.
     #[track_caller]
     fn container(&self, service: &str) -> Container {
         Container(self.run(&["ps", "-q", service]).trim().to_owned())
@@ -84,15 +85,16 @@ fn a_service_is_started_once_the_other_is_healthy() {
         )
     };
     let [api, worker] = ["{retries: 1}", "{interval: 1s}"].map(service);
-    std::fs::write(folder.0.join(MORE), format!("services:\n  api: {api}\n  worker: {worker}\n")).unwrap();
+    std::fs::write(folder.0.join(OVERRIDE), format!("services:\n  api: {api}\n  worker: {worker}\n"))
+        .unwrap();
     let project = Project { command, name: unique("compose"), folder };
     project.run(&["build", "--no-cache"]);
-    // The engine tells of each start and each change of health, one after the other; what it told before it is listened to,
-    // it tells again.
+    // The engine reports each start and each change of health in order. With --since it repeats
+    // earlier events.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
     let label = format!("label=com.docker.compose.project={}", project.name);
     let format = "{{.Action}} {{index .Actor.Attributes \"com.docker.compose.service\"}}";
-    // Past its time, or with the tests killed, it does not stay behind.
+    // timeout(1) ends it even if the tests are killed.
     let mut events = Command::new("timeout");
     events.args(["300", "docker", "events", "--since", &since, "--filter", &label, "--format", format]);
     events.args(["--filter", "event=start", "--filter", "event=health_status"]);
@@ -105,7 +107,7 @@ fn a_service_is_started_once_the_other_is_healthy() {
     assert_eq!(until_worker, ["start api", "health_status: healthy api"]);
     let (api, worker) = (project.container("api"), project.container("worker"));
     worker.until_health("healthy");
-    // What Compose was told of ${PORT} has come to porthole.
+    // Compose has passed ${PORT} on to porthole.
     assert!(api.last_health().1.starts_with("healthy: http http://localhost:8080/healthz: 200 OK"));
     api.exec(&["/porthole", "http", ":8080/break", "-X", "POST"]);
     api.until_health("unhealthy");

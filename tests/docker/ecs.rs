@@ -1,11 +1,12 @@
-//! examples/ecs: the task definition against the rules that ECS has for a health check, and its command in a container.
+//! examples/ecs: the task definition satisfies ECS's rules for health checks, and its command works
+//! in a container.
 
 use serde_json::Value;
 
 use crate::engine::{Container, project};
 use crate::examples::build;
 
-// The limits are those of the API reference of ECS, HealthCheck.
+// The limits are from the ECS API reference, HealthCheck.
 #[test]
 fn the_health_check_of_a_task_definition() {
     let text = std::fs::read_to_string(project().join("examples/ecs/task-definition.json")).unwrap();
@@ -17,11 +18,11 @@ fn the_health_check_of_a_task_definition() {
     let words: Vec<&str> =
         check["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     assert_eq!(words[0], "CMD");
-    for (key, least, most) in
+    for (key, min, max) in
         [("interval", 5, 300), ("timeout", 2, 60), ("retries", 1, 10), ("startPeriod", 0, 300)]
     {
         let value = check[key].as_u64().unwrap();
-        assert!((least..=most).contains(&value), "{key}: {value}");
+        assert!((min..=max).contains(&value), "{key}: {value}");
     }
     let own = words.iter().skip_while(|word| **word != "--timeout").nth(1).unwrap();
     let own: u64 = own.strip_suffix('s').unwrap().parse().unwrap();

@@ -1,8 +1,10 @@
-//! Each example of examples/, built by its own Dockerfile unchanged and run as hardened as its README says: healthy, then
-//! broken as its application can be broken, then unhealthy with the reason that its README's reader gets to see.
+//! Each example in examples/ is built with its own, unchanged Dockerfile and run with the hardening
+//! that its README shows. It is healthy, is then broken in the way that its application supports,
+//! and becomes unhealthy with the reason that its README shows.
 //!
-//! Bases are stand-ins of Debian's packages (scripts/stand-in.sh says what each differs in). The options of a run shorten
-//! the interval of the health check alone; what is run, and how long it may take, is the image's own.
+//! Base images are stand-ins from Debian packages (scripts/stand-in.sh lists the differences). The
+//! options for a run only shorten the interval of the health check; its command and timeout are
+//! those of the image.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,8 +16,8 @@ use crate::shared;
 use crate::skip::skip;
 use crate::times::timeless;
 
-/// What the expected reason may take to come, and how often it is asked for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the expected reason may take to appear, and how often the test looks for it.
+const TIMEOUT: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A container of an example, and its image.
@@ -25,18 +27,19 @@ struct Example {
     image: Image,
 }
 
-/// The folder of an example.
+/// Returns the directory of an example.
 fn folder(name: &str) -> PathBuf {
     project().join("examples").join(name)
 }
 
-/// Builds an example from its own folder, with these arguments more; nothing, said aloud, where that cannot be.
+/// Builds an example from its own directory, with additional arguments. If that is not possible,
+/// reports the test as skipped and returns `None`.
 #[track_caller]
 pub fn build(name: &str, arguments: &[&str]) -> Option<Image> {
     build_in(&folder(name), name, arguments)
 }
 
-/// Builds an example from this folder.
+/// Builds an example from this directory.
 #[track_caller]
 fn build_in(context: &Path, name: &str, arguments: &[&str]) -> Option<Image> {
     if !engine::is_there() || !shared::bases_of(&folder(name).join("Dockerfile")) {
@@ -45,27 +48,28 @@ fn build_in(context: &Path, name: &str, arguments: &[&str]) -> Option<Image> {
     let argument = format!("PORTHOLE={}", shared::porthole("porthole-probe"));
     let arguments = [&["--build-arg", &argument], arguments, &[context.to_str().unwrap()]].concat();
     let image = Image::build(&arguments);
-    is_as_promised(name, &image);
+    assert_promises(name, &image);
     Some(image)
 }
 
 /// Runs an example, and waits until it is healthy.
 #[track_caller]
 fn run(name: &'static str, image: Image, options: &[&str]) -> Example {
-    let sooner = ["--health-interval", "1s", "--health-retries", "1"];
-    let container = Container::run(&image, &[&sooner[..], options].concat());
+    let faster = ["--health-interval", "1s", "--health-retries", "1"];
+    let container = Container::run(&image, &[&faster[..], options].concat());
     container.until_health("healthy");
     Example { name, container, image }
 }
 
-/// What every example promises: no root, no shell for the health check, a timeout above porthole's own 2 seconds, and in
-/// its folder what a reader looks for.
+/// Asserts what every example promises: it does not run as root; its health check needs no shell
+/// and has a timeout above porthole's own 2 seconds; its directory has the files that a reader
+/// expects.
 #[track_caller]
-fn is_as_promised(name: &str, image: &Image) {
+fn assert_promises(name: &str, image: &Image) {
     let config = docker_ok(&["inspect", "-f", "{{json .Config}}", &image.0]);
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     let user = config["User"].as_str().unwrap();
-    // By number, as runAsNonRoot of Kubernetes wants it.
+    // Numeric, because Kubernetes' runAsNonRoot requires it.
     assert!(user.split(':').all(|id| id.parse::<u32>().is_ok_and(|id| id > 0)), "{name}: USER {user}");
     let check = &config["Healthcheck"];
     assert_eq!((&check["Test"][0], &check["Test"][1]), (&"CMD".into(), &"/porthole".into()), "{name}");
@@ -76,7 +80,7 @@ fn is_as_promised(name: &str, image: &Image) {
 }
 
 impl Example {
-    /// `porthole http` in the container.
+    /// Runs `porthole http` in the container, with POST.
     #[track_caller]
     fn post(&self, target: &str) {
         let (status, stdout, stderr) = self.container.exec(&["/porthole", "http", target, "-X", "POST"]);
@@ -89,9 +93,10 @@ impl Example {
         docker_ok(&["kill", "--signal", signal, &self.container.0]);
     }
 
-    /// Waits until it is unhealthy for this reason, the whole of it, which its README has to show.
+    /// Waits until the container is unhealthy with exactly this reason. Asserts that the example's
+    /// README shows it.
     #[track_caller]
-    fn is_unhealthy(&self, reason: &str) {
+    fn until_unhealthy(&self, reason: &str) {
         let age = Regex::new(r"modified (\d+(\.\d+)? s ago|[0-9-]+T[0-9:]+Z)").unwrap();
         let timeless = |text: &str| age.replace(&timeless(text), "modified <T>").into_owned();
         let verdict = format!("unhealthy: {reason}\n");
@@ -105,14 +110,14 @@ impl Example {
                 return;
             }
             // On a busy machine a check may have timed out before.
-            assert!(start.elapsed() < PATIENCE, "{code} {output:?}, not {verdict:?}");
+            assert!(start.elapsed() < TIMEOUT, "{code} {output:?}, not {verdict:?}");
             std::thread::sleep(INTERVAL);
         }
     }
 }
 
 #[test]
-fn every_example_is_run_and_in_the_table_of_the_readme() {
+fn every_example_is_tested_and_listed_in_the_readme() {
     let tests = [
         include_str!("compose.rs"),
         include_str!("ecs.rs"),
@@ -131,7 +136,7 @@ fn every_example_is_run_and_in_the_table_of_the_readme() {
             tests.contains(&format!("\"{name}\"")) || tests.contains(&format!("examples/{name}/")),
             "{name}"
         );
-        // What the demo runs is nobody's example.
+        // The service is only for the demo and the tests.
         assert!(
             name == "service" || readme.contains(&format!("](examples/{name}/)")),
             "{name} is not in README.md"
@@ -144,7 +149,7 @@ fn dockerfiles_are_pinned_and_in_the_exec_form() {
     for example in std::fs::read_dir(project().join("examples")).unwrap().flatten() {
         let Ok(text) = std::fs::read_to_string(example.path().join("Dockerfile")) else { continue };
         let name = example.path();
-        // A line that goes on in the next one is one.
+        // Joins continued lines.
         for line in text.replace("\\\n", " ").lines() {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             let rest = rest.rsplit("CMD ").next().unwrap().trim();
@@ -155,7 +160,7 @@ fn dockerfiles_are_pinned_and_in_the_exec_form() {
                 "FROM" if rest != "scratch" && !rest.contains('$') => {
                     let base = rest.split(' ').next().unwrap();
                     let (_, tag) = base.split_once(':').unwrap();
-                    // Chainguard's free images have no other.
+                    // Chainguard's free images have no other tag.
                     assert!(tag != "latest" || base.starts_with("cgr.dev/"), "{}: {line}", name.display());
                 }
                 _ => {}
@@ -164,73 +169,73 @@ fn dockerfiles_are_pinned_and_in_the_exec_form() {
     }
 }
 
-// The builder has Debian's GCC, 12.2, and the base is of Debian 12 instead of 13.
+// The builder has Debian's GCC 12.2, and the base is from Debian 12 instead of 13.
 #[test]
 fn static_on_distroless() {
     let Some(image) = build("static", &[]) else { return };
     let example = run("static", image, &[]);
     example.post(":8080/break");
-    example.is_unhealthy(
+    example.until_unhealthy(
         "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
     );
     example.post(":8080/heal");
     example.container.until_health("healthy");
 }
 
-// Node.js 18 of Debian 12 in place of 24.
+// Node.js 18 from Debian 12 instead of 24.
 #[test]
 fn node_on_distroless() {
     let Some(image) = build("node", &[]) else { return };
     let example = run("node", image, &[]);
     example.post(":8080/break");
-    example.is_unhealthy(
+    example.until_unhealthy(
         r#"http http://localhost:8080/healthz: 200 OK, expected /status to be "UP", not "DOWN"; body: {"status":"DOWN","db":"no connection"}"#,
     );
 }
 
-// Python 3.11 of Debian 12 in place of 3.13.
+// Python 3.11 from Debian 12 instead of 3.13.
 #[test]
 fn python_on_distroless() {
     let Some(image) = build("python", &[]) else { return };
     let example = run("python", image, &[]);
     example.post(":8080/break");
-    example.is_unhealthy(
+    example.until_unhealthy(
         "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
     );
 }
 
-// Python 3.11 of Debian 12 in place of 3.13.
+// Python 3.11 from Debian 12 instead of 3.13.
 #[test]
 fn a_worker_without_a_port() {
     let options = ["--tmpfs", "/run/worker", "-e", "BEAT_MAX_AGE=3s"];
     let Some(image) = build("worker", &[]) else { return };
     let example = run("worker", image, &options);
-    // It hangs.
+    // The worker hangs.
     example.signal("STOP");
-    example.is_unhealthy("file /run/worker/beat: 0 bytes, last modified <T>, older than 3 s");
+    example.until_unhealthy("file /run/worker/beat: 0 bytes, last modified <T>, older than 3 s");
     example.signal("CONT");
     example.container.until_health("healthy");
 }
 
-// OpenJDK 17 of Debian 12 in place of Temurin's, in the builder and in the base.
+// OpenJDK 17 from Debian 12 instead of Temurin, in the builder and in the base.
 #[test]
 fn java_on_distroless() {
     let Some(image) = build("java", &[]) else { return };
     let example = run("java", image, &[]);
     example.post(":8080/break");
-    example.is_unhealthy(
+    example.until_unhealthy(
         r#"http http://localhost:8080/health: 503 Service Unavailable, expected 200-399; body: {"status":"DOWN","components":{"db":{"status":"DOWN"}}}"#,
     );
 }
 
-// Python 3.11 of Debian 12 in place of 3.13, in the builder and in the base. pip has no network in the build: the packages are in
-// wheels/ of the context, which the Dockerfile knows of.
+// Python 3.11 from Debian 12 instead of 3.13, in the builder and in the base. pip has no network in
+// the build: the packages are in wheels/ of the context, which the Dockerfile supports.
 #[test]
 fn grpc_on_distroless() {
     let wheels = project().join("target/wheels");
     if !wheels.exists() {
         return skip(
-            "what examples/grpc installs is not in target/wheels; scripts/need.sh examples sees to it",
+            "the packages of examples/grpc are not in target/wheels; scripts/need.sh examples downloads them",
         );
     }
     let context = Folder::new("grpc");
@@ -246,12 +251,13 @@ fn grpc_on_distroless() {
     let Some(image) = build_in(&context.0, "grpc", &offline) else { return };
     let example = run("grpc", image, &[]);
     example.signal("USR1");
-    example.is_unhealthy(r#"grpc localhost:50051: "shop.Cart" is NOT_SERVING, expected SERVING"#);
+    example.until_unhealthy(r#"grpc localhost:50051: "shop.Cart" is NOT_SERVING, expected SERVING"#);
     example.signal("USR2");
     example.container.until_health("healthy");
 }
 
-// nginx 1.22 of Debian 12, with glibc, in place of Wolfi's. The page is on a volume, as the README has it.
+// nginx 1.22 from Debian 12, with glibc, instead of Wolfi's. The page is on a volume, as in the
+// README.
 #[test]
 fn nginx_on_chainguard() {
     let site = Folder::new("site");
@@ -261,51 +267,53 @@ fn nginx_on_chainguard() {
     let volume = format!("{}:/usr/share/nginx/html:ro", site.0.display());
     let example = run("chainguard", image, &["--tmpfs", "/tmp", "-v", &volume]);
     std::fs::remove_file(page).unwrap();
-    example.is_unhealthy(
+    example.until_unhealthy(
         r"http http://localhost:8080/: 403 Forbidden, expected 200-399; body: <html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>",
     );
 }
 
-// Debian's busybox, 1.35 and with applets of its own, in place of Alpine's; no apk, and porthole needs no musl either way.
+// Debian's busybox 1.35, which has other applets, instead of Alpine's. There is no apk, and
+// porthole does not need musl in either case.
 #[test]
 fn alpine_without_curl() {
     let Some(image) = build("alpine", &[]) else { return };
     let example = run("alpine", image, &["--tmpfs", "/tmp"]);
     example.post(":8080/break");
-    example.is_unhealthy(
+    example.until_unhealthy(
         "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
     );
 }
 
-// What is essential in Debian 12, unpacked and not configured.
+// The essential packages of Debian 12, unpacked but not configured.
 #[test]
 fn debian_slim_without_curl() {
     let Some(image) = build("debian-slim", &[]) else { return };
     let example = run("debian-slim", image, &[]);
     example.post(":8080/break");
-    example.is_unhealthy(
+    example.until_unhealthy(
         "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
     );
 }
 
-// The folders, the user and the entrypoint of an image that Paketo's tiny builder made; the application is the example
-// service, which its process type leads to without the launcher of buildpacks.
+// The directories, the user and the entrypoint are those of an image from Paketo's tiny builder.
+// The application is the example service; its process type links to it without the buildpacks'
+// launcher.
 #[test]
-fn an_image_that_a_buildpack_made() {
-    let made = "porthole-stand-in/buildpack";
-    if !engine::is_there() || !shared::stand_in(made) {
+fn porthole_on_an_image_built_by_a_buildpack() {
+    let base = "porthole-stand-in/buildpack";
+    if !engine::is_there() || !shared::stand_in(base) {
         return;
     }
-    let Some(image) = build("buildpack", &["--build-arg", &format!("APP={made}")]) else { return };
+    let Some(image) = build("buildpack", &["--build-arg", &format!("APP={base}")]) else { return };
     let example = run("buildpack", image, &[]);
-    let of_both = |format| [made, &example.image.0].map(|image| docker_ok(&["inspect", "-f", format, image]));
-    let [before, after] = of_both("{{.Config.Entrypoint}} {{.Config.User}} {{.Config.WorkingDir}}");
+    let inspect = |format| [base, &example.image.0].map(|image| docker_ok(&["inspect", "-f", format, image]));
+    let [before, after] = inspect("{{.Config.Entrypoint}} {{.Config.User}} {{.Config.WorkingDir}}");
     assert_eq!(
         (before.as_str(), after.as_str()),
         ("[/cnb/process/web] 1002:1000 /workspace", before.as_str())
     );
     example.post(":8080/break");
-    example.is_unhealthy(
+    example.until_unhealthy(
         "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
     );
 }

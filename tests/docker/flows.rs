@@ -1,5 +1,5 @@
-//! What one does when something is wrong, as README tells it under "When something is wrong": `doctor` names the cause,
-//! and what it says to change is done, and mends it.
+//! The README's section "When something is wrong": `doctor` names the cause, the test makes the
+//! change that it suggests, and that fixes the problem.
 
 mod carried;
 mod inside;
@@ -15,18 +15,19 @@ use serde_json::Value;
 use crate::engine::{self, Container, Image};
 use crate::skip::skip;
 
-/// What waiting for something to be seen may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a test may wait for a result.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// With these, and what the engine's tests have always, there is nothing to be found.
+/// With these options, and those that all these tests use, `doctor` finds nothing.
 const IN_ORDER: [&str; 3] = ["--init", "--tmpfs", "/tmp"];
 
-/// What an image runs.
+/// The entry point of an image.
 const SERVICE: &str = "ENTRYPOINT [\"/service\"]";
-/// The same image with a program that is not well; its arguments are behind the image.
+/// Runs a program with typical faults in the same image; its arguments follow the image's name.
 const PATIENT: [&str; 2] = ["--entrypoint", "/patient"];
 
-/// The image of the service with all that is ours, which those tests share that run at the same time.
+/// Returns the image of the service with all our programs. Tests that run at the same time share
+/// it.
 #[track_caller]
 fn image() -> Arc<Image> {
     static SHARED: Mutex<Weak<Image>> = Mutex::new(Weak::new());
@@ -38,7 +39,7 @@ fn image() -> Arc<Image> {
     })
 }
 
-/// Whether the engine has an init to put in front; says so aloud where not.
+/// Returns whether the engine has an init; if not, reports the test as skipped.
 fn has_init() -> bool {
     static LACKS: LazyLock<bool> = LazyLock::new(|| {
         let options = ["--init", "--network", "none", "--entrypoint", "/porthole"];
@@ -51,40 +52,40 @@ fn has_init() -> bool {
     !*LACKS
 }
 
-/// What `porthole doctor --json` says.
-struct Said {
+/// The output of `porthole doctor --json`.
+struct Diagnosis {
     status: Option<i32>,
     json: Value,
     stderr: String,
 }
 
-impl Said {
-    /// Of the container it is run in.
+impl Diagnosis {
+    /// Runs `doctor` in a container.
     #[track_caller]
-    fn of(container: &Container, words: &[&str]) -> Said {
-        Said::from(container.exec(&[&["/porthole", "doctor", "--json"], words].concat()))
+    fn of(container: &Container, words: &[&str]) -> Diagnosis {
+        Diagnosis::from(container.exec(&[&["/porthole", "doctor", "--json"], words].concat()))
     }
 
     #[track_caller]
-    fn from((status, stdout, stderr): (Option<i32>, String, String)) -> Said {
+    fn from((status, stdout, stderr): (Option<i32>, String, String)) -> Diagnosis {
         let json = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
-        Said { status, json, stderr }
+        Diagnosis { status, json, stderr }
     }
 
     fn findings(&self) -> &[Value] {
         self.json["findings"].as_array().unwrap()
     }
 
-    /// The finding with this text, if there is one.
-    fn has(&self, text: &str) -> Option<&Value> {
+    /// Returns the finding with this text, if there is one.
+    fn find(&self, text: &str) -> Option<&Value> {
         self.findings().iter().find(|finding| finding["finding"].as_str().unwrap().contains(text))
     }
 
-    /// Insists that there is a finding with this text, of this level, and that its sources are these: a part of each as
-    /// `SOURCE: SAYS`.
+    /// Asserts that there is a finding with this text and level and with this evidence, each item
+    /// of which contains its part of `seen` when written as `SOURCE: SAYS`. Returns the finding.
     #[track_caller]
-    fn finds(&self, level: &str, text: &str, seen: &[&str]) -> &Value {
-        let finding = self.has(text).unwrap_or_else(|| panic!("{text:?} is not in {}", self.json));
+    fn assert_finding(&self, level: &str, text: &str, seen: &[&str]) -> &Value {
+        let finding = self.find(text).unwrap_or_else(|| panic!("{text:?} is not in {}", self.json));
         assert_eq!(finding["level"], level, "{finding}");
         let sources: Vec<String> = finding["seen"]
             .as_array()
@@ -99,44 +100,45 @@ impl Said {
         finding
     }
 
-    /// Insists that nothing is wrong; what could be tighter depends on the engine.
+    /// Asserts that there are neither errors nor warnings; hints depend on the engine.
     #[track_caller]
-    fn is_in_order(&self) {
+    fn assert_in_order(&self) {
         assert!(self.findings().iter().all(|finding| finding["level"] == "hint"), "{}", self.json);
         assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{}", self.json);
     }
 }
 
-/// What a finding says to change there.
+/// Returns the change that a finding suggests for this place.
 #[track_caller]
 fn advice<'a>(finding: &'a Value, place: &str) -> &'a str {
     let changes = finding["change"].as_array().unwrap();
     let change = changes.iter().find(|change| change["where"] == place);
-    change.unwrap_or_else(|| panic!("nothing for {place} in {finding}"))["what"].as_str().unwrap()
+    change.unwrap_or_else(|| panic!("no change for {place} in {finding}"))["what"].as_str().unwrap()
 }
 
-/// The options at the beginning of what is to be changed, as they are typed.
+/// Returns the options at the beginning of a suggested change, as arguments.
 fn options(advice: &str) -> Vec<&str> {
     let end = [" (", ", ", " for "].iter().filter_map(|end| advice.find(end)).min();
     advice[..end.unwrap_or(advice.len())].split(' ').collect()
 }
 
-/// Asks until what is said is what is waited for.
+/// Repeats the diagnosis until the condition holds.
 #[track_caller]
-fn until(mut ask: impl FnMut() -> Said, holds: impl Fn(&Said) -> bool) -> Said {
+fn until(mut diagnose: impl FnMut() -> Diagnosis, holds: impl Fn(&Diagnosis) -> bool) -> Diagnosis {
     let start = Instant::now();
     loop {
-        let said = ask();
-        if holds(&said) {
-            return said;
+        let diagnosis = diagnose();
+        if holds(&diagnosis) {
+            return diagnosis;
         }
-        assert!(start.elapsed() < PATIENCE, "not yet: {}", said.json);
+        assert!(start.elapsed() < TIMEOUT, "not yet: {}", diagnosis.json);
     }
 }
 
-/// Insists that README shows this, but for numbers of processes, files of control groups, options of the root and sizes.
+/// Asserts that the README shows this text, except for pids, files of control groups, options of
+/// the root mount and sizes.
 #[track_caller]
-fn is_in_readme(text: &str) {
+fn assert_in_readme(text: &str) {
     static VARYING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
         [
             (r"pid \d+", "pid <N>"),
@@ -156,11 +158,12 @@ fn is_in_readme(text: &str) {
     assert!(constant(&readme).contains(&constant(text)), "README.md does not show this:\n{text}");
 }
 
-/// Insists that README shows the finding with this text as it is printed, and nothing else of the whole.
+/// Asserts that the README shows the finding with this text as it is printed; the rest of the
+/// output is not compared.
 #[track_caller]
-fn is_found_in_readme(printed: &str, text: &str) {
+fn assert_finding_in_readme(printed: &str, text: &str) {
     let mut lines = printed.lines().skip_while(|line| !line.contains(text));
     let first = lines.next().unwrap_or_else(|| panic!("{text:?} is not in {printed}"));
     let rest = lines.take_while(|line| line.starts_with("    "));
-    is_in_readme(&std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n"));
+    assert_in_readme(&std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n"));
 }

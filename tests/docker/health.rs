@@ -1,15 +1,15 @@
-//! HEALTHCHECK and `docker exec`: the checks.
+//! Checks by HEALTHCHECK and `docker exec`.
 
 use crate::engine::{self, Container, Folder, Image, docker_ok};
 use crate::shared;
 use crate::times::timeless;
 
-/// A health check each second; the engine's own timeout is beyond porthole's.
+/// A health check every second; the engine's timeout is above porthole's.
 const HEALTHCHECK: &str = r#"HEALTHCHECK --interval=1s --timeout=10s --retries=1 CMD ["/porthole", "http", ":8080/healthz"]
 ENTRYPOINT ["/service"]"#;
 
 #[test]
-fn a_health_check_turns_healthy_and_unhealthy_with_our_verdict() {
+fn a_health_check_becomes_healthy_and_unhealthy_with_our_verdict() {
     if !engine::is_there() {
         return;
     }
@@ -37,7 +37,7 @@ fn a_health_check_turns_healthy_and_unhealthy_with_our_verdict() {
 }
 
 #[test]
-fn a_service_that_hangs_gives_our_reason() {
+fn a_service_that_hangs_is_unhealthy_with_our_reason() {
     if !engine::is_there() {
         return;
     }
@@ -168,7 +168,7 @@ ENTRYPOINT ["/service"]"#,
 }
 
 #[test]
-fn explain_looks_around_in_the_container() {
+fn explain_shows_who_listens_in_the_container() {
     if !engine::is_there() {
         return;
     }
@@ -189,11 +189,11 @@ fn explain_looks_around_in_the_container() {
 }
 
 #[test]
-fn the_example_dockerfile_builds_as_it_is_and_turns_healthy() {
+fn the_example_dockerfile_builds_unchanged_and_becomes_healthy() {
     if !engine::is_there() {
         return;
     }
-    // Its base under its real name, made of Debian's packages where no registry is reached.
+    // Its base under its real name, created from Debian packages if it does not exist.
     if !shared::bases_of(&engine::project().join("Dockerfile.example")) {
         return;
     }
@@ -206,7 +206,7 @@ fn the_example_dockerfile_builds_as_it_is_and_turns_healthy() {
 }
 
 #[test]
-fn the_image_of_the_example_service_builds_as_it_is() {
+fn the_image_of_the_example_service_builds_unchanged() {
     if !engine::is_there() {
         return;
     }

@@ -1,10 +1,10 @@
-//! The images of porthole alone, as `make image` makes them.
+//! The images that contain only porthole, as `make image` builds them.
 
 use std::process::Command;
 
 use crate::engine::{self, Image, docker_ok, project, unique};
 
-/// The features of the full build, by its own word.
+/// The features of the full build, as its `--version` prints them.
 const FULL: &str = "tls, remote, inspect";
 
 #[test]
@@ -12,9 +12,9 @@ fn the_images_of_both_flavours_and_their_tags() {
     if !engine::is_there() {
         return;
     }
-    let name = unique("made");
-    let mut make = Command::new("scripts/image.sh");
-    let output = make.args([&name, "--no-cache"]).current_dir(project()).output().unwrap();
+    let name = unique("built");
+    let mut build = Command::new("scripts/image.sh");
+    let output = build.args([&name, "--no-cache"]).current_dir(project()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let version = env!("CARGO_PKG_VERSION");
     let tags = ["latest", version, "probe", &format!("{version}-probe")]
@@ -25,8 +25,8 @@ fn the_images_of_both_flavours_and_their_tags() {
     for (image, (features, licences)) in
         tags.iter().zip([(FULL, all), (FULL, all), ("none", "MIT"), ("none", "MIT")])
     {
-        let said = docker_ok(&["run", "--rm", "--network", "none", "--read-only", &image.0, "--version"]);
-        assert!(said.starts_with(&format!("porthole {version} (features: {features};")), "{said}");
+        let printed = docker_ok(&["run", "--rm", "--network", "none", "--read-only", &image.0, "--version"]);
+        assert!(printed.starts_with(&format!("porthole {version} (features: {features};")), "{printed}");
         assert_eq!(docker_ok(&["inspect", "-f", "{{.Config.User}}", &image.0]), "65532:65532");
         let labels = docker_ok(&["inspect", "-f", "{{json .Config.Labels}}", &image.0]);
         let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();

@@ -1,29 +1,30 @@
-//! A look inside: in the container itself by `docker exec`, and from a second one that shares its pid namespace.
+//! Inspection in the container itself by `docker exec`, and from a second container that shares its
+//! pid namespace.
 
 use crate::engine::{self, Container, Image};
 
-/// The service, with a variable that is nobody's business.
+/// The service, with a secret in its environment.
 const SERVICE: &str = "ENV API_TOKEN=hunter2hunter2\nENTRYPOINT [\"/service\"]";
 
-/// Runs porthole in the container; what it printed, and on stderr.
+/// Runs porthole in the container, asserts its exit status, and returns stdout and stderr.
 #[track_caller]
-fn look(container: &Container, words: &str, status: i32) -> (String, String) {
+fn run(container: &Container, words: &str, status: i32) -> (String, String) {
     let words: Vec<&str> = std::iter::once("/porthole").chain(words.split(' ')).collect();
     let (found, stdout, stderr) = container.exec(&words);
     assert_eq!(found, Some(status), "{words:?}: {stdout}{stderr}");
     (stdout, stderr)
 }
 
-/// Asserts that each part stands in what was printed.
+/// Asserts that the text contains each part.
 #[track_caller]
-fn has(text: &str, parts: &[&str]) {
+fn assert_contains(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
 }
 
 #[test]
-fn from_within_as_nonroot_with_a_read_only_root() {
+fn from_inside_as_nonroot_with_a_read_only_root() {
     if !engine::is_there() {
         return;
     }
@@ -51,9 +52,9 @@ fn from_within_as_nonroot_with_a_read_only_root() {
         ("limits", &["64M", "50"]),
     ] {
         let status = i32::from(words.starts_with("grep"));
-        has(&look(&container, words, status).0, parts);
+        assert_contains(&run(&container, words, status).0, parts);
     }
-    let (stdout, _) = look(&container, "ps --json", 0);
+    let (stdout, _) = run(&container, "ps --json", 0);
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(json["processes"][0]["pid"], 1, "{stdout}");
 }
@@ -70,25 +71,25 @@ fn from_a_second_container_that_shares_the_pid_namespace() {
         let pid = format!("container:{}", target.0);
         Container::run_bare(&image, &[&["--pid", &pid, "--network", "none", "--read-only"], options].concat())
     };
-    // Root with Docker's capabilities, of which none is SYS_PTRACE.
+    // Root with Docker's capabilities, which do not include SYS_PTRACE.
     let plain = debug(&["--user", "0:0"]);
-    has(&look(&plain, "ps service", 0).0, &["/service", "65532"]);
-    has(&look(&plain, "mounts -p 1", 0).0, &["ro"]);
-    // The network of the target, through proc, though ours is another.
-    has(&look(&plain, "ss -p 1", 0).0, &["0.0.0.0:8080"]);
+    assert_contains(&run(&plain, "ps service", 0).0, &["/service", "65532"]);
+    assert_contains(&run(&plain, "mounts -p 1", 0).0, &["ro"]);
+    // The network of the target, through proc, although ours is another.
+    assert_contains(&run(&plain, "ss -p 1", 0).0, &["0.0.0.0:8080"]);
     for words in ["env -p 1", "ls -p 1 /", "cat -p 1 /etc/hosts", "lsof -p 1"] {
-        let (stdout, stderr) = look(&plain, words, 1);
-        has(&stderr, &["permission denied", "uid is 65532, ours is 0", "SYS_PTRACE"]);
+        let (stdout, stderr) = run(&plain, words, 1);
+        assert_contains(&stderr, &["permission denied", "uid is 65532, ours is 0", "SYS_PTRACE"]);
         assert!(!stdout.contains("hunter2"), "{stdout}");
     }
     let same_user = debug(&["--user", "65532:0"]);
-    has(&look(&same_user, "env -p 1", 1).1, &["gid is 65532, ours is 0"]);
+    assert_contains(&run(&same_user, "env -p 1", 1).1, &["gid is 65532, ours is 0"]);
     let same_ids = debug(&["--user", "65532:65532"]);
-    has(&look(&same_ids, "env -p 1", 0).0, &["API_TOKEN=<14 bytes>"]);
-    has(&look(&same_ids, "ls -p 1 /", 0).0, &["service"]);
+    assert_contains(&run(&same_ids, "env -p 1", 0).0, &["API_TOKEN=<14 bytes>"]);
+    assert_contains(&run(&same_ids, "ls -p 1 /", 0).0, &["service"]);
     let tracer = debug(&["--user", "0:0", "--cap-add", "SYS_PTRACE"]);
-    has(&look(&tracer, "env -p 1 --reveal-all", 0).0, &["API_TOKEN=hunter2hunter2"]);
-    has(&look(&tracer, "ls -p 1 /", 0).0, &["service"]);
-    has(&look(&tracer, "ss -p 1", 0).0, &["0.0.0.0:8080", "service"]);
-    has(&look(&tracer, "lsof -p 1", 0).0, &["/service"]);
+    assert_contains(&run(&tracer, "env -p 1 --reveal-all", 0).0, &["API_TOKEN=hunter2hunter2"]);
+    assert_contains(&run(&tracer, "ls -p 1 /", 0).0, &["service"]);
+    assert_contains(&run(&tracer, "ss -p 1", 0).0, &["0.0.0.0:8080", "service"]);
+    assert_contains(&run(&tracer, "lsof -p 1", 0).0, &["/service"]);
 }

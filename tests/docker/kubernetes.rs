@@ -1,5 +1,6 @@
-//! examples/kubernetes: the files against the schemas of Kubernetes, every probe in a container as the kubelet runs it, and
-//! what a debug container may see with each profile of kubectl, in a container with what the profile adds. No cluster.
+//! examples/kubernetes: the files match the Kubernetes schemas; every probe runs in a container as
+//! the kubelet would run it; and a debug container sees what each profile of kubectl allows, tested
+//! in a container with what the profile adds. No cluster is used.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -12,17 +13,18 @@ use crate::examples::build;
 use crate::shared;
 use crate::skip::skip;
 
-/// The Python that has the schemas; nothing, said aloud, where it is not there.
+/// Returns the Python that has the schemas. If it is not installed, reports the test as skipped and
+/// returns `None`.
 fn python() -> Option<PathBuf> {
     let python = project().join("target/kubernetes-venv/bin/python");
     if !python.exists() {
-        skip("the schemas of Kubernetes are not in target/; scripts/need.sh examples sees to it");
+        skip("the Kubernetes schemas are not in target/; scripts/need.sh examples installs them");
         return None;
     }
     Some(python)
 }
 
-/// A file of the example, as JSON.
+/// Reads a file of the example, and returns it as JSON.
 #[track_caller]
 fn read(python: &Path, file: &str) -> Value {
     let print = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
@@ -32,7 +34,7 @@ fn read(python: &Path, file: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Checks a resource against the schema of its kind, where no field may be unknown.
+/// Validates a resource against the schema of its kind; unknown fields are errors.
 fn validate(python: &Path, resource: &Value) -> Output {
     let folder = Folder::new("resource");
     let file = folder.0.join("resource.json");
@@ -42,16 +44,17 @@ fn validate(python: &Path, resource: &Value) -> Output {
 }
 
 #[track_caller]
-fn is_valid(python: &Path, resource: &Value) {
+fn assert_valid(python: &Path, resource: &Value) {
     let output = validate(python, resource);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
 }
 
-/// The pod that a file describes, valid and as hardened as the others; with all of its containers.
+/// Returns the pod that a file describes, and all its containers. Asserts that the resource is
+/// valid and hardened.
 #[track_caller]
 fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
     let resource = read(python, file);
-    is_valid(python, &resource);
+    assert_valid(python, &resource);
     let template = &resource["spec"]["template"]["spec"];
     let pod = if template.is_null() { &resource["spec"] } else { template };
     let ids = json!({"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}});
@@ -67,7 +70,7 @@ fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
 
 const PROBES: [&str; 3] = ["startupProbe", "readinessProbe", "livenessProbe"];
 
-/// Runs the three probes of a container of a pod in one that runs; their exit statuses.
+/// Runs the three probes of a described container in a running one; returns their exit statuses.
 #[track_caller]
 fn probe(container: &Container, described: &Value) -> [Option<i32>; 3] {
     PROBES.map(|probe| {
@@ -80,9 +83,9 @@ fn probe(container: &Container, described: &Value) -> [Option<i32>; 3] {
     })
 }
 
-/// porthole gives up before the kubelet does, whose probes do not overlap.
+/// Asserts that porthole times out before the kubelet does, and that probes do not overlap.
 #[track_caller]
-fn timeouts_are_in_order(described: &Value) {
+fn assert_timeouts_in_order(described: &Value) {
     for probe in PROBES {
         let probe = &described[probe];
         let words = probe["exec"]["command"].as_array().unwrap();
@@ -96,7 +99,7 @@ fn timeouts_are_in_order(described: &Value) {
     }
 }
 
-/// A debug container of kubectl that is made out of these fields and its image.
+/// Returns a pod with a debug container as kubectl creates it, with these custom fields.
 fn debugger(custom: &Value) -> Value {
     let mut container = custom.clone();
     container["name"] = json!("debugger");
@@ -106,7 +109,7 @@ fn debugger(custom: &Value) -> Value {
 }
 
 #[test]
-fn a_field_that_kubernetes_does_not_know_is_found_out() {
+fn an_unknown_field_is_detected() {
     let Some(python) = python() else { return };
     let mut resource = read(&python, "deployment.yaml");
     let probe = &mut resource["spec"]["template"]["spec"]["containers"][0]["readinessProbe"];
@@ -114,41 +117,42 @@ fn a_field_that_kubernetes_does_not_know_is_found_out() {
     assert!(!validate(&python, &resource).status.success());
 }
 
-// Docker runs what the kubelet would; the pod's user is the image's.
+// Docker runs the commands in place of the kubelet; the pod's user is that of the image.
 #[test]
 fn the_probes_of_a_deployment() {
     let Some(python) = python() else { return };
     let (_, containers) = pod(&python, "deployment.yaml");
     let app = &containers[0];
-    timeouts_are_in_order(app);
+    assert_timeouts_in_order(app);
     let Some(image) = build("static", &[]) else { return };
     let container = Container::run(&image, &["--user", "65532:65532"]);
     container.until_listening(8080);
     assert_eq!(probe(&container, app), [Some(0); 3]);
     container.exec(&["/porthole", "http", ":8080/break", "-X", "POST"]);
-    // What it depends on is gone: no requests, and no new start for it.
+    // Its dependency is gone: it must receive no requests, but a restart would not help.
     assert_eq!(probe(&container, app), [Some(1), Some(1), Some(0)]);
 }
 
-// The application is the example service in an image without porthole; the volume is a folder of the host.
+// The application is the example service in an image without porthole; the volume is a directory of
+// the host.
 #[test]
 fn the_probes_of_a_pod_that_porthole_is_installed_into() {
-    let made = "porthole-stand-in/buildpack";
+    let base = "porthole-stand-in/buildpack";
     let Some(python) = python() else { return };
     let (pod, containers) = pod(&python, "install.yaml");
     let [init, app] = &containers[..] else { panic!("{containers:?}") };
-    timeouts_are_in_order(app);
+    assert_timeouts_in_order(app);
     let mount = |container: &Value| container["volumeMounts"][0].clone();
     assert_eq!(mount(init), json!({"name": "shared", "mountPath": "/shared"}));
     assert_eq!(mount(app), json!({"name": "shared", "mountPath": "/shared", "readOnly": true}));
     assert_eq!(pod["volumes"][0]["name"], "shared");
-    if !engine::is_there() || !shared::stand_in(made) {
+    if !engine::is_there() || !shared::stand_in(base) {
         return;
     }
     let shared = Folder::new("shared");
     install(init, &shared.0);
     let volume = format!("{}:/shared:ro", shared.0.display());
-    let container = Container::run_named(made, &["--user", "65532:65532", "-v", &volume]);
+    let container = Container::run_named(base, &["--user", "65532:65532", "-v", &volume]);
     let wait = ["/shared/porthole", "tcp", ":8080", "--wait", "60s", "--every", "50ms"];
     assert_eq!(container.exec(&wait).0, Some(0));
     assert_eq!(probe(&container, app), [Some(0); 3]);
@@ -156,14 +160,14 @@ fn the_probes_of_a_pod_that_porthole_is_installed_into() {
     assert_eq!(probe(&container, app), [Some(1), Some(1), Some(0)]);
 }
 
-/// Runs the init container on the volume, by the image of the full build.
+/// Runs the init container on the volume, with the image of the full build.
 #[track_caller]
 fn install(init: &Value, shared: &Path) {
     let porthole = shared::porthole("porthole");
     let words: Vec<&str> =
         init["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     let (entrypoint, rest) = words.split_first().unwrap();
-    // An emptyDir may be written to by everyone.
+    // Every user can write to an emptyDir.
     std::fs::set_permissions(shared, std::fs::Permissions::from_mode(0o777)).unwrap();
     let volume = format!("{}:/shared", shared.display());
     let options = ["--user", "65532:65532", "-v", &volume, "--entrypoint", entrypoint, &porthole];
@@ -172,14 +176,14 @@ fn install(init: &Value, shared: &Path) {
     assert_eq!(installed.permissions().mode() & 0o7777, 0o755);
 }
 
-// Each profile as what it adds, in Docker's words: kubectl 1.37, pkg/cmd/debug/profiles.go. A custom profile is applied
-// after it, so that its user counts.
+// The options are Docker's equivalent of what each profile adds: kubectl 1.37,
+// pkg/cmd/debug/profiles.go. A custom profile is applied last, so its user takes precedence.
 #[test]
-fn what_a_debug_container_may_see() {
+fn what_a_debug_container_can_see() {
     let Some(python) = python() else { return };
     let custom = ["debug-user.yaml", "debug-root.yaml"].map(|file| read(&python, file));
     let [user, root] = custom.each_ref().map(|custom| {
-        is_valid(&python, &debugger(custom));
+        assert_valid(&python, &debugger(custom));
         let ids = ["runAsUser", "runAsGroup"].map(|key| custom["securityContext"][key].as_u64().unwrap());
         format!("{}:{}", ids[0], ids[1])
     });
@@ -190,7 +194,7 @@ fn what_a_debug_container_may_see() {
     for container in [&ours, &other] {
         container.until_listening(8080);
     }
-    let look = |target: &Container, options: &[&str], words: &str| {
+    let can_see = |target: &Container, options: &[&str], words: &str| {
         let pid = format!("container:{}", target.0);
         let run = ["run", "--rm", "--network", "none", "--read-only", "--pid", &pid];
         let words: Vec<&str> = words.split(' ').collect();
@@ -206,7 +210,8 @@ fn what_a_debug_container_may_see() {
         ("baseline", &[]),
         ("restricted", &["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]),
         ("netadmin", &["--cap-add", "NET_ADMIN", "--cap-add", "NET_RAW"]),
-        // What bears on this of `--privileged`, which an engine that lacks a capability itself cannot give.
+        // The relevant parts of `--privileged`, which fails if the engine itself lacks a
+        // capability.
         (
             "sysadmin",
             &["--cap-add", "SYS_PTRACE", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"],
@@ -214,17 +219,17 @@ fn what_a_debug_container_may_see() {
     ] {
         let [user, root] = [&user, &root].map(|ids| [adds, &["--user", ids]].concat());
         let seen = [
-            look(&ours, adds, "env -p 1"),
-            look(&other, adds, "env -p 1"),
-            look(&other, &user, "env -p 1"),
-            look(&other, &root, "env -p 1"),
+            can_see(&ours, adds, "env -p 1"),
+            can_see(&other, adds, "env -p 1"),
+            can_see(&other, &user, "env -p 1"),
+            can_see(&other, &root, "env -p 1"),
         ];
         let row = readme.lines().find(|line| line.starts_with(&format!("| `{profile}`"))).unwrap();
-        let said: Vec<bool> =
+        let documented: Vec<bool> =
             row.split(" | ").skip(2).map(|cell| cell.trim_end_matches(" |") == "yes").collect();
-        assert_eq!(seen[..], said[..], "{row}");
+        assert_eq!(seen[..], documented[..], "{row}");
         for words in ["ps", "ss -p 1", "mounts -p 1"] {
-            assert!(look(&other, adds, words), "{profile}: {words}");
+            assert!(can_see(&other, adds, words), "{profile}: {words}");
         }
     }
 }

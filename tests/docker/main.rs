@@ -1,4 +1,5 @@
-//! A real engine: images FROM scratch, containers as nonroot with a read-only root, no capabilities, no network.
+//! Tests with a real engine: images FROM scratch; containers that run as nonroot with a read-only
+//! root, without capabilities and network.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,7 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     missing_docs,
-    reason = "tests may fail loudly, and say what they do by their names"
+    reason = "tests may panic, and their names document them"
 )]
 
 #[path = "../support/engine.rs"]

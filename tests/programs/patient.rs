@@ -1,11 +1,14 @@
-//! A program that is not well, in the ways that `porthole doctor` knows, for the tests with a real engine.
+//! A program with the faults that `porthole doctor` detects, for the tests with a real engine.
 //!
-//! Its arguments are done in turn, each with the one behind it; then it does nothing, with no handler for any signal:
+//! It executes its arguments in order, in pairs, and then does nothing, without a handler for any
+//! signal:
 //!
 //! - `children N`: starts N children that end at once, and does not wait for them.
-//! - `orphans N`: the same, by another child that ends too: whoever is the first process has them now. Prints `left`.
-//! - `eats MIB`: a child takes so much memory and ends. Prints `fed`, or how the child ended.
-//! - `listens ADDRESS`: it never accepts what connects there.
+//! - `orphans N`: the same, but from a child that ends too, so that the first process inherits
+//!   them. Prints `orphaned`.
+//! - `allocate MIB`: starts a child that allocates this much memory and ends. Prints `allocated`,
+//!   or how the child ended.
+//! - `listen ADDRESS`: listens, but never accepts a connection.
 
 use std::env;
 use std::hint::black_box;
@@ -14,7 +17,7 @@ use std::net::TcpListener;
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
-    match live() {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "patient: {error}");
@@ -23,31 +26,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn live() -> Result<(), Error> {
+fn run() -> Result<(), Error> {
     let words: Vec<String> = env::args().skip(1).collect();
     let mut listeners = Vec::new();
     for pair in words.chunks(2) {
-        let [what, how] = pair else { return Err(Error::other("expected a word behind each")) };
+        let [what, how] = pair else { return Err(Error::other("expected pairs of arguments")) };
         match what.as_str() {
-            // What the children do.
-            "ends" => return Ok(()),
-            "leaves" => return children(number(how)?),
-            "holds" => {
+            // These are for the children.
+            "end" => return Ok(()),
+            "leave" => return children(number(how)?),
+            "hold" => {
                 hold(number(how)?);
                 return Ok(());
             }
             "children" => children(number(how)?)?,
             "orphans" => {
-                ourselves(["leaves", how])?.status()?;
-                writeln!(stdout(), "left")?;
+                this_program(["leave", how])?.status()?;
+                writeln!(stdout(), "orphaned")?;
             }
-            "eats" => {
-                let status = ourselves(["holds", how])?.status()?;
-                let ended = if status.success() { "fed".to_owned() } else { status.to_string() };
+            "allocate" => {
+                let status = this_program(["hold", how])?.status()?;
+                let ended = if status.success() { "allocated".to_owned() } else { status.to_string() };
                 writeln!(stdout(), "{ended}")?;
             }
-            "listens" => listeners.push(TcpListener::bind(how)?),
-            _ => return Err(Error::other(format!("expected another word than {what}"))),
+            "listen" => listeners.push(TcpListener::bind(how)?),
+            _ => return Err(Error::other(format!("unknown argument {what}"))),
         }
     }
     loop {
@@ -59,22 +62,22 @@ fn number(word: &str) -> Result<usize, Error> {
     word.parse().map_err(Error::other)
 }
 
-/// This program with other arguments.
-fn ourselves(words: [&str; 2]) -> Result<Command, Error> {
+/// Returns a command that runs this program with other arguments.
+fn this_program(words: [&str; 2]) -> Result<Command, Error> {
     let mut command = Command::new(env::current_exe()?);
     command.args(words);
     Ok(command)
 }
 
-/// Starts as many children, and lets go of them.
+/// Starts this many children, and does not wait for them.
 fn children(count: usize) -> Result<(), Error> {
     for _ in 0..count {
-        drop(ourselves(["ends", "now"])?.spawn()?);
+        drop(this_program(["end", "now"])?.spawn()?);
     }
     Ok(())
 }
 
-/// Takes memory, each page of it.
+/// Allocates memory, and touches each page of it.
 fn hold(mebibytes: usize) {
     let mut held = Vec::new();
     for _ in 0..mebibytes {

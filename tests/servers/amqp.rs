@@ -1,4 +1,4 @@
-//! RabbitMQ: ready; and servers of another AMQP.
+//! RabbitMQ: ready; and servers that speak another version of AMQP.
 
 use std::path::Path;
 
@@ -7,14 +7,15 @@ use crate::manners::Manners;
 use crate::support::command::porthole;
 use crate::support::server::{closed_port, send};
 
-/// Where Debian keeps the script that its own in /usr/sbin wraps for the system's service.
+/// The script that starts the server. Debian's own in /usr/sbin is a wrapper for the system's
+/// service.
 const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 #[test]
 fn ready() {
     let (Some(_), Some(epmd)) = (installed("rabbitmq-server"), installed("epmd")) else { return };
     let (names, distribution, port) = (closed_port().to_string(), closed_port().to_string(), closed_port());
-    // Erlang's port mapper would be started as a daemon that stays, were there none.
+    // If no port mapper runs, Erlang starts one as a daemon, which would remain.
     let mut mapper =
         Daemon::start(open_folder(), &epmd, ["-port", &names, "-address", "127.0.0.1"], unprivileged);
     mapper.until_listening(names.parse().unwrap());
@@ -40,7 +41,7 @@ fn ready() {
         unprivileged(command);
     });
     let target = format!("127.0.0.1:{port}");
-    // It listens only once it has started.
+    // The server listens only after it has started.
     porthole(["amqp", &target])
         .unhealthy(&format!("unhealthy: amqp {target}: connection refused (127.0.0.1)"));
     daemon.until_listening(port);
@@ -52,26 +53,26 @@ fn ready() {
     porthole(["amqp", &format!("localhost:{port}")]).healthy(&format!(
         "healthy: amqp localhost:{port}: accepts connections, RabbitMQ {version} (127.0.0.1) in <T>"
     ));
-    // Each check is a client that leaves before it has logged in: a warning, and no error.
+    // Each check is a client that leaves before it logs in, which is a warning, not an error.
     let left = "client unexpectedly closed TCP connection";
     let log = daemon.folder.join("rabbitmq-server.log");
     let whole = || String::from_utf8_lossy(&std::fs::read(&log).unwrap()).into_owned();
-    // Two checks were made above.
-    daemon.until("it has logged what came before", || whole().matches(left).count() >= 2);
+    // Two checks ran above.
+    daemon.until("it has logged the earlier checks", || whole().matches(left).count() >= 2);
     let before = whole().len();
     (0..10).for_each(|_| drop(porthole(["amqp", &target]).run()));
-    let said = || whole()[before..].to_owned();
-    daemon.until("it has logged them all", || said().matches(left).count() >= 10);
-    assert_eq!(said().matches(left).count(), 10, "{}", said());
-    assert!(!said().contains("[error]"), "{}", said());
-    // Another server's question there, and the server's answer to it.
+    let logged = || whole()[before..].to_owned();
+    daemon.until("it has logged all checks", || logged().matches(left).count() >= 10);
+    assert_eq!(logged().matches(left).count(), 10, "{}", logged());
+    assert!(!logged().contains("[error]"), "{}", logged());
+    // The server's response to a request of another protocol.
     porthole(["redis", &target])
         .unhealthy(&format!("unhealthy: redis {target}: the port speaks AMQP, not redis"));
-    // Nothing is to be saved.
+    // It need not save anything.
     daemon.signal(nix::sys::signal::Signal::SIGKILL);
 }
 
-/// `connection.start` with these server properties.
+/// Returns `connection.start` with these server properties.
 fn start(properties: &[u8]) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
     let method =
@@ -102,7 +103,7 @@ fn answers() {
     for (properties, found) in [
         (&b""[..], "accepts connections"),
         (b"\x07productS\0\0\0\x01\x1b", r"accepts connections, \x1b"),
-        // A length beyond the table.
+        // A length beyond the end of the table.
         (b"\x07productS\xff\xff\xff\xff", "accepts connections"),
     ] {
         server.healthy(vec![send(start(properties))], found);

@@ -1,4 +1,4 @@
-//! grpcio, Python's gRPC: the health service of grpcio-health-checking, and servers without it.
+//! grpcio, gRPC for Python: the health service of grpcio-health-checking, and servers without it.
 
 mod with_tls;
 
@@ -9,7 +9,8 @@ use crate::daemon::{Daemon, open_folder, skip};
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
-/// Where scripts/need.sh installs the packages.
+/// Returns the Python for which scripts/need.sh installs the packages. If it is missing, reports
+/// the test as skipped and returns `None`.
 fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/grpc-venv/bin/python");
     if !python.exists() {
@@ -19,13 +20,13 @@ fn python() -> Option<PathBuf> {
     Some(python)
 }
 
-/// tests/servers/grpc_server.py in this mode on this address.
+/// Starts tests/servers/grpc_server.py in this mode on this address.
 fn start(python: &Path, folder: PathBuf, address: &str, mode: &[&str]) -> Daemon {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/grpc_server.py");
     Daemon::start(folder, python, [&[script.to_str().unwrap(), address], mode].concat(), |_| {})
 }
 
-/// A server of this mode that listens, and its port.
+/// Starts a server in this mode and waits until it listens. Returns it and its port.
 fn listening(mode: &str) -> Option<(Daemon, u16)> {
     let (python, port) = (python()?, closed_port());
     let mut daemon = start(&python, open_folder(), &format!("127.0.0.1:{port}"), &[mode]);
@@ -55,14 +56,14 @@ fn the_health_service() {
         })
     );
     grpc(&["--service", ""]).healthy(&format!("healthy: grpc {target}: SERVING (127.0.0.1) in <T>"));
-    // Metadata longer than a frame, which is more than this server takes.
+    // Metadata longer than a frame, which is more than this server accepts.
     let long = format!("x-long: {}", "v".repeat(20_000));
     let ran = grpc(&["-H", &long]).run();
     assert!(ran.stdout.starts_with(&format!("unhealthy: grpc {target}: ")), "{}", ran.story());
 }
 
 #[test]
-fn the_server_is_told_that_the_client_goes() {
+fn the_server_receives_goaway() {
     let (Some(python), port) = (python(), closed_port()) else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/grpc_server.py");
     let address = format!("127.0.0.1:{port}");
@@ -72,17 +73,17 @@ fn the_server_is_told_that_the_client_goes() {
     });
     daemon.until_listening(port);
     let log = daemon.folder.join("python.log");
-    let said = || std::fs::read_to_string(&log).unwrap();
+    let logged = || std::fs::read_to_string(&log).unwrap();
     for _ in 0..10 {
         porthole(["grpc", &address, "-t", "10s"])
             .healthy(&format!("healthy: grpc {address}: SERVING in <T>"));
     }
-    let is_farewell = |line: &&str| line.contains("INCOMING") && line.contains("GOAWAY");
-    daemon.until("all of them have said GOAWAY", || said().lines().filter(is_farewell).count() >= 10);
+    let is_goaway = |line: &&str| line.contains("INCOMING") && line.contains("GOAWAY");
+    daemon.until("all clients have sent GOAWAY", || logged().lines().filter(is_goaway).count() >= 10);
     let errors: Vec<String> =
-        said().lines().filter(|line| line.starts_with('E')).map(str::to_owned).collect();
+        logged().lines().filter(|line| line.starts_with('E')).map(str::to_owned).collect();
     assert_eq!(errors, [""; 0]);
-    assert!(!said().contains("Connection reset"), "{}", said());
+    assert!(!logged().contains("Connection reset"), "{}", logged());
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn a_server_without_the_health_service() {
 }
 
 #[test]
-fn a_server_that_wants_metadata() {
+fn a_server_that_requires_metadata() {
     let Some((_daemon, port)) = listening("guarded") else { return };
     let target = format!("127.0.0.1:{port}");
     porthole(["grpc", &target, "-t", "10s"]).unhealthy(&format!(
@@ -115,7 +116,7 @@ fn a_server_that_wants_metadata() {
 }
 
 #[test]
-fn a_server_that_takes_its_time() {
+fn a_slow_server() {
     let Some((_daemon, port)) = listening("slow") else { return };
     let target = format!("127.0.0.1:{port}");
     porthole(["grpc", &target, "--service", "late", "-t", "10s"])

@@ -1,9 +1,10 @@
-"""A gRPC server of the grpcio and grpcio-health-checking packages: grpc_server.py ADDRESS MODE [CERTIFICATE KEY [CA]]
+"""A gRPC server from the grpcio and grpcio-health-checking packages: grpc_server.py ADDRESS MODE [CERTIFICATE KEY [CA]]
 
-ADDRESS is 127.0.0.1:PORT or unix:PATH; it speaks TLS there with a certificate, and requires one of that CA. MODE:
-  health   the health service: the server as a whole SERVING, db NOT_SERVING, cache UNKNOWN
+ADDRESS is 127.0.0.1:PORT or unix:PATH. With CERTIFICATE the server speaks TLS; with CA it also requires
+a client certificate from that CA. MODE:
+  health   the health service: the server as a whole is SERVING, db is NOT_SERVING, cache is UNKNOWN
   bare     no health service
-  guarded  the health service for those who send `authorization: Bearer right`
+  guarded  the health service for clients that send `authorization: Bearer right`
   slow     a health service that answers after 300 ms for the service "late", and never for "never"
 """
 
@@ -30,16 +31,16 @@ class Guard(grpc.ServerInterceptor):
 
 class Slow(health_pb2_grpc.HealthServicer):
     def Check(self, request, context):
-        over = threading.Event()
-        context.add_callback(over.set)
-        over.wait(0.3 if request.service == "late" else None)
+        ended = threading.Event()
+        context.add_callback(ended.set)
+        ended.wait(0.3 if request.service == "late" else None)
         return Response(status=Response.SERVING)
 
 
 def main():
     address, mode, *pair = sys.argv[1:]
     interceptors = [Guard()] if mode == "guarded" else []
-    # Nobody else on this port, as it would be by default.
+    # By default other servers could share the port.
     options = [("grpc.so_reuseport", 0)]
     server = grpc.server(futures.ThreadPoolExecutor(4), interceptors=interceptors, options=options)
     if mode in ("health", "guarded"):

@@ -1,4 +1,5 @@
-//! https against nginx, haproxy, `openssl s_server`, and a server of Python's that sends records as it is told.
+//! https against nginx, haproxy, `openssl s_server`, and a Python server that sends scripted
+//! records.
 
 mod with_tls;
 
@@ -13,14 +14,14 @@ use crate::nginx::nginx;
 use crate::support::command::{Porthole, has_feature, porthole};
 use crate::support::server::{Server, Step, closed_port};
 
-/// Far below what a server that is slow on purpose would take.
+/// A limit far below the time that a deliberately slow server would take.
 const SOON: Duration = Duration::from_secs(8);
 
 pub const WANTED: &str = "the server requires a client certificate (--client-cert, --client-key)";
 
-/// A `server` block of nginx that speaks TLS with this certificate and key.
+/// Returns an nginx `server` block for TLS with this certificate and key.
 pub fn block(port: u16, certificate: &str, key: &str, more: &str) -> String {
-    // Debian's nginx has no TLS 1.3 unless it is told.
+    // Debian's nginx does not enable TLS 1.3 by default.
     let protocols = if more.contains("ssl_protocols") { "" } else { "ssl_protocols TLSv1.2 TLSv1.3;" };
     format!(
         "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};\n{protocols} {more}\n\
@@ -30,14 +31,14 @@ pub fn block(port: u16, certificate: &str, key: &str, more: &str) -> String {
     )
 }
 
-/// nginx that listens on this port.
+/// Starts nginx and waits until it listens on this port.
 pub fn started(program: &Path, port: u16, servers: &str) -> Daemon {
     let mut daemon = nginx(program, open_folder(), servers);
     daemon.until_listening(port);
     daemon
 }
 
-/// An https check that trusts the root of the tests.
+/// Returns an https check that trusts the tests' root.
 fn check(certificates: &Certificates, url: &str, options: &[&str]) -> Porthole {
     porthole([&["http", url, "--ca-file", &certificates.pem("root")], options].concat())
 }
@@ -56,10 +57,11 @@ fn facts(json: &Value) -> &Value {
     &json["checks"][0]["facts"]
 }
 
-/// haproxy that insists on a client certificate, in this version of TLS, and its port.
-pub fn insisting(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
+/// Starts haproxy with this version of TLS, requiring a client certificate. Returns it and its
+/// port.
+pub fn requiring_client_certificate(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
     let (program, folder, port) = (installed("haproxy")?, open_folder(), closed_port());
-    // haproxy wants certificate and key in one file.
+    // haproxy expects certificate and key in one file.
     let pem = folder.join("server.pem");
     let both = std::fs::read(set.pem("server")).unwrap();
     std::fs::write(&pem, [both, std::fs::read(set.key("server")).unwrap()].concat()).unwrap();
@@ -98,7 +100,7 @@ fn the_wrong_protocol_on_the_port() {
     }
 }
 
-/// A server that sends these records once it was asked, on its port.
+/// Starts a server that sends these records after a request. Returns it and its port.
 fn script(set: &Certificates, end: &str, steps: &[&str]) -> Option<(Daemon, u16)> {
     let (python, port) = (installed("python3")?, closed_port());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/tls_script.py");
@@ -112,20 +114,21 @@ fn script(set: &Certificates, end: &str, steps: &[&str]) -> Option<(Daemon, u16)
     Some((daemon, port))
 }
 
-/// `openssl s_server` with these options.
+/// Starts `openssl s_server` with these options. Returns it and its port.
 pub fn s_server(set: &Certificates, options: &str) -> Option<(Daemon, u16)> {
     let (program, port) = (installed("openssl")?, closed_port());
-    let fixed = format!(
+    let arguments = format!(
         "s_server -www -accept 127.0.0.1:{port} -cert {} -key {} {options}",
         set.pem("rsa"),
         set.key("rsa")
     );
-    let mut daemon = Daemon::start(open_folder(), &program, fixed.split_ascii_whitespace(), |_| {});
+    let mut daemon = Daemon::start(open_folder(), &program, arguments.split_ascii_whitespace(), |_| {});
     daemon.until_listening(port);
     Some((daemon, port))
 }
 
-/// tests/servers/tls_judge.py in this version of TLS and mode, and its port.
+/// Starts tests/servers/tls_judge.py with this version of TLS and in this mode. Returns it and its
+/// port.
 pub fn judge(set: &Certificates, version: &str, mode: &str) -> Option<(Daemon, u16)> {
     let (python, port) = (installed("python3")?, closed_port());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/tls_judge.py");
@@ -137,22 +140,24 @@ pub fn judge(set: &Certificates, version: &str, mode: &str) -> Option<(Daemon, u
     Some((daemon, port))
 }
 
-/// Whether something listens on this port, without a connection to it.
+/// Returns whether a socket listens on this port, without connecting to it.
 fn listens(port: u16) -> bool {
     let listeners = std::fs::read_to_string("/proc/net/tcp").unwrap();
     listeners.contains(&format!(" 0100007F:{port:04X} 00000000:0000 0A "))
 }
 
-/// What each check says of such a server, and of one with no more than a certificate that is asked for.
+/// Asserts the reason that each check reports for a server that drops the connection (see
+/// tls_judge.py).
 #[track_caller]
-fn dropped(set: &Certificates, version: &str, mode: &str, options: &[&str], reason: &str) {
+fn assert_dropped(set: &Certificates, version: &str, mode: &str, options: &[&str], reason: &str) {
     let Some((_daemon, port)) = judge(set, version, mode) else { return };
     let target = format!("127.0.0.1:{port}");
     let url = format!("https://{target}/");
     for check in [&["tls", &target][..], &["http", &url], &["grpc", &target, "--tls"]] {
         let line = format!("unhealthy: {} {}: {reason}", check[0], check[1]);
         let ran = porthole([check, &["--ca-file", &set.pem("root")], options].concat()).run();
-        // A handshake that is over by all rules, as it is in TLS 1.2 before the server closes, is all there is to `tls`.
+        // `tls` only needs the handshake, which may be complete before the server closes the
+        // connection, as in TLS 1.2.
         if check[0] == "tls" && ran.status == Some(0) && matches!(mode, "asking" | "anybody") {
             continue;
         }
@@ -161,7 +166,7 @@ fn dropped(set: &Certificates, version: &str, mode: &str, options: &[&str], reas
 }
 
 #[test]
-fn a_tls_server_that_is_asked_in_plain() {
+fn a_tls_server_that_receives_plain_text() {
     let Some(set) = certificates() else { return };
     let Some((_server, port)) = s_server(set, "") else { return };
     let python = if has_feature("tls") { script(set, "close", &["early", "*0@0"]) } else { None };
@@ -170,7 +175,8 @@ fn a_tls_server_that_is_asked_in_plain() {
             let target = format!("127.0.0.1:{port}");
             let target = if check == "http" { format!("http://{target}/") } else { target };
             let ran = porthole([check, &target]).run();
-            // openssl closes, and Python's server leaves unread what it was sent, which the system makes a reset of.
+            // openssl closes the connection. Python's server does not read the request, so the
+            // kernel sends a reset.
             let silent =
                 "the server closed the connection without a reply (it may expect TLS or the PROXY protocol)";
             let line = format!("unhealthy: {check} {target}: {silent}");
@@ -178,7 +184,7 @@ fn a_tls_server_that_is_asked_in_plain() {
             assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
         }
     }
-    // An alert.
+    // A TLS alert.
     let server = Server::new(vec![Step::Request, Step::Send(b"\x15\x03\x01\x00\x02\x02\x46".to_vec())]);
     let url = server.url("/");
     porthole(["http", &url])

@@ -1,5 +1,5 @@
-//! The checks against the real servers: Debian's packages, started here, on loopback. Beside each stand the
-//! relatives that misbehave. With PORTHOLE_BIN set, the same tests run on that binary.
+//! The checks against real servers from Debian packages, which the tests start on loopback, and
+//! against scripted servers that misbehave. With PORTHOLE_BIN set, the tests run that binary.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,7 @@
     clippy::needless_pass_by_value,
     dead_code,
     missing_docs,
-    reason = "tests may fail loudly, say what they do by their names, and share what not all of them use"
+    reason = "tests may panic, their names document them, and they share items that not all of them use"
 )]
 
 #[path = "../support/certificates.rs"]
@@ -19,10 +19,10 @@ mod daemon;
 #[path = "../support/mod.rs"]
 mod support;
 
-// What all of them have to take.
+// The misbehaviour that every check of a server must handle.
 mod manners;
 
-// The servers, a file each.
+// One file for each server.
 mod amqp;
 mod grpc;
 mod https;
@@ -34,6 +34,6 @@ mod polite;
 mod postgres;
 mod redis;
 
-// What needs a feature of the build: see support/features.rs.
+// Tests that need a feature of the build: see support/features.rs.
 mod with_remote;
 mod with_tls;

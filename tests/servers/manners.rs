@@ -1,32 +1,33 @@
-//! The servers' relatives that misbehave: what every check of a server has to take from whatever is on the port.
+//! Scripted servers that misbehave, in ways that every check of a server must handle.
 
 use std::time::Duration;
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, closed_port, send};
 
-/// What no check may take longer than, whatever it meets.
+/// The longest that any check may take, whatever the server does.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A check, and the server that is healthy to it.
+/// A check, and the script of a server for which it is healthy.
 pub struct Manners {
     pub check: &'static str,
-    /// What the client says first; nothing where the server does.
+    /// What the client sends first; empty if the server speaks first.
     pub opening: &'static [u8],
-    /// What it says on a second connection, where the first was closed without a word; nothing where it makes none.
+    /// What the client sends on a second connection, after the first was closed without a reply;
+    /// empty if it makes none.
     pub again: &'static [u8],
-    /// What it waits for then.
+    /// What the client waits for next.
     pub awaited: &'static str,
-    /// What a server says and hears from there on.
+    /// What the server sends and receives from there on.
     pub talk: Vec<Step>,
-    /// What is then found.
+    /// What the check reports then.
     pub found: &'static str,
 }
 
 impl Manners {
-    /// A server that hears the opening and goes on like this.
+    /// Starts a server that waits for the opening and continues with these steps.
     pub fn server(&self, steps: Vec<Step>) -> Server {
-        let after = |said| [vec![Step::Until(said)], steps.clone()].concat();
+        let after = |received| [vec![Step::Until(received)], steps.clone()].concat();
         Server::scripts(match (self.opening, self.again) {
             (b"", _) => vec![steps],
             (opening, b"") => vec![after(opening)],
@@ -34,7 +35,8 @@ impl Manners {
         })
     }
 
-    /// A server that goes on like this is unhealthy for this reason, within 300 ms.
+    /// Asserts that a server that continues with these steps is unhealthy for this reason, with a
+    /// timeout of 300 ms.
     #[track_caller]
     pub fn unhealthy(&self, steps: Vec<Step>, reason: &str) {
         let (check, server) = (self.check, self.server(steps));
@@ -44,24 +46,26 @@ impl Manners {
             .within(LIMIT);
     }
 
-    /// A server that says one of these, and nothing more, is unhealthy for the reason beside it.
+    /// Asserts, for each answer, that a server that sends it and nothing more is unhealthy for this
+    /// reason.
     #[track_caller]
     pub fn each_unhealthy<T: AsRef<[u8]>>(&self, answers: &[(T, &str)]) {
-        for (said, reason) in answers {
-            self.unhealthy(vec![send(said), Step::Hold], reason);
+        for (answer, reason) in answers {
+            self.unhealthy(vec![send(answer), Step::Hold], reason);
         }
     }
 
-    /// A server that says one of these, shown as it stands beside it, is none of the kind.
+    /// Asserts, for each answer, that a server that sends it is reported as another protocol, and
+    /// that the answer is shown like this.
     #[track_caller]
     pub fn each_foreign(&self, answers: &[(&[u8], &str)]) {
-        for (said, shown) in answers {
+        for (answer, shown) in answers {
             let reason = format!("the response is not {}; received: {shown}", self.check);
-            self.unhealthy(vec![send(said), Step::Hold], &reason);
+            self.unhealthy(vec![send(answer), Step::Hold], &reason);
         }
     }
 
-    /// A server that goes on like this is healthy for this reason.
+    /// Asserts that a server that continues with these steps is healthy for this reason.
     #[track_caller]
     pub fn healthy(&self, steps: Vec<Step>, reason: &str) {
         let (check, server) = (self.check, self.server(steps));
@@ -71,22 +75,22 @@ impl Manners {
             .within(LIMIT);
     }
 
-    /// Everything that all of them have to take.
+    /// Asserts everything that all checks of servers must handle.
     pub fn all(&self) {
         let (check, awaited) = (self.check, self.awaited);
         let timed_out = format!("timed out after 300 ms waiting for {awaited}");
         self.unhealthy(vec![Step::Hold], &timed_out);
-        let Some(Step::Send(first)) = self.talk.first() else { panic!("{check}: a server says something") };
+        let Some(Step::Send(first)) = self.talk.first() else { panic!("{check}: the server sends nothing") };
         let (begun, rest) = first.split_at(first.len() / 2);
         self.unhealthy(vec![send(begun), Step::Hold], &timed_out);
-        // However much of it comes in time: a byte now and then does not stretch the deadline.
+        // Bytes that arrive slowly do not extend the deadline, however many arrive in time.
         let server = self.server(vec![send(begun), Step::Drip(rest.to_vec(), Duration::from_millis(150))]);
         let address = server.address();
         let ran = porthole([check, &address.to_string(), "-t", "300ms"]).run().within(LIMIT);
         ran.is(1, &format!("unhealthy: {check} {address}: {timed_out}"), "");
         drop(server);
         let closed = "the server closed the connection";
-        // Where the client speaks first, a TLS server may take it so.
+        // If the client speaks first, a TLS server may close the connection like this.
         let perhaps = if self.opening.is_empty() { "" } else { " (it may expect TLS or the PROXY protocol)" };
         let silent = if self.opening.is_empty() { "" } else { " without a reply" };
         self.unhealthy(vec![], &format!("{closed}{silent}{perhaps}, expected {awaited}"));
@@ -94,19 +98,19 @@ impl Manners {
         let broken = format!("{closed}{silent}{perhaps}, expected {awaited}");
         self.unhealthy(vec![Step::Reset], &broken);
         self.unhealthy(vec![send(begun), Step::Reset], &format!("{closed}, expected {awaited}"));
-        for (said, name) in [
+        for (answer, name) in [
             ("HTTP/1.1 400 Bad Request\r\n\r\n", "the port speaks HTTP, not"),
             ("SSH-2.0-OpenSSH_9.2p1\r\n", "the port speaks SSH, not"),
             ("\u{202e}\u{1b}[2J\u{7f} \\ \n", "the response is not"),
         ] {
-            let shown = said.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
+            let shown = answer.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
             let shown =
                 shown.replace('\u{202e}', r"\u{202e}").replace('\u{1b}', r"\x1b").replace('\u{7f}', r"\x7f");
             let quote =
                 if name.starts_with("the response") { format!("; received: {shown}") } else { String::new() };
-            self.unhealthy(vec![send(said), Step::Hold], &format!("{name} {check}{quote}"));
+            self.unhealthy(vec![send(answer), Step::Hold], &format!("{name} {check}{quote}"));
         }
-        // A TLS server on a plain text: the alert `unexpected_message`.
+        // A TLS server that receives plain text sends the alert `unexpected_message`.
         self.unhealthy(
             vec![send(b"\x15\x03\x01\0\x02\x02\x0a")],
             &format!("the port speaks TLS, not {check}"),
@@ -118,11 +122,11 @@ impl Manners {
             step => step.clone(),
         };
         self.healthy(self.talk.iter().map(dripping).collect(), self.found);
-        self.wherever();
+        self.everywhere();
     }
 
-    /// Where the server may be, and where it is not.
-    fn wherever(&self) {
+    /// Asserts the forms of a target, and what is reported if no server is there.
+    fn everywhere(&self) {
         let (check, found) = (self.check, self.found);
         let mut script = self.talk.clone();
         if !self.opening.is_empty() {

@@ -1,4 +1,5 @@
-//! memcached: ready, behind a password in either protocol; and what it and Redis make of each other.
+//! memcached: ready; with a password, in both protocols; and memcached and Redis with each other's
+//! check.
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use crate::support::server::{End, Step, closed_port, send};
 
 fn memcached(program: &Path, port: u16, options: &[&str]) -> Daemon {
     let folder = open_folder();
-    // For SASL, which needs a mechanism to be there, but no accounts.
+    // For SASL, which needs a mechanism, but no accounts.
     std::fs::write(folder.join("memcached.conf"), "mech_list: plain\n").unwrap();
     std::fs::write(folder.join("accounts"), "name:secret\n").unwrap();
     let sasl = folder.clone();
@@ -39,14 +40,15 @@ fn ready() {
     let json = porthole(["memcached", &target, "--json"]).json();
     let facts = serde_json::json!({"address": target, "version": version, "auth": false});
     assert_eq!(json["checks"][0]["facts"], facts);
-    // An error for each line of the question, as many of them as came at once.
+    // It replies with an error for each line of the request; the message shows those that came at
+    // once.
     let ran = porthole(["redis", &target]).run();
     let line = format!("unhealthy: redis {target}: the port speaks memcached, not redis");
     assert!(ran.stdout.starts_with(&line) && ran.status == Some(1), "{}", ran.story());
 }
 
 #[test]
-fn one_that_asks_for_a_password_is_up() {
+fn a_server_that_asks_for_a_password_is_up() {
     let Some(program) = installed("memcached") else { return };
     let (port, version) = (closed_port(), version(&program));
     let target = format!("127.0.0.1:{port}");
@@ -111,15 +113,16 @@ fn both_answers_are_read() {
 
 #[test]
 fn binary_answers() {
-    // The first connection is closed without a word, as SASL has it; then the binary question is asked.
+    // The first connection is closed without a reply, as with SASL; then the client tries the
+    // binary protocol.
     let (text, binary) = (b"quit\r\n", b"\x80\x0b\0\0");
-    for (said, reason) in [
+    for (answer, reason) in [
         (&b"\x81\x0b\xff\0\0\0\0\0\0\0\xff\0"[..], r"received: \x81\x0b\xff\0\0\0\0\0\0\0\xff\0"),
         (b"\x81\x07", r"received: \x81\x07"),
     ] {
         let server = crate::support::server::Server::scripts(vec![
             vec![Step::Until(text)],
-            vec![Step::Until(binary), send(said), Step::Hold],
+            vec![Step::Until(binary), send(answer), Step::Hold],
         ]);
         let address = server.address();
         porthole(["memcached", &address.to_string()])

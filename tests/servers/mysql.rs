@@ -1,4 +1,4 @@
-//! MariaDB: ready, closed to this host, open to the check's own account, out of connections.
+//! MariaDB: ready; refusing this host; accepting the check's own account; out of connections.
 
 use std::io::Read as _;
 use std::net::TcpStream;
@@ -9,13 +9,13 @@ use crate::manners::Manners;
 use crate::support::command::porthole;
 use crate::support::server::{Step, closed_port, send};
 
-/// MySQL's greeting, as 8.0.36 sends it; MariaDB's, as 10.11 sends it.
+/// The greeting of MySQL 8.0.36, and below that of MariaDB 10.11.
 const MYSQL: &[u8] =
     b"\x4a\0\0\0\x0a8.0.36\0\x08\0\0\0\x1dn>8Y\x0b\x1d4\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0\
     Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07\0caching_sha2_password\0";
 const MARIADB: &[u8] = b"\x64\0\0\0\x0a5.5.5-10.11.19-MariaDB-0+deb12u1\0\x12\0\0\0x,mc)@G#\0\xfe\xf7\x08\x02\0\xff\x81\x15\0\0\0\
     \0\0\0\x1d\0\0\0vLXW,s~Cn%fV\0mysql_native_password\0";
-/// What the answer to the login follows.
+/// The end of the login, which the server answers.
 const LOGIN: &[u8] = b"porthole\0\0mysql_native_password\0";
 const QUIT: Step = Step::Until(b"\x01\0\0\0\x01");
 const DENIED: &[u8] =
@@ -55,7 +55,7 @@ fn ready_or_not() {
         String::from_utf8(output.stdout).unwrap()
     };
 
-    // The login is refused, for the account is not there.
+    // The login is refused, because the account does not exist.
     let accepts = format!("accepts connections, version {version}");
     let target = format!("127.0.0.1:{port}");
     for target in [&target, &socket] {
@@ -65,7 +65,8 @@ fn ready_or_not() {
     let facts = serde_json::json!({"address": socket, "version": version, "auth": true});
     assert_eq!(json["checks"][0]["facts"], facts);
 
-    // In whichever way the account logs in, at most that it was denied is logged, as for any client.
+    // However the account logs in, the server logs at most that access was denied, as for any
+    // client.
     sql("INSTALL SONAME 'auth_ed25519'");
     for (identified, denials) in [
         ("", 0),
@@ -81,20 +82,20 @@ fn ready_or_not() {
             porthole(["mysql", &socket]).healthy(&format!("healthy: mysql {socket}: {accepts} in <T>"));
         }
         sql("DROP USER porthole@localhost");
-        let said = daemon.log()[before..].to_owned();
+        let logged = daemon.log()[before..].to_owned();
         let denied = "[Warning] Access denied for user 'porthole'@'localhost'";
-        assert_eq!(said.matches(denied).count(), denials, "{identified}: {said}");
-        assert_eq!(said.lines().count(), denials, "{identified}: {said}");
+        assert_eq!(logged.matches(denied).count(), denials, "{identified}: {logged}");
+        assert_eq!(logged.lines().count(), denials, "{identified}: {logged}");
     }
 
-    // Nobody may come from 127.0.0.1.
+    // No account may connect from 127.0.0.1.
     sql("DELETE FROM mysql.global_priv WHERE host <> 'localhost'; FLUSH PRIVILEGES");
     porthole(["mysql", &target]).healthy(&format!(
         "healthy: mysql {target}: up, refuses this client: Host '127.0.0.1' is not allowed to connect to this MariaDB \
          server in <T>"
     ));
 
-    // The account of its own, with which nothing is aborted.
+    // With its own account, the check causes no aborted connections.
     let aborted = "SHOW GLOBAL STATUS LIKE 'Aborted%'";
     sql("CREATE USER porthole@'127.0.0.1'");
     let before = sql(aborted);
@@ -103,7 +104,7 @@ fn ready_or_not() {
     assert_eq!(json["checks"][0]["facts"]["auth"], false);
     assert_eq!(sql(aborted), before);
 
-    // Connections until there are none left.
+    // Opens connections until none are left.
     let mut connections = Vec::new();
     daemon.until("its connections are used up", || {
         let mut connection = TcpStream::connect(&target).unwrap();
@@ -114,7 +115,7 @@ fn ready_or_not() {
     });
     porthole(["mysql", &target]).unhealthy(&format!("unhealthy: mysql {target}: Too many connections"));
     drop(connections);
-    // Nothing is to be saved.
+    // It need not save anything.
     daemon.signal(nix::sys::signal::Signal::SIGKILL);
 }
 
@@ -139,14 +140,14 @@ fn greetings_and_answers() {
     let server = manners();
     let login = || vec![send(MYSQL), Step::Until(LOGIN)];
     let accepts = "accepts connections, version 8.0.36";
-    // A session, a refusal, and one after another way of authentication was wanted.
+    // A session; a refusal; and a refusal after a switch of the authentication plugin.
     let switch = b"\x2c\0\0\x02\xfecaching_sha2_password\0Y\x10\x1fGl\x01\x02\x03\x04\x05\x06\x07Y\x10\x1fGl\x01\x02\x03\0";
     let empty: [&'static [u8]; 2] = [b"\0\0\0\x03", b"\0\0\0\x05"];
     for answer in [
         vec![send(OK), QUIT],
         vec![send(DENIED)],
         vec![send(switch), Step::Until(empty[0]), send(DENIED)],
-        // The same plugin goes on; another one is wanted after all.
+        // The same plugin continues; then a second switch of the plugin.
         vec![send(b"\x02\0\0\x02\x01\x04"), Step::Until(empty[0]), send(DENIED)],
         vec![
             send(switch),
@@ -158,10 +159,10 @@ fn greetings_and_answers() {
     ] {
         server.healthy([login(), answer].concat(), accepts);
     }
-    // One that asks for ever.
+    // A server that requests data for ever.
     let asking = vec![send(b"\x02\0\0\x02\x01\x04".repeat(20)), Step::Hold];
     server.healthy([login(), asking].concat(), accepts);
-    // What tells of the server is heard before the login and after.
+    // Errors about the server's state count before and after the login.
     for (code, message) in [
         (1037_u16, "Out of memory; restart server and try again"),
         (1040, "Too many connections"),
@@ -177,7 +178,7 @@ fn greetings_and_answers() {
         server.unhealthy(error(0, ""), message);
         server.unhealthy([login(), error(2, "#08S01")].concat(), message);
     }
-    // Neither the connection's number nor the scramble of the greeting.
+    // The message contains neither the connection id nor the scramble of the greeting.
     server.unhealthy(
         [login(), vec![Step::Hold]].concat(),
         "timed out after 300 ms waiting for the answer to the login",
@@ -202,20 +203,20 @@ fn greetings_and_answers() {
 fn not_quite_mysql() {
     let server = manners();
     server.each_foreign(&[
-        // Too long, a packet that is not the first, an unknown version of the protocol.
+        // A packet that is too long, one that is not the first, an unknown version of the protocol.
         (&b"\xff\xff\xff\0\x0a"[..], r"\xff\xff\xff\0\n"),
         (b"\x0b\0\0\x01\x0a", r"\x0b\0\0\x01\n"),
         (b"\x0b\0\0\0\x0b", r"\x0b\0\0\0\x0b"),
         (b"+PONG\r\n", r"+PONG\r\n"),
-        // Packets without content or code.
+        // Packets without an error code or without content.
         (b"\x01\0\0\0\xff", r"\x01\0\0\0\xff"),
         (b"\0\0\0\0\x0a", r"\0\0\0\0\n"),
     ]);
-    // None of the answers to a login: something else, nothing, an error without its code.
-    for said in [&b"\x03\0\0\x02BBB"[..], b"\0\0\0\x02", b"\x01\0\0\x02\xff", b"\x02\0\0\x02\xff\x15"] {
+    // Invalid answers to a login: an unknown packet, an empty one, errors without a complete code.
+    for answer in [&b"\x03\0\0\x02BBB"[..], b"\0\0\0\x02", b"\x01\0\0\x02\xff", b"\x02\0\0\x02\xff\x15"] {
         let greeting = send(b"\x0b\0\0\0\x0a8.0\0number");
         server.unhealthy(
-            vec![greeting, Step::Until(LOGIN), send(said), Step::Hold],
+            vec![greeting, Step::Until(LOGIN), send(answer), Step::Hold],
             r"the response is not mysql; received: \x0b\0\0\0\n8.0\0",
         );
     }

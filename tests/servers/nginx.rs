@@ -6,7 +6,7 @@ use crate::daemon::{Daemon, installed, open_folder};
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
-/// nginx with these `server` blocks.
+/// Starts nginx with these `server` blocks.
 pub fn nginx(program: &Path, folder: std::path::PathBuf, servers: &str) -> Daemon {
     let shown = folder.display();
     let configuration = format!(

@@ -1,4 +1,4 @@
-//! PgBouncer in front of PostgreSQL: it has one SQLSTATE, 08P01, for all that it has to say itself.
+//! PgBouncer in front of PostgreSQL. It has one SQLSTATE, 08P01, for all its own errors.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::postgres::{STARTUP, cluster, start};
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
-/// The accounts that it knows.
+/// PgBouncer's accounts.
 const USERS: &str = "\"postgres\" \"secret\"\n\"admin\" \"secret\"\n";
 
 /// PgBouncer with these settings, these accounts and this database.
@@ -42,7 +42,7 @@ impl Bouncer {
         Bouncer { daemon, port }
     }
 
-    /// What the check finds, and the SQLSTATE if it was told one.
+    /// Runs the check; returns its verdict, the reason, and the SQLSTATE if it received one.
     fn found(&self) -> (bool, String, Option<String>) {
         let json = porthole(["postgres", &format!("127.0.0.1:{}", self.port), "--json", "-t", "5s"]).json();
         let check = &json["checks"][0];
@@ -53,21 +53,21 @@ impl Bouncer {
         )
     }
 
-    /// The check is healthy for this reason.
+    /// Asserts that the check is healthy for this reason.
     #[track_caller]
     fn accepts(&self, reason: &str) {
         assert_eq!(self.found(), (true, reason.to_owned(), None), "{}", self.daemon.log());
     }
 
-    /// The check is healthy, as PgBouncer refuses this client in these words.
+    /// Asserts that the check is healthy because PgBouncer refuses this client with this message.
     #[track_caller]
     fn refuses(&self, message: &str) {
         let reason = format!("up, refuses this client: {message}");
         assert_eq!(self.found(), (true, reason, Some("08P01".to_owned())), "{}", self.daemon.log());
     }
 
-    /// Tells PgBouncer's console.
-    fn tell(&self, command: &str) {
+    /// Runs a command in PgBouncer's console.
+    fn console(&self, command: &str) {
         let arguments = ["-h", "127.0.0.1", "-U", "admin", "-d", "pgbouncer", "-c", command];
         let output = Command::new(installed("psql").unwrap())
             .args(arguments)
@@ -80,7 +80,7 @@ impl Bouncer {
 }
 
 #[test]
-fn who_refuses_this_client_is_up() {
+fn a_server_that_refuses_this_client_is_up() {
     let (Some(program), Some((postgres, folder))) = (installed("pgbouncer"), cluster()) else { return };
     let (mut server, socket) =
         start(&postgres, &folder, closed_port(), &["-c", "listen_addresses=", "-c", "log_connections=on"]);
@@ -100,7 +100,7 @@ fn who_refuses_this_client_is_up() {
     for method in ["plain", "md5", "scram-sha-256"] {
         let asking = with(&format!("auth_type = {method}"), USERS, &database);
         (0..10).for_each(|_| asking.accepts(asks));
-        // An unknown user or database is asked like any other.
+        // It asks an unknown user for a password like any other, and also for an unknown database.
         with(&format!("auth_type = {method}"), "", &database).accepts(asks);
         with(&format!("auth_type = {method}"), USERS, &other).accepts(asks);
         assert!(!asking.daemon.log().contains("WARNING C-"), "{}", asking.daemon.log());
@@ -122,7 +122,7 @@ fn who_refuses_this_client_is_up() {
             Some(message) => bouncer.refuses(message),
         }
     }
-    trusting.tell("DISABLE postgres");
+    trusting.console("DISABLE postgres");
     trusting.refuses("database \"postgres\" is disabled");
     if let Some(set) = certificates() {
         let folder = open_folder();
@@ -137,14 +137,14 @@ fn who_refuses_this_client_is_up() {
         );
         Bouncer::in_folder(&program, folder, &settings, USERS, &database).refuses("SSL required");
     }
-    // PgBouncer hands the session that it began for a check to the next one, and PostgreSQL sees none of that.
+    // PgBouncer reuses the session that it opened for a check, so PostgreSQL sees no aborted ones.
     assert!(!server.log().contains("unexpected EOF"), "{}", server.log());
-    // Nothing is to be saved.
+    // It need not save anything.
     server.signal(Signal::SIGKILL);
 }
 
 #[test]
-fn one_that_cannot_serve_is_not_ready() {
+fn a_server_that_cannot_serve_is_not_ready() {
     let (Some(program), Some((postgres, folder))) = (installed("pgbouncer"), cluster()) else { return };
     let (mut server, socket) = start(&postgres, &folder, closed_port(), &["-c", "listen_addresses="]);
     server.until("it listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
@@ -153,9 +153,9 @@ fn one_that_cannot_serve_is_not_ready() {
 
     let mut full = Bouncer::start(&program, "auth_type = trust\nmax_client_conn = 1", USERS, &database);
     let target = format!("127.0.0.1:{}", full.port);
-    // The one client that it takes, once it has noticed that the one before has gone.
+    // The only client that it accepts, once it has noticed that the previous one disconnected.
     let mut client = None;
-    full.daemon.until("it lets a client in", || {
+    full.daemon.until("it accepts a client", || {
         let mut stream = TcpStream::connect(&target).unwrap();
         stream.write_all(STARTUP).unwrap();
         let mut kind = [0];
@@ -167,10 +167,10 @@ fn one_that_cannot_serve_is_not_ready() {
         .unhealthy(&format!("unhealthy: postgres {target}: no more connections allowed (max_client_conn)"));
     drop(client);
 
-    // A client waits until it is resumed, or until its server is there, and is not told so.
+    // Clients wait until it is resumed or its server is available, and receive nothing meanwhile.
     let silent = "timed out after 300 ms waiting for the answer to the startup message";
     let paused = Bouncer::start(&program, "auth_type = trust", USERS, &database);
-    paused.tell("PAUSE");
+    paused.console("PAUSE");
     let target = format!("127.0.0.1:{}", paused.port);
     porthole(["postgres", &target, "-t", "300ms"])
         .unhealthy(&format!("unhealthy: postgres {target}: {silent}"));

@@ -1,4 +1,5 @@
-//! The end of a check, as real servers see it: what they log of a client that leaves before they have said it all.
+//! The end of a check as real servers see it: what they log about a client that has its verdict
+//! before they have sent the whole response.
 
 mod with_tls;
 
@@ -11,13 +12,13 @@ use crate::nginx::nginx;
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, closed_port, send};
 
-/// How often a server is checked.
+/// The number of checks of a server.
 const CHECKS: usize = 25;
 
-/// A body that no socket buffer takes at once, in bytes.
+/// The size of a body that is too large for the socket buffers, in bytes.
 const LARGE: usize = 300_000;
 
-/// Makes that many checks of this server, each of them healthy.
+/// Checks this server this often; each time it must be healthy.
 #[track_caller]
 fn checks(number: usize, url: &str) {
     for _ in 0..number {
@@ -29,7 +30,7 @@ fn large_file(folder: &Path) {
     std::fs::write(folder.join("large"), vec![b'x'; LARGE]).unwrap();
 }
 
-/// Whether the program takes these arguments.
+/// Returns whether the program accepts these arguments.
 fn runs(program: &Path, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
@@ -50,29 +51,29 @@ fn python_prints_no_traceback() {
 }
 
 #[test]
-fn a_perl_server_outlives_it() {
+fn a_perl_server_survives() {
     let Some(perl) = installed("perl") else { return };
     if !runs(&perl, &["-MHTTP::Daemon", "-e1"]) {
         return skip("Perl's HTTP::Daemon is not installed");
     }
     let (folder, port) = (open_folder(), closed_port());
     large_file(&folder);
-    // One client after another, as its manual has it, and SIGPIPE as it comes.
+    // One client after another, as in its manual, with the default action for SIGPIPE.
     let program = format!(
         "use HTTP::Daemon; my $d = HTTP::Daemon->new(LocalAddr => '127.0.0.1', LocalPort => {port}) or die; \
          while (my $c = $d->accept) {{ while ($c->get_request) {{ $c->send_file_response('large') }} $c->close }}"
     );
     let mut daemon = Daemon::start(folder, &perl, ["-e", &program], |_| {});
     daemon.until_listening(port);
-    // The last one shows that it outlived those before.
+    // The last check shows that the server survived the ones before.
     checks(CHECKS + 1, &format!("http://127.0.0.1:{port}/"));
 }
 
 #[test]
-fn node_sees_no_request_aborted() {
+fn node_sees_no_aborted_request() {
     let Some(node) = installed("node") else { return };
     let port = closed_port();
-    // The body two milliseconds after the head.
+    // Sends the body two milliseconds after the head.
     let program = format!(
         "require('http').createServer((request, response) => {{
             let finished = false;
@@ -94,7 +95,7 @@ fn node_sees_no_request_aborted() {
     assert_eq!(log(), "finished\n".repeat(CHECKS));
 }
 
-/// A server whose body comes slowly, and more of it than is kept on the way.
+/// Starts a server that sends its body slowly, and more of it than the buffers on the way hold.
 fn slow() -> Server {
     let last = b"late";
     let head =
@@ -109,7 +110,7 @@ fn nginx_logs_no_499_and_no_reset() {
     let (folder, port, upstream) = (open_folder(), closed_port(), slow());
     large_file(&folder);
     let shown = folder.to_str().unwrap().to_owned();
-    // At `info` it says which clients have gone.
+    // At level `info` it logs clients that disconnect.
     let servers = format!(
         "log_format brief '$status $request_completion $request_uri';\n\
          server {{ listen 127.0.0.1:{port}; access_log {shown}/access brief; error_log stderr info; root {shown};\n\
@@ -126,8 +127,8 @@ fn nginx_logs_no_499_and_no_reset() {
     daemon.until("it has logged all requests", || access().lines().count() >= 20);
     assert_eq!(access(), ["200 OK /large\n".repeat(10), "200 OK /slow\n".repeat(10)].concat());
     let log = daemon.log();
-    let told = ["reset", "Broken pipe", "prematurely"].iter().find(|&word| log.contains(word));
-    assert_eq!(told, None, "{log}");
+    let found = ["reset", "Broken pipe", "prematurely"].iter().find(|&word| log.contains(word));
+    assert_eq!(found, None, "{log}");
 }
 
 #[test]
@@ -158,8 +159,8 @@ fn haproxy_logs_nothing_but_complete_sessions() {
     for session in sessions() {
         assert!(session.contains(" ---- "), "{session}");
     }
-    // One that asks for nothing is a bad request to it, as any connection is that a monitor makes, unless it is told not to
-    // log them.
+    // A connection without a request, as from any monitor, is a bad request to haproxy, unless it
+    // is configured not to log them.
     porthole(["tcp", &format!("127.0.0.1:{quiet}")]).run();
     checks(1, &format!("http://127.0.0.1:{quiet}/"));
     daemon.until("it has logged that too", || sessions().len() >= 21);

@@ -1,4 +1,5 @@
-//! PostgreSQL: ready, behind a password, out of connections, in recovery; each on a socket or an address of its own.
+//! PostgreSQL: ready, asking for a password, out of connections, in recovery; each on a separate
+//! socket or address.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -12,14 +13,15 @@ use crate::manners::Manners;
 use crate::support::command::porthole;
 use crate::support::server::{Step, closed_port, send};
 
-/// What the check says first.
+/// What the check sends first.
 pub const STARTUP: &[u8] =
     b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
 
-/// Between two bytes of a message that comes bit by bit.
+/// The pause between two bytes of a message that arrives slowly.
 const PACE: Duration = Duration::from_millis(1);
 
-/// The server of the cluster in this folder, with these options.
+/// Starts the server of the cluster in this directory, with these options. Returns it and its
+/// socket.
 pub fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Daemon, String) {
     let shown = folder.to_str().unwrap();
     let (data, sockets, port) =
@@ -30,13 +32,13 @@ pub fn start(program: &Path, folder: &Path, port: u16, options: &[&str]) -> (Dae
     (daemon, format!("{shown}/.s.PGSQL.{port}"))
 }
 
-/// A cluster in a folder of its own.
+/// Creates a cluster in a new directory. Returns the server's program and the directory.
 pub fn cluster() -> Option<(PathBuf, PathBuf)> {
     let (program, initdb) = (installed("postgres")?, installed("initdb")?);
     let folder = open_folder();
     let arguments = ["-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C"];
     prepare(&folder, &initdb, arguments);
-    // The local socket is open, IPv4 asks for a password, and nothing is said of IPv6.
+    // The local socket is trusted, IPv4 requires a password, and there is no rule for IPv6.
     let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
     std::fs::write(folder.join("data/pg_hba.conf"), rules).unwrap();
     Some((program, folder))
@@ -50,7 +52,7 @@ fn ready_or_not() {
     let options: Vec<&str> =
         options.iter().flat_map(|option| ["-c", option]).chain(["-c", "max_wal_senders=0"]).collect();
     let (mut daemon, socket) = start(&program, &folder, port, &options);
-    // Its own word: a probe of ours that came too early would be in its log.
+    // Waits for the server's own message: a check that came too early would appear in its log.
     let ready = "database system is ready to accept connections";
     let log = folder.join("postgres.log");
     daemon.until("it is ready", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains(ready)));
@@ -70,7 +72,7 @@ fn ready_or_not() {
          \"postgres\", database \"postgres\", no encryption in <T>"
     ));
 
-    // Sessions until it has none left.
+    // Opens sessions until none are left.
     let mut sessions = Vec::new();
     daemon.until("its connections are used up", || {
         let mut session = UnixStream::connect(&socket).unwrap();
@@ -84,7 +86,7 @@ fn ready_or_not() {
         .unhealthy(&format!("unhealthy: postgres {socket}: sorry, too many clients already"));
     drop(sessions);
 
-    // The same cluster as a standby that recovers for ever, and takes no queries meanwhile.
+    // The same cluster as a standby, which recovers for ever and accepts no queries meanwhile.
     daemon.signal(Signal::SIGINT);
     let folder = daemon.end();
     std::fs::write(folder.join("data/standby.signal"), "").unwrap();
@@ -105,7 +107,7 @@ fn ready_or_not() {
 }
 
 #[test]
-fn what_it_logs_of_a_check() {
+fn what_the_server_logs_for_a_check() {
     let Some((program, folder)) = cluster() else { return };
     let port = closed_port();
     let options =
@@ -140,23 +142,23 @@ fn what_it_logs_of_a_check() {
         for _ in 0..10 {
             porthole(["postgres", &target]).healthy(&format!("healthy: postgres {target}: {found} in <T>"));
         }
-        daemon.until("it has logged them all", || {
+        daemon.until("it has logged all checks", || {
             log()[before..].matches("LOG:  connection received: ").count() >= 10
                 && (method != "trust" || log()[before..].matches("LOG:  disconnection: ").count() >= 10)
         });
         let all = log();
-        let said = &all[before..];
-        // What it refuses it says of any client.
-        assert_eq!(said.matches("FATAL:").count(), refusals, "{said}");
+        let logged = &all[before..];
+        // It logs a refusal for any client.
+        assert_eq!(logged.matches("FATAL:").count(), refusals, "{logged}");
         for word in ["unexpected EOF", "reset", "incomplete", "Broken pipe", "ERROR"] {
-            assert!(!said.contains(word), "{said}");
+            assert!(!logged.contains(word), "{logged}");
         }
     }
-    // Nothing is to be saved.
+    // It need not save anything.
     daemon.signal(Signal::SIGKILL);
 }
 
-/// An error of this state and message, as version 15 sends it.
+/// Returns an error with this state and message, as version 15 sends it.
 fn error(state: &str, message: &str) -> Step {
     let fields =
         format!("SFATAL\0VFATAL\0C{state}\0M{message}\0Fpostmaster.c\0L2288\0RProcessStartupPacket\0\0");
@@ -203,7 +205,7 @@ fn answers() {
         ("53200", "out of memory"),
         ("58P01", "could not open file \"global/pg_filenode.map\""),
         ("08006", "server closed the connection unexpectedly"),
-        // PgBouncer's.
+        // From PgBouncer.
         ("08P01", "no more connections allowed (max_client_conn)"),
         ("08P01", "client connections exceeded (max_user_client_connections)"),
         ("08P01", "pooler is shutting down"),
@@ -211,7 +213,7 @@ fn answers() {
         server.unhealthy(vec![error(state, message)], message);
     }
     server.unhealthy(vec![error("57P03", "\x1b[31m\u{202e}no\n")], r"\x1b[31m\u{202e}no\n");
-    // A server that cannot fork: the error of protocol 2, in any language.
+    // A server that cannot fork sends an error of protocol 2, in any language.
     let text = "could not fork new process for connection: Cannot allocate memory";
     server.unhealthy(vec![send(format!("E{text}\n\0"))], text);
     server.unhealthy(vec![send("Ech"), Step::Drip(b"\xc3\xa9c\n\0".into(), PACE)], "chéc");
@@ -221,7 +223,7 @@ fn answers() {
         ("42501", "permission denied for database \"postgres\""),
         ("0A000", "unsupported frontend protocol 3.0: server supports 2.0 to 2.0"),
         ("55000", "database \"postgres\" is not currently accepting connections"),
-        // PgBouncer's, and CockroachDB's.
+        // From PgBouncer and CockroachDB.
         ("08P01", "no such database: postgres"),
         ("08P01", "login rejected"),
         ("08P01", "node is running secure mode, SSL connection required"),
@@ -229,10 +231,10 @@ fn answers() {
     ] {
         let up = format!("up, refuses this client: {message}");
         server.healthy(vec![error(state, message)], &up);
-        // Where no password is asked for the refusal comes behind that.
+        // If no password is required, the refusal follows the authentication.
         server.healthy(vec![send(b"R\0\0\0\x08\0\0\0\0"), error(state, message)], &up);
     }
-    // MD5, and SASL with its mechanisms.
+    // Requests for MD5, and for SASL with its mechanisms.
     for request in [&b"\0\0\0\x05salt"[..], b"\0\0\0\x0aSCRAM-SHA-256\0\0"] {
         server
             .healthy(vec![message_of(b'R', request), Step::Hold], "accepts connections, asks for a password");
@@ -243,7 +245,7 @@ fn answers() {
 fn not_quite_postgres() {
     let server = manners();
     server.each_foreign(&[
-        // Lengths that are too short or too long, a kind of authentication that there is not, no fields.
+        // Lengths that are too short or too long, an unknown kind of authentication, no fields.
         (&b"R\0\0\0\x03"[..], r"R\0\0\0\x03"),
         (b"R\xff\xff\xff\xff", r"R\xff\xff\xff\xff"),
         (b"R\0\0\x07\xd0....", r"R\0\0\x07\xd0...."),
@@ -251,12 +253,12 @@ fn not_quite_postgres() {
         (b"R\0\0\0\x0810.1", r"R\0\0\0\x0810.1"),
         (b"E\0\0\0\x05\0", r"E\0\0\0\x05\0"),
         (b"N", "N"),
-        // Errors of protocol 2 that are none.
+        // Invalid errors of protocol 2.
         (b"Ecould\r\n", r"Ecould\r\n"),
         (b"Ecould\x1b\0", r"Ecould\x1b\0"),
     ]);
     server.each_unhealthy(&[(&b"\x5b\0\0\0\x0a8.0.36\0"[..], "the port speaks MySQL, not postgres")]);
-    // Messages without an end.
+    // An endless stream of messages.
     let notice = b"N\0\0\0\x05\0".repeat(700);
     let server = server.server(vec![send(b"R\0\0\0\x08\0\0\0\0"), Step::Flood(notice)]);
     let address = server.address();

@@ -1,4 +1,4 @@
-//! Redis: ready, behind a password, loading, waiting for its master; Sentinel.
+//! Redis: ready, asking for a password, loading, waiting for its master; Sentinel.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use crate::manners::Manners;
 use crate::support::command::porthole;
 use crate::support::server::{Step, closed_port, send};
 
-/// Redis with these options beside port and folder.
+/// Starts Redis with these options, in addition to port and directory.
 pub fn redis(program: &Path, folder: PathBuf, port: u16, options: &[&str]) -> Daemon {
     let port_text = port.to_string();
     let mut arguments = vec!["--bind", "127.0.0.1", "--port", &port_text, "--save", ""];
@@ -32,20 +32,20 @@ fn ready_over_tcp_and_a_unix_socket() {
     porthole(["redis", &socket]).healthy(&format!("healthy: redis {socket}: PONG in <T>"));
     let json = porthole(["redis", &socket, "--json"]).json();
     assert_eq!(json["checks"][0]["facts"], serde_json::json!({"address": socket, "auth": false}));
-    // That the client has closed is all that it says of it, and only to who wants to read it.
+    // It only logs that the client closed the connection, and only at level debug.
     let log = daemon.folder.join("redis-server.log");
-    let said = || std::fs::read_to_string(&log).unwrap();
+    let logged = || std::fs::read_to_string(&log).unwrap();
     let closed = "Client closed connection";
-    let before = said().matches(closed).count();
+    let before = logged().matches(closed).count();
     for _ in 0..10 {
         porthole(["redis", &socket]).healthy(&format!("healthy: redis {socket}: PONG in <T>"));
     }
-    daemon.until("it has closed them all", || said().matches(closed).count() >= before + 10);
-    assert!(!said().contains("Reading from client"), "{}", said());
+    daemon.until("it has closed all connections", || logged().matches(closed).count() >= before + 10);
+    assert!(!logged().contains("Reading from client"), "{}", logged());
 }
 
 #[test]
-fn one_that_asks_for_a_password_is_up() {
+fn a_server_that_asks_for_a_password_is_up() {
     let Some(program) = installed("redis-server") else { return };
     let (folder, port) = (open_folder(), closed_port());
     let _daemon = redis(&program, folder, port, &["--requirepass", "secret"]);
@@ -54,7 +54,7 @@ fn one_that_asks_for_a_password_is_up() {
 }
 
 #[test]
-fn one_that_loads_its_data_set_is_not_ready() {
+fn a_server_that_loads_its_data_set_is_not_ready() {
     let Some(program) = installed("redis-server") else { return };
     let (folder, port) = (open_folder(), closed_port());
     let target = format!("127.0.0.1:{port}");
@@ -66,12 +66,13 @@ fn one_that_loads_its_data_set_is_not_ready() {
     let mut answers = vec![0; "+OK\r\n".len() * 1001];
     client.read_exact(&mut answers).unwrap();
     let folder = daemon.end();
-    // Microseconds for each key, twenty seconds for all; it looks up after each KiB.
+    // The delay is in microseconds per key: twenty seconds in total. Redis handles requests after
+    // each KiB.
     let slowly = ["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"];
     let daemon = redis(&program, folder, port, &slowly);
     porthole(["redis", &target, "-t", "20s"])
         .unhealthy(&format!("unhealthy: redis {target}: loading its data set"));
-    // It would load on before it heard of less.
+    // Until it has loaded everything, it would not handle another signal.
     daemon.signal(Signal::SIGKILL);
 }
 
@@ -88,12 +89,12 @@ fn a_replica_that_waits_for_its_master_is_not_ready() {
 }
 
 #[test]
-fn sentinel_answers_too() {
+fn sentinel_is_ready_too() {
     let Some(program) = installed("redis-server") else { return };
     let (folder, port) = (open_folder(), closed_port());
     let configuration = folder.join("sentinel.conf");
     std::fs::write(&configuration, format!("bind 127.0.0.1\nport {port}\n")).unwrap();
-    // It writes its own state there.
+    // Sentinel writes its state to this file.
     std::fs::set_permissions(&configuration, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
     let arguments = [configuration.to_str().unwrap(), "--sentinel"];
     let mut daemon = Daemon::start(folder, &program, arguments, unprivileged);
@@ -129,7 +130,7 @@ fn errors() {
         ("+OK POP3 ready\r\n", "the response is not redis; received: +OK POP3 ready\\r\\n"),
         (":1\r\n", "the response is not redis; received: :1\\r\\n"),
     ]);
-    // A server that refuses does not wait for the question.
+    // A server that refuses a client does not wait for its request.
     server.unhealthy(
         vec![send("-ERR max number of clients reached\r\n"), Step::Reset],
         "ERR max number of clients reached",
@@ -144,7 +145,7 @@ fn errors() {
     }
     let denied = "-DENIED Redis is running in protected mode because protected mode is enabled\r\n";
     server.healthy(vec![send(denied)], "up, refuses this client: it is in protected mode");
-    // A line that does not end.
+    // An endless line.
     let shown = format!("the response is not redis; received: +{}", "A".repeat(63));
     server.unhealthy(vec![send("+"), Step::Flood(vec![b'A'; 4096])], &shown);
 }

@@ -1,12 +1,12 @@
-"""A TLS server that tells how its clients behave: tls_judge.py PORT CERTIFICATE KEY CA VERSION MODE
+"""A TLS server that reports how its clients behave: tls_judge.py PORT CERTIFICATE KEY CA VERSION MODE
 
 VERSION is 1.2 or 1.3. MODE:
-  watch    sends eight session tickets, and an answer in two halves, the second late; prints a line a connection: how it
-           was left
-  silent   requires a client certificate, and closes without an alert where it gets none
-  reset    the same with a reset
-  asking   asks for a client certificate, and closes without an alert right after the handshake
-  anybody  asks for none, and closes like that
+  watch    sends eight session tickets, and a response in two halves, the second one late; prints a line
+           for each connection, which says how the client closed it
+  silent   requires a client certificate, and closes without an alert if it gets none
+  reset    the same, but closes with a reset
+  asking   requests a client certificate, and closes without an alert right after the handshake
+  anybody  requests none, and closes in the same way
 """
 
 import socket
@@ -32,7 +32,7 @@ elif mode != "anybody":
 
 
 def handshake(raw):
-    """Without the alert that openssl has for whoever is refused."""
+    """Performs a handshake without the alert that openssl sends to a refused client."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_side=True)
     while True:
@@ -57,7 +57,7 @@ def watch(raw):
         client.sendall(b"x" * 1000)
         while client.recv(4096):
             pass
-        # What comes below TLS: the end, or a reset.
+        # What follows below TLS: the end of the stream, or a reset.
         raw = client.detach()
         with socket.socket(fileno=raw) as raw:
             while raw.recv(4096):

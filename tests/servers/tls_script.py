@@ -1,9 +1,10 @@
-"""A TLS server that says what it is told: tls_script.py PORT CERTIFICATE KEY END STEP...
+"""A scripted TLS server: tls_script.py PORT CERTIFICATE KEY END STEP...
 
-Each STEP is TEXT*COUNT@MILLISECONDS: after that pause, TEXT so many times in one record. It begins once a request is
-there, or at once where the first step is "early". END is what comes then: "notify" (close_notify), "close" (without
-a word), "hold" (nothing, until the client goes away), "again" (the last step over and over) or "junk" (a record that
-nobody can decrypt, in one segment with the last step).
+Each STEP is TEXT*COUNT@MILLISECONDS: after that pause, the server sends COUNT copies of TEXT in one
+record. It starts when it has received a request, or at once if the first step is "early". END is what
+follows: "notify" (close_notify), "close" (without an alert), "hold" (nothing, until the client closes),
+"again" (the last step, repeatedly) or "junk" (a record that cannot be decrypted, in one segment with
+the last step).
 """
 
 import os

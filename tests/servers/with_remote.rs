@@ -1,3 +1,3 @@
-//! What only a build with `remote` does.
+//! Tests that need a build with `remote`.
 
 pub mod dns;

@@ -1,3 +1,3 @@
-//! What only a build with TLS does.
+//! Tests that need a build with TLS.
 
 mod tls;

@@ -1,4 +1,5 @@
-//! Certificates and keys of all sorts, made with openssl(1) of OpenSSL 3.0, once for all tests of a binary.
+//! Certificates and keys of all sorts, created with openssl(1) of OpenSSL 3.0, once for all tests
+//! of a binary.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::daemon::installed;
 
 const DAY: i64 = 86_400;
-/// Half a day: the days left of a certificate stay the same while the tests run.
+/// Half a day, so that the days left of a certificate do not change while the tests run.
 const NOON: i64 = DAY / 2;
-/// For how long a good certificate is valid, in days.
+/// How long a good certificate is valid, in days.
 pub const VALID: i64 = 30;
 
-/// What `openssl ca` wants to know; everything else is told as an argument.
+/// The configuration that `openssl ca` requires; everything else is an argument.
 const CONFIGURATION: &str = "
 [ca]
 default_ca = it
@@ -37,24 +38,24 @@ const NAMES: &str =
     "subjectAltName = DNS:localhost, DNS:app.example, DNS:*.app.example, IP:127.0.0.1, IP:::1\n";
 const AUTHORITY: &str = "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\n";
 
-/// A folder of certificates (`NAME.pem`) and keys (`NAME.key`).
+/// A directory of certificates (`NAME.pem`) and keys (`NAME.key`).
 pub struct Certificates {
     folder: PathBuf,
-    /// When they were made, in seconds since the epoch.
-    made: i64,
+    /// When they were created, in seconds since the epoch.
+    created: i64,
 }
 
-/// Whom a certificate names, who signs it, and what else there is to say.
+/// The subject and issuer of a certificate, and its other properties.
 struct Leaf {
     name: &'static str,
     key: &'static str,
     subject: &'static str,
     issuer: &'static str,
     extensions: String,
-    /// When it begins and ends to be valid, in seconds from now.
+    /// The start and end of its validity, in seconds from now.
     validity: (i64, i64),
     digest: &'static str,
-    /// More options of `openssl ca`.
+    /// Additional options for `openssl ca`.
     more: &'static str,
 }
 
@@ -73,41 +74,43 @@ impl Default for Leaf {
     }
 }
 
-/// The set of this test binary; nothing, said aloud, where openssl is not installed.
+/// Returns the certificates of this test binary. If openssl is not installed, reports the test as
+/// skipped and returns `None`.
 pub fn certificates() -> Option<&'static Certificates> {
-    static MADE: OnceLock<Certificates> = OnceLock::new();
+    static CREATED: OnceLock<Certificates> = OnceLock::new();
     installed("openssl")?;
-    Some(MADE.get_or_init(Certificates::make))
+    Some(CREATED.get_or_init(Certificates::create))
 }
 
 impl Certificates {
-    /// The path of this certificate: `server`.
+    /// Returns the path of this certificate, such as `server`.
     pub fn pem(&self, name: &str) -> String {
         self.path(&format!("{name}.pem"))
     }
 
-    /// The path of this key.
+    /// Returns the path of this key.
     pub fn key(&self, name: &str) -> String {
         self.path(&format!("{name}.key"))
     }
 
-    /// The path of this file.
+    /// Returns the path of this file.
     pub fn path(&self, file: &str) -> String {
         self.folder.join(file).to_str().unwrap().to_owned()
     }
 
-    /// The day that is so many days and a half from now: `2026-12-25`.
+    /// Returns the date that is this many and a half days from now, as `2026-12-25`.
     pub fn day(&self, days: i64) -> String {
-        timestamp(self.made + days * DAY + NOON).0
+        timestamp(self.created + days * DAY + NOON).0
     }
 
-    /// The second at which a good certificate begins and ends to be valid.
+    /// Returns the start and end of a good certificate's validity, in seconds since the epoch.
     pub fn validity(&self) -> (i64, i64) {
-        (self.made - DAY, self.made + VALID * DAY + NOON)
+        (self.created - DAY, self.created + VALID * DAY + NOON)
     }
 
-    fn make() -> Certificates {
-        // In the build's folder for such things, where what earlier runs have left is removed.
+    fn create() -> Certificates {
+        // Uses cargo's directory for temporary files, and removes what earlier runs have left
+        // there.
         let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
         for entry in std::fs::read_dir(parent).unwrap().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -118,16 +121,16 @@ impl Certificates {
         }
         let folder = parent.join(format!("certificates-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let made = Certificates { folder, made: i64::try_from(made).unwrap() };
-        made.write("ca.conf", CONFIGURATION);
-        made.write("index.txt", "");
-        made.keys();
-        made.authorities();
-        made.good();
-        made.bad();
-        made.files();
-        made
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let set = Certificates { folder, created: i64::try_from(now).unwrap() };
+        set.write("ca.conf", CONFIGURATION);
+        set.write("index.txt", "");
+        set.keys();
+        set.authorities();
+        set.good();
+        set.bad();
+        set.files();
+        set
     }
 
     fn write(&self, file: &str, text: &str) {
@@ -158,7 +161,7 @@ impl Certificates {
         self.openssl_words("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
         self.openssl_words("genpkey -algorithm ED25519 -out ed25519.key");
         self.openssl_words("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out p521.key");
-        // Older forms: SEC 1 behind its parameters, PKCS #1.
+        // Older formats: SEC 1 after its parameters, PKCS #1.
         self.openssl_words("ecparam -name prime256v1 -genkey -out sec1.key");
         self.openssl_words("rsa -in rsa.key -traditional -out pkcs1.key");
         self.openssl_words(
@@ -167,7 +170,7 @@ impl Certificates {
         self.openssl_words("rsa -in rsa.key -traditional -aes128 -passout pass:hunter2 -out legacy.key");
     }
 
-    /// A root with the key of this name.
+    /// Creates a root certificate with the key of the same name.
     fn root(&self, name: &str, subject: &str) {
         self.openssl([
             "req",
@@ -187,8 +190,8 @@ impl Certificates {
         ]);
     }
 
-    /// Keys that are too short and signatures that are not supported: the certificate of a server, with what leads to
-    /// its root; its key; and the root.
+    /// Creates certificates with keys that are too short and with unsupported signatures: those of
+    /// servers with their chains, their keys, and the roots.
     pub fn unverifiable(&self) {
         for (name, algorithm) in [
             ("rsa-root", "RSA -pkeyopt rsa_keygen_bits:2048"),
@@ -302,7 +305,7 @@ impl Certificates {
         });
         let (name, issuer) = ("other-client", "other-root");
         self.sign(&Leaf { name, issuer, subject: "/CN=probe", extensions: extensions(), ..Leaf::default() });
-        // What `openssl req -x509` makes by itself is a certificate of an authority; and one that is none.
+        // By default `openssl req -x509` creates a CA certificate; the second one is not.
         let names = NAMES.trim_end().replace(" = ", "=").replace(", ", ",");
         let self_signed =
             ["req", "-x509", "-key", "server.key", "-subj", "/CN=self", "-days", "31", "-addext", &names];
@@ -338,7 +341,7 @@ impl Certificates {
         ] {
             self.sign(&Leaf { name, extensions: extension.to_owned() + NAMES, ..Leaf::default() });
         }
-        // A server's certificate that signs another; and the same CA with another key.
+        // A server's certificate that signs another one; and the same CA with a new key.
         self.sign_with(
             &Leaf { name: "by-server", issuer: "server", subject: "/CN=behind", ..Leaf::default() },
             "server",
@@ -352,7 +355,7 @@ impl Certificates {
         let long = format!("{0}.{0}.{0}.example", "x".repeat(63));
         let extensions = format!("subjectAltName = DNS:{long}, DNS:a.{long}, DNS:b.{long}, DNS:c.{long}\n");
         self.sign(&Leaf { name: "long", extensions, ..Leaf::default() });
-        // Without extensions openssl makes version 1.
+        // Without extensions openssl creates a certificate of version 1.
         self.openssl_words("req -new -config ca.conf -key server.key -subj /CN=localhost -out version-1.csr");
         self.openssl_words("x509 -req -in version-1.csr -key server.key -days 31 -out version-1.pem");
     }
@@ -412,15 +415,15 @@ impl Certificates {
             "-md",
             leaf.digest,
             "-startdate",
-            &timestamp(self.made + start).1,
+            &timestamp(self.created + start).1,
             "-enddate",
-            &timestamp(self.made + end).1,
+            &timestamp(self.created + end).1,
         ];
         self.openssl(arguments.into_iter().chain(leaf.more.split_ascii_whitespace()));
     }
 }
 
-/// A second since the epoch as `2026-12-25` and as `20261225120000Z`, by date(1).
+/// Formats seconds since the epoch as `2026-12-25` and as `20261225120000Z`, with date(1).
 fn timestamp(seconds: i64) -> (String, String) {
     let output =
         Command::new("date").args(["-u", "-d", &format!("@{seconds}"), "+%Y-%m-%d %Y%m%d%H%M%SZ"]).output();

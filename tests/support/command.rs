@@ -1,4 +1,4 @@
-//! The program under test: runs it, and asserts all of stdout, stderr and exit status at once.
+//! Runs the program under test, and asserts all of stdout, stderr and the exit status at once.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -11,39 +11,39 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-#[allow(unused_imports, reason = "not every test binary asks")]
+#[allow(unused_imports, reason = "not every test binary needs it")]
 pub use super::features::has_feature;
 use super::features::{assert_fit, program};
 use super::server::folder;
 use super::skip::{is_root, skip};
 use super::times::timeless;
 
-/// What a test that hangs may take before it fails.
+/// After how many seconds a run that hangs is killed, which fails the test.
 const HANG: &str = "60";
 
-/// What a run may take on a busy machine, beyond what it takes on an idle one.
+/// How much longer a run may take on a busy machine than on an idle one.
 pub const BUSY: Duration = Duration::from_secs(10);
 
-/// How long what a test waits for may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test may wait on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the programs are that a test runs porthole by.
+/// Where the programs are with which a test runs porthole.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// The path of the program under test. The test has to fit its features.
+/// Returns the path of the program under test. Fails a test that does not fit its features.
 #[track_caller]
 pub fn binary() -> String {
     assert_fit();
     program()
 }
 
-/// A run of porthole in the making: no environment but what is given.
+/// A run of porthole that is being set up. Its environment is empty except for what is added.
 pub struct Porthole {
     command: Command,
     shown: String,
 }
 
-/// What a run came to.
+/// The result of a run.
 pub struct Ran {
     shown: String,
     pub stdout: String,
@@ -52,10 +52,10 @@ pub struct Ran {
     pub elapsed: Duration,
 }
 
-/// porthole with these arguments.
+/// Sets up a run of porthole with these arguments.
 #[track_caller]
 pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Porthole {
-    // timeout(1) ends what hangs, with a status of its own.
+    // timeout(1) ends a run that hangs, with its own exit status.
     let mut command = Command::new("/usr/bin/timeout");
     command.arg(HANG).arg(binary()).env_clear().stdin(Stdio::null());
     let mut shown = String::from("porthole");
@@ -68,8 +68,9 @@ pub fn porthole<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Port
     Porthole { command, shown }
 }
 
-/// A folder that other users may enter, which holds a copy of the program for them; nothing, said aloud, where we
-/// are not root and could not become another user.
+/// Returns a directory that other users can enter, with a copy of the program for them. If the
+/// tests do not run as root, and so cannot become another user, reports the test as skipped and
+/// returns `None`.
 pub fn for_other_users() -> Option<PathBuf> {
     if !is_root() {
         skip("only root can become another user");
@@ -81,19 +82,20 @@ pub fn for_other_users() -> Option<PathBuf> {
     Some(folder)
 }
 
-/// Copies a program, by another: what this one writes is open for writing in each child that another test forks, until
-/// that has become another program, and cannot be run meanwhile (ETXTBSY of execve(2)).
+/// Copies a program with cp(1). If this process wrote the file, a child that another test forks
+/// would hold it open for writing until it calls exec, and the program could not be run meanwhile
+/// (ETXTBSY in execve(2)).
 pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
-    let done = Command::new("cp").arg("--").arg(from.as_ref()).arg(to.as_ref()).status().unwrap();
-    assert!(done.success(), "cp {}", to.as_ref().display());
+    let status = Command::new("cp").arg("--").arg(from.as_ref()).arg(to.as_ref()).status().unwrap();
+    assert!(status.success(), "cp {}", to.as_ref().display());
 }
 
-/// Runs a command, the copy of [`for_other_users`] or one that starts it, once no other test's child holds the
-/// copy open for writing any more.
+/// Runs a command (the copy from [`for_other_users`], or one that starts it), once no child of
+/// another test holds the copy open for writing any more.
 pub fn output(command: &mut Command) -> Ran {
     let start = Instant::now();
     let mut output = started(command, Command::output);
-    // What starts it says so itself.
+    // A program that starts the copy reports the error itself.
     while output.status.code() == Some(126) && output.stderr.ends_with(b": Text file busy\n") {
         output = started(command, Command::output);
     }
@@ -106,8 +108,8 @@ pub fn output(command: &mut Command) -> Ran {
     }
 }
 
-/// Starts a program that was just written: a child that another test forks may hold it open for writing until
-/// it has become another program, and the kernel says ETXTBSY (execve(2)).
+/// Starts a program that was just written. A child that another test forks may hold it open for
+/// writing until it calls exec; until then the kernel returns ETXTBSY (execve(2)).
 pub fn started<T>(command: &mut Command, start: impl Fn(&mut Command) -> io::Result<T>) -> T {
     loop {
         match start(command) {
@@ -117,8 +119,8 @@ pub fn started<T>(command: &mut Command, start: impl Fn(&mut Command) -> io::Res
     }
 }
 
-/// Runs until it has this on stdout: a child that another test forks holds our sockets until it has become another
-/// program, and the last part of a handshake may still be on its way.
+/// Repeats the run until its stdout satisfies the condition. A child that another test forks holds
+/// our sockets until it calls exec, and the last part of a handshake may still be on its way.
 #[track_caller]
 pub fn until(run: impl Fn() -> Ran, holds: impl Fn(&str) -> bool) -> Ran {
     let start = Instant::now();
@@ -127,11 +129,12 @@ pub fn until(run: impl Fn() -> Ran, holds: impl Fn(&str) -> bool) -> Ran {
         if holds(&ran.stdout) {
             return ran;
         }
-        assert!(start.elapsed() < PATIENCE, "{}", ran.story());
+        assert!(start.elapsed() < TIMEOUT, "{}", ran.story());
     }
 }
 
-/// Measures until it takes less than this: a busy machine disturbs one, and what is too slow never does. Returns the last.
+/// Repeats the run until it takes less than this, and returns the last result. A busy machine may
+/// delay one run, but a program that is too slow never succeeds.
 #[allow(dead_code, reason = "not every test binary has such a bound")]
 #[track_caller]
 pub fn until_within(limit: Duration, measure: impl Fn() -> Ran) -> Ran {
@@ -141,7 +144,7 @@ pub fn until_within(limit: Duration, measure: impl Fn() -> Ran) -> Ran {
         if ran.elapsed < limit {
             return ran;
         }
-        assert!(start.elapsed() < PATIENCE, "took {:?}, at most {limit:?}\n{}", ran.elapsed, ran.story());
+        assert!(start.elapsed() < TIMEOUT, "took {:?}, at most {limit:?}\n{}", ran.elapsed, ran.story());
     }
 }
 
@@ -151,8 +154,8 @@ impl Porthole {
         self
     }
 
-    /// Run by this program, such as nsenter(1), with these arguments of its own in front.
-    #[allow(dead_code, reason = "not every test binary needs namespaces of its own")]
+    /// Runs it with a wrapper such as nsenter(1), given with its arguments.
+    #[allow(dead_code, reason = "not every test binary needs separate namespaces")]
     pub fn inside(mut self, wrapper: &[&str]) -> Self {
         let mut command = Command::new(wrapper[0]);
         command.args(&wrapper[1..]).arg(self.command.get_program()).args(self.command.get_args());
@@ -164,14 +167,15 @@ impl Porthole {
         self
     }
 
-    /// With 16 MiB of address space, where it is a static binary: what grew past that would abort. The host's own
-    /// maps shared libraries, which alone take that much, and has larger stacks: its data is bounded.
+    /// Runs it with 16 MiB of address space if it is a static binary, which would abort if it grew
+    /// past that. For the host's own build only the data is limited, because its shared libraries
+    /// alone take that much, and its stacks are larger.
     pub fn in_little_memory(self) -> Self {
         let is_static = std::env::var_os("PORTHOLE_BIN").is_some();
         self.under(&["prlimit", if is_static { "--as=16777216" } else { "--data=33554432" }])
     }
 
-    /// As a user of its own that may have no process or thread beside it; needs root.
+    /// Runs it as a separate user that may have no other process or thread. Needs root.
     pub fn one_process(self) -> Self {
         static USER: AtomicU32 = AtomicU32::new(0);
         let user = 70_000 + std::process::id() % 100_000 * 10 + USER.fetch_add(1, Ordering::Relaxed);
@@ -179,7 +183,7 @@ impl Porthole {
         self.under(&["prlimit", "--nproc=1", "setpriv", &user, "--regid=65532", "--clear-groups"])
     }
 
-    /// The same, run by another program with these arguments of its own in front.
+    /// Runs it with another program, given with its arguments.
     pub fn under(mut self, words: &[&str]) -> Self {
         let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
         let (limit, rest) = arguments.split_first().unwrap();
@@ -202,25 +206,25 @@ impl Porthole {
         }
     }
 
-    /// Exit status 0, this on stdout, nothing on stderr.
+    /// Asserts exit status 0, this on stdout, nothing on stderr.
     #[track_caller]
     pub fn healthy(self, stdout: &str) -> Ran {
         self.run().is(0, stdout, "")
     }
 
-    /// Exit status 1, this on stdout, nothing on stderr.
+    /// Asserts exit status 1, this on stdout, nothing on stderr.
     #[track_caller]
     pub fn unhealthy(self, stdout: &str) -> Ran {
         self.run().is(1, stdout, "")
     }
 
-    /// Exit status 1, nothing on stdout, this on stderr behind `porthole: `.
+    /// Asserts exit status 1, nothing on stdout, this on stderr after `porthole: `.
     #[track_caller]
     pub fn refused(self, stderr: &str) -> Ran {
         self.run().is(1, "", &format!("porthole: {stderr}"))
     }
 
-    /// The JSON of a run, and that its exit status fits it.
+    /// Runs it, asserts that the exit status matches the JSON, and returns the JSON.
     #[track_caller]
     pub fn json(self) -> Value {
         self.run().json()
@@ -228,7 +232,7 @@ impl Porthole {
 }
 
 impl Ran {
-    /// The JSON on stdout, and that the exit status fits it.
+    /// Asserts that the exit status matches the JSON on stdout, and returns the JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         let json: Value =
@@ -239,7 +243,8 @@ impl Ran {
         json
     }
 
-    /// Asserts status, stdout and stderr, each line without its newline at the end; times read `<T>`.
+    /// Asserts the exit status, stdout and stderr, each without the trailing newline and with times
+    /// as `<T>`.
     #[track_caller]
     pub fn is(self, status: i32, stdout: &str, stderr: &str) -> Self {
         let line = |text: &str| if text.is_empty() { String::new() } else { format!("{text}\n") };
@@ -250,7 +255,7 @@ impl Ran {
         self
     }
 
-    /// Asserts that it took no longer than this, and what a busy machine adds.
+    /// Asserts that it took no longer than this, plus what a busy machine may add.
     #[track_caller]
     pub fn within(self, limit: Duration) -> Self {
         let limit = limit + BUSY;

@@ -1,6 +1,6 @@
-//! Real servers, of Debian's packages: each is started for a test, on loopback or a Unix socket in a folder of its
-//! own, and is gone with it. Where a server is not installed the test says so aloud, and fails where nothing
-//! may be skipped.
+//! Real servers from Debian packages. Each is started for one test, on loopback or a Unix socket in
+//! a separate directory, and ends with it. If a server is not installed, the test is reported as
+//! skipped, or fails if nothing may be skipped.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -17,19 +17,20 @@ use crate::support::server::folder;
 use crate::support::skip::is_root;
 pub use crate::support::skip::skip;
 
-/// What a server may take to start.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// How often it is asked whether it has.
+/// How long a server may take to start.
+const TIMEOUT: Duration = Duration::from_mins(2);
+/// The pause between two attempts to see whether it has.
 const INTERVAL: Duration = Duration::from_millis(20);
-/// When timeout(1) ends a server that nobody ended, in seconds.
+/// After how many seconds timeout(1) ends a server that is still running.
 const END: &str = "900";
-/// A user that servers may run as which refuse to be root: Debian's nobody.
+/// The user for servers that refuse to run as root: Debian's nobody.
 const NOBODY: u32 = 65_534;
 
-/// The path of this program; nothing, said aloud, where it is not installed.
+/// Returns the path of this program. If it is not installed, reports the test as skipped and
+/// returns `None`.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
-    // Debian keeps a folder for each version of PostgreSQL.
+    // Debian has a directory for each version of PostgreSQL.
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let found = path
         .split(':')
@@ -44,14 +45,14 @@ pub fn installed(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Has the command run as nobody, where it would be root.
+/// Makes the command run as nobody if it would run as root.
 pub fn unprivileged(command: &mut Command) {
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
 }
 
-/// Runs what prepares a server to its end, as nobody.
+/// Runs a program that prepares a server, as nobody, and asserts that it succeeds.
 #[track_caller]
 pub fn prepare<S: AsRef<OsStr>>(folder: &Path, program: &Path, arguments: impl IntoIterator<Item = S>) {
     let mut command = Command::new(program);
@@ -61,16 +62,16 @@ pub fn prepare<S: AsRef<OsStr>>(folder: &Path, program: &Path, arguments: impl I
     assert!(output.status.success(), "{}: {output:?}", program.display());
 }
 
-/// A server of a real package.
+/// A running server.
 pub struct Daemon {
     child: Child,
     name: String,
     log: PathBuf,
-    /// Its own folder, which is removed with it.
+    /// Its directory, which is removed with it.
     pub folder: PathBuf,
 }
 
-/// A folder for a server that may run as another user.
+/// Creates a directory for a server that may run as another user.
 pub fn open_folder() -> PathBuf {
     let folder = folder();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
@@ -78,7 +79,8 @@ pub fn open_folder() -> PathBuf {
 }
 
 impl Daemon {
-    /// Starts this program in its folder; what it prints goes to a log there. `adapt` sets what else it needs.
+    /// Starts this program in its directory, where its output goes to a log. `adapt` sets what else
+    /// it needs.
     pub fn start<S: AsRef<OsStr>>(
         folder: PathBuf,
         program: &Path,
@@ -88,7 +90,7 @@ impl Daemon {
         let name = program.file_name().unwrap().to_string_lossy().into_owned();
         let log = folder.join(format!("{name}.log"));
         let out = File::create(&log).unwrap();
-        // Past its end or with the tests killed, no server stays behind.
+        // timeout(1) ends the server even if the tests are killed.
         let mut command = Command::new("/usr/bin/timeout");
         command.args(["--kill-after=10", END]).arg(program).args(arguments);
         command.current_dir(&folder).stdin(Stdio::null());
@@ -98,7 +100,7 @@ impl Daemon {
         Daemon { child, name, log, folder }
     }
 
-    /// Waits until the condition holds; the server has to live.
+    /// Waits until the condition holds. Fails if the server ends meanwhile.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
@@ -106,18 +108,18 @@ impl Daemon {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("{} ended ({status}) before {what}; its log:\n{}", self.name, self.log());
             }
-            assert!(start.elapsed() < PATIENCE, "{}: not yet {what}; its log:\n{}", self.name, self.log());
-            // No server tells when it is ready in a way that all share.
+            assert!(start.elapsed() < TIMEOUT, "{}: not yet {what}; its log:\n{}", self.name, self.log());
+            // There is no common way in which servers report that they are ready.
             std::thread::sleep(INTERVAL);
         }
     }
 
-    /// Waits until the server's port or socket accepts.
+    /// Waits until the server accepts connections on this port.
     #[track_caller]
     pub fn until_listening(&mut self, port: u16) {
         self.until("it listens", || {
             let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
-            // In order, as what a server logs of a reset would be taken for the check's.
+            // Closes in order: what a server logs about a reset would be attributed to the check.
             let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
             let _ = stream.shutdown(std::net::Shutdown::Write);
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
@@ -125,7 +127,7 @@ impl Daemon {
         });
     }
 
-    /// Ends the server, and leaves its folder.
+    /// Ends the server, and returns its directory, which remains.
     pub fn end(mut self) -> PathBuf {
         let folder = std::mem::take(&mut self.folder);
         drop(self);
@@ -137,7 +139,7 @@ impl Daemon {
         let _ = kill(Pid::from_raw(-self.child.id().cast_signed()), signal);
     }
 
-    /// What it has printed.
+    /// Returns what it has printed.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
@@ -145,7 +147,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // To timeout(1), which passes it on, and follows with SIGKILL where that does not help.
+        // timeout(1) forwards the signal, and sends SIGKILL if that does not suffice.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGCONT);
         let _ = self.child.wait();

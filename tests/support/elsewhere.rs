@@ -1,4 +1,4 @@
-//! A process in a mount namespace of its own, and proc trees that are made up.
+//! A process in a separate mount namespace, and fabricated proc trees.
 
 #![allow(dead_code, reason = "not every test binary needs all of it")]
 
@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use super::server::folder;
 use super::skip::{is_root, skip};
 
-/// A script for [`Elsewhere::mounted`]: a FUSE filesystem `dead`, of which the server never answers, not even its first
-/// question, and a tmpfs `alive` beside it.
+/// A script for [`Elsewhere::mounted`]. It mounts a FUSE file system `dead`, whose server never
+/// answers, not even the first request, and a tmpfs `alive` next to it.
 pub const DEAD_AND_ALIVE: &str = r#"
     mount -t tmpfs base "$1"
     mkdir "$1/dead" "$1/alive"
@@ -20,15 +20,17 @@ pub const DEAD_AND_ALIVE: &str = r#"
     exec 3<>/dev/fuse
     mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 dead "$1/dead""#;
 
-/// A process that waits, in a mount namespace in which a script has mounted something; it ends when this is dropped.
+/// A waiting process in a mount namespace in which a script has mounted something. Dropping this
+/// ends it.
 pub struct Elsewhere {
     child: Child,
-    /// A folder for the script, its `$1`.
+    /// The directory for the script, its `$1`.
     pub folder: PathBuf,
 }
 
 impl Elsewhere {
-    /// Once the script, of sh(1), has ended; nothing, said aloud, where no namespace can be had.
+    /// Runs this sh(1) script in a new namespace, and returns when it has ended. If that is not
+    /// possible, reports the test as skipped and returns `None`.
     pub fn mounted(script: &str) -> Option<Self> {
         if !is_root() {
             skip("only root can mount");
@@ -47,7 +49,7 @@ impl Elsewhere {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let elsewhere = Elsewhere { child, folder };
         if line != "ready\n" {
-            skip("no mount namespace can be had here, or not what is to be mounted");
+            skip("cannot create a mount namespace here, or cannot mount in it");
             return None;
         }
         Some(elsewhere)
@@ -57,7 +59,7 @@ impl Elsewhere {
         self.child.id().to_string()
     }
 
-    /// A path in the folder.
+    /// Returns a path in the directory.
     pub fn path(&self, name: &str) -> String {
         self.folder.join(name).to_str().unwrap().to_owned()
     }
@@ -71,7 +73,7 @@ impl Drop for Elsewhere {
     }
 }
 
-/// A proc tree of one process, pid 7, which it calls `self` too.
+/// A proc tree with one process, pid 7, which is also `self`.
 pub struct Proc(pub PathBuf);
 
 impl Proc {
@@ -98,7 +100,7 @@ impl Drop for Proc {
     }
 }
 
-/// Writes a file and the folders above it.
+/// Writes a file, and creates its parent directories.
 pub fn write(path: &Path, content: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();

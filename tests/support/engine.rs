@@ -1,4 +1,4 @@
-//! Docker, through its command line: images and containers that are gone when they are dropped.
+//! Docker, through its command line. Images and containers are removed when they are dropped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use crate::skip::skip;
 
-/// What waiting for a state of a container may take.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// How often it is asked for.
+/// How long a test may wait for a state of a container.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// The pause between two attempts to see it.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// What an image of ours holds: the two builds, a service that is well and a program that is not.
+/// The programs in an image: the two builds, a service, and a program with typical faults.
 const PROGRAMS: [&str; 4] = ["porthole", "porthole-probe", "service", "patient"];
 
-/// The folder of the project.
+/// Returns the directory of the project.
 pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Whether there is an engine and the static binaries. Where not, it says so past the capture of the test
-/// harness, or fails if PORTHOLE_SKIP_NOTHING is set.
+/// Returns whether an engine and the static binaries are available. If not, reports the test as
+/// skipped, or fails it if PORTHOLE_SKIP_NOTHING is set.
 pub fn is_there() -> bool {
     let built = PROGRAMS.iter().all(|name| binary(name).exists());
     let missing = if !built {
@@ -34,7 +34,7 @@ pub fn is_there() -> bool {
     false
 }
 
-/// A binary that `make static` leaves.
+/// Returns the path of a binary that `make static` builds.
 pub fn binary(name: &str) -> PathBuf {
     project().join("target/static").join(name)
 }
@@ -50,7 +50,7 @@ pub fn docker(arguments: &[&str]) -> Output {
     })
 }
 
-/// Runs docker, insists that it succeeds, and returns what it printed.
+/// Runs docker, asserts that it succeeds, and returns what it printed.
 #[track_caller]
 pub fn docker_ok(arguments: &[&str]) -> String {
     let output = docker(arguments);
@@ -59,35 +59,35 @@ pub fn docker_ok(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-/// Runs the image to its end, with these options alone: exit status, stdout, stderr.
+/// Runs the image to its end, with only these options. Returns exit status, stdout and stderr.
 pub fn once(image: &Image, options: &[&str], words: &[&str]) -> (Option<i32>, String, String) {
     texts(docker(&[&["run", "--rm"], options, &[&image.0], words].concat()))
 }
 
-/// What a program left, as text.
+/// Returns a program's exit status, and its output as text.
 fn texts(output: Output) -> (Option<i32>, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// A name that no other test of this or another run has.
+/// Returns a name that no other test in this or another run has.
 pub fn unique(what: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("porthole-{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
-/// An image of ours, and the layers of its build that have no name and would stay behind.
+/// An image, and the unnamed layers of its build, which would remain otherwise.
 pub struct Image(pub String, Vec<String>);
 
 impl Image {
-    /// FROM scratch with the static binaries, and these lines of a Dockerfile.
+    /// Builds an image FROM scratch with the static binaries and these lines of a Dockerfile.
     #[track_caller]
     pub fn from_scratch(lines: &str) -> Image {
         Image::of(&PROGRAMS, lines)
     }
 
-    /// FROM scratch with these of the static binaries, and these lines of a Dockerfile. The folder `links` that it can
-    /// copy has a link named tar that leads to /porthole.
+    /// Builds an image FROM scratch with these static binaries and these lines of a Dockerfile. The
+    /// context has a directory `links` with a link `tar` to /porthole.
     #[track_caller]
     pub fn of(programs: &[&str], lines: &str) -> Image {
         let folder = Folder::new("context");
@@ -100,20 +100,21 @@ impl Image {
         let dockerfile = format!("FROM scratch\nCOPY {programs} /\nUSER 65532:65532\n{lines}\n");
         std::fs::write(folder.0.join("Dockerfile"), dockerfile).unwrap();
         let image = Image(unique("image"), Vec::new());
-        // Layers of its own: those of a cache may be on their way out with the image of another test.
+        // Without the cache: its layers may be removed along with the image of another test.
         let output = docker(&["build", "--no-cache", "-q", "-t", &image.0, folder.0.to_str().unwrap()]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         image
     }
 
-    /// From a Dockerfile of this project as it is, built at its root.
+    /// Builds an image from an unchanged Dockerfile of this project, with the project's root as
+    /// context.
     #[track_caller]
     pub fn from_file(dockerfile: &str) -> Image {
         Image::build(&["-f", dockerfile, "."])
     }
 
-    /// `docker build` with these arguments, of which the last is the context. No network; and no cache, as a layer of it
-    /// could be gone with another test at any moment.
+    /// Runs `docker build` with these arguments, the last of which is the context. Without network;
+    /// and without the cache, because another test could remove one of its layers at any moment.
     #[track_caller]
     pub fn build(arguments: &[&str]) -> Image {
         let name = unique("image");
@@ -122,13 +123,13 @@ impl Image {
         Image(name, layers(&log))
     }
 
-    /// An image that is there, and goes with this.
+    /// Takes over an existing image, which is removed when this is dropped.
     pub fn named(name: &str) -> Image {
         Image(name.to_owned(), Vec::new())
     }
 }
 
-/// The layers that a build has printed.
+/// Returns the layers that a build has printed.
 fn layers(log: &str) -> Vec<String> {
     log.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::to_owned).collect()
 }
@@ -137,7 +138,7 @@ impl Drop for Image {
     fn drop(&mut self) {
         docker(&["rmi", "-f", &self.0]);
         for layer in &self.1 {
-            // A base has a name and stays.
+            // A base image has a name and is not removed.
             let names = docker(&["image", "inspect", "-f", "{{len .RepoTags}}", layer]);
             if names.stdout.trim_ascii() == b"0" {
                 docker(&["rmi", layer]);
@@ -146,7 +147,7 @@ impl Drop for Image {
     }
 }
 
-/// A folder of a test's own, for a context or a volume, which goes with it.
+/// A directory for a context or a volume. Dropping it removes it.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -164,33 +165,35 @@ impl Drop for Folder {
     }
 }
 
-/// How a container of ours runs: no network, read-only, without capabilities or the way to more.
+/// The options of containers: no network, read-only, without capabilities or new privileges.
 pub const HARDENED: [&str; 7] =
     ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
 
-/// A container of ours, which goes with this.
+/// A running container. Dropping it removes it.
 pub struct Container(pub String);
 
 impl Container {
-    /// Runs the image with these options more.
+    /// Runs the image, hardened and with these additional options.
     #[track_caller]
     pub fn run(image: &Image, options: &[&str]) -> Container {
         Container::run_named(&image.0, options)
     }
 
-    /// Runs the image of this name, which may be everybody's, with these options more.
+    /// Runs the image with this name, which is not removed, hardened and with these additional
+    /// options.
     #[track_caller]
     pub fn run_named(image: &str, options: &[&str]) -> Container {
         Container::start(image, &[&HARDENED[..], options].concat(), &[])
     }
 
-    /// Runs the image with these options more, and these words behind its entry point.
+    /// Runs the image, hardened and with these additional options, with these arguments for its
+    /// entry point.
     #[track_caller]
     pub fn run_words(image: &Image, options: &[&str], words: &[&str]) -> Container {
         Container::start(&image.0, &[&HARDENED[..], options].concat(), words)
     }
 
-    /// Runs the image with these options alone.
+    /// Runs the image with only these options.
     #[track_caller]
     pub fn run_bare(image: &Image, options: &[&str]) -> Container {
         Container::start(&image.0, options, &[])
@@ -203,7 +206,7 @@ impl Container {
         container
     }
 
-    /// `docker exec` of these words: exit status, stdout, stderr.
+    /// Runs `docker exec` with this command. Returns exit status, stdout and stderr.
     pub fn exec(&self, words: &[&str]) -> (Option<i32>, String, String) {
         texts(docker(&[&["exec", &self.0], words].concat()))
     }
@@ -216,22 +219,22 @@ impl Container {
         assert_eq!(status, Some(0), "{stdout}{stderr}");
     }
 
-    /// Waits until the engine's own health check has come to this.
+    /// Waits until the engine's health check reports this status.
     #[track_caller]
-    pub fn until_health(&self, wanted: &str) {
+    pub fn until_health(&self, expected: &str) {
         let start = Instant::now();
         loop {
             let state = docker_ok(&["inspect", "-f", "{{.State.Health.Status}}", &self.0]);
-            if state == wanted {
+            if state == expected {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "{state}, not {wanted}: {}", self.health_log());
-            // The engine has no event to wait for that could not be missed.
+            assert!(start.elapsed() < TIMEOUT, "{state}, expected {expected}: {}", self.health_log());
+            // An event of the engine could be missed.
             std::thread::sleep(INTERVAL);
         }
     }
 
-    /// Waits until the container has printed a line, and returns it.
+    /// Waits until the container has printed a line, and returns the first one.
     #[track_caller]
     pub fn until_logged(&self) -> String {
         let start = Instant::now();
@@ -240,13 +243,13 @@ impl Container {
             if let Some(line) = log.lines().next() {
                 return line.to_owned();
             }
-            assert!(start.elapsed() < PATIENCE, "{} has printed nothing", self.0);
-            // To follow the log would be to wait for ever.
+            assert!(start.elapsed() < TIMEOUT, "{} has printed nothing", self.0);
+            // Following the log would never end.
             std::thread::sleep(INTERVAL);
         }
     }
 
-    /// The last exit status and output of the engine's health check.
+    /// Returns the last exit status and output of the engine's health check.
     #[track_caller]
     pub fn last_health(&self) -> (String, String) {
         let format = "{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}\x1f{{end}}";
@@ -256,17 +259,17 @@ impl Container {
         (code.to_owned(), output.to_owned())
     }
 
-    /// All that the engine keeps of its health checks, as JSON.
+    /// Returns all that the engine records about its health checks, as JSON.
     pub fn health_log(&self) -> String {
         docker_ok(&["inspect", "-f", "{{json .State.Health}}", &self.0])
     }
 }
 
-/// A volume of ours.
+/// A volume. Dropping it removes it.
 pub struct Volume(pub String);
 
 impl Volume {
-    /// An empty one, which belongs to root.
+    /// Creates an empty volume, which belongs to root.
     #[track_caller]
     pub fn new() -> Volume {
         Volume(docker_ok(&["volume", "create", &unique("volume")]))

@@ -1,11 +1,12 @@
-//! Which tests need which feature of the build under test: the name of a module says so.
+//! Which tests need which feature of the build under test: the name of their module tells.
 //!
-//! The tests in a module `with_inspect` need a build with the feature `inspect`, and those in `without_inspect` one without
-//! it; likewise for `tls` and `remote`. scripts/suite.sh asks the binary for its features, leaves out the modules that do
-//! not fit and reports them. A test that is run on a build that does not fit fails.
+//! The tests in a module `with_inspect` need a build with the feature `inspect`, and those in
+//! `without_inspect` one without it; likewise for `tls` and `remote`. scripts/suite.sh reads the
+//! features from the binary's `--version`, leaves out the modules that do not fit and reports them.
+//! A test that runs on a build that does not fit fails.
 //!
-//! No test returns early because of a feature. [`has_feature`] is for expectations that differ between builds, and for
-//! more cases of a test.
+//! No test returns early because of a feature. [`has_feature`] is for expectations that differ
+//! between builds, and for additional cases of a test.
 
 use std::process::Command;
 use std::sync::LazyLock;
@@ -13,7 +14,7 @@ use std::sync::LazyLock;
 /// The features that tests depend on.
 const FEATURES: [&str; 3] = ["inspect", "tls", "remote"];
 
-/// The path of the program under test: that of the environment variable, or the host's own build.
+/// Returns the path of the program under test: that in PORTHOLE_BIN, or the host's own build.
 pub fn program() -> String {
     std::env::var("PORTHOLE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_porthole").to_owned())
 }
@@ -27,7 +28,8 @@ pub fn has_feature(name: &str) -> bool {
     VERSION.contains(name)
 }
 
-/// Fails a test that the build under test cannot pass. libtest names the thread of a test after the test.
+/// Fails a test that does not fit the build under test. libtest names the thread of a test after
+/// the test.
 #[track_caller]
 pub fn assert_fit() {
     let thread = std::thread::current();

@@ -1,4 +1,5 @@
-//! What the integration tests share: the program under test, and servers that behave as badly as they like.
+//! What the integration tests share: running the program under test, and scripted servers that may
+//! misbehave.
 
 pub mod command;
 pub mod elsewhere;
@@ -6,9 +7,9 @@ pub mod features;
 pub mod network;
 pub mod place;
 pub mod proc_tree;
-#[allow(dead_code, reason = "not every test binary looks at processes")]
+#[allow(dead_code, reason = "not every test binary needs processes")]
 pub mod processes;
-#[allow(dead_code, reason = "not every test binary looks below another root")]
+#[allow(dead_code, reason = "not every test binary needs another root")]
 pub mod rooted;
 pub mod server;
 pub mod skip;

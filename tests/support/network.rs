@@ -1,4 +1,4 @@
-//! A network namespace of a test's own, where every socket is its.
+//! A separate network namespace for a test, in which all sockets belong to the test.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -9,11 +9,11 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::skip::skip;
 
-/// How long what a test waits for may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test may wait on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A script of python3 that becomes the program that its arguments name, to which the kernel refuses netlink sockets: a
-/// filter of seccomp(2) that fails socket(2) of that family with EPERM.
+/// A python3 script that executes the program named by its arguments without netlink sockets: a
+/// seccomp(2) filter makes socket(2) for that family fail with EPERM.
 #[allow(dead_code, reason = "not every test binary needs it")]
 pub const NO_NETLINK: &str = r#"
 import ctypes, os, platform, struct, sys
@@ -29,14 +29,14 @@ if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
 os.execv(sys.argv[1], sys.argv[1:])
 "#;
 
-/// A listener at this address, which an earlier one may still have: a child that another test forks holds that until it has
-/// become another program.
+/// Binds a listener to this address. An earlier listener may still hold it: a child that another
+/// test has forked keeps it open until it calls exec.
 #[allow(dead_code, reason = "not every test binary needs it")]
 pub fn bound(address: &str) -> TcpListener {
     let start = Instant::now();
     loop {
         match TcpListener::bind(address) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < PATIENCE => {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < TIMEOUT => {
                 std::thread::yield_now();
             }
             listener => return listener.unwrap(),
@@ -44,8 +44,8 @@ pub fn bound(address: &str) -> TcpListener {
     }
 }
 
-/// Runs the test in a thread that is in a network namespace of its own, as are the programs that it starts; says aloud
-/// where none can be had. Loopback is up.
+/// Runs the test in a thread with a new network namespace, which the programs that it starts share.
+/// Loopback is up. If that is not possible, reports the test as skipped.
 #[track_caller]
 pub fn in_own_network(test: impl FnOnce() + Send + 'static) {
     match Command::new("ip").arg("-V").output() {
@@ -53,7 +53,7 @@ pub fn in_own_network(test: impl FnOnce() + Send + 'static) {
         _ => {}
     }
     let thread = std::thread::spawn(move || {
-        // unshare(2) moves the calling thread alone.
+        // unshare(2) moves only the calling thread.
         if unshare(CloneFlags::CLONE_NEWNET).is_err() {
             return false;
         }
@@ -64,7 +64,7 @@ pub fn in_own_network(test: impl FnOnce() + Send + 'static) {
     });
     match thread.join() {
         Ok(true) => {}
-        Ok(false) => skip("no network namespace can be had here"),
+        Ok(false) => skip("cannot create a network namespace here"),
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }

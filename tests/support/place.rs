@@ -1,4 +1,4 @@
-//! A folder of a test's own, removed with everything in it.
+//! A directory for a test, which is removed with everything in it.
 
 #![allow(dead_code, reason = "not every test binary needs all of it")]
 
@@ -32,7 +32,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // A tree may be deeper than std's own remove_dir_all goes.
+        // A tree may be too deep for std's remove_dir_all.
         let _ = std::process::Command::new("/bin/rm").arg("-rf").arg(&self.0).status();
     }
 }

@@ -1,4 +1,5 @@
-//! A made-up proc mount: a folder in which processes, their descriptors and tables are what a test says.
+//! A fabricated proc mount: a directory with the processes, descriptors and tables that a test
+//! defines.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,11 +7,11 @@ use std::path::PathBuf;
 
 use super::server::folder;
 
-/// A proc mount, gone with its end. Its first process is `self`.
+/// A fabricated proc mount. Pid 1 is `self`. Dropping this removes it.
 pub struct ProcTree(pub PathBuf);
 
 impl ProcTree {
-    /// With no process yet, and a queue of connections that may be as long as this.
+    /// Creates one without processes, with this limit for accept queues.
     pub fn new(somaxconn: u32) -> Self {
         let tree = ProcTree(folder());
         tree.file("sys/net/core/somaxconn", format!("{somaxconn}\n"));
@@ -18,26 +19,26 @@ impl ProcTree {
         tree
     }
 
-    /// Its path.
+    /// Returns its path.
     pub fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 
-    /// A file in it, with the folders above.
+    /// Writes a file in it, and creates the parent directories.
     pub fn file(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// A link in it, with the folders above.
+    /// Creates a link in it, and the parent directories.
     pub fn link(&self, name: &str, target: &str) {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
     }
 
-    /// A process of root's of this name that has these descriptors open.
+    /// Adds a process of root with this name and these open descriptors.
     pub fn process(&self, pid: u32, name: &str, descriptors: &[(u32, &str)]) {
         self.file(&format!("{pid}/stat"), format!("{pid} ({name}) S 0 1"));
         self.file(&format!("{pid}/status"), format!("Name:\t{name}\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n"));
@@ -47,7 +48,8 @@ impl ProcTree {
         }
     }
 
-    /// The sockets of a process's network namespace: rows of `tcp` and `udp`, of which this makes whole tables.
+    /// Adds the sockets of a process's network namespace: the rows of the tables `tcp` and `udp`,
+    /// and the text of `unix`.
     pub fn network(&self, pid: u32, tcp: &[&str], udp: &[&str], unix: &str) {
         let table = |rows: &[&str]| format!("  sl  local_address …\n{}\n", rows.join("\n"));
         self.file(&format!("{pid}/net/tcp"), table(tcp));

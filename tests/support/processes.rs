@@ -1,4 +1,4 @@
-//! Processes to look at: made-up proc trees, and real ones that do nothing.
+//! Processes to inspect: fabricated proc trees, and real processes that do nothing.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::command::started;
 use super::server::folder;
 
-/// A made-up proc, until it is dropped.
+/// A fabricated proc. Dropping it removes it.
 pub struct Proc(PathBuf);
 
-/// What a made-up process's `stat` says.
+/// The fields in a fabricated process's `stat`.
 pub struct Made {
     pub name: &'static [u8],
     pub state: char,
@@ -71,7 +71,7 @@ impl Proc {
         self.0.to_str().unwrap()
     }
 
-    /// A file of it.
+    /// Writes a file in it.
     pub fn file(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -79,7 +79,7 @@ impl Proc {
         self
     }
 
-    /// A process with these arguments, each with a NUL behind it.
+    /// Adds a process with these arguments, each terminated by NUL.
     pub fn process(&self, pid: u32, made: &Made, arguments: &[u8]) -> &Self {
         self.file(&format!("{pid}/stat"), made.stat(pid)).file(&format!("{pid}/cmdline"), arguments)
     }
@@ -91,11 +91,11 @@ impl Drop for Proc {
     }
 }
 
-/// A process that does nothing, until it is dropped.
+/// A process that does nothing. Dropping it ends it.
 pub struct Sleeper(Child);
 
 impl Sleeper {
-    /// This command, once it has become what has these words in its command line.
+    /// Starts this command, and waits until its command line begins with these words.
     pub fn start(command: &mut Command, words: &str) -> Self {
         let start = Instant::now();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -106,7 +106,7 @@ impl Sleeper {
                 return sleeper;
             }
             assert!(start.elapsed() < Duration::from_secs(30), "not yet: {words}");
-            // What was to start a program that was just written may have found it busy: see `started`.
+            // A wrapper may have failed to start a program that was just written: see `started`.
             if sleeper.0.try_wait().unwrap().is_some() {
                 sleeper = Sleeper(started(command, Command::spawn));
             }
@@ -114,14 +114,14 @@ impl Sleeper {
         }
     }
 
-    /// sleep(1) with this first word and no environment but these.
+    /// Starts sleep(1) with this first argument and only these variables.
     pub fn called(first: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new("/bin/sleep");
         command.arg0(first).arg("600").env_clear().envs(variables.iter().copied());
         Self::start(&mut command, first)
     }
 
-    /// sleep(1) as this user and group; the caller is root.
+    /// Starts this sleep(1) as this user and group. Needs root.
     pub fn owned(program: &Path, uid: u32, gid: u32) -> Self {
         let mut command = Command::new("setpriv");
         command.args([format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".to_owned()]);
@@ -132,7 +132,7 @@ impl Sleeper {
         self.0.id()
     }
 
-    /// Ends it, and leaves it to be asked how.
+    /// Kills it, and leaves it as a zombie.
     pub fn end(&mut self) {
         self.0.kill().unwrap();
         let start = Instant::now();
@@ -151,7 +151,7 @@ impl Drop for Sleeper {
     }
 }
 
-/// What a program prints, without the newline at its end.
+/// Runs a program, and returns its output without the trailing newline.
 pub fn printed(words: &[&str]) -> String {
     let output = Command::new(words[0]).args(&words[1..]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()

@@ -1,4 +1,4 @@
-//! A process with another root directory, for what is looked at below it.
+//! A process with another root directory, for inspections of its files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,20 +9,21 @@ use std::time::{Duration, Instant};
 use super::server::folder;
 use super::skip::{is_root, skip};
 
-/// What the process may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long it sleeps, in seconds, should nobody end it.
+/// How long the process may take to start.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it sleeps, in seconds, if nothing ends it.
 const END: &str = "900";
 
-/// A process that sleeps, its root directory, and what is in it; both are gone with it.
+/// A sleeping process and its root directory. Dropping this ends the process and removes the
+/// directory.
 pub struct Rooted {
     child: Child,
-    /// Its root directory as we see it.
+    /// Its root directory, as a path outside.
     pub root: PathBuf,
 }
 
-/// A process whose root directory is a folder that has nothing but the program and its libraries; nothing, said
-/// aloud, where none can be had.
+/// Starts a process in a root directory that contains only its program and its libraries. If that
+/// is not possible, reports the test as skipped and returns `None`.
 pub fn rooted() -> Option<Rooted> {
     let root = folder();
     let sleep = fs::canonicalize("/bin/sleep").unwrap();
@@ -44,23 +45,23 @@ pub fn rooted() -> Option<Rooted> {
     command.arg(&root).args(["/bin/sleep", END]).current_dir("/");
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let Ok(child) = child else {
-        skip("a process with another root cannot be started");
+        skip("cannot start a process with another root");
         return None;
     };
     let mut rooted = Rooted { child, root };
     let start = Instant::now();
     while fs::read_link(format!("/proc/{}/exe", rooted.child.id())).ok() != Some(to.clone()) {
         if rooted.child.try_wait().unwrap().is_some() {
-            skip("a process cannot be given another root");
+            skip("cannot give a process another root");
             return None;
         }
-        assert!(start.elapsed() < PATIENCE, "it is not yet a process with another root");
+        assert!(start.elapsed() < TIMEOUT, "the process does not have its new root yet");
         std::thread::sleep(Duration::from_millis(5));
     }
     Some(rooted)
 }
 
-/// The libraries that a program needs, its loader included, as ldd(1) names them.
+/// Returns the libraries that a program needs, including its loader, as ldd(1) lists them.
 fn libraries(program: &Path) -> Vec<PathBuf> {
     let output = Command::new("ldd").arg(program).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -69,12 +70,12 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
 }
 
 impl Rooted {
-    /// The number of the process.
+    /// Returns its pid.
     pub fn pid(&self) -> String {
         self.child.id().to_string()
     }
 
-    /// Writes a file below its root, and gives the path that it has there.
+    /// Writes a file below its root, and returns the path inside the root.
     pub fn file(&self, path: &str, content: impl AsRef<[u8]>) -> String {
         let there = self.root.join(path.trim_start_matches('/'));
         fs::create_dir_all(there.parent().unwrap()).unwrap();
@@ -82,7 +83,7 @@ impl Rooted {
         path.to_owned()
     }
 
-    /// Makes a link below its root, and gives the path that it has there.
+    /// Creates a link below its root, and returns the path inside the root.
     pub fn link(&self, path: &str, to: impl AsRef<Path>) -> String {
         symlink(to, self.root.join(path.trim_start_matches('/'))).unwrap();
         path.to_owned()

@@ -1,5 +1,5 @@
-//! Servers on port 0 or a Unix socket, scripted step by step. Each records what it was asked; its drop asserts
-//! that it was, and that no connection's thread panicked.
+//! Scripted servers on port 0 or a Unix socket. Each records what it receives. Its drop asserts
+//! that there was a connection, and that no connection's thread panicked.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,50 +13,50 @@ use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt::Linger};
 
-/// What a server does next.
+/// A step of a server's script.
 #[derive(Clone)]
 pub enum Step {
-    /// Reads until the head of a request is there.
+    /// Reads until the head of a request has been received.
     Request,
-    /// Reads until this is there.
+    /// Reads until this has been received.
     Until(&'static [u8]),
     /// Sends this at once.
     Send(Vec<u8>),
-    /// Sends this a byte at a time, with so long a pause before each.
+    /// Sends this a byte at a time, with a pause of this length before each.
     Drip(Vec<u8>, Duration),
-    /// Sends this over and over until the peer goes away.
+    /// Sends this repeatedly until the peer disconnects.
     Flood(Vec<u8>),
-    /// Says nothing more until the peer goes away.
+    /// Sends nothing more until the peer disconnects.
     Hold,
     /// Closes with a reset.
     Reset,
 }
 
-/// How a connection ended, as its server saw it.
+/// How a connection ended, from the server's point of view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The script came to its end.
+    /// The script ended.
     Script,
-    /// The peer ended its side: the end of the stream was read.
+    /// The peer closed its side: the end of the stream was read.
     Orderly,
     /// Reading or writing failed: a reset, a broken pipe.
     Failed(io::ErrorKind),
 }
 
 /// How long a connection may take to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends this text at once.
+/// Returns a step that sends this at once.
 pub fn send(text: impl AsRef<[u8]>) -> Step {
     Step::Send(text.as_ref().to_vec())
 }
 
-/// A request, and this answer to it.
+/// Returns a script that waits for a request and sends this answer.
 pub fn answer(text: impl AsRef<[u8]>) -> Vec<Step> {
     vec![Step::Request, send(text)]
 }
 
-/// A response of this status line and body, with its length.
+/// Returns a response with this status line, this body and its length.
 pub fn response(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
@@ -69,7 +69,7 @@ struct Shared {
     stop: Mutex<bool>,
     stopped: Condvar,
     asked: Mutex<Vec<Vec<u8>>>,
-    /// How each connection ended whose script is over.
+    /// How each finished connection ended.
     ends: Mutex<Vec<End>>,
     ended: Condvar,
     connections: Mutex<Vec<JoinHandle<()>>>,
@@ -80,17 +80,17 @@ impl Shared {
         *self.stop.lock().unwrap()
     }
 
-    /// A timer that the end of the server cuts short.
+    /// Waits, but no longer than until the server is stopped.
     fn pause(&self, pause: Duration) {
         let stop = self.stop.lock().unwrap();
         drop(self.stopped.wait_timeout_while(stop, pause, |stop| !*stop).unwrap());
     }
 }
 
-/// A server, until it is dropped.
+/// A server. Dropping it stops it.
 pub struct Server {
     shared: Arc<Shared>,
-    /// Counts the connections that came.
+    /// The accepting thread, which returns the number of connections.
     accepting: Option<JoinHandle<usize>>,
     wake: Box<dyn Fn() + Send>,
     address: Option<SocketAddr>,
@@ -99,17 +99,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// On 127.0.0.1: the n-th connection gets the n-th script, later ones the last.
+    /// Starts a server on 127.0.0.1: the n-th connection gets the n-th script, later ones get the
+    /// last.
     pub fn scripts(scripts: Vec<Vec<Step>>) -> Self {
         Server::on("127.0.0.1:0", scripts)
     }
 
-    /// On 127.0.0.1, every connection alike.
+    /// Starts a server on 127.0.0.1 with the same script for every connection.
     pub fn new(script: Vec<Step>) -> Self {
         Server::scripts(vec![script])
     }
 
-    /// On this address.
+    /// Starts a server on this address.
     pub fn on(address: &str, scripts: Vec<Vec<Step>>) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
@@ -123,7 +124,7 @@ impl Server {
         server
     }
 
-    /// On a Unix socket in a folder of its own.
+    /// Starts a server on a Unix socket in a new directory.
     pub fn unix(script: Vec<Step>) -> Self {
         let socket = folder().join("server.sock");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -138,7 +139,7 @@ impl Server {
         server
     }
 
-    /// On an abstract Unix socket of this name.
+    /// Starts a server on an abstract Unix socket with this name.
     pub fn abstract_socket(name: &str, script: Vec<Step>) -> Self {
         let address = UnixAddress::from_abstract_name(name).unwrap();
         let listener = UnixListener::bind_addr(&address).unwrap();
@@ -161,7 +162,8 @@ impl Server {
             let mut number = 0;
             while let Some(connection) = accept(true) {
                 if ours.is_stopped() {
-                    // What is queued now was there before the end, but for the connection that wakes us.
+                    // What is queued now arrived before the end, except for the connection that
+                    // wakes this thread.
                     let queued = std::iter::from_fn(|| accept(false)).count();
                     return number + queued;
                 }
@@ -176,7 +178,7 @@ impl Server {
         Server { shared, accepting: Some(accepting), wake, address: None, socket: None, may_idle: false }
     }
 
-    /// For a server whose point is that nobody asks it.
+    /// Expects that no connection is made.
     pub fn unasked(mut self) -> Self {
         self.may_idle = true;
         self
@@ -194,23 +196,23 @@ impl Server {
         self.socket.as_deref().unwrap()
     }
 
-    /// `http://127.0.0.1:PORT` and this path.
+    /// Returns `http://127.0.0.1:PORT` with this path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
     }
 
-    /// How the first so many connections to end did so; waits for them.
-    #[allow(dead_code, reason = "not every test binary asks")]
+    /// Waits until this many connections have ended, and returns how they ended.
+    #[allow(dead_code, reason = "not every test binary needs it")]
     #[track_caller]
     pub fn ends(&self, number: usize) -> Vec<End> {
         let ends = self.shared.ends.lock().unwrap();
-        let wait = self.shared.ended.wait_timeout_while(ends, PATIENCE, |ends| ends.len() < number);
+        let wait = self.shared.ended.wait_timeout_while(ends, TIMEOUT, |ends| ends.len() < number);
         let (ends, waited) = wait.unwrap();
         assert!(!waited.timed_out(), "{} of {number} connections ended", ends.len());
         ends.clone()
     }
 
-    /// What was received so far, a connection each.
+    /// Returns what was received so far, one item per connection.
     pub fn asked(&self) -> Vec<String> {
         let asked = self.shared.asked.lock().unwrap();
         asked.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
@@ -231,14 +233,14 @@ impl Drop for Server {
         if !std::thread::panicking() {
             assert_eq!(failed, 0, "a connection's thread panicked");
             let number = accepted.expect("the accepting thread panicked");
-            assert_eq!(number == 0, self.may_idle, "{number} connections came");
+            assert_eq!(number == 0, self.may_idle, "{number} connections were made");
         }
     }
 }
 
-/// A port on which nobody listens, for as long as this process lives: no test of another process gets it either, as each
-/// port is claimed by an abstract Unix socket of its number, which the kernel releases. The ports are below those that are
-/// given out at random, which begin at 32768 (ip(7)).
+/// Returns a port on which nothing listens for as long as this process lives. No test in another
+/// process gets it either: each port is claimed by an abstract Unix socket with its number, which
+/// the kernel releases. The ports are below the ephemeral ones, which begin at 32768 (ip(7)).
 pub fn closed_port() -> u16 {
     static CLAIMS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
     let mut claims = CLAIMS.lock().unwrap();
@@ -255,7 +257,7 @@ pub fn closed_port() -> u16 {
     panic!("no port from 10000 to 29999 is free")
 }
 
-/// A folder of our own, which the caller removes.
+/// Creates a directory, which the caller removes.
 pub fn folder() -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -265,27 +267,27 @@ pub fn folder() -> PathBuf {
     folder
 }
 
-/// Carries out the script. A peer that goes away ends it, as it would a real server.
+/// Executes the script. It ends if the peer disconnects, as a real server would.
 fn serve(mut connection: Box<dyn Conn>, script: &[Step], shared: &Shared) {
     let number = {
         let mut asked = shared.asked.lock().unwrap();
         asked.push(Vec::new());
         asked.len() - 1
     };
-    let end = carry_out(&mut connection, script, shared, number);
+    let end = execute(&mut connection, script, shared, number);
     shared.ends.lock().unwrap().push(end);
     shared.ended.notify_all();
 }
 
-fn carry_out(connection: &mut Box<dyn Conn>, script: &[Step], shared: &Shared, number: usize) -> End {
+fn execute(connection: &mut Box<dyn Conn>, script: &[Step], shared: &Shared, number: usize) -> End {
     let read_until = |connection: &mut Box<dyn Conn>, end: &[u8]| {
         let mut piece = [0; 4096];
         loop {
-            let there = {
+            let is_received = {
                 let asked = shared.asked.lock().unwrap();
                 !end.is_empty() && asked[number].windows(end.len()).any(|window| window == end)
             };
-            if there {
+            if is_received {
                 return Ok(());
             }
             match connection.read(&mut piece) {
@@ -299,7 +301,7 @@ fn carry_out(connection: &mut Box<dyn Conn>, script: &[Step], shared: &Shared, n
         connection.write_all(bytes).map_err(|error| End::Failed(error.kind()))
     };
     for step in script {
-        let goes_on = match step {
+        let result = match step {
             Step::Request => read_until(connection, b"\r\n\r\n"),
             Step::Until(end) => read_until(connection, end),
             Step::Send(bytes) => write(connection, bytes),
@@ -315,7 +317,7 @@ fn carry_out(connection: &mut Box<dyn Conn>, script: &[Step], shared: &Shared, n
                     break Err(end);
                 }
             },
-            // Nothing ends this but the peer.
+            // Only the peer ends this.
             Step::Hold => read_until(connection, b""),
             Step::Reset => {
                 let now = nix::libc::linger { l_onoff: 1, l_linger: 0 };
@@ -323,7 +325,7 @@ fn carry_out(connection: &mut Box<dyn Conn>, script: &[Step], shared: &Shared, n
                 Err(End::Script)
             }
         };
-        if let Err(end) = goes_on {
+        if let Err(end) = result {
             return end;
         }
     }

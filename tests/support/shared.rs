@@ -1,7 +1,9 @@
-//! Images that tests share: made when a test first needs one, and removed after this process, however it ends.
+//! Images that tests share. They are created when a test first needs them, and removed after this
+//! process ends, however it ends.
 //!
-//! Stand-ins for base images have their real names (scripts/stand-in.sh), so that other runs on this machine meet them too:
-//! each run holds a shared lock, and what comes after it removes them once it has the lock for itself.
+//! Stand-ins for base images have the real names (scripts/stand-in.sh), so other runs on this
+//! machine may use them too. Therefore each run holds a shared lock, and its clean-up removes them
+//! only if it gets the exclusive lock.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,11 +16,12 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use crate::engine::{docker_ok, project};
 use crate::skip::skip;
 
-/// Waits for the end of its input, which is that of this process; then removes the images of this run ($1 is their
-/// label), and stand-ins, unless somebody else holds the lock ($2).
+/// The clean-up script. It waits for the end of its input, which is the end of this process. Then
+/// it removes the images of this run ($1 is their label) and, unless another run holds the lock
+/// ($2), the stand-ins.
 const REMOVE: &str = r#"
 cat >/dev/null
-# Again and again, as long as one goes: what others are made from stays as long as they are there.
+# Repeats as long as an image is removed: images that others are based on can only be removed after these.
 remove() {
     while docker images --all --quiet --filter "label=$1" | sort -u | xargs --no-run-if-empty docker rmi --force | grep . >/dev/null; do
         :
@@ -29,23 +32,25 @@ exec 9>"$2"
 if flock --exclusive --nonblock 9; then remove porthole.stand-in; fi
 "#;
 
-/// Makes a stand-in for each base that this Dockerfile names; false, said aloud, where none can be made.
+/// Creates a stand-in for each base image that this Dockerfile names. If that is not possible,
+/// reports the test as skipped and returns false.
 #[track_caller]
 pub fn bases_of(dockerfile: &Path) -> bool {
     let text = std::fs::read_to_string(dockerfile).unwrap();
     let mut bases = text.lines().filter_map(|line| line.strip_prefix("FROM ")).filter_map(|rest| {
         let name = rest.split_whitespace().next()?;
-        // Neither what an argument names nor what no registry has.
+        // Skips names from build arguments, and scratch, which is not an image.
         (!name.contains('$') && name != "scratch").then_some(name)
     });
     bases.all(stand_in)
 }
 
-/// Makes a stand-in for this image, unless there is an image of that name; false, said aloud, where none can be made.
+/// Creates a stand-in for this image, unless an image with that name exists. If that is not
+/// possible, reports the test as skipped and returns false.
 #[track_caller]
 pub fn stand_in(image: &str) -> bool {
     if Command::new("apt-get").arg("--version").output().is_err() {
-        skip("base images are made of Debian's packages, and there is no apt-get");
+        skip("stand-ins for base images need apt-get, which is not installed");
         return false;
     }
     label();
@@ -56,8 +61,8 @@ pub fn stand_in(image: &str) -> bool {
     true
 }
 
-/// The image of a binary of porthole, by this project's Dockerfile, under a name of our own: nobody's porthole:probe is
-/// replaced.
+/// Builds the image of a porthole binary with this project's Dockerfile, and returns its name,
+/// which is unique so that no existing porthole:probe is replaced.
 #[track_caller]
 pub fn porthole(binary: &str) -> String {
     let name = format!("porthole-test-{}:{binary}", std::process::id());
@@ -68,14 +73,15 @@ pub fn porthole(binary: &str) -> String {
     name
 }
 
-/// Makes what has this name, unless it was made; meanwhile others of the name wait.
-fn once(name: &str, make: impl FnOnce()) {
-    static MADE: LazyLock<Mutex<HashMap<String, Arc<OnceLock<()>>>>> = LazyLock::new(Mutex::default);
-    let this = Arc::clone(MADE.lock().unwrap().entry(name.to_owned()).or_default());
-    this.get_or_init(make);
+/// Calls `create` once for each name; other calls with the same name wait meanwhile.
+fn once(name: &str, create: impl FnOnce()) {
+    static CREATED: LazyLock<Mutex<HashMap<String, Arc<OnceLock<()>>>>> = LazyLock::new(Mutex::default);
+    let this = Arc::clone(CREATED.lock().unwrap().entry(name.to_owned()).or_default());
+    this.get_or_init(create);
 }
 
-/// The label of what this process makes. With the first call it takes the lock, and starts what comes after it.
+/// Returns the label of the images that this process creates. The first call takes the lock and
+/// starts the clean-up.
 fn label() -> &'static str {
     static RUN: LazyLock<(String, File, Child)> = LazyLock::new(|| {
         let label = format!("porthole.test={}", std::process::id());
@@ -85,7 +91,8 @@ fn label() -> &'static str {
         lock.lock_shared().unwrap();
         let mut remove = Command::new("bash");
         remove.args(["-c", REMOVE, "remove", &label]).arg(&path);
-        // In a process group of its own, so that what interrupts the tests does not end it too.
+        // In a separate process group, so that a signal that interrupts the tests does not end it
+        // too.
         remove.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         (label, lock, remove.spawn().unwrap())
     });

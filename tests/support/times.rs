@@ -1,10 +1,10 @@
-//! Output in which times differ from run to run.
+//! Comparing output that contains times, which differ from run to run.
 
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-/// The text with ` in 3 ms` as ` in <T>`.
+/// Replaces times such as ` in 3 ms` with ` in <T>`.
 pub fn timeless(text: &str) -> String {
     static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" in \d+(\.\d+)? m?s").unwrap());
     TIME.replace_all(text, " in <T>").into_owned()

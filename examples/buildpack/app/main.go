@@ -1,5 +1,5 @@
-// A small HTTP service. GET /healthz says how it is; POST /break and POST /heal are there to see what a failing health check
-// looks like, and no part of a service of yours.
+// A small HTTP service. GET /healthz reports its health. POST /break and POST /heal only serve to
+// demonstrate a failing health check.
 package main
 
 import (

@@ -1,6 +1,8 @@
-//! A look inside: by `docker exec`, and from a second container.
+//! Inspection by `docker exec`, and from a second container.
 
-use super::{IN_ORDER, Said, advice, has_init, image, is_found_in_readme, is_in_readme, options};
+use super::{
+    Diagnosis, IN_ORDER, advice, assert_finding_in_readme, assert_in_readme, has_init, image, options,
+};
 use crate::engine::{self, Container};
 
 #[test]
@@ -12,28 +14,29 @@ fn a_container_without_a_shell() {
     let secret = ["--env", "API_TOKEN=hunter2hunter2"];
     let container = Container::run(&image, &[&IN_ORDER[..], &secret].concat());
     container.until_listening(8080);
-    let look = |words: &str| {
+    let run = |words: &str| {
         let words: Vec<&str> = words.split(' ').collect();
         let (status, stdout, stderr) = container.exec(&words);
         assert_eq!((status, stderr.as_str()), (Some(0), ""), "{words:?}: {stdout}");
         stdout
     };
-    let stdout = look("/porthole ps");
+    let stdout = run("/porthole ps");
     assert!(stdout.contains("docker-init") && stdout.contains("  /service\n"), "{stdout}");
-    let stdout = look("/porthole env");
+    let stdout = run("/porthole env");
     assert!(stdout.contains("API_TOKEN=<14 bytes>\n") && !stdout.contains("hunter2"), "{stdout}");
-    let stdout = look("/porthole ls /");
+    let stdout = run("/porthole ls /");
     assert!(stdout.contains("  service\n") && stdout.contains("  porthole\n"), "{stdout}");
-    let stdout = look("/porthole doctor --expect-port 8080 --expect-file /service");
-    let said = Said::of(&container, &["--expect-port", "8080", "--expect-file", "/service"]);
-    said.is_in_order();
-    assert_eq!(said.json["process"], "service");
-    if said.findings().is_empty() {
-        is_in_readme(&stdout);
+    let stdout = run("/porthole doctor --expect-port 8080 --expect-file /service");
+    let diagnosis = Diagnosis::of(&container, &["--expect-port", "8080", "--expect-file", "/service"]);
+    diagnosis.assert_in_order();
+    assert_eq!(diagnosis.json["process"], "service");
+    if diagnosis.findings().is_empty() {
+        assert_in_readme(&stdout);
     }
 }
 
-/// The rules are those of ptrace(2): by whom, not by how much a second container may do otherwise.
+/// The rules are those of ptrace(2): they depend on user and group, not on the other permissions of
+/// the second container.
 #[test]
 fn from_a_second_container() {
     if !engine::is_there() || !has_init() {
@@ -47,34 +50,35 @@ fn from_a_second_container() {
         let shared = ["--pid", &of, "--network", &of, "--read-only", "--entrypoint", "/porthole"];
         engine::once(&image, &[&shared, options].concat(), &[&["doctor"], words].concat())
     };
-    let json = |options: &[&str]| Said::from(doctor(options, &["--json", "--expect-port", "8080"]));
+    let json = |options: &[&str]| Diagnosis::from(doctor(options, &["--json", "--expect-port", "8080"]));
     for (user, rule) in [
         ("65532:0", "it runs as group 65532, porthole as 0"),
         ("0:0", "it runs as user 65532, porthole as 0"),
         ("1000:1000", "it runs as user 65532, porthole as 1000"),
     ] {
-        let said = json(&["--user", user]);
+        let diagnosis = json(&["--user", user]);
         let text = format!("{rule}; not checked for that reason: ");
         let seen = ["permission denied", "Uid: 65532, Gid: 65532, CapPrm: 0000000000000000", "CapEff: "];
-        let finding = said.finds("warning", &text, &seen);
+        let finding = diagnosis.assert_finding("warning", &text, &seen);
         let what = finding["finding"].as_str().unwrap();
         assert!(what.contains("cannot read environ, ") && what.contains("free space and /tmp"), "{what}");
-        // Once is enough.
-        assert_eq!((said.findings().len(), said.stderr.as_str()), (1, ""), "{}", said.json);
-        // Either of what it says makes all of it visible.
+        // It is reported only once.
+        assert_eq!((diagnosis.findings().len(), diagnosis.stderr.as_str()), (1, ""), "{}", diagnosis.json);
+        // Either of the suggested changes makes everything visible.
         let change = advice(finding, "Docker");
         let [same_user, tracer] = change.split(", or ").collect::<Vec<_>>()[..] else { panic!("{change}") };
         assert_eq!((same_user, options(tracer)[0]), ("--user 65532:65532", "--cap-add"));
-        json(&options(same_user)).is_in_order();
+        json(&options(same_user)).assert_in_order();
     }
     let (_, stdout, _) = doctor(&["--user", "65532:0"], &[]);
-    is_found_in_readme(&stdout, "cannot read environ");
-    let said = json(&["--user", "0:0"]);
-    let change = advice(said.has("cannot read environ").unwrap(), "Docker").split(", or ").nth(1).unwrap();
-    json(&options(change)).is_in_order();
-    // The capability alone is of no use to another user.
-    let said = json(&["--user", "1000:1000", "--cap-add", "SYS_PTRACE"]);
+    assert_finding_in_readme(&stdout, "cannot read environ");
+    let diagnosis = json(&["--user", "0:0"]);
+    let change =
+        advice(diagnosis.find("cannot read environ").unwrap(), "Docker").split(", or ").nth(1).unwrap();
+    json(&options(change)).assert_in_order();
+    // The capability alone does not help a user other than root.
+    let diagnosis = json(&["--user", "1000:1000", "--cap-add", "SYS_PTRACE"]);
     let seen =
         ["permission denied", "Uid: 65532", "Uid: 1000", "SYS_PTRACE is there, but only root can use it"];
-    said.finds("warning", "it runs as user 65532, porthole as 1000", &seen);
+    diagnosis.assert_finding("warning", "it runs as user 65532, porthole as 1000", &seen);
 }

@@ -1,4 +1,4 @@
-//! Over TLS.
+//! gRPC over TLS.
 
 use super::{python, start};
 use crate::certificates::certificates;
@@ -23,7 +23,7 @@ fn tls_without_h2() {
         porthole(["grpc", &target, "--tls", "--ca-file", &set.pem("root")])
             .unhealthy(&format!("unhealthy: grpc {target}: {h2} ({how}); gRPC clients require h2"));
     }
-    // With it the answer counts, which is one of HTTP/1 here.
+    // With h2, the response decides; here it is HTTP/1.
     let Some((_server, port)) = s_server(set, "-alpn h2") else { return };
     let target = format!("127.0.0.1:{port}");
     let ran = porthole(["grpc", &target, "--tls", "--ca-file", &set.pem("root")]).run();
@@ -68,7 +68,7 @@ fn over_tls_on_a_port_and_on_a_unix_socket() {
     daemon.until("it listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
     let grpc = |target| porthole([&["grpc", target, "--unix", shown], &trust[..]].concat());
     grpc("app.example:80").healthy(&format!("healthy: grpc app.example:80 via {shown}: SERVING in <T>"));
-    // The name stays that of the target.
+    // The expected name remains that of the target.
     grpc("db.example:80").unhealthy(&format!(
         "unhealthy: grpc db.example:80 via {shown}: the certificate is not valid for db.example, only for localhost, \
          app.example, *.app.example, 127.0.0.1, ::1 (--server-name NAME expects another name)"

@@ -1,4 +1,4 @@
-//! What only a build with TLS can check.
+//! Tests that need a build with TLS.
 
 mod clients;
 mod records;

@@ -1,4 +1,4 @@
-//! Over TLS.
+//! The end of a check over TLS.
 
 use std::process::Stdio;
 
@@ -9,16 +9,16 @@ use crate::https::{block, started};
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
-/// `openssl s_server`, which says of each connection how it ended: `DONE` or `ERROR`.
-fn telling(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
+/// Starts `openssl s_server`, which logs how each connection ended: `DONE` or `ERROR`.
+fn logging(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
     let (program, port) = (installed("openssl")?, closed_port());
-    let fixed = format!(
+    let arguments = format!(
         "s_server {version} -accept 127.0.0.1:{port} -cert {} -key {}",
         set.pem("server"),
         set.key("server")
     );
-    let mut daemon = Daemon::start(open_folder(), &program, fixed.split_ascii_whitespace(), |command| {
-        // What is typed there it sends, and ends with that.
+    let mut daemon = Daemon::start(open_folder(), &program, arguments.split_ascii_whitespace(), |command| {
+        // It sends its input and ends with it, so the input stays open.
         command.stdin(Stdio::piped());
     });
     let log = daemon.folder.join("openssl.log");
@@ -29,9 +29,9 @@ fn telling(set: &Certificates, version: &str) -> Option<(Daemon, u16)> {
 #[test]
 fn openssl_sees_every_session_end_in_order() {
     let Some(set) = certificates() else { return };
-    // The session tickets of TLS 1.3 come after the handshake.
+    // In TLS 1.3 the session tickets follow the handshake.
     for version in ["-tls1_3", "-tls1_2"] {
-        let Some((mut daemon, port)) = telling(set, version) else { return };
+        let Some((mut daemon, port)) = logging(set, version) else { return };
         let target = format!("127.0.0.1:{port}");
         for _ in 0..CHECKS {
             let ran = porthole(["tls", &target, "--ca-file", &set.pem("root"), "-t", "20s"]).run();
@@ -44,7 +44,8 @@ fn openssl_sees_every_session_end_in_order() {
     }
 }
 
-/// A TLS server that says how each connection ended: with `close_notify`, and then the end of the stream.
+/// A TLS server that reports whether each connection ended with `close_notify` and then the end of
+/// the stream.
 const ENDS: &str = r#"
 import socket, ssl, sys
 certificate, key, port, version = sys.argv[1:]
@@ -57,18 +58,18 @@ while True:
     raw, _ = listener.accept()
     try:
         client = context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False)
-        said = client.recv(1)
+        received = client.recv(1)
         below = socket.socket(fileno=client.detach())
-        print("in order" if said + below.recv(1) == b"" else "something was said")
+        print("in order" if received + below.recv(1) == b"" else "received data")
         below.close()
     except OSError as error:
         print(type(error).__name__)
 "#;
 
 #[test]
-fn a_certificate_is_looked_at_politely() {
+fn a_certificate_check_ends_politely() {
     let (Some(set), Some(python)) = (certificates(), installed("python3")) else { return };
-    // The session tickets of TLS 1.3 come after the handshake.
+    // In TLS 1.3 the session tickets follow the handshake.
     for version in ["TLSv1_3", "TLSv1_2"] {
         let port = closed_port();
         let port_text = port.to_string();
@@ -83,13 +84,13 @@ fn a_certificate_is_looked_at_politely() {
             let ran = porthole(["tls", &target, "--ca-file", &set.pem("root"), "-t", "20s"]).run();
             assert_eq!(ran.status, Some(0), "{}\n{}", ran.story(), log());
         }
-        daemon.until("it has told how all connections ended", || log().lines().count() > CHECKS);
+        daemon.until("it has reported the end of all connections", || log().lines().count() > CHECKS);
         assert_eq!(log(), ["listens\n", &"in order\n".repeat(CHECKS)].concat(), "{version}");
     }
 }
 
 #[test]
-fn nginx_ends_tls_in_order() {
+fn nginx_sees_every_tls_session_end_in_order() {
     let (Some(set), Some(program)) = (certificates(), installed("nginx")) else { return };
     let port = closed_port();
     let more = "error_log stderr info;";
@@ -102,6 +103,6 @@ fn nginx_ends_tls_in_order() {
         assert_eq!(ran.status, Some(0), "{}", ran.story());
     }
     let log = daemon.log();
-    let told = ["reset", "Broken pipe", "prematurely", "SSL_"].iter().find(|&word| log.contains(word));
-    assert_eq!(told, None, "{log}");
+    let found = ["reset", "Broken pipe", "prematurely", "SSL_"].iter().find(|&word| log.contains(word));
+    assert_eq!(found, None, "{log}");
 }

@@ -1,5 +1,6 @@
-//! `dns` against dnsmasq, and servers that misbehave, in a network namespace of its own, where port 53 is ours
-//! and no packet leaves, and a mount namespace where `/etc` is.
+//! `dns` against dnsmasq and against servers that misbehave. The tests run in a separate network
+//! namespace, where port 53 is free and no packet leaves, and in a mount namespace with its own
+//! `/etc`.
 
 mod answers;
 mod checks;
@@ -21,7 +22,7 @@ use nix::sched::{CloneFlags, setns};
 use crate::daemon::{Daemon, installed, open_folder, skip};
 use crate::support::command::{Porthole, porthole};
 
-/// What every dnsmasq here is told.
+/// The options of every dnsmasq here.
 const DNSMASQ: [&str; 9] = [
     "--keep-in-foreground",
     "--conf-file=/dev/null",
@@ -31,12 +32,12 @@ const DNSMASQ: [&str; 9] = [
     "--pid-file=",
     "--log-facility=-",
     "--bind-interfaces",
-    // What it does not know does not exist.
+    // Unknown names do not exist.
     "--address=/#/",
 ];
 
 /// How long an address may stay in use.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The two namespaces, held by a process that only sleeps.
 struct Namespace {
@@ -45,13 +46,14 @@ struct Namespace {
 }
 
 impl Namespace {
-    /// With this resolv.conf; nothing, said aloud, where namespaces cannot be had.
+    /// Creates the namespaces, with this resolv.conf. If that is not possible, reports the test as
+    /// skipped and returns `None`.
     fn new(resolv_conf: &str) -> Option<Namespace> {
         installed("ip")?;
         let allowed =
             Command::new("unshare").args(["--mount", "--net", "true"]).stderr(Stdio::null()).status();
         if !allowed.is_ok_and(|status| status.success()) {
-            skip("unshare(1) may not make namespaces here");
+            skip("unshare(1) cannot create namespaces here");
             return None;
         }
         let folder = open_folder();
@@ -64,7 +66,7 @@ impl Namespace {
         let arguments = ["--mount", "--net", "sh", "-c", script];
         let mut holder = Daemon::start(folder, Path::new("/usr/bin/unshare"), arguments, |_| {});
         let file = holder.folder.join("pid");
-        holder.until("the namespaces are there", || file.exists());
+        holder.until("the namespaces exist", || file.exists());
         let pid = fs::read_to_string(file).unwrap().trim().to_owned();
         Some(Namespace { holder, pid })
     }
@@ -74,12 +76,12 @@ impl Namespace {
         fs::write(self.holder.folder.join("etc").join(name), text).unwrap();
     }
 
-    /// porthole in here.
+    /// Returns a run of porthole in the namespaces.
     fn porthole<const N: usize>(&self, arguments: [&str; N]) -> Porthole {
         porthole(arguments).inside(&["/usr/bin/nsenter", "-t", &self.pid, "--mount", "--net"])
     }
 
-    /// The same with these words, and --remote.
+    /// Returns a run with these words and --remote.
     fn remote(&self, words: &str) -> Porthole {
         porthole(words.split(' ').chain(["--remote"])).inside(&[
             "/usr/bin/nsenter",
@@ -90,14 +92,14 @@ impl Namespace {
         ])
     }
 
-    /// `dns` of these words, with --remote.
+    /// Returns a run of `dns` with these words and --remote.
     fn dns(&self, words: &str) -> Porthole {
         let words: Vec<&str> = words.split(' ').collect();
         let arguments = [&["dns", "--remote", "-t", "20s"], words.as_slice()].concat();
         porthole(arguments).inside(&["/usr/bin/nsenter", "-t", &self.pid, "--mount", "--net"])
     }
 
-    /// dnsmasq in here, at this address; nothing where it is not installed.
+    /// Starts dnsmasq in the namespaces, on this address; returns `None` if it is not installed.
     fn dnsmasq(&self, address: &str, options: &[&str]) -> Option<Daemon> {
         let program = installed("dnsmasq")?;
         let listen = format!("--listen-address={address}");
@@ -111,17 +113,18 @@ impl Namespace {
         Some(daemon)
     }
 
-    /// A UDP socket in here on port 53 of this address.
+    /// Returns a UDP socket in the namespace, on port 53 of this address.
     fn socket(&self, address: &str) -> UdpSocket {
         self.bound(address, |address| UdpSocket::bind((address, 53)))
     }
 
-    /// The same of TCP, which listens.
+    /// Returns a TCP listener in the namespace, on port 53 of this address.
     fn listener(&self, address: &str) -> TcpListener {
         self.bound(address, |address| TcpListener::bind((address, 53)))
     }
 
-    /// A web server in here, on port 8080 of every address: each connection is answered at once.
+    /// Starts a web server in the namespace, on port 8080 of every address, which answers each
+    /// connection at once.
     fn web(&self) {
         let listener = self.bound("::", |address| TcpListener::bind((address, 8080)));
         std::thread::spawn(move || {
@@ -134,8 +137,8 @@ impl Namespace {
         });
     }
 
-    /// Has a file of its /etc be on a file system that never answers, as long as the daemon lives; nothing where there is
-    /// no FUSE.
+    /// Mounts a file system that never answers on a file of the namespaces' /etc, for as long as
+    /// the daemon lives; returns `None` if FUSE is not available.
     fn dead(&self, name: &str) -> Option<Daemon> {
         let folder = open_folder();
         let file = folder.join("mounted");
@@ -146,7 +149,7 @@ impl Namespace {
             file.display()
         );
         if !Path::new("/dev/fuse").exists() {
-            skip("no FUSE can be mounted here");
+            skip("FUSE is not available here");
             return None;
         }
         let enter = ["-t", &self.pid, "--mount", "sh", "-c", &script];
@@ -158,24 +161,26 @@ impl Namespace {
     fn bound<T: Send + 'static>(&self, address: &str, bind: fn(&str) -> io::Result<T>) -> T {
         let namespace = File::open(format!("/proc/{}/ns/net", self.pid)).unwrap();
         let address = address.to_owned();
-        // setns(2) moves the calling thread alone, and a socket stays where it was made.
-        let made = std::thread::spawn(move || {
+        // setns(2) moves only the calling thread, and a socket stays in the namespace where it was
+        // created.
+        let thread = std::thread::spawn(move || {
             setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
             let start = Instant::now();
             loop {
                 match bind(&address) {
-                    // A child of another test, on its way to its exec, holds an earlier socket a little longer.
-                    Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < PATIENCE => {
+                    // A child that another test has forked holds an earlier socket until it calls
+                    // exec.
+                    Err(error) if error.kind() == ErrorKind::AddrInUse && start.elapsed() < TIMEOUT => {
                         std::thread::sleep(Duration::from_millis(10));
                     }
                     bound => return bound.unwrap(),
                 }
             }
         });
-        made.join().unwrap()
+        thread.join().unwrap()
     }
 
-    /// A server on this address that answers each question with these messages.
+    /// Starts a server on this address that answers each query with these messages.
     fn server(&self, address: &str, answer: fn(&[u8]) -> Vec<Vec<u8>>) -> Server {
         let socket = self.socket(address);
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -186,7 +191,7 @@ impl Namespace {
             while !stopped.load(Ordering::Relaxed) {
                 let Ok((length, peer)) = socket.recv_from(&mut buffer) else { continue };
                 for message in answer(&buffer[..length]) {
-                    // The peer may be gone once it knows enough.
+                    // The peer may have closed its socket when it has its answer.
                     let _ = socket.send_to(&message, peer);
                 }
             }
@@ -209,7 +214,7 @@ impl Drop for Server {
     }
 }
 
-/// The question as an answer with these flags, and these bytes behind it as so many records.
+/// Returns the reply to a query: with these flags, and these bytes as this number of records.
 fn reply(question: &[u8], flags: u16, count: u8, records: &[u8]) -> Vec<u8> {
     let mut message = question.to_vec();
     message[2..4].copy_from_slice(&flags.to_be_bytes());
@@ -218,7 +223,7 @@ fn reply(question: &[u8], flags: u16, count: u8, records: &[u8]) -> Vec<u8> {
     message
 }
 
-/// A record of 10.0.0.7 for A, none for AAAA.
+/// Returns the reply with 10.0.0.7 for A, and without a record for AAAA.
 fn address(question: &[u8]) -> Vec<u8> {
     if question[question.len() - 3] == 1 {
         reply(question, 0x8180, 1, b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x0a\0\0\x07")
@@ -227,12 +232,12 @@ fn address(question: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Whether a question asks for A.
+/// Returns whether a query is for type A.
 fn is_of_a(question: &[u8]) -> bool {
     question[question.len() - 3] == 1
 }
 
-/// The machine itself, in the family that is asked for.
+/// Returns the reply with a loopback address of the requested family.
 fn loopback(question: &[u8]) -> Vec<u8> {
     if is_of_a(question) {
         reply(question, 0x8180, 1, b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\x7f\0\0\x07")

@@ -1,4 +1,5 @@
-//! `porthole tls` against nginx with certificates of all sorts, and what a `--client-cert` or `--ca-file` may hold.
+//! `porthole tls` against nginx with certificates of all sorts, and the contents of files given to
+//! `--client-cert` and `--ca-file`.
 
 mod clients;
 mod trust;
@@ -11,21 +12,21 @@ use crate::https::{block, started};
 use crate::support::command::{Porthole, porthole};
 use crate::support::server::closed_port;
 
-/// nginx with this certificate on the port.
+/// Starts nginx with this certificate. Returns it and its port.
 fn server(set: &Certificates, certificate: &str, key: &str) -> Option<(Daemon, u16)> {
     let (program, port) = (installed("nginx")?, closed_port());
-    // One of the certificates is signed as openssl by itself would not have it.
+    // openssl rejects the signature of one of the certificates by default.
     let more = "ssl_ciphers DEFAULT:@SECLEVEL=0;";
     let daemon = started(&program, port, &block(port, &set.pem(certificate), &set.key(key), more));
     Some((daemon, port))
 }
 
-/// A check of this port that trusts the root of the tests.
+/// Returns a check of this target that trusts the tests' root.
 fn check(set: &Certificates, target: &str, options: &[&str]) -> Porthole {
     porthole([&["tls", target, "--ca-file", &set.pem("root")], options].concat())
 }
 
-/// What a check says of a server with this certificate.
+/// Asserts that a server with this certificate is unhealthy for this reason.
 #[track_caller]
 fn unhealthy(set: &Certificates, certificate: &str, options: &[&str], reason: &str) {
     let Some((_nginx, port)) = server(set, certificate, "server") else { return };
@@ -96,7 +97,7 @@ fn names_that_are_addresses() {
     let day = set.day(VALID);
     let found =
         format!("CN=addresses, valid for 127.0.0.1, ::1, issued by CN=Test Root, until {day}, 30 days left");
-    // Where there is IPv6.
+    // If this machine has IPv6.
     let six = std::net::TcpListener::bind("[::1]:0").is_ok();
     let more = if six { format!("listen [::1]:{port} ssl;") } else { String::new() };
     let _nginx = started(&program, port, &block(port, &set.pem("addresses"), &set.key("server"), &more));
@@ -112,7 +113,7 @@ fn names_that_are_addresses() {
 }
 
 #[test]
-fn what_a_certificate_says_is_harmless() {
+fn the_contents_of_a_certificate_are_escaped() {
     let Some(set) = certificates() else { return };
     let Some((_nginx, port)) = server(set, "evil", "server") else { return };
     let target = format!("127.0.0.1:{port}");
@@ -132,7 +133,7 @@ fn what_a_certificate_says_is_harmless() {
 }
 
 #[test]
-fn a_line_stays_short_whatever_a_certificate_says() {
+fn a_line_stays_short_whatever_the_certificate_contains() {
     let Some(set) = certificates() else { return };
     let Some((_nginx, port)) = server(set, "long", "server") else { return };
     let target = format!("127.0.0.1:{port}");

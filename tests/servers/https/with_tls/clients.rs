@@ -1,6 +1,9 @@
 //! Client certificates.
 
-use super::super::{WANTED, block, check, dropped, facts, healthy, insisting, judge, started, unhealthy};
+use super::super::{
+    WANTED, assert_dropped, block, check, facts, healthy, judge, requiring_client_certificate, started,
+    unhealthy,
+};
 use crate::certificates::certificates;
 use crate::daemon::installed;
 use crate::support::server::closed_port;
@@ -19,7 +22,7 @@ fn client_certificates_with_nginx() {
         let (client, key) = (set.pem("client"), set.key("server"));
         healthy(set, &url, &["--client-cert", &client, "--client-key", &key]);
         healthy(set, &url, &["--client-cert", &set.pem("both")]);
-        // nginx finishes the handshake all the same, and says so in HTTP.
+        // nginx completes the handshake nevertheless, and reports the error in HTTP.
         let body = "body: <html>\\r\\n<head><title>400 No required SSL certificate was sent</title></head>\\r\\n<body>";
         let ran = check(set, &url, &[]).run();
         let start = format!("unhealthy: http {url}: 400 Bad Request, ");
@@ -36,7 +39,7 @@ fn client_certificates_with_nginx() {
 fn client_certificates_with_haproxy() {
     let Some(set) = certificates() else { return };
     for version in ["TLSv1.2", "TLSv1.3"] {
-        let Some((_haproxy, port)) = insisting(set, version) else { return };
+        let Some((_haproxy, port)) = requiring_client_certificate(set, version) else { return };
         let url = format!("https://127.0.0.1:{port}/");
         let key = set.key("server");
         healthy(
@@ -55,7 +58,7 @@ fn client_certificates_with_haproxy() {
 }
 
 #[test]
-fn a_client_certificate_is_named_where_the_server_goes_without_a_word() {
+fn a_client_certificate_is_suggested_if_the_server_closes_without_an_alert() {
     let Some(set) = certificates() else { return };
     let lacking = "the server requested a client certificate, got none and closed the connection \
                    (--client-cert, --client-key)";
@@ -65,11 +68,11 @@ fn a_client_certificate_is_named_where_the_server_goes_without_a_word() {
     let ours = ["--client-cert", &foreign, "--client-key", &key];
     for version in ["1.2", "1.3"] {
         for mode in ["silent", "reset"] {
-            dropped(set, version, mode, &[], lacking);
-            dropped(set, version, mode, &ours, given);
+            assert_dropped(set, version, mode, &[], lacking);
+            assert_dropped(set, version, mode, &ours, given);
         }
-        dropped(set, version, "asking", &[], lacking);
-        // Without having been asked nobody is to be told of certificates.
+        assert_dropped(set, version, "asking", &[], lacking);
+        // If the server did not request a certificate, the message does not mention one.
         let Some((_daemon, port)) = judge(set, version, "anybody") else { return };
         let ran = check(set, &format!("https://127.0.0.1:{port}/"), &[]).run();
         let is_plain =

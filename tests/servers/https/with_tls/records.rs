@@ -28,7 +28,7 @@ fn records_of_every_size() {
     let Some(set) = certificates() else { return };
     let length = 16_384 + 100 + 16_384 + 3_000 + 7;
     let head = format!("HTTP/1.1 200 OK\\r\\nContent-Length: {length}\\r\\n\\r\\n*1@0");
-    // A small record right behind a full one, and both of them in one piece of what is read.
+    // A small record right after a full one, and both in one read.
     let steps = [&head, "a*16384@0", "b*100@0", "c*16384@0", "d*3000@0", "the end*1@0"];
     let Some((_server, port)) = script(set, "notify", &steps) else { return };
     let url = format!("https://127.0.0.1:{port}/");
@@ -48,7 +48,7 @@ fn records_of_every_size() {
 }
 
 #[test]
-fn a_record_now_and_then() {
+fn a_slow_trickle_of_records() {
     let Some(set) = certificates() else { return };
     let head = "HTTP/1.1 200 OK\\r\\nContent-Length: 1000\\r\\n\\r\\n*1@0";
     let Some((_server, port)) = script(set, "again", &[head, "x*1@200"]) else { return };
@@ -86,7 +86,7 @@ fn the_end_of_a_connection() {
     let Some(set) = certificates() else { return };
     let head = "HTTP/1.1 200 OK\\r\\n\\r\\nall*1@0";
     for end in ["notify", "close"] {
-        // Without a length the end of the connection is that of the body, whether it is announced or not.
+        // Without a length the body ends with the connection, whether close_notify is sent or not.
         let Some((_server, port)) = script(set, end, &[head]) else { return };
         healthy(set, &format!("https://127.0.0.1:{port}/"), &["--matches", "^all$"]);
         let cut = "HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\n\\r\\nall*1@0";
@@ -110,7 +110,7 @@ fn the_end_of_a_connection() {
 }
 
 #[test]
-fn what_came_before_tls_broke_counts() {
+fn data_before_a_tls_error_counts() {
     let Some(set) = certificates() else { return };
     let whole = "HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\n\\r\\nall*1@0";
     let Some((_server, port)) = script(set, "junk", &[whole]) else { return };
@@ -129,7 +129,7 @@ fn what_came_before_tls_broke_counts() {
 
 #[test]
 fn memory_stays_small_whatever_comes() {
-    // As for http: the static binaries are what is bounded.
+    // As for http, only the memory of the static binaries is bounded.
     if std::env::var_os("PORTHOLE_BIN").is_none() {
         return skip_by_design("only the static binaries are bounded");
     }
@@ -148,14 +148,14 @@ fn memory_stays_small_whatever_comes() {
             let stdout = String::from_utf8_lossy(&output.stdout);
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(1), "{steps:?}: {:?} {stdout}{stderr}", output.status);
-            let answered = stdout.starts_with("unhealthy: http ") || stderr.contains("no such file");
-            assert!(answered, "{steps:?}: {stdout}{stderr}");
+            let reported = stdout.starts_with("unhealthy: http ") || stderr.contains("no such file");
+            assert!(reported, "{steps:?}: {stdout}{stderr}");
         }
     }
 }
 
 #[test]
-fn tls_is_left_politely() {
+fn tls_is_closed_politely() {
     let Some(set) = certificates() else { return };
     for version in ["1.2", "1.3"] {
         let Some((mut daemon, port)) = judge(set, version, "watch") else { return };
@@ -180,7 +180,8 @@ fn tls_is_left_politely() {
 #[test]
 fn key_updates_without_an_end() {
     let (Some(set), Some(program)) = (certificates(), installed("openssl")) else { return };
-    // Each line that s_server reads has it update its keys, and ask for ours (RFC 8446, 4.6.3).
+    // For each line that s_server reads, it updates its keys; K also requests an update of ours
+    // (RFC 8446, 4.6.3).
     for letter in ["K", "k"] {
         let port = closed_port();
         let mut yes = std::process::Command::new("yes")
@@ -203,7 +204,7 @@ fn key_updates_without_an_end() {
         let line = format!("unhealthy: http https://127.0.0.1:{port}/: the server violated the TLS protocol");
         ran.is(1, &line, "");
         drop(daemon);
-        // It ends as nobody reads any more.
+        // yes(1) ends because nobody reads its output.
         yes.wait().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Whom to trust, by which name, for how long.
+//! Trusted roots, names and validity.
 
 use super::super::{block, check, facts, healthy, s_server, started, unhealthy};
 use crate::certificates::{VALID, certificates};
@@ -24,7 +24,7 @@ fn each_version_and_kind_of_key() {
 }
 
 #[test]
-fn whom_to_trust() {
+fn trusted_roots() {
     let (Some(set), Some(program)) = (certificates(), installed("nginx")) else { return };
     let port = closed_port();
     let _nginx = started(&program, port, &block(port, &set.pem("server"), &set.key("server"), ""));
@@ -38,11 +38,11 @@ fn whom_to_trust() {
     porthole(["http", &url]).env("SSL_CERT_FILE", set.pem("root")).healthy(&line);
     porthole(["http", &url, "--ca-file", &set.pem("other-root")]).unhealthy(&unknown);
     porthole(["http", &url]).env("SSL_CERT_FILE", set.pem("other-root")).unhealthy(&unknown);
-    // --ca-file alone counts where it is given.
+    // If --ca-file is given, only it counts.
     porthole(["http", &url, "--ca-file", &set.pem("other-root")])
         .env("SSL_CERT_FILE", set.pem("root"))
         .unhealthy(&unknown);
-    // A certificate that is trusted itself.
+    // A certificate that is trusted directly.
     porthole(["http", &url, "--ca-file", &set.pem("server")]).healthy(&line);
 
     let folder = open_folder();
@@ -68,7 +68,8 @@ fn whom_to_trust() {
             "porthole: http {url}: no root certificates where SSL_CERT_FILE and SSL_CERT_DIR point {advice}"
         ),
     );
-    // A folder that is not there, or may not be read, is not one without certificates.
+    // A directory that does not exist or cannot be read is not reported as one without
+    // certificates.
     porthole(["http", &url]).env("SSL_CERT_DIR", "/none").run().is(
         1,
         "",
@@ -80,7 +81,7 @@ fn whom_to_trust() {
         "",
         &format!("porthole: http {url}: SSL_CERT_FILE: /none: no such file or directory {advice}"),
     );
-    // What webpki cannot read is no root.
+    // A certificate that webpki cannot read is not used as a root.
     porthole(["http", &url, "--ca-file", &set.pem("nonsense")]).run().is(
         1,
         "",
@@ -106,7 +107,7 @@ fn a_chain_with_an_intermediate() {
         "the certificate is issued by an unknown CA: CN=Test Intermediate (--ca-file with the CA's certificate, or \
          --insecure; or the server does not send its intermediate certificate)",
     );
-    // Whoever trusts the intermediate needs no more.
+    // A trusted intermediate certificate suffices.
     porthole(["http", &url, "--ca-file", &set.pem("intermediate")])
         .healthy(&format!("healthy: http {url}: 200 OK in <T>"));
 }
@@ -150,7 +151,8 @@ fn servers_by_name() {
     let _nginx = started(&program, port, &servers);
     healthy(set, &format!("https://localhost:{port}/"), &[]);
     healthy(set, &format!("https://localhost:{port}/"), &["--server-name", "a.example"]);
-    // An address is no name that a server could choose by (RFC 6066, 3): it is the first one's.
+    // An address is not a name by which a server could choose (RFC 6066, 3), so it uses its first
+    // certificate.
     let valid = "a.example, b.example, c.example, d.example, *.e.example and 2 more";
     unhealthy(
         set,
@@ -163,7 +165,7 @@ fn servers_by_name() {
 }
 
 #[test]
-fn for_how_long_a_certificate_stays_valid() {
+fn min_days() {
     let (Some(set), Some(program)) = (certificates(), installed("nginx")) else { return };
     let (long, short) = (closed_port(), closed_port());
     let servers = block(long, &set.pem("server"), &set.key("server"), "")
@@ -184,7 +186,7 @@ fn for_how_long_a_certificate_stays_valid() {
     let day = set.day(1);
     let reason = format!("the certificate expires on {day}, expected at least 2 days (--min-days)");
     unhealthy(set, &url, &["--min-days", "2"], &reason);
-    // Asked for, it counts whoever is trusted.
+    // If given, it applies to any certificate, trusted or not.
     unhealthy(set, &url, &["--min-days", "2", "-k"], &reason);
     let json = check(set, &url, &["--min-days", "2", "--json"]).json();
     let facts = facts(&json);
@@ -193,12 +195,12 @@ fn for_how_long_a_certificate_stays_valid() {
 }
 
 #[test]
-fn what_is_too_old() {
+fn versions_and_ciphers_that_are_not_supported() {
     let Some(set) = certificates() else { return };
     let Some((_server, port)) = s_server(set, "-tls1_1 -cipher ALL:@SECLEVEL=0") else { return };
     let url = format!("https://127.0.0.1:{port}/");
     unhealthy(set, &url, &[], "the server supports neither TLS 1.2 nor TLS 1.3");
-    // ChaCha20-Poly1305 alone is not too old, but not spoken here.
+    // ChaCha20-Poly1305 is not too old, but it is not supported here.
     let chacha = "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256";
     for options in ["-tls1_2 -cipher AES128-SHA", chacha] {
         let Some((_server, port)) = s_server(set, options) else { return };
@@ -209,11 +211,11 @@ fn what_is_too_old() {
             "the server sent the TLS alert handshake_failure (no cipher suite, key exchange or signature algorithm in common)",
         );
     }
-    // Where it comes first for the server, the next one is taken.
+    // If the server prefers it, the next one is used.
     let first = "-tls1_3 -serverpref -ciphersuites TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
     let Some((_server, port)) = s_server(set, first) else { return };
     healthy(set, &format!("https://127.0.0.1:{port}/"), &[]);
-    // The one key exchange in common is not the one that is offered first.
+    // The only common key exchange is not the one that is offered first.
     let Some((_server, port)) = s_server(set, "-groups P-384") else { return };
     healthy(set, &format!("https://127.0.0.1:{port}/"), &[]);
 }

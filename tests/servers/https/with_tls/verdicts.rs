@@ -1,4 +1,4 @@
-//! Verdicts and facts are those of http.
+//! Verdicts and facts are the same as for http.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
 #[test]
-fn verdicts_and_facts_are_those_of_http() {
+fn verdicts_and_facts_are_the_same_as_for_http() {
     let (Some(set), Some(program)) = (certificates(), installed("nginx")) else { return };
     let port = closed_port();
     let _nginx = started(&program, port, &block(port, &set.pem("server"), &set.key("server"), ""));
@@ -33,7 +33,7 @@ fn verdicts_and_facts_are_those_of_http() {
         .map(|phase| phase["phase"].as_str().unwrap())
         .collect();
     assert_eq!(phases, ["resolve", "connect", "tls", "request", "head"]);
-    // Two of them at once: the other one has a thread, with a small stack.
+    // Two checks at once: the second one runs in a thread with a small stack.
     let (first, second) = (url("/"), url("/healthz"));
     let root = set.pem("root");
     porthole(["http", &first, "--ca-file", &root, "and", "http", &second, "--ca-file", &root])
@@ -64,7 +64,7 @@ fn redirects_between_http_and_https() {
     assert_eq!(facts(&json)["tls"], "1.3");
     let url = format!("https://127.0.0.1:{secure}/back");
     healthy(set, &url, &["--follow", "1", "--contains", "the end"]);
-    // Of no use, and no harm.
+    // With an http URL the option has no effect.
     let url = format!("http://127.0.0.1:{plain}/");
     porthole(["http", &url, "--ca-file", &set.pem("root")])
         .healthy(&format!("healthy: http {url}: 301 Moved Permanently in <T>"));

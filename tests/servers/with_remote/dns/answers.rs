@@ -1,4 +1,4 @@
-//! What servers answer, and that they do not.
+//! The answers of servers, and servers that do not answer.
 
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Namespace, PATIENCE, address, is_of_a, reply};
+use super::{Namespace, TIMEOUT, address, is_of_a, reply};
 use crate::support::command::until_within;
 
 #[test]
-fn addresses_aliases_and_what_is_expected() {
+fn addresses_aliases_and_expected_addresses() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
     let options = [
         "--host-record=four.example,10.0.0.5",
@@ -63,13 +63,13 @@ fn an_answer_that_needs_tcp() {
     );
     assert!(check["reason"].as_str().unwrap().ends_with(" and 32 more (from 127.0.0.1)"), "{check}");
 
-    // Truncated, and nobody takes TCP connections.
+    // The reply is truncated, and nothing listens on TCP.
     let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
     namespace.etc("resolv.conf", "nameserver 127.0.0.2\n");
     namespace.dns("many.example").unhealthy(
         "unhealthy: dns many.example: truncated reply from 127.0.0.2, and over TCP: connection refused",
     );
-    // Somebody does, and says nothing: the whole of the time is for that.
+    // A TCP server that sends nothing may use all of the time.
     let silent = namespace.listener("127.0.0.2");
     let ran = namespace.porthole(["dns", "many.example", "--remote", "-t", "1s"]).run();
     assert!(ran.elapsed >= Duration::from_secs(1), "{}", ran.story());
@@ -83,17 +83,18 @@ fn an_answer_that_needs_tcp() {
 fn servers_that_do_not_answer() {
     let conf = "search a.example b.example c.example\nnameserver 127.0.0.2\nnameserver 127.0.0.1\n";
     let Some(namespace) = Namespace::new(conf) else { return };
-    // Nothing on port 53.
+    // Nothing listens on port 53.
     namespace
         .dns("db")
         .unhealthy("unhealthy: dns db: connection refused (127.0.0.2, 127.0.0.1), asked for db.a.example")
         .within(Duration::from_secs(10));
-    // One that is silent, one that refuses.
+    // One server is silent, one refuses.
     let silent = namespace.socket("127.0.0.2");
     namespace
         .porthole(["dns", "db.", "--remote", "-t", "2s"])
         .unhealthy("unhealthy: dns db.: no reply from 127.0.0.2; connection refused (127.0.0.1)");
-    // One that is silent, one that answers: within the deadline, and the silent one is waited for once.
+    // One server is silent, one answers: within the deadline, because the silent one is tried only
+    // once.
     let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
     until_within(Duration::from_secs(9), || {
         namespace
@@ -102,7 +103,7 @@ fn servers_that_do_not_answer() {
     });
     namespace.etc("resolv.conf", &format!("{conf}options timeout:1\n"));
     namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.5 (from 127.0.0.1) in <T>");
-    // Patience of its own, over before the deadline.
+    // The timeout from resolv.conf ends before the deadline.
     drop(dnsmasq);
     let second = namespace.socket("127.0.0.1");
     namespace.etc("resolv.conf", &format!("{conf}options timeout:1 attempts:1\n"));
@@ -114,10 +115,10 @@ fn servers_that_do_not_answer() {
 }
 
 #[test]
-fn an_address_that_leads_nowhere() {
+fn an_unreachable_server() {
     let Some(namespace) = Namespace::new("nameserver 203.0.113.1\n") else { return };
     let ran = namespace.dns("db").run();
-    // In the words of glibc, and of musl.
+    // The message of glibc, and that of musl.
     let words =
         if ran.stdout.contains("network is") { "network is unreachable" } else { "network unreachable" };
     ran.is(1, &format!("unhealthy: dns db: {words} (203.0.113.1)"), "");
@@ -138,7 +139,7 @@ fn answers_with_an_error_code() {
     drop(refusing);
     let _answering = namespace.server("127.0.0.3", |question| vec![address(question)]);
     namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.3) in <T>");
-    // The one that has an address but fails for the other type is good enough.
+    // A server that has an address but fails for the other type suffices.
     let _half = namespace.server("127.0.0.4", |question| {
         let of_a = question[question.len() - 3] == 1;
         vec![if of_a { address(question) } else { reply(question, 0x8182, 0, b"") }]
@@ -148,9 +149,9 @@ fn answers_with_an_error_code() {
 }
 
 #[test]
-fn what_is_no_answer() {
+fn invalid_replies() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\noptions timeout:1\n") else { return };
-    // Another number, another name, half of a message, an echo; then the answer.
+    // Another id, another name, half a message, an echo; then the answer.
     let patient = namespace.server("127.0.0.1", |question| {
         let answer = address(question);
         let (mut number, mut name) = (answer.clone(), answer.clone());
@@ -160,7 +161,7 @@ fn what_is_no_answer() {
     });
     namespace.dns("db.").healthy("healthy: dns db.: 10.0.0.7 (from 127.0.0.1) in <T>");
     drop(patient);
-    // Half an answer, of which the other half is not waited for long.
+    // Half an answer; the check does not wait long for the other half.
     let half = namespace.server("127.0.0.1", |question| {
         if question[question.len() - 3] == 1 { vec![address(question)] } else { vec![] }
     });
@@ -175,7 +176,8 @@ fn what_is_no_answer() {
         .within(Duration::from_secs(15));
 }
 
-/// Addresses of documentation networks and of loopback, more than a line lists, in another order each time.
+/// Returns addresses of documentation networks and of loopback, more than a line lists, in another
+/// order each time.
 fn in_turn(question: &[u8]) -> Vec<Vec<u8>> {
     static TURN: AtomicUsize = AtomicUsize::new(1);
     let mut hosts: Vec<u8> = (1..=10).collect();
@@ -189,7 +191,7 @@ fn in_turn(question: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn the_same_trouble_has_the_same_words() {
+fn the_same_failure_has_the_same_text() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\noptions timeout:1\n") else { return };
     let turning = namespace.server("127.0.0.1", in_turn);
     let listed = "127.0.9.1, 127.0.9.2, 127.0.9.3, 127.0.9.4, 127.0.9.5, 127.0.9.6, 127.0.9.7, 127.0.9.8";
@@ -202,7 +204,7 @@ fn the_same_trouble_has_the_same_words() {
             .unhealthy(&format!("unhealthy: tcp db:9: connection refused ({listed}, 127.0.9.9, 127.0.9.10)"));
     }
     drop(turning);
-    // What is no answer has the number of the question in it, which is another each time.
+    // An invalid reply contains the id of the query, which differs each time.
     let _garbage = namespace.server("127.0.0.1", |question| {
         let mut answer = reply(question, 0x8180, 0, b"");
         answer[13] = b'x';
@@ -213,14 +215,14 @@ fn the_same_trouble_has_the_same_words() {
     let start = "unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x81\\x80";
     assert!(one.stdout.starts_with(start), "{}", one.story());
     assert_eq!(one.stdout, other.stdout);
-    // Over TCP, an end or a reset.
+    // Over TCP: an end of the stream or a reset.
     let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
     let listener = namespace.listener("127.0.0.2");
     namespace.etc("resolv.conf", "nameserver 127.0.0.2\n");
     std::thread::spawn(move || {
         for (at, connection) in listener.incoming().enumerate() {
             let mut connection = connection.unwrap();
-            // What is unread makes it a reset.
+            // Closing with unread data sends a reset.
             if at % 2 == 0 {
                 let _ = connection.read(&mut [0; 512]);
             } else {
@@ -236,11 +238,11 @@ fn the_same_trouble_has_the_same_words() {
 }
 
 #[test]
-fn nothing_is_waited_for_behind_an_answer_over_tcp() {
+fn an_answer_over_tcp_does_not_wait_for_the_end_of_the_connection() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
     let _truncating = namespace.server("127.0.0.1", |question| vec![reply(question, 0x8380, 0, b"")]);
     let listener = namespace.listener("127.0.0.1");
-    // A server that keeps its connections for the next question.
+    // A server that keeps connections open for the next query.
     std::thread::spawn(move || {
         let mut kept = Vec::new();
         for connection in listener.incoming() {
@@ -262,6 +264,6 @@ fn nothing_is_waited_for_behind_an_answer_over_tcp() {
         if json["checks"][0]["elapsed_ms"].as_f64().unwrap() < 90.0 {
             break;
         }
-        assert!(begin.elapsed() < PATIENCE, "{json}");
+        assert!(begin.elapsed() < TIMEOUT, "{json}");
     }
 }

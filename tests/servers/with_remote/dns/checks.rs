@@ -1,4 +1,4 @@
-//! Every check looks names up in the same way.
+//! Every check resolves names in the same way.
 
 use std::fs;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Namespace, is_of_a, loopback, reply};
 
 #[test]
-fn every_check_has_the_search_list() {
+fn every_check_uses_the_search_list() {
     let conf = "search a.example b.example\nnameserver 127.0.0.1\n";
     let Some(namespace) = Namespace::new(conf) else { return };
     namespace.web();
@@ -35,15 +35,15 @@ fn every_check_has_the_search_list() {
          tried no.deep.a.example, no.deep.b.example, no.deep)",
     );
     drop(dnsmasq);
-    // A server that drops all questions for AAAA: the time suffices for every name.
+    // A server that drops all queries for AAAA: the time suffices for every name.
     let _half = namespace.server("127.0.0.1", |question| match (is_of_a(question), question[12 + 3]) {
         (false, _) => vec![],
-        // The last name has no more than its own label.
+        // The last name has only its own label.
         (true, 0) => vec![loopback(question)],
         (true, _) => vec![reply(question, 0x8183, 0, b"")],
     });
     namespace.remote("tcp db:8080").healthy("healthy: tcp db:8080: connected (127.0.0.7) in <T>");
-    // An error code for one name says nothing of the next.
+    // An error code for one name does not affect the next.
     let _refusing = namespace.server("127.0.0.2", |question| match question[12 + 3] {
         0 => vec![loopback(question)],
         _ => vec![reply(question, 0x8185, 0, b"")],
@@ -53,7 +53,7 @@ fn every_check_has_the_search_list() {
 }
 
 #[test]
-fn every_check_has_the_servers() {
+fn every_check_uses_the_servers() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.2\nnameserver 127.0.0.1\n") else { return };
     namespace.web();
     let tcp = |words: &str, reason: &str| {
@@ -65,7 +65,7 @@ fn every_check_has_the_servers() {
             .within(Duration::from_secs(10));
     };
     tcp("db:8080", "connection refused (127.0.0.2, 127.0.0.1)");
-    // One is silent and the other is not there, then answers.
+    // One server is silent; the other does not exist at first, then answers.
     let _silent = namespace.socket("127.0.0.2");
     tcp("db:8080 -t 1s", "no reply from 127.0.0.2; connection refused (127.0.0.1)");
     let records: Vec<String> = (1..=40).map(|n| format!("--host-record=many,127.0.1.{n}")).collect();
@@ -74,7 +74,7 @@ fn every_check_has_the_servers() {
     let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &options) else { return };
     namespace.remote("tcp db:8080").healthy("healthy: tcp db:8080: connected (127.0.0.7) in <T>");
     namespace.remote("http http://db:8080/").healthy("healthy: http http://db:8080/: 200 OK in <T>");
-    // Too many for a datagram.
+    // Too many addresses for a datagram.
     namespace.remote("http http://many:8080/").healthy("healthy: http http://many:8080/: 200 OK in <T>");
     drop(dnsmasq);
     let failing = namespace.server("127.0.0.1", |question| vec![reply(question, 0x8182, 0, b"")]);

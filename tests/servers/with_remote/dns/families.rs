@@ -1,14 +1,15 @@
-//! Servers that know an address of one family.
+//! Servers that have an address of only one family.
 
 use super::{Namespace, is_of_a, loopback, reply};
 
-/// The first label of the name that is asked for.
+/// Returns the first label of the queried name.
 fn label(question: &[u8]) -> &str {
     let length = usize::from(question[12]);
     std::str::from_utf8(&question[13..13 + length]).unwrap()
 }
 
-/// For names such as `a-servfail`: an address of that family, and for the other what the word says.
+/// Answers queries for names such as `a-servfail`: with an address of that family, and for the
+/// other family with what the word names.
 fn one_family(question: &[u8]) -> Vec<Vec<u8>> {
     let (good, other) = label(question).split_once('-').unwrap();
     if is_of_a(question) == (good == "a") {
@@ -30,7 +31,7 @@ fn an_address_of_either_family_suffices() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
     namespace.web();
     let _server = namespace.server("127.0.0.1", one_family);
-    // Of TCP somebody takes the connection, and says nothing.
+    // A TCP server that accepts the connection, but sends nothing.
     let _silent = namespace.listener("127.0.0.1");
     for family in ["a", "aaaa"] {
         let (address, unanswered) = if family == "a" { ("127.0.0.7", "AAAA") } else { ("::1", "A") };
@@ -53,9 +54,9 @@ fn an_address_of_either_family_suffices() {
     }
 }
 
-/// As dnsmasq has it with a domain of its own.
+/// dnsmasq with its own domain.
 #[test]
-fn one_family_of_dnsmasq() {
+fn one_family_with_dnsmasq() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
     namespace.web();
     let options = ["--address=/x.example/127.0.0.7", "--local=/x.example/", "--local=/y.example/"];

@@ -25,7 +25,7 @@ fn the_search_list() {
         ("db", "10.0.0.5 (db.b.example, from 127.0.0.1) in <T>"),
         ("db.b.example.", "10.0.0.5 (from 127.0.0.1) in <T>"),
         ("x.y", "10.0.0.6 (x.y.a.example, from 127.0.0.1) in <T>"),
-        // Dots enough: first as it is.
+        // Enough dots: tried as it is first.
         ("p.q.r", "10.0.0.7 (from 127.0.0.1) in <T>"),
         ("l.m.n", "10.0.0.9 (l.m.n.b.example, from 127.0.0.1) in <T>"),
     ] {
@@ -77,7 +77,7 @@ fn a_configuration_that_is_missing_or_odd() {
 }
 
 #[test]
-fn what_the_hosts_file_says_is_told_but_not_taken() {
+fn the_hosts_file_is_reported_but_not_used() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
     namespace.etc("hosts", "127.0.0.1 localhost\n10.0.0.9 db\n10.0.0.8 db other\n");
     let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
@@ -92,7 +92,7 @@ fn what_the_hosts_file_says_is_told_but_not_taken() {
 }
 
 #[test]
-fn what_the_hosts_file_says_comes_first() {
+fn the_hosts_file_comes_first_for_other_checks() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\n") else { return };
     namespace.etc("hosts", "127.0.0.7 db db.example\n");
@@ -131,7 +131,7 @@ fn files_on_a_file_system_that_does_not_answer() {
         .remote("http :8080")
         .healthy("healthy: http http://localhost:8080/: 200 OK in <T>")
         .within(soon);
-    // What it says is only told.
+    // dns only reports what the hosts file has.
     let _server = namespace.server("127.0.0.1", |question| vec![address(question)]);
     namespace
         .remote("dns db -t 500ms")

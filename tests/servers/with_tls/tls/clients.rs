@@ -1,11 +1,11 @@
-//! Client certificates, and what the options may hold.
+//! Client certificates, and the contents of the options' files.
 
 use std::time::Duration;
 
 use super::{NAMES, check};
 use crate::certificates::{VALID, certificates};
 use crate::daemon::installed;
-use crate::https::{WANTED, block, insisting, s_server, started};
+use crate::https::{WANTED, block, requiring_client_certificate, s_server, started};
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
 
@@ -17,7 +17,8 @@ fn client_certificates() {
     let more = format!("ssl_verify_client on; ssl_client_certificate {};", set.pem("root"));
     let _nginx = started(&program, port, &block(port, &set.pem("server"), &set.key("server"), &more));
     let target = format!("127.0.0.1:{port}");
-    // The certificate is what was asked for, and it is valid; that more is wanted is for programs.
+    // The check is about the server's certificate, which is valid; that the server requests one too
+    // is only in JSON.
     let json = check(set, &target, &["--json"]).json();
     assert_eq!(json["checks"][0]["facts"]["client_certificate_wanted"], true);
     let json = check(set, &target, &["--json", "--client-cert", &set.pem("both")]).json();
@@ -26,15 +27,16 @@ fn client_certificates() {
 }
 
 #[test]
-fn one_that_insists_on_a_client_certificate() {
+fn a_server_that_requires_a_client_certificate() {
     let Some(set) = certificates() else { return };
     let found = format!(
         "CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Root, until {}, 30 days left",
         set.day(VALID)
     );
-    // What it says of ours comes within the handshake of TLS 1.2, and after that of TLS 1.3.
+    // Its verdict on our certificate comes within the handshake in TLS 1.2, and after it in TLS
+    // 1.3.
     for version in ["TLSv1.2", "TLSv1.3"] {
-        let Some((_haproxy, port)) = insisting(set, version) else { return };
+        let Some((_haproxy, port)) = requiring_client_certificate(set, version) else { return };
         let target = format!("127.0.0.1:{port}");
         let line = format!("unhealthy: tls {target}: ");
         check(set, &target, &[]).unhealthy(&format!("{line}{WANTED}"));
@@ -52,21 +54,21 @@ fn one_that_insists_on_a_client_certificate() {
 }
 
 #[test]
-fn one_that_asks_for_a_client_certificate_and_does_without() {
+fn a_server_that_requests_a_client_certificate_but_does_not_require_it() {
     let Some(set) = certificates() else { return };
-    // With a ticket behind the handshake, and with nothing, which is waited for in vain.
+    // With a ticket after the handshake, and with nothing, for which the check waits in vain.
     for options in ["-tls1_2 -verify 1", "-tls1_3 -verify 1", "-tls1_3 -verify 1 -num_tickets 0"] {
         let Some((_server, port)) = s_server(set, options) else { return };
         let target = format!("127.0.0.1:{port}");
         let ran = check(set, &target, &["-t", "30s"]).run().within(Duration::from_secs(8));
         let start = format!("healthy: tls {target}: CN=");
-        let told = " days left, asks for a client certificate in ";
-        assert!(ran.stdout.starts_with(&start) && ran.stdout.contains(told), "{}", ran.story());
+        let requested = " days left, asks for a client certificate in ";
+        assert!(ran.stdout.starts_with(&start) && ran.stdout.contains(requested), "{}", ran.story());
     }
 }
 
 #[test]
-fn what_the_options_may_hold() {
+fn the_contents_of_the_files() {
     let Some(set) = certificates() else { return };
     let (client, key) = (set.pem("client"), set.key("server"));
     let not_pem = "contains no certificate; expected PEM, -----BEGIN CERTIFICATE-----";
@@ -112,7 +114,7 @@ fn what_the_options_may_hold() {
     porthole(["tls", ":1", "--client-cert", &client])
         .refused(&format!("tls: --client-cert: {client}: {no_key}"));
     porthole(["tls", ":1", "--client-key", &key]).refused("tls: --client-key: needs --client-cert");
-    // Keys of every form belong to their certificates.
+    // Keys in every format match their certificates.
     for (certificate, key) in [("rsa", "rsa"), ("rsa", "pkcs1"), ("sec1", "sec1"), ("ed25519", "ed25519")] {
         let target = format!("127.0.0.1:{}", closed_port());
         let options = ["--client-cert", &set.pem(certificate), "--client-key", &set.key(key)];

@@ -1,4 +1,4 @@
-//! What can be verified, and what cannot.
+//! Certificates that can be verified, and those that cannot.
 
 use super::{NAMES, check, server, unhealthy};
 use crate::certificates::{Certificates, VALID, certificates};
@@ -9,7 +9,7 @@ fn certificates_that_are_not_valid() {
     let Some(set) = certificates() else { return };
     let (past, soon) = (set.day(-4), set.day(2));
     unhealthy(set, "expired", &[], &format!("the certificate expired on {past}"));
-    // What is known of it is there for programs all the same.
+    // The JSON still has the facts about the certificate.
     let Some((_nginx, port)) = server(set, "expired", "server") else { return };
     let json = check(set, &format!("127.0.0.1:{port}"), &["--json"]).json();
     let facts = &json["checks"][0]["facts"];
@@ -82,7 +82,8 @@ fn certificates_that_are_not_valid() {
     );
 }
 
-/// What cannot be verified is named, and whose it is, with the CA of this name trusted.
+/// Asserts that a certificate that cannot be verified is unhealthy for this reason, with this root
+/// trusted, and that `-k` accepts it.
 #[track_caller]
 fn unverifiable(set: &Certificates, certificate: &str, key: &str, root: &str, reason: &str) {
     let Some((_nginx, port)) = server(set, certificate, key) else { return };
@@ -100,7 +101,7 @@ fn keys_and_signatures_that_cannot_be_verified() {
     set.unverifiable();
     let weak = "an RSA key of 1024 bits; at least 2048 are required";
     unverifiable(set, "short", "short", "root", &format!("the server's certificate has {weak}"));
-    // Trusted as it is, it still has to prove that it is the server's.
+    // Even if it is trusted directly, the server must prove that it has the key.
     unverifiable(set, "short", "short", "short", &format!("the server's certificate has {weak}"));
     let whose = "the CA certificate (CN=short root)";
     unverifiable(set, "by-short", "server", "short-root", &format!("{whose} has {weak}"));
@@ -125,7 +126,7 @@ fn keys_and_signatures_that_cannot_be_verified() {
             format!("the server's certificate is signed with {signature}, which this build does not support");
         unverifiable(set, certificate, "server", root, &reason);
     }
-    // Whoever is not known is not trusted, whatever the signature.
+    // An unknown CA is not trusted, whatever the signature.
     unhealthy(
         set,
         "by-p521",
@@ -141,7 +142,7 @@ fn keys_and_signatures_that_cannot_be_verified() {
 }
 
 #[test]
-fn a_ca_that_got_another_key() {
+fn a_ca_with_a_new_key() {
     let Some(set) = certificates() else { return };
     let Some((_nginx, port)) = server(set, "server", "server") else { return };
     let target = format!("127.0.0.1:{port}");
@@ -152,7 +153,7 @@ fn a_ca_that_got_another_key() {
 }
 
 #[test]
-fn what_leads_to_the_root() {
+fn chains_to_the_root() {
     let Some(set) = certificates() else { return };
     let hint = "(--ca-file with the CA's certificate, or --insecure; or the server does not send its intermediate certificate)";
     unhealthy(
@@ -184,7 +185,7 @@ fn what_leads_to_the_root() {
 }
 
 #[test]
-fn certificates_that_vouch_for_themselves() {
+fn self_signed_certificates() {
     let Some(set) = certificates() else { return };
     let hint = "and not trusted (--ca-file with this certificate, or --insecure)";
     for name in ["self", "self-authority"] {
@@ -196,7 +197,7 @@ fn certificates_that_vouch_for_themselves() {
             let ran = porthole([&["tls", &target], options].concat()).run();
             assert!(ran.stdout.starts_with(&start) && ran.status == Some(0), "{}", ran.story());
         }
-        // Trusted as it is, it is still to be that of the server that was meant.
+        // Even if it is trusted directly, it must be valid for the expected name.
         porthole(["tls", &target, "--ca-file", &set.pem(name), "--server-name", "db.example"]).unhealthy(
             &format!(
                 "unhealthy: tls {target}: the certificate is not valid for db.example, only for {NAMES} \
@@ -222,7 +223,7 @@ fn certificates_that_vouch_for_themselves() {
 }
 
 #[test]
-fn any_certificate_will_do() {
+fn insecure_accepts_any_certificate() {
     let Some(set) = certificates() else { return };
     for (name, found) in [
         (
