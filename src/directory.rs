@@ -15,7 +15,7 @@ use crate::sys::read_entries;
 
 /// The size of the first buffer, in bytes.
 const FIRST_BUFFER_BYTES: usize = 2 << 10;
-/// The size of the buffer once the first has been filled, in bytes.
+/// The size of the buffer for larger directories, in bytes.
 const BUFFER_BYTES: usize = 16 << 10;
 /// The offset of `d_type` in a record, after the inode, the offset and the length: getdents64(2).
 const TYPE_AT: usize = 18;
@@ -87,7 +87,8 @@ impl Directory {
 
     /// Reads more records and returns whether there are any.
     fn fill(&mut self) -> Result<bool, Errno> {
-        // The last read of a small directory, which finds the end, needs no larger buffer.
+        // A read that leaves half of the buffer empty was nearly the last one: the next needs no
+        // larger buffer. A full one leaves room that the next record does not fit into.
         let was_full = self.filled > FIRST_BUFFER_BYTES / 2;
         let size = if self.buffer.is_empty() || !was_full { FIRST_BUFFER_BYTES } else { BUFFER_BYTES };
         if self.buffer.len() < size {

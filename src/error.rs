@@ -36,8 +36,13 @@ pub enum Cause {
     Denied(String),
     /// The file system does not answer, or did not answer within this time.
     Unanswered(Option<Duration>),
-    /// A kind of file that is read only on request: `a FIFO`.
-    Special(&'static str),
+    /// A kind of file that is read only on request.
+    Special {
+        /// What it is: `a FIFO`.
+        what: &'static str,
+        /// Whether the command has the option `--special`, which requests it.
+        has_option: bool,
+    },
     /// The system lacks a call that has no substitute.
     Unsupported(&'static str),
     /// Any other reason, as text.
@@ -54,10 +59,11 @@ impl Error {
         }
     }
 
-    /// Adds the path.
+    /// Adds the path, unless the error has one, which is more precise.
     #[must_use]
     pub fn at(self, path: &Path) -> Self {
-        Error { path: Some(path.to_owned()), ..self }
+        let path = self.path.unwrap_or_else(|| path.to_owned());
+        Error { cause: self.cause, path: Some(path) }
     }
 
     /// Whether permission is denied.
@@ -90,7 +96,10 @@ impl Error {
             Cause::Unanswered(Some(limit)) => {
                 ["the file system does not answer within ", &show_duration(*limit)].concat().into()
             }
-            Cause::Special(what) => ["is ", what, ", which is not read"].concat().into(),
+            Cause::Special { what, has_option } => {
+                let unless = if *has_option { " unless --special is given" } else { "" };
+                ["is ", what, ", which is not read", unless].concat().into()
+            }
             Cause::Unsupported(what) => (*what).into(),
             Cause::Other(why) => why.as_ref().into(),
         }
@@ -174,6 +183,10 @@ mod tests {
     fn errors_are_classified() {
         let absent = Error::from(Errno::ENOENT);
         assert_eq!((absent.is_absent(), absent.is_denied(), absent.is_gone()), (true, false, false));
+        for errno in [Errno::ENOTDIR, Errno::ESRCH] {
+            assert!(Error::from(errno).is_absent(), "{errno}");
+        }
+        assert!(!Error::from(Errno::ELOOP).is_absent());
         let gone = Error::of_process(Errno::ESRCH);
         assert_eq!((gone.is_absent(), gone.is_gone()), (true, true));
         assert!(Error::of_process(Errno::EACCES).is_denied());

@@ -33,8 +33,8 @@ impl FileType {
         }
     }
 
-    /// Returns the type in a directory entry, `d_type` of readdir(3); `None` if the file system does
-    /// not report it.
+    /// Returns the type in a directory entry, `d_type` of readdir(3); `None` if the file system
+    /// does not report it.
     pub fn of_entry(d_type: u8) -> Option<Self> {
         // The DT_ constants are the types of a mode without its lower 12 bits.
         Some(FileType::of_mode(u32::from(d_type) << 12)).filter(|&kind| kind != FileType::Unknown)

@@ -44,7 +44,8 @@ pub enum Verdict {
 /// How far a check came with its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reached {
-    /// The check does not connect, or connecting failed for another reason than [`Reached::Refused`].
+    /// The check does not connect, or connecting failed for another reason than
+    /// [`Reached::Refused`].
     Unknown,
     /// Every address refused the connection.
     Refused,

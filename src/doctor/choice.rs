@@ -42,7 +42,7 @@ pub fn choose(target: &Target, all: &[Seen]) -> Result<(Target, Option<Finding>)
         let shown = |&(_, pid, name): &Candidate<'_>| format!("{pid} ({})", decode(name));
         let named = first_of(applications.iter().map(shown).collect(), MAX_CONTAINERS);
         let what = format!(
-            "the pod has {} containers, or a process was started by exec; this one started first, porthole doctor -p PID examines another",
+            "the pod has {} containers, or someone ran exec in it; this one started first, porthole doctor -p PID examines another",
             applications.len()
         );
         Finding::new(Level::Hint, what).seen(target.proc.shown(), format!("pid {named}"))

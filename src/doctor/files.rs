@@ -15,7 +15,9 @@ use crate::text::{Shown as _, decode};
 use crate::units::show_short_size;
 use crate::view::filesystems::{Row, Space, listed};
 use crate::view::mounts::options_of_interest;
-use crate::view::permission::{Class, EXEC, Examined, READ, Row as Component, WRITE, Who, examine};
+use crate::view::permission::{
+    CANNOT_LOOK, Class, EXEC, Examined, READ, Row as Component, WRITE, Who, examine,
+};
 use crate::view::resolve::DeadEnd;
 use crate::view::target::Target;
 
@@ -170,7 +172,7 @@ fn full_mount(row: &Row, space: Space, is_root: bool) -> Finding {
         }
         (true, true) => finding.docker(tmpfs("nr_inodes=", &space.inodes.saturating_mul(2).to_string())),
         (false, _) => finding
-            .kubernetes("a larger volume, or keep less there")
+            .kubernetes("a larger volume, or store less data there")
             .docker(format!("a larger volume: --volume NAME:{quoted}")),
     };
     let shows = if of_inodes {
@@ -230,8 +232,14 @@ impl Shortage {
 
 /// Adds a finding that it is not known whether the process can read this file, and why.
 fn cannot_tell(case: &mut Case<'_>, path: &Path, error: &Error) {
+    let finding = unknown(case, path).unreadable(path.shown(), error);
+    case.add(finding);
+}
+
+/// A finding that it is not known whether the process can read this file.
+fn unknown(case: &Case<'_>, path: &Path) -> Finding {
     let what = format!("cannot tell whether {} can read {}", case.process.shown(), path.shown());
-    case.add(Finding::new(Level::Error, what).unreadable(path.shown(), error));
+    Finding::new(Level::Error, what)
 }
 
 /// Adds a finding if the process cannot read an expected file.
@@ -259,7 +267,14 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
             });
         }
         Some(false) => {}
-        None => return cannot_tell(case, path, &found.reason.into()),
+        None => {
+            let (place, mut why) = failure(&found, &name);
+            if found.dead_end.as_ref().is_some_and(|dead| dead.error.is_denied()) {
+                why = format!("{why}: {CANNOT_LOOK}").into();
+            }
+            let finding = unknown(case, path).seen(place, why);
+            return case.add(finding);
+        }
     }
     let finding = Finding::new(Level::Error, format!("{} cannot read {name}", case.process.shown()));
     let leads_elsewhere = |finding: Finding| {

@@ -23,7 +23,7 @@ use crate::net::target::parse_port;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Fate, Handle};
-use crate::procfs::process::{Process, own_pid};
+use crate::procfs::process::{MALFORMED, Process, own_pid};
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::Shown as _;
@@ -203,7 +203,8 @@ impl Inspect for Request {
         let read = |name: &str| {
             handle.read(name, PROC_FILE_LIMIT).map_err(|error| target.explain(error, handle, name))
         };
-        let process = Process::parse(handle.pid, &read("stat")?).ok_or("malformed")?;
+        let process = Process::parse(handle.pid, &read("stat")?)
+            .ok_or_else(|| Error::from(MALFORMED).at(&handle.path("stat")))?;
         let mut unread = Vec::new();
         let status = read("status").map_err(|error| unread.push(error)).unwrap_or_default();
         let status = Status::parse(&status);

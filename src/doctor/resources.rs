@@ -91,7 +91,9 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
         let whom = if kills == 1 { "a process".to_owned() } else { format!("{kills} processes") };
         let limit = match &limit {
             Some((_, shown)) => format!("the limit is {shown}"),
-            None => "no limit is visible here, so a parent cgroup or the machine ran out".to_owned(),
+            None => {
+                "no limit is visible here, so a parent cgroup or the machine ran out of memory".to_owned()
+            }
         };
         let what = format!("the kernel killed {whom} for lack of memory: {limit}");
         let finding = Finding::new(Level::Error, what)

@@ -175,7 +175,7 @@ fn copy(mut from: File, mut to: File) -> io::Result<u64> {
 fn failed(path: &Path, error: io::Error) -> Error {
     let todo = match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
         Errno::EROFS => ": mount a volume there",
-        Errno::ENOSPC | Errno::EDQUOT => ": free some space, or choose another place",
+        Errno::ENOSPC | Errno::EDQUOT => ": free some space, or choose another location",
         Errno::EACCES | Errno::EPERM => {
             ": run as a user who may write there, or give the volume to this one (fsGroup in Kubernetes)"
         }

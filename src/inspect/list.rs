@@ -1,8 +1,9 @@
-//! The names of the commands besides the checks, once for all builds: a build without them uses this file as the whole
-//! module, to tell a command of another build from an unknown word.
+//! The names of all commands other than checks, in one list for all builds. A build without them
+//! uses this file as the whole module, to distinguish a command of another build from an unknown
+//! word.
 
-/// Passes the commands, by groups and in the order in which help lists them, to the macro of this name. A new command is
-/// one line here.
+/// Passes the commands to the macro with this name, in groups and in the order of the help text. A
+/// new command is one line here.
 macro_rules! inspections {
     ($then:ident) => {
         $then! {

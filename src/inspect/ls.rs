@@ -4,9 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operands};
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
@@ -193,7 +195,7 @@ impl Listing<'_> {
             let stat = match folder.meta(&entry.name) {
                 Ok(meta) => Some(Stat::from(&meta)),
                 // It was removed in the meantime.
-                Err(error) if error.is_absent() => continue,
+                Err(error) if error.cause == Cause::System(Errno::ENOENT) => continue,
                 Err(error) => {
                     let (count, _) = unknown.get_or_insert((0, error));
                     *count += 1;

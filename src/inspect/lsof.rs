@@ -14,9 +14,10 @@ use self::row::{Holder, Open, Row, Size, held, parse_info, type_name};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::error::{Cause, Error};
+use crate::file_type::FileType;
 use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::maps;
-use crate::procfs::process::{Process, own_pid, parse_socket, pids};
+use crate::procfs::process::{MALFORMED, Process, own_pid, parse_socket, pids};
 use crate::procfs::sockets::{Sockets, Wanted};
 use crate::procfs::status::Status;
 use crate::report::{Answer, cells, object, table};
@@ -43,7 +44,10 @@ const PATH_ONLY: u32 = 0o10_000_000;
 pub(super) const COMMAND: Command = Command {
     name: "lsof",
     summary: "list the open files of a process, or of all",
-    options: &[&[flag("deleted", "only deleted files, mapped ones too, with the space that they hold")]],
+    options: &[&[flag(
+        "deleted",
+        "only deleted files that are still open or mapped, with the space they use",
+    )]],
     plan,
     examples: r"porthole lsof -p 7
 porthole lsof --deleted",
@@ -223,7 +227,7 @@ impl List<'_> {
         let status = Status::parse(&process.read("status", 4096).unwrap_or_default());
         let uid = status.known.ids.then_some(status.uids[1]);
         let Some(known) = Process::parse(process.pid, &stat) else {
-            return Err(("stat", "malformed".into()));
+            return Err(("stat", MALFORMED.into()));
         };
         let user = uid.map_or_else(|| b"?".to_vec(), |uid| self.names.user(uid));
         let holder = Holder { process: known, user, uid };
@@ -286,6 +290,10 @@ impl List<'_> {
             (None, _) => "?",
             (Some(meta), _) => type_name(meta),
         };
+        let file_type = match (&meta, inode) {
+            (Some(meta), None) => FileType::of_mode(meta.st_mode),
+            _ => FileType::Unknown,
+        };
         let info =
             link.strip_prefix("fd/").and_then(|number| process.read(&format!("fdinfo/{number}"), 512).ok());
         let (offset, flags) = info.map(|info| parse_info(&info)).unwrap_or_default();
@@ -302,10 +310,10 @@ impl List<'_> {
             self.held.push((meta.st_dev, meta.st_ino, held(meta)));
         }
         let size = match &meta {
-            Some(meta) if kind == "REG" => Size::Bytes(meta.st_size.cast_unsigned()),
+            Some(meta) if file_type.is_regular() => Size::Bytes(meta.st_size.cast_unsigned()),
             _ => Size::None,
         };
-        let has_offset = matches!(kind, "REG" | "BLK" | "CHR");
+        let has_offset = file_type.is_regular() || file_type.is_device();
         let held = meta.as_ref().map(held);
         let offset = offset.filter(|_| has_offset);
         // With --deleted every file is deleted, so none stands out.

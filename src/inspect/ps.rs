@@ -121,8 +121,8 @@ impl Inspect for Ps {
 }
 
 impl Ps {
-    /// Keeps the processes with the requested name, if there is one. Returns the message about those
-    /// that may have it too; it is empty if there are none.
+    /// Keeps the processes with the requested name, if there is one. Returns the message about
+    /// those that may have it too; it is empty if there are none.
     fn keep_named(&self, all: &mut Vec<Seen>, target: &Target) -> String {
         let Some(name) = &self.name else { return String::new() };
         let own = own_pid(&target.proc);
@@ -148,8 +148,8 @@ impl Ps {
             None => format!("{}: no processes", target.proc.shown()),
         };
         match (hidden, unread.is_empty()) {
-            (true, _) => format!("{none} that may be seen; {HIDDEN_PROCESSES}"),
-            (false, false) => format!("{none} that may be seen; {unread}"),
+            (true, _) => format!("{none} visible; {HIDDEN_PROCESSES}"),
+            (false, false) => format!("{none} visible; {unread}"),
             (false, true) => none,
         }
     }

@@ -31,7 +31,7 @@ pub(super) const COMMAND: Command = Command {
         flag("udp", "UDP sockets, which count as listening without a peer").short('u'),
         flag("unix", "Unix sockets").short('x'),
         flag("listening", "listening sockets, the default").short('l'),
-        flag("numeric", "ports as numbers, always so").short('n'),
+        flag("numeric", "ports as numbers (always on)").short('n'),
     ]],
     plan,
     examples: r"porthole ss
@@ -135,14 +135,16 @@ type C<'a> = Column<Row<'a>>;
 
 impl<'a> Row<'a> {
     const COLUMNS: &'a [Column<Row<'a>>] = &[
-        C::new("PROTO", Row::protocol, "protocol", |row| Some(Fact::Text(row.socket.protocol.to_owned())))
-            .left(),
+        C::new("PROTO", Row::protocol, "protocol", |row| {
+            Some(Fact::Text(row.socket.protocol.name().to_owned()))
+        })
+        .left(),
         C::json("type", |row| (!row.socket.kind.is_empty()).then(|| Fact::Text(row.socket.kind.to_owned()))),
         C::new(
             "STATE",
-            |row| row.socket.state.into(),
+            |row| row.socket.state.name().into(),
             "state",
-            |row| Some(Fact::Text(row.socket.state.to_owned())),
+            |row| Some(Fact::Text(row.socket.state.name().to_owned())),
         )
         .left(),
         C::shown("QUEUE", |row| queue(row.socket, &row.view.limits)).left(),
@@ -185,9 +187,9 @@ impl<'a> Row<'a> {
 
     fn protocol(&self) -> Cell {
         if self.socket.kind.is_empty() {
-            self.socket.protocol.into()
+            self.socket.protocol.name().into()
         } else {
-            [self.socket.protocol, self.socket.kind].join("-").into()
+            [self.socket.protocol.name(), self.socket.kind].join("-").into()
         }
     }
 

@@ -209,8 +209,8 @@ impl Inquiry<'_> {
         self.garbage = said.get(..KEPT).unwrap_or(said).to_vec();
     }
 
-    /// Fetches the answers that did not fit a datagram. As they exist, all of the time that is left
-    /// is for them, but for the shares of other servers.
+    /// Fetches the answers that did not fit a datagram. The answers exist, so they may use all of
+    /// the remaining time except for the shares of the other servers.
     fn fetch(&mut self, peers: &mut [Peer]) {
         let others = peers.iter().filter(|peer| self.waits_for(peer)).count();
         let others = u32::try_from(others).unwrap_or(1).max(1);

@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::read;
 
-use super::process::parse_folder;
+use super::process::{MALFORMED, parse_folder};
 use super::stat::Stat;
 use crate::directory::Directory;
 use crate::error::Error;
@@ -83,7 +83,7 @@ impl Look {
         let uid = fstat(folder).ok().map(|folder| folder.st_uid);
         let mut stat = match self.read(folder, "stat", MAX_COMMAND_BYTES) {
             Ok(count) => {
-                Stat::parse(self.buffer.get(..count).unwrap_or_default()).ok_or_else(|| "malformed".into())
+                Stat::parse(self.buffer.get(..count).unwrap_or_default()).ok_or_else(|| MALFORMED.into())
             }
             Err(Errno::ENOENT | Errno::ESRCH) => return None,
             Err(errno) => Err(Error::of_process(errno)),

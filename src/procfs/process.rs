@@ -30,6 +30,9 @@ const SYS_PTRACE: u64 = 1 << 19;
 /// The length to which the kernel cuts a process's name: `TASK_COMM_LEN` without the NUL.
 const MAX_NAME_BYTES: usize = 15;
 
+/// The reason if `stat` of a process cannot be parsed.
+pub const MALFORMED: &str = "malformed process state";
+
 /// A process, its name and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
@@ -125,7 +128,7 @@ pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
 /// Reads the process with this pid. The error contains the path; usually the process is gone.
 pub fn process(proc: &Path, pid: u32) -> Result<Process, Error> {
     let path = file(proc, pid, "stat");
-    let read = || Process::parse(pid, &read_regular(&path, MAX_SMALL_FILE_BYTES)?).ok_or("malformed".into());
+    let read = || Process::parse(pid, &read_regular(&path, MAX_SMALL_FILE_BYTES)?).ok_or(MALFORMED.into());
     read().map_err(|error: Error| error.at(&path))
 }
 

@@ -4,9 +4,11 @@
 //! No privilege is needed to read them, whichever user the process runs as.
 
 mod inet;
+mod state;
 mod unix;
 
 use self::inet::inet;
+pub use self::state::{Protocol, State};
 use self::unix::unix;
 use super::handle::Handle;
 use crate::error::Error;
@@ -14,8 +16,6 @@ use crate::error::Error;
 /// How much of one table is read, in bytes: some 28,000 sockets.
 const MAX_TABLE_BYTES: usize = 4 << 20;
 
-/// The name of an unlisted state.
-const UNKNOWN: &str = "UNKNOWN";
 /// Which sockets to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
@@ -30,12 +30,12 @@ pub struct Wanted {
 /// A socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
-    /// `tcp`, `udp` or `unix`.
-    pub protocol: &'static str,
+    /// Its protocol.
+    pub protocol: Protocol,
     /// For a Unix socket: `stream`, `dgram` or `seqpacket`.
     pub kind: &'static str,
-    /// Its state, in ss(8)'s words.
-    pub state: &'static str,
+    /// Its state.
+    pub state: State,
     /// Its local address, or its name as the kernel writes it, which may be empty.
     pub local: Vec<u8>,
     /// The address of its peer; empty if it has none or the tables do not contain it.
@@ -58,15 +58,15 @@ pub struct Socket {
 impl Socket {
     /// Whether it is a listener.
     pub fn listens(&self) -> bool {
-        self.state == "LISTEN"
+        self.state == State::Listening
     }
 
     /// Formats it as `TCP 127.0.0.1:8080->127.0.0.1:40312 (ESTAB)`.
     pub fn shown(&self) -> Vec<u8> {
         let mut shown = match self.protocol {
-            "tcp" => "TCP ".to_owned(),
-            "udp" => "UDP ".to_owned(),
-            unix => [unix, " ", self.kind, " "].concat(),
+            Protocol::Tcp => "TCP ".to_owned(),
+            Protocol::Udp => "UDP ".to_owned(),
+            Protocol::Unix => [self.protocol.name(), " ", self.kind, " "].concat(),
         }
         .into_bytes();
         if self.local.is_empty() {
@@ -78,8 +78,8 @@ impl Socket {
             shown.extend_from_slice(&self.peer);
         }
         // UNCONN is the normal state of a socket that has no peer and cannot listen.
-        if self.state != "UNCONN" {
-            shown.extend_from_slice([" (", self.state, ")"].concat().as_bytes());
+        if self.state != State::Unconnected {
+            shown.extend_from_slice([" (", self.state.name(), ")"].concat().as_bytes());
         }
         shown
     }
@@ -102,11 +102,11 @@ impl Sockets {
     pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Error)> {
         let mut sockets = Sockets::default();
         for (is_wanted, protocol, name, may_lack) in [
-            (wanted.tcp, "tcp", "net/tcp", false),
+            (wanted.tcp, Protocol::Tcp, "net/tcp", false),
             // A kernel without IPv6 lacks its table.
-            (wanted.tcp, "tcp", "net/tcp6", true),
-            (wanted.udp, "udp", "net/udp", false),
-            (wanted.udp, "udp", "net/udp6", true),
+            (wanted.tcp, Protocol::Tcp, "net/tcp6", true),
+            (wanted.udp, Protocol::Udp, "net/udp", false),
+            (wanted.udp, Protocol::Udp, "net/udp6", true),
         ] {
             if !is_wanted {
                 continue;
@@ -153,6 +153,7 @@ mod tests {
             let (local, peer) =
                 (String::from_utf8_lossy(&socket.local), String::from_utf8_lossy(&socket.peer));
             let Socket { kind, state, receive, send, inode, .. } = socket;
+            let state = state.name();
             format!("{kind} {state} {local} {peer} {receive}/{send} {inode}")
         };
         sockets.iter().map(show).collect()
@@ -161,11 +162,16 @@ mod tests {
     #[test]
     fn connections_have_state_and_peer_and_those_not_yet_accepted_no_inode() {
         let mut sockets = Vec::new();
-        inet(TCP, "tcp", true, &mut sockets);
+        inet(TCP, Protocol::Tcp, true, &mut sockets);
         assert_eq!(sockets.len(), 10);
-        assert_eq!(inet(TCP, "tcp", true, &mut Vec::new()), 0);
+        assert_eq!(inet(TCP, Protocol::Tcp, true, &mut Vec::new()), 0);
         for table in [&b""[..], b"x\n", b"  sl  local\nx\n\n"] {
-            assert_eq!(inet(table, "tcp", true, &mut Vec::new()), 1, "{}", String::from_utf8_lossy(table));
+            assert_eq!(
+                inet(table, Protocol::Tcp, true, &mut Vec::new()),
+                1,
+                "{}",
+                String::from_utf8_lossy(table)
+            );
         }
         assert_eq!(
             shown(&sockets[..6])[1..],
@@ -178,7 +184,7 @@ mod tests {
             ]
         );
         sockets.clear();
-        inet(TCP, "tcp", false, &mut sockets);
+        inet(TCP, Protocol::Tcp, false, &mut sockets);
         assert_eq!(
             shown(&sockets),
             [" LISTEN 127.0.0.1:18091  3/0 109454", " LISTEN 0.0.0.0:18092  1/0 109455"]
@@ -189,8 +195,8 @@ mod tests {
     #[test]
     fn datagram_sockets_with_and_without_a_peer() {
         let mut sockets = Vec::new();
-        inet(UDP, "udp", true, &mut sockets);
-        inet(UDP6, "udp", false, &mut sockets);
+        inet(UDP, Protocol::Udp, true, &mut sockets);
+        inet(UDP6, Protocol::Udp, false, &mut sockets);
         assert_eq!(
             shown(&sockets),
             [
@@ -208,7 +214,7 @@ mod tests {
     fn unknown_states() {
         let mut sockets = Vec::new();
         let table = "h\n 0: 0100007F:0001 0100007F:0002 06 00000001:00000002 00:0 0 0 0 0\n 0: 0100007F:0001 00000000:0000 FF 0:0 0 0 0 0 7\n";
-        inet(table.as_bytes(), "tcp", true, &mut sockets);
+        inet(table.as_bytes(), Protocol::Tcp, true, &mut sockets);
         assert_eq!(
             shown(&sockets),
             [" TIME-WAIT 127.0.0.1:1 127.0.0.1:2 2/1 0", " UNKNOWN 127.0.0.1:1  0/0 7"]

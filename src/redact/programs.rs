@@ -41,6 +41,8 @@ pub(super) struct Command {
     has_program: bool,
     /// One bit for each row of [`EXCEPTIONS`] that applies to the program.
     exceptions: u64,
+    /// How many words since its program or its last option are neither.
+    operands: u8,
 }
 
 // Each row of a table has a bit.
@@ -99,11 +101,21 @@ impl Programs {
         }
         // Anything else that may begin a command within a word.
         if word.iter().any(|b| b";|&`(){}".contains(b)) {
-            self.command = Command { has_program: true, exceptions: 0 };
+            self.command = Command { has_program: true, ..Command::default() };
         }
         let is_prefix = word.is_empty() || word.starts_with(b"-") || word.contains(&b'=');
         let name = word.rsplit(|&b| b == b'/').next().unwrap_or_default();
-        if self.command.has_program || is_prefix || is_named(WRAPPERS, name) {
+        if self.command.has_program {
+            // After a subcommand and an operand, or the value of an option and one, the rest may be
+            // another command: docker exec c curl -u me:me
+            let operands = if word.starts_with(b"-") { 0 } else { self.command.operands.saturating_add(1) };
+            self.command.operands = operands;
+            if operands > 1 {
+                self.command.exceptions = 0;
+            }
+            return;
+        }
+        if is_prefix || is_named(WRAPPERS, name) {
             return;
         }
         self.command.has_program = true;

@@ -1,8 +1,8 @@
 //! The rules for what is a secret in a command line, as tables. `secrets::SECRET_WORDS` and
 //! `secrets::HARMLESS` list the words of names that count everywhere, in checks as well.
 //!
-//! The rows of a program follow its manual page. The tables of secrets with a form of their own are in
-//! [`super::forms`].
+//! The rows of a program follow its manual page. The tables of secrets with a form of their own are
+//! in [`super::forms`].
 
 /// What a word says about the next one, or a name about its value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,8 +82,8 @@ pub(super) const ANY: &[(&[&str], Hint)] = &[
     (&["-H", "--header"], Hint::Header),
 ];
 
-/// Options for which the general rules are wrong: the programs, the options and what these say. They
-/// apply only if the program is the first word of a command.
+/// Options for which the general rules are wrong: the programs, the options and what these say.
+/// They apply only if the program is the first word of a command, and up to its second operand.
 pub(super) const EXCEPTIONS: &[(&[&str], &[&str], Hint)] = &[
     (&["docker", "podman", "nerdctl", "docker-compose"], &["-u", "--user"], Hint::Owner),
     (&["journalctl"], &["-u"], Hint::Plain),

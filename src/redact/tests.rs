@@ -109,7 +109,8 @@ fn any_bytes_will_do() {
 
 #[test]
 fn every_kind_of_white_space_ends_a_word() {
-    // A word that ended at a carriage return and did not begin behind it was masked again and again.
+    // A word that ended at a carriage return and did not begin behind it was masked again and
+    // again.
     for space in ["\r", "\x0c", "\x0b", "\t", "\n", " "] {
         assert_eq!(
             masked(&[&format!("x -ua:b{space}c:d")]),

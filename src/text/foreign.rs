@@ -19,7 +19,8 @@ fn without_marks(text: &str) -> String {
     text.replace(AROUND, "")
 }
 
-/// Returns the bytes of a message ([`encode`]) and the ranges of them that are [foreign](mark_foreign).
+/// Returns the bytes of a message ([`encode`]) and the ranges of them that are
+/// [foreign](mark_foreign).
 pub fn parts(text: &str) -> (Vec<u8>, Vec<Range<usize>>) {
     let (mut bytes, mut foreign, mut start) = (Vec::new(), Vec::new(), None);
     for piece in text.split_inclusive(AROUND) {

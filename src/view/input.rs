@@ -71,11 +71,11 @@ pub fn each(
 
 /// Opens one file. `special` is `None` for a command that never reads a FIFO or device.
 pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<Input<'a>, Error> {
-    let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|error| match error.cause {
-        Cause::Special(_) if special.is_some() => {
-            format!("{} unless --special is given", error.reason()).into()
+    let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|mut error| {
+        if let Cause::Special { has_option, .. } = &mut error.cause {
+            *has_option = special.is_some();
         }
-        _ => error,
+        error
     })?;
     Ok(Input::new(file, &meta, path))
 }

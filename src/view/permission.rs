@@ -42,6 +42,9 @@ const UNMAPPED_OWNER: &str = "belongs to user or group 65534, which our user nam
 const GUARDED: &str =
     "belongs to a process, so ptrace(2) decides too: try it as that user (docker exec --user, setpriv)";
 
+/// What a denial means that concerns porthole, not the user.
+pub const CANNOT_LOOK: &str = "porthole cannot look further, even if the user can; run as root";
+
 /// Access to a file, as the bits of a mode.
 pub const READ: u32 = 4;
 /// See [`READ`].
@@ -172,13 +175,7 @@ pub fn examine(target: &Target, root: &Root, path: &Path, who: &Who, wanted: &[u
         (Err(dead), _) if dead.error.is_denied() => {
             // The rules would let the user pass, but we are not allowed to look.
             let path = shown(&dead.path);
-            (
-                None,
-                format!(
-                    "{path}: {}: porthole cannot look further, even if the user can; run as root",
-                    dead.error.reason()
-                ),
-            )
+            (None, format!("{path}: {}: {CANNOT_LOOK}", dead.error.reason()))
         }
         (Err(dead), _) => (Some(false), format!("{}: {}", shown(&dead.path), dead.error.reason())),
         (Ok(None), _) => (Some(false), String::new()),

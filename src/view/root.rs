@@ -114,7 +114,7 @@ impl Root {
         let handle = self.at(path, OFlag::O_PATH)?;
         refuse(fstat(&handle)?.st_mode, special)?;
         if !special && is_log(&handle, path) {
-            return Err(Cause::Special("the kernel's log (each message goes to only one reader)").into());
+            return Err(special_file("the kernel's log (each message goes to only one reader)"));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
         let file = self.at(path, flags)?;
@@ -141,8 +141,12 @@ fn refuse(mode: u32, special: bool) -> Result<(), Error> {
         FileType::Regular => Ok(()),
         FileType::Directory => Err("is a directory".into()),
         _ if special => Ok(()),
-        kind => Err(Cause::Special(kind.described()).into()),
+        kind => Err(special_file(kind.described())),
     }
+}
+
+fn special_file(what: &'static str) -> Error {
+    Cause::Special { what, has_option: false }.into()
 }
 
 /// An open directory.

@@ -443,7 +443,7 @@ fn an_executable_that_cannot_be_read_may_be_the_one() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65532", "--regid", "65532", "--clear-groups"]);
         let ran = output(command.arg(folder.join("porthole")).args(["ps", name]));
-        let start = format!("porthole: ps: {name}: no such process that may be seen; the executable");
+        let start = format!("porthole: ps: {name}: no such process visible; the executable");
         assert!(ran.status == Some(1) && ran.stderr.starts_with(&start), "{}", ran.story());
     }
     // Verdicts that they cannot change are still given.

@@ -22,7 +22,24 @@ use super::times::timeless;
 const HANG: &str = "60";
 
 /// How much longer a run may take on a busy machine than on an idle one.
-pub const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Whether so many threads want to run that any of them may have to wait. proc_loadavg(5)
+pub fn is_busy() -> bool {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut fields = text.split([' ', '/']);
+    let numbers =
+        [fields.next(), fields.nth(2)].map(|field| field.and_then(|field| field.parse::<f64>().ok()));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // The tests themselves keep each processor busy.
+    let most = 2.5 * f64::from(u32::try_from(processors).unwrap_or(u32::MAX));
+    numbers.into_iter().flatten().any(|threads| threads > most)
+}
+
+/// How much longer a run that has just ended may have taken than on an idle machine.
+pub fn allowance() -> Duration {
+    if is_busy() { BUSY } else { Duration::ZERO }
+}
 
 /// How long a test may wait on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -255,10 +272,10 @@ impl Ran {
         self
     }
 
-    /// Asserts that it took no longer than this, plus what a busy machine may add.
+    /// Asserts that it took no longer than this; on a busy machine, plus what that may add.
     #[track_caller]
     pub fn within(self, limit: Duration) -> Self {
-        let limit = limit + BUSY;
+        let limit = limit + allowance();
         assert!(self.elapsed < limit, "took {:?}, at most {limit:?}\n{}", self.elapsed, self.story());
         self
     }

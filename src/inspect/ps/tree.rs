@@ -1,28 +1,29 @@
-//! The order of `ps --tree`, and the lines in front of each command.
+//! The order of `ps --tree`, and the lines before each command.
 
 use crate::procfs::all::Seen;
 
-/// How deep lines are drawn; what is deeper stands where its ancestor of this depth does.
-const DEEPEST: usize = 48;
+/// The depth to which lines are drawn. A deeper process is indented like its ancestor at this depth.
+const MAX_DRAWN_DEPTH: usize = 48;
 
-/// Which process stands in a line, by its place in the list, and what is drawn in front of it.
+/// A process of the tree, and what is drawn before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
-    /// The place in the list.
+    /// Its position in the list.
     pub at: usize,
     /// `│  └─ `
     pub lines: String,
 }
 
-/// The processes, which are sorted by their numbers, each behind its parent. One whose parent is not among them is a
-/// root, and so is the first of those that are their own ancestors, which only a broken proc has.
+/// Returns the processes, which are sorted by pid, each after its parent. A process whose parent is
+/// not among them is a root. So is the first of those that are their own ancestors, which only a
+/// broken proc contains.
 pub fn order(all: &[Seen]) -> Vec<Branch> {
     let parent = |at: usize| {
         let seen = all.get(at)?;
         let ppid = seen.stat.as_ref().ok()?.ppid;
         all.binary_search_by_key(&ppid, |seen| seen.pid).ok().filter(|&parent| parent != at)
     };
-    // The place of each one's parent and its own, so that the children of one are neighbours.
+    // Each process with the position of its parent, so that siblings are adjacent.
     let mut children: Vec<(Option<usize>, usize)> = (0..all.len()).map(|at| (parent(at), at)).collect();
     children.sort_unstable();
     let of = |parent: Option<usize>| {
@@ -32,7 +33,8 @@ pub fn order(all: &[Seen]) -> Vec<Branch> {
     let mut seen = vec![false; all.len()];
     let mut out = Vec::with_capacity(all.len());
     let mut roots = of(None).chain(0..all.len());
-    // What is still to come, the next last: the place, what is drawn for its ancestors, whether siblings follow.
+    // The processes still to come, the next one last: its position, its depth, the lines of its
+    // ancestors, and whether it is the last of its siblings.
     let mut next: Vec<(usize, usize, String, bool)> = Vec::new();
     loop {
         let Some((at, depth, above, last)) =
@@ -50,7 +52,7 @@ pub fn order(all: &[Seen]) -> Vec<Branch> {
             (_, false) => ("├─ ", "│  "),
         };
         out.push(Branch { at, lines: format!("{above}{own}") });
-        let above = if depth < DEEPEST { above + below } else { above };
+        let above = if depth < MAX_DRAWN_DEPTH { above + below } else { above };
         let first = next.len();
         next.extend(of(Some(at)).map(|child| (child, depth + 1, above.clone(), false)));
         if let Some(children) = next.get_mut(first..) {

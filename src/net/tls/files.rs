@@ -135,9 +135,10 @@ fn add_folder(
     Ok(())
 }
 
-/// Reads the certificates in all files of a folder, of which at most [`FILE_LIMIT`] bytes are read
-/// in total; files without certificates are skipped. The error says why the folder cannot be read,
-/// or, if there are no certificates, which file may not be read.
+/// Reads the certificates in the files of a folder, and stops at the file with which their total
+/// size exceeds [`FILE_LIMIT`]; that file does not count. Files without certificates are skipped.
+/// The error says why the folder cannot be read, or, if there are no certificates, which file may
+/// not be read.
 fn of_folder(folder: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let (mut found, mut size, mut denied) = (Vec::new(), 0, None);
     let failed = |errno: Errno| Error::from(errno).at(folder);

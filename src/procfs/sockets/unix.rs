@@ -1,10 +1,10 @@
 //! The table of Unix sockets. proc_net(5)
 
-use super::{Socket, UNKNOWN};
+use super::{Protocol, Socket, State};
 use crate::procfs::net::{DATAGRAM, SEQPACKET, UnixSocket, parse_unix_row};
 
 /// The state of a Unix connection that waits to be accepted: `SS_CONNECTING` in the kernel's net.h.
-const WAITING: &str = "SYN-SENT";
+const WAITING: State = State::SynSent;
 
 /// Parses the sockets in `unix`. A name is raw and may contain newlines, so it continues up to the
 /// next row; a name that contains text like a row looks like two rows. Returns the number of
@@ -23,19 +23,19 @@ pub(super) fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize 
                 line.len().checked_sub(rest.len() - behind.len()).and_then(|length| behind.get(..length));
             let name = name.and_then(|name| name.strip_prefix(b" "));
             let state = match (socket.listens, socket.state) {
-                (true, _) => "LISTEN",
-                (_, 1) => "UNCONN",
+                (true, _) => State::Listening,
+                (_, 1) => State::Unconnected,
                 (_, 2) => WAITING,
-                (_, 3) => "ESTAB",
-                (_, 4) => "CLOSING",
-                _ => UNKNOWN,
+                (_, 3) => State::Established,
+                (_, 4) => State::Closing,
+                _ => State::Unknown,
             };
             has_name = name.is_some();
-            let waits = state == WAITING || socket.kind == DATAGRAM && state == "UNCONN";
+            let waits = state == WAITING || socket.kind == DATAGRAM && state == State::Unconnected;
             named = has_name && (all || socket.listens || waits);
             if named || all {
                 sockets.push(Socket {
-                    protocol: "unix",
+                    protocol: Protocol::Unix,
                     kind: match socket.kind {
                         1 => "stream",
                         DATAGRAM => "dgram",
@@ -74,7 +74,7 @@ pub(super) fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize 
 fn count_waiting(sockets: &mut [Socket]) {
     // Sorted, so that the time does not grow with the square of the table's size.
     let names = |holds: &dyn Fn(&Socket) -> bool| {
-        let found = sockets.iter().filter(|socket| socket.protocol == "unix" && holds(socket));
+        let found = sockets.iter().filter(|socket| socket.protocol == Protocol::Unix && holds(socket));
         let mut names: Vec<Vec<u8>> = found.map(|socket| socket.local.clone()).collect();
         names.sort_unstable();
         names
@@ -84,7 +84,7 @@ fn count_waiting(sockets: &mut [Socket]) {
         names.partition_point(|known| known.as_slice() <= name)
             - names.partition_point(|known| known.as_slice() < name)
     };
-    for listener in sockets.iter_mut().filter(|socket| socket.counted && socket.protocol == "unix") {
+    for listener in sockets.iter_mut().filter(|socket| socket.counted && socket.protocol == Protocol::Unix) {
         let waits = count(&waiting, &listener.local);
         listener.receive = waits as u64;
         listener.counted = waits == 0 || count(&listening, &listener.local) < 2;

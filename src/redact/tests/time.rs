@@ -2,8 +2,8 @@
 
 use super::super::{Masker, mask_mount};
 
-/// How long this thread was on a processor, in nanoseconds: proc_pid_schedstat, the kernel's sched-stats.rst. That of the
-/// wall says nothing where other tests run beside this one.
+/// How long this thread was on a processor, in nanoseconds: proc_pid_schedstat, the kernel's
+/// sched-stats.rst. That of the wall says nothing where other tests run beside this one.
 fn busy() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or_default()

@@ -189,7 +189,7 @@ fn read_only_and_full_file_systems_are_errors() {
             1,
             "x",
             &format!(
-                "porthole: install: {dest}: no space left on device: free some space, or choose another place"
+                "porthole: install: {dest}: no space left on device: free some space, or choose another location"
             ),
         );
     }

@@ -266,7 +266,7 @@ fn hidden_processes_are_mentioned() {
     for (options, arguments, status, stderr) in [
         ("hidepid=2", &["ps"][..], 0, hidden.to_owned()),
         ("hidepid=1", &["ps"], 0, hidden.to_owned()),
-        ("hidepid=2", &["ps", "no-such"], 1, format!("no-such: no such process that may be seen; {hidden}")),
+        ("hidepid=2", &["ps", "no-such"], 1, format!("no-such: no such process visible; {hidden}")),
         (
             "subset=pid",
             &["ps"],

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::support::command::{
-    BUSY, Ran, binary, for_other_users, has_feature, output, porthole, until, until_within,
+    Ran, allowance, binary, for_other_users, has_feature, output, porthole, until, until_within,
 };
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::processes::{Made, Proc, Sleeper, printed};
@@ -41,7 +41,7 @@ const MAX_DURATION: Duration = Duration::from_secs(5);
 fn document(ran: &Ran) -> Value {
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
     assert!(ran.stdout.len() <= MAX_BYTES && ran.stdout.lines().count() == 1, "{} bytes", ran.stdout.len());
-    assert!(ran.elapsed < MAX_DURATION + BUSY, "{:?}", ran.elapsed);
+    assert!(ran.elapsed < MAX_DURATION + allowance(), "{:?}", ran.elapsed);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     for (name, _) in SECTIONS {
         assert!(document[name].is_object(), "{name}\n{}", ran.story());

@@ -139,7 +139,7 @@ fn in_a_pod_the_application_is_examined() {
     let ran = world.run(&[]);
     let path = world.proc.path();
     let start = format!(
-        "hint: the pod has 2 containers, or a process was started by exec; this one started first, porthole doctor -p PID examines another\n    \
+        "hint: the pod has 2 containers, or someone ran exec in it; this one started first, porthole doctor -p PID examines another\n    \
              seen: {path}: pid 9 (app), 12 (proxy)\n\
          pid 9 (app): 1 hint\n"
     );

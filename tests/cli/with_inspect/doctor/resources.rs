@@ -65,7 +65,7 @@ fn limits_that_were_hit_or_are_close_are_reported() {
         .file("groups/app/memory.events", "oom_kill 1\n")
         .file("groups/app/memory.max", "max\n")
         .run(&[]);
-    let first = "error: the kernel killed a process for lack of memory: no limit is visible here, so a parent cgroup or the machine ran out\n";
+    let first = "error: the kernel killed a process for lack of memory: no limit is visible here, so a parent cgroup or the machine ran out of memory\n";
     assert!(ran.stdout.starts_with(first), "{}", ran.story());
 }
 
