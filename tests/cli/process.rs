@@ -376,7 +376,7 @@ fn a_process_whose_state_cannot_be_read_does_not_count_as_absent() {
     let file = file.to_str().unwrap();
     let denied =
         "/proc/7/stat: permission denied; run the check as the user of the processes, or with CAP_SYS_PTRACE";
-    let odd = "/proc/9/stat: malformed";
+    let odd = "/proc/9/stat: malformed process state";
     for (script, arguments, target, why) in [
         (script, &["process", "--pid", "7"][..], "7", denied),
         (script, &["process", "--pid", "7", "--max", "0"], "7", denied),

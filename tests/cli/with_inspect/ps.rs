@@ -147,7 +147,7 @@ fn a_malformed_stat_is_reported_and_the_others_are_listed() {
     let ran = porthole(["ps", "--proc", proc.path()]).run();
     assert_eq!(ran.status, Some(1), "{}", ran.story());
     let stat = |pid: u32, why: &str| format!("porthole: ps: {}/{pid}/stat: {why}\n", proc.path());
-    assert_eq!(ran.stderr, stat(14, "malformed") + &stat(17, "is a directory"));
+    assert_eq!(ran.stderr, stat(14, "malformed process state") + &stat(17, "is a directory"));
     assert!(
         ran.stdout.contains(&with_user("\n 14     ?  <me>  ?              ?      ?     ?  ?\n")),
         "{}",

@@ -157,7 +157,7 @@ fn processes_with_a_malformed_stat_are_reported() {
     let world = World::new();
     let path = world.proc.path();
     let reports = |end: &str| {
-        let line = format!("porthole: doctor: not checked: {path}/8/stat: malformed{end}\n");
+        let line = format!("porthole: doctor: not checked: {path}/8/stat: malformed process state{end}\n");
         let ran = world.run(&[]);
         assert!(ran.status == Some(0) && ran.stderr == line, "{}", ran.story());
         assert!(
