@@ -14,6 +14,7 @@ mod skip;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use skip::{skip, skip_by_design};
 
@@ -93,8 +94,10 @@ fn they_contain_no_path_of_the_build_machine() {
 /// Runs the binary in an otherwise empty root, with an empty environment. If that is not possible,
 /// reports the test as skipped and returns `None`.
 fn in_empty_root(binary: &Path, arguments: &[&str]) -> Option<Output> {
-    let name = binary.file_name().unwrap().to_str().unwrap();
-    let root = std::env::temp_dir().join(format!("porthole-empty-root-{}-{name}", std::process::id()));
+    // One for each call: a program that runs cannot be overwritten.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let root = std::env::temp_dir().join(format!("porthole-empty-root-{}-{call}", std::process::id()));
     std::fs::create_dir_all(&root).unwrap();
     std::fs::copy(binary, root.join("porthole")).unwrap();
     // Only chroot(8) as root; otherwise in a new user namespace.
@@ -102,13 +105,17 @@ fn in_empty_root(binary: &Path, arguments: &[&str]) -> Option<Output> {
     let chroot = ["/usr/sbin/chroot", "/usr/bin/chroot"].into_iter().find(|path| Path::new(path).exists());
     let chroot = chroot.unwrap_or("chroot");
     for command in [&[chroot][..], &["/usr/bin/unshare", "--map-root-user", chroot]] {
-        let result = Command::new(command[0])
-            .args(&command[1..])
-            .arg(&root)
-            .arg("/porthole")
-            .args(arguments)
-            .env_clear()
-            .output();
+        let run = || {
+            let mut program = Command::new(command[0]);
+            program.args(&command[1..]).arg(&root).arg("/porthole").args(arguments).env_clear().output()
+        };
+        let is_busy = |output: &Output| String::from_utf8_lossy(&output.stderr).contains("Text file busy");
+        // A child that another test forks may hold the copy open for writing until it calls exec.
+        let mut result = run();
+        while result.as_ref().is_ok_and(is_busy) {
+            std::thread::yield_now();
+            result = run();
+        }
         output = result.ok().filter(|output| output.status.code() != Some(125));
         if output.is_some() {
             break;
