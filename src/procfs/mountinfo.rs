@@ -24,6 +24,9 @@ pub struct Mount {
     pub source: Vec<u8>,
     /// The options of the file system.
     pub super_options: Vec<u8>,
+    /// Whether no path leads to the mount, because another is mounted on the same point or on a
+    /// directory above.
+    pub is_hidden: bool,
 }
 
 /// The table of mounts.
@@ -45,6 +48,7 @@ impl Mounts {
                 None => found.odd += 1,
             }
         }
+        mark_hidden(&mut found.mounts);
         found
     }
 
@@ -60,38 +64,81 @@ impl Mounts {
         above.max_by_key(|mount| mount.point.len())
     }
 
-    /// Whether no path leads to the mount, because another is mounted on the same point or on a
-    /// directory above.
-    pub fn is_hidden(&self, mount: &Mount) -> bool {
-        let on_top = |other: &Mount| other.parent == mount.id && other.point == mount.point;
-        if self.mounts.iter().any(|other| other.id != mount.id && on_top(other)) {
-            return true;
-        }
-        // A mount on the same parent and above this point covers it: had it existed earlier, this
-        // mount would be on top of it.
-        let mut one = mount;
-        for _ in 0..self.mounts.len() {
-            let over = |other: &&Mount| {
-                other.parent == one.parent
-                    && other.id != one.id
-                    && other.id != other.parent
-                    && below(&other.point, &one.point)
-                        .is_some_and(|rest| !rest.is_empty() || self.is_later(other, one))
-            };
-            if self.mounts.iter().any(|other| over(&other)) {
-                return true;
-            }
-            match self.by_id(one.parent) {
-                Some(parent) if parent.id != one.id => one = parent,
-                _ => break,
-            }
-        }
-        false
+    /// Returns for each mount whether `holds` is true of it or of a mount above it. In a loop of
+    /// parents, which the kernel never writes, all have the same answer.
+    pub fn along_parents(&self, holds: &dyn Fn(&Mount) -> bool) -> Vec<bool> {
+        along_parents(&self.mounts, &|_, mount| holds(mount))
     }
+}
 
-    fn is_later(&self, one: &Mount, other: &Mount) -> bool {
-        let place = |sought: &Mount| self.mounts.iter().position(|mount| mount.id == sought.id);
-        place(one) > place(other)
+/// See [`Mounts::along_parents`]; `holds` also gets the position of the mount.
+fn along_parents(mounts: &[Mount], holds: &dyn Fn(usize, &Mount) -> bool) -> Vec<bool> {
+    let mut ids: Vec<(u32, usize)> = mounts.iter().enumerate().map(|(at, mount)| (mount.id, at)).collect();
+    ids.sort_unstable();
+    let position = |id: u32| {
+        let (known, at) = *ids.get(ids.partition_point(|&(known, _)| known < id))?;
+        (known == id).then_some(at)
+    };
+    let mut answers: Vec<Option<bool>> = vec![None; mounts.len()];
+    let mut way = Vec::new();
+    for start in 0..mounts.len() {
+        let mut next = Some(start);
+        let mut answer = false;
+        while let Some(at) = next
+            && let (Some(known), Some(mount)) = (answers.get_mut(at), mounts.get(at))
+        {
+            if let Some(known) = *known {
+                answer = known;
+                break;
+            }
+            *known = Some(false);
+            way.push(at);
+            answer = holds(at, mount);
+            if answer {
+                break;
+            }
+            next = position(mount.parent);
+        }
+        for at in way.drain(..) {
+            if let Some(known) = answers.get_mut(at) {
+                *known = Some(answer);
+            }
+        }
+    }
+    answers.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+/// Sets [`Mount::is_hidden`].
+fn mark_hidden(mounts: &mut [Mount]) {
+    // Who is mounted where: by the parent and the point, the last one last. The root of a namespace
+    // is its own parent, and covers nothing.
+    let mut places: Vec<(u32, &[u8], usize)> = mounts
+        .iter()
+        .enumerate()
+        .filter(|(_, mount)| mount.id != mount.parent)
+        .map(|(at, mount)| (mount.parent, mount.point.as_slice(), at))
+        .collect();
+    places.sort_unstable();
+    let last_at = |parent: u32, point: &[u8]| {
+        let end = places.partition_point(|&(known, place, _)| (known, place) <= (parent, point));
+        let &(known, place, at) = places.get(end.checked_sub(1)?)?;
+        ((known, place) == (parent, point)).then_some(at)
+    };
+    // A mount on the same parent and above this point covers it: had it existed earlier, this mount
+    // would be on top of it. On the same point the later one covers the other.
+    let is_covered = |at: usize, mount: &Mount| {
+        let slashes = mount.point.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
+        let mut above = slashes.filter_map(|(at, _)| mount.point.get(..at.max(1)));
+        above.any(|point| {
+            point != mount.point && last_at(mount.parent, point).is_some_and(|other| other != at)
+        }) || last_at(mount.parent, &mount.point).is_some_and(|last| last > at)
+    };
+    let covered = along_parents(mounts, &is_covered);
+    let on_top = |mount: &Mount| last_at(mount.id, &mount.point).is_some();
+    let hidden: Vec<bool> =
+        mounts.iter().zip(covered).map(|(mount, covered)| covered || on_top(mount)).collect();
+    for (mount, hidden) in mounts.iter_mut().zip(hidden) {
+        mount.is_hidden = hidden;
     }
 }
 
@@ -213,7 +260,7 @@ mod tests {
         assert_eq!(bind.all_options()[..3], [&b"ro"[..], b"nosuid", b"relatime"]);
         let stacked: Vec<&Mount> =
             found.mounts.iter().filter(|mount| mount.point == b"/mnt/odd/stacked").collect();
-        assert!(found.is_hidden(stacked[0]) && !found.is_hidden(stacked[1]));
+        assert!(stacked[0].is_hidden && !stacked[1].is_hidden);
         assert_eq!(found.by_path(b"/mnt/odd/stacked/x").unwrap().id, stacked[1].id);
         assert_eq!(found.by_path(b"/mnt/odd/stackedx").unwrap().point, b"/mnt/odd");
         assert_eq!(found.by_path(b"/mnt/odd/bind").unwrap(), bind);
@@ -255,12 +302,12 @@ mod tests {
             7 1 0:7 / /y rw - a hidden rw\n8 1 0:8 / /y rw - a seen rw\n9 9 0:9 / /z rw - a seen rw\n",
         );
         for mount in &found.mounts {
-            assert_eq!(found.is_hidden(mount), mount.source == b"hidden", "{}", mount.id);
+            assert_eq!(mount.is_hidden, mount.source == b"hidden", "{}", mount.id);
         }
         // A loop of parents, which the kernel never writes, must terminate.
         let odd =
             Mounts::parse(b"1 2 0:1 / /a rw - a a rw\n2 1 0:2 / /a rw - a a rw\n1 1 0:2 / /b rw - a a rw\n");
-        assert!(odd.mounts.iter().any(|mount| odd.is_hidden(mount)));
+        assert!(odd.mounts.iter().any(|mount| mount.is_hidden));
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod file_size;
 mod getdents;
 #[cfg(target_env = "musl")]
 mod malloc;
+#[cfg(feature = "inspect")]
+mod mount_id;
 mod pages;
 #[cfg(feature = "inspect")]
 mod started_as;
@@ -26,6 +28,8 @@ pub use self::fatal::explain_aborts;
 #[cfg(feature = "inspect")]
 pub use self::file_size::fail_past_file_size;
 pub use self::getdents::read_entries;
+#[cfg(feature = "inspect")]
+pub use self::mount_id::mount_id;
 #[cfg(feature = "inspect")]
 pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]

@@ -186,7 +186,7 @@ impl Groups {
                     Err(error) => why = error.at(&site.path(group, "")),
                 }
             } else if let Some(mount) =
-                mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mounts.is_hidden(mount))
+                mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mount.is_hidden)
             {
                 let point = decode(&mount.point);
                 why = format!("the cgroup {shown} is outside the mount at {point}").into();

@@ -1,5 +1,6 @@
 //! Space and inodes of the file systems that a process sees. statvfs(3)
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::mounts::{MountedPath, next_deadline, with_timeout};
+use super::mounts::{MountedPath, is_local, next_deadline, with_timeout};
 use super::root::Root;
 use super::target::Target;
 use crate::deadline::Deadline;
@@ -103,6 +104,10 @@ pub fn listed(
     candidates.retain(|(_, mount)| !is_pseudo(mount));
     candidates
         .sort_by_key(|(_, mount)| mount.point.len() + if mount.is_read_only() { usize::MAX / 2 } else { 0 });
+    // A path leads through the mounts above its own. If all of them are local, it cannot block.
+    let has_root = mounts.mounts.iter().any(|mount| mount.point == b"/");
+    let may_block = mounts.along_parents(&|mount| !has_root || !is_local(&mount.kind));
+    let mut devices: BTreeSet<&[u8]> = BTreeSet::new();
     let mut rows: Vec<(usize, Row)> = Vec::new();
     let count = candidates.len();
     for (tried, (at, mount)) in candidates.into_iter().enumerate() {
@@ -112,11 +117,15 @@ pub fn listed(
             report(why.into());
             break;
         }
-        if rows.iter().any(|(_, row)| row.mount.device == mount.device) || mounts.is_hidden(mount) {
+        if devices.contains(mount.device.as_slice()) || mount.is_hidden {
             continue;
         }
         let path = Path::new(OsStr::from_bytes(&mount.point));
-        let space = match root.map(|root| space_at(target, root, path, whole)) {
+        let found = root.map(|root| match may_block.get(at) {
+            Some(false) => find_space(&target.proc, root, path),
+            _ => space_at(target, root, path, whole),
+        });
+        let space = match found {
             // Hidden by a mount on a directory above it.
             Some(Ok((found, _))) if found.id.is_some_and(|id| id != mount.id) => continue,
             Some(Ok((_, space))) if space.size == 0 => continue,
@@ -127,6 +136,7 @@ pub fn listed(
             }
             None => None,
         };
+        devices.insert(&mount.device);
         rows.push((at, Row { mount: mount.clone(), space }));
     }
     rows.sort_by_key(|(at, _)| *at);
@@ -140,12 +150,14 @@ fn space_at(
     whole: Deadline,
 ) -> Result<(MountedPath, Space), Error> {
     let (proc, root, path) = (target.proc.clone(), Arc::clone(root), path.to_owned());
-    let find = move || {
-        let found = MountedPath::find(&proc, &root, &path)?;
-        let space = space(&found)?;
-        Ok((found, space))
-    };
-    with_timeout(next_deadline(whole), find)
+    with_timeout(next_deadline(whole), move || find_space(&proc, &root, &path))
+}
+
+/// As [`space_at`], however long the file system takes to answer.
+fn find_space(proc: &Path, root: &Root, path: &Path) -> Result<(MountedPath, Space), Error> {
+    let found = MountedPath::find(proc, root, path)?;
+    let space = space(&found)?;
+    Ok((found, space))
 }
 
 #[allow(clippy::useless_conversion, reason = "counts have other types on other platforms")]

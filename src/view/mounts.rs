@@ -1,12 +1,12 @@
 //! The mounts that a process sees, and the mount that a path is on.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::root::Root;
-use super::target::Target;
+use super::target::{Target, is_proc};
 use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
 use crate::files::read_start;
@@ -14,6 +14,7 @@ use crate::procfs::cgroup::count;
 use crate::procfs::mountinfo::{Mount, Mounts};
 use crate::redact::mask_mount;
 use crate::report::Answer;
+use crate::sys::mount_id;
 use crate::threads::bounded;
 
 /// How long a file system may take to answer. One whose server is down never answers.
@@ -22,6 +23,43 @@ pub const MOUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The options of an overlay that name its layers: Documentation/filesystems/overlayfs.rst of the
 /// kernel.
 const LAYERS: [&str; 5] = ["lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="];
+
+/// File systems that answer as long as the machine runs. Others depend on a server, which may be
+/// down.
+const LOCAL: [&str; 32] = [
+    "aufs",
+    "binfmt_misc",
+    "bpf",
+    "btrfs",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "erofs",
+    "ext2",
+    "ext3",
+    "ext4",
+    "f2fs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "overlay",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rootfs",
+    "securityfs",
+    "selinuxfs",
+    "squashfs",
+    "sysfs",
+    "tmpfs",
+    "tracefs",
+    "xfs",
+];
 
 /// Reads the mounts of the process.
 pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Error> {
@@ -46,10 +84,13 @@ impl MountedPath {
     /// Finds the path as the target sees it. This may wait forever for a server that is down.
     pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, Error> {
         let handle = root.handle(path)?;
-        let info = format!("self/fdinfo/{}", handle.as_raw_fd());
-        let id = parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0);
-        // Used only if there is no mount id: the path as given.
-        let path = std::path::absolute(path).unwrap_or_default();
+        // The kernel's ids say nothing of a fabricated table (tests).
+        let id = is_proc(proc).then(|| mount_id(handle.as_fd())).flatten().or_else(|| {
+            let info = format!("self/fdinfo/{}", handle.as_raw_fd());
+            parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0)
+        });
+        // Without a mount id, the path as given has to do.
+        let path = if id.is_some() { PathBuf::new() } else { std::path::absolute(path).unwrap_or_default() };
         Ok(MountedPath { handle, id, path })
     }
 
@@ -60,6 +101,11 @@ impl MountedPath {
             None => mounts.by_path(self.path.as_os_str().as_bytes()),
         }
     }
+}
+
+/// Whether a file system of this type answers as long as the machine runs.
+pub fn is_local(kind: &[u8]) -> bool {
+    LOCAL.iter().any(|local| local.as_bytes() == kind)
 }
 
 /// Runs `work`; returns [`Cause::Unanswered`] if a file system does not answer by the deadline.

@@ -137,8 +137,13 @@ impl Target {
 
     /// Whether this is the kernel's proc, not a directory that looks like one.
     pub fn is_of_kernel(&self) -> bool {
-        statfs(&self.proc).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
+        is_proc(&self.proc)
     }
+}
+
+/// Whether the kernel's proc is mounted here.
+pub fn is_proc(path: &Path) -> bool {
+    statfs(path).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
 }
 
 /// Why a process of another user may be missing, or has nothing but its number.

@@ -13,6 +13,7 @@ use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
 use crate::threads::bounded;
 use crate::view::control_groups::avoid_threads_at_pids_limit;
+use crate::view::mounts::is_local;
 use crate::view::root::Root;
 use crate::view::target::Target;
 
@@ -20,43 +21,6 @@ use crate::view::target::Target;
 const MAX_PASSWD_BYTES: u64 = 1 << 20;
 /// How long the file system of such a file may take to answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
-/// File systems that answer as long as the machine runs. Others depend on a server, which may be
-/// down.
-const LOCAL: [&str; 32] = [
-    "aufs",
-    "binfmt_misc",
-    "bpf",
-    "btrfs",
-    "cgroup",
-    "cgroup2",
-    "configfs",
-    "debugfs",
-    "devpts",
-    "devtmpfs",
-    "efivarfs",
-    "erofs",
-    "ext2",
-    "ext3",
-    "ext4",
-    "f2fs",
-    "fusectl",
-    "hugetlbfs",
-    "mqueue",
-    "nsfs",
-    "overlay",
-    "proc",
-    "pstore",
-    "ramfs",
-    "rootfs",
-    "securityfs",
-    "selinuxfs",
-    "squashfs",
-    "sysfs",
-    "tmpfs",
-    "tracefs",
-    "xfs",
-];
-
 /// The names of user and group ids.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -153,7 +117,6 @@ fn may_block(target: &Target) -> bool {
         None => Target { proc: procfs::ROOT.into(), process: None }.read("mountinfo"),
     };
     let mounts = Mounts::parse(&text.unwrap_or_default()).mounts;
-    let is_local = |kind: &[u8]| LOCAL.iter().any(|local| local.as_bytes() == kind);
     // After chroot(2), the mount of the root directory may not be in the table.
     let has_root = mounts.iter().any(|mount| mount.point == b"/");
     !has_root || !mounts.iter().all(|mount| is_local(&mount.kind))
