@@ -226,6 +226,7 @@ fn decode(field: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     const ODD: &[u8] =
         include_bytes!("../../tests/fixtures/linux-6.18-mountinfo-escapes-empty-source-stacked");
@@ -308,6 +309,73 @@ mod tests {
         let odd =
             Mounts::parse(b"1 2 0:1 / /a rw - a a rw\n2 1 0:2 / /a rw - a a rw\n1 1 0:2 / /b rw - a a rw\n");
         assert!(odd.mounts.iter().any(|mount| mount.is_hidden));
+    }
+
+    /// Whether a mount is hidden, found by comparing it with all others.
+    fn is_hidden_by_comparing(mounts: &[Mount], at: usize) -> bool {
+        let mount = &mounts[at];
+        if mounts
+            .iter()
+            .any(|other| other.parent == mount.id && other.id != other.parent && other.point == mount.point)
+        {
+            return true;
+        }
+        let mut one = at;
+        for _ in 0..mounts.len() {
+            let covers = |(other_at, other): (usize, &Mount)| {
+                other.parent == mounts[one].parent
+                    && other_at != one
+                    && other.id != other.parent
+                    && below(&other.point, &mounts[one].point)
+                        .is_some_and(|rest| !rest.is_empty() || other_at > one)
+            };
+            if mounts.iter().enumerate().any(covers) {
+                return true;
+            }
+            match mounts.iter().position(|parent| parent.id == mounts[one].parent) {
+                Some(parent) => one = parent,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    #[test]
+    fn hidden_mounts_of_many_tables() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = |limit: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % limit as u64).unwrap()
+        };
+        let points = ["/", "/a", "/a/b", "/a/b/c", "/ab", "/b", "/b/c"];
+        let (mut hidden, mut seen) = (0, 0);
+        for _ in 0..3000 {
+            let count = 1 + below(8);
+            let mut text = String::from("1 0 0:1 / / rw - a a rw\n");
+            for id in 2..2 + count {
+                // A mount's parent is older; loops are tested elsewhere.
+                writeln!(
+                    text,
+                    "{id} {} 0:{id} / {} rw - a a rw",
+                    1 + below(id - 1),
+                    points[below(points.len())]
+                )
+                .unwrap();
+            }
+            let found = Mounts::parse(text.as_bytes());
+            for (at, mount) in found.mounts.iter().enumerate() {
+                assert_eq!(
+                    mount.is_hidden,
+                    is_hidden_by_comparing(&found.mounts, at),
+                    "{}\n{text}",
+                    mount.id
+                );
+                if mount.is_hidden { hidden += 1 } else { seen += 1 }
+            }
+        }
+        assert!(hidden > 1000 && seen > 1000, "{hidden} {seen}");
     }
 
     #[test]
