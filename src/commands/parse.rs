@@ -89,11 +89,11 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
 }
 
 /// The index of the command's name: the first word that is neither an option of a run nor its
-/// value.
+/// value. A `-` is not a name: it may be the value of an unknown option, which is the mistake.
 fn command_at(words: &[OsString]) -> Option<usize> {
     let options: Vec<&Opt> = RUN.iter().collect();
     let mut tokens = Words::new(&options, words);
-    tokens.find(|token| matches!(token, Token::Operand(_)))?;
+    tokens.find(|token| matches!(token, Token::Operand(word) if *word != b"-"))?;
     words.len().checked_sub(tokens.rest().len() + 1)
 }
 

@@ -182,6 +182,7 @@ fn mistyped_words_get_a_suggestion() {
         ("http :1 -timeout 2s", "http: unexpected argument '2s'; did you mean --timeout?"),
         ("http :1 -timeout=2s", &format!("--timeout: {DURATION}, got 'imeout=2s'; did you mean --timeout?")),
         ("-timeout 2s http :1", "unknown command '2s'; did you mean --timeout?"),
+        ("--request - tcp :1", "tcp: unknown option --request; see porthole tcp --help"),
         ("tcp :1 -expect x", "tcp: unknown option -expect; did you mean --expect?"),
         ("http :1 and tpc :2", "http: unknown check 'tpc' after 'and'; did you mean 'tcp'?"),
         ("http :1 and nope :2", "http: unknown check 'nope' after 'and'; see porthole --help"),
