@@ -313,9 +313,9 @@ fn with_grant(finding: Finding, who: &Who, row: &Component, by: Class, path: &st
         // chmod(1) changes the mask in place of the group's bits.
         Class::Group | Class::Mask => "g",
         Class::Others => "o",
-        Class::Entry(kind, id) => {
+        Class::Entry(named, id) => {
             let id = id.map_or_else(String::new, |id| id.to_string());
-            return finding.docker(["setfacl -m ", kind, ":", &id, ":", letter, " ", path].concat());
+            return finding.docker(["setfacl -m ", named.name(), ":", &id, ":", letter, " ", path].concat());
         }
     };
     let chmod = ["chmod ", class, "+", letter, " ", path].concat();

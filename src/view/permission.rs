@@ -22,6 +22,7 @@ use nix::sys::stat::fstat;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use self::kernel::{ProcPath, Rule, path_in_proc};
+pub use self::list::Named;
 use self::who::NOBODY;
 pub use self::who::Who;
 use super::resolve::{DeadEnd, Step, follow};
@@ -82,7 +83,7 @@ pub enum Class {
     Others,
     /// The bits of a `user` or `group` entry; without a number, of the entry of the file's own
     /// group.
-    Entry(&'static str, Option<u32>),
+    Entry(Named, Option<u32>),
     /// The mask, which is stored in the group's bits: the entry grants access, but the mask does
     /// not.
     Mask,
@@ -269,12 +270,13 @@ impl Who {
             };
             match self.by_list(list.get(..length).unwrap_or_default(), meta.st_gid, bit) {
                 Err(()) => return unknown("has an access control list in an unknown format"),
-                Ok(Some((kind, id, bits))) => {
+                Ok(Some((named, id, bits))) => {
                     let letters = letters(mode);
                     let mask = letters.get(4..7).unwrap_or_default();
-                    listed = format!("{kind}:{id} of its access control list (mask {mask})");
+                    listed = format!("{}:{id} of its access control list (mask {mask})", named.name());
                     let is_masked = bits & bit != 0;
-                    let entry = Class::Entry(kind, (kind == "user" || id != meta.st_gid).then_some(id));
+                    let has_id = named == Named::User || id != meta.st_gid;
+                    let entry = Class::Entry(named, has_id.then_some(id));
                     ("", if is_masked { Class::Mask } else { entry }, bits & mode >> 3)
                 }
                 Ok(None) if is_member && length == 0 => ("the group", Class::Group, mode >> 3),

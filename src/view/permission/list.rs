@@ -2,16 +2,30 @@
 
 use super::Who;
 
+/// Whom an entry names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// A user.
+    User,
+    /// A group.
+    Group,
+}
+
+impl Named {
+    /// Returns the name as setfacl(1) has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Named::User => "user",
+            Named::Group => "group",
+        }
+    }
+}
+
 impl Who {
     /// Returns the entry of an access control list that applies to a user who is not the owner,
     /// with its bits before the mask; `None` if the bits for others apply. Fails if this is not a
     /// valid list. acl(5), "Access check algorithm"; the format is that of linux/posix_acl_xattr.h.
-    pub(super) fn by_list(
-        &self,
-        list: &[u8],
-        gid: u32,
-        bit: u32,
-    ) -> Result<Option<(&'static str, u32, u32)>, ()> {
+    pub(super) fn by_list(&self, list: &[u8], gid: u32, bit: u32) -> Result<Option<(Named, u32, u32)>, ()> {
         let mut found = None;
         if list.is_empty() {
             return Ok(found);
@@ -19,12 +33,12 @@ impl Who {
         let (entries, rest) = list.strip_prefix(b"\x02\0\0\0").ok_or(())?.as_chunks::<8>();
         for &[tag, high, bits, zero, id @ ..] in entries {
             let id = u32::from_le_bytes(id);
-            let (kind, id, is_theirs) = match tag {
-                2 => ("user", id, id == self.uid),
-                4 => ("group", gid, self.is_in(gid)),
-                8 => ("group", id, self.is_in(id)),
-                // The entries of the owner, of the mask and of others.
-                1 | 0x10 | 0x20 => ("", id, false),
+            let (named, id, is_theirs) = match tag {
+                2 => (Named::User, id, id == self.uid),
+                4 => (Named::Group, gid, self.is_in(gid)),
+                8 => (Named::Group, id, self.is_in(id)),
+                // The entries of the owner, of the mask and of others name nobody.
+                1 | 0x10 | 0x20 => (Named::User, id, false),
                 _ => return Err(()),
             };
             if high != 0 || zero != 0 || bits > 7 {
@@ -32,9 +46,9 @@ impl Who {
             }
             // The user's own entry precedes those of groups. Of those, one that grants access is
             // enough.
-            let counts = found.is_none_or(|(kind, _, bits)| kind == "group" && bits & bit == 0);
+            let counts = found.is_none_or(|(named, _, bits)| named == Named::Group && bits & bit == 0);
             if is_theirs && counts {
-                found = Some((kind, id, u32::from(bits)));
+                found = Some((named, id, u32::from(bits)));
             }
         }
         if rest.is_empty() { Ok(found) } else { Err(()) }
@@ -55,9 +69,9 @@ mod tests {
     fn entries_of_an_access_control_list() {
         let by =
             |uid, groups: &[u32], list: &[u8]| Who::of_ids(uid, 7, groups.to_vec(), 0).by_list(list, 9, READ);
-        assert_eq!(by(65_532, &[5], LIST), Ok(Some(("user", 65_532, 4))));
-        assert_eq!(by(7, &[5], LIST), Ok(Some(("group", 5, 0))));
-        assert_eq!(by(7, &[5, 9], LIST), Ok(Some(("group", 9, 4))));
+        assert_eq!(by(65_532, &[5], LIST), Ok(Some((Named::User, 65_532, 4))));
+        assert_eq!(by(7, &[5], LIST), Ok(Some((Named::Group, 5, 0))));
+        assert_eq!(by(7, &[5, 9], LIST), Ok(Some((Named::Group, 9, 4))));
         assert_eq!(by(7, &[], LIST), Ok(None));
         assert_eq!(by(7, &[], b""), Ok(None));
         for end in (1..LIST.len()).filter(|end| end % 8 != 4) {
