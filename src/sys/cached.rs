@@ -9,19 +9,21 @@
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
 
+use super::statx::statx;
+
 /// Reads a regular file of at most `limit` bytes. `ENOENT` is definite. Any other error, including
 /// that of a larger file, only means that the bytes are not available without waiting: the kernel
 /// does not have the system call, a seccomp profile forbids it, or the file system has to be asked.
 pub fn read_cached(path: &Path, limit: u64) -> Result<Vec<u8>, Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
-    let seen = look(&open(&path, libc::O_PATH)?)?;
+    let seen = statx(open(&path, libc::O_PATH)?.as_fd(), libc::STATX_TYPE | libc::STATX_SIZE)?;
     let is_regular = u32::from(seen.stx_mode) & libc::S_IFMT == libc::S_IFREG;
     // File systems without a block device have a device number with the major number 0.
     if !is_regular || seen.stx_dev_major == 0 || seen.stx_size > limit {
@@ -54,20 +56,6 @@ fn open(path: &CStr, flags: i32) -> Result<File, Errno> {
         RawFd::try_from(opened).ok().filter(|&descriptor| descriptor >= 0).ok_or_else(Errno::last)?;
     // SAFETY: the call just opened it, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }.into())
-}
-
-/// Returns the type, size and device of a file without asking a server.
-fn look(file: &File) -> Result<libc::statx, Errno> {
-    // SAFETY: a struct of integers.
-    let mut found: libc::statx = unsafe { MaybeUninit::zeroed().assume_init() };
-    let (flags, wanted) =
-        (libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC, libc::STATX_TYPE | libc::STATX_SIZE);
-    // SAFETY: the path is empty and ends in NUL, and the kernel writes only into the struct.
-    let done = unsafe {
-        let file = file.as_raw_fd();
-        libc::syscall(libc::SYS_statx, file, c"".as_ptr(), flags, wanted, &raw mut found)
-    };
-    if done == 0 { Ok(found) } else { Err(Errno::last()) }
 }
 
 /// Fills the buffer from the beginning of the file as far as that is in the page cache, and returns

@@ -11,11 +11,10 @@ mod file_size;
 mod getdents;
 #[cfg(target_env = "musl")]
 mod malloc;
-#[cfg(feature = "inspect")]
-mod mount_id;
 mod pages;
 #[cfg(feature = "inspect")]
 mod started_as;
+mod statx;
 #[cfg(feature = "inspect")]
 mod terminal;
 #[cfg(target_env = "musl")]
@@ -29,9 +28,9 @@ pub use self::fatal::explain_aborts;
 pub use self::file_size::fail_past_file_size;
 pub use self::getdents::read_entries;
 #[cfg(feature = "inspect")]
-pub use self::mount_id::mount_id;
-#[cfg(feature = "inspect")]
 pub use self::started_as::started_as;
+#[cfg(feature = "inspect")]
+pub use self::statx::mount_id;
 #[cfg(feature = "inspect")]
 pub use self::terminal::terminal_width;
 #[cfg(feature = "inspect")]
