@@ -43,7 +43,7 @@ impl Inspect for Show {
         answer.list("mounts");
         let mounts = read(target, answer)?;
         let Some(path) = &self.path else {
-            print(&mounts.mounts, answer);
+            print(&mounts.list, answer);
             return Ok(true);
         };
         let root = target.root()?;

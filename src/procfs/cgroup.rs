@@ -49,7 +49,7 @@ pub fn locate<'a, 'b>(
     controller: &str,
     v2: bool,
 ) -> Option<(&'a Mount, &'b [u8])> {
-    let candidates = mounts.mounts.iter().filter(|mount| is_of(mount, controller, v2) && !mount.is_hidden);
+    let candidates = mounts.visible().filter(|mount| is_of(mount, controller, v2));
     candidates
         .filter_map(|mount| Some((mount, below(&mount.root, &membership.path)?)))
         .max_by_key(|(_, rest)| rest.len())

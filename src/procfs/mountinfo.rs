@@ -3,6 +3,8 @@
 //! Fields are separated by single spaces and may be empty. A space, tab, newline, backslash or `#`
 //! within a field is written as an octal escape. Fields are bytes, not necessarily UTF-8.
 
+use std::sync::OnceLock;
+
 /// A mount.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mount {
@@ -24,18 +26,17 @@ pub struct Mount {
     pub source: Vec<u8>,
     /// The options of the file system.
     pub super_options: Vec<u8>,
-    /// Whether no path leads to the mount, because another is mounted on the same point or on a
-    /// directory above.
-    pub is_hidden: bool,
 }
 
 /// The table of mounts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mounts {
     /// Its mounts, in the kernel's order.
-    pub mounts: Vec<Mount>,
+    pub list: Vec<Mount>,
     /// How many malformed rows were skipped.
     pub odd: usize,
+    /// Which of them are hidden; found when that is first needed.
+    hidden: OnceLock<Vec<bool>>,
 }
 
 impl Mounts {
@@ -44,101 +45,108 @@ impl Mounts {
         let mut found = Mounts::default();
         for line in text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
             match parse_line(line) {
-                Some(mount) => found.mounts.push(mount),
+                Some(mount) => found.list.push(mount),
                 None => found.odd += 1,
             }
         }
-        mark_hidden(&mut found.mounts);
         found
     }
 
     /// Returns the mount with this id.
     pub fn by_id(&self, id: u32) -> Option<&Mount> {
-        self.mounts.iter().find(|mount| mount.id == id)
+        self.list.iter().find(|mount| mount.id == id)
     }
 
     /// Returns the mount of this absolute path, which contains no links: the one with the longest
     /// mount point, and the last one of several on the same point.
     pub fn by_path(&self, path: &[u8]) -> Option<&Mount> {
-        let above = self.mounts.iter().filter(|mount| below(&mount.point, path).is_some());
+        let above = self.list.iter().filter(|mount| below(&mount.point, path).is_some());
         above.max_by_key(|mount| mount.point.len())
     }
 
-    /// Returns for each mount whether `holds` is true of it or of a mount above it. In a loop of
-    /// parents, which the kernel never writes, all have the same answer.
-    pub fn along_parents(&self, holds: &dyn Fn(&Mount) -> bool) -> Vec<bool> {
-        along_parents(&self.mounts, &|_, mount| holds(mount))
+    /// Whether no path leads to the mount at this position, because another is mounted on the same
+    /// point or on a directory above.
+    pub fn is_hidden(&self, at: usize) -> bool {
+        self.hidden.get_or_init(|| self.find_hidden()).get(at) == Some(&true)
     }
-}
 
-/// See [`Mounts::along_parents`]; `holds` also gets the position of the mount.
-fn along_parents(mounts: &[Mount], holds: &dyn Fn(usize, &Mount) -> bool) -> Vec<bool> {
-    let mut ids: Vec<(u32, usize)> = mounts.iter().enumerate().map(|(at, mount)| (mount.id, at)).collect();
-    ids.sort_unstable();
-    let position = |id: u32| {
-        let (known, at) = *ids.get(ids.partition_point(|&(known, _)| known < id))?;
-        (known == id).then_some(at)
-    };
-    let mut answers: Vec<Option<bool>> = vec![None; mounts.len()];
-    let mut way = Vec::new();
-    for start in 0..mounts.len() {
-        let mut next = Some(start);
-        let mut answer = false;
-        while let Some(at) = next
-            && let (Some(known), Some(mount)) = (answers.get_mut(at), mounts.get(at))
-        {
-            if let Some(known) = *known {
-                answer = known;
-                break;
-            }
-            *known = Some(false);
-            way.push(at);
-            answer = holds(at, mount);
-            if answer {
-                break;
-            }
-            next = position(mount.parent);
-        }
-        for at in way.drain(..) {
-            if let Some(known) = answers.get_mut(at) {
-                *known = Some(answer);
-            }
-        }
+    /// Returns the mounts that are not hidden.
+    pub fn visible(&self) -> impl Iterator<Item = &Mount> {
+        let mounts = self.list.iter().enumerate();
+        mounts.filter(|&(at, _)| !self.is_hidden(at)).map(|(_, mount)| mount)
     }
-    answers.into_iter().map(Option::unwrap_or_default).collect()
-}
 
-/// Sets [`Mount::is_hidden`].
-fn mark_hidden(mounts: &mut [Mount]) {
-    // Who is mounted where: by the parent and the point, the last one last. The root of a namespace
-    // is its own parent, and covers nothing.
-    let mut places: Vec<(u32, &[u8], usize)> = mounts
-        .iter()
-        .enumerate()
-        .filter(|(_, mount)| mount.id != mount.parent)
-        .map(|(at, mount)| (mount.parent, mount.point.as_slice(), at))
-        .collect();
-    places.sort_unstable();
-    let last_at = |parent: u32, point: &[u8]| {
-        let end = places.partition_point(|&(known, place, _)| (known, place) <= (parent, point));
-        let &(known, place, at) = places.get(end.checked_sub(1)?)?;
-        ((known, place) == (parent, point)).then_some(at)
-    };
-    // A mount on the same parent and above this point covers it: had it existed earlier, this mount
-    // would be on top of it. On the same point the later one covers the other.
-    let is_covered = |at: usize, mount: &Mount| {
-        let slashes = mount.point.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
-        let mut above = slashes.filter_map(|(at, _)| mount.point.get(..at.max(1)));
-        above.any(|point| {
-            point != mount.point && last_at(mount.parent, point).is_some_and(|other| other != at)
-        }) || last_at(mount.parent, &mount.point).is_some_and(|last| last > at)
-    };
-    let covered = along_parents(mounts, &is_covered);
-    let on_top = |mount: &Mount| last_at(mount.id, &mount.point).is_some();
-    let hidden: Vec<bool> =
-        mounts.iter().zip(covered).map(|(mount, covered)| covered || on_top(mount)).collect();
-    for (mount, hidden) in mounts.iter_mut().zip(hidden) {
-        mount.is_hidden = hidden;
+    /// See [`Mounts::is_hidden`], for all mounts.
+    fn find_hidden(&self) -> Vec<bool> {
+        // By the parent and the mount point, the last mount last. The root of a namespace is its own
+        // parent and covers nothing.
+        let mut places: Vec<(u32, &[u8], usize)> = self
+            .list
+            .iter()
+            .enumerate()
+            .filter(|(_, mount)| mount.id != mount.parent)
+            .map(|(at, mount)| (mount.parent, mount.point.as_slice(), at))
+            .collect();
+        places.sort_unstable();
+        let last_at = |parent: u32, point: &[u8]| {
+            let end = places.partition_point(|&(known, place, _)| (known, place) <= (parent, point));
+            let &(known, place, at) = places.get(end.checked_sub(1)?)?;
+            ((known, place) == (parent, point)).then_some(at)
+        };
+        // A mount on the same parent and above this point covers it: had it existed earlier, this
+        // mount would be on top of it. On the same point, a later mount covers an earlier one.
+        let covered = self.along_parents(&|at, mount| {
+            let slashes = mount.point.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
+            let mut above = slashes.filter_map(|(at, _)| mount.point.get(..at.max(1)));
+            let is_below = above.any(|point| point != mount.point && last_at(mount.parent, point).is_some());
+            is_below || last_at(mount.parent, &mount.point).is_some_and(|last| last > at)
+        });
+        let on_top = |mount: &Mount| last_at(mount.id, &mount.point).is_some();
+        self.list.iter().zip(covered).map(|(mount, covered)| covered || on_top(mount)).collect()
+    }
+
+    /// Returns for each mount whether `holds` is true of it, which is at this position, or of a
+    /// mount above it. In a loop of parents, which the kernel never writes, all have the same answer.
+    pub fn along_parents(&self, holds: &dyn Fn(usize, &Mount) -> bool) -> Vec<bool> {
+        let ids = self.list.iter().enumerate().map(|(at, mount)| (mount.id, at));
+        let mut ids: Vec<(u32, usize)> = ids.collect();
+        ids.sort_unstable();
+        let position = |id: u32| {
+            let (known, at) = *ids.get(ids.partition_point(|&(known, _)| known < id))?;
+            (known == id).then_some(at)
+        };
+        let mut answers: Vec<Option<bool>> = vec![None; self.list.len()];
+        let mut path = Vec::new();
+        for start in 0..self.list.len() {
+            let mut next = Some(start);
+            let mut answer = false;
+            while let Some(at) = next
+                && let (Some(known), Some(mount)) = (answers.get_mut(at), self.list.get(at))
+            {
+                if let Some(known) = *known {
+                    answer = known;
+                    break;
+                }
+                *known = Some(false);
+                path.push(at);
+                answer = holds(at, mount);
+                if answer {
+                    break;
+                }
+                next = position(mount.parent);
+            }
+            for at in path.drain(..) {
+                if let Some(known) = answers.get_mut(at) {
+                    *known = Some(answer);
+                }
+            }
+        }
+        answers.into_iter().map(Option::unwrap_or_default).collect()
+    }
+
+    /// Whether the root directory is on a mount of the table. After chroot(2) it may not be.
+    pub fn has_root(&self) -> bool {
+        self.list.iter().any(|mount| mount.point == b"/")
     }
 }
 
@@ -240,7 +248,7 @@ mod tests {
         let found = Mounts::parse(ODD);
         assert_eq!(found.odd, 0);
         assert_eq!(
-            points(&found.mounts)[found.mounts.len() - 7..],
+            points(&found.list)[found.list.len() - 7..],
             [
                 &b"/mnt/odd"[..],
                 b"/mnt/odd/a b\tc\nd\\e#f",
@@ -251,7 +259,7 @@ mod tests {
                 b"/mnt/odd/stacked"
             ]
         );
-        let last = |point: &[u8]| found.mounts.iter().rfind(|mount| mount.point == point).unwrap();
+        let last = |point: &[u8]| found.list.iter().rfind(|mount| mount.point == point).unwrap();
         let odd = last(b"/mnt/odd/a b\tc\nd\\e#f");
         assert_eq!((odd.kind.as_slice(), odd.source.as_slice()), (&b"tmpfs"[..], &b"a source\\"[..]));
         let empty = last(b"/mnt/odd/no-source");
@@ -260,8 +268,8 @@ mod tests {
         assert_eq!((bind.root.as_slice(), bind.is_read_only()), (&b"/a b\\040"[..], true));
         assert_eq!(bind.all_options()[..3], [&b"ro"[..], b"nosuid", b"relatime"]);
         let stacked: Vec<&Mount> =
-            found.mounts.iter().filter(|mount| mount.point == b"/mnt/odd/stacked").collect();
-        assert!(stacked[0].is_hidden && !stacked[1].is_hidden);
+            found.list.iter().filter(|mount| mount.point == b"/mnt/odd/stacked").collect();
+        assert!(is_hidden(&found, stacked[0].id) && !is_hidden(&found, stacked[1].id));
         assert_eq!(found.by_path(b"/mnt/odd/stacked/x").unwrap().id, stacked[1].id);
         assert_eq!(found.by_path(b"/mnt/odd/stackedx").unwrap().point, b"/mnt/odd");
         assert_eq!(found.by_path(b"/mnt/odd/bind").unwrap(), bind);
@@ -285,12 +293,12 @@ mod tests {
         ] {
             let text = [b"1 0 0:1 / / rw - rootfs none rw\n", row, b"\n"].concat();
             let found = Mounts::parse(&text);
-            assert_eq!((found.mounts.len(), found.odd), (1, 1), "{}", String::from_utf8_lossy(row));
+            assert_eq!((found.list.len(), found.odd), (1, 1), "{}", String::from_utf8_lossy(row));
         }
         assert_eq!(Mounts::parse(b""), Mounts::default());
         let optional =
             Mounts::parse(b"7 1 0:1 / /a rw shared:1 master:2 propagate_from:3 unbindable - fuse.x y z w");
-        assert_eq!(optional.mounts[0].super_options, b"z w");
+        assert_eq!(optional.list[0].super_options, b"z w");
         assert_eq!(decode(b"\\04\\0400\\8\\"), b"\\04 0\\8\\");
         assert_eq!(decode(b"\\777"), b"\\777");
     }
@@ -302,13 +310,17 @@ mod tests {
             4 1 0:4 / /x rw - a seen rw\n5 4 0:5 / /x/below rw - a seen rw\n6 1 0:6 / /xy rw - a seen rw\n\
             7 1 0:7 / /y rw - a hidden rw\n8 1 0:8 / /y rw - a seen rw\n9 9 0:9 / /z rw - a seen rw\n",
         );
-        for mount in &found.mounts {
-            assert_eq!(mount.is_hidden, mount.source == b"hidden", "{}", mount.id);
+        for mount in &found.list {
+            assert_eq!(is_hidden(&found, mount.id), mount.source == b"hidden", "{}", mount.id);
         }
         // A loop of parents, which the kernel never writes, must terminate.
         let odd =
             Mounts::parse(b"1 2 0:1 / /a rw - a a rw\n2 1 0:2 / /a rw - a a rw\n1 1 0:2 / /b rw - a a rw\n");
-        assert!(odd.mounts.iter().any(|mount| mount.is_hidden));
+        assert!(odd.visible().count() < odd.list.len());
+    }
+
+    fn is_hidden(mounts: &Mounts, id: u32) -> bool {
+        mounts.visible().all(|mount| mount.id != id)
     }
 
     /// Whether a mount is hidden, found by comparing it with all others.
@@ -365,14 +377,10 @@ mod tests {
                 .unwrap();
             }
             let found = Mounts::parse(text.as_bytes());
-            for (at, mount) in found.mounts.iter().enumerate() {
-                assert_eq!(
-                    mount.is_hidden,
-                    is_hidden_by_comparing(&found.mounts, at),
-                    "{}\n{text}",
-                    mount.id
-                );
-                if mount.is_hidden { hidden += 1 } else { seen += 1 }
+            for (at, mount) in found.list.iter().enumerate() {
+                let is_hidden = is_hidden(&found, mount.id);
+                assert_eq!(is_hidden, is_hidden_by_comparing(&found.list, at), "{}\n{text}", mount.id);
+                if is_hidden { hidden += 1 } else { seen += 1 }
             }
         }
         assert!(hidden > 1000 && seen > 1000, "{hidden} {seen}");

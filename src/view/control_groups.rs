@@ -185,9 +185,7 @@ impl Groups {
                     Ok(_) => return Ok(site),
                     Err(error) => why = error.at(&site.path(group, "")),
                 }
-            } else if let Some(mount) =
-                mounts.mounts.iter().find(|mount| is_of(mount, controller, v2) && !mount.is_hidden)
-            {
+            } else if let Some(mount) = mounts.visible().find(|mount| is_of(mount, controller, v2)) {
                 let point = decode(&mount.point);
                 why = format!("the cgroup {shown} is outside the mount at {point}").into();
             }

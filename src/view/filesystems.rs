@@ -100,13 +100,13 @@ pub fn listed(
     report: &mut dyn FnMut(Error),
 ) -> Vec<Row> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
-    let mut candidates: Vec<(usize, &Mount)> = mounts.mounts.iter().enumerate().collect();
+    let mut candidates: Vec<(usize, &Mount)> = mounts.list.iter().enumerate().collect();
     candidates.retain(|(_, mount)| !is_pseudo(mount));
     candidates
         .sort_by_key(|(_, mount)| mount.point.len() + if mount.is_read_only() { usize::MAX / 2 } else { 0 });
     // A path leads through the mounts above its own. If all of them are local, it cannot block.
-    let has_root = mounts.mounts.iter().any(|mount| mount.point == b"/");
-    let may_block = mounts.along_parents(&|mount| !has_root || !is_local(&mount.kind));
+    let has_root = mounts.has_root();
+    let may_block = mounts.along_parents(&|_, mount| !has_root || !is_local(&mount.kind));
     let mut devices: BTreeSet<&[u8]> = BTreeSet::new();
     let mut rows: Vec<(usize, Row)> = Vec::new();
     let count = candidates.len();
@@ -117,7 +117,7 @@ pub fn listed(
             report(why.into());
             break;
         }
-        if devices.contains(mount.device.as_slice()) || mount.is_hidden {
+        if devices.contains(mount.device.as_slice()) || mounts.is_hidden(at) {
             continue;
         }
         let path = Path::new(OsStr::from_bytes(&mount.point));

@@ -116,10 +116,8 @@ fn may_block(target: &Target) -> bool {
         // We always see our own files, whichever proc is inspected.
         None => Target { proc: procfs::ROOT.into(), process: None }.read("mountinfo"),
     };
-    let mounts = Mounts::parse(&text.unwrap_or_default()).mounts;
-    // After chroot(2), the mount of the root directory may not be in the table.
-    let has_root = mounts.iter().any(|mount| mount.point == b"/");
-    !has_root || !mounts.iter().all(|mount| is_local(&mount.kind))
+    let mounts = Mounts::parse(&text.unwrap_or_default());
+    !mounts.has_root() || !mounts.list.iter().all(|mount| is_local(&mount.kind))
 }
 
 fn name(names: &[(u32, Vec<u8>)], id: u32) -> Option<&[u8]> {
