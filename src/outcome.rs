@@ -1,5 +1,6 @@
 //! The conclusion of a command, as data, and the only mapping from it to the exit status.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -255,6 +256,10 @@ pub enum Fact {
     Text(String),
     /// A string from outside.
     Bytes(Vec<u8>),
+    /// The address that porthole connected to.
+    Address(SocketAddr),
+    /// The path of the Unix socket that porthole connected to.
+    SocketPath(Vec<u8>),
     /// A list.
     List(Vec<Fact>),
     /// Named values, in this order.
@@ -281,7 +286,8 @@ impl Fact {
                 out.push_str(number.strip_suffix('0').unwrap_or(&number));
             }
             Fact::Text(value) => push_json_string(out, &spelled_out(value)),
-            Fact::Bytes(value) => match std::str::from_utf8(value) {
+            Fact::Address(address) => push_json_string(out, &address.to_string()),
+            Fact::Bytes(value) | Fact::SocketPath(value) => match std::str::from_utf8(value) {
                 Ok(text) => push_json_string(out, text),
                 Err(_) => {
                     Fact::Object(vec![("bytes", Fact::Text(STANDARD.encode(value)))]).push_json(out);

@@ -112,7 +112,7 @@ impl Progress {
         }
         let reason = outcome.map_or_else(String::new, |check| {
             let reason = redacted_message(&check.finding.found, check.finding.is_ours, secrets);
-            format!(": {} {}", check.check, escape_within(&encode(&reason), 50))
+            format!(": {} {}", check.check, escape_within(&reason, 50))
         });
         self.shown = true;
         // Carriage return and "erase in line" (ECMA-48).
@@ -135,7 +135,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         Verdict::Unhealthy => "unhealthy",
         Verdict::Refused | Verdict::Denied => "porthole",
     };
-    let target = escape_within(&encode(&decode(&secrets.redact_target(&check.target))), MAX_TARGET);
+    let target = escape_within(&secrets.redact_target(&check.target), MAX_TARGET);
     let mut line = format!("{label}: {} {target}: ", check.check);
     // The same problem has the same words in every run, so only a healthy verdict has times and
     // counts.
@@ -146,14 +146,12 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
     };
     let elapsed = (finding.timed && check.is_healthy()).then_some(check.elapsed);
     let reason = redacted_message(&reason(finding, elapsed), finding.is_ours, secrets);
-    line.push_str(&escape_within(&encode(&reason), MAX_LINE.saturating_sub(line.len() + attempts.len())));
+    line.push_str(&escape_within(&reason, MAX_LINE.saturating_sub(line.len() + attempts.len())));
     line.push_str(&attempts);
     if let Some((label, bytes)) = &finding.quote {
         let label = format!("; {label}: ");
         let room = MAX_LINE.saturating_sub(line.len() + label.len());
-        // The name of a secret may be text that `decode` made from bytes that are not UTF-8.
-        let text = decode(&secrets.redact(bytes));
-        let quote = escape_exactly(&encode(&text), room);
+        let quote = escape_exactly(&secrets.redact(bytes), room);
         // A few characters of a quote are no help.
         if room >= 8 && !quote.is_empty() {
             line.push_str(&label);
@@ -183,8 +181,7 @@ fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
 fn push_sentences(out: &mut String, sentences: &[String], is_ours: bool, secrets: &Secrets) {
     for sentence in sentences {
         out.push_str("  ");
-        let sentence = redacted_message(sentence, is_ours, secrets);
-        out.push_str(&escape_within(&encode(&sentence), MAX_LINE - 2));
+        out.push_str(&escape_within(&redacted_message(sentence, is_ours, secrets), MAX_LINE - 2));
         out.push('\n');
     }
 }
@@ -210,19 +207,15 @@ fn phases(check: &Outcome, run: &RunOutcome) -> String {
 fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
     let checks = run.checks.iter().map(|check| {
         let finding = &check.finding;
-        let facts = finding.facts.iter().map(|(name, fact)| {
-            let fact = match fact {
-                // An address is porthole's own text, not the server's.
-                Fact::Bytes(address) if *name == "address" => Fact::Bytes(secrets.redact_target(address)),
-                fact => redacted(fact, secrets),
-            };
-            (*name, fact)
-        });
+        let facts = finding.facts.iter().map(|(name, fact)| (*name, redacted(fact, secrets)));
         let mut entries = vec![
             ("check", Fact::Text(check.check.to_owned())),
-            ("target", Fact::Bytes(secrets.redact_target(&check.target))),
+            ("target", Fact::Bytes(secrets.redact_target(&check.target).into_owned())),
             ("healthy", Fact::Bool(check.is_healthy())),
-            ("reason", Fact::Text(redacted_message(&reason(finding, None), finding.is_ours, secrets))),
+            (
+                "reason",
+                Fact::Text(decode(&redacted_message(&reason(finding, None), finding.is_ours, secrets))),
+            ),
             ("elapsed_ms", Fact::milliseconds(check.elapsed)),
             ("facts", Fact::Object(facts.collect())),
         ];
@@ -255,13 +248,20 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
 
 #[cfg(any(feature = "remote", feature = "inspect"))]
 fn sentences(sentences: &[String], is_ours: bool, secrets: &Secrets) -> Fact {
-    Fact::List(sentences.iter().map(|text| Fact::Text(redacted_message(text, is_ours, secrets))).collect())
+    Fact::List(
+        sentences.iter().map(|text| Fact::Text(decode(&redacted_message(text, is_ours, secrets)))).collect(),
+    )
 }
 
 fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
     match fact {
         Fact::Text(text) => Fact::Text(redacted_text(text, secrets)),
-        Fact::Bytes(bytes) => Fact::Bytes(secrets.redact(bytes)),
+        Fact::Bytes(bytes) => Fact::Bytes(secrets.redact(bytes).into_owned()),
+        // An address is porthole's own text, not the server's.
+        Fact::Address(address) => {
+            Fact::Bytes(secrets.redact_target(address.to_string().as_bytes()).into_owned())
+        }
+        Fact::SocketPath(path) => Fact::Bytes(secrets.redact_target(path).into_owned()),
         Fact::List(items) => Fact::List(items.iter().map(|item| redacted(item, secrets)).collect()),
         Fact::Object(entries) => {
             Fact::Object(entries.iter().map(|(name, value)| (*name, redacted(value, secrets))).collect())
@@ -270,11 +270,12 @@ fn redacted(fact: &Fact, secrets: &Secrets) -> Fact {
     }
 }
 
-/// Removes the secrets from a message. Secrets of what was sent are searched for only in the parts
-/// that come from outside.
-fn redacted_message(text: &str, is_ours: bool, secrets: &Secrets) -> String {
+/// Returns a message without the secrets. Secrets of what was sent are searched for only in the
+/// parts that come from outside.
+fn redacted_message(text: &str, is_ours: bool, secrets: &Secrets) -> Vec<u8> {
     let (bytes, foreign) = parts(text);
-    decode(&if is_ours { secrets.redact_message(&bytes, &foreign) } else { secrets.redact(&bytes) })
+    let redacted = if is_ours { secrets.redact_message(&bytes, &foreign) } else { secrets.redact(&bytes) };
+    redacted.into_owned()
 }
 
 /// Removes the secrets from a text. Secrets are bytes, and so are their replacements.

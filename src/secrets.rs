@@ -3,9 +3,12 @@
 
 mod written;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use written::{cut, written};
+
+use crate::text::{decode, encode};
 
 /// Suffixes of the words in a variable's name that say that its value is a secret. `redact::rules`
 /// has more for command lines.
@@ -65,20 +68,20 @@ pub enum Scope {
 #[derive(Debug)]
 struct Secret {
     value: Vec<u8>,
-    shown: String,
+    shown: Vec<u8>,
     scope: Scope,
 }
 
 impl Secrets {
     /// Replaces every secret in a text from outside by the expression it came from. If the text
     /// ends or was cut (`…`) within a secret, the beginning of the secret is replaced.
-    pub fn redact(&self, text: &[u8]) -> Vec<u8> {
+    pub fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         self.replace(text, &|_| Scope::Outside)
     }
 
     /// Like [`Secrets::redact`], for one of porthole's messages, of which only the parts `outside`
     /// come from outside.
-    pub fn redact_message(&self, message: &[u8], outside: &[Range<usize>]) -> Vec<u8> {
+    pub fn redact_message<'a>(&self, message: &'a [u8], outside: &[Range<usize>]) -> Cow<'a, [u8]> {
         let is_outside = |at: usize| outside.iter().any(|part| part.contains(&at));
         self.replace(message, &|at| if is_outside(at) { Scope::Outside } else { Scope::Message })
     }
@@ -86,20 +89,20 @@ impl Secrets {
     /// Like [`Secrets::redact`], for the name or address of a target. It replaces only secrets that
     /// the target was built from, so that a port is not mistaken for a password that happens to be
     /// equal.
-    pub fn redact_target(&self, target: &[u8]) -> Vec<u8> {
+    pub fn redact_target<'a>(&self, target: &'a [u8]) -> Cow<'a, [u8]> {
         self.replace(target, &|_| Scope::Target)
     }
 
     /// Like [`Secrets::redact_message`], for text that is entirely porthole's own.
     pub fn redact_text(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.redact_message(text.as_bytes(), &[])).into_owned()
+        decode(&self.redact_message(&encode(text), &[]))
     }
 
     /// From now on replaces this value by `shown`, unless the value already has a replacement in
     /// that scope.
     pub fn add(&mut self, value: &[u8], shown: &str, scope: Scope) {
         if value.len() >= SHORTEST {
-            self.0.push(Secret { value: value.to_vec(), shown: shown.to_owned(), scope });
+            self.0.push(Secret { value: value.to_vec(), shown: encode(shown).into_owned(), scope });
         }
     }
 
@@ -115,13 +118,13 @@ impl Secrets {
 
     /// Replaces the secrets in one pass, so that nothing is replaced within a replacement. `scope`
     /// returns the scope of the byte at a position.
-    fn replace(&self, text: &[u8], scope: &dyn Fn(usize) -> Scope) -> Vec<u8> {
+    fn replace<'a>(&self, text: &'a [u8], scope: &dyn Fn(usize) -> Scope) -> Cow<'a, [u8]> {
         if self.0.is_empty() {
-            return text.to_vec();
+            return Cow::Borrowed(text);
         }
         // Whether a secret or its replacement may begin with this byte. Most bytes begin neither.
         let mut begins = [false; 256];
-        let firsts = self.0.iter().flat_map(|secret| [secret.value.first(), secret.shown.as_bytes().first()]);
+        let firsts = self.0.iter().flat_map(|secret| [secret.value.first(), secret.shown.first()]);
         for &first in firsts.flatten().chain(written::MARKS) {
             for byte in [first.to_ascii_lowercase(), first.to_ascii_uppercase()] {
                 if let Some(begins) = begins.get_mut(usize::from(byte)) {
@@ -139,14 +142,14 @@ impl Secrets {
                 for secret in self.0.iter().filter(|secret| secret.scope >= scope) {
                     let covered = secret.covers(rest);
                     if covered > longest {
-                        (longest, shown) = (covered, secret.shown.as_bytes());
+                        (longest, shown) = (covered, secret.shown.as_slice());
                     }
                 }
             }
             out.extend_from_slice(shown);
             rest = rest.get(longest.0..).unwrap_or_default();
         }
-        out
+        Cow::Owned(out)
     }
 }
 
@@ -154,7 +157,7 @@ impl Secret {
     /// Returns how many bytes at the beginning of the text are the secret, in any form that
     /// [`written`] knows, and whether they are all of it.
     fn covers(&self, text: &[u8]) -> (usize, bool) {
-        if text.starts_with(self.shown.as_bytes()) {
+        if text.starts_with(&self.shown) {
             return (self.shown.len(), true);
         }
         let (taken, count) = written(text, &self.value);
@@ -228,18 +231,18 @@ mod tests {
     fn a_target_shows_secrets_that_it_was_not_built_from() {
         let mut secrets = secrets(&[("8080", "${file:/pin}"), ("t0psecret", "${API_TOKEN}")]);
         secrets.add(b"t0psecret", "${FILE_KEY}", Scope::Target);
-        assert_eq!(secrets.redact_target(b"localhost:8080/t0psecret"), b"localhost:8080/${FILE_KEY}");
+        assert_eq!(secrets.redact_target(b"localhost:8080/t0psecret"), &b"localhost:8080/${FILE_KEY}"[..]);
     }
 
     #[test]
     fn own_words_reveal_no_secret_by_what_is_missing() {
         let mut secrets = secrets(&[("t0psecret", "${API_TOKEN}")]);
         secrets.add(b"refused", "<data>", Scope::Outside);
-        assert_eq!(secrets.redact(b"refused t0psecret"), b"<data> ${API_TOKEN}");
+        assert_eq!(secrets.redact(b"refused t0psecret"), &b"<data> ${API_TOKEN}"[..]);
         assert_eq!(secrets.redact_text("refused t0psecret"), "refused ${API_TOKEN}");
         let message = secrets.redact_message(b"refused: refused t0psecret", std::slice::from_ref(&(9..16)));
-        assert_eq!(message, b"refused: <data> ${API_TOKEN}");
-        assert_eq!(secrets.redact_target(b"refused t0psecret"), b"refused t0psecret");
+        assert_eq!(message, &b"refused: <data> ${API_TOKEN}"[..]);
+        assert_eq!(secrets.redact_target(b"refused t0psecret"), &b"refused t0psecret"[..]);
     }
 
     #[test]
@@ -249,7 +252,7 @@ mod tests {
         let parts = numbers.chain([b"hunter2".to_vec(), b"hunter2".to_vec(), b"abcd".to_vec()]);
         secrets.add_longest(parts.collect(), "<data>", Scope::Outside);
         assert_eq!(secrets.0.len(), MAX_PARTS);
-        assert_eq!(secrets.redact(b"10000 hunter2 19999 abcd"), b"<data> <data> 19999 abcd");
+        assert_eq!(secrets.redact(b"10000 hunter2 19999 abcd"), &b"<data> <data> 19999 abcd"[..]);
     }
 
     #[test]

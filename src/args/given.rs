@@ -4,12 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
-use clap::ArgMatches;
-use clap::parser::ValueSource;
 use regex_lite::{Regex, RegexBuilder};
 
 use super::UsageError;
 use super::option::{is_operand, is_target};
+use super::read::Matches;
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::expand::{Expanded, Values, expand};
@@ -34,23 +33,13 @@ pub struct Text {
     pub shown: String,
 }
 
-/// Whether this option was given. clap does not know the options that were not.
-pub fn is_given(matches: &ArgMatches, name: &str) -> bool {
-    matches.try_contains_id(name).is_ok() && matches.value_source(name) == Some(ValueSource::CommandLine)
-}
-
-/// The value of this operand or option, if it was given.
-pub fn given_value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a OsStr> {
-    matches.try_get_one::<OsString>(name).ok().flatten().map(OsString::as_os_str)
-}
-
 /// The arguments of one command.
 ///
 /// What [`Given::text`], [`Given::parsed`], [`Given::operand`], [`Given::path`] and [`Given::file`]
 /// return may become part of a target's name; what the other getters return may not.
 pub struct Given<'a> {
     command: &'static str,
-    matches: &'a ArgMatches,
+    matches: &'a Matches,
     /// `None` if `${…}` is not expanded.
     values: Option<&'a dyn Values>,
     /// The deadline for reading the files that arguments name.
@@ -66,7 +55,7 @@ pub type Advice = fn(&str, &str, &[u8]) -> Option<String>;
 impl<'a> Given<'a> {
     pub fn new(
         command: &'static str,
-        matches: &'a ArgMatches,
+        matches: &'a Matches,
         values: Option<&'a dyn Values>,
         deadline: Deadline,
         secrets: &'a mut Secrets,
@@ -83,7 +72,7 @@ impl<'a> Given<'a> {
 
     /// Whether this option was given.
     pub fn has(&self, name: &str) -> bool {
-        is_given(self.matches, name)
+        self.matches.has(name)
     }
 
     /// The text of an option or operand.
@@ -152,7 +141,7 @@ impl<'a> Given<'a> {
     /// The words of an operand or option that may be given several times, not expanded.
     #[cfg(feature = "inspect")]
     pub fn words(&self, name: &str) -> Vec<OsString> {
-        self.matches.try_get_many::<OsString>(name).ok().flatten().into_iter().flatten().cloned().collect()
+        self.matches.values(name).map(OsStr::to_owned).collect()
     }
 
     /// The paths of an operand, not expanded.
@@ -248,7 +237,7 @@ impl<'a> Given<'a> {
 
     fn expanded(&mut self, name: &str, in_target: bool) -> Result<Vec<Text>, UsageError> {
         let mut texts = Vec::new();
-        for raw in self.matches.try_get_many::<OsString>(name).ok().flatten().into_iter().flatten() {
+        for raw in self.matches.values(name) {
             let Expanded { value, shown } = self.expand(name, raw.as_bytes(), in_target)?;
             let value = String::from_utf8(value).map_err(|_| {
                 if is_operand(name) {
@@ -263,7 +252,7 @@ impl<'a> Given<'a> {
     }
 
     fn raw(&self, name: &str) -> Option<&'a OsStr> {
-        given_value(self.matches, name)
+        self.matches.value(name)
     }
 
     fn expand(&mut self, name: &str, raw: &[u8], in_target: bool) -> Result<Expanded, UsageError> {

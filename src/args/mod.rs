@@ -13,11 +13,11 @@ mod words;
 use std::fmt;
 
 pub use self::foreign::{Foreign, Hint, Row};
-pub use self::given::{Given, Text, given_value, is_given, without_user_info};
+pub use self::given::{Given, Text, without_user_info};
 pub use self::option::{Feature, HELP, Opt, Takes, VERSION, flag, is_operand, operand, option, option_list};
 #[cfg(feature = "inspect")]
 pub use self::option::{operands, operands_behind_letters, refused};
-pub use self::read::{Fault, read};
+pub use self::read::{Fault, Matches, read};
 #[cfg(test)]
 pub use self::read::{assert_agrees_with_clap, told};
 #[cfg(feature = "inspect")]

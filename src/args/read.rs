@@ -4,9 +4,11 @@
 //! clap knows only the operands and the options that are given, so that the others cost neither
 //! time nor memory.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::builder::ValueParser;
+#[cfg(test)]
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::words::{Token, Typed, Value, Words};
@@ -35,20 +37,48 @@ pub enum Fault<'a> {
     Unreadable,
 }
 
+/// What was given to a command.
+#[derive(Debug)]
+pub struct Matches {
+    /// The names of the operands and options, in the order in which they were given. clap does not
+    /// know the others, and takes long to say so.
+    names: Vec<&'static str>,
+    values: ArgMatches,
+}
+
+impl Matches {
+    /// Whether this operand or option was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(&name)
+    }
+
+    /// The value of this operand or option, if it was given.
+    pub fn value(&self, name: &str) -> Option<&OsStr> {
+        self.values(name).next()
+    }
+
+    /// The values of this operand or option, in the order in which they were given.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &OsStr> {
+        let found = if self.has(name) { self.values.try_get_many::<OsString>(name) } else { Ok(None) };
+        found.ok().flatten().into_iter().flatten().map(OsString::as_os_str)
+    }
+}
+
 /// Reads the words of a command with these options.
-pub fn read<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<ArgMatches, Fault<'a>> {
-    let given = checked(options, words)?;
-    let is_needed = |option: &&&Opt| option.is_operand() || given.contains(&option.name);
+pub fn read<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Matches, Fault<'a>> {
+    let names = checked(options, words)?;
+    let is_needed = |option: &&&Opt| option.is_operand() || names.contains(&option.name);
     let command = Command::new("")
         .no_binary_name(true)
         .disable_help_flag(true)
         .args(options.iter().filter(is_needed).map(|option| arg(option)));
-    command.try_get_matches_from(words).map_err(|_| Fault::Unreadable)
+    let values = command.try_get_matches_from(words).map_err(|_| Fault::Unreadable)?;
+    Ok(Matches { names, values })
 }
 
 /// Returns the names of the operands and options that are given, or the first fault.
-fn checked<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Vec<&'a str>, Fault<'a>> {
-    let mut given: Vec<&str> = Vec::new();
+fn checked<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Vec<&'static str>, Fault<'a>> {
+    let mut given: Vec<&'static str> = Vec::new();
     let mut tokens = Words::new(options, words);
     while let Some(token) = tokens.next() {
         match token {
@@ -125,22 +155,13 @@ pub fn assert_agrees_with_clap(options: &[&Opt], words: &[OsString]) -> bool {
     assert_eq!(by_us.is_ok(), by_clap.is_some(), "{words:?}: {:?}", by_us.err());
     let (Ok(by_us), Some(by_clap)) = (by_us, by_clap) else { return false };
     for option in plain {
-        assert_eq!(
-            super::is_given(&by_us, option.name),
-            super::is_given(&by_clap, option.name),
-            "{words:?}: {}",
-            option.name
-        );
-        let values = |matches: &ArgMatches| -> Vec<OsString> {
-            matches
-                .try_get_many::<OsString>(option.name)
-                .ok()
-                .flatten()
-                .unwrap_or_default()
-                .cloned()
-                .collect()
-        };
-        assert_eq!(values(&by_us), values(&by_clap), "{words:?}: {}", option.name);
+        let is_known = by_clap.try_contains_id(option.name).is_ok();
+        let is_given = is_known && by_clap.value_source(option.name) == Some(ValueSource::CommandLine);
+        assert_eq!(by_us.has(option.name), is_given, "{words:?}: {}", option.name);
+        let values: Vec<&[u8]> = by_us.values(option.name).map(OsStr::as_encoded_bytes).collect();
+        let by_clap = by_clap.try_get_many::<OsString>(option.name).ok().flatten().unwrap_or_default();
+        let by_clap: Vec<&[u8]> = by_clap.map(|value| value.as_encoded_bytes()).collect();
+        assert_eq!(values, by_clap, "{words:?}: {}", option.name);
         let by_tokens: Vec<&[u8]> = Words::new(options, words)
             .filter_map(|token| match token {
                 Token::Option(found, typed, Value::Given(value)) if found.name == option.name => {
@@ -152,8 +173,6 @@ pub fn assert_agrees_with_clap(options: &[&Opt], words: &[OsString]) -> bool {
             })
             .collect();
         if option.takes_value() {
-            let values = values(&by_us);
-            let values: Vec<&[u8]> = values.iter().map(|value| value.as_encoded_bytes()).collect();
             assert_eq!(by_tokens, values, "{words:?}: {}", option.name);
         }
     }

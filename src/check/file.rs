@@ -5,9 +5,8 @@
 //! to regular files. Nothing else is ever opened: opening a FIFO waits for a writer, and opening a
 //! device may have side effects.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,6 +21,7 @@ use crate::files::{open_regular, unreadable};
 use crate::net::socket::WireError;
 use crate::net::target::Endpoint;
 use crate::outcome::{Fact, Finding, Verdict};
+use crate::sys::{Status, status_cached};
 use crate::text::{Shown as _, quoted};
 use crate::units::{self, instant, show_age, show_size};
 
@@ -94,22 +94,37 @@ impl Check for Arc<File> {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
+        // What the kernel knows suffices for a healthy verdict: existence does not become stale, and
+        // a time can only be too old. Anything else is up to the file system, which may not respond.
+        if self.min_size.is_none()
+            && self.contains.is_none()
+            && let Ok(known) = status_cached(&self.path)
+        {
+            let finding = self.look(known, attempt.deadline);
+            if finding.verdict == Verdict::Healthy {
+                return finding;
+            }
+        }
         let (file, deadline) = (Arc::clone(self), attempt.deadline);
-        in_time(deadline, AT_FILE, Box::new(move || file.look(deadline)))
+        in_time(deadline, AT_FILE, Box::new(move || file.ask(deadline)))
     }
 }
 
 impl File {
-    fn look(&self, deadline: Deadline) -> Finding {
-        let metadata = match fs::metadata(&self.path) {
-            Ok(metadata) => metadata,
-            Err(error) => return self.missing(error),
-        };
-        let age = Age::of(&metadata);
-        let kind = FileType::of_mode(metadata.mode());
-        let size = metadata.len();
+    /// Asks the file system.
+    fn ask(&self, deadline: Deadline) -> Finding {
+        match fs::metadata(&self.path) {
+            Ok(metadata) => self.look(metadata.into(), deadline),
+            Err(error) => self.missing(error),
+        }
+    }
+
+    /// Returns the finding for an existing file.
+    fn look(&self, status: Status, deadline: Deadline) -> Finding {
+        let (kind, size) = (FileType::of_mode(status.mode), status.size);
+        let age = Age::of(status);
         let shown = if kind.is_regular() { show_size(size) } else { kind.described().to_owned() };
-        let mut finding = match self.judge(&metadata, &age, &shown, deadline) {
+        let mut finding = match self.judge(status, &age, &shown, deadline) {
             Ok(None) => {
                 let mut found = format!("{shown}, modified {}", age.shown());
                 if let Some(text) = &self.contains {
@@ -148,12 +163,12 @@ impl File {
     /// the problem.
     fn judge(
         &self,
-        metadata: &Metadata,
+        status: Status,
         age: &Age,
         shown: &str,
         deadline: Deadline,
     ) -> Result<Option<(String, Option<String>)>, Error> {
-        let (kind, size) = (FileType::of_mode(metadata.mode()), metadata.len());
+        let (kind, size) = (FileType::of_mode(status.mode), status.size);
         let is = || format!("is {}", kind.described());
         if self.absent {
             return Ok(Some((is(), Some("nothing at this path".to_owned()))));
@@ -163,7 +178,7 @@ impl File {
                 return Ok(Some(("last modified in the future".to_owned(), None)));
             }
             (Some(max), Age::Past(age)) if *age > max => {
-                let when = instant(metadata.mtime());
+                let when = instant(status.modified.0);
                 let found = format!("{shown}, last modified {when}, older than {}", show_age(max));
                 return Ok(Some((found, None)));
             }
@@ -230,9 +245,13 @@ enum Age {
 }
 
 impl Age {
-    fn of(metadata: &Metadata) -> Self {
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        match SystemTime::now().duration_since(modified) {
+    fn of(status: Status) -> Self {
+        let (seconds, nanos) = status.modified;
+        let since = Duration::new(seconds.unsigned_abs(), 0);
+        let epoch = SystemTime::UNIX_EPOCH;
+        let second = if seconds < 0 { epoch.checked_sub(since) } else { epoch.checked_add(since) };
+        let modified = second.and_then(|second| second.checked_add(Duration::new(0, nanos)));
+        match SystemTime::now().duration_since(modified.unwrap_or(epoch)) {
             Ok(age) => Age::Past(age),
             Err(ahead) => Age::Future(ahead.duration()),
         }

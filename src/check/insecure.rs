@@ -29,5 +29,5 @@ pub(super) fn begin(
     _: Option<(&Secure, &Host)>,
     connection: &mut Connection,
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
-    Ok(vec![("address", Fact::Bytes(connection.address.clone()))])
+    Ok(vec![("address", connection.address.clone())])
 }

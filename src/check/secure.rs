@@ -196,7 +196,7 @@ pub(super) fn begin(
     secure: Option<(&Secure, &Host)>,
     connection: &mut Connection,
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
-    let mut facts = vec![("address", Fact::Bytes(connection.address.clone()))];
+    let mut facts = vec![("address", connection.address.clone())];
     if let Some((secure, host)) = secure {
         match secure.start(&mut connection.wire, host, false) {
             Ok(peer) => facts.extend(self::facts(&peer)),

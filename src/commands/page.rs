@@ -2,15 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::ArgMatches;
-
 #[cfg(feature = "inspect")]
 use super::find_inspection;
 use super::run::RUN;
 use super::{find_kind, wrong};
 #[cfg(feature = "inspect")]
 use crate::args::{HELP, VERSION, flag, option};
-use crate::args::{Opt, UsageError, read};
+use crate::args::{Matches, Opt, UsageError, read};
 use crate::check::Kind;
 #[cfg(feature = "inspect")]
 use crate::inspect::{Command, Properties};
@@ -98,7 +96,7 @@ impl Page {
     }
 
     /// Reads the words that follow the command's name.
-    pub fn read(&self, words: &[OsString]) -> Result<ArgMatches, UsageError> {
+    pub fn read(&self, words: &[OsString]) -> Result<Matches, UsageError> {
         let options: Vec<&Opt> = self.all_options().collect();
         read(&options, words).map_err(|fault| wrong::error(self.name, &options, words, fault))
     }

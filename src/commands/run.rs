@@ -3,10 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use clap::ArgMatches;
-
 use super::wrong;
-use crate::args::{Feature, HELP, Opt, UsageError, VERSION, flag, given_value, is_given, option, read};
+use crate::args::{Feature, HELP, Matches, Opt, UsageError, VERSION, flag, option, read};
 use crate::check::RunOptions;
 use crate::expand::Values;
 use crate::net::local::Reach;
@@ -37,16 +35,16 @@ pub(super) const RUN: &[Opt] = &[
 ];
 
 /// Returns the values of the options of a run, of which each may be given to one check only.
-pub(super) fn run_options(given: &[ArgMatches], values: &dyn Values) -> Result<RunOptions, UsageError> {
-    let source = |name: &str| -> Result<Option<&ArgMatches>, UsageError> {
-        let mut sources = given.iter().filter(|matches| is_given(matches, name));
+pub(super) fn run_options(given: &[Matches], values: &dyn Values) -> Result<RunOptions, UsageError> {
+    let source = |name: &str| -> Result<Option<&Matches>, UsageError> {
+        let mut sources = given.iter().filter(|matches| matches.has(name));
         match (sources.next(), sources.next()) {
             (first, None) => Ok(first),
             (_, Some(_)) => Err(UsageError(format!("--{name} is given twice; it applies to the whole run"))),
         }
     };
     let duration = |name: &str| -> Result<Option<Duration>, UsageError> {
-        let text = source(name)?.and_then(|matches| given_value(matches, name));
+        let text = source(name)?.and_then(|matches| matches.value(name));
         text.map(|text| parse_duration(&format!("--{name}"), text)).transpose()
     };
     let is_set = |name: &str| source(name).map(|found| found.is_some());

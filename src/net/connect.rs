@@ -25,7 +25,8 @@ use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
 use crate::error::describe;
 use crate::files::unreadable;
-use crate::outcome::{Finding, Reached, Verdict};
+use crate::outcome::{Fact, Finding, Reached, Verdict};
+use crate::sys::status_cached;
 use crate::threads::wait_for;
 
 /// How long an attempt runs before the next address is tried as well: RFC 8305, section 5.
@@ -36,8 +37,8 @@ const STAGGER: Duration = Duration::from_millis(250);
 pub struct Connection {
     /// The stream with its deadline.
     pub wire: Wire,
-    /// For programs: `127.0.0.1:8080`, or the path of the socket.
-    pub address: Vec<u8>,
+    /// For programs: the address, or the path of the socket.
+    pub address: Fact,
     /// For people: ` (127.0.0.1)` if the target is a name.
     pub shown: String,
     /// When the name was resolved.
@@ -109,7 +110,7 @@ fn tcp(
     };
     Ok(Connection {
         wire: Wire::new(Stream::Tcp(stream), deadline),
-        address: peer.to_string().into_bytes(),
+        address: Fact::Address(peer),
         shown,
         resolved: known,
     })
@@ -186,7 +187,7 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
                 still.push((socket, target));
                 continue;
             }
-            match finish(socket) {
+            match finish(socket, target) {
                 Ok(stream) => return Ok((stream, target)),
                 Err(errno) => failures.push((target.ip(), errno)),
             }
@@ -205,7 +206,7 @@ fn reached(errors: impl IntoIterator<Item = Errno>) -> Reached {
 /// (unix(7), socket(7)).
 fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connection, Box<Finding>> {
     // A file system that does not answer would block connect(2) forever.
-    if let Some(file) = path.file() {
+    if let Some(file) = path.file().filter(|file| status_cached(file).is_err()) {
         let file = file.to_owned();
         let look: Arc<dyn Fn() + Send + Sync> = Arc::new(move || drop(file.metadata()));
         wait_for(deadline, &look).map_err(|Passed| Box::new(timed_out(deadline, "looking at the socket")))?;
@@ -214,7 +215,7 @@ fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connect
         unix_stream(path, deadline).map_err(|errno| Box::new(unix_unconnected(path, errno, deadline)))?;
     Ok(Connection {
         wire: Wire::new(Stream::Unix(stream), deadline),
-        address: path.shown(),
+        address: Fact::SocketPath(path.shown()),
         shown: String::new(),
         resolved: start,
     })

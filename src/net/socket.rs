@@ -165,8 +165,8 @@ pub fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// Returns the stream, if the connection was established.
-pub fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
+/// Returns the stream, if the connection to this target was established.
+pub fn finish(socket: OwnedFd, target: SocketAddr) -> Result<TcpStream, Errno> {
     match getsockopt(&socket, SocketError)? {
         // The server has already closed or reset it: the connection was established, as a faster
         // client would have seen.
@@ -178,10 +178,16 @@ pub fn finish(socket: OwnedFd) -> Result<TcpStream, Errno> {
     let stream = TcpStream::from(socket);
     // If nothing listens on an ephemeral port, TCP may connect a socket to itself ("simultaneous
     // open", RFC 9293, 3.5): that is not a server.
-    match (stream.local_addr(), stream.peer_addr()) {
-        (Ok(own), Ok(peer)) if own == peer => Err(Errno::ECONNREFUSED),
+    match stream.local_addr() {
+        Ok(own) if is_same(own, target) => Err(Errno::ECONNREFUSED),
         _ => Ok(stream),
     }
+}
+
+/// Returns whether a connection from this address to this target is one to itself. 0.0.0.0 and ::
+/// mean the loopback address.
+fn is_same(own: SocketAddr, target: SocketAddr) -> bool {
+    own.port() == target.port() && (own.ip() == target.ip() || target.ip().is_unspecified())
 }
 
 /// Returns whether the call has to be repeated, perhaps after waiting.

@@ -18,6 +18,8 @@ pub struct Url {
     pub tls: bool,
     /// The host and port, which may be the scheme's default.
     pub place: HostPort,
+    /// The host as text.
+    host: String,
     /// Whether the port was typed, and is therefore shown.
     explicit_port: bool,
     /// Path and query, never empty.
@@ -53,6 +55,7 @@ impl Url {
             "" if short => Host::localhost(),
             host => Host::parse(host)?,
         };
+        let host_text = host.to_string();
         let explicit_port = port.is_some_and(|port| !port.is_empty());
         let port = match port {
             // RFC 3986, 3.2.3: an empty port is the default.
@@ -66,7 +69,7 @@ impl Url {
             port => port.and_then(parse_port).ok_or("a port from 1 to 65535")?,
         };
         let path = path_and_query(tail)?;
-        Ok(Url { tls, place: HostPort { host, port }, explicit_port, path, user_info })
+        Ok(Url { tls, place: HostPort { host, port }, host: host_text, explicit_port, path, user_info })
     }
 
     /// Resolves a `location` in a response from this URL. RFC 3986, section 5.2. User info is kept
@@ -106,20 +109,22 @@ impl Url {
         Ok(url)
     }
 
+    fn host_and_port(&self) -> String {
+        [&self.host, ":", &self.place.port.to_string()].concat()
+    }
+
     /// Returns the value of the `Host` header, without the port if it is the scheme's default.
     pub fn host_header(&self) -> String {
         let default = if self.tls { 443 } else { 80 };
-        if self.place.port == default { self.place.host.to_string() } else { self.place.to_string() }
+        if self.place.port == default { self.host.clone() } else { self.host_and_port() }
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.place.host)?;
-        if self.explicit_port {
-            write!(f, ":{}", self.place.port)?;
-        }
+        let scheme = if self.tls { "https://" } else { "http://" };
+        f.write_str(scheme)?;
+        f.write_str(&if self.explicit_port { self.host_and_port() } else { self.host.clone() })?;
         f.write_str(&self.path)
     }
 }

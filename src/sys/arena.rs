@@ -19,6 +19,8 @@ use super::pages::Pages;
 
 /// The size of the arena, in bytes. Pages that are never touched cost nothing.
 const SIZE: usize = 128 << 10;
+/// The alignment of its start, in bytes.
+const ALIGN: usize = 64;
 
 #[global_allocator]
 static ALLOCATOR: Arena = Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) };
@@ -53,14 +55,19 @@ impl Arena {
 
     /// Allocates a block of this layout in the arena.
     fn take(&self, layout: Layout) -> Option<*mut u8> {
+        // The base is aligned to 64. The arena does not serve stricter layouts. Neither sum below
+        // can overflow: `used` is at most SIZE, and a size is at most isize::MAX.
+        let mask = layout.align() - 1;
+        if mask >= ALIGN {
+            return None;
+        }
         let mut used = self.used.load(Relaxed);
         loop {
-            // The base is aligned to 64. The arena does not serve stricter layouts.
-            if layout.align() > 64 {
+            let start = (used + mask) & !mask;
+            let end = start + layout.size();
+            if end > SIZE {
                 return None;
             }
-            let start = used.checked_next_multiple_of(layout.align())?;
-            let end = start.checked_add(layout.size()).filter(|&end| end <= SIZE)?;
             match self.used.compare_exchange_weak(used, end, Acquire, Relaxed) {
                 // SAFETY: start is within the arena.
                 Ok(_) => return Some(unsafe { self.base().add(start) }),

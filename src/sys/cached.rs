@@ -1,5 +1,5 @@
-//! Reading a file without waiting for its file system: openat2(2) with `RESOLVE_CACHED` and
-//! preadv2(2) with `RWF_NOWAIT`.
+//! Looking at a file, and reading it, without waiting for its file system: openat2(2) with
+//! `RESOLVE_CACHED`, statx(2) with `AT_STATX_DONT_SYNC` and preadv2(2) with `RWF_NOWAIT`.
 //!
 //! Invariant: nothing here waits. A path is looked up only in the kernel's cache. Opening a file is
 //! up to its file system, and a network file system or FUSE asks its server even if the file is
@@ -7,16 +7,52 @@
 //! if it is on a block device. Its content must be in the page cache.
 
 use std::ffi::{CStr, CString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
 
 use super::statx::statx;
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Status {
+    /// Type and permissions, as in `st_mode` of stat(3type).
+    pub mode: u32,
+    /// The size in bytes.
+    pub size: u64,
+    /// When the content was last modified: seconds and nanoseconds since the epoch.
+    pub modified: (i64, u32),
+}
+
+impl From<Metadata> for Status {
+    fn from(found: Metadata) -> Self {
+        let nanos = u32::try_from(found.mtime_nsec()).unwrap_or_default();
+        Status { mode: found.mode(), size: found.size(), modified: (found.mtime(), nanos) }
+    }
+}
+
+/// Returns what the kernel knows of the file at this path without asking its file system. A network
+/// file system or FUSE may know better: a size or time that its server has changed. Symbolic links
+/// are followed. An error only means that the file system has to be asked.
+pub fn status_cached(path: &Path) -> Result<Status, Errno> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let wanted = libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_SIZE | libc::STATX_MTIME;
+    let seen = statx(open(&path, libc::O_PATH)?.as_fd(), wanted)?;
+    if seen.stx_mask & wanted != wanted {
+        return Err(Errno::EAGAIN);
+    }
+    Ok(Status {
+        mode: u32::from(seen.stx_mode),
+        size: seen.stx_size,
+        modified: (seen.stx_mtime.tv_sec, seen.stx_mtime.tv_nsec),
+    })
+}
 
 /// Reads a regular file of at most `limit` bytes. `ENOENT` is definite. Any other error, including
 /// that of a larger file, only means that the bytes are not available without waiting: the kernel
@@ -75,6 +111,18 @@ fn read_now(file: &File, buffer: &mut [u8]) -> Result<usize, Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cached_status_is_that_of_stat() {
+        for path in ["Cargo.toml", "src", "/dev/null"] {
+            let known = Status::from(std::fs::metadata(path).unwrap());
+            // Without openat2 or the cache there is none.
+            if let Ok(seen) = status_cached(Path::new(path)) {
+                assert_eq!((seen.mode, seen.size, seen.modified), (known.mode, known.size, known.modified));
+            }
+        }
+        assert!(status_cached(Path::new("src/none")).is_err());
+    }
 
     #[test]
     fn only_regular_files_within_the_limit_are_read() {

@@ -22,7 +22,7 @@ mod thread_name;
 #[cfg(feature = "inspect")]
 mod xattr;
 
-pub use self::cached::read_cached;
+pub use self::cached::{Status, read_cached, status_cached};
 pub use self::fatal::explain_aborts;
 #[cfg(feature = "inspect")]
 pub use self::file_size::fail_past_file_size;

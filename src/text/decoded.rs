@@ -12,6 +12,9 @@ const CARRIED: u32 = 0x0010_ff80;
 /// Returns the bytes as text for a message; see the module. The text is not escaped: the report
 /// does that.
 pub fn decode(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
@@ -24,7 +27,7 @@ pub fn decode(bytes: &[u8]) -> String {
 
 /// Returns the bytes that [`decode`] turned into this text.
 pub fn encode(text: &str) -> Cow<'_, [u8]> {
-    if !text.contains(|c| carried(c).is_some()) {
+    if !may_carry(text) {
         return Cow::Borrowed(text.as_bytes());
     }
     let mut out = Vec::new();
@@ -37,6 +40,12 @@ pub fn encode(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// Returns whether the text may contain characters that represent bytes or mark foreign parts: in
+/// UTF-8 they begin with this byte, as all characters of plane 16 do.
+pub(super) fn may_carry(text: &str) -> bool {
+    text.as_bytes().contains(&0xf4)
+}
+
 /// Returns the byte that this character represents, if any.
 fn carried(c: char) -> Option<u8> {
     u32::from(c).checked_sub(CARRIED).and_then(|low| u8::try_from(low).ok()).map(|low| low | 0x80)
@@ -44,7 +53,7 @@ fn carried(c: char) -> Option<u8> {
 
 /// Returns the text for JSON. Bytes that are not part of a character become `\xNN`.
 pub fn spelled_out(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c| carried(c).is_some()) {
+    if !may_carry(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();

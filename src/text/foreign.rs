@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::decoded::encode;
+use super::decoded::{encode, may_carry};
 
 /// The code points before and after [foreign](mark_foreign) text.
 const AROUND: [char; 2] = ['\u{10ff7e}', '\u{10ff7f}'];
@@ -22,6 +22,9 @@ fn without_marks(text: &str) -> String {
 /// Returns the bytes of a message ([`encode`]) and the ranges of them that are
 /// [foreign](mark_foreign).
 pub fn parts(text: &str) -> (Vec<u8>, Vec<Range<usize>>) {
+    if !may_carry(text) {
+        return (text.as_bytes().to_vec(), Vec::new());
+    }
     let (mut bytes, mut foreign, mut start) = (Vec::new(), Vec::new(), None);
     for piece in text.split_inclusive(AROUND) {
         bytes.extend_from_slice(&encode(piece.trim_end_matches(AROUND)));

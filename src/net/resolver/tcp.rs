@@ -16,9 +16,10 @@ use crate::net::wire::Wire;
 
 /// Returns the reply of this server over TCP.
 pub fn over_tcp(question: &Question<'_>, server: IpAddr, deadline: Deadline) -> Result<Reply, Failure> {
-    let socket = begin(SocketAddr::new(server, PORT), SockType::Stream).map_err(Failure::System)?;
+    let server = SocketAddr::new(server, PORT);
+    let socket = begin(server, SockType::Stream).map_err(Failure::System)?;
     deadline.wait(socket.as_fd(), PollFlags::POLLOUT).map_err(|Passed| Failure::Silent)?;
-    let stream = finish(socket).map_err(Failure::System)?;
+    let stream = finish(socket, server).map_err(Failure::System)?;
     let mut wire = Wire::new(Stream::Tcp(stream), deadline);
     // Once the only question is answered, the side that asked closes (RFC 7766, section 6.2.1).
     wire.leave_at_once();
