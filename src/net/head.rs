@@ -29,6 +29,19 @@ pub struct Head {
     lines: Vec<u8>,
 }
 
+/// What delimits the body of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// There is no body.
+    None,
+    /// Its length, in bytes.
+    Length(u64),
+    /// The chunked coding. RFC 9112, section 7.1.
+    Chunked,
+    /// The end of the connection.
+    Close,
+}
+
 /// The search for the end of a head that may arrive in pieces: no byte is examined twice.
 #[derive(Debug, Default)]
 pub struct Search {
@@ -92,23 +105,13 @@ impl Head {
         self.named(name).next().map(|line| split(line).1)
     }
 
-    /// Returns what delimits the body, as a head that every parser accepts. `to_head` says that the
-    /// request was HEAD.
-    pub fn plain(&self, to_head: bool) -> Result<String, HeadError> {
-        // Without a body, the fields that delimit it are ignored. RFC 9112, section 6.3.
-        let is_bodiless = to_head || matches!(self.status, 100..200 | 204 | 304);
-        let framing = if is_bodiless { String::new() } else { self.framing()? };
-        Ok(format!("HTTP/1.1 {}\r\n{framing}\r\n", self.status))
-    }
-
-    /// Returns whether a body, if there is one, ends only with the connection.
-    pub fn is_ended_by_close(&self) -> bool {
-        self.framing().is_ok_and(|framing| framing.is_empty())
-    }
-
-    /// Returns the field that delimits the body; empty if the end of the connection does. RFC 9112,
-    /// section 6.3.
-    fn framing(&self) -> Result<String, HeadError> {
+    /// Returns what delimits the body. `to_head` says that the request was HEAD. RFC 9112, section
+    /// 6.3.
+    pub fn framing(&self, to_head: bool) -> Result<Framing, HeadError> {
+        // Without a body, the fields that delimit it are ignored.
+        if to_head || matches!(self.status, 100..200 | 204 | 304) {
+            return Ok(Framing::None);
+        }
         let is_chunked = |line| {
             let (_, value) = split(line);
             value
@@ -116,7 +119,7 @@ impl Head {
                 .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
         };
         if !self.is_old && self.named("transfer-encoding").any(is_chunked) {
-            return Ok("Transfer-Encoding: chunked\r\n".to_owned());
+            return Ok(Framing::Chunked);
         }
         let mut known = None;
         for line in self.named("content-length") {
@@ -131,8 +134,8 @@ impl Head {
             }
         }
         Ok(match known.flatten() {
-            Some(length) if length < u64::MAX => format!("Content-Length: {length}\r\n"),
-            _ => String::new(),
+            Some(length) if length < u64::MAX => Framing::Length(length),
+            _ => Framing::Close,
         })
     }
 
@@ -265,34 +268,29 @@ mod tests {
 
     #[test]
     fn what_delimits_the_body() {
-        for (lines, framing) in [
-            ("", Ok("")),
-            ("Content-Length: 5\r\n", Ok("Content-Length: 5\r\n")),
-            ("content-length: +05;x\r\n", Ok("Content-Length: 5\r\n")),
-            ("Content-Length: 5, 5\r\nContent-Length:5\r\n", Ok("Content-Length: 5\r\n")),
-            ("Content-Length: 18446744073709551614\r\n", Ok("Content-Length: 18446744073709551614\r\n")),
-            ("Content-Length: 18446744073709551615\r\n", Ok("")),
-            ("Content-Length: 99999999999999999999\r\n", Ok("")),
-            ("Content-Length: 5\r\n 6\r\n", Ok("Content-Length: 5\r\n")),
-            ("Content-Length: 5\r\nContent-Length: 6\r\n", Err("Content-Length: 5\r\nContent-Length: 6")),
-            ("Content-Length: \r\n", Err("Content-Length:")),
-            (
-                "Transfer-Encoding: gzip\r\n ,Chunked\r\nContent-Length: x\r\n",
-                Ok("Transfer-Encoding: chunked\r\n"),
-            ),
-            ("Transfer-Encoding: identity\r\n", Ok("")),
+        let lines = |lines: &str| Err(HeadError::Length(lines.as_bytes().to_vec()));
+        for (fields, framing) in [
+            ("", Ok(Framing::Close)),
+            ("Content-Length: 5\r\n", Ok(Framing::Length(5))),
+            ("content-length: +05;x\r\n", Ok(Framing::Length(5))),
+            ("Content-Length: 5, 5\r\nContent-Length:5\r\n", Ok(Framing::Length(5))),
+            ("Content-Length: 18446744073709551614\r\n", Ok(Framing::Length(u64::MAX - 1))),
+            ("Content-Length: 18446744073709551615\r\n", Ok(Framing::Close)),
+            ("Content-Length: 99999999999999999999\r\n", Ok(Framing::Close)),
+            ("Content-Length: 5\r\n 6\r\n", Ok(Framing::Length(5))),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", lines("Content-Length: 5\r\nContent-Length: 6")),
+            ("Content-Length: \r\n", lines("Content-Length:")),
+            ("Transfer-Encoding: gzip\r\n ,Chunked\r\nContent-Length: x\r\n", Ok(Framing::Chunked)),
+            ("Transfer-Encoding: identity\r\n", Ok(Framing::Close)),
         ] {
-            let head = parse(format!("HTTP/1.1 200 OK\r\n{lines}\r\n").as_bytes()).unwrap();
-            let wanted = framing
-                .map(|framing| format!("HTTP/1.1 200\r\n{framing}\r\n"))
-                .map_err(|lines| HeadError::Length(lines.as_bytes().to_vec()));
-            assert_eq!(head.plain(false), wanted, "{lines}");
-            assert_eq!(head.plain(true).unwrap(), "HTTP/1.1 200\r\n\r\n", "{lines}");
+            let head = parse(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes()).unwrap();
+            assert_eq!(head.framing(false), framing, "{fields}");
+            assert_eq!(head.framing(true), Ok(Framing::None), "{fields}");
         }
         let head = parse(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
-        assert_eq!(head.plain(false).unwrap(), "HTTP/1.1 200\r\n\r\n");
+        assert_eq!(head.framing(false), Ok(Framing::Close));
         let head = parse(b"HTTP/1.1 304 Not Modified\r\nContent-Length: x\r\n\r\n").unwrap();
-        assert_eq!(head.plain(false).unwrap(), "HTTP/1.1 304\r\n\r\n");
+        assert_eq!(head.framing(false), Ok(Framing::None));
     }
 
     #[test]
@@ -331,7 +329,7 @@ mod tests {
             head.extend_from_slice(b"\r\nContent-Length: 1\r\n\r\n");
             let end = Search::default().end(&head).unwrap();
             if let Ok(head) = parse(&head[..end]) {
-                assert!(head.plain(false).is_ok() && !head.lines.contains(&0));
+                assert!(head.framing(false).is_ok() && !head.lines.contains(&0));
             }
         }
     }

@@ -3,6 +3,7 @@
 pub mod connect;
 #[cfg(feature = "remote")]
 pub mod dns;
+pub mod exchange;
 pub mod greetings;
 pub mod head;
 pub mod hosts;

@@ -58,6 +58,17 @@ impl WireError {
         matches!(self, WireError::Failed(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
     }
 
+    /// Returns the reason for a person, without what was going on.
+    pub fn words(&self) -> String {
+        match self {
+            WireError::TimedOut => "timed out".to_owned(),
+            _ if self.is_hung_up() => CLOSED.to_owned(),
+            WireError::Failed(error) => crate::error::describe(error),
+            #[cfg(feature = "tls")]
+            WireError::Tls(why) => why.clone(),
+        }
+    }
+
     /// Returns the reason for a person; `doing` is what was going on: `waiting for the response
     /// head`.
     pub fn reason(&self, deadline: Deadline, doing: &str) -> String {

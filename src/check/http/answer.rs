@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
-use ureq::{Body, Error};
+use ureq::{BodyReader, Error};
 
 use super::body::{Assertion, Pending};
 use crate::deadline::Deadline;
+use crate::net::exchange::{Exchange, ExchangeError, HEAD_LIMIT};
 use crate::net::greetings::{self, Protocol};
-use crate::net::head::{Head, HeadError};
+use crate::net::head::{Framing, Head, HeadError};
 use crate::net::socket::{CLOSED, WireError};
 use crate::net::status_words;
-use crate::net::transport::{Exchange, HEAD_LIMIT, TransportError};
+use crate::net::transport::{self, BodyError};
 use crate::net::wire::LEAVE_TIME;
 use crate::outcome::{Fact, Finding, Reached};
 use crate::text::{decode, mark_foreign};
@@ -32,7 +33,9 @@ const PIECE: usize = 4096;
 /// The head of the final response, and the body that may follow.
 pub(super) struct Answer {
     pub(super) head: Head,
-    pub(super) body: Body,
+    pub(super) framing: Framing,
+    /// The decoder of the body, once anything was read of it.
+    pub(super) body: Option<BodyReader<'static>>,
     pub(super) exchange: Exchange,
     /// Facts about the connection: `address`, and those of TLS.
     pub(super) facts: Vec<(&'static str, Fact)>,
@@ -167,9 +170,12 @@ impl Answer {
     /// As [`Answer::leave`], with a shorter time limit.
     pub(super) fn leave_within(&mut self, limit: Duration) -> Instant {
         let decided = self.exchange.state().wire.settle_within(limit);
-        let mut reader = self.body.with_config().limit(u64::MAX).reader();
-        let mut piece = [0; PIECE];
-        while !self.exchange.state().wire.is_sated() && matches!(reader.read(&mut piece), Ok(1..)) {}
+        if self.body.is_some() || self.framing == Framing::Chunked {
+            let mut piece = [0; PIECE];
+            while !self.exchange.state().wire.is_sated() && matches!(self.read(&mut piece), Ok(1..)) {}
+        } else {
+            self.exchange.skip(self.framing);
+        }
         self.exchange.state().wire.leave();
         decided
     }
@@ -179,7 +185,7 @@ impl Answer {
     fn is_plainly_whole(&self, body: &[u8], silence: Duration) -> bool {
         let is_document = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
         is_document && serde_json::from_slice::<&RawValue>(body).is_ok()
-            || self.head.is_ended_by_close() && silence >= SILENCE
+            || self.framing == Framing::Close && silence >= SILENCE
     }
 
     /// Returns the content encoding of the body, if any. The check never requests one, but some
@@ -188,6 +194,18 @@ impl Answer {
         let encoding = self.head.value("Content-Encoding")?;
         let plain = encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity");
         (!plain).then(|| decode(&encoding))
+    }
+
+    /// Reads a piece of the body; 0 at its end.
+    fn read(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
+        if self.framing == Framing::None {
+            return Ok(0);
+        }
+        let reader = match &mut self.body {
+            Some(reader) => reader,
+            body => body.insert(transport::body(&self.exchange, self.framing)?),
+        };
+        Ok(reader.read(piece)?)
     }
 
     /// Reads until the body ends, `settled` returns true for a piece, or the body is longer than
@@ -200,12 +218,11 @@ impl Answer {
     ) -> (Vec<u8>, usize, End) {
         let keep = if keep_all { limit } else { EXCERPT };
         let mut length: usize = 0;
-        let mut reader = self.body.with_config().limit(u64::MAX).reader();
         let mut body = Vec::new();
         let mut piece = [0; PIECE];
         let mut received = Instant::now();
         loop {
-            match reader.read(&mut piece) {
+            match self.read(&mut piece) {
                 Ok(0) => return (body, length, End::Whole),
                 Ok(count) => {
                     received = Instant::now();
@@ -222,9 +239,8 @@ impl Answer {
                     }
                 }
                 Err(error) => {
-                    let error = Error::from(error);
                     // Whether the end of the connection appears as a reset is a race.
-                    let end = if self.head.is_ended_by_close() && is_hung_up(&error) {
+                    let end = if self.framing == Framing::Close && is_hung_up(&error) {
                         End::Whole
                     } else {
                         End::Broken(broken(error), received.elapsed())
@@ -240,7 +256,7 @@ impl Answer {
 fn is_hung_up(error: &Error) -> bool {
     match error {
         Error::Other(other) => match other.downcast_ref() {
-            Some(TransportError::Wire(error)) => error.is_hung_up(),
+            Some(BodyError::Wire(error)) => error.is_hung_up(),
             _ => false,
         },
         _ => false,
@@ -251,7 +267,7 @@ fn is_hung_up(error: &Error) -> bool {
 fn broken(error: Error) -> String {
     let why = match error {
         Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),
-        Error::Other(other) => match other.downcast_ref::<TransportError>() {
+        Error::Other(other) => match other.downcast_ref::<BodyError>() {
             Some(known) => known.to_string(),
             None => mark_foreign(&other.to_string()),
         },
@@ -262,7 +278,7 @@ fn broken(error: Error) -> String {
 }
 
 /// Returns the finding if there is no response.
-pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) -> Finding {
+pub(super) fn failure(error: &ExchangeError, exchange: &Exchange, deadline: Deadline) -> Finding {
     let state = exchange.state();
     let (received, opening) = (state.wire.received(), state.wire.opening());
     match greetings::other(opening, "http") {
@@ -279,44 +295,35 @@ pub(super) fn failure(error: &Error, exchange: &Exchange, deadline: Deadline) ->
         (true, 0) => "waiting for the response head",
         (true, _) => "waiting for the rest of the response head",
     };
-    let known = match error {
-        Error::Other(other) => other.downcast_ref::<TransportError>(),
-        _ => None,
-    };
-    let is_gone = match known {
-        Some(TransportError::Wire(wire)) => wire.is_hung_up(),
-        Some(TransportError::Closed) => true,
-        _ => false,
+    let is_gone = match error {
+        ExchangeError::Wire(wire) => wire.is_hung_up(),
+        ExchangeError::Closed => true,
+        ExchangeError::Head(_) => false,
     };
     if is_gone && received == 0 {
         // Whether this appears as an end of stream or as a reset is a race.
         let found = [CLOSED, " without a reply", state.wire.silence_hint()].concat();
         return Finding::unhealthy(found);
     }
-    match known {
+    match error {
         // An incomplete head is not quoted: it may contain the date, and its length may differ next
         // time.
-        Some(TransportError::Wire(wire)) => {
+        ExchangeError::Wire(wire) => {
             Finding::unhealthy(wire.reason(deadline, doing)).with_fact_bytes("received", opening)
         }
-        Some(TransportError::Closed) => {
+        ExchangeError::Closed => {
             Finding::unhealthy(format!("{CLOSED} {doing}")).with_fact_bytes("received", opening)
         }
-        Some(TransportError::Head(HeadError::NotHttp)) => {
+        ExchangeError::Head(HeadError::NotHttp) => {
             Finding::unhealthy("the response is not HTTP").quoting("received", opening)
         }
-        Some(TransportError::Head(HeadError::Line(line))) => {
+        ExchangeError::Head(HeadError::Line(line)) => {
             Finding::unhealthy("invalid header line in the response").quoting("received", line)
         }
-        Some(TransportError::Head(HeadError::Length(lines))) => {
+        ExchangeError::Head(HeadError::Length(lines)) => {
             Finding::unhealthy("invalid Content-Length in the response").quoting("received", lines)
         }
-        Some(TransportError::Head(HeadError::TooLarge)) => {
-            Finding::unhealthy("the response head is too large")
-                .expected(format!("at most {}", show_size(HEAD_LIMIT as u64)))
-        }
-        Some(TransportError::LineTooLong) | None => {
-            Finding::unhealthy(format!("{} {doing}", mark_foreign(&error.to_string())))
-        }
+        ExchangeError::Head(HeadError::TooLarge) => Finding::unhealthy("the response head is too large")
+            .expected(format!("at most {}", show_size(HEAD_LIMIT as u64))),
     }
 }

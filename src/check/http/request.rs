@@ -9,8 +9,8 @@ use crate::check::Attempt;
 use crate::check::headers::{self, Header, USER_AGENT, is_token, split_once};
 use crate::check::secure::{self, Secure};
 use crate::net::connect::{open, phases};
+use crate::net::exchange::Exchange;
 use crate::net::target::Endpoint;
-use crate::net::transport::Exchange;
 use crate::net::url::Url;
 use crate::outcome::{Finding, Reached};
 
@@ -106,9 +106,8 @@ impl Request {
         if url.tls {
             ends.push(("tls", Instant::now()));
         }
-        let exchange =
-            Exchange::new(connection.wire, self.bytes(changes, url), self.method(changes) == "HEAD");
-        let result = exchange.run();
+        let exchange = Exchange::new(connection.wire);
+        let result = exchange.run(&self.bytes(changes, url), self.method(changes) == "HEAD");
         let state = exchange.state();
         let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
@@ -117,7 +116,7 @@ impl Request {
         ends.extend(sent.map(|_| ("head", now)));
         let phases = phases(start, &ends);
         match result {
-            Ok((head, body)) => Ok(Answer { head, body, exchange, facts, phases }),
+            Ok((head, framing)) => Ok(Answer { head, framing, body: None, exchange, facts, phases }),
             Err(error) => {
                 let mut finding = failure(&error, &exchange, attempt.deadline).ours();
                 finding.facts.extend(facts);
