@@ -129,8 +129,9 @@ smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no 
     -C llvm-args=-inline-threshold=10 -C llvm-args=-machine-outliner-reruns=4
     -C llvm-args=-tail-merge-size=2)
 std=("-Zbuild-std=std,panic_abort" -Zbuild-std-features=optimize_for_size)
-# Identical code folding, no name of the build machine in the result, and no unused tables.
-fold=(--icf=all --build-id=none --no-eh-frame-hdr -Tscripts/discard.ld)
+# Identical code folding, no name of the build machine in the result, and no unused tables. No RELRO:
+# musl applies it only to what it relocates, which a static binary is not, and its pages cost a fault.
+fold=(--icf=all --build-id=none --no-eh-frame-hdr -Tscripts/layout.ld -znorelro)
 remap=(--remap-path-prefix "$PWD=." --remap-path-prefix "${CARGO_HOME:-$HOME/.cargo}=cargo")
 case $how in
     rustup)

@@ -22,8 +22,11 @@ const SIZE: usize = 128 << 10;
 /// The alignment of its start, in bytes.
 const ALIGN: usize = 64;
 
+// scripts/layout.ld puts this section behind all other variables, so that these share a page, and
+// one with the beginning of the arena. SAFETY: the section has no other content.
 #[global_allocator]
-static ALLOCATOR: Arena = Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) };
+#[unsafe(link_section = ".bss.arena")]
+static ALLOCATOR: Arena = Arena { used: AtomicUsize::new(0), memory: Memory(UnsafeCell::new([0; SIZE])) };
 
 /// The allocator for blocks that do not fit in the arena.
 pub(super) static PAGES: Pages = Pages::new();
@@ -35,12 +38,13 @@ struct Memory(UnsafeCell<[u8; SIZE]>);
 // an owner gets.
 unsafe impl Sync for Memory {}
 
+#[repr(C)]
 struct Arena {
-    memory: Memory,
     /// How many bytes from the start are allocated. Bytes that one thread freed may be allocated by
     /// another one. To free is a release and to allocate is an acquire, so all accesses of the old
     /// owner happen before those of the new one.
     used: AtomicUsize,
+    memory: Memory,
 }
 
 impl Arena {
@@ -141,7 +145,7 @@ mod tests {
 
     #[allow(clippy::large_stack_arrays, reason = "a test has the stack for it")]
     fn arena() -> Box<Arena> {
-        Box::new(Arena { memory: Memory(UnsafeCell::new([0; SIZE])), used: AtomicUsize::new(0) })
+        Box::new(Arena { used: AtomicUsize::new(0), memory: Memory(UnsafeCell::new([0; SIZE])) })
     }
 
     fn layout(size: usize, align: usize) -> Layout {
