@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -206,7 +207,8 @@ fn reached(errors: impl IntoIterator<Item = Errno>) -> Reached {
 /// (unix(7), socket(7)).
 fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connection, Box<Finding>> {
     // A file system that does not answer would block connect(2) forever.
-    if let Some(file) = path.file().filter(|file| status_cached(file).is_err()) {
+    let may_block = |file: &&Path| !status_cached(file).is_ok_and(|known| known.is_on_device);
+    if let Some(file) = path.file().filter(may_block) {
         let file = file.to_owned();
         let look: Arc<dyn Fn() + Send + Sync> = Arc::new(move || drop(file.metadata()));
         wait_for(deadline, &look).map_err(|Passed| Box::new(timed_out(deadline, "looking at the socket")))?;

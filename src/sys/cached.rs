@@ -16,6 +16,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::stat::major;
 
 use super::statx::statx;
 
@@ -28,29 +29,39 @@ pub struct Status {
     pub size: u64,
     /// When the content was last modified: seconds and nanoseconds since the epoch.
     pub modified: (i64, u32),
+    /// Whether it is on a block device, so that its file system asks no server.
+    pub is_on_device: bool,
 }
 
 impl From<Metadata> for Status {
     fn from(found: Metadata) -> Self {
         let nanos = u32::try_from(found.mtime_nsec()).unwrap_or_default();
-        Status { mode: found.mode(), size: found.size(), modified: (found.mtime(), nanos) }
+        Status {
+            mode: found.mode(),
+            size: found.size(),
+            modified: (found.mtime(), nanos),
+            is_on_device: major(found.dev()) != 0,
+        }
     }
 }
 
 /// Returns what the kernel knows of the file at this path without asking its file system. A network
-/// file system or FUSE may know better: a size or time that its server has changed. Symbolic links
-/// are followed. An error only means that the file system has to be asked.
+/// file system or FUSE has confirmed the path within the time that it allows for caching, but may
+/// know better about size and time. It never confirms the root of a mount, so for that there is no
+/// status. Symbolic links are followed. An error only means that the file system has to be asked.
 pub fn status_cached(path: &Path) -> Result<Status, Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     let wanted = libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_SIZE | libc::STATX_MTIME;
     let seen = statx(open(&path, libc::O_PATH)?.as_fd(), wanted)?;
-    if seen.stx_mask & wanted != wanted {
+    let is_root = seen.stx_attributes & u64::from(libc::STATX_ATTR_MOUNT_ROOT.unsigned_abs()) != 0;
+    if is_root || seen.stx_mask & wanted != wanted {
         return Err(Errno::EAGAIN);
     }
     Ok(Status {
         mode: u32::from(seen.stx_mode),
         size: seen.stx_size,
         modified: (seen.stx_mtime.tv_sec, seen.stx_mtime.tv_nsec),
+        is_on_device: is_on_device(&seen),
     })
 }
 
@@ -61,13 +72,17 @@ pub fn read_cached(path: &Path, limit: u64) -> Result<Vec<u8>, Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     let seen = statx(open(&path, libc::O_PATH)?.as_fd(), libc::STATX_TYPE | libc::STATX_SIZE)?;
     let is_regular = u32::from(seen.stx_mode) & libc::S_IFMT == libc::S_IFREG;
-    // File systems without a block device have a device number with the major number 0.
-    if !is_regular || seen.stx_dev_major == 0 || seen.stx_size > limit {
+    if !is_regular || !is_on_device(&seen) || seen.stx_size > limit {
         return Err(Errno::EAGAIN);
     }
     let file = open(&path, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY)?;
     let mut bytes = vec![0; usize::try_from(seen.stx_size).map_err(|_| Errno::EFBIG)?];
     if read_now(&file, &mut bytes)? == bytes.len() { Ok(bytes) } else { Err(Errno::EAGAIN) }
+}
+
+/// File systems without a block device have a device number with the major number 0.
+fn is_on_device(seen: &libc::statx) -> bool {
+    seen.stx_dev_major != 0
 }
 
 /// Opens a path by the kernel's cache. If the file is replaced between the two calls, the new one
@@ -119,9 +134,12 @@ mod tests {
             // Without openat2 or the cache there is none.
             if let Ok(seen) = status_cached(Path::new(path)) {
                 assert_eq!((seen.mode, seen.size, seen.modified), (known.mode, known.size, known.modified));
+                assert_eq!(seen.is_on_device, known.is_on_device);
             }
         }
-        assert!(status_cached(Path::new("src/none")).is_err());
+        for path in ["src/none", "/", "/proc"] {
+            assert!(status_cached(Path::new(path)).is_err(), "{path}");
+        }
     }
 
     #[test]
