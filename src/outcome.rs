@@ -84,6 +84,8 @@ pub struct Finding {
     pub details: Vec<String>,
     /// When the verdict was reached, if more was read after that for the message.
     pub decided: Option<Instant>,
+    /// Whether the check could not be made to its end, so that its opposite is not known either.
+    pub is_undecided: bool,
     /// What is relevant to the verdict, a sentence each; filled only on request.
     #[cfg(feature = "inspect")]
     pub explanation: Vec<String>,
@@ -110,6 +112,7 @@ impl Finding {
             facts: Vec::new(),
             phases: Vec::new(),
             decided: None,
+            is_undecided: false,
             #[cfg(feature = "remote")]
             details: Vec::new(),
             #[cfg(feature = "inspect")]
@@ -127,6 +130,19 @@ impl Finding {
     #[inline(never)]
     pub fn unhealthy(found: impl Into<String>) -> Self {
         Finding::new(Verdict::Unhealthy, found)
+    }
+
+    /// Returns the finding of a check that `not` precedes. A check that could not be made fails
+    /// here too.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        let verdict = match self.verdict {
+            Verdict::Healthy => Verdict::Unhealthy,
+            Verdict::Unhealthy if !self.is_undecided => Verdict::Healthy,
+            _ => return self,
+        };
+        // What the check expected is not what the sentence expects.
+        Finding { verdict, expected: None, quote: None, timed: false, ..self }
     }
 
     /// Adds what was expected instead of what was found.
@@ -199,11 +215,24 @@ impl Finding {
     }
 }
 
+/// The place of a check in the sentence of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Whether `not` precedes it.
+    pub is_not: bool,
+    /// The number of words `or` before it. The checks with the same number have to hold together;
+    /// one such group suffices.
+    pub alternative: usize,
+}
+
 /// The finding of one check, with the name and target of the check.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The check: `http`.
     pub check: &'static str,
+    /// Its place. The finding is that of the term: if `not` precedes the check, its verdict is the
+    /// opposite of the check's.
+    pub place: Place,
     /// The target as it was given.
     pub target: Vec<u8>,
     /// What was found.
@@ -230,10 +259,39 @@ pub struct RunOutcome {
     pub checks: Vec<Outcome>,
 }
 
+/// Returns whether the sentence that these checks make holds.
+pub fn is_healthy(checks: &[Outcome]) -> bool {
+    alternatives(checks).any(|group| group.iter().all(Outcome::is_healthy))
+}
+
+/// Returns the groups of checks of which one suffices.
+pub fn alternatives(checks: &[Outcome]) -> impl Iterator<Item = &[Outcome]> {
+    checks.chunk_by(|one, next| one.place.alternative == next.place.alternative)
+}
+
 impl RunOutcome {
-    /// Returns whether every check is healthy.
+    /// Returns whether the sentence of the run holds.
     pub fn is_healthy(&self) -> bool {
-        self.checks.iter().all(Outcome::is_healthy)
+        is_healthy(&self.checks)
+    }
+
+    /// Returns the outcomes as they are printed: first those that decided, and among them those
+    /// that failed.
+    pub fn by_relevance(&self) -> Vec<&Outcome> {
+        let holds = self.is_healthy();
+        let (mut first, mut rest) = (Vec::new(), Vec::new());
+        for group in alternatives(&self.checks) {
+            let group_holds = group.iter().all(Outcome::is_healthy);
+            for check in group {
+                let decided = if holds { group_holds } else { !check.is_healthy() };
+                if decided { first.push(check) } else { rest.push(check) }
+            }
+        }
+        let (failed, healthy): (Vec<&Outcome>, Vec<&Outcome>) =
+            rest.into_iter().partition(|check| !check.is_healthy());
+        first.extend(failed);
+        first.extend(healthy);
+        first
     }
 
     /// Returns the conclusion for the exit status.
@@ -373,23 +431,94 @@ mod tests {
         assert_eq!(ExitCode::from(Conclusion::Bad), ExitCode::from(1));
     }
 
+    /// A run of these terms: alternatives separated by `|`, each term a letter for the verdict of
+    /// its check (`h`, `u`, refused, denied), `!` before one that `not` precedes.
+    fn run_of(sentence: &str) -> RunOutcome {
+        let mut checks = Vec::new();
+        for (alternative, group) in sentence.split('|').enumerate() {
+            for term in group.split(' ').filter(|term| !term.is_empty()) {
+                let is_not = term.starts_with('!');
+                let verdict = match term.trim_start_matches('!') {
+                    "h" => Verdict::Healthy,
+                    "u" => Verdict::Unhealthy,
+                    "r" => Verdict::Refused,
+                    _ => Verdict::Denied,
+                };
+                let finding = Finding::new(verdict, term);
+                let finding = if is_not { finding.negated() } else { finding };
+                let place = Place { is_not, alternative };
+                checks.push(Outcome {
+                    check: "tcp",
+                    place,
+                    target: Vec::new(),
+                    finding,
+                    elapsed: Duration::ZERO,
+                });
+            }
+        }
+        RunOutcome { elapsed: Duration::ZERO, attempts: 1, checks }
+    }
+
     #[test]
-    fn a_run_is_healthy_only_as_a_whole() {
-        let outcome = |verdict| Outcome {
-            check: "tcp",
-            target: Vec::new(),
-            finding: Finding::new(verdict, ""),
-            elapsed: Duration::ZERO,
-        };
-        for (second, conclusion) in [
-            (Verdict::Healthy, Conclusion::Good),
-            (Verdict::Unhealthy, Conclusion::Bad),
-            (Verdict::Refused, Conclusion::Bad),
-            (Verdict::Denied, Conclusion::Bad),
+    fn the_truth_table_of_sentences() {
+        for (sentence, holds) in [
+            ("h", true),
+            ("u", false),
+            ("r", false),
+            ("d", false),
+            ("!h", false),
+            ("!u", true),
+            ("!r", false),
+            ("!d", false),
+            ("h h", true),
+            ("h u", false),
+            ("u h", false),
+            ("h r", false),
+            ("h d", false),
+            ("h !u", true),
+            ("h !h", false),
+            ("h|h", true),
+            ("h|u", true),
+            ("u|h", true),
+            ("u|u", false),
+            ("r|h", true),
+            ("r|u", false),
+            ("!h|!u", true),
+            ("!h|!h", false),
+            ("h u|h", true),
+            ("h u|u h", false),
+            ("u|h !u", true),
+            ("u|h !h", false),
+            ("u|u|h h", true),
+            ("!u u|u", false),
         ] {
-            let checks = vec![outcome(Verdict::Healthy), outcome(second)];
-            let run = RunOutcome { elapsed: Duration::ZERO, attempts: 1, checks };
-            assert_eq!(run.conclusion(), conclusion, "{second:?}");
+            let run = run_of(sentence);
+            let conclusion = if holds { Conclusion::Good } else { Conclusion::Bad };
+            assert_eq!(run.conclusion(), conclusion, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_check_that_could_not_be_made_fails_under_not_too() {
+        let undecided = Finding { is_undecided: true, ..Finding::unhealthy("timed out") };
+        assert_eq!(undecided.negated().verdict, Verdict::Unhealthy);
+    }
+
+    #[test]
+    fn what_decided_is_printed_first() {
+        for (sentence, order) in [
+            ("h u h", "u h h"),
+            ("u|h h", "h h u"),
+            ("h|u", "h u"),
+            ("h u|h", "h u h"),
+            ("!h|h", "h !h"),
+            ("u|u h", "u u h"),
+            ("h u|h !u", "h !u u h"),
+        ] {
+            let run = run_of(sentence);
+            let found: Vec<&str> =
+                run.by_relevance().iter().map(|check| check.finding.found.as_str()).collect();
+            assert_eq!(found.join(" "), order, "{sentence}");
         }
     }
 

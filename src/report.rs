@@ -56,8 +56,8 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         return;
     }
     let (mut answers, mut obstacles) = (String::new(), String::new());
-    let (healthy, failed): (Vec<_>, Vec<_>) = outcome.checks.iter().partition(|check| check.is_healthy());
-    for check in failed.into_iter().chain(healthy.into_iter().filter(|_| !style.quiet)) {
+    let is_shown = |check: &&Outcome| !style.quiet || !check.is_healthy();
+    for check in outcome.by_relevance().into_iter().filter(is_shown) {
         let out = match check.finding.verdict {
             Verdict::Healthy | Verdict::Unhealthy => &mut answers,
             Verdict::Refused | Verdict::Denied => &mut obstacles,
@@ -136,7 +136,8 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
         Verdict::Refused | Verdict::Denied => "porthole",
     };
     let target = escape_within(&secrets.redact_target(&check.target), MAX_TARGET);
-    let mut line = format!("{label}: {} {target}: ", check.check);
+    let not = if check.place.is_not { "not " } else { "" };
+    let mut line = format!("{label}: {not}{} {target}: ", check.check);
     // The same problem has the same words in every run, so only a healthy verdict has times and
     // counts.
     let attempts = if run.attempts > 1 && check.is_healthy() {
@@ -208,8 +209,11 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
     let checks = run.checks.iter().map(|check| {
         let finding = &check.finding;
         let facts = finding.facts.iter().map(|(name, fact)| (*name, redacted(fact, secrets)));
-        let mut entries = vec![
-            ("check", Fact::Text(check.check.to_owned())),
+        let mut entries = vec![("check", Fact::Text(check.check.to_owned()))];
+        if check.place.is_not {
+            entries.push(("not", Fact::Bool(true)));
+        }
+        entries.extend([
             ("target", Fact::Bytes(secrets.redact_target(&check.target).into_owned())),
             ("healthy", Fact::Bool(check.is_healthy())),
             (
@@ -218,7 +222,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
             ),
             ("elapsed_ms", Fact::milliseconds(check.elapsed)),
             ("facts", Fact::Object(facts.collect())),
-        ];
+        ]);
         if style.verbose {
             let phases = finding.phases.iter().map(|&(name, time)| {
                 Fact::Object(vec![
@@ -302,10 +306,12 @@ fn to_stderr(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Place;
 
     fn run_of(finding: Finding, attempts: u32) -> RunOutcome {
         let target = b"http://127.0.0.1:8080/healthz".to_vec();
-        let check = Outcome { check: "http", target, finding, elapsed: Duration::from_millis(12) };
+        let place = Place { is_not: false, alternative: 0 };
+        let check = Outcome { check: "http", place, target, finding, elapsed: Duration::from_millis(12) };
         RunOutcome { elapsed: Duration::from_secs(3), attempts, checks: vec![check] }
     }
 

@@ -22,7 +22,8 @@ use crate::deadline::{Deadline, Passed};
 use crate::net::local::Reach;
 use crate::net::socket::WireError;
 use crate::net::target::Endpoint;
-use crate::outcome::{Finding, Outcome, RunOutcome, Verdict};
+pub use crate::outcome::Place;
+use crate::outcome::{Finding, Outcome, RunOutcome, Verdict, alternatives, is_healthy};
 use crate::report::{Progress, Style};
 use crate::secrets::Secrets;
 use crate::threads::{Job, bounded, fill, start};
@@ -121,8 +122,10 @@ const AT_FILE: &str = "looking at the file";
 /// Returns what `work` finds, or a timeout if the deadline passes first: a file system that does
 /// not respond knows no deadline.
 fn in_time(deadline: Deadline, doing: &str, work: Box<dyn Fn() -> Finding + Send + Sync>) -> Finding {
-    bounded(deadline, work)
-        .unwrap_or_else(|Passed| Finding::unhealthy(WireError::TimedOut.reason(deadline, doing)))
+    bounded(deadline, work).unwrap_or_else(|Passed| Finding {
+        is_undecided: true,
+        ..Finding::unhealthy(WireError::TimedOut.reason(deadline, doing))
+    })
 }
 
 /// The options of a run, as plain data.
@@ -143,18 +146,36 @@ pub struct RunOptions {
     pub style: Style,
 }
 
+/// One check of a run.
+#[derive(Debug)]
+pub struct Term {
+    /// The name of its kind.
+    pub name: &'static str,
+    /// Its place in the sentence.
+    pub place: Place,
+    /// The check.
+    pub check: Box<dyn Check>,
+}
+
+impl Term {
+    /// Returns the outcome with this finding of the term.
+    fn outcome(&self, finding: Finding, elapsed: Duration) -> Outcome {
+        Outcome { check: self.name, place: self.place, target: self.check.target(), finding, elapsed }
+    }
+}
+
 /// Everything that a run needs, validated, without types of the command line.
 #[derive(Debug)]
 pub struct Plan {
     /// The options of the run.
     pub options: RunOptions,
-    /// The checks, each with the name of its kind, in the order given.
-    pub checks: Vec<(&'static str, Box<dyn Check>)>,
+    /// The checks, in the order given.
+    pub checks: Vec<Term>,
     /// What must not be printed.
     pub secrets: Secrets,
 }
 
-/// Performs the checks until all are healthy or the wait is over; once if there is no wait.
+/// Performs the checks until their sentence holds or the wait is over; once if there is no wait.
 pub fn run(plan: &Plan) -> RunOutcome {
     let outcome = attempts(plan);
     #[cfg(feature = "inspect")]
@@ -162,13 +183,17 @@ pub fn run(plan: &Plan) -> RunOutcome {
     outcome
 }
 
-/// Adds an explanation to each check that failed.
+/// Adds an explanation to each check that failed, if the sentence does not hold.
 #[cfg(feature = "inspect")]
 fn explained(mut outcome: RunOutcome, plan: &Plan) -> RunOutcome {
+    if outcome.is_healthy() {
+        return outcome;
+    }
     let deadline = Deadline::after(plan.options.timeout.min(EXPLAINING));
     let surroundings = explain::Surroundings::new(std::path::Path::new(crate::procfs::ROOT), deadline);
-    for (outcome, (_, check)) in outcome.checks.iter_mut().zip(&plan.checks) {
-        if outcome.is_healthy() {
+    for (outcome, Term { check, .. }) in outcome.checks.iter_mut().zip(&plan.checks) {
+        // What bears on a check that succeeded, although it should not, is no riddle.
+        if outcome.is_healthy() || outcome.place.is_not {
             continue;
         }
         if check.depends_on_first_process() {
@@ -204,14 +229,15 @@ fn attempts(plan: &Plan) -> RunOutcome {
         };
         let outcomes = attempt(&plan.checks, Attempt { deadline, reach: options.reach });
         // An attempt cut short by the end of the wait says less than the complete one before it.
-        let tells_less =
-            cut_short && deadline.remaining().is_err() && !outcomes.iter().all(Outcome::is_healthy);
+        let tells_less = cut_short && deadline.remaining().is_err() && !is_healthy(&outcomes);
         let outcomes = match last.take() {
             Some(earlier) if tells_less => earlier,
             _ => outcomes,
         };
-        let settled = outcomes.iter().all(Outcome::is_healthy)
-            || outcomes.iter().any(|outcome| outcome.finding.verdict == Verdict::Refused);
+        // A check that the local rule forbids is never healthy, nor is what needs it.
+        let is_refused = |outcome: &Outcome| outcome.finding.verdict == Verdict::Refused;
+        let settled =
+            is_healthy(&outcomes) || alternatives(&outcomes).all(|group| group.iter().any(is_refused));
         let over = settled
             || end.is_none_or(|end| {
                 let failed = outcomes.iter().find(|outcome| !outcome.is_healthy());
@@ -232,7 +258,7 @@ fn attempts(plan: &Plan) -> RunOutcome {
 }
 
 /// Performs each check once, concurrently, in threads of this process.
-fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<Outcome> {
+fn attempt(checks: &[Term], attempt: Attempt) -> Vec<Outcome> {
     if let [only] = checks {
         return vec![perform(only, attempt)];
     }
@@ -261,20 +287,19 @@ fn attempt(checks: &[(&'static str, Box<dyn Check>)], attempt: Attempt) -> Vec<O
 }
 
 /// Performs one check in a thread that has performed others before, if those left it time.
-fn perform_if_in_time(check: &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
+fn perform_if_in_time(term: &Term, attempt: Attempt) -> Outcome {
     if attempt.deadline.remaining().is_ok() {
-        return perform(check, attempt);
+        return perform(term, attempt);
     }
     let why = "not run: no thread could be started (pids limit), and the checks before it used all the time";
-    let finding = Finding::unhealthy(why);
-    Outcome { check: check.0, target: check.1.target(), finding, elapsed: Duration::ZERO }
+    term.outcome(Finding::unhealthy(why), Duration::ZERO)
 }
 
 /// Performs one check.
-fn perform((name, check): &(&'static str, Box<dyn Check>), attempt: Attempt) -> Outcome {
+fn perform(term: &Term, attempt: Attempt) -> Outcome {
     let start = Instant::now();
-    let mut finding = check.run(&attempt);
+    let mut finding = term.check.run(&attempt);
     let decided = *finding.decided.get_or_insert_with(Instant::now);
     let elapsed = decided.saturating_duration_since(start);
-    Outcome { check: name, target: check.target(), finding, elapsed }
+    term.outcome(if term.place.is_not { finding.negated() } else { finding }, elapsed)
 }

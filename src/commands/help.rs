@@ -23,7 +23,7 @@ pub(super) fn short() -> String {
 pub(super) fn long() -> String {
     let mut out = format!(
         "porthole: is the service in this container healthy?\n\n\
-         Usage: porthole COMMAND TARGET [OPTIONS] [and COMMAND TARGET [OPTIONS]]...\n\n{}",
+         Usage: porthole [not] COMMAND TARGET [OPTIONS] [and|or [not] COMMAND TARGET [OPTIONS]]...\n\n{}",
         commands()
     );
     out.push_str("\nOptions for the whole run, each at most once, anywhere:\n");
@@ -39,7 +39,7 @@ pub(super) fn long() -> String {
 /// The text for `porthole COMMAND --help`.
 pub(super) fn of(page: &Page) -> String {
     let is_check = page.is_check();
-    let more = if is_check { " [and COMMAND TARGET [OPTIONS]]..." } else { "" };
+    let more = if is_check { " [and|or [not] COMMAND TARGET [OPTIONS]]..." } else { "" };
     let mut out = format!(
         "porthole {0}: {1}\n\nUsage: porthole {0} {2}[OPTIONS]{more}\n",
         page.name,

@@ -71,15 +71,19 @@ fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
     UsageError(format!("unknown command '{shown}'; {advice}"))
 }
 
-/// The error for a word after `and` that is not a check, with the one that was probably meant.
-fn unknown_check(name: &[u8]) -> String {
+/// The error for a word after `and`, `or` or `not` that is not a check, with the one that was
+/// probably meant.
+fn unknown_check(before: &str, name: &[u8]) -> UsageError {
     let shown = clip(&without_user_info(name, false));
     if is_elsewhere(&shown) {
-        return shown + MISSING;
+        return UsageError(shown + MISSING);
+    }
+    if name.is_empty() {
+        return UsageError(format!("expected a check after '{before}', as in porthole not listen 8080"));
     }
     let advice = nearest::did_you_mean(&shown, &mut KINDS.iter().map(|kind| kind.name), ["'", "'"])
         .unwrap_or_else(|| "see porthole --help".to_owned());
-    format!("unknown check '{shown}' after 'and'; {advice}")
+    UsageError(format!("unknown check '{shown}' after '{before}'; {advice}"))
 }
 
 /// The names of all commands.

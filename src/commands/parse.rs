@@ -9,9 +9,9 @@ use super::page::Page;
 use super::run::{RUN, TIMEOUT, run_options};
 #[cfg(feature = "inspect")]
 use super::{find_inspection, inspection::inspection};
-use super::{find_kind, help, is_command, run, sentence, unknown_command, wrong};
+use super::{find_kind, help, is_command, run, sentence, unknown_check, unknown_command, wrong};
 use crate::args::{Given, Opt, Token, UsageError, Words};
-use crate::check::Plan;
+use crate::check::{Kind, Plan, Term};
 use crate::deadline::Deadline;
 use crate::expand::Values;
 use crate::outcome::Conclusion;
@@ -47,6 +47,10 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
         run::only(&words)?;
         return Err(UsageError("no command given; see porthole --help".to_owned()));
     };
+    let nots = sentence::count_nots(words.get(at..).unwrap_or_default());
+    if nots > 0 {
+        return negated(words, at, nots, values, secrets);
+    }
     let name = words.remove(at);
     if name == "help" {
         return Err(UsageError("help: expected one command, as in porthole help http".to_owned()));
@@ -61,28 +65,53 @@ fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Re
         let advice = wrong::with_one_dash("", &RUN.iter().collect::<Vec<_>>(), leading);
         return Err(unknown_command(&name, advice));
     };
-    let parts = sentence::split(kind, &words);
+    checks((kind, false), &words, values, secrets)
+}
+
+/// Plans a run whose first check is negated: so many words `not`, of which the first is at this
+/// index, precede its name.
+fn negated(
+    mut words: Vec<OsString>,
+    at: usize,
+    nots: usize,
+    values: &dyn Values,
+    secrets: &mut Secrets,
+) -> Result<Action, UsageError> {
+    words.drain(at..at + nots);
+    let name = if at < words.len() { words.remove(at) } else { OsString::new() };
+    let kind = find_kind(&name).ok_or_else(|| unknown_check("not", name.as_encoded_bytes()))?;
+    checks((kind, sentence::one_not(nots)?), &words, values, secrets)
+}
+
+/// Plans a run of checks. The words are all but the name of the first one, which may be negated.
+fn checks(
+    first: (&'static Kind, bool),
+    words: &[OsString],
+    values: &dyn Values,
+    secrets: &mut Secrets,
+) -> Result<Action, UsageError> {
+    let parts = sentence::split(first, words)?;
     if parts.len() > MAX_CHECKS {
         let message = format!("{} checks given; the limit for one run is {MAX_CHECKS}", parts.len());
         return Err(UsageError(message));
     }
     let mut given_run = Vec::new();
-    for &(kind, arguments) in &parts {
+    for &(kind, _, arguments) in &parts {
         given_run.push(Page::of(kind).read(arguments)?);
     }
     // An error in them is returned last, once all secrets are known.
     let options = run_options(&given_run, values).map_err(|wrong| {
         // `-tls` and `-timeout` are read as `-t` with a value.
-        match parts.iter().find_map(|(kind, words)| one_dash(&Page::of(kind), words)) {
+        match parts.iter().find_map(|(kind, _, words)| one_dash(&Page::of(kind), words)) {
             Some(advice) => UsageError(format!("{wrong}; {advice}")),
             None => wrong,
         }
     });
     let deadline = Deadline::after(options.as_ref().map_or(TIMEOUT, |options| options.timeout));
     let mut checks = Vec::new();
-    for ((kind, _), matches) in parts.iter().zip(&given_run) {
+    for ((kind, place, _), matches) in parts.iter().zip(&given_run) {
         let mut given = Given::new(kind.name, matches, Some(values), deadline, secrets, advice);
-        checks.push((kind.name, (kind.plan)(&mut given)?));
+        checks.push(Term { name: kind.name, place: *place, check: (kind.plan)(&mut given)? });
     }
     let options = options?;
     Ok(Action::Check(Plan { options, checks, secrets: std::mem::take(secrets) }))

@@ -89,8 +89,12 @@ fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], o
 
 /// The message about a surplus operand; `rest` are the words after it.
 fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -> Message {
-    if let (b"and", Some(name)) = (word, rest.first()) {
-        return Message { text: unknown_check(name.as_encoded_bytes()), has_advice: true };
+    let joiner = ["and", "or", "not"].into_iter().find(|joiner| joiner.as_bytes() == word);
+    if let Some((joiner, name)) = joiner.zip(rest.first()) {
+        // `and not NAME`.
+        let (joiner, name) =
+            rest.get(1).filter(|_| name == "not").map_or((joiner, name), |name| ("not", name));
+        return Message { text: unknown_check(joiner, name.as_encoded_bytes()).0, has_advice: true };
     }
     let has_target = || options.iter().any(|option| option.is_target());
     let advice = foreign::argument(command, word).or_else(|| {

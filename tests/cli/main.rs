@@ -30,7 +30,6 @@ mod unix;
 mod with_inspect;
 
 // Behaviour that all of them share.
-mod and;
 mod deadline;
 mod expand;
 mod json;
@@ -38,6 +37,7 @@ mod local;
 mod polite;
 mod refused;
 mod secrets;
+mod sentence;
 mod stable;
 mod usage;
 mod wait;

@@ -17,9 +17,16 @@ fn without_arguments_the_commands_are_listed_and_the_status_is_1() {
 fn help_lists_every_option() {
     let long = porthole(["--help"]).run();
     assert_eq!((long.status, long.stderr.as_str()), (Some(0), ""));
-    for option in
-        ["--timeout", "--wait", "--every", "--json", "--quiet", "--verbose", "--version", "and COMMAND"]
-    {
+    for option in [
+        "--timeout",
+        "--wait",
+        "--every",
+        "--json",
+        "--quiet",
+        "--verbose",
+        "--version",
+        "and|or [not] COMMAND",
+    ] {
         assert!(long.stdout.contains(option), "{option}\n{}", long.story());
     }
     assert_eq!(long.stdout.contains("--remote"), has_feature("remote"));
