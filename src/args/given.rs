@@ -171,16 +171,18 @@ impl<'a> Given<'a> {
         decode(&shown.unwrap_or_default())
     }
 
-    /// The bytes of an option in which `\r \n \t \0 \xNN \\` are escapes. In what `${…}` expands
-    /// to, they are not.
-    pub fn unescaped(&mut self, name: &str) -> Result<Option<Expanded>, UsageError> {
-        let Some(raw) = self.raw(name) else {
-            return Ok(None);
-        };
-        let Some(bytes) = unescape(raw.as_bytes()) else {
-            return Err(self.unexpected(name, ESCAPES));
-        };
-        self.expand(name, &bytes, false).map(Some)
+    /// The bytes of these options in the order in which they were given, each with the name of its
+    /// option. `\r \n \t \0 \xNN \\` are escapes in them, but not in what `${…}` expands to.
+    pub fn unescaped(&mut self, names: &[&str]) -> Result<Vec<(&'static str, Expanded)>, UsageError> {
+        let mut texts = Vec::new();
+        for (name, raw) in self.matches.in_order(names) {
+            let Some(bytes) = unescape(raw.as_bytes()) else {
+                let got = clip(raw.as_bytes());
+                return Err(self.wrong(name, &format!("expected {ESCAPES}, got '{got}'")));
+            };
+            texts.push((name, self.expand(name, &bytes, false)?));
+        }
+        Ok(texts)
     }
 
     /// The regular expression in an option or operand. `^` and `$` match at each line, as in grep.

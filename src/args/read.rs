@@ -62,6 +62,16 @@ impl Matches {
         let found = if self.has(name) { self.values.try_get_many::<OsString>(name) } else { Ok(None) };
         found.ok().flatten().into_iter().flatten().map(OsString::as_os_str)
     }
+
+    /// The values of these options in the order in which they were given, each with its name.
+    pub fn in_order(&self, names: &[&str]) -> Vec<(&'static str, &OsStr)> {
+        let mut found = Vec::new();
+        for (at, name) in self.names.iter().enumerate().filter(|(_, name)| names.contains(name)) {
+            let before = self.names.iter().take(at).filter(|other| *other == name).count();
+            found.extend(self.values(name).nth(before).map(|value| (*name, value)));
+        }
+        found
+    }
 }
 
 /// Reads the words of a command with these options.

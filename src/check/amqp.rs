@@ -12,7 +12,7 @@
 
 use super::Kind;
 use super::foreign::SERVER;
-use super::server::{self, Failure, Talk};
+use super::server::{self, Failure, Protocol, Talk};
 use crate::args::Hint::Say;
 use crate::args::{Foreign, Row};
 use crate::bytes::find;
@@ -24,11 +24,13 @@ const HEADER: &[u8] = b"AMQP\0\0\x09\x01";
 /// The byte after the payload of a frame.
 const FRAME_END: u8 = 0xce;
 
+static PROTOCOL: Protocol = Protocol::plain("amqp", handshake);
+
 pub(super) const KIND: Kind = Kind {
     name: "amqp",
     summary: "an AMQP 0-9-1 server (RabbitMQ) accepts connections",
-    options: &[server::OPTIONS],
-    plan: |given| server::plan(given, KIND.name, handshake, None),
+    options: server::OPTIONS,
+    plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole amqp :5672",
     foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };

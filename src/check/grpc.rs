@@ -11,13 +11,15 @@ use std::time::Duration;
 use self::answer::{failure, number};
 use super::foreign::{TARGET, TLS, WHOLE};
 use super::headers::{self, Header, USER_AGENT};
+use super::layers::{self, Layers};
 use super::secure::{self, Secure};
-use super::{Attempt, Check, Kind, Need, stream};
+use super::{Attempt, Check, Kind, stream};
 use crate::args::Hint::{LeaveOut, Say, Use};
 use crate::args::{Foreign, Given, Row, UsageError, operand, option, option_list};
 use crate::deadline::Deadline;
 use crate::net::http2::hpack::push_field;
 use crate::net::http2::{Client, Http2Error, field};
+use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::status_words;
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::outcome::Finding;
@@ -40,6 +42,7 @@ pub(super) const KIND: Kind = Kind {
             option_list("header", "'NAME: VALUE'", "metadata, repeatable").short('H'),
             option("unix", "PATH", "connect to this Unix socket; :authority stays TARGET"),
         ],
+        layers::OPTIONS,
         secure::SPEAK,
         secure::OPTIONS,
     ],
@@ -77,6 +80,7 @@ struct Grpc {
     /// `None` means the server as a whole, which is the empty name on the wire.
     service: Option<String>,
     metadata: Vec<Header>,
+    proxy: Option<ProxyProtocol>,
     secure: Option<Secure>,
 }
 
@@ -84,16 +88,15 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let target = given.operand("TARGET", HOST_PORT, HostPort::parse)?;
     let service = given.text("service")?.filter(|name| !name.is_empty());
     let metadata = headers::plan(given, &|name| name.starts_with("grpc-") || RESERVED.contains(&name))?;
-    let speaks_tls = cfg!(feature = "tls") && given.has("tls");
-    let need = if speaks_tls { Need::Always } else { Need::Never("needs --tls") };
     // RFC 9113, 3.3: the name of HTTP/2 over TLS.
-    let secure = secure::plan(given, &need, Some(b"h2"))?;
+    let secure = secure::plan_if_requested(given, Some(b"h2"))?;
+    let proxy = layers::proxy_protocol(given)?;
     let endpoint = if given.has("unix") {
         Endpoint::Unix(given.path("unix", SocketPath::parse)?)
     } else {
         Endpoint::Tcp(target.clone())
     };
-    Ok(Box::new(Grpc { target, endpoint, service, metadata, secure }))
+    Ok(Box::new(Grpc { target, endpoint, service, metadata, proxy, secure }))
 }
 
 impl Check for Grpc {
@@ -110,7 +113,8 @@ impl Check for Grpc {
 
     fn run(&self, attempt: &Attempt) -> Finding {
         let secure = self.secure.as_ref().map(|secure| (secure, &self.target.host));
-        stream::over(&self.endpoint, secure, attempt, "call", &mut |wire, shown| {
+        let layers = Layers { proxy: self.proxy, secure };
+        stream::over(&self.endpoint, layers, attempt, "call", &mut |wire, shown| {
             let mut client = Client::new(wire);
             let mut finding = self
                 .call(&mut client, shown)

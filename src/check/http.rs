@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use self::body::Assertion;
 use self::request::{Changes, Request};
 use super::secure::{self, Secure};
-use super::{Attempt, Check, Kind, Need};
+use super::{Attempt, Check, Kind, Need, layers};
 use crate::args::{Given, Opt, UsageError, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
@@ -32,7 +32,7 @@ const FOLLOW_LIMIT: u64 = 50;
 pub(super) const KIND: Kind = Kind {
     name: "http",
     summary: "an HTTP endpoint answers as expected",
-    options: &[OPTIONS, secure::OPTIONS],
+    options: &[OPTIONS, layers::OPTIONS, secure::OPTIONS],
     plan,
     examples: r"porthole http :8080/healthz
 porthole http :8080/healthz --status 200 --field /status=UP

@@ -3,8 +3,8 @@
 use super::Need;
 pub(super) use super::tls_options::{OPTIONS, SPEAK};
 use crate::args::{Given, MISSING, UsageError};
-use crate::net::connect::Connection;
 use crate::net::target::Host;
+use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding};
 
 /// TLS settings, which cannot exist in this build.
@@ -23,11 +23,20 @@ pub(super) fn plan(
     }
 }
 
-/// Returns the address of a new connection.
-#[expect(clippy::unnecessary_wraps, reason = "as in secure.rs, where a handshake may fail")]
-pub(super) fn begin(
-    _: Option<(&Secure, &Host)>,
-    connection: &mut Connection,
+/// Returns `None`: this build has no option that requests TLS.
+#[expect(clippy::unnecessary_wraps, reason = "as in secure.rs, where options may be wrong")]
+pub(super) fn plan_if_requested(
+    _: &mut Given<'_>,
+    _protocol: Option<&'static [u8]>,
+) -> Result<Option<Secure>, UsageError> {
+    Ok(None)
+}
+
+/// Cannot be called: there are no settings.
+pub(super) fn start(
+    secure: &Secure,
+    _: &mut Wire,
+    _: &Host,
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
-    Ok(vec![("address", connection.address.clone())])
+    match *secure {}
 }

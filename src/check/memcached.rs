@@ -7,7 +7,7 @@
 
 use super::Kind;
 use super::foreign::SERVER;
-use super::server::{self, Failure, Talk};
+use super::server::{self, Failure, Protocol, Talk};
 use crate::args::Hint::Say;
 use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
@@ -20,11 +20,13 @@ const VERSION: &[u8] = b"version\r\nversion\r\nquit\r\n";
 /// A binary request: magic 0x80, opcode 0x0b, nothing else.
 const BINARY_VERSION: &[u8] = b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
+static PROTOCOL: Protocol = Protocol { otherwise: Some(binary), ..Protocol::plain("memcached", text) };
+
 pub(super) const KIND: Kind = Kind {
     name: "memcached",
     summary: "a memcached server is ready",
-    options: &[server::OPTIONS],
-    plan: |given| server::plan(given, KIND.name, text, Some(binary)),
+    options: server::OPTIONS,
+    plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole memcached :11211",
     foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };

@@ -12,6 +12,8 @@
 //! 'porthole'"), as it does for `mysqladmin ping`. If it exists (`CREATE USER porthole@localhost`),
 //! the session ends with `COM_QUIT`, and nothing is counted or logged.
 //!
+//! With TLS, the check requests it after the greeting: `SSLRequest`.
+//!
 //! `COM_QUIT` is a command, so the check does not send it before the answer to the login: a server
 //! that is still authenticating mistakes it for the next authentication packet and logs an error.
 //! The check sends an empty password for every plugin that the server requests. After a refused
@@ -19,7 +21,7 @@
 
 use super::Kind;
 use super::foreign::SERVER;
-use super::server::{self, Failure, Talk};
+use super::server::{self, Failure, Protocol, Talk, TlsStart};
 use crate::args::Hint::{LeaveOut, Say};
 use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
@@ -30,6 +32,11 @@ use crate::text::clip;
 const LOGIN: &[u8] =
     b"\x40\0\0\x01\x01\x82\x08\0\0\0\x01\0\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
     porthole\0\0mysql_native_password\0";
+/// The length of an `SSLRequest`, in bytes: capabilities, the longest packet, the character set, and
+/// room.
+const SSL_REQUEST: u8 = 32;
+/// The capability of TLS, in the greeting and in the login.
+const CLIENT_SSL: u16 = 0x0800;
 /// `COM_QUIT`.
 const QUIT: &[u8] = b"\x01\0\0\0\x01";
 /// Errors that concern the server, not the client: out of memory (1037, 1041), too many connections
@@ -40,11 +47,13 @@ const NOT_READY: &[u16] = &[1037, 1040, 1041, 1053, 1135, 3032];
 /// How many times a server may request the password, for one plugin or another.
 const PLUGINS: usize = 8;
 
+static PROTOCOL: Protocol = Protocol { tls: TlsStart::Upgrade, ..Protocol::plain("mysql", handshake) };
+
 pub(super) const KIND: Kind = Kind {
     name: "mysql",
     summary: "a MySQL or MariaDB server accepts connections",
-    options: &[server::OPTIONS],
-    plan: |given| server::plan(given, KIND.name, handshake, None),
+    options: server::OPTIONS,
+    plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole mysql :3306\nporthole mysql /run/mysqld/mysqld.sock",
     foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
@@ -76,7 +85,18 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     // MariaDB before 11 prefixes its version with 5.5.5, for clients that understand only one
     // digit.
     let version = version.strip_prefix(b"5.5.5-").unwrap_or(version).to_vec();
-    talk.send(LOGIN);
+    let mut login = LOGIN.to_vec();
+    if talk.wants_tls() {
+        if !offers_tls(greeting) {
+            return Ok(Finding::unhealthy("the server does not offer TLS"));
+        }
+        // `SSLRequest` is the beginning of the login, whose number is then the next one.
+        let request = with_tls(&login, 1, Some(SSL_REQUEST));
+        talk.send(&request);
+        talk.start_tls()?;
+        login = with_tls(&login, 2, None);
+    }
+    talk.send(&login);
     let mut answer = talk.receive("the answer to the login", |received| Some(length(received)))?;
     // `AuthSwitchRequest` requests another plugin, `AuthMoreData` is the next question of the same
     // one: an empty packet is the answer without a password to all of them.
@@ -100,6 +120,31 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         talk.send(QUIT);
     }
     Ok(finding.fact("version", version).fact("auth", !is_logged_in))
+}
+
+/// Whether the capabilities in a greeting, whose first byte is that of the version, include TLS.
+/// They follow the version, the number of the connection, eight random bytes and a zero.
+fn offers_tls(greeting: &[u8]) -> bool {
+    let behind = greeting.iter().position(|&byte| byte == 0).map(|end| end + 1 + 4 + 8 + 1);
+    let capabilities = behind.and_then(|at| greeting.get(at..)?.first_chunk());
+    capabilities.is_some_and(|bytes| u16::from_le_bytes(*bytes) & CLIENT_SSL != 0)
+}
+
+/// Returns a packet with the capability of TLS and this number. `cut` is the length of its payload,
+/// if it is cut.
+fn with_tls(packet: &[u8], number: u8, cut: Option<u8>) -> Vec<u8> {
+    let mut out = packet.to_vec();
+    if let Some(cut) = cut {
+        out.truncate(usize::from(cut) + 4);
+    }
+    if let [length, _, _, sequence, low, high, ..] = out.as_mut_slice() {
+        *length = cut.unwrap_or(*length);
+        *sequence = number;
+        let [more_low, more_high] = CLIENT_SSL.to_le_bytes();
+        *low |= more_low;
+        *high |= more_high;
+    }
+    out
 }
 
 /// Returns the length of a packet: it begins with a length of three bytes, which does not count the
@@ -128,6 +173,21 @@ mod tests {
     #[test]
     fn the_login_has_its_length() {
         assert_eq!(length(LOGIN), LOGIN.len());
+        let request = with_tls(LOGIN, 1, Some(SSL_REQUEST));
+        assert_eq!((length(&request), request.len()), (36, 36));
+        assert_eq!(request.get(..6), Some(&b"\x20\0\0\x01\x01\x8a"[..]));
+        let login = with_tls(LOGIN, 2, None);
+        assert_eq!((length(&login), login.get(3..6)), (LOGIN.len(), Some(&b"\x02\x01\x8a"[..])));
+    }
+
+    #[test]
+    fn a_greeting_offers_tls_or_not() {
+        for (capabilities, offers) in [(b"\xff\xff", true), (b"\0\x08", true), (b"\xff\xf7", false)] {
+            let greeting = [&b"8.4.0\0\x07\0\0\0abcdefgh\0"[..], capabilities].concat();
+            assert_eq!(offers_tls(&greeting), offers);
+        }
+        assert!(!offers_tls(b"8.4.0\0\x07\0"));
+        assert!(!offers_tls(b""));
     }
 
     #[test]

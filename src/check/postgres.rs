@@ -12,13 +12,15 @@
 //! concerns the server as unhealthy, not just `cannot_connect_now` (57P03): see
 //! [`concerns_server`].
 //!
+//! With TLS, the check requests it before the session: `SSLRequest`.
+//!
 //! A server that cannot even start a process for the session sends an error of protocol 2: a text
 //! that ends with NUL. An error that is too short or too long for protocol 3 is treated as such, as
 //! in libpq: `PQconnectPoll`.
 
 use super::Kind;
 use super::foreign::SERVER;
-use super::server::{self, Failure, Talk};
+use super::server::{self, Failure, Protocol, Talk, TlsStart};
 use crate::args::Hint::Say;
 use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
@@ -27,6 +29,8 @@ use crate::text::clip;
 /// `StartupMessage` with its length, for a user and a database that exist on most servers.
 const STARTUP: &[u8] =
     b"\0\0\0\x43\0\x03\0\0user\0postgres\0database\0postgres\0application_name\0porthole\0\0";
+/// `SSLRequest`: its length, and 1234 and 5679 in place of a version.
+const SSL_REQUEST: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
 /// `Terminate`.
 const TERMINATE: &[u8] = b"X\0\0\0\x04";
 /// The longest authentication request, in bytes: the limit of libpq.
@@ -42,11 +46,13 @@ const POOLER_NOT_READY: &[&[u8]] = &[
     b"server shutting down",
 ];
 
+static PROTOCOL: Protocol = Protocol { tls: TlsStart::Upgrade, ..Protocol::plain("postgres", handshake) };
+
 pub(super) const KIND: Kind = Kind {
     name: "postgres",
     summary: "a PostgreSQL server accepts connections",
-    options: &[server::OPTIONS],
-    plan: |given| server::plan(given, KIND.name, handshake, None),
+    options: server::OPTIONS,
+    plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole postgres :5432\nporthole postgres /run/postgresql/.s.PGSQL.5432",
     foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };
@@ -55,14 +61,24 @@ const FOREIGN: &[Row] =
     &[(&["--host"], Say("write the server as the target: porthole postgres localhost:5432"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
+    if talk.wants_tls() {
+        talk.send(SSL_REQUEST);
+        let answer = talk.receive("the answer to the SSL request", |received| match received.first() {
+            None | Some(b'S' | b'N') => Some(1),
+            Some(b'E') => error_length(received),
+            Some(_) => None,
+        })?;
+        match answer.first() {
+            Some(b'S') => talk.start_tls()?,
+            Some(b'N') => return Ok(Finding::unhealthy("the server does not offer TLS")),
+            _ => return refusal(&answer),
+        }
+    }
     talk.send(STARTUP);
     let request = talk.receive("the answer to the startup message", |received| match received.first() {
         Some(b'R') => length(received).filter(|&length| length <= LONGEST_REQUEST),
         None => length(received),
-        Some(b'E') => match length(received) {
-            known @ Some(5 | 9..=server::LIMIT) => known,
-            _ => text(received),
-        },
+        Some(b'E') => error_length(received),
         Some(_) => None,
     })?;
     if request.first() == Some(&b'E') {
@@ -100,6 +116,14 @@ fn length(received: &[u8]) -> Option<usize> {
     let Some(length) = rest.first_chunk() else { return Some(5) };
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     if length < 4 { None } else { length.checked_add(1) }
+}
+
+/// Returns the length of an error, of either protocol.
+fn error_length(received: &[u8]) -> Option<usize> {
+    match length(received) {
+        known @ Some(5 | 9..=server::LIMIT) => known,
+        _ => text(received),
+    }
 }
 
 /// Returns the length of an error of protocol 2; `None` if this is not one.

@@ -11,17 +11,19 @@
 
 use super::Kind;
 use super::foreign::SERVER;
-use super::server::{self, Failure, Talk};
+use super::server::{self, Failure, Protocol, Talk};
 use crate::args::Hint::Say;
 use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
+static PROTOCOL: Protocol = Protocol::plain("redis", handshake);
+
 pub(super) const KIND: Kind = Kind {
     name: "redis",
     summary: "a Redis server (Valkey, KeyDB, Sentinel) is ready",
-    options: &[server::OPTIONS],
-    plan: |given| server::plan(given, KIND.name, handshake, None),
+    options: server::OPTIONS,
+    plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole redis :6379\nporthole redis /run/redis/redis.sock",
     foreign: Foreign::rows(&[FOREIGN, SERVER]),
 };

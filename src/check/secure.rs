@@ -8,7 +8,6 @@ use super::Need;
 pub(super) use super::tls_options::{OPTIONS, SPEAK};
 use crate::args::{Given, UsageError};
 use crate::deadline::Deadline;
-use crate::net::connect::Connection;
 use crate::net::greetings::{self, Protocol};
 use crate::net::socket::CLOSED;
 use crate::net::target::Host;
@@ -30,6 +29,15 @@ pub(super) struct Secure {
     /// The protocol above TLS that the server must select by ALPN.
     protocol: Option<&'static [u8]>,
     min_days: Option<i64>,
+}
+
+/// Returns the validated options of a check that uses TLS only with `--tls`.
+pub(super) fn plan_if_requested(
+    given: &mut Given<'_>,
+    protocol: Option<&'static [u8]>,
+) -> Result<Option<Secure>, UsageError> {
+    let need = if given.has("tls") { Need::Always } else { Need::Never("needs --tls") };
+    plan(given, &need, protocol)
 }
 
 /// Returns the validated options; `None` if the check does not use TLS. `protocol` is the ALPN name
@@ -190,23 +198,13 @@ fn fact(certificate: &Certificate) -> (&'static str, Fact) {
     ("certificate", Fact::Object(entries))
 }
 
-/// Starts TLS on a new connection to a server of this name, if requested. Returns the facts about
-/// the connection, its address first; if the handshake fails, the finding has them.
-pub(super) fn begin(
-    secure: Option<(&Secure, &Host)>,
-    connection: &mut Connection,
+/// Starts TLS on this wire with a server of this name. Returns the facts about the peer.
+pub(super) fn start(
+    secure: &Secure,
+    wire: &mut Wire,
+    host: &Host,
 ) -> Result<Vec<(&'static str, Fact)>, Box<Finding>> {
-    let mut facts = vec![("address", connection.address.clone())];
-    if let Some((secure, host)) = secure {
-        match secure.start(&mut connection.wire, host, false) {
-            Ok(peer) => facts.extend(self::facts(&peer)),
-            Err(mut finding) => {
-                finding.prepend_facts(facts);
-                return Err(finding);
-            }
-        }
-    }
-    Ok(facts)
+    secure.start(wire, host, false).map(|peer| facts(&peer))
 }
 
 /// Returns the facts about the peer.

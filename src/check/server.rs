@@ -1,18 +1,20 @@
-//! What the checks of servers (`redis`, `postgres`, …) share: the target, the connection, and the
-//! texts of failures. Each of them adds one handshake.
+//! What the checks of servers (`redis`, `postgres`, …) share: the target, the connection, TLS, and
+//! the texts of failures. Each of them adds a [`Protocol`] with one handshake.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
+use super::layers::Layers;
+use super::secure::{self, Secure};
 use super::{Attempt, Check, stream};
 use crate::args::{Given, Opt, UsageError, operand};
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::net::greetings;
 use crate::net::socket::{CLOSED, WireError};
-use crate::net::target::{Endpoint, HostPort, SocketPath};
+use crate::net::target::{Endpoint, Host, HostPort, SocketPath};
 use crate::net::wire::Wire;
-use crate::outcome::{Finding, Verdict};
+use crate::outcome::{Fact, Finding, Verdict};
 
 /// The longest message that a server may send, in bytes.
 pub(super) const LIMIT: usize = 8 << 10;
@@ -25,6 +27,34 @@ const TARGET: &str =
 /// A dialogue with a server that decides whether it is ready.
 pub(super) type Handshake = fn(&mut Talk<'_>) -> Result<Finding, Failure>;
 
+/// The protocol of a kind of server.
+#[derive(Debug)]
+pub(super) struct Protocol {
+    /// The name of the check.
+    pub name: &'static str,
+    pub handshake: Handshake,
+    /// The handshake to try if the server closes without a reply to the first.
+    pub otherwise: Option<Handshake>,
+    /// Where TLS begins.
+    pub tls: TlsStart,
+}
+
+/// Where TLS begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsStart {
+    /// At once.
+    First,
+    /// Where the handshake calls [`Talk::start_tls`].
+    Upgrade,
+}
+
+impl Protocol {
+    /// A protocol with one handshake, which TLS precedes.
+    pub const fn plain(name: &'static str, handshake: Handshake) -> Self {
+        Protocol { name, handshake, otherwise: None, tls: TlsStart::First }
+    }
+}
+
 /// Why a handshake ended without a verdict.
 pub(super) enum Failure {
     /// Reading failed, or the deadline passed.
@@ -33,6 +63,8 @@ pub(super) enum Failure {
     Closed,
     /// The response does not belong to this protocol.
     Foreign,
+    /// The TLS handshake failed.
+    Tls(Box<Finding>),
 }
 
 /// The connection to a server during a handshake.
@@ -40,9 +72,29 @@ pub(super) struct Talk<'a> {
     wire: &'a mut Wire,
     received: Vec<u8>,
     awaited: &'static str,
+    /// TLS that the handshake has to start.
+    secure: Option<(&'a Secure, &'a Host)>,
+    /// What TLS told about the server.
+    facts: Vec<(&'static str, Fact)>,
 }
 
 impl Talk<'_> {
+    /// Returns whether the handshake has to start TLS.
+    pub fn wants_tls(&self) -> bool {
+        self.secure.is_some()
+    }
+
+    /// Starts TLS. What the server sent before that in plain text, beyond what was read, is an
+    /// attempt to be taken for something that it sent encrypted (CVE-2021-23222).
+    pub fn start_tls(&mut self) -> Result<(), Failure> {
+        let Some((secure, host)) = self.secure.take() else { return Ok(()) };
+        if !self.received.is_empty() {
+            return Err(Failure::Foreign);
+        }
+        self.facts = secure::start(secure, self.wire, host).map_err(Failure::Tls)?;
+        Ok(())
+    }
+
     /// Sends the bytes. Ignores errors: a server that refuses the client may have closed already,
     /// and its response is still to be read.
     pub fn send(&mut self, bytes: &[u8]) {
@@ -77,19 +129,17 @@ pub(super) fn line(received: &[u8]) -> usize {
     received.iter().position(|&byte| byte == b'\n').unwrap_or(received.len()) + 1
 }
 
-pub(super) const OPTIONS: &[Opt] =
-    &[operand("TARGET", "host:port, :port or port (no host: localhost), or a Unix socket's path")];
+pub(super) const OPTIONS: &[&[Opt]] = &[
+    &[operand("TARGET", "host:port, :port or port (no host: localhost), or a Unix socket's path")],
+    secure::SPEAK,
+    secure::OPTIONS,
+];
 
-/// Plans a check that uses this handshake, or `otherwise` if the server closes without a reply to
-/// the first.
-pub(super) fn plan(
-    given: &mut Given<'_>,
-    protocol: &'static str,
-    handshake: Handshake,
-    otherwise: Option<Handshake>,
-) -> Result<Box<dyn Check>, UsageError> {
+/// Plans a check of a server that speaks this protocol.
+pub(super) fn plan(given: &mut Given<'_>, protocol: &'static Protocol) -> Result<Box<dyn Check>, UsageError> {
     let endpoint = given.path("TARGET", endpoint)?;
-    Ok(Box::new(Server { protocol, endpoint, handshake, otherwise }))
+    let secure = secure::plan_if_requested(given, None)?;
+    Ok(Box::new(Server { protocol, endpoint, secure }))
 }
 
 /// Parses `host:port` and its short forms, or a Unix socket: a text that contains `/` or begins
@@ -106,10 +156,9 @@ fn endpoint(text: OsString) -> Result<Endpoint, &'static str> {
 
 #[derive(Debug)]
 struct Server {
-    protocol: &'static str,
+    protocol: &'static Protocol,
     endpoint: Endpoint,
-    handshake: Handshake,
-    otherwise: Option<Handshake>,
+    secure: Option<Secure>,
 }
 
 impl Check for Server {
@@ -122,8 +171,8 @@ impl Check for Server {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let (finding, turned_away) = self.try_handshake(self.handshake, attempt);
-        match self.otherwise {
+        let (finding, turned_away) = self.try_handshake(self.protocol.handshake, attempt);
+        match self.protocol.otherwise {
             Some(other) if turned_away => self.try_handshake(other, attempt).0,
             _ => finding,
         }
@@ -134,10 +183,18 @@ impl Server {
     /// Returns what this handshake finds, and whether the server closed without a reply.
     fn try_handshake(&self, handshake: Handshake, attempt: &Attempt) -> (Finding, bool) {
         let mut turned_away = false;
-        let finding = stream::over(&self.endpoint, None, attempt, "talk", &mut |wire, shown| {
-            let mut talk = Talk { wire, received: Vec::new(), awaited: "" };
+        let host = self.endpoint.host();
+        let secure = self.secure.as_ref().map(|secure| (secure, &host));
+        let (first, upgrade) = match self.protocol.tls {
+            TlsStart::First => (secure, None),
+            TlsStart::Upgrade => (None, secure),
+        };
+        let layers = Layers { proxy: None, secure: first };
+        let finding = stream::over(&self.endpoint, layers, attempt, "talk", &mut |wire, shown| {
+            let mut talk =
+                Talk { wire, received: Vec::new(), awaited: "", secure: upgrade, facts: Vec::new() };
             let result = handshake(&mut talk);
-            let awaited = talk.awaited;
+            let (awaited, facts) = (talk.awaited, talk.facts);
             let is_gone = match &result {
                 Err(Failure::Closed) => true,
                 Err(Failure::Wire(error)) => error.is_hung_up(),
@@ -145,7 +202,8 @@ impl Server {
             };
             turned_away = is_gone && wire.received() == 0;
             let mut finding =
-                result.unwrap_or_else(|why| failed(&why, wire, awaited, self.protocol, attempt.deadline));
+                result.unwrap_or_else(|why| failed(why, wire, awaited, self.protocol.name, attempt.deadline));
+            finding.prepend_facts(facts);
             if finding.verdict == Verdict::Healthy {
                 finding.found.push_str(shown);
             }
@@ -156,9 +214,10 @@ impl Server {
 }
 
 /// Returns the finding for a failed handshake.
-fn failed(why: &Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
+fn failed(why: Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: Deadline) -> Finding {
     let opening = wire.opening();
     let found = match (greetings::other(opening, protocol), why) {
+        (_, Failure::Tls(finding)) => return *finding,
         (Some(other), _) => Finding::unhealthy(format!("the port speaks {}, not {protocol}", other.name())),
         (None, Failure::Foreign) => {
             let mut finding = Finding::unhealthy(format!("the response is not {protocol}"));

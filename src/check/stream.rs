@@ -1,16 +1,18 @@
-//! What `tcp` and `unix` share: send something, and find something in the response. The checks of
-//! servers share the handling of the connection too.
+//! What `tcp` and `unix` share: a dialogue in which something is sent, and something is found in what
+//! is received. The checks of servers share the handling of the connection too.
 
 use std::time::Instant;
 
+use super::layers::Layers;
 use super::secure::{self, Secure};
 use super::{Attempt, Check};
-use crate::args::{Given, Opt, UsageError, option};
+use crate::args::{Given, Opt, UsageError, option_list};
 use crate::bytes::find;
 use crate::expand::Expanded;
 use crate::net::connect::{open, phases};
+use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::socket::{CLOSED, WireError};
-use crate::net::target::{Endpoint, Host};
+use crate::net::target::Endpoint;
 use crate::net::wire::Wire;
 use crate::outcome::{Finding, Reached};
 use crate::text::{decode, quoted};
@@ -20,27 +22,48 @@ const KEPT: usize = 256;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
 
-/// A check of an endpoint: what to send to the server and what to expect from it.
+/// A check of an endpoint: a dialogue with the server there.
 #[derive(Debug)]
 struct Stream {
     endpoint: Endpoint,
-    send: Option<Vec<u8>>,
-    expect: Option<Expanded>,
+    proxy: Option<ProxyProtocol>,
+    secure: Option<Secure>,
+    dialogue: Vec<Step>,
+}
+
+/// A step of the dialogue.
+#[derive(Debug)]
+enum Step {
+    /// Send this.
+    Send(Vec<u8>),
+    /// Find this in what is received after the last step of this kind.
+    Expect(Expanded),
 }
 
 pub(super) const OPTIONS: &[Opt] = &[
-    option("send", "TEXT", r"send this once connected (\r \n \t \0 \xNN \\ are understood)"),
-    option("expect", "TEXT", "healthy only once this is found in what is received"),
+    option_list("send", "TEXT", r"send this (\r \n \t \0 \xNN \\ are understood); repeatable"),
+    option_list("expect", "TEXT", "wait for this; with --send a dialogue, in the order given; repeatable"),
 ];
 
 /// Plans a check of this endpoint from the given options.
-pub(super) fn plan(given: &mut Given<'_>, endpoint: Endpoint) -> Result<Box<dyn Check>, UsageError> {
-    let send = given.unescaped("send")?.map(|text| text.value);
-    let expect = given.unescaped("expect")?;
-    if expect.as_ref().is_some_and(|text| text.value.is_empty()) {
-        return Err(given.wrong("expect", "expected at least one character to look for"));
+pub(super) fn plan(
+    given: &mut Given<'_>,
+    endpoint: Endpoint,
+    proxy: Option<ProxyProtocol>,
+) -> Result<Box<dyn Check>, UsageError> {
+    let mut dialogue = Vec::new();
+    for (name, text) in given.unescaped(&["send", "expect"])? {
+        if name == "send" {
+            dialogue.push(Step::Send(text.value));
+            continue;
+        }
+        if text.value.is_empty() {
+            return Err(given.wrong(name, "expected at least one character to look for"));
+        }
+        dialogue.push(Step::Expect(text));
     }
-    Ok(Box::new(Stream { endpoint, send, expect }))
+    let secure = secure::plan_if_requested(given, None)?;
+    Ok(Box::new(Stream { endpoint, proxy, secure, dialogue }))
 }
 
 impl Check for Stream {
@@ -53,9 +76,13 @@ impl Check for Stream {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let mut finding =
-            over(&self.endpoint, None, attempt, "talk", &mut |wire, shown| self.talk(wire, shown, attempt));
-        if self.send.is_none() && self.expect.is_none() {
+        let host = self.endpoint.host();
+        let secure = self.secure.as_ref().map(|secure| (secure, &host));
+        let layers = Layers { proxy: self.proxy, secure };
+        let mut finding = over(&self.endpoint, layers, attempt, "talk", &mut |wire, shown| {
+            Talk { wire, window: Vec::new(), attempt }.hold(&self.dialogue, shown)
+        });
+        if self.dialogue.is_empty() && self.secure.is_none() {
             // The check only connects: there is no talk.
             finding.phases.truncate(2);
         }
@@ -63,11 +90,11 @@ impl Check for Stream {
     }
 }
 
-/// Connects to the endpoint, starts TLS if requested, and calls `talk` with the connection and its
+/// Connects to the endpoint, begins the layers, and calls `talk` with the connection and its
 /// address as it is shown. `phase` is the name under which the time of `talk` is reported.
 pub(super) fn over(
     endpoint: &Endpoint,
-    secure: Option<(&Secure, &Host)>,
+    layers: Layers<'_>,
     attempt: &Attempt,
     phase: &'static str,
     talk: &mut dyn FnMut(&mut Wire, &str) -> Finding,
@@ -78,7 +105,7 @@ pub(super) fn over(
         Err(finding) => return *finding,
     };
     let connected = Instant::now();
-    let mut finding = match secure::begin(secure, &mut connection) {
+    let mut finding = match layers.begin(&mut connection) {
         Ok(facts) => {
             let mut finding = talk(&mut connection.wire, &connection.shown);
             finding.prepend_facts(facts);
@@ -95,49 +122,77 @@ pub(super) fn over(
     finding
 }
 
-impl Stream {
-    fn talk(&self, wire: &mut Wire, shown: &str, attempt: &Attempt) -> Finding {
-        let sent = self.send.as_ref().map_or(Ok(()), |send| wire.write_all(send));
-        let is_unsent = sent.is_err();
-        // A server that sends first may already have sent everything and closed.
-        if let Err(error) = sent
-            && !error.is_hung_up()
-        {
-            return Finding::unhealthy(error.reason(attempt.deadline, "while sending"));
+/// The dialogue with a server.
+struct Talk<'a> {
+    wire: &'a mut Wire,
+    /// What was received after the last expected text, as far as the next one may begin in it.
+    window: Vec<u8>,
+    attempt: &'a Attempt,
+}
+
+impl Talk<'_> {
+    /// Returns the finding about the whole dialogue.
+    fn hold(mut self, dialogue: &[Step], shown: &str) -> Finding {
+        let mut found = Vec::new();
+        let mut is_unsent = false;
+        for step in dialogue {
+            match step {
+                Step::Send(bytes) => match self.wire.write_all(bytes) {
+                    Ok(()) => is_unsent = false,
+                    // A server that sends first may already have sent everything and closed.
+                    Err(error) if error.is_hung_up() => is_unsent = true,
+                    Err(error) => {
+                        return Finding::unhealthy(error.reason(self.attempt.deadline, "while sending"));
+                    }
+                },
+                Step::Expect(text) => {
+                    let wanted = quoted(&decode(&text.shown));
+                    if let Err(finding) = self.find(&text.value, &wanted) {
+                        return *finding;
+                    }
+                    is_unsent = false;
+                    found.push(wanted);
+                }
+            }
         }
-        let (expect, wanted) = match &self.expect {
-            Some(expect) => (expect.value.as_slice(), quoted(&decode(&expect.shown))),
-            None if !is_unsent => return Finding::healthy(format!("connected{shown}")),
-            None => (&[][..], String::new()),
-        };
-        // The end of the received data, in which a match may still begin, and its beginning.
-        let mut window: Vec<u8> = Vec::new();
-        let mut beginning: Vec<u8> = Vec::new();
+        if is_unsent {
+            return self.find(&[], "").err().map_or_else(|| Finding::unhealthy(CLOSED), |finding| *finding);
+        }
+        if found.is_empty() {
+            return Finding::healthy(format!("connected{shown}"));
+        }
+        Finding::healthy(format!("received {}{shown}", found.join(", then ")))
+    }
+
+    /// Reads until this text was received, which is shown as `wanted`; until the end if it is
+    /// empty.
+    fn find(&mut self, text: &[u8], wanted: &str) -> Result<(), Box<Finding>> {
+        let mut beginning = self.window.get(..KEPT).unwrap_or(&self.window).to_vec();
         let mut piece = [0; PIECE];
         let found = loop {
-            match wire.read(&mut piece) {
+            if let Some(at) = find(&self.window, text).filter(|_| !text.is_empty()) {
+                self.window.drain(..at + text.len());
+                return Ok(());
+            }
+            let done = self.window.len().saturating_sub(text.len().saturating_sub(1));
+            self.window.drain(..done);
+            match self.wire.read(&mut piece) {
                 Ok(0) => break CLOSED.to_owned(),
                 Ok(count) => {
                     let piece = piece.get(..count).unwrap_or_default();
                     let room = KEPT.saturating_sub(beginning.len()).min(count);
                     beginning.extend_from_slice(piece.get(..room).unwrap_or_default());
-                    window.extend_from_slice(piece);
-                    if !expect.is_empty() && find(&window, expect).is_some() {
-                        return Finding::healthy(format!("received {wanted}{shown}"));
-                    }
-                    let done = window.len().saturating_sub(expect.len().saturating_sub(1));
-                    window.drain(..done);
+                    self.window.extend_from_slice(piece);
                 }
                 Err(error @ WireError::TimedOut) => {
-                    let doing = format!("waiting for {wanted}");
-                    return Finding::unhealthy(error.reason(attempt.deadline, &doing))
-                        .quoting("received", &beginning);
+                    let reason = error.reason(self.attempt.deadline, &format!("waiting for {wanted}"));
+                    return Err(Box::new(Finding::unhealthy(reason).quoting("received", &beginning)));
                 }
-                Err(error) => break error.reason(attempt.deadline, "").trim_end().to_owned(),
+                Err(error) => break error.reason(self.attempt.deadline, "").trim_end().to_owned(),
             }
         };
         let mut finding = Finding::unhealthy(found).quoting("received", &beginning);
-        finding.expected = (!expect.is_empty()).then_some(wanted);
-        finding
+        finding.expected = (!text.is_empty()).then(|| wanted.to_owned());
+        Err(Box::new(finding))
     }
 }

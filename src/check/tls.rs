@@ -1,16 +1,22 @@
 //! `tls TARGET`: a certificate is valid, and for how long. RFC 8446, RFC 5280.
 
 use super::foreign::TLS;
-use super::{Attempt, Check, Kind, Need, secure, stream};
+use super::layers::Layers;
+use super::{Attempt, Check, Kind, Need, layers, secure, stream};
 use crate::args::Hint::Say;
 use crate::args::{Foreign, Given, Row, UsageError, operand};
+use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::target::{Endpoint, HOST_PORT, HostPort};
 use crate::outcome::Finding;
 
 pub(super) const KIND: Kind = Kind {
     name: "tls",
     summary: "a certificate is valid, and for how long",
-    options: &[&[operand("TARGET", "host:port, :port or port; no host means localhost")], secure::OPTIONS],
+    options: &[
+        &[operand("TARGET", "host:port, :port or port; no host means localhost")],
+        secure::OPTIONS,
+        layers::OPTIONS,
+    ],
     plan,
     examples: r"porthole tls :8443 --server-name app.example --min-days 14
 porthole tls :8443 --ca-file /etc/ssl/internal-ca.pem",
@@ -23,6 +29,7 @@ const FOREIGN: &[Row] = &[(&["https://"], Say("write only the HOST:PORT of the U
 struct Tls {
     target: HostPort,
     endpoint: Endpoint,
+    proxy: Option<ProxyProtocol>,
     secure: Option<secure::Secure>,
 }
 
@@ -30,7 +37,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     let target = given.operand("TARGET", HOST_PORT, HostPort::parse)?;
     let endpoint = Endpoint::Tcp(target.clone());
     let secure = secure::plan(given, &Need::Always, None)?;
-    Ok(Box::new(Tls { target, endpoint, secure }))
+    let proxy = layers::proxy_protocol(given)?;
+    Ok(Box::new(Tls { target, endpoint, proxy, secure }))
 }
 
 impl Check for Tls {
@@ -44,7 +52,8 @@ impl Check for Tls {
 
     fn run(&self, attempt: &Attempt) -> Finding {
         let Some(secure) = &self.secure else { return Finding::unhealthy("no TLS") };
-        stream::over(&self.endpoint, None, attempt, "tls", &mut |wire, shown| {
+        let layers = Layers { proxy: self.proxy, secure: None };
+        stream::over(&self.endpoint, layers, attempt, "tls", &mut |wire, shown| {
             let peer = match secure.start(wire, &self.target.host, true) {
                 Err(finding) => return *finding,
                 Ok(peer) => peer,

@@ -11,6 +11,7 @@ pub mod http2;
 pub mod local;
 #[cfg(feature = "remote")]
 pub mod lookup;
+pub mod proxy_protocol;
 #[cfg(any(feature = "remote", feature = "inspect"))]
 pub mod resolv_conf;
 #[cfg(feature = "remote")]

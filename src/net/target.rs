@@ -143,6 +143,14 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Returns the name of the server for TLS: localhost for a Unix socket.
+    pub fn host(&self) -> Host {
+        match self {
+            Endpoint::Tcp(place) => place.host.clone(),
+            Endpoint::Unix(_) => Host::localhost(),
+        }
+    }
+
     /// Returns it as it was typed.
     pub fn shown(&self) -> Vec<u8> {
         match self {

@@ -110,6 +110,12 @@ impl Wire {
         Ok(count)
     }
 
+    /// Writes what introduces the client, before TLS and the protocol. Errors are ignored: reading
+    /// shows them.
+    pub fn introduce(&mut self, header: &[u8]) {
+        let _ = self.socket.write_all(header);
+    }
+
     /// Writes all of it.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         self.spoke = true;

@@ -7,9 +7,11 @@ use super::data;
 use crate::args::{Given, UsageError};
 use crate::check::Attempt;
 use crate::check::headers::{self, Header, USER_AGENT, is_token, split_once};
-use crate::check::secure::{self, Secure};
+use crate::check::layers::{self, Layers};
+use crate::check::secure::Secure;
 use crate::net::connect::{open, phases};
 use crate::net::exchange::Exchange;
+use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::target::Endpoint;
 use crate::net::url::Url;
 use crate::outcome::{Finding, Reached};
@@ -20,6 +22,8 @@ pub(super) struct Request {
     pub(super) method: String,
     headers: Vec<Header>,
     body: Option<String>,
+    /// What precedes it on the connection.
+    proxy: Option<ProxyProtocol>,
 }
 
 /// How redirects have changed the request.
@@ -63,7 +67,8 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         // As curl does with --data.
         headers.push(Header::new("Content-Type", "application/x-www-form-urlencoded"));
     }
-    Ok(Request { method, headers, body })
+    let proxy = layers::proxy_protocol(given)?;
+    Ok(Request { method, headers, body, proxy })
 }
 
 /// Hides `user:password` from output: the whole, the password, and its encoded form.
@@ -94,11 +99,8 @@ impl Request {
         let start = Instant::now();
         let mut connection = open(endpoint, attempt.reach, attempt.deadline)?;
         let mut ends = vec![("resolve", connection.resolved), ("connect", Instant::now())];
-        let facts = secure::begin(
-            secure.filter(|_| url.tls).map(|secure| (secure, &url.place.host)),
-            &mut connection,
-        )
-        .map_err(|mut finding| {
+        let secure = secure.filter(|_| url.tls).map(|secure| (secure, &url.place.host));
+        let facts = Layers { proxy: self.proxy, secure }.begin(&mut connection).map_err(|mut finding| {
             finding.decided = Some(connection.wire.settle());
             finding.reached = Reached::Connected;
             finding
