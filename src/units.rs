@@ -26,17 +26,11 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 /// What [`long_duration`] expects.
-#[cfg(feature = "inspect")]
-pub const LONG_DURATION: &str = "a duration such as 30s, 1h30m or 7d, more than zero";
+pub const LONG_DURATION: &str = "a duration such as 30s, 26h, 7d or 1d4h, more than zero";
 
-/// Like [`duration`], for the age of something: without an upper limit, and also in days, which
-/// cannot be combined with other units.
-#[cfg(feature = "inspect")]
+/// Like [`duration`], for the age of something: without an upper limit.
 pub fn long_duration(text: &str) -> Result<Duration, &'static str> {
-    let nanos = match text.strip_suffix('d') {
-        Some(days) => decimal(days, 3_600_000_000_000).and_then(|hours| hours.checked_mul(24)),
-        None => decimal(text, 1_000_000_000).or_else(|| nanoseconds_of_parts(text)),
-    };
+    let nanos = decimal(text, 1_000_000_000).or_else(|| nanoseconds_of_parts(text));
     nanos.filter(|&nanos| nanos > 0).map(Duration::from_nanos).ok_or(LONG_DURATION)
 }
 
@@ -51,6 +45,7 @@ fn nanoseconds_of_parts(text: &str) -> Option<u64> {
         let unit_end = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at_checked(unit_end)?;
         let unit: u64 = match unit {
+            "d" => 86_400_000_000_000,
             "h" => 3_600_000_000_000,
             "m" => 60_000_000_000,
             "s" => 1_000_000_000,
@@ -253,14 +248,18 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(feature = "inspect")]
     fn long_durations() {
-        for (text, seconds) in
-            [("90", 90), ("1h30m", 5_400), ("36h", 129_600), ("7d", 604_800), ("1.5d", 129_600)]
-        {
+        for (text, seconds) in [
+            ("90", 90),
+            ("1h30m", 5_400),
+            ("36h", 129_600),
+            ("7d", 604_800),
+            ("1.5d", 129_600),
+            ("1d4h", 100_800),
+        ] {
             assert_eq!(long_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "0", "0d", "d", "1d2h", "-1d", "99999999d", "x"] {
+        for text in ["", "0", "0d", "d", "2h1d", "-1d", "99999999d", "x"] {
             assert_eq!(long_duration(text), Err(LONG_DURATION), "{text}");
         }
     }

@@ -38,7 +38,7 @@ pub(super) const KIND: Kind = Kind {
     summary: "a file exists, is recent, has this content",
     options: &[&[
         operand("PATH", "the file; symbolic links are followed"),
-        option("max-age", "DUR", "modified at most this long ago"),
+        option("max-age", "DUR", "modified at most this long ago, such as 30s, 26h, 7d or 1d4h"),
         option("min-size", "SIZE", "at least this large"),
         option("contains", "TEXT", "contains this text, within its first 1 MiB"),
         flag("absent", "nothing exists at PATH"),
@@ -72,7 +72,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     }
     Ok(Box::new(Arc::new(File {
         path,
-        max_age: given.parsed("max-age", units::DURATION, units::duration)?,
+        max_age: given.parsed("max-age", units::LONG_DURATION, units::long_duration)?,
         min_size: given.parsed("min-size", units::SIZE, units::size)?,
         contains,
         absent,

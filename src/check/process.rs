@@ -1,7 +1,8 @@
 //! `process NAME`: a process runs and is not a zombie. proc_pid_stat(5).
 //!
 //! NAME is the name of the process, of its executable or of the first word of its command line, as
-//! for pgrep(1) and pidof(8). The check never counts itself. A stopped process counts, because it
+//! for pgrep(1) and pidof(8). With `--args`, `--pid` and `--pid-file` all that is given has to hold
+//! of the same process. The check never counts itself, nor what was told to start it. A stopped process counts, because it
 //! has not exited, and is reported as stopped.
 
 use std::ffi::OsString;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{AT_FILE, Attempt, Check, Kind, in_time};
-use crate::args::{Foreign, Given, UsageError, operand, option};
+use crate::args::{Foreign, Given, Text, UsageError, operand, option};
 use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
 use crate::files::{read_regular, unreadable};
@@ -19,15 +20,17 @@ use crate::net::target::Endpoint;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
 use crate::procfs::process::{
-    hiding_option, is_hidden, own_pid, parse_pid, pids, process, state_words, thread_group,
+    Process, hiding_option, is_hidden, own_pid, parent, parse_pid, pids, process, state_words, thread_group,
 };
-use crate::text::{Shown as _, decode, list};
+use crate::text::{Shown as _, decode, list, quoted};
 use crate::units::number;
 
 /// How much of a pid file is read, in bytes.
 const FILE_LIMIT: u64 = 4096;
 /// The maximum number of processes: no pid is larger.
 const PID_LIMIT: u64 = 4 << 20;
+/// How many generations of parents are looked at.
+const MAX_PARENTS: usize = 32;
 /// What is expected as `--pid`.
 const PID: &str = "a process ID from 1 to 4194304";
 /// What is expected as `--min` and `--max`.
@@ -37,7 +40,8 @@ pub(super) const KIND: Kind = Kind {
     name: "process",
     summary: "a process runs and is not a zombie",
     options: &[&[
-        operand("NAME", "name of the process or its executable (or --pid, --pid-file)").optional(),
+        operand("NAME", "name of the process or its executable (or --args, --pid, --pid-file)").optional(),
+        option("args", "TEXT", "this text is in its command line, as for pgrep -f"),
         option("pid", "N", "the process with this ID"),
         option("pid-file", "PATH", "the process whose ID is on the first line of this file"),
         option("min", "N", "at least this many are running (1, or 0 with --max 0)"),
@@ -45,38 +49,21 @@ pub(super) const KIND: Kind = Kind {
     ]],
     plan,
     examples: r"porthole process nginx --min 2
+porthole process php --args queue:work
 porthole process --pid-file /run/app.pid
 porthole process debugger --max 0",
     foreign: Foreign::NONE,
 };
 
-/// The process that the check looks for.
-#[derive(Debug)]
-enum Wanted {
-    Name(Vec<u8>),
-    Pid(u32),
-    PidFile(PathBuf),
+/// The processes that the check looks for. What is given has to hold together.
+#[derive(Debug, Default)]
+struct Wanted {
+    name: Option<Vec<u8>>,
+    /// A text in the command line.
+    arguments: Option<Text>,
+    pid: Option<u32>,
+    pid_file: Option<PathBuf>,
 }
-
-/// An argument that names the process.
-struct Naming {
-    /// Its name in [`KIND`].
-    name: &'static str,
-    /// The argument as it is typed.
-    typed: &'static str,
-    parse: fn(&mut Given<'_>, &str) -> Result<Wanted, UsageError>,
-}
-
-/// The arguments of which exactly one is required.
-const NAMINGS: [Naming; 3] = [
-    Naming { name: "NAME", typed: "NAME", parse: wanted_name },
-    Naming { name: "pid", typed: "--pid", parse: wanted_pid },
-    Naming {
-        name: "pid-file",
-        typed: "--pid-file",
-        parse: |given, name| Ok(Wanted::PidFile(given.file(name)?.unwrap_or_default())),
-    },
-];
 
 /// The processes that are not visible.
 #[derive(Debug, Default)]
@@ -97,15 +84,7 @@ struct Processes {
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
-    let mut namings = NAMINGS.iter().filter(|naming| given.has(naming.name));
-    let wanted = match (namings.next(), namings.next()) {
-        (Some(only), None) => (only.parse)(given, only.name)?,
-        (Some(first), Some(second)) => {
-            let message = format!("cannot be used together with {}", first.typed);
-            return Err(given.wrong(second.name, &message));
-        }
-        (None, _) => return Err(given.wrong("NAME", "expected a name, --pid or --pid-file")),
-    };
+    let wanted = wanted(given)?;
     let count = |text: &str| number(text, PID_LIMIT).ok_or(COUNT);
     let max = given.parsed("max", COUNT, count)?;
     let min = given.parsed("min", COUNT, count)?.unwrap_or(u64::from(max != Some(0)));
@@ -115,17 +94,62 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     Ok(Box::new(Arc::new(Processes { wanted, min, max })))
 }
 
-fn wanted_name(given: &mut Given<'_>, name: &str) -> Result<Wanted, UsageError> {
-    let parse = |text: OsString| {
-        let name = text.into_vec();
-        if name.is_empty() { Err("the name of a process") } else { Ok(Wanted::Name(name)) }
-    };
-    given.path(name, parse)
+fn wanted(given: &mut Given<'_>) -> Result<Wanted, UsageError> {
+    let mut wanted = Wanted::default();
+    if given.has("NAME") {
+        let parse = |text: OsString| {
+            let name = text.into_vec();
+            if name.is_empty() { Err("the name of a process") } else { Ok(name) }
+        };
+        wanted.name = Some(given.path("NAME", parse)?);
+    }
+    wanted.arguments = given.texts("args")?.pop();
+    if wanted.arguments.as_ref().is_some_and(|text| text.value.is_empty()) {
+        return Err(given.wrong("args", "expected at least one character to look for"));
+    }
+    wanted.pid = given.parsed("pid", PID, |text| parse_pid(text.as_bytes()).ok_or(PID))?;
+    wanted.pid_file = given.file("pid-file")?;
+    if wanted.names().is_empty() {
+        return Err(given.wrong("NAME", "expected a name, --args, --pid or --pid-file"));
+    }
+    Ok(wanted)
 }
 
-fn wanted_pid(given: &mut Given<'_>, name: &str) -> Result<Wanted, UsageError> {
-    let parse = |text: &str| parse_pid(text.as_bytes()).map(Wanted::Pid).ok_or(PID);
-    given.operand(name, PID, parse)
+impl Wanted {
+    /// Returns what was given, each as it was typed.
+    fn names(&self) -> Vec<Vec<u8>> {
+        let mut names = Vec::new();
+        names.extend(self.name.clone());
+        names.extend(self.arguments.as_ref().map(|text| text.shown.clone().into_bytes()));
+        names.extend(self.pid.map(|pid| pid.to_string().into_bytes()));
+        names.extend(self.pid_file.as_ref().map(|path| path.as_os_str().as_encoded_bytes().to_vec()));
+        names
+    }
+
+    /// Returns whether the process has the name and the arguments. `None` if it may or may not have
+    /// them.
+    fn fits(&self, process: &Process, proc: &Path) -> Option<bool> {
+        let named = self.name.as_ref().map_or(Some(true), |name| process.is_called(proc, name));
+        match (named, &self.arguments) {
+            (Some(false), _) => Some(false),
+            (named, None) => named,
+            (named, Some(text)) => match process.has_arguments(proc, text.value.as_bytes()) {
+                Some(true) => named,
+                other => other,
+            },
+        }
+    }
+
+    /// Returns what a process with a given pid lacks, and what was expected instead.
+    fn lack(&self, process: &Process, proc: &Path) -> Option<(&'static str, String)> {
+        let name = self.name.as_ref().filter(|name| process.is_called(proc, name) == Some(false));
+        if let Some(name) = name {
+            return Some(("has another name", decode(name)));
+        }
+        let has_not = |text: &&Text| process.has_arguments(proc, text.value.as_bytes()) == Some(false);
+        let text = self.arguments.as_ref().filter(has_not)?;
+        Some(("has other arguments", quoted(&text.shown)))
+    }
 }
 
 impl Check for Arc<Processes> {
@@ -146,7 +170,7 @@ impl Check for Arc<Processes> {
         let (processes, deadline) = (Arc::clone(self), attempt.deadline);
         // This may block: a command line is in the memory of its process, which may be mapped from
         // a file.
-        let doing = if matches!(self.wanted, Wanted::PidFile(_)) { AT_FILE } else { "looking at processes" };
+        let doing = if self.wanted.pid_file.is_some() { AT_FILE } else { "looking at processes" };
         in_time(deadline, doing, Box::new(move || processes.look(Path::new(procfs::ROOT), deadline)))
     }
 }
@@ -154,11 +178,7 @@ impl Check for Arc<Processes> {
 impl Processes {
     /// Returns the process as it was given.
     fn named(&self) -> Vec<u8> {
-        match &self.wanted {
-            Wanted::Name(name) => name.clone(),
-            Wanted::Pid(pid) => pid.to_string().into_bytes(),
-            Wanted::PidFile(path) => path.as_os_str().as_encoded_bytes().to_vec(),
-        }
+        self.wanted.names().join(&b' ')
     }
 
     fn look(&self, proc: &Path, deadline: Deadline) -> Finding {
@@ -166,29 +186,33 @@ impl Processes {
             let why = format!("no processes are visible: {} is not mounted", proc.shown());
             return Finding::new(Verdict::Denied, why);
         };
-        match &self.wanted {
-            Wanted::Name(name) => self.by_name(name, own, proc, deadline),
-            Wanted::Pid(pid) => self.by_pid(*pid, own, proc),
-            Wanted::PidFile(path) => match read_pid(path) {
-                Ok(pid) => self.by_pid(pid, own, proc),
-                Err(error) => unreadable("", &error, ""),
-            },
+        let filed = match self.wanted.pid_file.as_deref().map(read_pid).transpose() {
+            Ok(filed) => filed,
+            Err(error) => return unreadable("", &error, ""),
+        };
+        match (self.wanted.pid, filed) {
+            (Some(pid), Some(filed)) if pid != filed => {
+                Finding::unhealthy("the pid file has another process ID").expected(pid.to_string())
+            }
+            (Some(pid), _) | (None, Some(pid)) => self.by_pid(pid, own, proc),
+            (None, None) => self.by_name(own, proc, deadline),
         }
     }
 
-    fn by_name(&self, name: &[u8], own: u32, proc: &Path, deadline: Deadline) -> Finding {
+    fn by_name(&self, own: u32, proc: &Path, deadline: Deadline) -> Finding {
         let all = match pids(proc) {
             Ok(all) => all,
             Err(error) => return Finding::new(Verdict::Denied, error.to_string()),
         };
         let mut groups = Groups::default();
         let mut unseen = Unseen::default();
-        for pid in all.into_iter().filter(|&pid| pid != own) {
+        let starters = if self.wanted.arguments.is_some() { starters(proc, own) } else { Vec::new() };
+        for pid in all.into_iter().filter(|pid| *pid != own && !starters.contains(pid)) {
             if deadline.remaining().is_err() {
                 return Finding::unhealthy(WireError::TimedOut.reason(deadline, "looking at processes"));
             }
             let process = match process(proc, pid) {
-                Ok(process) => match process.is_called(proc, name) {
+                Ok(process) => match self.wanted.fits(&process, proc) {
                     Some(true) => process,
                     is_called => {
                         unseen.unnamed += u64::from(is_called.is_none());
@@ -244,10 +268,13 @@ impl Processes {
         // A pid left over from an earlier start may now be that of this check, or of a thread:
         // /proc has threads too, although it does not list them.
         let group = thread_group(proc, pid).unwrap_or(pid);
+        let lack = self.wanted.lack(&process, proc);
         let (count, found) = if group == own {
             (0, format!("pid {pid} is this check itself"))
         } else if group != pid {
             (0, format!("pid {pid} is a thread of pid {group}"))
+        } else if let Some((lack, _)) = lack {
+            (0, format!("{} {lack}", process.shown()))
         } else {
             let state = match process.state {
                 state if process.is_zombie() || process.is_stopped() => state_words(state),
@@ -255,8 +282,14 @@ impl Processes {
             };
             (u64::from(!process.is_zombie()), format!("{} is {state}", process.shown()))
         };
-        let unseen = Unseen { is_complete: true, ..Unseen::default() };
-        let mut finding = self.judge(count, found, unseen, proc);
+        let unnamed = u64::from(count > 0 && self.wanted.fits(&process, proc).is_none());
+        let unseen = Unseen { is_complete: true, unnamed, ..Unseen::default() };
+        let mut finding = self.judge(count - unnamed, found, unseen, proc);
+        if let Some((_, expected)) = lack
+            && finding.verdict == Verdict::Unhealthy
+        {
+            finding.expected = Some(expected);
+        }
         finding.push("pid", Fact::Count(u64::from(pid)));
         finding.push("process", Fact::Bytes(process.name));
         finding.push("state", Fact::Text(process.state.to_string()));
@@ -281,7 +314,7 @@ impl Processes {
         if may_change(unseen.unnamed) {
             let name = decode(&self.named());
             let why = format!(
-                "the executables of some processes cannot be read, so any of them may be {name}; \
+                "the executables or arguments of some processes cannot be read, so any of them may be {name}; \
                  run the check as their user or with CAP_SYS_PTRACE"
             );
             return Finding::new(Verdict::Denied, why);
@@ -292,7 +325,9 @@ impl Processes {
         let mut finding = Finding::unhealthy(found);
         finding.expected = Some(match self.max {
             // It is obvious that a process given by its pid should run.
-            None if self.min == 1 && !matches!(self.wanted, Wanted::Name(_)) => return finding,
+            None if self.min == 1 && (self.wanted.pid.is_some() || self.wanted.pid_file.is_some()) => {
+                return finding;
+            }
             None => format!("at least {}", self.min),
             Some(0) => "none".to_owned(),
             Some(max) if max == self.min => format!("exactly {max}"),
@@ -345,6 +380,25 @@ impl Groups {
     }
 }
 
+/// Returns the processes above this check whose command line contains the name of porthole's
+/// program: a shell or `timeout` that was told to start the check has the text of `--args` in its
+/// own command line.
+fn starters(proc: &Path, own: u32) -> Vec<u32> {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let program = Path::new(&program).file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+    let mut found = Vec::new();
+    let mut pid = own;
+    // A chain of parents cannot be longer, but a made-up one may be a circle.
+    for _ in 0..MAX_PARENTS {
+        let Some(next) = parent(proc, pid) else { break };
+        pid = next;
+        if process(proc, pid).is_ok_and(|parent| parent.has_arguments(proc, &program) == Some(true)) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
 /// Returns why some processes may not be visible, and what helps; `known` is why one of them cannot
 /// be inspected.
 fn why_unseen(known: Option<Error>, proc: &Path) -> Option<String> {
@@ -384,7 +438,7 @@ mod tests {
 
     #[test]
     fn without_proc_there_is_no_verdict() {
-        let wanted = Processes { wanted: Wanted::Pid(1), min: 0, max: Some(0) };
+        let wanted = Processes { wanted: Wanted { pid: Some(1), ..Wanted::default() }, min: 0, max: Some(0) };
         let finding = wanted.look(Path::new("/none"), Deadline::after(Duration::from_mins(1)));
         assert_eq!(finding.verdict, Verdict::Denied);
         assert_eq!(finding.found, "no processes are visible: /none is not mounted");
@@ -396,7 +450,7 @@ mod tests {
         fs::create_dir_all(proc.join("7")).unwrap();
         std::os::unix::fs::symlink("8", proc.join("self")).unwrap();
         fs::write(proc.join("7/stat"), "odd").unwrap();
-        let wanted = Processes { wanted: Wanted::Pid(7), min: 0, max: Some(0) };
+        let wanted = Processes { wanted: Wanted { pid: Some(7), ..Wanted::default() }, min: 0, max: Some(0) };
         let finding = wanted.look(&proc, Deadline::after(Duration::from_mins(1)));
         fs::remove_dir_all(&proc).unwrap();
         assert_eq!(finding.verdict, Verdict::Denied, "{}", finding.found);

@@ -21,6 +21,8 @@ use crate::units::number;
 
 /// How much of a small file is read, in bytes.
 const MAX_SMALL_FILE_BYTES: u64 = 4096;
+/// How much of a command line is searched, in bytes. The kernel allows one argument so much.
+const MAX_COMMAND_LINE_BYTES: u64 = 128 << 10;
 /// The maximum pid: `PID_MAX_LIMIT` in the kernel's threads.h.
 const PID_MAX_LIMIT: u32 = 4 << 20;
 /// How much of `mountinfo` is read, in bytes.
@@ -105,6 +107,21 @@ impl Process {
                 is_it(target) && fs::metadata(&link).is_ok_and(|program| program.nlink() == 0)
             });
         Some(is_called)
+    }
+}
+
+impl Process {
+    /// Returns whether the command line contains this text, its words separated by spaces as for
+    /// `pgrep -f`. A zombie and a kernel thread have none. `None` if it may not be read.
+    pub fn has_arguments(&self, proc: &Path, text: &[u8]) -> Option<bool> {
+        match read_start(&file(proc, self.pid, "cmdline"), MAX_COMMAND_LINE_BYTES) {
+            Ok((mut line, _)) => {
+                line.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
+                Some(find(&line, text).is_some())
+            }
+            Err(error) if error.is_denied() => None,
+            Err(_) => Some(false),
+        }
     }
 }
 
@@ -239,6 +256,14 @@ pub fn parse_socket(target: &[u8]) -> Option<u64> {
 /// Parses the line `Tgid:` of `status`. The name above it is escaped, so it contains no newline.
 fn parse_group(status: &[u8]) -> Option<u32> {
     parse_pid(status.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"Tgid:\t"))?)
+}
+
+/// Returns the pid of a process's parent; `None` if that is outside of this pid namespace, or not
+/// known.
+pub fn parent(proc: &Path, pid: u32) -> Option<u32> {
+    let stat = read_regular(&file(proc, pid, "stat"), MAX_SMALL_FILE_BYTES).ok()?;
+    let close = stat.iter().rposition(|&b| b == b')')?;
+    parse_pid(stat.get(close + 4..)?.split(|&b| b == b' ').next()?)
 }
 
 /// Parses name and state. The name is raw: it is between the first `(` and the last `)`.

@@ -176,6 +176,23 @@ fn a_modification_time_in_the_future_is_reported() {
 }
 
 #[test]
+fn an_age_may_be_days() {
+    let temp = TempFolder::new();
+    // Three days old.
+    let path = temp.old_file("beat", "");
+    for age in ["4d", "3d1h", "100h"] {
+        assert_eq!(porthole(["file", &path, "--max-age", age]).run().status, Some(0), "{age}");
+    }
+    for (age, shown) in [("26h", "26 h"), ("2d12h", "2 days 12 h"), ("1d", "24 h")] {
+        let ran = porthole(["file", &path, "--max-age", age]).run();
+        assert!(ran.stdout.ends_with(&format!(", older than {shown}\n")), "{}", ran.story());
+    }
+    porthole(["file", &path, "--max-age", "1w"]).refused(
+        "file: --max-age: expected a duration such as 30s, 26h, 7d or 1d4h, more than zero, got '1w'",
+    );
+}
+
+#[test]
 fn a_file_smaller_than_min_size_is_unhealthy() {
     let temp = TempFolder::new();
     let path = temp.old_file("state", vec![0; 2048]);
@@ -248,8 +265,8 @@ fn a_file_that_cannot_be_read_gives_no_verdict() {
 fn usage_errors_are_explained() {
     porthole(["file"]).refused("file: PATH is missing; see porthole file --help");
     porthole(["file", ""]).refused("file: PATH: expected the path of a file, got ''");
-    porthole(["file", "/x", "--max-age", "2h"]).refused(
-        "file: --max-age: expected a duration such as 500ms, 2s or 1m30s, more than zero and at most 1h, got '2h'",
+    porthole(["file", "/x", "--max-age", "2x"]).refused(
+        "file: --max-age: expected a duration such as 30s, 26h, 7d or 1d4h, more than zero, got '2x'",
     );
     porthole(["file", "/x", "--min-size", "1.5k"])
         .refused("file: --min-size: expected a size such as 512, 64k or 10M (powers of 1024), got '1.5k'");

@@ -398,12 +398,49 @@ fn a_process_whose_state_cannot_be_read_does_not_count_as_absent() {
 }
 
 #[test]
+fn a_process_is_found_by_its_arguments() {
+    let programs = Programs::new();
+    let name = programs.unique.as_str();
+    let program = programs.link(name);
+    let words = format!("{name}-queue:work --tries=3");
+    let none = format!("unhealthy: process {words}: none running, expected at least 1");
+    porthole(["process", "--args", &words]).unhealthy(&none);
+    let worker = Running::start(&program, &words, "600");
+    let other = Running::start(&program, "other", "600");
+    let found = format!("1 running (pid {})", worker.pid());
+    porthole(["process", "--args", &words]).healthy(&format!("healthy: process {words}: {found}"));
+    // Across the border of two words, as for pgrep -f.
+    let end = format!("{name}-queue:work --tries=3 600");
+    porthole(["process", "--args", &end]).healthy(&format!("healthy: process {end}: {found}"));
+    // What is given together holds together.
+    porthole(["process", name, "--args", &words])
+        .healthy(&format!("healthy: process {name} {words}: {found}"));
+    porthole(["process", "sh", "--args", &words])
+        .unhealthy(&format!("unhealthy: process sh {words}: none running, expected at least 1"));
+    let pid = worker.pid().to_string();
+    porthole(["process", name, "--pid", &pid])
+        .healthy(&format!("healthy: process {name} {pid}: pid {pid} ({name}) is running"));
+    let wrong = other.pid().to_string();
+    porthole(["process", "--args", &words, "--pid", &wrong]).unhealthy(&format!(
+        "unhealthy: process {words} {wrong}: pid {wrong} ({name}) has other arguments, expected \"{words}\""
+    ));
+    porthole(["process", "sh", "--pid", &pid])
+        .unhealthy(&format!("unhealthy: process sh {pid}: pid {pid} ({name}) has another name, expected sh"));
+    let file = programs.file(&wrong);
+    porthole(["process", "--pid", &pid, "--pid-file", &file]).unhealthy(&format!(
+        "unhealthy: process {pid} {file}: the pid file has another process ID, expected {pid}"
+    ));
+    let file = programs.file(&pid);
+    porthole(["process", "--pid", &pid, "--pid-file", &file])
+        .healthy(&format!("healthy: process {pid} {file}: pid {pid} ({name}) is running"));
+}
+
+#[test]
 fn usage_errors_are_explained() {
-    porthole(["process"]).refused("process: NAME: expected a name, --pid or --pid-file");
+    porthole(["process"]).refused("process: NAME: expected a name, --args, --pid or --pid-file");
+    porthole(["process", "--args", ""])
+        .refused("process: --args: expected at least one character to look for");
     porthole(["process", ""]).refused("process: NAME: expected the name of a process, got ''");
-    porthole(["process", "a", "--pid", "1"]).refused("process: --pid: cannot be used together with NAME");
-    porthole(["process", "--pid-file", "/x", "--pid", "1"])
-        .refused("process: --pid-file: cannot be used together with --pid");
     for pid in ["0", "x", "-1", "4194305"] {
         porthole(["process", "--pid", pid])
             .refused(&format!("process: --pid: expected a process ID from 1 to 4194304, got '{pid}'"));
