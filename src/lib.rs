@@ -68,6 +68,11 @@ pub fn run() -> Conclusion {
         Ok(Action::Check(plan)) => {
             let outcome = check::run(&plan);
             report::run(&outcome, plan.options.style, &plan.secrets);
+            if let Some(why) = check::log(&outcome, &plan)
+                && plan.options.style.verbose
+            {
+                report::error(&why);
+            }
             outcome.conclusion()
         }
         #[cfg(feature = "inspect")]

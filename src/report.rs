@@ -21,6 +21,8 @@ use crate::units::show_duration;
 
 /// The longest verdict line, in bytes, without the newline.
 const MAX_LINE: usize = 480;
+/// How the line of a check begins that could not be made.
+const REFUSED: &str = "porthole";
 /// The most bytes of that line that the target may take, so that there is always room for the
 /// reason.
 const MAX_TARGET: usize = 200;
@@ -74,6 +76,19 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
     }
     let _ = to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());
+}
+
+/// Returns the line for the container's log: the first verdict that decided, and how many more
+/// there are.
+pub fn log_line(outcome: &RunOutcome, secrets: &Secrets) -> String {
+    let failed: Vec<&Outcome> =
+        outcome.by_relevance().into_iter().filter(|check| !check.is_healthy()).collect();
+    let Some(first) = failed.first() else { return String::new() };
+    let line = line(first, outcome, secrets);
+    let prefix = if line.starts_with(REFUSED) { "" } else { "porthole: " };
+    let more = failed.len() - 1;
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    [prefix, &line, &more, "\n"].concat()
 }
 
 /// Prints porthole's own text as it is: help, version. If it cannot be written, the conclusion is
@@ -133,7 +148,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
     let label = match finding.verdict {
         Verdict::Healthy => "healthy",
         Verdict::Unhealthy => "unhealthy",
-        Verdict::Refused | Verdict::Denied => "porthole",
+        Verdict::Refused | Verdict::Denied => REFUSED,
     };
     let target = escape_within(&secrets.redact_target(&check.target), MAX_TARGET);
     let not = if check.place.is_not { "not " } else { "" };

@@ -8,6 +8,7 @@ mod foreign;
 mod headers;
 mod layers;
 mod listeners;
+mod log;
 #[cfg_attr(not(feature = "tls"), path = "insecure.rs")]
 mod secure;
 mod server;
@@ -143,6 +144,8 @@ pub struct RunOptions {
     /// Whether to explain failures.
     #[cfg(feature = "inspect")]
     pub explain: bool,
+    /// Whether an unhealthy verdict also goes to the log of the container.
+    pub log: bool,
     /// How the results are printed.
     pub style: Style,
 }
@@ -182,6 +185,17 @@ pub fn run(plan: &Plan) -> RunOutcome {
     #[cfg(feature = "inspect")]
     let outcome = if plan.options.explain { explained(outcome, plan) } else { outcome };
     outcome
+}
+
+/// Writes an unhealthy verdict to the log of the container, if that is wanted. Returns why it could
+/// not be written.
+pub fn log(outcome: &RunOutcome, plan: &Plan) -> Option<String> {
+    if !plan.options.log || outcome.is_healthy() {
+        return None;
+    }
+    let line = crate::report::log_line(outcome, &plan.secrets);
+    let written = log::append(std::path::Path::new(crate::procfs::ROOT), &line);
+    written.err().map(|error| format!("--log: cannot write to the log: {error}"))
 }
 
 /// Adds an explanation to each check that failed, if the sentence does not hold.

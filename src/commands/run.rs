@@ -14,6 +14,8 @@ use crate::units;
 
 /// The variable that replaces a missing `--timeout`.
 const TIMEOUT_VARIABLE: &str = "PORTHOLE_TIMEOUT";
+/// The variable that stands for `--log`, unless it is empty or `0`.
+const LOG_VARIABLE: &str = "PORTHOLE_LOG";
 /// The default of `--timeout`.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 /// The default of `--every`.
@@ -27,6 +29,7 @@ pub(super) const RUN: &[Opt] = &[
     flag("remote", "allow connections to other machines, and DNS").needs(Feature::REMOTE),
     flag("explain", "if unhealthy, also print what may explain it: who listens where")
         .needs(Feature::INSPECT),
+    flag("log", "if unhealthy, also write a line to the container's log (PORTHOLE_LOG=1)"),
     flag("json", "print the result as JSON"),
     flag("quiet", "print nothing when healthy").short('q'),
     flag("verbose", "also print the time of each phase").short('v'),
@@ -65,6 +68,8 @@ pub(super) fn run_options(given: &[Matches], values: &dyn Values) -> Result<RunO
     let reach = Reach::Local;
     #[cfg(feature = "inspect")]
     let explain = is_set("explain")?;
+    let is_on = |text: OsString| !text.is_empty() && text != "0";
+    let log = is_set("log")? || values.variable(LOG_VARIABLE).is_some_and(is_on);
     let wait = duration("wait")?;
     let every = duration("every")?;
     if every.is_some() && wait.is_none() {
@@ -77,6 +82,7 @@ pub(super) fn run_options(given: &[Matches], values: &dyn Values) -> Result<RunO
         reach,
         #[cfg(feature = "inspect")]
         explain,
+        log,
         style,
     })
 }

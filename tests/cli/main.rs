@@ -34,6 +34,7 @@ mod deadline;
 mod expand;
 mod json;
 mod local;
+mod log;
 mod polite;
 mod refused;
 mod secrets;

@@ -187,7 +187,7 @@ fn invalid_options_are_usage_errors() {
         ),
         (
             &["find", "/", "--newer", "1y"],
-            "find: --newer: expected a duration such as 30s, 1h30m or 7d, more than zero, got '1y'",
+            "find: --newer: expected a duration such as 30s, 26h, 7d or 1d4h, more than zero, got '1y'",
         ),
         (
             &["find", "/", "--max-depth", "-1"],
