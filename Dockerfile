@@ -1,6 +1,6 @@
 # porthole alone, to be copied from: COPY --from=porthole:probe /porthole /porthole
 #
-# `make image` builds it in both flavours; by hand, after `make static`:
+# `make image` builds it in all flavours; by hand, after `make static`:
 #
 #   docker build -t porthole .
 #   docker build -t porthole:probe --build-arg BINARY=porthole-probe --build-arg LICENCES=MIT .

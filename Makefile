@@ -6,12 +6,12 @@
 help:
 	@echo 'make demo       build the static binary, and show it checking a service that breaks'
 	@echo 'make test       run the unit, integration, static binary and Docker tests; print a summary'
-	@echo 'make static     build target/static/porthole-probe and target/static/porthole'
+	@echo 'make static     build porthole-probe, porthole-probe-tls and porthole in target/static'
 	@echo '                (ARCH=aarch64: for arm64, in target/static/aarch64)'
 	@echo 'make arm64      build for arm64, and run part of the integration suite under qemu-user'
 	@echo 'make sbom       write the SBOMs (CycloneDX), licences and checksums of the static binaries'
 	@echo 'make reproduce  build the static binaries again in another directory, and compare the bytes'
-	@echo 'make image      build the images porthole:latest and porthole:probe, for COPY --from'
+	@echo 'make image      build the images porthole:latest, :probe and :probe-tls, for COPY --from'
 	@echo 'make check      run rustfmt, clippy, shellcheck, cargo-deny, and the oldest supported Rust'
 	@echo 'make bench      measure the cost of a check, compared with busybox wget and curl'
 	@echo 'make fuzz       run each fuzz target for 60 seconds, or FUZZ_SECONDS'
@@ -20,7 +20,7 @@ help:
 
 static:
 	@scripts/need.sh cc auditable $(if $(filter aarch64 arm64,$(ARCH)),arm64)
-	@scripts/static.sh probe full
+	@scripts/static.sh probe probe-tls full
 
 arm64:
 	@$(MAKE) --no-print-directory static ARCH=aarch64

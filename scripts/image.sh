@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the images that contain only porthole, from target/static: NAME:latest and NAME:VERSION
-# with the full build, NAME:probe and NAME:VERSION-probe with the checks only. Prints the tags.
+# with the full build, NAME:probe and NAME:VERSION-probe with the checks only, NAME:probe-tls and
+# NAME:VERSION-probe-tls with the checks and TLS. Prints the tags.
 #
 #   scripts/image.sh [NAME [OPTION]...]
 #
@@ -10,6 +11,7 @@
 # that points to them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/flavours.sh
 
 name=${1:-porthole}
 options=("${@:2}")
@@ -22,20 +24,20 @@ export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 source=$({ git remote get-url origin 2>/dev/null || true; } | sed -n 's|^\(https\?://\)\([^/@]*@\)\?|\1|p')
 
 build() {
-    local binary=$1 licences=() tag tags=()
+    local binary=$1 tag tags=()
     shift
-    # The Dockerfile's default is the licences of the full build.
-    [ "$binary" = porthole ] || licences=(--build-arg LICENCES=MIT)
     if [ ! -f "target/static/$binary" ]; then
         echo "image: target/static/$binary is missing; make static builds it" >&2
         exit 1
     fi
     for tag in "$@"; do tags+=(-t "$name:$tag"); done
     docker build -q --build-arg "BINARY=$binary" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
-        --build-arg "SOURCE=${source:-unknown}" "${licences[@]}" \
+        --build-arg "SOURCE=${source:-unknown}" --build-arg "LICENCES=$(licences_of "$binary")" \
         "${options[@]}" "${tags[@]}" . >/dev/null
     for tag in "$@"; do echo "$name:$tag"; done
 }
 
-build porthole latest "$version"
-build porthole-probe probe "$version-probe"
+for flavour in "${flavours[@]}"; do
+    suffix=$(suffix_of "$flavour")
+    build "$flavour" "${suffix:-latest}" "$version${suffix:+-$suffix}"
+done

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds both static binaries again, from the same sources with the same compilers in another
+# Builds the static binaries again, from the same sources with the same compilers in another
 # directory, and compares the bytes with those in target/static, where `make static` writes them.
 # Uncommitted changes are built too, so that the binaries are comparable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/flavours.sh
 
-for name in porthole-probe porthole; do
+for name in "${flavours[@]}"; do
     [ -f "target/static/$name" ] || { echo "reproduce: target/static/$name is missing; make static builds it" >&2; exit 1; }
 done
 here=$PWD
@@ -18,8 +19,8 @@ cd "$folder"
 # The same source of the standard library and the same tools as for the other build.
 export PORTHOLE_STD PORTHOLE_TOOLS=$here/target/tools
 PORTHOLE_STD=$(cat "$here/target/static/std")
-scripts/static.sh probe full
-for name in porthole-probe porthole; do
+scripts/static.sh probe probe-tls full
+for name in "${flavours[@]}"; do
     cmp "target/static/$name" "$here/target/static/$name"
     echo "reproduce: $name is identical, SHA-256 $(sha256sum <"target/static/$name" | cut -c 1-64)"
 done

@@ -4,6 +4,7 @@
 # the same crates. With ARCH=aarch64, it does so for the binaries in target/static/aarch64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/flavours.sh
 
 arch=${ARCH:-$(uname -m)}
 [ "$arch" != arm64 ] || arch=aarch64
@@ -17,13 +18,12 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 
 target=$arch-unknown-linux-musl
-for name in porthole-probe porthole; do
-    features=()
-    [ "$name" = porthole ] || features=(--no-default-features)
+for name in "${flavours[@]}"; do
+    mapfile -t features < <(features_of "$name")
     cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$target" --no-build-deps --override-filename "$name.cdx" \
         "${features[@]}"
     mv "$name.cdx.json" "$out/$name.cdx.json"
 done
-scripts/sbom.py "$out"
+scripts/sbom.py "$out" "${flavours[@]}"
 scripts/licences.py "$out/porthole.cdx.json" >"$out/LICENSES.txt"
-(cd "$out" && sha256sum porthole-probe porthole porthole-probe.cdx.json porthole.cdx.json LICENSES.txt >SHA256SUMS)
+(cd "$out" && sha256sum "${flavours[@]}" "${flavours[@]/%/.cdx.json}" LICENSES.txt >SHA256SUMS)

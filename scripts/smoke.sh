@@ -7,6 +7,7 @@
 # first word of the command line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/flavours.sh
 
 arch=$1
 folder=$PWD/target/static/$arch
@@ -22,13 +23,13 @@ left_out=(readme:: stable:: memory_stays_small fifty_checks_use_little_memory ch
     files_on_a_file_system files_on_an_unresponsive the_kernel_log_requires_a_capability large_bodies)
 left_out=("${left_out[@]/#/--skip=}")
 
-for name in porthole-probe porthole; do
+for name in "${flavours[@]}"; do
     run=$folder/$name.qemu
     printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$qemu" "$folder/$name" >"$run.new"
     chmod 755 "$run.new"
     mv "$run.new" "$run"
     printf '\n== a part of the integration suite on target/static/%s/%s\n' "$arch" "$name"
-    scripts/suite.sh "$run" --test cli -- and:: deadline:: dns:: expand:: file:: grpc:: http:: json:: \
+    scripts/suite.sh "$run" --test cli -- sentence:: log:: deadline:: dns:: expand:: file:: grpc:: http:: json:: \
         listen:: local:: process:: secrets:: tcp:: tls:: unix:: usage:: wait:: access:: id:: stat:: "${left_out[@]}"
     scripts/suite.sh "$run" --test servers -- "${left_out[@]}"
 done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the static binaries: target/static/porthole-probe (no features), target/static/porthole
-# (default features), the example service that the tests and the demo run in containers, and the
-# tests' patient, a program with typical faults.
+# Builds the static binaries: target/static/porthole-probe (no features), porthole-probe-tls (the
+# feature tls), porthole (default features), the example service that the tests and the demo run in
+# containers, and the tests' patient, a program with typical faults.
 #
-#   scripts/static.sh [probe|full|service|patient]...      all of them by default
+#   scripts/static.sh [probe|probe-tls|full|service|patient]...      all of them by default
 #
 # The standard library is built from source, without panic messages and Debug formatting and
 # optimised for size, which accounts for a good half of the small size of the binary. Its sources
@@ -18,6 +18,7 @@
 # target/static/ARCH. This needs rustup and, for the full build, a C compiler for that architecture.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/flavours.sh
 
 arch=${ARCH:-$(uname -m)}
 case $arch in
@@ -187,14 +188,21 @@ build() {
     log "$out/$name: $(stat -c %s "$out/$name") bytes (std from: $how)"
 }
 
-for flavour in "${@:-probe full service patient}"; do
+build_flavour() {
+    local features
+    mapfile -t features < <(features_of "$1")
+    build "$1" porthole "${features[@]}"
+}
+
+for flavour in "${@:-probe probe-tls full service patient}"; do
     for one in $flavour; do
         case $one in
-            probe) build porthole-probe porthole --no-default-features ;;
-            full) build porthole porthole ;;
+            probe) build_flavour porthole-probe ;;
+            probe-tls) build_flavour porthole-probe-tls ;;
+            full) build_flavour porthole ;;
             service) build service examples/service --example service --no-default-features ;;
             patient) build patient examples/patient --example patient --no-default-features ;;
-            *) log "expected probe, full, service or patient, got '$one'"; exit 1 ;;
+            *) log "expected probe, probe-tls, full, service or patient, got '$one'"; exit 1 ;;
         esac
     done
 done

@@ -5,6 +5,7 @@
 # with a summary; the exit status is 1 if any step failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/flavours.sh
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -57,7 +58,7 @@ step "unit tests and the floor plan" cargo test --locked --no-fail-fast --lib --
 step "unit tests of the small build" cargo test --locked --no-fail-fast --no-default-features --lib -- --include-ignored || true
 step "integration suite on the host's build" scripts/suite.sh host --test cli || true
 if [ -n "$has_static" ]; then
-    for name in porthole-probe porthole; do
+    for name in "${flavours[@]}"; do
         step "integration suite on target/static/$name" scripts/suite.sh "target/static/$name" || true
     done
     step "static binaries" cargo test --locked --no-fail-fast --test artifact || true
