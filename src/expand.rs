@@ -59,6 +59,9 @@ pub fn expand(
     secrets: &mut Secrets,
     in_target: bool,
 ) -> Result<Expanded, String> {
+    if !raw.contains(&b'$') {
+        return Ok(Expanded { value: raw.to_vec(), shown: raw.to_vec() });
+    }
     let (mut value, mut shown) = (Vec::new(), Vec::new());
     let mut push = |part: &[u8], shown_part: &[u8]| {
         value.extend_from_slice(part);

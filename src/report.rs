@@ -152,7 +152,7 @@ fn line(check: &Outcome, run: &RunOutcome, secrets: &Secrets) -> String {
     };
     let target = escape_within(&secrets.redact_target(&check.target), MAX_TARGET);
     let not = if check.place.is_not { "not " } else { "" };
-    let mut line = format!("{label}: {not}{} {target}: ", check.check);
+    let mut line = [label, ": ", not, check.check, " ", &target, ": "].concat();
     // The same problem has the same words in every run, so only a healthy verdict has times and
     // counts.
     let attempts = if run.attempts > 1 && check.is_healthy() {

@@ -97,7 +97,9 @@ impl Page {
 
     /// Reads the words that follow the command's name.
     pub fn read(&self, words: &[OsString]) -> Result<Matches, UsageError> {
-        let options: Vec<&Opt> = self.all_options().collect();
+        // Room for all of them: a check has no more.
+        let mut options: Vec<&Opt> = Vec::with_capacity(48);
+        options.extend(self.all_options());
         read(&options, words).map_err(|fault| wrong::error(self.name, &options, words, fault))
     }
 }

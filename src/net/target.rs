@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -54,10 +54,23 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
-            Host::Address(IpAddr::V4(address)) => write!(f, "{address}"),
+            Host::Address(IpAddr::V4(address)) => f.write_str(&dotted(*address)),
             Host::Name(name) => f.write_str(name),
         }
     }
+}
+
+/// Returns an IPv4 address as text. Every check shows one, and std takes ten times as long.
+fn dotted(address: Ipv4Addr) -> String {
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for octet in address.octets() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let zeros = usize::from(octet < 100) + usize::from(octet < 10);
+        text.extend(digits.iter().skip(zeros).map(|digit| char::from(b'0' + digit)));
+        text.push('.');
+    }
+    text.pop();
+    text
 }
 
 /// A host and a port.
@@ -83,7 +96,9 @@ impl HostPort {
 
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        self.host.fmt(f)?;
+        f.write_str(":")?;
+        self.port.fmt(f)
     }
 }
 
@@ -168,6 +183,14 @@ impl Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_as_text_are_those_of_std() {
+        for octet in 0..=255 {
+            let address = Ipv4Addr::new(octet, 255 - octet, octet / 7, 0);
+            assert_eq!(dotted(address), address.to_string());
+        }
+    }
 
     #[test]
     fn targets() {
