@@ -127,12 +127,12 @@ fn checked<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Vec<&'st
     }
 }
 
-/// The definition of an operand or option for clap.
+/// The definition of an operand or option for clap, which is not told that an operand is required:
+/// then it is there.
 fn arg(option: &Opt) -> Arg {
     let arg = Arg::new(option.name).value_parser(ValueParser::os_string());
     match option.takes {
-        Takes::Operand { required, many } => {
-            let arg = arg.required(required);
+        Takes::Operand { many, .. } => {
             return if many { arg.num_args(1..).action(ArgAction::Append) } else { arg };
         }
         Takes::One => arg.allow_hyphen_values(true),
@@ -149,7 +149,8 @@ fn arg(option: &Opt) -> Arg {
 #[cfg(test)]
 pub fn told(options: &[&Opt]) -> Vec<Arg> {
     let is_told = |option: &&&Opt| !option.is_refused() && !option.is_elsewhere();
-    options.iter().filter(is_told).map(|option| arg(option)).collect()
+    let with_required = |option: &&Opt| arg(option).required(option.is_required());
+    options.iter().filter(is_told).map(with_required).collect()
 }
 
 /// For tests: panics unless clap, with the definitions of all options, and [`read`] agree about
