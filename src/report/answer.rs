@@ -5,11 +5,12 @@
 //! printed, and [`Answer::is_over`] tells the command that it may stop.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Kept;
+use super::output::Output;
 use crate::deadline::Deadline;
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact};
@@ -17,8 +18,6 @@ use crate::sys::terminal_width;
 use crate::table::{Mark, Table};
 use crate::text::{encode, escape, escape_lines, is_plain};
 
-/// The size of the output buffer, in bytes.
-const BUFFER: usize = 32 << 10;
 /// The most errors and warnings that a JSON document repeats.
 pub(super) const MAX_ERRORS: usize = 100;
 
@@ -63,7 +62,7 @@ pub struct Answer {
 
 /// The destination of an [`Answer`].
 enum Destination {
-    Stdout(BufWriter<Stdout>),
+    Stdout(Output),
     /// In memory, as JSON.
     Kept(Kept),
 }
@@ -72,7 +71,7 @@ impl Answer {
     /// Returns an answer of this command. `colour` is whether the environment allows colours.
     pub fn new(command: &'static str, json: bool, colour: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let destination = Destination::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()));
+        let destination = Destination::Stdout(Output::new());
         Answer { terminal, colour: colour && terminal, ..Answer::at(destination, command, json) }
     }
 
@@ -130,12 +129,15 @@ impl Answer {
 
     /// Writes one line of raw text, escaped.
     pub fn line(&mut self, text: &[u8]) {
-        if is_plain(text) {
-            // A fast path: an answer may consist of a hundred thousand file names.
-            self.write(text);
-        } else {
-            self.write(escape(text).as_bytes());
+        // A fast path: an answer may consist of a hundred thousand file names.
+        if is_plain(text)
+            && let Destination::Stdout(out) = &mut self.destination
+            && !self.over
+            && out.hold(&[text, b"\n"])
+        {
+            return;
         }
+        self.write(escape(text).as_bytes());
         self.write(b"\n");
     }
 
@@ -286,31 +288,30 @@ impl Answer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.put(bytes.len(), |out| out.write_all(bytes));
+        if let Destination::Stdout(out) = &mut self.destination
+            && !self.over
+            && !out.hold(&[bytes])
+        {
+            self.put(bytes);
+        }
     }
 
     /// Writes what is buffered.
     pub fn flush(&mut self) {
-        self.put(0, Write::flush);
+        if matches!(&self.destination, Destination::Stdout(out) if !out.is_empty()) {
+            self.put(b"");
+        }
     }
 
-    /// Writes `more` bytes. If that fails, the answer ends: silently if the reader closed the pipe,
-    /// otherwise as a failure.
-    fn put(&mut self, more: usize, act: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
+    /// Writes what is buffered, and these bytes. If that fails, the answer ends: silently if the
+    /// reader closed the pipe, otherwise as a failure.
+    fn put(&mut self, bytes: &[u8]) {
+        let Destination::Stdout(out) = &mut self.destination else { return };
         if self.over {
             return;
         }
-        let Destination::Stdout(out) = &mut self.destination else {
-            return;
-        };
-        let held = out.buffer().len();
-        let done = writing(|| act(out));
-        if out.buffer().len() < held + more {
-            WRITTEN.store(true, Ordering::Relaxed);
-        }
-        let Err(error) = done else {
-            return;
-        };
+        WRITTEN.store(true, Ordering::Relaxed);
+        let Err(error) = writing(|| out.write(bytes)) else { return };
         self.over = true;
         if error.kind() != io::ErrorKind::BrokenPipe {
             self.failed = true;
