@@ -12,11 +12,11 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Entry};
 use crate::error::{Cause, Error};
 use crate::file_type::FileType;
 
@@ -70,7 +70,8 @@ impl Root {
     fn at(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Error> {
         let flags = flags | OFlag::O_CLOEXEC;
         match &self.root {
-            None => Ok(open(path, flags, Mode::empty())?),
+            // As open(2); musl's needs another system call for O_CLOEXEC.
+            None => Ok(openat(AT_FDCWD, path, flags, Mode::empty())?),
             Some(root) => {
                 let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
                 let seen = how.flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
@@ -155,24 +156,14 @@ pub struct Folder {
     directory: Directory,
 }
 
-/// An entry of a directory, owned.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its name.
-    pub name: Vec<u8>,
-    /// Its type, if the file system reports it.
-    pub kind: Option<FileType>,
-}
-
 impl Folder {
     fn of(descriptor: OwnedFd) -> Self {
         Folder { directory: Directory::of(descriptor) }
     }
 
     /// Returns the next entry other than `.` and `..`, in the directory's own order.
-    pub fn next(&mut self) -> Result<Option<Entry>, Error> {
-        let entry = self.directory.next()?;
-        Ok(entry.map(|entry| Entry { name: entry.name.to_vec(), kind: entry.kind }))
+    pub fn next(&mut self) -> Result<Option<Entry<'_>>, Error> {
+        Ok(self.directory.next()?)
     }
 
     /// Returns the metadata of this directory itself.
@@ -200,8 +191,13 @@ impl Folder {
     /// Opens a regular file in this directory without following a link; `None` for other files and
     /// for the kernel's log.
     pub fn open(&self, name: &[u8]) -> Result<Option<(File, Meta)>, Error> {
+        self.open_seen(name, &self.meta(name)?)
+    }
+
+    /// Like [`Folder::open`], for an entry that had these metadata just now.
+    pub fn open_seen(&self, name: &[u8], meta: &Meta) -> Result<Option<(File, Meta)>, Error> {
         let is_regular = |meta: &Meta| FileType::of_mode(meta.st_mode).is_regular();
-        if !is_regular(&self.meta(name)?) || name == KERNEL_LOG && self.is_of_kernel() {
+        if !is_regular(meta) || name == KERNEL_LOG && self.is_of_kernel() {
             return Ok(None);
         }
         let flags =

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use crate::error::Error;
 use crate::file_type::FileType;
-use crate::view::root::{Entry, Folder, Meta, Root};
+use crate::view::root::{Folder, Meta, Root};
 
 /// How many directories are open at once.
 const MAX_OPEN: usize = 32;
@@ -36,14 +36,19 @@ pub struct Walk {
 struct Level {
     folder: Option<Folder>,
     /// The remaining entries, in reverse order, of a directory that had to be closed.
-    rest: Option<Vec<Entry>>,
+    rest: Option<Vec<Rest>>,
     /// Why it could not be read to its end when it was closed.
     lost: Option<Error>,
     /// Device and inode, by which it is recognized.
     identity: (u64, u64),
     /// The length of its path.
     length: usize,
+    /// Where the names of its entries begin in their paths, after a slash.
+    names: usize,
 }
+
+/// An entry that is kept: its name, and its type if the file system reports it.
+type Rest = (Box<[u8]>, Option<FileType>);
 
 /// What a walk encounters.
 pub enum Event {
@@ -78,25 +83,30 @@ impl Walk {
         }
         loop {
             let level = self.levels.last_mut()?;
+            self.path.truncate(level.names);
+            if self.path.len() < level.names {
+                self.path.push(b'/');
+            }
+            self.name = level.names;
             let next = match (&mut level.rest, &mut level.folder) {
                 (Some(rest), _) => match rest.pop() {
+                    Some((name, kind)) => {
+                        self.path.extend_from_slice(&name);
+                        Ok(Some(kind))
+                    }
                     None => level.lost.take().map_or(Ok(None), Err),
-                    entry => Ok(entry),
                 },
-                (None, Some(folder)) => folder.next(),
+                (None, Some(folder)) => folder.next().map(|entry| {
+                    let entry = entry?;
+                    self.path.extend_from_slice(entry.name);
+                    Some(entry.kind)
+                }),
                 (None, None) => Ok(None),
             };
-            self.path.truncate(level.length);
             match next {
-                Ok(Some(entry)) => {
-                    if self.path.last() != Some(&b'/') {
-                        self.path.push(b'/');
-                    }
-                    self.name = self.path.len();
-                    self.path.extend_from_slice(&entry.name);
-                    return Some(Event::Entry(entry.kind));
-                }
+                Ok(Some(kind)) => return Some(Event::Entry(kind)),
                 end => {
+                    self.path.truncate(level.length);
                     let lost = self.ascend().err();
                     if let Some(error) = end.err().or(lost) {
                         return Some(Event::Failed(error));
@@ -136,6 +146,11 @@ impl Walk {
         self.folder()?.open(self.name())
     }
 
+    /// Like [`Walk::open`], for an entry that had these metadata just now.
+    pub fn open_seen(&self, meta: &Meta) -> Result<Option<(File, Meta)>, Error> {
+        self.folder()?.open_seen(self.name(), meta)
+    }
+
     /// Whether the last entry, a directory with this metadata, is the mount point of a proc or
     /// sysfs.
     pub fn is_kernel_mount(&self, meta: &Meta) -> bool {
@@ -173,7 +188,7 @@ impl Walk {
                     let mut rest = Vec::new();
                     loop {
                         match folder.next() {
-                            Ok(Some(entry)) => rest.push(entry),
+                            Ok(Some(entry)) => rest.push((entry.name.into(), entry.kind)),
                             Ok(None) => break,
                             Err(error) => {
                                 level.lost = Some(error);
@@ -193,6 +208,7 @@ impl Walk {
             lost: None,
             identity: (meta.st_dev, meta.st_ino),
             length: self.path.len(),
+            names: self.path.len() + usize::from(self.path.last() != Some(&b'/')),
         });
         Ok(())
     }

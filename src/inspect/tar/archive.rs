@@ -195,7 +195,7 @@ impl Archive<'_> {
             return Ok(());
         }
         let kind = match file_type {
-            FileType::Regular => return self.file(source, &name),
+            FileType::Regular => return self.file(source, meta, &name),
             FileType::Directory => b'5',
             FileType::Link => b'2',
             FileType::Fifo => b'6',
@@ -217,8 +217,8 @@ impl Archive<'_> {
     }
 
     /// Adds a regular file.
-    fn file(&mut self, source: Source<'_>, name: &[u8]) -> Result<(), Error> {
-        let (file, meta) = source.open()?;
+    fn file(&mut self, source: Source<'_>, seen: &Meta, name: &[u8]) -> Result<(), Error> {
+        let (file, meta) = source.open(seen)?;
         if self.output == Some((meta.st_dev, meta.st_ino)) {
             self.warn(source.path(), "is the archive itself; skipped");
             return Ok(());
@@ -228,7 +228,7 @@ impl Archive<'_> {
         if let Some(parts) = sparse::parts(&file, &meta) {
             return self.sparse_file(&file, &meta, &parts, &Member { whole_size: Some(reported), ..member });
         }
-        let count = self.fill(&file)?;
+        let count = self.fill(&file, reported)?;
         let is_whole = count < CHUNK_BYTES;
         let has_no_size = reported > CHUNK_BYTES as u64 && meta.st_blocks == 0 && is_of_kernel(&file);
         let reported = if has_no_size { 0 } else { reported };
@@ -297,8 +297,9 @@ impl Archive<'_> {
         }
     }
 
-    /// Fills the buffer with the first bytes of the file, and returns their number.
-    fn fill(&mut self, file: &File) -> Result<usize, Error> {
+    /// Fills the buffer with the first bytes of the file, and returns their number. Its end is not
+    /// looked for where it is reported to be.
+    fn fill(&mut self, file: &File, reported: u64) -> Result<usize, Error> {
         let mut count = 0;
         while let Some(room) = self.buffer.get_mut(count..).filter(|room| !room.is_empty()) {
             match file.read_at(room, count as u64) {
@@ -306,6 +307,9 @@ impl Archive<'_> {
                 Ok(more) => count += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
+            }
+            if count as u64 == reported {
+                break;
             }
         }
         Ok(count)

@@ -38,12 +38,12 @@ impl Source<'_> {
         }
     }
 
-    /// Opens a regular file.
-    pub fn open(&self) -> Result<(File, Meta), Error> {
+    /// Opens a regular file, whose metadata are known.
+    pub fn open(&self, seen: &Meta) -> Result<(File, Meta), Error> {
         match self {
             Source::Named(root, path) => root.open(path, false),
             Source::Event(walk) => {
-                let found = walk.open()?;
+                let found = walk.open_seen(seen)?;
                 found.ok_or_else(|| "changed its type while it was read".into())
             }
         }
