@@ -5,9 +5,14 @@
 //! printed, and [`Answer::is_over`] tells the command that it may stop.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use nix::fcntl::{SpliceFFlags, splice};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::Kept;
 use super::output::Output;
@@ -178,6 +183,24 @@ impl Answer {
     /// Writes bytes that are not text as they are, for a command that does not write to a terminal.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.write(bytes);
+    }
+
+    /// Moves at most `most` bytes of a file from this offset on to stdout, if that is a pipe:
+    /// splice(2), which copies nothing. Returns their number, 0 at the end of the file; `None` if
+    /// that is not possible, and [`Answer::bytes`] has to do.
+    pub fn splice(&mut self, file: &File, at: u64, most: usize) -> Option<usize> {
+        self.flush();
+        if self.over {
+            return None;
+        }
+        let stdout = io::stdout();
+        let mut pipe = [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)];
+        writing(|| poll(&mut pipe, PollTimeout::NONE)).ok()?;
+        // From here on only the file may have to be waited for, not the reader of the pipe.
+        let mut from = at.try_into().ok()?;
+        let moved = splice(file, Some(&mut from), &stdout, None, most, SpliceFFlags::SPLICE_F_NONBLOCK).ok()?;
+        WRITTEN.fetch_or(moved > 0, Ordering::Relaxed);
+        Some(moved)
     }
 
     /// Writes a table, fitted to the width of the terminal.

@@ -77,7 +77,7 @@ impl Member<'_> {
 
     /// Returns the ustar block, and adds records for what does not fit into it.
     fn block(&self, (prefix, name): (&[u8], &[u8]), records: &mut Records) -> Vec<u8> {
-        let mut fields = Fields { block: [0; BLOCK], at: 0, records };
+        let mut fields = Fields { block: vec![0; BLOCK], at: 0, records };
         fields.text("", name, 100);
         fields.number("", u64::from(self.mode), 8);
         fields.number("uid", u64::from(self.uid), 8);
@@ -102,13 +102,23 @@ impl Member<'_> {
         fields.number("", self.device.0, 8);
         fields.number("", self.device.1, 8);
         fields.text("", prefix, 155);
-        // Most of the block is zeros.
-        let words = fields.block.as_chunks::<8>().0.iter().filter(|word| **word != [0; 8]);
-        let sum = words.flatten().map(|&byte| u64::from(byte)).sum();
+        let sum = sum(&fields.block);
         fields.at = checksum;
         fields.number("", sum, 7);
-        fields.block.to_vec()
+        fields.block
     }
+}
+
+/// Returns the sum of the bytes, eight at a time.
+fn sum(block: &[u8]) -> u64 {
+    // Every other byte of a word, as a number of 16 bits: that many bytes do not overflow it.
+    const EVERY_OTHER: u64 = 0x00ff_00ff_00ff_00ff;
+    let mut sums = 0;
+    for word in block.as_chunks().0 {
+        let word = u64::from_ne_bytes(*word);
+        sums += (word & EVERY_OTHER) + (word >> 8 & EVERY_OTHER);
+    }
+    [0, 16, 32, 48].iter().map(|shift| sums >> shift & 0xffff).sum()
 }
 
 /// Returns how many bytes fill the last block after contents of this size.
@@ -133,7 +143,7 @@ fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The fields of a block, in order.
 struct Fields<'a> {
-    block: [u8; BLOCK],
+    block: Vec<u8>,
     /// Where the next field begins.
     at: usize,
     records: &'a mut Records,

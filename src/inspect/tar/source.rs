@@ -15,8 +15,8 @@ pub enum Source<'a> {
     Event(&'a Walk),
 }
 
-impl Source<'_> {
-    pub fn path(&self) -> &[u8] {
+impl<'a> Source<'a> {
+    pub fn path(self) -> &'a [u8] {
         match self {
             Source::Named(_, path) => path.as_os_str().as_bytes(),
             Source::Event(walk) => walk.path(),
