@@ -246,9 +246,11 @@ fn line<'a>(
         if layout.heading.align == Align::Right {
             pad(out, padding);
         }
-        let (begin, end) = mark.codes(colour);
-        for part in [begin, cell, end] {
-            out.push_str(part);
+        if colour && mark != Mark::None {
+            let (begin, end) = mark.codes(colour);
+            out.push_str(&[begin, cell, end].concat());
+        } else {
+            out.push_str(cell);
         }
         if at != last {
             pad(out, 2 + if layout.heading.align == Align::Left { padding } else { 0 });

@@ -240,6 +240,23 @@ mod tests {
     }
 
     #[test]
+    fn plain_bytes_are_recognized_wherever_they_are() {
+        for length in 1..=20 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    for around in [b' ', b'~', b'\\' + 1] {
+                        let mut bytes = vec![around; length];
+                        bytes[at] = byte;
+                        let expected = (b' '..=b'~').contains(&byte) && byte != b'\\';
+                        assert_eq!(is_plain(&bytes), expected, "{bytes:?}");
+                    }
+                }
+            }
+        }
+        assert!(is_plain(b""));
+    }
+
+    #[test]
     fn terminal_control_is_escaped() {
         for (from, to) in [
             (&b"a\nb\r\t\0"[..], r"a\nb\r\t\0"),

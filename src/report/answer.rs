@@ -198,7 +198,8 @@ impl Answer {
         writing(|| poll(&mut pipe, PollTimeout::NONE)).ok()?;
         // From here on only the file may have to be waited for, not the reader of the pipe.
         let mut from = at.try_into().ok()?;
-        let moved = splice(file, Some(&mut from), &stdout, None, most, SpliceFFlags::SPLICE_F_NONBLOCK).ok()?;
+        let moved =
+            splice(file, Some(&mut from), &stdout, None, most, SpliceFFlags::SPLICE_F_NONBLOCK).ok()?;
         WRITTEN.fetch_or(moved > 0, Ordering::Relaxed);
         Some(moved)
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::mounts::{MountedPath, Proc, is_local, next_deadline, with_timeout};
+use super::mounts::{MountedPath, Proc, is_local, may_block, next_deadline, with_timeout};
 use super::root::Root;
 use super::target::Target;
 use crate::deadline::Deadline;
@@ -110,7 +110,8 @@ pub fn listed<'a>(
     candidates.sort_by_key(|&(is_read_only, length, _)| (is_read_only, length));
     // A path leads through the mounts above its own. If all of them are local, it cannot block.
     let has_root = mounts.has_root();
-    let may_block = mounts.along_parents(&|_, mount| !has_root || !is_local(&mount.kind));
+    let is_remote = |_, mount: &Mount| !has_root || !is_local(&mount.kind);
+    let blocking = may_block(mounts).then(|| mounts.along_parents(&is_remote));
     let proc = Proc::of(target);
     let mut devices: BTreeSet<&[u8]> = BTreeSet::new();
     // By the positions of their mounts.
@@ -128,9 +129,9 @@ pub fn listed<'a>(
             continue;
         }
         let path = Path::new(OsStr::from_bytes(&mount.point));
-        let found = root.map(|root| match may_block.get(at) {
-            Some(false) => find_space(&proc, root, path),
-            _ => space_at(&proc, root, path, whole),
+        let may_block = blocking.as_ref().is_some_and(|blocking| blocking.get(at) != Some(&false));
+        let found = root.map(|root| {
+            if may_block { space_at(&proc, root, path, whole) } else { find_space(&proc, root, path) }
         });
         let space = match found {
             // Hidden by a mount on a directory above it.

@@ -5,6 +5,7 @@
 //! its remaining entries are kept. On the way back it is reopened as the parent of the one below,
 //! if it still is.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -41,6 +42,8 @@ struct Level {
     lost: Option<Error>,
     /// Device and inode, by which it is recognized.
     identity: (u64, u64),
+    /// See [`Folder::has_true_sizes`]; found when that is first needed.
+    has_true_sizes: OnceCell<bool>,
     /// The length of its path.
     length: usize,
     /// Where the names of its entries begin in their paths, after a slash.
@@ -151,6 +154,14 @@ impl Walk {
         self.folder()?.open_seen(self.name(), meta)
     }
 
+    /// Whether the last entry, a file with these metadata, is surely empty.
+    pub fn is_empty_file(&self, meta: &Meta) -> bool {
+        let Some(level) = self.levels.last().filter(|_| meta.st_size == 0) else { return false };
+        let has_true_sizes = || level.folder.as_ref().is_some_and(Folder::has_true_sizes);
+        // Another file system may be mounted on a single file.
+        level.identity.0 == meta.st_dev && *level.has_true_sizes.get_or_init(has_true_sizes)
+    }
+
     /// Whether the last entry, a directory with this metadata, is the mount point of a proc or
     /// sysfs.
     pub fn is_kernel_mount(&self, meta: &Meta) -> bool {
@@ -207,6 +218,7 @@ impl Walk {
             rest: None,
             lost: None,
             identity: (meta.st_dev, meta.st_ino),
+            has_true_sizes: OnceCell::new(),
             length: self.path.len(),
             names: self.path.len() + usize::from(self.path.last() != Some(&b'/')),
         });

@@ -222,13 +222,18 @@ impl Archive<'_> {
 
     /// Adds a regular file.
     fn file(&mut self, source: Source<'_>, seen: &Meta, name: &[u8]) -> Result<(), Error> {
-        let (file, meta) = source.open(seen)?;
-        if self.output == Some((meta.st_dev, meta.st_ino)) {
+        if self.output == Some((seen.st_dev, seen.st_ino)) {
             self.warn(source.path(), "is the archive itself; skipped");
             return Ok(());
         }
-        let reported = u64::try_from(meta.st_size).unwrap_or_default();
         let member = Member { name, kind: b'0', ..Member::default() };
+        if source.is_empty_file(seen) {
+            self.header(seen, &member);
+            self.remember(seen, name);
+            return Ok(());
+        }
+        let (file, meta) = source.open(seen)?;
+        let reported = u64::try_from(meta.st_size).unwrap_or_default();
         if let Some(parts) = sparse::parts(&file, &meta) {
             return self.sparse_file(&file, &meta, &parts, &Member { whole_size: Some(reported), ..member });
         }

@@ -38,6 +38,15 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether a regular file with these metadata is surely empty, so that it need not be opened.
+    pub fn is_empty_file(&self, meta: &Meta) -> bool {
+        match self {
+            // The only one.
+            Source::Named(..) => false,
+            Source::Event(walk) => walk.is_empty_file(meta),
+        }
+    }
+
     /// Opens a regular file, whose metadata are known.
     pub fn open(&self, seen: &Meta) -> Result<(File, Meta), Error> {
         match self {
