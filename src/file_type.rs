@@ -2,7 +2,7 @@
 
 #![cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "checks alone use only some of the names"))]
 
-use nix::sys::stat::SFlag;
+use nix::libc;
 
 /// The type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +21,14 @@ pub enum FileType {
 impl FileType {
     /// Returns the type in a mode: `st_mode` of stat(3type).
     pub fn of_mode(mode: u32) -> Self {
-        match SFlag::from_bits_truncate(mode & SFlag::S_IFMT.bits()) {
-            SFlag::S_IFREG => FileType::Regular,
-            SFlag::S_IFDIR => FileType::Directory,
-            SFlag::S_IFLNK => FileType::Link,
-            SFlag::S_IFIFO => FileType::Fifo,
-            SFlag::S_IFSOCK => FileType::Socket,
-            SFlag::S_IFBLK => FileType::BlockDevice,
-            SFlag::S_IFCHR => FileType::CharacterDevice,
+        match mode & libc::S_IFMT {
+            libc::S_IFREG => FileType::Regular,
+            libc::S_IFDIR => FileType::Directory,
+            libc::S_IFLNK => FileType::Link,
+            libc::S_IFIFO => FileType::Fifo,
+            libc::S_IFSOCK => FileType::Socket,
+            libc::S_IFBLK => FileType::BlockDevice,
+            libc::S_IFCHR => FileType::CharacterDevice,
             _ => FileType::Unknown,
         }
     }

@@ -9,6 +9,8 @@ mod answer;
 mod columns;
 #[cfg(feature = "inspect")]
 mod kept;
+#[cfg(feature = "inspect")]
+mod output;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;

@@ -59,6 +59,8 @@ pub struct Heading {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cell {
     text: String,
+    /// Its number of characters.
+    length: usize,
     mark: Mark,
 }
 
@@ -71,13 +73,16 @@ impl Cell {
 
 impl From<&[u8]> for Cell {
     fn from(bytes: &[u8]) -> Self {
-        Cell { text: escape(bytes), mark: Mark::None }
+        let text = escape(bytes);
+        // Most text is plain: as many characters as bytes.
+        let length = if text.is_ascii() { text.len() } else { text.chars().count() };
+        Cell { text, length, mark: Mark::None }
     }
 }
 
 impl From<Vec<u8>> for Cell {
     fn from(bytes: Vec<u8>) -> Self {
-        Cell::from(bytes.as_slice())
+        String::from_utf8(bytes).map_or_else(|odd| Cell::from(odd.as_bytes()), Cell::from)
     }
 }
 
@@ -90,19 +95,38 @@ impl From<&str> for Cell {
 impl From<String> for Cell {
     fn from(text: String) -> Self {
         // Most are numbers, which need no copy.
-        if is_plain(text.as_bytes()) { Cell { text, mark: Mark::None } } else { Cell::from(text.as_str()) }
+        if is_plain(text.as_bytes()) {
+            Cell { length: text.len(), text, mark: Mark::None }
+        } else {
+            Cell::from(text.as_str())
+        }
     }
 }
 
 /// The fewest characters to which a cell is cut, however narrow the terminal.
 const NARROWEST: usize = 8;
 
-/// Rows under headings.
+/// Padding, a piece of it.
+const SPACES: &str = "                                ";
+
+/// Rows under headings. There may be very many, so the text of all cells is in one piece of memory.
 #[derive(Debug)]
 pub struct Table {
     headings: Vec<Heading>,
     has_titles: bool,
-    rows: Vec<Vec<Cell>>,
+    text: String,
+    /// The cells of all rows: as many for each row as there are headings.
+    cells: Vec<Stored>,
+}
+
+/// A cell of a table.
+#[derive(Debug)]
+struct Stored {
+    /// Where its text ends. It begins where that of the cell before ends.
+    end: usize,
+    /// Its number of characters.
+    length: usize,
+    mark: Mark,
 }
 
 /// The layout of a column for all rows.
@@ -117,7 +141,7 @@ struct Layout {
 impl Table {
     /// A table with these headings.
     pub fn new(headings: Vec<Heading>) -> Self {
-        Table { headings, has_titles: true, rows: Vec::new() }
+        Table { headings, has_titles: true, text: String::new(), cells: Vec::new() }
     }
 
     /// The same table without its line of titles, as the continuation of another.
@@ -127,7 +151,12 @@ impl Table {
 
     /// Adds a row, which has a cell for each heading.
     pub fn row(&mut self, cells: Vec<Cell>) {
-        self.rows.push(cells);
+        let mut cells = cells.into_iter();
+        for _ in &self.headings {
+            let cell = cells.next().unwrap_or_else(|| "".into());
+            self.text.push_str(&cell.text);
+            self.cells.push(Stored { end: self.text.len(), length: cell.length, mark: cell.mark });
+        }
     }
 
     /// Passes the text to `write`, line by line, with at most `width` characters a line if that is
@@ -136,15 +165,28 @@ impl Table {
         let layouts = self.layouts(width);
         let mut out = String::new();
         if self.has_titles {
-            let titles = self.headings.iter().map(|heading| (heading.title, Mark::None));
+            let title = |heading: &Heading| (heading.title, heading.title.chars().count(), Mark::None);
+            let titles = self.headings.iter().map(title);
             line(&mut out, titles, &layouts, false);
             write(&out);
         }
-        for row in &self.rows {
+        let mut start = 0;
+        for row in self.rows() {
             out.clear();
-            line(&mut out, row.iter().map(|cell| (cell.text.as_str(), cell.mark)), &layouts, colour);
+            let cells = row.iter().map(|cell| {
+                let text = self.text.get(start..cell.end).unwrap_or_default();
+                start = cell.end;
+                (text, cell.length, cell.mark)
+            });
+            line(&mut out, cells, &layouts, colour);
             write(&out);
         }
+    }
+
+    /// Returns the cells of each row.
+    fn rows(&self) -> impl Iterator<Item = &[Stored]> {
+        // A table without columns has no cells.
+        self.cells.chunks(self.headings.len().max(1))
     }
 
     /// Lays out the columns within `limit` characters.
@@ -153,9 +195,9 @@ impl Table {
         let layout =
             |heading: &Heading| Layout { heading: *heading, width: title(heading), room: usize::MAX };
         let mut layouts: Vec<Layout> = self.headings.iter().map(layout).collect();
-        for row in &self.rows {
+        for row in self.rows() {
             for (layout, cell) in layouts.iter_mut().zip(row) {
-                layout.width = layout.width.max(cell.text.chars().count());
+                layout.width = layout.width.max(cell.length);
             }
         }
         if let Some(limit) = limit {
@@ -188,13 +230,13 @@ fn narrow(layouts: &mut [Layout], mut excess: usize) {
 
 fn line<'a>(
     out: &mut String,
-    cells: impl Iterator<Item = (&'a str, Mark)>,
+    cells: impl Iterator<Item = (&'a str, usize, Mark)>,
     layouts: &[Layout],
     colour: bool,
 ) {
     let last = layouts.len().saturating_sub(1);
-    for (at, ((cell, mark), layout)) in cells.zip(layouts).enumerate() {
-        let (mut cell, mut length) = (cell, cell.chars().count());
+    for (at, ((cell, length, mark), layout)) in cells.zip(layouts).enumerate() {
+        let (mut cell, mut length) = (cell, length);
         let cut;
         if length > layout.room {
             cut = shorten(cell, layout.room.max(NARROWEST));
@@ -204,9 +246,11 @@ fn line<'a>(
         if layout.heading.align == Align::Right {
             pad(out, padding);
         }
-        let (begin, end) = mark.codes(colour);
-        for part in [begin, cell, end] {
-            out.push_str(part);
+        if colour && mark != Mark::None {
+            let (begin, end) = mark.codes(colour);
+            out.push_str(&[begin, cell, end].concat());
+        } else {
+            out.push_str(cell);
         }
         if at != last {
             pad(out, 2 + if layout.heading.align == Align::Left { padding } else { 0 });
@@ -218,7 +262,12 @@ fn line<'a>(
 
 /// Appends so many spaces.
 fn pad(out: &mut String, count: usize) {
-    out.extend(std::iter::repeat_n(' ', count));
+    let mut left = count;
+    while left > 0 {
+        let some = left.min(SPACES.len());
+        out.push_str(SPACES.get(..some).unwrap_or_default());
+        left -= some;
+    }
 }
 
 /// The first characters, and an ellipsis.

@@ -377,7 +377,7 @@ mod tests {
                 (false, Level::Warning, reserve, "0 of 100M free, and 5.0M for root only"),
             ),
         ] {
-            let row = Row { mount: crate::procfs::mountinfo::Mount::default(), space: Some(space) };
+            let row = Row { mount: Cow::default(), space: Some(space) };
             let found = Shortage::of(&row, space, is_root);
             let found = (found.of_inodes, found.level, found.what, found.left.as_str());
             assert_eq!(found, expected, "{space:?} {is_root}");

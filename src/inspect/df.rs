@@ -11,10 +11,10 @@ use crate::outcome::Fact;
 use crate::redact::mask_mount;
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
-use crate::units::show_short_size;
+use crate::units::{push_number, show_short_size};
 use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::filesystems::{FULL, Row, Space, listed, named};
-use crate::view::mounts::read;
+use crate::view::mounts::{may_block, read};
 
 /// The time limit for all filesystems together.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -42,8 +42,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Df {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("filesystems");
-        avoid_threads_at_pids_limit();
         let mounts = read(target, answer)?;
+        if !self.paths.is_empty() || may_block(&mounts) {
+            avoid_threads_at_pids_limit();
+        }
         let root = target.root().map(Arc::new);
         let whole = answer.within(TIME_LIMIT);
         let rows = if self.paths.is_empty() {
@@ -54,62 +56,82 @@ impl Inspect for Df {
             named(&self.paths, target, &root?, &mounts, whole, answer)
         };
         if !rows.is_empty() {
-            answer.rows("filesystems", COLUMNS, false, &mut rows.into_iter());
+            answer.rows("filesystems", Line::COLUMNS, false, &mut rows.into_iter().map(Line));
         }
         Ok(true)
     }
 }
 
-type C = Column<Row>;
+/// A row of the table.
+struct Line<'a>(Row<'a>);
 
-const COLUMNS: &[Column<Row>] = &[
-    C::new(
-        "MOUNT",
-        |row| row.mount.point.as_slice().into(),
-        "mount_point",
-        |row| Some(row.mount.point.clone().into()),
-    )
-    .right()
-    .cut(0),
-    C::new("TYPE", |row| row.mount.kind.as_slice().into(), "type", |row| Some(row.mount.kind.clone().into())),
-    C::new(
-        "SOURCE",
-        |row| mask_mount(&row.mount.source).into(),
-        "source",
-        |row| Some(mask_mount(&row.mount.source).into()),
-    )
-    .left(),
-    C::new("SIZE", |row| size(row, |space| space.size), "size", |row| Some(count(row, |space| space.size)))
+type C<'a> = Column<Line<'a>>;
+
+impl<'a> Line<'a> {
+    const COLUMNS: &'a [Column<Line<'a>>] = &[
+        C::new(
+            "MOUNT",
+            |row| row.0.mount.point.as_slice().into(),
+            "mount_point",
+            |row| Some(row.0.mount.point.clone().into()),
+        )
+        .right()
+        .cut(0),
+        C::new(
+            "TYPE",
+            |row| row.0.mount.kind.as_slice().into(),
+            "type",
+            |row| Some(row.0.mount.kind.clone().into()),
+        ),
+        C::new(
+            "SOURCE",
+            |row| mask_mount(&row.0.mount.source).into(),
+            "source",
+            |row| Some(mask_mount(&row.0.mount.source).into()),
+        )
+        .left(),
+        C::new(
+            "SIZE",
+            |row| size(&row.0, |space| space.size),
+            "size",
+            |row| Some(count(&row.0, |space| space.size)),
+        )
         .numbers(),
-    C::new("USED", |row| size(row, |space| space.used), "used", |row| Some(count(row, |space| space.used)))
+        C::new(
+            "USED",
+            |row| size(&row.0, |space| space.used),
+            "used",
+            |row| Some(count(&row.0, |space| space.used)),
+        )
         .numbers(),
-    C::new(
-        "AVAIL",
-        |row| size(row, |space| space.available),
-        "available",
-        |row| Some(count(row, |space| space.available)),
-    )
-    .numbers(),
-    C::new(
-        "USE%",
-        |row| percent(row, row.space_percent()),
-        "use_percent",
-        |row| Some(row.space_percent().into()),
-    )
-    .numbers(),
-    C::json("inodes", |row| Some(count(row, |space| space.inodes))),
-    C::json("inodes_used", |row| Some(count(row, |space| space.inodes_used))),
-    C::json("inodes_available", |row| Some(count(row, |space| space.inodes_available))),
-    C::new(
-        "IUSE%",
-        |row| percent(row, row.inode_percent()),
-        "inode_use_percent",
-        |row| Some(row.inode_percent().into()),
-    )
-    .numbers(),
-    C::new("STATE", state, "read_only", |row| Some(row.mount.is_read_only().into())),
-    C::json("full", |row| Some(row.is_full().into())),
-];
+        C::new(
+            "AVAIL",
+            |row| size(&row.0, |space| space.available),
+            "available",
+            |row| Some(count(&row.0, |space| space.available)),
+        )
+        .numbers(),
+        C::new(
+            "USE%",
+            |row| percent(&row.0, row.0.space_percent()),
+            "use_percent",
+            |row| Some(row.0.space_percent().into()),
+        )
+        .numbers(),
+        C::json("inodes", |row| Some(count(&row.0, |space| space.inodes))),
+        C::json("inodes_used", |row| Some(count(&row.0, |space| space.inodes_used))),
+        C::json("inodes_available", |row| Some(count(&row.0, |space| space.inodes_available))),
+        C::new(
+            "IUSE%",
+            |row| percent(&row.0, row.0.inode_percent()),
+            "inode_use_percent",
+            |row| Some(row.0.inode_percent().into()),
+        )
+        .numbers(),
+        C::new("STATE", |row| state(&row.0), "read_only", |row| Some(row.0.mount.is_read_only().into())),
+        C::json("full", |row| Some(row.0.is_full().into())),
+    ];
+}
 
 fn size(row: &Row, of: fn(Space) -> u64) -> Cell {
     row.space.map_or("?".into(), |space| show_short_size(of(space)).into())
@@ -122,7 +144,13 @@ fn count(row: &Row, of: fn(Space) -> u64) -> Fact {
 fn percent(row: &Row, used: Option<u64>) -> Cell {
     let mark = if row.is_full() && used >= Some(FULL) { Mark::Wrong } else { Mark::None };
     let none = if row.space.is_some() { "-" } else { "?" };
-    used.map_or(none.into(), |used| Cell::from(format!("{used}%"))).marked(mark)
+    let shown = |used| {
+        let mut text = Vec::new();
+        push_number(&mut text, used);
+        text.push(b'%');
+        Cell::from(text)
+    };
+    used.map_or(none.into(), shown).marked(mark)
 }
 
 fn state(row: &Row) -> Cell {

@@ -2,6 +2,7 @@
 //! findmnt(8).
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
@@ -15,7 +16,9 @@ use crate::redact::mask_mount;
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
-use crate::view::mounts::{MOUNT_TIMEOUT, MountedPath, options, options_of_interest, read, with_timeout};
+use crate::view::mounts::{
+    MOUNT_TIMEOUT, MountedPath, Proc, options, options_of_interest, read, with_timeout,
+};
 
 pub(super) const COMMAND: Command = Command {
     name: "mounts",
@@ -47,7 +50,7 @@ impl Inspect for Show {
             return Ok(true);
         };
         let root = target.root()?;
-        let (proc, sought) = (target.proc.clone(), path.clone());
+        let (proc, sought) = (Proc::of(target), path.clone());
         let place =
             with_timeout(Deadline::after(MOUNT_TIMEOUT), move || MountedPath::find(&proc, &root, &sought))
                 .map_err(|why| format!("{}: {why}", path.shown()))?;
@@ -82,7 +85,7 @@ fn source(mount: &Mount) -> Vec<u8> {
 /// A mount, and those of its options that are shown.
 struct Row<'a> {
     mount: &'a Mount,
-    options: Vec<Vec<u8>>,
+    options: Rc<[Vec<u8>]>,
 }
 
 type C<'a> = Column<Row<'a>>;
@@ -128,6 +131,13 @@ impl<'a> Row<'a> {
 
 fn print(mounts: &[Mount], answer: &mut Answer) {
     let options = if answer.is_kept() { options_of_interest } else { options };
-    let mut rows = mounts.iter().map(|mount| Row { mount, options: options(mount) });
+    let mut last: Option<Row> = None;
+    let mut rows = mounts.iter().map(|mount| {
+        // Many mounts have the options of the one before.
+        let same = last.take().filter(|last| last.mount.has_options_of(mount));
+        let options = same.map_or_else(|| options(mount).into(), |last| last.options);
+        last = Some(Row { mount, options: Rc::clone(&options) });
+        Row { mount, options }
+    });
     answer.rows("mounts", Row::COLUMNS, false, &mut rows);
 }

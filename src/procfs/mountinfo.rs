@@ -3,6 +3,7 @@
 //! Fields are separated by single spaces and may be empty. A space, tab, newline, backslash or `#`
 //! within a field is written as an octal escape. Fields are bytes, not necessarily UTF-8.
 
+use std::cmp::Ordering;
 use std::sync::OnceLock;
 
 /// A mount.
@@ -78,43 +79,71 @@ impl Mounts {
 
     /// See [`Mounts::is_hidden`], for all mounts.
     fn find_hidden(&self) -> Vec<bool> {
-        // By the parent and the mount point, the last mount last. The root of a namespace is its own
-        // parent and covers nothing.
-        let mut places: Vec<(u32, &[u8], usize)> = self
-            .list
-            .iter()
-            .enumerate()
-            .filter(|(_, mount)| mount.id != mount.parent)
-            .map(|(at, mount)| (mount.parent, mount.point.as_slice(), at))
-            .collect();
-        places.sort_unstable();
-        let last_at = |parent: u32, point: &[u8]| {
-            let end = places.partition_point(|&(known, place, _)| (known, place) <= (parent, point));
-            let &(known, place, at) = places.get(end.checked_sub(1)?)?;
-            ((known, place) == (parent, point)).then_some(at)
-        };
-        // A mount on the same parent and above this point covers it: had it existed earlier, this
-        // mount would be on top of it. On the same point, a later mount covers an earlier one.
-        let covered = self.along_parents(&|at, mount| {
-            let slashes = mount.point.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
-            let mut above = slashes.filter_map(|(at, _)| mount.point.get(..at.max(1)));
-            let is_below = above.any(|point| point != mount.point && last_at(mount.parent, point).is_some());
-            is_below || last_at(mount.parent, &mount.point).is_some_and(|last| last > at)
+        let covered = self.find_covered();
+        let ids = self.ids();
+        let mut hidden = self.along(&ids, &|at, _| covered.get(at) == Some(&true));
+        // A mount on the root of another one.
+        for on_top in self.list.iter().filter(|mount| mount.id != mount.parent) {
+            for (_, at) in with_id(&ids, on_top.parent) {
+                if self.list.get(*at).is_some_and(|below| below.point == on_top.point)
+                    && let Some(hidden) = hidden.get_mut(*at)
+                {
+                    *hidden = true;
+                }
+            }
+        }
+        hidden
+    }
+
+    /// Returns for each mount whether another on the same parent covers it. One above its point
+    /// does: had it existed earlier, this mount would be on top of it. On the same point, a later
+    /// mount covers an earlier one.
+    fn find_covered(&self) -> Vec<bool> {
+        let mut covered = vec![false; self.list.len()];
+        let mut places: Vec<(usize, &Mount)> = self.list.iter().enumerate().collect();
+        // What is below a directory comes right after it.
+        places.sort_by(|(_, a), (_, b)| {
+            a.parent.cmp(&b.parent).then_with(|| compare_by_component(&a.point, &b.point))
         });
-        let on_top = |mount: &Mount| last_at(mount.id, &mount.point).is_some();
-        self.list.iter().zip(covered).map(|(mount, covered)| covered || on_top(mount)).collect()
+        // The last mount that no other covers.
+        let mut cover: Option<&Mount> = None;
+        for place in places.chunk_by(|(_, a), (_, b)| (a.parent, &a.point) == (b.parent, &b.point)) {
+            // The root of a namespace is its own parent and covers nothing.
+            let last = place.iter().rev().find(|(_, mount)| mount.id != mount.parent);
+            let is_below = |mount: &Mount| {
+                cover.is_some_and(|cover| {
+                    cover.parent == mount.parent && below(&cover.point, &mount.point).is_some()
+                })
+            };
+            let all = place.first().is_some_and(|(_, mount)| is_below(mount));
+            for (at, _) in place {
+                if let Some(covered) = covered.get_mut(*at) {
+                    *covered = all || last.is_some_and(|(last, _)| last > at);
+                }
+            }
+            if !all && let Some((_, mount)) = last {
+                cover = Some(mount);
+            }
+        }
+        covered
+    }
+
+    /// Returns the ids of all mounts, sorted, with their positions.
+    fn ids(&self) -> Vec<(u32, usize)> {
+        let ids = self.list.iter().enumerate().map(|(at, mount)| (mount.id, at));
+        let mut ids: Vec<(u32, usize)> = ids.collect();
+        ids.sort_by_key(|&(id, _)| id);
+        ids
     }
 
     /// Returns for each mount whether `holds` is true of it, which is at this position, or of a
     /// mount above it. In a loop of parents, which the kernel never writes, all have the same answer.
     pub fn along_parents(&self, holds: &dyn Fn(usize, &Mount) -> bool) -> Vec<bool> {
-        let ids = self.list.iter().enumerate().map(|(at, mount)| (mount.id, at));
-        let mut ids: Vec<(u32, usize)> = ids.collect();
-        ids.sort_unstable();
-        let position = |id: u32| {
-            let (known, at) = *ids.get(ids.partition_point(|&(known, _)| known < id))?;
-            (known == id).then_some(at)
-        };
+        self.along(&self.ids(), holds)
+    }
+
+    fn along(&self, ids: &[(u32, usize)], holds: &dyn Fn(usize, &Mount) -> bool) -> Vec<bool> {
+        let position = |id: u32| with_id(ids, id).first().map(|&(_, at)| at);
         let mut answers: Vec<Option<bool>> = vec![None; self.list.len()];
         let mut path = Vec::new();
         for start in 0..self.list.len() {
@@ -169,10 +198,30 @@ impl Mount {
         all
     }
 
+    /// Whether the other mount is of the same type and has the same options.
+    pub fn has_options_of(&self, other: &Mount) -> bool {
+        (&self.kind, &self.options, &self.super_options)
+            == (&other.kind, &other.options, &other.super_options)
+    }
+
     /// Whether the file system has this option.
     pub fn has_super_option(&self, option: &[u8]) -> bool {
         self.super_options.split(|&b| b == b',').any(|one| one == option)
     }
+}
+
+/// Returns those of the sorted ids that are this one.
+fn with_id(ids: &[(u32, usize)], id: u32) -> &[(u32, usize)] {
+    let rest = ids.get(ids.partition_point(|&(known, _)| known < id)..).unwrap_or_default();
+    let count = rest.iter().take_while(|&&(known, _)| known == id).count();
+    rest.get(..count).unwrap_or_default()
+}
+
+/// Compares paths so that what is below a directory comes right after it: a slash comes before all
+/// other bytes.
+fn compare_by_component(a: &[u8], b: &[u8]) -> Ordering {
+    let differ = a.iter().zip(b).find(|(a, b)| a != b);
+    differ.map_or_else(|| a.len().cmp(&b.len()), |(a, b)| (*a != b'/', a).cmp(&(*b != b'/', b)))
 }
 
 /// Returns the path relative to this directory: empty if it is the directory itself, otherwise with
@@ -188,23 +237,31 @@ pub fn below<'a>(folder: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn parse_line(line: &[u8]) -> Option<Mount> {
-    let mut fields = line.split(|&b| b == b' ');
+    let mut rest = Some(line);
+    let mut next = || field(&mut rest);
     let mount = Mount {
-        id: number(fields.next()?)?,
-        parent: number(fields.next()?)?,
-        device: fields.next()?.to_vec(),
-        root: decode(fields.next()?),
-        point: decode(fields.next().filter(|point| !point.is_empty())?),
-        options: decode(fields.next()?),
+        id: number(next()?)?,
+        parent: number(next()?)?,
+        device: next()?.to_vec(),
+        root: decode(next()?),
+        point: decode(next().filter(|point| !point.is_empty())?),
+        options: decode(next()?),
         ..Mount::default()
     };
     // Any number of optional fields, `shared:1 master:2`, up to a hyphen.
-    fields.by_ref().find(|field| *field == b"-")?;
-    let kind = decode(fields.next()?);
-    let source = decode(fields.next()?);
+    while next()? != b"-" {}
+    let kind = decode(next()?);
+    let source = decode(next()?);
     // Not every file system escapes the source and options, so the rest of the line is all options.
-    let rest: Vec<&[u8]> = fields.collect();
-    Some(Mount { kind, source, super_options: decode(&rest.join(&b' ')), ..mount })
+    Some(Mount { kind, source, super_options: decode(rest.unwrap_or_default()), ..mount })
+}
+
+/// Splits off the first field; `None` if there is none.
+fn field<'a>(rest: &mut Option<&'a [u8]>) -> Option<&'a [u8]> {
+    let line = rest.take()?;
+    let end = line.iter().position(|&b| b == b' ');
+    *rest = end.and_then(|end| line.get(end + 1..));
+    line.get(..end.unwrap_or(line.len()))
 }
 
 fn number(text: &[u8]) -> Option<u32> {
@@ -214,6 +271,9 @@ fn number(text: &[u8]) -> Option<u32> {
 /// Decodes the escapes of a field, a backslash and three octal digits each. Other backslashes are
 /// literal.
 fn decode(field: &[u8]) -> Vec<u8> {
+    if !field.contains(&b'\\') {
+        return field.to_vec();
+    }
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;
     loop {

@@ -15,8 +15,14 @@ pub fn mask_mount(text: &[u8]) -> Vec<u8> {
     // A secret found ahead. The text before it is searched too.
     let mut ahead = None;
     let mut parameters = Parameters::default();
-    while cursor.byte().is_some() {
+    while let Some(byte) = cursor.byte() {
         let at = cursor.at();
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        // No rule finds anything within a name.
+        if ahead.is_none() && is_name_byte(byte) && before.is_some_and(|&before| is_name_byte(before)) {
+            cursor.step();
+            continue;
+        }
         let reached = ahead.filter(|&(start, end)| (start..end).contains(&at));
         let found = secret(text, at, &mut parameters).or(reached);
         let is_here = found.is_some_and(|(start, _)| start <= at + 1);

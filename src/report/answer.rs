@@ -5,11 +5,17 @@
 //! printed, and [`Answer::is_over`] tells the command that it may stop.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use nix::fcntl::{SpliceFFlags, splice};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 use super::Kept;
+use super::output::Output;
 use crate::deadline::Deadline;
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact};
@@ -17,8 +23,6 @@ use crate::sys::terminal_width;
 use crate::table::{Mark, Table};
 use crate::text::{encode, escape, escape_lines, is_plain};
 
-/// The size of the output buffer, in bytes.
-const BUFFER: usize = 32 << 10;
 /// The most errors and warnings that a JSON document repeats.
 pub(super) const MAX_ERRORS: usize = 100;
 
@@ -63,7 +67,7 @@ pub struct Answer {
 
 /// The destination of an [`Answer`].
 enum Destination {
-    Stdout(BufWriter<Stdout>),
+    Stdout(Output),
     /// In memory, as JSON.
     Kept(Kept),
 }
@@ -72,7 +76,7 @@ impl Answer {
     /// Returns an answer of this command. `colour` is whether the environment allows colours.
     pub fn new(command: &'static str, json: bool, colour: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let destination = Destination::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()));
+        let destination = Destination::Stdout(Output::new());
         Answer { terminal, colour: colour && terminal, ..Answer::at(destination, command, json) }
     }
 
@@ -130,12 +134,15 @@ impl Answer {
 
     /// Writes one line of raw text, escaped.
     pub fn line(&mut self, text: &[u8]) {
-        if is_plain(text) {
-            // A fast path: an answer may consist of a hundred thousand file names.
-            self.write(text);
-        } else {
-            self.write(escape(text).as_bytes());
+        // A fast path: an answer may consist of a hundred thousand file names.
+        if is_plain(text)
+            && let Destination::Stdout(out) = &mut self.destination
+            && !self.over
+            && out.hold(&[text, b"\n"])
+        {
+            return;
         }
+        self.write(escape(text).as_bytes());
         self.write(b"\n");
     }
 
@@ -176,6 +183,25 @@ impl Answer {
     /// Writes bytes that are not text as they are, for a command that does not write to a terminal.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.write(bytes);
+    }
+
+    /// Moves at most `most` bytes of a file from this offset on to stdout, if that is a pipe:
+    /// splice(2), which copies nothing. Returns their number, 0 at the end of the file; `None` if
+    /// that is not possible, and [`Answer::bytes`] has to do.
+    pub fn splice(&mut self, file: &File, at: u64, most: usize) -> Option<usize> {
+        self.flush();
+        if self.over {
+            return None;
+        }
+        let stdout = io::stdout();
+        let mut pipe = [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT)];
+        writing(|| poll(&mut pipe, PollTimeout::NONE)).ok()?;
+        // From here on only the file may have to be waited for, not the reader of the pipe.
+        let mut from = at.try_into().ok()?;
+        let moved =
+            splice(file, Some(&mut from), &stdout, None, most, SpliceFFlags::SPLICE_F_NONBLOCK).ok()?;
+        WRITTEN.fetch_or(moved > 0, Ordering::Relaxed);
+        Some(moved)
     }
 
     /// Writes a table, fitted to the width of the terminal.
@@ -286,31 +312,30 @@ impl Answer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.put(bytes.len(), |out| out.write_all(bytes));
+        if let Destination::Stdout(out) = &mut self.destination
+            && !self.over
+            && !out.hold(&[bytes])
+        {
+            self.put(bytes);
+        }
     }
 
     /// Writes what is buffered.
     pub fn flush(&mut self) {
-        self.put(0, Write::flush);
+        if matches!(&self.destination, Destination::Stdout(out) if !out.is_empty()) {
+            self.put(b"");
+        }
     }
 
-    /// Writes `more` bytes. If that fails, the answer ends: silently if the reader closed the pipe,
-    /// otherwise as a failure.
-    fn put(&mut self, more: usize, act: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
+    /// Writes what is buffered, and these bytes. If that fails, the answer ends: silently if the
+    /// reader closed the pipe, otherwise as a failure.
+    fn put(&mut self, bytes: &[u8]) {
+        let Destination::Stdout(out) = &mut self.destination else { return };
         if self.over {
             return;
         }
-        let Destination::Stdout(out) = &mut self.destination else {
-            return;
-        };
-        let held = out.buffer().len();
-        let done = writing(|| act(out));
-        if out.buffer().len() < held + more {
-            WRITTEN.store(true, Ordering::Relaxed);
-        }
-        let Err(error) = done else {
-            return;
-        };
+        WRITTEN.store(true, Ordering::Relaxed);
+        let Err(error) = writing(|| out.write(bytes)) else { return };
         self.over = true;
         if error.kind() != io::ErrorKind::BrokenPipe {
             self.failed = true;

@@ -131,8 +131,9 @@ unsafe impl GlobalAlloc for Pages {
 
 /// Returns the class of the blocks for this layout; `None` if such a block has pages of its own.
 fn class_of(layout: Layout) -> Option<usize> {
-    let size = layout.size().max(layout.align()).max(SMALLEST);
-    (0..CLASSES).find(|class| size <= SMALLEST << class)
+    let smallest = layout.size().max(layout.align()).div_ceil(SMALLEST);
+    let class = smallest.checked_next_power_of_two()?.trailing_zeros();
+    usize::try_from(class).ok().filter(|&class| class < CLASSES)
 }
 
 /// Maps new zeroed pages. Returns null if there are none.

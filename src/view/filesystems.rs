@@ -1,6 +1,7 @@
 //! Space and inodes of the file systems that a process sees. statvfs(3)
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::sys::statvfs::fstatvfs;
 
-use super::mounts::{MountedPath, is_local, next_deadline, with_timeout};
+use super::mounts::{MountedPath, Proc, is_local, may_block, next_deadline, with_timeout};
 use super::root::Root;
 use super::target::Target;
 use crate::deadline::Deadline;
@@ -55,32 +56,35 @@ pub struct Space {
 
 /// A file system and its space.
 #[derive(Debug)]
-pub struct Row {
-    pub mount: Mount,
+pub struct Row<'a> {
+    pub mount: Cow<'a, Mount>,
     /// `None` if it is not available.
     pub space: Option<Space>,
 }
 
 /// Returns the file systems of these paths.
-pub fn named(
+pub fn named<'a>(
     paths: &[PathBuf],
     target: &Target,
     root: &Arc<Root>,
-    mounts: &Mounts,
+    mounts: &'a Mounts,
     whole: Deadline,
     answer: &mut Answer,
-) -> Vec<Row> {
+) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
+    let proc = Proc::of(target);
     for path in paths {
-        match space_at(target, root, path, whole) {
+        match space_at(&proc, root, path, whole) {
             Ok((found, space)) => {
-                let mount = found.mount(mounts).cloned();
+                let mount = found.mount(mounts).map(Cow::Borrowed);
                 // After chroot(2), the mount that contains the root directory is not in the table.
-                let mount = mount.unwrap_or_else(|| Mount {
-                    point: path.as_os_str().as_bytes().to_vec(),
-                    source: b"?".to_vec(),
-                    kind: b"?".to_vec(),
-                    ..Mount::default()
+                let mount = mount.unwrap_or_else(|| {
+                    Cow::Owned(Mount {
+                        point: path.as_os_str().as_bytes().to_vec(),
+                        source: b"?".to_vec(),
+                        kind: b"?".to_vec(),
+                        ..Mount::default()
+                    })
                 });
                 rows.push(Row { mount, space: Some(space) });
             }
@@ -92,25 +96,29 @@ pub fn named(
 
 /// Returns all file systems that contain data, each once: preferably a mount that is writable, and
 /// the one with the shortest mount point. Calls `report` with each error.
-pub fn listed(
+pub fn listed<'a>(
     target: &Target,
     root: Option<&Arc<Root>>,
-    mounts: &Mounts,
+    mounts: &'a Mounts,
     whole: Deadline,
     report: &mut dyn FnMut(Error),
-) -> Vec<Row> {
+) -> Vec<Row<'a>> {
     let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
-    let mut candidates: Vec<(usize, &Mount)> = mounts.list.iter().enumerate().collect();
-    candidates.retain(|(_, mount)| !is_pseudo(mount));
-    candidates
-        .sort_by_key(|(_, mount)| mount.point.len() + if mount.is_read_only() { usize::MAX / 2 } else { 0 });
+    let candidates = mounts.list.iter().enumerate().filter(|(_, mount)| !is_pseudo(mount));
+    let rank = |(at, mount): (usize, &Mount)| (mount.is_read_only(), mount.point.len(), at);
+    let mut candidates: Vec<_> = candidates.map(rank).collect();
+    candidates.sort_by_key(|&(is_read_only, length, _)| (is_read_only, length));
     // A path leads through the mounts above its own. If all of them are local, it cannot block.
     let has_root = mounts.has_root();
-    let may_block = mounts.along_parents(&|_, mount| !has_root || !is_local(&mount.kind));
+    let is_remote = |_, mount: &Mount| !has_root || !is_local(&mount.kind);
+    let blocking = may_block(mounts).then(|| mounts.along_parents(&is_remote));
+    let proc = Proc::of(target);
     let mut devices: BTreeSet<&[u8]> = BTreeSet::new();
-    let mut rows: Vec<(usize, Row)> = Vec::new();
+    // By the positions of their mounts.
+    let mut spaces: BTreeMap<usize, Option<Space>> = BTreeMap::new();
     let count = candidates.len();
-    for (tried, (at, mount)) in candidates.into_iter().enumerate() {
+    for (tried, (_, _, at)) in candidates.into_iter().enumerate() {
+        let Some(mount) = mounts.list.get(at) else { continue };
         if whole.remaining().is_err() {
             let time = show_duration(whole.limit());
             let why = format!("{} of {count} mounts not checked: timed out after {time}", count - tried);
@@ -121,9 +129,9 @@ pub fn listed(
             continue;
         }
         let path = Path::new(OsStr::from_bytes(&mount.point));
-        let found = root.map(|root| match may_block.get(at) {
-            Some(false) => find_space(&target.proc, root, path),
-            _ => space_at(target, root, path, whole),
+        let may_block = blocking.as_ref().is_some_and(|blocking| blocking.get(at) != Some(&false));
+        let found = root.map(|root| {
+            if may_block { space_at(&proc, root, path, whole) } else { find_space(&proc, root, path) }
         });
         let space = match found {
             // Hidden by a mount on a directory above it.
@@ -137,24 +145,25 @@ pub fn listed(
             None => None,
         };
         devices.insert(&mount.device);
-        rows.push((at, Row { mount: mount.clone(), space }));
+        spaces.insert(at, space);
     }
-    rows.sort_by_key(|(at, _)| *at);
-    rows.into_iter().map(|(_, row)| row).collect()
+    let row =
+        |(at, space): (usize, Option<Space>)| Some(Row { mount: Cow::Borrowed(mounts.list.get(at)?), space });
+    spaces.into_iter().filter_map(row).collect()
 }
 
 fn space_at(
-    target: &Target,
+    proc: &Proc,
     root: &Arc<Root>,
     path: &Path,
     whole: Deadline,
 ) -> Result<(MountedPath, Space), Error> {
-    let (proc, root, path) = (target.proc.clone(), Arc::clone(root), path.to_owned());
+    let (proc, root, path) = (proc.clone(), Arc::clone(root), path.to_owned());
     with_timeout(next_deadline(whole), move || find_space(&proc, &root, &path))
 }
 
 /// As [`space_at`], however long the file system takes to answer.
-fn find_space(proc: &Path, root: &Root, path: &Path) -> Result<(MountedPath, Space), Error> {
+fn find_space(proc: &Proc, root: &Root, path: &Path) -> Result<(MountedPath, Space), Error> {
     let found = MountedPath::find(proc, root, path)?;
     let space = space(&found)?;
     Ok((found, space))
@@ -175,7 +184,7 @@ fn space(path: &MountedPath) -> Result<Space, Errno> {
     })
 }
 
-impl Row {
+impl Row<'_> {
     /// Returns how much of the space is in use, in percent.
     pub fn space_percent(&self) -> Option<u64> {
         self.space.and_then(|space| percent(space.used, space.available))
@@ -190,7 +199,7 @@ impl Row {
     /// Whether it is full. A read-only file system is always full, which means nothing.
     pub fn is_full(&self) -> bool {
         let most = self.space_percent().max(self.inode_percent());
-        !self.mount.is_read_only() && most >= Some(FULL)
+        most >= Some(FULL) && !self.mount.is_read_only()
     }
 }
 

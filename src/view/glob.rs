@@ -18,10 +18,15 @@ pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
         if name.is_empty() && pattern.is_empty() {
             return true;
         }
-        if let Some((character, rest)) = first(name)
-            && let Some(after) = one(pattern, character)
-        {
-            (pattern, name) = (after, rest);
+        let matched = match (pattern, name) {
+            // Nearly all characters: no need to decode them.
+            ([own, after @ ..], [byte, rest @ ..]) if is_literal(*own) && byte.is_ascii() => {
+                (own == byte).then_some((after, rest))
+            }
+            _ => first(name).and_then(|(character, rest)| Some((one(pattern, character)?, rest))),
+        };
+        if let Some(rest) = matched {
+            (pattern, name) = rest;
             continue;
         }
         // The last star matches one more character.
@@ -32,9 +37,17 @@ pub fn fits(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
+/// Whether this byte of a pattern is a character that matches only itself.
+fn is_literal(byte: u8) -> bool {
+    byte.is_ascii() && !matches!(byte, b'*' | b'?' | b'[' | b'\\')
+}
+
 /// Splits off the first character.
 fn first(text: &[u8]) -> Option<(u32, &[u8])> {
     let (&byte, rest) = text.split_first()?;
+    if byte.is_ascii() {
+        return Some((u32::from(byte), rest));
+    }
     for length in 2..=4 {
         if byte >= 0xc0
             && let Some((head, rest)) = text.split_at_checked(length)
@@ -44,7 +57,7 @@ fn first(text: &[u8]) -> Option<(u32, &[u8])> {
         }
     }
     // Bytes that are not ASCII get numbers beyond all characters.
-    Some((if byte < 0x80 { u32::from(byte) } else { 0x11_0000 + u32::from(byte) }, rest))
+    Some((0x11_0000 + u32::from(byte), rest))
 }
 
 /// Returns the rest of the pattern if its first element matches this character.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::root::Root;
-use super::target::{Target, is_proc};
+use super::target::Target;
 use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
 use crate::files::read_start;
@@ -70,6 +70,21 @@ pub fn read(target: &Target, answer: &mut Answer) -> Result<Mounts, Error> {
     Ok(mounts)
 }
 
+/// The proc that tells which mount a descriptor is on.
+#[derive(Debug, Clone)]
+pub struct Proc {
+    path: PathBuf,
+    /// The kernel's ids say nothing of a fabricated table (tests).
+    is_of_kernel: bool,
+}
+
+impl Proc {
+    /// Returns the proc of this target.
+    pub fn of(target: &Target) -> Self {
+        Proc { path: target.proc.clone(), is_of_kernel: target.is_of_kernel() }
+    }
+}
+
 /// A path that was found, and the mount that it is on.
 #[derive(Debug)]
 pub struct MountedPath {
@@ -82,12 +97,11 @@ pub struct MountedPath {
 
 impl MountedPath {
     /// Finds the path as the target sees it. This may wait forever for a server that is down.
-    pub fn find(proc: &Path, root: &Root, path: &Path) -> Result<Self, Error> {
+    pub fn find(proc: &Proc, root: &Root, path: &Path) -> Result<Self, Error> {
         let handle = root.handle(path)?;
-        // The kernel's ids say nothing of a fabricated table (tests).
-        let id = is_proc(proc).then(|| mount_id(handle.as_fd())).flatten().or_else(|| {
+        let id = proc.is_of_kernel.then(|| mount_id(handle.as_fd())).flatten().or_else(|| {
             let info = format!("self/fdinfo/{}", handle.as_raw_fd());
-            parse_fdinfo(&read_start(&proc.join(info), 4096).unwrap_or_default().0)
+            parse_fdinfo(&read_start(&proc.path.join(info), 4096).unwrap_or_default().0)
         });
         // Without a mount id, the path as given has to do.
         let path = if id.is_some() { PathBuf::new() } else { std::path::absolute(path).unwrap_or_default() };
@@ -101,6 +115,11 @@ impl MountedPath {
             None => mounts.by_path(self.path.as_os_str().as_bytes()),
         }
     }
+}
+
+/// Whether a path of the process may lead to a file system that does not answer.
+pub fn may_block(mounts: &Mounts) -> bool {
+    !mounts.has_root() || !mounts.list.iter().all(|mount| is_local(&mount.kind))
 }
 
 /// Whether a file system of this type answers as long as the machine runs.

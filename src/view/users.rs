@@ -13,7 +13,7 @@ use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
 use crate::threads::bounded;
 use crate::view::control_groups::avoid_threads_at_pids_limit;
-use crate::view::mounts::is_local;
+use crate::view::mounts;
 use crate::view::root::Root;
 use crate::view::target::Target;
 
@@ -116,8 +116,7 @@ fn may_block(target: &Target) -> bool {
         // We always see our own files, whichever proc is inspected.
         None => Target { proc: procfs::ROOT.into(), process: None }.read("mountinfo"),
     };
-    let mounts = Mounts::parse(&text.unwrap_or_default());
-    !mounts.has_root() || !mounts.list.iter().all(|mount| is_local(&mount.kind))
+    mounts::may_block(&Mounts::parse(&text.unwrap_or_default()))
 }
 
 fn name(names: &[(u32, Vec<u8>)], id: u32) -> Option<&[u8]> {

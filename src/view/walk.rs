@@ -5,6 +5,7 @@
 //! its remaining entries are kept. On the way back it is reopened as the parent of the one below,
 //! if it still is.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -13,7 +14,7 @@ use nix::errno::Errno;
 
 use crate::error::Error;
 use crate::file_type::FileType;
-use crate::view::root::{Entry, Folder, Meta, Root};
+use crate::view::root::{Folder, Meta, Root};
 
 /// How many directories are open at once.
 const MAX_OPEN: usize = 32;
@@ -36,14 +37,21 @@ pub struct Walk {
 struct Level {
     folder: Option<Folder>,
     /// The remaining entries, in reverse order, of a directory that had to be closed.
-    rest: Option<Vec<Entry>>,
+    rest: Option<Vec<Rest>>,
     /// Why it could not be read to its end when it was closed.
     lost: Option<Error>,
     /// Device and inode, by which it is recognized.
     identity: (u64, u64),
+    /// See [`Folder::has_true_sizes`]; found when that is first needed.
+    has_true_sizes: OnceCell<bool>,
     /// The length of its path.
     length: usize,
+    /// Where the names of its entries begin in their paths, after a slash.
+    names: usize,
 }
+
+/// An entry that is kept: its name, and its type if the file system reports it.
+type Rest = (Box<[u8]>, Option<FileType>);
 
 /// What a walk encounters.
 pub enum Event {
@@ -78,25 +86,30 @@ impl Walk {
         }
         loop {
             let level = self.levels.last_mut()?;
+            self.path.truncate(level.names);
+            if self.path.len() < level.names {
+                self.path.push(b'/');
+            }
+            self.name = level.names;
             let next = match (&mut level.rest, &mut level.folder) {
                 (Some(rest), _) => match rest.pop() {
+                    Some((name, kind)) => {
+                        self.path.extend_from_slice(&name);
+                        Ok(Some(kind))
+                    }
                     None => level.lost.take().map_or(Ok(None), Err),
-                    entry => Ok(entry),
                 },
-                (None, Some(folder)) => folder.next(),
+                (None, Some(folder)) => folder.next().map(|entry| {
+                    let entry = entry?;
+                    self.path.extend_from_slice(entry.name);
+                    Some(entry.kind)
+                }),
                 (None, None) => Ok(None),
             };
-            self.path.truncate(level.length);
             match next {
-                Ok(Some(entry)) => {
-                    if self.path.last() != Some(&b'/') {
-                        self.path.push(b'/');
-                    }
-                    self.name = self.path.len();
-                    self.path.extend_from_slice(&entry.name);
-                    return Some(Event::Entry(entry.kind));
-                }
+                Ok(Some(kind)) => return Some(Event::Entry(kind)),
                 end => {
+                    self.path.truncate(level.length);
                     let lost = self.ascend().err();
                     if let Some(error) = end.err().or(lost) {
                         return Some(Event::Failed(error));
@@ -136,6 +149,19 @@ impl Walk {
         self.folder()?.open(self.name())
     }
 
+    /// Like [`Walk::open`], for an entry that had these metadata just now.
+    pub fn open_seen(&self, meta: &Meta) -> Result<Option<(File, Meta)>, Error> {
+        self.folder()?.open_seen(self.name(), meta)
+    }
+
+    /// Whether the last entry, a file with these metadata, is surely empty.
+    pub fn is_empty_file(&self, meta: &Meta) -> bool {
+        let Some(level) = self.levels.last().filter(|_| meta.st_size == 0) else { return false };
+        let has_true_sizes = || level.folder.as_ref().is_some_and(Folder::has_true_sizes);
+        // Another file system may be mounted on a single file.
+        level.identity.0 == meta.st_dev && *level.has_true_sizes.get_or_init(has_true_sizes)
+    }
+
     /// Whether the last entry, a directory with this metadata, is the mount point of a proc or
     /// sysfs.
     pub fn is_kernel_mount(&self, meta: &Meta) -> bool {
@@ -173,7 +199,7 @@ impl Walk {
                     let mut rest = Vec::new();
                     loop {
                         match folder.next() {
-                            Ok(Some(entry)) => rest.push(entry),
+                            Ok(Some(entry)) => rest.push((entry.name.into(), entry.kind)),
                             Ok(None) => break,
                             Err(error) => {
                                 level.lost = Some(error);
@@ -192,7 +218,9 @@ impl Walk {
             rest: None,
             lost: None,
             identity: (meta.st_dev, meta.st_ino),
+            has_true_sizes: OnceCell::new(),
             length: self.path.len(),
+            names: self.path.len() + usize::from(self.path.last() != Some(&b'/')),
         });
         Ok(())
     }

@@ -182,20 +182,24 @@ impl Archive<'_> {
         let file_type = FileType::of_mode(meta.st_mode);
         let path = source.path().get(self.name_start..).unwrap_or_default();
         let start = path.iter().take_while(|&&b| b == b'/').count();
-        let mut name = path.get(start..).filter(|name| !name.is_empty()).unwrap_or(b".").to_vec();
-        if file_type.is_directory() {
-            name.push(b'/');
-        }
+        let name = path.get(start..).filter(|name| !name.is_empty()).unwrap_or(b".");
+        let of_directory;
+        let name = if file_type.is_directory() {
+            of_directory = [name, b"/"].concat();
+            &of_directory
+        } else {
+            name
+        };
         if self.tar.verbose {
-            Answer::progress(&name);
+            Answer::progress(name);
         }
         let first_name = if file_type.is_directory() { None } else { self.links.first_name(meta) };
         if let Some(link) = first_name {
-            self.header(meta, &Member { name: &name, kind: b'1', link: &link, ..Member::default() });
+            self.header(meta, &Member { name, kind: b'1', link: &link, ..Member::default() });
             return Ok(());
         }
         let kind = match file_type {
-            FileType::Regular => return self.file(source, &name),
+            FileType::Regular => return self.file(source, meta, name),
             FileType::Directory => b'5',
             FileType::Link => b'2',
             FileType::Fifo => b'6',
@@ -209,26 +213,31 @@ impl Archive<'_> {
         };
         let link = if file_type.is_link() { source.link()? } else { Vec::new() };
         let device = if file_type.is_device() { device(meta.st_rdev) } else { (0, 0) };
-        self.header(meta, &Member { name: &name, kind, link: &link, device, ..Member::default() });
+        self.header(meta, &Member { name, kind, link: &link, device, ..Member::default() });
         if !file_type.is_directory() {
-            self.remember(meta, &name);
+            self.remember(meta, name);
         }
         Ok(())
     }
 
     /// Adds a regular file.
-    fn file(&mut self, source: Source<'_>, name: &[u8]) -> Result<(), Error> {
-        let (file, meta) = source.open()?;
-        if self.output == Some((meta.st_dev, meta.st_ino)) {
+    fn file(&mut self, source: Source<'_>, seen: &Meta, name: &[u8]) -> Result<(), Error> {
+        if self.output == Some((seen.st_dev, seen.st_ino)) {
             self.warn(source.path(), "is the archive itself; skipped");
             return Ok(());
         }
-        let reported = u64::try_from(meta.st_size).unwrap_or_default();
         let member = Member { name, kind: b'0', ..Member::default() };
+        if source.is_empty_file(seen) {
+            self.header(seen, &member);
+            self.remember(seen, name);
+            return Ok(());
+        }
+        let (file, meta) = source.open(seen)?;
+        let reported = u64::try_from(meta.st_size).unwrap_or_default();
         if let Some(parts) = sparse::parts(&file, &meta) {
             return self.sparse_file(&file, &meta, &parts, &Member { whole_size: Some(reported), ..member });
         }
-        let count = self.fill(&file)?;
+        let count = self.fill(&file, reported)?;
         let is_whole = count < CHUNK_BYTES;
         let has_no_size = reported > CHUNK_BYTES as u64 && meta.st_blocks == 0 && is_of_kernel(&file);
         let reported = if has_no_size { 0 } else { reported };
@@ -297,8 +306,9 @@ impl Archive<'_> {
         }
     }
 
-    /// Fills the buffer with the first bytes of the file, and returns their number.
-    fn fill(&mut self, file: &File) -> Result<usize, Error> {
+    /// Fills the buffer with the first bytes of the file, and returns their number. Its end is not
+    /// looked for where it is reported to be.
+    fn fill(&mut self, file: &File, reported: u64) -> Result<usize, Error> {
         let mut count = 0;
         while let Some(room) = self.buffer.get_mut(count..).filter(|room| !room.is_empty()) {
             match file.read_at(room, count as u64) {
@@ -306,6 +316,9 @@ impl Archive<'_> {
                 Ok(more) => count += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
+            }
+            if count as u64 == reported {
+                break;
             }
         }
         Ok(count)
@@ -315,7 +328,14 @@ impl Archive<'_> {
     /// an error.
     fn copy(&mut self, file: &File, start: u64, length: u64) -> Result<(), Error> {
         let (mut at, end) = (start, start.saturating_add(length));
+        let mut can_splice = true;
         while at < end && !self.answer.is_over() {
+            if can_splice {
+                let moved = self.answer.splice(file, at, usize::try_from(end - at).unwrap_or(usize::MAX));
+                can_splice = moved.is_some_and(|count| count > 0);
+                at += moved.unwrap_or_default() as u64;
+                continue;
+            }
             let most = usize::try_from(end - at).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
             let room = self.buffer.get_mut(..most).unwrap_or_default();
             let why = match file.read_at(room, at) {

@@ -77,7 +77,7 @@ impl Member<'_> {
 
     /// Returns the ustar block, and adds records for what does not fit into it.
     fn block(&self, (prefix, name): (&[u8], &[u8]), records: &mut Records) -> Vec<u8> {
-        let mut fields = Fields { block: Vec::with_capacity(BLOCK), records };
+        let mut fields = Fields { block: vec![0; BLOCK], at: 0, records };
         fields.text("", name, 100);
         fields.number("", u64::from(self.mode), 8);
         fields.number("uid", u64::from(self.uid), 8);
@@ -89,26 +89,36 @@ impl Member<'_> {
         }
         fields.number("mtime", seconds.unwrap_or_default(), 12);
         // The checksum is computed with blanks in its own field.
-        fields.block.extend_from_slice(b"        ");
-        fields.block.push(self.kind);
+        let checksum = fields.at;
+        fields.text("", b"        ", 8);
+        fields.text("", &[self.kind], 1);
         fields.text("linkpath", self.link, 100);
-        fields.block.extend_from_slice(b"ustar\x0000");
+        fields.text("", b"ustar\x0000", 8);
         // These two end in NUL, which takes one byte.
         fields.text("uname", self.user, 31);
-        fields.block.push(0);
+        fields.at += 1;
         fields.text("gname", self.group, 31);
-        fields.block.push(0);
+        fields.at += 1;
         fields.number("", self.device.0, 8);
         fields.number("", self.device.1, 8);
         fields.text("", prefix, 155);
-        let mut block = fields.block;
-        block.resize(BLOCK, 0);
-        let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
-        for (byte, digit) in block.iter_mut().skip(148).zip(octal(sum, 7)) {
-            *byte = digit;
-        }
-        block
+        let sum = sum(&fields.block);
+        fields.at = checksum;
+        fields.number("", sum, 7);
+        fields.block
     }
+}
+
+/// Returns the sum of the bytes, eight at a time.
+fn sum(block: &[u8]) -> u64 {
+    // Every other byte of a word, as a number of 16 bits: that many bytes do not overflow it.
+    const EVERY_OTHER: u64 = 0x00ff_00ff_00ff_00ff;
+    let mut sums = 0;
+    for word in block.as_chunks().0 {
+        let word = u64::from_ne_bytes(*word);
+        sums += (word & EVERY_OTHER) + (word >> 8 & EVERY_OTHER);
+    }
+    [0, 16, 32, 48].iter().map(|shift| sums >> shift & 0xffff).sum()
 }
 
 /// Returns how many bytes fill the last block after contents of this size.
@@ -134,19 +144,28 @@ fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The fields of a block, in order.
 struct Fields<'a> {
     block: Vec<u8>,
+    /// Where the next field begins.
+    at: usize,
     records: &'a mut Records,
 }
 
 impl Fields<'_> {
+    /// Returns the next field.
+    fn field(&mut self, width: usize) -> &mut [u8] {
+        let start = self.at;
+        self.at += width;
+        self.block.get_mut(start..self.at).unwrap_or_default()
+    }
+
     /// Adds a text. If it is longer than the field, it is truncated there, and whole in a record,
     /// if `key` is not empty.
     fn text(&mut self, key: &str, text: &[u8], width: usize) {
-        let end = self.block.len() + width;
-        let cut = text.get(..width);
-        self.block.extend_from_slice(cut.unwrap_or(text));
-        self.block.resize(end, 0);
         if text.len() > width && !key.is_empty() {
             self.records.add(key, text);
+        }
+        let cut = text.get(..width).unwrap_or(text);
+        if let Some(field) = self.field(width).get_mut(..cut.len()) {
+            field.copy_from_slice(cut);
         }
     }
 
@@ -154,27 +173,30 @@ impl Fields<'_> {
     /// written in base 256, as GNU tar does, for programs that do not read records (with busybox
     /// the file would belong to root).
     fn number(&mut self, key: &str, number: u64, width: usize) {
+        let mut left = number;
         if number >> (3 * (width - 1)) == 0 {
-            return self.block.extend(octal(number, width));
+            let mut digits = self.field(width).iter_mut().rev();
+            if let Some(end) = digits.next() {
+                *end = 0;
+            }
+            for digit in digits {
+                *digit = b'0' | (left & 7) as u8;
+                left >>= 3;
+            }
+            return;
         }
         if !key.is_empty() {
             self.records.add_number(key, number);
         }
-        let bytes = number.to_be_bytes();
-        self.block.push(0x80);
-        self.block.resize(self.block.len() + (width - 1).saturating_sub(bytes.len()), 0);
-        self.block.extend(bytes.iter().skip(bytes.len().saturating_sub(width - 1)));
+        let field = self.field(width);
+        for byte in field.iter_mut().rev() {
+            *byte = (left & 0xff) as u8;
+            left >>= 8;
+        }
+        if let Some(first) = field.first_mut() {
+            *first = 0x80;
+        }
     }
-}
-
-/// Returns an octal number of `width` bytes, the last of which is NUL.
-fn octal(number: u64, width: usize) -> Vec<u8> {
-    let mut digits = Vec::with_capacity(width);
-    for at in (0..width.saturating_sub(1)).rev() {
-        digits.extend(b"01234567".get((number >> (3 * at) & 7) as usize));
-    }
-    digits.push(0);
-    digits
 }
 
 /// The records of an extended header.

@@ -15,8 +15,8 @@ pub enum Source<'a> {
     Event(&'a Walk),
 }
 
-impl Source<'_> {
-    pub fn path(&self) -> &[u8] {
+impl<'a> Source<'a> {
+    pub fn path(self) -> &'a [u8] {
         match self {
             Source::Named(_, path) => path.as_os_str().as_bytes(),
             Source::Event(walk) => walk.path(),
@@ -38,12 +38,21 @@ impl Source<'_> {
         }
     }
 
-    /// Opens a regular file.
-    pub fn open(&self) -> Result<(File, Meta), Error> {
+    /// Whether a regular file with these metadata is surely empty, so that it need not be opened.
+    pub fn is_empty_file(&self, meta: &Meta) -> bool {
+        match self {
+            // The only one.
+            Source::Named(..) => false,
+            Source::Event(walk) => walk.is_empty_file(meta),
+        }
+    }
+
+    /// Opens a regular file, whose metadata are known.
+    pub fn open(&self, seen: &Meta) -> Result<(File, Meta), Error> {
         match self {
             Source::Named(root, path) => root.open(path, false),
             Source::Event(walk) => {
-                let found = walk.open()?;
+                let found = walk.open_seen(seen)?;
                 found.ok_or_else(|| "changed its type while it was read".into())
             }
         }

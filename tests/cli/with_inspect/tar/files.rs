@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::{READERS, archive, names, output_given, tar_in};
+use crate::support::command::binary;
 use crate::support::place::Place;
 use crate::support::skip::{is_root, skip};
 
@@ -209,7 +210,35 @@ fn files_in_proc_are_archived_if_named() {
     let line = fs::read(place.path("cmdline")).unwrap();
     assert!(line.ends_with(b"\0tar\0cf\0-\0cmdline\0net/dev\0"), "{}", String::from_utf8_lossy(&line));
     assert!(fs::read(place.path("net/dev")).unwrap().len() > 100);
+    // Their sizes are 0.
+    let place = Place::new();
+    let output = tar_in(Path::new("/proc/sys/kernel"), &["cf", "-", "random"]);
+    output_given(READERS[0], &place.0, &output.stdout);
+    assert_eq!(fs::read(place.path("random/boot_id")).unwrap().len(), 37);
     // Its size is that of the whole address space.
     let output = tar_in(Path::new("/proc"), &["cf", "-", "kcore"]);
     assert!(output.stdout.len() < 1 << 20 && output.status.code() == Some(1), "{}", output.stdout.len());
+}
+
+/// To a pipe they are not copied: splice(2).
+#[test]
+fn a_large_file_gives_the_same_archive_in_a_pipe_and_in_a_file() {
+    let place = Place::new();
+    let content: Vec<u8> = (0..1_000_003_u32).flat_map(u32::to_le_bytes).collect();
+    fs::create_dir(place.path("t")).unwrap();
+    place.file("t/large", &content);
+    place.file("t/small", "x");
+    place.file("t/empty", "");
+    let piped = archive(&place.0, &["cf", "-", "t"]);
+    let mut command = Command::new(binary());
+    command.args(["tar", "cf", "-", "t"]).current_dir(&place.0);
+    let file = place.path("archive");
+    assert!(command.stdout(File::create(&file).unwrap()).status().unwrap().success());
+    assert!(fs::read(file).unwrap() == piped);
+    for reader in READERS {
+        let unpacked = Place::new();
+        output_given(reader, &unpacked.0, &piped);
+        assert!(fs::read(unpacked.path("t/large")).unwrap() == content);
+        assert_eq!(fs::read(unpacked.path("t/empty")).unwrap(), b"");
+    }
 }
