@@ -2,8 +2,8 @@
 //!
 //! Memory use is constant: a line longer than [`MAX_LINE`] is searched in parts, which is reported.
 
-mod literal;
 mod pattern;
+mod text;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use self::pattern::Pattern;
+use self::pattern::{Pattern, Search};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand, operands, refused};
 use crate::error::Error;
+use crate::expression::{Expression, Lines};
 use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
@@ -81,9 +82,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let has_other_letters = any_case && !text.is_ascii();
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
-        Pattern::expression(given.expression("TEXT", &text, any_case)?, &text, any_case)
+        let expression = Expression::for_lines(&text, any_case);
+        Pattern::expression(expression.map_err(|why| given.unusable("TEXT", &why))?, any_case)
     } else {
-        Pattern::text(text, any_case)
+        Pattern::text(&text, any_case)
     };
     Ok(Box::new(Grep {
         pattern,
@@ -108,20 +110,21 @@ impl Inspect for Grep {
         if self.has_other_letters {
             answer.info("-i applies to ASCII letters only: the case of other letters in TEXT matters");
         }
-        let mut search = Search {
+        let mut run = Run {
             grep: self,
+            search: self.pattern.search(),
             answer,
             names: self.names.unwrap_or(self.recursive || self.paths.len() > 1),
             buffer: vec![0; MAX_LINE],
             found: false,
         };
         for path in &self.paths {
-            if search.is_over() {
+            if run.is_over() {
                 break;
             }
-            search.path(&root, path);
+            run.path(&root, path);
         }
-        let found = search.found;
+        let found = run.found;
         if self.quiet && found {
             // "Exit immediately with zero status if any match is found, even if an error was
             // detected", grep(1).
@@ -131,8 +134,9 @@ impl Inspect for Grep {
     }
 }
 
-struct Search<'a> {
+struct Run<'a> {
     grep: &'a Grep,
+    search: Search<'a>,
     answer: &'a mut Answer,
     /// Whether to print the file's name with each line.
     names: bool,
@@ -140,7 +144,7 @@ struct Search<'a> {
     found: bool,
 }
 
-impl Search<'_> {
+impl Run<'_> {
     /// Whether the search can stop.
     fn is_over(&self) -> bool {
         self.answer.is_over() || self.grep.quiet && self.found
@@ -267,7 +271,7 @@ impl Search<'_> {
                     self.answer.info(&format!("{path}: a line longer than 1 MiB is searched in parts"));
                 }
                 let part = buffer.get(..filled).unwrap_or_default();
-                if !skips_rest && self.grep.pattern.find(part, 0).is_some() {
+                if !skips_rest && self.search.next(&mut Lines::new(part)).is_some() {
                     skips_rest = true;
                     if self.print(part, &mut file) {
                         return Ok(());
@@ -286,19 +290,18 @@ impl Search<'_> {
 
     /// Prints the matching ones of these lines, and returns whether the search of the file is over.
     fn block(&mut self, block: &[u8], file: &mut Position<'_>) -> bool {
-        let (mut from, mut counted) = (0, 0);
+        let (mut lines, mut counted) = (Lines::new(block), 0);
         let counts = self.grep.line_numbers || self.answer.is_json();
         let newlines = |from: usize, to: usize| {
             let bytes = if counts { block.get(from..to) } else { None };
             memchr_iter(b'\n', bytes.unwrap_or_default()).count() as u64
         };
-        while let Some((start, end)) = self.grep.pattern.find(block, from) {
+        while let Some((start, end)) = self.search.next(&mut lines) {
             file.line += newlines(counted, start);
             counted = start;
             if self.print(block.get(start..end).unwrap_or_default(), file) || self.is_over() {
                 return true;
             }
-            from = end + 1;
         }
         file.line += newlines(counted, block.len());
         false
