@@ -2,20 +2,24 @@
 //!
 //! The crate regex-lite defines them in every build: which are valid, how large they may be, and
 //! what they match. A build with inspections, which search files of any size, runs them as a
-//! [lazy DFA](automaton) of the crate regex-automata, a hundred times as fast; only the few
-//! expressions that it does not cover are left to regex-lite.
+//! [lazy DFA](automaton) of the crate regex-automata, a hundred times as fast. The few expressions
+//! that this does not cover are left to regex-lite, and so are small texts, for which it would take
+//! longer to build.
 
 #[cfg(feature = "inspect")]
 mod automaton;
 #[cfg(feature = "inspect")]
 mod class;
 #[cfg(feature = "inspect")]
+mod lanes;
+#[cfg(feature = "inspect")]
 mod lines;
 #[cfg(feature = "inspect")]
 mod literal;
 #[cfg(feature = "inspect")]
 mod nfa;
-#[cfg(all(test, feature = "inspect"))]
+#[cfg(test)]
+#[cfg(feature = "inspect")]
 mod tests;
 
 use std::ops::Range;
@@ -25,22 +29,19 @@ use regex_lite::{Regex, RegexBuilder};
 use crate::bytes::find;
 
 #[cfg(feature = "inspect")]
-use self::automaton::Automaton;
-#[cfg(feature = "inspect")]
-pub use self::lines::{LineSearch, Lines};
+pub use self::lines::{LineExpression, LineSearch, Lines};
 
 /// The size limit of a compiled expression, in bytes: some 2000 states. The time to match is at
 /// most proportional to this and to the length of the text.
 pub const SIZE_LIMIT: usize = 64 << 10;
+/// From how many bytes on it takes less time to build an automaton than to do without.
+#[cfg(feature = "inspect")]
+const LARGE_TEXT: usize = 1 << 10;
 
-/// A compiled expression. `^` and `$` match at each line, as in grep.
+/// A compiled expression that is searched for in whole texts. `^` and `$` match at each line, as in
+/// grep.
 #[derive(Debug)]
-pub struct Expression {
-    lite: Regex,
-    /// The same as an automaton, if that covers it.
-    #[cfg(feature = "inspect")]
-    automaton: Option<Automaton>,
-}
+pub struct Expression(Regex);
 
 /// Why an expression cannot be used.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,24 +53,21 @@ pub enum Unusable {
 }
 
 impl Expression {
-    /// Compiles an expression that is searched for in whole texts.
-    pub fn for_text(pattern: &str) -> Result<Self, Unusable> {
-        let lite = compile(pattern, false)?;
-        Ok(Expression {
-            #[cfg(feature = "inspect")]
-            automaton: Automaton::for_text(pattern),
-            lite,
-        })
+    /// Compiles an expression.
+    pub fn new(pattern: &str) -> Result<Self, Unusable> {
+        compile(pattern, false).map(Expression)
     }
 
     /// Whether `accept` accepts one of the matches in this text: the leftmost one, and then the
     /// leftmost of those that begin after the last.
     pub fn any_match(&self, text: &str, accept: &dyn Fn(Range<usize>) -> bool) -> bool {
         #[cfg(feature = "inspect")]
-        if let Some(automaton) = &self.automaton {
-            return automaton.any_match(text, accept);
+        if text.len() >= LARGE_TEXT
+            && let Some(holds) = automaton::any_match(self.0.as_str(), text, accept)
+        {
+            return holds;
         }
-        self.lite.find_iter(text).any(|found| accept(found.range()))
+        self.0.find_iter(text).any(|found| accept(found.range()))
     }
 }
 

@@ -193,13 +193,16 @@ impl<'a> Given<'a> {
 
     /// The error for an expression in an option or operand that cannot be used.
     pub fn unusable(&self, name: &str, why: &Unusable) -> UsageError {
-        self.wrong(name, &match why {
-            Unusable::TooLarge => {
-                let most = show_size(SIZE_LIMIT as u64);
-                format!("the regular expression is too large: more than {most} once compiled")
-            }
-            Unusable::Invalid(why) => format!("invalid regular expression: {why}"),
-        })
+        self.wrong(
+            name,
+            &match why {
+                Unusable::TooLarge => {
+                    let most = show_size(SIZE_LIMIT as u64);
+                    format!("the regular expression is too large: more than {most} once compiled")
+                }
+                Unusable::Invalid(why) => format!("invalid regular expression: {why}"),
+            },
+        )
     }
 
     /// An environment variable that replaces an option.

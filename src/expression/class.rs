@@ -1,9 +1,7 @@
 //! Sets of characters. What they contain is what regex-lite documents: only ASCII letters have two
 //! cases, and named classes contain only ASCII.
 
-use regex_syntax::ast::{
-    ClassAsciiKind, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem,
-};
+use regex_syntax::ast::{ClassAsciiKind, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem};
 
 /// A set of characters, as inclusive ranges.
 #[derive(Debug, Default, Clone)]

@@ -1,12 +1,18 @@
-//! Finds the lines that match an expression. Each line is a text of its own, but many are searched
-//! at once.
+//! Finds the lines that match an expression.
 
 use memchr::{memchr, memrchr};
 use regex_automata::Input;
 use regex_automata::hybrid::dfa::Cache;
+use regex_lite::Regex;
 
-use super::automaton::Automaton;
-use super::{Expression, Unusable, compile};
+use super::automaton::LineAutomaton;
+use super::lanes::{self, Seen};
+use super::{Unusable, compile};
+
+/// How many bytes after a match are searched in order, and no lines at once.
+const REACH: usize = 1 << 10;
+/// How many bytes are searched in order where that is not possible.
+const WINDOW: usize = 16 << 10;
 
 /// Lines of which the first ones may have been searched.
 #[derive(Debug)]
@@ -34,8 +40,7 @@ impl<'a> Lines<'a> {
     /// and ends.
     pub fn take(&mut self, at: usize) -> (usize, usize) {
         let start = self.start_of(at);
-        let rest = self.bytes.get(at..).unwrap_or_default();
-        let end = memchr(b'\n', rest).map_or(self.bytes.len(), |length| at + length);
+        let end = end_of_line(self.bytes, at);
         self.from = end + 1;
         (start, end)
     }
@@ -46,20 +51,19 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// A search for the lines that match an expression.
+/// A compiled expression that is searched for in lines, each of which is a text of its own.
 #[derive(Debug)]
-pub struct LineSearch<'a> {
-    expression: &'a Expression,
-    /// The states of the automaton that have been computed; `None` if there is no automaton.
-    pub(super) cache: Option<Cache>,
+pub struct LineExpression {
+    lite: Regex,
+    /// The same as an automaton, if that covers it.
+    pub(super) automaton: Option<LineAutomaton>,
 }
 
-impl Expression {
-    /// Compiles an expression that is searched for in lines. With `any_case` the case of ASCII
-    /// letters is ignored.
-    pub fn for_lines(pattern: &str, any_case: bool) -> Result<Self, Unusable> {
+impl LineExpression {
+    /// Compiles an expression. With `any_case` the case of ASCII letters is ignored.
+    pub fn new(pattern: &str, any_case: bool) -> Result<Self, Unusable> {
         let lite = compile(pattern, any_case)?;
-        Ok(Expression { automaton: Automaton::for_lines(pattern, any_case), lite })
+        Ok(LineExpression { automaton: LineAutomaton::new(pattern, any_case), lite })
     }
 
     /// Texts of which every match contains one, in the case of the expression; empty if there are
@@ -69,11 +73,24 @@ impl Expression {
     }
 
     /// Begins a search.
-    pub fn line_search(&self) -> LineSearch<'_> {
-        let cache = self.automaton.as_ref().map(|automaton| automaton.ends().create_cache());
-        LineSearch { expression: self, cache }
+    pub fn search(&self) -> LineSearch<'_> {
+        let cache = self.automaton.as_ref().map(|automaton| automaton.dfa.create_cache());
+        LineSearch { expression: self, cache, reach: 0 }
     }
 }
+
+/// A search for the lines that match an expression.
+#[derive(Debug)]
+pub struct LineSearch<'a> {
+    expression: &'a LineExpression,
+    /// The states of the automaton that have been computed; `None` if there is no automaton.
+    pub(super) cache: Option<Cache>,
+    /// How many bytes are searched in order before lines are searched at once.
+    reach: usize,
+}
+
+/// The expression has no automaton.
+struct NoAutomaton;
 
 impl LineSearch<'_> {
     /// Finds the next line that matches, and returns where it starts and ends.
@@ -85,9 +102,9 @@ impl LineSearch<'_> {
                 // No line begins after the last newline.
                 let valid = valid.strip_suffix(b"\n").unwrap_or(valid);
                 match self.end_of_match(valid, lines.from) {
-                    Some(Some(at)) => return Some(lines.take(at)),
-                    Some(None) => lines.from = lines.valid,
-                    None => lines.valid = lines.from,
+                    Ok(Some(at)) => return Some(lines.take(at)),
+                    Ok(None) => lines.from = lines.valid,
+                    Err(NoAutomaton) => lines.valid = lines.from,
                 }
             } else {
                 let (start, end) = lines.take(lines.from);
@@ -103,8 +120,8 @@ impl LineSearch<'_> {
     pub fn is_match(&mut self, line: &[u8]) -> bool {
         let text = String::from_utf8_lossy(line);
         match self.end_of_match(text.as_bytes(), 0) {
-            Some(found) => found.is_some(),
-            None => self.expression.lite.is_match(&text),
+            Ok(found) => found.is_some(),
+            Err(NoAutomaton) => self.expression.lite.is_match(&text),
         }
     }
 
@@ -124,16 +141,39 @@ impl LineSearch<'_> {
         }
     }
 
-    /// Searches UTF-8 text from an offset on, and returns where the first match to end ends.
-    /// `None` if there is no automaton.
-    fn end_of_match(&mut self, text: &[u8], from: usize) -> Option<Option<usize>> {
-        let (automaton, cache) = (self.expression.automaton.as_ref()?, self.cache.as_mut()?);
-        let input = Input::new(text).range(from..).earliest(true);
-        // It only fails if it is configured to give up.
-        let found = automaton.ends().try_search_fwd(cache, &input).ok();
-        if found.is_none() {
-            self.cache = None;
+    /// Searches lines of UTF-8 text from an offset on, and returns where the first match to end
+    /// ends.
+    fn end_of_match(&mut self, text: &[u8], from: usize) -> Result<Option<usize>, NoAutomaton> {
+        let (Some(automaton), Some(cache)) = (&self.expression.automaton, &mut self.cache) else {
+            return Err(NoAutomaton);
+        };
+        let (dfa, mut from) = (&automaton.dfa, from);
+        loop {
+            while self.reach == 0 {
+                match lanes::search(dfa, cache, text, from) {
+                    Seen::NoMatchBefore(line) => from = line,
+                    Seen::Match(at) => self.reach = (at - from).max(1),
+                    Seen::Nothing => self.reach = WINDOW,
+                }
+            }
+            let end = end_of_line(text, from.saturating_add(self.reach));
+            let input = Input::new(text).range(from..end).earliest(true);
+            // It only fails if it is configured to give up.
+            let Ok(found) = dfa.try_search_fwd(cache, &input) else {
+                self.cache = None;
+                return Err(NoAutomaton);
+            };
+            // Where there is one match there are often more: for a while, in order.
+            self.reach = if found.is_some() { REACH } else { 0 };
+            if found.is_some() || end == text.len() {
+                return Ok(found.map(|end| end.offset()));
+            }
+            from = end + 1;
         }
-        found.map(|found| found.map(|end| end.offset()))
     }
+}
+
+/// Returns where the line at this offset ends, without its newline.
+fn end_of_line(text: &[u8], at: usize) -> usize {
+    text.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(text.len(), |length| at + length)
 }

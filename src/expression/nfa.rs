@@ -66,6 +66,7 @@ type Result<T> = std::result::Result<T, NotCovered>;
 
 /// The flags that apply to a part: `(?i)`.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, not a state")]
 struct Settings {
     any_case: bool,
     multi_line: bool,

@@ -1,6 +1,7 @@
 //! Compares the automaton with regex-lite.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::*;
@@ -164,8 +165,17 @@ const COVERED: &[&str] = &[
 ];
 
 /// Expressions that it does not cover.
-const NOT_COVERED: &[&str] =
-    &["(?x) a b", "(?R)a$", "(?R)a.$", "(?mR)^a", r"\B", r"\B|a", r"x*\B", r"\b{start-half}", r"\b{end-half}"];
+const NOT_COVERED: &[&str] = &[
+    "(?x) a b",
+    "(?R)a$",
+    "(?R)a.$",
+    "(?mR)^a",
+    r"\B",
+    r"\B|a",
+    r"x*\B",
+    r"\b{start-half}",
+    r"\b{end-half}",
+];
 
 /// Lines, some of which are not UTF-8.
 const LINES: &[&[u8]] = &[
@@ -217,21 +227,24 @@ const LINES: &[&[u8]] = &[
 /// Returns the numbers of the lines that match according to regex-lite.
 fn expected(pattern: &str, any_case: bool, lines: &[&[u8]]) -> Vec<usize> {
     let lite = compile(pattern, any_case).unwrap();
-    let is_match = |line: &[u8]| lite.is_match(&String::from_utf8_lossy(line));
+    // Many lines may be the same.
+    let mut known = BTreeMap::new();
+    let mut is_match =
+        |line| *known.entry(line).or_insert_with(|| lite.is_match(&String::from_utf8_lossy(line)));
     (0..lines.len()).filter(|&number| is_match(lines[number])).collect()
 }
 
 /// Returns the numbers of the lines that match, searched at once.
-fn found(expression: &Expression, lines: &[&[u8]], ends_in_newline: bool) -> Vec<usize> {
+fn found(expression: &LineExpression, lines: &[&[u8]], ends_in_newline: bool) -> Vec<usize> {
     let mut bytes = lines.join(&b'\n');
     if ends_in_newline {
         bytes.push(b'\n');
     }
     let (mut numbers, mut from, mut number) = (Vec::new(), 0, 0);
     let mut block = Lines::new(&bytes);
-    let mut search = expression.line_search();
+    let mut search = expression.search();
     while let Some((start, end)) = search.next(&mut block) {
-        number += bytes[from..start].iter().filter(|&&byte| byte == b'\n').count();
+        number += memchr::memchr_iter(b'\n', &bytes[from..start]).count();
         from = start;
         assert_eq!(&bytes[start..end], lines[number]);
         numbers.push(number);
@@ -239,24 +252,23 @@ fn found(expression: &Expression, lines: &[&[u8]], ends_in_newline: bool) -> Vec
     numbers
 }
 
-/// Returns the matches in a text.
-fn matches(expression: &Expression, text: &str) -> Vec<Range<usize>> {
+/// Returns the matches in a text; `None` if the expression is not covered.
+fn matches(pattern: &str, text: &str) -> Option<Vec<Range<usize>>> {
     let matches = RefCell::new(Vec::new());
-    expression.any_match(text, &|found| {
+    automaton::any_match(pattern, text, &|found| {
         matches.borrow_mut().push(found);
         false
-    });
-    matches.into_inner()
+    })?;
+    Some(matches.into_inner())
 }
 
 fn assert_same(pattern: &str, lines: &[&[u8]]) {
     for any_case in [false, true] {
-        let expression = Expression::for_lines(pattern, any_case).unwrap();
+        let expression = LineExpression::new(pattern, any_case).unwrap();
         let expected = expected(pattern, any_case, lines);
         assert_eq!(found(&expression, lines, true), expected, "{pattern:?} {any_case}");
-        let mut search = expression.line_search();
-        let alone: Vec<usize> =
-            (0..lines.len()).filter(|&number| search.is_match(lines[number])).collect();
+        let mut search = expression.search();
+        let alone: Vec<usize> = (0..lines.len()).filter(|&number| search.is_match(lines[number])).collect();
         assert_eq!(alone, expected, "{pattern:?} {any_case}, line by line");
         // Each line as the last one, with and without a newline.
         for number in 0..lines.len() {
@@ -269,12 +281,13 @@ fn assert_same(pattern: &str, lines: &[&[u8]]) {
         }
     }
     let lite = compile(pattern, false).unwrap();
-    let expression = Expression::for_text(pattern).unwrap();
     let whole = lines.join(&b'\n');
     for text in lines.iter().copied().chain([whole.as_slice()]) {
         let text = String::from_utf8_lossy(text);
         let expected: Vec<_> = lite.find_iter(&text).map(|found| found.range()).collect();
-        assert_eq!(matches(&expression, &text), expected, "{pattern:?}: {text:?}");
+        if let Some(found) = matches(pattern, &text) {
+            assert_eq!(found, expected, "{pattern:?}: {text:?}");
+        }
     }
 }
 
@@ -283,7 +296,7 @@ fn both_engines_match_the_same() {
     for (patterns, is_covered) in [(COVERED, true), (NOT_COVERED, false)] {
         for pattern in patterns {
             assert_same(pattern, LINES);
-            let expression = Expression::for_lines(pattern, false).unwrap();
+            let expression = LineExpression::new(pattern, false).unwrap();
             assert_eq!(expression.automaton.is_some(), is_covered, "{pattern:?}");
         }
     }
@@ -293,22 +306,75 @@ fn both_engines_match_the_same() {
 #[test]
 fn both_engines_match_the_same_at_random() {
     const PIECES: &[&str] = &[
-        "a", "b", "ab", "é", "\u{4e2d}", ".", "[^a]", "[ab]", "[^b-é]", r"\w", r"\W", r"\d", r"\b", r"\B",
-        r"\<", r"\>", "^", "$", r"\A", r"\z", "(", "(?:", "(?i:", "(?s:", "(?-m:", "(?U:", ")", ")", "|", "*",
-        "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?", "{2,}", "(?i)", r"\n", " ", "-", "[[:^alpha:]]",
+        "a",
+        "b",
+        "ab",
+        "é",
+        "\u{4e2d}",
+        ".",
+        "[^a]",
+        "[ab]",
+        "[^b-é]",
+        r"\w",
+        r"\W",
+        r"\d",
+        r"\b",
+        r"\B",
+        r"\<",
+        r"\>",
+        "^",
+        "$",
+        r"\A",
+        r"\z",
+        "(",
+        "(?:",
+        "(?i:",
+        "(?s:",
+        "(?-m:",
+        "(?U:",
+        ")",
+        ")",
+        "|",
+        "*",
+        "+",
+        "?",
+        "*?",
+        "+?",
+        "??",
+        "{2}",
+        "{1,3}",
+        "{0,2}?",
+        "{2,}",
+        "(?i)",
+        r"\n",
+        " ",
+        "-",
+        "[[:^alpha:]]",
         r"\b{start-half}",
     ];
-    const CHARACTERS: &[&[u8]] =
-        &[b"a", b"b", b"A", b"B", b" ", b"-", b"1", b"\xc3\xa9", b"\xe4\xb8\xad", b"\xe4\xb8", b"\xff", b"\n"];
+    const CHARACTERS: &[&[u8]] = &[
+        b"a",
+        b"b",
+        b"A",
+        b"B",
+        b" ",
+        b"-",
+        b"1",
+        b"\xc3\xa9",
+        b"\xe4\xb8\xad",
+        b"\xe4\xb8",
+        b"\xff",
+        b"\n",
+    ];
     let mut seed = 1_u64;
     let mut random = move |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % below
     };
     let (mut tried, mut covered) = (0, 0);
-    while tried < 1500 {
-        let pattern: String = (0..1 + random(9)).map(|_| PIECES[random(PIECES.len())]).collect();
-        let Ok(expression) = Expression::for_lines(&pattern, false) else { continue };
+    while tried < 800 {
+        let pattern: String = (0..=random(9)).map(|_| PIECES[random(PIECES.len())]).collect();
+        let Ok(expression) = LineExpression::new(&pattern, false) else { continue };
         tried += 1;
         covered += usize::from(expression.automaton.is_some());
         let text: Vec<u8> =
@@ -319,11 +385,38 @@ fn both_engines_match_the_same_at_random() {
     assert!(covered > tried * 3 / 4, "{covered} of {tried}");
 }
 
+/// Matches near each other and far from each other, in short and long lines.
+#[test]
+fn many_lines_at_once() {
+    const PATTERNS: [&str; 8] = ["ne+dle", "^ne+dle$", "^$", "^n", "e$", "^.{1,2}$", "[^a-c]e", "é."];
+    for length in [0, 1, 300, 5000] {
+        for distance in [1, 7, 100, 1000] {
+            for wanted in ["needle", "", "x needle y", "é\u{4e2d}"] {
+                let (mut lines, mut size) = (Vec::new(), 0);
+                while size < 50 << 10 {
+                    let line = match lines.len() % distance {
+                        0 if !lines.is_empty() => wanted.as_bytes().to_vec(),
+                        rest => vec![b"abcn"[rest % 4]; length + rest % 3],
+                    };
+                    size += line.len() + 1;
+                    lines.push(line);
+                }
+                let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+                for pattern in PATTERNS {
+                    let expression = LineExpression::new(pattern, false).unwrap();
+                    let is_same = found(&expression, &lines, true) == expected(pattern, false, &lines);
+                    assert!(is_same, "{pattern} {length} {distance} {wanted}");
+                }
+            }
+        }
+    }
+}
+
 /// Expressions with more states than the cache holds.
 #[test]
 fn a_cache_that_overflows() {
     let mut seed = 1_u32;
-    let text: Vec<u8> = (0..200_000)
+    let text: Vec<u8> = (0..30_000)
         .map(|_| {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             b"abcdefgh\n"[(seed >> 16) as usize % 9]
@@ -332,14 +425,19 @@ fn a_cache_that_overflows() {
     let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
     let words: Vec<String> = (0..60).map(|n| format!("[a-{}]..{}", 'b', ['c', 'd', 'e'][n % 3])).collect();
     for pattern in ["[ab].{12}[cd]", "(?:a|[b-d]).{3,40}h$", &words.join("|")] {
-        let expression = Expression::for_lines(pattern, false).unwrap();
+        let expression = LineExpression::new(pattern, false).unwrap();
         assert!(expression.automaton.is_some());
         assert_eq!(found(&expression, &lines, true), expected(pattern, false, &lines), "{pattern}");
     }
+    // Many lines at once, each of which goes through new states.
+    let letters: Vec<u8> = text.iter().copied().filter(|&byte| byte != b'\n').collect();
+    let lines: Vec<&[u8]> = letters.chunks(1500).collect();
+    let expression = LineExpression::new("[ab].{300}[^a-h]", false).unwrap();
+    assert!(found(&expression, &lines, true).is_empty());
     // Long lines, so that the states do not begin anew every few bytes.
     let text: Vec<u8> = text.into_iter().filter(|&byte| byte != b'\n').collect();
-    let expression = Expression::for_lines("[ab].{300}[^a-h]", false).unwrap();
-    let mut search = expression.line_search();
+    let expression = LineExpression::new("[ab].{300}[^a-h]", false).unwrap();
+    let mut search = expression.search();
     assert!(!search.is_match(&text));
     let cache = search.cache.unwrap();
     assert!(cache.clear_count() > 1, "{}", cache.clear_count());
@@ -350,8 +448,8 @@ fn a_cache_that_overflows() {
 #[test]
 fn expressions_that_make_other_engines_exponential() {
     for pattern in ["(a*)*b", "(a|a)*b", "(a|aa)+$b", "(?:a?){30}a{30}b", "(.*)(.*)(.*)b", "^(a+)+$b"] {
-        let expression = Expression::for_lines(pattern, false).unwrap();
-        let mut search = expression.line_search();
+        let expression = LineExpression::new(pattern, false).unwrap();
+        let mut search = expression.search();
         let began = Instant::now();
         assert!(!search.is_match(&vec![b'a'; 1 << 20]), "{pattern}");
         assert!(began.elapsed().as_secs() < 20, "{pattern}: {:?}", began.elapsed());
@@ -360,10 +458,10 @@ fn expressions_that_make_other_engines_exponential() {
 
 #[test]
 fn unusable_expressions() {
-    let unusable = |pattern| Expression::for_text(pattern).unwrap_err();
+    let unusable = |pattern| Expression::new(pattern).unwrap_err();
     for pattern in ["(a{1000}){1000}", "a{100000}", r"(?:.{100}){100}"] {
         assert_eq!(unusable(pattern), Unusable::TooLarge, "{pattern}");
-        assert_eq!(Expression::for_lines(pattern, true).unwrap_err(), Unusable::TooLarge, "{pattern}");
+        assert_eq!(LineExpression::new(pattern, true).unwrap_err(), Unusable::TooLarge, "{pattern}");
     }
     // What regex-syntax takes, and regex-lite does not.
     for pattern in [r"\pL", "[a&&b]", "[[a]b]", "(", "a**{", r"\8", "[z-a]"] {
@@ -376,7 +474,7 @@ fn unusable_expressions() {
 fn large_expressions_are_covered() {
     let words: Vec<String> = (0..150).map(|n| format!("word{n}")).collect();
     for pattern in [".{500}", "[^x]{300}y", "[é-\u{10000}]{300}", "(?:ab|cd){200}", &words.join("|")] {
-        let expression = Expression::for_text(pattern).unwrap();
-        assert!(expression.automaton.is_some(), "{}", pattern.len());
+        assert!(matches(pattern, "").is_some(), "{}", pattern.len());
+        assert!(LineExpression::new(pattern, true).unwrap().automaton.is_some(), "{}", pattern.len());
     }
 }

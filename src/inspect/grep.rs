@@ -15,7 +15,7 @@ use self::pattern::{Pattern, Search};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand, operands, refused};
 use crate::error::Error;
-use crate::expression::{Expression, Lines};
+use crate::expression::{LineExpression, Lines};
 use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
@@ -82,7 +82,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let has_other_letters = any_case && !text.is_ascii();
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
-        let expression = Expression::for_lines(&text, any_case);
+        let expression = LineExpression::new(&text, any_case);
         Pattern::expression(expression.map_err(|why| given.unusable("TEXT", &why))?, any_case)
     } else {
         Pattern::text(&text, any_case)

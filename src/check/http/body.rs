@@ -121,7 +121,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
 }
 
 fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
-    let expression = Expression::for_text(&text.value).map_err(|why| given.unusable("matches", &why))?;
+    let expression = Expression::new(&text.value).map_err(|why| given.unusable("matches", &why))?;
     Ok(Assertion::Matches(expression, text.shown))
 }
 
@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn regex(text: &str) -> Assertion {
-        Assertion::Matches(Expression::for_text(text).unwrap(), text.to_owned())
+        Assertion::Matches(Expression::new(text).unwrap(), text.to_owned())
     }
 
     fn plain(text: &str) -> Text {
@@ -243,6 +243,18 @@ mod tests {
         assert_eq!(whole(regex("^status: r.*y$"), b"status: ready"), "");
         assert_eq!(whole(regex("^r"), body), "the body to match \"^r\"");
         assert_eq!(whole(contains("x"), b"\xffx"), "");
+        // A large body takes another way.
+        for body in [
+            &b"\xff\nstatus: ok\n"[..],
+            &[b"\xff\nstatus: ok\n".to_vec(), vec![b'-'; 2000], b"\n".to_vec()].concat(),
+        ] {
+            for pattern in ["^status: ok$", "ok\n-*", "^.\nstatus", r"\A.\n", r"\n\z", "(?s)^s.*-?\n"] {
+                assert_eq!(whole(regex(pattern), body), "", "{pattern}");
+            }
+            for pattern in ["^$", "^ok", r"\Astatus", "status$", "(?-m)^status"] {
+                assert_ne!(whole(regex(pattern), body), "", "{pattern}");
+            }
+        }
     }
 
     #[test]
@@ -312,6 +324,9 @@ mod tests {
             "the body to match \"ok$\" within the first 2 bytes (--max-body)"
         );
         assert_eq!(unmet(regex("o"), body, Some(2)), "");
+        let large = [vec![b'-'; 2000], b"ok".to_vec()].concat();
+        assert_ne!(unmet(regex("ok$"), &large, Some(2002)), "");
+        assert_eq!(unmet(regex("-o"), &large, Some(2002)), "");
         assert_eq!(unmet(field("", None), b"1", Some(1)), "a JSON body within the first 1 byte (--max-body)");
         assert_eq!(unmet(contains("k"), body, Some(2)), "");
     }

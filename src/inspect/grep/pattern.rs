@@ -2,7 +2,7 @@
 
 use super::MAX_LINE;
 use super::text::Text;
-use crate::expression::{Expression, LineSearch, Lines};
+use crate::expression::{LineExpression, LineSearch, Lines};
 
 /// How many bytes two parts of a long line overlap in a search for an expression.
 const OVERLAP: usize = 4 << 10;
@@ -21,7 +21,7 @@ pub(super) struct Pattern {
     /// Each matching line contains one of these, if there are any.
     texts: Vec<Text>,
     /// The expression that it also has to match.
-    expression: Option<Expression>,
+    expression: Option<LineExpression>,
 }
 
 impl Pattern {
@@ -31,7 +31,7 @@ impl Pattern {
     }
 
     /// Searches for this expression. `any_case` is whether it ignores the case of ASCII letters.
-    pub(super) fn expression(expression: Expression, any_case: bool) -> Self {
+    pub(super) fn expression(expression: LineExpression, any_case: bool) -> Self {
         let mut texts = Vec::new();
         if expression.literals().len() <= MAX_TEXTS {
             texts.extend(expression.literals().iter().map(|text| Text::new(text, any_case)));
@@ -57,7 +57,7 @@ impl Pattern {
     pub(super) fn search(&self) -> Search<'_> {
         Search {
             texts: &self.texts,
-            expression: self.expression.as_ref().map(Expression::line_search),
+            expression: self.expression.as_ref().map(LineExpression::search),
             candidates: 0,
             searched: 0,
         }

@@ -11,7 +11,7 @@ pub(super) struct Text(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Exact(Finder<'static>),
+    Exact(Box<Finder<'static>>),
     AnyCase(AnyCase),
 }
 
@@ -21,7 +21,7 @@ impl Text {
         Text(if any_case && text.iter().any(u8::is_ascii_alphabetic) {
             Kind::AnyCase(AnyCase::new(text))
         } else {
-            Kind::Exact(Finder::new(text).into_owned())
+            Kind::Exact(Box::new(Finder::new(text).into_owned()))
         })
     }
 
@@ -75,7 +75,7 @@ const HIGH_BITS: u64 = ONES << 7;
 impl Byte {
     fn new(at: usize, byte: u8) -> Self {
         let case = if byte.is_ascii_alphabetic() { ONES * 0x20 } else { 0 };
-        Byte { at, case, wanted: ONES * u64::from(byte) | case }
+        Byte { at, case, wanted: (ONES * u64::from(byte)) | case }
     }
 
     /// Returns a word whose bytes are 0 where those of `text` are this byte.
