@@ -115,6 +115,7 @@ impl Inspect for Grep {
             search: self.pattern.search(),
             answer,
             names: self.names.unwrap_or(self.recursive || self.paths.len() > 1),
+            output: input::output(),
             buffer: vec![0; MAX_LINE],
             found: false,
         };
@@ -140,6 +141,8 @@ struct Run<'a> {
     answer: &'a mut Answer,
     /// Whether to print the file's name with each line.
     names: bool,
+    /// The regular file that the answer goes to.
+    output: Option<(u64, u64)>,
     buffer: Vec<u8>,
     found: bool,
 }
@@ -202,8 +205,8 @@ impl Run<'_> {
     }
 
     fn file(&mut self, mut input: Input<'_>) {
-        let result =
-            if input.is_output() { Err("is also the output".into()) } else { self.lines(&mut input) };
+        let is_output = self.output == Some(input.identity);
+        let result = if is_output { Err("is also the output".into()) } else { self.lines(&mut input) };
         if let Err(why) = result {
             self.error(input.path, why);
         }
@@ -242,6 +245,8 @@ impl Run<'_> {
             let room =
                 buffer.get_mut(filled..filled.saturating_add(CHUNK_BYTES).min(MAX_LINE)).unwrap_or_default();
             let count = input.read(room)?;
+            // With a read that ends where the file did, there is no need for another.
+            let is_end = count == 0 || count < room.len() && input.is_read_to_size();
             let new = room.get(..count).unwrap_or_default();
             if first {
                 file.is_binary |= memchr(0, new).is_some();
@@ -250,7 +255,7 @@ impl Run<'_> {
             let newline = memrchr(b'\n', new);
             let start = filled;
             filled += count;
-            let whole = if count == 0 { filled } else { newline.map_or(0, |at| start + at + 1) };
+            let whole = if is_end { filled } else { newline.map_or(0, |at| start + at + 1) };
             let mut used = whole;
             if whole > 0 {
                 let mut block = buffer.get(..whole).unwrap_or_default();
@@ -279,7 +284,7 @@ impl Run<'_> {
                 }
                 used = filled - self.grep.pattern.overlap();
             }
-            if count == 0 {
+            if is_end {
                 break;
             }
             buffer.copy_within(used..filled, 0);
