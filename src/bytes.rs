@@ -35,6 +35,16 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     }
 }
 
+/// Frequent bytes of texts, the most frequent first.
+#[cfg(feature = "inspect")]
+const FREQUENT: &[u8] = b"\0 etaoinsrldcumphgfbyw0v1.,2k-_/x3TSACE";
+
+/// Returns how rare this byte is in texts: more is rarer.
+#[cfg(feature = "inspect")]
+pub fn rarity(byte: u8) -> usize {
+    FREQUENT.iter().position(|&frequent| frequent == byte).unwrap_or(FREQUENT.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

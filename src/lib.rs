@@ -50,6 +50,7 @@ rooms! {
     deadline,
     directory,
     error,
+    expression,
     file_type,
     sys,
     text,

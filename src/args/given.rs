@@ -4,21 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
-use regex_lite::{Regex, RegexBuilder};
-
 use super::UsageError;
 use super::option::{is_operand, is_target};
 use super::read::Matches;
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::expand::{Expanded, Values, expand};
+use crate::expression::{SIZE_LIMIT, Unusable};
 use crate::secrets::{Scope, Secrets};
 use crate::text::{ELLIPSIS, clip, decode};
 use crate::units::show_size;
 
-/// The size limit of a compiled regular expression, in bytes: some 2000 states. The time to match
-/// is proportional to this and to the length of the text.
-const EXPRESSION_LIMIT: usize = 64 << 10;
 /// What [`unescape`] expects.
 const ESCAPES: &str = r"text in which \ is followed by r, n, t, 0, xNN or \";
 /// What [`Given::file`] expects.
@@ -185,20 +181,18 @@ impl<'a> Given<'a> {
         Ok(texts)
     }
 
-    /// The regular expression in an option or operand. `^` and `$` match at each line, as in grep.
-    pub fn expression(&self, name: &str, text: &str, any_case: bool) -> Result<Regex, UsageError> {
-        let mut builder = RegexBuilder::new(text);
-        builder.size_limit(EXPRESSION_LIMIT).case_insensitive(any_case).multi_line(true);
-        builder.build().map_err(|error| {
-            let why = error.to_string();
-            let message = if find(why.as_bytes(), b"size limit").is_some() {
-                let most = show_size(EXPRESSION_LIMIT as u64);
-                format!("the regular expression is too large: more than {most} once compiled")
-            } else {
-                format!("invalid regular expression: {why}")
-            };
-            self.wrong(name, &message)
-        })
+    /// The error for an expression in an option or operand that cannot be used.
+    pub fn unusable(&self, name: &str, why: &Unusable) -> UsageError {
+        self.wrong(
+            name,
+            &match why {
+                Unusable::TooLarge => {
+                    let most = show_size(SIZE_LIMIT as u64);
+                    format!("the regular expression is too large: more than {most} once compiled")
+                }
+                Unusable::Invalid(why) => format!("invalid regular expression: {why}"),
+            },
+        )
     }
 
     /// An environment variable that replaces an option.

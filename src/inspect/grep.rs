@@ -2,8 +2,8 @@
 //!
 //! Memory use is constant: a line longer than [`MAX_LINE`] is searched in parts, which is reported.
 
-mod literal;
 mod pattern;
+mod text;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use self::pattern::Pattern;
+use self::pattern::{Pattern, Search};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand, operands, refused};
 use crate::error::Error;
+use crate::expression::{LineExpression, Lines};
 use crate::file_type::FileType;
 use crate::outcome::Fact;
 use crate::report::Answer;
@@ -81,9 +82,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     let has_other_letters = any_case && !text.is_ascii();
     let pattern = if given.has("extended-regexp") {
         let text = String::from_utf8(text).map_err(|_| given.wrong("TEXT", "expected UTF-8 text"))?;
-        Pattern::expression(given.expression("TEXT", &text, any_case)?, &text, any_case)
+        let expression = LineExpression::new(&text, any_case);
+        Pattern::expression(expression.map_err(|why| given.unusable("TEXT", &why))?, any_case)
     } else {
-        Pattern::text(text, any_case)
+        Pattern::text(&text, any_case)
     };
     Ok(Box::new(Grep {
         pattern,
@@ -108,20 +110,22 @@ impl Inspect for Grep {
         if self.has_other_letters {
             answer.info("-i applies to ASCII letters only: the case of other letters in TEXT matters");
         }
-        let mut search = Search {
+        let mut run = Run {
             grep: self,
+            search: self.pattern.search(),
             answer,
             names: self.names.unwrap_or(self.recursive || self.paths.len() > 1),
+            output: input::output(),
             buffer: vec![0; MAX_LINE],
             found: false,
         };
         for path in &self.paths {
-            if search.is_over() {
+            if run.is_over() {
                 break;
             }
-            search.path(&root, path);
+            run.path(&root, path);
         }
-        let found = search.found;
+        let found = run.found;
         if self.quiet && found {
             // "Exit immediately with zero status if any match is found, even if an error was
             // detected", grep(1).
@@ -131,16 +135,19 @@ impl Inspect for Grep {
     }
 }
 
-struct Search<'a> {
+struct Run<'a> {
     grep: &'a Grep,
+    search: Search<'a>,
     answer: &'a mut Answer,
     /// Whether to print the file's name with each line.
     names: bool,
+    /// The regular file that the answer goes to.
+    output: Option<(u64, u64)>,
     buffer: Vec<u8>,
     found: bool,
 }
 
-impl Search<'_> {
+impl Run<'_> {
     /// Whether the search can stop.
     fn is_over(&self) -> bool {
         self.answer.is_over() || self.grep.quiet && self.found
@@ -198,8 +205,8 @@ impl Search<'_> {
     }
 
     fn file(&mut self, mut input: Input<'_>) {
-        let result =
-            if input.is_output() { Err("is also the output".into()) } else { self.lines(&mut input) };
+        let is_output = self.output == Some(input.identity);
+        let result = if is_output { Err("is also the output".into()) } else { self.lines(&mut input) };
         if let Err(why) = result {
             self.error(input.path, why);
         }
@@ -238,6 +245,8 @@ impl Search<'_> {
             let room =
                 buffer.get_mut(filled..filled.saturating_add(CHUNK_BYTES).min(MAX_LINE)).unwrap_or_default();
             let count = input.read(room)?;
+            // With a read that ends where the file did, there is no need for another.
+            let is_end = count == 0 || count < room.len() && input.is_read_to_size();
             let new = room.get(..count).unwrap_or_default();
             if first {
                 file.is_binary |= memchr(0, new).is_some();
@@ -246,7 +255,7 @@ impl Search<'_> {
             let newline = memrchr(b'\n', new);
             let start = filled;
             filled += count;
-            let whole = if count == 0 { filled } else { newline.map_or(0, |at| start + at + 1) };
+            let whole = if is_end { filled } else { newline.map_or(0, |at| start + at + 1) };
             let mut used = whole;
             if whole > 0 {
                 let mut block = buffer.get(..whole).unwrap_or_default();
@@ -267,7 +276,7 @@ impl Search<'_> {
                     self.answer.info(&format!("{path}: a line longer than 1 MiB is searched in parts"));
                 }
                 let part = buffer.get(..filled).unwrap_or_default();
-                if !skips_rest && self.grep.pattern.find(part, 0).is_some() {
+                if !skips_rest && self.search.next(&mut Lines::new(part)).is_some() {
                     skips_rest = true;
                     if self.print(part, &mut file) {
                         return Ok(());
@@ -275,7 +284,7 @@ impl Search<'_> {
                 }
                 used = filled - self.grep.pattern.overlap();
             }
-            if count == 0 {
+            if is_end {
                 break;
             }
             buffer.copy_within(used..filled, 0);
@@ -286,19 +295,18 @@ impl Search<'_> {
 
     /// Prints the matching ones of these lines, and returns whether the search of the file is over.
     fn block(&mut self, block: &[u8], file: &mut Position<'_>) -> bool {
-        let (mut from, mut counted) = (0, 0);
+        let (mut lines, mut counted) = (Lines::new(block), 0);
         let counts = self.grep.line_numbers || self.answer.is_json();
         let newlines = |from: usize, to: usize| {
             let bytes = if counts { block.get(from..to) } else { None };
             memchr_iter(b'\n', bytes.unwrap_or_default()).count() as u64
         };
-        while let Some((start, end)) = self.grep.pattern.find(block, from) {
+        while let Some((start, end)) = self.search.next(&mut lines) {
             file.line += newlines(counted, start);
             counted = start;
             if self.print(block.get(start..end).unwrap_or_default(), file) || self.is_over() {
                 return true;
             }
-            from = end + 1;
         }
         file.line += newlines(counted, block.len());
         false

@@ -42,12 +42,20 @@ pub struct Input<'a> {
     pub size: u64,
     /// Whether it is a regular file.
     pub is_regular: bool,
+    /// Its device and inode.
+    pub identity: (u64, u64),
     /// Whether it is a FIFO.
     is_fifo: bool,
     /// Whether parts of it may be holes.
     sparse: bool,
     read: u64,
     limit: u64,
+}
+
+/// The device and inode of the regular file that stdout goes to, if it is one.
+pub fn output() -> Option<(u64, u64)> {
+    let meta = fstat(io::stdout()).ok()?;
+    FileType::of_mode(meta.st_mode).is_regular().then_some((meta.st_dev, meta.st_ino))
 }
 
 /// Opens each of the files and calls `visit` with it; reports the files for which that fails.
@@ -93,7 +101,8 @@ impl<'a> Input<'a> {
         let limit = if is_regular { size.saturating_add(MAX_GROWTH) } else { u64::MAX };
         let blocks = u64::try_from(meta.st_blocks).unwrap_or_default();
         let sparse = blocks.saturating_mul(512) < size;
-        Input { path, file, size, is_regular, is_fifo, sparse, read: 0, limit }
+        let identity = (meta.st_dev, meta.st_ino);
+        Input { path, file, size, is_regular, identity, is_fifo, sparse, read: 0, limit }
     }
 
     /// Records that the next read begins at this offset.
@@ -102,22 +111,22 @@ impl<'a> Input<'a> {
         self.limit = self.limit.saturating_add(offset);
     }
 
-    /// Whether stdout goes to this very file.
-    pub fn is_output(&self) -> bool {
-        let same = |ours: Meta, out: Meta| (ours.st_dev, ours.st_ino) == (out.st_dev, out.st_ino);
-        self.is_regular
-            && fstat(&self.file).is_ok_and(|ours| fstat(io::stdout()).is_ok_and(|out| same(ours, out)))
+    /// Whether as many bytes were read as the file had when it was opened. No size tells that of a
+    /// file of proc.
+    pub fn is_read_to_size(&self) -> bool {
+        self.is_regular && self.size > 0 && self.read == self.size
     }
 
     /// Reads the next bytes; 0 at the end.
     pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
-        let deadline = Deadline::after(READ_TIMEOUT);
+        let mut deadline = None;
         // A FIFO that nobody has opened for writing yet reads as if it were at its end: pipe(7),
         // fifo(7).
         let mut waits = self.is_fifo;
         loop {
             if waits {
                 let none = |_| format!("no data within {}", show_duration(READ_TIMEOUT));
+                let deadline = deadline.get_or_insert_with(|| Deadline::after(READ_TIMEOUT));
                 deadline.wait(self.file.as_fd(), PollFlags::POLLIN).map_err(none)?;
             }
             match self.file.read(piece) {

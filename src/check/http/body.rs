@@ -1,14 +1,15 @@
 //! The assertions about a response body.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use regex_lite::Regex;
 use serde_json::value::RawValue;
 
 use super::json;
 use crate::args::{Given, Text, UsageError};
 use crate::bytes::find;
 use crate::deadline::{Deadline, Passed};
+use crate::expression::Expression;
 use crate::text::{clip, mark_foreign, quoted};
 use crate::threads::bounded;
 use crate::units::show_size;
@@ -22,7 +23,7 @@ pub(super) enum Assertion {
     /// `--contains`.
     Contains(Text),
     /// `--matches`, and the expression as it is shown.
-    Matches(Regex, String),
+    Matches(Expression, String),
     /// `--field`: a JSON Pointer (RFC 6901), and the expected value, if any.
     Field(Text, Option<Text>),
 }
@@ -120,7 +121,8 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> 
 }
 
 fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
-    Ok(Assertion::Matches(given.expression("matches", &text.value, false)?, text.shown))
+    let expression = Expression::new(&text.value).map_err(|why| given.unusable("matches", &why))?;
+    Ok(Assertion::Matches(expression, text.shown))
 }
 
 fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
@@ -153,15 +155,16 @@ impl Assertion {
                 let holds = find(body, wanted.value.as_bytes()).is_some();
                 (format!("contain {}", mark_foreign(&quoted(&wanted.shown))), holds)
             }
-            Assertion::Matches(regex, shown) => {
+            Assertion::Matches(expression, shown) => {
                 let text = String::from_utf8_lossy(body);
-                let is_match = |found: regex_lite::Match<'_>| {
+                let is_match = |found: Range<usize>| {
                     // If the body is longer, a match up to the very end may be wrong: `ok$`.
-                    let is_decided = !cut || found.end() < text.len();
+                    let is_decided = !cut || found.end < text.len();
                     // No line begins after the last newline.
-                    is_decided && (found.start() < text.len() || !text.ends_with('\n'))
+                    is_decided && (found.start < text.len() || !text.ends_with('\n'))
                 };
-                (format!("match {}", mark_foreign(&quoted(shown))), regex.find_iter(&text).any(is_match))
+                let holds = expression.any_match(&text, &is_match);
+                (format!("match {}", mark_foreign(&quoted(shown))), holds)
             }
             Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
             Assertion::Field(pointer, wanted) => {
@@ -217,7 +220,7 @@ mod tests {
     }
 
     fn regex(text: &str) -> Assertion {
-        Assertion::Matches(Regex::new(text).unwrap(), text.to_owned())
+        Assertion::Matches(Expression::new(text).unwrap(), text.to_owned())
     }
 
     fn plain(text: &str) -> Text {
@@ -240,6 +243,18 @@ mod tests {
         assert_eq!(whole(regex("^status: r.*y$"), b"status: ready"), "");
         assert_eq!(whole(regex("^r"), body), "the body to match \"^r\"");
         assert_eq!(whole(contains("x"), b"\xffx"), "");
+        // A large body takes another way.
+        for body in [
+            &b"\xff\nstatus: ok\n"[..],
+            &[b"\xff\nstatus: ok\n".to_vec(), vec![b'-'; 2000], b"\n".to_vec()].concat(),
+        ] {
+            for pattern in ["^status: ok$", "ok\n-*", "^.\nstatus", r"\A.\n", r"\n\z", "(?s)^s.*-?\n"] {
+                assert_eq!(whole(regex(pattern), body), "", "{pattern}");
+            }
+            for pattern in ["^$", "^ok", r"\Astatus", "status$", "(?-m)^status"] {
+                assert_ne!(whole(regex(pattern), body), "", "{pattern}");
+            }
+        }
     }
 
     #[test]
@@ -309,6 +324,9 @@ mod tests {
             "the body to match \"ok$\" within the first 2 bytes (--max-body)"
         );
         assert_eq!(unmet(regex("o"), body, Some(2)), "");
+        let large = [vec![b'-'; 2000], b"ok".to_vec()].concat();
+        assert_ne!(unmet(regex("ok$"), &large, Some(2002)), "");
+        assert_eq!(unmet(regex("-o"), &large, Some(2002)), "");
         assert_eq!(unmet(field("", None), b"1", Some(1)), "a JSON body within the first 1 byte (--max-body)");
         assert_eq!(unmet(contains("k"), body, Some(2)), "");
     }
