@@ -153,6 +153,27 @@ ENTRYPOINT ["/service"]"#,
     assert!(!docker_ok(&["inspect", &container.0]).contains("hunter2"));
 }
 
+/// In a container that runs as nonroot, with a read-only root and without capabilities.
+#[test]
+fn the_reason_of_a_failed_check_is_in_the_log_of_the_container() {
+    if !engine::is_there() {
+        return;
+    }
+    let image = Image::from_scratch(
+        r#"HEALTHCHECK --interval=1s --retries=1 CMD ["/porthole-probe", "http", ":8080/nope", "--log"]
+ENTRYPOINT ["/service"]"#,
+    );
+    let container = Container::run(&image, &[]);
+    container.until_health("unhealthy");
+    let line = "porthole: unhealthy: http http://localhost:8080/nope: 404 Not Found, expected 200-399";
+    container.until_logs_have(line);
+    // By hand.
+    let (status, stdout, stderr) = container.exec(&["/porthole", "tcp", "127.0.0.1:1", "--log", "-q"]);
+    let refused = "unhealthy: tcp 127.0.0.1:1: connection refused (127.0.0.1)\n";
+    assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(1), refused, ""));
+    container.until_logs_have(&format!("porthole: {refused}"));
+}
+
 #[test]
 fn the_port_comes_from_the_environment_of_the_container() {
     if !engine::is_there() {

@@ -249,6 +249,23 @@ impl Container {
         }
     }
 
+    /// Waits until a text is in what the container's first process has written to its standard
+    /// error.
+    #[track_caller]
+    pub fn until_logs_have(&self, text: &str) {
+        let start = Instant::now();
+        loop {
+            let log = docker(&["logs", &self.0]);
+            let log = String::from_utf8_lossy(&log.stderr);
+            if log.contains(text) {
+                return;
+            }
+            assert!(start.elapsed() < TIMEOUT, "{text} is not in the log of {}: {log}", self.0);
+            // Following the log would never end.
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
     /// Returns the last exit status and output of the engine's health check.
     #[track_caller]
     pub fn last_health(&self) -> (String, String) {
