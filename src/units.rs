@@ -103,6 +103,21 @@ pub fn number(text: &str, max: u64) -> Option<u64> {
     digits(text).filter(|&n| n <= max)
 }
 
+/// Appends a number in decimal. There may be very many, and Display takes ten times as long.
+#[cfg(feature = "inspect")]
+pub fn push_number(out: &mut Vec<u8>, number: u64) {
+    let (mut digits, mut at, mut rest) = ([0; 20], 20, number);
+    for digit in digits.iter_mut().rev() {
+        // A remainder below ten.
+        *digit = b'0' | (rest % 10) as u8;
+        (at, rest) = (at - 1, rest / 10);
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
 /// Returns a size for people: `64 KiB`, `10 MiB`, `512 bytes`.
 pub fn show_size(bytes: u64) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {

@@ -214,7 +214,7 @@ fn zombies(case: &mut Case<'_>) {
         return;
     }
     case.wait();
-    let Ok(later) = Look::new().all(&case.target.proc) else { return };
+    let Ok(later) = Look::new().stats(&case.target.proc) else { return };
     let mut later = zombies(&later);
     later.sort_unstable();
     lasting.retain(|zombie| later.binary_search(zombie).is_ok());

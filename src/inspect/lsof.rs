@@ -18,7 +18,7 @@ use crate::file_type::FileType;
 use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::maps;
 use crate::procfs::process::{MALFORMED, Process, own_pid, parse_socket, pids};
-use crate::procfs::sockets::{Sockets, Wanted};
+use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::procfs::status::Status;
 use crate::report::{Answer, cells, object, table};
 use crate::table::{Mark, Table};
@@ -110,7 +110,7 @@ struct List<'a> {
 struct Space {
     /// Device and inode of the namespace.
     id: (u64, u64),
-    sockets: Vec<(u64, Vec<u8>)>,
+    sockets: Vec<Socket>,
 }
 
 /// Processes whose files are missing.
@@ -377,14 +377,13 @@ impl List<'_> {
                 self.spaces.remove(0);
             }
             let wanted = Wanted { tcp: true, udp: true, unix: true };
-            let read = Sockets::read(process, wanted, true).unwrap_or_default();
-            let mut sockets: Vec<_> = read.list.iter().map(|socket| (socket.inode, socket.shown())).collect();
-            sockets.sort_unstable();
+            let mut sockets = Sockets::read(process, wanted, true).unwrap_or_default().list;
+            sockets.sort_unstable_by_key(|socket| socket.inode);
             self.spaces.push(Space { id, sockets });
         }
         let space = self.spaces.iter().find(|space| space.id == id)?;
-        let at = space.sockets.binary_search_by_key(&inode, |(inode, _)| *inode).ok()?;
-        space.sockets.get(at).map(|(_, shown)| shown.clone())
+        let at = space.sockets.binary_search_by_key(&inode, |socket| socket.inode).ok()?;
+        space.sockets.get(at).map(Socket::shown)
     }
 
     fn row(&mut self, holder: &Holder, open: Open<'_>) {

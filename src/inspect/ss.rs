@@ -4,6 +4,8 @@
 //! The tables are those of the target's network namespace. Owners are searched for among all
 //! processes, because inodes of sockets are unique on the whole machine.
 
+use std::ops::Range;
+
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::error::Error;
@@ -11,11 +13,12 @@ use crate::outcome::Fact;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::owners::{Owners, Unseen};
 use crate::procfs::process::Process;
-use crate::procfs::sockets::{Socket, Sockets, Wanted};
+use crate::procfs::sockets::{Protocol, Socket, Sockets, Wanted};
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
-use crate::units;
+use crate::units::{number, push_number};
+use crate::view::named::Named;
 use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::users::Names;
 
@@ -70,7 +73,7 @@ impl Inspect for Ss {
             own = target.handle()?;
             &own
         };
-        let mut sockets = Sockets::read(process, self.wanted, self.all)
+        let sockets = Sockets::read(process, self.wanted, self.all)
             .map_err(|(name, error)| target.explain(error, process, name))?;
         for name in &sockets.cut {
             answer.error(format!(
@@ -81,18 +84,20 @@ impl Inspect for Ss {
         for (name, odd) in &sockets.odd {
             answer.error(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
-        // Sorted in place: there may be more than a hundred thousand.
-        sockets.list.sort_unstable_by(|a, b| {
-            let place = |socket: &Socket| (socket.protocol, !socket.listens(), socket.port);
-            let rest =
-                |a: &Socket, b: &Socket| (&a.local, &a.peer, a.inode).cmp(&(&b.local, &b.peer, b.inode));
-            place(a).cmp(&place(b)).then_with(|| rest(a, b))
-        });
         let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
         let owners = Owners::find(&target.proc, inodes)?;
         let names = Names::of(target, answer);
-        let view = View { owners, names, limits: Limits::of(target) };
-        let mut rows = sockets.list.iter().map(|socket| Row { view: &view, socket });
+        let users = Named::of(sockets.list.iter().filter_map(|socket| socket.uid), &names);
+        let view = View { owners, users, limits: Limits::of(target) };
+        let mut texts = Vec::new();
+        let lines = lines(&sockets.list, &mut texts);
+        let text = |range: &Range<usize>| texts.get(range.clone()).unwrap_or_default();
+        let mut rows = lines.iter().map(|line| Row {
+            view: &view,
+            socket: line.socket,
+            local: text(&line.local),
+            peer: text(&line.peer),
+        });
         answer.rows("sockets", Row::COLUMNS, self.all, &mut rows);
         let owners = &view.owners;
         let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
@@ -118,17 +123,51 @@ impl Inspect for Ss {
     }
 }
 
+/// A socket, and where its addresses are in a text.
+struct Line<'a> {
+    /// Its place among the others, except for addresses and inode.
+    place: (Protocol, bool, u16),
+    socket: &'a Socket,
+    local: Range<usize>,
+    peer: Range<usize>,
+}
+
+/// Returns the sockets in the order in which they are listed, and appends their addresses to
+/// `texts`.
+fn lines<'a>(sockets: &'a [Socket], texts: &mut Vec<u8>) -> Vec<Line<'a>> {
+    let mut lines = Vec::with_capacity(sockets.len());
+    for socket in sockets {
+        let start = texts.len();
+        socket.local.push(texts);
+        let middle = texts.len();
+        socket.peer.push(texts);
+        let place = (socket.protocol, !socket.listens(), socket.port);
+        lines.push(Line { place, socket, local: start..middle, peer: middle..texts.len() });
+    }
+    let text = |range: &Range<usize>| texts.get(range.clone());
+    lines.sort_by(|a, b| {
+        a.place
+            .cmp(&b.place)
+            .then_with(|| text(&a.local).cmp(&text(&b.local)))
+            .then_with(|| text(&a.peer).cmp(&text(&b.peer)))
+            .then_with(|| a.socket.inode.cmp(&b.socket.inode))
+    });
+    lines
+}
+
 /// What all rows have in common.
 struct View {
     owners: Owners,
-    names: Names,
+    users: Named,
     limits: Limits,
 }
 
-/// A socket.
+/// A socket and the texts of its addresses.
 struct Row<'a> {
     view: &'a View,
     socket: &'a Socket,
+    local: &'a [u8],
+    peer: &'a [u8],
 }
 
 type C<'a> = Column<Row<'a>>;
@@ -150,15 +189,15 @@ impl<'a> Row<'a> {
         C::shown("QUEUE", |row| queue(row.socket, &row.view.limits)).left(),
         C::new(
             "LOCAL",
-            |row| or_dash(&row.socket.local).into(),
+            |row| or_dash(row.local).into(),
             "local",
-            |row| Some(row.socket.local.clone().into()),
+            |row| Some(row.local.to_vec().into()),
         ),
         C::new(
             "PEER",
-            |row| or_dash(&row.socket.peer).into(),
+            |row| or_dash(row.peer).into(),
             "peer",
-            |row| (!row.socket.peer.is_empty()).then(|| row.socket.peer.to_vec().into()),
+            |row| (!row.peer.is_empty()).then(|| row.peer.to_vec().into()),
         )
         .extra(),
         C::json("accept_queue", |row| {
@@ -173,7 +212,7 @@ impl<'a> Row<'a> {
             "USER",
             |row| row.user().map_or("-".into(), Cell::from),
             "user",
-            |row| row.user().map(Fact::Bytes),
+            |row| row.user().map(|user| Fact::Bytes(user.to_vec())),
         ),
         C::json("inode", |row| Some(row.socket.inode.into())),
         C::new(
@@ -193,8 +232,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn user(&self) -> Option<Vec<u8>> {
-        self.socket.uid.map(|uid| self.view.names.user(uid))
+    fn user(&self) -> Option<&[u8]> {
+        self.socket.uid.map(|uid| self.view.users.name(uid))
     }
 
     /// One of the queues of a socket that does not listen.
@@ -220,7 +259,8 @@ fn or_dash(bytes: &[u8]) -> &[u8] {
 
 /// How many connections may wait to be accepted: listen(2).
 struct Limits {
-    /// The backlog of each listener. The kernel reports only those of our own network namespace.
+    /// The backlog of each listener, sorted by inode. The kernel reports only those of our own
+    /// network namespace.
     asked: Vec<Backlog>,
     /// The upper bound of every backlog, `somaxconn`. It is read in our own network namespace even
     /// if the sockets are of another, where it rarely differs.
@@ -232,13 +272,14 @@ impl Limits {
         let text = target.start_of("sys/net/core/somaxconn").unwrap_or_default();
         let most = std::str::from_utf8(text.trim_ascii()).ok();
         // The kernel's own listeners would not match the tables of a fabricated proc.
-        let asked = if target.is_of_kernel() { backlogs() } else { Vec::new() };
-        Limits { asked, most: most.and_then(|text| units::number(text, u64::MAX)) }
+        let mut asked = if target.is_of_kernel() { backlogs() } else { Vec::new() };
+        asked.sort_by_key(|asked| asked.inode);
+        Limits { asked, most: most.and_then(|text| number(text, u64::MAX)) }
     }
 
     fn asked(&self, socket: &Socket) -> Option<u64> {
-        let asked = self.asked.iter().find(|asked| socket.inode != 0 && asked.inode == socket.inode);
-        asked.map(|asked| u64::from(asked.most))
+        let at = self.asked.binary_search_by_key(&socket.inode, |asked| asked.inode).ok();
+        at.filter(|_| socket.inode != 0).and_then(|at| self.asked.get(at)).map(|asked| asked.most.into())
     }
 
     fn is_full(&self, socket: &Socket) -> bool {
@@ -282,7 +323,7 @@ fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
         if count > 1 {
             text.extend_from_slice(b", ");
         }
-        text.extend_from_slice(process.pid.to_string().as_bytes());
+        push_number(&mut text, process.pid.into());
         text.extend_from_slice(b" (");
         text.extend_from_slice(&process.name);
         text.push(b')');

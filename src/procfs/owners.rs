@@ -1,12 +1,17 @@
 //! Which processes hold which sockets: one pass over the descriptors of all accessible processes.
 //! proc_pid_fd(5)
 
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::Mode;
 
-use super::handle::Handle;
-use super::process::{Process, parse_socket, pids};
+use super::handle::{Handle, read_once};
+use super::process::{Process, parse_socket, sorted_pids};
+use crate::directory::Directory;
 use crate::error::{Cause, Error};
 
 /// How many pairs of socket and process are kept.
@@ -38,54 +43,70 @@ pub struct Unseen {
 
 impl Owners {
     /// Finds the owners of the sockets with these inodes among all processes that this proc shows.
+    /// Every process may hold any of them, so every descriptor is looked at.
     pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Error> {
         let mut owners = Owners::default();
         inodes.retain(|&inode| inode != 0);
-        inodes.sort_unstable();
+        // Not `sort_unstable`, which takes longer in a build optimized for size.
+        inodes.sort();
         if inodes.is_empty() {
             return Ok(owners);
         }
-        let mut all = pids(proc)?;
-        all.sort_unstable();
+        let (list, all) = sorted_pids(proc).map_err(|errno| Error::from(errno).at(proc))?;
         owners.has_first = all.first() == Some(&1);
+        let mut names = Vec::new();
         for pid in all {
-            let (handle, looked) = match Handle::open(proc, pid) {
-                Ok(process) => {
-                    let looked = owners.look(&process, &inodes);
-                    (Some(process), looked)
-                }
-                Err(error) => (None, Err(error)),
-            };
-            match (looked, &mut owners.unread) {
+            match (owners.look(&list, pid, &mut names, &inodes), &mut owners.unread) {
                 // A process that has ended in between no longer holds anything.
                 (Ok(()), _) => {}
                 (Err(error), _) if error.is_gone() => {}
                 (Err(_), Some((count, _))) => *count += 1,
-                (Err(error), none) => *none = Some((1, Unseen { pid, handle, error })),
+                (Err(error), none) => {
+                    let handle = Handle::open(proc, pid).ok();
+                    *none = Some((1, Unseen { pid, handle, error }));
+                }
             }
         }
-        owners.pairs.sort_unstable();
+        owners.pairs.sort();
         owners.pairs.dedup();
         Ok(owners)
     }
 
-    fn look(&mut self, process: &Handle, inodes: &[u64]) -> Result<(), Error> {
+    /// Looks at the descriptors of a process. `names` is a buffer.
+    fn look(
+        &mut self,
+        proc: &Directory,
+        pid: u32,
+        names: &mut Vec<u8>,
+        inodes: &[u64],
+    ) -> Result<(), Error> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let folder = openat(proc, format!("{pid}/fd").as_str(), flags, Mode::empty());
+        let mut list = Directory::of(folder.map_err(Error::of_process)?);
+        names.clear();
+        while let Some(entry) = list.next().map_err(Error::of_process)? {
+            names.extend_from_slice(entry.name);
+            names.push(0);
+        }
         let (at, before) = (self.processes.len(), self.pairs.len());
         let mut denied = false;
-        process.each("fd", &mut |name| {
-            let Ok(name) = std::str::from_utf8(name) else { return };
-            let target = process.link(&format!("fd/{name}"));
-            denied |= target.as_ref().is_err_and(Error::is_denied);
-            if let Some(inode) = target.ok().and_then(|target| parse_socket(&target))
+        for name in names.split(|&b| b == 0).filter(|name| !name.is_empty()) {
+            let target = readlinkat(&list, name);
+            denied |= matches!(target, Err(Errno::EACCES | Errno::EPERM));
+            if let Ok(target) = target
+                && let Some(inode) = parse_socket(target.as_bytes())
                 && inodes.binary_search(&inode).is_ok()
                 && self.pairs.len() < MAX_PAIRS
             {
                 self.pairs.push((inode, at));
             }
-        })?;
+        }
         if self.pairs.len() > before {
-            let known = process.read("stat", 4096).ok().and_then(|stat| Process::parse(process.pid, &stat));
-            let unknown = || Process { pid: process.pid, name: b"?".to_vec(), state: '?' };
+            // The directory above is still that of this process, even if its pid is reused.
+            let mut stat = [0; 1024];
+            let read = read_once(list.as_fd(), c"../stat", &mut stat);
+            let known = read.ok().and_then(|count| Process::parse(pid, stat.get(..count)?));
+            let unknown = || Process { pid, name: b"?".to_vec(), state: '?' };
             self.processes.push(known.unwrap_or_else(unknown));
         }
         // Some systems show the numbers of descriptors but not their targets.

@@ -17,7 +17,6 @@ use crate::directory::Directory;
 use crate::error::Error;
 use crate::files::{read_regular, read_start};
 use crate::text::decode;
-use crate::units::number;
 
 /// How much of a small file is read, in bytes.
 const MAX_SMALL_FILE_BYTES: u64 = 4096;
@@ -116,13 +115,28 @@ fn kept(path: &[u8]) -> &[u8] {
 
 /// Returns the pids of all visible processes in the kernel's order, lowest first.
 pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
+    let found = Directory::open(proc).and_then(|mut list| pids_in(&mut list));
+    found.map_err(|errno| Error::from(errno).at(proc))
+}
+
+fn pids_in(list: &mut Directory) -> Result<Vec<u32>, Errno> {
     let mut pids = Vec::new();
-    let visit = &mut |name: &[u8]| {
-        pids.extend(parse_folder(name));
-        true
-    };
-    Directory::open(proc).and_then(|list| list.each(visit)).map_err(|errno| Error::from(errno).at(proc))?;
+    while let Some(entry) = list.next()? {
+        pids.extend(parse_folder(entry.name));
+    }
     Ok(pids)
+}
+
+/// Returns the pids of all visible processes, the lowest first, and the directory of proc.
+#[cfg(feature = "inspect")]
+pub fn sorted_pids(proc: &Path) -> Result<(Directory, Vec<u32>), Errno> {
+    let mut list = Directory::open(proc)?;
+    let mut pids = pids_in(&mut list)?;
+    // A fabricated proc (tests) has another order.
+    if !pids.is_sorted() {
+        pids.sort_unstable();
+    }
+    Ok((list, pids))
 }
 
 /// Reads the process with this pid. The error contains the path; usually the process is gone.
@@ -224,7 +238,12 @@ pub fn parse_folder(name: &[u8]) -> Option<u32> {
 }
 
 fn parse_number(text: &[u8]) -> Option<u64> {
-    number(std::str::from_utf8(text).ok()?, u64::MAX)
+    let mut number = 0_u64;
+    for byte in text {
+        let digit = Some(byte).filter(|byte| byte.is_ascii_digit())? - b'0';
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    Some(number).filter(|_| !text.is_empty())
 }
 
 fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {
