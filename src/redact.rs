@@ -11,6 +11,7 @@
 
 mod cursor;
 mod forms;
+mod letters;
 mod login;
 mod mounted;
 mod name;
@@ -81,7 +82,7 @@ impl Masker {
                 header: (next == Hint::Header).then_some(0),
                 ..Context::default()
             },
-            logins: Logins::of(argument),
+            logins: Logins::new(self.programs.reads_login()),
             parameters: Parameters::default(),
             next: Hint::Plain,
         };
@@ -105,6 +106,9 @@ impl Masker {
             let Some((found, masked)) = masked else {
                 whole.context.pass(argument, at, byte);
                 cursor.step();
+                if ahead.is_none() {
+                    cursor.skip_name();
+                }
                 continue;
             };
             // Its closing quote is masked; its opening quote may not be.

@@ -9,7 +9,7 @@ use written::{cut, written};
 
 /// Suffixes of the words in a variable's name that say that its value is a secret. `redact::rules`
 /// has more for command lines.
-const SECRET_WORDS: &[&str] = &[
+pub const SECRET_WORDS: &[&str] = &[
     "PASSWORD",
     "PASSWORDS",
     "PASSWD",

@@ -37,16 +37,30 @@ pub fn escape(bytes: &[u8]) -> String {
 /// Returns whether all bytes are printable ASCII, so that nothing needs an escape. This holds for
 /// nearly everything that is printed.
 pub fn is_plain(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'\\')
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().all(|&b| matches!(b, b' '..=b'~') && b != b'\\');
+    };
+    // Eight at a time. The last eight may overlap those before them.
+    bytes.as_chunks().0.iter().chain([last]).all(|chunk| is_plain_word(u64::from_ne_bytes(*chunk)))
+}
+
+/// [`is_plain`] for eight bytes: an operation sets the highest bit of a byte that needs an escape.
+/// It may set that of the byte above too, which changes nothing.
+fn is_plain_word(word: u64) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let is_control = word.wrapping_sub(EACH * u64::from(b' '));
+    let is_delete = word.wrapping_add(EACH);
+    let is_backslash = (word ^ (EACH * u64::from(b'\\'))).wrapping_sub(EACH);
+    (word | is_control | is_delete | is_backslash) & (EACH << 7) == 0
 }
 
 /// Like [`escape`], but cut to at most `max` bytes. Text that was cut ends in `…`. No escape is cut
 /// in half.
 pub fn escape_within(bytes: &[u8], max: usize) -> String {
-    if bytes.len() <= max && is_plain(bytes) {
-        return String::from_utf8_lossy(bytes).into_owned();
+    match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.len() <= max && is_plain(bytes) => text.to_owned(),
+        _ => escaped(bytes, max, 0..bytes.len()),
     }
-    escaped(bytes, max, 0..bytes.len())
 }
 
 /// Like [`escape_within`], but with spaces at the ends as `\x20`, so that they are visible.

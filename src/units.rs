@@ -103,21 +103,6 @@ pub fn number(text: &str, max: u64) -> Option<u64> {
     digits(text).filter(|&n| n <= max)
 }
 
-/// Appends a number in decimal. There may be very many, and Display takes ten times as long.
-#[cfg(feature = "inspect")]
-pub fn push_number(out: &mut Vec<u8>, number: u64) {
-    let (mut digits, mut at, mut rest) = ([0; 20], 20, number);
-    for digit in digits.iter_mut().rev() {
-        // A remainder below ten.
-        *digit = b'0' | (rest % 10) as u8;
-        (at, rest) = (at - 1, rest / 10);
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
-}
-
 /// Returns a size for people: `64 KiB`, `10 MiB`, `512 bytes`.
 pub fn show_size(bytes: u64) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
@@ -132,18 +117,54 @@ pub fn show_size(bytes: u64) -> String {
 /// `3.4G`.
 #[cfg(feature = "inspect")]
 pub fn show_short_size(bytes: u64) -> String {
+    let mut text = Vec::new();
+    push_short_size(&mut text, bytes);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Appends what [`show_short_size`] returns.
+#[cfg(feature = "inspect")]
+pub fn push_short_size(text: &mut Vec<u8>, bytes: u64) {
     let mut unit = 1_u64;
-    for name in ["", "K", "M", "G", "T", "P"] {
+    for name in [&b""[..], b"K", b"M", b"G", b"T", b"P"] {
         let (whole, tenths) = (bytes.div_ceil(unit), bytes.saturating_mul(10).div_ceil(unit));
         if unit > 1 && tenths < 100 {
-            return format!("{}.{}{name}", tenths / 10, tenths % 10);
+            push_number(text, tenths / 10);
+            text.push(b'.');
+            push_number(text, tenths % 10);
+            return text.extend_from_slice(name);
         }
         if whole < 1024 {
-            return format!("{whole}{name}");
+            push_number(text, whole);
+            return text.extend_from_slice(name);
         }
         unit <<= 10;
     }
-    format!("{}E", bytes.div_ceil(unit))
+    push_number(text, bytes.div_ceil(unit));
+    text.push(b'E');
+}
+
+/// Appends a number. There may be very many, and `format!` takes ten times as long.
+#[cfg(feature = "inspect")]
+pub fn push_number(text: &mut Vec<u8>, number: u64) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(last_digit(number));
+}
+
+/// Returns a number as text.
+#[cfg(feature = "inspect")]
+pub fn show_number(number: u64) -> String {
+    let mut text = Vec::new();
+    push_number(&mut text, number);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Returns the last digit of a number.
+#[cfg(feature = "inspect")]
+fn last_digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
 /// One day, in seconds.
@@ -172,7 +193,14 @@ pub fn instant(seconds: i64) -> String {
 #[cfg(feature = "inspect")]
 pub fn minute(seconds: i64) -> String {
     let minute = seconds.rem_euclid(DAY) / 60;
-    format!("{} {:02}:{:02}", date(seconds), minute / 60, minute % 60)
+    let mut text = date(seconds);
+    for (before, number) in [(' ', minute / 60), (':', minute % 60)] {
+        text.push(before);
+        let number = number.unsigned_abs();
+        text.push(char::from(last_digit(number / 10)));
+        text.push(char::from(last_digit(number)));
+    }
+    text
 }
 
 /// Returns a duration for people, with at most three digits: `0.06 ms`, `0.4 ms`, `12 ms`, `2 s`,

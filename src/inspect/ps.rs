@@ -17,6 +17,7 @@ use crate::procfs::all::{Look, Seen};
 use crate::procfs::process::{Process, own_pid};
 use crate::report::Answer;
 use crate::text::{Shown as _, clip};
+use crate::view::named::Named;
 use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::target::not_mounted;
 use crate::view::users::Names;
@@ -96,11 +97,8 @@ impl Inspect for Ps {
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
         let names = Names::of(target, answer);
-        let mut uids: Vec<u32> = all.iter().filter_map(|seen| seen.uid).collect();
-        uids.sort_unstable();
-        uids.dedup();
         let view = View {
-            users: uids.into_iter().map(|uid| (uid, names.user(uid))).collect(),
+            users: Named::of(all.iter().filter_map(|seen| seen.uid), &names),
             uptime: uptime.ok(),
             ticks: conf(SysconfVar::CLK_TCK).unwrap_or(100).max(1),
             page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),

@@ -123,7 +123,7 @@ impl Inspect for Ss {
     }
 }
 
-/// A socket, and where its addresses are in a text.
+/// A socket, and where its addresses are in a text, with a NUL between them.
 struct Line<'a> {
     /// Its place among the others, except for addresses and inode.
     place: (Protocol, bool, u16),
@@ -140,17 +140,16 @@ fn lines<'a>(sockets: &'a [Socket], texts: &mut Vec<u8>) -> Vec<Line<'a>> {
         let start = texts.len();
         socket.local.push(texts);
         let middle = texts.len();
+        // Less than any byte of an address, so that the two can be compared as one text.
+        texts.push(0);
         socket.peer.push(texts);
         let place = (socket.protocol, !socket.listens(), socket.port);
-        lines.push(Line { place, socket, local: start..middle, peer: middle..texts.len() });
+        lines.push(Line { place, socket, local: start..middle, peer: middle + 1..texts.len() });
     }
-    let text = |range: &Range<usize>| texts.get(range.clone());
+    let text = |line: &Line<'_>| texts.get(line.local.start..line.peer.end);
     lines.sort_by(|a, b| {
-        a.place
-            .cmp(&b.place)
-            .then_with(|| text(&a.local).cmp(&text(&b.local)))
-            .then_with(|| text(&a.peer).cmp(&text(&b.peer)))
-            .then_with(|| a.socket.inode.cmp(&b.socket.inode))
+        let of_text = || text(a).cmp(&text(b));
+        a.place.cmp(&b.place).then_with(of_text).then_with(|| a.socket.inode.cmp(&b.socket.inode))
     });
     lines
 }
@@ -187,12 +186,7 @@ impl<'a> Row<'a> {
         )
         .left(),
         C::shown("QUEUE", |row| queue(row.socket, &row.view.limits)).left(),
-        C::new(
-            "LOCAL",
-            |row| or_dash(row.local).into(),
-            "local",
-            |row| Some(row.local.to_vec().into()),
-        ),
+        C::new("LOCAL", |row| or_dash(row.local).into(), "local", |row| Some(row.local.to_vec().into())),
         C::new(
             "PEER",
             |row| or_dash(row.peer).into(),

@@ -1,21 +1,25 @@
 //! Which processes hold which sockets: one pass over the descriptors of all accessible processes.
 //! proc_pid_fd(5)
 
+use std::ffi::CStr;
 use std::os::fd::AsFd as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 use super::handle::{Handle, read_once};
 use super::process::{Process, parse_socket, sorted_pids};
 use crate::directory::Directory;
 use crate::error::{Cause, Error};
+use crate::sys::read_link;
+use crate::units::push_number;
 
 /// How many pairs of socket and process are kept.
 const MAX_PAIRS: usize = 1 << 16;
+/// How much of the target of a descriptor is read, in bytes: more than a socket has.
+const MAX_TARGET_BYTES: usize = 64;
 
 /// The processes that hold sockets.
 #[derive(Debug, Default)]
@@ -47,8 +51,7 @@ impl Owners {
     pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Error> {
         let mut owners = Owners::default();
         inodes.retain(|&inode| inode != 0);
-        // Not `sort_unstable`, which takes longer in a build optimized for size.
-        inodes.sort();
+        sort(&mut inodes);
         if inodes.is_empty() {
             return Ok(owners);
         }
@@ -67,21 +70,18 @@ impl Owners {
                 }
             }
         }
-        owners.pairs.sort();
+        sort(&mut owners.pairs);
         owners.pairs.dedup();
         Ok(owners)
     }
 
     /// Looks at the descriptors of a process. `names` is a buffer.
-    fn look(
-        &mut self,
-        proc: &Directory,
-        pid: u32,
-        names: &mut Vec<u8>,
-        inodes: &[u64],
-    ) -> Result<(), Error> {
+    fn look(&mut self, proc: &Directory, pid: u32, names: &mut Vec<u8>, inodes: &[u64]) -> Result<(), Error> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let folder = openat(proc, format!("{pid}/fd").as_str(), flags, Mode::empty());
+        names.clear();
+        push_number(names, pid.into());
+        names.extend_from_slice(b"/fd");
+        let folder = openat(proc, names.as_slice(), flags, Mode::empty());
         let mut list = Directory::of(folder.map_err(Error::of_process)?);
         names.clear();
         while let Some(entry) = list.next().map_err(Error::of_process)? {
@@ -89,12 +89,13 @@ impl Owners {
             names.push(0);
         }
         let (at, before) = (self.processes.len(), self.pairs.len());
-        let mut denied = false;
-        for name in names.split(|&b| b == 0).filter(|name| !name.is_empty()) {
-            let target = readlinkat(&list, name);
+        let (mut denied, mut target) = (false, [0; MAX_TARGET_BYTES]);
+        for name in names.split_inclusive(|&b| b == 0) {
+            let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
+            let target = read_link(list.as_fd(), name, &mut target);
             denied |= matches!(target, Err(Errno::EACCES | Errno::EPERM));
             if let Ok(target) = target
-                && let Some(inode) = parse_socket(target.as_bytes())
+                && let Some(inode) = parse_socket(target)
                 && inodes.binary_search(&inode).is_ok()
                 && self.pairs.len() < MAX_PAIRS
             {
@@ -122,6 +123,12 @@ impl Owners {
             .take_while(move |&&(known, _)| known == inode)
             .filter_map(|&(_, at)| self.processes.get(at))
     }
+}
+
+/// Sorts a list that may be long. In a build optimized for size, `sort_unstable` is heapsort, which
+/// takes three times as long.
+fn sort<T: Ord>(list: &mut [T]) {
+    list.sort();
 }
 
 #[cfg(test)]

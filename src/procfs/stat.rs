@@ -45,10 +45,17 @@ impl Stat {
         let [b' ', state, b' ', rest @ ..] = text.get(close + 1..)? else { return None };
         // In the order of the manual page, from the fourth on.
         let mut fields = Fields(rest);
-        let (ppid, group, session, _) = (fields.id()?, fields.id()?, fields.id()?, fields.skip(1)?);
-        let (foreground, flags, _) = (fields.id()?, fields.count()?, fields.skip(4)?);
-        let (cpu, _) = (fields.count()?.saturating_add(fields.count()?), fields.skip(3)?);
-        let (nice, threads, _) = (fields.signed()?, fields.count()?, fields.skip(1)?);
+        // -1 means none.
+        let id = |number: i64| u32::try_from(number).ok();
+        let [ppid, group, session] = [fields.signed()?, fields.signed()?, fields.signed()?].map(id);
+        fields.skip(1)?;
+        let (foreground, flags) = (id(fields.signed()?), fields.count()?);
+        fields.skip(4)?;
+        let cpu = fields.count()?.saturating_add(fields.count()?);
+        // Behind the times of its children and its priority.
+        fields.skip(3)?;
+        let (nice, threads) = (fields.signed()?, fields.count()?);
+        fields.skip(1)?;
         let (start, size, pages) = (fields.count()?, fields.count()?, fields.signed()?);
         Some(Stat {
             name: name.to_vec(),
@@ -137,11 +144,6 @@ impl Fields<'_> {
         self.0 = positive.unwrap_or(self.0);
         let number = i64::try_from(self.count()?).ok()?;
         Some(if positive.is_some() { -number } else { number })
-    }
-
-    /// Returns the next one as the id of a process or terminal; `None` within if it is -1, none.
-    fn id(&mut self) -> Option<Option<u32>> {
-        Some(u32::try_from(self.signed()?).ok())
     }
 }
 

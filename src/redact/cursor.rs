@@ -1,11 +1,12 @@
 //! A single pass over a text in which parts are masked.
 
 use super::mask_of_length;
+use super::words::is_name_byte;
 
 /// The current position in a text and how far the text is written.
 ///
-/// Invariant: both only grow, and each byte is written or masked once. [`Cursor::step`] and
-/// [`Cursor::mask`] are the only ways to change them.
+/// Invariant: both only grow, and each byte is written or masked once. [`Cursor::step`],
+/// [`Cursor::skip_name`] and [`Cursor::mask`] are the only ways to change them.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     out: &'a mut Vec<u8>,
@@ -35,6 +36,18 @@ impl<'a> Cursor<'a> {
 
     pub fn step(&mut self) {
         self.at += 1;
+    }
+
+    /// Moves past the rest of a name, in which no rule begins: the bytes after one that may be part
+    /// of a name too.
+    pub fn skip_name(&mut self) {
+        let is_inside =
+            self.at.checked_sub(1).and_then(|at| self.text.get(at)).is_some_and(|&b| is_name_byte(b));
+        if is_inside {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            // A P may begin the end of the first line of a private key.
+            self.at += rest.iter().take_while(|&&b| is_name_byte(b) && b != b'P').count();
+        }
     }
 
     /// Masks a range that ends after the current position and moves to its end. Any other range is

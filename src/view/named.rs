@@ -9,13 +9,13 @@ pub struct Named(Vec<(u32, Vec<u8>)>);
 impl Named {
     /// Looks up the names of these users.
     pub fn of(users: impl Iterator<Item = u32>, names: &Names) -> Self {
-        let mut named = Named::default();
+        let mut all = Named::default();
         for uid in users {
-            if let Err(at) = named.place(uid) {
-                named.0.insert(at, (uid, names.user(uid)));
+            if let Err(at) = all.place(uid) {
+                all.0.insert(at, (uid, names.user(uid)));
             }
         }
-        named
+        all
     }
 
     /// Returns the name of one of them, or its number as text; empty if it is none of them.
