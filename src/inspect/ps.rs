@@ -45,6 +45,8 @@ porthole ps --json",
     },
 };
 
+/// The size of the smallest entry of a process in a JSON document, in bytes.
+const SMALLEST: usize = 150;
 /// What to do if the name of an executable cannot be read.
 const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRACE";
 
@@ -66,7 +68,9 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Ps {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("processes");
-        let mut all = look(target)?;
+        // Of a name, any process may be the only one.
+        let limit = if self.name.is_some() { usize::MAX } else { answer.room_for(SMALLEST) };
+        let mut all = look(target, limit.saturating_add(1))?;
         let denied = |seen: &Seen| seen.stat.as_ref().is_err_and(Error::is_denied);
         let of_kernel = target.is_of_kernel();
         let hidden = of_kernel
@@ -161,8 +165,8 @@ fn uptime(target: &Target) -> Result<u64, Error> {
     view::uptime(&text).ok_or_else(|| Error::from("not a number of seconds").at(&path))
 }
 
-/// All processes, or the requested one.
-fn look(target: &Target) -> Result<Vec<Seen>, Error> {
+/// All processes, but at most `limit`, or the requested one.
+fn look(target: &Target, limit: usize) -> Result<Vec<Seen>, Error> {
     let mut look = Look::new();
     if let Some(process) = &target.process {
         let seen = look.at(process.as_fd(), process.pid);
@@ -170,7 +174,7 @@ fn look(target: &Target) -> Result<Vec<Seen>, Error> {
             .map(|seen| vec![seen])
             .ok_or_else(|| target.explain(Cause::Gone.into(), process, "stat"));
     }
-    look.all(&target.proc).map_err(|errno| match errno {
+    look.all(&target.proc, limit).map_err(|errno| match errno {
         Errno::ENOENT => not_mounted(&target.proc),
         errno => Error::from(errno).at(&target.proc),
     })

@@ -22,6 +22,8 @@ use crate::view::named::Named;
 use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::users::Names;
 
+/// The size of the smallest entry of a socket in a JSON document, in bytes.
+const SMALLEST: usize = 90;
 /// The most owners of one socket that a table names.
 const NAMED: usize = 8;
 
@@ -84,13 +86,13 @@ impl Inspect for Ss {
         for (name, odd) in &sockets.odd {
             answer.error(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
-        let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
-        let owners = Owners::find(&target.proc, inodes)?;
-        let names = Names::of(target, answer);
-        let users = Named::of(sockets.list.iter().filter_map(|socket| socket.uid), &names);
-        let view = View { owners, users, limits: Limits::of(target) };
         let mut texts = Vec::new();
-        let lines = lines(&sockets.list, &mut texts);
+        let mut lines = lines(&sockets.list, &mut texts);
+        lines.truncate(answer.room_for(SMALLEST).saturating_add(1));
+        let owners = Owners::find(&target.proc, lines.iter().map(|line| line.socket.inode).collect())?;
+        let names = Names::of(target, answer);
+        let users = Named::of(lines.iter().filter_map(|line| line.socket.uid), &names);
+        let view = View { owners, users, limits: Limits::of(target) };
         let text = |range: &Range<usize>| texts.get(range.clone()).unwrap_or_default();
         let mut rows = lines.iter().map(|line| Row {
             view: &view,
@@ -100,8 +102,8 @@ impl Inspect for Ss {
         });
         answer.rows("sockets", Row::COLUMNS, self.all, &mut rows);
         let owners = &view.owners;
-        let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
-        if sockets.list.iter().any(is_unknown) {
+        let is_unknown = |inode: u64| inode != 0 && owners.of(inode).next().is_none();
+        if lines.iter().any(|line| is_unknown(line.socket.inode)) {
             let is_hiding = target.hides_some(owners.has_first.then_some(1));
             answer.warn(&match &owners.unread {
                 Some((count, Unseen { pid, handle, error })) => format!(

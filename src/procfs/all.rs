@@ -64,12 +64,16 @@ impl Look {
         Look { buffer: vec![0; MAX_COMMAND_BYTES], left: MAX_COMMANDS_BYTES }
     }
 
-    /// Returns all visible processes in order of pid. The error tells why proc cannot be listed.
-    pub fn all(&mut self, proc: &Path) -> Result<Vec<Seen>, Errno> {
+    /// Returns all visible processes in order of pid, but at most `limit`. The error tells why proc
+    /// cannot be listed.
+    pub fn all(&mut self, proc: &Path, limit: usize) -> Result<Vec<Seen>, Errno> {
         let (list, pids) = sorted_pids(proc)?;
-        let mut all = Vec::with_capacity(pids.len());
+        let mut all = Vec::with_capacity(pids.len().min(limit));
         let mut name = Vec::new();
         for pid in pids {
+            if all.len() >= limit {
+                break;
+            }
             let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
             push_name(&mut name, pid, b"");
             match openat(&list, name.as_slice(), flags, Mode::empty()) {
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn our_own_process_is_listed() {
-        let all = Look::new().all(Path::new("/proc")).unwrap();
+        let all = Look::new().all(Path::new("/proc"), usize::MAX).unwrap();
         let us = all.iter().find(|seen| seen.pid == std::process::id()).unwrap();
         let first = std::env::args().next().unwrap();
         assert!(us.command.starts_with(first.as_bytes()));

@@ -251,7 +251,9 @@ fn show_tenths(tenths: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SMALLEST;
     use super::*;
+    use crate::report::object;
 
     #[test]
     fn times() {
@@ -263,6 +265,17 @@ mod tests {
             [(0, "00:00"), (61, "01:01"), (3600, "01:00:00"), (86_399, "23:59:59"), (183_845, "2-03:04:05")]
         {
             assert_eq!(show_elapsed(seconds), shown);
+        }
+    }
+
+    #[test]
+    fn no_entry_is_smaller_than_the_smallest() {
+        let view = View { users: Named::default(), uptime: Some(0), ticks: 100, page: 1, reveal: true };
+        for stat in [Ok(Stat { state: b'R', ..Stat::default() }), Err("".into())] {
+            let seen = Seen { pid: 1, uid: Some(0), stat, command: Vec::new(), cut: false };
+            let mut json = String::new();
+            object(Row::COLUMNS, &Row { view: &view, seen: &seen, lines: "" }).push_json(&mut json);
+            assert!(json.len() > SMALLEST, "{json}");
         }
     }
 
