@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, stat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::read;
@@ -51,7 +51,8 @@ impl Handle {
     pub fn open(proc: &Path, pid: u32) -> Result<Self, Error> {
         let path = proc.join(pid.to_string());
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let folder = open(&path, flags, Mode::empty()).map_err(Error::of_process)?;
+        // Not open(2), after which musl calls fcntl(2) in case the kernel does not know O_CLOEXEC.
+        let folder = openat(AT_FDCWD, &path, flags, Mode::empty()).map_err(Error::of_process)?;
         Ok(Handle { pid, folder: Arc::new(folder), path })
     }
 
@@ -90,6 +91,11 @@ impl Handle {
             (Ok(theirs), Some(Ok(ours))) => is_of_kernel && id(theirs) == id(ours),
             _ => false,
         }
+    }
+
+    /// Returns the user that its directory belongs to.
+    pub fn owner(&self) -> Option<u32> {
+        fstat(&self.folder).ok().map(|folder| folder.st_uid)
     }
 
     /// Returns the path of one of its files, for messages.
