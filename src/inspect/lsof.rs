@@ -24,7 +24,7 @@ use crate::error::{Cause, Error};
 use crate::file_type::FileType;
 use crate::procfs::handle::{Fate, Handle, read_once};
 use crate::procfs::maps;
-use crate::procfs::process::{MALFORMED, Process, own_pid, parse_socket, sorted_pids};
+use crate::procfs::process::{MALFORMED, Process, own_pid, parse_socket};
 use crate::procfs::status::Status;
 use crate::report::{Answer, cells, object, table};
 use crate::table::{Mark, Table};
@@ -161,12 +161,12 @@ impl List<'_> {
 
     fn all(&mut self, target: &Target) -> Result<(), Error> {
         let ours = own_pid(&target.proc);
-        let (_, all) = sorted_pids(&target.proc).map_err(|errno| Error::from(errno).at(&target.proc))?;
+        let all = target.processes()?.pids;
         let mut is_any = ours.is_some_and(|ours| all.contains(&ours));
         let is_hiding = target.hides_some(all.first().copied());
         let (mut denied, mut failed) = (Missing::default(), Missing::default());
         // Ours are left out: they are mostly the ones used for listing.
-        for pid in all.into_iter().filter(|&pid| Some(pid) != ours) {
+        for pid in all.iter().copied().filter(|&pid| Some(pid) != ours) {
             if self.answer.is_over() {
                 break;
             }

@@ -46,7 +46,7 @@ porthole ps --json",
 };
 
 /// The size of the smallest entry of a process in a JSON document, in bytes.
-const SMALLEST: usize = 150;
+const SMALLEST: usize = 180;
 /// What to do if the name of an executable cannot be read.
 const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRACE";
 
@@ -174,10 +174,11 @@ fn look(target: &Target, limit: usize) -> Result<Vec<Seen>, Error> {
             .map(|seen| vec![seen])
             .ok_or_else(|| target.explain(Cause::Gone.into(), process, "stat"));
     }
-    look.all(&target.proc, limit).map_err(|errno| match errno {
-        Errno::ENOENT => not_mounted(&target.proc),
-        errno => Error::from(errno).at(&target.proc),
-    })
+    let list = target.processes().map_err(|error| match error.cause {
+        Cause::System(Errno::ENOENT) => not_mounted(&target.proc),
+        _ => error,
+    })?;
+    Ok(look.all(&list, limit))
 }
 
 /// Whether the process has this name; `None` if that cannot be read.

@@ -89,7 +89,13 @@ impl Inspect for Ss {
         let mut texts = Vec::new();
         let mut lines = lines(&sockets.list, &mut texts);
         lines.truncate(answer.room_for(SMALLEST).saturating_add(1));
-        let owners = Owners::find(&target.proc, lines.iter().map(|line| line.socket.inode).collect())?;
+        let mut inodes: Vec<u64> = lines.iter().map(|line| line.socket.inode).collect();
+        inodes.retain(|&inode| inode != 0);
+        let owners = if inodes.is_empty() {
+            Owners::default()
+        } else {
+            Owners::find(&target.proc, &target.processes()?, inodes)
+        };
         let names = Names::of(target, answer);
         let users = Named::of(lines.iter().filter_map(|line| line.socket.uid), &names);
         let view = View { owners, users, limits: Limits::of(target) };

@@ -7,14 +7,14 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
 
 use super::handle::read_once;
-use super::process::{MALFORMED, sorted_pids};
+use super::listing::Listing;
+use super::process::MALFORMED;
 use super::stat::{Fields, Stat};
 use crate::error::Error;
 use crate::units::push_number;
@@ -64,33 +64,30 @@ impl Look {
         Look { buffer: vec![0; MAX_COMMAND_BYTES], left: MAX_COMMANDS_BYTES }
     }
 
-    /// Returns all visible processes in order of pid, but at most `limit`. The error tells why proc
-    /// cannot be listed.
-    pub fn all(&mut self, proc: &Path, limit: usize) -> Result<Vec<Seen>, Errno> {
-        let (list, pids) = sorted_pids(proc)?;
-        let mut all = Vec::with_capacity(pids.len().min(limit));
+    /// Returns the listed processes in order of pid, but at most `limit`.
+    pub fn all(&mut self, list: &Listing, limit: usize) -> Vec<Seen> {
+        let mut all = Vec::with_capacity(list.pids.len().min(limit));
         let mut name = Vec::new();
-        for pid in pids {
+        for &pid in &*list.pids {
             if all.len() >= limit {
                 break;
             }
             let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
             push_name(&mut name, pid, b"");
-            match openat(&list, name.as_slice(), flags, Mode::empty()) {
+            match openat(list, name.as_slice(), flags, Mode::empty()) {
                 Ok(process) => all.extend(self.at(process.as_fd(), pid)),
                 Err(errno) => all.extend(Seen::without(errno, pid)),
             }
         }
-        Ok(all)
+        all
     }
 
-    /// Returns all visible processes in order of pid, with nothing but their `stat`: one file needs
+    /// Returns the listed processes in order of pid, with nothing but their `stat`: one file needs
     /// no descriptor of the directory.
-    pub fn stats(&mut self, proc: &Path) -> Result<Vec<Seen>, Errno> {
-        let (list, pids) = sorted_pids(proc)?;
-        let mut all = Vec::with_capacity(pids.len());
+    pub fn stats(&mut self, list: &Listing) -> Vec<Seen> {
+        let mut all = Vec::with_capacity(list.pids.len());
         let mut name = Vec::new();
-        for pid in pids {
+        for &pid in &*list.pids {
             push_name(&mut name, pid, b"/stat\0");
             let Ok(path) = CStr::from_bytes_with_nul(&name) else { continue };
             match self.read_stat(list.as_fd(), path) {
@@ -99,7 +96,7 @@ impl Look {
                 Err(errno) => all.extend(Seen::without(errno, pid)),
             }
         }
-        Ok(all)
+        all
     }
 
     /// Reads the process with this directory; `None` if it has ended.
@@ -156,10 +153,12 @@ fn push_name(name: &mut Vec<u8>, pid: u32, rest: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn our_own_process_is_listed() {
-        let all = Look::new().all(Path::new("/proc"), usize::MAX).unwrap();
+        let list = Listing::of(Path::new("/proc")).unwrap();
+        let all = Look::new().all(&list, usize::MAX);
         let us = all.iter().find(|seen| seen.pid == std::process::id()).unwrap();
         let first = std::env::args().next().unwrap();
         assert!(us.command.starts_with(first.as_bytes()));

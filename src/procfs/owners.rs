@@ -10,7 +10,8 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 use super::handle::{Handle, read_once};
-use super::process::{Process, parse_socket, sorted_pids};
+use super::listing::Listing;
+use super::process::{Process, parse_socket};
 use crate::directory::Directory;
 use crate::error::{Cause, Error};
 use crate::sys::read_link;
@@ -46,20 +47,14 @@ pub struct Unseen {
 }
 
 impl Owners {
-    /// Finds the owners of the sockets with these inodes among all processes that this proc shows.
+    /// Finds the owners of the sockets with these inodes among the listed processes of this proc.
     /// Every process may hold any of them, so every descriptor is looked at.
-    pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Error> {
-        let mut owners = Owners::default();
-        inodes.retain(|&inode| inode != 0);
+    pub fn find(proc: &Path, list: &Listing, mut inodes: Vec<u64>) -> Self {
+        let mut owners = Owners { has_first: list.pids.first() == Some(&1), ..Owners::default() };
         sort(&mut inodes);
-        if inodes.is_empty() {
-            return Ok(owners);
-        }
-        let (list, all) = sorted_pids(proc).map_err(|errno| Error::from(errno).at(proc))?;
-        owners.has_first = all.first() == Some(&1);
         let mut names = Vec::new();
-        for pid in all {
-            match (owners.look(&list, pid, &mut names, &inodes), &mut owners.unread) {
+        for &pid in &*list.pids {
+            match (owners.look(list, pid, &mut names, &inodes), &mut owners.unread) {
                 // A process that has ended in between no longer holds anything.
                 (Ok(()), _) => {}
                 (Err(error), _) if error.is_gone() => {}
@@ -72,11 +67,11 @@ impl Owners {
         }
         sort(&mut owners.pairs);
         owners.pairs.dedup();
-        Ok(owners)
+        owners
     }
 
     /// Looks at the descriptors of a process. `names` is a buffer.
-    fn look(&mut self, proc: &Directory, pid: u32, names: &mut Vec<u8>, inodes: &[u64]) -> Result<(), Error> {
+    fn look(&mut self, proc: &Listing, pid: u32, names: &mut Vec<u8>, inodes: &[u64]) -> Result<(), Error> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         names.clear();
         push_number(names, pid.into());
@@ -146,10 +141,10 @@ mod tests {
                 symlink(format!("socket:[{inode}]"), proc.join(pid).join("fd").join(at.to_string())).unwrap();
             }
         }
-        let owners = Owners::find(&proc, vec![200, 0, 100, 400]).unwrap();
+        let owners = Owners::find(&proc, &Listing::of(&proc).unwrap(), vec![200, 100, 400]);
         assert_eq!(owners.of(100).map(|process| process.pid).collect::<Vec<_>>(), [7, 12]);
         assert_eq!(owners.of(200).map(|process| process.name.as_slice()).collect::<Vec<_>>(), [b"nginx 7"]);
-        assert_eq!((owners.of(300).count(), owners.of(0).count(), owners.of(400).count()), (0, 0, 0));
+        assert_eq!((owners.of(300).count(), owners.of(400).count()), (0, 0));
         assert!(owners.unread.is_none());
         std::fs::remove_dir_all(proc).unwrap();
     }

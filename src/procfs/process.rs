@@ -115,28 +115,13 @@ fn kept(path: &[u8]) -> &[u8] {
 
 /// Returns the pids of all visible processes in the kernel's order, lowest first.
 pub fn pids(proc: &Path) -> Result<Vec<u32>, Error> {
-    let found = Directory::open(proc).and_then(|mut list| pids_in(&mut list));
-    found.map_err(|errno| Error::from(errno).at(proc))
-}
-
-fn pids_in(list: &mut Directory) -> Result<Vec<u32>, Errno> {
     let mut pids = Vec::new();
-    while let Some(entry) = list.next()? {
-        pids.extend(parse_folder(entry.name));
-    }
+    let visit = &mut |name: &[u8]| {
+        pids.extend(parse_folder(name));
+        true
+    };
+    Directory::open(proc).and_then(|list| list.each(visit)).map_err(|errno| Error::from(errno).at(proc))?;
     Ok(pids)
-}
-
-/// Returns the pids of all visible processes, the lowest first, and the directory of proc.
-#[cfg(feature = "inspect")]
-pub fn sorted_pids(proc: &Path) -> Result<(Directory, Vec<u32>), Errno> {
-    let mut list = Directory::open(proc)?;
-    let mut pids = pids_in(&mut list)?;
-    // A fabricated proc (tests) has another order.
-    if !pids.is_sorted() {
-        pids.sort_unstable();
-    }
-    Ok((list, pids))
 }
 
 /// Reads the process with this pid. The error contains the path; usually the process is gone.

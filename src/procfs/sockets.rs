@@ -104,7 +104,8 @@ impl Sockets {
     /// from anyone or, with `all`, those in every state. The error names the table and the reason.
     pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Error)> {
         let mut sockets = Sockets::default();
-        let asked = if wanted.tcp && process.is_in_our_network() { ask(all, &mut sockets.list) } else { None };
+        let asked =
+            if wanted.tcp && process.is_in_our_network() { ask(all, &mut sockets.list) } else { None };
         sockets.cut.extend(asked.filter(|&is_cut| is_cut).map(|_| "net/tcp"));
         let reads_tcp = wanted.tcp && asked.is_none();
         for (is_wanted, protocol, name, may_lack) in [
@@ -156,8 +157,9 @@ mod tests {
 
     fn shown(sockets: &[Socket]) -> Vec<String> {
         let show = |socket: &Socket| {
-            let (local, peer) =
-                [&socket.local, &socket.peer].map(|address| String::from_utf8(address.text()).unwrap()).into();
+            let (local, peer) = [&socket.local, &socket.peer]
+                .map(|address| String::from_utf8(address.text()).unwrap())
+                .into();
             let Socket { kind, state, receive, send, inode, .. } = socket;
             let state = state.name();
             format!("{kind} {state} {local} {peer} {receive}/{send} {inode}")

@@ -114,7 +114,7 @@ fn may_block(target: &Target) -> bool {
         Some(_) if target.is_of_kernel() => target.read("mountinfo"),
         Some(_) => return true,
         // We always see our own files, whichever proc is inspected.
-        None => Target { proc: procfs::ROOT.into(), process: None }.read("mountinfo"),
+        None => Target { proc: procfs::ROOT.into(), process: None, listing: None }.read("mountinfo"),
     };
     let mounts = Mounts::parse(&text.unwrap_or_default());
     !mounts.has_root() || !mounts.list.iter().all(|mount| is_local(&mount.kind))

@@ -7,7 +7,6 @@ use super::bar::{bar, share};
 use crate::bytes::find;
 use crate::error::Error;
 use crate::procfs::handle::read_once;
-use crate::procfs::process::sorted_pids;
 use crate::procfs::rlimits::{self, Rlimit};
 use crate::report::{Answer, Column};
 use crate::table::Cell;
@@ -129,9 +128,9 @@ fn open_files(target: &Target) -> Result<u64, Error> {
 
 /// The number of threads in all visible processes of the user, which is what the limit counts.
 fn threads_of(target: &Target, uid: u64) -> u64 {
-    let Ok((list, pids)) = sorted_pids(&target.proc) else { return 0 };
+    let Ok(list) = target.processes() else { return 0 };
     let (mut count, mut status, mut path) = (0, vec![0; STATUS], Vec::new());
-    for pid in pids {
+    for &pid in &*list.pids {
         path.clear();
         push_number(&mut path, pid.into());
         path.extend_from_slice(b"/status\0");
