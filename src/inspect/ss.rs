@@ -13,7 +13,7 @@ use crate::outcome::Fact;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::owners::{Owners, Unseen};
 use crate::procfs::process::Process;
-use crate::procfs::sockets::{Protocol, Socket, Sockets, Wanted};
+use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
@@ -86,8 +86,8 @@ impl Inspect for Ss {
         for (name, odd) in &sockets.odd {
             answer.error(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
-        let mut texts = Vec::new();
-        let mut lines = lines(&sockets.list, &mut texts);
+        let (text, ends) = texts(&sockets.list);
+        let mut lines = lines(&sockets.list, &text, &ends);
         lines.truncate(answer.room_for(SMALLEST).saturating_add(1));
         let mut inodes: Vec<u64> = lines.iter().map(|line| line.socket.inode).collect();
         inodes.retain(|&inode| inode != 0);
@@ -99,12 +99,11 @@ impl Inspect for Ss {
         let names = Names::of(target, answer);
         let users = Named::of(lines.iter().filter_map(|line| line.socket.uid), &names);
         let view = View { owners, users, limits: Limits::of(target) };
-        let text = |range: &Range<usize>| texts.get(range.clone()).unwrap_or_default();
         let mut rows = lines.iter().map(|line| Row {
             view: &view,
             socket: line.socket,
-            local: text(&line.local),
-            peer: text(&line.peer),
+            local: line.local,
+            peer: line.peer,
         });
         answer.rows("sockets", Row::COLUMNS, self.all, &mut rows);
         let owners = &view.owners;
@@ -131,33 +130,45 @@ impl Inspect for Ss {
     }
 }
 
-/// A socket, and where its addresses are in a text, with a NUL between them.
+/// A socket and its addresses as text.
 struct Line<'a> {
-    /// Its place among the others, except for addresses and inode.
-    place: (Protocol, bool, u16),
     socket: &'a Socket,
-    local: Range<usize>,
-    peer: Range<usize>,
+    /// Its place among the others, except for addresses and inode.
+    place: u32,
+    /// Both addresses, with a NUL between them: less than any byte of an address, so that they are
+    /// compared one after the other.
+    text: &'a [u8],
+    local: &'a [u8],
+    peer: &'a [u8],
 }
 
-/// Returns the sockets in the order in which they are listed, and appends their addresses to
-/// `texts`.
-fn lines<'a>(sockets: &'a [Socket], texts: &mut Vec<u8>) -> Vec<Line<'a>> {
-    let mut lines = Vec::with_capacity(sockets.len());
+/// Returns the addresses of the sockets as text, and where the two of each socket end.
+fn texts(sockets: &[Socket]) -> (Vec<u8>, Vec<(usize, usize)>) {
+    let (mut text, mut ends) = (Vec::new(), Vec::with_capacity(sockets.len()));
     for socket in sockets {
-        let start = texts.len();
-        socket.local.push(texts);
-        let middle = texts.len();
-        // Less than any byte of an address, so that the two can be compared as one text.
-        texts.push(0);
-        socket.peer.push(texts);
-        let place = (socket.protocol, !socket.listens(), socket.port);
-        lines.push(Line { place, socket, local: start..middle, peer: middle + 1..texts.len() });
+        socket.local.push(&mut text);
+        let middle = text.len();
+        text.push(0);
+        socket.peer.push(&mut text);
+        ends.push((middle, text.len()));
     }
-    let text = |line: &Line<'_>| texts.get(line.local.start..line.peer.end);
+    (text, ends)
+}
+
+/// Returns the sockets in the order in which they are listed, with their addresses from [`texts`].
+fn lines<'a>(sockets: &'a [Socket], text: &'a [u8], ends: &[(usize, usize)]) -> Vec<Line<'a>> {
+    let (mut lines, mut start) = (Vec::with_capacity(sockets.len()), 0);
+    let part = |range: Range<usize>| text.get(range).unwrap_or_default();
+    for (socket, &(middle, end)) in sockets.iter().zip(ends) {
+        let place =
+            (socket.protocol as u32) << 17 | u32::from(!socket.listens()) << 16 | u32::from(socket.port);
+        let (text, local, peer) = (part(start..end), part(start..middle), part(middle + 1..end));
+        lines.push(Line { socket, place, text, local, peer });
+        start = end;
+    }
     lines.sort_by(|a, b| {
-        let of_text = || text(a).cmp(&text(b));
-        a.place.cmp(&b.place).then_with(of_text).then_with(|| a.socket.inode.cmp(&b.socket.inode))
+        let rest = || a.text.cmp(b.text).then_with(|| a.socket.inode.cmp(&b.socket.inode));
+        a.place.cmp(&b.place).then_with(rest)
     });
     lines
 }
@@ -212,7 +223,7 @@ impl<'a> Row<'a> {
         C::json("uid", |row| row.socket.uid.map(|uid| Fact::Count(uid.into()))),
         C::new(
             "USER",
-            |row| row.user().map_or("-".into(), Cell::from),
+            |row| row.user().map_or_else(|| "-".into(), Cell::from),
             "user",
             |row| row.user().map(|user| Fact::Bytes(user.to_vec())),
         ),
@@ -315,7 +326,7 @@ fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
     if socket.inode == 0 {
         return b"-".to_vec();
     }
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(32);
     let mut count = 0_usize;
     for process in owners.of(socket.inode) {
         count += 1;

@@ -88,7 +88,7 @@ impl<'a> Row<'a> {
         C::json("offset", |row| row.open.offset.map(Fact::Count)),
         C::new(
             "HELD",
-            |row| row.open.held.map_or("?".into(), |held| show_short_size(held).into()),
+            |row| row.open.held.map_or_else(|| "?".into(), |held| show_short_size(held).into()),
             "held",
             |row| row.open.deleted.then(|| row.open.held.into()),
         )

@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
         C::json("uid", |row| Some(count(row.seen.uid))),
         C::new(
             "USER",
-            |row| row.user().map_or(UNKNOWN.into(), Cell::from),
+            |row| row.user().map_or_else(|| UNKNOWN.into(), Cell::from),
             "user",
             |row| Some(row.user().map_or(Fact::Null, |name| Fact::Bytes(name.to_vec()))),
         ),
@@ -115,7 +115,7 @@ impl<'a> Row<'a> {
 
     /// A cell of a value that may be unknown even if `stat` can be read.
     fn known(&self, of: impl FnOnce(&Stat) -> Option<String>) -> Cell {
-        self.seen.stat.as_ref().ok().and_then(of).map_or(UNKNOWN.into(), Cell::from)
+        self.seen.stat.as_ref().ok().and_then(of).map_or_else(|| UNKNOWN.into(), Cell::from)
     }
 
     /// The JSON value of something in `stat`; null if that cannot be read.

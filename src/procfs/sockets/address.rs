@@ -1,9 +1,7 @@
 //! The addresses of sockets.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
-
-use crate::units::push_number;
+use std::net::{SocketAddr, SocketAddrV4};
 
 /// The address of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +39,7 @@ impl Address {
         match self {
             Address::None => {}
             Address::Name(name) => out.extend_from_slice(name),
-            // There may be very many, and Display takes ten times as long.
-            Address::Inet(SocketAddr::V4(address)) => {
-                for (at, octet) in address.ip().octets().into_iter().enumerate() {
-                    if at > 0 {
-                        out.push(b'.');
-                    }
-                    push_number(out, octet.into());
-                }
-                out.push(b':');
-                push_number(out, address.port().into());
-            }
+            Address::Inet(SocketAddr::V4(address)) => push_ipv4(out, *address),
             Address::Inet(address) => {
                 // Writing to memory cannot fail.
                 let _ = write!(out, "{address}");
@@ -66,6 +54,34 @@ impl Address {
         self.push(&mut text);
         text
     }
+}
+
+/// Appends the address as text. There may be very many, and Display takes ten times as long.
+fn push_ipv4(out: &mut Vec<u8>, address: SocketAddrV4) {
+    let [a, b, c, d] = address.ip().octets().map(u16::from);
+    // From the end to the beginning, as the digits of a number come. The longest has 21 bytes.
+    let (mut text, mut length) = ([0; 21], 0);
+    let mut places = text.iter_mut().rev();
+    let mut put = |byte: u8| {
+        if let Some(place) = places.next() {
+            *place = byte;
+            length += 1;
+        }
+    };
+    for (number, before) in
+        [(address.port(), Some(b':')), (d, Some(b'.')), (c, Some(b'.')), (b, Some(b'.')), (a, None)]
+    {
+        let mut rest = number;
+        loop {
+            put(b'0' + u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        before.map(&mut put);
+    }
+    out.extend_from_slice(text.get(text.len() - length..).unwrap_or_default());
 }
 
 #[cfg(test)]
