@@ -107,7 +107,7 @@ impl Masker {
                 whole.context.pass(argument, at, byte);
                 cursor.step();
                 if ahead.is_none() {
-                    cursor.skip_name();
+                    cursor.skip_path();
                 }
                 continue;
             };

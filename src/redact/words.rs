@@ -14,8 +14,19 @@ pub(super) fn is_space(byte: u8) -> bool {
 
 /// Returns whether this may be part of the name of an option, a variable or a host.
 pub(super) fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    NAME_BYTES.get(usize::from(byte)).copied().unwrap_or_default()
 }
+
+/// For each byte, the answer of [`is_name_byte`], which is asked more than once of each.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const NAME_BYTES: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
 
 pub(super) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'')
