@@ -61,44 +61,51 @@ fn rows<T>(table: &[T], bits: u64) -> impl Iterator<Item = (u64, &T)> {
     })
 }
 
-/// For each letter, the rows of a table with a word that begins with it. Other bytes share these
-/// places.
-type ByLetter = [u64; 32];
+/// The rows of a table by the first two bytes of their words. Several pairs of bytes share a place.
+/// There may be very many words to look up, and few of them have a row.
+type ByStart = [u64; 64];
 
-/// Makes a [`ByLetter`] of a table, given the words of a row. The compiler evaluates it.
-macro_rules! by_letter {
+/// Returns the place of a word in a [`ByStart`].
+const fn place(word: &[u8]) -> Option<usize> {
+    let [first, second, ..] = word else { return None };
+    Some((*first as usize * 2 + *second as usize) % 64)
+}
+
+/// Makes a [`ByStart`] of a table, given the words of a row. The compiler evaluates it.
+macro_rules! by_start {
     ($table:ident, $row:ident => $($words:expr),+) => {{
-        let (mut by_letter, mut at) = ([0; 32], 0);
+        let (mut by_start, mut at) = ([0; 64], 0);
         while at < $table.len() {
             let $row = &$table[at];
-            $(by_letter = with_bit(by_letter, $words, 1 << at);)+
+            $(by_start = with_bit(by_start, $words, 1 << at);)+
             at += 1;
         }
-        by_letter
+        by_start
     }};
 }
 
-#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
-const fn with_bit(mut by_letter: ByLetter, words: &[&str], bit: u64) -> ByLetter {
+#[expect(clippy::indexing_slicing, clippy::panic, reason = "the compiler evaluates it")]
+const fn with_bit(mut by_start: ByStart, words: &[&str], bit: u64) -> ByStart {
     let mut rest = words;
     while let [word, tail @ ..] = rest {
-        if let Some(&first) = word.as_bytes().first() {
-            by_letter[(first & 31) as usize] |= bit;
+        match (place(word.as_bytes()), word.as_bytes()) {
+            (_, []) => {}
+            (None, _) | (_, [_, b'*', ..]) => panic!("a word of one byte"),
+            (Some(place), _) => by_start[place] |= bit,
         }
         rest = tail;
     }
-    by_letter
+    by_start
 }
 
-const OPTIONS_BY_LETTER: ByLetter = by_letter!(OPTIONS, row => row.programs, &[row.with]);
-const OPERANDS_BY_LETTER: ByLetter = by_letter!(OPERANDS, row => row.programs);
-const PAIRS_BY_LETTER: ByLetter = by_letter!(PAIRS, row => row.0);
-const EXCEPTIONS_BY_LETTER: ByLetter = by_letter!(EXCEPTIONS, row => row.0);
+const OPTIONS_BY_START: ByStart = by_start!(OPTIONS, row => row.programs, &[row.with]);
+const OPERANDS_BY_START: ByStart = by_start!(OPERANDS, row => row.programs);
+const PAIRS_BY_START: ByStart = by_start!(PAIRS, row => row.0);
+const EXCEPTIONS_BY_START: ByStart = by_start!(EXCEPTIONS, row => row.0);
 
-/// Returns the rows with a word that begins as this one. There may be very many words to look up.
-fn beginning(by_letter: &ByLetter, word: &[u8]) -> u64 {
-    let first = word.first().map(|&first| usize::from(first & 31));
-    first.and_then(|first| by_letter.get(first)).copied().unwrap_or_default()
+/// Returns the rows with a word that may begin as this one.
+fn beginning(by_start: &ByStart, word: &[u8]) -> u64 {
+    place(word).and_then(|place| by_start.get(place)).copied().unwrap_or_default()
 }
 
 /// The letters of the words that [`Programs::begin`] looks for.
@@ -109,8 +116,6 @@ const READERS: [&[Letters]; 2] = [
 
 fn is_named(programs: &[&str], name: &[u8]) -> bool {
     programs.iter().any(|known| match known.as_bytes() {
-        // A quick test first, as there may be very many words.
-        known if known.first() != name.first() => false,
         [known @ .., b'*'] => name.starts_with(known),
         known => known == name,
     })
@@ -181,7 +186,7 @@ impl Programs {
             return;
         }
         self.command.has_program = true;
-        for (bit, (programs, ..)) in rows(EXCEPTIONS, beginning(&EXCEPTIONS_BY_LETTER, name)) {
+        for (bit, (programs, ..)) in rows(EXCEPTIONS, beginning(&EXCEPTIONS_BY_START, name)) {
             self.command.exceptions |= if is_named(programs, name) { bit } else { 0 };
         }
     }
@@ -207,11 +212,11 @@ impl Programs {
         if std::mem::replace(&mut self.is_name, gives_name && option == word) || gives_name {
             return;
         }
-        for (bit, row) in rows(OPTIONS, beginning(&OPTIONS_BY_LETTER, name)) {
+        for (bit, row) in rows(OPTIONS, beginning(&OPTIONS_BY_START, name)) {
             self.options |= if is_named(row.programs, name) { bit } else { 0 };
             self.options_with |= if row.with.as_bytes() == name { bit } else { 0 };
         }
-        for (bit, row) in rows(OPERANDS, beginning(&OPERANDS_BY_LETTER, name) | self.operands) {
+        for (bit, row) in rows(OPERANDS, beginning(&OPERANDS_BY_START, name) | self.operands) {
             let is_program = is_named(row.programs, name);
             let is_verb = self.operands & bit != 0
                 && row.verbs.iter().any(|verb| verb.as_bytes().eq_ignore_ascii_case(name));
@@ -220,7 +225,7 @@ impl Programs {
                 self.expected = Some((row.skip, row.part));
             }
         }
-        for (bit, (programs, verb)) in rows(PAIRS, beginning(&PAIRS_BY_LETTER, name) | self.pairs) {
+        for (bit, (programs, verb)) in rows(PAIRS, beginning(&PAIRS_BY_START, name) | self.pairs) {
             self.pairs |= if is_named(programs, name) { bit } else { 0 };
             let has_verb = verb.is_empty() || verb.as_bytes().eq_ignore_ascii_case(name);
             self.has_pairs |= self.pairs & bit != 0 && has_verb;

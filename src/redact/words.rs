@@ -83,9 +83,16 @@ pub(super) fn skip_blanks_of_line(text: &[u8], start: usize) -> usize {
 /// Returns the word without the quotes, brackets, operators and commas that surround it in a shell,
 /// JSON or Python, preceded by how many of these bytes come before it.
 pub(super) fn bare(word: &[u8]) -> (usize, &[u8]) {
-    let front = word.iter().take_while(|b| b"\"'`[](){};|&$\\".contains(b)).count();
+    let is_before = |b: &&u8| {
+        matches!(
+            b,
+            b'"' | b'\'' | b'`' | b'[' | b']' | b'(' | b')' | b'{' | b'}' | b';' | b'|' | b'&' | b'$' | b'\\'
+        )
+    };
+    let front = word.iter().take_while(is_before).count();
     let rest = word.get(front..).unwrap_or_default();
-    let back = rest.iter().rev().take_while(|b| b"\"'],\\".contains(b)).count();
+    let is_behind = |b: &&u8| matches!(b, b'"' | b'\'' | b']' | b',' | b'\\');
+    let back = rest.iter().rev().take_while(is_behind).count();
     (front, rest.get(..rest.len() - back).unwrap_or_default())
 }
 
