@@ -1,6 +1,6 @@
 //! A link to an open file, in the directory of a process or in that of its descriptors.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 
 use nix::fcntl::{AtFlags, OFlag};
@@ -10,7 +10,7 @@ use nix::sys::stat::{FileStat, fstatat};
 use super::row::parse_info;
 use crate::directory::Directory;
 use crate::error::Error;
-use crate::procfs::handle::Handle;
+use crate::procfs::handle::{Handle, read_once};
 use crate::sys::read_link;
 
 /// The most descriptors of one process that are listed: NR_OPEN, the kernel's default limit.
@@ -70,8 +70,10 @@ pub fn descriptors(process: &Handle) -> Result<(Directory, Vec<u32>), Error> {
 
 /// Reads the access mode and the offset of a descriptor.
 pub fn info(process: &Handle, fd: &str) -> (&'static str, Option<u64>) {
-    let info = process.read(&["fdinfo/", fd].concat(), 512).unwrap_or_default();
-    let (offset, flags) = parse_info(&info);
+    let mut info = [0; 512];
+    let path = CString::new(["fdinfo/", fd].concat()).unwrap_or_default();
+    let length = read_once(process, &path, &mut info).unwrap_or_default();
+    let (offset, flags) = parse_info(info.get(..length).unwrap_or_default());
     let mode = match flags {
         Some(flags) if flags & PATH_ONLY != 0 => "",
         Some(flags) => ["r", "w", "u", ""].get((flags & ACCESS) as usize).copied().unwrap_or_default(),
