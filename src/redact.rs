@@ -11,6 +11,7 @@
 
 mod cursor;
 mod forms;
+mod letters;
 mod login;
 mod mounted;
 mod name;
@@ -43,8 +44,8 @@ pub fn mask_of_length(count: usize) -> String {
 pub struct Masker {
     /// What the previous argument says about the next one.
     next: Hint,
-    /// What the previous argument says as a name, if a `=` follows.
-    named: Hint,
+    /// The previous argument, if it may be a name. If a `=` follows, it says what the value is.
+    name: Vec<u8>,
     programs: Programs,
 }
 
@@ -52,11 +53,11 @@ impl Masker {
     /// Appends the argument to `out`, with its secrets masked.
     pub fn push(&mut self, out: &mut Vec<u8>, argument: &[u8]) {
         let next = std::mem::take(&mut self.next);
-        let named = std::mem::take(&mut self.named);
         let is_whole = match next {
             // `--password = x`, `PASSWORD = x`
-            _ if argument == b"=" && (next.is_value() || named.is_value()) => {
-                self.next = if next.is_value() { next } else { named };
+            _ if argument == b"=" && (next.is_value() || self.named().is_value()) => {
+                self.next = if next.is_value() { next } else { self.named() };
+                self.name.clear();
                 return out.extend_from_slice(argument);
             }
             Hint::Token => is_token(argument),
@@ -81,7 +82,7 @@ impl Masker {
                 header: (next == Hint::Header).then_some(0),
                 ..Context::default()
             },
-            logins: Logins::of(argument),
+            logins: Logins::new(self.programs.reads_login()),
             parameters: Parameters::default(),
             next: Hint::Plain,
         };
@@ -105,6 +106,9 @@ impl Masker {
             let Some((found, masked)) = masked else {
                 whole.context.pass(argument, at, byte);
                 cursor.step();
+                if ahead.is_none() {
+                    cursor.skip_path();
+                }
                 continue;
             };
             // Its closing quote is masked; its opening quote may not be.
@@ -120,15 +124,22 @@ impl Masker {
             Hint::Plain => self.next_of(whole.word(cursor.done(), argument.len())),
             next => next,
         };
-        // `session = new Session()`
-        if argument.len() <= HEAD && argument.iter().all(|&b| is_name_byte(b)) && !is_weak(argument) {
-            self.named = hint_of(argument);
+        self.name.clear();
+        if argument.len() <= HEAD && argument.iter().all(|&b| is_name_byte(b)) {
+            self.name.extend_from_slice(argument);
         }
         cursor.finish();
     }
 
+    /// Returns what the previous argument says as a name.
+    fn named(&self) -> Hint {
+        // `session = new Session()`
+        if is_weak(&self.name) { Hint::Plain } else { hint_of(&self.name) }
+    }
+
     /// Appends an argument that is a secret as a whole.
     fn push_whole(&mut self, out: &mut Vec<u8>, argument: &[u8], next: Hint) {
+        self.name.clear();
         self.programs.skip_command();
         // `Authorization:`, `Bearer`, and what follows.
         let goes_on = next == Hint::Token || is_scheme(argument);
@@ -387,7 +398,9 @@ fn is_option(word: &[u8]) -> bool {
 
 /// Returns what this word says about the next one, for any program.
 fn next_of(word: &[u8]) -> Hint {
-    if let Some((_, next)) = ANY.iter().find(|(words, _)| words.iter().any(|known| known.as_bytes() == word))
+    let is_it = |words: &[&str]| words.iter().any(|known| known.as_bytes() == word);
+    if word.starts_with(b"-")
+        && let Some((_, next)) = ANY.iter().find(|(words, _)| is_it(words))
     {
         return *next;
     }

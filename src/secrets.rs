@@ -12,7 +12,7 @@ use crate::text::{decode, encode};
 
 /// Suffixes of the words in a variable's name that say that its value is a secret. `redact::rules`
 /// has more for command lines.
-const SECRET_WORDS: &[&str] = &[
+pub const SECRET_WORDS: &[&str] = &[
     "PASSWORD",
     "PASSWORDS",
     "PASSWD",

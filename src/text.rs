@@ -217,6 +217,13 @@ fn is_harmful(c: char) -> bool {
 /// Appends the text as a JSON string. DEL, C1, bidirectional and zero-width characters are `\uXXXX`
 /// too (surrogate pairs beyond the basic plane, RFC 8259 section 7).
 pub fn push_json_string(out: &mut String, text: &str) {
+    // Nearly all strings are plain.
+    if is_plain(text.as_bytes()) && !text.contains('"') {
+        out.reserve(text.len() + 2);
+        out.push('"');
+        out.push_str(text);
+        return out.push('"');
+    }
     // A string can always be written as JSON.
     let quoted = serde_json::to_string(text).unwrap_or_default();
     for c in quoted.chars() {
@@ -337,11 +344,17 @@ mod tests {
 
     #[test]
     fn json_is_harmless_on_a_terminal_and_parses_back() {
-        let text = "a\"\\\n\u{7f}\u{9b}x\u{202e}\u{e0041}é";
-        let mut out = String::new();
-        push_json_string(&mut out, text);
-        assert_eq!(out, r#""a\"\\\n\u007f\u009bx\u202e\udb40\udc41é""#);
-        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        for (text, json) in [
+            ("a\"\\\n\u{7f}\u{9b}x\u{202e}\u{e0041}é", r#""a\"\\\n\u007f\u009bx\u202e\udb40\udc41é""#),
+            ("plain", r#""plain""#),
+            ("a \"b\"", r#""a \"b\"""#),
+            ("", r#""""#),
+        ] {
+            let mut out = String::new();
+            push_json_string(&mut out, text);
+            assert_eq!(out, json);
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        }
     }
 
     #[test]

@@ -98,6 +98,14 @@ pub fn number(text: &str, max: u64) -> Option<u64> {
     digits(text).filter(|&n| n <= max)
 }
 
+/// Returns a number as text.
+#[cfg(feature = "inspect")]
+pub fn show_number(number: u64) -> String {
+    let mut text = Vec::new();
+    push_number(&mut text, number);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// Returns a size for people: `64 KiB`, `10 MiB`, `512 bytes`.
 pub fn show_size(bytes: u64) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {

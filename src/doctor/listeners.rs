@@ -43,8 +43,8 @@ fn listeners(case: &Case<'_>) -> Result<(Listeners, String), Error> {
     let wanted = Wanted { tcp: true, udp: false, unix: false };
     let sockets = Sockets::read(case.handle, wanted, false)
         .map_err(|(name, error)| case.target.explain(error, case.handle, name))?;
-    let address = |socket: &Socket| std::str::from_utf8(&socket.local).ok()?.parse().ok();
-    let listeners = sockets.list.into_iter().filter_map(|socket| Some((address(&socket)?, socket))).collect();
+    let listeners = sockets.list.into_iter().filter_map(|socket| Some((socket.local.inet()?, socket)));
+    let listeners = listeners.collect();
     Ok((listeners, case.path("net/tcp")))
 }
 
@@ -240,7 +240,7 @@ fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, backlogs: &[Backlog]) -
     for socket in Sockets::read(case.handle, wanted, false).unwrap_or_default().list {
         if socket.counted && backlog_of(backlogs, &socket).is_some_and(|most| is_full(socket.receive, most)) {
             queues.push(Queue {
-                name: decode(&socket.local),
+                name: decode(socket.local.name()),
                 table: case.path("net/unix"),
                 is_unix: true,
                 socket,

@@ -188,7 +188,7 @@ impl Inspect for Request {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let chosen;
         let mut others = None;
-        let mut all = Look::new().all(&target.proc).map_err(|errno| Error::from(errno).at(&target.proc))?;
+        let mut all = Look::new().stats(&target.processes()?);
         let is_guess = target.process.is_none();
         let target = if is_guess {
             (chosen, others) = choose(target, &all)?;

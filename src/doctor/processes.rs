@@ -214,8 +214,8 @@ fn zombies(case: &mut Case<'_>) {
         return;
     }
     case.wait();
-    let Ok(later) = Look::new().all(&case.target.proc) else { return };
-    let mut later = zombies(&later);
+    let Ok(list) = case.target.processes() else { return };
+    let mut later = zombies(&Look::new().stats(&list));
     later.sort_unstable();
     lasting.retain(|zombie| later.binary_search(zombie).is_ok());
     lasting.sort_unstable();

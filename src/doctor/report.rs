@@ -72,6 +72,8 @@ impl Inspect for Report {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let deadline = Deadline::after(TIME_LIMIT);
         avoid_threads_at_pids_limit();
+        // If that fails, each section tries again and reports why.
+        let target = &Target { listing: target.processes().ok(), ..target.clone() };
         let mut about = String::new();
         self::about(target).push_json(&mut about);
         let mut left = DOCUMENT_LIMIT.saturating_sub(entry_size("about", &about));

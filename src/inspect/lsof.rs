@@ -4,43 +4,40 @@
 //! of the target of that link. A file is deleted if its link count is 0; " (deleted)" does not
 //! tell, because it may be part of a name.
 
+mod link;
 mod row;
+mod spaces;
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use self::row::{Holder, Open, Row, Size, held, parse_info, type_name};
+use nix::fcntl::OFlag;
+
+use self::link::{Link, descriptors, info};
+use self::row::{Holder, Open, Row, Size, held, type_name};
+use self::spaces::Spaces;
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::error::{Cause, Error};
 use crate::file_type::FileType;
-use crate::procfs::handle::{Fate, Handle};
+use crate::procfs::handle::{Fate, Handle, read_once};
 use crate::procfs::maps;
-use crate::procfs::process::{MALFORMED, Process, own_pid, parse_socket, pids};
-use crate::procfs::sockets::{Sockets, Wanted};
+use crate::procfs::process::{MALFORMED, Process, own_pid, parse_socket};
 use crate::procfs::status::Status;
 use crate::report::{Answer, cells, object, table};
 use crate::table::{Mark, Table};
 use crate::text::Shown as _;
-use crate::units::show_short_size;
+use crate::units::{push_number, show_short_size};
 use crate::view::root::Root;
 use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::users::Names;
 
-/// The most descriptors of one process that are listed: NR_OPEN, the kernel's default limit.
-const MAX_DESCRIPTORS: usize = 1 << 20;
 /// The rows that are aligned with each other; then they are printed, and no longer kept in memory.
 const ROWS: usize = 4096;
-/// The number of network namespaces whose sockets are kept in memory.
-const SPACES: usize = 4;
 /// The most of a process's maps that is read, in bytes.
 const MAPS_LIMIT: usize = 4 << 20;
-/// `O_ACCMODE` and `O_PATH`, in the flags of fdinfo.
-const ACCESS: u32 = 0o3;
-/// See [`ACCESS`].
-const PATH_ONLY: u32 = 0o10_000_000;
-
 pub(super) const COMMAND: Command = Command {
     name: "lsof",
     summary: "list the open files of a process, or of all",
@@ -74,9 +71,10 @@ impl Inspect for Lsof {
         let names = target.root().map(|root| Names::read(target, root, answer)).unwrap_or_default();
         let list = List {
             deleted: self.deleted,
+            is_of_kernel: target.is_of_kernel(),
             names,
             answer,
-            spaces: Vec::new(),
+            spaces: Spaces::default(),
             table: None,
             rows: 0,
             listed: false,
@@ -89,11 +87,14 @@ impl Inspect for Lsof {
 }
 
 /// The list, while it is being printed.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, not one state")]
 struct List<'a> {
     deleted: bool,
+    /// Whether this is the kernel's proc, not a fabricated one.
+    is_of_kernel: bool,
     names: Names,
     answer: &'a mut Answer,
-    spaces: Vec<Space>,
+    spaces: Spaces,
     /// The rows that are not printed yet.
     table: Option<Table>,
     rows: usize,
@@ -104,13 +105,6 @@ struct List<'a> {
     unsized_pid: Option<u32>,
     /// Whether an unknown user has been reported.
     said: bool,
-}
-
-/// The sockets of a network namespace, by their inodes.
-struct Space {
-    /// Device and inode of the namespace.
-    id: (u64, u64),
-    sockets: Vec<(u64, Vec<u8>)>,
 }
 
 /// Processes whose files are missing.
@@ -167,13 +161,12 @@ impl List<'_> {
 
     fn all(&mut self, target: &Target) -> Result<(), Error> {
         let ours = own_pid(&target.proc);
-        let mut all = pids(&target.proc)?;
-        all.sort_unstable();
+        let all = target.processes()?.pids;
         let mut is_any = ours.is_some_and(|ours| all.contains(&ours));
         let is_hiding = target.hides_some(all.first().copied());
         let (mut denied, mut failed) = (Missing::default(), Missing::default());
         // Ours are left out: they are mostly the ones used for listing.
-        for pid in all.into_iter().filter(|&pid| Some(pid) != ours) {
+        for pid in all.iter().copied().filter(|&pid| Some(pid) != ours) {
             if self.answer.is_over() {
                 break;
             }
@@ -223,42 +216,41 @@ impl List<'_> {
 
     /// Lists what a process has open. The error names the file of proc that could not be read.
     fn process(&mut self, process: &Handle) -> Result<(), (&'static str, Error)> {
-        let stat = process.read("stat", 4096).map_err(|error| ("stat", error))?;
-        let status = Status::parse(&process.read("status", 4096).unwrap_or_default());
-        let uid = status.known.ids.then_some(status.uids[1]);
-        let Some(known) = Process::parse(process.pid, &stat) else {
+        let mut stat = [0; 1024];
+        let length =
+            read_once(process, c"stat", &mut stat).map_err(|errno| ("stat", Error::of_process(errno)))?;
+        let Some(known) = stat.get(..length).and_then(|stat| Process::parse(process.pid, stat)) else {
             return Err(("stat", MALFORMED.into()));
         };
+        let uid = self.user_of(process);
         let user = uid.map_or_else(|| b"?".to_vec(), |uid| self.names.user(uid));
         let holder = Holder { process: known, user, uid };
         let mut program = Vec::new();
-        for name in ["cwd", "root", "exe"] {
-            match process.link(name) {
+        for (fd, name) in [("cwd", c"cwd"), ("root", c"root"), ("exe", c"exe")] {
+            let link = Link { folder: process.as_fd(), name };
+            match link.target() {
                 // Kernel threads have no executable, and a zombie has none of these.
                 Err(error) if error.is_gone() => {}
-                Err(error) => return Err((name, error)),
+                Err(error) => return Err((fd, error)),
                 Ok(path) => {
-                    if name == "exe" {
+                    if fd == "exe" {
                         program.clone_from(&path);
                     }
-                    self.file(process, &holder, name, name, path);
+                    self.file(process, &holder, fd, link, path);
                 }
             }
         }
-        let mut numbers: Vec<u32> = Vec::new();
-        let listed = process.each("fd", &mut |name| {
-            if numbers.len() < MAX_DESCRIPTORS {
-                numbers.extend(std::str::from_utf8(name).ok().and_then(|name| name.parse::<u32>().ok()));
-            }
-        });
-        listed.map_err(|error| ("fd", error))?;
-        numbers.sort_unstable();
+        let (list, numbers) = descriptors(process).map_err(|error| ("fd", error))?;
+        let mut name = Vec::new();
         for number in numbers {
-            let number = number.to_string();
-            let link = format!("fd/{number}");
+            name.clear();
+            push_number(&mut name, number.into());
+            name.push(0);
+            let Ok(name) = CStr::from_bytes_with_nul(&name) else { continue };
+            let link = Link { folder: list.as_fd(), name };
             // A descriptor that has been closed since is left out.
-            if let Ok(name) = process.link(&link) {
-                self.file(process, &holder, &number, &link, name);
+            if let Ok(path) = link.target() {
+                self.file(process, &holder, name.to_str().unwrap_or_default(), link, path);
             }
             if self.answer.is_over() {
                 break;
@@ -273,12 +265,22 @@ impl List<'_> {
         Ok(())
     }
 
+    /// Returns the user that a process runs as: `None` if that is unknown.
+    fn user_of(&self, process: &Handle) -> Option<u32> {
+        if self.is_of_kernel {
+            // To whom the directory belongs, even if the process is not dumpable: see procfs::all.
+            return process.owner();
+        }
+        let status = Status::parse(&process.read("status", 4096).unwrap_or_default());
+        status.known.ids.then_some(status.uids[1])
+    }
+
     /// Lists the target of one of the links of a process.
-    fn file(&mut self, process: &Handle, holder: &Holder, fd: &str, link: &str, name: Vec<u8>) {
+    fn file(&mut self, process: &Handle, holder: &Holder, fd: &str, link: Link<'_>, name: Vec<u8>) {
         let inode = parse_socket(&name);
         let plain =
             ["socket:[", "pipe:[", "anon_inode:"].iter().any(|kind| name.starts_with(kind.as_bytes()));
-        let meta = if plain { None } else { process.meta(link).ok() };
+        let meta = if plain { None } else { link.file() };
         let deleted = meta.is_some_and(|meta| meta.st_nlink == 0);
         if self.deleted && !deleted {
             return;
@@ -294,16 +296,15 @@ impl List<'_> {
             (Some(meta), None) => FileType::of_mode(meta.st_mode),
             _ => FileType::Unknown,
         };
-        let info =
-            link.strip_prefix("fd/").and_then(|number| process.read(&format!("fdinfo/{number}"), 512).ok());
-        let (offset, flags) = info.map(|info| parse_info(&info)).unwrap_or_default();
-        let mode = match flags {
-            Some(flags) if flags & PATH_ONLY != 0 => "",
-            Some(flags) => ["r", "w", "u", ""].get((flags & ACCESS) as usize).copied().unwrap_or_default(),
-            None => "",
+        let has_offset = file_type.is_regular() || file_type.is_device();
+        let (mode, offset) = match fd.parse::<u32>() {
+            // The rest is in the link, and a table has no offsets.
+            Ok(_) if self.is_of_kernel && !(has_offset && self.answer.is_json()) => (link.mode(), None),
+            Ok(_) => info(process, fd),
+            Err(_) => ("", None),
         };
         let name = match inode {
-            Some(inode) => self.socket(process, inode).unwrap_or(name),
+            Some(inode) => self.spaces.socket(process, inode).unwrap_or(name),
             None => name,
         };
         if deleted && let Some(meta) = &meta {
@@ -313,7 +314,6 @@ impl List<'_> {
             Some(meta) if file_type.is_regular() => Size::Bytes(meta.st_size.cast_unsigned()),
             _ => Size::None,
         };
-        let has_offset = file_type.is_regular() || file_type.is_device();
         let held = meta.as_ref().map(held);
         let offset = offset.filter(|_| has_offset);
         // With --deleted every file is deleted, so none stands out.
@@ -324,7 +324,7 @@ impl List<'_> {
     /// Lists the deleted files that are mapped, except for the executable, which is listed already.
     fn mapped(&mut self, process: &Handle, holder: &Holder, program: &[u8]) {
         let Ok(text) = process.read("maps", MAPS_LIMIT) else { return };
-        let root = process.descriptor("root", nix::fcntl::OFlag::O_PATH).ok();
+        let root = process.descriptor("root", OFlag::O_PATH).ok();
         let root = root.map(|root| Root::of(root, "/".into()));
         for mapped in maps::deleted(&text) {
             let (_, inode) = mapped.file;
@@ -366,25 +366,6 @@ impl List<'_> {
                 },
             );
         }
-    }
-
-    /// A socket as the tables of the process's network namespace describe it.
-    fn socket(&mut self, process: &Handle, inode: u64) -> Option<Vec<u8>> {
-        let id =
-            process.meta("ns/net").map_or((0, u64::from(process.pid)), |meta| (meta.st_dev, meta.st_ino));
-        if !self.spaces.iter().any(|space| space.id == id) {
-            if self.spaces.len() == SPACES {
-                self.spaces.remove(0);
-            }
-            let wanted = Wanted { tcp: true, udp: true, unix: true };
-            let read = Sockets::read(process, wanted, true).unwrap_or_default();
-            let mut sockets: Vec<_> = read.list.iter().map(|socket| (socket.inode, socket.shown())).collect();
-            sockets.sort_unstable();
-            self.spaces.push(Space { id, sockets });
-        }
-        let space = self.spaces.iter().find(|space| space.id == id)?;
-        let at = space.sockets.binary_search_by_key(&inode, |(inode, _)| *inode).ok()?;
-        space.sockets.get(at).map(|(_, shown)| shown.clone())
     }
 
     fn row(&mut self, holder: &Holder, open: Open<'_>) {

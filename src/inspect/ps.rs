@@ -17,6 +17,7 @@ use crate::procfs::all::{Look, Seen};
 use crate::procfs::process::{Process, own_pid};
 use crate::report::Answer;
 use crate::text::{Shown as _, clip};
+use crate::view::named::Named;
 use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::target::not_mounted;
 use crate::view::users::Names;
@@ -44,6 +45,8 @@ porthole ps --json",
     },
 };
 
+/// The size of the smallest entry of a process in a JSON document, in bytes.
+const SMALLEST: usize = 180;
 /// What to do if the name of an executable cannot be read.
 const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRACE";
 
@@ -65,7 +68,9 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
 impl Inspect for Ps {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("processes");
-        let mut all = look(target)?;
+        // Of a name, any process may be the only one.
+        let limit = if self.name.is_some() { usize::MAX } else { answer.room_for(SMALLEST) };
+        let mut all = look(target, limit.saturating_add(1))?;
         let denied = |seen: &Seen| seen.stat.as_ref().is_err_and(Error::is_denied);
         let of_kernel = target.is_of_kernel();
         let hidden = of_kernel
@@ -96,11 +101,8 @@ impl Inspect for Ps {
         }
         let conf = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
         let names = Names::of(target, answer);
-        let mut uids: Vec<u32> = all.iter().filter_map(|seen| seen.uid).collect();
-        uids.sort_unstable();
-        uids.dedup();
         let view = View {
-            users: uids.into_iter().map(|uid| (uid, names.user(uid))).collect(),
+            users: Named::of(all.iter().filter_map(|seen| seen.uid), &names),
             uptime: uptime.ok(),
             ticks: conf(SysconfVar::CLK_TCK).unwrap_or(100).max(1),
             page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),
@@ -163,8 +165,8 @@ fn uptime(target: &Target) -> Result<u64, Error> {
     view::uptime(&text).ok_or_else(|| Error::from("not a number of seconds").at(&path))
 }
 
-/// All processes, or the requested one.
-fn look(target: &Target) -> Result<Vec<Seen>, Error> {
+/// All processes, but at most `limit`, or the requested one.
+fn look(target: &Target, limit: usize) -> Result<Vec<Seen>, Error> {
     let mut look = Look::new();
     if let Some(process) = &target.process {
         let seen = look.at(process.as_fd(), process.pid);
@@ -172,10 +174,11 @@ fn look(target: &Target) -> Result<Vec<Seen>, Error> {
             .map(|seen| vec![seen])
             .ok_or_else(|| target.explain(Cause::Gone.into(), process, "stat"));
     }
-    look.all(&target.proc).map_err(|errno| match errno {
-        Errno::ENOENT => not_mounted(&target.proc),
-        errno => Error::from(errno).at(&target.proc),
-    })
+    let list = target.processes().map_err(|error| match error.cause {
+        Cause::System(Errno::ENOENT) => not_mounted(&target.proc),
+        _ => error,
+    })?;
+    Ok(look.all(&list, limit))
 }
 
 /// Whether the process has this name; `None` if that cannot be read.

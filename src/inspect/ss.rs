@@ -4,6 +4,8 @@
 //! The tables are those of the target's network namespace. Owners are searched for among all
 //! processes, because inodes of sockets are unique on the whole machine.
 
+use std::ops::Range;
+
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::error::Error;
@@ -15,10 +17,13 @@ use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::report::{Answer, Column};
 use crate::table::{Cell, Mark};
 use crate::text::Shown as _;
-use crate::units;
+use crate::units::{number, push_number};
+use crate::view::named::Named;
 use crate::view::target::HIDDEN_PROCESSES;
 use crate::view::users::Names;
 
+/// The size of the smallest entry of a socket in a JSON document, in bytes.
+const SMALLEST: usize = 90;
 /// The most owners of one socket that a table names.
 const NAMED: usize = 8;
 
@@ -70,7 +75,7 @@ impl Inspect for Ss {
             own = target.handle()?;
             &own
         };
-        let mut sockets = Sockets::read(process, self.wanted, self.all)
+        let sockets = Sockets::read(process, self.wanted, self.all)
             .map_err(|(name, error)| target.explain(error, process, name))?;
         for name in &sockets.cut {
             answer.error(format!(
@@ -81,22 +86,29 @@ impl Inspect for Ss {
         for (name, odd) in &sockets.odd {
             answer.error(format!("{}: malformed lines ignored: {odd}", process.path(name).shown()));
         }
-        // Sorted in place: there may be more than a hundred thousand.
-        sockets.list.sort_unstable_by(|a, b| {
-            let place = |socket: &Socket| (socket.protocol, !socket.listens(), socket.port);
-            let rest =
-                |a: &Socket, b: &Socket| (&a.local, &a.peer, a.inode).cmp(&(&b.local, &b.peer, b.inode));
-            place(a).cmp(&place(b)).then_with(|| rest(a, b))
-        });
-        let inodes = sockets.list.iter().map(|socket| socket.inode).collect();
-        let owners = Owners::find(&target.proc, inodes)?;
+        let (text, ends) = texts(&sockets.list);
+        let mut lines = lines(&sockets.list, &text, &ends);
+        lines.truncate(answer.room_for(SMALLEST).saturating_add(1));
+        let mut inodes: Vec<u64> = lines.iter().map(|line| line.socket.inode).collect();
+        inodes.retain(|&inode| inode != 0);
+        let owners = if inodes.is_empty() {
+            Owners::default()
+        } else {
+            Owners::find(&target.proc, &target.processes()?, inodes)
+        };
         let names = Names::of(target, answer);
-        let view = View { owners, names, limits: Limits::of(target) };
-        let mut rows = sockets.list.iter().map(|socket| Row { view: &view, socket });
+        let users = Named::of(lines.iter().filter_map(|line| line.socket.uid), &names);
+        let view = View { owners, users, limits: Limits::of(target) };
+        let mut rows = lines.iter().map(|line| Row {
+            view: &view,
+            socket: line.socket,
+            local: line.local,
+            peer: line.peer,
+        });
         answer.rows("sockets", Row::COLUMNS, self.all, &mut rows);
         let owners = &view.owners;
-        let is_unknown = |socket: &Socket| socket.inode != 0 && owners.of(socket.inode).next().is_none();
-        if sockets.list.iter().any(is_unknown) {
+        let is_unknown = |inode: u64| inode != 0 && owners.of(inode).next().is_none();
+        if lines.iter().any(|line| is_unknown(line.socket.inode)) {
             let is_hiding = target.hides_some(owners.has_first.then_some(1));
             answer.warn(&match &owners.unread {
                 Some((count, Unseen { pid, handle, error })) => format!(
@@ -118,17 +130,62 @@ impl Inspect for Ss {
     }
 }
 
+/// A socket and its addresses as text.
+struct Line<'a> {
+    socket: &'a Socket,
+    /// Its place among the others, except for addresses and inode.
+    place: u32,
+    /// Both addresses, with a NUL between them: less than any byte of an address, so that they are
+    /// compared one after the other.
+    text: &'a [u8],
+    local: &'a [u8],
+    peer: &'a [u8],
+}
+
+/// Returns the addresses of the sockets as text, and where the two of each socket end.
+fn texts(sockets: &[Socket]) -> (Vec<u8>, Vec<(usize, usize)>) {
+    let (mut text, mut ends) = (Vec::new(), Vec::with_capacity(sockets.len()));
+    for socket in sockets {
+        socket.local.push(&mut text);
+        let middle = text.len();
+        text.push(0);
+        socket.peer.push(&mut text);
+        ends.push((middle, text.len()));
+    }
+    (text, ends)
+}
+
+/// Returns the sockets in the order in which they are listed, with their addresses from [`texts`].
+fn lines<'a>(sockets: &'a [Socket], text: &'a [u8], ends: &[(usize, usize)]) -> Vec<Line<'a>> {
+    let (mut lines, mut start) = (Vec::with_capacity(sockets.len()), 0);
+    let part = |range: Range<usize>| text.get(range).unwrap_or_default();
+    for (socket, &(middle, end)) in sockets.iter().zip(ends) {
+        let place =
+            (socket.protocol as u32) << 17 | u32::from(!socket.listens()) << 16 | u32::from(socket.port);
+        let (text, local, peer) = (part(start..end), part(start..middle), part(middle + 1..end));
+        lines.push(Line { socket, place, text, local, peer });
+        start = end;
+    }
+    lines.sort_by(|a, b| {
+        let rest = || a.text.cmp(b.text).then_with(|| a.socket.inode.cmp(&b.socket.inode));
+        a.place.cmp(&b.place).then_with(rest)
+    });
+    lines
+}
+
 /// What all rows have in common.
 struct View {
     owners: Owners,
-    names: Names,
+    users: Named,
     limits: Limits,
 }
 
-/// A socket.
+/// A socket and the texts of its addresses.
 struct Row<'a> {
     view: &'a View,
     socket: &'a Socket,
+    local: &'a [u8],
+    peer: &'a [u8],
 }
 
 type C<'a> = Column<Row<'a>>;
@@ -148,17 +205,12 @@ impl<'a> Row<'a> {
         )
         .left(),
         C::shown("QUEUE", |row| queue(row.socket, &row.view.limits)).left(),
-        C::new(
-            "LOCAL",
-            |row| or_dash(&row.socket.local).into(),
-            "local",
-            |row| Some(row.socket.local.clone().into()),
-        ),
+        C::new("LOCAL", |row| or_dash(row.local).into(), "local", |row| Some(row.local.to_vec().into())),
         C::new(
             "PEER",
-            |row| or_dash(&row.socket.peer).into(),
+            |row| or_dash(row.peer).into(),
             "peer",
-            |row| (!row.socket.peer.is_empty()).then(|| row.socket.peer.to_vec().into()),
+            |row| (!row.peer.is_empty()).then(|| row.peer.to_vec().into()),
         )
         .extra(),
         C::json("accept_queue", |row| {
@@ -171,9 +223,9 @@ impl<'a> Row<'a> {
         C::json("uid", |row| row.socket.uid.map(|uid| Fact::Count(uid.into()))),
         C::new(
             "USER",
-            |row| row.user().map_or("-".into(), Cell::from),
+            |row| row.user().map_or_else(|| "-".into(), Cell::from),
             "user",
-            |row| row.user().map(Fact::Bytes),
+            |row| row.user().map(|user| Fact::Bytes(user.to_vec())),
         ),
         C::json("inode", |row| Some(row.socket.inode.into())),
         C::new(
@@ -193,8 +245,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn user(&self) -> Option<Vec<u8>> {
-        self.socket.uid.map(|uid| self.view.names.user(uid))
+    fn user(&self) -> Option<&[u8]> {
+        self.socket.uid.map(|uid| self.view.users.name(uid))
     }
 
     /// One of the queues of a socket that does not listen.
@@ -220,7 +272,8 @@ fn or_dash(bytes: &[u8]) -> &[u8] {
 
 /// How many connections may wait to be accepted: listen(2).
 struct Limits {
-    /// The backlog of each listener. The kernel reports only those of our own network namespace.
+    /// The backlog of each listener, sorted by inode. The kernel reports only those of our own
+    /// network namespace.
     asked: Vec<Backlog>,
     /// The upper bound of every backlog, `somaxconn`. It is read in our own network namespace even
     /// if the sockets are of another, where it rarely differs.
@@ -232,13 +285,14 @@ impl Limits {
         let text = target.start_of("sys/net/core/somaxconn").unwrap_or_default();
         let most = std::str::from_utf8(text.trim_ascii()).ok();
         // The kernel's own listeners would not match the tables of a fabricated proc.
-        let asked = if target.is_of_kernel() { backlogs() } else { Vec::new() };
-        Limits { asked, most: most.and_then(|text| units::number(text, u64::MAX)) }
+        let mut asked = if target.is_of_kernel() { backlogs() } else { Vec::new() };
+        asked.sort_by_key(|asked| asked.inode);
+        Limits { asked, most: most.and_then(|text| number(text, u64::MAX)) }
     }
 
     fn asked(&self, socket: &Socket) -> Option<u64> {
-        let asked = self.asked.iter().find(|asked| socket.inode != 0 && asked.inode == socket.inode);
-        asked.map(|asked| u64::from(asked.most))
+        let at = self.asked.binary_search_by_key(&socket.inode, |asked| asked.inode).ok();
+        at.filter(|_| socket.inode != 0).and_then(|at| self.asked.get(at)).map(|asked| asked.most.into())
     }
 
     fn is_full(&self, socket: &Socket) -> bool {
@@ -272,7 +326,7 @@ fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
     if socket.inode == 0 {
         return b"-".to_vec();
     }
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(32);
     let mut count = 0_usize;
     for process in owners.of(socket.inode) {
         count += 1;
@@ -282,7 +336,7 @@ fn processes(socket: &Socket, owners: &Owners) -> Vec<u8> {
         if count > 1 {
             text.extend_from_slice(b", ");
         }
-        text.extend_from_slice(process.pid.to_string().as_bytes());
+        push_number(&mut text, process.pid.into());
         text.extend_from_slice(b" (");
         text.extend_from_slice(&process.name);
         text.push(b')');

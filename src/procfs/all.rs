@@ -5,18 +5,19 @@
 //! the kernel gives the files of such a process to root, but not its directory (task_dump_owner in
 //! fs/proc/base.c). So `status`, which is expensive, need not be read.
 
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
-use nix::unistd::read;
 
-use super::process::{MALFORMED, parse_folder};
-use super::stat::Stat;
-use crate::directory::Directory;
+use super::handle::read_once;
+use super::listing::Listing;
+use super::process::MALFORMED;
+use super::stat::{Fields, Stat};
 use crate::error::Error;
+use crate::units::push_number;
 
 /// How much of one command line is read, in bytes.
 const MAX_COMMAND_BYTES: usize = 16 << 10;
@@ -40,6 +41,15 @@ pub struct Seen {
     pub cut: bool,
 }
 
+impl Seen {
+    /// A process whose directory or `stat` cannot be opened; `None` if it has ended, or is none.
+    fn without(errno: Errno, pid: u32) -> Option<Self> {
+        let is_gone = matches!(errno, Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR);
+        let stat = Err(Error::of_process(errno));
+        (!is_gone).then(|| Seen { pid, uid: None, stat, command: Vec::new(), cut: false })
+    }
+}
+
 /// A reader of one process after the other.
 #[derive(Debug)]
 pub struct Look {
@@ -54,39 +64,47 @@ impl Look {
         Look { buffer: vec![0; MAX_COMMAND_BYTES], left: MAX_COMMANDS_BYTES }
     }
 
-    /// Returns all visible processes in order of pid. The error tells why proc cannot be listed.
-    pub fn all(&mut self, proc: &Path) -> Result<Vec<Seen>, Errno> {
-        let mut pids: Vec<u32> = Vec::new();
-        let mut list = Directory::open(proc)?;
-        while let Some(entry) = list.next()? {
-            pids.extend(parse_folder(entry.name));
-        }
-        pids.sort_unstable();
-        let mut all = Vec::with_capacity(pids.len());
-        for pid in pids {
+    /// Returns the listed processes in order of pid, but at most `limit`.
+    pub fn all(&mut self, list: &Listing, limit: usize) -> Vec<Seen> {
+        let mut all = Vec::with_capacity(list.pids.len().min(limit));
+        let mut name = Vec::new();
+        for &pid in &*list.pids {
+            if all.len() >= limit {
+                break;
+            }
             let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-            match openat(list.as_fd(), pid.to_string().as_str(), flags, Mode::empty()) {
+            push_name(&mut name, pid, b"");
+            match openat(list, name.as_slice(), flags, Mode::empty()) {
                 Ok(process) => all.extend(self.at(process.as_fd(), pid)),
-                // It has ended since, or is not a process.
-                Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => {}
-                Err(errno) => {
-                    let stat = Err(Error::of_process(errno));
-                    all.push(Seen { pid, uid: None, stat, command: Vec::new(), cut: false });
-                }
+                Err(errno) => all.extend(Seen::without(errno, pid)),
             }
         }
-        Ok(all)
+        all
+    }
+
+    /// Returns the listed processes in order of pid, with nothing but their `stat`: one file needs
+    /// no descriptor of the directory.
+    pub fn stats(&mut self, list: &Listing) -> Vec<Seen> {
+        let mut all = Vec::with_capacity(list.pids.len());
+        let mut name = Vec::new();
+        for &pid in &*list.pids {
+            push_name(&mut name, pid, b"/stat\0");
+            let Ok(path) = CStr::from_bytes_with_nul(&name) else { continue };
+            match self.read_stat(list.as_fd(), path) {
+                Ok(stat) if stat.as_ref().is_ok_and(Stat::is_dead) => {}
+                Ok(stat) => all.push(Seen { pid, uid: None, stat, command: Vec::new(), cut: false }),
+                Err(errno) => all.extend(Seen::without(errno, pid)),
+            }
+        }
+        all
     }
 
     /// Reads the process with this directory; `None` if it has ended.
     pub fn at(&mut self, folder: BorrowedFd<'_>, pid: u32) -> Option<Seen> {
         let uid = fstat(folder).ok().map(|folder| folder.st_uid);
-        let mut stat = match self.read(folder, "stat", MAX_COMMAND_BYTES) {
-            Ok(count) => {
-                Stat::parse(self.buffer.get(..count).unwrap_or_default()).ok_or_else(|| MALFORMED.into())
-            }
-            Err(Errno::ENOENT | Errno::ESRCH) => return None,
-            Err(errno) => Err(Error::of_process(errno)),
+        let mut stat = match self.read_stat(folder, c"stat") {
+            Ok(stat) => stat,
+            Err(errno) => return Seen::without(errno, pid).map(|seen| Seen { uid, ..seen }),
         };
         if stat.as_ref().is_ok_and(Stat::is_dead) {
             return None;
@@ -98,8 +116,9 @@ impl Look {
             stat.pages = self.resident(folder).unwrap_or(stat.pages);
             let limit = if self.left < MAX_COMMAND_BYTES { SHORT_COMMAND_BYTES } else { MAX_COMMAND_BYTES };
             // If it ends in between, at least its name is known.
-            let count = self.read(folder, "cmdline", limit).unwrap_or_default();
-            let bytes = self.buffer.get(..count).unwrap_or_default();
+            let buffer = self.buffer.get_mut(..limit).unwrap_or_default();
+            let count = read_once(folder, c"cmdline", buffer).unwrap_or_default();
+            let bytes = buffer.get(..count).unwrap_or_default();
             cut = count == limit;
             // A title that a process writes over its arguments is padded with NULs.
             let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
@@ -109,29 +128,37 @@ impl Look {
         Some(Seen { pid, uid, stat, command, cut })
     }
 
-    /// Reads the resident size in pages from `statm`, which sums the counters of all processors.
-    fn resident(&mut self, folder: BorrowedFd<'_>) -> Option<u64> {
-        let count = self.read(folder, "statm", MAX_COMMAND_BYTES).ok()?;
-        let resident = self.buffer.get(..count)?.split(|&b| b == b' ').nth(1)?;
-        std::str::from_utf8(resident).ok()?.parse().ok()
+    /// Reads `stat`: of the outer error, the file; of the inner one, its content.
+    fn read_stat(&mut self, folder: BorrowedFd<'_>, name: &CStr) -> Result<Result<Stat, Error>, Errno> {
+        let count = read_once(folder, name, &mut self.buffer)?;
+        Ok(Stat::parse(self.buffer.get(..count).unwrap_or_default()).ok_or_else(|| MALFORMED.into()))
     }
 
-    /// Reads the first bytes of a file into the buffer.
-    fn read(&mut self, folder: BorrowedFd<'_>, name: &str, limit: usize) -> Result<usize, Errno> {
-        let file: OwnedFd =
-            openat(folder, name, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?;
-        // One read is enough: these files return all they have at once.
-        read(&file, self.buffer.get_mut(..limit).unwrap_or_default())
+    /// Reads the resident size in pages from `statm`, which sums the counters of all processors.
+    fn resident(&mut self, folder: BorrowedFd<'_>) -> Option<u64> {
+        let count = read_once(folder, c"statm", &mut self.buffer).ok()?;
+        let mut fields = Fields(self.buffer.get(..count)?);
+        fields.skip(1)?;
+        fields.count()
     }
+}
+
+/// Replaces the name by that of the directory of a process, and what follows.
+fn push_name(name: &mut Vec<u8>, pid: u32, rest: &[u8]) {
+    name.clear();
+    push_number(name, pid.into());
+    name.extend_from_slice(rest);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn our_own_process_is_listed() {
-        let all = Look::new().all(Path::new("/proc")).unwrap();
+        let list = Listing::of(Path::new("/proc")).unwrap();
+        let all = Look::new().all(&list, usize::MAX);
         let us = all.iter().find(|seen| seen.pid == std::process::id()).unwrap();
         let first = std::env::args().next().unwrap();
         assert!(us.command.starts_with(first.as_bytes()));

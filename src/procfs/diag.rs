@@ -19,6 +19,13 @@ use super::net::{Listener, Protocol, UNCONNECTED, UnixSocket};
 const MAX_DATAGRAM_BYTES: usize = 8 << 10;
 /// The type of requests and answers: `SOCK_DIAG_BY_FAMILY` in sock_diag.h.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// The same for TCP sockets of both families: `TCPDIAG_GETSOCK` in inet_diag.h.
+#[cfg(feature = "inspect")]
+const TCPDIAG_GETSOCK: u16 = 18;
+/// A bit for each state that the tables of TCP show, from `TCP_ESTABLISHED` to `TCP_NEW_SYN_RECV` in
+/// tcp_states.h. Linux 6.7 has one more state, of sockets that are only bound.
+#[cfg(feature = "inspect")]
+const STATES: u32 = 0x1ffe;
 /// The end of the list: `NLMSG_DONE` in netlink.h.
 const NLMSG_DONE: u16 = 3;
 /// The inode and device of the file: `UNIX_DIAG_VFS` in unix_diag.h.
@@ -36,15 +43,15 @@ const UNIX_DIAG_RQLEN: u16 = 4;
 /// The request for all Unix sockets with `UDIAG_SHOW_VFS`.
 const UNIX_REQUEST: [[u8; 4]; 10] = unix_request(2);
 
-/// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, for a message of this length.
-const fn header(length: u32) -> [[u8; 4]; 4] {
-    let ([t0, t1], [f0, f1]) = (SOCK_DIAG_BY_FAMILY.to_ne_bytes(), 0x301_u16.to_ne_bytes());
+/// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, for a message of this type and length.
+const fn header(kind: u16, length: u32) -> [[u8; 4]; 4] {
+    let ([t0, t1], [f0, f1]) = (kind.to_ne_bytes(), 0x301_u16.to_ne_bytes());
     [length.to_ne_bytes(), [t0, t1, f0, f1], [0; 4], [0; 4]]
 }
 
 /// The header and a `struct unix_diag_req` for every state, with what to show.
 const fn unix_request(show: u32) -> [[u8; 4]; 10] {
-    let [length, kind, number, port] = header(40);
+    let [length, kind, number, port] = header(SOCK_DIAG_BY_FAMILY, 40);
     [length, kind, number, port, [1, 0, 0, 0], [0xff; 4], [0; 4], show.to_ne_bytes(), [0; 4], [0; 4]]
 }
 
@@ -52,8 +59,17 @@ const fn unix_request(show: u32) -> [[u8; 4]; 10] {
 #[allow(clippy::cast_possible_truncation, reason = "a field of one byte; there are some 50 families")]
 const fn inet_request(family: AddressFamily, protocol: u8, state: u8) -> [[u8; 4]; 18] {
     let mut request = [[0; 4]; 18];
-    let ([length, kind, ..], states) = (header(72), (1_u32 << state).to_ne_bytes());
+    let ([length, kind, ..], states) = (header(SOCK_DIAG_BY_FAMILY, 72), (1_u32 << state).to_ne_bytes());
     [request[0], request[1], request[4], request[5]] = [length, kind, [family as u8, protocol, 0, 0], states];
+    request
+}
+
+/// The header and a `struct inet_diag_req` for TCP sockets in all states.
+#[cfg(feature = "inspect")]
+fn tcp_request() -> [[u8; 4]; 19] {
+    let mut request = [[0; 4]; 19];
+    let [length, kind, ..] = header(TCPDIAG_GETSOCK, 76);
+    [request[0], request[1], request[17]] = [length, kind, STATES.to_ne_bytes()];
     request
 }
 
@@ -86,29 +102,80 @@ pub fn listeners(protocol: Protocol) -> Option<Vec<Listener>> {
     Some(found)
 }
 
-/// Parses a `struct inet_diag_msg` and its attributes, if the socket is in this state.
-fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
+/// A TCP or UDP socket: `struct inet_diag_msg` in inet_diag.h.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "inspect"), allow(dead_code, reason = "only inspections look at connections"))]
+pub struct InetSocket {
+    /// Its state: tcp_states.h.
+    pub state: u8,
+    /// Its address.
+    pub local: SocketAddr,
+    /// The address of its peer; unspecified, with the port 0, if it has none.
+    pub peer: SocketAddr,
+    /// How many bytes wait to be received; of a listener, how many connections wait.
+    pub receive: u32,
+    /// How many bytes its peer has not acknowledged; of a listener, its backlog.
+    pub send: u32,
+    /// The user it belongs to.
+    pub uid: u32,
+    /// Its inode; 0 if no process has it yet, or any longer.
+    pub inode: u32,
+}
+
+/// Parses a `struct inet_diag_msg`. Also returns its attributes.
+fn inet_socket_of(message: &[u8]) -> Option<(InetSocket, &[u8])> {
     let (head, attributes) = message.split_first_chunk::<72>()?;
     let bytes = |at: usize| head.get(at..)?.first_chunk::<4>().copied();
     let number = |at: usize| Some(u32::from_ne_bytes(bytes(at)?));
-    let &[family, own_state, _, _, p0, p1, ..] = head;
-    if own_state != state {
-        return None;
-    }
-    let mut ip = IpAddr::from(bytes(8)?);
-    if i32::from(family) != AddressFamily::Inet as i32 {
-        ip = IpAddr::from(*head.get(8..)?.first_chunk::<16>()?);
-    }
+    let &[family, state, _, _, l0, l1, p0, p1, ..] = head;
+    let ip = |at: usize| {
+        let is_ipv4 = i32::from(family) == AddressFamily::Inet as i32;
+        let v6 = || Some(IpAddr::from(*head.get(at..)?.first_chunk::<16>()?));
+        if is_ipv4 { bytes(at).map(IpAddr::from) } else { v6() }
+    };
+    let socket = InetSocket {
+        state,
+        local: SocketAddr::new(ip(8)?, u16::from_be_bytes([l0, l1])),
+        peer: SocketAddr::new(ip(24)?, u16::from_be_bytes([p0, p1])),
+        receive: number(56)?,
+        send: number(60)?,
+        uid: number(64)?,
+        inode: number(68)?,
+    };
+    Some((socket, attributes))
+}
+
+/// Parses a `struct inet_diag_msg` and its attributes, if the socket is in this state.
+fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
+    let (socket, attributes) = inet_socket_of(message).filter(|(socket, _)| socket.state == state)?;
     Some(Listener {
-        address: SocketAddr::new(ip, u16::from_be_bytes([p0, p1])),
-        waiting: number(56)?.into(),
-        // For a listening socket, the send queue field contains the backlog.
-        backlog: Some(number(60)?),
+        address: socket.local,
+        waiting: socket.receive.into(),
+        backlog: Some(socket.send),
         // Reported for IPv6 only, and not before Linux 4.3.
         only_ipv6: attribute(attributes, INET_DIAG_SKV6ONLY).and_then(|value| Some(*value.first()? == 1)),
-        uid: number(64)?.into(),
-        inode: number(68)?.into(),
+        uid: socket.uid.into(),
+        inode: socket.inode.into(),
     })
+}
+
+/// Calls `visit` with the TCP sockets of this network namespace, in every state or only those that
+/// listen; `None` if the kernel does not answer. Those that listen come in the order of the tables.
+#[cfg(feature = "inspect")]
+pub fn tcp_sockets(all: bool, visit: &mut dyn FnMut(InetSocket)) -> Option<()> {
+    let visit = &mut |message: &[u8]| {
+        if let Some((socket, _)) = inet_socket_of(message) {
+            visit(socket);
+        }
+    };
+    if all {
+        // One request for both families, as each walks over all buckets of the connection table.
+        return dump(tcp_request().as_flattened(), visit);
+    }
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        dump(inet_request(family, 6, LISTEN).as_flattened(), visit)?;
+    }
+    Some(())
 }
 
 /// The backlog of a listener, TCP or Unix.
@@ -202,6 +269,8 @@ fn each_answer(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
         let message = rest.get(16..length)?;
         match u16::from_ne_bytes([t0, t1]) {
             SOCK_DIAG_BY_FAMILY => visit(message),
+            #[cfg(feature = "inspect")]
+            TCPDIAG_GETSOCK => visit(message),
             // A negative errno(3) tells why the list is incomplete, such as a kernel without the
             // TCP diag module.
             NLMSG_DONE => {

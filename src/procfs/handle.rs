@@ -4,6 +4,7 @@
 //! After the process has ended, openat(2) below the descriptor fails with ESRCH or ENOENT, even if
 //! its pid has been reused. Errors tell denied from absent.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,8 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, stat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::unistd::read;
 
 use super::process::Process;
 use super::stat::Stat;
@@ -48,7 +51,8 @@ impl Handle {
     pub fn open(proc: &Path, pid: u32) -> Result<Self, Error> {
         let path = proc.join(pid.to_string());
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let folder = open(&path, flags, Mode::empty()).map_err(Error::of_process)?;
+        // Not open(2), after which musl calls fcntl(2) in case the kernel does not know O_CLOEXEC.
+        let folder = openat(AT_FDCWD, &path, flags, Mode::empty()).map_err(Error::of_process)?;
         Ok(Handle { pid, folder: Arc::new(folder), path })
     }
 
@@ -74,6 +78,24 @@ impl Handle {
     /// fs/proc/base.c).
     pub fn is_hidden(&self) -> bool {
         fstat(&self.folder) == Err(Errno::ENOENT)
+    }
+
+    /// Whether it is in our own network namespace. Of another process only those who may trace it
+    /// can tell (ptrace(2)), and a fabricated proc (tests) has none.
+    pub fn is_in_our_network(&self) -> bool {
+        let is_of_kernel =
+            fstatfs(&self.folder).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
+        let ours = self.path.parent().map(|proc| stat(&proc.join("self/ns/net")));
+        let id = |link: FileStat| (link.st_dev, link.st_ino);
+        match (self.meta("ns/net"), ours) {
+            (Ok(theirs), Some(Ok(ours))) => is_of_kernel && id(theirs) == id(ours),
+            _ => false,
+        }
+    }
+
+    /// Returns the user that its directory belongs to.
+    pub fn owner(&self) -> Option<u32> {
+        fstat(&self.folder).ok().map(|folder| folder.st_uid)
     }
 
     /// Returns the path of one of its files, for messages.
@@ -121,6 +143,15 @@ impl Handle {
         };
         directory.each(visit).map_err(Error::of_process)
     }
+}
+
+/// Reads the first bytes of a file in this directory with one read(2), which is all that a file with
+/// one process's data needs: it returns everything it has at once. Returns how many bytes there are.
+pub fn read_once(folder: impl AsFd, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    // A fabricated proc may contain a FIFO, which must not block.
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let file: OwnedFd = openat(folder, name, flags, Mode::empty())?;
+    read(&file, buffer)
 }
 
 impl AsFd for Handle {

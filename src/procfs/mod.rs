@@ -16,6 +16,8 @@ pub mod handle;
 #[cfg(feature = "inspect")]
 pub mod id_map;
 #[cfg(feature = "inspect")]
+pub mod listing;
+#[cfg(feature = "inspect")]
 pub mod maps;
 #[cfg(feature = "inspect")]
 pub mod mountinfo;

@@ -1,16 +1,26 @@
 //! Which processes hold which sockets: one pass over the descriptors of all accessible processes.
 //! proc_pid_fd(5)
 
+use std::ffi::CStr;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
-use super::handle::Handle;
-use super::process::{Process, parse_socket, pids};
+use super::handle::{Handle, read_once};
+use super::listing::Listing;
+use super::process::{Process, parse_socket};
+use crate::directory::Directory;
 use crate::error::{Cause, Error};
+use crate::sys::read_link;
+use crate::units::push_number;
 
 /// How many pairs of socket and process are kept.
 const MAX_PAIRS: usize = 1 << 16;
+/// How much of the target of a descriptor is read, in bytes: more than a socket has.
+const MAX_TARGET_BYTES: usize = 64;
 
 /// The processes that hold sockets.
 #[derive(Debug, Default)]
@@ -37,55 +47,62 @@ pub struct Unseen {
 }
 
 impl Owners {
-    /// Finds the owners of the sockets with these inodes among all processes that this proc shows.
-    pub fn find(proc: &Path, mut inodes: Vec<u64>) -> Result<Self, Error> {
-        let mut owners = Owners::default();
-        inodes.retain(|&inode| inode != 0);
-        inodes.sort_unstable();
-        if inodes.is_empty() {
-            return Ok(owners);
-        }
-        let mut all = pids(proc)?;
-        all.sort_unstable();
-        owners.has_first = all.first() == Some(&1);
-        for pid in all {
-            let (handle, looked) = match Handle::open(proc, pid) {
-                Ok(process) => {
-                    let looked = owners.look(&process, &inodes);
-                    (Some(process), looked)
-                }
-                Err(error) => (None, Err(error)),
-            };
-            match (looked, &mut owners.unread) {
+    /// Finds the owners of the sockets with these inodes among the listed processes of this proc.
+    /// Every process may hold any of them, so every descriptor is looked at.
+    pub fn find(proc: &Path, list: &Listing, mut inodes: Vec<u64>) -> Self {
+        let mut owners = Owners { has_first: list.pids.first() == Some(&1), ..Owners::default() };
+        sort(&mut inodes);
+        let mut names = Vec::new();
+        for &pid in &*list.pids {
+            match (owners.look(list, pid, &mut names, &inodes), &mut owners.unread) {
                 // A process that has ended in between no longer holds anything.
                 (Ok(()), _) => {}
                 (Err(error), _) if error.is_gone() => {}
                 (Err(_), Some((count, _))) => *count += 1,
-                (Err(error), none) => *none = Some((1, Unseen { pid, handle, error })),
+                (Err(error), none) => {
+                    let handle = Handle::open(proc, pid).ok();
+                    *none = Some((1, Unseen { pid, handle, error }));
+                }
             }
         }
-        owners.pairs.sort_unstable();
+        sort(&mut owners.pairs);
         owners.pairs.dedup();
-        Ok(owners)
+        owners
     }
 
-    fn look(&mut self, process: &Handle, inodes: &[u64]) -> Result<(), Error> {
+    /// Looks at the descriptors of a process. `names` is a buffer.
+    fn look(&mut self, proc: &Listing, pid: u32, names: &mut Vec<u8>, inodes: &[u64]) -> Result<(), Error> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        names.clear();
+        push_number(names, pid.into());
+        names.extend_from_slice(b"/fd");
+        let folder = openat(proc, names.as_slice(), flags, Mode::empty());
+        let mut list = Directory::of(folder.map_err(Error::of_process)?);
+        names.clear();
+        while let Some(entry) = list.next().map_err(Error::of_process)? {
+            names.extend_from_slice(entry.name);
+            names.push(0);
+        }
         let (at, before) = (self.processes.len(), self.pairs.len());
-        let mut denied = false;
-        process.each("fd", &mut |name| {
-            let Ok(name) = std::str::from_utf8(name) else { return };
-            let target = process.link(&format!("fd/{name}"));
-            denied |= target.as_ref().is_err_and(Error::is_denied);
-            if let Some(inode) = target.ok().and_then(|target| parse_socket(&target))
+        let (mut denied, mut target) = (false, [0; MAX_TARGET_BYTES]);
+        for name in names.split_inclusive(|&b| b == 0) {
+            let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
+            let target = read_link(list.as_fd(), name, &mut target);
+            denied |= matches!(target, Err(Errno::EACCES | Errno::EPERM));
+            if let Ok(target) = target
+                && let Some(inode) = parse_socket(target)
                 && inodes.binary_search(&inode).is_ok()
                 && self.pairs.len() < MAX_PAIRS
             {
                 self.pairs.push((inode, at));
             }
-        })?;
+        }
         if self.pairs.len() > before {
-            let known = process.read("stat", 4096).ok().and_then(|stat| Process::parse(process.pid, &stat));
-            let unknown = || Process { pid: process.pid, name: b"?".to_vec(), state: '?' };
+            // The directory above is still that of this process, even if its pid is reused.
+            let mut stat = [0; 1024];
+            let read = read_once(list.as_fd(), c"../stat", &mut stat);
+            let known = read.ok().and_then(|count| Process::parse(pid, stat.get(..count)?));
+            let unknown = || Process { pid, name: b"?".to_vec(), state: '?' };
             self.processes.push(known.unwrap_or_else(unknown));
         }
         // Some systems show the numbers of descriptors but not their targets.
@@ -103,6 +120,12 @@ impl Owners {
     }
 }
 
+/// Sorts a list that may be long. In a build optimized for size, `sort_unstable` is heapsort, which
+/// takes three times as long.
+fn sort<T: Ord>(list: &mut [T]) {
+    list.sort();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,10 +141,10 @@ mod tests {
                 symlink(format!("socket:[{inode}]"), proc.join(pid).join("fd").join(at.to_string())).unwrap();
             }
         }
-        let owners = Owners::find(&proc, vec![200, 0, 100, 400]).unwrap();
+        let owners = Owners::find(&proc, &Listing::of(&proc).unwrap(), vec![200, 100, 400]);
         assert_eq!(owners.of(100).map(|process| process.pid).collect::<Vec<_>>(), [7, 12]);
         assert_eq!(owners.of(200).map(|process| process.name.as_slice()).collect::<Vec<_>>(), [b"nginx 7"]);
-        assert_eq!((owners.of(300).count(), owners.of(0).count(), owners.of(400).count()), (0, 0, 0));
+        assert_eq!((owners.of(300).count(), owners.of(400).count()), (0, 0));
         assert!(owners.unread.is_none());
         std::fs::remove_dir_all(proc).unwrap();
     }

@@ -17,7 +17,6 @@ use crate::directory::Directory;
 use crate::error::Error;
 use crate::files::{read_regular, read_start};
 use crate::text::decode;
-use crate::units::number;
 
 /// How much of a small file is read, in bytes.
 const MAX_SMALL_FILE_BYTES: u64 = 4096;
@@ -241,7 +240,12 @@ pub fn parse_folder(name: &[u8]) -> Option<u32> {
 }
 
 fn parse_number(text: &[u8]) -> Option<u64> {
-    number(std::str::from_utf8(text).ok()?, u64::MAX)
+    let mut number = 0_u64;
+    for byte in text {
+        let digit = Some(byte).filter(|byte| byte.is_ascii_digit())? - b'0';
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    Some(number).filter(|_| !text.is_empty())
 }
 
 fn file(proc: &Path, pid: u32, name: &str) -> PathBuf {

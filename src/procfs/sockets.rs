@@ -1,13 +1,16 @@
 //! The sockets of a network namespace, in every state, from the tables in a process's `net`
-//! directory. proc_net(5), proc_pid_net(5)
+//! directory; TCP sockets of our own network namespace from sock_diag(7). proc_net(5),
+//! proc_pid_net(5)
 //!
 //! No privilege is needed to read them, whichever user the process runs as.
 
+mod address;
 mod inet;
 mod state;
 mod unix;
 
-use self::inet::inet;
+pub use self::address::Address;
+use self::inet::{ask, inet};
 pub use self::state::{Protocol, State};
 use self::unix::unix;
 use super::handle::Handle;
@@ -36,10 +39,10 @@ pub struct Socket {
     pub kind: &'static str,
     /// Its state.
     pub state: State,
-    /// Its local address, or its name as the kernel writes it, which may be empty.
-    pub local: Vec<u8>,
-    /// The address of its peer; empty if it has none or the tables do not contain it.
-    pub peer: Box<[u8]>,
+    /// Its local address, or its name, which may be empty.
+    pub local: Address,
+    /// The address of its peer, if it has one and the tables contain it.
+    pub peer: Address,
     /// Its local port.
     pub port: u16,
     /// How many bytes wait to be received; for a listener, how many connections wait to be
@@ -72,10 +75,10 @@ impl Socket {
         if self.local.is_empty() {
             shown.extend_from_slice(format!("socket:[{}]", self.inode).as_bytes());
         }
-        shown.extend_from_slice(&self.local);
+        self.local.push(&mut shown);
         if !self.peer.is_empty() {
             shown.extend_from_slice(b"->");
-            shown.extend_from_slice(&self.peer);
+            self.peer.push(&mut shown);
         }
         // UNCONN is the normal state of a socket that has no peer and cannot listen.
         if self.state != State::Unconnected {
@@ -101,10 +104,14 @@ impl Sockets {
     /// from anyone or, with `all`, those in every state. The error names the table and the reason.
     pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Error)> {
         let mut sockets = Sockets::default();
+        let asked =
+            if wanted.tcp && process.is_in_our_network() { ask(all, &mut sockets.list) } else { None };
+        sockets.cut.extend(asked.filter(|&is_cut| is_cut).map(|_| "net/tcp"));
+        let reads_tcp = wanted.tcp && asked.is_none();
         for (is_wanted, protocol, name, may_lack) in [
-            (wanted.tcp, Protocol::Tcp, "net/tcp", false),
+            (reads_tcp, Protocol::Tcp, "net/tcp", false),
             // A kernel without IPv6 lacks its table.
-            (wanted.tcp, Protocol::Tcp, "net/tcp6", true),
+            (reads_tcp, Protocol::Tcp, "net/tcp6", true),
             (wanted.udp, Protocol::Udp, "net/udp", false),
             (wanted.udp, Protocol::Udp, "net/udp6", true),
         ] {
@@ -150,8 +157,9 @@ mod tests {
 
     fn shown(sockets: &[Socket]) -> Vec<String> {
         let show = |socket: &Socket| {
-            let (local, peer) =
-                (String::from_utf8_lossy(&socket.local), String::from_utf8_lossy(&socket.peer));
+            let (local, peer) = [&socket.local, &socket.peer]
+                .map(|address| String::from_utf8(address.text()).unwrap())
+                .into();
             let Socket { kind, state, receive, send, inode, .. } = socket;
             let state = state.name();
             format!("{kind} {state} {local} {peer} {receive}/{send} {inode}")

@@ -1,5 +1,7 @@
 //! A process's `stat`: one line of 52 fields. The second, the name, is raw. proc_pid_stat(5)
 
+use memchr::{memchr, memrchr};
+
 /// The flag of a kernel thread: `PF_KTHREAD` in the kernel's sched.h.
 const PF_KTHREAD: u64 = 0x0020_0000;
 
@@ -38,30 +40,37 @@ impl Stat {
     /// Parses the text of the file; `None` if it is malformed or cut.
     pub fn parse(text: &[u8]) -> Option<Self> {
         // The name may contain anything: it ends at the last parenthesis.
-        let open = text.iter().position(|&b| b == b'(')?;
-        let close = text.iter().rposition(|&b| b == b')')?;
-        let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().take(22).collect();
-        // Fields are numbered as in the manual page, where the state is the third.
-        let field = |number: usize| fields.get(number - 3).copied();
-        let count = |number: usize| field(number)?.parse::<u64>().ok();
+        let (open, close) = (memchr(b'(', text)?, memrchr(b')', text)?);
+        let name = text.get(open + 1..close)?;
+        let [b' ', state, b' ', rest @ ..] = text.get(close + 1..)? else { return None };
+        // In the order of the manual page, from the fourth on.
+        let mut fields = Fields(rest);
         // -1 means none.
-        let id = |number: usize| Some(u32::try_from(field(number)?.parse::<i64>().ok()?).ok());
-        let &[state] = field(3)?.as_bytes() else { return None };
+        let id = |number: i64| u32::try_from(number).ok();
+        let [ppid, group, session] = [fields.signed()?, fields.signed()?, fields.signed()?].map(id);
+        fields.skip(1)?;
+        let (foreground, flags) = (id(fields.signed()?), fields.count()?);
+        fields.skip(4)?;
+        let cpu = fields.count()?.saturating_add(fields.count()?);
+        // Behind the times of its children and its priority.
+        fields.skip(3)?;
+        let (nice, threads) = (fields.signed()?, fields.count()?);
+        fields.skip(1)?;
+        let (start, size, pages) = (fields.count()?, fields.count()?, fields.signed()?);
         Some(Stat {
-            name: text.get(open + 1..close)?.to_vec(),
-            state: Some(state).filter(u8::is_ascii_alphabetic)?,
-            ppid: id(4)?.unwrap_or_default(),
-            group: id(5)?.unwrap_or_default(),
-            session: id(6)?.unwrap_or_default(),
-            foreground: id(8)?,
-            flags: count(9)?,
-            cpu: count(14)?.saturating_add(count(15)?),
-            nice: field(19)?.parse().ok()?,
-            threads: count(20)?,
-            start: count(22)?,
-            size: count(23)?,
-            pages: field(24)?.parse::<i64>().ok()?.try_into().unwrap_or_default(),
+            name: name.to_vec(),
+            state: Some(*state).filter(u8::is_ascii_alphabetic)?,
+            ppid: ppid.unwrap_or_default(),
+            group: group.unwrap_or_default(),
+            session: session.unwrap_or_default(),
+            foreground,
+            flags,
+            cpu,
+            nice,
+            threads,
+            start,
+            size,
+            pages: pages.try_into().unwrap_or_default(),
         })
     }
 
@@ -96,6 +105,45 @@ impl Stat {
         push('l', self.threads > 1);
         push('+', self.foreground == Some(self.group));
         letters
+    }
+}
+
+/// Numbers with a space between two of them.
+pub(super) struct Fields<'a>(pub &'a [u8]);
+
+impl Fields<'_> {
+    /// Moves past so many of them.
+    pub fn skip(&mut self, count: usize) -> Option<()> {
+        for _ in 0..count {
+            let space = self.0.iter().position(|&b| b == b' ')?;
+            self.0 = self.0.get(space + 1..)?;
+        }
+        Some(())
+    }
+
+    /// Returns the next one.
+    pub fn count(&mut self) -> Option<u64> {
+        let mut number: Option<u64> = None;
+        while let [byte, rest @ ..] = self.0 {
+            self.0 = rest;
+            match byte {
+                b'0'..=b'9' => {
+                    let before = number.unwrap_or_default().checked_mul(10)?;
+                    number = Some(before.checked_add(u64::from(byte - b'0'))?);
+                }
+                b' ' | b'\n' => break,
+                _ => return None,
+            }
+        }
+        number
+    }
+
+    /// Returns the next one, which may be negative.
+    fn signed(&mut self) -> Option<i64> {
+        let positive = self.0.strip_prefix(b"-");
+        self.0 = positive.unwrap_or(self.0);
+        let number = i64::try_from(self.count()?).ok()?;
+        Some(if positive.is_some() { -number } else { number })
     }
 }
 

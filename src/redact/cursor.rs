@@ -1,11 +1,13 @@
 //! A single pass over a text in which parts are masked.
 
+use super::forms::SHORTEST_MARKED;
 use super::mask_of_length;
+use super::words::is_name_byte;
 
 /// The current position in a text and how far the text is written.
 ///
-/// Invariant: both only grow, and each byte is written or masked once. [`Cursor::step`] and
-/// [`Cursor::mask`] are the only ways to change them.
+/// Invariant: both only grow, and each byte is written or masked once. [`Cursor::step`],
+/// [`Cursor::skip_path`] and [`Cursor::mask`] are the only ways to change them.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     out: &'a mut Vec<u8>,
@@ -35,6 +37,27 @@ impl<'a> Cursor<'a> {
 
     pub fn step(&mut self) {
         self.at += 1;
+    }
+
+    /// Moves past the rest of a path, in which no rule begins: the bytes after one that may be part
+    /// of a name too, and names after a slash that are too short for a token.
+    pub fn skip_path(&mut self) {
+        let before = self.at.checked_sub(1).and_then(|at| self.text.get(at));
+        if !before.is_some_and(|&b| is_name_byte(b)) {
+            return;
+        }
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            // A P may begin the end of the first line of a private key.
+            let length = rest.iter().take_while(|&&b| is_name_byte(b) && b != b'P').count();
+            self.at += length;
+            let [b'/', name @ ..] = rest.get(length..).unwrap_or_default() else { return };
+            let next = name.iter().take(SHORTEST_MARKED).take_while(|&&b| is_name_byte(b)).count();
+            if next == 0 || next == SHORTEST_MARKED || name.starts_with(b"P") {
+                return;
+            }
+            self.at += 2;
+        }
     }
 
     /// Masks a range that ends after the current position and moves to its end. Any other range is

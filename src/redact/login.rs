@@ -3,10 +3,9 @@
 
 use std::ops::Range;
 
-use super::rules::{HEAD, Hint, LOGIN_READERS, SOCKETS, TOKEN, TOKEN_SCHEMES};
+use super::rules::{HEAD, Hint, SOCKETS, TOKEN, TOKEN_SCHEMES};
 use super::tokens::is_token;
 use super::words::{Within, is_space, range, word_at, word_end};
-use crate::bytes::find;
 
 /// Passwords after user names outside of URLs. Each word is searched once, however many colons it
 /// has, so that a process cannot slow down a command that lists it.
@@ -21,9 +20,8 @@ pub(super) struct Logins {
 }
 
 impl Logins {
-    /// Prepares to search this text.
-    pub fn of(text: &[u8]) -> Self {
-        let are_read = LOGIN_READERS.iter().any(|reader| find(text, reader.as_bytes()).is_some());
+    /// Prepares to search a text, in which any `NAME:PASSWORD` may be a login.
+    pub fn new(are_read: bool) -> Self {
         Logins { are_read, ..Logins::default() }
     }
 

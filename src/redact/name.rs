@@ -1,15 +1,37 @@
 //! What the name of an option says about its value. Many options say how secrets are handled, so
 //! the list of harmless words is longer here than for variables.
 
+use super::letters::Letters;
 use super::rules::{FILES, HARMLESS, Hint, LAST_WORDS, LOOKALIKES, PARTS, PLAIN, WORDS};
 use super::words::trimmed;
 use crate::bytes::find;
-use crate::secrets::suggests_secret;
+use crate::secrets::{SECRET_WORDS, suggests_secret};
+
+/// The letters of the words without which a name says nothing.
+const COUNTING: [&[Letters]; 4] = [
+    &Letters::of_each::<{ WORDS.len() }>(WORDS),
+    &Letters::of_each::<{ PARTS.len() }>(PARTS),
+    &Letters::of_each::<{ SECRET_WORDS.len() }>(SECRET_WORDS),
+    &LAST_LETTERS,
+];
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const LAST_LETTERS: [Letters; LAST_WORDS.len()] = {
+    let (mut letters, mut at) = ([Letters::of(b""); LAST_WORDS.len()], 0);
+    while at < LAST_WORDS.len() {
+        letters[at] = Letters::of(LAST_WORDS[at].0.as_bytes());
+        at += 1;
+    }
+    letters
+};
 
 /// Returns what a name says about its value.
 pub(super) fn hint_of(name: &[u8]) -> Hint {
     // No word in the tables is shorter, and a text may contain very many one-letter names.
     if name.len() < 2 {
+        return Hint::Plain;
+    }
+    let letters = Letters::of(name);
+    if !COUNTING.iter().any(|words| letters.may_have(words)) {
         return Hint::Plain;
     }
     let name = name.to_ascii_uppercase();

@@ -1,5 +1,6 @@
 //! What options and operands mean to the programs of a command line.
 
+use super::letters::Letters;
 use super::login::after_slash;
 use super::name::hint_of;
 use super::rules::{
@@ -49,15 +50,72 @@ pub(super) struct Command {
 const _: () =
     assert!(OPTIONS.len() <= 64 && OPERANDS.len() <= 64 && PAIRS.len() <= 64 && EXCEPTIONS.len() <= 64);
 
-/// Returns the rows of a table, each with its bit.
-fn rows<T>(table: &[T]) -> impl Iterator<Item = (u64, &T)> {
-    table.iter().enumerate().map(|(at, row)| (1 << at, row))
+/// Returns the rows of a table with these bits, each with its own.
+fn rows<T>(table: &[T], bits: u64) -> impl Iterator<Item = (u64, &T)> {
+    let mut rest = bits;
+    std::iter::from_fn(move || {
+        let at = rest.trailing_zeros();
+        let bit = 1_u64.checked_shl(at)?;
+        rest &= !bit;
+        Some((bit, table.get(at as usize)?))
+    })
 }
+
+/// The rows of a table by the first two bytes of their words. Several pairs of bytes share a place.
+/// There may be very many words to look up, and few of them have a row.
+type ByStart = [u64; 64];
+
+/// Returns the place of a word in a [`ByStart`].
+const fn place(word: &[u8]) -> Option<usize> {
+    let [first, second, ..] = word else { return None };
+    Some((*first as usize * 2 + *second as usize) % 64)
+}
+
+/// Makes a [`ByStart`] of a table, given the words of a row. The compiler evaluates it.
+macro_rules! by_start {
+    ($table:ident, $row:ident => $($words:expr),+) => {{
+        let (mut by_start, mut at) = ([0; 64], 0);
+        while at < $table.len() {
+            let $row = &$table[at];
+            $(by_start = with_bit(by_start, $words, 1 << at);)+
+            at += 1;
+        }
+        by_start
+    }};
+}
+
+#[expect(clippy::indexing_slicing, clippy::panic, reason = "the compiler evaluates it")]
+const fn with_bit(mut by_start: ByStart, words: &[&str], bit: u64) -> ByStart {
+    let mut rest = words;
+    while let [word, tail @ ..] = rest {
+        match (place(word.as_bytes()), word.as_bytes()) {
+            (_, []) => {}
+            (None, _) | (_, [_, b'*', ..]) => panic!("a word of one byte"),
+            (Some(place), _) => by_start[place] |= bit,
+        }
+        rest = tail;
+    }
+    by_start
+}
+
+const OPTIONS_BY_START: ByStart = by_start!(OPTIONS, row => row.programs, &[row.with]);
+const OPERANDS_BY_START: ByStart = by_start!(OPERANDS, row => row.programs);
+const PAIRS_BY_START: ByStart = by_start!(PAIRS, row => row.0);
+const EXCEPTIONS_BY_START: ByStart = by_start!(EXCEPTIONS, row => row.0);
+
+/// Returns the rows with a word that may begin as this one.
+fn beginning(by_start: &ByStart, word: &[u8]) -> u64 {
+    place(word).and_then(|place| by_start.get(place)).copied().unwrap_or_default()
+}
+
+/// The letters of the words that [`Programs::begin`] looks for.
+const READERS: [&[Letters]; 2] = [
+    &Letters::of_each::<{ LOGIN_READERS.len() }>(LOGIN_READERS),
+    &Letters::of_each::<{ PASSWORD_READERS.len() }>(PASSWORD_READERS),
+];
 
 fn is_named(programs: &[&str], name: &[u8]) -> bool {
     programs.iter().any(|known| match known.as_bytes() {
-        // A quick test first, as there may be very many words.
-        known if known.first() != name.first() => false,
         [known @ .., b'*'] => name.starts_with(known),
         known => known == name,
     })
@@ -73,10 +131,19 @@ impl Programs {
         if is_command {
             self.begin_command();
         }
-        let has_one_of = |words: &[&str]| words.iter().any(|word| find(argument, word.as_bytes()).is_some());
+        let letters = Letters::of(argument);
+        let may_have_one = READERS.iter().any(|words| letters.may_have(words));
+        let has_one_of = |words: &[&str]| {
+            may_have_one && words.iter().any(|word| find(argument, word.as_bytes()).is_some())
+        };
         self.reads_login = has_one_of(LOGIN_READERS);
         self.reads_password = has_one_of(PASSWORD_READERS);
         command
+    }
+
+    /// Returns whether a program in the current argument reads logins from standard input.
+    pub fn reads_login(&self) -> bool {
+        self.reads_login
     }
 
     /// Continues with this command. Its program is not searched for any further.
@@ -100,7 +167,7 @@ impl Programs {
             return self.begin_command();
         }
         // Anything else that may begin a command within a word.
-        if word.iter().any(|b| b";|&`(){}".contains(b)) {
+        if word.iter().any(|b| matches!(b, b';' | b'|' | b'&' | b'`' | b'(' | b')' | b'{' | b'}')) {
             self.command = Command { has_program: true, ..Command::default() };
         }
         let is_prefix = word.is_empty() || word.starts_with(b"-") || word.contains(&b'=');
@@ -119,7 +186,7 @@ impl Programs {
             return;
         }
         self.command.has_program = true;
-        for (bit, (programs, ..)) in rows(EXCEPTIONS) {
+        for (bit, (programs, ..)) in rows(EXCEPTIONS, beginning(&EXCEPTIONS_BY_START, name)) {
             self.command.exceptions |= if is_named(programs, name) { bit } else { 0 };
         }
     }
@@ -127,14 +194,15 @@ impl Programs {
     /// Returns what an option says about its value, if the current command is an exception.
     pub fn exception(&self, option: &[u8]) -> Option<Hint> {
         let is_it = |options: &[&str]| options.iter().any(|known| known.as_bytes() == option);
-        rows(EXCEPTIONS)
-            .find(|(bit, (_, options, _))| self.command.exceptions & bit != 0 && is_it(options))
+        rows(EXCEPTIONS, self.command.exceptions)
+            .find(|(_, (_, options, _))| is_it(options))
             .map(|(_, &(.., hint))| hint)
     }
 
     /// Records a word that may be the name of a program or of its subcommand.
     pub fn record(&mut self, word: &[u8]) {
-        let name = word.rsplit(|b| b"/;|&(`={".contains(b)).next().unwrap_or_default();
+        let is_end = |b: &u8| matches!(b, b'/' | b';' | b'|' | b'&' | b'(' | b'`' | b'=' | b'{');
+        let name = word.rsplit(is_end).next().unwrap_or_default();
         if name.is_empty() {
             return;
         }
@@ -144,11 +212,11 @@ impl Programs {
         if std::mem::replace(&mut self.is_name, gives_name && option == word) || gives_name {
             return;
         }
-        for (bit, row) in rows(OPTIONS) {
+        for (bit, row) in rows(OPTIONS, beginning(&OPTIONS_BY_START, name)) {
             self.options |= if is_named(row.programs, name) { bit } else { 0 };
             self.options_with |= if row.with.as_bytes() == name { bit } else { 0 };
         }
-        for (bit, row) in rows(OPERANDS) {
+        for (bit, row) in rows(OPERANDS, beginning(&OPERANDS_BY_START, name) | self.operands) {
             let is_program = is_named(row.programs, name);
             let is_verb = self.operands & bit != 0
                 && row.verbs.iter().any(|verb| verb.as_bytes().eq_ignore_ascii_case(name));
@@ -157,7 +225,7 @@ impl Programs {
                 self.expected = Some((row.skip, row.part));
             }
         }
-        for (bit, (programs, verb)) in rows(PAIRS) {
+        for (bit, (programs, verb)) in rows(PAIRS, beginning(&PAIRS_BY_START, name) | self.pairs) {
             self.pairs |= if is_named(programs, name) { bit } else { 0 };
             let has_verb = verb.is_empty() || verb.as_bytes().eq_ignore_ascii_case(name);
             self.has_pairs |= self.pairs & bit != 0 && has_verb;
@@ -237,8 +305,8 @@ impl Programs {
     /// the value is the next word, it begins at the end of this one.
     pub fn option(&self, word: &[u8]) -> Option<(Hint, usize)> {
         let letters = word.strip_prefix(b"-")?;
-        for (bit, row) in rows(OPTIONS) {
-            if self.options & bit == 0 || !(row.with.is_empty() || self.options_with & bit != 0) {
+        for (bit, row) in rows(OPTIONS, self.options) {
+            if !(row.with.is_empty() || self.options_with & bit != 0) {
                 continue;
             }
             let after = |option: &&str| word.strip_prefix(option.as_bytes());

@@ -25,6 +25,9 @@ pub(super) struct Context {
 impl Context {
     /// Moves past the byte at `at`.
     pub fn pass(&mut self, text: &[u8], at: usize, byte: u8) {
+        if !is_quote(byte) {
+            return;
+        }
         let is_escaped = at.checked_sub(1).and_then(|before| text.get(before)) == Some(&b'\\');
         self.quote = match (self.quote, byte) {
             (None, b'"' | b'\'') if !is_escaped => Some(byte),

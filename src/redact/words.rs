@@ -14,8 +14,19 @@ pub(super) fn is_space(byte: u8) -> bool {
 
 /// Returns whether this may be part of the name of an option, a variable or a host.
 pub(super) fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    NAME_BYTES.get(usize::from(byte)).copied().unwrap_or_default()
 }
+
+/// For each byte, the answer of [`is_name_byte`], which is asked more than once of each.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const NAME_BYTES: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
 
 pub(super) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'')
@@ -72,9 +83,16 @@ pub(super) fn skip_blanks_of_line(text: &[u8], start: usize) -> usize {
 /// Returns the word without the quotes, brackets, operators and commas that surround it in a shell,
 /// JSON or Python, preceded by how many of these bytes come before it.
 pub(super) fn bare(word: &[u8]) -> (usize, &[u8]) {
-    let front = word.iter().take_while(|b| b"\"'`[](){};|&$\\".contains(b)).count();
+    let is_before = |b: &&u8| {
+        matches!(
+            b,
+            b'"' | b'\'' | b'`' | b'[' | b']' | b'(' | b')' | b'{' | b'}' | b';' | b'|' | b'&' | b'$' | b'\\'
+        )
+    };
+    let front = word.iter().take_while(is_before).count();
     let rest = word.get(front..).unwrap_or_default();
-    let back = rest.iter().rev().take_while(|b| b"\"'],\\".contains(b)).count();
+    let is_behind = |b: &&u8| matches!(b, b'"' | b'\'' | b']' | b',' | b'\\');
+    let back = rest.iter().rev().take_while(is_behind).count();
     (front, rest.get(..rest.len() - back).unwrap_or_default())
 }
 

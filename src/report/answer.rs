@@ -123,6 +123,15 @@ impl Answer {
         }
     }
 
+    /// Returns how many entries of at least this size, in bytes, the JSON document's list has room
+    /// for. To gather one more is enough for the document to say that it is cut.
+    pub fn room_for(&self, size: usize) -> usize {
+        match &self.destination {
+            Destination::Stdout(_) => usize::MAX,
+            Destination::Kept(kept) => kept.room_for(size),
+        }
+    }
+
     /// Returns the deadline for gathering what the answer needs: `limit` from now, or sooner if the
     /// answer is due sooner.
     pub fn within(&self, limit: Duration) -> Deadline {

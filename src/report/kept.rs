@@ -85,6 +85,11 @@ impl Kept {
         state.over
     }
 
+    /// Returns how many entries of this size, in bytes, there is room for.
+    pub fn room_for(&self, size: usize) -> usize {
+        self.state().room / size.max(1)
+    }
+
     /// Begins the list of this name.
     pub fn list(&self, list: &str) {
         let mut state = self.state();
@@ -209,6 +214,20 @@ mod tests {
         // The thread that fills it may finish too late.
         assert!(kept.is_over());
         kept.item("a", &text("late"));
+    }
+
+    #[test]
+    fn one_entry_more_than_there_is_room_for_is_refused() {
+        let (kept, entry) = (kept(4096), text(&"x".repeat(98)));
+        let room = kept.room_for(100);
+        for _ in 0..room / 2 {
+            kept.item("a", &entry);
+        }
+        assert!(room > 10 && !kept.is_over());
+        for _ in room / 2..=room {
+            kept.item("a", &entry);
+        }
+        assert!(kept.is_over());
     }
 
     #[test]

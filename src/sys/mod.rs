@@ -13,6 +13,8 @@ mod getdents;
 mod malloc;
 mod pages;
 #[cfg(feature = "inspect")]
+mod read_link;
+#[cfg(feature = "inspect")]
 mod started_as;
 mod statx;
 #[cfg(feature = "inspect")]
@@ -27,6 +29,8 @@ pub use self::fatal::explain_aborts;
 #[cfg(feature = "inspect")]
 pub use self::file_size::fail_past_file_size;
 pub use self::getdents::read_entries;
+#[cfg(feature = "inspect")]
+pub use self::read_link::read_link;
 #[cfg(feature = "inspect")]
 pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]

@@ -8,6 +8,7 @@ pub mod glob;
 pub mod input;
 pub mod metadata;
 pub mod mounts;
+pub mod named;
 pub mod permission;
 pub mod resolve;
 pub mod root;

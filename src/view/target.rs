@@ -10,6 +10,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use crate::error::{Cause, Error};
 use crate::files::read_start;
 use crate::procfs::handle::{Fate, Handle};
+use crate::procfs::listing::Listing;
 use crate::procfs::process::{hiding_option, own_pid};
 use crate::procfs::status::Status;
 use crate::text::Shown as _;
@@ -25,6 +26,8 @@ pub struct Target {
     pub proc: PathBuf,
     /// The process that was requested.
     pub process: Option<Handle>,
+    /// All processes, if they have been listed for several commands at once.
+    pub listing: Option<Listing>,
 }
 
 impl Target {
@@ -38,12 +41,18 @@ impl Target {
                 _ => error.at(&proc.join(pid.to_string())),
             })?),
         };
-        Ok(Target { proc: proc.to_owned(), process })
+        Ok(Target { proc: proc.to_owned(), process, listing: None })
     }
 
     /// Returns the process to inspect: our own if none was requested.
     pub fn handle(&self) -> Result<Handle, Error> {
         self.process.clone().map_or_else(|| self.ourselves(), Ok)
+    }
+
+    /// Returns which processes there are. The error tells why proc cannot be listed.
+    pub fn processes(&self) -> Result<Listing, Error> {
+        let list = self.listing.clone().map_or_else(|| Listing::of(&self.proc), Ok);
+        list.map_err(|errno| Error::from(errno).at(&self.proc))
     }
 
     /// Returns our own process, as this proc shows it.

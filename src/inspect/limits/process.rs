@@ -1,18 +1,20 @@
 //! The resource limits of a process, and how much of them is used: getrlimit(2),
 //! proc_pid_limits(5).
 
+use std::ffi::CStr;
+
 use super::bar::{bar, share};
+use crate::bytes::find;
 use crate::error::Error;
-use crate::files::read_start;
-use crate::procfs::process::pids;
+use crate::procfs::handle::read_once;
 use crate::procfs::rlimits::{self, Rlimit};
 use crate::report::{Answer, Column};
 use crate::table::Cell;
-use crate::units::show_short_size;
+use crate::units::{push_number, show_short_size};
 use crate::view::target::Target;
 
 /// The most bytes of one `status` that are read.
-const STATUS: u64 = 64 << 10;
+const STATUS: usize = 64 << 10;
 
 type L = Column<(Rlimit, Use)>;
 
@@ -126,13 +128,18 @@ fn open_files(target: &Target) -> Result<u64, Error> {
 
 /// The number of threads in all visible processes of the user, which is what the limit counts.
 fn threads_of(target: &Target, uid: u64) -> u64 {
-    let mut count = 0;
-    for pid in pids(&target.proc).unwrap_or_default() {
+    let Ok(list) = target.processes() else { return 0 };
+    let (mut count, mut status, mut path) = (0, vec![0; STATUS], Vec::new());
+    for &pid in &*list.pids {
+        path.clear();
+        push_number(&mut path, pid.into());
+        path.extend_from_slice(b"/status\0");
+        let Ok(path) = CStr::from_bytes_with_nul(&path) else { continue };
         // A process that has ended since does not count.
-        let path = target.proc.join(pid.to_string()).join("status");
-        let (status, _) = read_start(&path, STATUS).unwrap_or_default();
-        if value(&status, "Uid:") == Some(uid) {
-            count += value(&status, "Threads:").unwrap_or(1);
+        let length = read_once(&list, path, &mut status).unwrap_or_default();
+        let status = status.get(..length).unwrap_or_default();
+        if value(status, "Uid:") == Some(uid) {
+            count += value(status, "Threads:").unwrap_or(1);
         }
     }
     count
@@ -140,8 +147,8 @@ fn threads_of(target: &Target, uid: u64) -> u64 {
 
 /// The first number of the line of `status` that begins so: `VmSize:     6548 kB`, `SigQ: 0/96365`.
 fn value(status: &[u8], name: &str) -> Option<u64> {
-    let mut lines = status.split(|&b| b == b'\n');
-    let text = lines.find_map(|line| line.strip_prefix(name.as_bytes()))?;
+    let start = find(status, ["\n", name].concat().as_bytes())? + 1 + name.len();
+    let text = status.get(start..)?.split(|&b| b == b'\n').next()?;
     let text = std::str::from_utf8(text).ok()?.trim_ascii();
     text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }

@@ -7,7 +7,7 @@ use crate::outcome::Fact;
 use crate::procfs::process::Process;
 use crate::report::Column;
 use crate::table::{Cell, Mark};
-use crate::units::show_short_size;
+use crate::units::{show_number, show_short_size};
 
 /// An open file, as it is listed.
 pub struct Open<'a> {
@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
     pub const COLUMNS: &'a [Column<Row<'a>>] = &[
         C::new(
             "PID",
-            |row| row.holder.process.pid.to_string().into(),
+            |row| show_number(row.holder.process.pid.into()).into(),
             "pid",
             |row| Some(Fact::Count(row.holder.process.pid.into())),
         )
@@ -88,7 +88,7 @@ impl<'a> Row<'a> {
         C::json("offset", |row| row.open.offset.map(Fact::Count)),
         C::new(
             "HELD",
-            |row| row.open.held.map_or("?".into(), |held| show_short_size(held).into()),
+            |row| row.open.held.map_or_else(|| "?".into(), |held| show_short_size(held).into()),
             "held",
             |row| row.open.deleted.then(|| row.open.held.into()),
         )

@@ -7,7 +7,8 @@ use crate::redact::Masker;
 use crate::report::Column;
 use crate::table::{Cell, Mark};
 use crate::text::ELLIPSIS;
-use crate::units::show_short_size;
+use crate::units::{push_number, show_number, show_short_size};
+use crate::view::named::Named;
 
 /// The text of a cell whose value is not known.
 const UNKNOWN: &str = "?";
@@ -15,8 +16,8 @@ const UNKNOWN: &str = "?";
 /// What all rows have in common.
 #[derive(Debug)]
 pub struct View {
-    /// The names of the users that appear.
-    pub users: Vec<(u32, Vec<u8>)>,
+    /// The users that appear.
+    pub users: Named,
     /// The time since boot in hundredths of a second; `None` if it cannot be read.
     pub uptime: Option<u64>,
     /// The clock ticks in a second.
@@ -42,19 +43,24 @@ type C<'a> = Column<Row<'a>>;
 impl<'a> Row<'a> {
     /// The columns, as ps(1) names them, and the keys.
     pub const COLUMNS: &'a [Column<Row<'a>>] = &[
-        C::new("PID", |row| row.seen.pid.to_string().into(), "pid", |row| Some(count(Some(row.seen.pid))))
-            .numbers()
-            .left(),
+        C::new(
+            "PID",
+            |row| show_number(row.seen.pid.into()).into(),
+            "pid",
+            |row| Some(count(Some(row.seen.pid))),
+        )
+        .numbers()
+        .left(),
         C::json("uid", |row| Some(count(row.seen.uid))),
         C::new(
             "USER",
-            |row| row.user().map_or(UNKNOWN.into(), Cell::from),
+            |row| row.user().map_or_else(|| UNKNOWN.into(), Cell::from),
             "user",
             |row| Some(row.user().map_or(Fact::Null, |name| Fact::Bytes(name.to_vec()))),
         ),
         C::new(
             "PPID",
-            |row| row.cell(|stat| stat.ppid.to_string()),
+            |row| row.cell(|stat| show_number(stat.ppid.into())),
             "ppid",
             |row| Some(row.value(|stat| u64::from(stat.ppid))),
         )
@@ -80,9 +86,7 @@ impl<'a> Row<'a> {
         C::json("cpu_ms", |row| Some(row.value(|stat| stat.cpu.saturating_mul(1000) / row.view.ticks))),
         C::new(
             "CPU",
-            |row| {
-                row.known(|stat| row.view.cpu_tenths(stat).map(|cpu| format!("{}.{}%", cpu / 10, cpu % 10)))
-            },
+            |row| row.known(|stat| row.view.cpu_tenths(stat).map(show_tenths)),
             "cpu_percent",
             |row| Some(row.value(|stat| row.view.cpu_tenths(stat).map_or(Fact::Null, percent))),
         )
@@ -111,7 +115,7 @@ impl<'a> Row<'a> {
 
     /// A cell of a value that may be unknown even if `stat` can be read.
     fn known(&self, of: impl FnOnce(&Stat) -> Option<String>) -> Cell {
-        self.seen.stat.as_ref().ok().and_then(of).map_or(UNKNOWN.into(), Cell::from)
+        self.seen.stat.as_ref().ok().and_then(of).map_or_else(|| UNKNOWN.into(), Cell::from)
     }
 
     /// The JSON value of something in `stat`; null if that cannot be read.
@@ -121,8 +125,7 @@ impl<'a> Row<'a> {
 
     /// The name of its user, unless that is unknown.
     fn user(&self) -> Option<&[u8]> {
-        let uid = self.seen.uid?;
-        self.view.users.iter().find(|(known, _)| *known == uid).map(|(_, name)| name.as_slice())
+        self.seen.uid.map(|uid| self.view.users.name(uid))
     }
 
     fn mark(&self) -> Mark {
@@ -216,17 +219,41 @@ pub fn uptime(text: &[u8]) -> Option<u64> {
 /// `[[DD-]hh:]mm:ss`, the format of ELAPSED in ps(1).
 fn show_elapsed(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60 % 60, seconds / 3600 % 24, seconds / 86_400);
-    let end = format!("{minutes:02}:{:02}", seconds % 60);
-    match (days, hours) {
-        (0, 0) => end,
-        (0, _) => format!("{hours:02}:{end}"),
-        _ => format!("{days}-{hours:02}:{end}"),
+    let mut text = Vec::new();
+    if days > 0 {
+        push_number(&mut text, days);
+        text.push(b'-');
     }
+    if days > 0 || hours > 0 {
+        push_two_digits(&mut text, hours);
+        text.push(b':');
+    }
+    push_two_digits(&mut text, minutes);
+    text.push(b':');
+    push_two_digits(&mut text, seconds % 60);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn push_two_digits(text: &mut Vec<u8>, number: u64) {
+    push_number(text, number / 10);
+    push_number(text, number % 10);
+}
+
+/// Tenths of a percent: `0.3%`.
+fn show_tenths(tenths: u64) -> String {
+    let mut text = Vec::new();
+    push_number(&mut text, tenths / 10);
+    text.push(b'.');
+    push_number(&mut text, tenths % 10);
+    text.push(b'%');
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::SMALLEST;
     use super::*;
+    use crate::report::object;
 
     #[test]
     fn times() {
@@ -242,8 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn no_entry_is_smaller_than_the_smallest() {
+        let view = View { users: Named::default(), uptime: Some(0), ticks: 100, page: 1, reveal: true };
+        for stat in [Ok(Stat { state: b'R', ..Stat::default() }), Err("".into())] {
+            let seen = Seen { pid: 1, uid: Some(0), stat, command: Vec::new(), cut: false };
+            let mut json = String::new();
+            object(Row::COLUMNS, &Row { view: &view, seen: &seen, lines: "" }).push_json(&mut json);
+            assert!(json.len() > SMALLEST, "{json}");
+        }
+    }
+
+    #[test]
     fn shares_of_a_processor() {
-        let view = View { users: Vec::new(), uptime: Some(1000), ticks: 100, page: 4096, reveal: false };
+        let view =
+            View { users: Named::default(), uptime: Some(1000), ticks: 100, page: 4096, reveal: false };
         let stat = |cpu, start| Stat { cpu, start, ..Stat::default() };
         let tenths = |stat: &Stat| view.cpu_tenths(stat).unwrap();
         assert_eq!(tenths(&stat(500, 0)), 500);

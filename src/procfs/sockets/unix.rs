@@ -1,6 +1,6 @@
 //! The table of Unix sockets. proc_net(5)
 
-use super::{Protocol, Socket, State};
+use super::{Address, Protocol, Socket, State};
 use crate::procfs::net::{DATAGRAM, SEQPACKET, UnixSocket, parse_unix_row};
 
 /// The state of a Unix connection that waits to be accepted: `SS_CONNECTING` in the kernel's net.h.
@@ -43,8 +43,8 @@ pub(super) fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize 
                         _ => "unknown",
                     },
                     state,
-                    local: name.unwrap_or_default().to_vec(),
-                    peer: Box::default(),
+                    local: Address::Name(name.unwrap_or_default().to_vec()),
+                    peer: Address::None,
                     port: 0,
                     receive: 0,
                     send: 0,
@@ -53,9 +53,9 @@ pub(super) fn unix(table: &[u8], all: bool, sockets: &mut Vec<Socket>) -> usize 
                     inode: socket.inode,
                 });
             }
-        } else if named && let Some(last) = sockets.last_mut() {
-            last.local.push(b'\n');
-            last.local.extend_from_slice(line);
+        } else if named && let Some(Socket { local: Address::Name(name), .. }) = sockets.last_mut() {
+            name.push(b'\n');
+            name.extend_from_slice(line);
         } else if !has_name && !line.is_empty() {
             odd += 1;
         }
@@ -75,7 +75,7 @@ fn count_waiting(sockets: &mut [Socket]) {
     // Sorted, so that the time does not grow with the square of the table's size.
     let names = |holds: &dyn Fn(&Socket) -> bool| {
         let found = sockets.iter().filter(|socket| socket.protocol == Protocol::Unix && holds(socket));
-        let mut names: Vec<Vec<u8>> = found.map(|socket| socket.local.clone()).collect();
+        let mut names: Vec<Vec<u8>> = found.map(|socket| socket.local.name().to_vec()).collect();
         names.sort_unstable();
         names
     };
@@ -85,9 +85,9 @@ fn count_waiting(sockets: &mut [Socket]) {
             - names.partition_point(|known| known.as_slice() < name)
     };
     for listener in sockets.iter_mut().filter(|socket| socket.counted && socket.protocol == Protocol::Unix) {
-        let waits = count(&waiting, &listener.local);
+        let waits = count(&waiting, listener.local.name());
         listener.receive = waits as u64;
-        listener.counted = waits == 0 || count(&listening, &listener.local) < 2;
+        listener.counted = waits == 0 || count(&listening, listener.local.name()) < 2;
     }
 }
 
