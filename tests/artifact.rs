@@ -109,13 +109,18 @@ fn their_checks_cost_no_more_than_they_may() {
     }
     let copies: Vec<_> = binaries.iter().map(|(path, _)| cost::copy(path, &server).unwrap()).collect();
     let file = |program: &str| copies.iter().find(|path| path.ends_with(program));
-    let mut exceeded = Vec::new();
+    let (mut exceeded, mut is_traced) = (Vec::new(), true);
     for row in cost::rows(&server) {
         let Some(file) = file(row.program) else { continue };
-        let judged = cost::measure(file, &row, &server).unwrap().judged(&row.at_most);
+        let costs = cost::measure(file, &row, &server).unwrap();
+        is_traced &= costs.calls.is_some();
+        let judged = costs.judged(&row.at_most);
         for judged in judged.into_iter().filter(|judged| !judged.holds()) {
             exceeded.push(format!("{}: {judged}", row.name));
         }
+    }
+    if !is_traced {
+        skip("system calls and memory are not measured: ptrace(2) is not permitted");
     }
     for row in cost::per_byte(&server) {
         let found = cost::measure_per_byte(file(row.program).unwrap(), &row, &server).unwrap();

@@ -18,6 +18,16 @@ const RUNS: usize = 300;
 /// See [`Rounds::warm_up`].
 const WARM_UP: usize = 20;
 
+/// What the tables need to be understood.
+const ABOUT_CHECKS: &str = "\
+What a check costs, from spawn to exit, with a server on loopback. Instructions are those in user mode, counted by
+callgrind; system calls include the exec. Time and CPU are medians, and their ratio to a program that only exits. A number
+after ≤ is a bound, which the tests of the static binaries hold; > marks one that is exceeded. `listen` makes no connection:
+it queries the kernel (sock_diag(7)) and looks for the process that owns the socket.
+";
+const ABOUT_SIZES: &str =
+    "What takes up space in an image: the file, and the shared libraries that it loads.\n";
+
 /// A row and what was measured of it.
 struct Check {
     row: Row,
@@ -71,7 +81,8 @@ pub fn measure(programs: &Programs, runs: Option<usize>) -> Result<Measured> {
     let mut exceeded: Vec<String> = sizes.iter().filter_map(sizes::Size::exceeded).collect();
     exceeded.extend(checks.iter().flat_map(Check::exceeded));
     exceeded.extend(searches.iter().filter_map(Search::exceeded));
-    let text = format!("{}\n{}", table(&checks, &searches), sizes::table(&sizes));
+    let (costs, sizes) = (table(&checks, &searches), sizes::table(&sizes));
+    let text = format!("{ABOUT_CHECKS}\n{costs}\n{ABOUT_SIZES}\n{sizes}");
     Ok(Measured { text, exceeded, skipped: Vec::new() })
 }
 

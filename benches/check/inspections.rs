@@ -31,6 +31,12 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// The peak memory of every inspection, in KiB, is at most this: below 16 MiB.
 const PEAK: u64 = (16 << 10) - 1;
 
+/// What the table needs to be understood.
+const ABOUT: &str = "\
+What an inspection costs: its peak memory, and its CPU time in comparison with other programs, as medians of up to 15 runs in
+turn.
+";
+
 /// What porthole is asked, and what that is compared with.
 pub struct Inspection {
     /// The command and what it examines, as in the table.
@@ -120,6 +126,13 @@ struct Row {
     rivals: Vec<Option<f64>>,
 }
 
+/// What became of a stage.
+enum Outcome {
+    Measured(Vec<Result<Row>>),
+    /// Why nothing was measured.
+    Skipped(&'static str),
+}
+
 /// Measures those of the stages that this user may create.
 pub fn measure(stages: &[&Stage], programs: &Programs, runs: Option<usize>) -> Result<Measured> {
     let rounds = Rounds { warm_up: 0, runs: runs.map_or(RUNS, |runs| runs.min(RUNS)), limit: LIMIT };
@@ -132,40 +145,39 @@ pub fn measure(stages: &[&Stage], programs: &Programs, runs: Option<usize>) -> R
         })?;
         match measured {
             // One that fails does not keep the others from being measured.
-            Ok(Some(measured)) => {
-                for row in measured {
+            Ok(Outcome::Measured(results)) => {
+                for row in results {
                     match row {
                         Ok(row) => rows.push(row),
                         Err(error) => exceeded.push(error.to_string()),
                     }
                 }
             }
-            Ok(None) => skipped.push(format!("inspections of {}", stage.name)),
+            Ok(Outcome::Skipped(why)) => skipped.push(format!("inspections of {}: {why}", stage.name)),
             Err(error) => exceeded.push(format!("inspections of {}: {error}", stage.name)),
         }
     }
     exceeded.extend(rows.iter().flat_map(Row::exceeded));
-    Ok(Measured { text: table(&rows).to_string(), exceeded, skipped })
+    let text = if rows.is_empty() { String::new() } else { format!("{ABOUT}\n{}", table(&rows)) };
+    Ok(Measured { text, exceeded, skipped })
 }
 
 impl Stage {
-    /// Measures the inspections of this stage; `None` if this user may not create its namespaces, or
-    /// if a program that creates it is missing.
-    fn measure(&self, programs: &Programs, rounds: &Rounds) -> Result<Option<Vec<Result<Row>>>> {
+    /// Measures the inspections of this stage.
+    fn measure(&self, programs: &Programs, rounds: &Rounds) -> Result<Outcome> {
         if !self.namespaces.is_empty() {
             match unshare(self.namespaces) {
                 Ok(()) => {}
-                Err(Errno::EPERM) => {
-                    eprintln!("bench: only root can create these");
-                    return Ok(None);
-                }
+                Err(Errno::EPERM) => return Ok(Outcome::Skipped("only root can create these")),
                 Err(errno) => return Err(errno.into()),
             }
         }
         let folder = Folder::create(self.name)?;
-        let Some(fixture) = (self.create)(&folder.0, programs)? else { return Ok(None) };
+        let Some(fixture) = (self.create)(&folder.0, programs)? else {
+            return Ok(Outcome::Skipped("a program that creates these is not installed"));
+        };
         let rows = fixture.inspections().into_iter();
-        Ok(Some(rows.map(|inspection| inspection.measure(programs, rounds)).collect()))
+        Ok(Outcome::Measured(rows.map(|inspection| inspection.measure(programs, rounds)).collect()))
     }
 }
 
@@ -226,8 +238,10 @@ impl Inspection {
 }
 
 impl Row {
+    /// Returns the ratio to the CPU time of another program, to two decimals.
     fn ratio(&self, rival: Option<f64>) -> Option<f64> {
-        rival.filter(|&rival| rival > 0.0).and_then(|rival| Some(self.cpu? / rival))
+        let ratio = self.cpu? / rival.filter(|&rival| rival > 0.0)?;
+        Some((ratio * 100.0).round() / 100.0)
     }
 
     fn exceeded(&self) -> Vec<String> {

@@ -2,7 +2,8 @@
 //!
 //! A run here is a whole process, not a function: the engine starts one for every check, every few
 //! seconds, in every container. `scripts/bench.sh` builds and installs what is needed and runs
-//! this. The results are printed to stdout as they stand in README, the progress to stderr.
+//! this. The results are printed to stdout, as they stand in README; progress, and the bounds that
+//! do not hold, to stderr.
 //!
 //! The harness can also hold sockets for another one: see [`inspections::hold_sockets`].
 
@@ -101,19 +102,20 @@ fn bench() -> Result<bool> {
     for text in report {
         println!("{text}");
     }
-    println!("{machine} With {}.", programs.versions());
+    let versions = programs.versions();
+    println!("{machine}{}", if versions.is_empty() { versions } else { format!(" With {versions}.") });
+    let missing = programs.missing();
+    if !missing.is_empty() {
+        skipped.push(format!("what needs {}, which is not installed", missing.join(", ")));
+    }
     for what in skipped {
-        println!("\nNot measured: {what}.");
+        println!("Not measured: {what}.");
     }
-    for program in programs.missing() {
-        println!("\nNot measured, because it is not installed: {program}.");
-    }
-    println!();
     for bound in &exceeded {
-        println!("FAILS: {bound}");
+        eprintln!("bench: FAILS: {bound}");
     }
     if exceeded.is_empty() {
-        println!("All bounds hold.");
+        eprintln!("bench: all bounds that were measured hold");
     }
     Ok(exceeded.is_empty())
 }
