@@ -27,14 +27,13 @@ pub use sockets::{HOLD_SOCKETS, hold_sockets};
 /// How often each program runs at most; `PORTHOLE_BENCH_RUNS` sets a lower number.
 const RUNS: usize = 15;
 /// For how long an inspection and its peers are run, once each has had the least number of runs.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(10);
 /// The peak memory of every inspection, in KiB, is at most this: below 16 MiB.
 const PEAK: u64 = (16 << 10) - 1;
 
 /// What the table needs to be understood.
 const ABOUT: &str = "\
-What an inspection costs: its peak memory, and its CPU time in comparison with other programs, as medians of up to 15 runs in
-turn.
+What an inspection costs: its peak memory, and its CPU time compared with that of other programs, which run in turn with it.
 ";
 
 /// What porthole is asked, and what that is compared with.

@@ -103,7 +103,8 @@ fn bench() -> Result<bool> {
         println!("{text}");
     }
     let versions = programs.versions();
-    println!("{machine}{}", if versions.is_empty() { versions } else { format!(" With {versions}.") });
+    let versions = if versions.is_empty() { versions } else { format!(" With {versions}.") };
+    println!("{}", wrapped(&format!("{machine}{versions}")));
     let missing = programs.missing();
     if !missing.is_empty() {
         skipped.push(format!("what needs {}, which is not installed", missing.join(", ")));
@@ -118,6 +119,24 @@ fn bench() -> Result<bool> {
         eprintln!("bench: all bounds that were measured hold");
     }
     Ok(exceeded.is_empty())
+}
+
+/// Breaks a paragraph into lines as long as those of README.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 125;
+    let (mut lines, mut length) = (String::new(), 0);
+    for word in text.split(' ') {
+        let is_first = lines.is_empty();
+        length += 1 + word.chars().count();
+        if !is_first && length > WIDTH {
+            lines.push('\n');
+            length = word.chars().count();
+        } else if !is_first {
+            lines.push(' ');
+        }
+        lines.push_str(word);
+    }
+    lines
 }
 
 /// The results of a part.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
-use super::{Result, bare};
+use super::{Environment, Result, bare};
 
 /// Returns the path of valgrind, if it is installed.
 pub fn valgrind() -> Option<PathBuf> {
@@ -14,9 +14,9 @@ pub fn valgrind() -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join("valgrind")).find(|file| file.is_file())
 }
 
-/// Runs a program, which must succeed, with an empty environment, and returns how many instructions
-/// it executes in user mode; `None` if valgrind is not installed.
-pub fn instructions(file: &Path, arguments: &[String]) -> Result<Option<u64>> {
+/// Runs a program, which must succeed, with this environment, and returns how many instructions it
+/// executes in user mode; `None` if valgrind is not installed.
+pub fn instructions(file: &Path, arguments: &[String], environment: Environment<'_>) -> Result<Option<u64>> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let Some(valgrind) = valgrind() else { return Ok(None) };
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -27,6 +27,7 @@ pub fn instructions(file: &Path, arguments: &[String]) -> Result<Option<u64>> {
         return Err(format!("{} is not a file", file.display()).into());
     };
     command.arg(format!("--callgrind-out-file={}", profile.display()));
+    command.envs(environment.iter().copied());
     command.current_dir(folder).arg(Path::new(".").join(name)).args(arguments);
     let status = command.status()?;
     let text = fs::read(&profile);

@@ -34,6 +34,8 @@ const SHORT: usize = 1 << 16;
 const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /// How long a connection may take to end once the program that opened it has ended.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The same, for a program that failed, and so may have opened none.
+const TIMEOUT_OF_FAILED: Duration = Duration::from_secs(1);
 
 /// What one run sends to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +137,11 @@ impl Server {
     /// Returns the path of the Unix socket.
     pub fn path(&self) -> PathBuf {
         self.folder.join("http.sock")
+    }
+
+    /// Waits until the server has finished with a run that failed, whatever it sent, if anything.
+    pub fn forget(&self) {
+        while self.received.recv_timeout(TIMEOUT_OF_FAILED).is_ok() {}
     }
 
     /// Waits until the server has finished with a run, which must have sent this and nothing more.
