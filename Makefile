@@ -13,7 +13,7 @@ help:
 	@echo 'make reproduce  build the static binaries again in another directory, and compare the bytes'
 	@echo 'make image      build the images porthole:latest, :probe and :probe-tls, for COPY --from'
 	@echo 'make check      run rustfmt, clippy, shellcheck, cargo-deny, and the oldest supported Rust'
-	@echo 'make bench      measure the cost of a check, compared with busybox wget and curl'
+	@echo 'make bench      measure what checks and inspections cost, compared with other programs'
 	@echo 'make fuzz       run each fuzz target for 60 seconds, or FUZZ_SECONDS'
 	@echo 'make miri       run the tests of the allocator in Miri, if it is installed'
 	@echo 'make clean      remove everything that was built'

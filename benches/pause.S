@@ -1,22 +1,35 @@
-# A process that does nothing until it is killed; the bench starts many of it. pause(2).
+# A process that does nothing until its stdin ends; the bench starts many of it. read(2), exit(2).
 #if defined(__x86_64__)
 .globl _start
 _start:
-    mov $34, %eax
+    sub $16, %rsp
+again:
+    xor %eax, %eax
+    xor %edi, %edi
+    mov %rsp, %rsi
+    mov $1, %edx
     syscall
-    jmp _start
+    test %rax, %rax
+    jg again
+    mov $60, %eax
+    xor %edi, %edi
+    syscall
 #elif defined(__aarch64__)
-// ppoll(2) without descriptors and without a timeout, because there is no pause(2).
 .globl _start
 _start:
+    sub sp, sp, #16
+again:
     mov x0, #0
-    mov x1, #0
-    mov x2, #0
-    mov x3, #0
-    mov x8, #73
+    mov x1, sp
+    mov x2, #1
+    mov x8, #63
     svc #0
-    b _start
+    cmp x0, #0
+    b.gt again
+    mov x0, #0
+    mov x8, #93
+    svc #0
 #else
-#error "pause(2) is not implemented for this architecture"
+#error "exit(2) is not implemented for this architecture"
 #endif
 .section .note.GNU-stack, "", %progbits

@@ -29,8 +29,8 @@ need_package() {
     return 1
 }
 
-# The real servers that the checks are tested against, and the programs that inspections are
-# compared with, as PROGRAM:PACKAGE.
+# The real servers that the checks are tested against, the programs that inspections are compared
+# with, and what the tests measure with, as PROGRAM:PACKAGE.
 servers=(
     nginx:nginx-light
     redis-server:redis-server
@@ -51,6 +51,7 @@ servers=(
     ps:procps
     capsh:libcap2-bin
     strace:strace
+    valgrind:valgrind
 )
 
 # Installs the servers without starting them: running the tests must not start services on this

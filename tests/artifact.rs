@@ -1,5 +1,5 @@
-//! The static binaries that `make static` builds: their format, their size, and that they are
-//! self-contained.
+//! The static binaries that `make static` builds: their format, their size, what their checks cost,
+//! and that they are self-contained.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,8 @@
     reason = "tests may panic"
 )]
 
+#[path = "support/cost/mod.rs"]
+mod cost;
 #[path = "support/skip.rs"]
 mod skip;
 
@@ -16,10 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use cost::MAX_SIZES;
+use cost::server::Server;
 use skip::{skip, skip_by_design};
-
-/// The maximum size of each build, in bytes.
-const MAX_SIZES: [(&str, u64); 2] = [("porthole-probe", 512 << 10), ("porthole", 1792 << 10)];
 
 /// Returns each binary with its maximum size. If they have not been built, reports the test as
 /// skipped and returns none.
@@ -67,17 +68,67 @@ fn they_are_static_and_stripped() {
     }
 }
 
+/// Returns whether the binaries contain the prebuilt standard library, which is larger and slower
+/// than one that is built from source; if so, reports the test as skipped.
+fn have_prebuilt_std() -> bool {
+    let std = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/std"));
+    let is_prebuilt = std.is_ok_and(|std| std.trim() == "target");
+    if is_prebuilt {
+        skip_by_design("binaries with the prebuilt standard library are larger and slower");
+    }
+    is_prebuilt
+}
+
 #[test]
 fn they_stay_below_their_maximum_sizes() {
-    let std = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/std"));
     for (path, max_size) in binaries() {
-        if std.as_deref().is_ok_and(|std| std.trim() == "target") {
-            skip_by_design("binaries with the prebuilt standard library are larger");
+        if have_prebuilt_std() {
             return;
         }
         let size = path.metadata().unwrap().len();
         assert!(size <= max_size, "{}: {size} bytes, at most {max_size}", path.display());
     }
+}
+
+#[test]
+fn their_checks_cost_no_more_than_they_may() {
+    let binaries = binaries();
+    if binaries.is_empty() || have_prebuilt_std() {
+        return;
+    }
+    if cfg!(not(target_arch = "x86_64")) {
+        skip_by_design("the bounds are those of x86-64");
+        return;
+    }
+    if cost::callgrind::valgrind().is_none() {
+        skip("instructions are not counted: valgrind is not installed");
+    }
+    let server = Server::start().unwrap();
+    if server.tls().is_none() {
+        skip("https is not measured: openssl, which creates its certificate, is not installed");
+    }
+    let copies: Vec<_> = binaries.iter().map(|(path, _)| cost::copy(path, &server).unwrap()).collect();
+    let file = |program: &str| copies.iter().find(|path| path.ends_with(program));
+    let (mut exceeded, mut is_traced) = (Vec::new(), true);
+    for row in cost::rows(&server) {
+        let Some(file) = file(row.program) else { continue };
+        let costs = cost::measure(file, &row, &server).unwrap();
+        is_traced &= costs.calls.is_some();
+        let judged = costs.judged(&row.at_most);
+        for judged in judged.into_iter().filter(|judged| !judged.holds()) {
+            exceeded.push(format!("{}: {judged}", row.name));
+        }
+    }
+    if !is_traced {
+        skip("system calls and memory are not measured: ptrace(2) is not permitted");
+    }
+    for row in cost::per_byte(&server) {
+        let found = cost::measure_per_byte(file(row.program).unwrap(), &row, &server).unwrap();
+        if let Some(found) = found.filter(|&found| found > row.at_most) {
+            exceeded.push(format!("{}: {found:.2} instructions a byte, at most {}", row.name, row.at_most));
+        }
+    }
+    assert!(exceeded.is_empty(), "{exceeded:#?}");
 }
 
 #[test]

@@ -1,137 +1,307 @@
-//! What the inspections run on: many processes, a directory with many files, a tree, a large file,
-//! a container.
+//! The inspections, each compared with the programs that users have elsewhere, on many processes,
+//! files, mounts and sockets. What is compared is CPU time: the wall-clock time is nearly the same.
 //!
-//! All of this is below one temporary directory. Dropping [`Fixture`] removes it and ends the
-//! processes.
+//! Each stage creates what its inspections examine, in a directory, in namespaces of its own or
+//! both, and removes it afterwards. It runs in a thread of its own, so that the namespaces, and all
+//! mounts in them, end with the thread.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+mod files;
+mod mounts;
+mod processes;
+mod sockets;
 
-use super::server::Request;
-use super::{Result, Row, bounds, find};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs, process, thread};
 
-/// How many processes `ps` lists, in addition to those of the machine.
-const PROCESSES: usize = 2_000;
-/// How many processes the container that `doctor` examines has.
-const CONTAINER: usize = 50;
-/// How many files `ls` lists.
-const FILES: usize = 20_000;
-/// How many files `find` visits, in directories of a hundred.
-const TREE: usize = 100_000;
-/// The size of the file that is hashed and searched, in bytes.
-const LARGE: usize = 1 << 30;
-/// How much of it is written at once.
-const BLOCK: usize = 1 << 20;
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 
-/// What the inspections examine.
-pub struct Fixture {
-    folder: PathBuf,
-    processes: Vec<Child>,
+use super::Measured;
+use super::cost::Result;
+use super::programs::{Peer, Programs};
+use super::run::{self, FirstRun, Output, Program, Rounds, Sample, median};
+use super::table::{NOT_MEASURED, Table, count, sign};
+pub use sockets::{HOLD_SOCKETS, hold_sockets};
+
+/// How often each program runs at most; `PORTHOLE_BENCH_RUNS` sets a lower number.
+const RUNS: usize = 15;
+/// For how long an inspection and its peers are run, once each has had the least number of runs.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The peak memory of every inspection, in KiB, is at most this: below 16 MiB.
+const PEAK: u64 = (16 << 10) - 1;
+
+/// What the table needs to be understood.
+const ABOUT: &str = "\
+What an inspection costs: its peak memory, and its CPU time compared with that of other programs, which run in turn with it.
+";
+
+/// What porthole is asked, and what that is compared with.
+pub struct Inspection {
+    /// The command and what it examines, as in the table.
+    name: &'static str,
+    arguments: Vec<String>,
+    /// What each of the programs prints at least, in bytes. If it prints less, it did less work.
+    prints: usize,
+    /// See [`Program::may_find_faults`].
+    may_find_faults: bool,
+    /// Its CPU time is at most this, if no other program does the same.
+    at_most: Option<Duration>,
+    rivals: Vec<Rival>,
 }
 
-impl Fixture {
-    /// Creates the files and starts the processes.
-    pub fn create() -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("porthole-bench-{}", std::process::id()));
-        let mut fixture = Fixture { folder, processes: Vec::new() };
-        let many = fixture.folder.join("many");
-        fs::create_dir_all(&many)?;
-        for number in 0..FILES {
-            File::create(many.join(format!("file-{number}")))?;
+/// A program that does the same.
+struct Rival {
+    peer: Peer,
+    /// Its command, as in the table.
+    name: &'static str,
+    arguments: Vec<String>,
+    /// The CPU time of the inspection is at most this multiple of the program's.
+    at_most: Option<f64>,
+}
+
+impl Inspection {
+    /// Returns an inspection that is not yet compared with anything.
+    fn new(name: &'static str, arguments: &[&str], prints: usize) -> Self {
+        Inspection {
+            name,
+            arguments: owned(arguments),
+            prints,
+            may_find_faults: false,
+            at_most: None,
+            rivals: Vec::new(),
         }
-        for hundred in 0..TREE / 100 {
-            let folder = fixture.folder.join(format!("tree/{}/{hundred}", hundred % 10));
-            fs::create_dir_all(&folder)?;
-            for number in 0..100 {
-                File::create(folder.join(format!("file-{number}")))?;
+    }
+
+    /// Adds a program that does the same, and the maximum ratio to it.
+    fn against(
+        mut self,
+        peer: Peer,
+        name: &'static str,
+        arguments: &[&str],
+        at_most: impl Into<Option<f64>>,
+    ) -> Self {
+        self.rivals.push(Rival { peer, name, arguments: owned(arguments), at_most: at_most.into() });
+        self
+    }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// What inspections examine. Dropping it removes it.
+trait Fixture {
+    fn inspections(&self) -> Vec<Inspection>;
+}
+
+/// What a stage examines; `None` if a program that creates it is missing.
+type Created = Result<Option<Box<dyn Fixture>>>;
+
+/// Inspections that examine the same.
+pub struct Stage {
+    pub name: &'static str,
+    /// The namespaces that it has for itself; creating these takes privileges.
+    namespaces: CloneFlags,
+    /// Creates what it examines, in this directory if it consists of files.
+    create: fn(&Path, &Programs) -> Created,
+}
+
+/// All of them, in the order of the table.
+pub const STAGES: [Stage; 4] = [
+    Stage { name: "files", namespaces: CloneFlags::empty(), create: files::create },
+    Stage { name: "processes", namespaces: CloneFlags::empty(), create: processes::create },
+    Stage { name: "mounts", namespaces: CloneFlags::CLONE_NEWNS, create: mounts::create },
+    Stage { name: "sockets", namespaces: CloneFlags::CLONE_NEWNET, create: sockets::create },
+];
+
+/// An inspection, and what was measured of it.
+struct Row {
+    inspection: Inspection,
+    peak: Option<u64>,
+    /// Its CPU time, in microseconds.
+    cpu: Option<f64>,
+    /// That of each of the programs that it is compared with.
+    rivals: Vec<Option<f64>>,
+}
+
+/// What became of a stage.
+enum Outcome {
+    Measured(Vec<Result<Row>>),
+    /// Why nothing was measured.
+    Skipped(&'static str),
+}
+
+/// Measures those of the stages that this user may create.
+pub fn measure(stages: &[&Stage], programs: &Programs, runs: Option<usize>) -> Result<Measured> {
+    let rounds = Rounds { warm_up: 0, runs: runs.map_or(RUNS, |runs| runs.min(RUNS)), limit: LIMIT };
+    let mut rows = Vec::new();
+    let (mut exceeded, mut skipped) = (Vec::new(), Vec::new());
+    for stage in stages {
+        eprintln!("bench: inspections of {}", stage.name);
+        let measured = thread::scope(|scope| {
+            scope.spawn(|| stage.measure(programs, &rounds)).join().map_err(|_| "a stage panicked")
+        })?;
+        match measured {
+            // One that fails does not keep the others from being measured.
+            Ok(Outcome::Measured(results)) => {
+                for row in results {
+                    match row {
+                        Ok(row) => rows.push(row),
+                        Err(error) => exceeded.push(error.to_string()),
+                    }
+                }
+            }
+            Ok(Outcome::Skipped(why)) => skipped.push(format!("inspections of {}: {why}", stage.name)),
+            Err(error) => exceeded.push(format!("inspections of {}: {error}", stage.name)),
+        }
+    }
+    exceeded.extend(rows.iter().flat_map(Row::exceeded));
+    let text = if rows.is_empty() { String::new() } else { format!("{ABOUT}\n{}", table(&rows)) };
+    Ok(Measured { text, exceeded, skipped })
+}
+
+impl Stage {
+    /// Measures the inspections of this stage.
+    fn measure(&self, programs: &Programs, rounds: &Rounds) -> Result<Outcome> {
+        if !self.namespaces.is_empty() {
+            match unshare(self.namespaces) {
+                Ok(()) => {}
+                Err(Errno::EPERM) => return Ok(Outcome::Skipped("only root can create these")),
+                Err(errno) => return Err(errno.into()),
             }
         }
-        let block = "a line of a log that nobody looks for\n".repeat(BLOCK / 38);
-        let mut large = File::create(fixture.folder.join("large"))?;
-        for _ in 0..LARGE / block.len() {
-            large.write_all(block.as_bytes())?;
-        }
-        large.write_all(b"the needle\n")?;
-        fixture.container()?;
-        let pause = find("pause").ok_or("target/bench/pause is missing: no C compiler")?;
-        for _ in 0..PROCESSES {
-            let null = || Stdio::null();
-            let child = Command::new(&pause).stdin(null()).stdout(null()).stderr(null()).spawn()?;
-            fixture.processes.push(child);
-        }
-        Ok(fixture)
-    }
-
-    /// Creates the proc of a container, so that the findings are the same on every machine.
-    fn container(&self) -> Result<()> {
-        let proc = self.folder.join("proc");
-        for pid in 1..=CONTAINER {
-            let process = proc.join(pid.to_string());
-            fs::create_dir_all(process.join("fd"))?;
-            let stat = format!(
-                "{pid} (server) S {} 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 8192 10 0\n",
-                pid / 2
-            );
-            fs::write(process.join("stat"), stat)?;
-            fs::write(process.join("cmdline"), "/server\0--port\08080\0")?;
-            fs::write(
-                process.join("status"),
-                "Uid:\t1\t1\t1\t1\nSigCgt:\t4000\nNoNewPrivs:\t1\nSeccomp:\t2\n",
-            )?;
-        }
-        for (name, text) in [
-            ("cgroup", "0::/\n"),
-            ("mountinfo", "1 0 0:1 / / rw - overlay o rw\n"),
-            ("net/tcp", "  sl  local_address\n"),
-            ("net/dev", ""),
-            ("limits", "Max open files 1024 4096 files\n"),
-        ] {
-            let file = proc.join("1").join(name);
-            fs::create_dir_all(file.parent().ok_or("the file has no directory")?)?;
-            fs::write(file, text)?;
-        }
-        std::os::unix::fs::symlink("1", proc.join("self"))?;
-        std::os::unix::fs::symlink("/", proc.join("1/root"))?;
-        Ok(())
-    }
-
-    /// Returns the rows, each followed by the program that users have elsewhere.
-    pub fn rows(&self) -> Vec<Row> {
-        let path = |name: &str| self.folder.join(name).display().to_string();
-        let (many, tree, large) = (path("many"), path("tree"), path("large"));
-        let row = |name, program, arguments: &[&str], base| Row {
-            name,
-            program,
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
-            request: Request::None,
-            base,
+        let folder = Folder::create(self.name)?;
+        let Some(fixture) = (self.create)(&folder.0, programs)? else {
+            return Ok(Outcome::Skipped("a program that creates these is not installed"));
         };
-        vec![
-            row(bounds::PS, "porthole", &["ps"], bounds::PROCPS),
-            row(bounds::PROCPS, "ps", &["aux"], bounds::PROCPS),
-            row(bounds::LS, "porthole", &["ls", &many], bounds::LS_L),
-            row(bounds::LS_L, "ls", &["-l", &many], bounds::LS_L),
-            row(bounds::FIND, "porthole", &["find", &tree], bounds::GNU_FIND),
-            row(bounds::GNU_FIND, "find", &[&tree, "-printf", "%p\\n"], bounds::GNU_FIND),
-            row(bounds::SUM, "porthole", &["sha256sum", &large], bounds::GNU_SUM),
-            row(bounds::GNU_SUM, "sha256sum", &[&large], bounds::GNU_SUM),
-            row(bounds::GREP, "porthole", &["grep", "the needle", &large], bounds::GNU_GREP),
-            row(bounds::GNU_GREP, "grep", &["-F", "the needle", &large], bounds::GNU_GREP),
-            row(bounds::DOCTOR, "porthole", &["doctor", "--proc", &path("proc")], bounds::DOCTOR),
-        ]
+        let rows = fixture.inspections().into_iter();
+        Ok(Outcome::Measured(rows.map(|inspection| inspection.measure(programs, rounds)).collect()))
     }
 }
 
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        for child in &mut self.processes {
-            let _ = child.kill();
-        }
-        for child in &mut self.processes {
-            let _ = child.wait();
-        }
-        let _ = fs::remove_dir_all(&self.folder);
+/// A directory that is removed with all that is in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create(name: &str) -> Result<Self> {
+        let folder = env::temp_dir().join(format!("porthole-bench-{}-{name}", process::id()));
+        fs::create_dir_all(&folder)?;
+        Ok(Folder(folder))
     }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Inspection {
+    fn measure(self, programs: &Programs, rounds: &Rounds) -> Result<Row> {
+        eprintln!("bench:   {}", self.name);
+        let file = programs.find("porthole").ok_or("porthole is not built")?;
+        let mut own = Program::new(&file, &self.arguments, Output::Piped);
+        own.may_find_faults = self.may_find_faults;
+        let first = self.first_run(&own, true)?;
+        let peak = first.peak;
+        // Those that are installed, with the runs that count already.
+        let mut programs_in_turn = vec![(own, first.if_slow())];
+        let mut is_found = Vec::new();
+        for rival in &self.rivals {
+            let file = programs.find(rival.peer.program);
+            is_found.push(file.is_some());
+            if let Some(file) = file {
+                let program = Program::new(&file, &rival.arguments, Output::Piped);
+                let first = self.first_run(&program, false)?;
+                programs_in_turn.push((program, first.if_slow()));
+            }
+        }
+        let (turn, slow): (Vec<Program>, Vec<Vec<Sample>>) = programs_in_turn.into_iter().unzip();
+        let samples = run::in_turn(&turn, slow, rounds, |_| Ok(()))?;
+        let mut medians = samples.iter().map(|samples| median(samples, |sample| sample.cpu));
+        let cpu = medians.next().flatten();
+        let rivals = is_found.iter().map(|&is_found| is_found.then(|| medians.next().flatten()).flatten());
+        Ok(Row { cpu, rivals: rivals.collect(), peak, inspection: self })
+    }
+
+    /// Runs a program once, to see whether it does the work.
+    fn first_run(&self, program: &Program, traced: bool) -> Result<FirstRun> {
+        let run = program.first_run(traced)?;
+        if run.printed >= u64::try_from(self.prints)? {
+            return Ok(run);
+        }
+        let (shown, printed, least) = (program.shown(), run.printed, self.prints);
+        Err(format!("{shown}: printed {printed} bytes, expected at least {least}").into())
+    }
+}
+
+impl Row {
+    /// Returns the ratio to the CPU time of another program, to two decimals.
+    fn ratio(&self, rival: Option<f64>) -> Option<f64> {
+        let ratio = self.cpu? / rival.filter(|&rival| rival > 0.0)?;
+        Some((ratio * 100.0).round() / 100.0)
+    }
+
+    fn exceeded(&self) -> Vec<String> {
+        let inspection = &self.inspection;
+        let name = inspection.name.replace('`', "");
+        let mut exceeded = Vec::new();
+        for (rival, &cpu) in inspection.rivals.iter().zip(&self.rivals) {
+            if let (Some(ratio), Some(at_most)) = (self.ratio(cpu), rival.at_most)
+                && ratio > at_most
+            {
+                let peer = rival.name.replace('`', "");
+                exceeded.push(format!("{name}: {ratio:.2} times the CPU of {peer}, at most {at_most}"));
+            }
+        }
+        if let (Some(cpu), Some(at_most)) = (self.cpu, inspection.at_most)
+            && cpu > micros(at_most)
+        {
+            exceeded.push(format!("{name}: {} of CPU, at most {at_most:?}", milliseconds(cpu)));
+        }
+        if let Some(peak) = self.peak.filter(|&peak| peak > PEAK) {
+            exceeded.push(format!("{name}: {peak} KiB at the peak, at most {PEAK}"));
+        }
+        exceeded
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn milliseconds(micros: f64) -> String {
+    format!("{:.1} ms", micros / 1e3)
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new(&["", "KiB, peak", "CPU", "compared with", "its CPU", "ratio"], &[0, 3]);
+    for row in rows {
+        let inspection = &row.inspection;
+        let own = match (row.cpu, inspection.at_most) {
+            (Some(cpu), Some(at_most)) => {
+                let sign = sign(cpu <= micros(at_most));
+                format!("{} {sign} {}", milliseconds(cpu), at_most.as_millis())
+            }
+            (Some(cpu), None) => milliseconds(cpu),
+            (None, _) => NOT_MEASURED.to_owned(),
+        };
+        let mut start = [inspection.name.to_owned(), count(row.peak, Some(PEAK)), own];
+        if inspection.rivals.is_empty() {
+            table.row(start.to_vec());
+        }
+        for (rival, &cpu) in inspection.rivals.iter().zip(&row.rivals) {
+            let ratio = match (row.ratio(cpu), rival.at_most) {
+                (Some(ratio), Some(at_most)) => format!("{ratio:.2} {} {at_most}", sign(ratio <= at_most)),
+                (Some(ratio), None) => format!("{ratio:.2}"),
+                (None, _) => NOT_MEASURED.to_owned(),
+            };
+            let its = cpu.map_or(NOT_MEASURED.to_owned(), milliseconds);
+            table.row([start.as_slice(), &[rival.name.to_owned(), its, ratio]].concat());
+            // Once for all of its programs.
+            start = [const { String::new() }; 3];
+        }
+    }
+    table
 }

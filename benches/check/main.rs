@@ -1,227 +1,150 @@
-//! Measures what a check costs a user, from spawn to exit, compared with what a user would run
-//! instead.
+//! Measures what checks and inspections cost a user, compared with what a user would run instead.
 //!
-//! The engine starts a process for every check, every few seconds, in every container. Therefore a
-//! run here is a whole process, not a function. `scripts/bench.sh` builds what is needed and runs
-//! this.
+//! A run here is a whole process, not a function: the engine starts one for every check, every few
+//! seconds, in every container. `scripts/bench.sh` builds and installs what is needed and runs
+//! this. The results are printed to stdout, as they stand in README; progress, and the bounds that
+//! do not hold, to stderr.
 //!
-//! - **Time** is the wall-clock time from before the spawn to after the wait. It includes the spawn
-//!   (std uses `posix_spawn`, which copies no pages), the exec and the scheduler, equally for all
-//!   programs. The floor, a program that only exits, shows how much that is. It also includes the
-//!   server, a thread of this process.
-//! - **CPU** and **page faults** are the difference of `getrusage(RUSAGE_CHILDREN)` around one run.
-//!   The children run strictly one after another, so the values are exact. They include the few
-//!   faults between spawn and exec.
-//! - **Peak memory** comes from separate runs under ptrace, see [`memory`].
-//!
-//! Every round runs every program once, in a new random order, so that a slow moment of the machine
-//! affects all of them, and none always follows the same other one. Nothing is pinned to a core,
-//! because no engine does that. The absolute times vary with the machine; compare the ratios of the
-//! medians of one run. If another process uses the cores, the p99 is noise: it shows the
-//! scheduler's time slice. Page faults and memory hardly vary at all.
+//! The harness can also hold sockets for another one: see [`inspections::hold_sockets`].
 
-#![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints what it measured")]
 
-mod bounds;
+mod checks;
+#[path = "../../tests/support/cost/mod.rs"]
+mod cost;
 mod inspections;
-mod memory;
+mod machine;
+mod programs;
 mod run;
-mod server;
 mod sizes;
 mod table;
 
 use std::env;
-use std::error::Error;
-use std::fs;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use run::{Program, Summary};
-use server::{Request, Server, certificate};
-use table::{Table, cell};
+use cost::Result;
+use inspections::{STAGES, Stage};
+use programs::Programs;
 
-/// A result whose error is a message that stops the bench.
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// How often each program runs; `PORTHOLE_BENCH_RUNS` sets another number.
-const RUNS: usize = 500;
-/// How often it runs before that without being counted, to warm up the page cache, the CPU
-/// frequency and the server.
-const WARM_UP: usize = 20;
-
-/// How often each inspection runs: it takes tens of milliseconds or more, so it varies less.
-const INSPECTION_RUNS: usize = 15;
-/// See [`WARM_UP`].
-const INSPECTION_WARM_UP: usize = 2;
-
-/// One row of the table: a program, and the one that its numbers are compared with.
-struct Row {
-    name: &'static str,
-    /// A file in the directory of built binaries, or a program in `PATH`.
-    program: &'static str,
-    arguments: Vec<String>,
-    /// What the server must have received from each run.
-    request: Request,
-    /// The name of the row that this one is compared with.
-    base: &'static str,
+/// What is measured, and how often; see `scripts/bench.sh`.
+struct Settings {
+    checks: bool,
+    stages: Vec<&'static Stage>,
+    runs: Option<usize>,
 }
 
-/// A row and its measurements.
-struct Measured {
-    row: Row,
-    summary: Summary,
-}
-
-/// Returns the rows. A new check needs one more row here and, if it has a bound, an entry in
-/// [`bounds`].
-fn rows(server: &Server) -> Vec<Row> {
-    let base = bounds::BASE;
-    let url = format!("http://{}/", server.address());
-    let row = |name, program, arguments: &[&str], request| Row {
-        name,
-        program,
-        arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
-        request,
-        base,
-    };
-    let address = server.address().to_string();
-    let port = server.address().port().to_string();
-    let grpc = server.grpc().to_string();
-    let path = server.path().to_string_lossy();
-    let mut rows = vec![
-        row("nothing but exit", "floor", &[], Request::None),
-        row(bounds::PROBE_HTTP, "porthole-probe", &["http", &url], Request::Http),
-        row(bounds::FULL_HTTP, "porthole", &["http", &url], Request::Http),
-        row("porthole-probe tcp", "porthole-probe", &["tcp", &address], Request::Connection),
-        row("porthole tcp", "porthole", &["tcp", &address], Request::Connection),
-        row("porthole-probe unix", "porthole-probe", &["unix", &path], Request::Connection),
-        row("porthole unix", "porthole", &["unix", &path], Request::Connection),
-        row("porthole-probe grpc", "porthole-probe", &["grpc", &grpc], Request::Grpc),
-        row("porthole grpc", "porthole", &["grpc", &grpc], Request::Grpc),
-        row("porthole-probe listen", "porthole-probe", &["listen", &port], Request::None),
-        row("porthole listen", "porthole", &["listen", &port], Request::None),
-        row(base, "busybox", &["wget", "-q", "-O", "/dev/null", &url], Request::Http),
-        row("curl", "curl", &["-s", "-o", "/dev/null", "-f", &url], Request::Http),
-    ];
-    if let Some(tls) = server.tls() {
-        let url = format!("https://{tls}/");
-        let trust = certificate();
-        let https = |name, program, arguments: &[&str]| Row {
-            base: bounds::CURL_HTTPS,
-            ..row(name, program, arguments, Request::Http)
+impl Settings {
+    fn read() -> Result<Self> {
+        let only = env::var("PORTHOLE_BENCH_ONLY").unwrap_or_default();
+        let (checks, stages) = match only.as_str() {
+            "" => (true, STAGES.iter().collect()),
+            "checks" => (true, Vec::new()),
+            "inspections" => (false, STAGES.iter().collect()),
+            name => {
+                let stage = STAGES.iter().find(|stage| stage.name == name);
+                (false, vec![stage.ok_or_else(|| unknown_part(name))?])
+            }
         };
-        rows.push(https(bounds::FULL_HTTPS, "porthole", &["http", &url, "--ca-file", trust]));
-        rows.push(https(
-            bounds::CURL_HTTPS,
-            "curl",
-            &["-s", "-o", "/dev/null", "-f", "--cacert", trust, &url],
-        ));
+        let runs =
+            match env::var("PORTHOLE_BENCH_RUNS").as_deref() {
+                Err(_) | Ok("") => None,
+                Ok(text) => Some(text.parse().ok().filter(|&runs| runs > 0).ok_or_else(|| {
+                    format!("PORTHOLE_BENCH_RUNS: expected a number of runs, got '{text}'")
+                })?),
+            };
+        Ok(Settings { checks, stages, runs })
     }
-    rows
+}
+
+fn unknown_part(name: &str) -> String {
+    let names = STAGES.iter().map(|stage| stage.name).collect::<Vec<_>>().join(", ");
+    format!("PORTHOLE_BENCH_ONLY: expected checks, inspections or one of {names}; got '{name}'")
 }
 
 fn main() -> ExitCode {
-    // `cargo test --all-targets` starts benches too, but without this argument; then nothing is
-    // measured.
-    if !env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    match bench() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [inspections::HOLD_SOCKETS, first, count] => inspections::hold_sockets(first, count).map(|()| true),
+        // `cargo test --all-targets` starts benches too, but without this argument; then nothing is
+        // measured.
+        words if words.contains(&"--bench") => bench(),
+        _ => Ok(true),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            println!("bench: {error}");
+            eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Measures and prints the results; returns whether all bounds hold.
+/// Measures, and prints the results; returns whether all bounds hold.
 fn bench() -> Result<bool> {
-    let runs = match env::var("PORTHOLE_BENCH_RUNS") {
-        Ok(text) => text
-            .parse()
-            .ok()
-            .filter(|&runs| runs > 0)
-            .ok_or_else(|| format!("PORTHOLE_BENCH_RUNS: expected a number, got '{text}'"))?,
-        Err(_) => RUNS,
+    let settings = Settings::read()?;
+    let programs = Programs::default();
+    let machine = machine::describe();
+    let mut report = Vec::new();
+    let mut exceeded = Vec::new();
+    let mut skipped = Vec::new();
+    let mut add = |measured: Measured| {
+        report.push(measured.text);
+        exceeded.extend(measured.exceeded);
+        skipped.extend(measured.skipped);
     };
-    println!("{}", machine(runs));
-    let server = Server::start()?;
-    let checks = measure(rows(&server), &server, WARM_UP, runs)?;
-    let fixture = inspections::Fixture::create()?;
-    let inspections = measure(fixture.rows(), &server, INSPECTION_WARM_UP, runs.min(INSPECTION_RUNS))?;
-    drop(fixture);
-    println!("\n{}", costs(&checks));
-    println!("\n{}", costs(&inspections));
-    let sizes = sizes::measure(&["porthole-probe", "porthole", "busybox", "curl"], find)?;
-    println!("{}", sizes::table(&sizes));
-    let measured: Vec<Measured> = checks.into_iter().chain(inspections).collect();
-    let bounds = bounds::judge(&measured, &sizes);
-    for bound in &bounds {
-        println!("{bound}");
+    if settings.checks {
+        add(checks::measure(&programs, settings.runs)?);
     }
-    Ok(bounds.iter().all(bounds::Bound::holds))
+    if !settings.stages.is_empty() {
+        add(inspections::measure(&settings.stages, &programs, settings.runs)?);
+    }
+    for text in report {
+        println!("{text}");
+    }
+    let versions = programs.versions();
+    let versions = if versions.is_empty() { versions } else { format!(" With {versions}.") };
+    println!("{}", wrapped(&format!("{machine}{versions}")));
+    let missing = programs.missing();
+    if !missing.is_empty() {
+        skipped.push(format!("what needs {}, which is not installed", missing.join(", ")));
+    }
+    for what in skipped {
+        println!("Not measured: {what}.");
+    }
+    for bound in &exceeded {
+        eprintln!("bench: FAILS: {bound}");
+    }
+    if exceeded.is_empty() {
+        eprintln!("bench: all bounds that were measured hold");
+    }
+    Ok(exceeded.is_empty())
 }
 
-/// Runs the programs of the rows in turn. Programs that are missing are reported and not measured.
-fn measure(rows: Vec<Row>, server: &Server, warm_up: usize, runs: usize) -> Result<Vec<Measured>> {
-    let mut missing = Vec::new();
-    let mut found = Vec::new();
-    for row in rows {
-        match find(row.program) {
-            Some(file) => found.push((Program::new(&file, &row.arguments, row.request)?, row)),
-            None => missing.push(row.program),
+/// Breaks a paragraph into lines as long as those of README.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 125;
+    let (mut lines, mut length) = (String::new(), 0);
+    for word in text.split(' ') {
+        let is_first = lines.is_empty();
+        length += 1 + word.chars().count();
+        if !is_first && length > WIDTH {
+            lines.push('\n');
+            length = word.chars().count();
+        } else if !is_first {
+            lines.push(' ');
         }
+        lines.push_str(word);
     }
-    missing.dedup();
-    for program in missing {
-        println!("{program} is missing; rows that need it are not measured");
-    }
-
-    let (mut programs, rows): (Vec<Program>, Vec<Row>) = found.into_iter().unzip();
-    let summaries = run::in_turn(&mut programs, server, warm_up, runs)?;
-    Ok(rows.into_iter().zip(summaries).map(|(row, summary)| Measured { row, summary }).collect())
+    lines
 }
 
-fn costs(measured: &[Measured]) -> Table {
-    let mut table =
-        Table::new(&["", "time, median", "time, p99", "CPU, median", "page faults", "peak memory"]);
-    for Measured { row, summary } in measured {
-        let base = measured.iter().find(|other| other.row.name == row.base).map(|other| &other.summary);
-        table.row(vec![
-            row.name.to_owned(),
-            cell(Some(summary.time), "us", base.map(|base| base.time)),
-            cell(Some(summary.time_p99), "us", base.map(|base| base.time_p99)),
-            cell(Some(summary.cpu), "us", base.map(|base| base.cpu)),
-            cell(Some(summary.faults), "", base.map(|base| base.faults)),
-            cell(summary.peak, "KiB", base.and_then(|base| base.peak)),
-        ]);
-    }
-    table
-}
-
-/// Finds a row's program: among those built for the bench, then in `PATH`.
-fn find(program: &str) -> Option<PathBuf> {
-    let built =
-        env::var_os("PORTHOLE_BENCH_DIR").map_or_else(|| PathBuf::from("target/static"), PathBuf::from);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = [built, PathBuf::from("target/bench")].into_iter().chain(env::split_paths(&path));
-    folders.map(|folder| folder.join(program)).find(|file| file.is_file())?.canonicalize().ok()
-}
-
-/// Describes the machine that the numbers were measured on.
-fn machine(runs: usize) -> String {
-    let line = |file: &str, key: &str| -> String {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let found = text.lines().find_map(|line| line.strip_prefix(key));
-        found.unwrap_or("?").trim_start_matches(['\t', ' ', ':']).to_owned()
-    };
-    let cores = std::thread::available_parallelism().map_or_else(|_| "?".to_owned(), |n| n.to_string());
-    format!(
-        "{runs} runs each; Linux {}, {cores} cores, {}, load {}",
-        line("/proc/sys/kernel/osrelease", ""),
-        line("/proc/cpuinfo", "model name"),
-        line("/proc/loadavg", "").split(' ').next().unwrap_or("?"),
-    )
+/// The results of a part.
+struct Measured {
+    /// A table and what it needs to be understood.
+    text: String,
+    /// The bounds that do not hold.
+    exceeded: Vec<String>,
+    /// What this user may not measure.
+    skipped: Vec<String>,
 }

@@ -1,6 +1,16 @@
 //! Runs programs in turn, and measures each run from spawn to exit.
+//!
+//! - **Time** is the wall-clock time from before the spawn to after the wait. It includes the spawn
+//!   (std uses `posix_spawn`, which copies no pages), the exec and the scheduler, equally for all
+//!   programs.
+//! - **CPU** is user and system time: the difference of `getrusage(RUSAGE_CHILDREN)` around one run.
+//!   The children run strictly one after another, so the values are exact.
+//!
+//! Every round runs every program once, in a new random order, so that a slow moment of the machine
+//! affects all of them, and none always follows the same other one. Nothing is pinned to a core,
+//! because no engine does that. Absolute times vary with the machine; compare the ratios of the
+//! medians of one run.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,169 +18,185 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-use super::server::{Request, Server};
-use super::{Result, memory};
+use super::cost::random::Random;
+use super::cost::trace::{self, Calls};
+use super::cost::{Result, bare};
+
+/// Where a program's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// To /dev/null.
+    Discarded,
+    /// Through a pipe to the bench. Some programs do less if it is /dev/null: GNU grep stops at the
+    /// first match, GNU tar reads no files.
+    Piped,
+}
 
 /// A program that can be run repeatedly.
 pub struct Program {
     file: PathBuf,
     arguments: Vec<String>,
-    request: Request,
-    command: Command,
+    output: Output,
+    /// Whether it may exit with 1, because that depends on what it finds on this machine.
+    pub may_find_faults: bool,
 }
 
 /// The measurements of one run.
 #[derive(Debug, Clone, Copy)]
-struct Sample {
-    time: Duration,
-    cpu: Duration,
-    faults: i64,
+pub struct Sample {
+    pub time: Duration,
+    pub cpu: Duration,
 }
 
-/// The summary of many runs of one program; times are in microseconds.
-pub struct Summary {
-    /// The median time from spawn to exit.
-    pub time: f64,
-    /// The time that 99 of 100 runs do not exceed.
-    pub time_p99: f64,
-    /// The median of the sum of user and system time.
-    pub cpu: f64,
-    /// The median number of page faults, minor and major.
-    pub faults: f64,
-    /// The peak memory, in KiB, if it could be measured.
-    pub peak: Option<f64>,
+/// What a first run tells, which is not timed.
+pub struct FirstRun {
+    /// How many bytes it printed, if its output is piped.
+    pub printed: u64,
+    /// The peak memory in KiB, if it was measured.
+    pub peak: Option<u64>,
+    sample: Sample,
+}
+
+impl FirstRun {
+    /// Returns the measurements of this run if it took so long that the program is not run again.
+    pub fn if_slow(&self) -> Vec<Sample> {
+        Some(self.sample).into_iter().filter(Sample::is_slow).collect()
+    }
+}
+
+impl Sample {
+    fn is_slow(&self) -> bool {
+        self.time > SLOW
+    }
 }
 
 impl Program {
-    /// Returns a program that sends `request` to the server in each run.
-    pub fn new(file: &Path, arguments: &[String], request: Request) -> Result<Self> {
-        let null = File::options().read(true).write(true).open("/dev/null")?;
-        let mut command = Command::new(file);
-        // Opened once, not within each measured spawn.
-        command.args(arguments).stdin(null.try_clone()?).stdout(null.try_clone()?).stderr(null);
-        bare_environment(&mut command);
-        Ok(Program { file: file.to_owned(), arguments: arguments.to_vec(), request, command })
+    pub fn new(file: &Path, arguments: &[String], output: Output) -> Self {
+        Program { file: file.to_owned(), arguments: arguments.to_vec(), output, may_find_faults: false }
     }
 
-    fn run(&mut self, server: &Server) -> Result<Sample> {
-        let before = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-        let start = Instant::now();
-        let status = self.command.spawn()?.wait()?;
-        let time = start.elapsed();
-        let after = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-        let received = server.expect(self.request);
-        if !status.success() {
-            let received = received.err().map_or_else(String::new, |error| format!("; {error}"));
-            return Err(format!("{}: {status}{received}", self.shown()).into());
+    /// Runs it, and measures that.
+    pub fn run(&self) -> Result<Sample> {
+        let mut command = self.command();
+        let (sample, ()) = measured(|| {
+            let mut child = command.spawn()?;
+            if let Some(stdout) = child.stdout.take() {
+                trace::drain(stdout)?;
+            }
+            self.succeeded(child.wait()?.code())
+        })?;
+        Ok(sample)
+    }
+
+    /// Runs it in order to see what it prints, and how much memory it takes if this process may
+    /// trace it.
+    pub fn first_run(&self, traced: bool) -> Result<FirstRun> {
+        let (sample, (printed, peak)) = measured(|| {
+            if traced {
+                let mut command = trace::held(&self.file, &self.arguments);
+                let stdout = if self.output == Output::Piped { Stdio::piped() } else { Stdio::null() };
+                command.env_clear().stdout(stdout).stderr(Stdio::null());
+                if let Some(traced) = trace::run(&mut command, Calls::Ignore)? {
+                    self.succeeded(Some(traced.status))?;
+                    return Ok((traced.printed, Some(traced.peak)));
+                }
+            }
+            let mut child = self.command().spawn()?;
+            let printed = child.stdout.take().map_or(Ok(0), trace::drain)?;
+            self.succeeded(child.wait()?.code())?;
+            Ok((printed, None))
+        })?;
+        Ok(FirstRun { printed, peak, sample })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = bare(&self.file, &self.arguments);
+        if self.output == Output::Piped {
+            command.stdout(Stdio::piped());
         }
-        received.map_err(|error| format!("{}: {error}", self.shown()))?;
-        let micros = u64::try_from(cpu(&after) - cpu(&before))?;
-        Ok(Sample { time, cpu: Duration::from_micros(micros), faults: faults(&after) - faults(&before) })
+        command
     }
 
-    /// Measures the peak memory in traced runs. Returns `None` if tracing is not allowed.
-    fn peak(&self, server: &Server) -> Result<Option<f64>> {
-        let mut highest: Option<f64> = None;
-        for _ in 0..memory::RUNS {
-            let mut command = memory::held(&self.file, &self.arguments);
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            bare_environment(&mut command);
-            let peak = memory::peak(&mut command).map_err(|error| format!("{}: {error}", self.shown()))?;
-            server.expect(self.request).map_err(|error| format!("{}: {error}", self.shown()))?;
-            highest = match (highest, peak) {
-                (Some(highest), Some(peak)) => Some(highest.max(peak)),
-                (highest, peak) => highest.or(peak),
-            };
+    fn succeeded(&self, status: Option<i32>) -> Result<()> {
+        match status {
+            Some(0) => Ok(()),
+            Some(1) if self.may_find_faults => Ok(()),
+            Some(status) => Err(format!("{}: exit status {status}", self.shown()).into()),
+            None => Err(format!("{}: ended by a signal", self.shown()).into()),
         }
-        Ok(highest)
     }
 
-    fn shown(&self) -> String {
+    /// Returns its command line, for messages.
+    pub fn shown(&self) -> String {
         format!("{} {}", self.file.display(), self.arguments.join(" "))
     }
 }
 
-/// Sets the environment of a process in a container, with nothing from the caller's, such as a
-/// proxy or a home directory with rc files.
-fn bare_environment(command: &mut Command) {
-    command
-        .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("HOME", "/");
+/// How often programs are run.
+pub struct Rounds {
+    /// How often each is run before that without being counted, to warm up the page cache, the CPU
+    /// frequency and the server.
+    pub warm_up: usize,
+    pub runs: usize,
+    /// After this time no further round begins, if there have been [`LEAST`].
+    pub limit: Duration,
 }
 
-/// Runs each program `runs` times, all of them once per round, and returns their summaries in the
-/// given order.
+/// The least number of rounds that are counted, except for programs that take longer than [`SLOW`].
+const LEAST: usize = 3;
+/// A program that takes longer than this is run only once.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// Runs all programs once per round, and returns their samples in the given order, added to those
+/// that they have. `after` is called after each run with the program's position.
 pub fn in_turn(
-    programs: &mut [Program],
-    server: &Server,
-    warm_up: usize,
-    runs: usize,
-) -> Result<Vec<Summary>> {
-    let mut samples: Vec<Vec<Sample>> = programs.iter().map(|_| Vec::with_capacity(runs)).collect();
-    let mut order = Shuffle::default();
-    for round in 0..warm_up + runs {
-        let mut turn: Vec<_> = programs.iter_mut().zip(&mut samples).collect();
+    programs: &[Program],
+    mut samples: Vec<Vec<Sample>>,
+    rounds: &Rounds,
+    after: impl Fn(usize) -> Result<()>,
+) -> Result<Vec<Vec<Sample>>> {
+    let mut order = Random::default();
+    let start = Instant::now();
+    for round in 0..rounds.warm_up + rounds.runs {
+        if round >= rounds.warm_up + LEAST && start.elapsed() > rounds.limit {
+            break;
+        }
+        let mut turn: Vec<_> = programs.iter().zip(&mut samples).enumerate().collect();
         while let Some(at) = order.below(turn.len()) {
-            let (program, samples) = turn.swap_remove(at);
-            let sample = program.run(server)?;
-            if round >= warm_up {
+            let (number, (program, samples)) = turn.swap_remove(at);
+            if samples.iter().any(Sample::is_slow) {
+                continue;
+            }
+            let sample = program.run()?;
+            after(number)?;
+            if round >= rounds.warm_up {
                 samples.push(sample);
             }
         }
     }
-    programs
-        .iter()
-        .zip(samples)
-        .map(|(program, samples)| {
-            let micros = |time: Duration| time.as_secs_f64() * 1e6;
-            let time = samples.iter().map(|sample| micros(sample.time)).collect::<Vec<_>>();
-            let cpu = samples.iter().map(|sample| micros(sample.cpu)).collect();
-            let faults = samples.iter().map(|sample| i32::try_from(sample.faults).map(f64::from));
-            let faults = faults.collect::<std::result::Result<_, _>>()?;
-            Ok(Summary {
-                time: percentile(time.clone(), 50),
-                time_p99: percentile(time, 99),
-                cpu: percentile(cpu, 50),
-                faults: percentile(faults, 50),
-                peak: program.peak(server)?,
-            })
-        })
-        .collect()
+    Ok(samples)
 }
 
-/// Returns the value that this percentage of the values does not exceed (nearest rank).
-fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let rank = (values.len() * percent).div_ceil(100);
-    values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+/// Calls a function that runs one child and waits for it, and measures that.
+fn measured<T>(run: impl FnOnce() -> Result<T>) -> Result<(Sample, T)> {
+    let before = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let start = Instant::now();
+    let result = run()?;
+    let time = start.elapsed();
+    let after = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let cpu = Duration::from_micros(u64::try_from(cpu(&after) - cpu(&before))?);
+    Ok((Sample { time, cpu }, result))
+}
+
+/// Returns the median of a kind of measurement, in microseconds.
+pub fn median(samples: &[Sample], value: fn(&Sample) -> Duration) -> Option<f64> {
+    let mut values: Vec<Duration> = samples.iter().map(value).collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).map(|value| value.as_secs_f64() * 1e6)
 }
 
 /// Returns the CPU time in microseconds.
 fn cpu(usage: &Usage) -> i64 {
     let micros = |time: TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
     micros(usage.user_time()) + micros(usage.system_time())
-}
-
-fn faults(usage: &Usage) -> i64 {
-    usage.minor_page_faults() + usage.major_page_faults()
-}
-
-/// Pseudorandom numbers for the order, the same in every run: Marsaglia's xorshift.
-struct Shuffle(u64);
-
-impl Default for Shuffle {
-    fn default() -> Self {
-        Shuffle(0x9E37_79B9_7F4A_7C15)
-    }
-}
-
-impl Shuffle {
-    /// Returns a number below `limit`, or `None` if `limit` is 0.
-    fn below(&mut self, limit: usize) -> Option<usize> {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).ok()?.checked_rem(limit)
-    }
 }

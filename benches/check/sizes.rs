@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Result;
-use super::table::{Table, grouped};
+use super::cost::{MAX_SIZES, Result};
+use super::table::{NOT_MEASURED, Table, count, grouped};
 
 /// A program's file and its libraries.
 pub struct Size {
@@ -17,6 +17,19 @@ pub struct Size {
     /// The number of shared libraries that it needs, including the loader, and their size in bytes;
     /// `None` if ldd is not installed.
     pub libraries: Option<(usize, u64)>,
+}
+
+impl Size {
+    /// Returns its maximum size, in bytes, if it has one.
+    fn at_most(&self) -> Option<u64> {
+        MAX_SIZES.iter().find(|(name, _)| *name == self.name).map(|(_, bytes)| *bytes)
+    }
+
+    /// Returns what is wrong if it is too large.
+    pub fn exceeded(&self) -> Option<String> {
+        let at_most = self.at_most().filter(|&at_most| self.file > at_most)?;
+        Some(format!("{}: {} bytes, at most {}", self.name, grouped(self.file), grouped(at_most)))
+    }
 }
 
 /// Measures the sizes of the programs that are installed.
@@ -35,13 +48,20 @@ pub fn measure(names: &[&'static str], find: impl Fn(&str) -> Option<PathBuf>) -
 
 /// Returns the table of sizes.
 pub fn table(sizes: &[Size]) -> Table {
-    let mut table = Table::new(&["", "file, bytes", "libraries", "libraries, bytes", "together, bytes"]);
+    let mut table =
+        Table::new(&["", "file, bytes", "libraries", "libraries, bytes", "together, bytes"], &[0]);
     for size in sizes {
-        let (count, bytes, together) = match size.libraries {
-            Some((count, bytes)) => (count.to_string(), grouped(bytes), grouped(size.file + bytes)),
-            None => ("?".to_owned(), "?".to_owned(), "?".to_owned()),
+        let (number, bytes, together) = match size.libraries {
+            Some((number, bytes)) => (number.to_string(), grouped(bytes), grouped(size.file + bytes)),
+            None => [NOT_MEASURED; 3].map(str::to_owned).into(),
         };
-        table.row(vec![size.name.to_owned(), grouped(size.file), count, bytes, together]);
+        table.row(vec![
+            size.name.to_owned(),
+            count(Some(size.file), size.at_most()),
+            number,
+            bytes,
+            together,
+        ]);
     }
     table
 }
