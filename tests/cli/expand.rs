@@ -121,7 +121,7 @@ fn a_file_is_read_without_the_nonblocking_system_calls() {
     {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject={refused}"), &binary()]);
-        strace.args(["tcp", &address, "--expect", "yes", "--send", &format!("${{file:{}}}", file.display())]);
+        strace.args(["tcp", &address, "--send", &format!("${{file:{}}}", file.display()), "--expect", "yes"]);
         if strace.output().is_err() {
             return skip("strace is not installed");
         }

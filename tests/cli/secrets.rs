@@ -80,7 +80,7 @@ fn the_placeholder_of_a_secret_is_not_redacted_again() {
     let server = Server::new(vec![Step::Until(b"file"), send("a-key-value and file")]);
     let (folder, s) = secret_file("file");
     let address = server.address().to_string();
-    porthole(["tcp", &address, "--expect", "${API_KEY}${KEY}", "--send", &s])
+    porthole(["tcp", &address, "--send", &s, "--expect", "${API_KEY}${KEY}"])
         .env("API_KEY", "a-key-value")
         .env("KEY", "API_KEY")
         .unhealthy(&format!(

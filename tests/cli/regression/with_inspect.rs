@@ -12,9 +12,9 @@ fn explain_recognizes_a_socket_by_its_other_names() {
     let link = server.socket().with_file_name("link");
     std::os::unix::fs::symlink("server.sock", &link).unwrap();
     let link = link.to_str().unwrap();
-    let ran = porthole(["unix", link, "--expect", "x", "-t", "200ms", "--explain"]).run();
+    let ran = porthole(["unix", link, "--expect", "x", "-t", "1s", "--explain"]).run();
     let lines: Vec<&str> = ran.stdout.lines().collect();
-    assert_eq!(lines[0], format!("unhealthy: unix {link}: timed out after 200 ms waiting for \"x\""));
+    assert_eq!(lines[0], format!("unhealthy: unix {link}: timed out after 1 s waiting for \"x\""));
     let us = format!(
         "  a socket with this name is listening in this network namespace, held by pid {} (",
         std::process::id()

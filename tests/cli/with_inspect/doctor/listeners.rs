@@ -117,7 +117,7 @@ fn a_full_accept_queue_of_a_unix_socket_is_an_error() {
                  seen: sock_diag(7): backlog 1\n"
         );
         assert!(ran.status == Some(1) && ran.stdout.starts_with(&start), "{}", ran.story());
-        let ran = porthole(["unix", &shown, "--explain", "-t", "100ms"]).run();
+        let ran = porthole(["unix", &shown, "--explain", "-t", "1s"]).run();
         let line = format!(
             "  a socket with this name is listening in this network namespace, held by pid {} (",
             std::process::id()
