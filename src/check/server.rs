@@ -20,7 +20,7 @@ use crate::text::clip;
 
 /// The longest message that a server may send, in bytes. MongoDB and NATS name all servers of a
 /// cluster.
-pub(super) const LIMIT: usize = 64 << 10;
+pub(super) const LIMIT: usize = 32 << 10;
 /// The reason if TLS is requested of a server that has none.
 pub(super) const NO_TLS: &str = "the server does not offer TLS";
 /// How much is read at once, in bytes.
