@@ -1,6 +1,6 @@
 //! Options of other programs that several checks recognize: see [`Foreign`](crate::args::Foreign).
 
-use crate::args::Hint::{self, LeaveOut, Say, Use};
+use crate::args::Hint::{self, Example, LeaveOut, Say, Use};
 use crate::args::{Foreign, Row};
 
 pub(super) const WHOLE: Hint = Use("-t DUR, which limits the whole check");
@@ -34,7 +34,7 @@ pub(super) const SERVER: Foreign = Foreign::rows(&[CLIENT, TLS]);
 
 /// Options of pg_isready, mysqladmin, redis-cli, mongosh, nats, mosquitto_sub and Kafka's programs.
 pub(super) const CLIENT: &[Row] = &[
-    (&["--host", "--bootstrap-server", "--broker-list", "-b", "--server"], TARGET),
+    (&["--host", "--bootstrap-server", "--broker-list", "-b", "--server"], Example),
     (&["-p", "-P", "--port"], PORT),
     (&["-S", "-s", "--socket"], Say("write the socket's path as the target")),
     (

@@ -68,21 +68,24 @@ fn verdict(document: &[u8]) -> Option<Finding> {
         (false, if is_true(document, "arbiterOnly") { "arbiter" } else { "neither primary nor secondary" })
     };
     let mut finding = if is_up { Finding::healthy(words) } else { Finding::unhealthy(words) };
-    for (before, name, fact) in
-        [(" of ", "setName", "set"), (": ", "errmsg", "error"), (": ", "info", "info")]
-    {
+    let mut add = |before, name, fact| {
         let text = text(document, name);
         if !text.is_empty() {
             finding.found.push_str(before);
             finding.found.push_str(&clip(text));
             finding.push(fact, Fact::Bytes(text.to_vec()));
         }
-    }
-    for (name, fact) in [("code", "code"), ("maxWireVersion", "max_wire_version")] {
+    };
+    add(" of ", "setName", "set");
+    add(": ", "errmsg", "error");
+    add(": ", "info", "info");
+    let mut count = |name, fact| {
         if let Some(number) = field(document, name).and_then(number) {
             finding.push(fact, Fact::Count(number as u64));
         }
-    }
+    };
+    count("code", "code");
+    count("maxWireVersion", "max_wire_version");
     if is_ok {
         finding.push("role", Fact::Text(words.to_owned()));
     }

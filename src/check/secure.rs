@@ -140,8 +140,7 @@ impl Secure {
             Ok(peer) => peer,
             Err(TlsError::WantsCertificate(_, certificate)) if self.is_up_without => {
                 self.lasts(certificate.as_ref())?;
-                let found = "up, asks for a client certificate (--client-cert, --client-key)";
-                let mut finding = Finding::healthy(found);
+                let mut finding = Finding::healthy("up, asks for a client certificate");
                 finding.facts.extend(certificate.as_ref().map(fact));
                 return Err(Box::new(finding.fact(CERTIFICATE_WANTED, true)));
             }

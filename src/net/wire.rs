@@ -88,6 +88,7 @@ impl Wire {
     }
 
     /// Returns how the peer answered the TLS handshake, if that is not TLS.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "no TLS, no answer to it"))]
     pub fn plain_answer(&self) -> &[u8] {
         #[cfg(feature = "tls")]
         return &self.plain_answer;

@@ -24,7 +24,7 @@ use crate::support::skip::is_root;
 /// The user that servers run as: see [`crate::daemon::unprivileged`].
 const NOBODY: u32 = 65_534;
 /// The reason of a server that requires a client certificate.
-const ASKS: &str = "up, asks for a client certificate (--client-cert, --client-key)";
+const ASKS: &str = "up, asks for a client certificate";
 
 /// Copies the server's certificate and key, and the root, to this directory, where only the user
 /// that servers run as can read the key. Returns the three paths.
