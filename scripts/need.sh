@@ -39,6 +39,9 @@ servers=(
     mariadbd:mariadb-server
     rabbitmq-server:rabbitmq-server
     memcached:memcached
+    mosquitto:mosquitto
+    nats-server:nats-server
+    kcat:kcat
     dnsmasq:dnsmasq-base
     ip:iproute2
     lsof:lsof
@@ -99,9 +102,10 @@ venv() {
         cp "$requirements" "$folder/requirements.txt"
 }
 
-# A gRPC server, from Python packages.
-need_grpc() {
-    venv grpc-venv "a gRPC server to test against" tests/servers/requirements.txt
+# Servers from Python packages.
+need_python_servers() {
+    venv grpc-venv "a gRPC server to test against" tests/servers/requirements.txt || return 1
+    venv mongodb-venv "a MongoDB server to test against" tests/servers/mongodb-requirements.txt
 }
 
 # What the tests of the examples need besides an engine: Compose, the schemas of Kubernetes, and the
@@ -149,7 +153,7 @@ for what in "$@"; do
         engine) need "a container engine" docker docker.io || true ;;
         servers)
             need_servers
-            need_grpc
+            need_python_servers
             ;;
         examples) need_examples ;;
         arm64) need_arm64 ;;

@@ -10,6 +10,8 @@ pub enum Hint {
     LeaveOut(&'static str),
     /// Anything else, in a sentence.
     Say(&'static str),
+    /// Write the target as in the command's first example.
+    Example,
 }
 
 /// Words and what to do about them. `redis://` is any URL of that scheme; `--host` is also a

@@ -13,8 +13,6 @@
 use super::Kind;
 use super::foreign::SERVER;
 use super::server::{self, Failure, Protocol, Talk};
-use crate::args::Hint::Say;
-use crate::args::{Foreign, Row};
 use crate::bytes::find;
 use crate::outcome::Finding;
 use crate::text::clip;
@@ -32,10 +30,8 @@ pub(super) const KIND: Kind = Kind {
     options: server::OPTIONS,
     plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole amqp :5672",
-    foreign: Foreign::rows(&[FOREIGN, SERVER]),
+    foreign: SERVER,
 };
-
-const FOREIGN: &[Row] = &[(&["--host"], Say("write the server as the target: porthole amqp localhost:5672"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     talk.send(HEADER);

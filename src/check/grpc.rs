@@ -114,10 +114,10 @@ impl Check for Grpc {
     fn run(&self, attempt: &Attempt) -> Finding {
         let secure = self.secure.as_ref().map(|secure| (secure, &self.target.host));
         let layers = Layers { proxy: self.proxy, secure };
-        stream::over(&self.endpoint, layers, attempt, "call", &mut |wire, shown| {
+        stream::over(&self.endpoint, layers, attempt, "call", &mut |wire| {
             let mut client = Client::new(wire);
             let mut finding = self
-                .call(&mut client, shown)
+                .call(&mut client)
                 .unwrap_or_else(|trouble| failure(&trouble, &client, attempt.deadline))
                 .ours();
             client.leave();
@@ -137,7 +137,7 @@ fn is_grpc(content_type: &[u8]) -> bool {
 
 impl Grpc {
     /// Calls the health service and returns the finding.
-    fn call(&self, client: &mut Client<'_>, shown: &str) -> Result<Finding, Http2Error> {
+    fn call(&self, client: &mut Client<'_>) -> Result<Finding, Http2Error> {
         client.handshake()?;
         let body = message::request(self.service.as_deref().unwrap_or_default());
         let block = self.header_block(client.wire().deadline());
@@ -153,7 +153,7 @@ impl Grpc {
                 .quoting("content_type", content_type)
         } else {
             let (body, trailers) = client.rest()?;
-            self.judge(body, trailers, shown)
+            self.judge(body, trailers)
         };
         finding.timed = true;
         finding.facts.push(("http_status", status.into()));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::body::Assertion;
+pub(super) use self::json::value_at;
 use self::request::{Changes, Request};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, layers};

@@ -8,8 +8,6 @@
 use super::Kind;
 use super::foreign::SERVER;
 use super::server::{self, Failure, Protocol, Talk};
-use crate::args::Hint::Say;
-use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
@@ -28,11 +26,8 @@ pub(super) const KIND: Kind = Kind {
     options: server::OPTIONS,
     plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole memcached :11211",
-    foreign: Foreign::rows(&[FOREIGN, SERVER]),
+    foreign: SERVER,
 };
-
-const FOREIGN: &[Row] =
-    &[(&["--host"], Say("write the server as the target: porthole memcached localhost:11211"))];
 
 fn text(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     talk.send(VERSION);
@@ -41,7 +36,7 @@ fn text(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     })?;
     let answer = answer.trim_ascii_end();
     if let Some(version) = answer.strip_prefix(b"VERSION ") {
-        return Ok(ready(version, false));
+        return Ok(server::ready(version, false));
     }
     match answer {
         b"CLIENT_ERROR unauthenticated" => Ok(Finding::healthy("up, asks for a password").fact("auth", true)),
@@ -64,14 +59,5 @@ fn binary(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         _ if [0x81, 0x0b].starts_with(received.get(..2).unwrap_or(received)) => Some(24),
         _ => None,
     })?;
-    let version = answer.get(24..).unwrap_or_default();
-    let mut finding = ready(version, true);
-    finding.found.push_str(", asks for a password");
-    Ok(finding)
-}
-
-fn ready(version: &[u8], auth: bool) -> Finding {
-    Finding::healthy(format!("version {}", clip(version)))
-        .fact("version", version.to_vec())
-        .fact("auth", auth)
+    Ok(server::ready(answer.get(24..).unwrap_or_default(), true))
 }

@@ -61,6 +61,10 @@ checks! {
     mysql,
     amqp,
     memcached,
+    mongodb,
+    kafka,
+    nats,
+    mqtt,
 }
 
 /// A kind of check: how the command line offers it.

@@ -20,9 +20,9 @@
 //! login the server closes the connection.
 
 use super::Kind;
-use super::foreign::SERVER;
-use super::server::{self, Failure, Protocol, Talk, TlsStart};
-use crate::args::Hint::{LeaveOut, Say};
+use super::foreign::{CLIENT, TLS};
+use super::server::{self, Failure, NO_TLS, Protocol, Talk, TlsStart};
+use crate::args::Hint::LeaveOut;
 use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
@@ -55,14 +55,12 @@ pub(super) const KIND: Kind = Kind {
     options: server::OPTIONS,
     plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole mysql :3306\nporthole mysql /run/mysqld/mysqld.sock",
-    foreign: Foreign::rows(&[FOREIGN, SERVER]),
+    foreign: Foreign::rows(&[FOREIGN, CLIENT, TLS]),
 };
 
 /// Options of mysql and mysqladmin, in which -p is the password and -P the port.
-const FOREIGN: &[Row] = &[
-    (&["--host"], Say("write the server as the target: porthole mysql localhost:3306")),
-    (&["-p", "-u", "--password", "--user"], LeaveOut("the check needs no account or password")),
-];
+const FOREIGN: &[Row] =
+    &[(&["-p", "-u", "--password", "--user"], LeaveOut("the check needs no account or password"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     let greeting = talk.receive("the greeting", |received| match received.get(3..5) {
@@ -88,7 +86,7 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     let mut login = LOGIN.to_vec();
     if talk.wants_tls() {
         if !offers_tls(greeting) {
-            return Ok(Finding::unhealthy("the server does not offer TLS"));
+            return Ok(Finding::unhealthy(NO_TLS));
         }
         // `SSLRequest` is the beginning of the login, whose number is then the next one.
         let request = with_tls(&login, 1, Some(SSL_REQUEST));

@@ -20,9 +20,7 @@
 
 use super::Kind;
 use super::foreign::SERVER;
-use super::server::{self, Failure, Protocol, Talk, TlsStart};
-use crate::args::Hint::Say;
-use crate::args::{Foreign, Row};
+use super::server::{self, Failure, NO_TLS, Protocol, Talk, TlsStart};
 use crate::outcome::Finding;
 use crate::text::clip;
 
@@ -54,11 +52,8 @@ pub(super) const KIND: Kind = Kind {
     options: server::OPTIONS,
     plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole postgres :5432\nporthole postgres /run/postgresql/.s.PGSQL.5432",
-    foreign: Foreign::rows(&[FOREIGN, SERVER]),
+    foreign: SERVER,
 };
-
-const FOREIGN: &[Row] =
-    &[(&["--host"], Say("write the server as the target: porthole postgres localhost:5432"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     if talk.wants_tls() {
@@ -70,7 +65,7 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
         })?;
         match answer.first() {
             Some(b'S') => talk.start_tls()?,
-            Some(b'N') => return Ok(Finding::unhealthy("the server does not offer TLS")),
+            Some(b'N') => return Ok(Finding::unhealthy(NO_TLS)),
             _ => return refusal(&answer),
         }
     }

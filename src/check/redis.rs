@@ -12,8 +12,6 @@
 use super::Kind;
 use super::foreign::SERVER;
 use super::server::{self, Failure, Protocol, Talk};
-use crate::args::Hint::Say;
-use crate::args::{Foreign, Row};
 use crate::outcome::Finding;
 use crate::text::clip;
 
@@ -25,11 +23,8 @@ pub(super) const KIND: Kind = Kind {
     options: server::OPTIONS,
     plan: |given| server::plan(given, &PROTOCOL),
     examples: "porthole redis :6379\nporthole redis /run/redis/redis.sock",
-    foreign: Foreign::rows(&[FOREIGN, SERVER]),
+    foreign: SERVER,
 };
-
-const FOREIGN: &[Row] =
-    &[(&["--host"], Say("write the server as the target: porthole redis localhost:6379"))];
 
 fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     // As an array, because proxies do not support inline commands.

@@ -19,6 +19,8 @@ use crate::units;
 
 /// What helps if there are no trusted certificates.
 const ROOTS_ADVICE: &str = "--ca-file PATH or SSL_CERT_FILE provides them, --insecure skips verification";
+/// The fact that the server requested a client certificate, and there was none to present.
+const CERTIFICATE_WANTED: &str = "client_certificate_wanted";
 /// The maximum of `--min-days`: a hundred years.
 const MIN_DAYS_LIMIT: u64 = 36_500;
 
@@ -29,6 +31,16 @@ pub(super) struct Secure {
     /// The protocol above TLS that the server must select by ALPN.
     protocol: Option<&'static [u8]>,
     min_days: Option<i64>,
+    /// Whether a server that requires a client certificate, which is not given, is healthy.
+    is_up_without: bool,
+}
+
+impl Secure {
+    /// Makes a server healthy that requires a client certificate which is not given: it is up, like
+    /// one that asks for a password.
+    pub(super) fn up_without_certificate(self) -> Self {
+        Secure { is_up_without: true, ..self }
+    }
 }
 
 /// Returns the validated options of a check that uses TLS only with `--tls`.
@@ -91,7 +103,7 @@ pub(super) fn plan(
     }
     settings.name = server_name(given)?;
     let min_days = min_days(given)?;
-    Ok(Some(Secure { client: Client::new(settings), protocol, min_days }))
+    Ok(Some(Secure { client: Client::new(settings), protocol, min_days, is_up_without: false }))
 }
 
 fn server_name(given: &mut Given<'_>) -> Result<Option<Host>, UsageError> {
@@ -124,35 +136,48 @@ impl Secure {
         handshake_only: bool,
     ) -> Result<Peer, Box<Finding>> {
         let deadline = wire.deadline();
-        let peer = wire
-            .start_tls(&self.client, host, handshake_only)
-            .map_err(|error| Box::new(failure(error, deadline)))?;
+        let peer = match wire.start_tls(&self.client, host, handshake_only) {
+            Ok(peer) => peer,
+            Err(TlsError::WantsCertificate(_, certificate)) if self.is_up_without => {
+                self.lasts(certificate.as_ref())?;
+                let mut finding = Finding::healthy("up, asks for a client certificate");
+                finding.facts.extend(certificate.as_ref().map(fact));
+                return Err(Box::new(finding.fact(CERTIFICATE_WANTED, true)));
+            }
+            Err(error) => return Err(Box::new(failure(error, deadline))),
+        };
         if self.protocol.is_some() && peer.protocol.as_deref() != self.protocol {
             // Only h2 is ever offered, and rustls rejects a protocol that was not offered.
             let mut finding = Finding::unhealthy(no_h2("it chose no protocol"));
             finding.facts = facts(&peer);
             return Err(Box::new(finding));
         }
-        match (self.min_days, &peer.certificate) {
+        self.lasts(peer.certificate.as_ref())?;
+        Ok(peer)
+    }
+
+    /// Returns a finding if the server's certificate does not stay valid for long enough.
+    fn lasts(&self, certificate: Option<&Certificate>) -> Result<(), Box<Finding>> {
+        match (self.min_days, certificate) {
             (Some(min), Some(certificate)) if certificate.days_left(now()) < min => {
                 Err(Box::new(too_short(certificate, min)))
             }
             (Some(_), None) => Err(Box::new(Finding::unhealthy(
                 "the server's certificate cannot be read, so its expiry date is unknown",
             ))),
-            _ => Ok(peer),
+            _ => Ok(()),
         }
     }
 }
 
 fn failure(error: TlsError, deadline: Deadline) -> Finding {
     // The description of a bad certificate may repeat its content.
-    let is_ours = !matches!(error, TlsError::Failed(..));
+    let is_ours = !matches!(error, TlsError::Failed(..) | TlsError::WantsCertificate(..));
     let finding = match error {
         TlsError::Wire(error) => Finding::unhealthy(error.reason(deadline, "during the TLS handshake")),
         TlsError::SilentRoots(why) => Finding::unhealthy(why),
         TlsError::NoRoots(why) => Finding::new(Verdict::Refused, format!("{why} ({ROOTS_ADVICE})")),
-        TlsError::Failed(why, certificate) => {
+        TlsError::Failed(why, certificate) | TlsError::WantsCertificate(why, certificate) => {
             let mut finding = Finding::unhealthy(why);
             finding.facts.extend(certificate.as_ref().map(fact));
             finding
@@ -212,7 +237,7 @@ pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     let mut facts = vec![("tls", Fact::Text(peer.version.name().to_owned()))];
     facts.extend(peer.certificate.as_ref().map(fact));
     if peer.wants_certificate {
-        facts.push(("client_certificate_wanted", Fact::Bool(true)));
+        facts.push((CERTIFICATE_WANTED, Fact::Bool(true)));
     }
     facts
 }

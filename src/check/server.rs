@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use super::layers::Layers;
 use super::secure::{self, Secure};
@@ -14,10 +15,14 @@ use crate::net::greetings;
 use crate::net::socket::{CLOSED, WireError};
 use crate::net::target::{Endpoint, Host, HostPort, SocketPath};
 use crate::net::wire::Wire;
-use crate::outcome::{Fact, Finding, Verdict};
+use crate::outcome::{Fact, Finding};
+use crate::text::clip;
 
-/// The longest message that a server may send, in bytes.
-pub(super) const LIMIT: usize = 8 << 10;
+/// The longest message that a server may send, in bytes. MongoDB and NATS name all servers of a
+/// cluster.
+pub(super) const LIMIT: usize = 32 << 10;
+/// The reason if TLS is requested of a server that has none.
+pub(super) const NO_TLS: &str = "the server does not offer TLS";
 /// How much is read at once, in bytes.
 const PIECE: usize = 1024;
 /// What is expected as TARGET.
@@ -84,6 +89,11 @@ impl Talk<'_> {
         self.secure.is_some()
     }
 
+    /// Waits at most this long for the server to send something, and returns whether it has.
+    pub fn is_greeted_within(&self, limit: Duration) -> bool {
+        self.wire.is_readable_within(limit)
+    }
+
     /// Starts TLS. What the server sent before that in plain text, beyond what was read, is an
     /// attempt to be taken for something that it sent encrypted (CVE-2021-23222).
     pub fn start_tls(&mut self) -> Result<(), Failure> {
@@ -93,6 +103,11 @@ impl Talk<'_> {
         }
         self.facts = secure::start(secure, self.wire, host).map_err(Failure::Tls)?;
         Ok(())
+    }
+
+    /// Returns what the server sent before or instead of TLS, if [`Talk::start_tls`] failed.
+    pub fn plain_answer(&self) -> &[u8] {
+        if self.received.is_empty() { self.wire.plain_answer() } else { &self.received }
     }
 
     /// Sends the bytes. Ignores errors: a server that refuses the client may have closed already,
@@ -129,6 +144,17 @@ pub(super) fn line(received: &[u8]) -> usize {
     received.iter().position(|&byte| byte == b'\n').unwrap_or(received.len()) + 1
 }
 
+/// Returns the finding about a ready server of this version.
+pub(super) fn ready(version: &[u8], asks_for_password: bool) -> Finding {
+    let mut finding = Finding::healthy(["version ", &clip(version)].concat());
+    if asks_for_password {
+        finding.found.push_str(", asks for a password");
+    }
+    finding.push("version", Fact::Bytes(version.to_vec()));
+    finding.push("auth", Fact::Bool(asks_for_password));
+    finding
+}
+
 pub(super) const OPTIONS: &[&[Opt]] = &[
     &[operand("TARGET", "host:port, :port or port (no host: localhost), or a Unix socket's path")],
     secure::SPEAK,
@@ -138,7 +164,7 @@ pub(super) const OPTIONS: &[&[Opt]] = &[
 /// Plans a check of a server that speaks this protocol.
 pub(super) fn plan(given: &mut Given<'_>, protocol: &'static Protocol) -> Result<Box<dyn Check>, UsageError> {
     let endpoint = given.path("TARGET", endpoint)?;
-    let secure = secure::plan_if_requested(given, None)?;
+    let secure = secure::plan_if_requested(given, None)?.map(Secure::up_without_certificate);
     Ok(Box::new(Server { protocol, endpoint, secure }))
 }
 
@@ -190,7 +216,7 @@ impl Server {
             TlsStart::Upgrade => (None, secure),
         };
         let layers = Layers { proxy: None, secure: first };
-        let finding = stream::over(&self.endpoint, layers, attempt, "talk", &mut |wire, shown| {
+        let finding = stream::over(&self.endpoint, layers, attempt, "talk", &mut |wire| {
             let mut talk =
                 Talk { wire, received: Vec::new(), awaited: "", secure: upgrade, facts: Vec::new() };
             let result = handshake(&mut talk);
@@ -204,9 +230,6 @@ impl Server {
             let mut finding =
                 result.unwrap_or_else(|why| failed(why, wire, awaited, self.protocol.name, attempt.deadline));
             finding.prepend_facts(facts);
-            if finding.verdict == Verdict::Healthy {
-                finding.found.push_str(shown);
-            }
             finding
         });
         (finding, turned_away)

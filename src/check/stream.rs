@@ -14,7 +14,7 @@ use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::socket::{CLOSED, WireError};
 use crate::net::target::Endpoint;
 use crate::net::wire::Wire;
-use crate::outcome::{Finding, Reached};
+use crate::outcome::{Finding, Reached, Verdict};
 use crate::text::{decode, quoted};
 
 /// How much of the received data is kept for the verdict, in bytes.
@@ -79,8 +79,8 @@ impl Check for Stream {
         let host = self.endpoint.host();
         let secure = self.secure.as_ref().map(|secure| (secure, &host));
         let layers = Layers { proxy: self.proxy, secure };
-        let mut finding = over(&self.endpoint, layers, attempt, "talk", &mut |wire, shown| {
-            Talk { wire, window: Vec::new(), attempt }.hold(&self.dialogue, shown)
+        let mut finding = over(&self.endpoint, layers, attempt, "talk", &mut |wire| {
+            Talk { wire, window: Vec::new(), attempt }.hold(&self.dialogue)
         });
         if self.dialogue.is_empty() && self.secure.is_none() {
             // The check only connects: there is no talk.
@@ -90,14 +90,14 @@ impl Check for Stream {
     }
 }
 
-/// Connects to the endpoint, begins the layers, and calls `talk` with the connection and its
-/// address as it is shown. `phase` is the name under which the time of `talk` is reported.
+/// Connects to the endpoint, begins the layers, and calls `talk` with the connection. `phase` is the
+/// name under which the time of `talk` is reported. A healthy finding shows the address.
 pub(super) fn over(
     endpoint: &Endpoint,
     layers: Layers<'_>,
     attempt: &Attempt,
     phase: &'static str,
-    talk: &mut dyn FnMut(&mut Wire, &str) -> Finding,
+    talk: &mut dyn FnMut(&mut Wire) -> Finding,
 ) -> Finding {
     let start = Instant::now();
     let mut connection = match open(endpoint, attempt.reach, attempt.deadline) {
@@ -107,12 +107,15 @@ pub(super) fn over(
     let connected = Instant::now();
     let mut finding = match layers.begin(&mut connection) {
         Ok(facts) => {
-            let mut finding = talk(&mut connection.wire, &connection.shown);
+            let mut finding = talk(&mut connection.wire);
             finding.prepend_facts(facts);
             finding
         }
         Err(finding) => *finding,
     };
+    if finding.verdict == Verdict::Healthy {
+        finding.found.push_str(&connection.shown);
+    }
     let decided = connection.wire.settle();
     finding.phases =
         phases(start, &[("resolve", connection.resolved), ("connect", connected), (phase, decided)]);
@@ -132,7 +135,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     /// Returns the finding about the whole dialogue.
-    fn hold(mut self, dialogue: &[Step], shown: &str) -> Finding {
+    fn hold(mut self, dialogue: &[Step]) -> Finding {
         let mut found = Vec::new();
         let mut is_unsent = false;
         for step in dialogue {
@@ -159,9 +162,9 @@ impl Talk<'_> {
             return self.find(&[], "").err().map_or_else(|| Finding::unhealthy(CLOSED), |finding| *finding);
         }
         if found.is_empty() {
-            return Finding::healthy(format!("connected{shown}"));
+            return Finding::healthy("connected");
         }
-        Finding::healthy(format!("received {}{shown}", found.join(", then ")))
+        Finding::healthy(["received ", &found.join(", then ")].concat())
     }
 
     /// Reads until this text was received, which is shown as `wanted`; until the end if it is

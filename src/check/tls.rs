@@ -53,7 +53,7 @@ impl Check for Tls {
     fn run(&self, attempt: &Attempt) -> Finding {
         let Some(secure) = &self.secure else { return Finding::unhealthy("no TLS") };
         let layers = Layers { proxy: self.proxy, secure: None };
-        stream::over(&self.endpoint, layers, attempt, "tls", &mut |wire, shown| {
+        stream::over(&self.endpoint, layers, attempt, "tls", &mut |wire| {
             let peer = match secure.start(wire, &self.target.host, true) {
                 Err(finding) => return *finding,
                 Ok(peer) => peer,
@@ -63,7 +63,7 @@ impl Check for Tls {
                 None => "a certificate that cannot be read".to_owned(),
             };
             let asks = if peer.wants_certificate { ", asks for a client certificate" } else { "" };
-            let mut finding = Finding::healthy(format!("{found}{asks}{shown}"));
+            let mut finding = Finding::healthy(format!("{found}{asks}"));
             finding.facts = secure::facts(&peer);
             finding
         })

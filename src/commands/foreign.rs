@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 
 use super::{find_kind, is_elsewhere, is_option_elsewhere};
-use crate::args::Hint::{self, LeaveOut, Say, Use};
+use crate::args::Hint::{self, Example, LeaveOut, Say, Use};
 use crate::args::{Row, is_operand};
 use crate::bytes::find;
 
@@ -21,7 +21,9 @@ const COMMANDS: &[Row] = &[
     (&["mysqladmin", "mariadb-admin", "mariadb"], Use("mysql HOST:3306")),
     (&["redis-cli", "valkey-cli"], Use("redis HOST:6379")),
     (&["rabbitmq-diagnostics", "rabbitmqctl"], Use("amqp HOST:5672")),
-    (&["mongosh", "mongo"], Use("tcp HOST:27017")),
+    (&["mongosh", "mongo"], Use("mongodb HOST:27017")),
+    (&["kafka-topics", "kafka-broker-api-versions", "kcat"], Use("kafka HOST:9092")),
+    (&["mosquitto_sub", "mosquitto_pub"], Use("mqtt HOST:1883")),
     (&["dig", "nslookup", "host", "getent"], Use("dns NAME")),
     (&["pgrep", "pidof"], Use("process NAME")),
     (&["test", "["], Use("file PATH")),
@@ -90,16 +92,17 @@ pub(super) fn command(name: &[u8]) -> Option<String> {
     let is_path = name.starts_with(b"/") || name.starts_with(b".");
     let name = if is_path { name.rsplit(|&b| b == b'/').next()? } else { name };
     let name = name.strip_suffix(b".sh").unwrap_or(name);
-    look_up(COMMANDS, name).or_else(|| look_up(INSPECTIONS, name)).map(|hint| words(hint, "porthole "))
+    look_up(COMMANDS, name).or_else(|| look_up(INSPECTIONS, name)).map(|hint| words(hint, "porthole ", ""))
 }
 
 /// Returns what to do about this option or argument of our command. Programs written in Go accept
 /// `--addr` for `-addr`.
 pub(super) fn argument(command: &str, word: &[u8]) -> Option<String> {
     let with_one_dash = word.get(1..).filter(|rest| rest.starts_with(b"-")).unwrap_or(word);
-    let tables = find_kind(OsStr::new(command)).map_or(&[][..], |kind| kind.foreign.rows);
+    let kind = find_kind(OsStr::new(command));
+    let (tables, examples) = kind.map_or((&[][..], ""), |kind| (kind.foreign.rows, kind.examples));
     let hint = tables.iter().find_map(|rows| look_up(rows, word).or_else(|| look_up(rows, with_one_dash)));
-    hint.or_else(|| look_up(SHELL, word)).map(|hint| words(hint, ""))
+    hint.or_else(|| look_up(SHELL, word)).map(|hint| words(hint, "", examples))
 }
 
 /// Returns what to do about this unexpected value of an argument.
@@ -120,8 +123,8 @@ fn look_up(rows: &[Row], word: &[u8]) -> Option<Hint> {
     rows.iter().find(|(words, _)| words.iter().any(|known| known.as_bytes() == word)).map(|&(_, hint)| hint)
 }
 
-/// The hint as a sentence; `prefix` precedes what to use.
-fn words(hint: Hint, prefix: &str) -> String {
+/// The hint as a sentence; `prefix` precedes what to use, and `examples` are those of the command.
+fn words(hint: Hint, prefix: &str, examples: &str) -> String {
     match hint {
         Use(text) => {
             let word = text.split([' ', ',']).next().unwrap_or_default();
@@ -131,6 +134,10 @@ fn words(hint: Hint, prefix: &str) -> String {
         }
         LeaveOut(why) => format!("leave it out: {why}"),
         Say(text) => text.to_owned(),
+        Example => {
+            let first = examples.lines().next().unwrap_or_default();
+            ["write the server as the target: ", first].concat()
+        }
     }
 }
 
@@ -145,7 +152,7 @@ mod tests {
     fn used(hint: Hint) -> Option<&'static str> {
         match hint {
             Use(text) => text.split([' ', ',']).next(),
-            LeaveOut(_) | Say(_) => None,
+            LeaveOut(_) | Say(_) | Example => None,
         }
     }
 

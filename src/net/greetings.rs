@@ -24,6 +24,8 @@ pub enum Protocol {
     Postgres,
     /// MySQL.
     Mysql,
+    /// NATS.
+    Nats,
 }
 
 impl Protocol {
@@ -45,6 +47,7 @@ impl Protocol {
             Protocol::Amqp => ("AMQP", "amqp"),
             Protocol::Postgres => ("PostgreSQL", "postgres"),
             Protocol::Mysql => ("MySQL", "mysql"),
+            Protocol::Nats => ("NATS", "nats"),
         }
     }
 }
@@ -63,6 +66,7 @@ const TEXTS: &[(&[u8], Protocol)] = &[
     (b"-DENIED ", Protocol::Redis),
     (b"ERROR\r\n", Protocol::Memcached),
     (b"AMQP", Protocol::Amqp),
+    (b"INFO {", Protocol::Nats),
 ];
 
 /// Returns the protocol of a server that began like this, if it is known and not the one that the
@@ -125,6 +129,8 @@ mod tests {
             (b"-NOAUTH Authentication required.\r\n", "http", Some("Redis")),
             (b"ERROR\r\nERROR\r\n", "http", Some("memcached")),
             (b"AMQP\0\0\x09\x01", "http", Some("AMQP")),
+            (b"INFO {\"server_id\":\"N", "http", Some("NATS")),
+            (b"INFO {\"server_id\":\"N", "nats", None),
             // From nghttp2, grpc-go and netty.
             (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "http", Some("HTTP/2")),
             (b"\0\0\0\x04\0\0\0\0\0", "http", Some("HTTP/2")),

@@ -5,7 +5,10 @@
 //! `close_notify` is sent first (RFC 8446, 6.1), then our side is ended, then the rest of what the
 //! server sends is read. [`Wire::settle`] bounds all of that.
 
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
 
 use super::socket::{Socket, Stream, WireError};
 #[cfg(feature = "tls")]
@@ -33,6 +36,9 @@ pub struct Wire {
     socket: Socket,
     #[cfg(feature = "tls")]
     session: Option<Session>,
+    /// What the peer answered to the TLS handshake, if that is not TLS.
+    #[cfg(feature = "tls")]
+    plain_answer: Vec<u8>,
     spoke: bool,
     received: u64,
     opening: Vec<u8>,
@@ -48,6 +54,8 @@ impl Wire {
             socket: Socket { stream, deadline },
             #[cfg(feature = "tls")]
             session: None,
+            #[cfg(feature = "tls")]
+            plain_answer: Vec::new(),
             spoke: false,
             received: 0,
             opening: Vec::new(),
@@ -65,9 +73,27 @@ impl Wire {
         host: &Host,
         handshake_only: bool,
     ) -> Result<Peer, TlsError> {
-        let (session, peer) = client.handshake(&mut self.socket, host, handshake_only)?;
-        self.session = Some(session);
-        Ok(peer)
+        match client.handshake(&mut self.socket, host, handshake_only) {
+            Ok((session, peer)) => {
+                self.session = Some(session);
+                Ok(peer)
+            }
+            Err(error) => {
+                if let TlsError::NotTls(opening) = &error {
+                    self.plain_answer.clone_from(opening);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns how the peer answered the TLS handshake, if that is not TLS.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "no TLS, no answer to it"))]
+    pub fn plain_answer(&self) -> &[u8] {
+        #[cfg(feature = "tls")]
+        return &self.plain_answer;
+        #[cfg(not(feature = "tls"))]
+        &[]
     }
 
     /// Returns the deadline that reads and writes keep.
@@ -93,6 +119,13 @@ impl Wire {
         let is_plain = true;
         let is_silent = self.spoke && self.received == 0;
         if is_plain && is_silent && matches!(self.socket.stream, Stream::Tcp(_)) { SILENT } else { "" }
+    }
+
+    /// Waits at most this long for bytes, or the end of the stream, and returns whether there are
+    /// some.
+    pub fn is_readable_within(&self, limit: Duration) -> bool {
+        let entry = PollFd::new(self.socket.stream.as_fd(), PollFlags::POLLIN);
+        self.socket.deadline().wait_any(&mut [entry], limit) == Ok(true)
     }
 
     /// Waits for bytes and reads them; 0 at the end of the stream.

@@ -97,6 +97,7 @@ fn help_cannot_be_combined_with_other_arguments() {
         ("mysql -h localhost", "mysql", "-h"),
         ("amqp -h localhost", "amqp", "-h"),
         ("memcached -h localhost", "memcached", "-h"),
+        ("mqtt -h localhost -p 1883", "mqtt", "-h"),
         ("http :1 -h", "http", "-h"),
         ("http --help :1", "http", "--help"),
         ("http -q --help", "http", "--help"),
@@ -133,13 +134,13 @@ fn help_cannot_be_combined_with_other_arguments() {
             }
             server => format!(
                 "porthole: {server}: {word} prints {prints} {ALONE}; write the server as the target: \
-                 porthole {server} localhost:"
+                 porthole {server} :"
             ),
         };
         assert!(ran.stderr.starts_with(&expected), "{expected}\n{}", ran.story());
     }
     porthole(["postgres", "-h", "localhost", "-p", "1"]).refused(&format!(
-        "postgres: -h prints help {ALONE}; write the server as the target: porthole postgres localhost:5432"
+        "postgres: -h prints help {ALONE}; write the server as the target: porthole postgres :5432"
     ));
     // A host is assumed only if one may follow the letter.
     for (arguments, word, is_host) in [
@@ -152,7 +153,7 @@ fn help_cannot_be_combined_with_other_arguments() {
         ("postgres -h /run/postgresql", "-h", true),
     ] {
         let advice = if is_host {
-            "write the server as the target: porthole postgres localhost:5432"
+            "write the server as the target: porthole postgres :5432"
         } else {
             "see porthole postgres --help"
         };

@@ -11,18 +11,19 @@ use crate::support::server::{closed_port, send};
 /// service.
 const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
-#[test]
-fn ready() {
-    let (Some(_), Some(epmd)) = (installed("rabbitmq-server"), installed("epmd")) else { return };
-    let (names, distribution, port) = (closed_port().to_string(), closed_port().to_string(), closed_port());
+/// Starts RabbitMQ with this configuration, and the port mapper that it needs. It does not listen
+/// yet.
+pub fn rabbitmq(configuration: &str) -> Option<(Daemon, Daemon)> {
+    let (_, epmd) = (installed("rabbitmq-server")?, installed("epmd")?);
+    let (names, distribution) = (closed_port().to_string(), closed_port().to_string());
     // If no port mapper runs, Erlang starts one as a daemon, which would remain.
     let mut mapper =
         Daemon::start(open_folder(), &epmd, ["-port", &names, "-address", "127.0.0.1"], unprivileged);
     mapper.until_listening(names.parse().unwrap());
     let folder = open_folder();
     let shown = folder.to_str().unwrap().to_owned();
-    std::fs::write(folder.join("rabbitmq.conf"), format!("listeners.tcp.1 = 127.0.0.1:{port}\n")).unwrap();
-    let mut daemon = Daemon::start(folder, Path::new(SCRIPT), [""; 0], |command| {
+    std::fs::write(folder.join("rabbitmq.conf"), configuration).unwrap();
+    let daemon = Daemon::start(folder, Path::new(SCRIPT), [""; 0], |command| {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &shown);
         command.env("ERL_EPMD_PORT", &names).env("ERL_EPMD_ADDRESS", "127.0.0.1");
         for (name, value) in [
@@ -40,6 +41,15 @@ fn ready() {
         }
         unprivileged(command);
     });
+    Some((daemon, mapper))
+}
+
+#[test]
+fn ready() {
+    let port = closed_port();
+    let Some((mut daemon, _mapper)) = rabbitmq(&format!("listeners.tcp.1 = 127.0.0.1:{port}\n")) else {
+        return;
+    };
     let target = format!("127.0.0.1:{port}");
     // The server listens only after it has started.
     porthole(["amqp", &target])

@@ -8,7 +8,7 @@ use crate::manners::Manners;
 use crate::support::command::porthole;
 use crate::support::server::{End, Step, closed_port, send};
 
-fn memcached(program: &Path, port: u16, options: &[&str]) -> Daemon {
+pub fn memcached(program: &Path, port: u16, options: &[&str]) -> Daemon {
     let folder = open_folder();
     // For SASL, which needs a mechanism, but no accounts.
     std::fs::write(folder.join("memcached.conf"), "mech_list: plain\n").unwrap();
@@ -24,7 +24,7 @@ fn memcached(program: &Path, port: u16, options: &[&str]) -> Daemon {
     daemon
 }
 
-fn version(program: &Path) -> String {
+pub fn version(program: &Path) -> String {
     let output = std::process::Command::new(program).arg("--version").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().trim_start_matches("memcached ").to_owned()
 }

@@ -22,11 +22,9 @@ const DENIED: &[u8] =
     b"\x4b\0\0\x02\xff\x15\x04#28000Access denied for user 'porthole'@'127.0.0.2' (using password: NO)";
 const OK: &[u8] = b"\x07\0\0\x02\0\0\0\x02\0\0\0";
 
-#[test]
-fn ready_or_not() {
-    let (Some(program), Some(install)) = (installed("mariadbd"), installed("mariadb-install-db")) else {
-        return;
-    };
+/// Starts MariaDB with these options. Returns it, its port and its socket.
+pub fn mariadb(options: &[&str]) -> Option<(Daemon, u16, String)> {
+    let (program, install) = (installed("mariadbd")?, installed("mariadb-install-db")?);
     let (folder, port) = (open_folder(), closed_port());
     let shown = folder.to_str().unwrap();
     let (data, socket) = (format!("--datadir={shown}/data"), format!("{shown}/m.sock"));
@@ -40,15 +38,28 @@ fn ready_or_not() {
         "--innodb-buffer-pool-size=8M",
         "--bind-address=127.0.0.1",
     ];
-    let arguments = ["--no-defaults", &data, &at, &port_option].into_iter().chain(small);
+    let arguments =
+        ["--no-defaults", &data, &at, &port_option].into_iter().chain(small).chain(options.iter().copied());
     let mut daemon = Daemon::start(folder.clone(), &program, arguments, unprivileged);
     daemon.until_listening(port);
-    let version =
-        String::from_utf8(Command::new(&program).arg("--version").output().unwrap().stdout).unwrap();
-    let version = version.split(' ').skip_while(|&word| word != "Ver").nth(1).unwrap();
+    Some((daemon, port, socket))
+}
+
+/// Returns the version of MariaDB.
+pub fn mariadb_version() -> String {
+    let program = installed("mariadbd").unwrap();
+    let version = String::from_utf8(Command::new(program).arg("--version").output().unwrap().stdout).unwrap();
+    version.split(' ').skip_while(|&word| word != "Ver").nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn ready_or_not() {
+    let Some((mut daemon, port, socket)) = mariadb(&[]) else { return };
+    let version = mariadb_version();
 
     let sql = |statement: &str| {
         let client = installed("mariadb").unwrap();
+        let at = format!("--socket={socket}");
         let arguments = ["--no-defaults", &at, "-uroot", "-NBe", statement];
         let output = Command::new(client).args(arguments).output().unwrap();
         assert!(output.status.success(), "{output:?}");

@@ -1,3 +1,4 @@
 //! Tests that need a build with TLS.
 
+mod servers;
 mod tls;

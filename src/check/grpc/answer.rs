@@ -41,11 +41,11 @@ const UNAUTHENTICATED: u64 = 16;
 
 impl Grpc {
     /// Returns the verdict on a gRPC response.
-    pub(super) fn judge(&self, body: &[u8], trailers: &Fields, shown: &str) -> Finding {
+    pub(super) fn judge(&self, body: &[u8], trailers: &Fields) -> Finding {
         let Some(code) = number(trailers, "grpc-status") else {
             return Finding::unhealthy("the response has no grpc-status");
         };
-        let mut finding = if code == OK { self.verdict(body, shown) } else { self.refusal(code) };
+        let mut finding = if code == OK { self.verdict(body) } else { self.refusal(code) };
         let message = percent_decoded(field(trailers, "grpc-message").unwrap_or_default());
         if code != OK && !message.is_empty() {
             finding.quote = Some(("message", message.trim_ascii().to_vec()));
@@ -56,26 +56,22 @@ impl Grpc {
     }
 
     /// Returns the verdict on a response of the health service.
-    fn verdict(&self, body: &[u8], shown: &str) -> Finding {
+    fn verdict(&self, body: &[u8]) -> Finding {
         let status = match message::response(body) {
             Ok(status) => status,
             Err(why) => return Finding::unhealthy(why).quoting("received", body),
         };
         let name = status.name();
-        let mut found = match &self.service {
+        let found = match &self.service {
             Some(service) => format!("{} is {name}", mark_foreign(&quoted(service))),
             None => name.clone(),
         };
-        let mut finding = Finding::unhealthy("");
+        let mut finding = Finding::unhealthy(found);
         match status {
-            ServingStatus::Serving => {
-                finding.verdict = Verdict::Healthy;
-                found.push_str(shown);
-            }
-            ServingStatus::ServiceUnknown => found = self.unknown_service(&name),
+            ServingStatus::Serving => finding.verdict = Verdict::Healthy,
+            ServingStatus::ServiceUnknown => finding.found = self.unknown_service(&name),
             _ => finding.expected = Some("SERVING".to_owned()),
         }
-        finding.found = found;
         finding.facts.push(("status", name.into()));
         finding
     }

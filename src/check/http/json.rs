@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::units;
 
 /// Returns the value at this JSON Pointer, as it is written.
-pub(super) fn value_at<'a>(document: &'a RawValue, pointer: &str) -> Option<&'a str> {
+pub(in crate::check) fn value_at<'a>(document: &'a RawValue, pointer: &str) -> Option<&'a str> {
     let mut value = document.get();
     for token in pointer.split('/').skip(1) {
         value = member(value, &unescaped(token))?;

@@ -118,6 +118,9 @@ pub enum TlsError {
     NoRoots(String),
     /// The reason in words, and what is known of the server's certificate.
     Failed(String, Option<Certificate>),
+    /// The same, if the reason is that the server requires a client certificate and there was none
+    /// to present.
+    WantsCertificate(String, Option<Certificate>),
     /// The server speaks another protocol, beginning with these bytes; none if it just closed.
     NotTls(Vec<u8>),
 }
@@ -220,9 +223,10 @@ impl Client {
                 let _ = session.flush(socket);
                 let observed = self.recorder.take();
                 let refused = words::refused_h2(&error).filter(|_| self.settings.protocol.is_some());
-                let why =
-                    refused.unwrap_or_else(|| words::failure(&error, &observed, &session.host, &opening));
-                return Err(TlsError::Failed(why, observed.certificate));
+                return Err(match refused {
+                    Some(why) => TlsError::Failed(why, observed.certificate),
+                    None => failed(&error, observed, &session.host, &opening),
+                });
             }
         }
     }
@@ -258,11 +262,23 @@ fn server_name(host: &Host) -> Option<ServerName<'static>> {
     }
 }
 
+/// Returns what this error of a handshake means: see [`words::failure`].
+fn failed(error: &rustls::Error, observed: Observed, name: &str, opening: &[u8]) -> TlsError {
+    let why = words::failure(error, &observed, name, opening);
+    if words::is_for_certificate(error, &observed) {
+        TlsError::WantsCertificate(why, observed.certificate)
+    } else {
+        TlsError::Failed(why, observed.certificate)
+    }
+}
+
 /// Returns what it means that a server is gone without a TLS alert, after this error of the socket
 /// or, without one, its end.
 fn vanished(observed: Observed, error: Option<WireError>) -> TlsError {
     let is_over = error.as_ref().is_none_or(WireError::is_hung_up);
+    let is_missing = observed.client_certificate == ClientCertificate::Missing;
     match (words::vanished(observed.client_certificate).filter(|_| is_over), error) {
+        (Some(why), _) if is_missing => TlsError::WantsCertificate(why.to_owned(), observed.certificate),
         (Some(why), _) => TlsError::Failed(why.to_owned(), observed.certificate),
         (None, Some(error)) => TlsError::Wire(error),
         (None, None) => TlsError::NotTls(Vec::new()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::{ClientConnection, Error};
 
 use super::verify::Observed;
-use super::{TlsError, vanished, words};
+use super::{TlsError, failed, vanished, words};
 use crate::net::socket::{Socket, WireError};
 
 /// How much is read from the socket at once, in bytes; a record has at most 16 KiB.
@@ -105,10 +105,9 @@ impl Session {
         socket.set_deadline(whole);
         match count {
             Ok(0) => Err(vanished(std::mem::take(&mut self.observed), None)),
-            Ok(count) => self.take(piece.get(..count).unwrap_or_default()).map_err(|error| {
-                let why = words::failure(&error, &self.observed, &self.host, &[]);
-                TlsError::Failed(why, self.observed.certificate.take())
-            }),
+            Ok(count) => self
+                .take(piece.get(..count).unwrap_or_default())
+                .map_err(|error| failed(&error, std::mem::take(&mut self.observed), &self.host, &[])),
             Err(WireError::TimedOut) => Ok(()),
             Err(error) => Err(vanished(std::mem::take(&mut self.observed), Some(error))),
         }

@@ -13,11 +13,16 @@ use super::verify::{ClientCertificate, Observed, now};
 /// The most names of a certificate that a verdict lists.
 const LISTED_NAMES: usize = 5;
 
+/// Whether an error means that the server requires a client certificate and there was none to
+/// present. Any alert may mean this: TLS 1.2 has no specific one, and implementations differ.
+pub fn is_for_certificate(error: &Error, observed: &Observed) -> bool {
+    matches!(error, Error::AlertReceived(_)) && observed.client_certificate == ClientCertificate::Missing
+}
+
 /// Returns why there is no TLS connection, and which option may help. `opening` is the beginning of
 /// the server's answer.
 pub fn failure(error: &Error, observed: &Observed, name: &str, opening: &[u8]) -> String {
-    // Any alert may mean this: TLS 1.2 has no specific one, and implementations differ.
-    if matches!(error, Error::AlertReceived(_)) && observed.client_certificate == ClientCertificate::Missing {
+    if is_for_certificate(error, observed) {
         return "the server requires a client certificate (--client-cert, --client-key)".to_owned();
     }
     match error {

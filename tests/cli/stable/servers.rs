@@ -103,6 +103,10 @@ fn failures_of_other_servers_are_worded_alike() {
         ("mysql", b"J\0\0"),
         ("amqp", b"\x01\0\0\0"),
         ("memcached", b"VERS"),
+        ("mongodb", b"\x31\0\0\0"),
+        ("kafka", b"\0\0\0\x16"),
+        ("nats", b"INFO"),
+        ("mqtt", b"\x20\x02"),
     ] {
         let rows: Vec<(Pair, &str)> = vec![
             ([vec![Step::Hold], vec![Step::Until(b"??"), Step::Hold]], "timed out after 600 ms"),

@@ -11,7 +11,9 @@ fn tls_needs_the_full_build() {
     let missing = "is not in this build; the full build of porthole has it";
     porthole(["tls", ":1"]).refused(&format!("tls {missing}"));
     porthole(["help", "tls"]).refused(&format!("tls {missing}"));
-    porthole(["grpc", ":1", "--tls"]).refused(&format!("grpc: --tls {missing}"));
+    for check in ["grpc", "postgres", "mongodb", "kafka", "nats", "mqtt"] {
+        porthole([check, ":1", "--tls"]).refused(&format!("{check}: --tls {missing}"));
+    }
     for option in
         ["-k", "--insecure", "--ca-file", "--server-name", "--client-cert", "--client-key", "--min-days"]
     {
