@@ -226,7 +226,11 @@ fn a_root_without_certificates_is_reported() {
 
 #[test]
 fn each_build_reports_its_features() {
-    let features = [("porthole-probe", "features: none"), ("porthole", "features: tls, remote, inspect")];
+    let features = [
+        ("porthole-probe", "features: none"),
+        ("porthole-probe-tls", "features: tls;"),
+        ("porthole", "features: tls, remote, inspect"),
+    ];
     for (path, _) in binaries() {
         let output = Command::new(&path).arg("--version").output().unwrap();
         let version = String::from_utf8(output.stdout).unwrap();

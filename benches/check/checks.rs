@@ -77,7 +77,9 @@ pub fn measure(programs: &Programs, runs: Option<usize>) -> Result<Measured> {
     let checks = checks.map(|((row, costs), samples)| Check { row, costs, samples }).collect::<Vec<_>>();
 
     let sizes =
-        sizes::measure(&["porthole-probe", "porthole", "busybox", "curl"], |name| programs.find(name))?;
+        sizes::measure(&["porthole-probe", "porthole-probe-tls", "porthole", "busybox", "curl"], |name| {
+            programs.find(name)
+        })?;
     let mut exceeded: Vec<String> = sizes.iter().filter_map(sizes::Size::exceeded).collect();
     exceeded.extend(checks.iter().flat_map(Check::exceeded));
     exceeded.extend(searches.iter().filter_map(Search::exceeded));

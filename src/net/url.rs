@@ -30,7 +30,8 @@ pub struct Url {
 
 impl Url {
     /// Parses `http://host:port/path?query`, `https://…`, or a short form, which is http:
-    /// `:8080/healthz`, `host:8080/healthz`. The error says what was expected.
+    /// `:8080/healthz`, `host:8080/healthz`. A port without a host is one of localhost. The error says
+    /// what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = split_scheme(text).unwrap_or(("http", text));
         let tls = scheme.eq_ignore_ascii_case("https");
@@ -52,7 +53,8 @@ impl Url {
             });
         }
         let host = match host {
-            "" if short => Host::localhost(),
+            // `https://:8443/` too: `http http://:8080/ or http https://:8080/`.
+            "" if short || port.is_some_and(|port| !port.is_empty()) => Host::localhost(),
             host => Host::parse(host)?,
         };
         let host_text = host.to_string();
@@ -219,6 +221,8 @@ mod tests {
         for (text, shown, place) in [
             (":8080/healthz", "http://localhost:8080/healthz", "localhost:8080"),
             (":8080", "http://localhost:8080/", "localhost:8080"),
+            ("http://:8080/", "http://localhost:8080/", "localhost:8080"),
+            ("https://:8443", "https://localhost:8443/", "localhost:8443"),
             ("host:8080/healthz", "http://host:8080/healthz", "host:8080"),
             ("[::1]:8080", "http://[::1]:8080/", "[::1]:8080"),
             ("http://127.0.0.1/", "http://127.0.0.1/", "127.0.0.1:80"),
@@ -248,6 +252,7 @@ mod tests {
             ("ftp://host/", "http://"),
             ("://host/", "http://"),
             ("http://", "a host name"),
+            ("http://:/", "a host name"),
             ("http://host:0/", "a port from 1"),
             ("http://host:65536/", "a port from 1"),
             ("http://host:abc/", "a port from 1"),
