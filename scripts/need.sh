@@ -51,6 +51,12 @@ servers=(
     ps:procps
     capsh:libcap2-bin
     strace:strace
+    dropbear:dropbear-bin
+    vsftpd:vsftpd
+    slapd:slapd
+    etcd:etcd-server
+    php-fpm8.2:php8.2-fpm
+    uwsgi-core:uwsgi-core
 )
 
 # Installs the servers without starting them: running the tests must not start services on this
@@ -63,8 +69,9 @@ need_servers() {
     for entry in "${servers[@]}"; do
         PATH=$path command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
     done
-    # This library has no program to look for.
+    # These have no program to look for.
     perl -MHTTP::Daemon -e 1 2>/dev/null || missing+=(libhttp-daemon-perl)
+    [ -e /usr/lib/uwsgi/plugins/python3_plugin.so ] || missing+=(uwsgi-plugin-python3)
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "need: not installed: ${missing[*]} (only root can install them)" >&2
@@ -98,9 +105,9 @@ venv() {
         cp "$requirements" "$folder/requirements.txt"
 }
 
-# A gRPC server, from Python packages.
-need_grpc() {
-    venv grpc-venv "a gRPC server to test against" tests/servers/requirements.txt
+# Servers from Python packages: gRPC, SMTP, Django, Celery.
+need_python_servers() {
+    venv grpc-venv "the servers to test against" tests/servers/requirements.txt
 }
 
 # What the tests of the examples need besides an engine: Compose, the schemas of Kubernetes, and the
@@ -148,7 +155,7 @@ for what in "$@"; do
         engine) need "a container engine" docker docker.io || true ;;
         servers)
             need_servers
-            need_grpc
+            need_python_servers
             ;;
         examples) need_examples ;;
         arm64) need_arm64 ;;

@@ -1,8 +1,5 @@
 //! Recipes that speak a protocol line by line, or in a few bytes.
 
-use std::io::Read as _;
-use std::net::TcpStream;
-
 use super::{from_pypi, recipe};
 use crate::daemon::{Daemon, installed, open_folder, prepare, unprivileged};
 use crate::support::server::{Server, Step, closed_port, send};
@@ -47,7 +44,7 @@ fn ftp() {
     let file = folder.join("vsftpd.conf");
     let settings = format!(
         "listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\nrun_as_launching_user=YES\n\
-         anonymous_enable=NO\nsecure_chroot_dir={}\nseccomp_sandbox=NO\n",
+         anonymous_enable=YES\nftp_username=nobody\nsecure_chroot_dir={}\nseccomp_sandbox=NO\n",
         folder.display()
     );
     std::fs::write(&file, settings).unwrap();
@@ -75,24 +72,25 @@ fn slapd(port: u16, settings: &str) -> Option<Daemon> {
 #[test]
 fn ldap() {
     let port = closed_port();
-    let Some(daemon) = slapd(port, "") else { return };
+    let Some(mut daemon) = slapd(port, "") else { return };
     recipe("ldap")
         .port(389, port)
-        .healthy(&format!("tcp localhost:{port}: received \"\\n\\x01\\x00\" (127.0.0.1) in <T>"));
-    assert!(daemon.log().contains("UNBIND"), "{}", daemon.log());
+        .healthy(&format!("tcp localhost:{port}: received \"\\n\\x01\\0\" (127.0.0.1) in <T>"));
+    let log = daemon.folder.join("slapd.log");
+    daemon.until("the check unbinds", || std::fs::read_to_string(&log).unwrap().contains("UNBIND"));
     drop(daemon);
     let port = closed_port();
-    let Some(daemon) = slapd(port, "disallow bind_anon") else { return };
+    let Some(_daemon) = slapd(port, "disallow bind_anon") else { return };
     let ran = recipe("ldap").port(389, port).run().run();
     assert!(ran.stdout.contains("anonymous bind disallowed") && ran.status == Some(1), "{}", ran.story());
-    drop(daemon);
 }
 
 #[test]
 fn zookeeper() {
     // The server closes the connection after its answer.
     let stand_in = |answer: &str| Server::new(vec![Step::Until(b"srvr"), send(answer)]);
-    let server = stand_in("Zookeeper version: 3.9.2\nLatency min/avg/max: 0/0.0/0\nMode: follower\nNode count: 5\n");
+    let server =
+        stand_in("Zookeeper version: 3.9.2\nLatency min/avg/max: 0/0.0/0\nMode: follower\nNode count: 5\n");
     let port = server.port();
     recipe("zookeeper")
         .port(2181, port)
@@ -108,8 +106,9 @@ fn fastcgi() {
     let (folder, port) = (open_folder(), closed_port());
     let file = folder.join("fpm.conf");
     let settings = format!(
-        "[global]\nerror_log = /dev/stderr\ndaemonize = no\n[www]\nlisten = 127.0.0.1:{port}\npm = static\n\
-         pm.max_children = 1\nping.path = /ping\n"
+        "[global]\nerror_log = {}\ndaemonize = no\n[www]\nlisten = 127.0.0.1:{port}\npm = static\n\
+         pm.max_children = 1\nping.path = /ping\n",
+        folder.join("log").display()
     );
     std::fs::write(&file, settings).unwrap();
     let arguments = ["-n", "-F", "-y", file.to_str().unwrap()];
@@ -120,15 +119,38 @@ fn fastcgi() {
         .healthy(&format!("tcp localhost:{port}: received \"pong\" (127.0.0.1) in <T>"));
 }
 
+/// Starts uWSGI with an application that knows one path. Debian has its request handlers as plugins.
+fn started_uwsgi(port: u16) -> Option<Daemon> {
+    let program = installed("uwsgi-core")?;
+    let folder = open_folder();
+    let application = "def application(environment, start):\n    \
+        found = environment['PATH_INFO'] == '/healthz'\n    \
+        start('200 OK' if found else '404 Not Found', [])\n    return [b'ok']\n";
+    std::fs::write(folder.join("app.py"), application).unwrap();
+    let socket = format!("127.0.0.1:{port}");
+    let mut arguments = vec!["--socket", &socket, "--master", "--processes", "1", "--die-on-term"];
+    arguments.extend(["--plugin", "python3", "--plugin", "ping", "--need-app", "--wsgi-file", "app.py"]);
+    let mut daemon = Daemon::start(folder, &program, arguments, unprivileged);
+    daemon.until_listening(port);
+    Some(daemon)
+}
+
 #[test]
 fn uwsgi() {
-    let Some(program) = installed("uwsgi-core") else { return };
     let port = closed_port();
-    let socket = format!("127.0.0.1:{port}");
-    let arguments = ["--socket", &socket, "--master", "--processes", "1", "--die-on-term"];
-    let mut daemon = Daemon::start(open_folder(), &program, arguments, unprivileged);
-    daemon.until_listening(port);
+    let Some(_daemon) = started_uwsgi(port) else { return };
     recipe("uwsgi")
         .port(3031, port)
-        .healthy(&format!("tcp localhost:{port}: received \"d\\x00\\x00\\x01\" (127.0.0.1) in <T>"));
+        .healthy(&format!("tcp localhost:{port}: received \" 200 OK\\r\\n\" (127.0.0.1) in <T>"));
+    let ran = recipe("uwsgi").port(3031, port).with("/healthz", "/unknown").run().run();
+    assert!(ran.stdout.contains("404 Not Found") && ran.status == Some(1), "{}", ran.story());
+}
+
+#[test]
+fn uwsgi_ping() {
+    let port = closed_port();
+    let Some(_daemon) = started_uwsgi(port) else { return };
+    recipe("uwsgi_ping")
+        .port(3031, port)
+        .healthy(&format!("tcp localhost:{port}: received \"d\\0\\0\\x01\" (127.0.0.1) in <T>"));
 }
