@@ -53,7 +53,7 @@ fn celery() {
     let folder = worker.end();
     age(&beat, HOUR);
     let ran = recipe().run().run();
-    assert!(ran.stdout.contains(", older than 1 m") && ran.status == Some(1), "{}", ran.story());
+    assert!(ran.stdout.contains(", older than 60 s") && ran.status == Some(1), "{}", ran.story());
     std::fs::remove_dir_all(folder).unwrap();
 }
 
