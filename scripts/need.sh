@@ -55,6 +55,12 @@ servers=(
     capsh:libcap2-bin
     strace:strace
     valgrind:valgrind
+    dropbear:dropbear-bin
+    vsftpd:vsftpd
+    slapd:slapd
+    etcd:etcd-server
+    php-fpm8.2:php8.2-fpm
+    uwsgi-core:uwsgi-core
 )
 
 # Installs the servers without starting them: running the tests must not start services on this
@@ -67,8 +73,9 @@ need_servers() {
     for entry in "${servers[@]}"; do
         PATH=$path command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
     done
-    # This library has no program to look for.
+    # These have no program to look for.
     perl -MHTTP::Daemon -e 1 2>/dev/null || missing+=(libhttp-daemon-perl)
+    [ -e /usr/lib/uwsgi/plugins/python3_plugin.so ] || missing+=(uwsgi-plugin-python3)
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "need: not installed: ${missing[*]} (only root can install them)" >&2
@@ -102,9 +109,9 @@ venv() {
         cp "$requirements" "$folder/requirements.txt"
 }
 
-# Servers from Python packages.
+# Servers from Python packages: gRPC, SMTP, Django, Celery; and a stand-in for MongoDB.
 need_python_servers() {
-    venv grpc-venv "a gRPC server to test against" tests/servers/requirements.txt || return 1
+    venv grpc-venv "the servers to test against" tests/servers/requirements.txt || return 1
     venv mongodb-venv "a MongoDB server to test against" tests/servers/mongodb-requirements.txt
 }
 

@@ -1,6 +1,7 @@
 //! RabbitMQ: ready; and servers that speak another version of AMQP.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::daemon::{Daemon, installed, open_folder, unprivileged};
 use crate::manners::Manners;
@@ -11,9 +12,16 @@ use crate::support::server::{closed_port, send};
 /// service.
 const SCRIPT: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
-/// Starts RabbitMQ with this configuration, and the port mapper that it needs. It does not listen
-/// yet.
-pub fn rabbitmq(configuration: &str) -> Option<(Daemon, Daemon)> {
+/// A running RabbitMQ.
+pub struct Broker {
+    pub daemon: Daemon,
+    variables: Vec<(String, String)>,
+    _mapper: Daemon,
+}
+
+/// Starts RabbitMQ on this port, with these settings and this plugin if it is not empty. It listens
+/// only after it has started.
+pub fn rabbitmq(port: u16, settings: &str, plugin: &str) -> Option<Broker> {
     let (_, epmd) = (installed("rabbitmq-server")?, installed("epmd")?);
     let (names, distribution) = (closed_port().to_string(), closed_port().to_string());
     // If no port mapper runs, Erlang starts one as a daemon, which would remain.
@@ -22,34 +30,55 @@ pub fn rabbitmq(configuration: &str) -> Option<(Daemon, Daemon)> {
     mapper.until_listening(names.parse().unwrap());
     let folder = open_folder();
     let shown = folder.to_str().unwrap().to_owned();
-    std::fs::write(folder.join("rabbitmq.conf"), configuration).unwrap();
+    let settings = format!("listeners.tcp.1 = 127.0.0.1:{port}\n{settings}");
+    std::fs::write(folder.join("rabbitmq.conf"), settings).unwrap();
+    std::fs::write(folder.join("plugins"), format!("[{plugin}].\n")).unwrap();
+    let mut variables: Vec<(String, String)> = [
+        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", &shown),
+        ("ERL_EPMD_PORT", &names),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    for (name, value) in [
+        // Its port is part of the name: two brokers may run side by side.
+        ("NODENAME", &*format!("porthole{port}@localhost")),
+        ("CONF_ENV_FILE", "/dev/null"),
+        ("ENABLED_PLUGINS_FILE", &format!("{shown}/plugins")),
+        ("CONFIG_FILE", &format!("{shown}/rabbitmq.conf")),
+        ("MNESIA_BASE", &format!("{shown}/mnesia")),
+        ("LOG_BASE", &format!("{shown}/log")),
+        ("LOGS", "-"),
+        ("DIST_PORT", &distribution),
+        ("SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}"),
+    ] {
+        variables.push((format!("RABBITMQ_{name}"), value.to_owned()));
+    }
     let daemon = Daemon::start(folder, Path::new(SCRIPT), [""; 0], |command| {
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", &shown);
-        command.env("ERL_EPMD_PORT", &names).env("ERL_EPMD_ADDRESS", "127.0.0.1");
-        for (name, value) in [
-            ("NODENAME", "porthole@localhost"),
-            ("CONF_ENV_FILE", "/dev/null"),
-            ("ENABLED_PLUGINS_FILE", "/dev/null"),
-            ("CONFIG_FILE", &format!("{shown}/rabbitmq.conf")),
-            ("MNESIA_BASE", &format!("{shown}/mnesia")),
-            ("LOG_BASE", &format!("{shown}/log")),
-            ("LOGS", "-"),
-            ("DIST_PORT", &distribution),
-            ("SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}"),
-        ] {
-            command.env(format!("RABBITMQ_{name}"), value);
-        }
+        command.env_clear().envs(variables.iter().cloned());
         unprivileged(command);
     });
-    Some((daemon, mapper))
+    Some(Broker { daemon, variables, _mapper: mapper })
+}
+
+impl Broker {
+    /// Runs rabbitmqctl(8) with these arguments, and asserts that it succeeds.
+    #[track_caller]
+    pub fn control(&self, arguments: &[&str]) {
+        let mut command = Command::new(Path::new(SCRIPT).with_file_name("rabbitmqctl"));
+        command.args(arguments).env_clear().envs(self.variables.iter().cloned()).stdin(Stdio::null());
+        unprivileged(&mut command);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
 }
 
 #[test]
 fn ready() {
     let port = closed_port();
-    let Some((mut daemon, _mapper)) = rabbitmq(&format!("listeners.tcp.1 = 127.0.0.1:{port}\n")) else {
-        return;
-    };
+    let Some(broker) = rabbitmq(port, "", "") else { return };
+    let mut daemon = broker.daemon;
     let target = format!("127.0.0.1:{port}");
     // The server listens only after it has started.
     porthole(["amqp", &target])

@@ -36,6 +36,7 @@ mod nginx;
 mod pgbouncer;
 mod polite;
 mod postgres;
+mod recipes;
 mod redis;
 
 // Tests that need a feature of the build: see support/features.rs.

@@ -17,13 +17,13 @@ use crate::support::server::closed_port;
 const USERS: &str = "\"postgres\" \"secret\"\n\"admin\" \"secret\"\n";
 
 /// PgBouncer with these settings, these accounts and this database.
-struct Bouncer {
+pub struct Bouncer {
     daemon: Daemon,
-    port: u16,
+    pub port: u16,
 }
 
 impl Bouncer {
-    fn start(program: &Path, settings: &str, users: &str, database: &str) -> Bouncer {
+    pub fn start(program: &Path, settings: &str, users: &str, database: &str) -> Bouncer {
         Bouncer::in_folder(program, open_folder(), settings, users, database)
     }
 

@@ -227,12 +227,13 @@ fn amqp_with_a_client_certificate() {
     let Some(set) = certificates() else { return };
     let (keys, port) = (open_folder(), closed_port());
     let [certificate, key, root] = credentials(set, &keys);
-    let configuration = format!(
-        "listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{port}\nssl_options.cacertfile = {root}\n\
+    let settings = format!(
+        "listeners.ssl.1 = 127.0.0.1:{port}\nssl_options.cacertfile = {root}\n\
          ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\nssl_options.verify = verify_peer\n\
          ssl_options.fail_if_no_peer_cert = true\n"
     );
-    let Some((mut daemon, _mapper)) = rabbitmq(&configuration) else { return };
+    let Some(broker) = rabbitmq(closed_port(), &settings, "") else { return };
+    let mut daemon = broker.daemon;
     daemon.until_listening(port);
     let target = format!("127.0.0.1:{port}");
     let more = ["--client-cert", &set.pem("client"), "--client-key", &set.key("server"), "--json"];
