@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact, Finding, Outcome, RunOutcome, Verdict};
 use crate::secrets::Secrets;
-use crate::text::{decode, encode, escape, escape_exactly, escape_within, parts};
+use crate::text::{decode, encode, escape, escape_exactly, escape_lines, escape_within, parts};
 use crate::units::show_duration;
 
 /// The longest verdict line, in bytes, without the newline.
@@ -71,6 +71,12 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         }
         #[cfg(feature = "inspect")]
         push_sentences(out, &check.finding.explanation, true, secrets);
+        // Indented, so that no line of it is taken for a verdict.
+        for line in escape_lines(&secrets.redact(&check.finding.shown)).lines() {
+            out.push_str("  ");
+            out.push_str(line);
+            out.push('\n');
+        }
     }
     let _ = to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());

@@ -91,7 +91,6 @@ fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
 
 /// Like [`escape`], for the content of a file. Newlines and tabs are kept, and so are backslashes
 /// in a line without any other escape.
-#[cfg(feature = "inspect")]
 pub fn escape_lines(bytes: &[u8]) -> String {
     let mut out = String::new();
     for line in bytes.split_inclusive(|&b| b == b'\n') {
@@ -106,7 +105,6 @@ pub fn escape_lines(bytes: &[u8]) -> String {
 
 /// Appends one line and returns whether anything other than backslashes was escaped. Backslashes
 /// are escaped if `backslashes` is set.
-#[cfg(feature = "inspect")]
 fn push_line(out: &mut String, line: &[u8], backslashes: bool) -> bool {
     let mut is_any = false;
     for chunk in line.utf8_chunks() {
@@ -271,7 +269,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "inspect")]
     fn escapes_in_a_line_are_unambiguous() {
         for (from, to) in [
             (&b"back\\slash\t\n"[..], "back\\slash\t\n"),

@@ -6,6 +6,7 @@
 mod explain;
 mod foreign;
 mod headers;
+mod http2;
 mod layers;
 mod listeners;
 #[cfg_attr(not(feature = "tls"), path = "insecure.rs")]

@@ -25,8 +25,10 @@ pub struct Head {
     pub status: u16,
     /// Whether it is HTTP/1.0 or older, which has no chunked encoding.
     is_old: bool,
-    /// The header lines as received, and the empty line after them.
-    lines: Vec<u8>,
+    /// All of it as received, with the empty line.
+    bytes: Vec<u8>,
+    /// Where the header lines begin in that.
+    lines: usize,
 }
 
 /// What delimits the body of a response.
@@ -92,7 +94,17 @@ impl Head {
                 return Err(HeadError::Line(without_end(line)));
             }
         }
-        Ok(Head { status, is_old, lines: lines.to_vec() })
+        Ok(Head { status, is_old, bytes: bytes.to_vec(), lines: end })
+    }
+
+    /// Returns the status line, without its end.
+    pub fn status_line(&self) -> &[u8] {
+        self.bytes.get(..self.lines).unwrap_or_default().trim_ascii_end()
+    }
+
+    /// Returns the header lines, each with its continuations and its end.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        Lines(self.bytes.get(self.lines..).unwrap_or_default())
     }
 
     /// Returns whether another one follows for the same request. RFC 9110, section 15.2.
@@ -140,8 +152,8 @@ impl Head {
     }
 
     /// Returns the header lines with this name, including their continuations.
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        Lines(&self.lines).filter(|line| {
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.lines().filter(|line| {
             let own = line.split(|&byte| byte == b':').next().unwrap_or_default();
             own.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
         })
@@ -198,7 +210,7 @@ fn without_end(line: &[u8]) -> Vec<u8> {
 
 /// Returns the name and the value of a header line. A space replaces the end of a line that is
 /// continued: RFC 9112, section 5.2.
-fn split(line: &[u8]) -> (&[u8], Vec<u8>) {
+pub fn split(line: &[u8]) -> (&[u8], Vec<u8>) {
     let at = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
     let (name, value) = line.split_at_checked(at).unwrap_or((line, &[]));
     let value = value.get(1..).unwrap_or_default();
@@ -261,9 +273,9 @@ mod tests {
         assert_eq!(head.value("X"), None);
         let head = parse(b"HTTP/1.1 200 OK\nC: \n\t\n c\nD\xff: \r d\r\r\nc: 4\n\n").unwrap();
         assert_eq!(head.value("c").unwrap(), b"c");
-        let names: Vec<&[u8]> = Lines(&head.lines).map(|line| split(line).0).collect();
+        let names: Vec<&[u8]> = head.lines().map(|line| split(line).0).collect();
         assert_eq!(names, [&b"C"[..], b"D\xff", b"c"]);
-        assert_eq!(split(Lines(&head.lines).nth(1).unwrap()).1, b"d");
+        assert_eq!(split(head.lines().nth(1).unwrap()).1, b"d");
     }
 
     #[test]
@@ -329,7 +341,7 @@ mod tests {
             head.extend_from_slice(b"\r\nContent-Length: 1\r\n\r\n");
             let end = Search::default().end(&head).unwrap();
             if let Ok(head) = parse(&head[..end]) {
-                assert!(head.framing(false).is_ok() && !head.lines.contains(&0));
+                assert!(head.framing(false).is_ok() && !head.bytes.contains(&0));
             }
         }
     }

@@ -16,6 +16,8 @@ use crate::deadline::Deadline;
 
 /// What a server may expect if it closes the connection without a reply to plain text.
 const SILENT: &str = " (it may expect TLS or the PROXY protocol)";
+/// The same if the PROXY protocol was spoken.
+const SILENT_AFTER_PROXY: &str = " (it may expect TLS, or no PROXY protocol)";
 
 /// How many of the first bytes from the peer are kept, to tell what answered.
 const OPENING: usize = 64;
@@ -33,6 +35,7 @@ pub struct Wire {
     socket: Socket,
     #[cfg(feature = "tls")]
     session: Option<Session>,
+    is_introduced: bool,
     spoke: bool,
     received: u64,
     opening: Vec<u8>,
@@ -48,6 +51,7 @@ impl Wire {
             socket: Socket { stream, deadline },
             #[cfg(feature = "tls")]
             session: None,
+            is_introduced: false,
             spoke: false,
             received: 0,
             opening: Vec::new(),
@@ -92,7 +96,10 @@ impl Wire {
         #[cfg(not(feature = "tls"))]
         let is_plain = true;
         let is_silent = self.spoke && self.received == 0;
-        if is_plain && is_silent && matches!(self.socket.stream, Stream::Tcp(_)) { SILENT } else { "" }
+        if !is_plain || !is_silent || !matches!(self.socket.stream, Stream::Tcp(_)) {
+            return "";
+        }
+        if self.is_introduced { SILENT_AFTER_PROXY } else { SILENT }
     }
 
     /// Waits for bytes and reads them; 0 at the end of the stream.
@@ -113,6 +120,7 @@ impl Wire {
     /// Writes what introduces the client, before TLS and the protocol. Errors are ignored: reading
     /// shows them.
     pub fn introduce(&mut self, header: &[u8]) {
+        self.is_introduced = true;
         let _ = self.socket.write_all(header);
     }
 
