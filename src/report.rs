@@ -72,9 +72,8 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         #[cfg(feature = "inspect")]
         push_sentences(out, &check.finding.explanation, true, secrets);
         // Indented, so that no line of it is taken for a verdict.
-        for line in escape_lines(&secrets.redact(&check.finding.shown)).lines() {
-            out.push_str("  ");
-            out.push_str(line);
+        out.push_str(&escape_lines(&secrets.redact(&check.finding.shown), "  "));
+        if !out.ends_with('\n') {
             out.push('\n');
         }
     }

@@ -90,10 +90,11 @@ fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
 }
 
 /// Like [`escape`], for the content of a file. Newlines and tabs are kept, and so are backslashes
-/// in a line without any other escape.
-pub fn escape_lines(bytes: &[u8]) -> String {
+/// in a line without any other escape. Each line begins with `indent`.
+pub fn escape_lines(bytes: &[u8], indent: &str) -> String {
     let mut out = String::new();
     for line in bytes.split_inclusive(|&b| b == b'\n') {
+        out.push_str(indent);
         let start = out.len();
         if push_line(&mut out, line, false) && line.contains(&b'\\') {
             out.truncate(start);
@@ -278,7 +279,7 @@ mod tests {
             ("é\\".as_bytes(), "é\\"),
             (b"", ""),
         ] {
-            assert_eq!(escape_lines(from), to, "{from:?}");
+            assert_eq!(escape_lines(from, ""), to, "{from:?}");
         }
     }
 

@@ -68,7 +68,10 @@ impl Matches {
         let mut found = Vec::new();
         for (at, name) in self.names.iter().enumerate().filter(|(_, name)| names.contains(name)) {
             let before = self.names.iter().take(at).filter(|other| *other == name).count();
-            found.extend(self.values(name).nth(before).map(|value| (*name, value)));
+            let values = self.values.try_get_many::<OsString>(name).ok().flatten();
+            if let Some(value) = values.and_then(|mut values| values.nth(before)) {
+                found.push((*name, value.as_os_str()));
+            }
         }
         found
     }

@@ -17,6 +17,7 @@ use self::body::Assertion;
 use self::expected::Expected;
 use self::request::{Changes, Request};
 use self::show::Show;
+use self::websocket::SWITCHING;
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, layers};
 use crate::args::{Given, Opt, UsageError, flag, operand, option, option_list};
@@ -108,7 +109,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         request::hide_user(given, user_info);
     }
     if url.is_websocket {
-        if let Some(name) = UNUSED_BY_WEBSOCKETS.into_iter().find(|name| given.has(name)) {
+        if let Some(name) = UNUSED_BY_WEBSOCKETS.iter().find(|name| given.has(name)) {
             return Err(given.wrong(name, "cannot be used with a WebSocket"));
         }
     }
@@ -127,7 +128,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         (false, _) => Need::Perhaps,
     };
     // RFC 9113, section 3.2: the name of HTTP/2 over TLS.
-    let secure = secure::plan(given, &need, given.has("http2").then_some(b"h2"))?;
+    let secure = secure::plan(given, &need, request.is_http2.then_some(b"h2"))?;
     let connect = given.parsed("connect", HOST_PORT, HostPort::parse)?;
     let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
     let elsewhere = connect.is_some() || unix.is_some();
@@ -141,19 +142,36 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 
 /// Returns what the answer has to be like.
 fn wanted(given: &mut Given<'_>, url: &Url) -> Result<Wanted, UsageError> {
-    let mut status = given.parsed("status", units::STATUS, StatusSet::parse)?;
-    if url.is_websocket {
-        status = status.or_else(|| StatusSet::parse("101").ok());
-    }
-    let headers = expected::plan(given)?;
-    let assertions: Arc<[Assertion]> = body::plan(given)?.into();
     let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
-    if max_body > KEPT_LIMIT && assertions.iter().any(Assertion::keeps_body) {
+    if max_body > KEPT_LIMIT && (given.has("matches") || given.has("field")) {
         return Err(given
             .wrong("max-body", "expected at most 8M with --matches or --field, which keep the whole body"));
     }
-    let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
-    Ok(Wanted { status: status.unwrap_or_default(), headers, assertions, max_body, show: show::plan(given)? })
+    let show = show::plan(given)?;
+    let status = given.parsed("status", units::STATUS, StatusSet::parse)?;
+    let (mut headers, mut assertions) = (Vec::new(), Vec::new());
+    for (name, text) in
+        given.texts_in_order(&["expect-header", "contains", "not-contains", "matches", "field"])?
+    {
+        assertions.push(match name {
+            "expect-header" => {
+                headers.push(Expected::parse(given, text)?);
+                continue;
+            }
+            "contains" => Assertion::Contains(text),
+            "not-contains" => Assertion::Lacks(text),
+            "matches" => body::matches(given, text)?,
+            _ => body::field(given, text)?,
+        });
+    }
+    let default = || if url.is_websocket { StatusSet::only(SWITCHING) } else { StatusSet::default() };
+    Ok(Wanted {
+        status: status.unwrap_or_else(default),
+        headers,
+        assertions: assertions.into(),
+        max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
+        show,
+    })
 }
 
 impl Check for Http {

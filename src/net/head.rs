@@ -113,8 +113,19 @@ impl Head {
     }
 
     /// Returns the value of the first field with this name.
+    #[inline(never)]
     pub fn value(&self, name: &str) -> Option<Vec<u8>> {
         self.named(name).next().map(|line| split(line).1)
+    }
+
+    /// Returns the header lines with this name, without the end of the last one.
+    pub fn quoted(&self, name: &str) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for line in self.named(name) {
+            lines.extend_from_slice(line);
+        }
+        lines.truncate(lines.trim_ascii_end().len());
+        lines
     }
 
     /// Returns what delimits the body. `to_head` says that the request was HEAD. RFC 9112, section
@@ -138,9 +149,7 @@ impl Head {
             for element in split(line).1.split(|&byte| byte == b',') {
                 let length = length(element);
                 if length.is_none() || known.is_some_and(|known| known != length) {
-                    let lines: Vec<&[u8]> =
-                        self.named("content-length").map(<[u8]>::trim_ascii_end).collect();
-                    return Err(HeadError::Length(lines.join(&b"\r\n"[..])));
+                    return Err(HeadError::Length(self.quoted("content-length")));
                 }
                 known = Some(length);
             }
@@ -206,6 +215,14 @@ impl<'a> Iterator for Lines<'a> {
 fn without_end(line: &[u8]) -> Vec<u8> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line).to_vec()
+}
+
+/// Appends a header line.
+#[inline(never)]
+pub fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 /// Returns the name and the value of a header line. A space replaces the end of a line that is

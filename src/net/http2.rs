@@ -7,6 +7,8 @@
 mod frame;
 pub mod hpack;
 
+use std::io::Read as _;
+
 use self::frame::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GOAWAY, HEADERS, LARGEST, PING,
     PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
@@ -173,16 +175,16 @@ impl Client {
             // WINDOW_UPDATE for a stream that is over as an error.
             if self.taken >= LARGEST {
                 let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
-                self.frames.queue(WINDOW_UPDATE, 0, 0, &taken);
-                self.frames.queue(WINDOW_UPDATE, 0, STREAM, &taken);
+                for stream in [0, STREAM] {
+                    self.frames.queue(WINDOW_UPDATE, 0, stream, &taken);
+                }
                 self.taken = 0;
             }
             self.step(wire)?;
         }
-        let count = self.body.len().min(piece.len());
-        for (to, from) in piece.iter_mut().zip(self.body.drain(..count)) {
-            *to = from;
-        }
+        // Reading from a slice cannot fail.
+        let count = self.body.as_slice().read(piece).unwrap_or_default();
+        self.body.drain(..count);
         Ok(count)
     }
 

@@ -1,47 +1,50 @@
 //! SHA-1: RFC 3174. Only for what prescribes it without relying on its strength.
 
-/// The length of a block, in bytes.
-const BLOCK: usize = 64;
-
-/// Returns the digest of a message. RFC 3174, sections 4 to 6.
-pub fn sha1(message: &[u8]) -> [u8; 20] {
-    // A one, zeros up to the end of a block, and there the length in bits.
-    let mut padded = message.to_vec();
-    padded.push(0x80);
-    while padded.len() % BLOCK != BLOCK - 8 {
-        padded.push(0);
-    }
-    padded.extend_from_slice(&(message.len() as u64 * 8).to_be_bytes());
-
+/// Returns the digest of a message: five words of four bytes. RFC 3174, sections 4 to 6; the schedule
+/// as in section 6.2.
+pub fn sha1(message: &[u8]) -> [[u8; 4]; 5] {
+    let length = message.len();
+    // The message, a one, and zeros up to the end of a block.
+    let padded = |at: usize| message.get(at).copied().unwrap_or(if at == length { 0x80 } else { 0 });
     let mut digest = [0x6745_2301_u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-    for block in padded.chunks(BLOCK) {
-        // The 80 words of the schedule, of which only the last 16 are kept, the oldest first.
+    let blocks = (length + 8) / 64 + 1;
+    for block in 1..=blocks {
         let mut words = [0_u32; 16];
-        for (word, bytes) in words.iter_mut().zip(block.chunks(4)) {
-            *word = bytes.iter().fold(0, |word, &byte| word << 8 | u32::from(byte));
+        let mut at = block * 64 - 64;
+        for word in &mut words {
+            for _ in 0..4 {
+                *word = *word << 8 | u32::from(padded(at));
+                at += 1;
+            }
+        }
+        // The last block ends in the length.
+        if block == blocks {
+            let bits = length as u64 * 8;
+            [words[14], words[15]] = [(bits >> 32) as u32, (bits & 0xffff_ffff) as u32];
         }
         let [mut a, mut b, mut c, mut d, mut e] = digest;
         for step in 0..80 {
+            let word_at = |ahead: usize| words.get((step + ahead) & 15).copied().unwrap_or_default();
+            let next = (word_at(13) ^ word_at(8) ^ word_at(2) ^ word_at(0)).rotate_left(1);
+            let word = if step < 16 { word_at(0) } else { next };
+            if let Some(own) = words.get_mut(step & 15) {
+                *own = word;
+            }
             let (f, constant) = match step / 20 {
                 0 => (b & c | !b & d, 0x5a82_7999),
                 1 => (b ^ c ^ d, 0x6ed9_eba1),
                 2 => (b & c | b & d | c & d, 0x8f1b_bcdc),
                 _ => (b ^ c ^ d, 0xca62_c1d6_u32),
             };
-            let sum = [f, e, constant, words[0]].into_iter().fold(a.rotate_left(5), u32::wrapping_add);
-            words[0] = (words[0] ^ words[2] ^ words[8] ^ words[13]).rotate_left(1);
-            words.rotate_left(1);
+            let sum = a.rotate_left(5).wrapping_add(f).wrapping_add(e);
+            let sum = sum.wrapping_add(constant).wrapping_add(word);
             (e, d, c, b, a) = (d, c, b.rotate_left(30), a, sum);
         }
-        for (total, part) in digest.iter_mut().zip([a, b, c, d, e]) {
-            *total = total.wrapping_add(part);
+        for (total, part) in digest.iter_mut().zip(&[a, b, c, d, e]) {
+            *total = total.wrapping_add(*part);
         }
     }
-    let mut bytes = [0; 20];
-    for (to, word) in bytes.chunks_mut(4).zip(digest) {
-        to.copy_from_slice(&word.to_be_bytes());
-    }
-    bytes
+    digest.map(u32::to_be_bytes)
 }
 
 #[cfg(test)]
@@ -65,7 +68,7 @@ mod tests {
             (&[b'x'; 64], "bb2fa3ee7afb9f54c6dfb5d021f14b1ffe40c163"),
             (&[b'x'; 65], "78c741ddc482e4cdf8c474a0876347a0905b6233"),
         ] {
-            let hex: Vec<String> = sha1(message).iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex: Vec<String> = sha1(message).as_flattened().iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex.concat(), digest, "{}", message.len());
         }
     }

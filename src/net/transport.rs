@@ -19,7 +19,7 @@ use super::socket::{CLOSED, WireError};
 use crate::text::mark_foreign;
 
 /// The size of the output buffer, in bytes: room for what ureq would send.
-const OUTPUT: usize = 128;
+const OUTPUT: usize = 256;
 /// The size of the buffer for what ureq decodes, in bytes.
 const SCRATCH: usize = 4 << 10;
 
@@ -51,15 +51,9 @@ impl From<BodyError> for Error {
 
 /// Returns a reader of the body of the response on this connection, of which nothing has been read.
 pub fn body(shared: &Shared, framing: Framing) -> Result<BodyReader<'static>, Error> {
-    let config = Config::builder()
-        // Proxy variables are for outgoing traffic, which a probe's is not.
-        .proxy(None)
-        // The check follows redirects, each under the local rule.
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .user_agent("")
-        .accept("")
-        .build();
+    // Proxy variables are for outgoing traffic, which a probe's is not. Nothing else matters: ureq
+    // sends nothing, and is shown neither a redirect nor an error status.
+    let config = Config::builder().proxy(None).build();
     let agent = Agent::with_parts(config, Connected(shared.clone(), framing), Nowhere);
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("http://localhost/");

@@ -73,32 +73,27 @@ impl Url {
     /// only for the same scheme, host and port. A server names its WebSocket by http:// too.
     pub fn join(&self, location: &str) -> Result<Self, String> {
         let (reference, _) = split_before(location, b"#");
-        let absolute = if reference.starts_with("//") {
-            Some([if self.tls { "https:" } else { "http:" }, reference].concat())
-        } else if split_before(reference, b":/?").1.starts_with(':') {
-            Some(reference.to_owned())
-        } else {
-            None
-        };
-        let mut url = if let Some(absolute) = absolute {
+        let (path, query) = split_before(reference, b"?");
+        let without_scheme = reference.starts_with("//");
+        let mut url = if without_scheme || split_before(reference, b":/?").1.starts_with(':') {
+            let scheme = if self.tls { "https:" } else { "http:" };
+            let absolute = [if without_scheme { scheme } else { "" }, reference].concat();
             if split_scheme(&absolute).is_none() {
                 return Err(SCHEME.to_owned());
             }
             Url::parse(&absolute)?
         } else {
-            let (base, _) = split_before(&self.path, b"?");
-            let (path, query) = split_before(reference, b"?");
-            let path = if reference.is_empty() {
-                self.path.clone()
-            } else if path.is_empty() {
-                [base, query].concat()
+            let (base, own_query) = split_before(&self.path, b"?");
+            let path = if path.is_empty() {
+                [base, if reference.is_empty() { own_query } else { query }].concat()
             } else {
-                let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let merged =
-                    if path.starts_with('/') { path.to_owned() } else { [folder, "/", path].concat() };
-                without_dots(&merged) + query
+                let folder = base.get(..base.rfind('/').unwrap_or_default()).unwrap_or_default();
+                let beginning = if path.starts_with('/') { ["", ""] } else { [folder, "/"] };
+                without_dots(&[&beginning.concat(), path].concat()) + query
             };
-            Url { path: path_and_query(&path)?, ..self.clone() }
+            let mut url = self.clone();
+            url.path = path_and_query(&path)?;
+            url
         };
         if url.is_websocket && !self.is_websocket {
             return Err(SCHEME.to_owned());

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::Wanted;
 use super::body::{Assertion, Pending};
-use super::websocket::{Opening, SWITCHING, close_frame};
+use super::websocket::{Opening, SWITCHING};
 use crate::check::http2;
 use crate::net::exchange::{Exchange, ExchangeError, READING};
 use crate::net::greetings::{self, Protocol};
@@ -110,15 +110,16 @@ impl Answer {
         }
         if let Some(opening) = self.opening.as_ref().filter(|_| self.status() == SWITCHING) {
             if !opening.is_accepted_by(&self.head) {
-                let accept = self.head.value("Sec-WebSocket-Accept").unwrap_or_default();
                 return Finding::unhealthy(found)
                     .expected("a Sec-WebSocket-Accept that belongs to the key")
-                    .with_fact_bytes("received", &accept);
+                    .with_fact_bytes("received", &self.head.quoted("Sec-WebSocket-Accept"));
             }
-            self.exchange.upgraded(&close_frame());
+            self.exchange.upgraded(&opening.close_frame());
         }
-        if let Some(finding) = wanted.headers.iter().find_map(|header| header.unmet(&self.head, &found)) {
-            return finding;
+        for header in &wanted.headers {
+            if let Some((expected, lines)) = header.unmet(&self.head) {
+                return Finding::unhealthy(found).expected(expected).quoting("received", &lines);
+            }
         }
         if wanted.assertions.is_empty() {
             return Finding::healthy(found);

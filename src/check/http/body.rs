@@ -124,31 +124,11 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Turns the value of an option into an assertion.
-type Make = fn(&Given<'_>, Text) -> Result<Assertion, UsageError>;
-
-/// Returns the given assertions, the fastest to check first.
-pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
-    let kinds: [(&str, Make); 4] = [
-        ("contains", |_, text| Ok(Assertion::Contains(text))),
-        ("not-contains", |_, text| Ok(Assertion::Lacks(text))),
-        ("matches", matches),
-        ("field", field),
-    ];
-    let mut assertions = Vec::new();
-    for (name, assertion) in kinds {
-        for text in given.texts(name)? {
-            assertions.push(assertion(given, text)?);
-        }
-    }
-    Ok(assertions)
-}
-
-fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+pub(super) fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
     Ok(Assertion::Matches(given.expression("matches", &text.value, false)?, text.shown))
 }
 
-fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+pub(super) fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
     let Text { value, shown } = text;
     let (pointer, wanted) = parts(&value);
     if !pointer.is_empty() && !pointer.starts_with('/') {

@@ -1,10 +1,9 @@
 //! `--expect-header`: the answer has this header.
 
-use super::show::without_secret;
 use crate::args::{Given, Text, UsageError};
-use crate::check::headers;
+use crate::check::headers::{self, Header};
 use crate::net::head::{Head, split};
-use crate::outcome::Finding;
+use crate::secrets::suggests_secret;
 use crate::text::mark_foreign;
 
 /// A header that the answer must have.
@@ -15,29 +14,26 @@ pub(super) struct Expected {
     shown: String,
 }
 
-pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Expected>, UsageError> {
-    let mut headers = Vec::new();
-    for Text { value, shown } in given.texts("expect-header")? {
+impl Expected {
+    /// Parses the value of the option.
+    pub(super) fn parse(given: &Given<'_>, text: Text) -> Result<Self, UsageError> {
+        let Text { value, shown } = text;
         let has_value = value.contains(':');
         let text = if has_value { value } else { value + ":" };
-        let header =
+        let Header { name, value } =
             headers::parse(&text).map_err(|expected| given.unexpected_unshown("expect-header", expected))?;
-        headers.push(Expected { name: header.name, value: has_value.then_some(header.value), shown });
+        Ok(Expected { name, value: has_value.then_some(value), shown })
     }
-    Ok(headers)
-}
 
-impl Expected {
-    /// Returns the finding if the answer does not have the header: what was found, what was
-    /// expected, and the lines of that name.
-    pub(super) fn unmet(&self, head: &Head, found: &str) -> Option<Finding> {
+    /// If the answer does not have the header, returns what was expected, and the lines of that
+    /// name.
+    pub(super) fn unmet(&self, head: &Head) -> Option<(String, Vec<u8>)> {
         let wanted = self.value.as_deref().map(str::as_bytes);
         if head.named(&self.name).any(|line| wanted.is_none_or(|wanted| split(line).1 == wanted)) {
             return None;
         }
-        let lines: Vec<Vec<u8>> = head.named(&self.name).map(without_secret).collect();
-        let missing = if lines.is_empty() { ", which is missing" } else { "" };
-        let expected = format!("header {}{missing}", mark_foreign(&self.shown));
-        Some(Finding::unhealthy(found).expected(expected).quoting("received", &lines.join(&b"\r\n"[..])))
+        let is_secret = suggests_secret(&self.name);
+        let lines = if is_secret { Vec::new() } else { head.quoted(&self.name) };
+        Some((format!("header {}", mark_foreign(&self.shown)), lines))
     }
 }

@@ -12,6 +12,7 @@ use crate::check::layers::{self, Layers};
 use crate::check::secure::Secure;
 use crate::net::connect::{open, phases};
 use crate::net::exchange::Exchange;
+use crate::net::head::push_line;
 use crate::net::http2::hpack::push_field;
 use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::target::Endpoint;
@@ -26,7 +27,7 @@ pub(super) struct Request {
     headers: Vec<Header>,
     body: Option<String>,
     /// Whether HTTP/2 is spoken.
-    is_http2: bool,
+    pub(super) is_http2: bool,
     /// What precedes it on the connection.
     proxy: Option<ProxyProtocol>,
 }
@@ -146,57 +147,46 @@ impl Request {
     /// section 2.1), for HTTP/2 as a header block (RFC 9113, section 8.3.1).
     fn head(&self, changes: Changes, url: &Url, opening: Option<&Opening>) -> Vec<u8> {
         let method = self.method(changes);
-        let mut out = Vec::new();
+        let mut out = Fields { bytes: Vec::new(), is_http2: self.is_http2 };
+        let given = |name: &str| self.headers(changes).find(|header| header.is(name));
+        let host = url.host_header();
         if self.is_http2 {
-            let host = self.headers(changes).find(|header| header.is("Host"));
-            let host = host.map_or_else(|| url.host_header(), |header| header.value.clone());
-            let scheme = if url.tls { "https" } else { "http" };
-            for (name, value) in
-                [(":method", method), (":scheme", scheme), (":authority", &host), (":path", &url.path)]
-            {
-                push_field(&mut out, name.as_bytes(), value.as_bytes());
-            }
+            out.push(":method", method);
+            out.push(":scheme", if url.tls { "https" } else { "http" });
+            out.push(":authority", given("Host").map_or(&host, |header| &header.value));
+            out.push(":path", &url.path);
         } else {
-            out.extend_from_slice(&[method, " ", &url.path, " HTTP/1.1\r\n"].concat().into_bytes());
-        }
-        let mut push = |name: &str, value: &str| {
-            if !self.is_http2 {
-                for part in [name, ": ", value, "\r\n"] {
-                    out.extend_from_slice(part.as_bytes());
-                }
-            } else if !name.eq_ignore_ascii_case("Host") {
-                push_field(&mut out, name.to_ascii_lowercase().as_bytes(), value.as_bytes());
+            for part in [method, " ", &url.path, " HTTP/1.1\r\n"] {
+                out.bytes.extend_from_slice(part.as_bytes());
             }
-        };
-        let is_given = |name: &str| self.headers(changes).any(|header| header.is(name));
-        let mut default = |name: &str, value: &str| {
-            if !is_given(name) {
-                push(name, value);
-            }
-        };
-        default("Host", &url.host_header());
-        if let Some(user_info) = &url.user_info {
-            default("Authorization", &basic(user_info));
         }
-        default("User-Agent", USER_AGENT);
-        default("Accept", "*/*");
+        let login = url.user_info.as_deref().map(basic).unwrap_or_default();
+        for &(name, value) in
+            &[("Host", host.as_str()), ("Authorization", &login), ("User-Agent", USER_AGENT), ("Accept", "*/*")]
+        {
+            if !value.is_empty() && given(name).is_none() {
+                out.push(name, value);
+            }
+        }
         for header in self.headers(changes) {
-            push(&header.name, &header.value);
+            out.push(&header.name, &header.value);
         }
         // As in curl: a method that normally has a body declares an empty one.
         let empty = matches!(method, "POST" | "PUT" | "PATCH").then_some("");
         if let Some(body) = self.body(changes).or(empty) {
-            push("Content-Length", &body.len().to_string());
+            out.push("Content-Length", &body.len().to_string());
         }
-        match opening {
-            Some(opening) => opening.fields().into_iter().for_each(|(name, value)| push(name, value)),
-            None if self.is_http2 => {}
-            None => push("Connection", "close"),
+        out.push("Connection", if opening.is_some() { "Upgrade" } else { "close" });
+        if let Some(opening) = opening {
+            // RFC 6455, section 4.1.
+            out.push("Upgrade", "websocket");
+            out.push("Sec-WebSocket-Version", "13");
+            out.push("Sec-WebSocket-Key", &opening.key);
         }
         if !self.is_http2 {
-            out.extend_from_slice(b"\r\n");
+            out.bytes.extend_from_slice(b"\r\n");
         }
-        out
+        out.bytes
     }
 
     fn body(&self, changes: Changes) -> Option<&str> {
@@ -225,6 +215,28 @@ impl Request {
             301 | 302 => method == "POST",
             _ => false,
         };
+    }
+}
+
+/// The fields of a request.
+struct Fields {
+    bytes: Vec<u8>,
+    is_http2: bool,
+}
+
+impl Fields {
+    /// Appends a field. HTTP/2 has others in place of some of HTTP/1: RFC 9113, sections 8.2.2 and
+    /// 8.3.1.
+    #[inline(never)]
+    fn push(&mut self, name: &str, value: &str) {
+        if !self.is_http2 {
+            push_line(&mut self.bytes, name.as_bytes(), value.as_bytes());
+            return;
+        }
+        let name = name.to_ascii_lowercase();
+        if name != "host" && name != "connection" {
+            push_field(&mut self.bytes, name.as_bytes(), value.as_bytes());
+        }
     }
 }
 

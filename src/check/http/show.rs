@@ -4,10 +4,6 @@ use crate::args::{Given, UsageError};
 use crate::net::head::{Head, split};
 use crate::outcome::{Fact, Finding};
 use crate::secrets::suggests_secret;
-use crate::units::show_size;
-
-/// What [`plan`] expects.
-const EXPECTED: &str = "head, body or all";
 
 /// What is shown of an answer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,43 +13,49 @@ pub(super) struct Show {
 }
 
 pub(super) fn plan(given: &mut Given<'_>) -> Result<Show, UsageError> {
-    let show = given.parsed("show", EXPECTED, |text| match text {
-        "head" => Ok(Show { head: true, body: false }),
-        "body" => Ok(Show { head: false, body: true }),
-        "all" => Ok(Show { head: true, body: true }),
-        _ => Err(EXPECTED),
-    })?;
-    Ok(show.unwrap_or_default())
+    let (head, body) = match given.text("show")?.as_deref() {
+        None => (false, false),
+        Some("head") => (true, false),
+        Some("body") => (false, true),
+        Some("all") => (true, true),
+        Some(_) => return Err(given.unexpected("show", "head, body or all")),
+    };
+    Ok(Show { head, body })
 }
 
 impl Show {
     /// Adds what is shown to a finding.
     pub(super) fn add(self, finding: &mut Finding, head: &Head, body: Vec<u8>) {
         if self.head {
-            let lines: Vec<Vec<u8>> =
-                [head.status_line().to_vec()].into_iter().chain(head.lines().map(without_secret)).collect();
-            let lines = lines.join(&b'\n');
-            finding.shown.extend_from_slice(&lines);
-            finding.push("head", Fact::Bytes(lines));
+            finding.shown.extend_from_slice(head.status_line());
+            for line in head.lines() {
+                finding.shown.push(b'\n');
+                push_without_secret(&mut finding.shown, line);
+            }
+            finding.push("head", Fact::Bytes(finding.shown.clone()));
         }
         if self.body {
             if self.head {
                 finding.shown.extend_from_slice(b"\n\n");
             }
             finding.shown.extend_from_slice(&body);
-            // In place of the excerpt.
-            finding.facts.retain(|(name, _)| *name != "body");
-            finding.push("body", Fact::Bytes(body));
+            // In place of the excerpt, if there is one.
+            match finding.facts.iter_mut().find(|(name, _)| *name == "body") {
+                Some((_, excerpt)) => *excerpt = Fact::Bytes(body),
+                None => finding.push("body", Fact::Bytes(body)),
+            }
         }
     }
 }
 
-/// Returns a header line without its end, and without its value if the name says that this is a
+/// Appends a header line without its end, and without its value if the name says that this is a
 /// secret, such as Set-Cookie.
-pub(super) fn without_secret(line: &[u8]) -> Vec<u8> {
-    let (name, value) = split(line);
+fn push_without_secret(out: &mut Vec<u8>, line: &[u8]) {
+    let (name, _) = split(line);
     if suggests_secret(&String::from_utf8_lossy(name)) {
-        return [name, b": <", show_size(value.len() as u64).as_bytes(), b">"].concat();
+        out.extend_from_slice(name);
+        out.extend_from_slice(b": <hidden>");
+    } else {
+        out.extend_from_slice(line.trim_ascii_end());
     }
-    line.trim_ascii_end().to_vec()
 }

@@ -1,6 +1,6 @@
 //! The opening of a WebSocket, and its end. RFC 6455.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::time::SystemTime;
 
 use crate::check::headers::base64;
 use crate::net::head::Head;
@@ -14,44 +14,33 @@ pub(super) const SWITCHING: u16 = 101;
 /// The client's part of the opening.
 #[derive(Debug)]
 pub(super) struct Opening {
-    /// 16 random bytes in base64.
-    key: String,
+    /// 16 bytes in base64, other ones in each opening.
+    pub(super) key: String,
+    /// The masking key of the only frame.
+    mask: [u8; 4],
 }
 
 impl Opening {
-    /// An opening with a key of its own. Section 4.1.
+    /// An opening at this time. Section 4.1: what makes the key unique protects from caches; nothing
+    /// here is a secret, so a hash of the time does, as nothing random is at hand.
     pub(super) fn new() -> Self {
-        Opening { key: base64(&[random(), random()].concat()) }
-    }
-
-    /// Returns the fields that a request for a WebSocket has.
-    pub(super) fn fields(&self) -> [(&str, &str); 4] {
-        [
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Key", &self.key),
-            ("Sec-WebSocket-Version", "13"),
-        ]
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let [mask, nonce @ ..] = sha1(&now.as_nanos().to_be_bytes());
+        Opening { key: base64(nonce.as_flattened()), mask }
     }
 
     /// Returns whether the server has understood the request: its answer has a hash of the key.
     pub(super) fn is_accepted_by(&self, head: &Head) -> bool {
-        let accept = base64(&sha1([&self.key, SUFFIX].concat().as_bytes()));
+        let accept = base64(sha1([&self.key, SUFFIX].concat().as_bytes()).as_flattened());
         head.value("Sec-WebSocket-Accept") == Some(accept.into_bytes())
     }
-}
 
-/// Returns the Close frame with which the client leaves: status 1000, masked as every frame of a
-/// client. Sections 5.3 and 5.5.1.
-pub(super) fn close_frame() -> [u8; 8] {
-    let [a, b, c, d, ..] = random();
-    [0x88, 0x82, a, b, c, d, a ^ 0x03, b ^ 0xe8]
-}
-
-/// Returns random bytes: the keys of the standard library's hashes come from the system's
-/// randomness.
-fn random() -> [u8; 8] {
-    RandomState::new().build_hasher().finish().to_be_bytes()
+    /// Returns the Close frame with which the client leaves: status 1000, masked as every frame of
+    /// a client. Sections 5.3 and 5.5.1.
+    pub(super) fn close_frame(&self) -> [u8; 8] {
+        let [a, b, c, d] = self.mask;
+        [0x88, 0x82, a, b, c, d, a ^ 0x03, b ^ 0xe8]
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +50,7 @@ mod tests {
     #[test]
     fn the_answer_has_a_hash_of_the_key() {
         // The example in section 1.3.
-        let opening = Opening { key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned() };
+        let opening = Opening { key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(), mask: [0; 4] };
         let head = |accept: &str| {
             let text = format!("HTTP/1.1 101\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
             Head::parse(text.as_bytes()).unwrap()
