@@ -18,13 +18,12 @@ pub(super) fn failure(trouble: &Http2Error, awaiting: &str, wire: &Wire, with_tl
     // Whether this appears as an end of stream or as a reset is a race.
     let is_gone = match trouble {
         Http2Error::Wire(error) | Http2Error::Unsent(error) => error.is_hung_up(),
-        Http2Error::Closed => true,
         _ => false,
     };
     let found = match trouble {
         _ if is_gone && opening.is_empty() => [CLOSED, " without a reply", wire.silence_hint()].concat(),
-        _ if is_gone => format!("{CLOSED} {doing}"),
         Http2Error::Wire(error) => error.reason(deadline, &doing),
+        Http2Error::Unsent(error) if is_gone => error.reason(deadline, &doing),
         Http2Error::Unsent(error) => error.reason(deadline, "while the request was sent"),
         Http2Error::NotHttp2 => {
             let other = greetings::other(opening, "grpc");

@@ -41,8 +41,6 @@ pub struct State {
 pub enum Http1Error {
     /// Reading or writing failed.
     Wire(WireError),
-    /// The server closed the connection before the end of the head.
-    Closed,
     /// What came is not the head of a response.
     Head(HeadError),
 }
@@ -84,9 +82,9 @@ impl Shared {
                 Ok(count @ 1..) => count,
                 Ok(0) | Err(_) if wire.received() == 0 && unsent.is_some() => {
                     state.awaiting = false;
-                    return Err(unsent.map_or(Http1Error::Closed, Http1Error::Wire));
+                    return Err(unsent.unwrap_or_else(WireError::closed).into());
                 }
-                Ok(_) => return Err(Http1Error::Closed),
+                Ok(_) => return Err(WireError::closed().into()),
                 Err(error) => return Err(error.into()),
             };
             input.received(count);

@@ -14,7 +14,7 @@ use self::frame::{
     PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
 };
 use self::hpack::{Decoder, Fields};
-use super::socket::{CLOSED, WireError};
+use super::socket::WireError;
 use super::wire::Wire;
 
 /// What a client sends first (section 3.4), followed by its SETTINGS: ENABLE_PUSH 0 and
@@ -57,8 +57,6 @@ pub enum Http2Error {
     Wire(WireError),
     /// The request could not be sent.
     Unsent(WireError),
-    /// The server closed the connection.
-    Closed,
     /// The first bytes are not HTTP/2.
     NotHttp2,
     /// Later bytes are not valid HTTP/2, because of this.
@@ -76,7 +74,6 @@ impl Http2Error {
     pub fn words(&self) -> String {
         match self {
             Http2Error::Wire(error) | Http2Error::Unsent(error) => error.words(),
-            Http2Error::Closed => CLOSED.to_owned(),
             Http2Error::NotHttp2 => "the response is not HTTP/2".to_owned(),
             Http2Error::Invalid(what) => format!("invalid HTTP/2: {what}"),
             Http2Error::Excess(what) => (*what).to_owned(),

@@ -304,24 +304,15 @@ pub(super) fn failure(error: &ExchangeError, exchange: &Exchange) -> Finding {
         (true, 0) => "waiting for the response head",
         (true, _) => "waiting for the rest of the response head",
     };
-    let is_gone = match error {
-        Http1Error::Wire(wire) => wire.is_hung_up(),
-        Http1Error::Closed => true,
-        Http1Error::Head(_) => false,
-    };
-    if is_gone && received == 0 {
-        // Whether this appears as an end of stream or as a reset is a race.
-        let found = [CLOSED, " without a reply", state.wire.silence_hint()].concat();
-        return Finding::unhealthy(found);
-    }
     match error {
+        // Whether this appears as an end of stream or as a reset is a race.
+        Http1Error::Wire(wire) if wire.is_hung_up() && received == 0 => {
+            Finding::unhealthy([CLOSED, " without a reply", state.wire.silence_hint()].concat())
+        }
         // An incomplete head is not quoted: it may contain the date, and its length may differ next
         // time.
         Http1Error::Wire(wire) => {
             Finding::unhealthy(wire.reason(deadline, doing)).with_fact_bytes("received", opening)
-        }
-        Http1Error::Closed => {
-            Finding::unhealthy(format!("{CLOSED} {doing}")).with_fact_bytes("received", opening)
         }
         Http1Error::Head(HeadError::NotHttp) => {
             Finding::unhealthy("the response is not HTTP").quoting("received", opening)

@@ -113,7 +113,7 @@ impl Frames {
         self.fill(wire, HEADER)?;
         let Some(&[high, middle, low, kind, flags, ref stream @ ..]) = self.received.first_chunk::<HEADER>()
         else {
-            return Err(Http2Error::Closed);
+            return Err(Http2Error::Wire(WireError::closed()));
         };
         let stream = u32::from_be_bytes(*stream) & 0x7fff_ffff;
         let length = u32::from_be_bytes([0, high, middle, low]) as usize;
@@ -136,7 +136,7 @@ impl Frames {
                 Err(error) => return Err(Http2Error::Unsent(error)),
             }
             match wire.read(&mut piece).map_err(Http2Error::Wire)? {
-                0 => return Err(Http2Error::Closed),
+                0 => return Err(Http2Error::Wire(WireError::closed())),
                 count => self.received.extend_from_slice(piece.get(..count).unwrap_or_default()),
             }
             if self.count == 1 && !may_be_first(&self.received) {
