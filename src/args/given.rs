@@ -85,18 +85,9 @@ impl<'a> Given<'a> {
         self.one(name, false)
     }
 
-    /// The texts of an option that may be given several times.
-    pub fn texts(&mut self, name: &str) -> Result<Vec<Text>, UsageError> {
-        let mut texts = Vec::new();
-        for (_, text) in self.texts_in_order(&[name])? {
-            texts.push(text);
-        }
-        Ok(texts)
-    }
-
     /// The texts of these options in the order in which they were given, each with the name of its
     /// option.
-    pub fn texts_in_order(&mut self, names: &[&str]) -> Result<Vec<(&'static str, Text)>, UsageError> {
+    pub fn texts(&mut self, names: &[&str]) -> Result<Vec<(&'static str, Text)>, UsageError> {
         let mut texts = Vec::new();
         for (name, raw) in self.matches.in_order(names) {
             texts.push((name, self.text_of(name, raw, false)?));

@@ -32,7 +32,7 @@ impl Header {
 /// in lower case.
 pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<Vec<Header>, UsageError> {
     let mut headers = Vec::new();
-    for text in given.texts("header")? {
+    for (_, text) in given.texts(&["header"])? {
         // The value may be a secret, so it is not repeated.
         let header = parse(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
         let name = header.name.to_ascii_lowercase();

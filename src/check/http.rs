@@ -151,7 +151,7 @@ fn wanted(given: &mut Given<'_>, url: &Url) -> Result<Wanted, UsageError> {
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?;
     let (mut headers, mut assertions) = (Vec::new(), Vec::new());
     for (name, text) in
-        given.texts_in_order(&["expect-header", "contains", "not-contains", "matches", "field"])?
+        given.texts(&["expect-header", "contains", "not-contains", "matches", "field"])?
     {
         assertions.push(match name {
             "expect-header" => {
