@@ -75,6 +75,8 @@ pub struct Finding {
     pub expected: Option<String>,
     /// What the server sent: a label (`body`, `received`) and the bytes.
     pub quote: Option<(&'static str, Vec<u8>)>,
+    /// What the user asked to see of what the server sent; shown below the verdict, line by line.
+    pub shown: Vec<u8>,
     /// Facts for programs, under stable names.
     pub facts: Vec<(&'static str, Fact)>,
     /// The phases of the elapsed time, in order.
@@ -109,6 +111,7 @@ impl Finding {
             is_ours: false,
             expected: None,
             quote: None,
+            shown: Vec::new(),
             facts: Vec::new(),
             phases: Vec::new(),
             decided: None,

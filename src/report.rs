@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact, Finding, Outcome, RunOutcome, Verdict};
 use crate::secrets::Secrets;
-use crate::text::{decode, encode, escape, escape_exactly, escape_within, parts};
+use crate::text::{decode, encode, escape, escape_exactly, escape_lines, escape_within, parts};
 use crate::units::show_duration;
 
 /// The longest verdict line, in bytes, without the newline.
@@ -75,6 +75,11 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         }
         #[cfg(feature = "inspect")]
         push_sentences(out, &check.finding.explanation, true, secrets);
+        // Indented, so that no line of it is taken for a verdict.
+        out.push_str(&escape_lines(&secrets.redact(&check.finding.shown), "  "));
+        if !out.ends_with('\n') {
+            out.push('\n');
+        }
     }
     let _ = to_stdout(answers.as_bytes());
     to_stderr(obstacles.as_bytes());

@@ -104,11 +104,11 @@ fn escaped(bytes: &[u8], max: usize, inner: Range<usize>) -> String {
 }
 
 /// Like [`escape`], for the content of a file. Newlines and tabs are kept, and so are backslashes
-/// in a line without any other escape.
-#[cfg(feature = "inspect")]
-pub fn escape_lines(bytes: &[u8]) -> String {
+/// in a line without any other escape. Each line begins with `indent`.
+pub fn escape_lines(bytes: &[u8], indent: &str) -> String {
     let mut out = String::new();
     for line in bytes.split_inclusive(|&b| b == b'\n') {
+        out.push_str(indent);
         let start = out.len();
         if push_line(&mut out, line, false) && line.contains(&b'\\') {
             out.truncate(start);
@@ -120,7 +120,6 @@ pub fn escape_lines(bytes: &[u8]) -> String {
 
 /// Appends one line and returns whether anything other than backslashes was escaped. Backslashes
 /// are escaped if `backslashes` is set.
-#[cfg(feature = "inspect")]
 fn push_line(out: &mut String, line: &[u8], backslashes: bool) -> bool {
     let mut is_any = false;
     for chunk in line.utf8_chunks() {
@@ -309,7 +308,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "inspect")]
     fn escapes_in_a_line_are_unambiguous() {
         for (from, to) in [
             (&b"back\\slash\t\n"[..], "back\\slash\t\n"),
@@ -319,7 +317,7 @@ mod tests {
             ("é\\".as_bytes(), "é\\"),
             (b"", ""),
         ] {
-            assert_eq!(escape_lines(from), to, "{from:?}");
+            assert_eq!(escape_lines(from, ""), to, "{from:?}");
         }
     }
 

@@ -249,6 +249,11 @@ impl StatusSet {
         Ok(StatusSet { ranges, typed: text.to_owned() })
     }
 
+    /// The set of one status.
+    pub fn only(status: u16) -> Self {
+        StatusSet { ranges: vec![(status, status)], typed: status.to_string() }
+    }
+
     /// Returns whether the set contains this status.
     pub fn contains(&self, status: u16) -> bool {
         self.ranges.iter().any(|&(low, high)| (low..=high).contains(&status))

@@ -81,9 +81,14 @@ impl<'a> Given<'a> {
         self.one(name, false)
     }
 
-    /// The texts of an option that may be given several times.
-    pub fn texts(&mut self, name: &str) -> Result<Vec<Text>, UsageError> {
-        self.expanded(name, false)
+    /// The texts of these options in the order in which they were given, each with the name of its
+    /// option.
+    pub fn texts(&mut self, names: &[&str]) -> Result<Vec<(&'static str, Text)>, UsageError> {
+        let mut texts = Vec::new();
+        for (name, raw) in self.matches.in_order(names) {
+            texts.push((name, self.text_of(name, raw, false)?));
+        }
+        Ok(texts)
     }
 
     /// From now on, shows this value as `shown` if a server repeats it.
@@ -228,23 +233,20 @@ impl<'a> Given<'a> {
     }
 
     fn one(&mut self, name: &str, in_target: bool) -> Result<Option<String>, UsageError> {
-        Ok(self.expanded(name, in_target)?.pop().map(|text| text.value))
+        let Some(raw) = self.raw(name) else { return Ok(None) };
+        Ok(Some(self.text_of(name, raw, in_target)?.value))
     }
 
-    fn expanded(&mut self, name: &str, in_target: bool) -> Result<Vec<Text>, UsageError> {
-        let mut texts = Vec::new();
-        for raw in self.matches.values(name) {
-            let Expanded { value, shown } = self.expand(name, raw.as_bytes(), in_target)?;
-            let value = String::from_utf8(value).map_err(|_| {
-                if is_operand(name) {
-                    self.unexpected(name, "UTF-8 text")
-                } else {
-                    self.unexpected_unshown(name, "UTF-8 text")
-                }
-            })?;
-            texts.push(Text { value, shown: decode(&shown) });
-        }
-        Ok(texts)
+    fn text_of(&mut self, name: &str, raw: &OsStr, in_target: bool) -> Result<Text, UsageError> {
+        let Expanded { value, shown } = self.expand(name, raw.as_bytes(), in_target)?;
+        let value = String::from_utf8(value).map_err(|_| {
+            if is_operand(name) {
+                self.unexpected(name, "UTF-8 text")
+            } else {
+                self.unexpected_unshown(name, "UTF-8 text")
+            }
+        })?;
+        Ok(Text { value, shown: decode(&shown) })
     }
 
     fn raw(&self, name: &str) -> Option<&'a OsStr> {

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::ValueParser;
 #[cfg(test)]
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::words::{Token, Typed, Value, Words};
 use super::{Opt, Takes};
@@ -40,16 +40,15 @@ pub enum Fault<'a> {
 /// What was given to a command.
 #[derive(Debug)]
 pub struct Matches {
-    /// The names of the operands and options, in the order in which they were given. clap does not
-    /// know the others, and takes long to say so.
-    names: Vec<&'static str>,
-    values: ArgMatches,
+    /// The operands and options in the order in which they were given, each with its value if it
+    /// takes one.
+    given: Vec<(&'static str, Option<OsString>)>,
 }
 
 impl Matches {
     /// Whether this operand or option was given.
     pub fn has(&self, name: &str) -> bool {
-        self.names.contains(&name)
+        self.given.iter().any(|(known, _)| *known == name)
     }
 
     /// The value of this operand or option, if it was given.
@@ -59,18 +58,16 @@ impl Matches {
 
     /// The values of this operand or option, in the order in which they were given.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &OsStr> {
-        let found = if self.has(name) { self.values.try_get_many::<OsString>(name) } else { Ok(None) };
-        found.ok().flatten().into_iter().flatten().map(OsString::as_os_str)
+        self.given.iter().filter_map(move |(known, value)| value.as_deref().filter(|_| *known == name))
     }
 
     /// The values of these options in the order in which they were given, each with its name.
-    pub fn in_order(&self, names: &[&str]) -> Vec<(&'static str, &OsStr)> {
-        let mut found = Vec::new();
-        for (at, name) in self.names.iter().enumerate().filter(|(_, name)| names.contains(name)) {
-            let before = self.names.iter().take(at).filter(|other| *other == name).count();
-            found.extend(self.values(name).nth(before).map(|value| (*name, value)));
-        }
-        found
+    pub fn in_order<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = (&'static str, &'a OsStr)> {
+        let is_wanted = |name: &&str| names.contains(name);
+        self.given.iter().filter_map(move |(name, value)| {
+            let value = value.as_deref().filter(|_| is_wanted(name));
+            value.map(|value| (*name, value))
+        })
     }
 }
 
@@ -83,7 +80,18 @@ pub fn read<'a>(options: &'a [&'a Opt], words: &'a [OsString]) -> Result<Matches
         .disable_help_flag(true)
         .args(options.iter().filter(is_needed).map(|option| arg(option)));
     let values = command.try_get_matches_from(words).map_err(|_| Fault::Unreadable)?;
-    Ok(Matches { names, values })
+    let mut given = Vec::new();
+    let mut all = Vec::new();
+    for name in names {
+        let known = all.iter().position(|(known, _)| *known == name);
+        let at = known.unwrap_or_else(|| {
+            all.push((name, values.try_get_many::<OsString>(name).ok().flatten()));
+            all.len() - 1
+        });
+        let value = all.get_mut(at).and_then(|(_, values)| values.as_mut()?.next());
+        given.push((name, value.cloned()));
+    }
+    Ok(Matches { given })
 }
 
 /// Returns the names of the operands and options that are given, or the first fault.

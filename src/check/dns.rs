@@ -49,7 +49,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         _ => return Err(given.unexpected("NAME", NAME)),
     };
     let mut expected = Vec::new();
-    for text in given.texts("expect")? {
+    for (_, text) in given.texts(&["expect"])? {
         expected.push(text.value.parse().map_err(|_| given.unexpected_unshown("expect", ADDRESS))?);
     }
     Ok(Box::new(Dns { name, expected }))

@@ -66,7 +66,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     {
         return Err(given.wrong(name, "cannot be used together with --absent"));
     }
-    let contains = given.texts("contains")?.pop();
+    let contains = given.texts(&["contains"])?.pop().map(|(_, text)| text);
     if contains.as_ref().is_some_and(|text| text.value.is_empty()) {
         return Err(given.wrong("contains", "expected at least one character to look for"));
     }

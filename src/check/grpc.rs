@@ -8,9 +8,10 @@ mod message;
 
 use std::time::Duration;
 
-use self::answer::{failure, number};
+use self::answer::number;
 use super::foreign::{TARGET, TLS, WHOLE};
 use super::headers::{self, Header, USER_AGENT};
+use super::http2::failure;
 use super::layers::{self, Layers};
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, stream};
@@ -22,6 +23,7 @@ use crate::net::http2::{Client, Http2Error, field};
 use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::status_words;
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
+use crate::net::wire::Wire;
 use crate::outcome::Finding;
 
 /// Headers reserved for HTTP/2 and gRPC, besides names that begin with `grpc-`.
@@ -115,12 +117,12 @@ impl Check for Grpc {
         let secure = self.secure.as_ref().map(|secure| (secure, &self.target.host));
         let layers = Layers { proxy: self.proxy, secure };
         stream::over(&self.endpoint, layers, attempt, "call", &mut |wire| {
-            let mut client = Client::new(wire);
+            let mut client = Client::new();
             let mut finding = self
-                .call(&mut client)
-                .unwrap_or_else(|trouble| failure(&trouble, &client, attempt.deadline))
+                .call(&mut client, wire)
+                .unwrap_or_else(|trouble| failure(&trouble, client.awaiting(), wire, "--tls"))
                 .ours();
-            client.leave();
+            client.leave(wire);
             if let Some(service) = &self.service {
                 finding.prepend_facts(vec![("service", service.clone().into())]);
             }
@@ -137,11 +139,11 @@ fn is_grpc(content_type: &[u8]) -> bool {
 
 impl Grpc {
     /// Calls the health service and returns the finding.
-    fn call(&self, client: &mut Client<'_>) -> Result<Finding, Http2Error> {
-        client.handshake()?;
+    fn call(&self, client: &mut Client, wire: &mut Wire) -> Result<Finding, Http2Error> {
+        client.handshake(wire)?;
         let body = message::request(self.service.as_deref().unwrap_or_default());
-        let block = self.header_block(client.wire().deadline());
-        let head = client.request(&block, &body)?;
+        let block = self.header_block(wire.deadline());
+        let head = client.request(wire, &block, &body)?;
         let status = number(head, ":status").filter(|&status| status >= 100);
         let status = status.ok_or(Http2Error::Invalid("a response without :status"))?;
         let content_type = field(head, "content-type").unwrap_or_default();
@@ -152,7 +154,7 @@ impl Grpc {
                 .expected("content-type application/grpc")
                 .quoting("content_type", content_type)
         } else {
-            let (body, trailers) = client.rest()?;
+            let (body, trailers) = client.rest(wire)?;
             self.judge(body, trailers)
         };
         finding.timed = true;

@@ -1,5 +1,8 @@
 //! The option `-H 'Name: value'` of http and grpc.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::args::{Given, UsageError};
 
 /// The default `User-Agent` header, which `-H` replaces.
@@ -29,7 +32,7 @@ impl Header {
 /// in lower case.
 pub(super) fn plan(given: &mut Given<'_>, own: &dyn Fn(&str) -> bool) -> Result<Vec<Header>, UsageError> {
     let mut headers = Vec::new();
-    for text in given.texts("header")? {
+    for (_, text) in given.texts(&["header"])? {
         // The value may be a secret, so it is not repeated.
         let header = parse(&text.value).map_err(|expected| given.unexpected_unshown("header", expected))?;
         let name = header.name.to_ascii_lowercase();
@@ -76,8 +79,13 @@ pub(super) fn split_once(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
     (before, behind.get(1..).unwrap_or_default())
 }
 
+/// Encodes bytes for the value of a header. RFC 4648, section 4.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
 /// Parses `Name: value`.
-fn parse(text: &str) -> Result<Header, &'static str> {
+pub(super) fn parse(text: &str) -> Result<Header, &'static str> {
     let (name, value) = text.split_once(':').ok_or("'Name: value'")?;
     let name = name.trim_end();
     if !is_token(name) {

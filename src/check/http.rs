@@ -1,21 +1,27 @@
-//! `http TARGET`: an HTTP endpoint answers as expected. RFC 9110, RFC 9112.
+//! `http TARGET`: an HTTP endpoint answers as expected. RFC 9110, RFC 9112, RFC 9113, RFC 6455.
 
 mod answer;
 mod body;
 mod data;
+mod expected;
 mod foreign;
 mod json;
 mod request;
+mod show;
+mod websocket;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::body::Assertion;
+use self::expected::Expected;
 pub(super) use self::json::value_at;
 use self::request::{Changes, Request};
+use self::show::Show;
+use self::websocket::SWITCHING;
 use super::secure::{self, Secure};
 use super::{Attempt, Check, Kind, Need, layers};
-use crate::args::{Given, Opt, UsageError, operand, option, option_list};
+use crate::args::{Given, Opt, UsageError, flag, operand, option, option_list};
 use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
 use crate::net::url::Url;
 use crate::net::wire::LEAVE_TIME;
@@ -44,10 +50,14 @@ porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/toke
 
 /// The forms of TARGET in this build.
 const FORMS: &str = if cfg!(feature = "tls") {
-    "http://host:port/path, https://…, :port/path or host:port/path"
+    "http://host:port/path, :port/path or host:port/path; also https://…, ws://…, wss://…"
 } else {
-    "http://host:port/path, :port/path or host:port/path"
+    "http://host:port/path, :port/path or host:port/path; also ws://…"
 };
+/// The options that a WebSocket has no use for: it is asked for by a GET of HTTP/1, and its answer
+/// has no body.
+const UNUSED_BY_WEBSOCKETS: [&str; 7] =
+    ["method", "data", "http2", "contains", "not-contains", "matches", "field"];
 
 const OPTIONS: &[Opt] = &[
     operand("TARGET", FORMS),
@@ -57,10 +67,14 @@ const OPTIONS: &[Opt] = &[
     option("data", "TEXT", "the request body").short('d'),
     option("user", "NAME:PASSWORD", "basic authentication"),
     option("status", "LIST", "what is healthy: 200, 200,204, 200-299, 2xx (200-399)").short('s'),
+    option_list("expect-header", "'NAME[: VALUE]'", "the response has this header, repeatable"),
     option_list("contains", "TEXT", "the body contains this text, repeatable"),
+    option_list("not-contains", "TEXT", "the body does not contain this text, repeatable"),
     option_list("matches", "REGEX", "the body matches this; ^ and $ match at each line; repeatable"),
     option_list("field", "POINTER[=VALUE]", "the JSON body has this value at this JSON Pointer, repeatable"),
     option("max-body", "SIZE", "read at most this much of the body (64k)"),
+    option("show", "WHAT", "print the response below the verdict: head, body or all"),
+    flag("http2", "use HTTP/2: in plain text without asking first, by ALPN with TLS"),
     option("follow", "N", "follow at most N redirects, to the same host only (0)"),
     option("connect", "TARGET", "connect to this address; the Host header stays that of the URL"),
     option("unix", "PATH", "connect to this Unix socket; the Host header stays that of the URL"),
@@ -75,10 +89,18 @@ struct Http {
     elsewhere: bool,
     request: Request,
     secure: Option<Secure>,
+    wanted: Wanted,
+    follow: u64,
+}
+
+/// What the answer has to be like, and what is shown of it.
+#[derive(Debug)]
+struct Wanted {
     status: StatusSet,
+    headers: Vec<Expected>,
     assertions: Arc<[Assertion]>,
     max_body: usize,
-    follow: u64,
+    show: Show,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
@@ -87,21 +109,16 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     if let Some(user_info) = &url.user_info {
         request::hide_user(given, user_info);
     }
-    let request = request::plan(given)?;
-    let status = given.parsed("status", units::STATUS, StatusSet::parse)?.unwrap_or_default();
-    let assertions: Arc<[Assertion]> = body::plan(given)?.into();
-    if !assertions.is_empty() && request.method == "HEAD" {
-        return Err(
-            given.wrong("method", "the response to HEAD has no body for --contains, --matches or --field")
-        );
+    if url.is_websocket {
+        if let Some(name) = UNUSED_BY_WEBSOCKETS.iter().find(|name| given.has(name)) {
+            return Err(given.wrong(name, "cannot be used with a WebSocket"));
+        }
     }
-    let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
-    let kept = assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)));
-    if kept && max_body > KEPT_LIMIT {
-        return Err(given
-            .wrong("max-body", "expected at most 8M with --matches or --field, which keep the whole body"));
+    let request = request::plan(given, url.is_websocket)?;
+    let wanted = wanted(given, &url)?;
+    if !wanted.assertions.is_empty() && request.method == "HEAD" {
+        return Err(given.wrong("method", "the response to HEAD has no body to assert anything about"));
     }
-    let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
     let expected = "a number from 0 to 50";
     let follow = given
         .parsed("follow", expected, |text| units::number(text, FOLLOW_LIMIT).ok_or(expected))?
@@ -111,7 +128,8 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         (false, 0) => Need::Unused,
         (false, _) => Need::Perhaps,
     };
-    let secure = secure::plan(given, &need, None)?;
+    // RFC 9113, section 3.2: the name of HTTP/2 over TLS.
+    let secure = secure::plan(given, &need, request.is_http2.then_some(b"h2"))?;
     let connect = given.parsed("connect", HOST_PORT, HostPort::parse)?;
     let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
     let elsewhere = connect.is_some() || unix.is_some();
@@ -120,7 +138,39 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
         (None, Some(path)) => Endpoint::Unix(path),
         (place, None) => Endpoint::Tcp(place.unwrap_or_else(|| url.place.clone())),
     };
-    Ok(Box::new(Http { url, endpoint, elsewhere, request, secure, status, assertions, max_body, follow }))
+    Ok(Box::new(Http { url, endpoint, elsewhere, request, secure, wanted, follow }))
+}
+
+/// Returns what the answer has to be like.
+fn wanted(given: &mut Given<'_>, url: &Url) -> Result<Wanted, UsageError> {
+    let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
+    if max_body > KEPT_LIMIT && (given.has("matches") || given.has("field")) {
+        return Err(given
+            .wrong("max-body", "expected at most 8M with --matches or --field, which keep the whole body"));
+    }
+    let show = show::plan(given)?;
+    let status = given.parsed("status", units::STATUS, StatusSet::parse)?;
+    let (mut headers, mut assertions) = (Vec::new(), Vec::new());
+    for (name, text) in given.texts(&["expect-header", "contains", "not-contains", "matches", "field"])? {
+        assertions.push(match name {
+            "expect-header" => {
+                headers.push(Expected::parse(given, text)?);
+                continue;
+            }
+            "contains" => Assertion::Contains(text),
+            "not-contains" => Assertion::Lacks(text),
+            "matches" => body::matches(given, text)?,
+            _ => body::field(given, text)?,
+        });
+    }
+    let default = || if url.is_websocket { StatusSet::only(SWITCHING) } else { StatusSet::default() };
+    Ok(Wanted {
+        status: status.unwrap_or_else(default),
+        headers,
+        assertions: assertions.into(),
+        max_body: usize::try_from(max_body).unwrap_or(usize::MAX),
+        show,
+    })
 }
 
 impl Check for Http {
@@ -153,7 +203,7 @@ impl Check for Http {
             let words = answer.status_words();
             // What was found, or the finding if the rest of the response does not matter.
             let found = match next.filter(|_| self.follow > 0) {
-                None if self.status.contains(answer.status()) => Ok(words),
+                None if self.wanted.status.contains(answer.status()) => Ok(words),
                 None => {
                     Ok(match location.as_deref().or(typed.as_deref().filter(|typed| !typed.contains('@'))) {
                         Some(place) => format!("{words} to {}", shown(place)),
@@ -173,7 +223,7 @@ impl Check for Http {
                 }
                 Some(Ok(next)) => {
                     let start = Instant::now();
-                    answer.leave_within(LEAVE_TIME.saturating_sub(leaving));
+                    answer.leave(LEAVE_TIME.saturating_sub(leaving));
                     leaving += start.elapsed();
                     redirects += 1;
                     self.request.redirect(answer.status(), &mut changes);
@@ -186,7 +236,7 @@ impl Check for Http {
                 }
             };
             let finding = match found {
-                Ok(found) => answer.judge(&self.status, &self.assertions, self.max_body, found),
+                Ok(found) => answer.judge(&self.wanted, found),
                 Err(finding) => finding,
             };
             return without(leaving, redirected(answer.describe(finding.ours(), location), redirects, &url));

@@ -6,6 +6,7 @@
 mod explain;
 mod foreign;
 mod headers;
+mod http2;
 mod layers;
 mod listeners;
 mod log;

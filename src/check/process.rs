@@ -103,7 +103,7 @@ fn wanted(given: &mut Given<'_>) -> Result<Wanted, UsageError> {
         };
         wanted.name = Some(given.path("NAME", parse)?);
     }
-    wanted.arguments = given.texts("args")?.pop();
+    wanted.arguments = given.texts(&["args"])?.pop().map(|(_, text)| text);
     if wanted.arguments.as_ref().is_some_and(|text| text.value.is_empty()) {
         return Err(given.wrong("args", "expected at least one character to look for"));
     }

@@ -1,214 +1,155 @@
-//! One HTTP/1 request and the response to it, on a wire. RFC 9112.
-//!
-//! The request is sent as the check wrote it, and the head of the response is read here: it decides
-//! most checks. ureq decodes the body where a check needs it, or where only that finds its end: see
-//! [`super::transport`].
+//! One request and the response to it, over HTTP/1 or HTTP/2: all that a check needs of either.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::io::Read as _;
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
 
-use super::head::{Framing, Head, HeadError, Search, may_be_http};
-use super::socket::WireError;
+use ureq::BodyReader;
+
+use super::head::{Framing, Head, push_line};
+use super::http1::{Http1Error, Shared, State};
+use super::http2::hpack::Fields;
+use super::http2::{Client, Http2Error, field};
+use super::transport;
 use super::wire::Wire;
 
-/// The largest response head, from the status line to the empty line, in bytes.
-pub const HEAD_LIMIT: usize = 64 << 10;
-/// The initial size of the input buffer, in bytes.
-const PAGE: usize = 4 << 10;
-/// The final size of the input buffer: a head that is just too large must fit, so that it is
-/// recognized.
-const INPUT_LIMIT: usize = HEAD_LIMIT + PAGE;
+/// What is reported to have been going on if a body is incomplete.
+pub const READING: &str = "reading the body";
+/// How much of a body is read at once at the end, in bytes.
+const PIECE: usize = 4096;
 
-/// A request and its response, on a wire that the check and ureq share.
-#[derive(Debug, Clone)]
-pub struct Exchange(Arc<Mutex<State>>);
+/// A request and its response.
+pub struct Exchange {
+    shared: Shared,
+    version: Version,
+}
 
-/// The state of an [`Exchange`].
-#[derive(Debug)]
-pub struct State {
-    /// The connection.
-    pub wire: Wire,
-    /// What was received and not used yet.
-    pub(super) input: Input,
-    /// When the request was sent.
-    pub sent: Option<Instant>,
-    /// Whether it was sent and the response is awaited.
-    pub awaiting: bool,
+/// What differs between the versions.
+enum Version {
+    /// HTTP/1: what delimits the body, and its decoder once anything was read of it.
+    Http1(Framing, Option<BodyReader<'static>>),
+    /// HTTP/2.
+    Http2(Box<Client>),
 }
 
 /// Why there is no head of a response.
 #[derive(Debug)]
 pub enum ExchangeError {
-    /// Reading or writing failed.
-    Wire(WireError),
-    /// The server closed the connection before the end of the head.
-    Closed,
-    /// What came is not the head of a response.
-    Head(HeadError),
-}
-
-impl From<WireError> for ExchangeError {
-    fn from(error: WireError) -> Self {
-        ExchangeError::Wire(error)
-    }
+    /// Over HTTP/1.
+    Http1(Http1Error),
+    /// Over HTTP/2.
+    Http2(Http2Error),
 }
 
 impl Exchange {
     /// An exchange that has not begun.
-    pub fn new(wire: Wire) -> Self {
-        let state = State { wire, input: Input::default(), sent: None, awaiting: false };
-        Exchange(Arc::new(Mutex::new(state)))
+    pub fn new(wire: Wire, is_http2: bool) -> Self {
+        let version = if is_http2 {
+            Version::Http2(Box::new(Client::new()))
+        } else {
+            Version::Http1(Framing::None, None)
+        };
+        Exchange { shared: Shared::new(wire), version }
     }
 
-    /// Returns the state; only one thread ever uses it.
+    /// Returns the state of the connection; only one thread ever uses it.
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state()
     }
 
-    /// Sends the request, head and body, and returns the head of the final response and what
-    /// delimits its body. `to_head` says that the method is HEAD.
-    pub fn run(&self, request: &[u8], to_head: bool) -> Result<(Head, Framing), ExchangeError> {
-        let mut state = self.state();
-        // The server may have closed the connection after a response to the first part.
-        let unsent = match state.wire.write_all(request) {
-            Ok(()) => None,
-            Err(error) if error.is_hung_up() => Some(error),
-            Err(error) => return Err(error.into()),
-        };
-        state.sent = Some(Instant::now());
-        state.awaiting = true;
-        let mut search = Search::default();
-        loop {
-            let State { wire, input, .. } = &mut *state;
-            let count = match wire.read(input.room()) {
-                Ok(count @ 1..) => count,
-                Ok(0) | Err(_) if wire.received() == 0 && unsent.is_some() => {
-                    state.awaiting = false;
-                    return Err(unsent.map_or(ExchangeError::Closed, ExchangeError::Wire));
+    /// Returns what HTTP/2 waits for, or waited for when it failed.
+    pub fn awaiting(&self) -> &'static str {
+        match &self.version {
+            Version::Http1(..) => "",
+            Version::Http2(client) => client.awaiting(),
+        }
+    }
+
+    /// Sends the request and returns the head of the final response. `head` is the text of HTTP/1
+    /// up to the empty line, or the header block of HTTP/2. `to_head` says that the method is HEAD.
+    pub fn run(&mut self, mut head: Vec<u8>, body: &[u8], to_head: bool) -> Result<Head, ExchangeError> {
+        match &mut self.version {
+            Version::Http1(framing, _) => {
+                head.extend_from_slice(body);
+                let (head, known) = self.shared.run(&head, to_head).map_err(ExchangeError::Http1)?;
+                *framing = known;
+                Ok(head)
+            }
+            Version::Http2(client) => {
+                let mut state = self.shared.state();
+                let result = client.handshake(&mut state.wire).and_then(|()| {
+                    state.sent = Some(Instant::now());
+                    state.awaiting = true;
+                    head_of(client.request(&mut state.wire, &head, body)?)
+                });
+                result.map_err(ExchangeError::Http2)
+            }
+        }
+    }
+
+    /// Reads a piece of the body; 0 at its end. The error says why it is incomplete.
+    pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, String> {
+        match &mut self.version {
+            Version::Http1(Framing::None, _) => Ok(0),
+            Version::Http1(framing, reader) => {
+                let reader = match reader {
+                    Some(reader) => Ok(reader),
+                    None => transport::body(&self.shared, *framing).map(|new| reader.insert(new)),
+                };
+                match reader.and_then(|reader| Ok(reader.read(piece)?)) {
+                    // Whether the end of the connection appears as a reset is a race.
+                    Err(error) if *framing == Framing::Close && transport::is_hung_up(&error) => Ok(0),
+                    Err(error) => Err(transport::reason(error, READING)),
+                    Ok(count) => Ok(count),
                 }
-                Ok(_) => return Err(ExchangeError::Closed),
-                Err(error) => return Err(error.into()),
-            };
-            input.received(count);
-            if let Some(head) = input.final_head(&mut search).map_err(ExchangeError::Head)? {
-                let framing = head.framing(to_head).map_err(ExchangeError::Head)?;
-                return Ok((head, framing));
             }
+            Version::Http2(client) => client
+                .read(&mut self.shared.state().wire, piece)
+                .map_err(|error| format!("{} {READING}", error.words())),
         }
     }
 
-    /// Reads to the end of a body that nothing has been read of, unless only a decoder finds it.
-    pub fn skip(&self, framing: Framing) {
+    /// Returns whether only the end of the connection ends the body.
+    pub fn ends_by_closing(&self) -> bool {
+        matches!(self.version, Version::Http1(Framing::Close, _))
+    }
+
+    /// After an upgrade of HTTP/1: sends these bytes, with which the new protocol is left, and lets
+    /// the server close the connection.
+    pub fn upgraded(&mut self, farewell: &[u8]) {
         let mut state = self.state();
-        let State { wire, input, .. } = &mut *state;
-        let mut left = match framing {
-            Framing::None | Framing::Chunked => return,
-            Framing::Length(length) => length.saturating_sub(input.bytes().len() as u64),
-            Framing::Close => u64::MAX,
-        };
-        while left > 0 && !wire.is_sated() {
-            input.clear();
-            match wire.read(input.room()) {
-                Ok(count @ 1..) => left = left.saturating_sub(count as u64),
-                Ok(0) | Err(_) => return,
+        state.wire.settle();
+        let _ = state.wire.write_all(farewell);
+        drop(state);
+        self.version = Version::Http1(Framing::Close, None);
+    }
+
+    /// Reads to the end of the message and closes: a server that is still writing when the
+    /// connection is closed reports an error. Returns when the verdict was known, which is now
+    /// unless the wire was settled before.
+    pub fn leave(&mut self, limit: Duration) -> Instant {
+        let decided = self.state().wire.settle_within(limit);
+        match &mut self.version {
+            Version::Http2(client) => client.leave(&mut self.shared.state().wire),
+            Version::Http1(framing, None) if *framing != Framing::Chunked => self.shared.skip(*framing),
+            Version::Http1(..) => {
+                let mut piece = [0; PIECE];
+                while !self.state().wire.is_sated() && matches!(self.read(&mut piece), Ok(1..)) {}
             }
         }
+        self.state().wire.leave();
+        decided
     }
 }
 
-/// The input: a buffer that starts with a page and grows up to [`INPUT_LIMIT`].
-#[derive(Debug, Default)]
-pub(super) struct Input {
-    buffer: Vec<u8>,
-    consumed: usize,
-    filled: usize,
-}
-
-impl Input {
-    /// Returns what was received and not consumed.
-    pub fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.consumed..self.filled).unwrap_or_default()
+/// Returns the head of a response with these fields, written as that of HTTP/1.
+fn head_of(fields: &Fields) -> Result<Head, Http2Error> {
+    let mut text = b"HTTP/2 ".to_vec();
+    text.extend_from_slice(field(fields, ":status").unwrap_or_default());
+    text.extend_from_slice(b"\r\n");
+    for (name, value) in fields.iter().filter(|(name, _)| !name.starts_with(b":")) {
+        push_line(&mut text, name, value);
     }
-
-    /// Returns room for more; none once there are [`INPUT_LIMIT`] bytes.
-    pub fn room(&mut self) -> &mut [u8] {
-        if self.consumed > 0 {
-            self.buffer.copy_within(self.consumed..self.filled, 0);
-            self.filled -= self.consumed;
-            self.consumed = 0;
-        }
-        if self.filled == self.buffer.len() && self.filled < INPUT_LIMIT {
-            let size = (self.buffer.len() * 2).clamp(PAGE, INPUT_LIMIT);
-            // Zeroed at once: if built for size, a resize does that byte by byte, with a sixth of
-            // all instructions of a check. A Vec that grows by itself would double.
-            let mut larger = vec![0; size];
-            if let Some(start) = larger.get_mut(..self.filled) {
-                start.copy_from_slice(&self.buffer);
-            }
-            self.buffer = larger;
-        }
-        self.buffer.get_mut(self.filled..).unwrap_or_default()
-    }
-
-    /// Adds the bytes that were written to the start of the room.
-    pub fn received(&mut self, count: usize) {
-        self.filled = (self.filled + count).min(self.buffer.len());
-    }
-
-    /// Consumes bytes.
-    pub fn consume(&mut self, count: usize) {
-        self.consumed = (self.consumed + count).min(self.filled);
-    }
-
-    fn clear(&mut self) {
-        (self.consumed, self.filled) = (0, 0);
-    }
-
-    /// Takes the head of the final response out of the input, once it was received. Interim
-    /// responses are skipped, expected or not (RFC 9110, section 15.2), and so are empty lines
-    /// before the head.
-    fn final_head(&mut self, search: &mut Search) -> Result<Option<Head>, HeadError> {
-        loop {
-            let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
-            let empty = self.bytes().iter().take_while(is_end).count();
-            self.consume(empty);
-            if !may_be_http(self.bytes()) {
-                return Err(HeadError::NotHttp);
-            }
-            let end = search.end(self.bytes());
-            if end.unwrap_or(self.bytes().len()) > HEAD_LIMIT {
-                return Err(HeadError::TooLarge);
-            }
-            let Some(end) = end else { return Ok(None) };
-            let head = Head::parse(self.bytes().get(..end).unwrap_or_default())?;
-            self.consume(end);
-            if !head.is_interim() {
-                return Ok(Some(head));
-            }
-            *search = Search::default();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_input_grows_to_its_limit() {
-        let mut input = Input::default();
-        let mut total = 0;
-        loop {
-            let room = input.room().len();
-            if room == 0 {
-                break;
-            }
-            input.received(room);
-            total += room;
-        }
-        assert_eq!(total, INPUT_LIMIT);
-        input.consume(INPUT_LIMIT - 10);
-        assert_eq!(input.bytes().len(), 10);
-        assert_eq!(input.room().len(), INPUT_LIMIT - 10);
-    }
+    text.extend_from_slice(b"\r\n");
+    Head::parse(&text).map_err(|_| Http2Error::Invalid("a response without :status"))
 }

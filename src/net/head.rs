@@ -25,8 +25,10 @@ pub struct Head {
     pub status: u16,
     /// Whether it is HTTP/1.0 or older, which has no chunked encoding.
     is_old: bool,
-    /// The header lines as received, and the empty line after them.
-    lines: Vec<u8>,
+    /// All of it as received, with the empty line.
+    bytes: Vec<u8>,
+    /// Where the header lines begin in that.
+    lines: usize,
 }
 
 /// What delimits the body of a response.
@@ -92,7 +94,17 @@ impl Head {
                 return Err(HeadError::Line(without_end(line)));
             }
         }
-        Ok(Head { status, is_old, lines: lines.to_vec() })
+        Ok(Head { status, is_old, bytes: bytes.to_vec(), lines: end })
+    }
+
+    /// Returns the status line, without its end.
+    pub fn status_line(&self) -> &[u8] {
+        self.bytes.get(..self.lines).unwrap_or_default().trim_ascii_end()
+    }
+
+    /// Returns the header lines, each with its continuations and its end.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        Lines(self.bytes.get(self.lines..).unwrap_or_default())
     }
 
     /// Returns whether another one follows for the same request. RFC 9110, section 15.2.
@@ -101,8 +113,19 @@ impl Head {
     }
 
     /// Returns the value of the first field with this name.
+    #[inline(never)]
     pub fn value(&self, name: &str) -> Option<Vec<u8>> {
         self.named(name).next().map(|line| split(line).1)
+    }
+
+    /// Returns the header lines with this name, without the end of the last one.
+    pub fn quoted(&self, name: &str) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for line in self.named(name) {
+            lines.extend_from_slice(line);
+        }
+        lines.truncate(lines.trim_ascii_end().len());
+        lines
     }
 
     /// Returns what delimits the body. `to_head` says that the request was HEAD. RFC 9112, section
@@ -126,9 +149,7 @@ impl Head {
             for element in split(line).1.split(|&byte| byte == b',') {
                 let length = length(element);
                 if length.is_none() || known.is_some_and(|known| known != length) {
-                    let lines: Vec<&[u8]> =
-                        self.named("content-length").map(<[u8]>::trim_ascii_end).collect();
-                    return Err(HeadError::Length(lines.join(&b"\r\n"[..])));
+                    return Err(HeadError::Length(self.quoted("content-length")));
                 }
                 known = Some(length);
             }
@@ -140,8 +161,8 @@ impl Head {
     }
 
     /// Returns the header lines with this name, including their continuations.
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        Lines(&self.lines).filter(|line| {
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.lines().filter(|line| {
             let own = line.split(|&byte| byte == b':').next().unwrap_or_default();
             own.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
         })
@@ -196,9 +217,17 @@ fn without_end(line: &[u8]) -> Vec<u8> {
     line.strip_suffix(b"\r").unwrap_or(line).to_vec()
 }
 
+/// Appends a header line.
+#[inline(never)]
+pub fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
 /// Returns the name and the value of a header line. A space replaces the end of a line that is
 /// continued: RFC 9112, section 5.2.
-fn split(line: &[u8]) -> (&[u8], Vec<u8>) {
+pub fn split(line: &[u8]) -> (&[u8], Vec<u8>) {
     let at = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
     let (name, value) = line.split_at_checked(at).unwrap_or((line, &[]));
     let value = value.get(1..).unwrap_or_default();
@@ -261,9 +290,9 @@ mod tests {
         assert_eq!(head.value("X"), None);
         let head = parse(b"HTTP/1.1 200 OK\nC: \n\t\n c\nD\xff: \r d\r\r\nc: 4\n\n").unwrap();
         assert_eq!(head.value("c").unwrap(), b"c");
-        let names: Vec<&[u8]> = Lines(&head.lines).map(|line| split(line).0).collect();
+        let names: Vec<&[u8]> = head.lines().map(|line| split(line).0).collect();
         assert_eq!(names, [&b"C"[..], b"D\xff", b"c"]);
-        assert_eq!(split(Lines(&head.lines).nth(1).unwrap()).1, b"d");
+        assert_eq!(split(head.lines().nth(1).unwrap()).1, b"d");
     }
 
     #[test]
@@ -329,7 +358,7 @@ mod tests {
             head.extend_from_slice(b"\r\nContent-Length: 1\r\n\r\n");
             let end = Search::default().end(&head).unwrap();
             if let Ok(head) = parse(&head[..end]) {
-                assert!(head.framing(false).is_ok() && !head.lines.contains(&0));
+                assert!(head.framing(false).is_ok() && !head.bytes.contains(&0));
             }
         }
     }

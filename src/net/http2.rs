@@ -2,10 +2,12 @@
 //!
 //! The request is not sent before the server has shown by its SETTINGS that it speaks HTTP/2.
 //! Whatever the peer sends, memory is bounded: by the size of a frame, of a header block and of the
-//! body, and by the number of frames.
+//! window, and by the number of frames without data.
 
 mod frame;
 pub mod hpack;
+
+use std::io::Read as _;
 
 use self::frame::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GOAWAY, HEADERS, LARGEST, PING,
@@ -21,10 +23,12 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
     \0\0\x0c\x04\0\0\0\0\0\0\x02\0\0\0\0\0\x06\0\0\x40\0";
 /// The largest header block, in bytes.
 const BLOCK: usize = 16 << 10;
-/// The largest body, in bytes.
+/// The largest body that [`Client::rest`] returns, in bytes.
 const BODY: usize = 4 << 10;
-/// The initial size of a window. Section 6.9.2.
-const WINDOW: i64 = 65_535;
+/// How much of a body is read at once at the end, in bytes.
+const PIECE: usize = 4096;
+/// The initial size of a window, in both directions. Section 6.9.2.
+const WINDOW: u16 = 65_535;
 /// The only stream.
 const STREAM: u32 = 1;
 
@@ -53,8 +57,6 @@ pub enum Http2Error {
     Wire(WireError),
     /// The request could not be sent.
     Unsent(WireError),
-    /// The server closed the connection.
-    Closed,
     /// The first bytes are not HTTP/2.
     NotHttp2,
     /// Later bytes are not valid HTTP/2, because of this.
@@ -67,35 +69,55 @@ pub enum Http2Error {
     Reset(u32),
 }
 
-/// The client's end of a connection, for one request.
+impl Http2Error {
+    /// Returns the reason for a person, without what was going on.
+    pub fn words(&self) -> String {
+        match self {
+            Http2Error::Wire(error) | Http2Error::Unsent(error) => error.words(),
+            Http2Error::NotHttp2 => "the response is not HTTP/2".to_owned(),
+            Http2Error::Invalid(what) => format!("invalid HTTP/2: {what}"),
+            Http2Error::Excess(what) => (*what).to_owned(),
+            Http2Error::GoAway(code, _) => {
+                format!("the server ended the connection with GOAWAY {}", error_name(*code))
+            }
+            Http2Error::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
+        }
+    }
+}
+
+/// The client's end of a connection, for one request. It does not own the wire: its functions take
+/// it.
 #[derive(Debug)]
-pub struct Client<'a> {
-    frames: Frames<'a>,
+pub struct Client {
+    frames: Frames,
     decoder: Decoder,
-    awaiting: &'static str,
     is_http2: bool,
     initial_window: i64,
     connection_window: i64,
     stream_window: i64,
+    /// The rest of the request's body, for which the windows have no room yet.
+    unsent: Vec<u8>,
     /// How much was received since the last WINDOW_UPDATE, in bytes.
     taken: usize,
     head: Option<Fields>,
+    /// What was received of the body and not read yet.
     body: Vec<u8>,
     trailers: Fields,
     ended: bool,
 }
 
-impl<'a> Client<'a> {
-    /// A client on this wire.
-    pub fn new(wire: &'a mut Wire) -> Self {
+impl Client {
+    /// A client on a new connection.
+    pub fn new() -> Self {
+        let window = i64::from(WINDOW);
         Client {
-            frames: Frames::new(wire, PREFACE),
+            frames: Frames::new(PREFACE),
             decoder: Decoder::new(),
-            awaiting: "the server's HTTP/2 settings",
             is_http2: false,
-            initial_window: WINDOW,
-            connection_window: WINDOW,
-            stream_window: WINDOW,
+            initial_window: window,
+            connection_window: window,
+            stream_window: window,
+            unsent: Vec::new(),
             taken: 0,
             head: None,
             body: Vec::new(),
@@ -104,81 +126,113 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Returns the wire below.
-    pub fn wire(&self) -> &Wire {
-        self.frames.wire
-    }
-
     /// Returns what it waits for, or waited for when it failed.
     pub fn awaiting(&self) -> &'static str {
-        self.awaiting
+        if !self.is_http2 {
+            "the server's HTTP/2 settings"
+        } else if self.head.is_some() {
+            "the end of the response"
+        } else if !self.unsent.is_empty() {
+            "the server's flow-control window to open"
+        } else {
+            "the response head"
+        }
     }
 
     /// Returns once the server has sent its SETTINGS.
-    pub fn handshake(&mut self) -> Result<(), Http2Error> {
+    pub fn handshake(&mut self, wire: &mut Wire) -> Result<(), Http2Error> {
         while !self.is_http2 {
-            self.step()?;
+            self.step(wire)?;
         }
         Ok(())
     }
 
     /// Sends the request, its header block first, and returns the fields of the response's head.
-    pub fn request(&mut self, block: &[u8], mut body: &[u8]) -> Result<&Fields, Http2Error> {
+    pub fn request(&mut self, wire: &mut Wire, block: &[u8], body: &[u8]) -> Result<&Fields, Http2Error> {
         let mut pieces = block.chunks(LARGEST).peekable();
-        let mut kind = HEADERS;
+        let (mut kind, mut flags) = (HEADERS, if body.is_empty() { END_STREAM } else { 0 });
         while let Some(piece) = pieces.next() {
-            let flags = if pieces.peek().is_none() { END_HEADERS } else { 0 };
-            self.frames.queue(kind, flags, STREAM, piece);
-            kind = CONTINUATION;
-        }
-        self.awaiting = "the server's flow-control window to open";
-        while !body.is_empty() && !self.ended {
-            let room = usize::try_from(self.connection_window.min(self.stream_window)).unwrap_or(0);
-            if room == 0 {
-                self.step()?;
-                continue;
+            if pieces.peek().is_none() {
+                flags |= END_HEADERS;
             }
-            let (piece, rest) = body.split_at_checked(room.min(LARGEST)).unwrap_or((body, &[]));
-            let flags = if rest.is_empty() { END_STREAM } else { 0 };
-            self.frames.queue(DATA, flags, STREAM, piece);
-            // At most LARGEST.
-            let sent = i64::try_from(piece.len()).unwrap_or_default();
-            self.connection_window -= sent;
-            self.stream_window -= sent;
-            body = rest;
+            self.frames.queue(kind, flags, STREAM, piece);
+            (kind, flags) = (CONTINUATION, 0);
         }
-        self.awaiting = "the response head";
+        self.unsent = body.to_vec();
         while self.head.is_none() {
-            self.step()?;
+            self.step(wire)?;
         }
         Ok(self.head.get_or_insert_default())
     }
 
-    /// Returns the body and the trailers, which are the head if there is nothing else in the
-    /// response.
-    pub fn rest(&mut self) -> Result<(&[u8], &Fields), Http2Error> {
-        self.awaiting = "the end of the response";
+    /// Reads a piece of the body; 0 at its end.
+    pub fn read(&mut self, wire: &mut Wire, piece: &mut [u8]) -> Result<usize, Http2Error> {
+        while self.body.is_empty() && !self.ended {
+            // Only once it matters: a short response has ended before, and some servers log a
+            // WINDOW_UPDATE for a stream that is over as an error.
+            if self.taken >= LARGEST {
+                let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
+                for stream in [0, STREAM] {
+                    self.frames.queue(WINDOW_UPDATE, 0, stream, &taken);
+                }
+                self.taken = 0;
+            }
+            self.step(wire)?;
+        }
+        // Reading from a slice cannot fail.
+        let count = self.body.as_slice().read(piece).unwrap_or_default();
+        self.body.drain(..count);
+        Ok(count)
+    }
+
+    /// Returns a body of at most 4 KiB and the trailers, which are the head if there is nothing
+    /// else in the response.
+    pub fn rest(&mut self, wire: &mut Wire) -> Result<(&[u8], &Fields), Http2Error> {
         while !self.ended {
-            self.step()?;
+            self.step(wire)?;
+            if self.body.len() > BODY {
+                return Err(Http2Error::Excess("the response is longer than 4 KiB"));
+            }
         }
         Ok((&self.body, &self.trailers))
     }
 
     /// Ends the connection once the verdict is known: reads to the end of the response and sends
     /// GOAWAY. Section 6.8.
-    pub fn leave(&mut self) {
-        self.frames.wire.settle();
-        while self.head.is_some() && !self.ended && !self.frames.wire.is_sated() && self.step().is_ok() {}
+    pub fn leave(&mut self, wire: &mut Wire) {
+        wire.settle();
+        let mut piece = [0; PIECE];
+        while self.head.is_some() && !wire.is_sated() && matches!(self.read(wire, &mut piece), Ok(1..)) {}
         // The last stream of the server's that was processed (none), and no error.
         if self.is_http2 {
             self.frames.queue(GOAWAY, 0, 0, &[0; 8]);
-            self.frames.flush();
+            self.frames.flush(wire);
+        }
+    }
+
+    /// Queues as much of the request's body as the windows have room for.
+    fn push_body(&mut self) {
+        while !self.unsent.is_empty() && !self.ended {
+            let room = usize::try_from(self.connection_window.min(self.stream_window)).unwrap_or(0);
+            let count = room.min(LARGEST).min(self.unsent.len());
+            if count == 0 {
+                return;
+            }
+            let rest = self.unsent.split_off(count);
+            let piece = std::mem::replace(&mut self.unsent, rest);
+            let flags = if self.unsent.is_empty() { END_STREAM } else { 0 };
+            self.frames.queue(DATA, flags, STREAM, &piece);
+            // At most LARGEST.
+            let sent = i64::try_from(count).unwrap_or_default();
+            self.connection_window -= sent;
+            self.stream_window -= sent;
         }
     }
 
     /// Processes the next frame.
-    fn step(&mut self) -> Result<(), Http2Error> {
-        let frame = self.frames.next()?;
+    fn step(&mut self, wire: &mut Wire) -> Result<(), Http2Error> {
+        self.push_body();
+        let frame = self.frames.next(wire)?;
         match (frame.kind, frame.stream) {
             (SETTINGS, 0) => self.settings(&frame)?,
             (PING, 0) if frame.payload.len() == 8 && frame.has(ACK) => {}
@@ -201,9 +255,12 @@ impl<'a> Client<'a> {
                     ));
                 }
             }
-            (RST_STREAM, STREAM) => return Err(Http2Error::Reset(frame.number(0).ok_or(SIZE)?)),
+            (RST_STREAM, STREAM) => {
+                self.ended = true;
+                return Err(Http2Error::Reset(frame.number(0).ok_or(SIZE)?));
+            }
             (DATA, STREAM) => self.data(&frame)?,
-            (HEADERS, STREAM) => self.headers(&frame)?,
+            (HEADERS, STREAM) => self.headers(wire, &frame)?,
             (DATA | HEADERS | RST_STREAM | PUSH_PROMISE, _) => {
                 return Err(Http2Error::Invalid("a frame on a stream that was never opened"));
             }
@@ -240,31 +297,27 @@ impl<'a> Client<'a> {
         if self.head.is_none() {
             return Err(Http2Error::Invalid("DATA before HEADERS"));
         }
-        self.body.extend_from_slice(frame.content().ok_or(SIZE)?);
-        if self.body.len() > BODY {
-            return Err(Http2Error::Excess("the response is longer than 4 KiB"));
-        }
-        self.ended = frame.has(END_STREAM);
-        // Padding counts too, so the window is updated by the whole payload, but only once it
-        // matters: a short response has ended before, and some servers log a WINDOW_UPDATE for a
-        // stream that is over as an error.
+        // Padding counts too. Section 6.9.1.
         self.taken += frame.payload.len();
-        if !self.ended && self.taken >= LARGEST {
-            let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
-            self.frames.queue(WINDOW_UPDATE, 0, 0, &taken);
-            self.frames.queue(WINDOW_UPDATE, 0, STREAM, &taken);
-            self.taken = 0;
+        if self.taken > usize::from(WINDOW) {
+            return Err(Http2Error::Invalid("more DATA than the flow-control window allows"));
+        }
+        let content = frame.content().ok_or(SIZE)?;
+        self.body.extend_from_slice(content);
+        self.ended = frame.has(END_STREAM);
+        if !content.is_empty() {
+            self.frames.forgive();
         }
         Ok(())
     }
 
     /// Processes HEADERS up to the last CONTINUATION, between which no other frame is allowed.
     /// Sections 6.2 and 6.10.
-    fn headers(&mut self, frame: &Frame) -> Result<(), Http2Error> {
+    fn headers(&mut self, wire: &mut Wire, frame: &Frame) -> Result<(), Http2Error> {
         let mut block = frame.content().ok_or(SIZE)?.to_vec();
         let mut is_whole = frame.has(END_HEADERS);
         while !is_whole {
-            let more = self.frames.next()?;
+            let more = self.frames.next(wire)?;
             if (more.kind, more.stream) != (CONTINUATION, STREAM) {
                 return Err(Http2Error::Invalid("a frame within a header block"));
             }

@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod greetings;
 pub mod head;
 pub mod hosts;
+pub mod http1;
 pub mod http2;
 pub mod local;
 #[cfg(feature = "remote")]
@@ -16,6 +17,7 @@ pub mod proxy_protocol;
 pub mod resolv_conf;
 #[cfg(feature = "remote")]
 pub mod resolver;
+pub mod sha1;
 pub mod socket;
 pub mod target;
 #[cfg(feature = "tls")]

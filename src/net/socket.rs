@@ -52,10 +52,20 @@ pub enum WireError {
 }
 
 impl WireError {
+    /// The end of the stream was read where more is needed.
+    pub fn closed() -> Self {
+        WireError::Failed(io::ErrorKind::UnexpectedEof.into())
+    }
+
     /// Returns whether the peer has closed the connection: what it sent before can still be read.
     pub fn is_hung_up(&self) -> bool {
-        use io::ErrorKind::{BrokenPipe, ConnectionReset};
-        matches!(self, WireError::Failed(error) if matches!(error.kind(), BrokenPipe | ConnectionReset))
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        match self {
+            WireError::Failed(error) => {
+                matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+            }
+            _ => false,
+        }
     }
 
     /// Returns the reason for a person, without what was going on.

@@ -1,6 +1,6 @@
 //! ureq as the decoder of a body, on our connection.
 //!
-//! ureq neither resolves nor connects here, and sends nothing: it is given an [`Exchange`] whose
+//! ureq neither resolves nor connects here, and sends nothing: it is given a connection on which the
 //! response's head was already read, so that the local rule and the deadline are ours alone. In
 //! place of the head it is shown one that says only what delimits the body. Its own buffers of 128
 //! KiB, cleared at each start, are replaced by those of the exchange.
@@ -13,18 +13,19 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Agent, BodyReader, Error};
 
-use super::exchange::{Exchange, Input};
 use super::head::Framing;
-use super::socket::WireError;
+use super::http1::{Input, Shared};
+use super::socket::{CLOSED, WireError};
+use crate::text::mark_foreign;
 
 /// The size of the output buffer, in bytes: room for what ureq would send.
-const OUTPUT: usize = 128;
+const OUTPUT: usize = 256;
 /// The size of the buffer for what ureq decodes, in bytes.
 const SCRATCH: usize = 4 << 10;
 
 /// Why decoding a body failed; ureq passes it on as `Error::Other`.
 #[derive(Debug)]
-pub enum BodyError {
+enum BodyError {
     /// Reading failed.
     Wire(WireError),
     /// A line of the framing is longer than the buffer.
@@ -48,21 +49,40 @@ impl From<BodyError> for Error {
     }
 }
 
-/// Returns a reader of the body of this exchange's response, of which nothing has been read.
-pub fn body(exchange: &Exchange, framing: Framing) -> Result<BodyReader<'static>, Error> {
-    let config = Config::builder()
-        // Proxy variables are for outgoing traffic, which a probe's is not.
-        .proxy(None)
-        // The check follows redirects, each under the local rule.
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .user_agent("")
-        .accept("")
-        .build();
-    let agent = Agent::with_parts(config, Connected(exchange.clone(), framing), Nowhere);
+/// Returns a reader of the body of the response on this connection, of which nothing has been read.
+pub fn body(shared: &Shared, framing: Framing) -> Result<BodyReader<'static>, Error> {
+    // Proxy variables are for outgoing traffic, which a probe's is not. Nothing else matters: ureq
+    // sends nothing, and is shown neither a redirect nor an error status.
+    let config = Config::builder().proxy(None).build();
+    let agent = Agent::with_parts(config, Connected(shared.clone(), framing), Nowhere);
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("http://localhost/");
     Ok(agent.run(request)?.into_body().into_with_config().limit(u64::MAX).reader())
+}
+
+/// Returns whether the server closed the connection, as far as a reset or a broken pipe tells.
+pub fn is_hung_up(error: &Error) -> bool {
+    match error {
+        Error::Other(other) => match other.downcast_ref() {
+            Some(BodyError::Wire(error)) => error.is_hung_up(),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Returns why a body is incomplete, for a person; `doing` is what was going on.
+pub fn reason(error: Error, doing: &str) -> String {
+    let why = match error {
+        Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),
+        Error::Other(other) => match other.downcast_ref::<BodyError>() {
+            Some(known) => known.to_string(),
+            None => mark_foreign(&other.to_string()),
+        },
+        Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CLOSED.to_owned(),
+        other => mark_foreign(&other.to_string()),
+    };
+    format!("{why} {doing}")
 }
 
 /// Returns the head that ureq is shown.
@@ -86,9 +106,9 @@ impl Resolver for Nowhere {
     }
 }
 
-/// The connector that passes the exchange to ureq.
+/// The connector that passes the connection to ureq.
 #[derive(Debug)]
-struct Connected(Exchange, Framing);
+struct Connected(Shared, Framing);
 
 impl Connector for Connected {
     type Out = BodyTransport;
@@ -100,13 +120,13 @@ impl Connector for Connected {
             input: std::mem::take(&mut self.0.state().input),
             ..BodyBuffers::default()
         };
-        Ok(Some(BodyTransport { exchange: self.0.clone(), buffers }))
+        Ok(Some(BodyTransport { shared: self.0.clone(), buffers }))
     }
 }
 
 #[derive(Debug)]
 struct BodyTransport {
-    exchange: Exchange,
+    shared: Shared,
     buffers: BodyBuffers,
 }
 
@@ -129,7 +149,7 @@ impl Transport for BodyTransport {
         if room.is_empty() {
             return Err(BodyError::LineTooLong.into());
         }
-        let count = self.exchange.state().wire.read(room).map_err(BodyError::Wire)?;
+        let count = self.shared.state().wire.read(room).map_err(BodyError::Wire)?;
         self.buffers.input.received(count);
         Ok(count > 0)
     }

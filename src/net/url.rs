@@ -10,12 +10,13 @@ pub const URL: &str = "http://host:port/path, :port/path or host:port/path";
 
 /// What is expected if the scheme is another one.
 const SCHEME: &str = "an http:// or https:// URL";
-
 /// A parsed URL without a fragment. Its `Display` omits the user info, so that it may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
-    /// Whether the scheme is https.
+    /// Whether the scheme is https or wss.
     pub tls: bool,
+    /// Whether the scheme is ws or wss. RFC 6455, section 3.
+    pub is_websocket: bool,
     /// The host and port, which may be the scheme's default.
     pub place: HostPort,
     /// The host as text.
@@ -34,8 +35,9 @@ impl Url {
     /// what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = split_scheme(text).unwrap_or(("http", text));
-        let tls = scheme.eq_ignore_ascii_case("https");
-        if !tls && !scheme.eq_ignore_ascii_case("http") {
+        let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+        let (tls, is_websocket) = (is("https") || is("wss"), is("ws") || is("wss"));
+        if !tls && !is_websocket && !is("http") {
             return Err(SCHEME.to_owned());
         }
         let short = rest.len() == text.len();
@@ -61,50 +63,44 @@ impl Url {
         let explicit_port = port.is_some_and(|port| !port.is_empty());
         let port = match port {
             // RFC 3986, 3.2.3: an empty port is the default.
-            None | Some("") if !short => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
+            None | Some("") if !short => default_port(tls),
             port => port.and_then(parse_port).ok_or("a port from 1 to 65535")?,
         };
         let path = path_and_query(tail)?;
-        Ok(Url { tls, place: HostPort { host, port }, host: host_text, explicit_port, path, user_info })
+        let place = HostPort { host, port };
+        Ok(Url { tls, is_websocket, place, host: host_text, explicit_port, path, user_info })
     }
 
     /// Resolves a `location` in a response from this URL. RFC 3986, section 5.2. User info is kept
-    /// only for the same scheme, host and port.
+    /// only for the same scheme, host and port. A server names its WebSocket by http:// too.
     pub fn join(&self, location: &str) -> Result<Self, String> {
         let (reference, _) = split_before(location, b"#");
-        let absolute = if reference.starts_with("//") {
-            Some([if self.tls { "https:" } else { "http:" }, reference].concat())
-        } else if split_before(reference, b":/?").1.starts_with(':') {
-            Some(reference.to_owned())
-        } else {
-            None
-        };
-        let mut url = if let Some(absolute) = absolute {
+        let (path, query) = split_before(reference, b"?");
+        let without_scheme = reference.starts_with("//");
+        let mut url = if without_scheme || split_before(reference, b":/?").1.starts_with(':') {
+            let scheme = if self.tls { "https:" } else { "http:" };
+            let absolute = [if without_scheme { scheme } else { "" }, reference].concat();
             if split_scheme(&absolute).is_none() {
                 return Err(SCHEME.to_owned());
             }
             Url::parse(&absolute)?
         } else {
-            let (base, _) = split_before(&self.path, b"?");
-            let (path, query) = split_before(reference, b"?");
-            let path = if reference.is_empty() {
-                self.path.clone()
-            } else if path.is_empty() {
-                [base, query].concat()
+            let (base, own_query) = split_before(&self.path, b"?");
+            let path = if path.is_empty() {
+                [base, if reference.is_empty() { own_query } else { query }].concat()
             } else {
-                let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let merged =
-                    if path.starts_with('/') { path.to_owned() } else { [folder, "/", path].concat() };
-                without_dots(&merged) + query
+                let folder = base.get(..base.rfind('/').unwrap_or_default()).unwrap_or_default();
+                let beginning = if path.starts_with('/') { ["", ""] } else { [folder, "/"] };
+                without_dots(&[&beginning.concat(), path].concat()) + query
             };
-            Url { path: path_and_query(&path)?, ..self.clone() }
+            let mut url = self.clone();
+            url.path = path_and_query(&path)?;
+            url
         };
+        if url.is_websocket && !self.is_websocket {
+            return Err(SCHEME.to_owned());
+        }
+        url.is_websocket = self.is_websocket;
         if url.user_info.is_none() && (url.tls, &url.place) == (self.tls, &self.place) {
             url.user_info.clone_from(&self.user_info);
         }
@@ -117,18 +113,26 @@ impl Url {
 
     /// Returns the value of the `Host` header, without the port if it is the scheme's default.
     pub fn host_header(&self) -> String {
-        let default = if self.tls { 443 } else { 80 };
-        if self.place.port == default { self.host.clone() } else { self.host_and_port() }
+        if self.place.port == default_port(self.tls) { self.host.clone() } else { self.host_and_port() }
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https://" } else { "http://" };
-        f.write_str(scheme)?;
+        f.write_str(match (self.is_websocket, self.tls) {
+            (false, false) => "http://",
+            (false, true) => "https://",
+            (true, false) => "ws://",
+            (true, true) => "wss://",
+        })?;
         f.write_str(&if self.explicit_port { self.host_and_port() } else { self.host.clone() })?;
         f.write_str(&self.path)
     }
+}
+
+/// Returns the port of a URL that names none.
+fn default_port(tls: bool) -> u16 {
+    if tls { 443 } else { 80 }
 }
 
 /// Splits the text before the first of these ASCII characters.
@@ -230,6 +234,8 @@ mod tests {
             ("https://Host", "https://host/", "host:443"),
             ("HTTP://host:80?a=b", "http://host:80/?a=b", "host:80"),
             ("http://host/a#frag", "http://host/a", "host:80"),
+            ("ws://host/chat", "ws://host/chat", "host:80"),
+            ("WSS://host", "wss://host/", "host:443"),
             ("http://user:p%40ss@host/a", "http://host/a", "host:80"),
             ("http://a@b@host/a", "http://host/a", "host:80"),
             (":80/a:b@c", "http://localhost:80/a:b@c", "localhost:80"),

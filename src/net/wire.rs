@@ -19,6 +19,8 @@ use crate::deadline::Deadline;
 
 /// What a server may expect if it closes the connection without a reply to plain text.
 const SILENT: &str = " (it may expect TLS or the PROXY protocol)";
+/// The same if the PROXY protocol was spoken.
+const SILENT_AFTER_PROXY: &str = " (it may expect TLS, or no PROXY protocol)";
 
 /// How many of the first bytes from the peer are kept, to tell what answered.
 const OPENING: usize = 64;
@@ -39,6 +41,7 @@ pub struct Wire {
     /// What the peer answered to the TLS handshake, if that is not TLS.
     #[cfg(feature = "tls")]
     plain_answer: Vec<u8>,
+    is_introduced: bool,
     spoke: bool,
     received: u64,
     opening: Vec<u8>,
@@ -56,6 +59,7 @@ impl Wire {
             session: None,
             #[cfg(feature = "tls")]
             plain_answer: Vec::new(),
+            is_introduced: false,
             spoke: false,
             received: 0,
             opening: Vec::new(),
@@ -118,7 +122,10 @@ impl Wire {
         #[cfg(not(feature = "tls"))]
         let is_plain = true;
         let is_silent = self.spoke && self.received == 0;
-        if is_plain && is_silent && matches!(self.socket.stream, Stream::Tcp(_)) { SILENT } else { "" }
+        if !is_plain || !is_silent || !matches!(self.socket.stream, Stream::Tcp(_)) {
+            return "";
+        }
+        if self.is_introduced { SILENT_AFTER_PROXY } else { SILENT }
     }
 
     /// Waits at most this long for bytes, or the end of the stream, and returns whether there are
@@ -146,6 +153,7 @@ impl Wire {
     /// Writes what introduces the client, before TLS and the protocol. Errors are ignored: reading
     /// shows them.
     pub fn introduce(&mut self, header: &[u8]) {
+        self.is_introduced = true;
         let _ = self.socket.write_all(header);
     }
 

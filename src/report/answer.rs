@@ -166,7 +166,7 @@ impl Answer {
         if is_plain(bytes) {
             self.write(bytes);
         } else {
-            self.write(escape_lines(bytes).as_bytes());
+            self.write(escape_lines(bytes, "").as_bytes());
         }
     }
 
@@ -182,7 +182,7 @@ impl Answer {
     /// terminal.
     pub fn content(&mut self, bytes: &[u8]) {
         if self.terminal {
-            let text = escape_lines(bytes);
+            let text = escape_lines(bytes, "");
             self.write(text.as_bytes());
         } else {
             self.write(bytes);

@@ -1,14 +1,10 @@
-//! The response to a grpc check: the verdict on it, or why there is none.
+//! The verdict on the response to a grpc check.
 
 use super::Grpc;
 use super::message::{self, ServingStatus};
-use crate::deadline::Deadline;
-use crate::net::greetings::{self, Protocol};
+use crate::net::http2::field;
 use crate::net::http2::hpack::Fields;
-use crate::net::http2::{Client, Http2Error, error_name, field};
-use crate::net::socket::CLOSED;
 use crate::net::url::percent_decoded;
-use crate::net::wire::Wire;
 use crate::outcome::{Finding, Verdict};
 use crate::text::{mark_foreign, quoted};
 use crate::units;
@@ -99,56 +95,6 @@ impl Grpc {
             None => format!("the server has no overall status ({name}; --service names a service)"),
         }
     }
-}
-
-/// Returns the finding if there is no response.
-pub(super) fn failure(trouble: &Http2Error, client: &Client<'_>, deadline: Deadline) -> Finding {
-    let wire = client.wire();
-    let opening = wire.opening();
-    let doing = format!("waiting for {}", client.awaiting());
-    let mut quote = ("received", &[][..]);
-    // Data that may differ from one run to the next.
-    let mut noted = &[][..];
-    let found = match trouble {
-        // Whether this appears as an end of stream or as a reset is a race.
-        Http2Error::Wire(error) | Http2Error::Unsent(error) if opening.is_empty() && error.is_hung_up() => {
-            silent(wire)
-        }
-        Http2Error::Closed if opening.is_empty() => silent(wire),
-        Http2Error::Wire(error) | Http2Error::Unsent(error) if error.is_hung_up() => {
-            format!("{CLOSED} {doing}")
-        }
-        Http2Error::Wire(error) => return Finding::unhealthy(error.reason(deadline, &doing)),
-        Http2Error::Unsent(error) => {
-            return Finding::unhealthy(error.reason(deadline, "while the request was sent"));
-        }
-        Http2Error::Closed => format!("{CLOSED} {doing}"),
-        Http2Error::NotHttp2 => {
-            let other = greetings::other(opening, "grpc");
-            *(if other.is_some() { &mut noted } else { &mut quote.1 }) = opening;
-            match other {
-                Some(Protocol::Http) => "the port speaks HTTP/1, not HTTP/2".to_owned(),
-                Some(Protocol::Tls) if cfg!(feature = "tls") => {
-                    "the port speaks TLS, not HTTP/2 in plain text (--tls)".to_owned()
-                }
-                Some(other) => format!("the port speaks {}, not HTTP/2", other.name()),
-                None => "the response is not HTTP/2".to_owned(),
-            }
-        }
-        Http2Error::Invalid(what) => format!("invalid HTTP/2: {what}"),
-        Http2Error::Excess(what) => (*what).to_owned(),
-        Http2Error::GoAway(code, debug) => {
-            quote = ("debug", debug);
-            format!("the server ended the connection with GOAWAY {}", error_name(*code))
-        }
-        Http2Error::Reset(code) => format!("the server reset the stream with {}", error_name(*code)),
-    };
-    Finding::unhealthy(found).quoting(quote.0, quote.1).with_fact_bytes("received", noted)
-}
-
-/// Describes that the server closed the connection without sending anything.
-fn silent(wire: &Wire) -> String {
-    [CLOSED, " without a reply", wire.silence_hint()].concat()
 }
 
 /// Returns the value of this field if it is a status of up to three digits.

@@ -1,29 +1,27 @@
 //! The response to an http check: the verdict on it, or why there is none.
 
-use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
-use ureq::{BodyReader, Error};
 
+use super::Wanted;
 use super::body::{Assertion, Pending};
-use crate::deadline::Deadline;
-use crate::net::exchange::{Exchange, ExchangeError, HEAD_LIMIT};
+use super::websocket::{Opening, SWITCHING};
+use crate::check::http2;
+use crate::net::exchange::{Exchange, ExchangeError, READING};
 use crate::net::greetings::{self, Protocol};
-use crate::net::head::{Framing, Head, HeadError};
+use crate::net::head::{Head, HeadError};
+use crate::net::http1::{HEAD_LIMIT, Http1Error};
 use crate::net::socket::{CLOSED, WireError};
 use crate::net::status_words;
-use crate::net::transport::{self, BodyError};
 use crate::net::wire::LEAVE_TIME;
 use crate::outcome::{Fact, Finding, Reached};
 use crate::text::{decode, mark_foreign};
-use crate::units::{StatusSet, show_size};
+use crate::units::show_size;
 
 /// How much of the body an unhealthy verdict shows, in bytes.
 const EXCERPT: usize = 512;
-/// The activity that is reported if a body is incomplete.
-const READING: &str = "reading the body";
 /// How long a server must have been silent, with the connection open, for its body to count as
 /// complete.
 const SILENCE: Duration = Duration::from_millis(50);
@@ -33,13 +31,16 @@ const PIECE: usize = 4096;
 /// The head of the final response, and the body that may follow.
 pub(super) struct Answer {
     pub(super) head: Head,
-    pub(super) framing: Framing,
-    /// The decoder of the body, once anything was read of it.
-    pub(super) body: Option<BodyReader<'static>>,
-    pub(super) exchange: Exchange,
+    exchange: Exchange,
+    /// The request for a WebSocket, if it was one.
+    opening: Option<Opening>,
+    /// What was read of the body, as far as the user wants to see it, and how much that is.
+    shown: (Vec<u8>, usize),
+    /// When the verdict was known, if more was read after that.
+    decided: Option<Instant>,
     /// Facts about the connection: `address`, and those of TLS.
-    pub(super) facts: Vec<(&'static str, Fact)>,
-    pub(super) phases: Vec<(&'static str, Duration)>,
+    facts: Vec<(&'static str, Fact)>,
+    phases: Vec<(&'static str, Duration)>,
 }
 
 /// Why reading a body ended.
@@ -55,6 +56,16 @@ enum End {
 }
 
 impl Answer {
+    pub(super) fn new(
+        head: Head,
+        exchange: Exchange,
+        opening: Option<Opening>,
+        facts: Vec<(&'static str, Fact)>,
+        phases: Vec<(&'static str, Duration)>,
+    ) -> Self {
+        Answer { head, exchange, opening, shown: (Vec::new(), 0), decided: None, facts, phases }
+    }
+
     pub(super) fn status(&self) -> u16 {
         self.head.status
     }
@@ -72,40 +83,79 @@ impl Answer {
         Some(decode(&location))
     }
 
-    /// Returns the verdict. Without assertions about the body, the head decides.
-    pub(super) fn judge(
-        &mut self,
-        status: &StatusSet,
-        assertions: &Arc<[Assertion]>,
-        max_body: usize,
-        found: String,
-    ) -> Finding {
-        let encoding = self.encoding();
-        if !status.contains(self.status()) {
-            // The excerpt is only for the message.
-            self.exchange.state().wire.settle();
-            let mut wanted = EXCERPT;
-            let (body, _, end) = self.read_body(EXCERPT, true, &mut |piece| {
-                wanted = wanted.saturating_sub(piece.len());
-                wanted == 0
-            });
-            let finding = Finding::unhealthy(found).expected(status.typed());
-            return match (encoding, end) {
-                (None, End::Broken(_, silence)) if self.is_plainly_whole(&body, silence) => {
-                    finding.quoting_text("body", &body)
-                }
-                // How much of it was received differs from one run to the next.
-                (_, End::Broken(..)) => finding.with_fact_bytes("body", &body),
-                (Some(encoding), _) if !body.is_empty() => Finding {
-                    quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
-                    ..finding.fact("content_encoding", encoding)
-                },
-                _ => finding.quoting_text("body", &body),
-            };
+    /// Returns the finding, with what the user wants to see of the response.
+    pub(super) fn judge(&mut self, wanted: &Wanted, found: String) -> Finding {
+        if wanted.show.body {
+            self.shown.1 = wanted.max_body;
         }
-        if assertions.is_empty() {
+        let mut finding = self.verdict(wanted, found);
+        if wanted.show.body {
+            self.decided.get_or_insert_with(Instant::now);
+            let mut piece = [0; PIECE];
+            // What follows an upgrade is not HTTP.
+            let has_body = self.status() != SWITCHING;
+            while has_body && self.shown.0.len() < wanted.max_body && matches!(self.read(&mut piece), Ok(1..))
+            {
+            }
+        }
+        wanted.show.add(&mut finding, &self.head, std::mem::take(&mut self.shown.0));
+        finding
+    }
+
+    /// Returns the verdict. Without assertions about the body, the head decides.
+    fn verdict(&mut self, wanted: &Wanted, found: String) -> Finding {
+        if !wanted.status.contains(self.status()) {
+            return self.wrong_status(wanted, found);
+        }
+        if let Some(opening) = self.opening.as_ref().filter(|_| self.status() == SWITCHING) {
+            if !opening.is_accepted_by(&self.head) {
+                return Finding::unhealthy(found)
+                    .expected("a Sec-WebSocket-Accept that belongs to the key")
+                    .with_fact_bytes("received", &self.head.quoted("Sec-WebSocket-Accept"));
+            }
+            self.exchange.upgraded(&opening.close_frame());
+        }
+        for header in &wanted.headers {
+            if let Some((expected, lines)) = header.unmet(&self.head) {
+                return Finding::unhealthy(found).expected(expected).quoting("received", &lines);
+            }
+        }
+        if wanted.assertions.is_empty() {
             return Finding::healthy(found);
         }
+        self.judge_body(&wanted.assertions, wanted.max_body, found)
+    }
+
+    /// Returns the finding for a status that is not wanted. The excerpt of the body is only for the
+    /// message.
+    fn wrong_status(&mut self, wanted: &Wanted, found: String) -> Finding {
+        let encoding = self.encoding();
+        self.decided = Some(Instant::now());
+        if !wanted.show.body {
+            self.exchange.state().wire.settle();
+        }
+        let mut left = EXCERPT;
+        let (body, _, end) = self.read_body(EXCERPT, true, &mut |piece| {
+            left = left.saturating_sub(piece.len());
+            left == 0
+        });
+        let finding = Finding::unhealthy(found).expected(wanted.status.typed());
+        match (encoding, end) {
+            (None, End::Broken(_, silence)) if self.is_plainly_whole(&body, silence) => {
+                finding.quoting_text("body", &body)
+            }
+            // How much of it was received differs from one run to the next.
+            (_, End::Broken(..)) => finding.with_fact_bytes("body", &body),
+            (Some(encoding), _) if !body.is_empty() => Finding {
+                quote: Some(("body", format!("compressed ({encoding})").into_bytes())),
+                ..finding.fact("content_encoding", encoding)
+            },
+            _ => finding.quoting_text("body", &body),
+        }
+    }
+
+    fn judge_body(&mut self, assertions: &Arc<[Assertion]>, max_body: usize, found: String) -> Finding {
+        let encoding = self.encoding();
         if let Some(encoding) = encoding {
             let expected = format!("an uncompressed body, not Content-Encoding: {}", mark_foreign(&encoding));
             return Finding::unhealthy(found).expected(expected).fact("content_encoding", encoding);
@@ -118,13 +168,13 @@ impl Answer {
         self.phases.push(("body", start.elapsed()));
         let excerpt = body.get(..EXCERPT).unwrap_or(&body).to_vec();
         match end {
-            End::Enough => Finding::healthy(found),
+            End::Enough if !pending.is_refuted() => Finding::healthy(found),
             End::Broken(why, _) => {
                 let timed_out = || WireError::TimedOut.reason(deadline, READING);
                 let why = if deadline.remaining().is_err() { timed_out() } else { why };
                 Finding::unhealthy(format!("{found}, but {why}")).with_fact_bytes("body", &excerpt)
             }
-            End::Whole | End::Limit => {
+            End::Enough | End::Whole | End::Limit => {
                 let cut_at = matches!(end, End::Limit).then_some(length);
                 let has_expression = pending.has_expression();
                 match pending.unmet(body, cut_at, deadline) {
@@ -151,7 +201,8 @@ impl Answer {
     /// `location` is the target of a redirect, parsed and shown as a URL, because the field itself
     /// may contain user info.
     pub(super) fn describe(mut self, mut finding: Finding, location: Option<String>) -> Finding {
-        finding.decided = Some(self.leave());
+        let left = self.leave(LEAVE_TIME);
+        finding.decided = self.decided.or(Some(left));
         finding.reached = Reached::Connected;
         let mut facts = vec![("status", self.status().into())];
         facts.extend(self.facts);
@@ -161,23 +212,9 @@ impl Answer {
         finding
     }
 
-    /// Reads to the end of the message and closes: a server that is still writing when the
-    /// connection is closed reports an error. Returns when the verdict was known.
-    pub(super) fn leave(&mut self) -> Instant {
-        self.leave_within(LEAVE_TIME)
-    }
-
-    /// As [`Answer::leave`], with a shorter time limit.
-    pub(super) fn leave_within(&mut self, limit: Duration) -> Instant {
-        let decided = self.exchange.state().wire.settle_within(limit);
-        if self.body.is_some() || self.framing == Framing::Chunked {
-            let mut piece = [0; PIECE];
-            while !self.exchange.state().wire.is_sated() && matches!(self.read(&mut piece), Ok(1..)) {}
-        } else {
-            self.exchange.skip(self.framing);
-        }
-        self.exchange.state().wire.leave();
-        decided
+    /// Ends the exchange, in no more than this time. Returns when that began.
+    pub(super) fn leave(&mut self, limit: Duration) -> Instant {
+        self.exchange.leave(limit)
     }
 
     /// Whether this is plainly the whole body, although its end was not received: it is a complete
@@ -185,7 +222,7 @@ impl Answer {
     fn is_plainly_whole(&self, body: &[u8], silence: Duration) -> bool {
         let is_document = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
         is_document && serde_json::from_slice::<&RawValue>(body).is_ok()
-            || self.framing == Framing::Close && silence >= SILENCE
+            || self.exchange.ends_by_closing() && silence >= SILENCE
     }
 
     /// Returns the content encoding of the body, if any. The check never requests one, but some
@@ -197,15 +234,12 @@ impl Answer {
     }
 
     /// Reads a piece of the body; 0 at its end.
-    fn read(&mut self, piece: &mut [u8]) -> Result<usize, Error> {
-        if self.framing == Framing::None {
-            return Ok(0);
-        }
-        let reader = match &mut self.body {
-            Some(reader) => reader,
-            body => body.insert(transport::body(&self.exchange, self.framing)?),
-        };
-        Ok(reader.read(piece)?)
+    fn read(&mut self, piece: &mut [u8]) -> Result<usize, String> {
+        let count = self.exchange.read(piece)?;
+        let (shown, most) = &mut self.shown;
+        let room = most.saturating_sub(shown.len()).min(count);
+        shown.extend_from_slice(piece.get(..room).unwrap_or_default());
+        Ok(count)
     }
 
     /// Reads until the body ends, `settled` returns true for a piece, or the body is longer than
@@ -238,52 +272,26 @@ impl Answer {
                         return (body, length, End::Limit);
                     }
                 }
-                Err(error) => {
-                    // Whether the end of the connection appears as a reset is a race.
-                    let end = if self.framing == Framing::Close && is_hung_up(&error) {
-                        End::Whole
-                    } else {
-                        End::Broken(broken(error), received.elapsed())
-                    };
-                    return (body, length, end);
-                }
+                Err(why) => return (body, length, End::Broken(why, received.elapsed())),
             }
         }
     }
 }
 
-/// Whether the server closed the connection.
-fn is_hung_up(error: &Error) -> bool {
-    match error {
-        Error::Other(other) => match other.downcast_ref() {
-            Some(BodyError::Wire(error)) => error.is_hung_up(),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// Describes why a body is incomplete.
-fn broken(error: Error) -> String {
-    let why = match error {
-        Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),
-        Error::Other(other) => match other.downcast_ref::<BodyError>() {
-            Some(known) => known.to_string(),
-            None => mark_foreign(&other.to_string()),
-        },
-        Error::Io(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CLOSED.to_owned(),
-        other => mark_foreign(&other.to_string()),
-    };
-    format!("{why} {READING}")
-}
-
 /// Returns the finding if there is no response.
-pub(super) fn failure(error: &ExchangeError, exchange: &Exchange, deadline: Deadline) -> Finding {
+pub(super) fn failure(error: &ExchangeError, exchange: &Exchange) -> Finding {
     let state = exchange.state();
+    let error = match error {
+        ExchangeError::Http1(error) => error,
+        ExchangeError::Http2(error) => {
+            return http2::failure(error, exchange.awaiting(), &state.wire, "https://…");
+        }
+    };
+    let deadline = state.wire.deadline();
     let (received, opening) = (state.wire.received(), state.wire.opening());
     match greetings::other(opening, "http") {
         Some(Protocol::Tls) => return Finding::unhealthy("the port speaks TLS, not HTTP (https://…)"),
-        Some(Protocol::Http2) => return Finding::unhealthy("the port speaks HTTP/2 only (porthole grpc)"),
+        Some(Protocol::Http2) => return Finding::unhealthy("the port speaks HTTP/2 only (--http2)"),
         Some(other) => {
             let found = format!("the port speaks {}, not HTTP", other.name());
             return Finding::unhealthy(found).with_fact_bytes("received", opening);
@@ -295,35 +303,26 @@ pub(super) fn failure(error: &ExchangeError, exchange: &Exchange, deadline: Dead
         (true, 0) => "waiting for the response head",
         (true, _) => "waiting for the rest of the response head",
     };
-    let is_gone = match error {
-        ExchangeError::Wire(wire) => wire.is_hung_up(),
-        ExchangeError::Closed => true,
-        ExchangeError::Head(_) => false,
-    };
-    if is_gone && received == 0 {
-        // Whether this appears as an end of stream or as a reset is a race.
-        let found = [CLOSED, " without a reply", state.wire.silence_hint()].concat();
-        return Finding::unhealthy(found);
-    }
     match error {
+        // Whether this appears as an end of stream or as a reset is a race.
+        Http1Error::Wire(wire) if wire.is_hung_up() && received == 0 => {
+            Finding::unhealthy([CLOSED, " without a reply", state.wire.silence_hint()].concat())
+        }
         // An incomplete head is not quoted: it may contain the date, and its length may differ next
         // time.
-        ExchangeError::Wire(wire) => {
+        Http1Error::Wire(wire) => {
             Finding::unhealthy(wire.reason(deadline, doing)).with_fact_bytes("received", opening)
         }
-        ExchangeError::Closed => {
-            Finding::unhealthy(format!("{CLOSED} {doing}")).with_fact_bytes("received", opening)
-        }
-        ExchangeError::Head(HeadError::NotHttp) => {
+        Http1Error::Head(HeadError::NotHttp) => {
             Finding::unhealthy("the response is not HTTP").quoting("received", opening)
         }
-        ExchangeError::Head(HeadError::Line(line)) => {
+        Http1Error::Head(HeadError::Line(line)) => {
             Finding::unhealthy("invalid header line in the response").quoting("received", line)
         }
-        ExchangeError::Head(HeadError::Length(lines)) => {
+        Http1Error::Head(HeadError::Length(lines)) => {
             Finding::unhealthy("invalid Content-Length in the response").quoting("received", lines)
         }
-        ExchangeError::Head(HeadError::TooLarge) => Finding::unhealthy("the response head is too large")
+        Http1Error::Head(HeadError::TooLarge) => Finding::unhealthy("the response head is too large")
             .expected(format!("at most {}", show_size(HEAD_LIMIT as u64))),
     }
 }

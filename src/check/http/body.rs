@@ -22,6 +22,8 @@ const SLACK: usize = 8 << 10;
 pub(super) enum Assertion {
     /// `--contains`.
     Contains(Text),
+    /// `--not-contains`.
+    Lacks(Text),
     /// `--matches`, and the expression as it is shown.
     Matches(Expression, String),
     /// `--field`: a JSON Pointer (RFC 6901), and the expected value, if any.
@@ -31,6 +33,8 @@ pub(super) enum Assertion {
 /// The assertions that the body received so far does not satisfy.
 pub(super) struct Pending<'a> {
     assertions: Vec<&'a Assertion>,
+    /// A text that the body contains, but must not.
+    unwanted: Option<&'a Text>,
     /// All assertions, satisfied ones included.
     all: &'a Arc<[Assertion]>,
     /// The end of the received body, in which a text may still begin.
@@ -42,16 +46,22 @@ pub(super) struct Pending<'a> {
 impl<'a> Pending<'a> {
     pub(super) fn new(assertions: &'a Arc<[Assertion]>) -> Self {
         let texts = assertions.iter().map(|assertion| match assertion {
-            Assertion::Contains(text) => text.value.len().saturating_sub(1),
+            Assertion::Contains(text) | Assertion::Lacks(text) => text.value.len().saturating_sub(1),
             _ => 0,
         });
         let overlap = texts.max().unwrap_or_default();
-        Pending { assertions: assertions.iter().collect(), all: assertions, window: Vec::new(), overlap }
+        let pending = assertions.iter().collect();
+        Pending { assertions: pending, unwanted: None, all: assertions, window: Vec::new(), overlap }
     }
 
-    /// Whether a pending assertion requires the whole body.
+    /// Whether a pending assertion requires that the whole body is kept.
     pub(super) fn needs_whole_body(&self) -> bool {
-        self.assertions.iter().any(|assertion| !matches!(assertion, Assertion::Contains(_)))
+        self.assertions.iter().any(|assertion| assertion.keeps_body())
+    }
+
+    /// Whether the body contains what it must not.
+    pub(super) fn is_refuted(&self) -> bool {
+        self.unwanted.is_some()
     }
 
     /// Whether any assertion, satisfied or not, is an expression.
@@ -59,17 +69,25 @@ impl<'a> Pending<'a> {
         self.all.iter().any(|assertion| matches!(assertion, Assertion::Matches(..)))
     }
 
-    /// Adds a piece of the body. Returns whether all assertions are satisfied. Each byte is
-    /// examined only once, however small the pieces are.
+    /// Adds a piece of the body. Returns whether all assertions are satisfied, or one is refuted.
+    /// Each byte is examined only once, however small the pieces are.
     pub(super) fn is_settled_by(&mut self, piece: &[u8]) -> bool {
         let before = self.window.len();
         self.window.extend_from_slice(piece);
         let window = &self.window;
+        let is_absent = |text: &Text| {
+            let text = text.value.as_bytes();
+            let from = before.saturating_sub(text.len().saturating_sub(1));
+            find(window.get(from..).unwrap_or_default(), text).is_none()
+        };
+        let unwanted = &mut self.unwanted;
         self.assertions.retain(|assertion| match assertion {
-            Assertion::Contains(text) => {
-                let text = text.value.as_bytes();
-                let from = before.saturating_sub(text.len().saturating_sub(1));
-                find(window.get(from..).unwrap_or_default(), text).is_none()
+            Assertion::Contains(text) => is_absent(text),
+            Assertion::Lacks(text) => {
+                if !is_absent(text) {
+                    unwanted.get_or_insert(text);
+                }
+                true
             }
             // A match may depend on what follows (`ok$`), and part of a JSON document is not one.
             Assertion::Matches(..) | Assertion::Field(..) => true,
@@ -78,7 +96,7 @@ impl<'a> Pending<'a> {
         if done > self.overlap + SLACK {
             self.window.drain(..done);
         }
-        self.assertions.is_empty()
+        self.assertions.is_empty() || self.is_refuted()
     }
 
     /// Returns what the first unmet assertion expects of the body, after the last piece was added.
@@ -90,6 +108,9 @@ impl<'a> Pending<'a> {
         cut_at: Option<usize>,
         deadline: Deadline,
     ) -> Result<Option<String>, Passed> {
+        if let Some(text) = self.unwanted {
+            return Ok(Some(format!("the body not to contain {}", mark_foreign(&quoted(&text.shown)))));
+        }
         if !self.needs_whole_body() {
             // The body was not kept, but the pending texts are not in it.
             return Ok(self.assertions.iter().find_map(|assertion| assertion.unmet(b"", cut_at)));
@@ -104,28 +125,12 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Turns the value of an option into an assertion.
-type Make = fn(&Given<'_>, Text) -> Result<Assertion, UsageError>;
-
-/// Returns the given assertions, the fastest to check first.
-pub(super) fn plan(given: &mut Given<'_>) -> Result<Vec<Assertion>, UsageError> {
-    let kinds: [(&str, Make); 3] =
-        [("contains", |_, text| Ok(Assertion::Contains(text))), ("matches", matches), ("field", field)];
-    let mut assertions = Vec::new();
-    for (name, assertion) in kinds {
-        for text in given.texts(name)? {
-            assertions.push(assertion(given, text)?);
-        }
-    }
-    Ok(assertions)
-}
-
-fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+pub(super) fn matches(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
     let expression = Expression::new(&text.value).map_err(|why| given.unusable("matches", &why))?;
     Ok(Assertion::Matches(expression, text.shown))
 }
 
-fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
+pub(super) fn field(given: &Given<'_>, text: Text) -> Result<Assertion, UsageError> {
     let Text { value, shown } = text;
     let (pointer, wanted) = parts(&value);
     if !pointer.is_empty() && !pointer.starts_with('/') {
@@ -144,7 +149,13 @@ fn parts(text: &str) -> (&str, Option<&str>) {
 }
 
 impl Assertion {
-    /// Returns what was expected if the assertion does not hold.
+    /// Whether it requires that the whole body is kept.
+    pub(super) fn keeps_body(&self) -> bool {
+        matches!(self, Assertion::Matches(..) | Assertion::Field(..))
+    }
+
+    /// Returns what was expected if the assertion does not hold. A text that must not be there was
+    /// not found: see [`Pending::is_settled_by`].
     fn unmet(&self, body: &[u8], cut_at: Option<usize>) -> Option<String> {
         let limit =
             cut_at.map(|length| format!(" within the first {} (--max-body)", show_size(length as u64)));
@@ -166,6 +177,7 @@ impl Assertion {
                 let holds = expression.any_match(&text, &is_match);
                 (format!("match {}", mark_foreign(&quoted(shown))), holds)
             }
+            Assertion::Lacks(_) => return cut.then(|| format!("the end of the body{limit}")),
             Assertion::Field(..) if cut => return Some(format!("a JSON body{limit}")),
             Assertion::Field(pointer, wanted) => {
                 return match serde_json::from_slice::<&RawValue>(body) {

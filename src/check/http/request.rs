@@ -4,16 +4,20 @@ use std::time::Instant;
 
 use super::answer::{Answer, failure};
 use super::data;
+use super::websocket::Opening;
 use crate::args::{Given, UsageError};
 use crate::check::Attempt;
-use crate::check::headers::{self, Header, USER_AGENT, is_token, split_once};
+use crate::check::headers::{self, Header, USER_AGENT, base64, is_token, split_once};
 use crate::check::layers::{self, Layers};
 use crate::check::secure::Secure;
 use crate::net::connect::{open, phases};
 use crate::net::exchange::Exchange;
+use crate::net::head::push_line;
+use crate::net::http2::hpack::push_field;
 use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::target::Endpoint;
 use crate::net::url::Url;
+use crate::net::wire::LEAVE_TIME;
 use crate::outcome::{Finding, Reached};
 
 /// The request without its URL.
@@ -22,6 +26,8 @@ pub(super) struct Request {
     pub(super) method: String,
     headers: Vec<Header>,
     body: Option<String>,
+    /// Whether HTTP/2 is spoken.
+    pub(super) is_http2: bool,
     /// What precedes it on the connection.
     proxy: Option<ProxyProtocol>,
 }
@@ -36,7 +42,9 @@ pub(super) struct Changes {
     pub(super) is_anonymous: bool,
 }
 
-pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
+/// Returns the request for a URL of http, or of a WebSocket.
+pub(super) fn plan(given: &mut Given<'_>, is_websocket: bool) -> Result<Request, UsageError> {
+    let is_http2 = given.has("http2");
     let body = given.unshown("data")?;
     if let Some(body) = &body {
         given.hide(body.as_bytes(), "<data>");
@@ -50,7 +58,12 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
     if method == "CONNECT" {
         return Err(given.wrong("method", "CONNECT is not supported: it opens a tunnel"));
     }
-    let own = |name: &str| matches!(name, "content-length" | "transfer-encoding" | "connection");
+    let own = |name: &str| match name {
+        "content-length" | "transfer-encoding" | "connection" => true,
+        // HTTP/2 has no upgrade: RFC 9113, section 8.6.
+        "upgrade" | "sec-websocket-key" | "sec-websocket-version" => is_http2 || is_websocket,
+        _ => false,
+    };
     let mut headers = headers::plan(given, &own)?;
     if headers.iter().filter(|header| header.is("Host")).count() > 1 {
         return Err(given.wrong("header", "Host can be given only once"));
@@ -68,7 +81,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Request, UsageError> {
         headers.push(Header::new("Content-Type", "application/x-www-form-urlencoded"));
     }
     let proxy = layers::proxy_protocol(given)?;
-    Ok(Request { method, headers, body, proxy })
+    Ok(Request { method, headers, body, is_http2, proxy })
 }
 
 /// Hides `user:password` from output: the whole, the password, and its encoded form.
@@ -82,8 +95,7 @@ pub(super) fn hide_user(given: &mut Given<'_>, user_info: &[u8]) {
 
 /// Encodes credentials for basic authentication. RFC 7617.
 fn basic(user_info: &[u8]) -> String {
-    use base64::Engine as _;
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(user_info))
+    format!("Basic {}", base64(user_info))
 }
 
 impl Request {
@@ -108,8 +120,11 @@ impl Request {
         if url.tls {
             ends.push(("tls", Instant::now()));
         }
-        let exchange = Exchange::new(connection.wire);
-        let result = exchange.run(&self.bytes(changes, url), self.method(changes) == "HEAD");
+        let opening = url.is_websocket.then(Opening::new);
+        let mut exchange = Exchange::new(connection.wire, self.is_http2);
+        let head = self.head(changes, url, opening.as_ref());
+        let body = self.body(changes).unwrap_or_default();
+        let result = exchange.run(head, body.as_bytes(), self.method(changes) == "HEAD");
         let state = exchange.state();
         let sent = state.sent.filter(|_| state.awaiting);
         drop(state);
@@ -118,52 +133,67 @@ impl Request {
         ends.extend(sent.map(|_| ("head", now)));
         let phases = phases(start, &ends);
         match result {
-            Ok((head, framing)) => Ok(Answer { head, framing, body: None, exchange, facts, phases }),
+            Ok(head) => Ok(Answer::new(head, exchange, opening, facts, phases)),
             Err(error) => {
-                let mut finding = failure(&error, &exchange, attempt.deadline).ours();
+                let mut finding = failure(&error, &exchange).ours();
                 finding.facts.extend(facts);
-                let mut state = exchange.state();
-                let decided = Some(state.wire.settle());
-                state.wire.leave();
+                let decided = Some(exchange.leave(LEAVE_TIME));
                 Err(Box::new(Finding { phases, decided, reached: Reached::Connected, ..finding }))
             }
         }
     }
 
-    /// Encodes the request, with header names as they were typed. RFC 9112, section 2.1.
-    fn bytes(&self, changes: Changes, url: &Url) -> Vec<u8> {
+    /// Encodes the head of the request: for HTTP/1 with header names as they were typed (RFC 9112,
+    /// section 2.1), for HTTP/2 as a header block (RFC 9113, section 8.3.1).
+    fn head(&self, changes: Changes, url: &Url, opening: Option<&Opening>) -> Vec<u8> {
         let method = self.method(changes);
-        let mut out = format!("{method} {} HTTP/1.1\r\n", url.path);
-        let mut push = |name: &str, value: &str| {
-            for part in [name, ": ", value, "\r\n"] {
-                out.push_str(part);
+        let mut out = Fields { bytes: Vec::new(), is_http2: self.is_http2 };
+        let given = |name: &str| self.headers(changes).find(|header| header.is(name));
+        let host = url.host_header();
+        if self.is_http2 {
+            out.push(":method", method);
+            out.push(":scheme", if url.tls { "https" } else { "http" });
+            out.push(":authority", given("Host").map_or(&host, |header| &header.value));
+            out.push(":path", &url.path);
+        } else {
+            for part in [method, " ", &url.path, " HTTP/1.1\r\n"] {
+                out.bytes.extend_from_slice(part.as_bytes());
             }
-        };
-        let is_given = |name: &str| self.headers(changes).any(|header| header.is(name));
-        let mut default = |name: &str, value: &str| {
-            if !is_given(name) {
-                push(name, value);
-            }
-        };
-        default("Host", &url.host_header());
-        if let Some(user_info) = &url.user_info {
-            default("Authorization", &basic(user_info));
         }
-        default("User-Agent", USER_AGENT);
-        default("Accept", "*/*");
+        let login = url.user_info.as_deref().map(basic).unwrap_or_default();
+        for &(name, value) in &[
+            ("Host", host.as_str()),
+            ("Authorization", &login),
+            ("User-Agent", USER_AGENT),
+            ("Accept", "*/*"),
+        ] {
+            if !value.is_empty() && given(name).is_none() {
+                out.push(name, value);
+            }
+        }
         for header in self.headers(changes) {
-            push(&header.name, &header.value);
+            out.push(&header.name, &header.value);
         }
-        let body = self.body.as_deref().filter(|_| !changes.is_get);
         // As in curl: a method that normally has a body declares an empty one.
         let empty = matches!(method, "POST" | "PUT" | "PATCH").then_some("");
-        if let Some(body) = body.or(empty) {
-            push("Content-Length", &body.len().to_string());
+        if let Some(body) = self.body(changes).or(empty) {
+            out.push("Content-Length", &body.len().to_string());
         }
-        push("Connection", "close");
-        out.push_str("\r\n");
-        out.push_str(body.unwrap_or_default());
-        out.into_bytes()
+        out.push("Connection", if opening.is_some() { "Upgrade" } else { "close" });
+        if let Some(opening) = opening {
+            // RFC 6455, section 4.1.
+            out.push("Upgrade", "websocket");
+            out.push("Sec-WebSocket-Version", "13");
+            out.push("Sec-WebSocket-Key", &opening.key);
+        }
+        if !self.is_http2 {
+            out.bytes.extend_from_slice(b"\r\n");
+        }
+        out.bytes
+    }
+
+    fn body(&self, changes: Changes) -> Option<&str> {
+        self.body.as_deref().filter(|_| !changes.is_get)
     }
 
     fn method(&self, changes: Changes) -> &str {
@@ -188,6 +218,28 @@ impl Request {
             301 | 302 => method == "POST",
             _ => false,
         };
+    }
+}
+
+/// The fields of a request.
+struct Fields {
+    bytes: Vec<u8>,
+    is_http2: bool,
+}
+
+impl Fields {
+    /// Appends a field. HTTP/2 has others in place of some of HTTP/1: RFC 9113, sections 8.2.2 and
+    /// 8.3.1.
+    #[inline(never)]
+    fn push(&mut self, name: &str, value: &str) {
+        if !self.is_http2 {
+            push_line(&mut self.bytes, name.as_bytes(), value.as_bytes());
+            return;
+        }
+        let name = name.to_ascii_lowercase();
+        if name != "host" && name != "connection" {
+            push_field(&mut self.bytes, name.as_bytes(), value.as_bytes());
+        }
     }
 }
 

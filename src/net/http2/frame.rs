@@ -31,7 +31,7 @@ pub const LARGEST: usize = 16 << 10;
 const HEADER: usize = 9;
 /// How much is read at once, in bytes.
 const PIECE: usize = 4096;
-/// The most frames that are accepted in an exchange; a dozen is usual.
+/// The most frames without data that are accepted in an exchange; a dozen is usual.
 const FRAME_LIMIT: u32 = 1000;
 
 /// A frame as it was received.
@@ -71,17 +71,16 @@ impl Frame {
 
 /// Both directions of a connection, as frames.
 #[derive(Debug)]
-pub struct Frames<'a> {
-    pub wire: &'a mut Wire,
+pub struct Frames {
     received: Vec<u8>,
     unsent: Vec<u8>,
     count: u32,
 }
 
-impl<'a> Frames<'a> {
-    /// Frames on this wire; the preface is sent before the first one.
-    pub fn new(wire: &'a mut Wire, preface: &[u8]) -> Self {
-        Frames { wire, received: Vec::new(), unsent: preface.to_vec(), count: 0 }
+impl Frames {
+    /// Frames on a new connection; the preface is sent before the first one.
+    pub fn new(preface: &[u8]) -> Self {
+        Frames { received: Vec::new(), unsent: preface.to_vec(), count: 0 }
     }
 
     /// Queues a frame, to be sent before the next read.
@@ -95,44 +94,49 @@ impl<'a> Frames<'a> {
     }
 
     /// Sends what is queued; errors are ignored.
-    pub fn flush(&mut self) {
-        let _ = self.wire.write_all(&self.unsent);
+    pub fn flush(&mut self, wire: &mut Wire) {
+        let _ = wire.write_all(&self.unsent);
         self.unsent.clear();
     }
 
+    /// Does not count the last frame: it has data, whose amount the reader bounds.
+    pub fn forgive(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+
     /// Returns the next frame.
-    pub fn next(&mut self) -> Result<Frame, Http2Error> {
+    pub fn next(&mut self, wire: &mut Wire) -> Result<Frame, Http2Error> {
         self.count += 1;
         if self.count > FRAME_LIMIT {
             return Err(Http2Error::Excess("no end after 1000 frames"));
         }
-        self.fill(HEADER)?;
+        self.fill(wire, HEADER)?;
         let Some(&[high, middle, low, kind, flags, ref stream @ ..]) = self.received.first_chunk::<HEADER>()
         else {
-            return Err(Http2Error::Closed);
+            return Err(Http2Error::Wire(WireError::closed()));
         };
         let stream = u32::from_be_bytes(*stream) & 0x7fff_ffff;
         let length = u32::from_be_bytes([0, high, middle, low]) as usize;
         if length > LARGEST {
             return Err(Http2Error::Excess("a frame is larger than 16 KiB"));
         }
-        self.fill(HEADER + length)?;
+        self.fill(wire, HEADER + length)?;
         let rest = self.received.split_off(HEADER + length);
         let payload = std::mem::replace(&mut self.received, rest).split_off(HEADER);
         Ok(Frame { kind, flags, stream, payload })
     }
 
     /// Reads until this many bytes were received.
-    fn fill(&mut self, length: usize) -> Result<(), Http2Error> {
+    fn fill(&mut self, wire: &mut Wire, length: usize) -> Result<(), Http2Error> {
         let mut piece = [0; PIECE];
         while self.received.len() < length {
-            match self.wire.write_all(&self.unsent) {
+            match wire.write_all(&self.unsent) {
                 // A peer that accepts no more may have said why: that has to be read.
                 Ok(()) | Err(WireError::Failed(_)) => self.unsent.clear(),
                 Err(error) => return Err(Http2Error::Unsent(error)),
             }
-            match self.wire.read(&mut piece).map_err(Http2Error::Wire)? {
-                0 => return Err(Http2Error::Closed),
+            match wire.read(&mut piece).map_err(Http2Error::Wire)? {
+                0 => return Err(Http2Error::Wire(WireError::closed())),
                 count => self.received.extend_from_slice(piece.get(..count).unwrap_or_default()),
             }
             if self.count == 1 && !may_be_first(&self.received) {
