@@ -164,5 +164,9 @@ mod tests {
         assert!(us.command.starts_with(first.as_bytes()));
         assert!(us.stat.as_ref().unwrap().threads > 1);
         assert!(all.is_sorted_by_key(|seen| seen.pid));
+        let stats = Look::new().stats(&list);
+        let again = stats.iter().find(|seen| seen.pid == us.pid).unwrap();
+        let start = |seen: &Seen| seen.stat.as_ref().unwrap().start;
+        assert_eq!((start(again), again.command.as_slice()), (start(us), &b""[..]));
     }
 }

@@ -2,7 +2,7 @@
 //! proc_pid_fd(5)
 
 use std::ffi::CStr;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -19,6 +19,8 @@ use crate::units::push_number;
 
 /// How many pairs of socket and process are kept.
 const MAX_PAIRS: usize = 1 << 16;
+/// How many names of descriptors are collected before they are looked at, in bytes.
+const MAX_NAMES_BYTES: usize = 16 << 10;
 /// How much of the target of a descriptor is read, in bytes: more than a socket has.
 const MAX_TARGET_BYTES: usize = 64;
 
@@ -78,24 +80,28 @@ impl Owners {
         names.extend_from_slice(b"/fd");
         let folder = openat(proc, names.as_slice(), flags, Mode::empty());
         let mut list = Directory::of(folder.map_err(Error::of_process)?);
-        names.clear();
-        while let Some(entry) = list.next().map_err(Error::of_process)? {
-            names.extend_from_slice(entry.name);
-            names.push(0);
-        }
         let (at, before) = (self.processes.len(), self.pairs.len());
-        let (mut denied, mut target) = (false, [0; MAX_TARGET_BYTES]);
-        for name in names.split_inclusive(|&b| b == 0) {
-            let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
-            let target = read_link(list.as_fd(), name, &mut target);
-            denied |= matches!(target, Err(Errno::EACCES | Errno::EPERM));
-            if let Ok(target) = target
-                && let Some(inode) = parse_socket(target)
-                && inodes.binary_search(&inode).is_ok()
-                && self.pairs.len() < MAX_PAIRS
-            {
-                self.pairs.push((inode, at));
+        let (mut denied, mut is_end) = (false, false);
+        while !is_end {
+            names.clear();
+            while names.len() < MAX_NAMES_BYTES {
+                match list.next() {
+                    Ok(Some(entry)) => {
+                        names.extend_from_slice(entry.name);
+                        names.push(0);
+                    }
+                    Ok(None) => {
+                        is_end = true;
+                        break;
+                    }
+                    Err(errno) => {
+                        // Otherwise they would become those of the next process.
+                        self.pairs.truncate(before);
+                        return Err(Error::of_process(errno));
+                    }
+                }
             }
+            denied |= self.look_at(list.as_fd(), names, inodes, at);
         }
         if self.pairs.len() > before {
             // The directory above is still that of this process, even if its pid is reused.
@@ -107,6 +113,25 @@ impl Owners {
         }
         // Some systems show the numbers of descriptors but not their targets.
         if denied { Err(Cause::System(Errno::EACCES).into()) } else { Ok(()) }
+    }
+
+    /// Looks at the descriptors with these names, each of which ends in a NUL, of the process that
+    /// will have this index. Returns whether access to any is denied.
+    fn look_at(&mut self, folder: BorrowedFd<'_>, names: &[u8], inodes: &[u64], process: usize) -> bool {
+        let (mut denied, mut target) = (false, [0; MAX_TARGET_BYTES]);
+        for name in names.split_inclusive(|&b| b == 0) {
+            let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
+            let target = read_link(folder, name, &mut target);
+            denied |= matches!(target, Err(Errno::EACCES | Errno::EPERM));
+            if let Ok(target) = target
+                && let Some(inode) = parse_socket(target)
+                && inodes.binary_search(&inode).is_ok()
+                && self.pairs.len() < MAX_PAIRS
+            {
+                self.pairs.push((inode, process));
+            }
+        }
+        denied
     }
 
     /// Returns the processes that hold the socket with this inode, in order of pid.

@@ -81,3 +81,33 @@ pub fn info(process: &Handle, fd: &str) -> (&'static str, Option<u64>) {
     };
     (mode, offset)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::fcntl::open;
+    use nix::sys::stat::Mode;
+    use std::os::fd::{AsFd as _, AsRawFd as _};
+    use std::path::Path;
+
+    #[test]
+    fn the_link_has_the_access_mode_of_fdinfo() {
+        let process = Handle::open(Path::new("/proc"), std::process::id()).unwrap();
+        for (flags, mode) in [
+            (OFlag::O_RDONLY, "r"),
+            (OFlag::O_WRONLY, "w"),
+            (OFlag::O_RDWR | OFlag::O_APPEND, "u"),
+            (OFlag::O_PATH, ""),
+            // For ioctl(2) only: open(2).
+            (OFlag::O_ACCMODE, ""),
+        ] {
+            let file = open("/dev/null", flags, Mode::empty()).unwrap();
+            let fd = file.as_raw_fd().to_string();
+            let (list, numbers) = descriptors(&process).unwrap();
+            assert!(numbers.contains(&file.as_raw_fd().cast_unsigned()));
+            let link = Link { folder: list.as_fd(), name: &CString::new(fd.as_str()).unwrap() };
+            assert_eq!(link.target().unwrap(), b"/dev/null");
+            assert_eq!((link.mode(), info(&process, &fd).0), (mode, mode), "{flags:?}");
+        }
+    }
+}
