@@ -14,9 +14,9 @@ use regex_syntax::utf8::{Utf8Range, Utf8Sequences};
 
 use super::class::Class;
 
-/// How much an NFA may need, in bytes. This is more than an expression of
-/// [`SIZE_LIMIT`](super::SIZE_LIMIT) does.
-const SIZE_LIMIT: usize = 4 << 20;
+/// How much an NFA may need, in bytes. Nearly every expression of
+/// [`SIZE_LIMIT`](super::SIZE_LIMIT) needs less; one with very many ranges of characters does not.
+const SIZE_LIMIT: usize = 1 << 20;
 
 /// How an expression is applied.
 #[derive(Debug, Clone, Copy)]

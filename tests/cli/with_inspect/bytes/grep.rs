@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -88,6 +89,100 @@ fn porthole_finds_the_lines_that_grep_finds() {
         serde_json::from_str::<Value>(&json.stdout).unwrap(),
         json!({"matches": [{"path": files[8], "line": 1, "text": {"bytes": "Y2Fm6SBOZWVkbGU="}}]})
     );
+}
+
+/// A line is a text of its own, in which a character takes the place of bytes that are not UTF-8.
+#[test]
+fn an_expression_matches_within_a_line() {
+    let place = Place::new();
+    let file = place.file("x", b"one\n\ntwo \xc3\xa4\nbad \xff\xfe\n\xe4\xb8 1-a2\nend");
+    for (expression, numbers) in [
+        ("^$", &[2][..]),
+        ("^", &[1, 2, 3, 4, 5, 6]),
+        (r"\A[ot]", &[1, 3]),
+        (r"[en]\z", &[1]),
+        ("^.{5}$", &[3]),
+        ("^bad ..$", &[4]),
+        ("^[^a-z] [0-9]-", &[5]),
+        ("\u{fffd}", &[4, 5]),
+        ("e[^x]", &[6]),
+        (r"one\n", &[]),
+        (r"e\s", &[]),
+        ("(?s)e.t", &[]),
+        (r"\W$", &[3, 4]),
+        (r"d\b", &[4, 6]),
+        ("[0-9]-[a-z]+[0-9]", &[5]),
+        ("(?R)end$", &[6]),
+        ("(?x) o n e", &[1]),
+        (r"\B|z", &[1, 2, 3, 4, 5, 6]),
+    ] {
+        let ran = porthole(["grep", "-nE", expression, &file]).run();
+        let found: Vec<usize> =
+            ran.stdout.lines().map(|line| line.split(':').next().unwrap().parse().unwrap()).collect();
+        assert_eq!(found, numbers, "{expression}: {}", ran.story());
+    }
+}
+
+/// Many lines are searched at once.
+#[test]
+fn an_expression_in_a_large_file() {
+    let place = Place::new();
+    let mut text = String::new();
+    let mut wanted = Vec::new();
+    for number in 1..=40_000 {
+        let line = match number {
+            7 | 8 | 20_000 | 39_999 => format!("{number} level={number}-x9"),
+            _ => format!("{number} level={} 9-{}", number % 100, "abc ".repeat(number % 13)),
+        };
+        if line.ends_with("x9") {
+            wanted.push(format!("{number}:{line}"));
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let file = place.file("x", text);
+    for expression in ["[0-9]-[a-z]+[0-9]", "^[^-]*[0-9]-[^ab]9$", "=[0-9]+-.[0-9]"] {
+        porthole(["grep", "-nE", expression, &file]).in_little_memory().healthy(&wanted.join("\n"));
+    }
+    let count = |expression: &str| porthole(["grep", "-E", expression, &file]).run().stdout.lines().count();
+    assert_eq!((count("^.*$"), count("[0-9]$"), count("(9|8)9 ")), (40_000, 4, 800));
+}
+
+/// Expressions for which other engines need exponential time, or memory.
+#[test]
+fn an_expression_takes_linear_time_and_little_memory() {
+    let place = Place::new();
+    let file = place.file("x", vec![b'a'; 300_000]);
+    for expression in ["^(a+)+$b", "(a*)*[b]", "(a|aa)+[^a]", "(?:a?){40}a{40}[^a]"] {
+        let ran = porthole(["grep", "-E", expression, &file]).in_little_memory().run();
+        ran.within(Duration::from_secs(30)).is(1, "", "");
+    }
+    // More states than are kept.
+    let mut seed = 1_u32;
+    let mut letter = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        b"abcdefgh"[(seed >> 16) as usize % 8]
+    };
+    let text: Vec<u8> = (0..30_000).map(|at| if at % 2000 == 0 { b'\n' } else { letter() }).collect();
+    let file = place.file("y", text);
+    let ran = porthole(["grep", "-E", "[ab].{300}[^a-h]", &file]).in_little_memory().run();
+    ran.within(Duration::from_mins(1)).is(1, "", "");
+    let too_large = "grep: TEXT: the regular expression is too large: more than 64 KiB once compiled";
+    porthole(["grep", "-E", "(a{100}){100}", &file]).refused(too_large);
+}
+
+/// What the syntax of the checks' expressions does not have, no build takes.
+#[test]
+fn an_expression_has_the_syntax_of_the_checks() {
+    for expression in [r"\pL", "[a&&b]", "[[a]b]", "a{1", "(?=a)", r"(a)\1"] {
+        let refused = |words: &[&str]| {
+            let ran = porthole(words).run();
+            assert!(ran.stderr.contains("invalid regular expression: "), "{}", ran.story());
+            ran.stderr.split_once(": invalid").unwrap().1.to_owned()
+        };
+        let theirs = refused(&["http", "--matches", expression, ":1"]);
+        assert_eq!(refused(&["grep", "-E", expression, "/x"]), theirs);
+    }
 }
 
 /// POSIX: with `-q`, a match exits 0 "even if an error was detected".

@@ -1,6 +1,6 @@
 //! Files and lines of any length are handled in bounded memory.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
@@ -61,6 +61,33 @@ fn long_lines_and_large_files_are_searched_in_little_memory() {
     assert!(ran.stdout.ends_with("\n2:needle\n"));
     let Some((theirs, _)) = printed("sha256sum", &[&file]) else { return };
     porthole(["sha256sum", &file]).in_little_memory().healthy(String::from_utf8(theirs).unwrap().trim_end());
+}
+
+/// The last line is found wherever the pieces end in which a file is read.
+#[test]
+fn files_of_any_size_are_searched_to_their_end() {
+    let place = Place::new();
+    for size in [1, 7, 65_535, 65_536, 65_537, 131_072, (1 << 20) - 1, 1 << 20, (1 << 20) + 1] {
+        for end in ["x", "\nx", "x\n"] {
+            let mut text = "line\n".repeat(size / 5 + 1).into_bytes();
+            text.truncate(size.saturating_sub(end.len()));
+            text.extend_from_slice(end.as_bytes());
+            let file = place.file("x", &text);
+            let lines = text.strip_suffix(b"\n").unwrap_or(&text).split(|&byte| byte == b'\n');
+            let last = lines.clone().next_back().unwrap();
+            let found = format!("{}:{}", lines.count(), String::from_utf8_lossy(last));
+            porthole(["grep", "-n", "x", &file]).healthy(&found);
+            porthole(["grep", "-nE", "[x-z]$", &file]).healthy(&found);
+        }
+    }
+    // Files whose size does not tell how much they hold: of proc and sysfs.
+    for (file, text) in [("/proc/version", "Linux"), ("/sys/kernel/mm/transparent_hugepage/enabled", "never")]
+    {
+        if fs::exists(file).unwrap() {
+            let content = fs::read_to_string(file).unwrap();
+            porthole(["grep", text, file]).healthy(content.trim_end());
+        }
+    }
 }
 
 /// A mostly sparse file is not read from end to end, which would take hours.
