@@ -50,9 +50,9 @@ porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/toke
 
 /// The forms of TARGET in this build.
 const FORMS: &str = if cfg!(feature = "tls") {
-    "http://host:port/path, :port/path or host:port/path; also https://…, ws://…, wss://…"
+    "http://host:port/path (https://, ws://, wss://), :port/path, host:port/path"
 } else {
-    "http://host:port/path, :port/path or host:port/path; also ws://…"
+    "http://host:port/path (ws://), :port/path, host:port/path"
 };
 /// The options that a WebSocket has no use for: it is asked for by a GET of HTTP/1, and its answer
 /// has no body.
@@ -109,10 +109,10 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
     if let Some(user_info) = &url.user_info {
         request::hide_user(given, user_info);
     }
-    if url.is_websocket {
-        if let Some(name) = UNUSED_BY_WEBSOCKETS.iter().find(|name| given.has(name)) {
-            return Err(given.wrong(name, "cannot be used with a WebSocket"));
-        }
+    if url.is_websocket
+        && let Some(name) = UNUSED_BY_WEBSOCKETS.iter().find(|name| given.has(name))
+    {
+        return Err(given.wrong(name, "cannot be used with a WebSocket"));
     }
     let request = request::plan(given, url.is_websocket)?;
     let wanted = wanted(given, &url)?;

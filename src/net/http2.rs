@@ -168,15 +168,7 @@ impl Client {
     /// Reads a piece of the body; 0 at its end.
     pub fn read(&mut self, wire: &mut Wire, piece: &mut [u8]) -> Result<usize, Http2Error> {
         while self.body.is_empty() && !self.ended {
-            // Only once it matters: a short response has ended before, and some servers log a
-            // WINDOW_UPDATE for a stream that is over as an error.
-            if self.taken >= LARGEST {
-                let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
-                for stream in [0, STREAM] {
-                    self.frames.queue(WINDOW_UPDATE, 0, stream, &taken);
-                }
-                self.taken = 0;
-            }
+            self.return_window();
             self.step(wire)?;
         }
         // Reading from a slice cannot fail.
@@ -189,6 +181,7 @@ impl Client {
     /// else in the response.
     pub fn rest(&mut self, wire: &mut Wire) -> Result<(&[u8], &Fields), Http2Error> {
         while !self.ended {
+            self.return_window();
             self.step(wire)?;
             if self.body.len() > BODY {
                 return Err(Http2Error::Excess("the response is longer than 4 KiB"));
@@ -207,6 +200,18 @@ impl Client {
         if self.is_http2 {
             self.frames.queue(GOAWAY, 0, 0, &[0; 8]);
             self.frames.flush(wire);
+        }
+    }
+
+    /// Lets the server send more, once it matters: a short response has ended before, and some
+    /// servers log a WINDOW_UPDATE for a stream that is over as an error.
+    fn return_window(&mut self) {
+        if self.taken >= LARGEST {
+            let taken = u32::try_from(self.taken).unwrap_or_default().to_be_bytes();
+            for stream in [0, STREAM] {
+                self.frames.queue(WINDOW_UPDATE, 0, stream, &taken);
+            }
+            self.taken = 0;
         }
     }
 

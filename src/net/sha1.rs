@@ -2,6 +2,7 @@
 
 /// Returns the digest of a message: five words of four bytes. RFC 3174, sections 4 to 6; the schedule
 /// as in section 6.2.
+#[allow(clippy::many_single_char_names, reason = "the names of the RFC")]
 pub fn sha1(message: &[u8]) -> [[u8; 4]; 5] {
     let length = message.len();
     // The message, a one, and zeros up to the end of a block.

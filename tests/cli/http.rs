@@ -1,5 +1,6 @@
 //! `porthole http`: the requests that it sends, and its verdicts on responses.
 
+mod answers;
 mod assertions;
 mod heads;
 mod redirects;

@@ -90,3 +90,36 @@ fn verbose_lists_the_phases() {
         assert!(lines[1].contains(phase), "{}", ran.story());
     }
 }
+
+#[test]
+fn a_dialogue_is_held_in_the_order_given() {
+    let smtp = || {
+        Server::new(vec![send("220 mail.example ESMTP\r\n"), Step::Until(b"QUIT\r\n"), send("221 bye\r\n")])
+    };
+    let talk = ["--expect", "220 ", "--send", r"QUIT\r\n", "--expect", "221 "];
+    let server = smtp();
+    let address = server.address().to_string();
+    porthole([&["tcp", &address], &talk[..]].concat())
+        .healthy(&format!("healthy: tcp {address}: received \"220 \", then \"221 \" in <T>"));
+    // Each is found after the one before: the second 220 never comes.
+    let server = smtp();
+    let address = server.address().to_string();
+    let twice = ["--expect", "220", "--send", r"QUIT\r\n", "--expect", "220"];
+    porthole([&["tcp", &address], &twice[..]].concat()).unhealthy(&format!(
+        "unhealthy: tcp {address}: the server closed the connection, expected \"220\"; \
+         received: \\x20mail.example ESMTP\\r\\n221 bye\\r\\n"
+    ));
+    // What came along with the text before it is looked through too, across reads.
+    let server = Server::new(vec![send("one t"), send("wo thr"), send("ee\n"), Step::Hold]);
+    let address = server.address().to_string();
+    porthole(["tcp", &address, "--expect", "one", "--expect", "two", "--expect", "three"])
+        .healthy(&format!("healthy: tcp {address}: received \"one\", then \"two\", then \"three\" in <T>"));
+    // A server that closes in the middle.
+    let server = Server::new(vec![send("220 a\r\n")]);
+    let address = server.address().to_string();
+    let ran = porthole([&["tcp", &address], &talk[..]].concat()).run();
+    let start = format!("unhealthy: tcp {address}: the server closed the connection, expected \"221 \"");
+    assert!(ran.status == Some(1) && ran.stdout.starts_with(&start), "{}", ran.story());
+    porthole(["tcp", ":1", "--expect", ""])
+        .refused("tcp: --expect: expected at least one character to look for");
+}

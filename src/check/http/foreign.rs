@@ -36,7 +36,8 @@ const ROWS: &[Row] = &[
     (&["-nv", "--no-verbose"], LeaveOut("the verdict is one line; -q prints none when healthy")),
     (&["--compressed"], LeaveOut("the body is requested without compression")),
     (&["-x", "--proxy", "--noproxy", "--no-proxy"], LeaveOut("no proxy is ever used")),
-    (&["--http1.1", "--http2", "--http2-prior-knowledge"], LeaveOut("the check uses HTTP/1.1")),
+    (&["--http1.1"], LeaveOut("the check uses it, unless --http2 is given")),
+    (&["--http2-prior-knowledge"], Use("--http2")),
     (&["-G", "--get"], Say("write the query into the URL")),
     (&["-p", "-P", "--port"], PORT),
     (

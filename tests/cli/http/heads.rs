@@ -177,7 +177,7 @@ fn other_protocols_are_recognized() {
         (b"E\0\0\0\x84SFATAL\0", "the port speaks PostgreSQL, not HTTP"),
         (b"J\0\0\0\n8.0.36\0", "the port speaks MySQL, not HTTP"),
         (b"\x15\x03\x03\0\x02\x02\x46", "the port speaks TLS, not HTTP (https://…)"),
-        (b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64", "the port speaks HTTP/2 only (porthole grpc)"),
+        (b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64", "the port speaks HTTP/2 only (--http2)"),
         (b" \x02\0\x05 ", r"the response is not HTTP; received: \x20\x02\0\x05\x20"),
     ] {
         let server = Server::new(vec![Step::Request, send(bytes), Step::Hold]);

@@ -106,7 +106,6 @@ fn options_of_curl_and_wget_are_answered_with_advice() {
         ),
         ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
         ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
-        ("http --http2 URL", "unknown option --http2", leave_out("the check uses HTTP/1.1")),
         (
             "http --data-urlencode a=b URL",
             "unknown option --data-urlencode",
