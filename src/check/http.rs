@@ -142,6 +142,7 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 }
 
 /// Returns what the answer has to be like.
+#[inline(never)]
 fn wanted(given: &mut Given<'_>, url: &Url) -> Result<Wanted, UsageError> {
     let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
     if max_body > KEPT_LIMIT && (given.has("matches") || given.has("field")) {

@@ -143,6 +143,7 @@ impl Exchange {
 }
 
 /// Returns the head of a response with these fields, written as that of HTTP/1.
+#[inline(never)]
 fn head_of(fields: &Fields) -> Result<Head, Http2Error> {
     let mut text = b"HTTP/2 ".to_vec();
     text.extend_from_slice(field(fields, ":status").unwrap_or_default());

@@ -130,6 +130,7 @@ impl Head {
 
     /// Returns what delimits the body. `to_head` says that the request was HEAD. RFC 9112, section
     /// 6.3.
+    #[inline(never)]
     pub fn framing(&self, to_head: bool) -> Result<Framing, HeadError> {
         // Without a body, the fields that delimit it are ignored.
         if to_head || matches!(self.status, 100..200 | 204 | 304) {

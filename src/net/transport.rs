@@ -50,6 +50,7 @@ impl From<BodyError> for Error {
 }
 
 /// Returns a reader of the body of the response on this connection, of which nothing has been read.
+#[inline(never)]
 pub fn body(shared: &Shared, framing: Framing) -> Result<BodyReader<'static>, Error> {
     // Proxy variables are for outgoing traffic, which a probe's is not. Nothing else matters: ureq
     // sends nothing, and is shown neither a redirect nor an error status.
@@ -72,6 +73,7 @@ pub fn is_hung_up(error: &Error) -> bool {
 }
 
 /// Returns why a body is incomplete, for a person; `doing` is what was going on.
+#[inline(never)]
 pub fn reason(error: Error, doing: &str) -> String {
     let why = match error {
         Error::Protocol(_) => return "invalid chunked encoding in the response body".to_owned(),

@@ -73,6 +73,7 @@ impl Url {
 
     /// Resolves a `location` in a response from this URL. RFC 3986, section 5.2. User info is kept
     /// only for the same scheme, host and port. A server names its WebSocket by http:// too.
+    #[inline(never)]
     pub fn join(&self, location: &str) -> Result<Self, String> {
         let (reference, _) = split_before(location, b"#");
         let (path, query) = split_before(reference, b"?");

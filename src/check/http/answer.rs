@@ -128,6 +128,7 @@ impl Answer {
 
     /// Returns the finding for a status that is not wanted. The excerpt of the body is only for the
     /// message.
+    #[inline(never)]
     fn wrong_status(&mut self, wanted: &Wanted, found: String) -> Finding {
         let encoding = self.encoding();
         self.decided = Some(Instant::now());
@@ -154,6 +155,7 @@ impl Answer {
         }
     }
 
+    #[inline(never)]
     fn judge_body(&mut self, assertions: &Arc<[Assertion]>, max_body: usize, found: String) -> Finding {
         let encoding = self.encoding();
         if let Some(encoding) = encoding {
@@ -279,6 +281,7 @@ impl Answer {
 }
 
 /// Returns the finding if there is no response.
+#[inline(never)]
 pub(super) fn failure(error: &ExchangeError, exchange: &Exchange) -> Finding {
     let state = exchange.state();
     let error = match error {

@@ -7,6 +7,7 @@ use crate::net::url::percent_decoded;
 const PLAIN: [&[u8]; 3] = [b"true", b"false", b"null"];
 
 /// Returns each value as it is written, and also decoded if that differs.
+#[inline(never)]
 pub(super) fn values(body: &str) -> Vec<Vec<u8>> {
     let text = body.trim_ascii();
     let mut values = if text.starts_with(['{', '[', '"']) { of_json(text) } else { of_form(text) };

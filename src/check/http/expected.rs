@@ -27,6 +27,7 @@ impl Expected {
 
     /// If the answer does not have the header, returns what was expected, and the lines of that
     /// name.
+    #[inline(never)]
     pub(super) fn unmet(&self, head: &Head) -> Option<(String, Vec<u8>)> {
         let wanted = self.value.as_deref().map(str::as_bytes);
         if head.named(&self.name).any(|line| wanted.is_none_or(|wanted| split(line).1 == wanted)) {

@@ -43,6 +43,7 @@ pub(super) struct Changes {
 }
 
 /// Returns the request for a URL of http, or of a WebSocket.
+#[inline(never)]
 pub(super) fn plan(given: &mut Given<'_>, is_websocket: bool) -> Result<Request, UsageError> {
     let is_http2 = given.has("http2");
     let body = given.unshown("data")?;
@@ -100,6 +101,7 @@ fn basic(user_info: &[u8]) -> String {
 
 impl Request {
     /// Sends the request to the endpoint and returns the response once its final head is received.
+    #[inline(never)]
     pub(super) fn send(
         &self,
         changes: Changes,
@@ -145,6 +147,7 @@ impl Request {
 
     /// Encodes the head of the request: for HTTP/1 with header names as they were typed (RFC 9112,
     /// section 2.1), for HTTP/2 as a header block (RFC 9113, section 8.3.1).
+    #[inline(never)]
     fn head(&self, changes: Changes, url: &Url, opening: Option<&Opening>) -> Vec<u8> {
         let method = self.method(changes);
         let mut out = Fields { bytes: Vec::new(), is_http2: self.is_http2 };

@@ -25,6 +25,7 @@ pub(super) fn plan(given: &mut Given<'_>) -> Result<Show, UsageError> {
 
 impl Show {
     /// Adds what is shown to a finding.
+    #[inline(never)]
     pub(super) fn add(self, finding: &mut Finding, head: &Head, body: Vec<u8>) {
         if self.head {
             finding.shown.extend_from_slice(head.status_line());
