@@ -60,12 +60,8 @@ impl WireError {
     /// Returns whether the peer has closed the connection: what it sent before can still be read.
     pub fn is_hung_up(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-        match self {
-            WireError::Failed(error) => {
-                matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
-            }
-            _ => false,
-        }
+        let gone = |error: &io::Error| matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof);
+        matches!(self, WireError::Failed(error) if gone(error))
     }
 
     /// Returns the reason for a person, without what was going on.

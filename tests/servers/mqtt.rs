@@ -35,7 +35,9 @@ fn ready() {
     drop(sender);
     let ran: Vec<_> = receiver.iter().collect();
     assert_eq!(ran.len(), 10);
-    ran.into_iter().for_each(|ran| drop(ran.is(0, &line, "")));
+    for ran in ran {
+        ran.is(0, &line, "");
+    }
     let log = daemon.folder.join("mosquitto.log");
     let logged = || std::fs::read_to_string(&log).unwrap();
     daemon.until("it has received all ends", || logged().matches("Received DISCONNECT from").count() >= 10);
