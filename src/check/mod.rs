@@ -16,6 +16,7 @@ mod server;
 mod stream;
 mod tls_options;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -123,6 +124,9 @@ pub struct Attempt {
     pub reach: Reach,
 }
 
+/// The variable that stands for `--log`, unless it is empty or `0`.
+const LOG_VARIABLE: &str = "PORTHOLE_LOG";
+
 /// What [`in_time`] reports that it was doing when it looks at a file.
 const AT_FILE: &str = "looking at the file";
 
@@ -149,7 +153,8 @@ pub struct RunOptions {
     /// Whether to explain failures.
     #[cfg(feature = "inspect")]
     pub explain: bool,
-    /// Whether an unhealthy verdict also goes to the log of the container.
+    /// Whether an unhealthy verdict also goes to the log of the container, whatever
+    /// [`LOG_VARIABLE`] says.
     pub log: bool,
     /// How the results are printed.
     pub style: Style,
@@ -195,7 +200,9 @@ pub fn run(plan: &Plan) -> RunOutcome {
 /// Writes an unhealthy verdict to the log of the container, if that is wanted. Returns why it could
 /// not be written.
 pub fn log(outcome: &RunOutcome, plan: &Plan) -> Option<String> {
-    if !plan.options.log || outcome.is_healthy() {
+    // The variable is looked at only where it matters: most checks are healthy.
+    let is_on = |text: OsString| !text.is_empty() && text != "0";
+    if outcome.is_healthy() || !(plan.options.log || std::env::var_os(LOG_VARIABLE).is_some_and(is_on)) {
         return None;
     }
     let line = crate::report::log_line(outcome, &plan.secrets);

@@ -14,8 +14,6 @@ use crate::units;
 
 /// The variable that replaces a missing `--timeout`.
 const TIMEOUT_VARIABLE: &str = "PORTHOLE_TIMEOUT";
-/// The variable that stands for `--log`, unless it is empty or `0`.
-const LOG_VARIABLE: &str = "PORTHOLE_LOG";
 /// The default of `--timeout`.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 /// The default of `--every`.
@@ -68,8 +66,7 @@ pub(super) fn run_options(given: &[Matches], values: &dyn Values) -> Result<RunO
     let reach = Reach::Local;
     #[cfg(feature = "inspect")]
     let explain = is_set("explain")?;
-    let is_on = |text: OsString| !text.is_empty() && text != "0";
-    let log = is_set("log")? || values.variable(LOG_VARIABLE).is_some_and(is_on);
+    let log = is_set("log")?;
     let wait = duration("wait")?;
     let every = duration("every")?;
     if every.is_some() && wait.is_none() {

@@ -21,12 +21,18 @@ use super::pages::Pages;
 const SIZE: usize = 128 << 10;
 /// The alignment of its start, in bytes.
 const ALIGN: usize = 64;
+/// How many bytes at the start stay unused: see [`ALLOCATOR`].
+const UNUSED: usize = 1;
+
+// Not zero, so that this is in `.data`, on a page that is there from the start. On a page of zeros
+// the first look at `used` would cost a page fault, and the first change another one.
+#[global_allocator]
+static ALLOCATOR: Arena = Arena { memory: &MEMORY, used: AtomicUsize::new(UNUSED) };
 
 // scripts/layout.ld puts this section behind all other variables, so that these share a page, and
 // one with the beginning of the arena. SAFETY: the section has no other content.
-#[global_allocator]
 #[unsafe(link_section = ".bss.arena")]
-static ALLOCATOR: Arena = Arena { used: AtomicUsize::new(0), memory: Memory(UnsafeCell::new([0; SIZE])) };
+static MEMORY: Memory = Memory(UnsafeCell::new([0; SIZE]));
 
 /// The allocator for blocks that do not fit in the arena.
 pub(super) static PAGES: Pages = Pages::new();
@@ -38,13 +44,12 @@ struct Memory(UnsafeCell<[u8; SIZE]>);
 // an owner gets.
 unsafe impl Sync for Memory {}
 
-#[repr(C)]
 struct Arena {
+    memory: &'static Memory,
     /// How many bytes from the start are allocated. Bytes that one thread freed may be allocated by
     /// another one. To free is a release and to allocate is an acquire, so all accesses of the old
     /// owner happen before those of the new one.
     used: AtomicUsize,
-    memory: Memory,
 }
 
 impl Arena {
@@ -144,8 +149,9 @@ mod tests {
     use super::*;
 
     #[allow(clippy::large_stack_arrays, reason = "a test has the stack for it")]
-    fn arena() -> Box<Arena> {
-        Box::new(Arena { used: AtomicUsize::new(0), memory: Memory(UnsafeCell::new([0; SIZE])) })
+    fn arena() -> Arena {
+        let memory = Box::leak(Box::new(Memory(UnsafeCell::new([0; SIZE]))));
+        Arena { memory, used: AtomicUsize::new(0) }
     }
 
     fn layout(size: usize, align: usize) -> Layout {
