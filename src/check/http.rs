@@ -50,9 +50,9 @@ porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/toke
 
 /// The forms of TARGET in this build.
 const FORMS: &str = if cfg!(feature = "tls") {
-    "http://host:port/path (https://, ws://, wss://), :port/path, host:port/path"
+    "a URL (http://, https://, ws://, wss://), :port/path or host:port/path"
 } else {
-    "http://host:port/path (ws://), :port/path, host:port/path"
+    "a URL (http://, ws://), :port/path or host:port/path"
 };
 /// The options that a WebSocket has no use for: it is asked for by a GET of HTTP/1, and its answer
 /// has no body.

@@ -84,7 +84,7 @@ impl Manners {
         let (begun, rest) = first.split_at(first.len() / 2);
         self.unhealthy(vec![send(begun), Step::Hold], &timed_out);
         // Bytes that arrive slowly do not extend the deadline, however many arrive in time.
-        let server = self.server(vec![send(begun), Step::Drip(rest.to_vec(), Duration::from_millis(150))]);
+        let server = self.server(vec![send(begun), Step::Drip(rest.to_vec(), Duration::from_millis(200))]);
         let address = server.address();
         let ran = porthole([check, &address.to_string(), "-t", "300ms"]).run().within(LIMIT);
         ran.is(1, &format!("unhealthy: {check} {address}: {timed_out}"), "");

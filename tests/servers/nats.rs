@@ -98,7 +98,9 @@ fn a_server_without_a_free_connection_is_not_ready() {
     let Some((mut daemon, address)) = nats("lame_duck_grace_period: 1s\nlame_duck_duration: 30s") else {
         return;
     };
-    let client = TcpStream::connect(&address).unwrap();
+    // Without a client that it knows, the server ends at once.
+    let mut client = BufReader::new(TcpStream::connect(&address).unwrap());
+    client.read_line(&mut String::new()).unwrap();
     daemon.signal(Signal::SIGUSR2);
     daemon.until("it is in lame duck mode", || {
         !porthole(["nats", &address]).run().stdout.starts_with("healthy")
