@@ -40,6 +40,9 @@ servers=(
     rabbitmq-server:rabbitmq-server
     memcached:memcached
     dnsmasq:dnsmasq-base
+    unbound:unbound
+    named:bind9
+    dig:bind9-dnsutils
     ip:iproute2
     lsof:lsof
     haproxy:haproxy

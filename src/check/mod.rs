@@ -54,7 +54,7 @@ checks! {
     listen,
     file,
     process,
-    dns if "remote",
+    dns,
     redis,
     postgres,
     mysql,
