@@ -43,6 +43,9 @@ servers=(
     nats-server:nats-server
     kcat:kcat
     dnsmasq:dnsmasq-base
+    unbound:unbound
+    named:bind9
+    dig:bind9-dnsutils
     ip:iproute2
     lsof:lsof
     haproxy:haproxy

@@ -173,10 +173,9 @@ fn push_escaped(out: &mut String, c: char) {
 }
 
 /// Joins the items with commas. Of many, only the first few are shown.
-pub fn list(mut items: Vec<String>) -> String {
+pub fn list(items: &[String]) -> String {
+    let list = items.get(..LISTED).unwrap_or(items).join(", ");
     let more = items.len().saturating_sub(LISTED);
-    items.truncate(LISTED);
-    let list = items.join(", ");
     if more > 0 { format!("{list} and {more} more") } else { list }
 }
 

@@ -24,7 +24,7 @@ pub struct Foreign {
     /// Options and operands of other programs. The command has none of them itself; a test verifies
     /// this.
     pub rows: &'static [&'static [Row]],
-    /// What to do about this unexpected value of this argument.
+    /// What to do about this unexpected value of this argument; of none, if it is a surplus operand.
     pub value: fn(&str, &[u8]) -> Option<String>,
 }
 

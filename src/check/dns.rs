@@ -1,63 +1,135 @@
-//! `dns NAME`: a name resolves, according to the name servers in `/etc/resolv.conf`.
+//! `dns NAME`: a name resolves, according to the name servers in `/etc/resolv.conf`, or one name
+//! server answers.
 //!
 //! `/etc/hosts` does not affect the verdict, which is about the servers. If it has the name too,
 //! the check reports that, because applications look there first (nsswitch.conf(5)).
 
-use std::fmt::Write as _;
+#[cfg(feature = "remote")]
 use std::net::IpAddr;
+use std::slice::from_ref;
 
+use super::foreign::WHOLE;
 use super::{Attempt, Check, Kind};
-use crate::args::{Foreign, Given, UsageError, operand, option_list};
-use crate::net::connect::list;
-use crate::net::dns::Name;
+use crate::args::Hint::{LeaveOut, Say, Use};
+use crate::args::{Foreign, Given, Row, Text, UsageError, flag, operand, option, option_list};
+use crate::net::dns::{Name, RecordType};
+#[cfg(feature = "remote")]
 use crate::net::hosts::in_file;
-use crate::net::local::Reach;
-use crate::net::lookup::{Lookup, RESOLV_CONF, instead, look_up};
-use crate::net::resolver::{Answer, Found};
+#[cfg(feature = "remote")]
+use crate::net::lookup::Lookup;
+use crate::net::lookup::look_up;
+use crate::net::resolv_conf::NameServer;
+use crate::net::resolver::{Answer, Query};
 use crate::net::target::{Endpoint, Host};
 use crate::outcome::{Fact, Finding, Verdict};
+use crate::text::list;
 
-/// The maximum number of addresses in a line.
-const LISTED: usize = 8;
+/// What NAME is in a build that has a search list.
+const SEARCHED: &str = "the name; a trailing dot disables the search list";
 /// What is expected as NAME.
-const NAME: &str = "a name such as db or db.example.org";
+const NAME: &str = "a name such as db.example.org, or an address with --type PTR";
+/// What is expected as `--server`.
+const SERVER: &str = "an address, as in 127.0.0.1, 127.0.0.1:5353 or [::1]:5353";
+/// What is expected as `--type`.
+const TYPE: &str = "A, AAAA, TXT, SRV, MX, CNAME, NS, SOA, PTR or CAA";
 /// What is expected as `--expect`.
 const ADDRESS: &str = "an address such as 10.0.0.5 or fd00::5";
+/// Why name servers on other machines are not queried, after their names.
+const FORBIDDEN: &str = if cfg!(feature = "remote") {
+    ", which only --remote allows"
+} else {
+    ", and this build asks only local name servers"
+};
 
 pub(super) const KIND: Kind = Kind {
     name: "dns",
-    summary: "a name resolves (asks a name server, so it needs --remote)",
+    summary: "a name resolves, or a name server answers",
     options: &[&[
-        operand("NAME", "the name; a trailing dot disables the search list"),
-        option_list("expect", "ADDRESS", "the name has this address, repeatable"),
+        operand("NAME", if cfg!(feature = "remote") { SEARCHED } else { "the name" }),
+        option("server", "ADDR[:PORT]", "ask this server for the name as it is (those of resolv.conf)"),
+        option("type", "TYPE", "A, AAAA, TXT, SRV, MX, CNAME, NS, SOA, PTR, CAA (A and AAAA)"),
+        flag("tcp", "ask over TCP"),
+        option_list("expect", "VALUE", "the answer has this, as dig prints it; repeatable"),
     ]],
     plan,
-    examples: r"porthole dns db --remote
-porthole dns db.example.org. --remote --expect 10.0.0.5 -v",
-    foreign: Foreign::NONE,
+    examples: r"porthole dns db
+porthole dns example.org --server 127.0.0.1:5353 --type MX --expect '10 mail.example.org'",
+    foreign: Foreign { rows: &[FOREIGN], value },
 };
 
-#[derive(Debug)]
+/// Words of dig, host and nslookup.
+const FOREIGN: &[Row] = &[
+    (&["-p", "-port", "--port"], Say("write the port into --server ADDR:PORT")),
+    (&["-x"], Use("--type PTR, and the address as NAME")),
+    (&["+tcp", "+vc", "-T", "-vc"], Use("--tcp")),
+    (&["-query", "-querytype"], Use("--type TYPE")),
+    (&["-W"], WHOLE),
+    (&["+short", "-4", "-6"], LeaveOut("it is not needed here")),
+];
+
+/// `@SERVER` and TYPE are operands of dig, and `-t` is the type in dig and host.
+fn value(name: &str, value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value).ok()?;
+    let is_type = RecordType::named(text).is_some();
+    let advice = match name {
+        "timeout" if is_type => "-t is --timeout here; use --type TYPE",
+        "" if is_type => "use --type TYPE",
+        "" | "NAME" if text.starts_with('@') => "use --server ADDR[:PORT]",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+#[derive(Debug, Default)]
 struct Dns {
+    /// The name as it was typed.
+    typed: String,
+    /// The name that is queried.
     name: String,
-    expected: Vec<IpAddr>,
+    server: Option<NameServer>,
+    /// The type, unless any address suffices.
+    kind: Option<&'static RecordType>,
+    over_tcp: bool,
+    /// What is expected in the answer, as it would be there and as it may be shown.
+    expected: Vec<Text>,
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
-    let name = match given.text("NAME")?.as_deref().map(Host::parse) {
-        Some(Ok(Host::Name(name))) if Name::parse(&name).is_some() => name,
-        _ => return Err(given.unexpected("NAME", NAME)),
-    };
-    let mut expected = Vec::new();
-    for (_, text) in given.texts(&["expect"])? {
-        expected.push(text.value.parse().map_err(|_| given.unexpected_unshown("expect", ADDRESS))?);
+    let mut dns = Box::<Dns>::default();
+    dns.typed = given.text("NAME")?.unwrap_or_default().to_ascii_lowercase();
+    if let Some(text) = given.unshown("server")? {
+        dns.server = NameServer::parse(&text);
+        if dns.server.is_none() {
+            return Err(given.unexpected("server", SERVER));
+        }
     }
-    Ok(Box::new(Dns { name, expected }))
+    if let Some(text) = given.unshown("type")? {
+        dns.kind = RecordType::named(&text);
+        if dns.kind.is_none() {
+            return Err(given.unexpected("type", TYPE));
+        }
+    }
+    dns.name = match dns.typed.parse() {
+        Ok(address) if dns.kind.is_some_and(RecordType::is_of_address) => Name::reverse(address),
+        _ => dns.typed.clone(),
+    };
+    if !matches!(Host::parse(&dns.name), Ok(Host::Name(_))) || Name::parse(&dns.name).is_none() {
+        return Err(given.unexpected("NAME", NAME));
+    }
+    dns.over_tcp = given.has("tcp");
+    dns.expected = given.texts(&["expect"])?.into_iter().map(|(_, text)| text).collect();
+    for text in &mut dns.expected {
+        match dns.kind.unwrap_or(RecordType::A).expected(&text.value) {
+            Some(value) => text.value = value,
+            None => return Err(given.unexpected_unshown("expect", ADDRESS)),
+        }
+    }
+    Ok(dns)
 }
 
 impl Check for Dns {
     fn target(&self) -> Vec<u8> {
-        self.name.clone().into_bytes()
+        self.typed.clone().into_bytes()
     }
 
     fn endpoint(&self) -> Option<&Endpoint> {
@@ -65,123 +137,79 @@ impl Check for Dns {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        if attempt.reach == Reach::Local {
-            let found = "the check asks a name server, which only --remote allows";
-            return Finding::new(Verdict::Refused, found);
-        }
-        let lookup = look_up(&self.name, attempt.reach, attempt.deadline);
-        let mut finding = match lookup.found() {
-            Some((name, found)) => self.judge(name, found),
-            None => nothing(&lookup),
+        let query = match &self.kind {
+            None => Query { over_tcp: self.over_tcp, ..Query::ADDRESSES },
+            Some(kind) => Query { types: from_ref(kind), wanted: kind.name, over_tcp: self.over_tcp },
         };
-        self.describe(&mut finding, &lookup, attempt);
+        let lookup = look_up(&self.name, query, self.server, attempt.reach, attempt.deadline);
+        let finding = self.judge(&lookup.answer);
+        #[cfg(feature = "remote")]
+        if finding.verdict != Verdict::Refused {
+            return self.described(finding, lookup, attempt);
+        }
         finding
     }
 }
 
 impl Dns {
-    /// Returns the name without its trailing dot.
-    fn typed(&self) -> &str {
-        self.name.strip_suffix('.').unwrap_or(&self.name)
+    /// Returns whether the answers consist of addresses.
+    fn has_addresses(&self) -> bool {
+        self.kind.is_none_or(RecordType::is_address)
     }
 
-    /// Returns the verdict on the addresses of this name.
-    fn judge(&self, name: &str, found: &Found) -> Finding {
-        let shown = sorted(&found.addresses);
-        let (place, comma) = if name == self.typed() { ("", "") } else { (name, ", ") };
-        // Some resolvers wait for both types.
-        let missing = match found.unanswered {
-            Some(kind) => ["; no answer for ", kind.name()].concat(),
-            None => String::new(),
-        };
-        let server = found.server;
-        let mut finding =
-            Finding::new(Verdict::Healthy, format!("{shown} ({place}{comma}from {server}{missing})"));
-        finding.expected = self.missing(&found.addresses);
-        if finding.expected.is_some() {
-            finding.verdict = Verdict::Unhealthy;
+    /// Returns the verdict.
+    fn judge(&self, answer: &Answer) -> Finding {
+        let mut words = answer.words.clone();
+        if answer.is_forbidden {
+            words += FORBIDDEN;
+            return Finding::new(Verdict::Refused, words);
+        }
+        let mut finding = Finding::unhealthy(words);
+        if let Some(server) = &answer.server {
+            finding.push("server", server.clone().into());
+        }
+        let texts = &answer.found.texts;
+        if texts.is_empty() {
+            return finding.quoting("received", &answer.garbage);
+        }
+        let mut lacking = Vec::new();
+        for text in &self.expected {
+            if !texts.contains(&text.value) {
+                lacking.push(text.shown.clone());
+            }
+        }
+        if lacking.is_empty() {
+            finding.verdict = Verdict::Healthy;
+        } else {
+            finding.expected = Some(list(&lacking));
         }
         finding.timed = true;
-        finding.facts = vec![
-            ("addresses", facts(&found.addresses)),
-            ("server", server.to_string().into()),
-            ("name", name.to_owned().into()),
-        ];
+        finding.push(if self.has_addresses() { "addresses" } else { "values" }, fact(texts));
         finding
     }
 
-    /// Returns the expected addresses that are missing.
-    fn missing(&self, addresses: &[IpAddr]) -> Option<String> {
-        let mut missing = self.expected.clone();
-        missing.retain(|address| !addresses.contains(address));
-        if missing.is_empty() { None } else { Some(sorted(&missing)) }
-    }
-
-    /// Adds the queries and their results to the finding.
-    fn describe(&self, finding: &mut Finding, lookup: &Lookup, attempt: &Attempt) {
-        let conf = &lookup.conf;
-        let search = if conf.search.is_empty() { "none" } else { &conf.search.join(", ") };
-        let servers = shown(&conf.servers);
-        let mut details = vec![format!("servers {servers}; search {search}; ndots {}", conf.ndots)];
-        for odd in &conf.odd {
-            details.push(format!("{RESOLV_CONF}: nameserver {odd} is ignored"));
+    /// Adds to the finding what was queried.
+    #[cfg(feature = "remote")]
+    fn described(&self, mut finding: Finding, lookup: Lookup, attempt: &Attempt) -> Finding {
+        finding.details = lookup.details;
+        if !lookup.answer.found.texts.is_empty() {
+            finding.push("name", lookup.name.into());
         }
-        details.extend(lookup.unread.as_ref().map(instead));
-        let mut names = Vec::new();
-        for (name, answer) in &lookup.tried {
-            details.push(format!("{name}: {}", result(answer)));
-            names.push(Fact::Text(name.clone()));
+        finding.push("tried", fact(&lookup.tried));
+        if self.server.is_none() && self.has_addresses() {
+            let name = self.name.strip_suffix('.').unwrap_or(&self.name);
+            let hosts = in_file(name, attempt.deadline).unwrap_or_default();
+            let hosts: Vec<String> = hosts.iter().map(IpAddr::to_string).collect();
+            if !hosts.is_empty() {
+                finding.details.push(format!("applications use {} from /etc/hosts", list(&hosts)));
+                finding.push("hosts", fact(&hosts));
+            }
         }
-        finding.facts.push(("tried", Fact::List(names)));
-        let hosts = in_file(self.typed(), attempt.deadline).unwrap_or_default();
-        if !hosts.is_empty() {
-            details.push(format!("applications use {} from /etc/hosts", shown(&hosts)));
-            finding.facts.push(("hosts", facts(&hosts)));
-        }
-        finding.details = details;
+        finding
     }
 }
 
-/// Returns the verdict if there are no addresses.
-fn nothing(lookup: &Lookup) -> Finding {
-    let finding = Finding::unhealthy(lookup.reason());
-    match (lookup.unanswered(), lookup.tried.last()) {
-        (Some((_, unanswered)), _) => finding.quoting("received", &unanswered.garbage),
-        (None, Some((_, Answer::NoAddress(server) | Answer::NoName(server)))) => {
-            finding.fact("server", server.to_string())
-        }
-        _ => finding,
-    }
-}
-
-/// Describes the result of querying one name.
-fn result(answer: &Answer) -> String {
-    match answer {
-        Answer::Found(found) => format!("{}, from {}", sorted(&found.addresses), found.server),
-        Answer::NoAddress(server) => format!("no address, from {server}"),
-        Answer::NoName(server) => format!("no such name (NXDOMAIN), from {server}"),
-        Answer::Unanswered(unanswered) => unanswered.words(),
-    }
-}
-
-fn facts(addresses: &[IpAddr]) -> Fact {
-    Fact::List(addresses.iter().map(|address| Fact::Text(address.to_string())).collect())
-}
-
-/// As [`shown`], but sorted: servers vary the order of their answers.
-fn sorted(addresses: &[IpAddr]) -> String {
-    let mut addresses = addresses.to_vec();
-    addresses.sort_unstable();
-    shown(&addresses)
-}
-
-/// Lists the first addresses, separated by commas, and counts the rest.
-fn shown(addresses: &[IpAddr]) -> String {
-    let mut shown = list(addresses.get(..LISTED).unwrap_or(addresses).iter());
-    let more = addresses.len().saturating_sub(LISTED);
-    if more > 0 {
-        // Writing to a String cannot fail.
-        let _ = write!(shown, " and {more} more");
-    }
-    shown
+/// Returns the texts for programs.
+fn fact(texts: &[String]) -> Fact {
+    Fact::List(texts.iter().cloned().map(Fact::Text).collect())
 }

@@ -142,8 +142,8 @@ fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, dea
     let owner = socket_owner(proc, &inodes, deadline);
     // The owner may be a process of another user, or in another pid namespace.
     let by = owner.as_ref().map_or_else(|| format!("uid {uid}"), Process::shown);
-    let facts = fitting.iter().cloned().map(Fact::Text).collect();
-    let mut found = format!("listening on {}, {by}", list(fitting));
+    let mut found = format!("listening on {}, {by}", list(&fitting));
+    let facts = fitting.into_iter().map(Fact::Text).collect();
     let mut finding = Finding::healthy(String::new());
     finding.push("addresses", Fact::List(facts));
     finding.push("uid", Fact::Count(uid));

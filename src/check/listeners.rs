@@ -51,13 +51,13 @@ pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> Stri
     }
     let name = protocol.name();
     if !on_port.is_empty() {
-        format!("{name} port {port} has a listener, but only at {}", list(on_port))
+        format!("{name} port {port} has a listener, but only at {}", list(&on_port))
     } else if on_any.is_empty() && is_all {
         format!("nothing listens on {name} port {port} or on any other in this network namespace")
     } else if on_any.is_empty() {
         format!("nothing listens on {name} port {port} in this network namespace")
     } else {
-        format!("nothing listens on {name} port {port}; listening sockets: {}", list(on_any))
+        format!("nothing listens on {name} port {port}; listening sockets: {}", list(&on_any))
     }
 }
 

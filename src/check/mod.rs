@@ -57,7 +57,7 @@ checks! {
     listen,
     file,
     process,
-    dns if "remote",
+    dns,
     redis,
     postgres,
     mysql,

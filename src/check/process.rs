@@ -356,7 +356,8 @@ impl Groups {
             let mut words = format!("{} {what}", pids.len());
             if with_pids {
                 words.push_str(
-                    &[" (pid ", &list(pids.iter().map(ToString::to_string).collect()), ")"].concat(),
+                    &[" (pid ", &list(&pids.iter().map(ToString::to_string).collect::<Vec<String>>()), ")"]
+                        .concat(),
                 );
             }
             words

@@ -114,7 +114,7 @@ pub(super) fn advice(command: &str, name: &str, given: &[u8]) -> Option<String> 
 }
 
 /// Returns what to do about the value of an option, if another program's option of that letter
-/// takes none.
+/// takes none or something else; or about a surplus operand, for which the option is empty.
 pub(super) fn value(command: &str, option: &str, value: &[u8]) -> Option<String> {
     (find_kind(OsStr::new(command))?.foreign.value)(option, value)
 }

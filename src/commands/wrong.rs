@@ -56,17 +56,8 @@ fn message(command: &str, options: &[&Opt], words: &[OsString], fault: Fault<'_>
         Fault::Repeated(option) => format!("--{} is given twice", option.name).into(),
         Fault::MissingValue(option) => format!("--{} needs a value", option.name).into(),
         Fault::SurplusValue(option) => format!("--{} takes no value", option.name).into(),
-        Fault::SurplusOperand(word, rest) => unexpected(command, word, rest, options),
-        Fault::MissingOperand(operand) => {
-            // `-s URL`: the option of that letter may take no value in another program.
-            let swallowed = Words::new(options, words).find_map(|token| match token {
-                Token::Option(option, typed, Value::Given(value)) if !typed.is_long() => {
-                    foreign::value(command, option.name, value)
-                }
-                _ => None,
-            });
-            Message::with_advice(format!("{} is missing", operand.name), swallowed)
-        }
+        Fault::SurplusOperand(word, rest) => unexpected(command, word, rest, words, options),
+        Fault::MissingOperand(operand) => format!("{} is missing", operand.name).into(),
         Fault::Unreadable => "the arguments cannot be read".to_owned().into(),
     }
 }
@@ -87,8 +78,14 @@ fn not_alone(command: &str, option: &Opt, typed: Typed<'_>, rest: &[OsString], o
     Message::with_advice(text, advice.filter(|_| is_help && may_be_host))
 }
 
-/// The message about a surplus operand; `rest` are the words after it.
-fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -> Message {
+/// The message about a surplus operand; `words` are all of the command, and `rest` those after it.
+fn unexpected(
+    command: &str,
+    word: &[u8],
+    rest: &[OsString],
+    words: &[OsString],
+    options: &[&Opt],
+) -> Message {
     let joiner = ["and", "or", "not"].into_iter().find(|joiner| joiner.as_bytes() == word);
     if let Some((joiner, name)) = joiner.zip(rest.first()) {
         // `and not NAME`.
@@ -97,7 +94,10 @@ fn unexpected(command: &str, word: &[u8], rest: &[OsString], options: &[&Opt]) -
         return Message { text: unknown_check(joiner, name.as_encoded_bytes()).0, has_advice: true };
     }
     let has_target = || options.iter().any(|option| option.is_target());
-    let advice = foreign::argument(command, word).or_else(|| {
+    let first = words.first().map(|first| first.as_encoded_bytes());
+    let operand = |word| foreign::value(command, "", word);
+    let advice = foreign::argument(command, word).or_else(|| operand(word)).or_else(|| operand(first?));
+    let advice = advice.or_else(|| {
         let is_port = word.iter().all(u8::is_ascii_digit) && has_target();
         is_port.then(|| "write host and port as one word: HOST:PORT".to_owned())
     });
@@ -135,11 +135,18 @@ fn one_dash<'a>(command: &str, typed: Typed<'a>, options: &[&Opt]) -> Option<(&'
     Some((whole, advice))
 }
 
-/// Returns what to do about the first of these words with one dash in place of two.
+/// Returns what to do about the first of these words with one dash in place of two, or with a letter
+/// that is another option in another program: `-s URL`, whose letter takes no value there.
 pub(super) fn with_one_dash(command: &str, options: &[&Opt], words: &[OsString]) -> Option<String> {
-    Words::new(options, words).find_map(|token| match token {
-        Token::Option(_, typed, _) | Token::Unknown(typed) => Some(one_dash(command, typed, options)?.1),
-        Token::Operand(_) | Token::Separator => None,
+    Words::new(options, words).find_map(|token| {
+        let (Token::Option(_, typed, _) | Token::Unknown(typed)) = token else { return None };
+        let advice = one_dash(command, typed, options).map(|(_, advice)| advice);
+        match token {
+            Token::Option(option, _, Value::Given(value)) if !typed.is_long() => {
+                advice.or_else(|| foreign::value(command, option.name, value))
+            }
+            _ => advice,
+        }
     })
 }
 

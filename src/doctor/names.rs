@@ -230,8 +230,9 @@ mod servers {
     use super::FILE;
     use crate::deadline::Deadline;
     use crate::net::dns::{Name, SERVFAIL};
+    use crate::net::local::Reach;
     use crate::net::resolv_conf::ResolvConf;
-    use crate::net::resolver::{Answer, Failure, Resolver};
+    use crate::net::resolver::{Query, ask};
 
     /// How long one server may take to answer.
     const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -240,27 +241,17 @@ mod servers {
         // Any answer will do, even that the name does not exist.
         let Some(name) = Name::parse("localhost") else { return };
         for &server in &conf.servers {
-            let one = ResolvConf {
-                servers: vec![server],
-                is_named: true,
-                search: Vec::new(),
-                ndots: 1,
-                timeout: SERVER_TIMEOUT,
-                attempts: 1,
-                odd: Vec::new(),
-            };
-            let answer = Resolver::new(&one, crate::net::local::Reach::Anywhere)
-                .ask(&name, Deadline::after(SERVER_TIMEOUT));
-            let Answer::Unanswered(unanswered) = answer else { continue };
-            let why = unanswered.failures.first().map(|(_, why)| why);
-            // A server that reports a failure is running.
-            if unanswered.half.is_some() || why == Some(&Failure::Code(SERVFAIL)) {
+            let one = ResolvConf { servers: vec![server], attempts: 1, ..ResolvConf::default() };
+            let deadline = Deadline::after(SERVER_TIMEOUT);
+            let answer = ask(&one, &mut 0, Query::ADDRESSES, &name, Reach::Anywhere, deadline);
+            // A server that answers one question is running, and so is one that reports a failure.
+            if answer.server.is_some() || answer.code == Some(SERVFAIL) {
                 continue;
             }
             case.add(
                 Finding::new(Level::Error, format!("the name server {server} does not answer"))
                     .seen(FILE, format!("nameserver {server}"))
-                    .seen(format!("{server}, port 53"), why.map(Failure::reason).unwrap_or_default())
+                    .seen("port 53", answer.words)
                     .kubernetes("check that NetworkPolicies allow egress to port 53 (UDP and TCP) and that kube-dns runs")
                     .docker("--dns ADDRESS of a server that this network can reach"),
             );

@@ -275,5 +275,5 @@ fn show_map(map: &[[u64; 3]]) -> String {
     let rows = map.iter().map(|&[inside, outside, count]| {
         format!("{} is {} outside", range(inside, count), range(outside, count))
     });
-    crate::text::list(rows.collect())
+    crate::text::list(&rows.collect::<Vec<String>>())
 }

@@ -131,12 +131,11 @@ fn unresolved(host: &Host, why: Unresolved) -> Finding {
         Unresolved::TimedOut(error) => Finding::unhealthy(format!("could not resolve {host}: {error}")),
         #[cfg(feature = "remote")]
         Unresolved::NotFound(lookup, error) => {
-            let mut found = format!("could not resolve {host}: {}", lookup.reason());
+            let mut found = format!("could not resolve {host}: {}", lookup.answer.words);
             if let Some(error) = error {
                 found = format!("{found}; {error}");
             }
-            let garbage = lookup.unanswered().map_or(&[][..], |(_, unanswered)| &unanswered.garbage);
-            Finding::unhealthy(found).quoting("received", garbage)
+            Finding::unhealthy(found).quoting("received", &lookup.answer.garbage)
         }
     }
 }

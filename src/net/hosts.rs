@@ -8,6 +8,8 @@ use std::path::Path;
 use super::local::Reach;
 #[cfg(feature = "remote")]
 use super::lookup::{Lookup, look_up};
+#[cfg(feature = "remote")]
+use super::resolver::Query;
 use super::target::Host;
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -116,19 +118,17 @@ fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
 /// Returns the addresses of a name by the name servers.
 #[cfg(feature = "remote")]
 fn ask(name: &str, deadline: Deadline, unread: Option<Error>) -> Result<Vec<IpAddr>, Unresolved> {
-    let lookup = look_up(name, Reach::Anywhere, deadline);
-    match lookup.found() {
-        Some((_, found)) => {
-            let mut addresses = found.addresses.clone();
-            // Servers answer in a different order each time. If not all can be tried, that order
-            // must not decide which are.
-            if addresses.len() > TRIED_ADDRESSES {
-                addresses.sort_unstable();
-            }
-            Ok(interleaved(&addresses))
-        }
-        None => Err(Unresolved::NotFound(Box::new(lookup), unread)),
+    let lookup = look_up(name, Query::ADDRESSES, None, Reach::Anywhere, deadline);
+    let mut addresses = lookup.answer.found.addresses.clone();
+    if addresses.is_empty() {
+        return Err(Unresolved::NotFound(Box::new(lookup), unread));
     }
+    // Servers answer in a different order each time. If not all can be tried, that order must not
+    // decide which are.
+    if addresses.len() > TRIED_ADDRESSES {
+        addresses.sort_unstable();
+    }
+    Ok(interleaved(&addresses))
 }
 
 /// Returns the first of the addresses, alternating between IPv6 and IPv4: a family that leads

@@ -1,7 +1,6 @@
 //! From a target to a connection, under one deadline and the local rule.
 
 pub mod connect;
-#[cfg(feature = "remote")]
 pub mod dns;
 pub mod exchange;
 pub mod greetings;
@@ -10,12 +9,9 @@ pub mod hosts;
 pub mod http1;
 pub mod http2;
 pub mod local;
-#[cfg(feature = "remote")]
 pub mod lookup;
 pub mod proxy_protocol;
-#[cfg(any(feature = "remote", feature = "inspect"))]
 pub mod resolv_conf;
-#[cfg(feature = "remote")]
 pub mod resolver;
 pub mod sha1;
 pub mod socket;

@@ -190,12 +190,6 @@ impl Wire {
         self.settled.is_some_and(|(_, most)| self.received >= most)
     }
 
-    /// Waits for nothing at the end: the peer has sent everything.
-    #[cfg(feature = "remote")]
-    pub fn leave_at_once(&mut self) {
-        self.is_left = true;
-    }
-
     /// Ends our side of the connection and reads what the server still sends, to its end. Errors
     /// are ignored: they do not change the verdict.
     pub fn leave(&mut self) {

@@ -12,6 +12,7 @@ mod getdents;
 #[cfg(target_env = "musl")]
 mod malloc;
 mod pages;
+mod random;
 #[cfg(feature = "inspect")]
 mod read_link;
 #[cfg(feature = "inspect")]
@@ -29,6 +30,7 @@ pub use self::fatal::explain_aborts;
 #[cfg(feature = "inspect")]
 pub use self::file_size::fail_past_file_size;
 pub use self::getdents::read_entries;
+pub use self::random::random_number;
 #[cfg(feature = "inspect")]
 pub use self::read_link::read_link;
 #[cfg(feature = "inspect")]

@@ -24,6 +24,7 @@ mod manners;
 
 // One file for each server.
 mod amqp;
+mod dns;
 mod grpc;
 mod https;
 mod kafka;

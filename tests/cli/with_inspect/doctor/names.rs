@@ -36,7 +36,7 @@ fn a_name_server_that_does_not_answer_is_an_error() {
             1,
             "error: the name server 127.0.0.1 does not answer\n    \
                  seen: /etc/resolv.conf: nameserver 127.0.0.1\n    \
-                 seen: 127.0.0.1, port 53: connection refused\n    \
+                 seen: port 53: connection refused (127.0.0.1)\n    \
                  Kubernetes: check that NetworkPolicies allow egress to port 53 (UDP and TCP) and that kube-dns runs\n    \
                  Docker: --dns ADDRESS of a server that this network can reach\n\
              pid 1 (server): 1 error",

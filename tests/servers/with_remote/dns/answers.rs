@@ -35,9 +35,9 @@ fn addresses_aliases_and_expected_addresses() {
     for (words, found) in [
         ("four.example --expect 10.0.0.6", "10.0.0.5 (from 127.0.0.1), expected 10.0.0.6"),
         ("both.example --expect ::1 --expect 10.0.0.5", "10.0.0.5, fd00::5 (from 127.0.0.1), expected ::1"),
-        ("none.example", "no such name (NXDOMAIN from 127.0.0.1)"),
-        ("none.example --expect ::1", "no such name (NXDOMAIN from 127.0.0.1)"),
-        ("text.example", "text.example exists but has no address (from 127.0.0.1)"),
+        ("none.example", "no such name: NXDOMAIN (127.0.0.1)"),
+        ("none.example --expect ::1", "no such name: NXDOMAIN (127.0.0.1)"),
+        ("text.example", "no A or AAAA record: NODATA (127.0.0.1)"),
     ] {
         let name = words.split(' ').next().unwrap();
         namespace.dns(words).unhealthy(&format!("unhealthy: dns {name}: {found}"));
@@ -45,7 +45,7 @@ fn addresses_aliases_and_expected_addresses() {
     namespace.dns("alias.example -v").healthy(
         "healthy: dns alias.example: 10.0.0.5, fd00::5 (from 127.0.0.1) in <T>\n  \
          servers 127.0.0.1; search none; ndots 1\n  \
-         alias.example: 10.0.0.5, fd00::5, from 127.0.0.1",
+         alias.example: 10.0.0.5, fd00::5 (from 127.0.0.1)",
     );
 }
 
@@ -67,13 +67,13 @@ fn an_answer_that_needs_tcp() {
     let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
     namespace.etc("resolv.conf", "nameserver 127.0.0.2\n");
     namespace.dns("many.example").unhealthy(
-        "unhealthy: dns many.example: truncated reply from 127.0.0.2, and over TCP: connection refused",
+        "unhealthy: dns many.example: truncated reply, and over TCP: connection refused (127.0.0.2)",
     );
     // A TCP server that sends nothing may use all of the time.
     let silent = namespace.listener("127.0.0.2");
     let ran = namespace.porthole(["dns", "many.example", "--remote", "-t", "1s"]).run();
     assert!(ran.elapsed >= Duration::from_secs(1), "{}", ran.story());
-    ran.is(1, "unhealthy: dns many.example: truncated reply from 127.0.0.2, and over TCP: no reply", "");
+    ran.is(1, "unhealthy: dns many.example: truncated reply, and over TCP: timed out (127.0.0.2)", "");
     drop(silent);
     namespace.etc("resolv.conf", "nameserver 127.0.0.2\nnameserver 127.0.0.1\n");
     assert_eq!(namespace.dns("many.example --json").json()["checks"][0]["facts"]["server"], "127.0.0.1");
@@ -86,13 +86,13 @@ fn servers_that_do_not_answer() {
     // Nothing listens on port 53.
     namespace
         .dns("db")
-        .unhealthy("unhealthy: dns db: connection refused (127.0.0.2, 127.0.0.1), asked for db.a.example")
+        .unhealthy("unhealthy: dns db: connection refused (127.0.0.2); connection refused (127.0.0.1) for db.a.example")
         .within(Duration::from_secs(10));
     // One server is silent, one refuses.
     let silent = namespace.socket("127.0.0.2");
     namespace
         .porthole(["dns", "db.", "--remote", "-t", "2s"])
-        .unhealthy("unhealthy: dns db.: no reply from 127.0.0.2; connection refused (127.0.0.1)");
+        .unhealthy("unhealthy: dns db.: no reply (127.0.0.2); connection refused (127.0.0.1)");
     // One server is silent, one answers: within the deadline, because the silent one is tried only
     // once.
     let Some(dnsmasq) = namespace.dnsmasq("127.0.0.1", &["--host-record=db,10.0.0.5"]) else { return };
@@ -109,7 +109,7 @@ fn servers_that_do_not_answer() {
     namespace.etc("resolv.conf", &format!("{conf}options timeout:1 attempts:1\n"));
     namespace
         .dns("db.")
-        .unhealthy("unhealthy: dns db.: no reply from 127.0.0.2, 127.0.0.1")
+        .unhealthy("unhealthy: dns db.: no reply (127.0.0.2); no reply (127.0.0.1)")
         .within(Duration::from_secs(15));
     drop((silent, second));
 }
@@ -131,10 +131,10 @@ fn answers_with_an_error_code() {
     let _failing = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8182, 0, b"")]);
     let refusing = namespace.server("127.0.0.3", |question| vec![reply(question, 0x8185, 0, b"")]);
     namespace.dns("db -v").unhealthy(
-        "unhealthy: dns db: SERVFAIL from 127.0.0.2; REFUSED from 127.0.0.3, asked for db.a.example\n  \
+        "unhealthy: dns db: SERVFAIL (127.0.0.2); REFUSED (127.0.0.3) for db.a.example\n  \
          servers 127.0.0.2, 127.0.0.3; search a.example; ndots 1\n  \
-         db.a.example: SERVFAIL from 127.0.0.2; REFUSED from 127.0.0.3\n  \
-         db: SERVFAIL from 127.0.0.2; REFUSED from 127.0.0.3",
+         db.a.example: SERVFAIL (127.0.0.2); REFUSED (127.0.0.3)\n  \
+         db: SERVFAIL (127.0.0.2); REFUSED (127.0.0.3)",
     );
     drop(refusing);
     let _answering = namespace.server("127.0.0.3", |question| vec![address(question)]);
@@ -172,7 +172,7 @@ fn invalid_replies() {
     let _garbage = namespace.server("127.0.0.1", |_| vec![b"\x1b[2Jno DNS".to_vec()]);
     namespace
         .dns("db.")
-        .unhealthy("unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x1b[2Jno DNS")
+        .unhealthy("unhealthy: dns db.: not a reply of a name server (127.0.0.1); received: \\x1b[2Jno DNS")
         .within(Duration::from_secs(15));
 }
 
@@ -195,26 +195,24 @@ fn the_same_failure_has_the_same_text() {
     let Some(namespace) = Namespace::new("nameserver 127.0.0.1\noptions timeout:1\n") else { return };
     let turning = namespace.server("127.0.0.1", in_turn);
     let listed = "127.0.9.1, 127.0.9.2, 127.0.9.3, 127.0.9.4, 127.0.9.5, 127.0.9.6, 127.0.9.7, 127.0.9.8";
+    let sorted = "127.0.9.1, 127.0.9.10, 127.0.9.2, 127.0.9.3, 127.0.9.4, 127.0.9.5, 127.0.9.6, 127.0.9.7";
     for _ in 0..3 {
         namespace.dns("db. --expect 10.9.9.9").unhealthy(&format!(
-            "unhealthy: dns db.: {listed} and 2 more (from 127.0.0.1), expected 10.9.9.9"
+            "unhealthy: dns db.: {sorted} and 2 more (from 127.0.0.1), expected 10.9.9.9"
         ));
         namespace
             .remote("tcp db:9")
             .unhealthy(&format!("unhealthy: tcp db:9: connection refused ({listed}, 127.0.9.9, 127.0.9.10)"));
     }
     drop(turning);
-    // An invalid reply contains the id of the query, which differs each time.
-    let _garbage = namespace.server("127.0.0.1", |question| {
-        let mut answer = reply(question, 0x8180, 0, b"");
-        answer[13] = b'x';
-        vec![answer]
-    });
-    let garbage = || namespace.dns("db.").run();
-    let (one, other) = (garbage(), garbage());
-    let start = "unhealthy: dns db.: invalid reply from 127.0.0.1; received: \\x81\\x80";
-    assert!(one.stdout.starts_with(start), "{}", one.story());
-    assert_eq!(one.stdout, other.stdout);
+    // A query that comes back contains an id, which differs each time.
+    let _echo = namespace.server("127.0.0.1", |question| vec![question.to_vec()]);
+    for _ in 0..2 {
+        namespace.dns("db.").unhealthy(
+            "unhealthy: dns db.: not a reply of a name server (127.0.0.1); \
+             received: \\x01\\0\\0\\x01\\0\\0\\0\\0\\0\\0\\x02db\\0\\0\\x01\\0\\x01",
+        );
+    }
     // Over TCP: an end of the stream or a reset.
     let _truncating = namespace.server("127.0.0.2", |question| vec![reply(question, 0x8380, 0, b"")]);
     let listener = namespace.listener("127.0.0.2");
@@ -232,7 +230,7 @@ fn the_same_failure_has_the_same_text() {
     });
     for _ in 0..4 {
         namespace.dns("db.").unhealthy(
-            "unhealthy: dns db.: truncated reply from 127.0.0.2, and over TCP: the connection was closed",
+            "unhealthy: dns db.: truncated reply, and over TCP: the server closed the connection (127.0.0.2)",
         );
     }
 }

@@ -65,6 +65,6 @@ fn one_family_with_dnsmasq() {
         .remote("tcp x.example:8080")
         .healthy("healthy: tcp x.example:8080: connected (127.0.0.7) in <T>");
     namespace.remote("http http://y.example:8080/").unhealthy(
-        "unhealthy: http http://y.example:8080/: could not resolve y.example: no such name (NXDOMAIN from 127.0.0.1)",
+        "unhealthy: http http://y.example:8080/: could not resolve y.example: no such name: NXDOMAIN (127.0.0.1)",
     );
 }

@@ -22,27 +22,27 @@ fn the_search_list() {
     ];
     let Some(_dnsmasq) = namespace.dnsmasq("127.0.0.1", &options) else { return };
     for (name, found) in [
-        ("db", "10.0.0.5 (db.b.example, from 127.0.0.1) in <T>"),
+        ("db", "10.0.0.5 (from 127.0.0.1, for db.b.example) in <T>"),
         ("db.b.example.", "10.0.0.5 (from 127.0.0.1) in <T>"),
-        ("x.y", "10.0.0.6 (x.y.a.example, from 127.0.0.1) in <T>"),
+        ("x.y", "10.0.0.6 (from 127.0.0.1, for x.y.a.example) in <T>"),
         // Enough dots: tried as it is first.
         ("p.q.r", "10.0.0.7 (from 127.0.0.1) in <T>"),
-        ("l.m.n", "10.0.0.9 (l.m.n.b.example, from 127.0.0.1) in <T>"),
+        ("l.m.n", "10.0.0.9 (from 127.0.0.1, for l.m.n.b.example) in <T>"),
     ] {
         namespace.dns(name).healthy(&format!("healthy: dns {name}: {found}"));
     }
     for (name, found) in [
-        ("db.", "no such name (NXDOMAIN from 127.0.0.1)"),
-        ("no", "no such name (NXDOMAIN from 127.0.0.1; tried no.a.example, no.b.example, no)"),
-        ("t", "t.a.example exists but has no address (from 127.0.0.1; tried t.a.example, t.b.example, t)"),
+        ("db.", "no such name: NXDOMAIN (127.0.0.1)"),
+        ("no", "no such name: NXDOMAIN (127.0.0.1); tried no.a.example, no.b.example, no"),
+        ("t", "no A or AAAA record: NODATA (127.0.0.1) for t.a.example; tried t.a.example, t.b.example, t"),
     ] {
         namespace.dns(name).unhealthy(&format!("unhealthy: dns {name}: {found}"));
     }
     namespace.dns("db -v").healthy(
-        "healthy: dns db: 10.0.0.5 (db.b.example, from 127.0.0.1) in <T>\n  \
+        "healthy: dns db: 10.0.0.5 (from 127.0.0.1, for db.b.example) in <T>\n  \
          servers 127.0.0.1; search a.example, b.example; ndots 2\n  \
-         db.a.example: no such name (NXDOMAIN), from 127.0.0.1\n  \
-         db.b.example: 10.0.0.5, from 127.0.0.1",
+         db.a.example: no such name: NXDOMAIN (127.0.0.1)\n  \
+         db.b.example: 10.0.0.5 (from 127.0.0.1)",
     );
     let json = namespace.dns("db --json -v").json();
     let check = &json["checks"][0];
@@ -63,14 +63,14 @@ fn a_configuration_that_is_missing_or_odd() {
         "healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
          servers 127.0.0.1; search none; ndots 1\n  \
          /etc/resolv.conf: nameserver fe80::1%eth0 is ignored\n  \
-         db: 10.0.0.5, from 127.0.0.1",
+         db: 10.0.0.5 (from 127.0.0.1)",
     );
     fs::remove_file(namespace.holder.folder.join("etc/resolv.conf")).unwrap();
     let missing = "/etc/resolv.conf: no such file or directory, so 127.0.0.1 is queried";
     namespace.dns("db -v").healthy(&format!(
         "healthy: dns db: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
          servers 127.0.0.1; search none; ndots 1\n  {missing}\n  \
-         db: 10.0.0.5, from 127.0.0.1"
+         db: 10.0.0.5 (from 127.0.0.1)"
     ));
     drop(dnsmasq);
     namespace.dns("db").unhealthy(&format!("unhealthy: dns db: connection refused (127.0.0.1); {missing}"));
@@ -84,10 +84,10 @@ fn the_hosts_file_is_reported_but_not_used() {
     namespace.dns("db. -v").healthy(
         "healthy: dns db.: 10.0.0.5 (from 127.0.0.1) in <T>\n  \
          servers 127.0.0.1; search none; ndots 1\n  \
-         db: 10.0.0.5, from 127.0.0.1\n  \
+         db: 10.0.0.5 (from 127.0.0.1)\n  \
          applications use 10.0.0.9, 10.0.0.8 from /etc/hosts",
     );
-    namespace.dns("other").unhealthy("unhealthy: dns other: no such name (NXDOMAIN from 127.0.0.1)");
+    namespace.dns("other").unhealthy("unhealthy: dns other: no such name: NXDOMAIN (127.0.0.1)");
     assert_eq!(namespace.dns("other --json").json()["checks"][0]["facts"]["hosts"], json!(["10.0.0.8"]));
 }
 
@@ -110,9 +110,9 @@ fn the_hosts_file_comes_first_for_other_checks() {
     }
     namespace.remote("http :8080").healthy("healthy: http http://localhost:8080/: 200 OK in <T>");
     assert_eq!(ASKED.load(Ordering::Relaxed), 0);
-    namespace.remote("tcp other:8080").unhealthy(
-        "unhealthy: tcp other:8080: could not resolve other: no such name (NXDOMAIN from 127.0.0.1)",
-    );
+    namespace
+        .remote("tcp other:8080")
+        .unhealthy("unhealthy: tcp other:8080: could not resolve other: no such name: NXDOMAIN (127.0.0.1)");
     assert_eq!(ASKED.load(Ordering::Relaxed), 2);
 }
 
