@@ -19,7 +19,7 @@ left_out=(readme:: stable:: memory_stays_small fifty_checks_use_little_memory ch
     a_socket_is_found_whatever content_is_found_anywhere why_no_unix_socket_listens the_check_never_counts_itself
     a_link_with_the_name_of a_status_without_a_uid_line_is_an_error files_guarded_by_ptrace_are_not_judged
     root_keeps_only_the_capabilities_in_its_bounding_set an_ipv6_only_wildcard_is_not_reached
-    a_listener_is_reached_at_its_own_addresses an_ipv6_wildcard_that_may_accept_ipv4 a_server_that_never_reads
+    an_answer_that_expands a_listener_is_reached_at_its_own_addresses an_ipv6_wildcard_that_may_accept_ipv4 a_server_that_never_reads
     files_on_a_file_system files_on_an_unresponsive the_kernel_log_requires_a_capability large_bodies)
 left_out=("${left_out[@]/#/--skip=}")
 

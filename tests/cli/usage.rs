@@ -202,7 +202,7 @@ fn features_of_the_full_build_are_named_in_other_builds() {
         ("tls", "grpc 1 --tls", "grpc: --tls"),
         ("tls", "grpc 1 -k", "grpc: -k"),
         ("tls", "http :1 --min-days=3", "http: --min-days"),
-        ("remote", "dns x", "dns"),
+        ("remote", "dns x --remote", "dns: --remote"),
         ("remote", "tcp 1 --remote", "tcp: --remote"),
         ("remote", "--remote", "--remote"),
         ("inspect", "tcp 1 --explain", "tcp: --explain"),
