@@ -20,7 +20,8 @@ use crate::net::target::Endpoint;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::procfs;
 use crate::procfs::process::{
-    Process, hiding_option, is_hidden, own_pid, parent, parse_pid, pids, process, state_words, thread_group,
+    Process, has_arguments, hiding_option, is_hidden, own_pid, parent, parse_pid, pids, process, state_words,
+    thread_group,
 };
 use crate::text::{Shown as _, decode, list, quoted};
 use crate::units::number;
@@ -115,6 +116,16 @@ fn wanted(given: &mut Given<'_>) -> Result<Wanted, UsageError> {
     Ok(wanted)
 }
 
+/// Whether a process is a wanted one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Yes,
+    /// It may or may not be.
+    Perhaps,
+    OtherName,
+    OtherArguments,
+}
+
 impl Wanted {
     /// Returns what was given, each as it was typed.
     fn names(&self) -> Vec<Vec<u8>> {
@@ -126,29 +137,18 @@ impl Wanted {
         names
     }
 
-    /// Returns whether the process has the name and the arguments. `None` if it may or may not have
-    /// them.
-    fn fits(&self, process: &Process, proc: &Path) -> Option<bool> {
+    /// Returns whether the process has the name and the arguments.
+    fn fit(&self, process: &Process, proc: &Path) -> Fit {
         let named = self.name.as_ref().map_or(Some(true), |name| process.is_called(proc, name));
-        match (named, &self.arguments) {
-            (Some(false), _) => Some(false),
-            (named, None) => named,
-            (named, Some(text)) => match process.has_arguments(proc, text.value.as_bytes()) {
-                Some(true) => named,
-                other => other,
-            },
+        if named == Some(false) {
+            return Fit::OtherName;
         }
-    }
-
-    /// Returns what a process with a given pid lacks, and what was expected instead.
-    fn lack(&self, process: &Process, proc: &Path) -> Option<(&'static str, String)> {
-        let name = self.name.as_ref().filter(|name| process.is_called(proc, name) == Some(false));
-        if let Some(name) = name {
-            return Some(("has another name", decode(name)));
+        let text = self.arguments.as_ref();
+        match text.map_or(Some(true), |text| has_arguments(proc, process.pid, text.value.as_bytes())) {
+            Some(false) => Fit::OtherArguments,
+            Some(true) if named == Some(true) => Fit::Yes,
+            _ => Fit::Perhaps,
         }
-        let has_not = |text: &&Text| process.has_arguments(proc, text.value.as_bytes()) == Some(false);
-        let text = self.arguments.as_ref().filter(has_not)?;
-        Some(("has other arguments", quoted(&text.shown)))
     }
 }
 
@@ -212,10 +212,10 @@ impl Processes {
                 return Finding::unhealthy(WireError::TimedOut.reason(deadline, "looking at processes"));
             }
             let process = match process(proc, pid) {
-                Ok(process) => match self.wanted.fits(&process, proc) {
-                    Some(true) => process,
-                    is_called => {
-                        unseen.unnamed += u64::from(is_called.is_none());
+                Ok(process) => match self.wanted.fit(&process, proc) {
+                    Fit::Yes => process,
+                    fit => {
+                        unseen.unnamed += u64::from(fit == Fit::Perhaps);
                         continue;
                     }
                 },
@@ -268,13 +268,15 @@ impl Processes {
         // A pid left over from an earlier start may now be that of this check, or of a thread:
         // /proc has threads too, although it does not list them.
         let group = thread_group(proc, pid).unwrap_or(pid);
-        let lack = self.wanted.lack(&process, proc);
+        let fit = self.wanted.fit(&process, proc);
         let (count, found) = if group == own {
             (0, format!("pid {pid} is this check itself"))
         } else if group != pid {
             (0, format!("pid {pid} is a thread of pid {group}"))
-        } else if let Some((lack, _)) = lack {
-            (0, format!("{} {lack}", process.shown()))
+        } else if fit == Fit::OtherName {
+            (0, format!("{} has another name", process.shown()))
+        } else if fit == Fit::OtherArguments {
+            (0, format!("{} has other arguments", process.shown()))
         } else {
             let state = match process.state {
                 state if process.is_zombie() || process.is_stopped() => state_words(state),
@@ -282,13 +284,16 @@ impl Processes {
             };
             (u64::from(!process.is_zombie()), format!("{} is {state}", process.shown()))
         };
-        let unnamed = u64::from(count > 0 && self.wanted.fits(&process, proc).is_none());
+        let unnamed = if fit == Fit::Perhaps { count } else { 0 };
         let unseen = Unseen { is_complete: true, unnamed, ..Unseen::default() };
         let mut finding = self.judge(count - unnamed, found, unseen, proc);
-        if let Some((_, expected)) = lack
-            && finding.verdict == Verdict::Unhealthy
-        {
-            finding.expected = Some(expected);
+        let expected = match fit {
+            Fit::OtherName => self.wanted.name.as_deref().map(decode),
+            Fit::OtherArguments => self.wanted.arguments.as_ref().map(|text| quoted(&text.shown)),
+            Fit::Yes | Fit::Perhaps => None,
+        };
+        if finding.verdict == Verdict::Unhealthy && expected.is_some() {
+            finding.expected = expected;
         }
         finding.push("pid", Fact::Count(u64::from(pid)));
         finding.push("process", Fact::Bytes(process.name));
@@ -393,7 +398,7 @@ fn starters(proc: &Path, own: u32) -> Vec<u32> {
     for _ in 0..MAX_PARENTS {
         let Some(next) = parent(proc, pid) else { break };
         pid = next;
-        if process(proc, pid).is_ok_and(|parent| parent.has_arguments(proc, &program) == Some(true)) {
+        if has_arguments(proc, pid, &program) == Some(true) {
             found.push(pid);
         }
     }

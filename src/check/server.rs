@@ -62,10 +62,8 @@ impl Protocol {
 
 /// Why a handshake ended without a verdict.
 pub(super) enum Failure {
-    /// Reading failed, or the deadline passed.
+    /// Reading failed, the server closed the connection, or the deadline passed.
     Wire(WireError),
-    /// The server closed the connection.
-    Closed,
     /// The response does not belong to this protocol.
     Foreign,
     /// The TLS handshake failed.
@@ -132,7 +130,7 @@ impl Talk<'_> {
             }
             let mut piece = [0; PIECE];
             match self.wire.read(&mut piece).map_err(Failure::Wire)? {
-                0 => return Err(Failure::Closed),
+                0 => return Err(Failure::Wire(WireError::closed())),
                 count => self.received.extend_from_slice(piece.get(..count).unwrap_or_default()),
             }
         }
@@ -222,7 +220,6 @@ impl Server {
             let result = handshake(&mut talk);
             let (awaited, facts) = (talk.awaited, talk.facts);
             let is_gone = match &result {
-                Err(Failure::Closed) => true,
                 Err(Failure::Wire(error)) => error.is_hung_up(),
                 _ => false,
             };
@@ -253,7 +250,7 @@ fn failed(why: Failure, wire: &Wire, awaited: &str, protocol: &str, deadline: De
         (None, Failure::Wire(error)) if !error.is_hung_up() => {
             Finding::unhealthy(error.reason(deadline, "").trim_end()).expected(awaited)
         }
-        (None, Failure::Wire(_) | Failure::Closed) => {
+        (None, Failure::Wire(_)) => {
             let perhaps = wire.silence_hint();
             let silent = if perhaps.is_empty() { "" } else { " without a reply" };
             Finding::unhealthy([CLOSED, silent, perhaps].concat()).expected(awaited)

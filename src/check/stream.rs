@@ -150,8 +150,8 @@ impl Talk<'_> {
                 },
                 Step::Expect(text) => {
                     let wanted = quoted(&decode(&text.shown));
-                    if let Err(finding) = self.find(&text.value, &wanted) {
-                        return *finding;
+                    if let Some(finding) = self.missing(&text.value, &wanted) {
+                        return finding;
                     }
                     is_unsent = false;
                     found.push(wanted);
@@ -159,7 +159,7 @@ impl Talk<'_> {
             }
         }
         if is_unsent {
-            return self.find(&[], "").err().map_or_else(|| Finding::unhealthy(CLOSED), |finding| *finding);
+            return self.missing(&[], "").unwrap_or_else(|| Finding::unhealthy(CLOSED));
         }
         if found.is_empty() {
             return Finding::healthy("connected");
@@ -168,14 +168,14 @@ impl Talk<'_> {
     }
 
     /// Reads until this text was received, which is shown as `wanted`; until the end if it is
-    /// empty.
-    fn find(&mut self, text: &[u8], wanted: &str) -> Result<(), Box<Finding>> {
+    /// empty. Returns the finding if it was not received.
+    fn missing(&mut self, text: &[u8], wanted: &str) -> Option<Finding> {
         let mut beginning = self.window.get(..KEPT).unwrap_or(&self.window).to_vec();
         let mut piece = [0; PIECE];
         let found = loop {
             if let Some(at) = find(&self.window, text).filter(|_| !text.is_empty()) {
                 self.window.drain(..at + text.len());
-                return Ok(());
+                return None;
             }
             let done = self.window.len().saturating_sub(text.len().saturating_sub(1));
             self.window.drain(..done);
@@ -189,13 +189,13 @@ impl Talk<'_> {
                 }
                 Err(error @ WireError::TimedOut) => {
                     let reason = error.reason(self.attempt.deadline, &format!("waiting for {wanted}"));
-                    return Err(Box::new(Finding::unhealthy(reason).quoting("received", &beginning)));
+                    return Some(Finding::unhealthy(reason).quoting("received", &beginning));
                 }
                 Err(error) => break error.reason(self.attempt.deadline, "").trim_end().to_owned(),
             }
         };
         let mut finding = Finding::unhealthy(found).quoting("received", &beginning);
         finding.expected = (!text.is_empty()).then(|| wanted.to_owned());
-        Err(Box::new(finding))
+        Some(finding)
     }
 }

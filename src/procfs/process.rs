@@ -109,18 +109,16 @@ impl Process {
     }
 }
 
-impl Process {
-    /// Returns whether the command line contains this text, its words separated by spaces as for
-    /// `pgrep -f`. A zombie and a kernel thread have none. `None` if it may not be read.
-    pub fn has_arguments(&self, proc: &Path, text: &[u8]) -> Option<bool> {
-        match read_start(&file(proc, self.pid, "cmdline"), MAX_COMMAND_LINE_BYTES) {
-            Ok((mut line, _)) => {
-                line.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
-                Some(find(&line, text).is_some())
-            }
-            Err(error) if error.is_denied() => None,
-            Err(_) => Some(false),
+/// Returns whether the command line of a process contains this text, its words separated by spaces as
+/// for `pgrep -f`. A zombie and a kernel thread have none. `None` if it may not be read.
+pub fn has_arguments(proc: &Path, pid: u32, text: &[u8]) -> Option<bool> {
+    match read_start(&file(proc, pid, "cmdline"), MAX_COMMAND_LINE_BYTES) {
+        Ok((mut line, _)) => {
+            line.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b' ');
+            Some(find(&line, text).is_some())
         }
+        Err(error) if error.is_denied() => None,
+        Err(_) => Some(false),
     }
 }
 
