@@ -31,7 +31,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
 fi
 
-[ -n "${PORTHOLE_BENCH_DIR:-}" ] || scripts/static.sh probe full
+[ -n "${PORTHOLE_BENCH_DIR:-}" ] || scripts/static.sh probe probe-tls full
 
 mkdir -p target/bench
 # Rebuilt each time, which takes milliseconds.
