@@ -1,6 +1,7 @@
 //! dnsmasq, unbound and BIND, each on a port of its own, asked for every type. What dig prints is
 //! what the check finds, and expects.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
@@ -57,9 +58,9 @@ fn at(port: u16) -> String {
 }
 
 /// Waits until the server answers.
-fn until_answering(mut daemon: Daemon, port: u16) -> Option<Daemon> {
+fn until_answering(mut daemon: Daemon, port: u16) -> Daemon {
     daemon.until("it answers", || !dig(port, &["example.org", "A"]).is_empty());
-    Some(daemon)
+    daemon
 }
 
 /// Starts BIND as the authority of the zones.
@@ -83,7 +84,7 @@ fn bind(port: u16) -> Option<Daemon> {
     );
     fs::write(folder.join("named.conf"), configuration).unwrap();
     let arguments = ["-g", "-n", "1", "-c", "named.conf"];
-    until_answering(Daemon::start(folder, &program, arguments, unprivileged), port)
+    Some(until_answering(Daemon::start(folder, &program, arguments, unprivileged), port))
 }
 
 /// Starts unbound with the records as its local data.
@@ -98,11 +99,14 @@ fn unbound(port: u16) -> Option<Daemon> {
         folder = folder.display()
     );
     for line in RECORDS.iter().chain(REVERSE).map(|&line| line.to_owned()).chain(many()) {
-        configuration += &format!(" local-data: '{line}'\n");
+        writeln!(configuration, " local-data: '{line}'").unwrap();
     }
     configuration += "remote-control:\n control-enable: no\n";
     fs::write(folder.join("unbound.conf"), configuration).unwrap();
-    until_answering(Daemon::start(folder, &program, ["-d", "-p", "-c", "unbound.conf"], unprivileged), port)
+    Some(until_answering(
+        Daemon::start(folder, &program, ["-d", "-p", "-c", "unbound.conf"], unprivileged),
+        port,
+    ))
 }
 
 /// Starts dnsmasq with those of the records that it has options for.
@@ -133,7 +137,7 @@ fn dnsmasq(port: u16) -> Option<Daemon> {
     .map(str::to_owned)
     .to_vec();
     arguments.extend(MANY.map(|host| format!("--host-record=many.example.org,10.0.1.{host}")));
-    until_answering(Daemon::start(open_folder(), &program, arguments, unprivileged), port)
+    Some(until_answering(Daemon::start(open_folder(), &program, arguments, unprivileged), port))
 }
 
 /// Returns what dig prints about this name and type, a value a line.
