@@ -128,7 +128,7 @@ flags=(-C target-feature=+crt-static -C relocation-model=static)
 smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no -Z fmt-debug=shallow
     -Z location-detail=none -C llvm-args=-enable-machine-outliner=always
     -C llvm-args=-inline-threshold=10 -C llvm-args=-machine-outliner-reruns=4
-    -C llvm-args=-tail-merge-size=2)
+    -C llvm-args=-tail-merge-size=2 -C llvm-args=-inline-max-stacksize=256)
 std=("-Zbuild-std=std,panic_abort" -Zbuild-std-features=optimize_for_size)
 # Identical code folding, no name of the build machine in the result, and no unused tables. No RELRO:
 # musl applies it only to what it relocates, which a static binary is not, and its pages cost a fault.
