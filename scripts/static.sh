@@ -127,7 +127,7 @@ flags=(-C target-feature=+crt-static -C relocation-model=static)
 # inline-threshold than that of opt-level=z (5) saves a tenth of all instructions for 300 bytes.
 smaller=(-Z unstable-options -C panic=immediate-abort -C force-unwind-tables=no -Z fmt-debug=shallow
     -Z location-detail=none -C llvm-args=-enable-machine-outliner=always
-    -C llvm-args=-inline-threshold=10 -C llvm-args=-machine-outliner-reruns=4
+    -C llvm-args=-inline-threshold=12 -C llvm-args=-machine-outliner-reruns=4
     -C llvm-args=-tail-merge-size=2 -C llvm-args=-inline-max-stacksize=256)
 std=("-Zbuild-std=std,panic_abort" -Zbuild-std-features=optimize_for_size)
 # Identical code folding, no name of the build machine in the result, and no unused tables. No RELRO:
