@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
-use crate::inspect::Inspect;
+use crate::error::Error;
+use crate::inspect::{Inspect, Scope};
 use crate::outcome::Conclusion;
 use crate::procfs;
-use crate::report::{Answer, error, has_written, is_writing};
+use crate::report::{Answer, Subject, error, has_written, is_writing};
 use crate::threads::{fill, wait_while};
+use crate::view::application::Application;
 use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::filesystems::listed;
 use crate::view::mounts::read;
-use crate::view::target::Target;
+use crate::view::target::{Choice, Target};
 
 /// The interval between two looks at the progress of the thread.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -27,6 +29,17 @@ const SEARCH_LIMIT: Duration = Duration::from_secs(5);
 /// The stack of the thread, in bytes; only the pages that are touched use memory.
 const STACK: usize = 1 << 20;
 
+/// Which process was selected on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selected {
+    /// None: the [`Scope`] of the command decides.
+    Default,
+    /// porthole itself.
+    Own,
+    /// This one.
+    Pid(u32),
+}
+
 /// What to look at, and how to print the answer: plain data.
 #[derive(Debug)]
 pub struct Inspection {
@@ -36,8 +49,10 @@ pub struct Inspection {
     pub is_watched: bool,
     /// What it does.
     pub inspect: Box<dyn Inspect>,
-    /// The process whose view is taken; our own if `None`.
-    pub pid: Option<u32>,
+    /// What it shows if no process is selected.
+    pub scope: Scope,
+    /// The process whose view is taken.
+    pub selected: Selected,
     /// Where proc is mounted.
     pub proc: PathBuf,
     /// As JSON.
@@ -55,13 +70,67 @@ impl Inspection {
     /// Runs it, however long it takes.
     fn run(&self) -> Conclusion {
         let mut answer = self.answer();
-        let target = Target::new(&self.proc, self.pid);
-        let found = target.and_then(|target| self.inspect.run(&target, &mut answer));
-        let found = found.unwrap_or_else(|why| {
-            answer.error(why);
+        let target = match self.target() {
+            Ok(target) => target,
+            Err(why) => {
+                answer.error(why);
+                return answer.finish(false);
+            }
+        };
+        self.introduce(&target, &mut answer);
+        let found = self.inspect.run(&target, &mut answer).unwrap_or_else(|why| {
+            let is_chosen = matches!(target.choice, Choice::Application(_)) && why.is_denied();
+            let advice = if is_chosen { "; -p self shows porthole's own" } else { "" };
+            answer.error(format!("{why}{advice}"));
             false
         });
         answer.finish(found)
+    }
+
+    /// Returns the process to inspect.
+    fn target(&self) -> Result<Target, Error> {
+        let own = Target::own(&self.proc);
+        Ok(match (self.selected, self.scope) {
+            (Selected::Pid(pid), _) => Target::new(&self.proc, Some(pid))?,
+            (Selected::Default, Scope::Application(_)) => Target::application(&self.proc),
+            // Of all processes only this one.
+            (Selected::Own, Scope::Processes) => Target { process: Some(own.ourselves()?), ..own },
+            _ => own,
+        })
+    }
+
+    /// Tells whose the answer is: in JSON always, in text if the answer has a heading. In a debug
+    /// container, whose files or network are not those of the application, stderr says so.
+    fn introduce(&self, target: &Target, answer: &mut Answer) {
+        if answer.is_json() {
+            answer.set_subject(target.subject());
+        } else if let Scope::Application(Some(heading)) = self.scope
+            && let Some(subject) = target.subject()
+        {
+            answer.set_heading(&format!("{heading} of {}", subject.shown()));
+        } else if self.selected == Selected::Default && target.is_of_kernel() {
+            if let Some(difference) = self.difference(target) {
+                answer.info(&difference);
+            }
+        }
+    }
+
+    /// Returns what the user should know who expects to see what is of the application.
+    fn difference(&self, target: &Target) -> Option<String> {
+        let own = target.ourselves().ok()?;
+        let application = || Application::of(target).ok().flatten();
+        let (application, what) = match self.scope {
+            Scope::Files => (application().filter(|found| found.has_other_files(&own))?, "files are"),
+            Scope::Network => (application().filter(|found| found.has_other_network(&own))?, "network is"),
+            Scope::Application(_) | Scope::Processes => return None,
+        };
+        let Application { process, name, .. } = application;
+        let subject = Subject { pid: process.pid, name: Some(name) };
+        Some(format!(
+            "the {what} porthole's own; to see what {} sees, add -p {}",
+            subject.shown(),
+            subject.pid
+        ))
     }
 }
 
@@ -116,7 +185,7 @@ fn report_halt(inspection: &Inspection) -> Conclusion {
     let mut silent = Vec::new();
     let mut answer = inspection.answer();
     let whole = Deadline::after(SEARCH_LIMIT);
-    let looked = Target::new(&inspection.proc, inspection.pid).and_then(|target| {
+    let looked = inspection.target().and_then(|target| {
         let (mounts, root) = (read(&target, &mut answer)?, Arc::new(target.root()?));
         listed(&target, Some(&root), &mounts, whole, &mut |error| {
             silent.extend(error.is_unanswered().then(|| error.to_string()));

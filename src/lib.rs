@@ -80,7 +80,7 @@ pub fn run() -> Conclusion {
         Ok(Action::Inspect(plan)) => inspection::run(plan),
         Ok(Action::Print(text, conclusion)) => report::text(&text, conclusion),
         Err(error) => {
-            report::error(&error.to_string());
+            report::usage_error(&error.to_string(), commands::asks_for_json(std::env::args_os()));
             Conclusion::Bad
         }
     }

@@ -30,7 +30,7 @@ const REFUSED: &str = "porthole";
 const MAX_TARGET: usize = 200;
 
 #[cfg(feature = "inspect")]
-pub use self::answer::{Answer, has_written, is_writing};
+pub use self::answer::{Answer, Subject, has_written, is_writing};
 #[cfg(feature = "inspect")]
 pub use self::columns::{Column, cells, object, table};
 #[cfg(feature = "inspect")]
@@ -113,6 +113,17 @@ pub fn text(text: &str, conclusion: Conclusion) -> Conclusion {
 /// Prints what stopped porthole from answering, on one line of stderr.
 pub fn error(message: &str) {
     to_stderr(format!("porthole: {}\n", escape(&encode(message))).as_bytes());
+}
+
+/// Prints what is wrong with the arguments: one line on stderr and, for a program that asked for
+/// JSON, one document on stdout.
+pub fn usage_error(message: &str, json: bool) {
+    error(message);
+    if json {
+        let mut text = String::new();
+        Fact::Object(vec![("errors", Fact::List(vec![Fact::Text(message.to_owned())]))]).push_json(&mut text);
+        let _ = to_stdout((text + "\n").as_bytes());
+    }
 }
 
 /// The progress line of a wait, shown only if stderr is a terminal.

@@ -24,7 +24,7 @@ pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsStrin
         } else if let [b'-', cluster @ ..] = bytes
             && cluster.first().is_some_and(|&letter| letter != b'-')
         {
-            let next = rest.as_slice().first().and_then(|next| next.as_encoded_bytes().first());
+            let next = rest.as_slice().first().map_or(&b""[..], |next| next.as_encoded_bytes());
             kept.truncate(1);
             let synonym = push_cluster(habits, options, cluster, next, &mut kept);
             out.extend(synonym.map(OsString::from));
@@ -45,14 +45,14 @@ pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsStrin
     out
 }
 
-/// Appends to `kept` the letters that mean something; `next` is the first byte of the next word.
+/// Appends to `kept` the letters that mean something; `next` is the next word.
 /// Returns the option that replaces a letter: grep(1) has `-h` and `-H`, and `-h` is help in other
 /// commands.
 fn push_cluster(
     habits: &Habits,
     options: &[&Opt],
     cluster: &[u8],
-    next: Option<&u8>,
+    next: &[u8],
     kept: &mut Vec<u8>,
 ) -> Option<&'static str> {
     if habits.number_is_lines && cluster.iter().all(u8::is_ascii_digit) {
@@ -63,11 +63,15 @@ fn push_cluster(
     let mut synonym = None;
     let nothing = habits.letters.as_bytes();
     for (at, letter) in cluster.iter().enumerate() {
-        let is_number = || matches!(cluster.get(at + 1).or(next), Some(b'0'..=b'9' | b'='));
+        // A process ID follows, or `self`.
+        let is_value = || {
+            let rest = cluster.get(at + 1..).filter(|rest| !rest.is_empty()).unwrap_or(next);
+            matches!(rest.first(), Some(b'0'..=b'9' | b'=')) || rest == b"self"
+        };
         if let Some(&(_, name)) = habits.letter_synonyms.iter().find(|(known, _)| known == letter) {
             synonym = Some(name);
         }
-        if nothing.contains(letter) || habits.before_number == Some(*letter) && !is_number() {
+        if nothing.contains(letter) || habits.before_pid == Some(*letter) && !is_value() {
             continue;
         }
         kept.push(*letter);

@@ -12,7 +12,8 @@ use crate::args::{Given, Opt, UsageError};
 use crate::deadline::Deadline;
 use crate::expand::Values;
 use crate::inspect::Command;
-use crate::inspection::Inspection;
+use crate::inspection::{Inspection, Selected};
+use crate::procfs::process::parse_pid;
 use crate::secrets::Secrets;
 
 /// Makes an inspection from its arguments, in which `${…}` is not expanded.
@@ -35,9 +36,12 @@ pub(super) fn inspection(
             return Err(given.wrong(option.name, &format!("cannot be used with this command: {why}")));
         }
     }
-    let expected = "a process ID from 1 to 4194304";
-    let parse_pid = |text: &str| crate::procfs::process::parse_pid(text.as_bytes()).ok_or(expected);
-    let pid = given.parsed("pid", expected, parse_pid)?;
+    let expected = "a process ID from 1 to 4194304, or self";
+    let parse = |text: &str| match text {
+        "self" => Ok(Selected::Own),
+        pid => parse_pid(pid.as_bytes()).map(Selected::Pid).ok_or(expected),
+    };
+    let selected = given.parsed("pid", expected, parse)?.unwrap_or(Selected::Default);
     let proc = given.words("proc").pop().unwrap_or_else(|| crate::procfs::ROOT.into());
     let json = given.has("json");
     // https://no-color.org
@@ -47,7 +51,8 @@ pub(super) fn inspection(
         name: command.name,
         is_watched: command.properties.is_watched,
         inspect,
-        pid,
+        scope: command.properties.scope,
+        selected,
         proc: proc.into(),
         json,
         colour,

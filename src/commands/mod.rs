@@ -20,7 +20,7 @@ mod run;
 mod sentence;
 mod wrong;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 pub use self::action::Action;
 pub use self::parse::parse;
@@ -41,6 +41,11 @@ const GROUPS: [(&str, &[Command]); 3] = [
     ("Diagnosis", doctor::COMMANDS),
     ("Copying in and out", inspect::COPYING),
 ];
+
+/// Whether these arguments, which may be wrong, ask for JSON.
+pub fn asks_for_json(mut argv: impl Iterator<Item = OsString>) -> bool {
+    argv.any(|word| word == "--json")
+}
 
 fn find_kind(name: &OsStr) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| name == kind.name)

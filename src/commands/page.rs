@@ -16,7 +16,8 @@ use crate::inspect::{Command, Properties};
 /// The options common to all inspections.
 #[cfg(feature = "inspect")]
 const INSPECTION: &[Opt] = &[
-    option("pid", "PID", "inspect this process: its files, environment, sockets, limits").short('p'),
+    option("pid", "PID", "inspect this process: its files, environment, sockets, limits; self is porthole")
+        .short('p'),
     option("proc", "DIR", "use the proc file system mounted here (/proc)"),
     flag("json", "print the result as JSON"),
     HELP,

@@ -4,14 +4,12 @@
 //! findings, each with its evidence, and records what it could not check. One topic that fails does
 //! not stop the others.
 
-mod choice;
 mod finding;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::choice::{choose, mounts_of, stat_of, unreadable};
 use self::finding::{Finding, Level};
 #[cfg(feature = "remote")]
 use crate::args::flag;
@@ -21,16 +19,16 @@ use crate::error::Error;
 use crate::inspect::{Command, Inspect, Properties, inspections};
 use crate::net::target::parse_port;
 use crate::outcome::Fact;
-use crate::procfs::all::{Look, Seen};
+use crate::procfs::all::{Look, Seen, unreadable};
 use crate::procfs::handle::{Fate, Handle};
-use crate::procfs::process::{MALFORMED, Process, own_pid};
+use crate::procfs::process::{MALFORMED, Process};
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::Shown as _;
 use crate::view::control_groups::Groups;
 use crate::view::mounts::with_timeout;
 use crate::view::root::Root;
-use crate::view::target::Target;
+use crate::view::target::{Choice, Target};
 
 /// Declares each topic's module and lists its `diagnose`, so that a new topic is one line.
 macro_rules! topics {
@@ -43,6 +41,7 @@ macro_rules! topics {
 }
 
 topics! {
+    containers,
     processes,
     listeners,
     resources,
@@ -90,7 +89,7 @@ const COMMAND: Command = Command {
     examples: r"porthole doctor
 porthole doctor --expect-port 8080 --expect-file /etc/app/config.yaml
 porthole doctor -p 7 --json",
-    properties: Properties::PLAIN,
+    properties: Properties::of_process(None),
 };
 
 /// What the user asked for in addition to what is always checked.
@@ -186,20 +185,9 @@ impl Case<'_> {
 
 impl Inspect for Request {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
-        let chosen;
-        let mut others = None;
         let mut all = Look::new().stats(&target.processes()?);
-        let is_guess = target.process.is_none();
-        let target = if is_guess {
-            (chosen, others) = choose(target, &all)?;
-            &chosen
-        } else {
-            target
-        };
-        let handle = target.process.as_ref().ok_or("there is no process to examine")?;
-        // In a fabricated proc (tests) any process may appear to be porthole.
-        let is_ours = || target.is_of_kernel() && own_pid(&target.proc) == Some(handle.pid);
-        let is_fallback = is_guess && (stat_of(&all, 1).is_none() || is_ours());
+        let handle = &target.handle()?;
+        let is_fallback = matches!(target.choice, Choice::Fallback);
         let read = |name: &str| {
             handle.read(name, PROC_FILE_LIMIT).map_err(|error| target.explain(error, handle, name))
         };
@@ -208,7 +196,7 @@ impl Inspect for Request {
         let mut unread = Vec::new();
         let status = read("status").map_err(|error| unread.push(error)).unwrap_or_default();
         let status = Status::parse(&status);
-        unread.extend(unreadable(target, &all));
+        unread.extend(unreadable(&target.proc, &all));
         all.retain(|seen| seen.stat.is_ok());
         let groups = Groups::of(target);
         let pids = groups.as_ref().ok().and_then(|groups| groups.pids().ok());
@@ -220,9 +208,9 @@ impl Inspect for Request {
             status,
             own_status: target.start_of("self/status").map(|text| Status::parse(&text)).unwrap_or_default(),
             all: &all,
-            root: root(target, handle).map(Arc::new),
+            root: target.root().ok().map(Arc::new),
             groups,
-            findings: others.into_iter().collect(),
+            findings: Vec::new(),
             skipped: Vec::new(),
             unread,
             started: Instant::now(),
@@ -271,24 +259,11 @@ fn cannot_be_examined(case: &mut Case<'_>, request: &Request) -> bool {
     true
 }
 
-/// Opens the root directory of the process. If that is denied but the process sees the same mounts
-/// as porthole, porthole's own root is the same.
-fn root(target: &Target, process: &Handle) -> Option<Root> {
-    target.root().ok().or_else(|| {
-        let own = mounts_of(&target.ourselves().ok()?)?;
-        (mounts_of(process)? == own).then(Root::own)
-    })
-}
-
 fn print(case: &Case<'_>, answer: &mut Answer) {
     let process = case.process.shown();
     if answer.is_json() {
         let findings = case.findings.iter().map(Finding::fact).collect();
-        answer.document(vec![
-            ("pid", Fact::Count(case.handle.pid.into())),
-            ("process", Fact::Bytes(case.process.name.clone())),
-            ("findings", Fact::List(findings)),
-        ]);
+        answer.document(vec![("findings", Fact::List(findings))]);
         return;
     }
     for finding in &case.findings {

@@ -1,13 +1,13 @@
 //! PID 1 and SIGTERM, shells as PID 1, zombies. pid_namespaces(7), signal(7), wait(2).
 
-use super::choice::{INITS, ancestors, is_named, stat_of};
 use super::finding::{Finding, Level};
 use super::{Case, PROC_FILE_LIMIT, Request};
 use crate::bytes::find;
-use crate::procfs::all::{Look, Seen};
+use crate::procfs::all::{Look, Seen, ancestors, stat_of};
 use crate::procfs::handle::Handle;
 use crate::procfs::status::Status;
 use crate::text::{Shown as _, decode};
+use crate::view::application::{INITS, is_named};
 
 /// SIGTERM and SIGINT, their bits in a set of signals.
 const SIGTERM: u64 = 1 << 14;

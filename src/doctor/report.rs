@@ -15,14 +15,14 @@ use nix::sys::utsname::uname;
 use crate::args::{Given, UsageError};
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::inspect::{self, Command, Inspect, Properties};
+use crate::inspect::{self, Command, Inspect, Properties, Scope};
 use crate::outcome::Fact;
 use crate::report::{Answer, Kept};
 use crate::threads::bounded;
 use crate::units::{minute, show_duration};
 use crate::version::Build;
 use crate::view::control_groups::avoid_threads_at_pids_limit;
-use crate::view::target::Target;
+use crate::view::target::{Choice, Target};
 
 /// The most bytes that the document may have.
 const DOCUMENT_LIMIT: usize = 1 << 20;
@@ -58,7 +58,7 @@ pub(super) const COMMAND: Command = Command {
     plan: |_: &mut Given<'_>| -> Result<Box<dyn Inspect>, UsageError> { Ok(Box::new(Report)) },
     examples: r"porthole report >report.json
 porthole report -p 1",
-    properties: Properties::PLAIN,
+    properties: Properties::of_process(None),
 };
 
 #[derive(Debug)]
@@ -112,11 +112,21 @@ fn share(left: usize, reserve: usize, later: usize) -> usize {
     (reserve + spare / 2).min(left)
 }
 
+/// Returns the command of this name.
+fn command(name: &str) -> Option<&'static Command> {
+    inspect::SHOWING.iter().chain([&super::COMMAND]).find(|command| command.name == name)
+}
+
+/// Whether the command with these words shows all processes if none is named.
+fn shows_all(words: &[&str]) -> bool {
+    let command = words.first().and_then(|name| command(name));
+    command.is_some_and(|command| command.properties.scope == Scope::Processes)
+}
+
 /// Parses the words of a command.
 fn inspection(words: &[&str]) -> Result<Box<dyn Inspect>, UsageError> {
     let (&name, words) = words.split_first().unwrap_or((&"", &[]));
-    let mut commands = inspect::SHOWING.iter().chain([&super::COMMAND]);
-    match commands.find(|command| command.name == name) {
+    match command(name) {
         Some(command) => command.planned(&words.iter().map(OsString::from).collect::<Vec<_>>()),
         None => Err(UsageError(format!("no inspection is called {name}"))),
     }
@@ -125,11 +135,19 @@ fn inspection(words: &[&str]) -> Result<Box<dyn Inspect>, UsageError> {
 /// Runs the command and returns its answer as JSON of at most `budget` bytes. A command that has
 /// not ended after `time` is abandoned.
 fn section(words: &'static [&str], target: &Target, budget: usize, time: Duration) -> String {
+    let of_all;
+    let target = if shows_all(words) && !matches!(target.choice, Choice::Named) {
+        of_all = Target { process: None, ..target.clone() };
+        &of_all
+    } else {
+        target
+    };
     // A command that is only slow ends by itself a little earlier.
     let kept = Kept::new(budget, Deadline::after(time * 3 / 4));
     let (theirs, target) = (kept.clone(), target.clone());
     let work = move || {
         let mut answer = Answer::kept(theirs.clone());
+        answer.set_subject(target.subject());
         let inspect = inspection(words).map_err(|wrong| wrong.0.into());
         if let Err(why) = inspect.and_then(|inspect: Box<dyn Inspect>| inspect.run(&target, &mut answer)) {
             answer.error(why);
@@ -160,7 +178,6 @@ fn about(target: &Target) -> Fact {
         ("utc", Fact::Text(text)),
         ("kernel", of_system(system.ok().map(|system| system.release().as_bytes()))),
         ("hostname", of_system(system.ok().map(|system| system.nodename().as_bytes()))),
-        ("pid", process.map(|process| u64::from(process.pid)).into()),
         ("cwd", folder.map_or(Fact::Null, |folder| path(&folder))),
         ("proc", path(target.proc.as_os_str().as_bytes())),
     ])

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Command, Habits, Inspect, Properties, Target};
+use super::{Command, Habits, Inspect, Properties, Scope, Target};
 use crate::args::{Given, UsageError, operands};
 use crate::error::Error;
 use crate::outcome::Fact;
@@ -26,7 +26,11 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole df
 porthole df /var/lib/data
 porthole df -p 7 --json",
-    properties: Properties { habits: Habits { letters: "hk", ..Habits::NONE }, ..Properties::PLAIN },
+    properties: Properties {
+        scope: Scope::Files,
+        habits: Habits { letters: "hk", ..Habits::NONE },
+        ..Properties::PLAIN
+    },
 };
 
 #[derive(Debug)]

@@ -75,7 +75,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole env
 porthole env DATABASE_URL --reveal DATABASE_URL
 porthole env -p 7",
-    properties: Properties::PLAIN,
+    properties: Properties::of_process(Some("environment")),
 };
 
 #[derive(Debug)]

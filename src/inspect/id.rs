@@ -30,7 +30,7 @@ pub(super) const COMMAND: Command = Command {
     plan: |_: &mut Given<'_>| -> Result<Box<dyn Inspect>, UsageError> { Ok(Box::new(Id)) },
     examples: r"porthole id
 porthole id -p 7",
-    properties: Properties::PLAIN,
+    properties: Properties::of_process(Some("ids")),
 };
 
 #[derive(Debug)]
@@ -63,7 +63,6 @@ impl Inspect for Id {
             namespaces: namespaces(&process, target, answer),
             uid_map: ranges(&process, "uid_map"),
             gid_map: ranges(&process, "gid_map"),
-            pid: process.pid,
             status,
             names,
             all: all(last),
@@ -79,7 +78,6 @@ impl Inspect for Id {
 
 /// What is known of a process.
 struct Seen {
-    pid: u32,
     status: Status,
     names: Names,
     /// All capabilities that this kernel has.
@@ -186,7 +184,6 @@ impl Seen {
         };
         let no_new_privs = status.known.no_new_privs.then_some(status.no_new_privs);
         vec![
-            ("pid", count(self.pid)),
             ("user", credentials(status.uids, self.names.user(status.uids[1]))),
             ("group", credentials(status.gids, self.names.group(status.gids[1]))),
             ("groups", Fact::List(groups.collect())),

@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 
-use super::{Command, Inspect, Properties, Target};
+use super::{Command, Inspect, Properties, Scope, Target};
 use crate::args::{Given, UsageError, operand};
 use crate::error::Error;
 use crate::file_type::FileType;
@@ -41,6 +41,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole install /shared/porthole
 porthole install /shared/",
     properties: Properties {
+        scope: Scope::Processes,
         lacks: &[
             ("pid", "it writes to porthole's own file system only"),
             ("proc", "it copies the running program"),

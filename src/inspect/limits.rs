@@ -25,7 +25,7 @@ pub(super) const COMMAND: Command = Command {
     plan,
     examples: r"porthole limits
 porthole limits -p 7 --json",
-    properties: Properties::PLAIN,
+    properties: Properties::of_process(Some("limits")),
 };
 
 #[derive(Debug)]

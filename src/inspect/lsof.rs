@@ -18,7 +18,7 @@ use nix::fcntl::OFlag;
 use self::link::{Link, descriptors, info};
 use self::row::{Holder, Open, Row, Size, held, type_name};
 use self::spaces::Spaces;
-use super::{Command, Habits, Inspect, Properties, Target};
+use super::{Command, Habits, Inspect, Properties, Scope, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::error::{Cause, Error};
 use crate::file_type::FileType;
@@ -49,6 +49,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole lsof -p 7
 porthole lsof --deleted",
     properties: Properties {
+        scope: Scope::Processes,
         // Names are never looked up, and ports are always numbers.
         habits: Habits { letters: "nP", ..Habits::NONE },
         ..Properties::WATCHED

@@ -64,6 +64,8 @@ impl Command {
 /// What is true of a command, besides what it does.
 #[derive(Debug, Clone, Copy)]
 pub struct Properties {
+    /// What it shows if no process is named.
+    pub scope: Scope,
     /// Whether it asks file systems that may not answer, without a deadline for each call. Then it
     /// is watched, and abandoned when it makes no progress.
     pub is_watched: bool,
@@ -75,14 +77,34 @@ pub struct Properties {
 
 impl Properties {
     /// No special properties.
-    pub const PLAIN: Properties = Properties { is_watched: false, lacks: &[], habits: Habits::NONE };
-    /// Those of a command that is watched.
-    pub const WATCHED: Properties = Properties { is_watched: true, ..Properties::PLAIN };
+    pub const PLAIN: Properties =
+        Properties { scope: Scope::Processes, is_watched: false, lacks: &[], habits: Habits::NONE };
+    /// Those of a command that shows files, and is watched.
+    pub const WATCHED: Properties = Properties { scope: Scope::Files, is_watched: true, ..Properties::PLAIN };
+
+    /// Those of a command that shows what is of a process, under this heading.
+    pub const fn of_process(heading: Option<&'static str>) -> Self {
+        Properties { scope: Scope::Application(heading), ..Properties::PLAIN }
+    }
 
     /// The reason if it lacks this option of every inspection.
     pub fn lacks(&self, option: &str) -> Option<&'static str> {
         self.lacks.iter().find(|(name, _)| *name == option).map(|&(_, why)| why)
     }
+}
+
+/// What a command shows if no process is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// What is of the application, under a heading such as `limits`; `None` if the answer names the
+    /// process itself.
+    Application(Option<&'static str>),
+    /// The files that porthole sees.
+    Files,
+    /// The network that porthole is in.
+    Network,
+    /// All processes, or nothing that is of one.
+    Processes,
 }
 
 /// Arguments that the program of the same name takes, and users type by habit.
@@ -96,8 +118,8 @@ pub struct Habits {
     pub synonyms: &'static [(&'static str, &'static str)],
     /// Letters of other options here: `h` of grep(1) is `--no-filename`.
     pub letter_synonyms: &'static [(u8, &'static str)],
-    /// A letter that changes nothing here, unless a number follows: then it is an option.
-    pub before_number: Option<u8>,
+    /// A letter that changes nothing here, unless a process ID or `self` follows: then it is an option.
+    pub before_pid: Option<u8>,
     /// Whether `-5` is `-n5`.
     pub number_is_lines: bool,
 }
@@ -109,7 +131,7 @@ impl Habits {
         words: &[],
         synonyms: &[],
         letter_synonyms: &[],
-        before_number: None,
+        before_pid: None,
         number_is_lines: false,
     };
 }

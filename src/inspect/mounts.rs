@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
-use super::{Command, Inspect, Properties, Target};
+use super::{Command, Inspect, Properties, Scope, Target};
 use crate::args::{Given, UsageError, operand};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -28,7 +28,7 @@ pub(super) const COMMAND: Command = Command {
     examples: r"porthole mounts
 porthole mounts /var/lib/data
 porthole mounts -p 7 --json",
-    properties: Properties::PLAIN,
+    properties: Properties { scope: Scope::Files, ..Properties::PLAIN },
 };
 
 #[derive(Debug)]

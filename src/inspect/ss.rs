@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Command, Habits, Inspect, Properties, Target};
+use super::{Command, Habits, Inspect, Properties, Scope, Target};
 use crate::args::{Given, UsageError, flag};
 use crate::error::Error;
 use crate::outcome::Fact;
@@ -43,8 +43,9 @@ pub(super) const COMMAND: Command = Command {
 porthole ss -a -t -p 7
 porthole ss -x --json",
     properties: Properties {
+        scope: Scope::Network,
         // The owners of sockets are always shown.
-        habits: Habits { before_number: Some(b'p'), ..Habits::NONE },
+        habits: Habits { before_pid: Some(b'p'), ..Habits::NONE },
         ..Properties::PLAIN
     },
 };

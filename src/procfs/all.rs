@@ -7,6 +7,7 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -25,6 +26,8 @@ const MAX_COMMAND_BYTES: usize = 16 << 10;
 const MAX_COMMANDS_BYTES: usize = 1 << 20;
 /// How much of a command line is read after that, in bytes.
 const SHORT_COMMAND_BYTES: usize = 128;
+/// The most generations of processes that are followed.
+pub const MAX_GENERATIONS: usize = 64;
 
 /// A process and what was read of it.
 #[derive(Debug)]
@@ -143,6 +146,37 @@ impl Look {
     }
 }
 
+/// Returns the `stat` of the process with this pid.
+pub fn stat_of(all: &[Seen], pid: u32) -> Option<&Stat> {
+    let at = all.binary_search_by_key(&pid, |seen| seen.pid).ok()?;
+    all.get(at)?.stat.as_ref().ok()
+}
+
+/// Returns why the `stat` of processes below this proc cannot be read: the first error, and how many
+/// there are.
+pub fn unreadable(proc: &Path, all: &[Seen]) -> Option<Error> {
+    let mut errors = all.iter().filter_map(|seen| Some((seen.pid, seen.stat.as_ref().err()?)));
+    let (pid, first) = errors.next()?;
+    let error = first.clone().at(&proc.join(pid.to_string()).join("stat"));
+    Some(match errors.count() {
+        0 => error,
+        more => format!("{error}, and {more} more").into(),
+    })
+}
+
+/// Returns the process and its ancestors, at most [`MAX_GENERATIONS`] of them.
+pub fn ancestors(pid: u32, parent: &dyn Fn(u32) -> Option<u32>) -> Vec<u32> {
+    let mut found = vec![pid];
+    while let Some(next) = found.last().and_then(|&pid| parent(pid)) {
+        // The parents in a fabricated proc may form a circle.
+        if next == 0 || found.len() == MAX_GENERATIONS || found.contains(&next) {
+            break;
+        }
+        found.push(next);
+    }
+    found
+}
+
 /// Replaces the name by that of the directory of a process, and what follows.
 fn push_name(name: &mut Vec<u8>, pid: u32, rest: &[u8]) {
     name.clear();
@@ -153,7 +187,6 @@ fn push_name(name: &mut Vec<u8>, pid: u32, rest: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn our_own_process_is_listed() {

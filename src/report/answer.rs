@@ -21,7 +21,7 @@ use crate::error::describe;
 use crate::outcome::{Conclusion, Fact};
 use crate::sys::terminal_width;
 use crate::table::{Mark, Table};
-use crate::text::{encode, escape, escape_lines, is_plain};
+use crate::text::{decode, encode, escape, escape_lines, is_plain};
 
 /// The most errors and warnings that a JSON document repeats.
 pub(super) const MAX_ERRORS: usize = 100;
@@ -63,6 +63,27 @@ pub struct Answer {
     /// Whether the JSON document is printed, or its list has begun.
     begun: bool,
     errors: Vec<String>,
+    /// What the JSON document is about.
+    subject: Option<Subject>,
+    /// The first line, as long as nothing is written.
+    heading: String,
+}
+
+/// The process that an answer is about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its pid.
+    pub pid: u32,
+    /// Its name; `None` if that cannot be read.
+    pub name: Option<Vec<u8>>,
+}
+
+impl Subject {
+    /// `pid 7 (service)`, as message text (see [`crate::text`])
+    pub fn shown(&self) -> String {
+        let name = self.name.as_ref().map_or_else(String::new, |name| format!(" ({})", decode(name)));
+        format!("pid {}{name}", self.pid)
+    }
 }
 
 /// The destination of an [`Answer`].
@@ -97,7 +118,29 @@ impl Answer {
             items: None,
             begun: false,
             errors: Vec::new(),
+            subject: None,
+            heading: String::new(),
         }
+    }
+
+    /// Sets the process that the JSON document is about.
+    pub fn set_subject(&mut self, subject: Option<Subject>) {
+        self.subject = subject;
+        if let Destination::Kept(kept) = &self.destination {
+            kept.begin(self.subject());
+        }
+    }
+
+    /// Sets a first line of message text, which is written as soon as anything else is.
+    pub fn set_heading(&mut self, heading: &str) {
+        self.heading = escape(&encode(heading)) + "\n";
+    }
+
+    /// The first members of the JSON document.
+    fn subject(&self) -> Vec<(&'static str, Fact)> {
+        let pid = self.subject.as_ref().map(|subject| u64::from(subject.pid));
+        let name = self.subject.as_ref().and_then(|subject| subject.name.clone());
+        vec![("pid", pid.into()), ("process", name.map_or(Fact::Null, Fact::Bytes))]
     }
 
     /// Returns whether the answer is JSON.
@@ -147,6 +190,7 @@ impl Answer {
         if is_plain(text)
             && let Destination::Stdout(out) = &mut self.destination
             && !self.over
+            && self.heading.is_empty()
             && out.hold(&[text, b"\n"])
         {
             return;
@@ -222,10 +266,10 @@ impl Answer {
 
     /// Writes one entry of the JSON document's list of this name.
     pub fn item(&mut self, list: &str, item: &Fact) {
-        if let Destination::Kept(kept) = &self.destination {
-            return kept.item(list, item);
-        }
         self.list(list);
+        if let Destination::Kept(kept) = &self.destination {
+            return kept.item(item);
+        }
         let mut text = if self.items == Some(0) { String::new() } else { ", ".to_owned() };
         self.items = Some(self.items.unwrap_or_default() + 1);
         item.push_json(&mut text);
@@ -240,7 +284,11 @@ impl Answer {
         if self.json && self.items.is_none() {
             self.begun = true;
             self.items = Some(0);
-            self.write(format!("{{\"{list}\": [").as_bytes());
+            let mut text = String::new();
+            Fact::Object(self.subject()).push_json(&mut text);
+            // The object continues with the list.
+            text.truncate(text.len() - 1);
+            self.write(format!("{text}, \"{list}\": [").as_bytes());
         }
     }
 
@@ -250,12 +298,11 @@ impl Answer {
             return kept.document(entries);
         }
         self.begun = true;
-        let mut entries = entries;
-        if !self.errors.is_empty() {
-            entries.push(("errors", self.errors()));
-        }
+        let mut members = self.subject();
+        members.extend(entries);
+        members.push(("errors", self.errors()));
         let mut text = String::new();
-        Fact::Object(entries).push_json(&mut text);
+        Fact::Object(members).push_json(&mut text);
         text.push('\n');
         self.write(text.as_bytes());
     }
@@ -304,11 +351,8 @@ impl Answer {
             self.document(Vec::new());
         }
         if self.items.is_some() {
-            let mut end = "]".to_owned();
-            if !self.errors.is_empty() {
-                end.push_str(", \"errors\": ");
-                self.errors().push_json(&mut end);
-            }
+            let mut end = "], \"errors\": ".to_owned();
+            self.errors().push_json(&mut end);
             end.push_str("}\n");
             self.write(end.as_bytes());
         }
@@ -321,6 +365,10 @@ impl Answer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
+        if !self.heading.is_empty() {
+            let heading = std::mem::take(&mut self.heading);
+            self.write(heading.as_bytes());
+        }
         if let Destination::Stdout(out) = &mut self.destination
             && !self.over
             && !out.hold(&[bytes])

@@ -26,6 +26,8 @@ pub struct Kept(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     deadline: Deadline,
+    /// The first members of the object as JSON, if it gets no others.
+    head: String,
     /// The members of the object as JSON; a list is still open at its end.
     body: String,
     in_list: bool,
@@ -51,6 +53,7 @@ impl Kept {
         let room = room - error_room;
         Kept(Arc::new(Mutex::new(State {
             deadline,
+            head: String::new(),
             body: String::new(),
             in_list: false,
             errors: String::new(),
@@ -90,18 +93,26 @@ impl Kept {
         self.state().room / size.max(1)
     }
 
+    /// Sets the first members.
+    pub fn begin(&self, members: Vec<(&'static str, Fact)>) {
+        let mut state = self.state();
+        state.head = members_of(members);
+        state.room = state.room.saturating_sub(state.head.len());
+    }
+
     /// Begins the list of this name.
     pub fn list(&self, list: &str) {
         let mut state = self.state();
         if !state.over && state.body.is_empty() {
             state.in_list = true;
-            state.body = format!("\"{list}\": [");
+            state.body = state.head.clone();
+            let comma = if state.body.is_empty() { "" } else { ", " };
+            state.body += &format!("{comma}\"{list}\": [");
         }
     }
 
-    /// Appends one entry to the list of this name.
-    pub fn item(&self, list: &str, item: &Fact) {
-        self.list(list);
+    /// Appends one entry to the list.
+    pub fn item(&self, item: &Fact) {
         if self.is_over() {
             return;
         }
@@ -112,14 +123,14 @@ impl Kept {
 
     /// Puts in the whole document, if it is not a list.
     pub fn document(&self, entries: Vec<(&'static str, Fact)>) {
-        let mut text = String::new();
-        Fact::Object(entries).push_json(&mut text);
-        let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+        let members = members_of(entries);
         let mut state = self.state();
         if members.len() > state.room {
             (state.over, state.cut) = (true, true);
         } else if !state.over {
-            members.clone_into(&mut state.body);
+            let head = std::mem::take(&mut state.head);
+            let comma = if head.is_empty() { "" } else { ", " };
+            state.body = [&head, comma, &members].concat();
         }
     }
 
@@ -148,19 +159,27 @@ impl Kept {
             state.cut = true;
         }
         let mut members = Vec::new();
-        if !state.body.is_empty() {
+        if state.body.is_empty() {
+            members.extend((!state.head.is_empty()).then(|| state.head.clone()));
+        } else {
             let mut body = std::mem::take(&mut state.body);
             body.push_str(if state.in_list { "]" } else { "" });
             members.push(body);
         }
-        if !state.errors.is_empty() {
-            members.push(format!("\"errors\": [{}]", std::mem::take(&mut state.errors)));
-        }
+        members.push(format!("\"errors\": [{}]", std::mem::take(&mut state.errors)));
         if state.cut {
             members.push("\"cut\": true".to_owned());
         }
         format!("{{{}}}", members.join(", "))
     }
+}
+
+/// Returns these members of an object as JSON, without the braces.
+fn members_of(entries: Vec<(&'static str, Fact)>) -> String {
+    let mut text = String::new();
+    Fact::Object(entries).push_json(&mut text);
+    let inside = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    inside.unwrap_or_default().to_owned()
 }
 
 impl State {
@@ -194,6 +213,13 @@ mod tests {
         Kept::new(budget, Deadline::after(Duration::from_mins(1)))
     }
 
+    /// An answer whose list has begun.
+    fn list(budget: usize) -> Kept {
+        let kept = kept(budget);
+        kept.list("entries");
+        kept
+    }
+
     fn text(text: &str) -> Fact {
         Fact::Bytes(text.into())
     }
@@ -201,11 +227,11 @@ mod tests {
     #[test]
     fn a_list_with_errors() {
         let kept = kept(4096);
-        assert_eq!(kept.end(None), "{}");
+        assert_eq!(kept.end(None), r#"{"errors": []}"#);
         let kept = self::kept(4096);
         kept.list("a");
-        kept.item("a", &text("["));
-        kept.item("a", &text("x\n"));
+        kept.item(&text("["));
+        kept.item(&text("x\n"));
         kept.error("no \"b\"");
         kept.error("no c");
         assert!(!kept.is_over());
@@ -213,19 +239,19 @@ mod tests {
         assert_eq!(kept.end(Some("gave up".to_owned())), end);
         // The thread that fills it may finish too late.
         assert!(kept.is_over());
-        kept.item("a", &text("late"));
+        kept.item(&text("late"));
     }
 
     #[test]
     fn one_entry_more_than_there_is_room_for_is_refused() {
-        let (kept, entry) = (kept(4096), text(&"x".repeat(98)));
+        let (kept, entry) = (list(4096), text(&"x".repeat(98)));
         let room = kept.room_for(100);
         for _ in 0..room / 2 {
-            kept.item("a", &entry);
+            kept.item(&entry);
         }
         assert!(room > 10 && !kept.is_over());
         for _ in room / 2..=room {
-            kept.item("a", &entry);
+            kept.item(&entry);
         }
         assert!(kept.is_over());
     }
@@ -248,9 +274,9 @@ mod tests {
     fn a_cut_answer_is_valid_json_within_its_limit() {
         let words = ["", "\u{1}", "[", "\u{e0041}\u{e0041}", "\\\"", "plain words, some of them", "é"];
         for budget in (FRAME..3000).step_by(7) {
-            let kept = kept(budget);
+            let kept = list(budget);
             for (at, word) in words.iter().cycle().take(400).enumerate() {
-                kept.item("entries", &text(&word.repeat(at % 23)));
+                kept.item(&text(&word.repeat(at % 23)));
                 kept.error(&word.repeat(at % 17));
             }
             let end = kept.end(Some("no answer within 4.9 s".to_owned()));
@@ -263,20 +289,24 @@ mod tests {
 
     #[test]
     fn a_long_entry_does_not_displace_the_others() {
-        let kept = kept(4096);
+        let kept = list(4096);
         let long = "x".repeat(1500);
         for entry in ["a", &long, "b", &long, "c"] {
-            kept.item("entries", &text(entry));
+            kept.item(&text(entry));
         }
         assert!(!kept.is_over());
-        assert_eq!(kept.end(None), format!(r#"{{"entries": ["a", "{long}", "b", "c"], "cut": true}}"#));
+        assert_eq!(
+            kept.end(None),
+            format!(r#"{{"entries": ["a", "{long}", "b", "c"], "errors": [], "cut": true}}"#)
+        );
     }
 
     #[test]
     fn the_deadline_ends_an_answer() {
         let kept = Kept::new(4096, Deadline::after(Duration::ZERO));
-        kept.item("entries", &text("a"));
+        kept.list("entries");
+        kept.item(&text("a"));
         assert!(kept.is_over());
-        assert_eq!(kept.end(None), r#"{"entries": [], "cut": true}"#);
+        assert_eq!(kept.end(None), r#"{"entries": [], "errors": [], "cut": true}"#);
     }
 }

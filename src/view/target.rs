@@ -4,16 +4,19 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
 use crate::error::{Cause, Error};
 use crate::files::read_start;
 use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::listing::Listing;
-use crate::procfs::process::{hiding_option, own_pid};
+use crate::procfs::process::{Process, hiding_option, own_pid};
 use crate::procfs::status::Status;
+use crate::report::Subject;
 use crate::text::Shown as _;
+use crate::view::application::{Application, mounts_of};
 use crate::view::root::Root;
 
 /// How much of one file of proc is read, in bytes.
@@ -24,10 +27,24 @@ pub const MAX_PROC_FILE_BYTES: usize = 4 << 20;
 pub struct Target {
     /// Where proc is mounted.
     pub proc: PathBuf,
-    /// The process that was requested.
+    /// The process to inspect; `None` is our own view.
     pub process: Option<Handle>,
+    /// How it was chosen.
+    pub choice: Choice,
     /// All processes, if they have been listed for several commands at once.
     pub listing: Option<Listing>,
+}
+
+/// How the process to inspect was chosen.
+#[derive(Debug, Clone)]
+pub enum Choice {
+    /// It was named, or it is our own because that is what the command shows.
+    Named,
+    /// It is the application, because none was named. Other containers of the pod, by the pid and
+    /// name of their first processes, might be meant too.
+    Application(Vec<(u32, Vec<u8>)>),
+    /// It is our own, because none was named and no application is visible.
+    Fallback,
 }
 
 impl Target {
@@ -41,12 +58,37 @@ impl Target {
                 _ => error.at(&proc.join(pid.to_string())),
             })?),
         };
-        Ok(Target { proc: proc.to_owned(), process, listing: None })
+        Ok(Target { proc: proc.to_owned(), process, choice: Choice::Named, listing: None })
+    }
+
+    /// Selects our own view.
+    pub fn own(proc: &Path) -> Self {
+        Target { proc: proc.to_owned(), process: None, choice: Choice::Named, listing: None }
+    }
+
+    /// Selects the view of the application; our own if none is visible, or proc cannot be read.
+    pub fn application(proc: &Path) -> Self {
+        let own = Target::own(proc);
+        match Application::of(&own) {
+            Ok(Some(found)) => {
+                let choice = Choice::Application(found.containers);
+                Target { process: Some(found.process), choice, ..own }
+            }
+            _ => Target { choice: Choice::Fallback, ..own },
+        }
     }
 
     /// Returns the process to inspect: our own if none was requested.
     pub fn handle(&self) -> Result<Handle, Error> {
         self.process.clone().map_or_else(|| self.ourselves(), Ok)
+    }
+
+    /// Returns the process to inspect; `None` if proc does not show it.
+    pub fn subject(&self) -> Option<Subject> {
+        let process = self.handle().ok()?;
+        let stat = process.read("stat", MAX_PROC_FILE_BYTES).ok();
+        let name = stat.and_then(|text| Process::parse(process.pid, &text)).map(|process| process.name);
+        Some(Subject { pid: process.pid, name })
     }
 
     /// Returns which processes there are. The error tells why proc cannot be listed.
@@ -61,14 +103,27 @@ impl Target {
         Handle::open(&self.proc, pid).map_err(|error| error.at(&self.proc.join(pid.to_string())))
     }
 
+    /// Whether the process sees the same mounts as porthole, so that its root is porthole's.
+    fn has_our_mounts(&self, process: &Handle) -> bool {
+        let ours = self.is_of_kernel().then(|| mounts_of(&self.ourselves().ok()?)).flatten();
+        ours.is_some() && mounts_of(process) == ours
+    }
+
     /// Returns the root directory of the process. The error tells what denies access to it.
     pub fn root(&self) -> Result<Root, Error> {
         let Some(process) = &self.process else {
             return Ok(Root::own());
         };
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-        let root: OwnedFd =
-            process.descriptor("root", flags).map_err(|error| self.explain(error, process, "root"))?;
+        let root: OwnedFd = match process.descriptor("root", flags) {
+            Ok(root) => root,
+            Err(error) if error.is_denied() && self.has_our_mounts(process) => {
+                // Its working directory is not visible.
+                let root = open("/", flags | OFlag::O_CLOEXEC, Mode::empty());
+                return root.map(|root| Root::of(root, PathBuf::from("/"))).map_err(Error::from);
+            }
+            Err(error) => return Err(self.explain(error, process, "root")),
+        };
         // Paths are relative to that root; if the working directory of the process is not visible,
         // they start at the top. Both links are written as seen from our own root, as far as it
         // contains them: a process that changed its root shares our mounts.

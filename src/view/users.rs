@@ -114,7 +114,7 @@ fn may_block(target: &Target) -> bool {
         Some(_) if target.is_of_kernel() => target.read("mountinfo"),
         Some(_) => return true,
         // We always see our own files, whichever proc is inspected.
-        None => Target { proc: procfs::ROOT.into(), process: None, listing: None }.read("mountinfo"),
+        None => Target::own(Path::new(procfs::ROOT)).read("mountinfo"),
     };
     mounts::may_block(&Mounts::parse(&text.unwrap_or_default()))
 }

@@ -120,7 +120,9 @@ fn help_cannot_be_combined_with_other_arguments() {
         ("--help --json", "", "--help"),
     ] {
         let ran = porthole(arguments.split(' ')).run();
-        assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());
+        assert_eq!(ran.status, Some(1), "{}", ran.story());
+        let is_document = arguments.contains("--json") && ran.stdout.starts_with("{\"errors\": [\"");
+        assert!(ran.stdout.is_empty() || is_document, "{}", ran.story());
         if word.is_empty() {
             continue;
         }

@@ -34,7 +34,7 @@ fn from_inside_as_nonroot_with_a_read_only_root() {
     container.until_listening(8080);
     for (words, parts) in [
         ("ps", &["PID", "/service", "65532"][..]),
-        ("env", &["API_TOKEN=<14 bytes>", "PATH=/"]),
+        ("env", &["environment of pid 1 (service)\n", "API_TOKEN=<14 bytes>", "PATH=/"]),
         ("env --reveal API_TOKEN API_TOKEN", &["API_TOKEN=hunter2hunter2"]),
         ("ls /", &["porthole", "service", "-rwxr-xr-x"]),
         ("stat /service", &["/service", "0755"]),
@@ -52,7 +52,9 @@ fn from_inside_as_nonroot_with_a_read_only_root() {
         ("limits", &["64M", "50"]),
     ] {
         let status = i32::from(words.starts_with("grep"));
-        assert_contains(&run(&container, words, status).0, parts);
+        let (stdout, stderr) = run(&container, words, status);
+        assert_contains(&stdout, parts);
+        assert!(!stderr.contains("porthole's own"), "{stderr}");
     }
     let (stdout, _) = run(&container, "ps --json", 0);
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
@@ -75,6 +77,20 @@ fn from_a_second_container_that_shares_the_pid_namespace() {
     let plain = debug(&["--user", "0:0"]);
     assert_contains(&run(&plain, "ps service", 0).0, &["/service", "65532"]);
     assert_contains(&run(&plain, "mounts -p 1", 0).0, &["ro"]);
+    // What is of a process is the application's, not that of the debug container.
+    let heading = "limits of pid 1 (service)\n";
+    assert!(
+        run(&plain, "limits", 1).0.starts_with(heading) || run(&plain, "limits", 0).0.starts_with(heading)
+    );
+    let own = "-p self shows porthole's own";
+    assert_contains(&run(&plain, "env", 1).1, &["/proc/1/environ: permission denied", own]);
+    assert_contains(&run(&plain, "env -p self", 0).0, &["environment of pid "]);
+    // What is of a container is that of the debug container, which stderr says once.
+    for (words, what) in [("ls /", "files are"), ("df", "files are"), ("ss", "network is")] {
+        let (_, stderr) = run(&plain, words, 0);
+        let note = format!("the {what} porthole's own; to see what pid 1 (service) sees, add -p 1\n");
+        assert_eq!(stderr.matches(&note).count(), 1, "{stderr}");
+    }
     // The network of the target, through proc, although ours is another.
     assert_contains(&run(&plain, "ss -p 1", 0).0, &["0.0.0.0:8080"]);
     for words in ["env -p 1", "ls -p 1 /", "cat -p 1 /etc/hosts", "lsof -p 1"] {

@@ -260,6 +260,30 @@ impl Ran {
         json
     }
 
+    /// Returns the JSON document of an inspection without what each of them has: the process that it
+    /// is about, and its errors if there are none.
+    #[track_caller]
+    pub fn content(&self) -> Value {
+        let read = serde_json::from_str(&self.stdout);
+        let mut json: Value = read.unwrap_or_else(|e| panic!("{e}\n{}", self.story()));
+        let document = json.as_object_mut().unwrap_or_else(|| panic!("{}", self.story()));
+        for key in ["pid", "process"] {
+            assert!(document.remove(key).is_some(), "no {key}\n{}", self.story());
+        }
+        let errors = document.get("errors").unwrap_or_else(|| panic!("no errors\n{}", self.story()));
+        if errors.as_array().is_some_and(Vec::is_empty) {
+            document.remove("errors");
+        }
+        json
+    }
+
+    /// Asserts the exit status, the [content](Ran::content) of the document, and stderr.
+    #[track_caller]
+    pub fn has(&self, status: i32, content: &Value, stderr: &str) {
+        assert_eq!(self.content(), *content, "{}", self.story());
+        assert_eq!((self.status, self.stderr.trim_end()), (Some(status), stderr), "{}", self.story());
+    }
+
     /// Asserts the exit status, stdout and stderr, each without the trailing newline and with times
     /// as `<T>`.
     #[track_caller]

@@ -88,9 +88,9 @@ fn grep_continues_after_a_hole_at_the_end_of_its_buffer() {
 /// there was not enough.
 #[test]
 fn hexdump_as_json_is_bounded() {
-    porthole(["hexdump", "--json", "--max", "1G", "/bin/sh"]).run().is(
+    porthole(["hexdump", "--json", "--max", "1G", "/bin/sh"]).run().has(
         1,
-        r#"{"errors": ["--max 1 GiB: with --json at most 4 MiB, which are held in memory (without it any size will do)"]}"#,
+        &serde_json::json!({"errors": ["--max 1 GiB: with --json at most 4 MiB, which are held in memory (without it any size will do)"]}),
         "porthole: hexdump: --max 1 GiB: with --json at most 4 MiB, which are held in memory (without it any size will do)",
     );
 }

@@ -83,7 +83,7 @@ fn names_that_are_not_utf8_are_escaped_in_inspections() {
         (&[b"ps", b"--proc", b"/no\xff"], r"ps: /no\xff: no proc is mounted there"),
         (&[b"id", b"--proc", b"/no\xff"], r"id: /no\xff: no proc is mounted there"),
         (&[b"ls", b"-p", b"1", b"--proc", b"/no\xff"], r"ls: /no\xff: no proc is mounted there"),
-        (&[b"env", b"NO\xff"], r"env: NO\xff: not set"),
+        (&[b"env", b"-p", b"self", b"NO\xff"], r"env: NO\xff: not set"),
         (&[b"env", b"A\xff="], r"env: NAME: expected the name of a variable, got 'A\xff='"),
         (&[b"ls", b"--sort\xff"], r"ls: unknown option --sort\xff; see porthole ls --help"),
     ] {
@@ -120,7 +120,9 @@ fn help_of_inspections_cannot_be_combined_with_other_arguments() {
         "tail -h /",
     ] {
         let ran = porthole(arguments.split(' ')).run();
-        assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());
+        assert_eq!(ran.status, Some(1), "{}", ran.story());
+        let is_document = arguments.contains("--json") && ran.stdout.starts_with("{\"errors\": [\"");
+        assert!(ran.stdout.is_empty() || is_document, "{}", ran.story());
         assert!(ran.stderr.contains(ALONE), "{}", ran.story());
     }
     // For these commands, `-h` means human-readable sizes.

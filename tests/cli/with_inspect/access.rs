@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::command::{output, porthole};
 use crate::support::place::Place;
@@ -79,7 +79,7 @@ fn json_has_the_ids_the_verdict_and_all_components() {
     place.mode("file", 0o640);
     let words = ["access", &path, "--uid", "7", "--gid", "8", "--groups", "0,9", "--write", "--json"];
     let ran = porthole(words).run();
-    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let json = ran.content();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), ""), "{}", ran.story());
     let denied = "owner 0:0 mode 0640 does not let the group write";
     assert_eq!(

@@ -103,7 +103,7 @@ fn a_process_without_findings_is_one_line() {
         0,
         in_order,
     );
-    world.prints(&["--json"], 0, r#"{"pid": 1, "process": "server", "findings": []}"#);
+    world.prints(&["--json"], 0, r#"{"pid": 1, "process": "server", "findings": [], "errors": []}"#);
 }
 
 /// Fifty other processes do not slow it down.

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::command::{for_other_users, output, porthole};
 use crate::support::place::Place;
@@ -118,11 +118,11 @@ fn json_has_the_type_of_each_path() {
     let root = place.path("");
     let ran = porthole(["find", "--json", &root]).run();
     assert_eq!(
-        serde_json::from_str::<Value>(&ran.stdout).unwrap(),
+        ran.content(),
         json!({"paths": [{"path": root, "type": "directory"}, {"path": path, "type": "file"}]})
     );
     porthole(["find", &path]).healthy(&format!("{root}new\\nline"));
-    porthole(["find", "--json", &root, "--name", "none"]).healthy(r#"{"paths": []}"#);
+    porthole(["find", "--json", &root, "--name", "none"]).run().has(0, &json!({"paths": []}), "");
     let none = place.path("none");
     porthole(["find", &none]).refused(&format!("find: {none}: no such file or directory"));
 }

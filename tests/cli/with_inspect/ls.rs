@@ -83,7 +83,7 @@ fn columns_are_aligned_and_names_escaped() {
     let entry = json!({"path": path, "name": path, "type": "file", "mode": "0640", "uid": 0, "user": "root", "gid": 0,
         "group": "root", "size": 5, "modified": 1_795_603_621.0});
     let ran = porthole(["ls", &path, "--json"]).run();
-    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), json!({"entries": [entry]}));
+    assert_eq!(ran.content(), json!({"entries": [entry]}));
     assert_eq!(ran.stdout.lines().count(), 1);
 }
 
@@ -101,10 +101,10 @@ fn several_paths_have_headings_and_a_missing_one_is_an_error() {
     assert_eq!((lines[0], lines[2], lines[3]), (format!("{one}:").as_str(), "", format!("{two}:").as_str()));
     assert!(lines[1].ends_with("  file") && lines[4].ends_with("  deep"), "{}", ran.story());
     porthole(["ls", &place.path("two/deep")]).healthy("");
-    porthole(["ls", &place.path("two/deep"), "--json"]).healthy(r#"{"entries": []}"#);
-    porthole(["ls", &none, "--json"]).run().is(
+    porthole(["ls", &place.path("two/deep"), "--json"]).run().has(0, &json!({"entries": []}), "");
+    porthole(["ls", &none, "--json"]).run().has(
         1,
-        &format!(r#"{{"entries": [], "errors": ["{none}: no such file or directory"]}}"#),
+        &json!({"entries": [], "errors": [format!("{none}: no such file or directory")]}),
         &format!("porthole: ls: {none}: no such file or directory"),
     );
 }

@@ -330,10 +330,9 @@ fn a_proc_without_processes_is_an_error() {
     let tree = ProcTree::new(4);
     let none = format!("{}: no processes", tree.path());
     porthole(["lsof", "--proc", tree.path()]).refused(&format!("lsof: {none}"));
-    let json = format!("{{\"files\": [], \"errors\": [\"{none}\"]}}");
-    porthole(["lsof", "--json", "--proc", tree.path()]).run().is(
+    porthole(["lsof", "--json", "--proc", tree.path()]).run().has(
         1,
-        &json,
+        &json!({"files": [], "errors": [none]}),
         &format!("porthole: lsof: {none}"),
     );
     // The remains of a process that has just ended count as none.

@@ -72,7 +72,7 @@ fn the_topmost_mount_of_a_path_is_shown() {
     );
     std::fs::write(proc.0.join("7/mountinfo"), info).unwrap();
     let json = porthole(["mounts", folder, "--json", "--proc", proc.path()]).run();
-    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    let json = json.content();
     let mount = json!({"mount_point": folder, "type": "tmpfs", "source": "upper", "root": "/sub", "device": "0:4",
         "read_only": true, "options": ["ro"], "id": 3, "parent": 2});
     assert_eq!(json, json!({"mounts": [mount]}));

@@ -110,5 +110,5 @@ fn missing_and_invalid_arguments_are_usage_errors() {
     porthole(["stat"]).refused("stat: PATH is missing; see porthole stat --help");
     porthole(["stat", ""]).refused("stat: : no such file or directory");
     porthole(["stat", "-p", "0", "/"])
-        .refused("stat: --pid: expected a process ID from 1 to 4194304, got '0'");
+        .refused("stat: --pid: expected a process ID from 1 to 4194304, or self, got '0'");
 }

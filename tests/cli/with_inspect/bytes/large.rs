@@ -25,7 +25,7 @@ fn cut_output_is_reported() {
     porthole(["cat", "--max", "14", &file]).healthy("one\ntwo\nthree");
     porthole(["tail", "--max", "10", "-n", "2", &file]).healthy("two\nthree");
     let ran = porthole(["tail", "--json", "-n", "1", &file]).run();
-    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let json = ran.content();
     assert_eq!(json, json!({"files": [{"path": file, "content": "three\n", "cut": false}]}));
 }
 

@@ -54,7 +54,7 @@ fn dumps_are_those_of_hexdump() {
     let empty = place.file("empty", "");
     assert_same("hexdump", &["-C", "-s", "5", &empty], &["-s", "5", &empty]);
     let ran = porthole(["hexdump", "--json", "-s", "253", &file]).run();
-    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let json = ran.content();
     assert_eq!(json, json!({"path": file, "offset": 253, "bytes": "/f7/", "cut": false}));
 }
 

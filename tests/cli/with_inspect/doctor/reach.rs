@@ -178,7 +178,7 @@ fn root_without_a_capability_is_not_advised_to_be_root() {
     let Some(programs) = for_other_users() else { return };
     let roots = Sleeper::owned(Path::new("/bin/sleep"), 0, 0);
     for (command, words) in
-        [("doctor", "drop: [\"ALL\"]"), ("ls", "porthole lacks: run with the capability SYS_PTRACE")]
+        [("doctor", "drop: [\"ALL\"]"), ("id", "porthole lacks: run with the capability SYS_PTRACE")]
     {
         let mut as_root = Command::new("setpriv");
         as_root.args(["--bounding-set=-sys_ptrace,-sys_admin", "sh", "-c", "exec \"$0\" \"$@\""]);

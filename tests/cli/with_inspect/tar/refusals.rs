@@ -51,7 +51,13 @@ fn unsupported_options_are_usage_errors() {
         ("-chf - t", format!("--dereference: {follow}{help}")),
         ("--json cf - t", "--json: cannot be used with this command: an archive is not JSON".to_owned()),
     ] {
-        porthole(["tar"].into_iter().chain(arguments.split(' '))).refused(&format!("tar: {message}"));
+        let ran = porthole(["tar"].into_iter().chain(arguments.split(' '))).run();
+        assert_eq!(
+            (ran.status, ran.stderr.as_str()),
+            (Some(1), &*format!("porthole: tar: {message}\n")),
+            "{}",
+            ran.story()
+        );
     }
     assert!(!porthole(["tar", "--help"]).run().stdout.contains("--json"));
     porthole(["tar", "cf", "-", ""]).refused("tar: PATH: is empty");
