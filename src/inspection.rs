@@ -108,17 +108,18 @@ impl Inspection {
             && let Some(subject) = target.subject()
         {
             answer.set_heading(&format!("{heading} of {}", subject.shown()));
-        } else if self.selected == Selected::Default && target.is_of_kernel() {
-            if let Some(difference) = self.difference(target) {
-                answer.info(&difference);
-            }
+        } else if self.selected == Selected::Default
+            && target.is_of_kernel()
+            && let Some(difference) = self.difference(target)
+        {
+            answer.info(&difference);
         }
     }
 
     /// Returns what the user should know who expects to see what is of the application.
     fn difference(&self, target: &Target) -> Option<String> {
         let own = target.ourselves().ok()?;
-        let application = || Application::of(target).ok().flatten();
+        let application = || Application::of(&target.proc, &own);
         let (application, what) = match self.scope {
             Scope::Files => (application().filter(|found| found.has_other_files(&own))?, "files are"),
             Scope::Network => (application().filter(|found| found.has_other_network(&own))?, "network is"),

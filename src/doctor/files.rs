@@ -45,7 +45,7 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     let who = Who::of_process(case.status.clone()).mapped(case.target, case.handle);
     // Without credentials the uid would be 0 by default.
     let is_known = case.status.known.has_credentials();
-    match case.handle.read("mountinfo", crate::view::target::MAX_PROC_FILE_BYTES) {
+    match case.handle.read("mountinfo", crate::procfs::handle::MAX_PROC_FILE_BYTES) {
         Ok(text) => {
             let mounts = Mounts::parse(&text);
             if is_known && !case.is_fallback {

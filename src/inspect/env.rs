@@ -7,11 +7,10 @@ use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operands, option_list};
 use crate::error::{Cause, Error};
 use crate::outcome::Fact;
-use crate::procfs::handle::{Fate, Handle};
+use crate::procfs::handle::{Fate, Handle, MAX_PROC_FILE_BYTES};
 use crate::redact::{has_secret, mask_of_length};
 use crate::report::Answer;
 use crate::text::decode;
-use crate::view::target::MAX_PROC_FILE_BYTES;
 
 /// Variables whose values are shown: they describe where and how a process runs, and are never
 /// secrets by their purpose.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat, stat};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs, statfs};
 use nix::unistd::read;
 
 use super::process::Process;
@@ -23,6 +23,9 @@ use super::stat::Stat;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::text::Shown as _;
+
+/// How much of one file of proc is read, in bytes.
+pub const MAX_PROC_FILE_BYTES: usize = 4 << 20;
 
 /// What has become of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +146,11 @@ impl Handle {
         };
         directory.each(visit).map_err(Error::of_process)
     }
+}
+
+/// Whether the kernel's proc is mounted here.
+pub fn is_proc(path: &Path) -> bool {
+    statfs(path).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
 }
 
 /// Reads the first bytes of a file in this directory with one read(2), which is all that a file with

@@ -105,9 +105,8 @@ impl Kept {
         let mut state = self.state();
         if !state.over && state.body.is_empty() {
             state.in_list = true;
-            state.body = state.head.clone();
-            let comma = if state.body.is_empty() { "" } else { ", " };
-            state.body += &format!("{comma}\"{list}\": [");
+            let comma = if state.head.is_empty() { "" } else { ", " };
+            state.body = format!("{}{comma}\"{list}\": [", state.head);
         }
     }
 

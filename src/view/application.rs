@@ -1,13 +1,14 @@
 //! Which process of the container is its application: PID 1, or its child if PID 1 is only an init,
 //! or the first process of the container if PID 1 only holds the namespaces of a pod.
 
+use std::path::Path;
+
 use nix::sys::stat::{FileStat, stat};
 
-use crate::error::Error;
 use crate::procfs::all::{Look, MAX_GENERATIONS, Seen, ancestors, stat_of};
-use crate::procfs::handle::Handle;
+use crate::procfs::handle::{Handle, MAX_PROC_FILE_BYTES, is_proc};
+use crate::procfs::listing::Listing;
 use crate::procfs::stat::Stat;
-use crate::view::target::{MAX_PROC_FILE_BYTES, Target};
 
 /// Programs that run as PID 1, start one application, forward signals to it, and reap orphans.
 pub const INITS: [&str; 5] = ["tini", "docker-init", "podman-init", "dumb-init", "catatonit"];
@@ -29,52 +30,43 @@ pub struct Application {
 }
 
 impl Application {
-    /// Finds the application of the container or pod that porthole runs in; `None` if PID 1 is not
-    /// visible, or is porthole itself. The error tells why proc cannot be read.
-    pub fn of(target: &Target) -> Result<Option<Self>, Error> {
-        let own = target.ourselves()?;
+    /// Finds the application of the container or pod that porthole runs in, with its own process;
+    /// `None` if PID 1 is not visible, or is porthole itself.
+    pub fn of(proc: &Path, own: &Handle) -> Option<Self> {
+        let first = Handle::open(proc, 1).ok()?;
+        let stat = Stat::parse(&first.read("stat", MAX_PROC_FILE_BYTES).ok()?)?;
         // All processes need to be read only if PID 1 is not the application.
-        if target.listing.is_none()
-            && let Ok(first) = Handle::open(&target.proc, 1)
-            && let Some(stat) = first.read("stat", 4096).ok().and_then(|text| Stat::parse(&text))
-            && stat.name != PAUSE
-            && !is_named(&stat.name, &INITS)
-        {
-            return Ok(Self::new(target, &own, 1, &stat.name, Vec::new()));
+        if stat.name != PAUSE && !is_named(&stat.name, &INITS) {
+            return Self::new(proc, own, 1, &stat.name, Vec::new());
         }
-        Ok(Self::among(target, &own, &Look::new().stats(&target.processes()?)))
-    }
-
-    /// Finds it among these processes.
-    fn among(target: &Target, own: &Handle, all: &[Seen]) -> Option<Self> {
-        let first = stat_of(all, 1)?;
-        let own_line = ancestors(own.pid, &|pid| stat_of(all, pid).map(|stat| stat.ppid));
-        let is_pod = first.name == PAUSE;
-        let applications = if is_pod { containers(target, own, all, &own_line) } else { Vec::new() };
-        let (_, mut pid, mut name) = applications.first().copied().unwrap_or((0, 1, &first.name));
+        let all = Look::new().stats(&Listing::of(proc).ok()?);
+        let own_line = ancestors(own.pid, &|pid| stat_of(&all, pid).map(|stat| stat.ppid));
+        let is_pod = stat.name == PAUSE;
+        let applications = if is_pod { containers(proc, own, &all, &own_line) } else { Vec::new() };
+        let (_, mut pid, mut name) = applications.first().copied().unwrap_or((0, 1, &stat.name));
         // Later children of an init are orphans that it adopted; the first one is the application.
         for _ in 0..MAX_GENERATIONS {
-            let children = if is_named(name, &INITS) { children(all, pid, &own_line) } else { break };
+            let children = if is_named(name, &INITS) { children(&all, pid, &own_line) } else { break };
             let Some(&(_, child, child_name)) = children.first() else { break };
             (pid, name) = (child, child_name);
         }
         let containers = applications.iter().map(|&(_, pid, name)| (pid, name.clone()));
         let containers = if applications.len() > 1 { containers.collect() } else { Vec::new() };
-        Self::new(target, own, pid, name, containers)
+        Self::new(proc, own, pid, name, containers)
     }
 
     fn new(
-        target: &Target,
+        proc: &Path,
         own: &Handle,
         pid: u32,
         name: &[u8],
         containers: Vec<(u32, Vec<u8>)>,
     ) -> Option<Self> {
         // In a fabricated proc (tests) any process may appear to be porthole.
-        if pid == own.pid && target.is_of_kernel() {
+        if pid == own.pid && is_proc(proc) {
             return None;
         }
-        let process = Handle::open(&target.proc, pid).ok()?;
+        let process = Handle::open(proc, pid).ok()?;
         Some(Application { process, name: name.to_owned(), containers })
     }
 
@@ -112,7 +104,7 @@ fn differ(one: Option<Vec<u8>>, other: Option<Vec<u8>>) -> bool {
 
 /// Returns the first processes of the containers in a pod, or only those of the container that
 /// porthole runs in.
-fn containers<'a>(target: &Target, own: &Handle, all: &'a [Seen], own_line: &[u32]) -> Vec<Candidate<'a>> {
+fn containers<'a>(proc: &Path, own: &Handle, all: &'a [Seen], own_line: &[u32]) -> Vec<Candidate<'a>> {
     // The runtime starts them, so their parents are outside the pid namespace.
     let applications = children(all, 0, own_line);
     let mounts = mounts_of(own);
@@ -120,7 +112,7 @@ fn containers<'a>(target: &Target, own: &Handle, all: &'a [Seen], own_line: &[u3
         return applications;
     }
     // If porthole runs in one of the containers, that one is meant.
-    let is_own = |pid| Handle::open(&target.proc, pid).is_ok_and(|process| mounts_of(&process) == mounts);
+    let is_own = |pid| Handle::open(proc, pid).is_ok_and(|process| mounts_of(&process) == mounts);
     let same: Vec<_> = applications.iter().copied().filter(|&(_, pid, _)| is_own(pid)).collect();
     if same.is_empty() { applications } else { same }
 }

@@ -15,11 +15,11 @@ use crate::error::Error;
 use crate::files::read_start;
 use crate::procfs::ROOT;
 use crate::procfs::cgroup::{self, Membership, amount, cpu_max, entry, hierarchy, is_of, locate, millicores};
-use crate::procfs::handle::Handle;
+use crate::procfs::handle::{Handle, MAX_PROC_FILE_BYTES};
 use crate::procfs::mountinfo::Mounts;
 use crate::text::decode;
 use crate::view::root::Root;
-use crate::view::target::{MAX_PROC_FILE_BYTES, Target};
+use crate::view::target::Target;
 
 /// Starts no threads from now on if the pids limit is reached: they would be refused.
 pub fn avoid_threads_at_pids_limit() {

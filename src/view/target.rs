@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 
 use crate::error::{Cause, Error};
 use crate::files::read_start;
-use crate::procfs::handle::{Fate, Handle};
+use crate::procfs::handle::{Fate, Handle, MAX_PROC_FILE_BYTES, is_proc};
 use crate::procfs::listing::Listing;
 use crate::procfs::process::{Process, hiding_option, own_pid};
 use crate::procfs::status::Status;
@@ -18,9 +17,6 @@ use crate::report::Subject;
 use crate::text::Shown as _;
 use crate::view::application::{Application, mounts_of};
 use crate::view::root::Root;
-
-/// How much of one file of proc is read, in bytes.
-pub const MAX_PROC_FILE_BYTES: usize = 4 << 20;
 
 /// A proc mount and the process to inspect.
 #[derive(Debug, Clone)]
@@ -69,12 +65,12 @@ impl Target {
     /// Selects the view of the application; our own if none is visible, or proc cannot be read.
     pub fn application(proc: &Path) -> Self {
         let own = Target::own(proc);
-        match Application::of(&own) {
-            Ok(Some(found)) => {
+        match own.ourselves().ok().and_then(|ours| Application::of(proc, &ours)) {
+            Some(found) => {
                 let choice = Choice::Application(found.containers);
                 Target { process: Some(found.process), choice, ..own }
             }
-            _ => Target { choice: Choice::Fallback, ..own },
+            None => Target { choice: Choice::Fallback, ..own },
         }
     }
 
@@ -203,11 +199,6 @@ impl Target {
     pub fn is_of_kernel(&self) -> bool {
         is_proc(&self.proc)
     }
-}
-
-/// Whether the kernel's proc is mounted here.
-pub fn is_proc(path: &Path) -> bool {
-    statfs(path).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
 }
 
 /// Why a process of another user may be missing, or has nothing but its number.

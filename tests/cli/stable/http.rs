@@ -92,8 +92,8 @@ fn failures_before_the_body_are_worded_alike() {
         (
             &[],
             [
-                after_request(vec![send(dated(1, "\r\n")), drip("x".repeat(99), 20)]),
-                after_request(vec![send(dated(2, "\r\n")), drip("x".repeat(99), 30)]),
+                after_request(vec![send(dated(1, "\r\n")), drip("x".repeat(99), 4)]),
+                after_request(vec![send(dated(2, "\r\n")), drip("x".repeat(99), 6)]),
             ],
             "503 Service Unavailable, expected 200-399\n",
         ),
@@ -121,7 +121,7 @@ fn failures_in_the_body_are_worded_alike() {
         (
             contains,
             [
-                after_request(vec![send(body), drip("x".repeat(99), 20)]),
+                after_request(vec![send(body), drip("x".repeat(99), 4)]),
                 after_request(vec![send(body), drip("x".repeat(99), 90)]),
             ],
             "timed out after 600 ms reading the body\n",
