@@ -121,7 +121,7 @@ fn failures_in_the_body_are_worded_alike() {
         (
             contains,
             [
-                after_request(vec![send(body), drip("x".repeat(99), 4)]),
+                after_request(vec![send(body), drip("x".repeat(99), 20)]),
                 after_request(vec![send(body), drip("x".repeat(99), 90)]),
             ],
             "timed out after 600 ms reading the body\n",
