@@ -140,7 +140,7 @@ impl File {
             }
             Err(error) => unreadable("", &error, ""),
         };
-        finding.push("type", Fact::Text(json_name(kind).to_owned()));
+        finding.push("type", Fact::Text(kind.json_name().unwrap_or_default().to_owned()));
         if kind.is_regular() {
             finding.push("size", Fact::Count(size));
         }
@@ -276,14 +276,5 @@ impl Age {
             (Age::Future(_), Fact::Hundredths(ahead)) => Fact::Hundredths(-ahead),
             (_, fact) => fact,
         }
-    }
-}
-
-/// Returns the type as the JSON of checks has it: with spaces, unlike that of inspections.
-fn json_name(kind: FileType) -> &'static str {
-    match kind {
-        FileType::CharacterDevice => "character device",
-        FileType::BlockDevice => "block device",
-        kind => kind.json_name().unwrap_or_default(),
     }
 }

@@ -146,6 +146,7 @@ impl Access {
         reason: &str,
         answer: &mut Answer,
     ) {
+        let groups = who.groups.iter().map(|&gid| names.group_fact(gid));
         let wanted = self.wanted.iter().map(|&bit| Fact::Text(verb(bit, false).to_owned()));
         let components = rows.iter().map(|row| {
             let mut entries = vec![("path", Fact::Bytes(row.path.clone()))];
@@ -163,7 +164,7 @@ impl Access {
             ("path", Fact::Bytes(self.path.as_os_str().as_bytes().to_vec())),
             ("uid", Fact::Count(who.uid.into())),
             ("gid", Fact::Count(who.gid.into())),
-            ("groups", Fact::List(who.groups.iter().map(|&group| Fact::Count(group.into())).collect())),
+            ("groups", Fact::List(groups.collect())),
             ("wanted", Fact::List(wanted.collect())),
             ("allowed", allowed.map_or(Fact::Null, Fact::Bool)),
             ("reason", Fact::Text(reason.to_owned())),

@@ -84,7 +84,7 @@ impl<'a> Line<'a> {
         C::new(
             "TYPE",
             |row| row.0.mount.kind.as_slice().into(),
-            "type",
+            "filesystem",
             |row| Some(row.0.mount.kind.clone().into()),
         ),
         C::new(
@@ -104,7 +104,7 @@ impl<'a> Line<'a> {
         C::new(
             "USED",
             |row| size(&row.0, |space| space.used),
-            "used",
+            "use",
             |row| Some(count(&row.0, |space| space.used)),
         )
         .numbers(),
@@ -123,12 +123,12 @@ impl<'a> Line<'a> {
         )
         .numbers(),
         C::json("inodes", |row| Some(count(&row.0, |space| space.inodes))),
-        C::json("inodes_used", |row| Some(count(&row.0, |space| space.inodes_used))),
+        C::json("inodes_use", |row| Some(count(&row.0, |space| space.inodes_used))),
         C::json("inodes_available", |row| Some(count(&row.0, |space| space.inodes_available))),
         C::new(
             "IUSE%",
             |row| percent(&row.0, row.0.inode_percent()),
-            "inode_use_percent",
+            "inodes_use_percent",
             |row| Some(row.0.inode_percent().into()),
         )
         .numbers(),

@@ -136,7 +136,7 @@ impl Env {
                 &Fact::Object(vec![
                     ("name", name.map_or(Fact::Null, text)),
                     ("value", if shown { text(value) } else { Fact::Null }),
-                    ("bytes", Fact::Count(value.len() as u64)),
+                    ("size", Fact::Count(value.len() as u64)),
                 ]),
             );
         } else if shown {

@@ -156,21 +156,17 @@ impl Seen {
     fn json(&self) -> Vec<(&'static str, Fact)> {
         let status = &self.status;
         let count = |id: u32| Fact::Count(u64::from(id));
-        let credentials = |ids: [u32; 4], name: Vec<u8>| {
-            let mut entries: Vec<(&'static str, Fact)> = KINDS.into_iter().zip(ids.map(count)).collect();
-            entries.push(("name", Fact::Bytes(name)));
-            Fact::Object(entries)
-        };
-        let groups = status
-            .groups
-            .iter()
-            .map(|&id| Fact::Object(vec![("gid", count(id)), ("name", Fact::Bytes(self.names.group(id)))]));
+        let ids = |ids: [u32; 4]| Fact::Object(KINDS.into_iter().zip(ids.map(count)).collect());
+        let groups = status.groups.iter().map(|&gid| self.names.group_fact(gid));
         let sets = self
             .sets()
             .map(|(name, set)| (name, Fact::List(names(set).into_iter().map(Fact::Text).collect())));
         let namespaces = self.namespaces.iter().map(|(name, number)| {
             let number = number.as_deref().and_then(|number| std::str::from_utf8(number).ok()?.parse().ok());
-            (*name, number.map_or(Fact::Null, Fact::Count))
+            Fact::Object(vec![
+                ("namespace", Fact::Text((*name).to_owned())),
+                ("inode", number.map_or(Fact::Null, Fact::Count)),
+            ])
         });
         let map = |map: &[[u64; 3]]| {
             let row = |&[inside, outside, count]: &[u64; 3]| {
@@ -184,8 +180,10 @@ impl Seen {
         };
         let no_new_privs = status.known.no_new_privs.then_some(status.no_new_privs);
         vec![
-            ("user", credentials(status.uids, self.names.user(status.uids[1]))),
-            ("group", credentials(status.gids, self.names.group(status.gids[1]))),
+            ("user", Fact::Bytes(self.names.user(status.uids[1]))),
+            ("group", Fact::Bytes(self.names.group(status.gids[1]))),
+            ("uids", ids(status.uids)),
+            ("gids", ids(status.gids)),
             ("groups", Fact::List(groups.collect())),
             ("capabilities", Fact::Object(sets.into())),
             ("no_new_privs", no_new_privs.map_or(Fact::Null, Fact::Bool)),
@@ -193,7 +191,7 @@ impl Seen {
             ("label", self.label.clone().map_or(Fact::Null, Fact::Bytes)),
             ("uid_map", map(&self.uid_map)),
             ("gid_map", map(&self.gid_map)),
-            ("namespaces", Fact::Object(namespaces.collect())),
+            ("namespaces", Fact::List(namespaces.collect())),
         ]
     }
 }

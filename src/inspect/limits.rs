@@ -129,8 +129,7 @@ impl<'a> Row<'a> {
         C::shown("RESOURCE", |row| row.kind.name().into()).left(),
         C::json("cgroup_version", |row| Some(Fact::Count(if row.found.v2 { 2 } else { 1 }))),
         C::json("cgroup", |row| Some(row.found.group.clone().into())),
-        C::json("limit_millicores", |row| row.cpu(row.found.limit)),
-        C::new("LIMIT", Row::limit, "limit", |row| row.not_cpu(row.found.limit)).numbers(),
+        C::new("LIMIT", Row::limit, "limit", |row| Some(row.limit_fact())).numbers(),
         C::json("limit_cgroup", |row| {
             let group = &row.found.limit_group;
             Some(if group.is_empty() { Fact::Null } else { group.clone().into() })
@@ -186,6 +185,14 @@ impl<'a> Row<'a> {
             _ => self.unit(limit),
         };
         self.found.limit.map_or_else(|| self.missing("none"), |limit| show(limit).into())
+    }
+
+    /// Of CPU time the limit is a number of CPUs.
+    fn limit_fact(&self) -> Fact {
+        match (self.kind, self.found.limit) {
+            (Kind::Cpu, Some(limit)) => Fact::Json(cores(limit)),
+            (_, limit) => limit.into(),
+        }
     }
 
     fn of_limit(&self) -> Cell {

@@ -101,7 +101,7 @@ impl<'a> Row<'a> {
         C::new(
             "TYPE",
             |row| row.mount.kind.as_slice().into(),
-            "type",
+            "filesystem",
             |row| Some(row.mount.kind.clone().into()),
         ),
         C::new(

@@ -197,7 +197,9 @@ impl<'a> Row<'a> {
             Some(Fact::Text(row.socket.protocol.name().to_owned()))
         })
         .left(),
-        C::json("type", |row| (!row.socket.kind.is_empty()).then(|| Fact::Text(row.socket.kind.to_owned()))),
+        C::json("socket_type", |row| {
+            (!row.socket.kind.is_empty()).then(|| Fact::Text(row.socket.kind.to_owned()))
+        }),
         C::new(
             "STATE",
             |row| row.socket.state.name().into(),
@@ -259,7 +261,7 @@ impl<'a> Row<'a> {
         let holder = |process: &Process| {
             Fact::Object(vec![
                 ("pid", Fact::Count(u64::from(process.pid))),
-                ("name", Fact::Bytes(process.name.clone())),
+                ("process", Fact::Bytes(process.name.clone())),
             ])
         };
         let holders: Vec<Fact> = self.view.owners.of(self.socket.inode).map(holder).collect();

@@ -144,6 +144,12 @@ fn times(meta: &Meta) -> [(&'static str, [i64; 2]); 3] {
     ]
 }
 
+/// `254:0`, as mounts shows it.
+fn shown_device(number: u64) -> String {
+    let (major, minor) = device(number);
+    format!("{major}:{minor}")
+}
+
 fn fact(path: &Path, meta: &Meta, link: Option<Link>, names: &Names) -> Fact {
     let mut entries = vec![("path", Fact::Bytes(path.as_os_str().as_bytes().to_vec()))];
     entries.extend(facts(meta.st_mode, meta.st_uid, meta.st_gid, names));
@@ -154,7 +160,7 @@ fn fact(path: &Path, meta: &Meta, link: Option<Link>, names: &Names) -> Fact {
     entries.extend([
         ("size", count(meta.st_size)),
         ("blocks", count(meta.st_blocks)),
-        ("device", count(meta.st_dev)),
+        ("device", Fact::Text(shown_device(meta.st_dev))),
         ("inode", count(meta.st_ino)),
         ("links", count(meta.st_nlink)),
     ]);

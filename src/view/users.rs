@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::outcome::Fact;
 use crate::procfs;
 use crate::procfs::mountinfo::Mounts;
 use crate::report::Answer;
@@ -83,6 +84,11 @@ impl Names {
     /// Returns the group's name, or its number.
     pub fn group(&self, gid: u32) -> Vec<u8> {
         or_number(self.known_group(gid), gid)
+    }
+
+    /// Returns the group for JSON: its number and its name.
+    pub fn group_fact(&self, gid: u32) -> Fact {
+        Fact::Object(vec![("gid", Fact::Count(gid.into())), ("group", Fact::Bytes(self.group(gid)))])
     }
 
     /// Returns the user's name, if it has one.

@@ -83,7 +83,12 @@ impl<'a> Row<'a> {
             |row| Some(Fact::Text(row.open.fd.to_owned())),
         ),
         C::json("mode", |row| (!row.open.mode.is_empty()).then(|| Fact::Text(row.open.mode.to_owned()))),
-        C::new("TYPE", |row| row.open.kind.into(), "type", |row| Some(Fact::Text(row.open.kind.to_owned()))),
+        C::new(
+            "TYPE",
+            |row| row.open.kind.into(),
+            "file_type",
+            |row| Some(Fact::Text(row.open.kind.to_owned())),
+        ),
         C::new("SIZE", Row::size, "size", Row::size_fact).numbers(),
         C::json("offset", |row| row.open.offset.map(Fact::Count)),
         C::new(

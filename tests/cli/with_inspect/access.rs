@@ -84,7 +84,7 @@ fn json_has_the_ids_the_verdict_and_all_components() {
     let denied = "owner 0:0 mode 0640 does not let the group write";
     assert_eq!(
         json,
-        json!({"path": path, "uid": 7, "gid": 8, "groups": [0, 9], "wanted": ["write"], "allowed": false,
+        json!({"path": path, "uid": 7, "gid": 8, "groups": [{"gid": 0, "group": "root"}, {"gid": 9, "group": "news"}], "wanted": ["write"], "allowed": false,
             "reason": format!("7:8 may not write {path}: {path}: {denied}"), "components": json["components"]})
     );
     let last = json["components"].as_array().unwrap().last().unwrap();

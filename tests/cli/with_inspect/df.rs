@@ -65,7 +65,7 @@ fn usage_is_that_of_df() {
             if point.starts_with(&folder) {
                 let source = row["source"].as_str().unwrap();
                 let percent = &row["use_percent"];
-                format!("{source} {size} {} {} {percent}% {point}", kib("used"), kib("available"))
+                format!("{source} {size} {} {} {percent}% {point}", kib("use"), kib("available"))
             } else {
                 format!("{size} {point}")
             }
@@ -81,10 +81,10 @@ fn usage_is_that_of_df() {
     assert_eq!((&of("ro")["full"], &of("ro")["read_only"]), (&json!(false), &json!(true)));
     let inodes = of("inodes");
     assert_eq!(
-        (&inodes["inodes"], &inodes["inodes_used"], &inodes["full"]),
+        (&inodes["inodes"], &inodes["inodes_use"], &inodes["full"]),
         (&json!(20), &json!(20), &json!(true))
     );
-    assert_eq!((&inodes["inode_use_percent"], &inodes["inodes_available"]), (&json!(100), &json!(0)));
+    assert_eq!((&inodes["inodes_use_percent"], &inodes["inodes_available"]), (&json!(100), &json!(0)));
     // As a table. Mounts named on the command line are always listed.
     let names = ["full", "ro", "inodes", "hidden", "proc", "bind"].map(|name| elsewhere.path(name));
     let words = ["df", "-p", &pid].into_iter().chain(names.iter().map(String::as_str));

@@ -72,7 +72,7 @@ fn json_has_names_sizes_and_revealed_values() {
     proc.file("self/environ", b"PATH=/bin\0API_KEY=t0psecret\0x\0B=\xff\0");
     porthole(["env", "--json", "--reveal", "B", "--proc", proc.path()]).run().has(
         0,
-        &json!({"environment": [{"name": "PATH", "value": "/bin", "bytes": 4}, {"name": "API_KEY", "value": null, "bytes": 9}, {"name": null, "value": null, "bytes": 1}, {"name": "B", "value": {"bytes": "/w=="}, "bytes": 1}]}),
+        &json!({"environment": [{"name": "PATH", "value": "/bin", "size": 4}, {"name": "API_KEY", "value": null, "size": 9}, {"name": null, "value": null, "size": 1}, {"name": "B", "value": {"bytes": "/w=="}, "size": 1}]}),
         "",
     );
 }

@@ -48,9 +48,12 @@ namespaces    none",
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(
-        json["user"],
-        json!({"real": 4_000_000_001_u32, "effective": 4_000_000_001_u32,
-        "saved": 4_000_000_001_u32, "fs": 4_000_000_001_u32, "name": "4000000001"})
+        (&json["user"], &json["uids"]),
+        (
+            &json!("4000000001"),
+            &json!({"real": 4_000_000_001_u32, "effective": 4_000_000_001_u32,
+                "saved": 4_000_000_001_u32, "fs": 4_000_000_001_u32})
+        )
     );
     assert_eq!(json["capabilities"]["ambient"], json!(["cap_chown", "cap_41"]));
     assert_eq!(json["uid_map"][1], json!({"inside": 65_536, "outside": 7, "count": 1}));
@@ -98,11 +101,13 @@ fn its_own_ids_are_those_of_other_programs() {
     let ran = porthole(["id", "-p", "self", "--json"]).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(json["user"]["effective"].to_string(), printed(&["id", "-u"]));
-    assert_eq!(json["user"]["name"], printed(&["id", "-un"]));
-    assert_eq!(json["group"]["name"], printed(&["id", "-gn"]));
+    assert_eq!(json["uids"]["effective"].to_string(), printed(&["id", "-u"]));
+    assert_eq!(json["user"], printed(&["id", "-un"]));
+    assert_eq!(json["group"], printed(&["id", "-gn"]));
     let net = printed(&["readlink", "/proc/self/ns/net"]);
-    assert_eq!(format!("net:[{}]", json["namespaces"]["net"]), net);
+    let namespaces = json["namespaces"].as_array().unwrap();
+    let found = namespaces.iter().find(|namespace| namespace["namespace"] == "net").unwrap();
+    assert_eq!(format!("net:[{}]", found["inode"]), net);
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let set = status.lines().find_map(|line| line.strip_prefix("CapBnd:\t")).unwrap();
     if Command::new("capsh").arg("--print").output().is_err() {

@@ -150,7 +150,7 @@ fn files_of_every_type_are_listed() {
     );
     assert_eq!(
         files(&["--proc", tree.path()])[4],
-        json!({"pid": 7, "process": "app", "uid": 0, "user": "root", "fd": "3", "mode": "u", "type": "REG",
+        json!({"pid": 7, "process": "app", "uid": 0, "user": "root", "fd": "3", "mode": "u", "file_type": "REG",
                "size": 1_300_000, "offset": 42, "deleted": false, "name": file})
     );
     fs::remove_dir_all(place).unwrap();
@@ -174,7 +174,7 @@ fn deleted_files_are_listed_with_the_space_they_hold() {
     assert!(held >= 1 << 20, "{found:?}");
     let file = |fd: &str, mode: &str| {
         json!({"pid": sleeper.0.id(), "process": "sleep", "uid": nix::unistd::getuid().as_raw(), "user": Sleeper::user(),
-               "fd": fd, "mode": mode, "type": "REG", "size": 1 << 20, "offset": 0, "held": held, "deleted": true,
+               "fd": fd, "mode": mode, "file_type": "REG", "size": 1 << 20, "offset": 0, "held": held, "deleted": true,
                "name": format!("{at}/gone (deleted)")})
     };
     assert_eq!(found, [file("0", "r"), file("2", "w")]);
@@ -238,7 +238,7 @@ fn a_fifo_is_listed_but_not_opened() {
     let sleeper = Sleeper::start(Command::new("sleep").stdin(both));
     let found = files(&["-p", &sleeper.pid()]);
     let fifo = found.iter().find(|file| file["fd"] == "0").unwrap();
-    assert_eq!((&fifo["type"], &fifo["mode"], fifo.get("size")), (&json!("FIFO"), &json!("u"), None));
+    assert_eq!((&fifo["file_type"], &fifo["mode"], fifo.get("size")), (&json!("FIFO"), &json!("u"), None));
     fs::remove_dir_all(place).unwrap();
 }
 
@@ -278,7 +278,7 @@ fn the_files_are_those_of_lsof() {
         let kind = if field('t') == "IPv4" { "sock" } else { field('t') };
         let mode = field('a').trim();
         assert_eq!(
-            (ours["type"].as_str(), ours["mode"].as_str().unwrap_or_default()),
+            (ours["file_type"].as_str(), ours["mode"].as_str().unwrap_or_default()),
             (Some(kind), mode),
             "{file}"
         );

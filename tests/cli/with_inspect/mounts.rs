@@ -73,7 +73,7 @@ fn the_topmost_mount_of_a_path_is_shown() {
     std::fs::write(proc.0.join("7/mountinfo"), info).unwrap();
     let json = porthole(["mounts", folder, "--json", "--proc", proc.path()]).run();
     let json = json.content();
-    let mount = json!({"mount_point": folder, "type": "tmpfs", "source": "upper", "root": "/sub", "device": "0:4",
+    let mount = json!({"mount_point": folder, "filesystem": "tmpfs", "source": "upper", "root": "/sub", "device": "0:4",
         "read_only": true, "options": ["ro"], "id": 3, "parent": 2});
     assert_eq!(json, json!({"mounts": [mount]}));
     porthole(["mounts", "/none/x"]).refused("mounts: /none/x: no such file or directory");
@@ -115,7 +115,7 @@ fn the_mounts_of_another_process_are_those_of_findmnt() {
             root => format!("{}[{root}]", text("source")),
         };
         let row = json!({"id": mount["id"], "parent": mount["parent"], "target": mount["mount_point"],
-            "fstype": mount["type"], "source": source, "maj:min": mount["device"]});
+            "fstype": mount["filesystem"], "source": source, "maj:min": mount["device"]});
         let other = expected.iter().find(|row| row["id"] == mount["id"]).unwrap();
         assert_eq!(row, *other);
     }

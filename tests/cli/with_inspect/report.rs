@@ -151,7 +151,7 @@ fn each_section_is_the_json_of_its_command() {
             assert_eq!(section, alone, "{name}\n{}", ran.story());
         }
         assert_eq!(report["ps"]["processes"][0]["args"][2], "<7 bytes>");
-        assert_eq!(report["env"]["environment"][1], json!({"name": "API_KEY", "value": null, "bytes": 7}));
+        assert_eq!(report["env"]["environment"][1], json!({"name": "API_KEY", "value": null, "size": 7}));
         assert!(!ran.stdout.contains("hunter2"), "{}", ran.story());
     }
     let keys: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
@@ -205,8 +205,8 @@ fn secrets_of_a_process_are_masked() {
     assert_eq!((&report["pid"], &report["id"]["pid"]), (&json!(sleeper.pid()), &json!(sleeper.pid())));
     assert_eq!(
         report["env"]["environment"],
-        json!([{"name": "API_KEY", "value": null, "bytes": 18},
-               {"name": "PATH", "value": "/no/such/folder", "bytes": 15}])
+        json!([{"name": "API_KEY", "value": null, "size": 18},
+               {"name": "PATH", "value": "/no/such/folder", "size": 15}])
     );
     let open = report["lsof"]["files"].as_array().unwrap();
     assert!(open.iter().any(|file| file["fd"] == "exe" && file["pid"] == sleeper.pid()), "{}", one.story());

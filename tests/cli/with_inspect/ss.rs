@@ -97,10 +97,10 @@ fn all_states_are_listed_with_peers_and_unix_names() {
     assert_eq!(
         json,
         json!({"sockets": [
-            {"protocol": "unix", "type": "stream", "state": "LISTEN", "local": "/run/a b", "accept_queue": 0, "backlog": null, "inode": 104, "processes": null},
-            {"protocol": "unix", "type": "stream", "state": "ESTAB", "local": "", "inode": 105, "processes": null},
-            {"protocol": "unix", "type": "dgram", "state": "UNCONN", "local": "/run/new\nline\u{1b}.sock", "inode": 106,
-             "processes": [{"pid": 7, "name": "ngi\nnx"}]},
+            {"protocol": "unix", "socket_type": "stream", "state": "LISTEN", "local": "/run/a b", "accept_queue": 0, "backlog": null, "inode": 104, "processes": null},
+            {"protocol": "unix", "socket_type": "stream", "state": "ESTAB", "local": "", "inode": 105, "processes": null},
+            {"protocol": "unix", "socket_type": "dgram", "state": "UNCONN", "local": "/run/new\nline\u{1b}.sock", "inode": 106,
+             "processes": [{"pid": 7, "process": "ngi\nnx"}]},
         ], "errors": [NOBODY.replace("PROC", tree.path()).replace("porthole: ss: ", "")]})
     );
     let ran = porthole(["ss", "-at", "--json", "--proc", tree.path()]).run();
@@ -109,10 +109,10 @@ fn all_states_are_listed_with_peers_and_unix_names() {
         json["sockets"].as_array().unwrap()[1..],
         [
             json!({"protocol": "tcp", "state": "LISTEN", "local": "127.0.0.1:8080", "accept_queue": 3, "backlog": null, "uid": 0, "user": "root",
-                   "inode": 100, "processes": [{"pid": 1, "name": "init"}, {"pid": 7, "name": "ngi\nnx"}]}),
+                   "inode": 100, "processes": [{"pid": 1, "process": "init"}, {"pid": 7, "process": "ngi\nnx"}]}),
             json!({"protocol": "tcp", "state": "ESTAB", "local": "127.0.0.1:8080", "peer": "127.0.0.1:40372",
                    "receive_queue": 7, "send_queue": 5, "uid": 0, "user": "root", "inode": 102,
-                   "processes": [{"pid": 7, "name": "ngi\nnx"}]}),
+                   "processes": [{"pid": 7, "process": "ngi\nnx"}]}),
             json!({"protocol": "tcp", "state": "TIME-WAIT", "local": "127.0.0.1:8080", "peer": "127.0.0.1:40373",
                    "receive_queue": 0, "send_queue": 0, "uid": 0, "user": "root", "inode": 0, "processes": []}),
         ]

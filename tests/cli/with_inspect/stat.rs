@@ -90,7 +90,7 @@ fn json_has_exact_times_and_errors() {
         *file,
         json!({"path": path, "type": "file", "mode": "0604", "uid": number("%u"), "user": by_coreutils("%U", &path),
             "gid": number("%g"), "group": by_coreutils("%G", &path), "size": 5, "blocks": number("%b"),
-            "device": number("%d"), "inode": number("%i"), "links": 1, "accessed": file["accessed"],
+            "device": by_coreutils("%Hd:%Ld", &path), "inode": number("%i"), "links": 1, "accessed": file["accessed"],
             "modified": file["modified"], "changed": file["changed"]})
     );
     // Compared as text, because a floating-point number in serde_json is not exact.

@@ -41,7 +41,7 @@ pids         20       20  [##########] 100% !    20  1 fork refused
     );
     assert_eq!(
         json["cpu"],
-        json!({"cgroup_version": 2, "cgroup": "/pod/app", "limit_millicores": 500, "limit_cgroup": "/pod/app",
+        json!({"cgroup_version": 2, "cgroup": "/pod/app", "limit": 0.5, "limit_cgroup": "/pod/app",
             "use_ms": 4500, "periods": 200, "throttled_periods": 50, "throttled_ms": 1500})
     );
     assert_eq!(

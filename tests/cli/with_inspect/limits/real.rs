@@ -264,7 +264,7 @@ fn a_cpu_limit_and_its_throttling_are_shown() {
     let pid = group.start("", "while :; do :; done");
     group.until("it was throttled", |group| !group.get("cpu.stat").contains("nr_throttled 0"));
     let found = limits_of(pid, "cpu");
-    assert_eq!(found["limit_millicores"], json!(100));
+    assert_eq!(found["limit"], json!(0.1));
     assert!(found["periods"].as_u64().unwrap() >= found["throttled_periods"].as_u64().unwrap());
     assert!(found["throttled_periods"].as_u64().unwrap() >= 1, "{found}");
 }
