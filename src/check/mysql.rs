@@ -71,9 +71,9 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     })?;
     if let Some(error) = error(&greeting) {
         return Ok(match error {
-            (code, message) if NOT_READY.contains(&code) => Finding::unhealthy(message).fact("error", code),
+            (code, message) if NOT_READY.contains(&code) => Finding::unhealthy(message).fact("code", code),
             (code, message) => {
-                Finding::healthy(format!("up, refuses this client: {message}")).fact("error", code)
+                Finding::healthy(format!("up, refuses this client: {message}")).fact("code", code)
             }
         });
     }
@@ -106,7 +106,7 @@ fn handshake(talk: &mut Talk<'_>) -> Result<Finding, Failure> {
     let is_logged_in = answer.get(4) == Some(&0);
     let finding = match (error(&answer), answer.get(4)) {
         (Some((code, message)), _) if NOT_READY.contains(&code) => {
-            Finding::unhealthy(message).fact("error", code)
+            Finding::unhealthy(message).fact("code", code)
         }
         // A refusal, `OK_Packet`, or a server that keeps asking.
         (Some(_), _) | (None, Some(0 | 1 | 0xfe)) => {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::contract::assert_conforms;
 #[allow(unused_imports, reason = "not every test binary needs it")]
 pub use super::features::has_feature;
 use super::features::{assert_fit, program};
@@ -109,6 +110,7 @@ pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
 
 /// Runs a command (the copy from [`for_other_users`], or one that starts it), once no child of
 /// another test holds the copy open for writing any more.
+#[track_caller]
 pub fn output(command: &mut Command) -> Ran {
     let start = Instant::now();
     let mut output = started(command, Command::output);
@@ -116,9 +118,11 @@ pub fn output(command: &mut Command) -> Ran {
     while output.status.code() == Some(126) && output.stderr.ends_with(b": Text file busy\n") {
         output = started(command, Command::output);
     }
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_conforms([command.get_program()].into_iter().chain(command.get_args()), &stdout);
     Ran {
         shown: format!("{command:?}"),
-        stdout: String::from_utf8(output.stdout).unwrap(),
+        stdout,
         stderr: String::from_utf8(output.stderr).unwrap(),
         status: output.status.code(),
         elapsed: start.elapsed(),
@@ -211,12 +215,16 @@ impl Porthole {
         self
     }
 
+    /// Runs it. What it prints as JSON is held to docs/json.md.
+    #[track_caller]
     pub fn run(mut self) -> Ran {
         let start = Instant::now();
         let output = self.command.output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_conforms(self.command.get_args(), &stdout);
         Ran {
             shown: self.shown,
-            stdout: String::from_utf8(output.stdout).unwrap(),
+            stdout,
             stderr: String::from_utf8(output.stderr).unwrap(),
             status: output.status.code(),
             elapsed: start.elapsed(),

@@ -2,6 +2,8 @@
 //! misbehave.
 
 pub mod command;
+#[allow(dead_code, reason = "not every test binary reads the whole page")]
+pub mod contract;
 pub mod elsewhere;
 pub mod features;
 pub mod network;

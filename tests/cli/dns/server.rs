@@ -42,9 +42,13 @@ impl NameServer {
 
     /// Starts a server at this address.
     pub fn on(address: &str, mut udp: Udp, tcp: Option<Tcp>) -> Self {
-        // A port that is free for TCP may be in use for UDP.
-        let sockets = std::iter::repeat_with(|| UdpSocket::bind((address, closed_port())));
-        let socket = sockets.flatten().next().unwrap();
+        // A port that is free for TCP may be in use for UDP, or be taken for TCP meanwhile.
+        let sockets = std::iter::repeat_with(|| {
+            let socket = UdpSocket::bind((address, closed_port()))?;
+            let listener = TcpListener::bind(socket.local_addr()?)?;
+            Ok::<_, std::io::Error>((socket, listener))
+        });
+        let (socket, listener) = sockets.flatten().next().unwrap();
         let address = socket.local_addr().unwrap();
         let queries = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -64,7 +68,6 @@ impl NameServer {
             }
         })];
         if let Some(mut tcp) = tcp {
-            let listener = TcpListener::bind(address).unwrap();
             let (asked, stopped) = (Arc::clone(&queries), Arc::clone(&stop));
             threads.push(std::thread::spawn(move || {
                 for connection in listener.incoming() {
