@@ -183,17 +183,18 @@ impl<'a> Row<'a> {
 
 impl View {
     /// How long the process has run, in hundredths of a second.
-    fn elapsed(&self, stat: &Stat) -> Option<u64> {
+    pub fn elapsed(&self, stat: &Stat) -> Option<u64> {
         Some(self.uptime?.saturating_sub(stat.start.saturating_mul(100) / self.ticks))
     }
 
     /// The share of one CPU that the process has used since it started, in tenths of a percent.
-    fn cpu_tenths(&self, stat: &Stat) -> Option<u64> {
+    pub fn cpu_tenths(&self, stat: &Stat) -> Option<u64> {
         let used = stat.cpu.saturating_mul(100) / self.ticks;
         Some(used.saturating_mul(1000).checked_div(self.elapsed(stat)?).unwrap_or(0))
     }
 
-    fn rss(&self, stat: &Stat) -> u64 {
+    /// The resident size in bytes.
+    pub fn rss(&self, stat: &Stat) -> u64 {
         stat.pages.saturating_mul(self.page)
     }
 }
