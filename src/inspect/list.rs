@@ -15,6 +15,7 @@ macro_rules! inspections {
                 cat,
                 head,
                 tail,
+                du,
                 find,
                 grep,
                 hexdump,

@@ -22,6 +22,7 @@ use nix::sys::statfs::{
 use crate::directory::{Directory, Entry};
 use crate::error::{Cause, Error};
 use crate::file_type::FileType;
+use crate::sys::mount_id;
 
 /// Why another process's files cannot be inspected without openat2(2).
 const NO_OPENAT2: &str = "openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
@@ -183,6 +184,14 @@ impl Folder {
     /// Returns the metadata of an entry; links are not followed.
     pub fn meta(&self, name: &[u8]) -> Result<Meta, Error> {
         Ok(fstatat(&self.directory, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
+    }
+
+    /// Whether an entry is on the same mount as this directory; false if the kernel does not tell.
+    pub fn shares_mount(&self, name: &[u8]) -> bool {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let entry = openat(&self.directory, OsStr::from_bytes(name), flags, Mode::empty());
+        let id = entry.ok().and_then(|entry| mount_id(entry.as_fd()));
+        id.is_some() && id == mount_id(self.directory.as_fd())
     }
 
     /// Reads the target of an entry that is a link.

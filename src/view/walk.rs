@@ -170,6 +170,12 @@ impl Walk {
         crosses && inner().is_ok_and(|inner| inner.is_of_kernel())
     }
 
+    /// Whether the last entry is on the mount of the directory that it is in; false if the kernel
+    /// does not tell.
+    pub fn is_on_mount_of_folder(&self) -> bool {
+        self.folder().is_ok_and(|folder| folder.shares_mount(self.name()))
+    }
+
     /// Descends into the last entry, a directory, next.
     pub fn enter(&mut self) {
         self.enter = true;

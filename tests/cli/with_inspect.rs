@@ -5,6 +5,7 @@ mod access;
 mod bytes;
 mod df;
 mod doctor;
+mod du;
 mod env;
 mod find;
 mod id;
