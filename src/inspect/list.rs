@@ -9,6 +9,7 @@ macro_rules! inspections {
         $then! {
             inspection {
                 ps,
+                top,
                 env,
                 ls,
                 stat,

@@ -38,6 +38,6 @@ pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]
 pub use self::statx::mount_id;
 #[cfg(feature = "inspect")]
-pub use self::terminal::terminal_width;
+pub use self::terminal::{terminal_size, terminal_width};
 #[cfg(feature = "inspect")]
 pub use self::xattr::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};

@@ -1,6 +1,7 @@
 //! What a process sees, for every command that inspects it: which process is the target, its root
 //! directory, files, user names, permissions and control groups.
 
+pub mod command_line;
 pub mod content;
 pub mod control_groups;
 pub mod filesystems;

@@ -17,6 +17,7 @@ mod ps;
 mod report;
 mod ss;
 mod stat;
+mod top;
 
 // Commands that copy something out.
 mod install;

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use super::bar::{bar, share};
+use crate::view::control_groups::{bar, share};
 use crate::bytes::find;
 use crate::error::Error;
 use crate::procfs::handle::read_once;
