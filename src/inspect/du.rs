@@ -203,6 +203,11 @@ impl Sum<'_> {
                 }
                 continue;
             }
+            // Another file system is left out before it is asked anything: it may not answer.
+            let is_file = matches!(met, Event::Entry(Some(kind)) if !kind.is_directory());
+            if !is_file && walk.device().is_some_and(|other| other != device) {
+                continue;
+            }
             let meta = match walk.meta() {
                 Ok(meta) => meta,
                 Err(error) => {

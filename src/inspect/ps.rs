@@ -75,7 +75,8 @@ impl Inspect for Ps {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("processes");
         // Of a name, any process may be the only one; in another order, any may be the first.
-        let limit = if self.name.is_some() || self.sort.is_some() { usize::MAX } else { answer.room_for(SMALLEST) };
+        let limit =
+            if self.name.is_some() || self.sort.is_some() { usize::MAX } else { answer.room_for(SMALLEST) };
         let mut all = look(target, limit.saturating_add(1))?;
         let denied = |seen: &Seen| seen.stat.as_ref().is_err_and(Error::is_denied);
         let of_kernel = target.is_of_kernel();

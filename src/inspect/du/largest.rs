@@ -116,7 +116,7 @@ mod tests {
         assert_eq!((lines.len(), lines[MAX_LINES - 1].total.size), (MAX_LINES + 1, 10));
         let mut largest = Largest::default();
         for size in 0..5 {
-            largest.push(&[b'x'; 1 << 20], total(size));
+            largest.push(&vec![b'x'; 1 << 20], total(size));
         }
         assert_eq!((largest.left_out(), largest.sorted().len()), (1, 4));
     }

@@ -19,8 +19,7 @@ pub struct Links {
 impl Links {
     /// Whether this is the first link to a file, which is no directory.
     pub fn is_new(&mut self, meta: &Meta) -> bool {
-        let links = u64::try_from(meta.st_nlink).unwrap_or_default();
-        self.is_first((meta.st_dev, meta.st_ino), u32::try_from(links).unwrap_or(u32::MAX))
+        self.is_first((meta.st_dev, meta.st_ino), count(meta.st_nlink))
     }
 
     fn is_first(&mut self, file: (u64, u64), links: u32) -> bool {
@@ -53,6 +52,11 @@ impl Links {
     pub fn is_incomplete(&self) -> bool {
         self.is_incomplete
     }
+}
+
+/// The number of links, whose type depends on the architecture.
+fn count(links: impl TryInto<u32>) -> u32 {
+    links.try_into().unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ mod tests {
 
     fn sample(at: Instant, processes: &[(u32, u64, u64, u64)]) -> Sample {
         let seen = |&(pid, start, cpu, pages): &(u32, u64, u64, u64)| {
-            let stat = Ok(Stat { start, cpu, pages, ..Stat::default() });
+            let stat = Ok(Stat { cpu, start, pages, ..Stat::default() });
             Seen { pid, uid: None, stat, command: Vec::new(), cut: false }
         };
         Sample { at, processes: processes.iter().map(seen).collect(), hidden: None }

@@ -103,7 +103,7 @@ impl Screen {
                 continue;
             }
             let has_input = entries.get(1).is_some_and(|entry| entry.any().unwrap_or(false));
-            while let Ok(Some(signal)) = self.signals.read_signal() {
+            if let Ok(Some(signal)) = self.signals.read_signal() {
                 return match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
                     Ok(Ok(Signal::SIGWINCH)) => Wake::Resized,
                     Ok(Ok(Signal::SIGTSTP)) => Wake::Stopped,

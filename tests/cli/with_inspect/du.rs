@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::command::{for_other_users, output, porthole};
-use crate::support::elsewhere::Elsewhere;
+use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::place::Place;
 use crate::support::skip::skip;
 
@@ -139,6 +139,14 @@ fn other_file_systems_are_left_out() {
     // It is one file system with itself.
     let other = format!("{top}/a/other");
     assert_eq!(by_porthole(&["-p", &pid, &other]).into_values().collect::<Vec<_>>(), [200_704]);
+}
+
+#[test]
+fn another_file_system_need_not_answer() {
+    let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
+    let top = elsewhere.path("");
+    let sizes = by_porthole(&["-p", &elsewhere.pid(), &top]);
+    assert_eq!(sizes.keys().collect::<Vec<_>>(), [&top]);
 }
 
 /// The files of an overlay may have the devices of its layers, which GNU du takes for another file

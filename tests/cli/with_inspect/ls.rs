@@ -266,7 +266,8 @@ fn files_are_sorted_as_by_coreutils() {
     let paths = ["two", "m", "three", "a", "one"].map(|name| place.path(name));
     let paths = paths.each_ref().map(String::as_str);
     let mut seen = std::collections::BTreeSet::new();
-    for options in ["-t", "-S", "-r", "-tr", "-Sr", "-tS", "-St", "-tSr", "-Rt", "-RSr", "-dt", "-dSr", "-Rr"] {
+    for options in ["-t", "-S", "-r", "-tr", "-Sr", "-tS", "-St", "-tSr", "-Rt", "-RSr", "-dt", "-dSr", "-Rr"]
+    {
         for paths in [&paths[..], &paths[1..2], &paths[2..3]] {
             let ours = order_by_porthole(options, paths);
             assert_eq!(ours, order_by_coreutils(options, paths), "{options} {paths:?}");

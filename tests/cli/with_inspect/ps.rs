@@ -91,7 +91,12 @@ fn sorted(words: &[&str], proc: &Proc) -> Vec<u64> {
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
     if words.contains(&"--json") {
         let json: Value = serde_json::from_str(&ran.stdout).unwrap();
-        return json["processes"].as_array().unwrap().iter().map(|row| row["pid"].as_u64().unwrap()).collect();
+        return json["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["pid"].as_u64().unwrap())
+            .collect();
     }
     ran.stdout.lines().skip(1).map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect()
 }
@@ -355,7 +360,7 @@ fn a_fifo_in_proc_does_not_block() {
         }
     }
     nix::unistd::mkfifo(format!("{}/uptime", proc.path()).as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    for command in ["ps", "env", "mounts", "df", "ss", "lsof", "id", "limits"] {
+    for command in ["ps", "top", "env", "mounts", "df", "ss", "lsof", "id", "limits"] {
         for of in [&[][..], &["-p", "7"]] {
             let arguments = [&[command, "--proc", proc.path()][..], of].concat();
             porthole(arguments).run().within(std::time::Duration::from_secs(30));

@@ -91,11 +91,8 @@ fn it_ends_when_it_is_told_to_and_the_terminal_is_as_before() {
         // The next picture would be in an hour.
         let Some(found) = on_a_terminal(action, &["--every", "1h"]) else { return };
         assert_eq!(found["status"], 0, "{action}: {found}");
-        assert_eq!(
-            (&found["restored"], &found["changed"]),
-            (&true.into(), &(action != "early").into()),
-            "{action}: {found}"
-        );
+        assert_eq!(found["restored"], true, "{action}: {found}");
+        assert!(action == "early" || found["changed"] == true, "{action}: {found}");
     }
 }
 
