@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::Total;
 
 /// The most directories that are kept.
-const MAX_LINES: usize = 20_000;
+const MAX_LINES: usize = 50_000;
 /// The most bytes of their paths that are kept.
 const MAX_PATH_BYTES: usize = 4 << 20;
 

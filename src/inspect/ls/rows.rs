@@ -75,8 +75,8 @@ impl From<&Meta> for Stat {
 
 impl Stat {
     /// The size: 0 for a device.
-    fn bytes(&self) -> u64 {
-        if is_device(self.mode) { 0 } else { self.size }
+    fn bytes(&self) -> i64 {
+        if is_device(self.mode) { 0 } else { self.size.cast_signed() }
     }
 }
 
@@ -129,14 +129,17 @@ impl Rows {
     pub fn sort(&mut self, order: Order) {
         self.sort_by_name();
         let mut sorted = std::mem::take(&mut self.order);
-        let of = |at: usize| self.all.get(at).and_then(|row| row.stat.as_ref());
+        let key = |at: usize| {
+            let stat = self.all.get(at).and_then(|row| row.stat.as_ref())?;
+            Some(match order.by {
+                By::Name => (0, 0),
+                By::Time => (stat.modified, stat.modified_nanos),
+                By::Size => (stat.bytes(), 0),
+            })
+        };
         // A stable sort: equal ones stay in the order of their names.
-        match order.by {
-            By::Name => {}
-            By::Time => sorted.sort_by_key(|&(_, at)| {
-                Reverse(of(at).map_or((0, 0), |stat| (stat.modified, stat.modified_nanos)))
-            }),
-            By::Size => sorted.sort_by_key(|&(_, at)| Reverse(of(at).map_or(0, Stat::bytes))),
+        if !matches!(order.by, By::Name) {
+            sorted.sort_by_key(|&(_, at)| Reverse(key(at).unwrap_or_default()));
         }
         if order.is_reversed {
             sorted.reverse();

@@ -240,7 +240,7 @@ fn very_deep_and_wide_trees_need_little_memory() {
     let left_out = 6001 - listed;
     assert!(left_out > 2000, "{left_out}");
     let error = format!("the {left_out} smallest directories are not listed; -d 1 lists fewer");
-    assert_eq!((ran.status, &json["errors"]), (Some(1), &json!([error])));
+    assert_eq!((ran.status, &json["errors"]), (Some(0), &json!([error])));
     let ran = porthole(["du", "-d1", &root]).in_little_memory().run();
     assert_eq!((ran.status, ran.stdout.lines().count()), (Some(0), 3002), "{}", ran.stderr);
 }
