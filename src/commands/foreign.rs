@@ -43,7 +43,9 @@ const COMMANDS: &[Row] = &[
 #[cfg(feature = "inspect")]
 const INSPECTIONS: &[Row] = &[
     (&["netstat", "fuser"], Use("ss")),
-    (&["htop", "pstree", "w"], Use("ps")),
+    (&["htop", "atop"], Use("top")),
+    (&["pstree"], Use("ps --tree")),
+    (&["w"], Use("ps")),
     (&["free", "vmstat", "ulimit", "nproc"], Use("limits")),
     (&["uptime"], Use("cat /proc/uptime /proc/loadavg")),
     (&["uname"], Use("cat /proc/version")),

@@ -40,8 +40,7 @@ pub(super) const COMMAND: Command = Command {
     name: "top",
     summary: "show the processes that use the most CPU, and the use of limits",
     options: &[&[
-        option("iterations", "N", "end after N times (on a terminal on q or Ctrl-C, else after 1)")
-            .short('n'),
+        option("iterations", "N", "print N times, then end (1; on a terminal until q or Ctrl-C)").short('n'),
         option("every", "DUR", "the interval between two readings (1s)").short('d'),
     ]],
     plan,

@@ -125,10 +125,13 @@ impl Screen {
         }
     }
 
-    /// Stops the process, with the terminal as it was, until it is told to continue.
+    /// Stops the process, with the terminal as it was, until it is told to continue. As always, the
+    /// kernel ignores this if no shell could do that: signal(7), setpgid(2).
     pub fn stop(&mut self) {
         self.restore();
-        let _ = raise(Signal::SIGSTOP);
+        let stop = SigSet::from_iter([Signal::SIGTSTP]);
+        let _ = raise(Signal::SIGTSTP).and_then(|()| stop.thread_unblock());
+        let _ = stop.thread_block();
         // Whoever stopped it may have changed the terminal.
         self.saved = tcgetattr(io::stdin()).ok().or(self.saved.take());
         self.change();

@@ -52,7 +52,7 @@ fn cpu_time_is_what_the_kernel_counts() {
         })
         .sum();
     // Starting and ending takes some time too; percentages are rounded down to a tenth.
-    assert!(ours > used / 2.0 && ours <= used + 10.0 && used > 300.0, "{ours} of {used} ms");
+    assert!(ours > used / 4.0 && ours <= used + 10.0 && used > 50.0, "{ours} of {used} ms");
     for document in &found {
         let idle = of(document, idle.pid());
         assert_eq!((&idle["cpu_percent"], &idle["args"][0]), (&json!(0.0), &json!("porthole idle")));

@@ -17,11 +17,23 @@ master, slave = pty.openpty()
 size = lambda rows: fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 60, 0, 0))
 size(15)
 before = termios.tcgetattr(slave)
+told, tell = os.pipe()
 pid = os.fork()
 if pid == 0:
     os.setsid()
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for descriptor in range(3): os.dup2(slave, descriptor)
+    child = os.fork() if action == "stop" else 0
+    while child:
+        # Like a shell with job control.
+        status = os.waitpid(child, os.WUNTRACED)[1]
+        if not os.WIFSTOPPED(status): os._exit(os.waitstatus_to_exitcode(status))
+        os.write(tell, str(child).encode())
+    if action == "stop":
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        os.tcsetpgrp(0, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     os.execv(words[0], words)
 end = time.monotonic() + 30
 def receive(done):
@@ -48,10 +60,14 @@ elif action == "resize":
     found["second"] = receive(drawn).decode()
     os.write(master, b"q")
 elif action == "stop":
-    os.kill(pid, signal.SIGTSTP)
-    os.waitpid(pid, os.WUNTRACED)
+    os.write(master, b"\x1a")
+    child = int(os.read(told, 100))
     found["stopped"] = termios.tcgetattr(slave) == before
-    os.kill(pid, signal.SIGCONT)
+    os.kill(child, signal.SIGCONT)
+    found["second"] = receive(drawn).decode()
+    os.write(master, b"q")
+elif action == "unstoppable":
+    os.write(master, b"\x1a")
     found["second"] = receive(drawn).decode()
     os.write(master, b"q")
 found["last"] = receive(lambda text: text.endswith(b"\x1b[?25h\r\n")).decode()
@@ -116,6 +132,10 @@ fn a_stopped_one_leaves_the_terminal_alone() {
         (&found["stopped"], &found["status"], &found["restored"]),
         (&true.into(), &0.into(), &true.into())
     );
+    assert_eq!(lines(&found["second"]).len(), 15);
+    // Without a shell, as in `docker exec`, nobody could continue it.
+    let Some(found) = on_a_terminal("unstoppable", &["--every", "1h"]) else { return };
+    assert_eq!((&found["status"], &found["restored"]), (&0.into(), &true.into()));
     assert_eq!(lines(&found["second"]).len(), 15);
 }
 
