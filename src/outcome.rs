@@ -379,6 +379,12 @@ impl Fact {
         }
     }
 
+    /// Returns a number of tenths.
+    #[cfg(feature = "inspect")]
+    pub fn tenths(tenths: u64) -> Self {
+        Fact::Hundredths(i64::try_from(tenths.saturating_mul(10)).unwrap_or(i64::MAX))
+    }
+
     /// Returns a duration in milliseconds, to a hundredth.
     pub fn milliseconds(duration: Duration) -> Self {
         let rounded = u64::from((duration.subsec_nanos() + 5_000) / 10_000);

@@ -106,6 +106,17 @@ pub fn show_number(number: u64) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
+/// Returns tenths of a percent as text: `0.3%`.
+#[cfg(feature = "inspect")]
+pub fn show_tenths(tenths: u64) -> String {
+    let mut text = Vec::new();
+    push_number(&mut text, tenths / 10);
+    text.push(b'.');
+    text.push(last_digit(tenths));
+    text.push(b'%');
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// Returns a size for people: `64 KiB`, `10 MiB`, `512 bytes`.
 pub fn show_size(bytes: u64) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {

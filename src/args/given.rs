@@ -71,6 +71,12 @@ impl<'a> Given<'a> {
         self.matches.has(name)
     }
 
+    /// The one of these options that was given last.
+    #[cfg(feature = "inspect")]
+    pub fn last_of(&self, names: &[&str]) -> Option<&'static str> {
+        self.matches.last_of(names)
+    }
+
     /// The text of an option or operand.
     pub fn text(&mut self, name: &str) -> Result<Option<String>, UsageError> {
         self.one(name, true)

@@ -51,6 +51,12 @@ impl Matches {
         self.given.iter().any(|(known, _)| *known == name)
     }
 
+    /// The one of these options that was given last.
+    #[cfg(feature = "inspect")]
+    pub fn last_of(&self, names: &[&str]) -> Option<&'static str> {
+        self.given.iter().map(|(name, _)| *name).rfind(|name| names.contains(name))
+    }
+
     /// The value of this operand or option, if it was given.
     pub fn value(&self, name: &str) -> Option<&OsStr> {
         self.values(name).next()

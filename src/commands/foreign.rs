@@ -43,7 +43,9 @@ const COMMANDS: &[Row] = &[
 #[cfg(feature = "inspect")]
 const INSPECTIONS: &[Row] = &[
     (&["netstat", "fuser"], Use("ss")),
-    (&["top", "htop", "pstree", "w"], Use("ps")),
+    (&["htop", "atop"], Use("top")),
+    (&["pstree"], Use("ps --tree")),
+    (&["w"], Use("ps")),
     (&["free", "vmstat", "ulimit", "nproc"], Use("limits")),
     (&["uptime"], Use("cat /proc/uptime /proc/loadavg")),
     (&["uname"], Use("cat /proc/version")),
@@ -53,7 +55,8 @@ const INSPECTIONS: &[Row] = &[
     (&["arp"], Use("cat /proc/net/arp")),
     (&["mount", "findmnt"], Use("mounts")),
     (&["lsblk"], Use("df")),
-    (&["du", "tree", "which", "whereis", "locate"], Use("find PATH")),
+    (&["ncdu"], Use("du PATH")),
+    (&["tree", "which", "whereis", "locate"], Use("find PATH")),
     (&["dir", "ll"], Use("ls")),
     (&["less", "more", "vi", "vim", "nano"], Use("cat PATH")),
     (&["egrep", "fgrep", "awk", "sed", "strings"], Use("grep TEXT PATH")),
@@ -70,10 +73,10 @@ const INSPECTIONS: &[Row] = &[
         Say("porthole changes nothing: it only reads"),
     ),
 ];
-/// The most common ones, so that `top` is not taken for `tcp`.
+/// The most common ones, so that `htop` is not taken for `http`.
 #[cfg(not(feature = "inspect"))]
 const INSPECTIONS: &[Row] = &[(
-    &["netstat", "top", "free", "mount", "ip", "du", "vi"],
+    &["netstat", "htop", "free", "mount", "ip", "vi"],
     Say("the full build of porthole has commands that look inside"),
 )];
 

@@ -1,12 +1,10 @@
 //! `limits`: the limits of a process and how much of them is used: control groups (cgroups(7)) and
 //! resource limits (getrlimit(2)).
 
-mod bar;
 mod process;
 
 use std::time::Duration;
 
-use self::bar::{bar, share};
 use self::process::{RLIMITS, Use, of_process};
 use super::{Command, Inspect, Properties, Target};
 use crate::args::{Given, UsageError};
@@ -16,7 +14,7 @@ use crate::procfs::rlimits::Rlimit;
 use crate::report::{Answer, Column, cells, object, table};
 use crate::table::{Cell, Mark, Table};
 use crate::units::{show_age, show_short_size};
-use crate::view::control_groups::{Groups, OFTEN, Resource, cores};
+use crate::view::control_groups::{Groups, OFTEN, Resource, bar, cores, share};
 
 pub(super) const COMMAND: Command = Command {
     name: "limits",

@@ -9,12 +9,14 @@ macro_rules! inspections {
         $then! {
             inspection {
                 ps,
+                top,
                 env,
                 ls,
                 stat,
                 cat,
                 head,
                 tail,
+                du,
                 find,
                 grep,
                 hexdump,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use self::lines::Lines;
-use self::rows::{Row, Rows, Stat};
+use self::rows::{By, Order, Row, Rows, Stat};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operands};
 use crate::error::{Cause, Error};
@@ -35,13 +35,21 @@ pub(super) const COMMAND: Command = Command {
         operands("PATH", "the files and directories (.)").optional(),
         flag("recursive", "list subdirectories too, links not followed").short('R'),
         flag("directory", "list directories themselves, not their contents").short('d'),
+        flag("newest", "sort by modification time, the newest first").short('t'),
+        flag("largest", "sort by size, the largest first").short('S'),
+        flag("reverse", "reverse the order").short('r'),
     ]],
     plan,
     examples: r"porthole ls /etc
+porthole ls -t /var/log
 porthole ls -R -p 7 /run",
     properties: Properties {
         // All entries are always listed in the long format, one a line.
-        habits: Habits { letters: "laA1h", ..Habits::NONE },
+        habits: Habits {
+            letters: "laA1h",
+            synonyms: &[("--sort=time", "-t"), ("--sort=size", "-S")],
+            ..Habits::NONE
+        },
         ..Properties::WATCHED
     },
 };
@@ -51,6 +59,7 @@ struct Ls {
     paths: Vec<PathBuf>,
     recursive: bool,
     directory: bool,
+    order: Order,
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "the plans of other commands may fail")]
@@ -59,7 +68,17 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     if paths.is_empty() {
         paths.push(PathBuf::from("."));
     }
-    Ok(Box::new(Ls { paths, recursive: given.has("recursive"), directory: given.has("directory") }))
+    let by = match given.last_of(&["newest", "largest"]) {
+        Some("newest") => By::Time,
+        Some(_) => By::Size,
+        None => By::Name,
+    };
+    Ok(Box::new(Ls {
+        paths,
+        recursive: given.has("recursive"),
+        directory: given.has("directory"),
+        order: Order { by, is_reversed: given.has("reverse") },
+    }))
 }
 
 impl Inspect for Ls {
@@ -67,28 +86,31 @@ impl Inspect for Ls {
         let root = target.root()?;
         let names = Names::of(target, answer);
         answer.list("entries");
-        let (mut files, mut folders) = (Rows::default(), Vec::new());
+        let (mut files, mut folders) = (Rows::default(), Rows::default());
         for path in &self.paths {
             match root.meta(path, false) {
-                Ok(meta) if FileType::of_mode(meta.st_mode).is_directory() && !self.directory => {
-                    folders.push((path.clone(), 0));
-                }
                 Ok(meta) => {
-                    files.push(path.as_os_str().as_bytes(), None);
-                    files.set_stat(Stat::from(&meta));
+                    let is_listed = FileType::of_mode(meta.st_mode).is_directory() && !self.directory;
+                    let rows = if is_listed { &mut folders } else { &mut files };
+                    rows.push(path.as_os_str().as_bytes(), None);
+                    rows.set_stat(Stat::from(&meta));
                 }
                 Err(error) => report_error(path, error, answer),
             }
         }
-        let mut listing = Listing { root: &root, names: &names, answer, recursive: self.recursive };
+        files.sort(self.order);
+        folders.sort(self.order);
+        let (recursive, order) = (self.recursive, self.order);
+        let mut listing = Listing { root: &root, names: &names, answer, recursive, order };
         listing.print(&files, None, &|name| {
             root.link(Path::new(OsStr::from_bytes(name))).ok().map(OsString::into_vec)
         });
         let headed = self.recursive || self.paths.len() > 1;
         let mut first = files.is_empty();
         // The last one is listed next, so that subdirectories come before siblings.
-        folders.reverse();
-        while let Some((path, depth)) = folders.pop() {
+        let paths = folders.iter().rev().map(|(path, _)| PathBuf::from(OsStr::from_bytes(path)));
+        let mut queue: Vec<(PathBuf, usize)> = paths.map(|path| (path, 0)).collect();
+        while let Some((path, depth)) = queue.pop() {
             if listing.answer.is_over() {
                 break;
             }
@@ -99,7 +121,7 @@ impl Inspect for Ls {
                 listing.answer.line(&[path.as_os_str().as_bytes(), b":"].concat());
             }
             first = false;
-            listing.folder(&path, depth, &mut folders);
+            listing.folder(&path, depth, &mut queue);
         }
         Ok(true)
     }
@@ -115,6 +137,7 @@ struct Listing<'a> {
     names: &'a Names,
     answer: &'a mut Answer,
     recursive: bool,
+    order: Order,
 }
 
 impl Listing<'_> {
@@ -125,7 +148,7 @@ impl Listing<'_> {
             Err(error) => return report_error(path, error, self.answer),
         };
         let mut rows = self.read(path, &mut folder);
-        rows.sort();
+        rows.sort(self.order);
         self.print(&rows, Some(path), &|name| folder.link(name).ok());
         if !self.recursive {
             return;

@@ -1,5 +1,6 @@
 //! `ps [NAME]`: the visible processes. ps(1), proc_pid_stat(5).
 
+mod sort;
 mod tree;
 mod view;
 
@@ -9,9 +10,10 @@ use std::os::unix::ffi::OsStringExt;
 use nix::errno::Errno;
 use nix::unistd::{SysconfVar, sysconf};
 
+use self::sort::Sort;
 use self::view::{Row, View};
 use super::{Command, Habits, Inspect, Properties, Target};
-use crate::args::{Given, UsageError, flag, operand};
+use crate::args::{Given, UsageError, flag, operand, option};
 use crate::error::{Cause, Error};
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::process::{Process, own_pid};
@@ -28,11 +30,13 @@ pub(super) const COMMAND: Command = Command {
     options: &[&[
         operand("NAME", "only processes with this name, or whose executable has it").optional(),
         flag("tree", "print children below their parents"),
+        option("sort", "KEY", "cpu, rss, elapsed: the largest first; pid: the smallest first"),
         flag("reveal-all", "show arguments that look like secrets"),
     ]],
     plan,
     examples: r"porthole ps
 porthole ps nginx --tree
+porthole ps --sort rss
 porthole ps --json",
     properties: Properties {
         // All processes, in full format, wide: all of that is the default here.
@@ -54,6 +58,7 @@ const UNREAD: &str = "run as their user, or as root with the capability SYS_PTRA
 struct Ps {
     name: Option<Vec<u8>>,
     tree: bool,
+    sort: Option<Sort>,
     reveal: bool,
 }
 
@@ -62,14 +67,16 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
     if name.as_ref().is_some_and(Vec::is_empty) {
         return Err(given.unexpected("NAME", "the name of a process"));
     }
-    Ok(Box::new(Ps { name, tree: given.has("tree"), reveal: given.has("reveal-all") }))
+    let sort = given.parsed("sort", sort::EXPECTED, Sort::parse)?;
+    Ok(Box::new(Ps { name, tree: given.has("tree"), sort, reveal: given.has("reveal-all") }))
 }
 
 impl Inspect for Ps {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         answer.list("processes");
-        // Of a name, any process may be the only one.
-        let limit = if self.name.is_some() { usize::MAX } else { answer.room_for(SMALLEST) };
+        // Of a name, any process may be the only one; in another order, any may be the first.
+        let limit =
+            if self.name.is_some() || self.sort.is_some() { usize::MAX } else { answer.room_for(SMALLEST) };
         let mut all = look(target, limit.saturating_add(1))?;
         let denied = |seen: &Seen| seen.stat.as_ref().is_err_and(Error::is_denied);
         let of_kernel = target.is_of_kernel();
@@ -108,14 +115,22 @@ impl Inspect for Ps {
             page: conf(SysconfVar::PAGE_SIZE).unwrap_or(4096),
             reveal: self.reveal,
         };
+        let order = sort::order(&all, self.sort, &view);
         if self.tree && !answer.is_json() {
-            let order = tree::order(&all);
+            let mut ranks = vec![0; all.len()];
+            for (rank, &at) in order.iter().enumerate() {
+                if let Some(place) = ranks.get_mut(at) {
+                    *place = rank;
+                }
+            }
+            let order = tree::order(&all, &ranks);
             let mut rows = order.iter().filter_map(|branch| {
                 Some(Row { view: &view, seen: all.get(branch.at)?, lines: &branch.lines })
             });
             answer.rows("processes", Row::COLUMNS, false, &mut rows);
         } else {
-            let mut rows = all.iter().map(|seen| Row { view: &view, seen, lines: "" });
+            let rows = order.iter().filter_map(|&at| all.get(at));
+            let mut rows = rows.map(|seen| Row { view: &view, seen, lines: "" });
             answer.rows("processes", Row::COLUMNS, false, &mut rows);
         }
         Ok(true)

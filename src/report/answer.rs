@@ -19,7 +19,7 @@ use super::output::Output;
 use crate::deadline::Deadline;
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact};
-use crate::sys::terminal_width;
+use crate::sys::{terminal_size, terminal_width};
 use crate::table::{Mark, Table};
 use crate::text::{decode, encode, escape, escape_lines, is_plain};
 
@@ -262,6 +262,29 @@ impl Answer {
         let width = if self.terminal { terminal_width() } else { None };
         let colour = self.colour;
         table.lines(width, colour, &mut |line| self.write(line.as_bytes()));
+    }
+
+    /// Draws tables on the terminal in place of what was drawn before: the lines that it has room
+    /// for, and no wider.
+    pub fn draw(&mut self, tables: &[Table]) {
+        let (columns, rows) = terminal_size().unwrap_or_default();
+        let colour = self.colour;
+        // Home, then "erase in line" after each line and "erase in page" after the last (ECMA-48).
+        let mut text = "\x1b[H".to_owned();
+        let mut count = 0;
+        for table in tables {
+            table.lines(Some(columns).filter(|&columns| columns > 0), colour, &mut |line| {
+                if rows == 0 || count < rows {
+                    text.push_str(if count > 0 { "\n" } else { "" });
+                    text.push_str(line.trim_end_matches('\n'));
+                    text.push_str("\x1b[K");
+                }
+                count += 1;
+            });
+        }
+        text.push_str("\x1b[J");
+        self.write(text.as_bytes());
+        self.flush();
     }
 
     /// Writes one entry of the JSON document's list of this name.

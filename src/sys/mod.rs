@@ -36,8 +36,8 @@ pub use self::read_link::read_link;
 #[cfg(feature = "inspect")]
 pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]
-pub use self::statx::mount_id;
+pub use self::statx::{device_of, mount_id};
 #[cfg(feature = "inspect")]
-pub use self::terminal::terminal_width;
+pub use self::terminal::{terminal_size, terminal_width};
 #[cfg(feature = "inspect")]
 pub use self::xattr::{APPEND_ONLY, IMMUTABLE, flags, read_attribute};

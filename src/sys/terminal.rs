@@ -1,4 +1,4 @@
-//! The width of the terminal: TIOCGWINSZ of ioctl_tty(2), for which nix only has a macro of unsafe
+//! The size of the terminal: TIOCGWINSZ of ioctl_tty(2), for which nix only has a macro of unsafe
 //! code.
 
 use nix::libc;
@@ -6,8 +6,14 @@ use nix::libc;
 /// Returns the number of columns of the terminal on stdout; `None` if stdout is not a terminal or
 /// the terminal does not report its width.
 pub fn terminal_width() -> Option<usize> {
+    terminal_size().map(|(columns, _)| columns).filter(|&columns| columns > 0)
+}
+
+/// Returns the numbers of columns and rows of the terminal on stdout, each 0 if the terminal does
+/// not report it; `None` if stdout is not a terminal.
+pub fn terminal_size() -> Option<(usize, usize)> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the kernel writes a winsize, to which the pointer points, and reads nothing.
     let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
-    (result == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+    (result == 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }

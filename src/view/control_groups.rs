@@ -4,11 +4,13 @@
 //! The files are looked up where the cgroup file systems are mounted for us and, if that fails,
 //! where they are mounted for the process.
 
+mod bar;
 mod resource;
 mod site;
 
 use std::path::Path;
 
+pub use self::bar::{bar, share};
 pub use self::resource::{NEAR, OFTEN, Resource, cores};
 use self::site::Site;
 use crate::error::Error;

@@ -2,6 +2,7 @@
 //! is the target, its root directory, files, user names, permissions and control groups.
 
 pub mod application;
+pub mod command_line;
 pub mod content;
 pub mod control_groups;
 pub mod filesystems;

@@ -5,12 +5,13 @@
 //! is not available, that is an error; no other way would be right. FIFOs, devices and the kernel's
 //! log are opened for reading only on request, and no open blocks.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::NixPath as _;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
@@ -22,6 +23,7 @@ use nix::sys::statfs::{
 use crate::directory::{Directory, Entry};
 use crate::error::{Cause, Error};
 use crate::file_type::FileType;
+use crate::sys::{device_of, mount_id};
 
 /// Why another process's files cannot be inspected without openat2(2).
 const NO_OPENAT2: &str = "openat2(2) is not available (it needs Linux 5.6 and a seccomp profile that allows it: a newer \
@@ -183,6 +185,21 @@ impl Folder {
     /// Returns the metadata of an entry; links are not followed.
     pub fn meta(&self, name: &[u8]) -> Result<Meta, Error> {
         Ok(fstatat(&self.directory, OsStr::from_bytes(name), AtFlags::AT_SYMLINK_NOFOLLOW)?)
+    }
+
+    /// Returns the device of an entry without asking the server of its file system, which may not
+    /// answer; `None` if it cannot be found out.
+    pub fn device(&self, name: &[u8]) -> Option<u64> {
+        let find = |name: &CStr| device_of(self.directory.as_fd(), name);
+        OsStr::from_bytes(name).with_nix_path(find).ok()?
+    }
+
+    /// Whether an entry is on the same mount as this directory; false if the kernel does not tell.
+    pub fn shares_mount(&self, name: &[u8]) -> bool {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let entry = openat(&self.directory, OsStr::from_bytes(name), flags, Mode::empty());
+        let id = entry.ok().and_then(|entry| mount_id(entry.as_fd()));
+        id.is_some() && id == mount_id(self.directory.as_fd())
     }
 
     /// Reads the target of an entry that is a link.

@@ -170,6 +170,18 @@ impl Walk {
         crosses && inner().is_ok_and(|inner| inner.is_of_kernel())
     }
 
+    /// Returns the device of the last entry without asking the server of its file system; `None` if
+    /// it cannot be found out.
+    pub fn device(&self) -> Option<u64> {
+        self.folder().ok()?.device(self.name())
+    }
+
+    /// Whether the last entry is on the mount of the directory that it is in; false if the kernel
+    /// does not tell.
+    pub fn is_on_mount_of_folder(&self) -> bool {
+        self.folder().is_ok_and(|folder| folder.shares_mount(self.name()))
+    }
+
     /// Descends into the last entry, a directory, next.
     pub fn enter(&mut self) {
         self.enter = true;

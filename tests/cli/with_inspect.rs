@@ -3,8 +3,10 @@
 // The inspections.
 mod access;
 mod bytes;
+mod contract;
 mod df;
 mod doctor;
+mod du;
 mod env;
 mod find;
 mod id;
@@ -16,6 +18,7 @@ mod ps;
 mod report;
 mod ss;
 mod stat;
+mod top;
 mod whose;
 
 // Commands that copy something out.

@@ -50,16 +50,19 @@ pub fn assert_conforms<'a>(words: impl Iterator<Item = &'a OsStr>, stdout: &str)
     // Those of porthole itself follow the path of the program, which other programs may start.
     let words: Vec<OsString> = words.map(OsStr::to_owned).collect();
     let is_ours = |word: &OsString| Path::new(word).file_name().is_some_and(|name| name == "porthole");
-    let Some(at) = words.iter().rposition(is_ours) else { return };
+    let Some(at) = words.iter().position(is_ours) else { return };
     let ours = &words[at + 1..];
     let command = ours.iter().filter_map(|word| word.to_str()).find(|word| page().contains_key(*word));
     let is_json = ours.iter().any(|word| word == "--json") || command == Some("report");
     // A reader may have gone before the end.
-    let document =
-        serde_json::from_str::<Value>(stdout).ok().filter(|document| is_json && document.is_object());
-    let Some(document) = document else { return };
-    if let Err(wrong) = conforms(command.unwrap_or(CHECKS), &document) {
-        panic!("docs/json.md does not have this: {wrong}\n{words:?}\n{}", stdout.get(..2000).unwrap_or(stdout));
+    let documents = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for document in documents.filter(|document| is_json && document.is_object()) {
+        if let Err(wrong) = conforms(command.unwrap_or(CHECKS), &document) {
+            panic!(
+                "docs/json.md does not have this: {wrong}\n{words:?}\n{}",
+                stdout.get(..2000).unwrap_or(stdout)
+            );
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::ffi::CStr;
 
-use super::bar::{bar, share};
 use crate::bytes::find;
 use crate::error::Error;
 use crate::procfs::handle::read_once;
@@ -11,6 +10,7 @@ use crate::procfs::rlimits::{self, Rlimit};
 use crate::report::{Answer, Column};
 use crate::table::Cell;
 use crate::units::{push_number, show_short_size};
+use crate::view::control_groups::{bar, share};
 use crate::view::target::Target;
 
 /// The most bytes of one `status` that are read.

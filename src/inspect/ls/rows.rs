@@ -1,6 +1,7 @@
 //! The files that are listed: there may be very many, so that each takes little memory, and no
 //! block of its own.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::file_type::FileType;
@@ -17,6 +18,24 @@ pub struct Rows {
     all: Vec<Row>,
     /// Positions in `all`, each after the sort key of its name.
     order: Vec<(u64, usize)>,
+}
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    pub by: By,
+    /// From the last to the first.
+    pub is_reversed: bool,
+}
+
+/// What files are sorted by.
+#[derive(Debug, Clone, Copy)]
+pub enum By {
+    Name,
+    /// The newest first; those of the same time by name.
+    Time,
+    /// The largest first; those of the same size by name.
+    Size,
 }
 
 /// A file to list.
@@ -51,6 +70,13 @@ impl From<&Meta> for Stat {
             modified: meta.st_mtime,
             modified_nanos: u32::try_from(meta.st_mtime_nsec).unwrap_or_default(),
         }
+    }
+}
+
+impl Stat {
+    /// The size: 0 for a device.
+    fn bytes(&self) -> i64 {
+        if is_device(self.mode) { 0 } else { self.size.cast_signed() }
     }
 }
 
@@ -99,8 +125,29 @@ impl Rows {
         self.all.get(at).map_or(&[], |row| self.name(row))
     }
 
-    /// Sorts them by name.
-    pub fn sort(&mut self) {
+    /// Sorts them.
+    pub fn sort(&mut self, order: Order) {
+        self.sort_by_name();
+        let mut sorted = std::mem::take(&mut self.order);
+        let key = |at: usize| {
+            let stat = self.all.get(at).and_then(|row| row.stat.as_ref())?;
+            Some(match order.by {
+                By::Name => (0, 0),
+                By::Time => (stat.modified, stat.modified_nanos),
+                By::Size => (stat.bytes(), 0),
+            })
+        };
+        // A stable sort: equal ones stay in the order of their names.
+        if !matches!(order.by, By::Name) {
+            sorted.sort_by_key(|&(_, at)| Reverse(key(at).unwrap_or_default()));
+        }
+        if order.is_reversed {
+            sorted.reverse();
+        }
+        self.order = sorted;
+    }
+
+    fn sort_by_name(&mut self) {
         // The key is the eight bytes after what all names begin with. It usually decides.
         let first = self.name_at(0);
         let shared = |row: &Row| self.name(row).iter().zip(first).take_while(|(a, b)| a == b).count();
@@ -180,7 +227,7 @@ mod tests {
             for name in names {
                 rows.push(name.as_bytes(), None);
             }
-            rows.sort();
+            rows.sort_by_name();
             let mut expected = names.to_vec();
             expected.sort_unstable();
             let sorted: Vec<&[u8]> = rows.iter().map(|(name, _)| name).collect();

@@ -14,21 +14,23 @@ pub struct Branch {
     pub lines: String,
 }
 
-/// Returns the processes, which are sorted by pid, each after its parent. A process whose parent is
-/// not among them is a root. So is the first of those that are their own ancestors, which only a
+/// Returns the processes, which are sorted by pid, each after its parent. `ranks` has the place of
+/// each among its siblings. A process whose parent is not among them is a root. So is the first of those that are their own ancestors, which only a
 /// broken proc contains.
-pub fn order(all: &[Seen]) -> Vec<Branch> {
+pub fn order(all: &[Seen], ranks: &[usize]) -> Vec<Branch> {
     let parent = |at: usize| {
         let seen = all.get(at)?;
         let ppid = seen.stat.as_ref().ok()?.ppid;
         all.binary_search_by_key(&ppid, |seen| seen.pid).ok().filter(|&parent| parent != at)
     };
     // Each process with the position of its parent, so that siblings are adjacent.
-    let mut children: Vec<(Option<usize>, usize)> = (0..all.len()).map(|at| (parent(at), at)).collect();
+    let rank = |at: usize| ranks.get(at).copied().unwrap_or(at);
+    let mut children: Vec<(Option<usize>, usize, usize)> =
+        (0..all.len()).map(|at| (parent(at), rank(at), at)).collect();
     children.sort_unstable();
     let of = |parent: Option<usize>| {
-        let start = children.partition_point(|(of, _)| *of < parent);
-        children.iter().skip(start).take_while(move |(of, _)| *of == parent).map(|(_, at)| *at)
+        let start = children.partition_point(|(of, ..)| *of < parent);
+        children.iter().skip(start).take_while(move |(of, ..)| *of == parent).map(|(.., at)| *at)
     };
     let mut seen = vec![false; all.len()];
     let mut out = Vec::with_capacity(all.len());
@@ -70,6 +72,10 @@ mod tests {
     use crate::procfs::stat::Stat;
 
     fn drawn(pids: &[(u32, u32)]) -> String {
+        drawn_in_order(pids, &[])
+    }
+
+    fn drawn_in_order(pids: &[(u32, u32)], ranks: &[usize]) -> String {
         let seen = |&(pid, ppid): &(u32, u32)| Seen {
             pid,
             uid: Some(0),
@@ -79,7 +85,7 @@ mod tests {
         };
         let all: Vec<Seen> = pids.iter().map(seen).collect();
         let line = |branch: &Branch| format!("{}{}", branch.lines, all[branch.at].pid);
-        order(&all).iter().map(line).collect::<Vec<_>>().join("\n")
+        order(&all, ranks).iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -88,6 +94,12 @@ mod tests {
             drawn(&[(1, 0), (2, 0), (5, 1), (6, 5), (7, 1), (8, 5), (9, 6), (10, 4)]),
             "1\n├─ 5\n│  ├─ 6\n│  │  └─ 9\n│  └─ 8\n└─ 7\n2\n10"
         );
+    }
+
+    #[test]
+    fn siblings_are_in_their_order() {
+        let pids = [(1, 0), (2, 0), (5, 1), (6, 1), (7, 6)];
+        assert_eq!(drawn_in_order(&pids, &[4, 3, 2, 1, 0]), "2\n1\n├─ 6\n│  └─ 7\n└─ 5");
     }
 
     #[test]

@@ -3,11 +3,10 @@
 use crate::outcome::Fact;
 use crate::procfs::all::Seen;
 use crate::procfs::stat::Stat;
-use crate::redact::Masker;
 use crate::report::Column;
 use crate::table::{Cell, Mark};
-use crate::text::ELLIPSIS;
-use crate::units::{push_number, show_number, show_short_size};
+use crate::units::{push_number, show_number, show_short_size, show_tenths};
+use crate::view::command_line::{arguments, push_command_line};
 use crate::view::named::Named;
 
 /// The text of a cell whose value is not known.
@@ -66,7 +65,7 @@ impl<'a> Row<'a> {
         )
         .numbers()
         .left(),
-        C::json("name", |row| Some(row.value(|stat| stat.name.clone()))),
+        C::json("process", |row| Some(row.value(|stat| stat.name.clone()))),
         C::json("state", |row| Some(row.value(|stat| char::from(stat.state).to_string()))),
         C::new(
             "STAT",
@@ -79,8 +78,10 @@ impl<'a> Row<'a> {
         C::new(
             "ELAPSED",
             |row| row.known(|stat| Some(show_elapsed(row.view.elapsed(stat)? / 100))),
-            "elapsed",
-            |row| Some(row.value(|stat| row.view.elapsed(stat).map(|elapsed| elapsed / 100))),
+            "elapsed_ms",
+            |row| {
+                Some(row.value(|stat| row.view.elapsed(stat).map(|hundredths| hundredths.saturating_mul(10))))
+            },
         )
         .numbers(),
         C::json("cpu_ms", |row| Some(row.value(|stat| stat.cpu.saturating_mul(1000) / row.view.ticks))),
@@ -88,7 +89,7 @@ impl<'a> Row<'a> {
             "CPU",
             |row| row.known(|stat| row.view.cpu_tenths(stat).map(show_tenths)),
             "cpu_percent",
-            |row| Some(row.value(|stat| row.view.cpu_tenths(stat).map_or(Fact::Null, percent))),
+            |row| Some(row.value(|stat| row.view.cpu_tenths(stat).map_or(Fact::Null, Fact::tenths))),
         )
         .numbers(),
         C::new(
@@ -102,7 +103,7 @@ impl<'a> Row<'a> {
             "COMMAND",
             |row| Cell::from(row.command()).marked(row.mark()),
             "args",
-            |row| Some(row.value(|_| Fact::List(row.arguments()))),
+            |row| Some(row.value(|_| Fact::List(arguments(row.seen, row.view.reveal)))),
         )
         .cut(0),
         C::json("args_cut", |row| (row.seen.stat.is_ok() && row.seen.cut).then_some(Fact::Bool(true))),
@@ -135,65 +136,28 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The lines of the tree, then the arguments with spaces between them, or the name in brackets
-    /// if there are none.
+    /// The lines of the tree, then the command line.
     fn command(&self) -> Vec<u8> {
         let mut out = self.lines.as_bytes().to_vec();
-        let Ok(stat) = &self.seen.stat else {
-            out.extend_from_slice(UNKNOWN.as_bytes());
-            return out;
-        };
-        if self.seen.command.is_empty() {
-            out.push(b'[');
-            out.extend_from_slice(&stat.name);
-            out.push(b']');
-            out.extend_from_slice(if stat.is_zombie() { b" <defunct>" } else { b"" });
-            return out;
-        }
-        let mut masked = Masker::default();
-        for (at, argument) in self.seen.command.split(|&b| b == 0).enumerate() {
-            out.extend_from_slice(if at > 0 { b" " } else { b"" });
-            self.push_argument(&mut out, &mut masked, argument);
-        }
-        out.extend_from_slice(if self.seen.cut { ELLIPSIS.as_bytes() } else { b"" });
+        push_command_line(&mut out, self.seen, self.view.reveal);
         out
-    }
-
-    /// The arguments for JSON.
-    fn arguments(&self) -> Vec<Fact> {
-        let mut masked = Masker::default();
-        let arguments = self.seen.command.split(|&b| b == 0).filter(|_| !self.seen.command.is_empty());
-        let argument = |argument| {
-            let mut out = Vec::new();
-            self.push_argument(&mut out, &mut masked, argument);
-            Fact::Bytes(out)
-        };
-        arguments.map(argument).collect()
-    }
-
-    /// Appends the next argument, masked unless secrets are shown.
-    fn push_argument(&self, out: &mut Vec<u8>, masked: &mut Masker, argument: &[u8]) {
-        if self.view.reveal {
-            out.extend_from_slice(argument);
-        } else {
-            masked.push(out, argument);
-        }
     }
 }
 
 impl View {
     /// How long the process has run, in hundredths of a second.
-    fn elapsed(&self, stat: &Stat) -> Option<u64> {
+    pub fn elapsed(&self, stat: &Stat) -> Option<u64> {
         Some(self.uptime?.saturating_sub(stat.start.saturating_mul(100) / self.ticks))
     }
 
     /// The share of one CPU that the process has used since it started, in tenths of a percent.
-    fn cpu_tenths(&self, stat: &Stat) -> Option<u64> {
+    pub fn cpu_tenths(&self, stat: &Stat) -> Option<u64> {
         let used = stat.cpu.saturating_mul(100) / self.ticks;
         Some(used.saturating_mul(1000).checked_div(self.elapsed(stat)?).unwrap_or(0))
     }
 
-    fn rss(&self, stat: &Stat) -> u64 {
+    /// The resident size in bytes.
+    pub fn rss(&self, stat: &Stat) -> u64 {
         stat.pages.saturating_mul(self.page)
     }
 }
@@ -201,11 +165,6 @@ impl View {
 /// The number as a JSON value: null if it is unknown.
 fn count(number: Option<u32>) -> Fact {
     number.map(u64::from).into()
-}
-
-/// Tenths of a percent as a JSON value.
-fn percent(tenths: u64) -> Fact {
-    Fact::Hundredths(i64::try_from(tenths.saturating_mul(10)).unwrap_or(i64::MAX))
 }
 
 /// The first number of `uptime`, in hundredths of a second. proc_uptime(5)
@@ -237,16 +196,6 @@ fn show_elapsed(seconds: u64) -> String {
 fn push_two_digits(text: &mut Vec<u8>, number: u64) {
     push_number(text, number / 10);
     push_number(text, number % 10);
-}
-
-/// Tenths of a percent: `0.3%`.
-fn show_tenths(tenths: u64) -> String {
-    let mut text = Vec::new();
-    push_number(&mut text, tenths / 10);
-    text.push(b'.');
-    push_number(&mut text, tenths % 10);
-    text.push(b'%');
-    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn names_of_other_programs_are_answered_with_a_command() {
         ("/opt/kafka/bin/kafka-broker-api-versions.sh", "use porthole kafka HOST:9092".to_owned()),
         ("mosquitto_sub", "use porthole mqtt HOST:1883".to_owned()),
         ("netstat", full("use porthole ss")),
-        ("top", full("use porthole ps")),
+        ("htop", full("use porthole top")),
         ("free", full("use porthole limits")),
         ("mount", full("use porthole mounts")),
         ("kill", "porthole sends no signals: stop or restart the container from outside".to_owned()),

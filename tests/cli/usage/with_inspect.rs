@@ -23,6 +23,8 @@ fn habitual_options_are_accepted_or_explained() {
         ("ls -la FOLDER", "ls FOLDER"),
         ("ls -lahR FOLDER", "ls -R FOLDER"),
         ("ls -h FOLDER", "ls FOLDER"),
+        ("ls -ltr FOLDER", "ls --newest --reverse FOLDER"),
+        ("ls --sort=size FOLDER", "ls -S FOLDER"),
         ("hexdump -C FILE", "hexdump FILE"),
         ("head -5 FILE", "head -n 5 FILE"),
         ("tail -20 FILE", "tail --lines 20 FILE"),
@@ -55,7 +57,7 @@ fn habitual_options_are_accepted_or_explained() {
         ("grep -v x /x", "--invert-match: lines that do not match cannot be selected"),
         ("grep -e x /x", "--regexp: give TEXT without it; for several, use -E 'one|two'"),
         ("tail -f /x", "--follow: porthole commands always end: run it again to see what was added"),
-        ("ls -lt /x", "unknown option -t"),
+        ("ls -lX /x", "unknown option -X"),
     ] {
         let command = words.split(' ').next().unwrap();
         porthole(words.split(' ')).refused(&format!("{command}: {why}; see porthole {command} --help"));

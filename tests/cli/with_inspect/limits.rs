@@ -32,7 +32,7 @@ fn fabricated(cgroup: &str, mounts: &str, files: &[(&str, &str)]) -> Proc {
 
 const V2: &str = "1 0 0:1 / / rw - overlay o rw\n30 1 0:27 / @ ro - cgroup2 cgroup rw,nsdelegate\n";
 
-fn v2() -> Proc {
+pub(super) fn v2() -> Proc {
     fabricated(
         "0::/pod/app\n",
         V2,

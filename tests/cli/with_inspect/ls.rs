@@ -228,3 +228,59 @@ fn a_closed_pipe_is_not_an_error() {
     assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (2, ""), "{}", ran.story());
     assert!(ran.stdout.ends_with("\n0\n"), "{}", ran.story());
 }
+
+/// The names that ls of coreutils lists, and its headings.
+fn order_by_coreutils(options: &str, paths: &[&str]) -> Vec<String> {
+    let mut command = Command::new("ls");
+    command.args(["-1A", options]).args(paths).env("LC_ALL", "C");
+    output(&mut command).stdout.lines().map(str::to_owned).collect()
+}
+
+/// The same of porthole.
+fn order_by_porthole(options: &str, paths: &[&str]) -> Vec<String> {
+    let ran = porthole([&["ls", options], paths].concat()).run();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
+    ran.stdout.lines().map(|line| line.rsplit("  ").next().unwrap().to_owned()).collect()
+}
+
+/// Files of the same time and of the same size, in three directories, with operands in no order.
+#[test]
+fn files_are_sorted_as_by_coreutils() {
+    let place = Place::new();
+    let files = ["m/b", "m/a", "m/B", "m/c", "m/sub/y", "m/sub/x", "a/z", "a/y", "two", "one", "three"];
+    for folder in ["m/sub", "m/other", "a"] {
+        fs::create_dir_all(place.path(folder)).unwrap();
+    }
+    let base = UNIX_EPOCH + Duration::from_secs(1_795_603_621);
+    let set = |name: &str, age: Duration| {
+        File::open(place.path(name)).unwrap().set_modified(base - age).unwrap();
+    };
+    for (at, name) in files.into_iter().enumerate() {
+        place.file(name, vec![b'x'; at % 4 * 1000]);
+        // Some differ only by nanoseconds, some not at all.
+        set(name, Duration::new(at as u64 % 3, u32::try_from(at).unwrap() % 2));
+    }
+    for (at, name) in ["m/sub", "m/other", "m", "a", ""].into_iter().enumerate() {
+        set(name, Duration::from_secs(at as u64 % 2));
+    }
+    let paths = ["two", "m", "three", "a", "one"].map(|name| place.path(name));
+    let paths = paths.each_ref().map(String::as_str);
+    let mut seen = std::collections::BTreeSet::new();
+    for options in ["-t", "-S", "-r", "-tr", "-Sr", "-tS", "-St", "-tSr", "-Rt", "-RSr", "-dt", "-dSr", "-Rr"]
+    {
+        for paths in [&paths[..], &paths[1..2], &paths[2..3]] {
+            let ours = order_by_porthole(options, paths);
+            assert_eq!(ours, order_by_coreutils(options, paths), "{options} {paths:?}");
+            seen.insert(ours);
+        }
+    }
+    assert!(seen.len() > 15, "{seen:?}");
+    let theirs = order_by_coreutils("-r", &paths);
+    assert_ne!(theirs, order_by_coreutils("-1", &paths));
+    // Operands are sorted without an option too.
+    assert_eq!(order_by_porthole("-A", &paths), order_by_coreutils("-1", &paths));
+    let ran = porthole(["ls", "-t", "--json", paths[1]]).run();
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let names = json["entries"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), order_by_coreutils("-t", &paths[1..2]));
+}

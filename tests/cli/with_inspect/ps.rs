@@ -85,6 +85,50 @@ fn the_tree_of_processes_is_drawn() {
     ));
 }
 
+/// The pids of the processes in the order of the table or of the JSON document.
+fn sorted(words: &[&str], proc: &Proc) -> Vec<u64> {
+    let ran = porthole([&["ps", "--proc", proc.path()], words].concat()).run();
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
+    if words.contains(&"--json") {
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        return json["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["pid"].as_u64().unwrap())
+            .collect();
+    }
+    ran.stdout.lines().skip(1).map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn processes_are_sorted_on_request() {
+    let proc = Proc::new();
+    proc.file("uptime", "200000.50 1.00\n");
+    for (pid, ppid, ticks, start, pages) in
+        [(1, 0, 10, 0, 5), (7, 1, 900_000, 2_000_000, 90), (10, 7, 0, 9000, 5), (12, 7, 800_000, 500, 70)]
+    {
+        proc.process(pid, &Made { ppid, ticks, start, pages, ..Made::default() }, b"x\0");
+    }
+    for (key, expected) in [
+        ("cpu", [7, 12, 1, 10]),
+        ("-cpu", [7, 12, 1, 10]),
+        ("rss", [7, 12, 1, 10]),
+        ("+rss", [1, 10, 12, 7]),
+        ("elapsed", [1, 12, 10, 7]),
+        ("pid", [1, 7, 10, 12]),
+        ("-pid", [12, 10, 7, 1]),
+    ] {
+        assert_eq!(sorted(&["--sort", key], &proc), expected, "{key}");
+        assert_eq!(sorted(&["--json", &format!("--sort={key}")], &proc), expected, "{key}");
+    }
+    assert_eq!(sorted(&[], &proc), [1, 7, 10, 12]);
+    // In a tree, siblings.
+    assert_eq!(sorted(&["--tree", "--sort", "rss"], &proc), [1, 7, 12, 10]);
+    assert_eq!(sorted(&["--tree"], &proc), [1, 7, 10, 12]);
+    porthole(["ps", "--sort", "time"]).refused("ps: --sort: expected cpu, rss, elapsed or pid, got 'time'");
+}
+
 #[test]
 fn json_has_all_values_of_a_process() {
     let proc = world();
@@ -98,12 +142,12 @@ fn json_has_all_values_of_a_process() {
     nginx.as_object_mut().unwrap().retain(|key, _| !matches!(key.as_str(), "uid" | "user" | "rss"));
     assert_eq!(
         nginx,
-        json!({"pid": 7, "ppid": 1, "name": "nginx", "state": "S", "stat": "Ssl+", "zombie": false, "threads": 4,
-            "elapsed": 180_000, "cpu_ms": 90_000_000, "cpu_percent": 50.0,
+        json!({"pid": 7, "ppid": 1, "process": "nginx", "state": "S", "stat": "Ssl+", "zombie": false, "threads": 4,
+            "elapsed_ms": 180_000_000, "cpu_ms": 90_000_000, "cpu_percent": 50.0,
             "args": ["nginx: master process", "-g", "daemon off;"]})
     );
     assert_eq!(json["processes"][2]["zombie"], true);
-    assert_eq!(json["processes"][2]["name"], "a) Z (\u{1b}\n");
+    assert_eq!(json["processes"][2]["process"], "a) Z (\u{1b}\n");
     assert_eq!(json["processes"][3]["args"], json!(["worker", "--token", "<7 bytes>"]));
 }
 
@@ -316,7 +360,7 @@ fn a_fifo_in_proc_does_not_block() {
         }
     }
     nix::unistd::mkfifo(format!("{}/uptime", proc.path()).as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    for command in ["ps", "env", "mounts", "df", "ss", "lsof", "id", "limits"] {
+    for command in ["ps", "top", "env", "mounts", "df", "ss", "lsof", "id", "limits"] {
         for of in [&[][..], &["-p", "7"]] {
             let arguments = [&[command, "--proc", proc.path()][..], of].concat();
             porthole(arguments).run().within(std::time::Duration::from_secs(30));

@@ -18,8 +18,9 @@ fn users_are_numbers_if_the_file_system_of_etc_does_not_answer() {
     );
     let Some(elsewhere) = Elsewhere::mounted(&script) else { return };
     let (pid, alive) = (elsewhere.pid(), elsewhere.path("alive"));
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["ps"],
+        &["top"],
         &["ps", "--json"],
         &["id"],
         &["ss", "-a"],

@@ -16,8 +16,9 @@ fn commands_without_progress_time_out() {
     let Some(elsewhere) = Elsewhere::mounted(DEAD_AND_ALIVE) else { return };
     let (pid, all, dead) = (elsewhere.pid(), elsewhere.path(""), elsewhere.path("dead"));
     let why = format!("{dead}: the file system does not answer: no progress for 10 s, given up");
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &["ls", &all],
+        &["du", &dead],
         &["stat", &dead],
         &["find", &all, "--larger", "1"],
         &["grep", "-r", "x", &all],

@@ -1,13 +1,13 @@
 //! How much of a limit is used, as a bar.
 
+use super::NEAR;
 use crate::table::{Cell, Mark};
-use crate::view::control_groups::NEAR;
 
 /// The length of a full bar, in characters.
 const BAR: usize = 10;
 
 /// The used share of the limit, in percent: 100 only if the limit is reached.
-pub(super) fn share(used: u64, limit: u64) -> u64 {
+pub fn share(used: u64, limit: u64) -> u64 {
     if used >= limit {
         return 100;
     }
@@ -16,7 +16,7 @@ pub(super) fn share(used: u64, limit: u64) -> u64 {
 }
 
 /// `[#####-----] 52%`, with a `!` if `needed`, which is in percent too, is close to the limit.
-pub(super) fn bar(share: u64, needed: u64) -> Cell {
+pub fn bar(share: u64, needed: u64) -> Cell {
     let full = (usize::try_from(share).unwrap_or_default().saturating_mul(BAR) / 100).min(BAR);
     let (hashes, dashes) = ("#".repeat(full), "-".repeat(BAR - full));
     let (mark, sign) = match needed {
