@@ -133,10 +133,8 @@ const AT_FILE: &str = "looking at the file";
 /// Returns what `work` finds, or a timeout if the deadline passes first: a file system that does
 /// not respond knows no deadline.
 fn in_time(deadline: Deadline, doing: &str, work: Box<dyn Fn() -> Finding + Send + Sync>) -> Finding {
-    bounded(deadline, work).unwrap_or_else(|Passed| Finding {
-        is_undecided: true,
-        ..Finding::unhealthy(WireError::TimedOut.reason(deadline, doing))
-    })
+    bounded(deadline, work)
+        .unwrap_or_else(|Passed| Finding::undecided(WireError::TimedOut.reason(deadline, doing)))
 }
 
 /// The options of a run, as plain data.

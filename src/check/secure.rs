@@ -175,7 +175,7 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
     let is_ours = !matches!(error, TlsError::Failed(..) | TlsError::WantsCertificate(..));
     let finding = match error {
         TlsError::Wire(error) => Finding::unhealthy(error.reason(deadline, "during the TLS handshake")),
-        TlsError::SilentRoots(why) => Finding::unhealthy(why),
+        TlsError::SilentRoots(why) => Finding::undecided(why),
         TlsError::NoRoots(why) => Finding::new(Verdict::Refused, format!("{why} ({ROOTS_ADVICE})")),
         TlsError::Failed(why, certificate) | TlsError::WantsCertificate(why, certificate) => {
             let mut finding = Finding::unhealthy(why);
@@ -242,18 +242,22 @@ pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     facts
 }
 
-/// Describes a certificate: `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29
-/// days left`. With `--insecure` it may be expired.
+/// Describes a certificate: `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25`.
 pub(super) fn describe(certificate: &Certificate) -> String {
     let names = if certificate.names.is_empty() { "no name".to_owned() } else { list(&certificate.names) };
-    let left = match certificate.days_left(now()) {
-        ..0 => "expired".to_owned(),
-        left => format!("{} left", days(left)),
-    };
     format!(
-        "{}, valid for {names}, issued by {}, until {}, {left}",
+        "{}, valid for {names}, issued by {}, until {}",
         shown(&certificate.subject),
         shown(&certificate.issuer),
         date(certificate.not_after),
     )
+}
+
+/// Returns how long a certificate is valid, after its description: `, 29 days left`. With
+/// `--insecure` it may be expired.
+pub(super) fn days_left(certificate: &Certificate) -> String {
+    match certificate.days_left(now()) {
+        ..0 => ", expired".to_owned(),
+        left => format!(", {} left", days(left)),
+    }
 }
