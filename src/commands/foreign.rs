@@ -28,6 +28,8 @@ const COMMANDS: &[Row] = &[
     (&["pgrep", "pidof"], Use("process NAME")),
     (&["test", "["], Use("file PATH")),
     (&["timeout"], Say("use -t DUR after a check")),
+    (&["and", "or"], Say("it joins two checks, as in porthole tcp :80 and tcp :81")),
+    (&["!"], Say("write not, as in porthole not listen 8080")),
     (&["sleep", "wait", "watch"], Say("use --wait DUR after a check")),
     (
         &["kill", "killall", "pkill"],
@@ -83,7 +85,9 @@ const SHELL: &[Row] = &[
         &["||", "|", ";", ">/dev/null", "2>&1"],
         LeaveOut("no shell reads this line, and a failed check exits with 1 anyway"),
     ),
-    (&["&&"], Say("put the word and between two checks")),
+    (&["&&", "AND"], Say("put the word and between two checks")),
+    (&["OR"], Say("put the word or between two checks")),
+    (&["!", "NOT"], Say("put the word not before a check, in front of its name")),
 ];
 
 /// Returns what to do about this word in place of a command: `curl`, `/usr/bin/curl`,

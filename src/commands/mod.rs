@@ -21,6 +21,7 @@ mod sentence;
 mod wrong;
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 
 pub use self::action::Action;
 pub use self::parse::parse;
@@ -78,8 +79,17 @@ fn unknown_check(before: &str, name: &[u8]) -> UsageError {
     if is_elsewhere(&shown) {
         return UsageError(shown + MISSING);
     }
+    let example = if before == "not" { "not listen 8080" } else { "tcp :80 and tcp :81" };
     if name.is_empty() {
-        return UsageError(format!("expected a check after '{before}', as in porthole not listen 8080"));
+        return UsageError(format!("expected a check after '{before}', as in porthole {example}"));
+    }
+    if name.starts_with(b"-") {
+        return UsageError(format!(
+            "expected a check after '{before}', got '{shown}'; options follow its name"
+        ));
+    }
+    if is_command(OsStr::from_bytes(name)) {
+        return UsageError(format!("'{shown}' is no check, so it cannot follow '{before}'"));
     }
     let advice = nearest::did_you_mean(&shown, &mut KINDS.iter().map(|kind| kind.name), ["'", "'"])
         .unwrap_or_else(|| "see porthole --help".to_owned());

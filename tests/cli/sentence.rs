@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::command::{Ran, porthole};
+use crate::support::command::{Ran, has_feature, porthole};
 use crate::support::place::Place;
 use crate::support::server::{Server, Step, answer, closed_port, response, send};
-use crate::support::skip::{is_root, skip};
+use crate::support::skip::{is_root, skip, skip_by_design};
 
 #[test]
 fn all_healthy_checks_make_a_healthy_verdict() {
@@ -258,6 +258,27 @@ fn wait_waits_for_the_sentence() {
 fn the_words_of_a_sentence_before_anything_but_a_check_are_explained() {
     for (words, why) in [
         ("not", "porthole: expected a check after 'not', as in porthole not listen 8080"),
+        ("tcp :1 and", "porthole: tcp: expected a check after 'and', as in porthole tcp :80 and tcp :81"),
+        ("tcp :1 or not", "porthole: tcp: expected a check after 'not', as in porthole not listen 8080"),
+        (
+            "tcp :1 and -t 1s tcp :1",
+            "porthole: tcp: expected a check after 'and', got '-t'; options follow its name",
+        ),
+        ("not -q tcp :1", "porthole: expected a check after 'not', got '-q'; options follow its name"),
+        (
+            "tcp :1 not tcp :1",
+            "porthole: tcp: put and or or between two checks, as in tcp :80 and not tcp :81",
+        ),
+        ("tcp :1 tcp :2", "porthole: tcp: unexpected argument 'tcp'; put and or or between two checks"),
+        (
+            "and tcp :1",
+            "porthole: unknown command 'and'; it joins two checks, as in porthole tcp :80 and tcp :81",
+        ),
+        ("! tcp :1", "porthole: unknown command '!'; write not, as in porthole not listen 8080"),
+        (
+            "tcp :1 AND tcp :1",
+            "porthole: tcp: unexpected argument 'AND'; put the word and between two checks",
+        ),
         ("not x", "porthole: unknown check 'x' after 'not'; see porthole --help"),
         ("not not tcp :1", "porthole: 'not not' is not a sentence; write 'not' once, or leave it out"),
         (
@@ -272,4 +293,13 @@ fn the_words_of_a_sentence_before_anything_but_a_check_are_explained() {
     ] {
         porthole(words.split(' ')).run().is(1, "", why);
     }
+}
+
+#[test]
+fn an_inspection_is_no_check() {
+    if !has_feature("inspect") {
+        return skip_by_design("this build has no inspections");
+    }
+    let why = "porthole: tcp: 'ps' is no check, so it cannot follow 'and'";
+    porthole(["tcp", ":1", "and", "ps"]).run().is(1, "", why);
 }

@@ -187,7 +187,7 @@ fn mistyped_words_get_a_suggestion() {
         ("tcp :1 -expect x", "tcp: unknown option -expect; did you mean --expect?"),
         ("http :1 and tpc :2", "http: unknown check 'tpc' after 'and'; did you mean 'tcp'?"),
         ("http :1 and nope :2", "http: unknown check 'nope' after 'and'; see porthole --help"),
-        ("http :1 and", "http: unexpected argument 'and'; see porthole http --help"),
+        ("http :1 and", "http: expected a check after 'and', as in porthole tcp :80 and tcp :81"),
         ("x", "unknown command 'x'; see porthole --help"),
     ] {
         porthole(arguments.split(' ')).refused(message);
