@@ -153,6 +153,10 @@ fn wanted(given: &mut Given<'_>, url: &Url) -> Result<Wanted, UsageError> {
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?;
     let (mut headers, mut assertions) = (Vec::new(), Vec::new());
     for (name, text) in given.texts(&["expect-header", "contains", "not-contains", "matches", "field"])? {
+        // Such as "${READY:-}": each body contains it, and matches it.
+        if text.value.is_empty() && !matches!(name, "field" | "expect-header") {
+            return Err(given.wrong(name, "expected at least one character to look for"));
+        }
         assertions.push(match name {
             "expect-header" => {
                 headers.push(Expected::parse(given, text)?);
