@@ -193,6 +193,7 @@ fn options_of_other_programs_are_answered_with_advice() {
 fn targets_of_other_programs_are_answered_with_advice() {
     const URL: &str = "write only the HOST:PORT of the URL";
     let servers = format!("{HOST_PORT}, or the path of a Unix socket");
+    let grpc = format!("{HOST_PORT}, or unix:///PATH");
     for (arguments, expected, advice) in [
         ("redis redis://me:t0psecret@localhost:1/2", servers.as_str(), URL),
         ("postgres postgresql://me:t0psecret@localhost/app", &servers, URL),
@@ -200,7 +201,7 @@ fn targets_of_other_programs_are_answered_with_advice() {
         ("nats nats://localhost:1", &servers, URL),
         ("tcp http://localhost:1/", HOST_PORT, "use porthole http URL"),
         ("redis http://localhost:1/", &servers, "use porthole http URL"),
-        ("grpc http://localhost:1", HOST_PORT, URL),
+        ("grpc http://localhost:1", &grpc, URL),
         ("listen :80", LISTEN_TARGET, "write 80"),
         ("listen 0.0.0.0:80", LISTEN_TARGET, "write 80 --address 0.0.0.0"),
         ("listen [::1]:80", LISTEN_TARGET, "write 80 --address ::1"),
