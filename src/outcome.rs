@@ -85,7 +85,7 @@ pub struct Finding {
     /// The phases of the elapsed time, in order.
     pub phases: Vec<(&'static str, Duration)>,
     /// Further details, a sentence each; shown with `--verbose`.
-    #[cfg(feature = "remote")]
+    #[cfg(any(feature = "remote", feature = "tls"))]
     pub details: Vec<String>,
     /// When the verdict was reached, if more was read after that for the message.
     pub decided: Option<Instant>,
@@ -120,7 +120,7 @@ impl Finding {
             phases: Vec::new(),
             decided: None,
             is_undecided: false,
-            #[cfg(feature = "remote")]
+            #[cfg(any(feature = "remote", feature = "tls"))]
             details: Vec::new(),
             #[cfg(feature = "inspect")]
             explanation: Vec::new(),

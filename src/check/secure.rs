@@ -261,3 +261,29 @@ pub(super) fn days_left(certificate: &Certificate) -> String {
         left => format!(", {} left", days(left)),
     }
 }
+
+/// Adds what was negotiated, and each certificate that the server sent.
+pub(super) fn describe_handshake(finding: &mut Finding, peer: &Peer) {
+    let mut negotiated = format!("TLS {}", peer.version.name());
+    if let Some(suite) = &peer.cipher_suite {
+        negotiated = format!("{negotiated}, {suite}");
+        finding.push("cipher_suite", suite.clone().into());
+    }
+    finding.details.push(negotiated);
+    let mut chain = Vec::new();
+    for (at, certificate) in peer.chain.iter().enumerate() {
+        let words = match certificate {
+            Some(certificate) => format!(
+                "{}, issued by {}, {} to {}",
+                shown(&certificate.subject),
+                shown(&certificate.issuer),
+                date(certificate.not_before),
+                date(certificate.not_after)
+            ),
+            None => "cannot be read".to_owned(),
+        };
+        finding.details.push(format!("certificate {} of {}: {words}", at + 1, peer.chain.len()));
+        chain.extend(certificate.as_ref().map(|certificate| fact(certificate).1));
+    }
+    finding.push("chain", Fact::List(chain));
+}

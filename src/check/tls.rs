@@ -66,6 +66,7 @@ impl Check for Tls {
             let mut finding = Finding::healthy(format!("{found}{left}{asks}"));
             finding.steady = Some(found + asks);
             finding.facts = secure::facts(&peer);
+            secure::describe_handshake(&mut finding, &peer);
             finding
         })
     }

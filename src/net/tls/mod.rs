@@ -101,6 +101,11 @@ pub struct Peer {
     pub certificate: Option<Certificate>,
     /// The version that was negotiated.
     pub version: Version,
+    /// The cipher suite, by its name in IANA's registry.
+    pub cipher_suite: Option<String>,
+    /// All certificates that the server sent, if no request follows the handshake; `None` is one
+    /// that cannot be read.
+    pub chain: Vec<Option<Certificate>>,
     /// Whether the server requested a client certificate and there was none to present.
     pub wants_certificate: bool,
     /// The protocol above TLS that the server chose by ALPN, of those that were offered.
@@ -155,7 +160,14 @@ impl Client {
         {
             session.await_refusal(socket)?;
         }
+        let sent = session.connection.peer_certificates().filter(|_| handshake_only).unwrap_or_default();
+        let suite = session.connection.negotiated_cipher_suite();
         let peer = Peer {
+            chain: sent.iter().map(|der| Certificate::parse(der)).collect(),
+            // rustls has its own prefix for those of TLS 1.3.
+            cipher_suite: suite
+                .and_then(|suite| suite.suite().as_str())
+                .map(|name| name.replace("TLS13_", "TLS_")),
             certificate: session.observed.certificate.take(),
             version,
             wants_certificate: wanted == ClientCertificate::Missing,
