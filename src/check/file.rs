@@ -132,7 +132,7 @@ impl File {
                 // Neither the age nor the size: a file that is still written to has others each time.
                 let mut steady = format!("is {}", kind.described());
                 if let Some(max) = self.max_age {
-                    steady.push_str(&format!(", modified in the last {}", show_age(max)));
+                    steady.push_str(&[", modified in the last ", &show_age(max)].concat());
                 }
                 steady.push_str(&contains);
                 Finding { steady: Some(steady), ..Finding::new(Verdict::Healthy, found) }

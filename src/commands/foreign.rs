@@ -14,13 +14,14 @@ use crate::bytes::find;
 /// Programs that check something.
 const COMMANDS: &[Row] = &[
     (&["curl", "wget", "https"], Use("http URL")),
+    (&["websocat", "wscat", "ws", "wss"], Use("http ws://HOST:PORT/")),
     (&["nc", "ncat", "netcat", "telnet", "socat", "ping", "wait-for-it", "wait-for"], Use("tcp HOST:PORT")),
     (&["openssl"], Use("tls HOST:PORT")),
     (&["grpcurl", "grpc_health_probe", "grpc-health-probe"], Use("grpc HOST:PORT")),
     (&["pg_isready", "psql"], Use("postgres HOST:5432")),
     (&["mysqladmin", "mariadb-admin", "mariadb"], Use("mysql HOST:3306")),
-    (&["redis-cli", "valkey-cli"], Use("redis HOST:6379")),
-    (&["rabbitmq-diagnostics", "rabbitmqctl"], Use("amqp HOST:5672")),
+    (&["redis-cli", "valkey-cli", "valkey"], Use("redis HOST:6379")),
+    (&["rabbitmq-diagnostics", "rabbitmqctl", "rabbitmq"], Use("amqp HOST:5672")),
     (&["mongosh", "mongo"], Use("mongodb HOST:27017")),
     (&["kafka-topics", "kafka-broker-api-versions", "kcat"], Use("kafka HOST:9092")),
     (&["mosquitto_sub", "mosquitto_pub"], Use("mqtt HOST:1883")),
