@@ -80,7 +80,8 @@ pub fn run() -> Conclusion {
         Ok(Action::Inspect(plan)) => inspection::run(plan),
         Ok(Action::Print(text, conclusion)) => report::text(&text, conclusion),
         Err(error) => {
-            report::error(&error.to_string());
+            let words: Vec<_> = std::env::args_os().collect();
+            report::wrong_usage(&error.to_string(), commands::document(&words));
             Conclusion::Bad
         }
     }
