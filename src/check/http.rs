@@ -44,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
     examples: r"porthole http :8080/healthz
 porthole http :8080/healthz --status 200 --field /status=UP
 porthole http http://app/health --unix /run/app.sock
+porthole http ws://:8080/socket --show head
 porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
     foreign: foreign::FOREIGN,
 };
