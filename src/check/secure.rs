@@ -265,9 +265,9 @@ pub(super) fn days_left(certificate: &Certificate) -> String {
 /// Adds what was negotiated, and each certificate that the server sent.
 pub(super) fn describe_handshake(finding: &mut Finding, peer: &Peer) {
     let mut negotiated = format!("TLS {}", peer.version.name());
-    if let Some(suite) = &peer.cipher_suite {
+    if let Some(suite) = peer.cipher_suite {
         negotiated = format!("{negotiated}, {suite}");
-        finding.push("cipher_suite", suite.clone().into());
+        finding.push("cipher_suite", suite.to_owned().into());
     }
     finding.details.push(negotiated);
     let mut chain = Vec::new();

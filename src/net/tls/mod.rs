@@ -21,7 +21,7 @@ use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
 
 use self::certificate::Certificate;
 pub use self::files::{SystemRoots, Unusable};
-use self::provider::provider;
+use self::provider::{provider, suite_name};
 pub use self::session::Session;
 pub use self::verify::now;
 use self::verify::{ClientCertificate, Identity, Observed, Recorder, Trust, Verifier};
@@ -102,7 +102,7 @@ pub struct Peer {
     /// The version that was negotiated.
     pub version: Version,
     /// The cipher suite, by its name in IANA's registry.
-    pub cipher_suite: Option<String>,
+    pub cipher_suite: Option<&'static str>,
     /// All certificates that the server sent, if no request follows the handshake; `None` is one
     /// that cannot be read.
     pub chain: Vec<Option<Certificate>>,
@@ -161,13 +161,9 @@ impl Client {
             session.await_refusal(socket)?;
         }
         let sent = session.connection.peer_certificates().filter(|_| handshake_only).unwrap_or_default();
-        let suite = session.connection.negotiated_cipher_suite();
         let peer = Peer {
             chain: sent.iter().map(|der| Certificate::parse(der)).collect(),
-            // rustls has its own prefix for those of TLS 1.3.
-            cipher_suite: suite
-                .and_then(|suite| suite.suite().as_str())
-                .map(|name| name.replace("TLS13_", "TLS_")),
+            cipher_suite: session.connection.negotiated_cipher_suite().and_then(suite_name),
             certificate: session.observed.certificate.take(),
             version,
             wants_certificate: wanted == ClientCertificate::Missing,
