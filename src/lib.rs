@@ -80,8 +80,7 @@ pub fn run() -> Conclusion {
         Ok(Action::Inspect(plan)) => inspection::run(plan),
         Ok(Action::Print(text, conclusion)) => report::text(&text, conclusion),
         Err(error) => {
-            let words: Vec<_> = std::env::args_os().collect();
-            report::wrong_usage(&error.to_string(), commands::document(&words));
+            report::error(&error.to_string());
             Conclusion::Bad
         }
     }

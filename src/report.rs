@@ -115,31 +115,6 @@ pub fn error(message: &str) {
     to_stderr(format!("porthole: {}\n", escape(&encode(message))).as_bytes());
 }
 
-/// What a JSON document is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Document {
-    /// A run of checks, which has a verdict.
-    Checks,
-    /// An inspection.
-    #[cfg(feature = "inspect")]
-    Inspection,
-}
-
-/// Prints what is wrong with the arguments: on stderr, and in a document for programs if that is
-/// wanted.
-pub fn wrong_usage(message: &str, document: Option<Document>) {
-    error(message);
-    let Some(document) = document else { return };
-    let mut entries = vec![("errors", Fact::List(vec![Fact::Text(message.to_owned())]))];
-    if document == Document::Checks {
-        entries.insert(0, ("healthy", Fact::Bool(false)));
-    }
-    let mut json = String::new();
-    Fact::Object(entries).push_json(&mut json);
-    json.push('\n');
-    let _ = to_stdout(json.as_bytes());
-}
-
 /// The progress line of a wait, shown only if stderr is a terminal.
 pub struct Progress {
     shown: bool,

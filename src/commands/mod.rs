@@ -24,7 +24,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 pub use self::action::Action;
-pub use self::parse::{document, parse};
+pub use self::parse::parse;
 use self::run::RUN;
 use crate::args::{Feature, UsageError, without_user_info};
 use crate::check::{self, KINDS, Kind};

@@ -15,7 +15,6 @@ use crate::check::{Kind, Plan, Term};
 use crate::deadline::Deadline;
 use crate::expand::Values;
 use crate::outcome::Conclusion;
-use crate::report::Document;
 use crate::secrets::Secrets;
 
 /// The limit of checks in one run: each has its own thread and buffers.
@@ -26,27 +25,6 @@ const MAX_CHECKS: usize = 50;
 pub fn parse(argv: Vec<OsString>, values: &dyn Values) -> Result<Action, UsageError> {
     let mut secrets = Secrets::default();
     action(argv, values, &mut secrets).map_err(|wrong| UsageError(secrets.redact_text(&wrong.0)))
-}
-
-/// Returns the JSON document that wrong usage is reported in as well, if these arguments have
-/// `--json`. They cannot be read as a whole, so any word `--json` counts.
-pub fn document(argv: &[OsString]) -> Option<Document> {
-    let (program, words) = argv.split_first()?;
-    if !words.iter().any(|word| word == "--json") {
-        return None;
-    }
-    #[cfg(feature = "inspect")]
-    {
-        let program = Path::new(program).file_name().unwrap_or_default();
-        let named = command_at(words).and_then(|at| words.get(at)).map_or(program, OsString::as_os_str);
-        if let Some(command) = find_inspection(program).or_else(|| find_inspection(named)) {
-            // The output of `tar` is an archive.
-            return command.properties.lacks("json").is_none().then_some(Document::Inspection);
-        }
-    }
-    #[cfg(not(feature = "inspect"))]
-    let _ = program;
-    Some(Document::Checks)
 }
 
 fn action(argv: Vec<OsString>, values: &dyn Values, secrets: &mut Secrets) -> Result<Action, UsageError> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::command::{has_feature, porthole};
+use crate::support::command::porthole;
 use crate::support::server::{Server, Step, answer, closed_port, response};
 
 /// Replaces the times, after asserting that they are numbers.
@@ -115,30 +115,4 @@ fn quiet_prints_no_json_when_healthy() {
     porthole(["tcp", &server.address().to_string(), "--json", "-q"]).healthy("");
     let json = porthole(["tcp", &format!("127.0.0.1:{}", closed_port()), "--json", "-q"]).json();
     assert_eq!(json["healthy"], false);
-}
-
-#[test]
-fn wrong_usage_is_a_document_too() {
-    for (words, why) in [
-        ("http --json", "http: TARGET is missing; see porthole http --help"),
-        ("--json tcp :1 and", "tcp: expected a check after 'and', as in porthole tcp :80 and tcp :81"),
-        ("htp :1 --json", "unknown command 'htp'; did you mean 'http'?"),
-        ("not --json", "expected a check after 'not', got '--json'; options follow its name"),
-    ] {
-        let ran = porthole(words.split(' ')).run();
-        assert_eq!((ran.status, ran.stderr.as_str()), (Some(1), &*format!("porthole: {why}\n")), "{words}");
-        let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-        assert_eq!(document, json!({"healthy": false, "errors": [why]}), "{words}");
-    }
-    // Nothing without it.
-    porthole(["http"]).refused("http: TARGET is missing; see porthole http --help");
-    if has_feature("inspect") {
-        let why = "ps: unknown option --bogus; see porthole ps --help";
-        let ran = porthole(["ps", "--json", "--bogus"]).run();
-        let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-        assert_eq!(document, json!({"errors": [why]}));
-        // It would be taken for an archive.
-        let ran = porthole(["tar", "--json"]).run();
-        assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());
-    }
 }

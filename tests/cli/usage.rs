@@ -108,7 +108,7 @@ fn help_cannot_be_combined_with_other_arguments() {
         ("http :1 and tcp :1 -h", "tcp", "-h"),
         ("http -h and tcp :1", "http", "-h"),
         ("http and tcp --help", "http", ""),
-        ("tcp :1 --help --verbose", "tcp", "--help"),
+        ("tcp :1 --help --json", "tcp", "--help"),
         ("http http://localhost:1/ -V", "http", "-V"),
         ("http --version :1", "http", "--version"),
         ("-V tcp :1", "tcp", "-V"),
@@ -117,7 +117,7 @@ fn help_cannot_be_combined_with_other_arguments() {
         ("-q -V", "", "-V"),
         ("-qh", "", "-h"),
         ("-qV", "", "-V"),
-        ("--help --verbose", "", "--help"),
+        ("--help --json", "", "--help"),
     ] {
         let ran = porthole(arguments.split(' ')).run();
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());

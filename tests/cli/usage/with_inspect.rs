@@ -115,7 +115,7 @@ fn help_of_inspections_cannot_be_combined_with_other_arguments() {
         "ls --help /",
         "cat -h /etc/passwd",
         "-h ps x",
-        "id -V --pid 1",
+        "id -V --json",
         "df --help /",
         "tail -h /",
     ] {
