@@ -76,6 +76,16 @@ impl Error {
         matches!(self.cause, Cause::Gone | Cause::System(Errno::ENOENT | Errno::ENOTDIR | Errno::ESRCH))
     }
 
+    /// Whether the error tells nothing about what was asked for: the file system does not answer or
+    /// is broken, or this process or machine lacks something.
+    pub fn is_uninformative(&self) -> bool {
+        match self.cause {
+            Cause::Unanswered(_) => true,
+            Cause::System(errno) => errno == Errno::EIO || is_lack(errno),
+            _ => false,
+        }
+    }
+
     /// Whether the process has ended.
     pub fn is_gone(&self) -> bool {
         self.cause == Cause::Gone
@@ -150,6 +160,12 @@ impl From<String> for Error {
     }
 }
 
+/// Whether this process or machine lacks what the call needs, whatever it was to do: file
+/// descriptors or memory. open(2), socket(2).
+pub fn is_lack(errno: Errno) -> bool {
+    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS)
+}
+
 /// Returns the operating system's reason in lower case, without its number: `connection refused`.
 pub fn describe(error: &io::Error) -> String {
     let text = error.to_string();
@@ -187,6 +203,10 @@ mod tests {
             assert!(Error::from(errno).is_absent(), "{errno}");
         }
         assert!(!Error::from(Errno::ELOOP).is_absent());
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::EIO] {
+            assert!(Error::from(errno).is_uninformative(), "{errno}");
+        }
+        assert!(!absent.is_uninformative() && Error::from(Cause::Unanswered(None)).is_uninformative());
         let gone = Error::of_process(Errno::ESRCH);
         assert_eq!((gone.is_absent(), gone.is_gone()), (true, true));
         assert!(Error::of_process(Errno::EACCES).is_denied());

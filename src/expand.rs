@@ -102,6 +102,9 @@ fn value_of(
     values: &dyn Values,
     deadline: Deadline,
 ) -> Result<(Vec<u8>, bool), String> {
+    if find(inner, b"${").is_some() {
+        return Err(about(whole, " contains another ${: expressions cannot be nested"));
+    }
     if let Some(path) = inner.strip_prefix(b"file:") {
         let path = Path::new(OsStr::from_bytes(path));
         let bytes = values.file(path, deadline).map_err(|error| about(whole, ": ") + &error.to_string())?;
@@ -201,6 +204,9 @@ mod tests {
             ("${1A}", "${1A} is not ${NAME}"),
             ("${A-B}", "${A-B} is not ${NAME}"),
             ("${:-x}", "${:-x} is not ${NAME}"),
+            // This would be "8080}", and "${PORT}" if HOST were PORT.
+            ("${PORT:-${HOST}}", "${PORT:-${HOST} contains another ${: expressions cannot be nested"),
+            ("${file:/run/${HOST}}", "contains another ${"),
             ("${file:/none}", "${file:/none}: no such file"),
         ] {
             let error = expanded(raw).unwrap_err();

@@ -24,6 +24,8 @@ pub fn unreadable(before: &str, error: &Error, behind: &str) -> Finding {
     let why = format!("{before}{error}{behind}");
     if error.is_denied() {
         Finding::new(Verdict::Denied, why + "; run the check as a user who may read it")
+    } else if error.is_uninformative() {
+        Finding::undecided(why)
     } else {
         Finding::unhealthy(why)
     }

@@ -61,6 +61,9 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What was found, in words: `503 Service Unavailable`, `connection refused (::1, 127.0.0.1)`.
     pub found: String,
+    /// What to say instead of [`Finding::found`] if `not` turns the verdict around, and the one has
+    /// what differs from one run to the next: an age, a number of connections, pids.
+    pub steady: Option<String>,
     /// How far it came with its connection.
     pub reached: Reached,
     /// Whether a healthy verdict shows the elapsed time after [`Finding::found`]. An unhealthy
@@ -82,7 +85,7 @@ pub struct Finding {
     /// The phases of the elapsed time, in order.
     pub phases: Vec<(&'static str, Duration)>,
     /// Further details, a sentence each; shown with `--verbose`.
-    #[cfg(feature = "remote")]
+    #[cfg(any(feature = "remote", feature = "tls"))]
     pub details: Vec<String>,
     /// When the verdict was reached, if more was read after that for the message.
     pub decided: Option<Instant>,
@@ -106,6 +109,7 @@ impl Finding {
         Finding {
             verdict,
             found,
+            steady: None,
             reached: Reached::Unknown,
             timed: false,
             is_ours: false,
@@ -116,7 +120,7 @@ impl Finding {
             phases: Vec::new(),
             decided: None,
             is_undecided: false,
-            #[cfg(feature = "remote")]
+            #[cfg(any(feature = "remote", feature = "tls"))]
             details: Vec::new(),
             #[cfg(feature = "inspect")]
             explanation: Vec::new(),
@@ -135,15 +139,24 @@ impl Finding {
         Finding::new(Verdict::Unhealthy, found)
     }
 
+    /// Returns the finding of a check that could not be made to its end, for this reason.
+    #[inline(never)]
+    pub fn undecided(found: impl Into<String>) -> Self {
+        Finding { is_undecided: true, ..Finding::unhealthy(found) }
+    }
+
     /// Returns the finding of a check that `not` precedes. A check that could not be made fails
     /// here too.
     #[must_use]
-    pub fn negated(self) -> Self {
+    pub fn negated(mut self) -> Self {
         let verdict = match self.verdict {
             Verdict::Healthy => Verdict::Unhealthy,
             Verdict::Unhealthy if !self.is_undecided => Verdict::Healthy,
             _ => return self,
         };
+        if let Some(steady) = self.steady.take() {
+            self.found = steady;
+        }
         // What the check expected is not what the sentence expects.
         Finding { verdict, expected: None, quote: None, timed: false, ..self }
     }
@@ -509,8 +522,7 @@ mod tests {
 
     #[test]
     fn a_check_that_could_not_be_made_fails_under_not_too() {
-        let undecided = Finding { is_undecided: true, ..Finding::unhealthy("timed out") };
-        assert_eq!(undecided.negated().verdict, Verdict::Unhealthy);
+        assert_eq!(Finding::undecided("timed out").negated().verdict, Verdict::Unhealthy);
     }
 
     #[test]

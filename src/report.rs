@@ -70,7 +70,7 @@ pub fn run(outcome: &RunOutcome, style: Style, secrets: &Secrets) {
         out.push('\n');
         if style.verbose {
             out.push_str(&phases(check, outcome));
-            #[cfg(feature = "remote")]
+            #[cfg(any(feature = "remote", feature = "tls"))]
             push_sentences(out, &check.finding.details, false, secrets);
         }
         #[cfg(feature = "inspect")]
@@ -211,7 +211,7 @@ fn reason(finding: &Finding, elapsed: Option<Duration>) -> String {
 
 /// Puts each sentence on its own line below the verdict. `is_ours` is true of an explanation, which
 /// consists of facts about this machine.
-#[cfg(any(feature = "remote", feature = "inspect"))]
+#[cfg(any(feature = "remote", feature = "tls", feature = "inspect"))]
 fn push_sentences(out: &mut String, sentences: &[String], is_ours: bool, secrets: &Secrets) {
     for sentence in sentences {
         out.push_str("  ");
@@ -264,7 +264,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
                 ])
             });
             entries.push(("phases", Fact::List(phases.collect())));
-            #[cfg(feature = "remote")]
+            #[cfg(any(feature = "remote", feature = "tls"))]
             if !finding.details.is_empty() {
                 entries.push(("details", sentences(&finding.details, false, secrets)));
             }
@@ -283,7 +283,7 @@ fn document(run: &RunOutcome, style: Style, secrets: &Secrets) -> Fact {
     ])
 }
 
-#[cfg(any(feature = "remote", feature = "inspect"))]
+#[cfg(any(feature = "remote", feature = "tls", feature = "inspect"))]
 fn sentences(sentences: &[String], is_ours: bool, secrets: &Secrets) -> Fact {
     Fact::List(
         sentences.iter().map(|text| Fact::Text(decode(&redacted_message(text, is_ours, secrets)))).collect(),

@@ -170,6 +170,7 @@ impl Dns {
         }
         let texts = &answer.found.texts;
         if texts.is_empty() {
+            finding.is_undecided = answer.is_unmade;
             return finding.quoting("received", &answer.garbage);
         }
         let mut lacking = Vec::new();

@@ -17,8 +17,7 @@ use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::file_type::FileType;
-use crate::files::{open_regular, unreadable};
-use crate::net::socket::WireError;
+use crate::files::{open_regular, unanswered, unreadable};
 use crate::net::target::Endpoint;
 use crate::outcome::{Fact, Finding, Verdict};
 use crate::sys::{Status, status_cached};
@@ -126,12 +125,17 @@ impl File {
         let shown = if kind.is_regular() { show_size(size) } else { kind.described().to_owned() };
         let mut finding = match self.judge(status, &age, &shown, deadline) {
             Ok(None) => {
-                let mut found = format!("{shown}, modified {}", age.shown());
-                if let Some(text) = &self.contains {
-                    found.push_str(", contains ");
-                    found.push_str(&quoted(&text.shown));
+                let contains =
+                    self.contains.as_ref().map(|text| format!(", contains {}", quoted(&text.shown)));
+                let contains = contains.unwrap_or_default();
+                let found = format!("{shown}, modified {}{contains}", age.shown());
+                // Neither the age nor the size: a file that is still written to has others each time.
+                let mut steady = format!("is {}", kind.described());
+                if let Some(max) = self.max_age {
+                    steady.push_str(&[", modified in the last ", &show_age(max)].concat());
                 }
-                Finding::new(Verdict::Healthy, found)
+                steady.push_str(&contains);
+                Finding { steady: Some(steady), ..Finding::new(Verdict::Healthy, found) }
             }
             Ok(Some((found, expected))) => {
                 let mut finding = Finding::unhealthy(found);
@@ -198,7 +202,7 @@ impl File {
             Search::Found => None,
             Search::NotFound => Some((lacks, None)),
             Search::NotSoFar => Some((lacks + " within the first 1 MiB", None)),
-            Search::TimedOut => Some((WireError::TimedOut.reason(deadline, "reading"), None)),
+            Search::TimedOut => return Err(unanswered(deadline)),
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::net::http2::hpack::push_field;
 use crate::net::http2::{Client, Http2Error, field};
 use crate::net::proxy_protocol::ProxyProtocol;
 use crate::net::status_words;
-use crate::net::target::{Endpoint, HOST_PORT, HostPort, SocketPath};
+use crate::net::target::{Endpoint, Host, HostPort, SocketPath};
 use crate::net::wire::Wire;
 use crate::outcome::Finding;
 
@@ -39,10 +39,10 @@ pub(super) const KIND: Kind = Kind {
     summary: "a gRPC service reports SERVING (grpc.health.v1)",
     options: &[
         &[
-            operand("TARGET", "host:port, :port or port; no host means localhost"),
+            operand("TARGET", "host:port, :port, port (no host: localhost) or unix:///PATH").optional(),
             option("service", "NAME", "the service to ask about (default: the server as a whole)"),
             option_list("header", "'NAME: VALUE'", "metadata, repeatable").short('H'),
-            option("unix", "PATH", "connect to this Unix socket; :authority stays TARGET"),
+            option("unix", "PATH", "connect to this Unix socket; :authority is TARGET, or localhost"),
         ],
         layers::OPTIONS,
         secure::SPEAK,
@@ -51,7 +51,7 @@ pub(super) const KIND: Kind = Kind {
     plan,
     examples: r"porthole grpc :50051
 porthole grpc :50051 --service shop.Cart -H 'authorization: Bearer ${file:/run/secrets/token}'
-porthole grpc app:80 --unix /run/app.sock",
+porthole grpc --unix /run/app.sock",
     foreign: Foreign::rows(&[TLS, FOREIGN]),
 };
 
@@ -74,9 +74,23 @@ const FOREIGN: &[Row] = &[
     (&["grpc://", "http://", "https://"], Say("write only the HOST:PORT of the URL")),
 ];
 
+/// What is expected as TARGET.
+const PLACE: &str = "host:port, [::1]:port, :port or port, with a port from 1 to 65535, or unix:///PATH";
+
+/// Parses a target: `host:port` or a short form, or a Unix socket as gRPC's clients name it,
+/// <https://github.com/grpc/grpc/blob/master/doc/naming.md>.
+fn endpoint(text: &str) -> Result<Endpoint, &'static str> {
+    let Some(path) = text.strip_prefix("unix:") else {
+        return HostPort::parse(text).map(Endpoint::Tcp).map_err(|_| PLACE);
+    };
+    let path = path.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(path);
+    SocketPath::parse(path.into()).map(Endpoint::Unix)
+}
+
 #[derive(Debug)]
 struct Grpc {
-    target: HostPort,
+    /// What is called `:authority`, unless it is localhost.
+    target: Option<HostPort>,
     /// The endpoint to connect to.
     endpoint: Endpoint,
     /// `None` means the server as a whole, which is the empty name on the wire.
@@ -87,25 +101,31 @@ struct Grpc {
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
-    let target = given.operand("TARGET", HOST_PORT, HostPort::parse)?;
+    let typed = given.parsed("TARGET", PLACE, endpoint)?;
+    let unix = if given.has("unix") { Some(given.path("unix", SocketPath::parse)?) } else { None };
+    let (target, endpoint) = match (typed, unix) {
+        (None, None) => return Err(given.wrong("TARGET", "expected a target, or --unix PATH")),
+        (Some(Endpoint::Unix(_)), Some(_)) => {
+            return Err(given.wrong("unix", "cannot be used together with unix: as TARGET"));
+        }
+        (None, Some(path)) => (None, Endpoint::Unix(path)),
+        (Some(Endpoint::Tcp(place)), Some(path)) => (Some(place), Endpoint::Unix(path)),
+        (Some(Endpoint::Tcp(place)), None) => (Some(place.clone()), Endpoint::Tcp(place)),
+        (Some(endpoint), None) => (None, endpoint),
+    };
     let service = given.text("service")?.filter(|name| !name.is_empty());
     let metadata = headers::plan(given, &|name| name.starts_with("grpc-") || RESERVED.contains(&name))?;
     // RFC 9113, 3.3: the name of HTTP/2 over TLS.
     let secure = secure::plan_if_requested(given, Some(b"h2"))?;
     let proxy = layers::proxy_protocol(given)?;
-    let endpoint = if given.has("unix") {
-        Endpoint::Unix(given.path("unix", SocketPath::parse)?)
-    } else {
-        Endpoint::Tcp(target.clone())
-    };
     Ok(Box::new(Grpc { target, endpoint, service, metadata, proxy, secure }))
 }
 
 impl Check for Grpc {
     fn target(&self) -> Vec<u8> {
-        match &self.endpoint {
-            Endpoint::Tcp(_) => self.endpoint.shown(),
-            Endpoint::Unix(_) => self.endpoint.behind(&self.target),
+        match (&self.endpoint, &self.target) {
+            (Endpoint::Unix(_), Some(target)) => self.endpoint.behind(target),
+            (endpoint, _) => endpoint.shown(),
         }
     }
 
@@ -114,7 +134,8 @@ impl Check for Grpc {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
-        let secure = self.secure.as_ref().map(|secure| (secure, &self.target.host));
+        let host = self.target.as_ref().map_or_else(Host::localhost, |target| target.host.clone());
+        let secure = self.secure.as_ref().map(|secure| (secure, &host));
         let layers = Layers { proxy: self.proxy, secure };
         stream::over(&self.endpoint, layers, attempt, "call", &mut |wire| {
             let mut client = Client::new();
@@ -169,7 +190,8 @@ impl Grpc {
         push(":method", "POST");
         push(":scheme", if self.secure.is_some() { "https" } else { "http" });
         push(":path", "/grpc.health.v1.Health/Check");
-        push(":authority", &self.target.to_string());
+        let authority = self.target.as_ref().map_or_else(|| "localhost".to_owned(), HostPort::to_string);
+        push(":authority", &authority);
         push("te", "trailers");
         let left = deadline.remaining().unwrap_or_default() + GRACE;
         let millis = left.as_secs() * 1000 + u64::from(left.subsec_millis());

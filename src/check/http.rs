@@ -44,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
     examples: r"porthole http :8080/healthz
 porthole http :8080/healthz --status 200 --field /status=UP
 porthole http http://app/health --unix /run/app.sock
+porthole http ws://:8080/socket --show head
 porthole http :${PORT:-8080}/ -H 'Authorization: Bearer ${file:/run/secrets/token}'",
     foreign: foreign::FOREIGN,
 };
@@ -153,6 +154,10 @@ fn wanted(given: &mut Given<'_>, url: &Url) -> Result<Wanted, UsageError> {
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?;
     let (mut headers, mut assertions) = (Vec::new(), Vec::new());
     for (name, text) in given.texts(&["expect-header", "contains", "not-contains", "matches", "field"])? {
+        // Such as "${READY:-}": each body contains it, and matches it.
+        if text.value.is_empty() && !matches!(name, "field" | "expect-header") {
+            return Err(given.wrong(name, "expected at least one character to look for"));
+        }
         assertions.push(match name {
             "expect-header" => {
                 headers.push(Expected::parse(given, text)?);

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
-use super::listeners::{UNREAD, add, elsewhere, listening};
+use super::listeners::{UNREAD, add, elsewhere, listening, nowhere};
 use super::{Attempt, Check, Kind, in_time};
 use crate::args::{Foreign, Given, UsageError, flag, operand, option};
 use crate::deadline::Deadline;
@@ -136,6 +136,10 @@ fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, dea
     }
     if fitting.is_empty() {
         let mut finding = Finding::unhealthy(elsewhere(protocol, port, &all));
+        // What other ports have is of no interest if none was expected on this one.
+        if !on_port {
+            finding.steady = Some(nowhere(protocol, port));
+        }
         finding.expected = address.filter(|_| on_port).map(|address| address.to_string());
         return finding;
     }
@@ -148,6 +152,7 @@ fn port(protocol: Protocol, port: u16, address: Option<IpAddr>, proc: &Path, dea
     finding.push("addresses", Fact::List(facts));
     finding.push("uid", Fact::Count(uid));
     if protocol == Protocol::Tcp {
+        finding.steady = Some(found.clone());
         // Writing to a String cannot fail.
         let _ = write!(found, ", accept queue {waiting}");
         finding.push("accept_queue", Fact::Count(waiting));

@@ -53,12 +53,17 @@ pub(super) fn elsewhere(protocol: Protocol, port: u16, all: &[Listener]) -> Stri
     if !on_port.is_empty() {
         format!("{name} port {port} has a listener, but only at {}", list(&on_port))
     } else if on_any.is_empty() && is_all {
-        format!("nothing listens on {name} port {port} or on any other in this network namespace")
+        nowhere(protocol, port) + " or on any other in this network namespace"
     } else if on_any.is_empty() {
-        format!("nothing listens on {name} port {port} in this network namespace")
+        nowhere(protocol, port) + " in this network namespace"
     } else {
-        format!("nothing listens on {name} port {port}; listening sockets: {}", list(&on_any))
+        format!("{}; listening sockets: {}", nowhere(protocol, port), list(&on_any))
     }
+}
+
+/// Says that nothing listens on this port.
+pub(super) fn nowhere(protocol: Protocol, port: u16) -> String {
+    format!("nothing listens on {} port {port}", protocol.name())
 }
 
 /// Adds a listener's address unless it is known: with `SO_REUSEPORT` (socket(7)) several sockets

@@ -43,7 +43,7 @@ macro_rules! checks {
         $($(#[cfg(feature = $feature)])? mod $name;)*
         /// All checks, in the order in which help lists them.
         pub const KINDS: &[Kind] = &[$($(#[cfg(feature = $feature)])? $name::KIND,)*];
-        /// The names of the checks that only other builds have.
+        /// The names of the checks that only other builds have: those with TLS.
         pub const ELSEWHERE: &[&str] = &[$($(#[cfg(not(feature = $feature))] stringify!($name),)?)*];
     };
 }
@@ -133,10 +133,8 @@ const AT_FILE: &str = "looking at the file";
 /// Returns what `work` finds, or a timeout if the deadline passes first: a file system that does
 /// not respond knows no deadline.
 fn in_time(deadline: Deadline, doing: &str, work: Box<dyn Fn() -> Finding + Send + Sync>) -> Finding {
-    bounded(deadline, work).unwrap_or_else(|Passed| Finding {
-        is_undecided: true,
-        ..Finding::unhealthy(WireError::TimedOut.reason(deadline, doing))
-    })
+    bounded(deadline, work)
+        .unwrap_or_else(|Passed| Finding::undecided(WireError::TimedOut.reason(deadline, doing)))
 }
 
 /// The options of a run, as plain data.

@@ -209,7 +209,7 @@ impl Processes {
         let starters = if self.wanted.arguments.is_some() { starters(proc, own) } else { Vec::new() };
         for pid in all.into_iter().filter(|pid| *pid != own && !starters.contains(pid)) {
             if deadline.remaining().is_err() {
-                return Finding::unhealthy(WireError::TimedOut.reason(deadline, "looking at processes"));
+                return Finding::undecided(WireError::TimedOut.reason(deadline, "looking at processes"));
             }
             let process = match process(proc, pid) {
                 Ok(process) => match self.wanted.fit(&process, proc) {
@@ -237,8 +237,11 @@ impl Processes {
         }
         let mut finding = self.judge(groups.alive.len() as u64, groups.describe(true), unseen, proc);
         // After a restart the pids differ.
+        let steady = groups.describe(false);
         if finding.verdict == Verdict::Unhealthy {
-            finding.found = groups.describe(false);
+            finding.found = steady;
+        } else {
+            finding.steady = Some(steady);
         }
         for (name, pids) in [("pids", groups.alive), ("stopped", groups.stopped), ("zombies", groups.zombies)]
         {

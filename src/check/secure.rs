@@ -175,7 +175,7 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
     let is_ours = !matches!(error, TlsError::Failed(..) | TlsError::WantsCertificate(..));
     let finding = match error {
         TlsError::Wire(error) => Finding::unhealthy(error.reason(deadline, "during the TLS handshake")),
-        TlsError::SilentRoots(why) => Finding::unhealthy(why),
+        TlsError::SilentRoots(why) => Finding::undecided(why),
         TlsError::NoRoots(why) => Finding::new(Verdict::Refused, format!("{why} ({ROOTS_ADVICE})")),
         TlsError::Failed(why, certificate) | TlsError::WantsCertificate(why, certificate) => {
             let mut finding = Finding::unhealthy(why);
@@ -242,18 +242,48 @@ pub(super) fn facts(peer: &Peer) -> Vec<(&'static str, Fact)> {
     facts
 }
 
-/// Describes a certificate: `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25, 29
-/// days left`. With `--insecure` it may be expired.
+/// Describes a certificate: `CN=app, valid for app.example, issued by CN=CA, until 2026-12-25`.
 pub(super) fn describe(certificate: &Certificate) -> String {
     let names = if certificate.names.is_empty() { "no name".to_owned() } else { list(&certificate.names) };
-    let left = match certificate.days_left(now()) {
-        ..0 => "expired".to_owned(),
-        left => format!("{} left", days(left)),
-    };
     format!(
-        "{}, valid for {names}, issued by {}, until {}, {left}",
+        "{}, valid for {names}, issued by {}, until {}",
         shown(&certificate.subject),
         shown(&certificate.issuer),
         date(certificate.not_after),
     )
+}
+
+/// Returns how long a certificate is valid, after its description: `, 29 days left`. With
+/// `--insecure` it may be expired.
+pub(super) fn days_left(certificate: &Certificate) -> String {
+    match certificate.days_left(now()) {
+        ..0 => ", expired".to_owned(),
+        left => format!(", {} left", days(left)),
+    }
+}
+
+/// Adds what was negotiated, and each certificate that the server sent.
+pub(super) fn describe_handshake(finding: &mut Finding, peer: &Peer) {
+    let mut negotiated = format!("TLS {}", peer.version.name());
+    if let Some(suite) = peer.cipher_suite {
+        negotiated = format!("{negotiated}, {suite}");
+        finding.push("cipher_suite", suite.to_owned().into());
+    }
+    finding.details.push(negotiated);
+    let mut chain = Vec::new();
+    for (at, certificate) in peer.chain.iter().enumerate() {
+        let words = match certificate {
+            Some(certificate) => format!(
+                "{}, issued by {}, {} to {}",
+                shown(&certificate.subject),
+                shown(&certificate.issuer),
+                date(certificate.not_before),
+                date(certificate.not_after)
+            ),
+            None => "cannot be read".to_owned(),
+        };
+        finding.details.push(format!("certificate {} of {}: {words}", at + 1, peer.chain.len()));
+        chain.extend(certificate.as_ref().map(|certificate| fact(certificate).1));
+    }
+    finding.push("chain", Fact::List(chain));
 }

@@ -58,13 +58,15 @@ impl Check for Tls {
                 Err(finding) => return *finding,
                 Ok(peer) => peer,
             };
-            let found = match &peer.certificate {
-                Some(certificate) => secure::describe(certificate),
-                None => "a certificate that cannot be read".to_owned(),
+            let (found, left) = match &peer.certificate {
+                Some(certificate) => (secure::describe(certificate), secure::days_left(certificate)),
+                None => ("a certificate that cannot be read".to_owned(), String::new()),
             };
             let asks = if peer.wants_certificate { ", asks for a client certificate" } else { "" };
-            let mut finding = Finding::healthy(format!("{found}{asks}"));
+            let mut finding = Finding::healthy(format!("{found}{left}{asks}"));
+            finding.steady = Some(found + asks);
             finding.facts = secure::facts(&peer);
+            secure::describe_handshake(&mut finding, &peer);
             finding
         })
     }

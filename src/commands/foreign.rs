@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 
-use super::{find_kind, is_elsewhere, is_option_elsewhere};
+use super::{elsewhere, find_kind, option_elsewhere};
 use crate::args::Hint::{self, Example, LeaveOut, Say, Use};
 use crate::args::{Row, is_operand};
 use crate::bytes::find;
@@ -14,13 +14,14 @@ use crate::bytes::find;
 /// Programs that check something.
 const COMMANDS: &[Row] = &[
     (&["curl", "wget", "https"], Use("http URL")),
+    (&["websocat", "wscat", "ws", "wss"], Use("http ws://HOST:PORT/")),
     (&["nc", "ncat", "netcat", "telnet", "socat", "ping", "wait-for-it", "wait-for"], Use("tcp HOST:PORT")),
     (&["openssl"], Use("tls HOST:PORT")),
     (&["grpcurl", "grpc_health_probe", "grpc-health-probe"], Use("grpc HOST:PORT")),
     (&["pg_isready", "psql"], Use("postgres HOST:5432")),
     (&["mysqladmin", "mariadb-admin", "mariadb"], Use("mysql HOST:3306")),
-    (&["redis-cli", "valkey-cli"], Use("redis HOST:6379")),
-    (&["rabbitmq-diagnostics", "rabbitmqctl"], Use("amqp HOST:5672")),
+    (&["redis-cli", "valkey-cli", "valkey"], Use("redis HOST:6379")),
+    (&["rabbitmq-diagnostics", "rabbitmqctl", "rabbitmq"], Use("amqp HOST:5672")),
     (&["mongosh", "mongo"], Use("mongodb HOST:27017")),
     (&["kafka-topics", "kafka-broker-api-versions", "kcat"], Use("kafka HOST:9092")),
     (&["mosquitto_sub", "mosquitto_pub"], Use("mqtt HOST:1883")),
@@ -28,6 +29,8 @@ const COMMANDS: &[Row] = &[
     (&["pgrep", "pidof"], Use("process NAME")),
     (&["test", "["], Use("file PATH")),
     (&["timeout"], Say("use -t DUR after a check")),
+    (&["and", "or"], Say("it joins two checks, as in porthole tcp :80 and tcp :81")),
+    (&["!"], Say("write not, as in porthole not listen 8080")),
     (&["sleep", "wait", "watch"], Say("use --wait DUR after a check")),
     (
         &["kill", "killall", "pkill"],
@@ -86,7 +89,9 @@ const SHELL: &[Row] = &[
         &["||", "|", ";", ">/dev/null", "2>&1"],
         LeaveOut("no shell reads this line, and a failed check exits with 1 anyway"),
     ),
-    (&["&&"], Say("put the word and between two checks")),
+    (&["&&", "AND"], Say("put the word and between two checks")),
+    (&["OR"], Say("put the word or between two checks")),
+    (&["!", "NOT"], Say("put the word not before a check, in front of its name")),
 ];
 
 /// Returns what to do about this word in place of a command: `curl`, `/usr/bin/curl`,
@@ -132,7 +137,7 @@ fn words(hint: Hint, prefix: &str, examples: &str) -> String {
         Use(text) => {
             let word = text.split([' ', ',']).next().unwrap_or_default();
             let place =
-                if is_elsewhere(word) || is_option_elsewhere(word) { " of the full build" } else { "" };
+                elsewhere(word).or_else(|| option_elsewhere(word)).map_or("", |feature| feature.place);
             format!("use {prefix}{text}{place}")
         }
         LeaveOut(why) => format!("leave it out: {why}"),
@@ -164,12 +169,15 @@ mod tests {
         let mut seen: Vec<&str> = Vec::new();
         for &(words, hint) in COMMANDS.iter().chain(INSPECTIONS) {
             for word in words {
-                assert!(!command_names().any(|name| name == *word) && !is_elsewhere(word), "{word} is ours");
+                assert!(
+                    !command_names().any(|name| name == *word) && elsewhere(word).is_none(),
+                    "{word} is ours"
+                );
                 assert!(!seen.contains(word), "{word} is there twice");
                 seen.push(word);
             }
             if let Some(word) = used(hint).filter(|word| !word.starts_with('-')) {
-                assert!(command_names().any(|name| name == word) || is_elsewhere(word), "{word}");
+                assert!(command_names().any(|name| name == word) || elsewhere(word).is_some(), "{word}");
             }
         }
     }
@@ -183,7 +191,7 @@ mod tests {
                 assert!(words.iter().all(|word| !is_ours(word)), "{} {words:?}", kind.name);
                 let word = used(hint);
                 assert!(
-                    word.is_none_or(|word| is_ours(word) || is_option_elsewhere(word)),
+                    word.is_none_or(|word| is_ours(word) || option_elsewhere(word).is_some()),
                     "{} {word:?}",
                     kind.name
                 );

@@ -1,11 +1,11 @@
 //! Error messages for faults in the words of a command, with what to do about them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 
-use super::{foreign, is_option_elsewhere, nearest, unknown_check};
+use super::{find_kind, foreign, nearest, option_elsewhere, unknown_check};
 use crate::args::{
-    Fault, MISSING, Opt, Takes, Token, Typed, UsageError, Value, Words, split_value, with_letter,
-    without_user_info,
+    Fault, Opt, Takes, Token, Typed, UsageError, Value, Words, split_value, with_letter, without_user_info,
 };
 use crate::text::{clip, decode};
 
@@ -87,11 +87,23 @@ fn unexpected(
     options: &[&Opt],
 ) -> Message {
     let joiner = ["and", "or", "not"].into_iter().find(|joiner| joiner.as_bytes() == word);
-    if let Some((joiner, name)) = joiner.zip(rest.first()) {
+    if let Some(joiner) = joiner {
         // `and not NAME`.
-        let (joiner, name) =
-            rest.get(1).filter(|_| name == "not").map_or((joiner, name), |name| ("not", name));
-        return Message { text: unknown_check(joiner, name.as_encoded_bytes()).0, has_advice: true };
+        let (joiner, name) = match rest {
+            [not, rest @ ..] if not == "not" => ("not", rest.first()),
+            _ => (joiner, rest.first()),
+        };
+        let name = name.map(OsString::as_os_str).unwrap_or_default();
+        let text = match find_kind(name) {
+            // Without a word between two checks.
+            Some(_) => "put and or or between two checks, as in tcp :80 and not tcp :81".to_owned(),
+            None => unknown_check(joiner, name.as_encoded_bytes()).0,
+        };
+        return Message { text, has_advice: true };
+    }
+    if find_kind(OsStr::from_bytes(word)).is_some() && !rest.is_empty() {
+        let text = format!("unexpected argument '{}'", clip(word));
+        return Message::with_advice(text, Some("put and or or between two checks".to_owned()));
     }
     let has_target = || options.iter().any(|option| option.is_target());
     let first = words.first().map(|first| first.as_encoded_bytes());
@@ -110,8 +122,8 @@ fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Message {
         return Message::with_advice(format!("unknown option {}", clip(whole)), Some(advice));
     }
     let shown = shown(typed);
-    if is_option_elsewhere(&shown) {
-        return Message { text: shown + MISSING, has_advice: true };
+    if let Some(feature) = option_elsewhere(&shown) {
+        return Message { text: shown + feature.missing, has_advice: true };
     }
     let advice = foreign::argument(command, shown.as_bytes()).or_else(|| {
         let named = options

@@ -24,7 +24,7 @@ use super::socket::{Stream, WireError, begin, finish};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
-use crate::error::describe;
+use crate::error::{describe, is_lack};
 use crate::files::unreadable;
 use crate::outcome::{Fact, Finding, Reached, Verdict};
 use crate::sys::status_cached;
@@ -128,7 +128,7 @@ fn unresolved(host: &Host, why: Unresolved) -> Finding {
             verdict: Verdict::Denied,
             ..unreadable(&format!("could not resolve {host}: "), &error, "")
         },
-        Unresolved::TimedOut(error) => Finding::unhealthy(format!("could not resolve {host}: {error}")),
+        Unresolved::TimedOut(error) => Finding::undecided(format!("could not resolve {host}: {error}")),
         #[cfg(feature = "remote")]
         Unresolved::NotFound(lookup, error) => {
             let mut found = format!("could not resolve {host}: {}", lookup.answer.words);
@@ -160,8 +160,9 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
             }
         } else if pending.is_empty() {
             let reached = reached(failures.iter().map(|(_, errno)| *errno));
+            let is_undecided = failures.iter().any(|(_, errno)| is_unmade(*errno));
             let mut finding = Box::new(Finding::unhealthy(grouped(failures)));
-            finding.reached = reached;
+            (finding.reached, finding.is_undecided) = (reached, is_undecided);
             return Err(finding);
         }
         let pause = if waiting.len() > 0 { STAGGER } else { deadline.limit() };
@@ -196,6 +197,12 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
     }
 }
 
+/// Whether a connection that fails with this error was not even tried: this process lacks something,
+/// or may not connect.
+fn is_unmade(errno: Errno) -> bool {
+    is_lack(errno) || matches!(errno, Errno::EACCES | Errno::EPERM)
+}
+
 /// Returns how far a target was reached whose addresses failed with these errors.
 fn reached(errors: impl IntoIterator<Item = Errno>) -> Reached {
     let is_refused = errors.into_iter().all(|errno| errno == Errno::ECONNREFUSED);
@@ -210,7 +217,10 @@ fn unix(path: &SocketPath, deadline: Deadline, start: Instant) -> Result<Connect
     if let Some(file) = path.file().filter(may_block) {
         let file = file.to_owned();
         let look: Arc<dyn Fn() + Send + Sync> = Arc::new(move || drop(file.metadata()));
-        wait_for(deadline, &look).map_err(|Passed| Box::new(timed_out(deadline, "looking at the socket")))?;
+        wait_for(deadline, &look).map_err(|Passed| {
+            let finding = timed_out(deadline, "looking at the socket");
+            Box::new(Finding { is_undecided: true, ..finding })
+        })?;
     }
     let stream =
         unix_stream(path, deadline).map_err(|errno| Box::new(unix_unconnected(path, errno, deadline)))?;
@@ -243,6 +253,7 @@ fn unix_unconnected(path: &SocketPath, errno: Errno, deadline: Deadline) -> Find
         _ => &words,
     });
     finding.reached = reached([errno]);
+    finding.is_undecided = is_unmade(errno);
     finding
 }
 

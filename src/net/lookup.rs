@@ -57,6 +57,7 @@ pub fn look_up(
     let mut conf = ResolvConf::default();
     // Why the file could not be read.
     let mut unread = String::new();
+    let mut is_unmade = false;
     if let Some(server) = server {
         conf.servers.push(server);
         // The deadline is the limit.
@@ -65,6 +66,7 @@ pub fn look_up(
         let text = read_in_time(Path::new(RESOLV_CONF), RESOLV_CONF_LIMIT, deadline);
         conf.read(text.as_deref().unwrap_or_default());
         if let Err(why) = text {
+            is_unmade = why.is_denied() || why.is_uninformative();
             unread = format!("{RESOLV_CONF}: {why}");
         }
         #[cfg(feature = "remote")]
@@ -76,6 +78,7 @@ pub fn look_up(
     if let Some(name) = Name::parse(name) {
         lookup.answer = ask(&conf, &mut 0, query, &name, reach, deadline);
     }
+    lookup.answer.is_unmade |= is_unmade;
     let Answer { words, found, .. } = &mut lookup.answer;
     if !unread.is_empty() && found.texts.is_empty() {
         let (semicolon, instead) = if words.is_empty() { ("", "") } else { ("; ", INSTEAD) };

@@ -20,7 +20,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags};
 
 use self::exchange::{Exchange, State};
-use self::tcp::over_tcp;
+use self::tcp::{NoReply, over_tcp};
 use super::dns::{Found, NOERROR, NXDOMAIN, Name, Question, RecordType, Reply, code_words, is_reply};
 use super::local::Reach;
 use super::resolv_conf::ResolvConf;
@@ -69,6 +69,9 @@ pub struct Answer {
     pub is_complete: bool,
     /// Whether the local rule forbids querying any of the servers.
     pub is_forbidden: bool,
+    /// Whether there is no data because a server could not be asked: this process or machine lacks
+    /// something, or the file that names the servers cannot be read.
+    pub is_unmade: bool,
     /// The beginning of a message that is not the reply of a name server.
     pub garbage: Vec<u8>,
 }
@@ -140,6 +143,7 @@ pub fn ask(
                 socket: None,
                 state,
                 why: String::new(),
+                is_unasked: false,
             });
             inquiry.open |= bit;
             bit <<= 1;
@@ -273,7 +277,10 @@ impl Inquiry<'_> {
         let share = part(limit.remaining().unwrap_or_default(), waiting);
         match over_tcp(&exchange.question, exchange.server, limit.at_most(share)) {
             Ok(reply) => self.take(exchange, reply),
-            Err(why) => exchange.end(State::Failed, why),
+            Err(NoReply { words, is_unasked }) => {
+                exchange.is_unasked = is_unasked;
+                exchange.end(State::Failed, words);
+            }
         }
     }
 
@@ -313,6 +320,7 @@ impl Inquiry<'_> {
     /// Completes the answer.
     #[inline(never)]
     fn finish(&mut self, exchanges: &[Exchange<'_>]) {
+        self.answer.is_unmade = exchanges.iter().any(|exchange| exchange.is_unasked);
         let Answer { words, found, server, .. } = &mut *self.answer;
         let unanswered = exchanges.iter().find(|exchange| self.open & exchange.bit != 0);
         let kind = unanswered.map(|exchange| exchange.question.kind.name).unwrap_or_default();

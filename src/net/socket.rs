@@ -13,6 +13,7 @@ use nix::sys::socket::{
 };
 
 use crate::deadline::Deadline;
+use crate::error::is_lack;
 
 /// What is reported if a server closes the connection or resets it.
 pub const CLOSED: &str = "the server closed the connection";
@@ -62,6 +63,12 @@ impl WireError {
         use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
         let gone = |error: &io::Error| matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof);
         matches!(self, WireError::Failed(error) if gone(error))
+    }
+
+    /// Returns whether this process or machine lacks what the call needs.
+    pub fn is_lack(&self) -> bool {
+        let lacks = |error: &io::Error| error.raw_os_error().map(Errno::from_raw).is_some_and(is_lack);
+        matches!(self, WireError::Failed(error) if lacks(error))
     }
 
     /// Returns the reason for a person, without what was going on.

@@ -85,6 +85,17 @@ fn over_a_unix_socket_the_target_is_the_authority() {
     porthole(["grpc", "shop:80", "--unix", path])
         .healthy(&format!("healthy: grpc shop:80 via {path}: SERVING in <T>"));
     assert!(server.asked()[0].contains("\x0a:authority\x07shop:80"));
+    // No host is needed, and gRPC's own name of a socket is one.
+    for words in [&["--unix", path][..], &[&format!("unix://{path}")], &[&format!("unix:{path}")]] {
+        let server = Server::unix(after_request(answer(SERVING)));
+        let other = server.socket().to_str().unwrap();
+        let words: Vec<String> = words.iter().map(|word| word.replace(path, other)).collect();
+        porthole([vec!["grpc".to_owned()], words].concat())
+            .healthy(&format!("healthy: grpc {other}: SERVING in <T>"));
+        assert!(server.asked()[0].contains("\x0a:authority\x09localhost"));
+    }
+    porthole(["grpc", "unix:///a", "--unix", "/b"])
+        .refused("grpc: --unix: cannot be used together with unix: as TARGET");
 }
 
 #[test]
@@ -299,12 +310,12 @@ fn usage_errors_are_explained() {
         porthole(["grpc", ":1", "-H", header]).refused(&format!("grpc: --header: {message}"));
     }
     porthole(["grpc", "abc"]).refused(
-        "grpc: TARGET: expected host:port, [::1]:port, :port or port, with a port from 1 to 65535, got 'abc'",
+        "grpc: TARGET: expected host:port, [::1]:port, :port or port, with a port from 1 to 65535, or unix:///PATH, got 'abc'",
     );
     porthole(["grpc", ":1", "--unix", ""]).refused(
         "grpc: --unix: expected the path of a Unix socket, at most 107 bytes long (or @name for an abstract one), got ''",
     );
-    porthole(["grpc"]).refused("grpc: TARGET is missing; see porthole grpc --help");
+    porthole(["grpc"]).refused("grpc: TARGET: expected a target, or --unix PATH");
 }
 
 #[test]

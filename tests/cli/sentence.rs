@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::command::porthole;
+use crate::support::command::{Ran, has_feature, porthole};
 use crate::support::place::Place;
 use crate::support::server::{Server, Step, answer, closed_port, response, send};
-use crate::support::skip::{is_root, skip};
+use crate::support::skip::{is_root, skip, skip_by_design};
 
 #[test]
 fn all_healthy_checks_make_a_healthy_verdict() {
@@ -151,6 +151,91 @@ fn a_check_that_cannot_be_made_fails_under_not_too() {
     assert_eq!(ran.status, Some(0), "{}", ran.story());
 }
 
+/// The same trouble has the same words: an age, the size of a file that is being written, a queue and
+/// pids differ each time.
+#[test]
+fn what_differs_each_time_is_not_in_a_verdict_that_not_turned_round() {
+    let place = Place::new();
+    let path = place.file("beat", "ready");
+    porthole(["not", "file", &path, "--max-age", "7d", "--contains", "ready"]).unhealthy(&format!(
+        "unhealthy: not file {path}: is a regular file, modified in the last 7 days, contains \"ready\""
+    ));
+    porthole(["not", "file", &path]).unhealthy(&format!("unhealthy: not file {path}: is a regular file"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let ran = porthole(["not", "listen", &port]).run();
+    let listens = format!("unhealthy: not listen {port}: listening on 127.0.0.1:{port}, ");
+    assert!(ran.stdout.starts_with(&listens) && !ran.stdout.contains("queue"), "{}", ran.story());
+    // What others listen on is of no interest if nobody is expected to.
+    let free = closed_port().to_string();
+    porthole(["not", "listen", &free])
+        .healthy(&format!("healthy: not listen {free}: nothing listens on TCP port {free}"));
+    let link = place.path("the-sleeper");
+    std::os::unix::fs::symlink("/bin/sleep", &link).unwrap();
+    let _sleeper = Ended(std::process::Command::new(&link).arg("1000").spawn().unwrap());
+    porthole(["not", "process", "the-sleeper"]).unhealthy("unhealthy: not process the-sleeper: 1 running");
+}
+
+/// A process that ends with the test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Without file descriptors nothing is known about the service. Of two checks of a silent server, one
+/// gets the last descriptor, which the dynamic linker needs too, and the other one none.
+#[test]
+fn a_check_that_lacks_file_descriptors_fails_under_not_too() {
+    let server = Server::new(vec![Step::Hold]);
+    let unix = Server::unix(vec![Step::Hold]);
+    let (target, url) = (server.address().to_string(), server.url("/"));
+    let path = unix.socket().to_str().unwrap();
+    for check in [
+        &["tcp", &target, "--expect", "x"][..],
+        &["unix", path, "--expect", "x"],
+        &["http", &url],
+        &["redis", &target],
+        &["grpc", &target],
+    ] {
+        let sentence = [&["not"], check, &["and", "not"], check].concat();
+        let ran = porthole(sentence).under(&["prlimit", "--nofile=4"]).run();
+        assert_lacking(&ran);
+    }
+}
+
+/// The static binary needs no descriptor to start.
+#[test]
+fn what_is_read_or_asked_without_file_descriptors_fails_under_not_too() {
+    if std::env::var_os("PORTHOLE_BIN").is_none() {
+        return skip("the dynamic linker needs a file descriptor");
+    }
+    let place = Place::new();
+    let file = place.file("state", "ready");
+    for check in [
+        &["file", &file, "--contains", "gone"][..],
+        &["dns", "localhost", "--server", "127.0.0.1:9"],
+        &["dns", "localhost", "--server", "127.0.0.1:9", "--tcp"],
+        &["dns", "localhost"],
+        &["tcp", "localhost:9"],
+    ] {
+        assert_lacking(&porthole([&["not"], check].concat()).under(&["prlimit", "--nofile=3"]).run());
+    }
+}
+
+/// Asserts that a check was unhealthy for lack of file descriptors.
+#[track_caller]
+fn assert_lacking(ran: &Ran) {
+    // The words of glibc and of musl.
+    let words = ["too many open files", "no file descriptors available"];
+    let lacks =
+        |line: &str| line.starts_with("unhealthy: not ") && words.iter().any(|words| line.contains(words));
+    assert!(ran.status == Some(1) && ran.stdout.lines().any(lacks), "{}", ran.story());
+}
+
 #[test]
 fn wait_waits_for_the_sentence() {
     let port = closed_port();
@@ -173,6 +258,27 @@ fn wait_waits_for_the_sentence() {
 fn the_words_of_a_sentence_before_anything_but_a_check_are_explained() {
     for (words, why) in [
         ("not", "porthole: expected a check after 'not', as in porthole not listen 8080"),
+        ("tcp :1 and", "porthole: tcp: expected a check after 'and', as in porthole tcp :80 and tcp :81"),
+        ("tcp :1 or not", "porthole: tcp: expected a check after 'not', as in porthole not listen 8080"),
+        (
+            "tcp :1 and -t 1s tcp :1",
+            "porthole: tcp: expected a check after 'and', got '-t'; options follow its name",
+        ),
+        ("not -q tcp :1", "porthole: expected a check after 'not', got '-q'; options follow its name"),
+        (
+            "tcp :1 not tcp :1",
+            "porthole: tcp: put and or or between two checks, as in tcp :80 and not tcp :81",
+        ),
+        ("tcp :1 tcp :2", "porthole: tcp: unexpected argument 'tcp'; put and or or between two checks"),
+        (
+            "and tcp :1",
+            "porthole: unknown command 'and'; it joins two checks, as in porthole tcp :80 and tcp :81",
+        ),
+        ("! tcp :1", "porthole: unknown command '!'; write not, as in porthole not listen 8080"),
+        (
+            "tcp :1 AND tcp :1",
+            "porthole: tcp: unexpected argument 'AND'; put the word and between two checks",
+        ),
         ("not x", "porthole: unknown check 'x' after 'not'; see porthole --help"),
         ("not not tcp :1", "porthole: 'not not' is not a sentence; write 'not' once, or leave it out"),
         (
@@ -187,4 +293,13 @@ fn the_words_of_a_sentence_before_anything_but_a_check_are_explained() {
     ] {
         porthole(words.split(' ')).run().is(1, "", why);
     }
+}
+
+#[test]
+fn an_inspection_is_no_check() {
+    if !has_feature("inspect") {
+        return skip_by_design("this build has no inspections");
+    }
+    let why = "porthole: tcp: 'ps' is no check, so it cannot follow 'and'";
+    porthole(["tcp", ":1", "and", "ps"]).run().is(1, "", why);
 }

@@ -3,9 +3,10 @@
 use std::io;
 use std::net::UdpSocket;
 
+use nix::errno::Errno;
 use nix::sys::socket::SockType;
 
-use crate::error::describe;
+use crate::error::{describe, is_lack};
 use crate::net::dns::Question;
 use crate::net::resolv_conf::NameServer;
 use crate::net::socket::begin;
@@ -27,6 +28,8 @@ pub struct Exchange<'a> {
     pub state: State,
     /// Why there is no data, in words; empty if there was no reply.
     pub why: String,
+    /// Whether the server was not even asked: this process or machine lacks something.
+    pub is_unasked: bool,
 }
 
 /// How far an exchange is.
@@ -76,6 +79,7 @@ impl Exchange<'_> {
     #[inline(never)]
     pub fn take_error(&mut self, error: &io::Error) {
         if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+            self.is_unasked = error.raw_os_error().map(Errno::from_raw).is_some_and(is_lack);
             self.end(State::Failed, describe(error));
         }
     }

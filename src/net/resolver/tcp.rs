@@ -14,22 +14,34 @@ use crate::net::greetings;
 use crate::net::resolv_conf::NameServer;
 use crate::net::socket::{Socket, Stream, WireError, begin, finish};
 
+/// Why there is no reply over TCP.
+pub struct NoReply {
+    /// In words.
+    pub words: String,
+    /// Whether the server was not even asked: this process or machine lacks something.
+    pub is_unasked: bool,
+}
+
 /// Returns the reply of this server over TCP, or why there is none. Once the only question of a
 /// connection is answered, the side that asked closes it (RFC 7766, section 6.2.1).
-pub fn over_tcp(question: &Question<'_>, server: &NameServer, deadline: Deadline) -> Result<Reply, String> {
+pub fn over_tcp(question: &Question<'_>, server: &NameServer, deadline: Deadline) -> Result<Reply, NoReply> {
     let mut received = Vec::new();
-    let why = match receive(question, server, deadline, &mut received) {
+    let mut is_unasked = false;
+    let words = match receive(question, server, deadline, &mut received) {
         Ok(()) => match question.reply(received.get(2..).unwrap_or_default()) {
             Ok(reply) if !reply.is_truncated => return Ok(reply),
-            Ok(_) => "a truncated reply",
-            Err(why) => why,
+            Ok(_) => "a truncated reply".to_owned(),
+            Err(why) => why.to_owned(),
         },
-        Err(error) => match greetings::other(&received, "dns") {
-            Some(protocol) => return Err(["the port speaks ", protocol.name()].concat()),
-            None => return Err(error.words()),
-        },
+        Err(error) => {
+            is_unasked = error.is_lack();
+            match greetings::other(&received, "dns") {
+                Some(protocol) => ["the port speaks ", protocol.name()].concat(),
+                None => error.words(),
+            }
+        }
     };
-    Err(why.to_owned())
+    Err(NoReply { words, is_unasked })
 }
 
 /// Sends the question and receives the answer, each after its length: RFC 1035, section 4.2.2.

@@ -21,7 +21,7 @@ use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
 
 use self::certificate::Certificate;
 pub use self::files::{SystemRoots, Unusable};
-use self::provider::provider;
+use self::provider::{provider, suite_name};
 pub use self::session::Session;
 pub use self::verify::now;
 use self::verify::{ClientCertificate, Identity, Observed, Recorder, Trust, Verifier};
@@ -101,6 +101,11 @@ pub struct Peer {
     pub certificate: Option<Certificate>,
     /// The version that was negotiated.
     pub version: Version,
+    /// The cipher suite, by its name in IANA's registry.
+    pub cipher_suite: Option<&'static str>,
+    /// All certificates that the server sent, if no request follows the handshake; `None` is one
+    /// that cannot be read.
+    pub chain: Vec<Option<Certificate>>,
     /// Whether the server requested a client certificate and there was none to present.
     pub wants_certificate: bool,
     /// The protocol above TLS that the server chose by ALPN, of those that were offered.
@@ -155,7 +160,10 @@ impl Client {
         {
             session.await_refusal(socket)?;
         }
+        let sent = session.connection.peer_certificates().filter(|_| handshake_only).unwrap_or_default();
         let peer = Peer {
+            chain: sent.iter().map(|der| Certificate::parse(der)).collect(),
+            cipher_suite: session.connection.negotiated_cipher_suite().and_then(suite_name),
             certificate: session.observed.certificate.take(),
             version,
             wants_certificate: wanted == ClientCertificate::Missing,

@@ -12,14 +12,15 @@ use rustls::sign::SigningKey;
 use rustls::{Error, SignatureScheme, SupportedCipherSuite};
 use webpki::ring as algorithms;
 
-/// The cipher suites that are offered, the best first.
-const SUITES: [SupportedCipherSuite; 6] = [
-    cipher_suite::TLS13_AES_256_GCM_SHA384,
-    cipher_suite::TLS13_AES_128_GCM_SHA256,
-    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+/// The cipher suites that are offered, the best first, each with its name in IANA's registry: with
+/// rustls' own the binary would contain those of all suites, which are 20 KiB.
+const SUITES: [(SupportedCipherSuite, &str); 6] = [
+    (cipher_suite::TLS13_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384"),
+    (cipher_suite::TLS13_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256"),
+    (cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+    (cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+    (cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
+    (cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
 ];
 
 /// Signatures of certificates, and those of handshakes in order of preference.
@@ -79,12 +80,17 @@ impl KeyProvider for Ring {
 /// Returns everything that a handshake needs.
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
-        cipher_suites: SUITES.to_vec(),
+        cipher_suites: SUITES.iter().map(|(suite, _)| *suite).collect(),
         kx_groups: ALL_KX_GROUPS.to_vec(),
         signature_verification_algorithms: SIGNATURES,
         secure_random: &Ring,
         key_provider: &Ring,
     }
+}
+
+/// Returns the name of a cipher suite that was negotiated.
+pub fn suite_name(negotiated: SupportedCipherSuite) -> Option<&'static str> {
+    SUITES.iter().find(|(suite, _)| *suite == negotiated).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -110,6 +116,11 @@ mod tests {
             )
         });
         assert_eq!(suites(&ours), expected);
+        for (suite, name) in SUITES {
+            // rustls has its own prefix for those of TLS 1.3.
+            assert_eq!(suite.suite().as_str().unwrap().replace("TLS13_", "TLS_"), name);
+            assert_eq!(suite_name(suite), Some(name));
+        }
         let schemes =
             |provider: &CryptoProvider| provider.signature_verification_algorithms.supported_schemes();
         assert_eq!(schemes(&ours), schemes(&theirs));

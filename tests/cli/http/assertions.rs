@@ -136,3 +136,14 @@ fn control_characters_in_the_body_are_escaped() {
         "500 Internal Server Error, expected 200-399; body: \\x1b[2J\\u{202e}evil\\u{9b}\\r\\n\\\\ \\x07",
     );
 }
+
+/// Every body contains an empty text, so such a check, perhaps of a variable that is empty, would
+/// assert nothing.
+#[test]
+fn an_empty_text_is_refused() {
+    for name in ["contains", "not-contains", "matches"] {
+        let option = format!("--{name}");
+        porthole(["http", ":1", &option, "${NOT_SET:-}"])
+            .refused(&format!("http: --{name}: expected at least one character to look for"));
+    }
+}

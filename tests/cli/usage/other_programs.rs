@@ -9,7 +9,7 @@ const CURL_SILENT: &str = "-s is --status here and takes a value; curl's -s is n
 
 /// Returns the advice; in a build without TLS, it refers to the full build.
 fn with_tls(what: &str) -> String {
-    if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") }
+    if has_feature("tls") { what.to_owned() } else { format!("{what} of a build with TLS") }
 }
 
 fn leave_out(why: &str) -> String {
@@ -35,6 +35,7 @@ fn names_of_other_programs_are_answered_with_a_command() {
     for (name, advice) in [
         ("curl", "use porthole http URL".to_owned()),
         ("nc", "use porthole tcp HOST:PORT".to_owned()),
+        ("websocat", "use porthole http ws://HOST:PORT/".to_owned()),
         ("pg_isready", "use porthole postgres HOST:5432".to_owned()),
         ("wait-for-it.sh", "use porthole tcp HOST:PORT".to_owned()),
         ("./wait-for", "use porthole tcp HOST:PORT".to_owned()),
@@ -67,7 +68,7 @@ fn options_of_curl_and_wget_are_answered_with_advice() {
     const FAILS: &str = "an error status is unhealthy by default, and curl's -f, -s and -S are not needed";
     const FAMILY: &str = "write an address instead of the host name: 127.0.0.1 or [::1]";
     const ONE_LINE: &str = "the verdict is one line; -q prints none when healthy";
-    const UNPRINTED: &str = "the body is neither printed nor written to a file";
+    const UNPRINTED: &str = "the body is printed only with --show, and never written to a file";
     assert_advised(&[
         ("http --cacert /x URL", "unknown option --cacert", with_tls("use --ca-file PATH")),
         ("http --unix-socket=/x URL", "unknown option --unix-socket", "use --unix PATH".to_owned()),
@@ -99,11 +100,15 @@ fn options_of_curl_and_wget_are_answered_with_advice() {
         ),
         ("http -nv URL", "unknown option -nv", leave_out(ONE_LINE)),
         ("http --no-verbose URL", "unknown option --no-verbose", leave_out(ONE_LINE)),
+        ("http --server-response URL", "unknown option --server-response", "use --show head".to_owned()),
+        ("http --h2c URL", "unknown option --h2c", "use --http2".to_owned()),
         (
-            "http --server-response URL",
-            "unknown option --server-response",
-            leave_out("the verdict includes the status; --json prints more"),
+            "http --haproxy-protocol URL",
+            "unknown option --haproxy-protocol",
+            "use --proxy-protocol 1".to_owned(),
         ),
+        ("http --websocket URL", "unknown option --websocket", "write a ws:// URL".to_owned()),
+        ("http URL --expect-status 200", "unknown option --expect-status", "use --status LIST".to_owned()),
         ("http --ipv4 URL", "unknown option --ipv4", FAMILY.to_owned()),
         ("http -6 URL", "unknown option -6", FAMILY.to_owned()),
         (
@@ -193,6 +198,7 @@ fn options_of_other_programs_are_answered_with_advice() {
 fn targets_of_other_programs_are_answered_with_advice() {
     const URL: &str = "write only the HOST:PORT of the URL";
     let servers = format!("{HOST_PORT}, or the path of a Unix socket");
+    let grpc = format!("{HOST_PORT}, or unix:///PATH");
     for (arguments, expected, advice) in [
         ("redis redis://me:t0psecret@localhost:1/2", servers.as_str(), URL),
         ("postgres postgresql://me:t0psecret@localhost/app", &servers, URL),
@@ -200,7 +206,7 @@ fn targets_of_other_programs_are_answered_with_advice() {
         ("nats nats://localhost:1", &servers, URL),
         ("tcp http://localhost:1/", HOST_PORT, "use porthole http URL"),
         ("redis http://localhost:1/", &servers, "use porthole http URL"),
-        ("grpc http://localhost:1", HOST_PORT, URL),
+        ("grpc http://localhost:1", &grpc, URL),
         ("listen :80", LISTEN_TARGET, "write 80"),
         ("listen 0.0.0.0:80", LISTEN_TARGET, "write 80 --address 0.0.0.0"),
         ("listen [::1]:80", LISTEN_TARGET, "write 80 --address ::1"),

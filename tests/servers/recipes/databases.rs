@@ -1,4 +1,4 @@
-//! Recipes for Redis as a cluster and for Sentinel, and for PgBouncer.
+//! Recipes for Redis as a cluster and for Sentinel, for PgBouncer, and for MongoDB.
 
 use std::path::Path;
 
@@ -13,6 +13,11 @@ fn redis_cli(port: u16, words: &[&str]) {
     let port = port.to_string();
     let arguments = [&["-h", "127.0.0.1", "-p", &port][..], words].concat();
     prepare(Path::new("/"), &installed("redis-cli").unwrap(), arguments);
+}
+
+/// Starts what answers like a MongoDB server in this state. Returns it and its port.
+fn stand_in(state: &str) -> Option<(Daemon, u16)> {
+    crate::mongodb::mongodb(state)
 }
 
 #[test]
@@ -49,6 +54,27 @@ fn redis_sentinel() {
     redis_cli(port, &["SENTINEL", "SET", "mymaster", "quorum", "2"]);
     let ran = recipe().run().run();
     assert!(ran.stdout.contains("-NOQUORUM ") && ran.status == Some(1), "{}", ran.story());
+}
+
+#[test]
+fn mongodb() {
+    for (state, is_up, found) in [
+        ("standalone", true, "standalone"),
+        ("mongos", true, "mongos"),
+        ("primary", true, "primary of rs0"),
+        ("secondary", true, "secondary of rs0"),
+        ("recovering", false, "neither primary nor secondary of rs0"),
+        ("arbiter", false, "arbiter of rs0"),
+        ("stopping", false, "isMaster failed: The server is in quiesce mode and will shut down"),
+    ] {
+        let Some((_daemon, port)) = stand_in(state) else { return };
+        let recipe = recipe("mongodb").port(27017, port);
+        if is_up {
+            recipe.healthy(&format!("mongodb localhost:{port}: {found} (127.0.0.1) in <T>"));
+        } else {
+            recipe.unhealthy(&format!("mongodb localhost:{port}: {found}"));
+        }
+    }
 }
 
 #[test]

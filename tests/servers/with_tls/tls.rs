@@ -75,10 +75,11 @@ fn a_good_certificate() {
         "unhealthy: tls {target}: -a is not a valid TLS server name (--server-name NAME expects another)"
     ));
     let (not_before, not_after) = set.validity();
-    let facts = json!({"address": target, "tls": "1.3",
-        "certificate": {"subject": "CN=app, O=Acme", "issuer": "CN=Test Root",
-                        "names": ["localhost", "app.example", "*.app.example", "127.0.0.1", "::1"],
-                        "not_before": not_before, "not_after": not_after}});
+    let certificate = json!({"subject": "CN=app, O=Acme", "issuer": "CN=Test Root",
+                             "names": ["localhost", "app.example", "*.app.example", "127.0.0.1", "::1"],
+                             "not_before": not_before, "not_after": not_after});
+    let facts = json!({"address": target, "tls": "1.3", "certificate": certificate,
+                       "cipher_suite": "TLS_AES_256_GCM_SHA384", "chain": [certificate]});
     let json = check(set, &target, &["--json", "-v"]).json();
     assert_eq!(json["checks"][0]["facts"], facts);
     assert_eq!(json["checks"][0]["reason"], found);
@@ -87,6 +88,26 @@ fn a_good_certificate() {
         phases.iter().map(|phase| phase["phase"].as_str().unwrap()).collect::<Vec<_>>(),
         ["resolve", "connect", "tls"]
     );
+}
+
+#[test]
+fn verbose_shows_what_was_negotiated_and_the_whole_chain() {
+    let Some(set) = certificates() else { return };
+    let Some((_nginx, port)) = server(set, "chained-full", "server") else { return };
+    let ran = check(set, &format!("127.0.0.1:{port}"), &["-v"]).run();
+    let lines: Vec<&str> = ran.stdout.lines().skip(2).collect();
+    let [negotiated, first, second] = lines[..] else { panic!("{}", ran.story()) };
+    assert_eq!(negotiated, "  TLS 1.3, TLS_AES_256_GCM_SHA384");
+    let until = set.day(VALID);
+    let of = |line: &str, start: &str| line.starts_with(start) && line.ends_with(&format!(" to {until}"));
+    let leaf = "  certificate 1 of 2: CN=app, O=Acme, issued by CN=Test Intermediate, ";
+    assert!(of(first, leaf), "{}", ran.story());
+    let intermediate = "  certificate 2 of 2: CN=Test Intermediate, issued by CN=Test Root, ";
+    assert!(of(second, intermediate), "{}", ran.story());
+    // What `not` makes unhealthy does not count the days.
+    porthole(["not", "tls", &format!("127.0.0.1:{port}"), "--ca-file", &set.pem("root")]).unhealthy(&format!(
+        "unhealthy: not tls 127.0.0.1:{port}: CN=app, O=Acme, valid for {NAMES}, issued by CN=Test Intermediate, until {until}"
+    ));
 }
 
 #[test]
