@@ -26,6 +26,7 @@ mod manners;
 mod amqp;
 mod dns;
 mod grpc;
+mod http2;
 mod https;
 mod kafka;
 mod memcached;

@@ -108,10 +108,8 @@ impl Answer {
             return self.wrong_status(wanted, found);
         }
         if let Some(opening) = self.opening.as_ref().filter(|_| self.status() == SWITCHING) {
-            if !opening.is_accepted_by(&self.head) {
-                return Finding::unhealthy(found)
-                    .expected("a Sec-WebSocket-Accept that belongs to the key")
-                    .with_fact_bytes("received", &self.head.quoted("Sec-WebSocket-Accept"));
+            if let Some((expected, lines)) = opening.unmet(&self.head) {
+                return Finding::unhealthy(found).expected(expected).quoting("received", &lines);
             }
             self.exchange.upgraded(&opening.close_frame());
         }
@@ -140,7 +138,7 @@ impl Answer {
             left = left.saturating_sub(piece.len());
             left == 0
         });
-        let finding = Finding::unhealthy(found).expected(wanted.status.typed());
+        let finding = Finding::unhealthy(found + self.hint()).expected(wanted.status.typed());
         match (encoding, end) {
             (None, End::Broken(_, silence)) if self.is_plainly_whole(&body, silence) => {
                 finding.quoting_text("body", &body)
@@ -153,6 +151,13 @@ impl Answer {
             },
             _ => finding.quoting_text("body", &body),
         }
+    }
+
+    /// Returns what may be the reason for a status. To a server that does not know it, the header of
+    /// the PROXY protocol is a bad request.
+    fn hint(&self) -> &'static str {
+        let state = self.exchange.state();
+        if self.status() == 400 && state.wire.is_introduced() { state.wire.proxy_hint() } else { "" }
     }
 
     #[inline(never)]

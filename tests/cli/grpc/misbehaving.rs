@@ -65,7 +65,7 @@ fn a_connection_or_stream_that_the_server_ends_is_reported() {
     };
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), send(goaway(1, 0, "bad preface")), Step::Hold],
-        "the server ended the connection with GOAWAY PROTOCOL_ERROR; debug: bad preface",
+        "the server ended the connection with GOAWAY PROTOCOL_ERROR (it may expect the PROXY protocol); debug: bad preface",
     );
     for (bytes, reason) in [
         (
