@@ -40,6 +40,7 @@ mod polite;
 mod postgres;
 mod recipes;
 mod redis;
+mod websocket;
 
 // Tests that need a feature of the build: see support/features.rs.
 mod with_remote;
