@@ -38,6 +38,7 @@ mod nginx;
 mod pgbouncer;
 mod polite;
 mod postgres;
+mod proxy_protocol;
 mod recipes;
 mod redis;
 mod websocket;
