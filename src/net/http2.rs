@@ -277,7 +277,8 @@ impl Client {
             }
             (DATA, STREAM) => self.data(&frame)?,
             (HEADERS, STREAM) => self.headers(wire, &frame)?,
-            (DATA | HEADERS | RST_STREAM | PUSH_PROMISE, _) => {
+            (PUSH_PROMISE, _) => return Err(Http2Error::Invalid("PUSH_PROMISE, although push is disabled")),
+            (DATA | HEADERS | RST_STREAM, _) => {
                 return Err(Http2Error::Invalid("a frame on a stream that was never opened"));
             }
             (CONTINUATION, _) => return Err(Http2Error::Invalid("CONTINUATION without HEADERS")),
@@ -349,6 +350,9 @@ impl Client {
         if !is_all {
             return Err(Http2Error::Excess("the header fields are larger than 32 KiB"));
         }
+        if fields.iter().any(is_malformed) {
+            return Err(Http2Error::Invalid("a header field with a control character"));
+        }
         let ended = frame.has(END_STREAM);
         match &self.head {
             // An interim response (section 8.1).
@@ -369,6 +373,13 @@ impl Client {
 
 /// A frame whose length or stream is wrong for its kind.
 const SIZE: Http2Error = Http2Error::Invalid("a frame of the wrong size or stream");
+
+/// Returns whether a field has what cannot be written in a line of HTTP/1: the end of a line, a NUL,
+/// or a name with a blank. Section 8.2.1.
+fn is_malformed((name, value): &(Vec<u8>, Vec<u8>)) -> bool {
+    let ends_line = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
+    name.iter().any(|byte| *byte <= b' ') || value.iter().any(ends_line)
+}
 
 /// Returns the value of the first field with this name.
 pub fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {

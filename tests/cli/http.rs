@@ -3,6 +3,7 @@
 mod answers;
 mod assertions;
 mod heads;
+mod http2;
 mod redirects;
 mod requests;
 mod responses;
