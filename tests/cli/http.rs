@@ -7,6 +7,8 @@ mod http2;
 mod redirects;
 mod requests;
 mod responses;
+mod show;
+mod websocket;
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, answer};

@@ -285,9 +285,9 @@ impl Answer {
     }
 }
 
-/// Returns the finding if there is no response.
+/// Returns the finding if there is no response, to the request for a WebSocket or another one.
 #[inline(never)]
-pub(super) fn failure(error: &ExchangeError, exchange: &Exchange) -> Finding {
+pub(super) fn failure(error: &ExchangeError, exchange: &Exchange, is_websocket: bool) -> Finding {
     let state = exchange.state();
     let error = match error {
         ExchangeError::Http1(error) => error,
@@ -298,8 +298,14 @@ pub(super) fn failure(error: &ExchangeError, exchange: &Exchange) -> Finding {
     let deadline = state.wire.deadline();
     let (received, opening) = (state.wire.received(), state.wire.opening());
     match greetings::other(opening, "http") {
-        Some(Protocol::Tls) => return Finding::unhealthy("the port speaks TLS, not HTTP (https://…)"),
-        Some(Protocol::Http2) => return Finding::unhealthy("the port speaks HTTP/2 only (--http2)"),
+        Some(Protocol::Tls) => {
+            let scheme = if is_websocket { "wss" } else { "https" };
+            return Finding::unhealthy(format!("the port speaks TLS, not HTTP ({scheme}://…)"));
+        }
+        Some(Protocol::Http2) => {
+            let hint = if is_websocket { "" } else { " (--http2)" };
+            return Finding::unhealthy(["the port speaks HTTP/2 only", hint].concat());
+        }
         Some(other) => {
             let found = format!("the port speaks {}, not HTTP", other.name());
             return Finding::unhealthy(found).with_fact_bytes("received", opening);

@@ -137,7 +137,7 @@ impl Request {
         match result {
             Ok(head) => Ok(Answer::new(head, exchange, opening, facts, phases)),
             Err(error) => {
-                let mut finding = failure(&error, &exchange).ours();
+                let mut finding = failure(&error, &exchange, url.is_websocket).ours();
                 finding.facts.extend(facts);
                 let decided = Some(exchange.leave(LEAVE_TIME));
                 Err(Box::new(Finding { phases, decided, reached: Reached::Connected, ..finding }))
