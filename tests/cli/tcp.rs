@@ -1,5 +1,7 @@
 //! `porthole tcp`.
 
+mod dialogue;
+
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, closed_port, send};
 use crate::support::skip::has_ipv6;

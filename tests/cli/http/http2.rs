@@ -61,7 +61,20 @@ fn response(body: &str) -> Vec<u8> {
 
 #[test]
 fn the_request_has_the_fields_of_http_2() {
-    let options = ["-H", "X-Token: Abc", "-H", "Host: app.example", "-H", "Connection-Id: 1", "-d", "a=b"];
+    let options = [
+        "-H",
+        "X-Token: Abc",
+        "-H",
+        "Host: app.example",
+        "-H",
+        "Connection-Id: 1",
+        "-H",
+        "Keep-Alive: 5",
+        "-H",
+        "TE: gzip",
+        "-d",
+        "a=b",
+    ];
     let script = vec![send(settings()), Step::Until(b"a=b"), send(response("ok")), Step::Hold];
     let server = healthy(script, &options);
     let request = server.asked().remove(0);
@@ -76,7 +89,9 @@ fn the_request_has_the_fields_of_http_2() {
         assert!(request.contains(part), "{part:?} in {request:?}");
     }
     // The names of HTTP/1 that HTTP/2 does not have: RFC 9113, sections 8.2.2 and 8.3.1.
-    for name in ["\x04host", "\x0aconnection\x05", "\x07upgrade", "X-Token", "HTTP/1"] {
+    for name in
+        ["\x04host", "\x0aconnection\x05", "\x07upgrade", "keep-alive", "\x02te\x04", "X-Token", "HTTP/1"]
+    {
         assert!(!request.contains(name), "{name:?} in {request:?}");
     }
     // Without a body, HEADERS ends the stream.
