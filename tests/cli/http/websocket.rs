@@ -196,14 +196,14 @@ fn what_follows_the_opening_does_not_matter() {
 
 #[test]
 fn the_websocket_is_left_with_a_close_frame() {
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, frames) = std::sync::mpsc::channel();
     let (url, ran) = opened(&[], move |mut stream| {
         let mut received = Vec::new();
         stream.read_to_end(&mut received).unwrap();
         sender.send(received).unwrap();
     });
     ran.is(0, &format!("healthy: http {url}: 101 Switching Protocols in <T>"), "");
-    let frame = receiver.recv().unwrap();
+    let frame = frames.recv().unwrap();
     // FIN and Close; masked, as every frame of a client, with the status 1000. Section 5.5.1.
     assert_eq!((frame.len(), &frame[..2]), (8, &[0x88, 0x82][..]), "{frame:?}");
     assert_eq!([frame[6] ^ frame[2], frame[7] ^ frame[3]], 1000_u16.to_be_bytes());
