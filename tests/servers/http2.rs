@@ -1,4 +1,5 @@
-//! `http --http2` against nginx and Node.js, and against servers that only speak HTTP/1.
+//! `http --http2` against nginx, haproxy, Node.js and Go's server, and against servers that only speak
+//! HTTP/1.
 
 mod with_tls;
 
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use crate::daemon::{Daemon, installed, open_folder};
 use crate::nginx::nginx;
+use crate::proxy_protocol::haproxy;
 use crate::support::command::{Porthole, porthole};
 use crate::support::server::closed_port;
 
@@ -262,5 +264,42 @@ fn a_server_of_http_1_is_named() {
         let mut daemon = Daemon::start(open_folder(), &program, arguments, |_| {});
         daemon.until_listening(port);
         unhealthy(&format!("http://127.0.0.1:{port}/"), &[], name);
+    }
+}
+
+#[test]
+fn haproxy_with_prior_knowledge() {
+    let Some(program) = installed("nginx") else { return };
+    let (port, upstream) = (closed_port(), closed_port());
+    let folder = open_folder();
+    std::fs::write(folder.join("large"), vec![b'x'; LARGE]).unwrap();
+    let root = folder.display().to_string();
+    let mut nginx =
+        nginx(&program, folder, &format!("server {{ listen 127.0.0.1:{upstream}; root {root}; }}"));
+    nginx.until_listening(upstream);
+    let configuration = format!(
+        "frontend f\n bind 127.0.0.1:{port}\n\
+         http-request return status 302 hdr location /ready if {{ path /old }}\n\
+         http-request return status 503 content-type text/plain string \"no backend\" if {{ path /broken }}\n\
+         http-request return status 200 content-type text/plain lf-string \"%HM %HV %[req.body]\" if {{ path /ready }}\n\
+         default_backend b\nbackend b\n server s 127.0.0.1:{upstream}\n"
+    );
+    let Some(mut daemon) = haproxy(port, &configuration) else { return };
+    let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    healthy(&url("/ready"), &["--matches", "^GET HTTP/2.0"]);
+    healthy(&url("/ready"), &["-X", "HEAD", "--expect-header", "content-type: text/plain"]);
+    healthy(&url("/ready"), &["-d", "a=b", "--contains", "POST HTTP/2.0"]);
+    healthy(&url("/old"), &["--follow", "1", "-s", "200"]);
+    unhealthy(&url("/broken"), &[], "503 Service Unavailable, expected 200-399; body: no backend");
+    healthy(&url("/large"), &["--max-body", "4M", "--not-contains", "y"]);
+    // Every session is complete: haproxy answered itself (LR), or passed all of the answer on.
+    let log = daemon.folder.join("haproxy.log");
+    let sessions = || {
+        let log = std::fs::read_to_string(&log).unwrap();
+        log.lines().filter(|line| line.contains("HTTP/2.0\"")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    daemon.until("it has logged all sessions", || sessions().len() >= 7);
+    for session in sessions() {
+        assert!(session.contains(" LR-- ") || session.contains(" ---- "), "{session}");
     }
 }

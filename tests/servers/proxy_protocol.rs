@@ -18,7 +18,7 @@ fn with(version: &str, arguments: &[&str]) -> Porthole {
 }
 
 /// Starts haproxy with this configuration. Returns it once it listens on this port.
-fn haproxy(port: u16, configuration: &str) -> Option<Daemon> {
+pub fn haproxy(port: u16, configuration: &str) -> Option<Daemon> {
     let (program, folder) = (installed("haproxy")?, open_folder());
     let file = folder.join("haproxy.cfg");
     let defaults = "defaults\n mode http\n log stdout format raw local0\n option httplog\n timeout client 60s\n \

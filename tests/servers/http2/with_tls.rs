@@ -2,7 +2,7 @@
 
 use super::{assert_nginx, assert_node, http2, nginx_with_http2, node, unhealthy};
 use crate::certificates::certificates;
-use crate::daemon::installed;
+use crate::daemon::{Daemon, installed, open_folder};
 use crate::https::{block, s_server, started};
 use crate::support::command::porthole;
 use crate::support::server::closed_port;
@@ -38,6 +38,45 @@ fn node_by_alpn() {
         &format!("https://localhost:{port}"),
         &["--ca-file", &set.pem("root"), "--connect", &format!("127.0.0.1:{port}")],
     );
+}
+
+#[test]
+fn the_server_of_go_by_alpn() {
+    let (Some(set), Some(program)) = (certificates(), installed("etcd")) else { return };
+    let (folder, port, peers) = (open_folder(), closed_port(), closed_port());
+    let (client, peer) = (format!("https://127.0.0.1:{port}"), format!("http://127.0.0.1:{peers}"));
+    let cluster = format!("default={peer}");
+    let (data, certificate, key) =
+        (folder.join("data").display().to_string(), set.pem("server"), set.key("server"));
+    let arguments = [
+        ["--data-dir", &data],
+        ["--listen-client-urls", &client],
+        ["--advertise-client-urls", &client],
+        ["--listen-peer-urls", &peer],
+        ["--initial-advertise-peer-urls", &peer],
+        ["--initial-cluster", &cluster],
+        ["--cert-file", &certificate],
+        ["--key-file", &key],
+    ];
+    let mut daemon = Daemon::start(folder, &program, arguments.concat(), |_| {});
+    let trust = ["--ca-file", &set.pem("root")];
+    let check =
+        |path: &str, options: &[&str]| http2(&format!("{client}{path}"), &[&trust[..], options].concat());
+    daemon
+        .until("it has a leader", || check("/health", &["--field", "/health=true"]).run().status == Some(0));
+    let healthy = |path: &str, options: &[&str]| {
+        check(path, options).healthy(&format!("healthy: http {client}{path}: 200 OK in <T>"));
+    };
+    healthy("/health", &["--contains", "true", "--expect-header", "content-length: 17"]);
+    // Compressed by nobody, and longer than a window.
+    healthy("/metrics", &["--max-body", "1M", "--matches", "^etcd_server_has_leader 1$"]);
+    // gRPC behind JSON.
+    healthy("/v3/kv/range", &["-d", r#"{"key":"Zm9v"}"#, "--field", "/header/revision=1"]);
+    check("/nope", &[]).unhealthy(&format!(
+        "unhealthy: http {client}/nope: 404 Not Found, expected 200-399; body: 404 page not found"
+    ));
+    let log = daemon.log();
+    assert!(!log.contains("http2: ") && !log.contains("connection reset"), "{log}");
 }
 
 #[test]
