@@ -1,10 +1,12 @@
-//! ws:// and wss://: NATS (in Go), nginx in front of it, and Node.js, which also answers wrongly.
+//! ws:// and wss://: NATS (in Go), nginx in front of it, the package websockets of Python, and Node.js,
+//! which also answers wrongly.
 
 mod with_tls;
 
 use std::path::Path;
+use std::process::Command;
 
-use crate::daemon::{Daemon, installed, open_folder};
+use crate::daemon::{Daemon, installed, open_folder, skip};
 use crate::nats::nats;
 use crate::nginx::nginx;
 use crate::support::command::porthole;
@@ -100,6 +102,48 @@ fn through_nginx() {
     porthole(["http", &url("/plain/"), "--status", "101,400"])
         .healthy(&format!("healthy: http {}: 400 Bad Request in <T>", url("/plain/")));
     assert!(!daemon.log().contains("[error]"), "{}", daemon.log());
+}
+
+/// A server that requires a subprotocol, and prints the status with which each client has left.
+const PYTHON: &str = r#"
+import asyncio, sys, websockets
+async def handle(client):
+    async for _ in client:
+        pass
+    print(client.subprotocol, client.close_code, flush=True)
+async def main():
+    async with websockets.serve(handle, "127.0.0.1", int(sys.argv[1]), subprotocols=["chat"]):
+        await asyncio.Future()
+asyncio.run(main())
+"#;
+
+#[test]
+fn python_sees_the_websocket_closed_in_order() {
+    let Some(python) = crate::grpc::python() else { return };
+    let output = Command::new(&python).args(["-c", "import websockets"]).output().unwrap();
+    if !output.status.success() {
+        return skip("websockets is not installed in target/grpc-venv (scripts/need.sh servers)");
+    }
+    let (port, log) = (closed_port(), "python.log");
+    let mut daemon = Daemon::start(open_folder(), &python, ["-c", PYTHON, &port.to_string()], |_| {});
+    daemon.until_listening(port);
+    let url = format!("ws://127.0.0.1:{port}/");
+    let options =
+        ["-H", "Sec-WebSocket-Protocol: other, chat", "--expect-header", "Sec-WebSocket-Protocol: chat"];
+    for _ in 0..10 {
+        healthy(&url, &options);
+    }
+    let log = daemon.folder.join(log);
+    let left = || std::fs::read_to_string(&log).unwrap().matches("chat 1000\n").count();
+    daemon.until("it has seen all clients leave", || left() >= 10);
+    for (options, reason) in
+        [(&[][..], "missing subprotocol"), (&["-H", "Sec-WebSocket-Protocol: other"], "invalid subprotocol")]
+    {
+        let ran = porthole([&["http", &url], options].concat()).run();
+        let start = format!("unhealthy: http {url}: 400 Bad Request, expected 101; body: ");
+        assert!(ran.status == Some(1) && ran.stdout.starts_with(&start), "{}", ran.story());
+        assert!(ran.stdout.contains(reason), "{}", ran.story());
+    }
 }
 
 /// Starts tests/servers/websocket_server.js. Returns it and its port.
