@@ -146,11 +146,11 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Check>, UsageError> {
 #[inline(never)]
 fn wanted(given: &mut Given<'_>, url: &Url) -> Result<Wanted, UsageError> {
     let max_body = given.parsed("max-body", units::SIZE, units::size)?.unwrap_or(MAX_BODY);
-    if max_body > KEPT_LIMIT && (given.has("matches") || given.has("field")) {
-        return Err(given
-            .wrong("max-body", "expected at most 8M with --matches or --field, which keep the whole body"));
-    }
     let show = show::plan(given)?;
+    if max_body > KEPT_LIMIT && (show.body || given.has("matches") || given.has("field")) {
+        let message = "expected at most 8M with --matches, --field or --show, which keep the whole body";
+        return Err(given.wrong("max-body", message));
+    }
     let status = given.parsed("status", units::STATUS, StatusSet::parse)?;
     let (mut headers, mut assertions) = (Vec::new(), Vec::new());
     for (name, text) in given.texts(&["expect-header", "contains", "not-contains", "matches", "field"])? {

@@ -1,7 +1,7 @@
 //! What the checks that speak HTTP/2 share: the finding if there is no response.
 
 use crate::net::greetings::{self, Protocol};
-use crate::net::http2::Http2Error;
+use crate::net::http2::{Http2Error, PROTOCOL_ERROR};
 use crate::net::socket::CLOSED;
 use crate::net::wire::Wire;
 use crate::outcome::Finding;
@@ -37,9 +37,11 @@ pub(super) fn failure(trouble: &Http2Error, awaiting: &str, wire: &Wire, with_tl
                 None => trouble.words(),
             }
         }
-        Http2Error::GoAway(_, debug) => {
+        Http2Error::GoAway(code, debug) => {
             quote = ("debug", debug);
-            trouble.words()
+            // Nothing that we send breaks the protocol, unless the server expects something else.
+            let hint = if *code == PROTOCOL_ERROR { wire.proxy_hint() } else { "" };
+            trouble.words() + hint
         }
         _ => trouble.words(),
     };

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use super::Need;
 pub(super) use super::tls_options::{OPTIONS, SPEAK};
 use crate::args::{Given, UsageError};
-use crate::deadline::Deadline;
 use crate::net::greetings::{self, Protocol};
 use crate::net::socket::CLOSED;
 use crate::net::target::Host;
@@ -135,7 +134,6 @@ impl Secure {
         host: &Host,
         handshake_only: bool,
     ) -> Result<Peer, Box<Finding>> {
-        let deadline = wire.deadline();
         let peer = match wire.start_tls(&self.client, host, handshake_only) {
             Ok(peer) => peer,
             Err(TlsError::WantsCertificate(_, certificate)) if self.is_up_without => {
@@ -144,7 +142,7 @@ impl Secure {
                 finding.facts.extend(certificate.as_ref().map(fact));
                 return Err(Box::new(finding.fact(CERTIFICATE_WANTED, true)));
             }
-            Err(error) => return Err(Box::new(failure(error, deadline))),
+            Err(error) => return Err(Box::new(failure(error, wire))),
         };
         if self.protocol.is_some() && peer.protocol.as_deref() != self.protocol {
             // Only h2 is ever offered, and rustls rejects a protocol that was not offered.
@@ -170,7 +168,8 @@ impl Secure {
     }
 }
 
-fn failure(error: TlsError, deadline: Deadline) -> Finding {
+fn failure(error: TlsError, wire: &Wire) -> Finding {
+    let deadline = wire.deadline();
     // The description of a bad certificate may repeat its content.
     let is_ours = !matches!(error, TlsError::Failed(..) | TlsError::WantsCertificate(..));
     let finding = match error {
@@ -183,10 +182,15 @@ fn failure(error: TlsError, deadline: Deadline) -> Finding {
             finding
         }
         TlsError::NotTls(opening) if opening.is_empty() => {
-            Finding::unhealthy([CLOSED, " during the TLS handshake"].concat())
+            // After a dialogue in plain text, nothing else can be expected.
+            let hint = if wire.received() == 0 { wire.proxy_hint() } else { "" };
+            Finding::unhealthy([CLOSED, " during the TLS handshake", hint].concat())
         }
         TlsError::NotTls(opening) => match greetings::other(&opening, "tls") {
-            Some(Protocol::Http) => Finding::unhealthy("the port speaks HTTP, not TLS"),
+            Some(Protocol::Http) => {
+                let hint = if wire.is_introduced() { wire.proxy_hint() } else { "" };
+                Finding::unhealthy(["the port speaks HTTP, not TLS", hint].concat())
+            }
             Some(Protocol::Http2) => Finding::unhealthy("the port speaks HTTP/2, not TLS"),
             Some(other) => Finding::unhealthy(format!("the port speaks {}, not TLS", other.name()))
                 .with_fact_bytes("received", &opening),

@@ -180,7 +180,7 @@ impl Talk<'_> {
             let done = self.window.len().saturating_sub(text.len().saturating_sub(1));
             self.window.drain(..done);
             match self.wire.read(&mut piece) {
-                Ok(0) => break CLOSED.to_owned(),
+                Ok(0) => break self.closed(),
                 Ok(count) => {
                     let piece = piece.get(..count).unwrap_or_default();
                     let room = KEPT.saturating_sub(beginning.len()).min(count);
@@ -191,11 +191,21 @@ impl Talk<'_> {
                     let reason = error.reason(self.attempt.deadline, &format!("waiting for {wanted}"));
                     return Some(Finding::unhealthy(reason).quoting("received", &beginning));
                 }
-                Err(error) => break error.reason(self.attempt.deadline, "").trim_end().to_owned(),
+                // Whether this appears as an end of stream or as a reset is a race.
+                Err(error) if error.is_hung_up() => break self.closed(),
+                Err(error) => break error.words(),
             }
         };
         let mut finding = Finding::unhealthy(found).quoting("received", &beginning);
         finding.expected = (!text.is_empty()).then(|| wanted.to_owned());
         Some(finding)
+    }
+
+    /// Returns what it means that the server has closed the connection.
+    fn closed(&self) -> String {
+        match self.wire.silence_hint() {
+            "" => CLOSED.to_owned(),
+            hint => [CLOSED, " without a reply", hint].concat(),
+        }
     }
 }

@@ -15,6 +15,8 @@ use super::wire::Wire;
 
 /// What is reported to have been going on if a body is incomplete.
 pub const READING: &str = "reading the body";
+/// A body that has another length than its head says.
+const LENGTH: Http2Error = Http2Error::Invalid("the length of the body differs from Content-Length");
 /// How much of a body is read at once at the end, in bytes.
 const PIECE: usize = 4096;
 
@@ -28,8 +30,8 @@ pub struct Exchange {
 enum Version {
     /// HTTP/1: what delimits the body, and its decoder once anything was read of it.
     Http1(Framing, Option<BodyReader<'static>>),
-    /// HTTP/2.
-    Http2(Box<Client>),
+    /// HTTP/2, and how much of the body is missing if its length is known, in bytes.
+    Http2(Box<Client>, Option<u64>),
 }
 
 /// Why there is no head of a response.
@@ -45,7 +47,7 @@ impl Exchange {
     /// An exchange that has not begun.
     pub fn new(wire: Wire, is_http2: bool) -> Self {
         let version = if is_http2 {
-            Version::Http2(Box::new(Client::new()))
+            Version::Http2(Box::new(Client::new()), None)
         } else {
             Version::Http1(Framing::None, None)
         };
@@ -61,7 +63,7 @@ impl Exchange {
     pub fn awaiting(&self) -> &'static str {
         match &self.version {
             Version::Http1(..) => "",
-            Version::Http2(client) => client.awaiting(),
+            Version::Http2(client, _) => client.awaiting(),
         }
     }
 
@@ -75,14 +77,19 @@ impl Exchange {
                 *framing = known;
                 Ok(head)
             }
-            Version::Http2(client) => {
+            Version::Http2(client, left) => {
                 let mut state = self.shared.state();
                 let result = client.handshake(&mut state.wire).and_then(|()| {
                     state.sent = Some(Instant::now());
                     state.awaiting = true;
                     head_of(client.request(&mut state.wire, &head, body)?)
                 });
-                result.map_err(ExchangeError::Http2)
+                let head = result.map_err(ExchangeError::Http2)?;
+                // Only a hint: END_STREAM ends the body. RFC 9113, section 8.1.1.
+                if let Ok(Framing::Length(length)) = head.framing(to_head) {
+                    *left = Some(length);
+                }
+                Ok(head)
             }
         }
     }
@@ -103,9 +110,17 @@ impl Exchange {
                     Ok(count) => Ok(count),
                 }
             }
-            Version::Http2(client) => client
-                .read(&mut self.shared.state().wire, piece)
-                .map_err(|error| format!("{} {READING}", error.words())),
+            Version::Http2(client, left) => {
+                let count =
+                    client.read(&mut self.shared.state().wire, piece).map_err(|error| match error {
+                        Http2Error::Wire(error) | Http2Error::Unsent(error) => {
+                            format!("{} {READING}", error.words())
+                        }
+                        error => error.words(),
+                    })?;
+                count_down(left, count).map_err(|error| error.words())?;
+                Ok(count)
+            }
         }
     }
 
@@ -130,7 +145,7 @@ impl Exchange {
     pub fn leave(&mut self, limit: Duration) -> Instant {
         let decided = self.state().wire.settle_within(limit);
         match &mut self.version {
-            Version::Http2(client) => client.leave(&mut self.shared.state().wire),
+            Version::Http2(client, _) => client.leave(&mut self.shared.state().wire),
             Version::Http1(framing, None) if *framing != Framing::Chunked => self.shared.skip(*framing),
             Version::Http1(..) => {
                 let mut piece = [0; PIECE];
@@ -140,6 +155,15 @@ impl Exchange {
         self.state().wire.leave();
         decided
     }
+}
+
+/// Counts what was read of a body with a Content-Length; 0 is its end. A body of another length is
+/// not the whole one. RFC 9113, section 8.1.1.
+fn count_down(left: &mut Option<u64>, count: usize) -> Result<(), Http2Error> {
+    let Some(missing) = left else { return Ok(()) };
+    let rest = missing.checked_sub(count as u64);
+    *missing = rest.filter(|&rest| count > 0 || rest == 0).ok_or(LENGTH)?;
+    Ok(())
 }
 
 /// Returns the head of a response with these fields, written as that of HTTP/1.

@@ -55,6 +55,9 @@ impl Protocol {
 /// Protocols that begin with fixed bytes.
 const TEXTS: &[(&[u8], Protocol)] = &[
     (b"HTTP/", Protocol::Http),
+    // An error page without a head, which some servers send if a request has no valid version.
+    (b"<!DOCTYPE HTML", Protocol::Http),
+    (b"<html>", Protocol::Http),
     (b"PRI * HTTP/2.0", Protocol::Http2),
     // An alert: RFC 8446, section 5.1. A TLS server answers with one if it receives anything else.
     (b"\x15\x03", Protocol::Tls),
@@ -120,6 +123,9 @@ mod tests {
         for (opening, check, name) in [
             (&b"HTTP/1.1 400 Bad Request\r\n"[..], "redis", Some("HTTP")),
             (b"HTTP/1.1 400 Bad Request\r\n", "http", None),
+            // From Python's http.server and nginx.
+            (b"<!DOCTYPE HTML>\n<html", "redis", Some("HTTP")),
+            (b"<html>\r\n<head>", "redis", Some("HTTP")),
             (b"\x15\x03\x01\0\x02\x02\x46", "http", Some("TLS")),
             (b"SSH-2.0-OpenSSH_9.2\r\n", "http", Some("SSH")),
             (b"220 mail.example ESMTP\r\n", "tls", Some("SMTP or FTP")),

@@ -32,6 +32,10 @@ const WINDOW: u16 = 65_535;
 /// The only stream.
 const STREAM: u32 = 1;
 
+/// The error code of a peer that breaks the protocol. Section 7.
+pub const PROTOCOL_ERROR: u32 = 1;
+/// The error code of a stream that is not needed any more. Section 7.
+const CANCEL: u32 = 8;
 /// Names of error codes, from 0. Section 7.
 const ERRORS: [&str; 14] = [
     "NO_ERROR",
@@ -92,6 +96,8 @@ pub struct Client {
     frames: Frames,
     decoder: Decoder,
     is_http2: bool,
+    /// Whether the stream was opened.
+    is_open: bool,
     initial_window: i64,
     connection_window: i64,
     stream_window: i64,
@@ -114,6 +120,7 @@ impl Client {
             frames: Frames::new(PREFACE),
             decoder: Decoder::new(),
             is_http2: false,
+            is_open: false,
             initial_window: window,
             connection_window: window,
             stream_window: window,
@@ -158,6 +165,7 @@ impl Client {
             self.frames.queue(kind, flags, STREAM, piece);
             (kind, flags) = (CONTINUATION, 0);
         }
+        self.is_open = true;
         self.unsent = body.to_vec();
         while self.head.is_none() {
             self.step(wire)?;
@@ -190,14 +198,17 @@ impl Client {
         Ok((&self.body, &self.trailers))
     }
 
-    /// Ends the connection once the verdict is known: reads to the end of the response and sends
-    /// GOAWAY. Section 6.8.
+    /// Ends the connection once the verdict is known: reads to the end of the response, cancels it if
+    /// that is too far, and sends GOAWAY. Sections 5.4.2 and 6.8.
     pub fn leave(&mut self, wire: &mut Wire) {
         wire.settle();
         let mut piece = [0; PIECE];
         while self.head.is_some() && !wire.is_sated() && matches!(self.read(wire, &mut piece), Ok(1..)) {}
-        // The last stream of the server's that was processed (none), and no error.
         if self.is_http2 {
+            if self.is_open && !self.ended {
+                self.frames.queue(RST_STREAM, 0, STREAM, &CANCEL.to_be_bytes());
+            }
+            // The last stream of the server's that was processed (none), and no error.
             self.frames.queue(GOAWAY, 0, 0, &[0; 8]);
             self.frames.flush(wire);
         }
@@ -266,7 +277,8 @@ impl Client {
             }
             (DATA, STREAM) => self.data(&frame)?,
             (HEADERS, STREAM) => self.headers(wire, &frame)?,
-            (DATA | HEADERS | RST_STREAM | PUSH_PROMISE, _) => {
+            (PUSH_PROMISE, _) => return Err(Http2Error::Invalid("PUSH_PROMISE, although push is disabled")),
+            (DATA | HEADERS | RST_STREAM, _) => {
                 return Err(Http2Error::Invalid("a frame on a stream that was never opened"));
             }
             (CONTINUATION, _) => return Err(Http2Error::Invalid("CONTINUATION without HEADERS")),
@@ -338,6 +350,9 @@ impl Client {
         if !is_all {
             return Err(Http2Error::Excess("the header fields are larger than 32 KiB"));
         }
+        if fields.iter().any(is_malformed) {
+            return Err(Http2Error::Invalid("a header field with a control character"));
+        }
         let ended = frame.has(END_STREAM);
         match &self.head {
             // An interim response (section 8.1).
@@ -358,6 +373,13 @@ impl Client {
 
 /// A frame whose length or stream is wrong for its kind.
 const SIZE: Http2Error = Http2Error::Invalid("a frame of the wrong size or stream");
+
+/// Returns whether a field has what cannot be written in a line of HTTP/1: the end of a line, a NUL,
+/// or a name with a blank. Section 8.2.1.
+fn is_malformed((name, value): &(Vec<u8>, Vec<u8>)) -> bool {
+    let ends_line = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
+    name.iter().any(|byte| *byte <= b' ') || value.iter().any(ends_line)
+}
 
 /// Returns the value of the first field with this name.
 pub fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {

@@ -128,6 +128,20 @@ impl Wire {
         if self.is_introduced { SILENT_AFTER_PROXY } else { SILENT }
     }
 
+    /// Returns whether the header of the PROXY protocol was sent.
+    pub fn is_introduced(&self) -> bool {
+        self.is_introduced
+    }
+
+    /// Returns what a server may expect that rejects the first bytes; empty over a Unix socket.
+    pub fn proxy_hint(&self) -> &'static str {
+        match self.socket.stream {
+            Stream::Unix(_) => "",
+            Stream::Tcp(_) if self.is_introduced => " (it may expect no PROXY protocol)",
+            Stream::Tcp(_) => " (it may expect the PROXY protocol)",
+        }
+    }
+
     /// Waits at most this long for bytes, or the end of the stream, and returns whether there are
     /// some.
     pub fn is_readable_within(&self, limit: Duration) -> bool {

@@ -1,6 +1,6 @@
 //! `porthole grpc` against fabricated HTTP/2. tests/servers/grpc.rs tests it against real servers.
 
-mod frames;
+pub mod frames;
 mod misbehaving;
 
 use std::time::Duration;

@@ -3,9 +3,12 @@
 mod answers;
 mod assertions;
 mod heads;
+mod http2;
 mod redirects;
 mod requests;
 mod responses;
+mod show;
+mod websocket;
 
 use crate::support::command::porthole;
 use crate::support::server::{Server, answer};

@@ -1,5 +1,7 @@
 //! `porthole tcp`.
 
+mod dialogue;
+
 use crate::support::command::porthole;
 use crate::support::server::{Server, Step, closed_port, send};
 use crate::support::skip::has_ipv6;
@@ -77,7 +79,10 @@ fn a_reset_counts_as_a_closed_connection() {
     let server = Server::new(vec![Step::Until(b"x"), Step::Reset]);
     let address = server.address().to_string();
     porthole(["tcp", &address, "--send", "x", "--expect", "y"])
-        .unhealthy(&format!("unhealthy: tcp {address}: the server closed the connection, expected \"y\""));
+        .unhealthy(&format!(
+            "unhealthy: tcp {address}: the server closed the connection without a reply (it may expect TLS or the \
+             PROXY protocol), expected \"y\""
+        ));
 }
 
 #[test]

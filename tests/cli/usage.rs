@@ -61,11 +61,11 @@ fn wrong_arguments_are_named() {
         ),
         (
             "http :80 --matches x --max-body 9M",
-            "http: --max-body: expected at most 8M with --matches or --field, which keep the whole body",
+            "http: --max-body: expected at most 8M with --matches, --field or --show, which keep the whole body",
         ),
         (
             "http :80 --field / --max-body 8193k",
-            "http: --max-body: expected at most 8M with --matches or --field, which keep the whole body",
+            "http: --max-body: expected at most 8M with --matches, --field or --show, which keep the whole body",
         ),
         (
             "http :80 --field status=UP",

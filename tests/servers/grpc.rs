@@ -11,7 +11,7 @@ use crate::support::server::closed_port;
 
 /// Returns the Python for which scripts/need.sh installs the packages. If it is missing, reports
 /// the test as skipped and returns `None`.
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/grpc-venv/bin/python");
     if !python.exists() {
         skip("grpcio is not installed in target/grpc-venv (scripts/need.sh servers)");

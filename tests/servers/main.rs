@@ -26,6 +26,7 @@ mod manners;
 mod amqp;
 mod dns;
 mod grpc;
+mod http2;
 mod https;
 mod kafka;
 mod memcached;
@@ -37,8 +38,10 @@ mod nginx;
 mod pgbouncer;
 mod polite;
 mod postgres;
+mod proxy_protocol;
 mod recipes;
 mod redis;
+mod websocket;
 
 // Tests that need a feature of the build: see support/features.rs.
 mod with_remote;

@@ -108,10 +108,8 @@ impl Answer {
             return self.wrong_status(wanted, found);
         }
         if let Some(opening) = self.opening.as_ref().filter(|_| self.status() == SWITCHING) {
-            if !opening.is_accepted_by(&self.head) {
-                return Finding::unhealthy(found)
-                    .expected("a Sec-WebSocket-Accept that belongs to the key")
-                    .with_fact_bytes("received", &self.head.quoted("Sec-WebSocket-Accept"));
+            if let Some((expected, lines)) = opening.unmet(&self.head) {
+                return Finding::unhealthy(found).expected(expected).quoting("received", &lines);
             }
             self.exchange.upgraded(&opening.close_frame());
         }
@@ -140,7 +138,7 @@ impl Answer {
             left = left.saturating_sub(piece.len());
             left == 0
         });
-        let finding = Finding::unhealthy(found).expected(wanted.status.typed());
+        let finding = Finding::unhealthy(found + self.hint()).expected(wanted.status.typed());
         match (encoding, end) {
             (None, End::Broken(_, silence)) if self.is_plainly_whole(&body, silence) => {
                 finding.quoting_text("body", &body)
@@ -153,6 +151,13 @@ impl Answer {
             },
             _ => finding.quoting_text("body", &body),
         }
+    }
+
+    /// Returns what may be the reason for a status. To a server that does not know it, the header of
+    /// the PROXY protocol is a bad request.
+    fn hint(&self) -> &'static str {
+        let state = self.exchange.state();
+        if self.status() == 400 && state.wire.is_introduced() { state.wire.proxy_hint() } else { "" }
     }
 
     #[inline(never)]
@@ -280,9 +285,9 @@ impl Answer {
     }
 }
 
-/// Returns the finding if there is no response.
+/// Returns the finding if there is no response, to the request for a WebSocket or another one.
 #[inline(never)]
-pub(super) fn failure(error: &ExchangeError, exchange: &Exchange) -> Finding {
+pub(super) fn failure(error: &ExchangeError, exchange: &Exchange, is_websocket: bool) -> Finding {
     let state = exchange.state();
     let error = match error {
         ExchangeError::Http1(error) => error,
@@ -293,8 +298,14 @@ pub(super) fn failure(error: &ExchangeError, exchange: &Exchange) -> Finding {
     let deadline = state.wire.deadline();
     let (received, opening) = (state.wire.received(), state.wire.opening());
     match greetings::other(opening, "http") {
-        Some(Protocol::Tls) => return Finding::unhealthy("the port speaks TLS, not HTTP (https://…)"),
-        Some(Protocol::Http2) => return Finding::unhealthy("the port speaks HTTP/2 only (--http2)"),
+        Some(Protocol::Tls) => {
+            let scheme = if is_websocket { "wss" } else { "https" };
+            return Finding::unhealthy(format!("the port speaks TLS, not HTTP ({scheme}://…)"));
+        }
+        Some(Protocol::Http2) => {
+            let hint = if is_websocket { "" } else { " (--http2)" };
+            return Finding::unhealthy(["the port speaks HTTP/2 only", hint].concat());
+        }
         Some(other) => {
             let found = format!("the port speaks {}, not HTTP", other.name());
             return Finding::unhealthy(found).with_fact_bytes("received", opening);

@@ -137,7 +137,7 @@ impl Request {
         match result {
             Ok(head) => Ok(Answer::new(head, exchange, opening, facts, phases)),
             Err(error) => {
-                let mut finding = failure(&error, &exchange).ours();
+                let mut finding = failure(&error, &exchange, url.is_websocket).ours();
                 finding.facts.extend(facts);
                 let decided = Some(exchange.leave(LEAVE_TIME));
                 Err(Box::new(Finding { phases, decided, reached: Reached::Connected, ..finding }))
@@ -231,8 +231,8 @@ struct Fields {
 }
 
 impl Fields {
-    /// Appends a field. HTTP/2 has others in place of some of HTTP/1: RFC 9113, sections 8.2.2 and
-    /// 8.3.1.
+    /// Appends a field. HTTP/2 has others in place of some of HTTP/1, or none: RFC 9113, sections
+    /// 8.2.2 and 8.3.1. Like curl, the check leaves those out that the user gives.
     #[inline(never)]
     fn push(&mut self, name: &str, value: &str) {
         if !self.is_http2 {
@@ -240,7 +240,8 @@ impl Fields {
             return;
         }
         let name = name.to_ascii_lowercase();
-        if name != "host" && name != "connection" {
+        let is_of_http1 = matches!(name.as_str(), "host" | "connection" | "keep-alive" | "proxy-connection");
+        if !is_of_http1 && (name != "te" || value.eq_ignore_ascii_case("trailers")) {
             push_field(&mut self.bytes, name.as_bytes(), value.as_bytes());
         }
     }

@@ -1,6 +1,7 @@
 //! `--show`: the answer below the verdict, and as facts.
 
 use crate::args::{Given, UsageError};
+use crate::bytes::find;
 use crate::net::head::{Head, split};
 use crate::outcome::{Fact, Finding};
 use crate::secrets::suggests_secret;
@@ -57,6 +58,46 @@ fn push_without_secret(out: &mut Vec<u8>, line: &[u8]) {
         out.extend_from_slice(name);
         out.extend_from_slice(b": <hidden>");
     } else {
-        out.extend_from_slice(line.trim_ascii_end());
+        push_without_user_info(out, line.trim_ascii_end());
+    }
+}
+
+/// Appends text without the user info of the URLs in it, as in a Location. RFC 3986, section 3.2.1.
+fn push_without_user_info(out: &mut Vec<u8>, mut text: &[u8]) {
+    while let Some((before, rest)) = find(text, b"//").and_then(|at| text.split_at_checked(at + 2)) {
+        out.extend_from_slice(before);
+        let ends = |byte: &u8| b"/?#\"<>".contains(byte) || byte.is_ascii_whitespace();
+        let authority = rest.get(..rest.iter().position(ends).unwrap_or(rest.len())).unwrap_or_default();
+        let behind = authority.iter().rposition(|&byte| byte == b'@');
+        if behind.is_some() {
+            out.extend_from_slice(b"<hidden>");
+        }
+        text = behind.and_then(|at| rest.get(at..)).unwrap_or(rest);
+    }
+    out.extend_from_slice(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_info_is_hidden() {
+        for (text, shown) in [
+            ("http://me:hunter2@app.example/a@b", "http://<hidden>@app.example/a@b"),
+            (
+                "<//me@x>; rel=next, <https://a:b/c@d@y:1?@>",
+                "<//<hidden>@x>; rel=next, <https://a:b/c@d@y:1?@>",
+            ),
+            ("https://app.example/a//b?c=//d", "https://app.example/a//b?c=//d"),
+            ("http://p@ss@x", "http://<hidden>@x"),
+            ("//", "//"),
+            ("///@", "///@"),
+            ("", ""),
+        ] {
+            let mut out = Vec::new();
+            push_without_user_info(&mut out, text.as_bytes());
+            assert_eq!(String::from_utf8(out).unwrap(), shown);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::check::headers::base64;
-use crate::net::head::Head;
+use crate::net::head::{Head, split};
 use crate::net::sha1::sha1;
 
 /// What the server appends to the key before it hashes it. Section 1.3.
@@ -29,10 +29,29 @@ impl Opening {
         Opening { key: base64(nonce.as_flattened()), mask }
     }
 
-    /// Returns whether the server has understood the request: its answer has a hash of the key.
-    pub(super) fn is_accepted_by(&self, head: &Head) -> bool {
+    /// Returns what the answer of a server that has understood the request would have, and the
+    /// header lines that it has in place of that. Section 4.1; the hash of the key is other bytes in
+    /// each opening, so it is no part of the words.
+    pub(super) fn unmet(&self, head: &Head) -> Option<(&'static str, Vec<u8>)> {
+        let has = |name: &str, token: &str| {
+            head.named(name).any(|line| {
+                let (_, value) = split(line);
+                value
+                    .split(|&byte| byte == b',')
+                    .any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+            })
+        };
+        for (name, token, expected) in [
+            ("Upgrade", "websocket", "header Upgrade: websocket"),
+            ("Connection", "upgrade", "header Connection: Upgrade"),
+        ] {
+            if !has(name, token) {
+                return Some((expected, head.quoted(name)));
+            }
+        }
         let accept = base64(sha1([&self.key, SUFFIX].concat().as_bytes()).as_flattened());
-        head.value("Sec-WebSocket-Accept") == Some(accept.into_bytes())
+        let is_accepted = head.value("Sec-WebSocket-Accept") == Some(accept.into_bytes());
+        (!is_accepted).then_some(("a Sec-WebSocket-Accept that matches the key", Vec::new()))
     }
 
     /// Returns the Close frame with which the client leaves: status 1000, masked as every frame of
@@ -51,15 +70,27 @@ mod tests {
     fn the_answer_has_a_hash_of_the_key() {
         // The example in section 1.3.
         let opening = Opening { key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(), mask: [0; 4] };
-        let head = |accept: &str| {
-            let text = format!("HTTP/1.1 101\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
-            Head::parse(text.as_bytes()).unwrap()
+        let unmet = |fields: &str| {
+            let text = format!("HTTP/1.1 101\r\n{fields}\r\n");
+            opening.unmet(&Head::parse(text.as_bytes()).unwrap())
         };
-        assert!(opening.is_accepted_by(&head("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
+        let with = |accept: &str| {
+            unmet(&format!(
+                "upgrade: WebSocket\r\nConnection: x, upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
+            ))
+        };
+        assert_eq!(with("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), None);
         for accept in ["s3pPLMBiTxaQ9kYGzzhZRbK+xOp=", "", "dGhlIHNhbXBsZSBub25jZQ=="] {
-            assert!(!opening.is_accepted_by(&head(accept)), "{accept}");
+            assert_eq!(
+                with(accept),
+                Some(("a Sec-WebSocket-Accept that matches the key", vec![])),
+                "{accept}"
+            );
         }
-        assert!(!opening.is_accepted_by(&Head::parse(b"HTTP/1.1 101\r\n\r\n").unwrap()));
+        assert_eq!(unmet(""), Some(("header Upgrade: websocket", vec![])));
+        assert_eq!(unmet("Upgrade: h2c\r\n"), Some(("header Upgrade: websocket", b"Upgrade: h2c".to_vec())));
+        let closes = unmet("Upgrade: websocket\r\nConnection: close\r\n");
+        assert_eq!(closes, Some(("header Connection: Upgrade", b"Connection: close".to_vec())));
     }
 
     #[test]

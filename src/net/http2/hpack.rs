@@ -217,9 +217,7 @@ fn string(block: &mut &[u8]) -> Option<Vec<u8>> {
     let length = integer(block, 0x7f)?;
     let (text, rest) = block.split_at_checked(length)?;
     *block = rest;
-    let text = if is_huffman { huffman(text)? } else { text.to_vec() };
-    // The end of a line or a NUL is not allowed in a field: RFC 9113, section 8.2.1.
-    (!text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))).then_some(text)
+    if is_huffman { huffman(text) } else { Some(text.to_vec()) }
 }
 
 /// Decodes a Huffman-coded string. The table has a row for each prefix, and in it the next row or a

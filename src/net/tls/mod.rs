@@ -212,7 +212,7 @@ impl Client {
                 ended => {
                     let error = ended.err();
                     let is_over = error.as_ref().is_none_or(WireError::is_hung_up);
-                    return Err(if is_over && !is_tls(&opening) {
+                    return Err(if is_over && (opening.is_empty() || !is_tls(&opening)) {
                         TlsError::NotTls(opening)
                     } else {
                         vanished(self.recorder.take(), error)
@@ -289,7 +289,7 @@ fn vanished(observed: Observed, error: Option<WireError>) -> TlsError {
         (Some(why), _) if is_missing => TlsError::WantsCertificate(why.to_owned(), observed.certificate),
         (Some(why), _) => TlsError::Failed(why.to_owned(), observed.certificate),
         (None, Some(error)) => TlsError::Wire(error),
-        (None, None) => TlsError::NotTls(Vec::new()),
+        (None, None) => TlsError::Wire(WireError::closed()),
     }
 }
 

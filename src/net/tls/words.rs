@@ -51,10 +51,10 @@ pub fn failure(error: &Error, observed: &Observed, name: &str, opening: &[u8]) -
     }
 }
 
-/// Returns why HTTP/2 cannot be spoken above TLS, by what the server did: RFC 9113, 3.2; gRPC
+/// Returns why HTTP/2 cannot be spoken above TLS, by what the server did: RFC 9113, 3.3. gRPC
 /// clients insist on it.
 pub fn no_h2(how: &str) -> String {
-    format!("the server did not negotiate HTTP/2 by ALPN ({how}); gRPC clients require h2")
+    format!("the server did not negotiate HTTP/2 by ALPN ({how}); HTTP/2 over TLS requires it")
 }
 
 /// Returns the same if the handshake failed because of it.

@@ -65,7 +65,7 @@ fn a_connection_or_stream_that_the_server_ends_is_reported() {
     };
     unhealthy(
         vec![Step::Until(b"SM\r\n\r\n"), send(goaway(1, 0, "bad preface")), Step::Hold],
-        "the server ended the connection with GOAWAY PROTOCOL_ERROR; debug: bad preface",
+        "the server ended the connection with GOAWAY PROTOCOL_ERROR (it may expect the PROXY protocol); debug: bad preface",
     );
     for (bytes, reason) in [
         (
@@ -97,7 +97,7 @@ fn invalid_frames_are_reported() {
         ([head(), head()].concat(), "HEADERS in the middle of the body"),
         (frame(HEADERS, END_HEADERS, 3, ""), "a frame on a stream that was never opened"),
         (frame(DATA, 0, 0, ""), "a frame on a stream that was never opened"),
-        (frame(PUSH_PROMISE, END_HEADERS, 1, b"\0\0\0\x02\x88"), "a frame on a stream that was never opened"),
+        (frame(PUSH_PROMISE, END_HEADERS, 1, b"\0\0\0\x02\x88"), "PUSH_PROMISE, although push is disabled"),
         (frame(CONTINUATION, END_HEADERS, 1, ""), "CONTINUATION without HEADERS"),
         (
             [frame(HEADERS, 0, 1, b"\x88"), frame(PING, 0, 0, "pingpong")].concat(),

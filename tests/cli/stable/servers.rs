@@ -22,7 +22,7 @@ fn failures_of_tcp_are_worded_alike() {
         (
             &["--send", "xx", "--expect", "y"],
             [vec![Step::Until(b"x"), Step::Reset], vec![Step::Until(b"xx")]],
-            "the server closed the connection, expected \"y\"\n",
+            "without a reply (it may expect TLS or the PROXY protocol), expected \"y\"\n",
         ),
         (
             &["--send", "xx", "--expect", "y"],

@@ -21,7 +21,7 @@ fn tls_without_h2() {
         let Some((_server, port)) = s_server(set, options) else { return };
         let target = format!("127.0.0.1:{port}");
         porthole(["grpc", &target, "--tls", "--ca-file", &set.pem("root")])
-            .unhealthy(&format!("unhealthy: grpc {target}: {h2} ({how}); gRPC clients require h2"));
+            .unhealthy(&format!("unhealthy: grpc {target}: {h2} ({how}); HTTP/2 over TLS requires it"));
     }
     // With h2, the response decides; here it is HTTP/1.
     let Some((_server, port)) = s_server(set, "-alpn h2") else { return };
