@@ -79,7 +79,7 @@ impl Inspect for Du {
             root: &root,
             answer,
             max_depth: self.max_depth,
-            links: Links::default(),
+            links: Links::new(),
             largest: Largest::default(),
         };
         for path in &self.paths {

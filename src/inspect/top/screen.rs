@@ -141,6 +141,11 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         self.restore();
-        let _ = self.mask.thread_set_mask();
+        // What has arrived since then ended the process too, in good order; and if the terminal is
+        // gone, SIGHUP may be on its way.
+        while let Ok(Some(_)) = self.signals.read_signal() {}
+        let mut mask = self.mask;
+        mask.add(Signal::SIGHUP);
+        let _ = mask.thread_set_mask();
     }
 }

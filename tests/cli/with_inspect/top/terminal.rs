@@ -17,6 +17,7 @@ master, slave = pty.openpty()
 size = lambda rows: fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 60, 0, 0))
 size(15)
 before = termios.tcgetattr(slave)
+signal.alarm(60)
 told, tell = os.pipe()
 pid = os.fork()
 if pid == 0:
@@ -70,6 +71,12 @@ elif action == "unstoppable":
     os.write(master, b"\x1a")
     found["second"] = receive(drawn).decode()
     os.write(master, b"q")
+if action == "hang up":
+    os.close(slave)
+    os.close(master)
+    found["status"] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print(json.dumps(found))
+    sys.exit()
 found["last"] = receive(lambda text: text.endswith(b"\x1b[?25h\r\n")).decode()
 found["status"] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 found["restored"] = termios.tcgetattr(slave) == before
@@ -110,6 +117,13 @@ fn it_ends_when_it_is_told_to_and_the_terminal_is_as_before() {
         assert_eq!(found["restored"], true, "{action}: {found}");
         assert!(action == "early" || found["changed"] == true, "{action}: {found}");
     }
+}
+
+#[test]
+fn it_ends_when_the_terminal_is_gone() {
+    let Some(found) = on_a_terminal("hang up", &["--every", "1h"]) else { return };
+    // It cannot restore the terminal, which is an error, but no signal ends it.
+    assert_eq!(found["status"], 1, "{found}");
 }
 
 #[test]
