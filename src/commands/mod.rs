@@ -21,7 +21,6 @@ mod sentence;
 mod wrong;
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 
 pub use self::action::Action;
 pub use self::parse::parse;
@@ -74,8 +73,9 @@ fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
 
 /// The error for a word after `and`, `or` or `not` that is not a check, with the one that was
 /// probably meant.
-fn unknown_check(before: &str, name: &[u8]) -> UsageError {
-    let shown = clip(&without_user_info(name, false));
+fn unknown_check(before: &str, name: &OsStr) -> UsageError {
+    let bytes = name.as_encoded_bytes();
+    let shown = clip(&without_user_info(bytes, false));
     if let Some(feature) = elsewhere(&shown) {
         return UsageError(shown + feature.missing);
     }
@@ -83,12 +83,12 @@ fn unknown_check(before: &str, name: &[u8]) -> UsageError {
     if name.is_empty() {
         return UsageError(format!("expected a check after '{before}', as in porthole {example}"));
     }
-    if name.starts_with(b"-") {
+    if bytes.starts_with(b"-") {
         return UsageError(format!(
             "expected a check after '{before}', got '{shown}'; options follow its name"
         ));
     }
-    if is_command(OsStr::from_bytes(name)) {
+    if is_command(name) {
         return UsageError(format!("'{shown}' is no check, so it cannot follow '{before}'"));
     }
     let advice = nearest::did_you_mean(&shown, &mut KINDS.iter().map(|kind| kind.name), ["'", "'"])

@@ -97,7 +97,7 @@ fn unexpected(
         let text = match find_kind(name) {
             // Without a word between two checks.
             Some(_) => "put and or or between two checks, as in tcp :80 and not tcp :81".to_owned(),
-            None => unknown_check(joiner, name.as_encoded_bytes()).0,
+            None => unknown_check(joiner, name).0,
         };
         return Message { text, has_advice: true };
     }
