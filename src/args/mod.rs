@@ -24,6 +24,9 @@ pub use self::read::{assert_agrees_with_clap, told};
 pub use self::words::takes_next;
 pub use self::words::{Token, Typed, Value, Words, split_value, with_letter};
 
+/// The message, after its name, for a command, an option or TLS that only another build has.
+pub const MISSING: &str = " is not in this build; the full build of porthole has it";
+
 /// Wrong usage: which argument is wrong, what was expected, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UsageError(pub String);

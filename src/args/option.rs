@@ -22,28 +22,15 @@ pub struct Opt {
 #[derive(Debug, Clone, Copy)]
 pub struct Feature {
     is_here: bool,
-    /// The message, after its name, for what only another build has.
-    pub missing: &'static str,
-    /// The same, after the name of something to use.
-    pub place: &'static str,
 }
 
 impl Feature {
     /// TLS.
-    pub const TLS: Feature = Feature {
-        is_here: cfg!(feature = "tls"),
-        missing: " is not in this build; porthole-probe-tls and the full build of porthole have it",
-        place: " of a build with TLS",
-    };
+    pub const TLS: Feature = Feature { is_here: cfg!(feature = "tls") };
     /// Connections to other machines.
-    pub const REMOTE: Feature = Feature::of_the_full_build(cfg!(feature = "remote"));
+    pub const REMOTE: Feature = Feature { is_here: cfg!(feature = "remote") };
     /// The inspections.
-    pub const INSPECT: Feature = Feature::of_the_full_build(cfg!(feature = "inspect"));
-
-    const fn of_the_full_build(is_here: bool) -> Self {
-        let missing = " is not in this build; the full build of porthole has it";
-        Feature { is_here, missing, place: " of the full build" }
-    }
+    pub const INSPECT: Feature = Feature { is_here: cfg!(feature = "inspect") };
 }
 
 /// What follows an option.
@@ -124,12 +111,7 @@ impl Opt {
 
     /// Whether only other builds have it. Then help does not list it, and it is unknown here.
     pub fn is_elsewhere(&self) -> bool {
-        self.elsewhere().is_some()
-    }
-
-    /// The feature that it needs, if this build lacks it.
-    pub fn elsewhere(&self) -> Option<Feature> {
-        self.needs.filter(|feature| !feature.is_here)
+        self.needs.is_some_and(|feature| !feature.is_here)
     }
 
     /// The option, without its short form if that is one of these letters.

@@ -2,7 +2,7 @@
 
 use super::Need;
 pub(super) use super::tls_options::{OPTIONS, SPEAK};
-use crate::args::{Feature, Given, UsageError};
+use crate::args::{Given, MISSING, UsageError};
 use crate::net::target::Host;
 use crate::net::wire::Wire;
 use crate::outcome::{Fact, Finding};
@@ -25,7 +25,7 @@ pub(super) fn plan(
     _protocol: Option<&'static [u8]>,
 ) -> Result<Option<Secure>, UsageError> {
     match need {
-        Need::Always => Err(given.wrong("TARGET", &["TLS", Feature::TLS.missing].concat())),
+        Need::Always => Err(given.wrong("TARGET", &format!("TLS{MISSING}"))),
         Need::Perhaps | Need::Unused | Need::Never(_) => Ok(None),
     }
 }

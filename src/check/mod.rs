@@ -43,7 +43,7 @@ macro_rules! checks {
         $($(#[cfg(feature = $feature)])? mod $name;)*
         /// All checks, in the order in which help lists them.
         pub const KINDS: &[Kind] = &[$($(#[cfg(feature = $feature)])? $name::KIND,)*];
-        /// The names of the checks that only other builds have: those with TLS.
+        /// The names of the checks that only other builds have.
         pub const ELSEWHERE: &[&str] = &[$($(#[cfg(not(feature = $feature))] stringify!($name),)?)*];
     };
 }

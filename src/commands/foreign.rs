@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 
-use super::{elsewhere, find_kind, option_elsewhere};
+use super::{find_kind, is_elsewhere, is_option_elsewhere};
 use crate::args::Hint::{self, Example, LeaveOut, Say, Use};
 use crate::args::{Row, is_operand};
 use crate::bytes::find;
@@ -137,7 +137,7 @@ fn words(hint: Hint, prefix: &str, examples: &str) -> String {
         Use(text) => {
             let word = text.split([' ', ',']).next().unwrap_or_default();
             let place =
-                elsewhere(word).or_else(|| option_elsewhere(word)).map_or("", |feature| feature.place);
+                if is_elsewhere(word) || is_option_elsewhere(word) { " of the full build" } else { "" };
             format!("use {prefix}{text}{place}")
         }
         LeaveOut(why) => format!("leave it out: {why}"),
@@ -169,15 +169,12 @@ mod tests {
         let mut seen: Vec<&str> = Vec::new();
         for &(words, hint) in COMMANDS.iter().chain(INSPECTIONS) {
             for word in words {
-                assert!(
-                    !command_names().any(|name| name == *word) && elsewhere(word).is_none(),
-                    "{word} is ours"
-                );
+                assert!(!command_names().any(|name| name == *word) && !is_elsewhere(word), "{word} is ours");
                 assert!(!seen.contains(word), "{word} is there twice");
                 seen.push(word);
             }
             if let Some(word) = used(hint).filter(|word| !word.starts_with('-')) {
-                assert!(command_names().any(|name| name == word) || elsewhere(word).is_some(), "{word}");
+                assert!(command_names().any(|name| name == word) || is_elsewhere(word), "{word}");
             }
         }
     }
@@ -191,7 +188,7 @@ mod tests {
                 assert!(words.iter().all(|word| !is_ours(word)), "{} {words:?}", kind.name);
                 let word = used(hint);
                 assert!(
-                    word.is_none_or(|word| is_ours(word) || option_elsewhere(word).is_some()),
+                    word.is_none_or(|word| is_ours(word) || is_option_elsewhere(word)),
                     "{} {word:?}",
                     kind.name
                 );

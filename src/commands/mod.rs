@@ -26,7 +26,7 @@ use std::os::unix::ffi::OsStrExt as _;
 pub use self::action::Action;
 pub use self::parse::parse;
 use self::run::RUN;
-use crate::args::{Feature, UsageError, without_user_info};
+use crate::args::{MISSING, UsageError, without_user_info};
 use crate::check::{self, KINDS, Kind};
 #[cfg(feature = "inspect")]
 use crate::doctor;
@@ -65,8 +65,8 @@ fn is_command(name: &OsStr) -> bool {
 fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
     let bytes = name.as_encoded_bytes();
     let shown = clip(&without_user_info(bytes, false));
-    if let Some(feature) = elsewhere(&shown) {
-        return UsageError(shown + feature.missing);
+    if is_elsewhere(&shown) {
+        return UsageError(shown + MISSING);
     }
     let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
     let advice = foreign::command(bytes)
@@ -79,21 +79,22 @@ fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
 
 /// The error for a word after `and`, `or` or `not` that is not a check, with the one that was
 /// probably meant.
-fn unknown_check(before: &str, name: &[u8]) -> UsageError {
-    let shown = clip(&without_user_info(name, false));
-    if let Some(feature) = elsewhere(&shown) {
-        return UsageError(shown + feature.missing);
+fn unknown_check(before: &str, name: &OsStr) -> UsageError {
+    let bytes = name.as_encoded_bytes();
+    let shown = clip(&without_user_info(bytes, false));
+    if is_elsewhere(&shown) {
+        return UsageError(shown + MISSING);
     }
     let example = if before == "not" { "not listen 8080" } else { "tcp :80 and tcp :81" };
     if name.is_empty() {
         return UsageError(format!("expected a check after '{before}', as in porthole {example}"));
     }
-    if name.starts_with(b"-") {
+    if bytes.starts_with(b"-") {
         return UsageError(format!(
             "expected a check after '{before}', got '{shown}'; options follow its name"
         ));
     }
-    if is_command(OsStr::from_bytes(name)) {
+    if is_command(name) {
         return UsageError(format!("'{shown}' is no check, so it cannot follow '{before}'"));
     }
     let advice = nearest::did_you_mean(&shown, &mut KINDS.iter().map(|kind| kind.name), ["'", "'"])
@@ -109,18 +110,15 @@ fn command_names() -> impl Iterator<Item = &'static str> {
     names.chain(["help"])
 }
 
-/// The feature that this command needs, if only another build has it.
-fn elsewhere(name: &str) -> Option<Feature> {
-    if check::ELSEWHERE.contains(&name) {
-        return Some(Feature::TLS);
-    }
-    inspect::ELSEWHERE.contains(&name).then_some(Feature::INSPECT)
+/// Whether only another build has this command.
+fn is_elsewhere(name: &str) -> bool {
+    check::ELSEWHERE.contains(&name) || inspect::ELSEWHERE.contains(&name)
 }
 
-/// The feature that this option of any command needs, if only another build has it.
-fn option_elsewhere(word: &str) -> Option<Feature> {
+/// Whether only another build has this option, of any command.
+fn is_option_elsewhere(word: &str) -> bool {
     let mut options = KINDS.iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN);
-    options.find(|option| option.is_elsewhere() && option.is_called(word))?.elsewhere()
+    options.any(|option| option.is_elsewhere() && option.is_called(word))
 }
 
 /// All commands besides the checks.

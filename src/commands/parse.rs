@@ -79,7 +79,7 @@ fn negated(
 ) -> Result<Action, UsageError> {
     words.drain(at..at + nots);
     let name = if at < words.len() { words.remove(at) } else { OsString::new() };
-    let kind = find_kind(&name).ok_or_else(|| unknown_check("not", name.as_encoded_bytes()))?;
+    let kind = find_kind(&name).ok_or_else(|| unknown_check("not", &name))?;
     checks((kind, sentence::one_not(nots)?), &words, values, secrets)
 }
 

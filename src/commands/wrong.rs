@@ -3,9 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{find_kind, foreign, nearest, option_elsewhere, unknown_check};
+use super::{find_kind, foreign, is_option_elsewhere, nearest, unknown_check};
 use crate::args::{
-    Fault, Opt, Takes, Token, Typed, UsageError, Value, Words, split_value, with_letter, without_user_info,
+    Fault, MISSING, Opt, Takes, Token, Typed, UsageError, Value, Words, split_value, with_letter,
+    without_user_info,
 };
 use crate::text::{clip, decode};
 
@@ -97,7 +98,7 @@ fn unexpected(
         let text = match find_kind(name) {
             // Without a word between two checks.
             Some(_) => "put and or or between two checks, as in tcp :80 and not tcp :81".to_owned(),
-            None => unknown_check(joiner, name.as_encoded_bytes()).0,
+            None => unknown_check(joiner, name).0,
         };
         return Message { text, has_advice: true };
     }
@@ -122,8 +123,8 @@ fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Message {
         return Message::with_advice(format!("unknown option {}", clip(whole)), Some(advice));
     }
     let shown = shown(typed);
-    if let Some(feature) = option_elsewhere(&shown) {
-        return Message { text: shown + feature.missing, has_advice: true };
+    if is_option_elsewhere(&shown) {
+        return Message { text: shown + MISSING, has_advice: true };
     }
     let advice = foreign::argument(command, shown.as_bytes()).or_else(|| {
         let named = options

@@ -5,11 +5,10 @@ use crate::support::server::{Server, Step, send};
 
 #[test]
 #[cfg_attr(feature = "tls", ignore = "only for builds without tls: scripts/suite.sh BINARY")]
-fn tls_needs_another_build() {
-    porthole(["http", "https://localhost/"]).refused(
-        "http: TARGET: TLS is not in this build; porthole-probe-tls and the full build of porthole have it",
-    );
-    let missing = "is not in this build; porthole-probe-tls and the full build of porthole have it";
+fn tls_needs_the_full_build() {
+    porthole(["http", "https://localhost/"])
+        .refused("http: TARGET: TLS is not in this build; the full build of porthole has it");
+    let missing = "is not in this build; the full build of porthole has it";
     porthole(["tls", ":1"]).refused(&format!("tls {missing}"));
     porthole(["help", "tls"]).refused(&format!("tls {missing}"));
     for check in ["grpc", "postgres", "mongodb", "kafka", "nats", "mqtt"] {

@@ -9,7 +9,7 @@ const CURL_SILENT: &str = "-s is --status here and takes a value; curl's -s is n
 
 /// Returns the advice; in a build without TLS, it refers to the full build.
 fn with_tls(what: &str) -> String {
-    if has_feature("tls") { what.to_owned() } else { format!("{what} of a build with TLS") }
+    if has_feature("tls") { what.to_owned() } else { format!("{what} of the full build") }
 }
 
 fn leave_out(why: &str) -> String {
