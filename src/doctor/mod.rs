@@ -5,13 +5,17 @@
 //! not stop the others.
 
 mod choice;
+mod family;
 mod finding;
+mod network;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::choice::{choose, mounts_of, stat_of, unreadable};
+use self::family::family;
 use self::finding::{Finding, Level};
 #[cfg(feature = "remote")]
 use crate::args::flag;
@@ -23,6 +27,7 @@ use crate::net::target::parse_port;
 use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Fate, Handle};
+use crate::procfs::listing::Listing;
 use crate::procfs::process::{MALFORMED, Process, own_pid};
 use crate::procfs::status::Status;
 use crate::report::Answer;
@@ -130,6 +135,12 @@ struct Case<'a> {
     own_status: Status,
     /// All visible processes.
     all: &'a [Seen],
+    /// Their directories.
+    listing: Listing,
+    /// The process and its descendants.
+    family: Vec<u32>,
+    /// The addresses that they listen on, by TCP.
+    listening: Vec<SocketAddr>,
     /// Its root directory; `None` if that cannot be opened.
     root: Option<Arc<Root>>,
     /// Its control groups.
@@ -188,7 +199,8 @@ impl Inspect for Request {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
         let chosen;
         let mut others = None;
-        let mut all = Look::new().stats(&target.processes()?);
+        let listing = target.processes()?;
+        let mut all = Look::new().stats(&listing);
         let is_guess = target.process.is_none();
         let target = if is_guess {
             (chosen, others) = choose(target, &all)?;
@@ -220,6 +232,9 @@ impl Inspect for Request {
             status,
             own_status: target.start_of("self/status").map(|text| Status::parse(&text)).unwrap_or_default(),
             all: &all,
+            listing,
+            family: family(&all, handle.pid),
+            listening: Vec::new(),
             root: root(target, handle).map(Arc::new),
             groups,
             findings: others.into_iter().collect(),

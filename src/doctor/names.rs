@@ -8,7 +8,8 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use super::finding::{Finding, Level, first_of};
-use super::{Case, PROC_FILE_LIMIT, Request};
+use super::network::has_network;
+use super::{Case, Request};
 use crate::error::{Cause, Error};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
 #[cfg(feature = "remote")]
@@ -27,8 +28,7 @@ const MANY_DOTS: usize = 3;
 
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     // A container without a network resolves no names.
-    let has_network = case.handle.read("net/dev", PROC_FILE_LIMIT).is_ok_and(|text| has_interface(&text));
-    if !has_network {
+    if !has_network(case) {
         return;
     }
     let Some(root) = &case.root else { return case.skipped.push(FILE) };
@@ -89,13 +89,6 @@ fn is_of_our_network(case: &Case<'_>) -> bool {
             ours.pid == case.handle.pid
                 || network(&ours).is_some_and(|ours| network(case.handle) == Some(ours))
         })
-}
-
-/// Whether there is an interface besides the loopback: proc_pid_net(5), `net/dev`.
-fn has_interface(text: &[u8]) -> bool {
-    let name =
-        |line: &[u8]| line.iter().position(|&b| b == b':').and_then(|at| line.get(..at)).map(<[u8]>::to_vec);
-    text.split(|&b| b == b'\n').filter_map(name).any(|name| name.trim_ascii() != b"lo")
 }
 
 /// Returns what is wrong with the contents of the file.
@@ -304,13 +297,5 @@ mod tests {
             ["an external name with fewer than 5 dots costs 6 queries before the right one"]
         );
         assert!(findings("nameserver ::1\noptions ndots:5\n").is_empty());
-    }
-
-    #[test]
-    fn interfaces_besides_loopback() {
-        let head = "Inter-|   Receive  |  Transmit\n face |bytes    packets\n";
-        assert!(!has_interface(format!("{head}    lo:   0 0\n").as_bytes()));
-        assert!(has_interface(format!("{head}    lo:   0 0\n  eth0: 1 1\n").as_bytes()));
-        assert!(!has_interface(b""));
     }
 }

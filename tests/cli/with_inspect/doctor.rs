@@ -74,6 +74,12 @@ impl World {
         self
     }
 
+    /// Makes the process hold the socket with inode 100, that of [`LISTENING`].
+    fn holds_the_listener(&self) -> &Self {
+        symlink("socket:[100]", format!("{}/1/fd/3", self.proc.path())).unwrap();
+        self
+    }
+
     /// Asserts the status and the output, in which `@` stands for the proc mount.
     #[track_caller]
     fn prints(&self, words: &[&str], status: i32, stdout: &str) {

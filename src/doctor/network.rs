@@ -1,0 +1,38 @@
+//! The network interfaces of the process. proc_pid_net(5), netdevice(7).
+
+use super::{Case, PROC_FILE_LIMIT};
+
+/// Interfaces of tunnels that the kernel creates in every network namespace, and that lead nowhere
+/// until they are configured: `net.core.fb_tunnels_only_for_init_net` in the kernel's
+/// admin-guide/sysctl/net.rst.
+const FALLBACK_TUNNELS: [&str; 9] =
+    ["tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "sit0", "ip6tnl0", "ip6_vti0", "ip6gre0"];
+
+/// Whether the process can be reached from outside its network namespace, or reach anything there.
+pub(super) fn has_network(case: &Case<'_>) -> bool {
+    case.handle.read("net/dev", PROC_FILE_LIMIT).is_ok_and(|text| has_interface(&text))
+}
+
+/// Whether there is an interface besides the loopback: proc_pid_net(5), `net/dev`.
+fn has_interface(text: &[u8]) -> bool {
+    let name = |line: &'_ [u8]| {
+        line.iter().position(|&b| b == b':').and_then(|at| line.get(..at)).map(<[u8]>::to_vec)
+    };
+    let is_other =
+        |name: &[u8]| name != b"lo" && !FALLBACK_TUNNELS.iter().any(|tunnel| tunnel.as_bytes() == name);
+    text.split(|&b| b == b'\n').filter_map(name).any(|name| is_other(name.trim_ascii()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_besides_loopback() {
+        let head = "Inter-|   Receive  |  Transmit\n face |bytes    packets\n";
+        assert!(!has_interface(format!("{head}    lo:   0 0\n").as_bytes()));
+        assert!(!has_interface(format!("{head}    lo:   0 0\n tunl0: 0 0\nip6gre0: 0 0\n").as_bytes()));
+        assert!(has_interface(format!("{head}    lo:   0 0\n  eth0: 1 1\n").as_bytes()));
+        assert!(!has_interface(b""));
+    }
+}
