@@ -50,6 +50,7 @@ macro_rules! topics {
 topics! {
     processes,
     listeners,
+    variables,
     resources,
     files,
     names,

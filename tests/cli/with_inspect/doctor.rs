@@ -7,6 +7,7 @@ mod privileges;
 mod processes;
 mod reach;
 mod resources;
+mod variables;
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,0 +1,252 @@
+//! Variables that name the port or the address to listen on, and expected variables. environ(7),
+//! proc_pid_environ(5).
+
+use std::net::IpAddr;
+
+use super::finding::{Finding, Level, first_of};
+use super::{Case, Request};
+use crate::net::target::parse_port;
+use crate::procfs::handle::Fate;
+use crate::procfs::sockets::{Sockets, Wanted};
+use crate::view::target::MAX_PROC_FILE_BYTES;
+
+/// The most addresses that are named.
+const MAX_NAMED: usize = 4;
+
+/// How a variable says what to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A number: `8080`.
+    Port,
+    /// A number, an address, or a URL: `:8080`, `0.0.0.0:8080`, `http://+:8080`.
+    Address,
+    /// Numbers, with semicolons, that an image sets for whatever runs in it: `8080;8081`.
+    Default,
+}
+
+/// A variable that says what its own process listens on. Others name the port of a server that the
+/// process is a client of (`DB_PORT`, and what Kubernetes sets for each service).
+type Variable = (&'static [&'static str], Form);
+
+/// The variables of common frameworks and platforms.
+const LISTENING: [Variable; 3] = [
+    (
+        &[
+            "PORT",
+            "HTTP_PORT",
+            "SERVER_PORT",
+            "LISTEN_PORT",
+            "BIND_PORT",
+            "APP_PORT",
+            "WEB_PORT",
+            "GRPC_PORT",
+            "NITRO_PORT",
+            "UVICORN_PORT",
+            "FLASK_RUN_PORT",
+            "ROCKET_PORT",
+            "QUARKUS_HTTP_PORT",
+            "MICRONAUT_SERVER_PORT",
+            "GRADIO_SERVER_PORT",
+            "STREAMLIT_SERVER_PORT",
+        ],
+        Form::Port,
+    ),
+    (
+        &[
+            "LISTEN",
+            "LISTEN_ADDR",
+            "LISTEN_ADDRESS",
+            "ADDR",
+            "ADDRESS",
+            "BIND",
+            "BIND_ADDR",
+            "BIND_ADDRESS",
+            "HTTP_ADDR",
+            "HTTP_LISTEN",
+            "SERVER_ADDR",
+            "ASPNETCORE_URLS",
+            "DOTNET_URLS",
+        ],
+        Form::Address,
+    ),
+    (&["ASPNETCORE_HTTP_PORTS", "DOTNET_HTTP_PORTS"], Form::Default),
+];
+/// Variables that, if they are set, take precedence over [`Form::Default`].
+const OVERRIDES: [&str; 3] = ["ASPNETCORE_URLS", "DOTNET_URLS", "URLS"];
+
+pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
+    if case.is_fallback {
+        return;
+    }
+    let read = case.handle.read("environ", MAX_PROC_FILE_BYTES);
+    let text = match read {
+        // The file of a process that ends meanwhile reads as empty.
+        Ok(text) if !text.is_empty() || case.handle.fate() == Fate::Lives => text,
+        Err(error) if error.is_denied() => return case.skipped.push("its variables"),
+        _ => return,
+    };
+    let Some(open) = open_ports(case) else { return };
+    let variables = Variables::parse(&text);
+    for (name, port) in variables.ports(!case.listening.is_empty()) {
+        if !open.contains(&port) && !request.ports.contains(&port) {
+            let finding = unheard(case, name, port);
+            case.add(finding);
+        }
+    }
+}
+
+/// Returns the ports on which anything in the network namespace of the process receives, by TCP or
+/// UDP; `None` if that is not known.
+fn open_ports(case: &Case<'_>) -> Option<Vec<u16>> {
+    let wanted = |tcp, udp| Wanted { tcp, udp, unix: false };
+    let tcp = Sockets::read(case.handle, wanted(true, false), false).ok()?;
+    // Not every system shows the table of UDP.
+    let udp = Sockets::read(case.handle, wanted(false, true), false).unwrap_or_default();
+    Some(tcp.list.iter().chain(&udp.list).map(|socket| socket.port).collect())
+}
+
+/// Returns the finding for a variable that names a port on which nothing listens.
+fn unheard(case: &Case<'_>, name: &str, port: u16) -> Finding {
+    let what = format!("{name} names port {port}, but nothing listens on it");
+    let listens = if case.listening.is_empty() {
+        format!("{} listens on no TCP port", case.process.shown())
+    } else {
+        let addresses = case.listening.iter().map(ToString::to_string).collect();
+        format!("LISTEN {}", first_of(addresses, MAX_NAMED))
+    };
+    let finding = Finding::new(Level::Warning, what)
+        .seen(case.path("environ"), format!("{name} names port {port}"))
+        .seen(case.path("net/tcp"), listens);
+    let Some(actual) = case.listening.first().map(std::net::SocketAddr::port) else {
+        return finding.application(format!(
+            "listen on port {port}: its log may say why it does not; a process that serves nothing needs no {name}"
+        ));
+    };
+    finding
+        .application(format!(
+            "read {name}, or set the option that it reads instead, so that it listens on port {port}"
+        ))
+        .docker(format!("if {actual} is right: --env {name}={actual}, and --publish HOST_PORT:{actual}"))
+        .kubernetes(format!(
+            "if {actual} is right: env: [{{name: {name}, value: \"{actual}\"}}], and {actual} as containerPort, as targetPort of the Service, and as port of the probes"
+        ))
+}
+
+/// The variables of a process.
+struct Variables<'a>(Vec<(&'a [u8], &'a [u8])>);
+
+impl<'a> Variables<'a> {
+    fn parse(text: &'a [u8]) -> Self {
+        let entries = text.split(|&b| b == 0).filter_map(|entry| {
+            let at = entry.iter().position(|&b| b == b'=')?;
+            Some((entry.get(..at)?, entry.get(at + 1..)?))
+        });
+        Variables(entries.collect())
+    }
+
+    /// Returns the value of a variable. Of several of that name, getenv(3) finds the first.
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let (_, value) = self.0.iter().find(|(known, _)| *known == name.as_bytes())?;
+        std::str::from_utf8(value).ok().map(str::trim)
+    }
+
+    /// Returns the ports that the variables name, each with the variable. Those that images set for
+    /// whatever runs in them count only for a process that listens.
+    fn ports(&self, listens: bool) -> Vec<(&'static str, u16)> {
+        let mut found: Vec<(&'static str, u16)> = Vec::new();
+        for (names, form) in LISTENING {
+            if form == Form::Default && (!listens || OVERRIDES.iter().any(|name| self.get(name).is_some())) {
+                continue;
+            }
+            for &name in names {
+                let Some(value) = self.get(name).filter(|_| !self.is_of_peer(name)) else { continue };
+                for word in value.split([';', ',']) {
+                    let port = if form == Form::Address { port_of(word) } else { parse_port(word) };
+                    found.extend(port.map(|port| (name, port)));
+                }
+            }
+        }
+        let mut ports: Vec<u16> = Vec::new();
+        found.retain(|&(_, port)| {
+            let is_new = !ports.contains(&port);
+            ports.push(port);
+            is_new
+        });
+        found
+    }
+
+    /// Whether this is the port of another host, which a variable beside it names: `WEB_HOST` beside
+    /// `WEB_PORT`.
+    fn is_of_peer(&self, name: &str) -> bool {
+        let Some(start) = name.strip_suffix("PORT").filter(|start| !start.is_empty()) else { return false };
+        let host = self.get(&[start, "HOST"].concat());
+        host.is_some_and(|host| !is_own(host))
+    }
+}
+
+/// Returns the port of `:8080`, `0.0.0.0:8080`, `[::]:8080`, `http://+:8080/` or `8080`; `None` if
+/// the host is another than a listener can have. Kubernetes and Docker set `tcp://HOST:PORT` for
+/// services elsewhere.
+fn port_of(word: &str) -> Option<u16> {
+    let word = word.trim();
+    let rest = word.strip_prefix("http://").or_else(|| word.strip_prefix("https://")).unwrap_or(word);
+    let rest = rest.split('/').next().unwrap_or_default();
+    match rest.rsplit_once(':') {
+        None if rest.len() == word.len() => parse_port(rest),
+        Some((host, port)) if is_own(host) => parse_port(port),
+        _ => None,
+    }
+}
+
+/// Whether a process may listen on this host: a wildcard, or an address of its own loopback.
+fn is_own(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_near = |ip: IpAddr| ip.is_unspecified() || ip.is_loopback();
+    matches!(host, "" | "*" | "+" | "localhost") || address.parse().is_ok_and(is_near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_variables() {
+        let of = |text: &str| Variables::parse(text.replace(' ', "\0").as_bytes()).ports(true);
+        assert_eq!(of("PORT=8080 DB_PORT=5432 REDIS_SERVICE_PORT=6379"), [("PORT", 8080)]);
+        assert_eq!(of("PORT=tcp://10.0.0.1:80 HTTP_PORT=0 SERVER_PORT=x APP_PORT="), []);
+        assert_eq!(of("PORT=80 PORT=81 HTTP_PORT=80"), [("PORT", 80)]);
+        assert_eq!(
+            of("WEB_HOST=web.example.org WEB_PORT=80 GRPC_HOST=0.0.0.0 GRPC_PORT=81"),
+            [("GRPC_PORT", 81)]
+        );
+        assert_eq!(
+            of("ASPNETCORE_URLS=http://+:8080;https://[::]:8443/x"),
+            [("ASPNETCORE_URLS", 8080), ("ASPNETCORE_URLS", 8443)]
+        );
+        assert_eq!(of("ASPNETCORE_HTTP_PORTS=8080;8081").len(), 2);
+        assert_eq!(of("ASPNETCORE_HTTP_PORTS=8080 URLS=http://*:80"), []);
+        assert_eq!(Variables::parse(b"ASPNETCORE_HTTP_PORTS=8080").ports(false), []);
+        assert_eq!(of("\u{ff}=1 = PORT \0"), []);
+    }
+
+    #[test]
+    fn ports_of_addresses() {
+        for (word, port) in [
+            ("8080", Some(8080)),
+            (":8080", Some(8080)),
+            ("0.0.0.0:80", Some(80)),
+            ("[::1]:80", Some(80)),
+            ("http://localhost:5000", Some(5000)),
+            ("redis:6379", None),
+            ("10.0.0.1:80", None),
+            ("tcp://0.0.0.0:80", None),
+            ("http://+", None),
+            ("/run/app.sock", None),
+            ("http://80", None),
+            ("::", None),
+            ("", None),
+        ] {
+            assert_eq!(port_of(word), port, "{word}");
+        }
+    }
+}
