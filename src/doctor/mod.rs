@@ -49,6 +49,7 @@ macro_rules! topics {
 
 topics! {
     processes,
+    stuck,
     listeners,
     variables,
     resources,
@@ -188,7 +189,12 @@ impl Case<'_> {
 
     /// Waits until [`MIN_DURATION`] has passed since the examination began.
     fn wait(&self) {
-        let left = MIN_DURATION.saturating_sub(self.started.elapsed());
+        self.wait_for(MIN_DURATION);
+    }
+
+    /// Waits until so much time has passed since the examination began.
+    fn wait_for(&self, time: Duration) {
+        let left = time.saturating_sub(self.started.elapsed());
         if !left.is_zero() {
             // No descriptor can end the wait early.
             let _ = Deadline::after(left).wait_any(&mut [], left);

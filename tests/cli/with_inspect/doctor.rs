@@ -7,6 +7,7 @@ mod privileges;
 mod processes;
 mod reach;
 mod resources;
+mod stuck;
 mod variables;
 
 use std::fs;
