@@ -4,6 +4,7 @@
 //! findings, each with its evidence, and records what it could not check. One topic that fails does
 //! not stop the others.
 
+mod access;
 mod choice;
 mod family;
 mod finding;
@@ -28,14 +29,16 @@ use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::listing::Listing;
+use crate::procfs::mountinfo::Mounts;
 use crate::procfs::process::{MALFORMED, Process, own_pid};
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::Shown as _;
 use crate::view::control_groups::Groups;
 use crate::view::mounts::with_timeout;
+use crate::view::permission::Who;
 use crate::view::root::Root;
-use crate::view::target::Target;
+use crate::view::target::{MAX_PROC_FILE_BYTES, Target};
 
 /// Declares each topic's module and lists its `diagnose`, so that a new topic is one line.
 macro_rules! topics {
@@ -53,6 +56,8 @@ topics! {
     listeners,
     variables,
     resources,
+    space,
+    volumes,
     files,
     names,
     privileges,
@@ -145,6 +150,10 @@ struct Case<'a> {
     listening: Vec<SocketAddr>,
     /// Its root directory; `None` if that cannot be opened.
     root: Option<Arc<Root>>,
+    /// Its ids and capabilities, for access to files.
+    who: Who,
+    /// Its mounts; `None` if they, or its root directory, cannot be read.
+    mounts: Option<Arc<Mounts>>,
     /// Its control groups.
     groups: Result<Groups, Error>,
     findings: Vec<Finding>,
@@ -232,17 +241,25 @@ impl Inspect for Request {
         let groups = Groups::of(target);
         let pids = groups.as_ref().ok().and_then(|groups| groups.pids().ok());
         let at_pids_limit = pids.is_some_and(|pids| pids.is_used_up());
+        let root = root(target, handle).map(Arc::new);
+        let mounts = root.as_ref().and_then(|_| {
+            let text = handle.read("mountinfo", MAX_PROC_FILE_BYTES);
+            let text = text.map_err(|error| unread.push(target.explain(error, handle, "mountinfo")));
+            text.ok().map(|text| Arc::new(Mounts::parse(&text)))
+        });
         let mut case = Case {
             target,
             handle,
             process,
-            status,
             own_status: target.start_of("self/status").map(|text| Status::parse(&text)).unwrap_or_default(),
             all: &all,
             listing,
             family: family(&all, handle.pid),
             listening: Vec::new(),
-            root: root(target, handle).map(Arc::new),
+            who: Who::of_process(status.clone()).mapped(target, handle),
+            status,
+            root,
+            mounts,
             groups,
             findings: others.into_iter().collect(),
             skipped: Vec::new(),

@@ -9,6 +9,7 @@ mod reach;
 mod resources;
 mod stuck;
 mod variables;
+mod volumes;
 
 use std::fs;
 use std::os::unix::fs::symlink;

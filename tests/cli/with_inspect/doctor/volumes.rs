@@ -1,0 +1,126 @@
+//! Mounted secrets, configuration and volumes.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+use super::World;
+
+/// A world with these mounts besides its own: the options and the mount point of each, and the
+/// directory of the host.
+fn with_mounts(mounts: &[(&str, &str, &str)]) -> World {
+    let world = World::new();
+    let path = format!("{}/1/mountinfo", world.proc.path());
+    let mut table = fs::read_to_string(&path).unwrap();
+    for (at, (options, point, source)) in mounts.iter().enumerate() {
+        table += &format!("{} 1 254:1 {source} {point} {options} - ext4 /dev/vda rw\n", 40 + at);
+    }
+    fs::write(path, table).unwrap();
+    world
+}
+
+fn mode(world: &World, path: &str, mode: u32) {
+    let path = format!("{}/root/{path}", world.proc.path());
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn owner(world: &World) -> String {
+    let meta = fs::metadata(world.proc.path()).unwrap();
+    format!("{}:{}", meta.uid(), meta.gid())
+}
+
+const IN_ORDER: &str = "in order: pid 1 (server): nothing stands out";
+
+#[test]
+fn secrets_and_configuration_that_cannot_be_read_are_warnings() {
+    let world = with_mounts(&[("ro", "/etc/app", "/srv/app"), ("rw", "/etc/app.key", "/srv/app.key")]);
+    world.file("root/run/secrets/db", "x").file("root/run/secrets/open", "x").file("root/etc/app.key", "x");
+    // The files of a volume of Kubernetes are links.
+    world.file("root/etc/app/..2026/a.yaml", "x").file("root/etc/app/..2026/b.yaml", "x");
+    symlink("..2026", format!("{}/root/etc/app/..data", world.proc.path())).unwrap();
+    for name in ["a.yaml", "b.yaml"] {
+        symlink(format!("..data/{name}"), format!("{}/root/etc/app/{name}", world.proc.path())).unwrap();
+    }
+    world.prints(&[], 0, IN_ORDER);
+    for file in ["run/secrets/db", "etc/app/..2026/a.yaml", "etc/app/..2026/b.yaml", "etc/app.key"] {
+        mode(&world, file, 0o400);
+    }
+    let owner = owner(&world);
+    let change = "    Kubernetes: securityContext.fsGroup: 65532 (of the pod), and defaultMode: 0440 of the volume\n    \
+             Docker: chown 65532:65532 of the file that is mounted; in an image: COPY --chown=65532:65532\n";
+    let ran = world.run(&[]);
+    for (name, place, more) in
+        [("/run/secrets/db", "/run/secrets/db", ""), ("/etc/app.key", "/etc/app.key", "")]
+    {
+        let finding = format!(
+            "warning: pid 1 (server) cannot read {name}{more}\n    \
+                 seen: {place}: owner {owner} mode 0400 does not let others read\n{change}"
+        );
+        assert!(ran.stdout.contains(&finding), "{finding}{}", ran.story());
+    }
+    let finding = "warning: pid 1 (server) cannot read /etc/app/";
+    assert!(ran.stdout.contains(finding), "{}", ran.story());
+    assert!(
+        ran.stdout.contains(".yaml, nor 1 more file of this mount\n    seen: /etc/app/..2026/"),
+        "{}",
+        ran.story()
+    );
+    assert!(ran.stdout.ends_with("pid 1 (server): 3 warnings\n") && ran.status == Some(0), "{}", ran.story());
+    // What was asked is an error, and is said once.
+    let ran = world.run(&["--expect-file", "/run/secrets/db"]);
+    assert!(ran.stdout.ends_with("pid 1 (server): 1 error, 2 warnings\n"), "{}", ran.story());
+    mode(&world, "run/secrets", 0o700);
+    let ran = world.run(&[]);
+    let finding = format!(
+        "warning: pid 1 (server) cannot read /run/secrets\n    \
+             seen: /run/secrets: owner {owner} mode 0700 does not let others list\n"
+    );
+    assert!(ran.stdout.contains(&finding), "{}", ran.story());
+}
+
+/// Of a large directory of the host, such as one with logs, only a part may be for this process.
+#[test]
+fn a_read_only_mount_with_many_files_is_not_configuration() {
+    let world = with_mounts(&[("ro", "/var/log", "/var/log")]);
+    for at in 0..40 {
+        world.file(&format!("root/var/log/{at}"), "x");
+        mode(&world, &format!("var/log/{at}"), 0o400);
+    }
+    world.prints(&[], 0, IN_ORDER);
+}
+
+#[test]
+fn a_volume_that_cannot_be_written_is_a_warning() {
+    let world = with_mounts(&[
+        ("rw", "/data", "/srv/data"),
+        ("rw", "/named", "/var/lib/docker/volumes/n/_data"),
+        ("rw", "/html", "/home/me/html"),
+        ("rw", "/run", "/"),
+        ("ro", "/static", "/srv/static"),
+    ]);
+    for folder in ["data/lost+found", "named", "html", "run", "static"] {
+        fs::create_dir_all(format!("{}/root/{folder}", world.proc.path())).unwrap();
+    }
+    world.file("root/named/base", "x").file("root/html/index.html", "x");
+    for folder in ["data", "named", "html", "run", "static"] {
+        mode(&world, folder, 0o755);
+    }
+    let owner = owner(&world);
+    let run_as = if owner.starts_with("0:") {
+        String::new()
+    } else {
+        format!("    Docker: or run as its owner: --user {owner}\n")
+    };
+    let finding = |point: &str| {
+        format!(
+            "warning: pid 1 (server) cannot write to {point}, which is mounted for writing\n    \
+                 seen: {point}: owner {owner} mode 0755 does not let others write\n    \
+                 Kubernetes: securityContext.fsGroup: 65532 (of the pod)\n    \
+                 Docker: docker run --rm --volumes-from NAME busybox chown 65532:65532 {point}; in an image: COPY --chown=65532:65532\n{run_as}"
+        )
+    };
+    let expected = [finding("/data"), finding("/named"), "pid 1 (server): 2 warnings".to_owned()].concat();
+    world.prints(&[], 0, &expected);
+    mode(&world, "data", 0o1777);
+    mode(&world, "named", 0o777);
+    world.prints(&[], 0, IN_ORDER);
+}
