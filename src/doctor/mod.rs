@@ -9,6 +9,7 @@ mod choice;
 mod family;
 mod finding;
 mod network;
+mod servers;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

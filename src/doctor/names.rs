@@ -9,16 +9,14 @@ use nix::errno::Errno;
 
 use super::finding::{Finding, Level, first_of};
 use super::network::has_network;
-use super::{Case, Request};
+use super::{Case, Request, servers};
 use crate::error::{Cause, Error};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
-#[cfg(feature = "remote")]
-use crate::procfs::handle::Handle;
 use crate::text::decode;
 use crate::view::root::Root;
 
 /// The file of resolv.conf(5).
-const FILE: &str = "/etc/resolv.conf";
+pub(super) const FILE: &str = "/etc/resolv.conf";
 /// The most that is read of it, in bytes.
 const FILE_LIMIT: u64 = 64 << 10;
 /// The most search domains that every resolver uses: MAXDNSRCH of older glibc.
@@ -49,16 +47,9 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     };
     let conf = ResolvConf::parse(&text);
     case.findings.extend(assess(&text, &conf));
-    #[cfg(feature = "remote")]
-    if request.remote && conf.is_named {
-        if is_of_our_network(case) {
-            servers::diagnose(case, &conf);
-        } else {
-            case.unread.push(format!("whether the servers in {FILE} answer: the process is in another network namespace, or its namespace cannot be read").into());
-        }
+    if conf.is_named {
+        servers::diagnose(case, &conf, request);
     }
-    #[cfg(not(feature = "remote"))]
-    let _ = request.remote;
 }
 
 /// Reads resolv.conf.
@@ -76,19 +67,6 @@ fn is_unreadable_for_process(case: &Case<'_>, error: &Error) -> bool {
     let is_same_user = case.status.known.ids && case.own_status.uids[3] == case.status.uids[3];
     let is_missing = error.is_absent() || error.cause == Cause::System(Errno::ELOOP);
     is_missing || is_same_user && !error.is_unanswered()
-}
-
-/// Whether porthole sends its queries from the network namespace of the process.
-#[cfg(feature = "remote")]
-fn is_of_our_network(case: &Case<'_>) -> bool {
-    let ours = case.target.ourselves().ok();
-    // A fabricated proc (tests) has no namespaces.
-    !case.target.is_of_kernel()
-        || ours.is_some_and(|ours| {
-            let network = |process: &Handle| process.link("ns/net").ok();
-            ours.pid == case.handle.pid
-                || network(&ours).is_some_and(|ours| network(case.handle) == Some(ours))
-        })
 }
 
 /// Returns what is wrong with the contents of the file.
@@ -211,45 +189,6 @@ fn server_of(line: &[u8]) -> Option<String> {
     let rest = line.strip_prefix(b"nameserver").filter(|rest| matches!(rest, [b' ' | b'\t', ..]))?;
     let word = rest.split(|&b| b == b' ' || b == b'\t').find(|word| !word.is_empty())?;
     Some(decode(word))
-}
-
-#[cfg(feature = "remote")]
-mod servers {
-    //! Whether the name servers answer.
-
-    use std::time::Duration;
-
-    use super::super::{Case, Finding, Level};
-    use super::FILE;
-    use crate::deadline::Deadline;
-    use crate::net::dns::{Name, SERVFAIL};
-    use crate::net::local::Reach;
-    use crate::net::resolv_conf::ResolvConf;
-    use crate::net::resolver::{Query, ask};
-
-    /// How long one server may take to answer.
-    const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
-
-    pub(super) fn diagnose(case: &mut Case<'_>, conf: &ResolvConf) {
-        // Any answer will do, even that the name does not exist.
-        let Some(name) = Name::parse("localhost") else { return };
-        for &server in &conf.servers {
-            let one = ResolvConf { servers: vec![server], attempts: 1, ..ResolvConf::default() };
-            let deadline = Deadline::after(SERVER_TIMEOUT);
-            let answer = ask(&one, &mut 0, Query::ADDRESSES, &name, Reach::Anywhere, deadline);
-            // A server that answers one question is running, and so is one that reports a failure.
-            if answer.server.is_some() || answer.code == Some(SERVFAIL) {
-                continue;
-            }
-            case.add(
-                Finding::new(Level::Error, format!("the name server {server} does not answer"))
-                    .seen(FILE, format!("nameserver {server}"))
-                    .seen("port 53", answer.words)
-                    .kubernetes("check that NetworkPolicies allow egress to port 53 (UDP and TCP) and that kube-dns runs")
-                    .docker("--dns ADDRESS of a server that this network can reach"),
-            );
-        }
-    }
 }
 
 #[cfg(test)]

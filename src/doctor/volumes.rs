@@ -47,7 +47,8 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     for area in areas {
         let path = area.path.clone();
         let view = View { target: case.target.clone(), root: Arc::clone(&root), who: case.who.clone() };
-        let found = case.with_timeout(move || view.trouble(&area));
+        let found =
+            if may_block { case.with_timeout(move || view.trouble(&area)) } else { view.trouble(&area) };
         match found {
             Ok(Some(trouble)) => {
                 let is_expected = |path: &Path| path.as_os_str().as_bytes() == trouble.path;

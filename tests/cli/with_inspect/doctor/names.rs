@@ -1,5 +1,8 @@
 //! resolv.conf and its name servers.
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use super::{WITH_ETH0, World};
 use crate::support::command::porthole;
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
@@ -24,22 +27,55 @@ fn a_missing_resolv_conf_and_a_high_ndots_are_reported() {
     );
 }
 
+/// What is on loopback is queried in any case; that sends nothing elsewhere.
 #[test]
-fn a_name_server_that_does_not_answer_is_an_error() {
+fn a_name_server_on_loopback_that_does_not_answer_is_an_error() {
     in_own_network(|| {
         let world = World::new();
-        world.file("1/net/dev", WITH_ETH0).file("root/etc/resolv.conf", "nameserver 127.0.0.1\n");
-        // Servers are queried only with `--remote`.
-        world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
-        world.prints(
-            &["--remote"],
-            1,
-            "error: the name server 127.0.0.1 does not answer\n    \
-                 seen: /etc/resolv.conf: nameserver 127.0.0.1\n    \
-                 seen: port 53: connection refused (127.0.0.1)\n    \
-                 Kubernetes: check that NetworkPolicies allow egress to port 53 (UDP and TCP) and that kube-dns runs\n    \
-                 Docker: --dns ADDRESS of a server that this network can reach\n\
-             pid 1 (server): 1 error",
+        world.file("1/net/dev", WITH_ETH0).file("root/etc/resolv.conf", "nameserver 127.0.0.53\n");
+        let finding = "error: the name server 127.0.0.53 does not answer: it is the loopback address of this container itself\n    \
+                 seen: /etc/resolv.conf: nameserver 127.0.0.53\n    \
+                 seen: port 53: connection refused (127.0.0.53)\n    \
+                 Kubernetes: dnsPolicy: ClusterFirst, or dnsConfig.nameservers; on the node, resolvConf of the kubelet's configuration: /run/systemd/resolve/resolv.conf\n    \
+                 Docker: --dns ADDRESS of a server that this network can reach; mount no /etc/resolv.conf of the host\n\
+             pid 1 (server): 1 error";
+        world.prints(&[], 1, finding);
+        // One that answers, even that there is no such name, is in order.
+        let socket = UdpSocket::bind("127.0.0.53:53").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let server = std::thread::spawn(move || {
+            let mut query = [0; 512];
+            for _ in 0..2 {
+                let (length, client) = socket.recv_from(&mut query).unwrap();
+                query[2] |= 0x80;
+                query[3] |= 3;
+                socket.send_to(&query[..length], client).unwrap();
+            }
+        });
+        let ran = world.run(&[]);
+        assert!(!ran.stdout.contains("does not answer"), "{}", ran.story());
+        server.join().unwrap();
+    });
+}
+
+/// Other servers are queried only with `--remote`, and so is Docker's, which asks others.
+#[test]
+fn a_name_server_elsewhere_that_does_not_answer_is_an_error_with_remote() {
+    in_own_network(|| {
+        let world = World::new();
+        world.file("1/net/dev", WITH_ETH0);
+        for server in ["127.0.0.11", "192.0.2.1"] {
+            world.file("root/etc/resolv.conf", format!("nameserver {server}\n"));
+            let ran = world.run(&[]);
+            assert!(!ran.stdout.contains("does not answer"), "{}", ran.story());
+            let ran = world.run(&["--remote"]);
+            let start = format!("error: the name server {server} does not answer");
+            assert!(ran.status == Some(1) && ran.stdout.starts_with(&start), "{}", ran.story());
+        }
+        assert!(
+            world.run(&["--remote"]).stdout.contains(
+                "    Kubernetes: check that NetworkPolicies allow egress to port 53 (UDP and TCP) and that kube-dns runs\n"
+            )
         );
     });
 }
