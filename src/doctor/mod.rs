@@ -6,6 +6,7 @@
 
 mod access;
 mod choice;
+mod deleted;
 mod family;
 mod finding;
 mod network;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::finding::{Finding, Level, shell_quoted};
-use super::{Case, Request, Root};
+use super::{Case, Request, Root, deleted};
 use crate::deadline::Deadline;
 use crate::procfs::mountinfo::Mounts;
 use crate::text::decode;
@@ -53,6 +53,10 @@ fn full(case: &mut Case<'_>, root: &Arc<Root>, mounts: &Mounts, is_root: bool) {
     case.unread.append(&mut unread);
     for row in rows.into_iter().filter(Row::is_full).take(MAX_FULL) {
         if let Some(space) = row.space {
+            let Shortage { of_inodes, level, .. } = Shortage::of(&row, space, is_root);
+            if !of_inodes {
+                deleted::on_full(case, &row.mount.device, &decode(&row.mount.point), space.size, level);
+            }
             case.add(full_mount(&row, space, is_root));
         }
     }

@@ -103,6 +103,25 @@ fn a_mount_without_space_is_an_error() {
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
 }
 
+/// The cause precedes its effect: df(1) and du(1) do not show where the space is.
+#[test]
+fn a_deleted_file_that_fills_a_file_system_is_named_with_its_process() {
+    let script = "mount -t tmpfs -o size=64k full \"$1\"\nexec 5>\"$1/app.log\"\n\
+                  head -c 65536 /dev/zero >&5 || true\nrm \"$1/app.log\"";
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
+    let (point, pid) = (elsewhere.folder.display(), elsewhere.pid());
+    let finding = format!(
+        "error: pid {pid} (sh) holds 64K of {point} in a deleted file; the space is free once it closes the file\n    \
+             seen: /proc/{pid}/fd/5: {point}/app.log, 0 links, 64K\n    \
+             Application: close the file after it was deleted (for a log: reopen it after rotation, or rotate with copytruncate); a restart of pid {pid} (sh) closes it too\n    \
+             Docker: docker restart NAME\n    \
+             Kubernetes: kubectl rollout restart deployment NAME\n\
+         error: {point} is full: no space is left\n"
+    );
+    assert!(ran.status == Some(1) && ran.stdout.contains(&finding), "{}", ran.story());
+}
+
 /// Docker creates and mounts an empty directory if the path does not exist on the host.
 #[test]
 fn a_directory_in_place_of_an_expected_file_is_an_error() {
