@@ -53,8 +53,9 @@ pub(super) fn on_full(case: &mut Case<'_>, device: &[u8], point: &str, size: u64
     };
     let Some(held) = largest.filter(|held| held.size >= size / 100 * MIN_PERCENT) else { return };
     let (process, name, size) = (held.process.shown(), decode(&held.path), show_short_size(held.size));
-    let what =
-        format!("{process} holds {size} of {point} in a deleted file; the space is free once it closes the file");
+    let what = format!(
+        "{process} holds {size} of {point} in a deleted file; the space is free once it closes the file"
+    );
     let fd = case.target.proc.join(held.process.pid.to_string()).join("fd").join(&held.fd);
     case.add(
         Finding::new(level, what)

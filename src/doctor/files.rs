@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::access::{denial, examined, failure, with_grant};
 use super::finding::{Finding, Level, shell_quoted};
+use super::variables::Variables;
 use super::{Case, Request, Root};
 use crate::error::Error;
 use crate::file_type::FileType;
@@ -39,26 +40,51 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     }
 }
 
-/// Adds a finding if the root file system is read-only and /tmp is not writable.
+/// The variables that name the directory for temporary files: tmpnam(3), and the manuals of Python
+/// and Node.js.
+const TEMPORARY: [&str; 3] = ["TMPDIR", "TEMP", "TMP"];
+
+/// Adds a finding if the process cannot create temporary files where a variable says, or if the root
+/// file system is read-only and /tmp is not writable.
 fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) {
-    let Some(mount) = mounts.by_path(b"/").filter(|mount| mount.is_read_only()) else { return };
-    let found = match examined(case, root, who, Path::new("/tmp"), &[WRITE, EXEC]) {
+    let environ = case.environ.clone().unwrap_or_default();
+    let variables = Variables::parse(&environ);
+    let named = TEMPORARY.iter().find_map(|name| Some((*name, variables.get(name)?)));
+    let named = named.filter(|(_, path)| path.starts_with('/'));
+    let mount = mounts.by_path(b"/").filter(|mount| mount.is_read_only());
+    if named.is_none() && mount.is_none() {
+        return;
+    }
+    let folder = named.map_or("/tmp", |(_, path)| path);
+    let found = match examined(case, root, who, Path::new(folder), &[WRITE, EXEC]) {
         Ok(found) => found,
-        Err(error) => return case.unread.push(error.at(Path::new("/tmp"))),
+        Err(error) => return case.unread.push(error.at(Path::new(folder))),
     };
     if found.allowed != Some(false) {
         return;
     }
-    let (path, why) = failure(&found, "/tmp");
-    let options = options_of_interest(mount).join(&b',');
+    let quoted = shell_quoted(folder);
+    let (path, why) = failure(&found, folder);
+    let finding = match named {
+        Some((name, _)) => {
+            let what = format!("{name} names {folder} for temporary files, which is not writable");
+            Finding::new(Level::Warning, what).seen(case.path("environ"), format!("{name}={folder}"))
+        }
+        // Not every application needs such files.
+        None => Finding::new(Level::Hint, "the root file system is read-only, and /tmp is not writable"),
+    };
+    let finding = match mount {
+        Some(mount) => finding
+            .seen(case.path("mountinfo"), format!("/ {}", decode(&options_of_interest(mount).join(&b',')))),
+        None => finding,
+    };
     case.add(
-        Finding::new(Level::Warning, "the root file system is read-only, and /tmp is not writable")
-            .seen(case.path("mountinfo"), format!("/ {}", decode(&options)))
+        finding
             .seen(path, why)
-            .kubernetes(
-                "volumes: [{name: tmp, emptyDir: {}}] and volumeMounts: [{name: tmp, mountPath: /tmp}]",
-            )
-            .docker("--tmpfs /tmp"),
+            .kubernetes(format!(
+                "volumes: [{{name: tmp, emptyDir: {{}}}}] and volumeMounts: [{{name: tmp, mountPath: {folder}}}]"
+            ))
+            .docker(format!("--tmpfs {quoted}")),
     );
 }
 

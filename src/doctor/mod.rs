@@ -156,6 +156,8 @@ struct Case<'a> {
     who: Who,
     /// Its mounts; `None` if they, or its root directory, cannot be read.
     mounts: Option<Arc<Mounts>>,
+    /// Its variables; `None` if they cannot be read.
+    environ: Option<Arc<Vec<u8>>>,
     /// Its control groups.
     groups: Result<Groups, Error>,
     findings: Vec<Finding>,
@@ -262,6 +264,7 @@ impl Inspect for Request {
             status,
             root,
             mounts,
+            environ: variables::read(handle).map(Arc::new),
             groups,
             findings: others.into_iter().collect(),
             skipped: Vec::new(),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::finding::{Finding, Level, first_of};
 use super::{Case, Request};
 use crate::net::target::parse_port;
-use crate::procfs::handle::Fate;
+use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::sockets::{Sockets, Wanted};
 use crate::view::target::MAX_PROC_FILE_BYTES;
 
@@ -78,13 +78,7 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     if case.is_fallback {
         return;
     }
-    let read = case.handle.read("environ", MAX_PROC_FILE_BYTES);
-    let text = match read {
-        // The file of a process that ends meanwhile reads as empty.
-        Ok(text) if !text.is_empty() || case.handle.fate() == Fate::Lives => text,
-        Err(error) if error.is_denied() => return case.skipped.push("its variables"),
-        _ => return,
-    };
+    let Some(text) = case.environ.clone() else { return case.skipped.push("variables") };
     let Some(open) = open_ports(case) else { return };
     let variables = Variables::parse(&text);
     for (name, port) in variables.ports(!case.listening.is_empty()) {
@@ -93,6 +87,15 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
             case.add(finding);
         }
     }
+}
+
+/// Reads the environment of a process; `None` if that is denied, or if the process has ended, whose
+/// environment reads as empty.
+pub(super) fn read(process: &Handle) -> Option<Vec<u8>> {
+    let text = process.read("environ", MAX_PROC_FILE_BYTES);
+    // A fabricated process (tests) may have none.
+    let text = text.map_or_else(|error| error.is_absent().then(Vec::new), Some)?;
+    (!text.is_empty() || process.fate() == Fate::Lives).then_some(text)
 }
 
 /// Returns the ports on which anything in the network namespace of the process receives, by TCP or
@@ -133,10 +136,10 @@ fn unheard(case: &Case<'_>, name: &str, port: u16) -> Finding {
 }
 
 /// The variables of a process.
-struct Variables<'a>(Vec<(&'a [u8], &'a [u8])>);
+pub(super) struct Variables<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> Variables<'a> {
-    fn parse(text: &'a [u8]) -> Self {
+    pub(super) fn parse(text: &'a [u8]) -> Self {
         let entries = text.split(|&b| b == 0).filter_map(|entry| {
             let at = entry.iter().position(|&b| b == b'=')?;
             Some((entry.get(..at)?, entry.get(at + 1..)?))
@@ -145,7 +148,7 @@ impl<'a> Variables<'a> {
     }
 
     /// Returns the value of a variable. Of several of that name, getenv(3) finds the first.
-    fn get(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let (_, value) = self.0.iter().find(|(known, _)| *known == name.as_bytes())?;
         std::str::from_utf8(value).ok().map(str::trim)
     }

@@ -54,7 +54,7 @@ fn unreadable_expected_files_are_errors() {
 }
 
 #[test]
-fn a_read_only_root_without_a_writable_tmp_is_a_warning() {
+fn a_read_only_root_without_a_writable_tmp_is_a_hint() {
     let world = World::new();
     let mounts = fs::read_to_string(format!("{}/1/mountinfo", world.proc.path())).unwrap();
     let layers =
@@ -63,7 +63,7 @@ fn a_read_only_root_without_a_writable_tmp_is_a_warning() {
     world.file("1/mountinfo", mounts);
     // As created here, only its owner may write to it.
     let ran = world.run(&[]);
-    let start = "warning: the root file system is read-only, and /tmp is not writable\n    seen: ";
+    let start = "hint: the root file system is read-only, and /tmp is not writable\n    seen: ";
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
     for line in [
         "/mountinfo: / ro,relatime,index=off\n",
@@ -84,6 +84,28 @@ fn a_read_only_root_without_a_writable_tmp_is_a_warning() {
     assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
     fs::create_dir(&tmp).unwrap();
     fs::set_permissions(tmp, fs::Permissions::from_mode(0o1777)).unwrap();
+    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+}
+
+/// An application that is told where to create temporary files will.
+#[test]
+fn a_directory_for_temporary_files_that_is_not_writable_is_a_warning() {
+    let world = World::new();
+    world.file("1/environ", "TMPDIR=/my tmp\0");
+    let finding = |seen: &str| {
+        format!(
+            "warning: TMPDIR names /my tmp for temporary files, which is not writable\n    \
+                 seen: @/1/environ: TMPDIR=/my tmp\n    \
+                 seen: /my tmp: {seen}\n    \
+                 Kubernetes: volumes: [{{name: tmp, emptyDir: {{}}}}] and volumeMounts: [{{name: tmp, mountPath: /my tmp}}]\n    \
+                 Docker: --tmpfs '/my tmp'\n\
+             pid 1 (server): 1 warning"
+        )
+    };
+    world.prints(&[], 0, &finding("no such file or directory"));
+    let folder = format!("{}/root/my tmp", world.proc.path());
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).unwrap();
     world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
 }
 
