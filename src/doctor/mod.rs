@@ -54,10 +54,11 @@ macro_rules! topics {
 
 topics! {
     processes,
+    resources,
     stuck,
+    descriptors,
     listeners,
     variables,
-    resources,
     space,
     volumes,
     files,

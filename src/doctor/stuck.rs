@@ -19,7 +19,13 @@ pub(super) fn diagnose(case: &mut Case<'_>, _: &Request) {
     if case.is_fallback {
         return;
     }
-    let earlier = halted(case, case.all);
+    let mut earlier = halted(case, case.all);
+    // The freezer of cgroup v1 leaves processes in uninterruptible sleep.
+    if earlier.iter().any(|halt| halt.state == b'D')
+        && case.groups.as_ref().is_ok_and(|groups| groups.frozen().is_some())
+    {
+        earlier.retain(|halt| halt.state != b'D');
+    }
     if earlier.is_empty() {
         return;
     }
