@@ -9,7 +9,6 @@ mod choice;
 mod deleted;
 mod family;
 mod finding;
-mod network;
 mod servers;
 
 use std::net::SocketAddr;
@@ -57,6 +56,8 @@ topics! {
     resources,
     stuck,
     descriptors,
+    clock,
+    network,
     listeners,
     variables,
     space,

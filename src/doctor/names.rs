@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::finding::{Finding, Level, first_of};
 use super::network::has_network;
+use super::variables::Variables;
 use super::{Case, Request, servers};
 use crate::error::{Cause, Error};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
@@ -21,8 +22,6 @@ pub(super) const FILE: &str = "/etc/resolv.conf";
 const FILE_LIMIT: u64 = 64 << 10;
 /// The most search domains that every resolver uses: MAXDNSRCH of older glibc.
 const MAX_DOMAINS: usize = 6;
-/// The value of `ndots` from which on most external names are first tried in all search domains.
-const MANY_DOTS: usize = 3;
 
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     // A container without a network resolves no names.
@@ -46,7 +45,10 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
         Err(error) => return case.unread.push(error.at(Path::new(FILE))),
     };
     let conf = ResolvConf::parse(&text);
-    case.findings.extend(assess(&text, &conf));
+    let environ = case.environ.clone().unwrap_or_default();
+    let external = Variables::parse(&environ).external_host(conf.ndots);
+    let external = external.map(|(name, dots)| (case.path("environ"), decode(name), dots));
+    case.findings.extend(assess(&text, &conf, external));
     if conf.is_named {
         servers::diagnose(case, &conf, request);
     }
@@ -69,12 +71,16 @@ fn is_unreadable_for_process(case: &Case<'_>, error: &Error) -> bool {
     is_missing || is_same_user && !error.is_unanswered()
 }
 
-/// Returns what is wrong with the contents of the file.
-fn assess(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
+/// A variable that names an external host: its source, its name, and the dots in the host.
+type External = (String, String, usize);
+
+/// Returns what is wrong with the contents of the file. An external host is one that it makes
+/// expensive.
+fn assess(text: &[u8], conf: &ResolvConf, external: Option<External>) -> Vec<Finding> {
     let mut findings = Vec::new();
     addresses(conf, &mut findings);
     server_lines(text, &mut findings);
-    search(text, conf, &mut findings);
+    search(text, conf, external, &mut findings);
     findings
 }
 
@@ -141,7 +147,7 @@ fn server_lines(text: &[u8], findings: &mut Vec<Finding>) {
 }
 
 /// Adds findings about the search domains and `ndots`.
-fn search(text: &[u8], conf: &ResolvConf, findings: &mut Vec<Finding>) {
+fn search(text: &[u8], conf: &ResolvConf, external: Option<External>, findings: &mut Vec<Finding>) {
     let line_with = |keyword: &str, word: &str| {
         let lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
         lines.map(decode).rfind(|line| line.contains(word)).unwrap_or_default()
@@ -160,8 +166,9 @@ fn search(text: &[u8], conf: &ResolvConf, findings: &mut Vec<Finding>) {
             .docker("--dns-search DOMAIN"),
         );
     }
-    if conf.ndots >= MANY_DOTS && domains > 0 {
+    if let Some((source, name, dots)) = external.filter(|_| domains > 0) {
         let queries = domains * 2;
+        let s = if dots == 1 { "" } else { "s" };
         findings.push(
             Finding::new(
                 Level::Hint,
@@ -171,6 +178,7 @@ fn search(text: &[u8], conf: &ResolvConf, findings: &mut Vec<Finding>) {
                 ),
             )
             .seen(FILE, line_with("options", "ndots"))
+            .seen(source, format!("{name} names such a host, with {dots} dot{s}"))
             .kubernetes("dnsConfig: {options: [{name: ndots, value: \"1\"}]}")
             .application("end external names with a dot: api.example.org."),
         );
@@ -196,10 +204,9 @@ mod tests {
     use super::*;
 
     fn findings(text: &str) -> Vec<String> {
-        assess(text.as_bytes(), &ResolvConf::parse(text.as_bytes()))
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        let conf = ResolvConf::parse(text.as_bytes());
+        let external = (conf.ndots > 2).then(|| ("environ".to_owned(), "API_URL".to_owned(), 2));
+        assess(text.as_bytes(), &conf, external).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]

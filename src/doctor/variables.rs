@@ -74,6 +74,12 @@ const LISTENING: [Variable; 3] = [
 /// Variables that, if they are set, take precedence over [`Form::Default`].
 const OVERRIDES: [&str; 3] = ["ASPNETCORE_URLS", "DOTNET_URLS", "URLS"];
 
+/// The ends of the names of variables that name a server.
+const OF_SERVERS: [&str; 7] = ["HOST", "URL", "URI", "ADDR", "ADDRESS", "ENDPOINT", "SERVER"];
+/// The last labels of names that only search domains and private networks have: RFC 6762, RFC 9476,
+/// and those of Kubernetes.
+const INSIDE: [&str; 8] = ["svc", "local", "cluster", "internal", "localdomain", "lan", "home", "alt"];
+
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     if case.is_fallback {
         return;
@@ -178,6 +184,19 @@ impl<'a> Variables<'a> {
         found
     }
 
+    /// Returns the first variable that names a host outside, with so few dots that it is first
+    /// looked up in the search domains, and how many dots it has.
+    pub(super) fn external_host(&self, ndots: usize) -> Option<(&'a [u8], usize)> {
+        self.0.iter().find_map(|&(name, value)| {
+            let is_of_server = |end: &&str| name.ends_with(end.as_bytes());
+            let text = std::str::from_utf8(value)
+                .ok()
+                .filter(|_| OF_SERVERS.iter().any(|end| is_of_server(&end)))?;
+            let dots = external_dots(text)?;
+            (dots < ndots).then_some((name, dots))
+        })
+    }
+
     /// Whether this is the port of another host, which a variable beside it names: `WEB_HOST` beside
     /// `WEB_PORT`.
     fn is_of_peer(&self, name: &str) -> bool {
@@ -199,6 +218,23 @@ fn port_of(word: &str) -> Option<u16> {
         Some((host, port)) if is_own(host) => parse_port(port),
         _ => None,
     }
+}
+
+/// Returns how many dots are in the host that this value names, if it is one outside of the network of
+/// the container: `https://api.example.org/v1`, `db.example.org:5432`.
+fn external_dots(value: &str) -> Option<usize> {
+    let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let rest = rest.split(['/', '?', ',']).next()?;
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let host = rest.split_once(':').map_or(rest, |(host, _)| host);
+    let labels: Vec<&str> = host.split('.').collect();
+    let is_label = |label: &&str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    let last =
+        labels.last().filter(|last| last.len() > 1 && last.bytes().all(|b| b.is_ascii_alphabetic()))?;
+    let is_outside = !INSIDE.contains(last) && labels.iter().all(|label| is_label(&label));
+    (is_outside && labels.len() > 1).then(|| labels.len() - 1)
 }
 
 /// Whether a process may listen on this host: a wildcard, or an address of its own loopback.
@@ -230,6 +266,34 @@ mod tests {
         assert_eq!(of("ASPNETCORE_HTTP_PORTS=8080 URLS=http://*:80"), []);
         assert_eq!(Variables::parse(b"ASPNETCORE_HTTP_PORTS=8080").ports(false), []);
         assert_eq!(of("\u{ff}=1 = PORT \0"), []);
+    }
+
+    #[test]
+    fn hosts_outside() {
+        for (value, dots) in [
+            ("api.example.org", Some(2)),
+            ("https://me:secret@api.example.org:8443/v1", Some(2)),
+            ("example.org:5432", Some(1)),
+            ("db", None),
+            ("db.default.svc", None),
+            ("db.default.svc.cluster.local:5432", None),
+            ("10.0.0.1", None),
+            ("/run/app.sock", None),
+            ("api.example.org.", None),
+            ("", None),
+            ("a..org", None),
+        ] {
+            assert_eq!(external_dots(value), dots, "{value}");
+        }
+        let of = |text: &str| {
+            let bytes = text.replace(' ', "\0");
+            Variables::parse(bytes.as_bytes()).external_host(2).map(|(name, dots)| (name.to_vec(), dots))
+        };
+        assert_eq!(
+            of("NOTE=example.org API_URL=http://x.example.org DB_HOST=example.org"),
+            Some((b"DB_HOST".to_vec(), 1))
+        );
+        assert_eq!(of("NOTE=example.org"), None);
     }
 
     #[test]

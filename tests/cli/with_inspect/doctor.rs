@@ -14,10 +14,11 @@ mod volumes;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::support::command::{Ran, porthole};
-use crate::support::processes::{Made, Proc};
+use crate::support::network::in_own_network;
+use crate::support::processes::{Made, Proc, Sleeper};
 use crate::support::server::folder;
 
 /// A process without findings, which has used up none of its limits and holds no privileges it
@@ -113,6 +114,51 @@ fn a_process_without_findings_is_one_line() {
         in_order,
     );
     world.prints(&["--json"], 0, r#"{"pid": 1, "process": "server", "findings": []}"#);
+}
+
+/// Tokens and certificates are not valid yet if the clock is behind.
+#[test]
+fn a_clock_that_is_behind_is_a_warning() {
+    let folder = folder();
+    let program = folder.join("sleep");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let mut command = Command::new(&program);
+    let sleeper = Sleeper::start(command.arg("600"), program.to_str().unwrap());
+    let doctor = || porthole(["doctor", "-p", &sleeper.pid().to_string()]).run();
+    assert!(!doctor().stdout.contains("the clock is wrong"));
+    let later = SystemTime::now() + Duration::from_hours(48);
+    fs::File::open(&program).unwrap().set_modified(later).unwrap();
+    let ran = doctor();
+    let finding = format!(
+        "warning: the clock is wrong: it is earlier than the program of the application was built, \
+         so certificates and tokens seem not yet valid\n    seen: clock_gettime(2): "
+    );
+    assert!(ran.stdout.contains(&finding), "{}", ran.story());
+    assert!(
+        ran.stdout.contains(&format!("    seen: /proc/{}/exe: last changed on ", sleeper.pid())),
+        "{}",
+        ran.story()
+    );
+    drop(sleeper);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_loopback_interface_that_is_down_is_an_error() {
+    in_own_network(|| {
+        let sleeper = Sleeper::called("of-this-network", &[]);
+        let doctor = || porthole(["doctor", "-p", &sleeper.pid().to_string()]).run();
+        let finding = "error: the interface lo is down: localhost, 127.0.0.1 and ::1 cannot be reached\n";
+        let ran = doctor();
+        assert!(!ran.stdout.contains(finding), "{}", ran.story());
+        assert!(Command::new("ip").args(["link", "set", "lo", "down"]).status().unwrap().success());
+        let ran = doctor();
+        assert!(ran.status == Some(1) && ran.stdout.contains(finding), "{}", ran.story());
+        // The advised command, as it is run in that network.
+        assert!(ran.stdout.contains(" ip link set lo up\n"), "{}", ran.story());
+        assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+        assert!(!doctor().stdout.contains(finding));
+    });
 }
 
 /// Fifty other processes do not slow it down.

@@ -16,11 +16,15 @@ fn a_missing_resolv_conf_and_a_high_ndots_are_reported() {
                    seen: /etc/resolv.conf: no such file or directory\n";
     assert!(ran.stdout.starts_with(missing), "{}", ran.story());
     let conf = "search a.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
-    world.file("root/etc/resolv.conf", conf).prints(
+    // The files of Kubernetes say so everywhere; it matters to an application that uses such a name.
+    world.file("root/etc/resolv.conf", conf).file("1/environ", "DB_HOST=db.default.svc\0");
+    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.file("1/environ", "DB_HOST=db\0API_URL=https://api.example.org/v1\0").prints(
         &[],
         0,
         "hint: an external name with fewer than 5 dots costs 6 queries before the right one\n    \
              seen: /etc/resolv.conf: options ndots:5\n    \
+             seen: @/1/environ: API_URL names such a host, with 2 dots\n    \
              Kubernetes: dnsConfig: {options: [{name: ndots, value: \"1\"}]}\n    \
              Application: end external names with a dot: api.example.org.\n\
          pid 1 (server): 1 hint",
@@ -84,6 +88,7 @@ fn a_name_server_elsewhere_that_does_not_answer_is_an_error_with_remote() {
 #[test]
 fn odd_lines_of_resolv_conf_are_quoted() {
     let world = World::new();
+    world.file("1/environ", "API_HOST=api.example.org\0");
     let conf =
         "nameserver fe80::1%eth0\nnameserver 10.0.0.10\nsearch a b\noptions ndots:5\noptions timeout:1\n";
     let ran = world.file("1/net/dev", WITH_ETH0).file("root/etc/resolv.conf", conf).run(&[]);

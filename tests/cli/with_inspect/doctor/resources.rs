@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::World;
+use super::{LISTENING, World};
 use crate::support::command::porthole;
 use crate::support::processes::Made;
 
@@ -300,4 +300,20 @@ fn the_limit_with_the_least_room_counts() {
     world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
     let ran = world.file("groups/v1/pod/memory.use_hierarchy", "1\n").run(&[]);
     assert!(ran.stdout.starts_with(finding), "{}", ran.story());
+}
+
+/// Who is out of descriptors accepts no connections: the cause comes first.
+#[test]
+fn descriptors_come_before_the_accept_queue_that_fills_for_their_lack() {
+    let world = World::new();
+    let waiting = LISTENING.replace("00000000:00000000 00:00000000", "00000000:00000003 00:00000000");
+    world.file("1/net/tcp", waiting);
+    for fd in 1..9 {
+        world.file(&format!("1/fd/{fd}"), "");
+    }
+    let ran = world.run(&[]);
+    let positions =
+        ["warning: 9 of at most 10 file descriptors", "warning: 3 connections wait to be accepted"]
+            .map(|finding| ran.stdout.find(finding).unwrap_or_else(|| panic!("{finding}{}", ran.story())));
+    assert!(positions.is_sorted(), "{}", ran.story());
 }
