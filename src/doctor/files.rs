@@ -1,6 +1,6 @@
 //! /tmp, and expected files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::{denial, examined, failure, with_grant};
@@ -12,13 +12,13 @@ use crate::file_type::FileType;
 use crate::procfs::mountinfo::Mounts;
 use crate::text::{Shown as _, decode};
 use crate::view::mounts::options_of_interest;
-use crate::view::permission::{CANNOT_LOOK, EXEC, READ, WRITE, Who};
+use crate::view::permission::{CANNOT_LOOK, EXEC, Examined, READ, WRITE, Who};
 
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     let Some(root) = case.root.clone() else {
-        for path in &request.files {
+        for (path, wanted) in expected(request) {
             if let Err(error) = case.target.root() {
-                cannot_tell(case, path, &error);
+                cannot_tell(case, path, wanted, &error);
             }
         }
         case.skipped.push("free space and /tmp");
@@ -30,13 +30,46 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     if let Some(mounts) = case.mounts.clone().filter(|_| is_known && !case.is_fallback) {
         temporary(case, &root, &who, &mounts);
     }
-    for path in &request.files {
+    for (path, wanted) in expected(request) {
         if !is_known {
             let error = Error::from("has no Uid or CapPrm line").at(&case.handle.path("status"));
-            cannot_tell(case, path, &error);
+            cannot_tell(case, path, wanted, &error);
             continue;
         }
-        readable(case, &root, &who, path);
+        accessible(case, &root, &who, path, wanted);
+    }
+}
+
+/// Returns what is expected, and for what.
+fn expected(request: &Request) -> impl Iterator<Item = (&PathBuf, Wanted)> {
+    let readable = request.files.iter().map(|path| (path, Wanted::Read));
+    readable.chain(request.writable.iter().map(|path| (path, Wanted::Write)))
+}
+
+/// What is expected of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// It is a file that can be read.
+    Read,
+    /// It is a file or directory that can be written to.
+    Write,
+}
+
+impl Wanted {
+    fn verb(self) -> &'static str {
+        match self {
+            Wanted::Read => "read",
+            Wanted::Write => "write to",
+        }
+    }
+
+    /// The bits to check: a directory that is written to is also searched.
+    fn bits(self, is_folder: bool) -> &'static [u32] {
+        match self {
+            Wanted::Read => &[READ],
+            Wanted::Write if is_folder => &[WRITE, EXEC],
+            Wanted::Write => &[WRITE],
+        }
     }
 }
 
@@ -88,41 +121,42 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
     );
 }
 
-/// Adds a finding that it is not known whether the process can read this file, and why.
-fn cannot_tell(case: &mut Case<'_>, path: &Path, error: &Error) {
-    let finding = unknown(case, path).unreadable(path.shown(), error);
+/// Adds a finding that it is not known whether the process has access to this file, and why.
+fn cannot_tell(case: &mut Case<'_>, path: &Path, wanted: Wanted, error: &Error) {
+    let finding = unknown(case, path, wanted).unreadable(path.shown(), error);
     case.add(finding);
 }
 
-/// A finding that it is not known whether the process can read this file.
-fn unknown(case: &Case<'_>, path: &Path) -> Finding {
-    let what = format!("cannot tell whether {} can read {}", case.process.shown(), path.shown());
+/// A finding that it is not known whether the process has access to this file.
+fn unknown(case: &Case<'_>, path: &Path, wanted: Wanted) -> Finding {
+    let (process, verb) = (case.process.shown(), wanted.verb());
+    let what = format!("cannot tell whether {process} can {verb} {}", path.shown());
     Finding::new(Level::Error, what)
 }
 
-/// Adds a finding if the process cannot read an expected file.
-fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
-    let found = match examined(case, root, who, path, &[READ]) {
+/// Adds a finding if the process does not have the expected access.
+fn accessible(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path, wanted: Wanted) {
+    let kind = |found: &Examined| {
+        let last = found.rows.last().filter(|row| row.is_end)?;
+        Some(FileType::of_mode(last.meta.st_mode))
+    };
+    let mut bits = wanted.bits(false);
+    let mut found = examined(case, root, who, path, bits);
+    if found.as_ref().is_ok_and(|found| kind(found).is_some_and(FileType::is_directory)) {
+        bits = wanted.bits(true);
+        found = examined(case, root, who, path, bits);
+    }
+    let found = match found {
         Ok(found) => found,
-        Err(error) => return cannot_tell(case, path, &error),
+        Err(error) => return cannot_tell(case, path, wanted, &error),
     };
     let name = path.shown();
-    let last = found.rows.last();
-    let end = last.filter(|row| row.is_end).map(|row| FileType::of_mode(row.meta.st_mode));
+    let end = kind(&found);
     match found.allowed {
-        Some(true) if end.is_none_or(FileType::is_regular) => return,
+        Some(true) if wanted == Wanted::Write || end.is_none_or(FileType::is_regular) => return,
         Some(true) => {
-            let kind = end.unwrap_or(FileType::Unknown);
-            let what = kind.described();
-            let finding =
-                Finding::new(Level::Error, format!("{name} is {what}, not a file")).seen(name, what);
-            return case.add(if kind.is_directory() {
-                finding.kubernetes("volumeMounts: a mountPath of the file, with subPath: its key").docker(
-                    "--volume: if the path on the host does not exist, Docker creates a directory there",
-                )
-            } else {
-                finding
-            });
+            let finding = not_a_file(&name, end.unwrap_or(FileType::Unknown));
+            return case.add(finding);
         }
         Some(false) => {}
         None => {
@@ -130,33 +164,59 @@ fn readable(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, path: &Path) {
             if found.dead_end.as_ref().is_some_and(|dead| dead.error.is_denied()) {
                 why = format!("{why}: {CANNOT_LOOK}").into();
             }
-            let finding = unknown(case, path).seen(place, why);
+            let finding = unknown(case, path, wanted).seen(place, why);
             return case.add(finding);
         }
     }
-    let finding = Finding::new(Level::Error, format!("{} cannot read {name}", case.process.shown()));
+    let finding = denied(case, who, &name, wanted, bits, &found);
+    case.add(finding);
+}
+
+/// Returns the finding for a path that leads to something else than a file.
+fn not_a_file(name: &str, kind: FileType) -> Finding {
+    let what = kind.described();
+    let finding = Finding::new(Level::Error, format!("{name} is {what}, not a file")).seen(name, what);
+    if !kind.is_directory() {
+        return finding;
+    }
+    finding
+        .kubernetes("volumeMounts: a mountPath of the file, with subPath: its key")
+        .docker("--volume: if the path on the host does not exist, Docker creates a directory there")
+}
+
+/// Returns the finding for a path to which the process has no access.
+fn denied(case: &Case<'_>, who: &Who, name: &str, wanted: Wanted, bits: &[u32], found: &Examined) -> Finding {
+    let (process, verb) = (case.process.shown(), wanted.verb());
+    let finding = Finding::new(Level::Error, format!("{process} cannot {verb} {name}"));
+    let last = found.rows.last();
+    let has_end = last.is_some_and(|row| row.is_end);
     let leads_elsewhere = |finding: Finding| {
         finding
             .kubernetes("volumes and volumeMounts: mountPath and the keys of the ConfigMap or Secret")
             .docker("--volume, or COPY in the Dockerfile: is the path the one that the application reads?")
     };
-    let (denied, why) = failure(&found, &name);
+    let (denied, why) = failure(found, name);
     let finding = finding.seen(&denied, why);
-    if denial(&found).is_none() {
+    if denial(found).is_none() {
         // An existing file that fails in another way is a problem of the volume.
         let is_absent = found.dead_end.as_ref().is_some_and(|dead| dead.error.is_absent());
-        return case.add(if is_absent { leads_elsewhere(finding) } else { finding });
+        return if is_absent { leads_elsewhere(finding) } else { finding };
     }
     let is_folder = last.is_some_and(|row| FileType::of_mode(row.meta.st_mode).is_directory());
-    case.add(match last.map(|row| (row, row.by)) {
+    let quoted = shell_quoted(name);
+    match last.map(|row| (row, row.by)) {
         Some((row, _)) if row.link.is_some() => finding.docker(format!(
             "the link must belong to the user who follows it or to the directory's owner: chown -h {}:{} {}",
             who.uid,
             who.gid,
             shell_quoted(&denied)
         )),
-        Some((row, Some(by))) => with_grant(finding, who, row, by, &shell_quoted(&denied), &[READ]),
-        _ if end.is_none() && !is_folder => leads_elsewhere(finding),
+        Some((row, Some(by))) => with_grant(finding, who, row, by, &shell_quoted(&denied), bits),
+        _ if !has_end && !is_folder => leads_elsewhere(finding),
+        // Nothing else than the mount denies this to everyone.
+        Some((row, None)) if wanted == Wanted::Write && row.outcome.is_err() => finding
+            .kubernetes(format!("volumeMounts: a writable volume at {name}, without readOnly: true"))
+            .docker(format!("--volume NAME:{quoted} without :ro, or --tmpfs {quoted}")),
         _ => finding,
-    });
+    }
 }

@@ -11,7 +11,9 @@ mod family;
 mod finding;
 mod servers;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -99,12 +101,15 @@ const COMMAND: Command = Command {
             "this TCP port has a listener that other hosts can reach; repeatable",
         ),
         option_list("expect-file", "PATH", "the process can read this file; repeatable"),
+        option_list("expect-writable", "PATH", "the process can write to this file or directory; repeatable"),
+        option_list("expect-env", "NAME", "this variable is set and not empty; repeatable"),
         #[cfg(feature = "remote")]
         flag("remote", "query the name servers of /etc/resolv.conf"),
     ]],
     plan,
     examples: r"porthole doctor
 porthole doctor --expect-port 8080 --expect-file /etc/app/config.yaml
+porthole doctor --expect-writable /data --expect-env DATABASE_URL
 porthole doctor -p 7 --json",
     properties: Properties::PLAIN,
 };
@@ -116,6 +121,10 @@ struct Request {
     ports: Vec<u16>,
     /// Files that the process should be able to read.
     files: Vec<PathBuf>,
+    /// Files and directories that it should be able to write to.
+    writable: Vec<PathBuf>,
+    /// Variables that it should have.
+    variables: Vec<OsString>,
     /// Whether name servers may be queried.
     remote: bool,
 }
@@ -126,11 +135,28 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         let port = word.to_str().and_then(parse_port);
         ports.push(port.ok_or_else(|| given.unexpected("expect-port", "a port from 1 to 65535"))?);
     }
-    let files = given.paths("expect-file");
-    if files.iter().any(|path| path.as_os_str().is_empty()) {
-        return Err(given.unexpected("expect-file", "the path of a file"));
+    let (files, writable) = (given.paths("expect-file"), given.paths("expect-writable"));
+    for (option, paths) in [("expect-file", &files), ("expect-writable", &writable)] {
+        if paths.iter().any(|path| path.as_os_str().is_empty()) {
+            return Err(given.unexpected(option, "the path of a file"));
+        }
     }
-    Ok(Box::new(Request { ports, files, remote: given.has("remote") }))
+    let variables = given.words("expect-env");
+    let is_name = |name: &OsString| !name.is_empty() && !name.as_bytes().contains(&b'=');
+    if !variables.iter().all(is_name) {
+        return Err(given.unexpected("expect-env", "the name of a variable"));
+    }
+    Ok(Box::new(Request { ports, files, writable, variables, remote: given.has("remote") }))
+}
+
+impl Request {
+    /// Whether something is expected that a process without files and sockets cannot have.
+    fn expects(&self) -> bool {
+        !(self.ports.is_empty()
+            && self.files.is_empty()
+            && self.writable.is_empty()
+            && self.variables.is_empty())
+    }
 }
 
 /// The process under examination, and what is known about it so far.
@@ -306,7 +332,7 @@ fn cannot_be_examined(case: &mut Case<'_>, request: &Request) -> bool {
         Fate::Zombie(_) => (Level::Error, "is a zombie: it has ended, but its parent has not waited for it"),
         Fate::Gone => (Level::Error, "has ended"),
         // It cannot meet the expectations.
-        Fate::Kernel(_) if !request.ports.is_empty() || !request.files.is_empty() => {
+        Fate::Kernel(_) if request.expects() => {
             (Level::Error, "is a kernel thread, which neither listens nor reads files")
         }
         Fate::Kernel(_) => (Level::Hint, "is a kernel thread: there is nothing to change"),

@@ -1,13 +1,16 @@
 //! Variables that name the port or the address to listen on, and expected variables. environ(7),
 //! proc_pid_environ(5).
 
+use std::ffi::OsStr;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::finding::{Finding, Level, first_of};
 use super::{Case, Request};
 use crate::net::target::parse_port;
 use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::sockets::{Sockets, Wanted};
+use crate::text::decode;
 use crate::view::target::MAX_PROC_FILE_BYTES;
 
 /// The most addresses that are named.
@@ -81,10 +84,20 @@ const OF_SERVERS: [&str; 7] = ["HOST", "URL", "URI", "ADDR", "ADDRESS", "ENDPOIN
 const INSIDE: [&str; 8] = ["svc", "local", "cluster", "internal", "localdomain", "lan", "home", "alt"];
 
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
+    let Some(text) = case.environ.clone() else {
+        for name in &request.variables {
+            let finding = unknown(case, name);
+            case.add(finding);
+        }
+        return case.skipped.push("variables");
+    };
+    for name in &request.variables {
+        let finding = missing(case, &Variables::parse(&text), name);
+        case.findings.extend(finding);
+    }
     if case.is_fallback {
         return;
     }
-    let Some(text) = case.environ.clone() else { return case.skipped.push("variables") };
     let Some(open) = open_ports(case) else { return };
     let variables = Variables::parse(&text);
     for (name, port) in variables.ports(!case.listening.is_empty()) {
@@ -112,6 +125,42 @@ fn open_ports(case: &Case<'_>) -> Option<Vec<u16>> {
     // Not every system shows the table of UDP.
     let udp = Sockets::read(case.handle, wanted(false, true), false).unwrap_or_default();
     Some(tcp.list.iter().chain(&udp.list).map(|socket| socket.port).collect())
+}
+
+/// Returns the finding that it is not known whether this variable is set.
+fn unknown(case: &Case<'_>, name: &OsStr) -> Finding {
+    let name = decode(name.as_bytes());
+    let why = match case.handle.read("environ", 1) {
+        Err(error) => error.reason().into_owned(),
+        Ok(_) => "empty".to_owned(),
+    };
+    let what = format!("cannot tell whether {} has the variable {name}", case.process.shown());
+    Finding::new(Level::Error, what).seen(case.path("environ"), why)
+}
+
+/// Returns the finding for an expected variable that is not set, or empty.
+fn missing(case: &Case<'_>, variables: &Variables<'_>, name: &OsStr) -> Option<Finding> {
+    let bytes = name.as_bytes();
+    let (shown, process) = (decode(bytes), case.process.shown());
+    let value = variables.0.iter().find(|(known, _)| *known == bytes).map(|(_, value)| value);
+    let (what, seen) = match value {
+        Some(value) if !value.is_empty() => return None,
+        Some(_) => (format!("the variable {shown} of {process} is empty"), format!("{shown}=")),
+        None => {
+            let other = variables.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(bytes));
+            let seen = match other {
+                Some((other, _)) => format!("no {shown}, but {}", decode(other)),
+                None => format!("no {shown}"),
+            };
+            (format!("the variable {shown} of {process} is not set"), seen)
+        }
+    };
+    Some(
+        Finding::new(Level::Error, what)
+            .seen(case.path("environ"), seen)
+            .docker(format!("--env {shown}=VALUE, or --env-file FILE"))
+            .kubernetes(format!("env: [{{name: {shown}, value: VALUE}}], or valueFrom or envFrom")),
+    )
 }
 
 /// Returns the finding for a variable that names a port on which nothing listens.

@@ -52,7 +52,8 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
         match found {
             Ok(Some(trouble)) => {
                 let is_expected = |path: &Path| path.as_os_str().as_bytes() == trouble.path;
-                if !request.files.iter().any(|path| is_expected(path)) {
+                let mut asked = request.files.iter().chain(&request.writable);
+                if !asked.any(|path| is_expected(path)) {
                     let finding = trouble.finding(case);
                     case.add(finding);
                 }

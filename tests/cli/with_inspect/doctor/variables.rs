@@ -1,6 +1,7 @@
 //! Variables of the application.
 
 use super::World;
+use crate::support::command::porthole;
 
 #[test]
 fn a_variable_that_names_a_port_without_a_listener_is_a_warning() {
@@ -41,4 +42,33 @@ fn a_variable_that_names_a_port_without_a_listener_is_a_warning() {
     quiet("ASPNETCORE_URLS=http://+:5000\0");
     // The images of .NET set it, also for programs that serve nothing.
     quiet("ASPNETCORE_HTTP_PORTS=8080\0");
+}
+
+#[test]
+fn expected_variables_that_are_not_set_are_errors() {
+    let world = World::new();
+    world.file("1/environ", "DATABASE_URL=postgres://db\0EMPTY=\0api_key=x\0");
+    let ran = world.run(&["--expect-env", "DATABASE_URL"]);
+    assert_eq!(ran.status, Some(0), "{}", ran.story());
+    world.prints(
+        &["--expect-env", "EMPTY", "--expect-env", "API_KEY", "--expect-env", "MODE"],
+        1,
+        "error: the variable EMPTY of pid 1 (server) is empty\n    \
+             seen: @/1/environ: EMPTY=\n    \
+             Docker: --env EMPTY=VALUE, or --env-file FILE\n    \
+             Kubernetes: env: [{name: EMPTY, value: VALUE}], or valueFrom or envFrom\n\
+         error: the variable API_KEY of pid 1 (server) is not set\n    \
+             seen: @/1/environ: no API_KEY, but api_key\n    \
+             Docker: --env API_KEY=VALUE, or --env-file FILE\n    \
+             Kubernetes: env: [{name: API_KEY, value: VALUE}], or valueFrom or envFrom\n\
+         error: the variable MODE of pid 1 (server) is not set\n    \
+             seen: @/1/environ: no MODE\n    \
+             Docker: --env MODE=VALUE, or --env-file FILE\n    \
+             Kubernetes: env: [{name: MODE, value: VALUE}], or valueFrom or envFrom\n\
+         pid 1 (server): 3 errors",
+    );
+    for wrong in ["", "A=B"] {
+        let why = format!("doctor: --expect-env: expected the name of a variable, got '{wrong}'");
+        porthole(["doctor", "--expect-env", wrong]).refused(&why);
+    }
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use super::World;
+use crate::support::command::porthole;
+use crate::support::elsewhere::Elsewhere;
 
 /// A world with these mounts besides its own: the options and the mount point of each, and the
 /// directory of the host.
@@ -123,4 +125,51 @@ fn a_volume_that_cannot_be_written_is_a_warning() {
     mode(&world, "data", 0o1777);
     mode(&world, "named", 0o777);
     world.prints(&[], 0, IN_ORDER);
+}
+
+#[test]
+fn expected_paths_that_cannot_be_written_are_errors() {
+    let world = World::new();
+    fs::create_dir(format!("{}/root/data", world.proc.path())).unwrap();
+    world.file("root/state.json", "{}");
+    mode(&world, "data", 0o757);
+    mode(&world, "state.json", 0o646);
+    let both = ["--expect-writable", "/data", "--expect-writable", "/state.json"];
+    world.prints(&both, 0, IN_ORDER);
+    mode(&world, "data", 0o755);
+    mode(&world, "state.json", 0o644);
+    let owner = owner(&world);
+    let finding = |path: &str, mode: &str| {
+        format!(
+            "error: pid 1 (server) cannot write to {path}\n    \
+                 seen: {path}: owner {owner} mode {mode} does not let others write\n    \
+                 Kubernetes: securityContext.fsGroup: 65532 (of the pod)\n    \
+                 Docker: docker run --rm --volumes-from NAME busybox chown 65532:65532 {path}; in an image: COPY --chown=65532:65532\n"
+        )
+    };
+    let expected = [finding("/data", "0755"), finding("/state.json", "0644")].concat();
+    world.prints(&both, 1, &(expected + "pid 1 (server): 2 errors"));
+    // Who may write to a directory but not search it can create no file there.
+    mode(&world, "data", 0o756);
+    let ran = world.run(&both[..2]);
+    assert!(ran.stdout.contains("mode 0756 does not let others search\n"), "{}", ran.story());
+    let ran = world.run(&["--expect-writable", "/none"]);
+    assert!(ran.stdout.contains("cannot write to /none\n    seen: /none: no such file"), "{}", ran.story());
+    porthole(["doctor", "--expect-writable", ""])
+        .refused("doctor: --expect-writable: expected the path of a file, got ''");
+}
+
+#[test]
+fn a_read_only_mount_that_should_be_writable_is_an_error() {
+    let script = "mount -t tmpfs -o ro data \"$1\"";
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let path = elsewhere.path("");
+    let path = path.trim_end_matches('/');
+    let ran = porthole(["doctor", "-p", &elsewhere.pid(), "--expect-writable", path]).run();
+    let finding = format!(
+        "    seen: {path}: is on a read-only mount\n    \
+             Kubernetes: volumeMounts: a writable volume at {path}, without readOnly: true\n    \
+             Docker: --volume NAME:{path} without :ro, or --tmpfs {path}\n"
+    );
+    assert!(ran.status == Some(1) && ran.stdout.contains(&finding), "{}", ran.story());
 }
