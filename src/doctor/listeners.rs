@@ -37,6 +37,7 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
         }
     }
     let own = own(case, &listeners);
+    case.knows_listeners = true;
     case.listening = own.iter().map(|(address, _)| *address).collect();
     unreachable(case, request, &listeners, &own, &table, &backlogs);
     queues(case, listeners, &table, &backlogs);

@@ -10,6 +10,7 @@ mod deleted;
 mod family;
 mod finding;
 mod servers;
+mod verdict;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use self::choice::{choose, mounts_of, stat_of, unreadable};
 use self::family::family;
 use self::finding::{Finding, Level};
+use self::verdict::print;
 #[cfg(feature = "remote")]
 use crate::args::flag;
 use crate::args::{Given, UsageError, option_list};
@@ -28,7 +30,6 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::inspect::{Command, Inspect, Properties, inspections};
 use crate::net::target::parse_port;
-use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::handle::{Fate, Handle};
 use crate::procfs::listing::Listing;
@@ -45,29 +46,32 @@ use crate::view::target::{MAX_PROC_FILE_BYTES, Target};
 
 /// Declares each topic's module and lists its `diagnose`, so that a new topic is one line.
 macro_rules! topics {
-    ($($name:ident,)*) => {
+    ($($name:ident: $what:literal,)*) => {
         $(mod $name;)*
-        /// Every topic, in the order in which they run. The one that reports what was skipped comes
-        /// last.
-        const TOPICS: &[fn(&mut Case<'_>, &Request)] = &[$($name::diagnose,)*];
+        /// Every topic, what it looks at, and in the order in which they run: causes come before
+        /// their effects. The one that reports what was skipped comes last.
+        const TOPICS: &[(&str, Topic)] = &[$(($what, $name::diagnose),)*];
     };
 }
 
+/// Looks at a topic, and adds what it finds to the case.
+type Topic = fn(&mut Case<'_>, &Request);
+
 topics! {
-    processes,
-    resources,
-    stuck,
-    descriptors,
-    clock,
-    network,
-    listeners,
-    variables,
-    space,
-    volumes,
-    files,
-    names,
-    privileges,
-    reach,
+    processes: "signals and zombies",
+    resources: "control groups",
+    stuck: "process states",
+    descriptors: "file descriptors",
+    clock: "clock",
+    network: "loopback interface",
+    listeners: "listeners and accept queues",
+    variables: "variables",
+    space: "free space",
+    volumes: "mounted secrets and volumes",
+    files: "temporary files",
+    names: "name resolution",
+    privileges: "privileges",
+    reach: "",
 }
 
 /// How long a condition that may be transient, such as a zombie or a waiting connection, has to
@@ -178,6 +182,8 @@ struct Case<'a> {
     family: Vec<u32>,
     /// The addresses that they listen on, by TCP.
     listening: Vec<SocketAddr>,
+    /// Whether that is known.
+    knows_listeners: bool,
     /// Its root directory; `None` if that cannot be opened.
     root: Option<Arc<Root>>,
     /// Its ids and capabilities, for access to files.
@@ -189,6 +195,8 @@ struct Case<'a> {
     /// Its control groups.
     groups: Result<Groups, Error>,
     findings: Vec<Finding>,
+    /// The topics that were looked at.
+    looked_at: Vec<&'static str>,
     /// What was not checked because access to the process is denied.
     skipped: Vec<&'static str>,
     /// What else could not be checked, and why.
@@ -288,6 +296,7 @@ impl Inspect for Request {
             listing,
             family: family(&all, handle.pid),
             listening: Vec::new(),
+            knows_listeners: false,
             who: Who::of_process(status.clone()).mapped(target, handle),
             status,
             root,
@@ -295,6 +304,7 @@ impl Inspect for Request {
             environ: variables::read(handle).map(Arc::new),
             groups,
             findings: others.into_iter().collect(),
+            looked_at: Vec::new(),
             skipped: Vec::new(),
             unread,
             started: Instant::now(),
@@ -302,8 +312,12 @@ impl Inspect for Request {
             at_pids_limit,
         };
         let topics = if cannot_be_examined(&mut case, self) { &[] } else { TOPICS };
-        for diagnose in topics {
+        for (name, diagnose) in topics {
+            let before = case.skipped.len() + case.unread.len();
             diagnose(&mut case, self);
+            // What could not be read is listed as an error, or as part of a finding.
+            let is_whole = case.skipped.len() + case.unread.len() == before;
+            case.looked_at.extend(Some(*name).filter(|name| is_whole && !name.is_empty()));
         }
         case.findings.sort_by_key(|finding| finding.level);
         for why in case.unread.iter().take(MAX_NOT_CHECKED) {
@@ -312,7 +326,7 @@ impl Inspect for Request {
         if case.unread.len() > MAX_NOT_CHECKED {
             answer.warn(&format!("not checked: {} more", case.unread.len() - MAX_NOT_CHECKED));
         }
-        print(&case, answer);
+        print(&case, self, answer);
         Ok(case.findings.iter().all(|finding| finding.level != Level::Error))
     }
 }
@@ -350,32 +364,4 @@ fn root(target: &Target, process: &Handle) -> Option<Root> {
         let own = mounts_of(&target.ourselves().ok()?)?;
         (mounts_of(process)? == own).then(Root::own)
     })
-}
-
-fn print(case: &Case<'_>, answer: &mut Answer) {
-    let process = case.process.shown();
-    if answer.is_json() {
-        let findings = case.findings.iter().map(Finding::fact).collect();
-        answer.document(vec![
-            ("pid", Fact::Count(case.handle.pid.into())),
-            ("process", Fact::Bytes(case.process.name.clone())),
-            ("findings", Fact::List(findings)),
-        ]);
-        return;
-    }
-    for finding in &case.findings {
-        finding.print(answer);
-    }
-    if case.findings.is_empty() {
-        let partly = if case.unread.is_empty() { "" } else { "; some checks could not be made" };
-        answer.sentence(&format!("in order: {process}: nothing stands out{partly}"));
-        return;
-    }
-    let counts =
-        [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Hint, "hint")].map(|(level, word)| {
-            let count = case.findings.iter().filter(|finding| finding.level == level).count();
-            (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
-        });
-    let counts: Vec<String> = counts.into_iter().flatten().collect();
-    answer.sentence(&format!("{process}: {}", counts.join(", ")));
 }

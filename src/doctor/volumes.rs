@@ -35,7 +35,8 @@ const MAX_FILES: usize = 32;
 const MAX_DEPTH: usize = 4;
 
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
-    let (Some(root), Some(mounts)) = (case.root.clone(), case.mounts.clone()) else { return };
+    let Some(root) = case.root.clone() else { return case.skipped.push("mounted secrets and volumes") };
+    let Some(mounts) = case.mounts.clone() else { return };
     if case.is_fallback || !case.status.known.has_credentials() {
         return;
     }

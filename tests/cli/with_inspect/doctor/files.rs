@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{STATUS, World};
+use super::{IN_ORDER, STATUS, World};
 use crate::support::command::porthole;
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::processes::Sleeper;
@@ -84,7 +84,7 @@ fn a_read_only_root_without_a_writable_tmp_is_a_hint() {
     assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
     fs::create_dir(&tmp).unwrap();
     fs::set_permissions(tmp, fs::Permissions::from_mode(0o1777)).unwrap();
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, IN_ORDER);
 }
 
 /// An application that is told where to create temporary files will.
@@ -106,7 +106,7 @@ fn a_directory_for_temporary_files_that_is_not_writable_is_a_warning() {
     let folder = format!("{}/root/my tmp", world.proc.path());
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).unwrap();
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, IN_ORDER);
 }
 
 #[test]

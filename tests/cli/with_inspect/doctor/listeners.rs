@@ -55,7 +55,7 @@ fn expected_ports_must_be_reachable() {
     }
     // One address for health checks, one for everything else.
     let both = row("0A00000A") + row("0100007F").lines().nth(1).unwrap();
-    world.file("1/net/tcp", both).prints(&expect, 0, "in order: pid 1 (server): nothing stands out");
+    world.file("1/net/tcp", both).prints(&expect, 0, "in order: pid 1 (server), listening on no TCP port");
     for wrong in ["0", "65536", "x", ""] {
         let why = format!("doctor: --expect-port: expected a port from 1 to 65535, got '{wrong}'");
         porthole(["doctor", "--expect-port", wrong]).refused(&why);

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use super::{WITH_ETH0, World};
+use super::{IN_ORDER, WITH_ETH0, World};
 use crate::support::command::porthole;
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::network::in_own_network;
@@ -18,7 +18,8 @@ fn a_missing_resolv_conf_and_a_high_ndots_are_reported() {
     let conf = "search a.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n";
     // The files of Kubernetes say so everywhere; it matters to an application that uses such a name.
     world.file("root/etc/resolv.conf", conf).file("1/environ", "DB_HOST=db.default.svc\0");
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    let remote = ", whether the name servers answer (--remote)";
+    world.prints(&[], 0, &[IN_ORDER, remote].concat());
     world.file("1/environ", "DB_HOST=db\0API_URL=https://api.example.org/v1\0").prints(
         &[],
         0,

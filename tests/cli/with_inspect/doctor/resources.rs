@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::{LISTENING, World};
+use super::{IN_ORDER, LISTENING, World};
 use crate::support::command::porthole;
 use crate::support::processes::Made;
 
@@ -82,7 +82,7 @@ fn reclaimable_page_cache_is_not_counted() {
             "groups/app/memory.stat",
             "anon 1\nfile 60000000\nactive_file 10000000\ninactive_file 50000000\n",
         )
-        .prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+        .prints(&[], 0, IN_ORDER);
     let ran = world
         .file("groups/app/memory.stat", "anon 1\nfile 60000000\nshmem 60000000\ninactive_file 0\n")
         .run(&[]);
@@ -198,7 +198,7 @@ fn memory_high_and_the_limit_of_swap_are_reported_when_reached() {
     // Page cache is reclaimed at once; a limit that was reached long ago matters no more.
     world.file("groups/app/memory.stat", "anon 1\ninactive_file 20000000\n");
     world.file("groups/app/memory.swap.current", "0\n");
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, IN_ORDER);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_frozen_group_is_an_error() {
     world.file("groups/app/cgroup.freeze", "0\n").file("groups/app/cgroup.events", "populated 1\nfrozen 1\n");
     starts(&finding("app/cgroup.events", "frozen 1"));
     world.file("groups/app/cgroup.events", "populated 1\nfrozen 0\n");
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, IN_ORDER);
     // In v1 its processes are in uninterruptible sleep, which is not reported as another fault.
     let path = world.proc.path().to_owned();
     world.proc.process(1, &Made { name: b"server", ppid: 0, state: 'D', ..Made::default() }, b"/server\0");
@@ -297,7 +297,7 @@ fn the_limit_with_the_least_room_counts() {
         .file("groups/v1/pod/memory.limit_in_bytes", "67108864\n")
         .file("groups/v1/pod/memory.usage_in_bytes", "67000000\n")
         .file("groups/v1/pod/memory.stat", "total_inactive_file 0\n");
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, IN_ORDER);
     let ran = world.file("groups/v1/pod/memory.use_hierarchy", "1\n").run(&[]);
     assert!(ran.stdout.starts_with(finding), "{}", ran.story());
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
-use super::World;
+use super::{IN_ORDER, World};
 use crate::support::command::porthole;
 use crate::support::elsewhere::Elsewhere;
 
@@ -29,8 +29,6 @@ fn owner(world: &World) -> String {
     let meta = fs::metadata(world.proc.path()).unwrap();
     format!("{}:{}", meta.uid(), meta.gid())
 }
-
-const IN_ORDER: &str = "in order: pid 1 (server): nothing stands out";
 
 #[test]
 fn secrets_and_configuration_that_cannot_be_read_are_warnings() {
