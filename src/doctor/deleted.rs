@@ -1,7 +1,7 @@
 //! Deleted files that are still open, whose space a full file system lacks. unlink(2),
 //! proc_pid_fd(5), proc_pid_fdinfo(5).
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::finding::{Finding, Level};
@@ -71,7 +71,7 @@ pub(super) fn on_full(case: &mut Case<'_>, device: &[u8], point: &str, size: u64
 
 /// Adds the deleted files on this device that a process holds open, each once.
 fn collect(
-    proc: &PathBuf,
+    proc: &Path,
     pid: u32,
     device: &[u8],
     known: Option<&Arc<Mounts>>,

@@ -9,15 +9,14 @@ use nix::errno::Errno;
 
 use super::finding::{Finding, Level, first_of};
 use super::network::has_network;
+use super::servers::{self, FILE};
 use super::variables::Variables;
-use super::{Case, Request, servers};
+use super::{Case, Request};
 use crate::error::{Cause, Error};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
 use crate::text::decode;
 use crate::view::root::Root;
 
-/// The file of resolv.conf(5).
-pub(super) const FILE: &str = "/etc/resolv.conf";
 /// The most that is read of it, in bytes.
 const FILE_LIMIT: u64 = 64 << 10;
 /// The most search domains that every resolver uses: MAXDNSRCH of older glibc.

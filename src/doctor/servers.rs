@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::finding::{Finding, Level};
-use super::names::FILE;
 use super::{Case, Request};
 use crate::deadline::Deadline;
 use crate::net::dns::{Name, SERVFAIL};
@@ -14,6 +13,8 @@ use crate::net::resolv_conf::{NameServer, ResolvConf};
 use crate::net::resolver::{Query, ask};
 use crate::procfs::handle::Handle;
 
+/// The file that names them.
+pub(super) const FILE: &str = "/etc/resolv.conf";
 /// How long one server may take to answer; those on loopback together.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
 /// The name server that Docker puts into containers. It asks others.

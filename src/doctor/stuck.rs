@@ -64,7 +64,7 @@ impl Halt {
 /// Returns the processes of the application that do not run, in order of pid.
 fn halted(case: &Case<'_>, all: &[Seen]) -> Vec<Halt> {
     let mut family = case.family.clone();
-    family.sort();
+    family.sort_unstable();
     let mut found = Vec::new();
     for Seen { pid, stat, .. } in all {
         let Ok(stat) = stat else { continue };

@@ -238,9 +238,7 @@ impl<'a> Variables<'a> {
     pub(super) fn external_host(&self, ndots: usize) -> Option<(&'a [u8], usize)> {
         self.0.iter().find_map(|&(name, value)| {
             let is_of_server = |end: &&str| name.ends_with(end.as_bytes());
-            let text = std::str::from_utf8(value)
-                .ok()
-                .filter(|_| OF_SERVERS.iter().any(|end| is_of_server(&end)))?;
+            let text = std::str::from_utf8(value).ok().filter(|_| OF_SERVERS.iter().any(is_of_server))?;
             let dots = external_dots(text)?;
             (dots < ndots).then_some((name, dots))
         })
@@ -282,7 +280,7 @@ fn external_dots(value: &str) -> Option<usize> {
     };
     let last =
         labels.last().filter(|last| last.len() > 1 && last.bytes().all(|b| b.is_ascii_alphabetic()))?;
-    let is_outside = !INSIDE.contains(last) && labels.iter().all(|label| is_label(&label));
+    let is_outside = !INSIDE.contains(last) && labels.iter().all(is_label);
     (is_outside && labels.len() > 1).then(|| labels.len() - 1)
 }
 

@@ -95,11 +95,11 @@ impl Area {
     /// Returns the mount, if it is one for this container.
     fn of(mount: &Mount) -> Option<Self> {
         let is_below = |folder: &&str| below(folder.as_bytes(), &mount.point).is_some();
-        if mount.point == b"/" || SECRETS.iter().any(|folder| is_below(&folder)) {
+        if mount.point == b"/" || SECRETS.iter().any(is_below) {
             return None;
         }
         let is_writable = !mount.is_read_only();
-        if is_writable && OF_SYSTEM.iter().any(|folder| is_below(&folder)) {
+        if is_writable && OF_SYSTEM.iter().any(is_below) {
             return None;
         }
         // Docker and Podman: `…/volumes/NAME/_data`; Kubernetes: `…/volumes/kubernetes.io~…`, or the
@@ -227,7 +227,7 @@ impl Trouble {
         };
         if self.more > 0 {
             let s = if self.more == 1 { "" } else { "s" };
-            what.push_str(&format!(", nor {} more file{s} of this mount", self.more));
+            what = format!("{what}, nor {} more file{s} of this mount", self.more);
         }
         let finding = Finding::new(Level::Warning, what);
         let Some((place, why)) = denial(&self.found) else { return finding };

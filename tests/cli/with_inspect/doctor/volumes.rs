@@ -14,7 +14,8 @@ fn with_mounts(mounts: &[(&str, &str, &str)]) -> World {
     let path = format!("{}/1/mountinfo", world.proc.path());
     let mut table = fs::read_to_string(&path).unwrap();
     for (at, (options, point, source)) in mounts.iter().enumerate() {
-        table += &format!("{} 1 254:1 {source} {point} {options} - ext4 /dev/vda rw\n", 40 + at);
+        let id = (40 + at).to_string();
+        table += &[&id, " 1 254:1 ", source, " ", point, " ", options, " - ext4 /dev/vda rw\n"].concat();
     }
     fs::write(path, table).unwrap();
     world
