@@ -64,10 +64,21 @@ fn table_of(table: &str, address: SocketAddr) -> String {
 /// Returns the listeners that the process or a descendant holds. If that cannot be read, those of
 /// its user.
 fn own(case: &Case<'_>, listeners: &[(SocketAddr, Socket)]) -> Listeners {
-    let inodes = listeners.iter().map(|(_, socket)| socket.inode).filter(|&inode| inode != 0).collect();
-    let mut listing = case.listing.clone();
-    listing.pids = case.family.iter().copied().take(MAX_HOLDERS).collect();
-    let owners = Owners::find(&case.target.proc, &listing, inodes);
+    let inodes = listeners.iter().map(|(_, socket)| socket.inode).filter(|&inode| inode != 0);
+    let inodes: Vec<u64> = inodes.collect();
+    if inodes.is_empty() {
+        return Vec::new();
+    }
+    let find = |count: usize| {
+        let mut listing = case.listing.clone();
+        listing.pids = case.family.iter().copied().take(count).collect();
+        Owners::find(&case.target.proc, &listing, inodes.clone())
+    };
+    // Mostly the process itself holds all of them.
+    let mut owners = find(1);
+    if !inodes.iter().all(|&inode| owners.of(inode).next().is_some()) {
+        owners = find(MAX_HOLDERS);
+    }
     let is_denied = owners.unread.is_some();
     let is_own = |socket: &Socket| {
         let is_of_user = || case.status.known.ids && socket.uid == Some(case.status.uids[1]);

@@ -41,10 +41,15 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
         return;
     }
     let may_block = may_block(&mounts);
+    if may_block && case.at_pids_limit {
+        let why = "the pids limit is reached, and looking at them takes one more thread";
+        return case.unread.push(format!("mounted secrets and volumes: {why}").into());
+    }
     let mut areas: Vec<Area> = SECRETS.iter().map(|path| Area::secrets(path)).collect();
     let is_candidate = |at: usize, mount: &Mount| !is_pseudo(mount) && !mounts.is_hidden(at);
     let candidates = mounts.list.iter().enumerate().filter(|&(at, mount)| is_candidate(at, mount));
     areas.extend(candidates.filter_map(|(_, mount)| Area::of(mount)).take(MAX_MOUNTS));
+    let mut places = Vec::new();
     for area in areas {
         let path = area.path.clone();
         let view = View { target: case.target.clone(), root: Arc::clone(&root), who: case.who.clone() };
@@ -54,10 +59,13 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
             Ok(Some(trouble)) => {
                 let is_expected = |path: &Path| path.as_os_str().as_bytes() == trouble.path;
                 let mut asked = request.files.iter().chain(&request.writable);
-                if !asked.any(|path| is_expected(path)) {
+                // One of the two folders of secrets may be a link to the other.
+                let place = trouble.found.rows.last().map(|row| row.path.clone());
+                if !asked.any(|path| is_expected(path)) && !places.contains(&place) {
                     let finding = trouble.finding(case);
                     case.add(finding);
                 }
+                places.push(place);
             }
             Ok(None) => {}
             Err(error) => {

@@ -41,6 +41,9 @@ fn secrets_and_configuration_that_cannot_be_read_are_warnings() {
     for name in ["a.yaml", "b.yaml"] {
         symlink(format!("..data/{name}"), format!("{}/root/etc/app/{name}", world.proc.path())).unwrap();
     }
+    // Whichever folder the runtime uses, it is one.
+    fs::create_dir(format!("{}/root/var", world.proc.path())).unwrap();
+    symlink("/run", format!("{}/root/var/run", world.proc.path())).unwrap();
     world.prints(&[], 0, IN_ORDER);
     for file in ["run/secrets/db", "etc/app/..2026/a.yaml", "etc/app/..2026/b.yaml", "etc/app.key"] {
         mode(&world, file, 0o400);
