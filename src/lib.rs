@@ -74,6 +74,8 @@ pub fn run() -> Conclusion {
             {
                 report::error(&why);
             }
+            #[cfg(not(feature = "inspect"))]
+            point_to_doctor(&outcome, plan.options.style);
             outcome.conclusion()
         }
         #[cfg(feature = "inspect")]
@@ -83,5 +85,16 @@ pub fn run() -> Conclusion {
             report::usage_error(&error.to_string(), commands::asks_for_json(std::env::args_os()));
             Conclusion::Bad
         }
+    }
+}
+
+/// Tells who looks at a failure on a terminal how to find its cause, which this build cannot. To an
+/// engine, which keeps what a probe prints, it would be the same line each time.
+#[cfg(not(feature = "inspect"))]
+fn point_to_doctor(outcome: &outcome::RunOutcome, style: report::Style) {
+    use std::io::IsTerminal as _;
+
+    if !outcome.is_healthy() && !style.quiet && !style.json && std::io::stderr().is_terminal() {
+        report::error(&["to find out why: ", &commands::debug_container("doctor")].concat());
     }
 }

@@ -22,15 +22,18 @@ pub struct Opt {
 #[derive(Debug, Clone, Copy)]
 pub struct Feature {
     is_here: bool,
+    /// Whether another container can stand in for it.
+    #[cfg_attr(feature = "inspect", allow(dead_code, reason = "only builds without it point to another"))]
+    is_inspect: bool,
 }
 
 impl Feature {
     /// TLS.
-    pub const TLS: Feature = Feature { is_here: cfg!(feature = "tls") };
+    pub const TLS: Feature = Feature { is_here: cfg!(feature = "tls"), is_inspect: false };
     /// Connections to other machines.
-    pub const REMOTE: Feature = Feature { is_here: cfg!(feature = "remote") };
+    pub const REMOTE: Feature = Feature { is_here: cfg!(feature = "remote"), is_inspect: false };
     /// The inspections.
-    pub const INSPECT: Feature = Feature { is_here: cfg!(feature = "inspect") };
+    pub const INSPECT: Feature = Feature { is_here: cfg!(feature = "inspect"), is_inspect: true };
 }
 
 /// What follows an option.
@@ -112,6 +115,12 @@ impl Opt {
     /// Whether only other builds have it. Then help does not list it, and it is unknown here.
     pub fn is_elsewhere(&self) -> bool {
         self.needs.is_some_and(|feature| !feature.is_here)
+    }
+
+    /// Whether it needs the inspections.
+    #[cfg(not(feature = "inspect"))]
+    pub fn is_of_inspections(&self) -> bool {
+        self.needs.is_some_and(|feature| feature.is_inspect)
     }
 
     /// The option, without its short form if that is one of these letters.

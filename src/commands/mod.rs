@@ -5,6 +5,8 @@
 //! `args`.
 
 mod action;
+#[cfg(not(feature = "inspect"))]
+mod debug;
 mod foreign;
 #[cfg(feature = "inspect")]
 mod habits;
@@ -21,9 +23,10 @@ mod sentence;
 mod wrong;
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
 
 pub use self::action::Action;
+#[cfg(not(feature = "inspect"))]
+pub use self::debug::debug_container;
 pub use self::parse::parse;
 use self::run::RUN;
 use crate::args::{MISSING, UsageError, without_user_info};
@@ -52,6 +55,10 @@ fn find_kind(name: &OsStr) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| name == kind.name)
 }
 
+/// Precedes the line that runs a command of the full build.
+#[cfg(not(feature = "inspect"))]
+const INSTEAD: &str = "run it beside this container: ";
+
 /// Whether this is the name of a command.
 fn is_command(name: &OsStr) -> bool {
     #[cfg(feature = "inspect")]
@@ -66,6 +73,10 @@ fn unknown_command(name: &OsStr, advice: Option<String>) -> UsageError {
     let bytes = name.as_encoded_bytes();
     let shown = clip(&without_user_info(bytes, false));
     if is_elsewhere(&shown) {
+        #[cfg(not(feature = "inspect"))]
+        if inspect::LOOKING.contains(&shown.as_str()) {
+            return UsageError(format!("{shown}{MISSING}; {INSTEAD}{}", debug_container(&shown)));
+        }
         return UsageError(shown + MISSING);
     }
     let is_target = || bytes.starts_with(b":") || bytes.windows(3).any(|three| three == b"://");
@@ -119,6 +130,12 @@ fn is_elsewhere(name: &str) -> bool {
 fn is_option_elsewhere(word: &str) -> bool {
     let mut options = KINDS.iter().flat_map(|kind| kind.options).copied().flatten().chain(RUN);
     options.any(|option| option.is_elsewhere() && option.is_called(word))
+}
+
+/// Whether only a build with the inspections has this option.
+#[cfg(not(feature = "inspect"))]
+fn is_of_inspections(word: &str) -> bool {
+    RUN.iter().any(|option| option.is_of_inspections() && option.is_called(word))
 }
 
 /// All commands besides the checks.

@@ -124,6 +124,12 @@ fn unknown(command: &str, typed: Typed<'_>, options: &[&Opt]) -> Message {
     }
     let shown = shown(typed);
     if is_option_elsewhere(&shown) {
+        #[cfg(not(feature = "inspect"))]
+        if super::is_of_inspections(&shown) {
+            let text =
+                format!("{shown}{MISSING}; or see porthole doctor: {}", super::debug_container("doctor"));
+            return Message { text, has_advice: true };
+        }
         return Message { text: shown + MISSING, has_advice: true };
     }
     let advice = foreign::argument(command, shown.as_bytes()).or_else(|| {

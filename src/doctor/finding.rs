@@ -40,7 +40,8 @@ pub fn shell_quoted(path: &str) -> String {
 }
 
 impl Level {
-    fn name(self) -> &'static str {
+    /// Returns its name: `error`.
+    pub fn name(self) -> &'static str {
         match self {
             Level::Error => "error",
             Level::Warning => "warning",

@@ -3,14 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::finding::{Finding, Level, first_of};
+use super::network::has_network;
 use super::{Case, Request};
 use crate::error::Error;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
+use crate::procfs::owners::Owners;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::text::decode;
 
 /// The most listeners that are named.
 const MAX_NAMED: usize = 8;
+/// The most processes whose descriptors are looked at, to find out what the application listens on.
+const MAX_HOLDERS: usize = 64;
 
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     let (listeners, table) = match listeners(case) {
@@ -28,10 +32,14 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     let mut backlogs = if case.target.is_of_kernel() { backlogs() } else { Vec::new() };
     backlogs.sort_unstable_by_key(|backlog| backlog.inode);
     for &port in &request.ports {
-        if let Some(finding) = expected(port, &listeners, &table, &backlogs) {
+        if let Some((_, finding)) = expected(port, Level::Error, &listeners, &table, &backlogs) {
             case.add(finding);
         }
     }
+    let own = own(case, &listeners);
+    case.knows_listeners = true;
+    case.listening = own.iter().map(|(address, _)| *address).collect();
+    unreachable(case, request, &listeners, &own, &table, &backlogs);
     queues(case, listeners, &table, &backlogs);
 }
 
@@ -53,8 +61,67 @@ fn table_of(table: &str, address: SocketAddr) -> String {
     [table, if address.is_ipv6() { "6" } else { "" }].concat()
 }
 
+/// Returns the listeners that the process or a descendant holds. If that cannot be read, those of
+/// its user.
+fn own(case: &Case<'_>, listeners: &[(SocketAddr, Socket)]) -> Listeners {
+    let inodes = listeners.iter().map(|(_, socket)| socket.inode).filter(|&inode| inode != 0);
+    let inodes: Vec<u64> = inodes.collect();
+    if inodes.is_empty() {
+        return Vec::new();
+    }
+    let find = |count: usize| {
+        let mut listing = case.listing.clone();
+        listing.pids = case.family.iter().copied().take(count).collect();
+        Owners::find(&case.target.proc, &listing, inodes.clone())
+    };
+    // Mostly the process itself holds all of them.
+    let mut owners = find(1);
+    if !inodes.iter().all(|&inode| owners.of(inode).next().is_some()) {
+        owners = find(MAX_HOLDERS);
+    }
+    let is_denied = owners.unread.is_some();
+    let is_own = |socket: &Socket| {
+        let is_of_user = || case.status.known.ids && socket.uid == Some(case.status.uids[1]);
+        owners.of(socket.inode).next().is_some() || is_denied && is_of_user()
+    };
+    listeners.iter().filter(|(_, socket)| is_own(socket)).cloned().collect()
+}
+
+/// Adds a finding if the process listens, but nothing in its network namespace can be reached from
+/// outside. What listens on loopback besides, such as an administrative port behind a proxy, is
+/// meant to be there.
+fn unreachable(
+    case: &mut Case<'_>,
+    request: &Request,
+    listeners: &[(SocketAddr, Socket)],
+    own: &[(SocketAddr, Socket)],
+    table: &str,
+    backlogs: &[Backlog],
+) {
+    if !listeners.iter().all(|(address, _)| address.ip().to_canonical().is_loopback())
+        || case.is_fallback
+        || own.is_empty()
+        || !has_network(case)
+    {
+        return;
+    }
+    let mut ports: Vec<u16> = own.iter().map(|(address, _)| address.port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports.retain(|port| !request.ports.contains(port));
+    for port in ports.into_iter().take(MAX_NAMED) {
+        if let Some((Reach::LoopbackOnly | Reach::Ipv6LoopbackOnly, finding)) =
+            expected(port, Level::Warning, own, table, backlogs)
+        {
+            case.add(finding);
+        }
+    }
+}
+
 /// From where the listeners of one port can be reached.
 enum Reach {
+    /// There are none.
+    Nowhere,
     /// From the container and from outside.
     Everywhere,
     /// By IPv6; by IPv4 only if this wildcard listener accepts it too, which is not known.
@@ -106,35 +173,36 @@ impl Reach {
     }
 }
 
-/// Returns what is wrong with the listeners of an expected port.
+/// Returns what is wrong with the listeners of a port, and from where they can be reached. `level`
+/// is that of a listener which cannot be reached from outside.
 fn expected(
     port: u16,
+    level: Level,
     listeners: &[(SocketAddr, Socket)],
     table: &str,
     backlogs: &[Backlog],
-) -> Option<Finding> {
+) -> Option<(Reach, Finding)> {
     let of_port: Vec<_> = listeners.iter().filter(|(address, _)| address.port() == port).collect();
     let Some((first, _)) = of_port.first() else {
-        return Some(nothing_listens(port, listeners, table));
+        return Some((Reach::Nowhere, nothing_listens(port, listeners, table)));
     };
     let bound = addresses(of_port.iter().map(|(address, _)| *address));
     let start = format!("TCP port {port} is bound to ");
     let reach = Reach::of(&of_port, backlogs);
     let (level, end) = match reach {
-        Reach::Everywhere => return None,
+        Reach::Everywhere | Reach::Nowhere => return None,
         Reach::PerhapsIpv4(address) => {
             let what = format!(
                 "{start}{bound}; cannot tell whether [::] accepts IPv4 too (IPV6_V6ONLY): to find out, \
                  run porthole tcp 127.0.0.1:{port}"
             );
-            return Some(
-                Finding::new(Level::Warning, what)
-                    .seen(
-                        table_of(table, address),
-                        format!("LISTEN {address}; this table does not show the option"),
-                    )
-                    .seen("sock_diag(7)", "not available here"),
-            );
+            let finding = Finding::new(Level::Warning, what)
+                .seen(
+                    table_of(table, address),
+                    format!("LISTEN {address}; this table does not show the option"),
+                )
+                .seen("sock_diag(7)", "not available here");
+            return Some((reach, finding));
         }
         Reach::Ipv4OnLoopback => (
             Level::Error,
@@ -143,12 +211,11 @@ fn expected(
             ),
         ),
         Reach::Ipv6Only => (Level::Error, format!("{bound} only, which does not accept IPv4 (IPV6_V6ONLY)")),
-        Reach::Ipv6LoopbackOnly => (
-            Level::Error,
-            "::1 only: it is unreachable from 127.0.0.1 and from outside the container".to_owned(),
-        ),
+        Reach::Ipv6LoopbackOnly => {
+            (level, "::1 only: it is unreachable from 127.0.0.1 and from outside the container".to_owned())
+        }
         Reach::LoopbackOnly => {
-            (Level::Error, "loopback addresses only: it is unreachable from outside the container".to_owned())
+            (level, "loopback addresses only: it is unreachable from outside the container".to_owned())
         }
         Reach::NotLocalhost => {
             (Level::Warning, format!("{bound} only: a check of localhost does not reach it"))
@@ -165,12 +232,11 @@ fn expected(
             "0.0.0.0:{port}, or on [::]:{port} for IPv6 too: set its address option or variable, such as HOST=0.0.0.0"
         ),
     };
-    Some(
-        Finding::new(level, start + &end)
-            .seen(table_of(table, *first), format!("LISTEN {bound}"))
-            .application(format!("listen on {listen}"))
-            .docker(format!("check it where it listens: porthole tcp {first}")),
-    )
+    let finding = Finding::new(level, start + &end)
+        .seen(table_of(table, *first), format!("LISTEN {bound}"))
+        .application(format!("listen on {listen}"))
+        .docker(format!("check it where it listens: porthole tcp {first}"));
+    Some((reach, finding))
 }
 
 /// Returns the finding that nothing listens on an expected port.

@@ -4,13 +4,23 @@
 //! findings, each with its evidence, and records what it could not check. One topic that fails does
 //! not stop the others.
 
+mod access;
+mod deleted;
+mod family;
 mod finding;
+mod servers;
+mod verdict;
 
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::family::family;
 use self::finding::{Finding, Level};
+use self::verdict::print;
 #[cfg(feature = "remote")]
 use crate::args::flag;
 use crate::args::{Given, UsageError, option_list};
@@ -18,37 +28,49 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::inspect::{Command, Inspect, Properties, inspections};
 use crate::net::target::parse_port;
-use crate::outcome::Fact;
 use crate::procfs::all::{Look, Seen, unreadable};
-use crate::procfs::handle::{Fate, Handle};
+use crate::procfs::handle::{Fate, Handle, MAX_PROC_FILE_BYTES};
+use crate::procfs::listing::Listing;
+use crate::procfs::mountinfo::Mounts;
 use crate::procfs::process::{MALFORMED, Process};
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::Shown as _;
 use crate::view::control_groups::Groups;
 use crate::view::mounts::with_timeout;
+use crate::view::permission::Who;
 use crate::view::root::Root;
 use crate::view::target::{Choice, Target};
 
 /// Declares each topic's module and lists its `diagnose`, so that a new topic is one line.
 macro_rules! topics {
-    ($($name:ident,)*) => {
+    ($($name:ident: $what:literal,)*) => {
         $(mod $name;)*
-        /// Every topic, in the order in which they run. The one that reports what was skipped comes
-        /// last.
-        const TOPICS: &[fn(&mut Case<'_>, &Request)] = &[$($name::diagnose,)*];
+        /// Every topic, what it looks at, and in the order in which they run: causes come before
+        /// their effects. The one that reports what was skipped comes last.
+        const TOPICS: &[(&str, Topic)] = &[$(($what, $name::diagnose),)*];
     };
 }
 
+/// Looks at a topic, and adds what it finds to the case.
+type Topic = fn(&mut Case<'_>, &Request);
+
 topics! {
-    containers,
-    processes,
-    listeners,
-    resources,
-    files,
-    names,
-    privileges,
-    reach,
+    containers: "",
+    processes: "signals and zombies",
+    resources: "control groups",
+    stuck: "process states",
+    descriptors: "file descriptors",
+    clock: "clock",
+    network: "loopback interface",
+    listeners: "listeners and accept queues",
+    variables: "variables",
+    space: "free space",
+    volumes: "mounted secrets and volumes",
+    files: "temporary files",
+    names: "name resolution",
+    privileges: "privileges",
+    reach: "",
 }
 
 /// How long a condition that may be transient, such as a zombie or a waiting connection, has to
@@ -82,12 +104,15 @@ const COMMAND: Command = Command {
             "this TCP port has a listener that other hosts can reach; repeatable",
         ),
         option_list("expect-file", "PATH", "the process can read this file; repeatable"),
+        option_list("expect-writable", "PATH", "the process can write to this file or directory; repeatable"),
+        option_list("expect-env", "NAME", "this variable is set and not empty; repeatable"),
         #[cfg(feature = "remote")]
         flag("remote", "query the name servers of /etc/resolv.conf"),
     ]],
     plan,
     examples: r"porthole doctor
 porthole doctor --expect-port 8080 --expect-file /etc/app/config.yaml
+porthole doctor --expect-writable /data --expect-env DATABASE_URL
 porthole doctor -p 7 --json",
     properties: Properties::of_process(None),
 };
@@ -99,6 +124,10 @@ struct Request {
     ports: Vec<u16>,
     /// Files that the process should be able to read.
     files: Vec<PathBuf>,
+    /// Files and directories that it should be able to write to.
+    writable: Vec<PathBuf>,
+    /// Variables that it should have.
+    variables: Vec<OsString>,
     /// Whether name servers may be queried.
     remote: bool,
 }
@@ -109,11 +138,28 @@ fn plan(given: &mut Given<'_>) -> Result<Box<dyn Inspect>, UsageError> {
         let port = word.to_str().and_then(parse_port);
         ports.push(port.ok_or_else(|| given.unexpected("expect-port", "a port from 1 to 65535"))?);
     }
-    let files = given.paths("expect-file");
-    if files.iter().any(|path| path.as_os_str().is_empty()) {
-        return Err(given.unexpected("expect-file", "the path of a file"));
+    let (files, writable) = (given.paths("expect-file"), given.paths("expect-writable"));
+    for (option, paths) in [("expect-file", &files), ("expect-writable", &writable)] {
+        if paths.iter().any(|path| path.as_os_str().is_empty()) {
+            return Err(given.unexpected(option, "the path of a file"));
+        }
     }
-    Ok(Box::new(Request { ports, files, remote: given.has("remote") }))
+    let variables = given.words("expect-env");
+    let is_name = |name: &OsString| !name.is_empty() && !name.as_bytes().contains(&b'=');
+    if !variables.iter().all(is_name) {
+        return Err(given.unexpected("expect-env", "the name of a variable"));
+    }
+    Ok(Box::new(Request { ports, files, writable, variables, remote: given.has("remote") }))
+}
+
+impl Request {
+    /// Whether something is expected that a process without files and sockets cannot have.
+    fn expects(&self) -> bool {
+        !(self.ports.is_empty()
+            && self.files.is_empty()
+            && self.writable.is_empty()
+            && self.variables.is_empty())
+    }
 }
 
 /// The process under examination, and what is known about it so far.
@@ -129,11 +175,27 @@ struct Case<'a> {
     own_status: Status,
     /// All visible processes.
     all: &'a [Seen],
+    /// Their directories.
+    listing: Listing,
+    /// The process and its descendants.
+    family: Vec<u32>,
+    /// The addresses that they listen on, by TCP.
+    listening: Vec<SocketAddr>,
+    /// Whether that is known.
+    knows_listeners: bool,
     /// Its root directory; `None` if that cannot be opened.
     root: Option<Arc<Root>>,
+    /// Its ids and capabilities, for access to files.
+    who: Who,
+    /// Its mounts; `None` if they, or its root directory, cannot be read.
+    mounts: Option<Arc<Mounts>>,
+    /// Its variables; `None` if they cannot be read.
+    environ: Option<Arc<Vec<u8>>>,
     /// Its control groups.
     groups: Result<Groups, Error>,
     findings: Vec<Finding>,
+    /// The topics that were looked at.
+    looked_at: Vec<&'static str>,
     /// What was not checked because access to the process is denied.
     skipped: Vec<&'static str>,
     /// What else could not be checked, and why.
@@ -175,7 +237,12 @@ impl Case<'_> {
 
     /// Waits until [`MIN_DURATION`] has passed since the examination began.
     fn wait(&self) {
-        let left = MIN_DURATION.saturating_sub(self.started.elapsed());
+        self.wait_for(MIN_DURATION);
+    }
+
+    /// Waits until so much time has passed since the examination began.
+    fn wait_for(&self, time: Duration) {
+        let left = time.saturating_sub(self.started.elapsed());
         if !left.is_zero() {
             // No descriptor can end the wait early.
             let _ = Deadline::after(left).wait_any(&mut [], left);
@@ -185,7 +252,8 @@ impl Case<'_> {
 
 impl Inspect for Request {
     fn run(&self, target: &Target, answer: &mut Answer) -> Result<bool, Error> {
-        let mut all = Look::new().stats(&target.processes()?);
+        let listing = target.processes()?;
+        let mut all = Look::new().stats(&listing);
         let handle = &target.handle()?;
         let is_fallback = matches!(target.choice, Choice::Fallback);
         let read = |name: &str| {
@@ -201,16 +269,30 @@ impl Inspect for Request {
         let groups = Groups::of(target);
         let pids = groups.as_ref().ok().and_then(|groups| groups.pids().ok());
         let at_pids_limit = pids.is_some_and(|pids| pids.is_used_up());
+        let root = target.root().ok().map(Arc::new);
+        let mounts = root.as_ref().and_then(|_| {
+            let text = handle.read("mountinfo", MAX_PROC_FILE_BYTES);
+            let text = text.map_err(|error| unread.push(target.explain(error, handle, "mountinfo")));
+            text.ok().map(|text| Arc::new(Mounts::parse(&text)))
+        });
         let mut case = Case {
             target,
             handle,
             process,
-            status,
             own_status: target.start_of("self/status").map(|text| Status::parse(&text)).unwrap_or_default(),
             all: &all,
-            root: target.root().ok().map(Arc::new),
+            listing,
+            family: family(&all, handle.pid),
+            listening: Vec::new(),
+            knows_listeners: false,
+            who: Who::of_process(status.clone()).mapped(target, handle),
+            status,
+            root,
+            mounts,
+            environ: variables::read(handle).map(Arc::new),
             groups,
             findings: Vec::new(),
+            looked_at: Vec::new(),
             skipped: Vec::new(),
             unread,
             started: Instant::now(),
@@ -218,8 +300,12 @@ impl Inspect for Request {
             at_pids_limit,
         };
         let topics = if cannot_be_examined(&mut case, self) { &[] } else { TOPICS };
-        for diagnose in topics {
+        for (name, diagnose) in topics {
+            let before = case.skipped.len() + case.unread.len();
             diagnose(&mut case, self);
+            // What could not be read is listed as an error, or as part of a finding.
+            let is_whole = case.skipped.len() + case.unread.len() == before;
+            case.looked_at.extend(Some(*name).filter(|name| is_whole && !name.is_empty()));
         }
         case.findings.sort_by_key(|finding| finding.level);
         for why in case.unread.iter().take(MAX_NOT_CHECKED) {
@@ -228,7 +314,7 @@ impl Inspect for Request {
         if case.unread.len() > MAX_NOT_CHECKED {
             answer.warn(&format!("not checked: {} more", case.unread.len() - MAX_NOT_CHECKED));
         }
-        print(&case, answer);
+        print(&case, self, answer);
         Ok(case.findings.iter().all(|finding| finding.level != Level::Error))
     }
 }
@@ -248,7 +334,7 @@ fn cannot_be_examined(case: &mut Case<'_>, request: &Request) -> bool {
         Fate::Zombie(_) => (Level::Error, "is a zombie: it has ended, but its parent has not waited for it"),
         Fate::Gone => (Level::Error, "has ended"),
         // It cannot meet the expectations.
-        Fate::Kernel(_) if !request.ports.is_empty() || !request.files.is_empty() => {
+        Fate::Kernel(_) if request.expects() => {
             (Level::Error, "is a kernel thread, which neither listens nor reads files")
         }
         Fate::Kernel(_) => (Level::Hint, "is a kernel thread: there is nothing to change"),
@@ -257,28 +343,4 @@ fn cannot_be_examined(case: &mut Case<'_>, request: &Request) -> bool {
     let state = format!("state {}", case.process.state);
     case.add(Finding::new(level, format!("{} {what}", case.process.shown())).seen(case.path("stat"), state));
     true
-}
-
-fn print(case: &Case<'_>, answer: &mut Answer) {
-    let process = case.process.shown();
-    if answer.is_json() {
-        let findings = case.findings.iter().map(Finding::fact).collect();
-        answer.document(vec![("findings", Fact::List(findings))]);
-        return;
-    }
-    for finding in &case.findings {
-        finding.print(answer);
-    }
-    if case.findings.is_empty() {
-        let partly = if case.unread.is_empty() { "" } else { "; some checks could not be made" };
-        answer.sentence(&format!("in order: {process}: nothing stands out{partly}"));
-        return;
-    }
-    let counts =
-        [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Hint, "hint")].map(|(level, word)| {
-            let count = case.findings.iter().filter(|finding| finding.level == level).count();
-            (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
-        });
-    let counts: Vec<String> = counts.into_iter().flatten().collect();
-    answer.sentence(&format!("{process}: {}", counts.join(", ")));
 }

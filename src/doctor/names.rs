@@ -8,27 +8,23 @@ use std::sync::Arc;
 use nix::errno::Errno;
 
 use super::finding::{Finding, Level, first_of};
-use super::{Case, PROC_FILE_LIMIT, Request};
+use super::network::has_network;
+use super::servers::{self, FILE};
+use super::variables::Variables;
+use super::{Case, Request};
 use crate::error::{Cause, Error};
 use crate::net::resolv_conf::{MOST_SERVERS, ResolvConf};
-#[cfg(feature = "remote")]
-use crate::procfs::handle::Handle;
 use crate::text::decode;
 use crate::view::root::Root;
 
-/// The file of resolv.conf(5).
-const FILE: &str = "/etc/resolv.conf";
 /// The most that is read of it, in bytes.
 const FILE_LIMIT: u64 = 64 << 10;
 /// The most search domains that every resolver uses: MAXDNSRCH of older glibc.
 const MAX_DOMAINS: usize = 6;
-/// The value of `ndots` from which on most external names are first tried in all search domains.
-const MANY_DOTS: usize = 3;
 
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     // A container without a network resolves no names.
-    let has_network = case.handle.read("net/dev", PROC_FILE_LIMIT).is_ok_and(|text| has_interface(&text));
-    if !has_network {
+    if !has_network(case) {
         return;
     }
     let Some(root) = &case.root else { return case.skipped.push(FILE) };
@@ -48,17 +44,13 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
         Err(error) => return case.unread.push(error.at(Path::new(FILE))),
     };
     let conf = ResolvConf::parse(&text);
-    case.findings.extend(assess(&text, &conf));
-    #[cfg(feature = "remote")]
-    if request.remote && conf.is_named {
-        if is_of_our_network(case) {
-            servers::diagnose(case, &conf);
-        } else {
-            case.unread.push(format!("whether the servers in {FILE} answer: the process is in another network namespace, or its namespace cannot be read").into());
-        }
+    let environ = case.environ.clone().unwrap_or_default();
+    let external = Variables::parse(&environ).external_host(conf.ndots);
+    let external = external.map(|(name, dots)| (case.path("environ"), decode(name), dots));
+    case.findings.extend(assess(&text, &conf, external));
+    if conf.is_named {
+        servers::diagnose(case, &conf, request);
     }
-    #[cfg(not(feature = "remote"))]
-    let _ = request.remote;
 }
 
 /// Reads resolv.conf.
@@ -78,32 +70,16 @@ fn is_unreadable_for_process(case: &Case<'_>, error: &Error) -> bool {
     is_missing || is_same_user && !error.is_unanswered()
 }
 
-/// Whether porthole sends its queries from the network namespace of the process.
-#[cfg(feature = "remote")]
-fn is_of_our_network(case: &Case<'_>) -> bool {
-    let ours = case.target.ourselves().ok();
-    // A fabricated proc (tests) has no namespaces.
-    !case.target.is_of_kernel()
-        || ours.is_some_and(|ours| {
-            let network = |process: &Handle| process.link("ns/net").ok();
-            ours.pid == case.handle.pid
-                || network(&ours).is_some_and(|ours| network(case.handle) == Some(ours))
-        })
-}
+/// A variable that names an external host: its source, its name, and the dots in the host.
+type External = (String, String, usize);
 
-/// Whether there is an interface besides the loopback: proc_pid_net(5), `net/dev`.
-fn has_interface(text: &[u8]) -> bool {
-    let name =
-        |line: &[u8]| line.iter().position(|&b| b == b':').and_then(|at| line.get(..at)).map(<[u8]>::to_vec);
-    text.split(|&b| b == b'\n').filter_map(name).any(|name| name.trim_ascii() != b"lo")
-}
-
-/// Returns what is wrong with the contents of the file.
-fn assess(text: &[u8], conf: &ResolvConf) -> Vec<Finding> {
+/// Returns what is wrong with the contents of the file. An external host is one that it makes
+/// expensive.
+fn assess(text: &[u8], conf: &ResolvConf, external: Option<External>) -> Vec<Finding> {
     let mut findings = Vec::new();
     addresses(conf, &mut findings);
     server_lines(text, &mut findings);
-    search(text, conf, &mut findings);
+    search(text, conf, external, &mut findings);
     findings
 }
 
@@ -170,7 +146,7 @@ fn server_lines(text: &[u8], findings: &mut Vec<Finding>) {
 }
 
 /// Adds findings about the search domains and `ndots`.
-fn search(text: &[u8], conf: &ResolvConf, findings: &mut Vec<Finding>) {
+fn search(text: &[u8], conf: &ResolvConf, external: Option<External>, findings: &mut Vec<Finding>) {
     let line_with = |keyword: &str, word: &str| {
         let lines = text.split(|&b| b == b'\n').filter(|line| line.starts_with(keyword.as_bytes()));
         lines.map(decode).rfind(|line| line.contains(word)).unwrap_or_default()
@@ -189,8 +165,9 @@ fn search(text: &[u8], conf: &ResolvConf, findings: &mut Vec<Finding>) {
             .docker("--dns-search DOMAIN"),
         );
     }
-    if conf.ndots >= MANY_DOTS && domains > 0 {
+    if let Some((source, name, dots)) = external.filter(|_| domains > 0) {
         let queries = domains * 2;
+        let s = if dots == 1 { "" } else { "s" };
         findings.push(
             Finding::new(
                 Level::Hint,
@@ -200,6 +177,7 @@ fn search(text: &[u8], conf: &ResolvConf, findings: &mut Vec<Finding>) {
                 ),
             )
             .seen(FILE, line_with("options", "ndots"))
+            .seen(source, format!("{name} names such a host, with {dots} dot{s}"))
             .kubernetes("dnsConfig: {options: [{name: ndots, value: \"1\"}]}")
             .application("end external names with a dot: api.example.org."),
         );
@@ -220,54 +198,14 @@ fn server_of(line: &[u8]) -> Option<String> {
     Some(decode(word))
 }
 
-#[cfg(feature = "remote")]
-mod servers {
-    //! Whether the name servers answer.
-
-    use std::time::Duration;
-
-    use super::super::{Case, Finding, Level};
-    use super::FILE;
-    use crate::deadline::Deadline;
-    use crate::net::dns::{Name, SERVFAIL};
-    use crate::net::local::Reach;
-    use crate::net::resolv_conf::ResolvConf;
-    use crate::net::resolver::{Query, ask};
-
-    /// How long one server may take to answer.
-    const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
-
-    pub(super) fn diagnose(case: &mut Case<'_>, conf: &ResolvConf) {
-        // Any answer will do, even that the name does not exist.
-        let Some(name) = Name::parse("localhost") else { return };
-        for &server in &conf.servers {
-            let one = ResolvConf { servers: vec![server], attempts: 1, ..ResolvConf::default() };
-            let deadline = Deadline::after(SERVER_TIMEOUT);
-            let answer = ask(&one, &mut 0, Query::ADDRESSES, &name, Reach::Anywhere, deadline);
-            // A server that answers one question is running, and so is one that reports a failure.
-            if answer.server.is_some() || answer.code == Some(SERVFAIL) {
-                continue;
-            }
-            case.add(
-                Finding::new(Level::Error, format!("the name server {server} does not answer"))
-                    .seen(FILE, format!("nameserver {server}"))
-                    .seen("port 53", answer.words)
-                    .kubernetes("check that NetworkPolicies allow egress to port 53 (UDP and TCP) and that kube-dns runs")
-                    .docker("--dns ADDRESS of a server that this network can reach"),
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn findings(text: &str) -> Vec<String> {
-        assess(text.as_bytes(), &ResolvConf::parse(text.as_bytes()))
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        let conf = ResolvConf::parse(text.as_bytes());
+        let external = (conf.ndots > 2).then(|| ("environ".to_owned(), "API_URL".to_owned(), 2));
+        assess(text.as_bytes(), &conf, external).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
@@ -304,13 +242,5 @@ mod tests {
             ["an external name with fewer than 5 dots costs 6 queries before the right one"]
         );
         assert!(findings("nameserver ::1\noptions ndots:5\n").is_empty());
-    }
-
-    #[test]
-    fn interfaces_besides_loopback() {
-        let head = "Inter-|   Receive  |  Transmit\n face |bytes    packets\n";
-        assert!(!has_interface(format!("{head}    lo:   0 0\n").as_bytes()));
-        assert!(has_interface(format!("{head}    lo:   0 0\n  eth0: 1 1\n").as_bytes()));
-        assert!(!has_interface(b""));
     }
 }

@@ -1,13 +1,13 @@
-//! Memory, CPU, processes and open files, and how close to their limits they are. cgroups(7),
-//! getrlimit(2).
+//! The limits of control groups on memory, CPU and processes, and how close they are. cgroups(7).
+
+use std::path::Path;
 
 use super::finding::{Finding, Level};
-use super::{Case, PROC_FILE_LIMIT, Request};
+use super::{Case, Request};
 use crate::error::Error;
-use crate::procfs::rlimits;
 use crate::text::Shown as _;
 use crate::units::show_short_size;
-use crate::view::control_groups::{Groups, NEAR, OFTEN, Resource, cores};
+use crate::view::control_groups::{Groups, NEAR, Reached, Resource, Throttled, cores};
 
 /// The fewest scheduling periods, some seconds, from which throttling is reported.
 const MIN_PERIODS: u64 = 20;
@@ -34,16 +34,17 @@ pub(super) fn diagnose(case: &mut Case<'_>, _: &Request) {
         }
     };
     case.findings.extend(found);
-    if !case.is_fallback {
-        open_files(case);
-    }
 }
 
 /// Returns what is wrong with the control groups, and what of them could not be read.
 pub(super) fn assess(groups: &Groups) -> (Vec<Finding>, Vec<Unread>) {
     let (mut findings, mut unread) = (Vec::new(), Vec::new());
-    let kinds: [(&str, Reader, Assessor); 3] =
-        [("memory", Groups::memory, memory), ("CPU", Groups::cpu, cpu), ("pids", Groups::pids, processes)];
+    findings.extend(groups.frozen().map(|(path, says)| frozen(&path, says)));
+    let kinds: [(&str, Reader, Assessor); 3] = [
+        ("memory", Groups::memory, memory),
+        ("CPU", Groups::cpu, no_findings),
+        ("pids", Groups::pids, processes),
+    ];
     for (name, read, assess) in kinds {
         match read(groups) {
             Ok(resource) => {
@@ -53,7 +54,58 @@ pub(super) fn assess(groups: &Groups) -> (Vec<Finding>, Vec<Unread>) {
             Err(why) => unread.push(Unread::Resource(name, why)),
         }
     }
+    findings.extend(groups.high().filter(|high| is_near(high.used, high.limit)).map(|high| slowed(&high)));
+    findings.extend(groups.swap().filter(|swap| is_near(swap.used, swap.limit)).map(|swap| swapped(&swap)));
+    findings.extend(groups.throttled(MIN_PERIODS).iter().map(throttled));
     (findings, unread)
+}
+
+/// Throttling is assessed by group.
+fn no_findings(_: &Resource, _: &mut Vec<Finding>) {}
+
+/// Returns the finding for a group that is frozen; `path` is the file that says so.
+fn frozen(path: &Path, says: &str) -> Finding {
+    let what = "the control group is frozen: none of its processes runs";
+    let thaws = if says == "1" { "0" } else { "THAWED" };
+    Finding::new(Level::Error, what)
+        .seen(path.shown(), says)
+        .docker("docker unpause NAME")
+        .kubernetes(format!("on the node, write {thaws} to that file of the container's control group"))
+}
+
+/// Returns the finding for a group that is slowed down by `memory.high`.
+fn slowed(high: &Reached) -> Finding {
+    let (limit, used) = (show_short_size(high.limit), show_short_size(high.used));
+    let mebibytes = (high.limit >> 20).max(1).saturating_mul(2);
+    let [limit_file, used_file, events] = &high.sources;
+    let what = format!(
+        "memory use, {used}, is at memory.high, {limit}: the kernel slows the processes down, and kills none"
+    );
+    Finding::new(Level::Warning, what)
+        .brief(format!("memory use is at memory.high, {limit}: the kernel slows the processes down"))
+        .seen(events.shown(), format!("high {}", high.times))
+        .seen(used_file.shown(), high.used)
+        .seen(limit_file.shown(), high.limit)
+        .kubernetes(format!(
+            "resources.limits.memory: {mebibytes}Mi (memoryThrottlingFactor of the kubelet sets memory.high)"
+        ))
+        .docker(format!("--memory {mebibytes}m, and without memory.high (MemoryHigh= of systemd)"))
+        .application("use less memory: size heap, pools and workers to fit the limit")
+}
+
+/// Returns the finding for a group that has used up its swap.
+fn swapped(swap: &Reached) -> Finding {
+    let limit = show_short_size(swap.limit);
+    let mebibytes = (swap.limit >> 20).max(1).saturating_mul(2);
+    let [limit_file, used_file, events] = &swap.sources;
+    let what = format!("{} of at most {limit} of swap are in use", show_short_size(swap.used));
+    Finding::new(Level::Warning, what)
+        .brief(format!("swap use is close to its limit of {limit}"))
+        .seen(events.shown(), format!("max {}", swap.times))
+        .seen(used_file.shown(), swap.used)
+        .seen(limit_file.shown(), swap.limit)
+        .docker(format!("a larger --memory, or --memory-swap so that it exceeds --memory by {mebibytes}m"))
+        .kubernetes("resources.limits.memory: more, so that less is swapped")
 }
 
 /// What could not be read of the control groups, and why.
@@ -115,44 +167,49 @@ fn memory(found: &Resource, findings: &mut Vec<Finding>) {
     }
 }
 
-fn cpu(found: &Resource, findings: &mut Vec<Finding>) {
-    let (Some(limit), Some(periods), Some(throttled)) = (found.limit, found.periods, found.throttled_periods)
-    else {
-        return;
-    };
-    if periods < MIN_PERIODS || throttled < periods.saturating_mul(OFTEN) / 100 {
-        return;
-    }
-    let share = throttled.saturating_mul(100) / periods;
-    let (now, more) = (cores(limit), cores(limit.saturating_mul(2)));
+/// Returns the finding for a group that is often throttled.
+fn throttled(group: &Throttled) -> Finding {
+    let [periods, throttled] = group.periods;
+    let share = throttled.saturating_mul(100) / periods.max(1);
+    let (now, more) = (cores(group.limit), cores(group.limit.saturating_mul(2)));
+    let [limit, stat] = &group.sources;
     let what = format!("throttled in {share}% of its scheduling periods; the limit is {now} CPU");
-    findings.push(
-        Finding::new(Level::Warning, what)
-            .brief(format!("often throttled; the limit is {now} CPU"))
-            .seen(found.sources.events.shown(), format!("nr_throttled {throttled} of nr_periods {periods}"))
-            .seen(found.sources.limit.shown(), format!("quota / period = {now} CPU"))
-            .kubernetes(format!("resources.limits.cpu: \"{more}\""))
-            .docker(format!("--cpus {more}"))
-            .application("size thread pools by the CPU limit, not by the machine: GOMAXPROCS, -XX:ActiveProcessorCount"),
-    );
+    Finding::new(Level::Warning, what)
+        .brief(format!("often throttled; the limit is {now} CPU"))
+        .seen(stat.shown(), format!("nr_throttled {throttled} of nr_periods {periods}"))
+        .seen(limit.shown(), format!("quota / period = {now} CPU"))
+        .kubernetes(format!("resources.limits.cpu: \"{more}\""))
+        .docker(format!("--cpus {more}"))
+        .application(
+            "size thread pools by the CPU limit, not by the machine: GOMAXPROCS, -XX:ActiveProcessorCount",
+        )
 }
 
 fn processes(found: &Resource, findings: &mut Vec<Finding>) {
-    let Some(limit) = found.limit else { return };
-    let more = limit.saturating_mul(2);
-    let advised = |finding: Finding| {
+    let advised = |finding: Finding, limit: u64| {
+        let more = limit.saturating_mul(2);
         finding
-            .seen(found.sources.limit.shown(), limit)
             .docker(format!("--pids-limit {more}"))
             .kubernetes(format!("podPidsLimit: {more} in the kubelet's configuration, or fewer threads"))
     };
     if let Some(refused @ 1..) = found.refused {
-        let what = format!("starting a process or thread failed {refused} times; the limit is {limit}");
+        let limit = match found.refused_by {
+            Some(limit) => format!("the limit is {limit}"),
+            None => "no limit is visible here, so that of a parent cgroup was reached".to_owned(),
+        };
+        let what = format!("starting a process or thread failed {refused} times; {limit}");
         let finding = Finding::new(Level::Error, what)
-            .brief(format!("processes or threads could not be started; the limit is {limit}"))
+            .brief(format!("processes or threads could not be started; {limit}"))
             .seen(found.sources.events.shown(), format!("max {refused}"));
-        findings.push(advised(finding));
-    } else if let Some(used) = found.limit_used
+        findings.push(match found.refused_by {
+            Some(limit) => advised(finding.seen(found.sources.refused_by.shown(), limit), limit),
+            None => finding
+                .kubernetes("podPidsLimit in the kubelet's configuration: it holds for all containers of the pod; or fewer threads")
+                .docker("the limit of the slice (--cgroup-parent) or of the engine's service: TasksMax= of systemd"),
+        });
+        return;
+    }
+    if let (Some(limit), Some(used)) = (found.limit, found.limit_used)
         && let others = used.saturating_sub(found.ours)
         && is_near(others, limit)
     {
@@ -161,61 +218,20 @@ fn processes(found: &Resource, findings: &mut Vec<Finding>) {
         let says = format!("{used}{ours}");
         let finding = Finding::new(Level::Warning, what)
             .brief(format!("the number of processes and threads is close to its limit of {limit}"))
-            .seen(found.sources.used.shown(), says);
-        findings.push(advised(finding));
+            .seen(found.sources.used.shown(), says)
+            .seen(found.sources.limit.shown(), limit);
+        findings.push(advised(finding, limit));
     }
 }
 
-/// Adds a finding if nearly all file descriptors are in use.
-fn open_files(case: &mut Case<'_>) {
-    let Ok(limits) = case.handle.read("limits", PROC_FILE_LIMIT) else { return };
-    let limits = rlimits::parse(&limits);
-    let Some(limit) = limits.iter().find(|limit| limit.name == "open files") else { return };
-    let Some(soft) = limit.soft else { return };
-    let mut count = 0;
-    match case.handle.each("fd", &mut |_| count += 1) {
-        Err(error) if error.is_denied() => return case.skipped.push("the number of open files"),
-        Err(_) => return,
-        Ok(()) => {}
-    }
-    if soft == 0 || !is_near(count, soft) {
-        return;
-    }
-    let (level, more) = if count >= soft { (Level::Error, "no more") } else { (Level::Warning, "few more") };
-    let twice = soft.saturating_mul(2);
-    let finding = Finding::new(
-        level,
-        format!("{count} of at most {soft} file descriptors are open: {more} connections can be accepted"),
-    )
-    .seen(case.path("fd"), format!("{count} entries"))
-    .seen(case.path("limits"), format!("Max open files {soft}"))
-    // Never below the present hard limit.
-    .docker(format!(
-        "--ulimit nofile={twice}:{}",
-        limit.hard.map_or(-1_i128, |hard| i128::from(hard.max(twice)))
-    ));
-    let close = "close unused descriptors (porthole lsof lists them)";
-    let finding = match limit.hard {
-        // The application cannot raise its soft limit.
-        Some(hard) if hard <= soft => finding
-            .kubernetes(
-                "no pod field sets it: set LimitNOFILE of the container runtime's service on the node",
-            )
-            .application(close),
-        Some(hard) => {
-            finding.application(format!("{close}, or raise the limit with setrlimit(2), up to {hard}"))
-        }
-        None => finding.application(format!("{close}, or raise the limit with setrlimit(2)")),
-    };
-    case.add(finding);
-}
-
-fn is_near(used: u64, limit: u64) -> bool {
+pub(super) fn is_near(used: u64, limit: u64) -> bool {
     used >= limit || used.saturating_mul(100) / limit.max(1) >= NEAR
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -229,14 +245,28 @@ mod tests {
             limit: Some(100),
             limit_used: Some(95 + number),
             refused: Some(number),
-            periods: Some(100 + number),
-            throttled_periods: Some(50 + number),
+            refused_by: Some(100),
             ..Resource::default()
         };
-        for assess in [memory as Assessor, cpu, processes] {
+        for assess in [memory as Assessor, processes] {
             let earlier = sentences(assess, &of(1));
             assert!(!earlier.is_empty());
             assert_eq!(earlier, sentences(assess, &of(3)));
+        }
+        let group = |number: u64| Throttled {
+            limit: 500,
+            periods: [100 + number, 50 + number],
+            sources: [PathBuf::new(), PathBuf::new()],
+        };
+        assert_eq!(throttled(&group(1)).sentence(), throttled(&group(3)).sentence());
+        let reached = |number| Reached {
+            limit: 1 << 20,
+            used: (1 << 20) - number,
+            times: number,
+            sources: [PathBuf::new(), PathBuf::new(), PathBuf::new()],
+        };
+        for finding in [slowed as fn(&Reached) -> Finding, swapped] {
+            assert_eq!(finding(&reached(1)).sentence(), finding(&reached(3)).sentence());
         }
         let near = |used| Resource { limit_used: Some(used), refused: None, ..of(1) };
         assert_eq!(sentences(processes, &near(95)), sentences(processes, &near(99)));

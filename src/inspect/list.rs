@@ -51,3 +51,14 @@ macro_rules! elsewhere {
 
 /// The names of those that other builds have.
 pub const ELSEWHERE: &[&str] = inspections!(elsewhere);
+
+#[cfg(not(feature = "inspect"))]
+macro_rules! looking {
+    (inspection { $($shows:ident,)* } diagnosis { $($finds:ident,)* } copying $copying:tt) => {
+        &[$(stringify!($shows),)* $(stringify!($finds),)*]
+    };
+}
+
+/// The names of those that look at a container, and so can do it from another one.
+#[cfg(not(feature = "inspect"))]
+pub const LOOKING: &[&str] = inspections!(looking);

@@ -1,18 +1,21 @@
 //! The limits of a process's control groups, and how much of them is used. cgroups(7)
 //!
-//! The tightest limit of the group and all groups above it counts, as far up as they are mounted.
+//! Of the limits of the group and all groups above it, as far up as they are mounted, the one counts
+//! that is reached first.
 //! The files are looked up where the cgroup file systems are mounted for us and, if that fails,
 //! where they are mounted for the process.
 
 mod bar;
 mod resource;
 mod site;
+mod slowed;
 
 use std::path::Path;
 
 pub use self::bar::{bar, share};
 pub use self::resource::{NEAR, OFTEN, Resource, cores};
 use self::site::Site;
+pub use self::slowed::{Reached, Throttled};
 use crate::error::Error;
 use crate::files::read_start;
 use crate::procfs::ROOT;
@@ -99,9 +102,24 @@ impl Groups {
     pub fn pids(&self) -> Result<Resource, Error> {
         let mut site = self.site("pids")?;
         let mut found = site.resource("pids.max", "pids.current", "pids.peak");
-        let refused = site.nearest("pids.events");
-        found.sources.events = site.source(refused.as_ref().map(|(_, group)| *group), "pids.events");
-        found.refused = refused.and_then(|(text, _)| entry(&text, "max"));
+        // Since Linux 6.11 a failed fork is counted in the group whose limit was reached, before in
+        // that of the process: "pids.events" in the kernel's admin-guide/cgroup-v2.rst.
+        let by_limit = site.groups().into_iter().find_map(|group| {
+            let text = site.read(group, "pids.events.local")?;
+            Some((entry(&text, "max").filter(|&count| count > 0)?, group))
+        });
+        if let Some((refused, group)) = by_limit {
+            found.refused = Some(refused);
+            found.refused_by = site.number(group, "pids.max", cgroup::limit);
+            found.sources.refused_by = site.source(Some(group), "pids.max");
+            found.sources.events = site.source(Some(group), "pids.events.local");
+        } else {
+            let refused = site.nearest("pids.events");
+            found.sources.events = site.source(refused.as_ref().map(|(_, group)| *group), "pids.events");
+            found.refused = refused.and_then(|(text, _)| entry(&text, "max"));
+            found.refused_by = found.limit;
+            found.sources.refused_by.clone_from(&found.sources.limit);
+        }
         found.ours = self.own_threads(&found.limit_group);
         Ok(site.done(found))
     }

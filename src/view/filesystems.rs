@@ -62,6 +62,11 @@ pub struct Row<'a> {
     pub space: Option<Space>,
 }
 
+/// Whether a mount contains only the kernel's own data.
+pub fn is_pseudo(mount: &Mount) -> bool {
+    PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind)
+}
+
 /// Returns the file systems of these paths.
 pub fn named<'a>(
     paths: &[PathBuf],
@@ -103,7 +108,6 @@ pub fn listed<'a>(
     whole: Deadline,
     report: &mut dyn FnMut(Error),
 ) -> Vec<Row<'a>> {
-    let is_pseudo = |mount: &Mount| PSEUDO.iter().any(|kind| kind.as_bytes() == mount.kind);
     let candidates = mounts.list.iter().enumerate().filter(|(_, mount)| !is_pseudo(mount));
     let rank = |(at, mount): (usize, &Mount)| (mount.is_read_only(), mount.point.len(), at);
     let mut candidates: Vec<_> = candidates.map(rank).collect();

@@ -142,7 +142,7 @@ pub fn next_deadline(whole: Deadline) -> Deadline {
 }
 
 /// Parses the line `mnt_id:`, proc_pid_fdinfo(5).
-fn parse_fdinfo(text: &[u8]) -> Option<u32> {
+pub fn parse_fdinfo(text: &[u8]) -> Option<u32> {
     let id = text.split(|&b| b == b'\n').find_map(|line| line.strip_prefix(b"mnt_id:"))?;
     count(id).and_then(|id| u32::try_from(id).ok())
 }

@@ -5,6 +5,7 @@ mod bytes;
 mod help;
 mod other_programs;
 mod with_inspect;
+mod without_inspect;
 
 use crate::support::command::{has_feature, porthole};
 use crate::support::server::{Server, answer, response};
@@ -207,13 +208,8 @@ fn features_of_the_full_build_are_named_in_other_builds() {
         ("remote", "dns x --remote", "dns: --remote"),
         ("remote", "tcp 1 --remote", "tcp: --remote"),
         ("remote", "--remote", "--remote"),
-        ("inspect", "tcp 1 --explain", "tcp: --explain"),
-        ("inspect", "unix /x --explain", "unix: --explain"),
-        ("inspect", "ps", "ps"),
-        ("inspect", "help access", "access"),
         ("inspect", "tar cf - /", "tar"),
         ("inspect", "install /x", "install"),
-        ("inspect", "report", "report"),
     ] {
         if !has_feature(feature) {
             porthole(arguments.split(' '))

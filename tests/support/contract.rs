@@ -52,7 +52,9 @@ pub fn assert_conforms<'a>(words: impl Iterator<Item = &'a OsStr>, stdout: &str)
     let is_ours = |word: &OsString| Path::new(word).file_name().is_some_and(|name| name == "porthole");
     let Some(at) = words.iter().position(is_ours) else { return };
     let ours = &words[at + 1..];
-    let command = ours.iter().filter_map(|word| word.to_str()).find(|word| page().contains_key(*word));
+    // Of an inspection, it is the first word.
+    let first = ours.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
+    let command = first.filter(|word| page().contains_key(*word));
     let is_json = ours.iter().any(|word| word == "--json") || command == Some("report");
     // A reader may have gone before the end.
     let documents = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -11,7 +11,7 @@ pub struct Resource {
     pub v2: bool,
     /// The group, as `/proc/PID/cgroup` names it.
     pub group: Vec<u8>,
-    /// The tightest limit, in bytes, processes or thousandths of a CPU.
+    /// The limit that is reached first, in bytes, processes or thousandths of a CPU.
     pub limit: Option<u64>,
     /// The group with that limit; empty if it is above those that are mounted.
     pub limit_group: Vec<u8>,
@@ -32,6 +32,8 @@ pub struct Resource {
     pub reclaimable: Option<u64>,
     /// How often something was refused: OOM kills, failed forks.
     pub refused: Option<u64>,
+    /// The limit that caused the failed forks, if that is known.
+    pub refused_by: Option<u64>,
     /// Scheduling periods in which a limited CPU was used.
     pub periods: Option<u64>,
     /// The periods in which processes were throttled.
@@ -72,12 +74,14 @@ pub fn cores(millicores: u64) -> String {
 /// The files that values come from; empty if there is none.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The file with the tightest limit.
+    /// The file with the limit.
     pub limit: PathBuf,
     /// The file with the use of the group that has the limit.
     pub used: PathBuf,
     /// The file that counts refusals or throttling.
     pub events: PathBuf,
+    /// The file with [`Resource::refused_by`].
+    pub refused_by: PathBuf,
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::view::root::Root;
 /// How much of one file is read, in bytes.
 const MAX_CGROUP_FILE_BYTES: u64 = 64 << 10;
 /// How many nested groups are read.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// Parses a number from the text of a file.
 type Parse = fn(&[u8]) -> Result<Option<u64>, NotANumber>;
@@ -107,6 +107,35 @@ impl<'a> Site<'a> {
         self.root.meta(&self.path(b"", file), true).is_ok() == self.v2
     }
 
+    /// Returns the group and those above it whose limits are in force for it, the lowest first. In v1
+    /// a group whose parent has `memory.use_hierarchy` 0 is not counted there.
+    pub(super) fn groups(&mut self) -> Vec<&'a [u8]> {
+        let mut groups = Vec::new();
+        for group in cgroup::upwards(self.group).take(MAX_DEPTH) {
+            let is_counted =
+                groups.is_empty() || self.v2 || self.number(group, "memory.use_hierarchy", amount) != Some(0);
+            if !is_counted {
+                break;
+            }
+            groups.push(group);
+        }
+        groups
+    }
+
+    /// Returns the limit that is reached first: that with the least room left; of equal ones, the
+    /// nearest. The number of another may be smaller.
+    fn binding(&mut self, limit: &str, used: &str) -> Option<(u64, &'a [u8])> {
+        let mut binding: Option<(u64, u64, &[u8])> = None;
+        for group in self.groups() {
+            let Some(limit) = self.number(group, limit, cgroup::limit) else { continue };
+            let room = limit.saturating_sub(self.number(group, used, amount).unwrap_or_default());
+            if binding.is_none_or(|(least, number, _)| (room, limit) < (least, number)) {
+                binding = Some((room, limit, group));
+            }
+        }
+        binding.map(|(_, limit, group)| (limit, group))
+    }
+
     /// Returns the lowest limit of the group and those above it; of equal limits, the nearest.
     pub(super) fn tightest(
         &mut self,
@@ -143,7 +172,7 @@ impl<'a> Site<'a> {
 
     /// Returns a resource whose limit and use have a file each.
     pub(super) fn resource(&mut self, limit: &str, used: &str, peak: &str) -> Resource {
-        let tightest = self.tightest(&|site, group| site.number(group, limit, cgroup::limit));
+        let tightest = self.binding(limit, used);
         let mut found = self.found(tightest);
         found.used = self.nearest_amount(used);
         let group = tightest.map(|(_, group)| group);

@@ -7,14 +7,20 @@ mod privileges;
 mod processes;
 mod reach;
 mod resources;
+mod stuck;
+mod variables;
+mod volumes;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
 
 use crate::support::command::{Ran, porthole};
-use crate::support::processes::{Made, Proc};
+use crate::support::network::in_own_network;
+use crate::support::processes::{Made, Proc, Sleeper};
 use crate::support::server::folder;
 
 /// A process without findings, which has used up none of its limits and holds no privileges it
@@ -26,6 +32,10 @@ const LISTENING: &str = "  sl  local_address\n\
     0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 65532 0 100 1 0 100 0\n";
 const ONLY_LO: &str = "Inter-|\n face |\n    lo: 0 0\n";
 const WITH_ETH0: &str = "Inter-|\n face |\n    lo: 0 0\n  eth0: 0 0\n";
+
+/// The verdict for a process without findings and without a network.
+const IN_ORDER: &str =
+    "in order: pid 1 (server), listening on no TCP port; not asked: which port is expected (--expect-port)";
 
 /// A fabricated proc with one process, its root directory and its control groups.
 struct World {
@@ -74,6 +84,12 @@ impl World {
         self
     }
 
+    /// Makes the process hold the socket with inode 100, that of [`LISTENING`].
+    fn holds_the_listener(&self) -> &Self {
+        symlink("socket:[100]", format!("{}/1/fd/3", self.proc.path())).unwrap();
+        self
+    }
+
     /// Asserts the status and the output, in which `@` stands for the proc mount.
     #[track_caller]
     fn prints(&self, words: &[&str], status: i32, stdout: &str) {
@@ -95,15 +111,95 @@ impl World {
 #[test]
 fn a_process_without_findings_is_one_line() {
     let world = World::new();
-    let in_order = "in order: pid 1 (server): nothing stands out";
-    world.prints(&[], 0, in_order);
-    world.prints(&["-p", "1"], 0, in_order);
+    world.prints(&[], 0, IN_ORDER);
+    world.prints(&["-p", "1"], 0, IN_ORDER);
+    world.holds_the_listener();
     world.file("root/etc/app.yaml", "").prints(
         &["--expect-port", "8080", "--expect-file", "/etc/app.yaml"],
         0,
-        in_order,
+        "in order: pid 1 (server), listening on 0.0.0.0:8080",
     );
-    world.prints(&["--json"], 0, r#"{"pid": 1, "process": "server", "findings": [], "errors": []}"#);
+    let looked_at = r#"["signals and zombies", "control groups", "process states", "file descriptors", "clock", "loopback interface", "listeners and accept queues", "variables", "free space", "mounted secrets and volumes", "temporary files", "name resolution", "privileges"]"#;
+    let verdict = r#"{"pid": 1, "process": "server", "verdict": "in order", "findings": [], "looked_at": "#;
+    world.prints(
+        &["--json", "--expect-port", "8080"],
+        0,
+        &format!(r#"{verdict}{looked_at}, "not_asked": ["expect-file", "expect-writable", "expect-env"], "errors": []}}"#),
+    );
+}
+
+/// A service in a network has more that may be wrong than can be seen.
+#[test]
+fn the_verdict_says_what_was_not_asked() {
+    let world = World::new();
+    world
+        .holds_the_listener()
+        .file("1/net/dev", WITH_ETH0)
+        .file("root/etc/resolv.conf", "nameserver 10.0.0.10\n");
+    world.prints(
+        &[],
+        0,
+        "in order: pid 1 (server), listening on 0.0.0.0:8080; not asked: which port is expected (--expect-port), \
+         whether the name servers answer (--remote)",
+    );
+    let json = |words: &[&str]| -> Value {
+        serde_json::from_str(&world.run(&[&["--json"], words].concat()).stdout).unwrap()
+    };
+    assert_eq!(json(&["--expect-env", "X"])["verdict"], "error");
+    let not_asked = ["expect-port", "expect-file", "expect-writable", "remote"];
+    assert_eq!(json(&["--expect-env", "X"])["not_asked"], serde_json::json!(not_asked));
+    world.file("1/status", STATUS.replace("Seccomp:\t2", "Seccomp:\t0"));
+    assert_eq!(json(&[])["verdict"], "hint");
+    world.file("1/environ", "PORT=1\0");
+    assert_eq!(json(&[])["verdict"], "warning");
+    // What could not be looked at is not in the list.
+    fs::remove_file(format!("{}/1/cgroup", world.proc.path())).unwrap();
+    let json = json(&[]);
+    assert!(!json["looked_at"].as_array().unwrap().contains(&"control groups".into()), "{json}");
+    assert_eq!(json["errors"].as_array().unwrap().len(), 1, "{json}");
+}
+
+/// Tokens and certificates are not valid yet if the clock is behind.
+#[test]
+fn a_clock_that_is_behind_is_a_warning() {
+    let folder = folder();
+    let program = folder.join("sleep");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let mut command = Command::new(&program);
+    let sleeper = Sleeper::start(command.arg("600"), program.to_str().unwrap());
+    let doctor = || porthole(["doctor", "-p", &sleeper.pid().to_string()]).run();
+    assert!(!doctor().stdout.contains("the clock is wrong"));
+    let later = SystemTime::now() + Duration::from_hours(48);
+    fs::File::open(&program).unwrap().set_modified(later).unwrap();
+    let ran = doctor();
+    let finding = "warning: the clock is wrong: it is earlier than the program of the application was built, \
+         so certificates and tokens seem not yet valid\n    seen: clock_gettime(2): ";
+    assert!(ran.stdout.contains(finding), "{}", ran.story());
+    assert!(
+        ran.stdout.contains(&format!("    seen: /proc/{}/exe: last changed on ", sleeper.pid())),
+        "{}",
+        ran.story()
+    );
+    drop(sleeper);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_loopback_interface_that_is_down_is_an_error() {
+    in_own_network(|| {
+        let sleeper = Sleeper::called("of-this-network", &[]);
+        let doctor = || porthole(["doctor", "-p", &sleeper.pid().to_string()]).run();
+        let finding = "error: the interface lo is down: localhost, 127.0.0.1 and ::1 cannot be reached\n";
+        let ran = doctor();
+        assert!(!ran.stdout.contains(finding), "{}", ran.story());
+        assert!(Command::new("ip").args(["link", "set", "lo", "down"]).status().unwrap().success());
+        let ran = doctor();
+        assert!(ran.status == Some(1) && ran.stdout.contains(finding), "{}", ran.story());
+        // The advised command, as it is run in that network.
+        assert!(ran.stdout.contains(" ip link set lo up\n"), "{}", ran.story());
+        assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+        assert!(!doctor().stdout.contains(finding));
+    });
 }
 
 /// Fifty other processes do not slow it down.

@@ -101,7 +101,7 @@ fn a_full_accept_queue_and_no_writable_tmp() {
     assert!(advice(finding, "Application").starts_with("find out why it does not accept"));
     let no_tmp = "the root file system is read-only, and /tmp is not writable";
     let finding =
-        diagnosis.assert_finding("warning", no_tmp, &["/mountinfo: / ro", "/tmp: no such file or directory"]);
+        diagnosis.assert_finding("hint", no_tmp, &["/mountinfo: / ro", "/tmp: no such file or directory"]);
     assert_eq!((diagnosis.findings().len(), diagnosis.status), (2, Some(1)), "{}", diagnosis.json);
     let stdout = container.exec(&["/porthole", "doctor"]).1;
     assert_finding_in_readme(&stdout, full);

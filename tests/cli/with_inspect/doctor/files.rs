@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{STATUS, World};
+use super::{IN_ORDER, STATUS, World};
 use crate::support::command::porthole;
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
 use crate::support::processes::Sleeper;
@@ -54,7 +54,7 @@ fn unreadable_expected_files_are_errors() {
 }
 
 #[test]
-fn a_read_only_root_without_a_writable_tmp_is_a_warning() {
+fn a_read_only_root_without_a_writable_tmp_is_a_hint() {
     let world = World::new();
     let mounts = fs::read_to_string(format!("{}/1/mountinfo", world.proc.path())).unwrap();
     let layers =
@@ -63,7 +63,7 @@ fn a_read_only_root_without_a_writable_tmp_is_a_warning() {
     world.file("1/mountinfo", mounts);
     // As created here, only its owner may write to it.
     let ran = world.run(&[]);
-    let start = "warning: the root file system is read-only, and /tmp is not writable\n    seen: ";
+    let start = "hint: the root file system is read-only, and /tmp is not writable\n    seen: ";
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
     for line in [
         "/mountinfo: / ro,relatime,index=off\n",
@@ -84,7 +84,29 @@ fn a_read_only_root_without_a_writable_tmp_is_a_warning() {
     assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
     fs::create_dir(&tmp).unwrap();
     fs::set_permissions(tmp, fs::Permissions::from_mode(0o1777)).unwrap();
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, IN_ORDER);
+}
+
+/// An application that is told where to create temporary files will.
+#[test]
+fn a_directory_for_temporary_files_that_is_not_writable_is_a_warning() {
+    let world = World::new();
+    world.file("1/environ", "TMPDIR=/my tmp\0");
+    let finding = |seen: &str| {
+        format!(
+            "warning: TMPDIR names /my tmp for temporary files, which is not writable\n    \
+                 seen: @/1/environ: TMPDIR=/my tmp\n    \
+                 seen: /my tmp: {seen}\n    \
+                 Kubernetes: volumes: [{{name: tmp, emptyDir: {{}}}}] and volumeMounts: [{{name: tmp, mountPath: /my tmp}}]\n    \
+                 Docker: --tmpfs '/my tmp'\n\
+             pid 1 (server): 1 warning"
+        )
+    };
+    world.prints(&[], 0, &finding("no such file or directory"));
+    let folder = format!("{}/root/my tmp", world.proc.path());
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).unwrap();
+    world.prints(&[], 0, IN_ORDER);
 }
 
 #[test]
@@ -101,6 +123,25 @@ fn a_mount_without_space_is_an_error() {
              Application: remove what is not needed: porthole find {point} --larger 1K lists large files, porthole lsof --deleted lists deleted files that are still open\n"
     );
     assert!(ran.status == Some(1) && ran.stdout.contains(&start), "{}", ran.story());
+}
+
+/// The cause precedes its effect: df(1) and du(1) do not show where the space is.
+#[test]
+fn a_deleted_file_that_fills_a_file_system_is_named_with_its_process() {
+    let script = "mount -t tmpfs -o size=64k full \"$1\"\nexec 5>\"$1/app.log\"\n\
+                  head -c 65536 /dev/zero >&5 || true\nrm \"$1/app.log\"";
+    let Some(elsewhere) = Elsewhere::mounted(script) else { return };
+    let ran = porthole(["doctor", "-p", &elsewhere.pid()]).run();
+    let (point, pid) = (elsewhere.folder.display(), elsewhere.pid());
+    let finding = format!(
+        "error: pid {pid} (sh) holds 64K of {point} in a deleted file; the space is free once it closes the file\n    \
+             seen: /proc/{pid}/fd/5: {point}/app.log, 0 links, 64K\n    \
+             Application: close the file after it was deleted (for a log: reopen it after rotation, or rotate with copytruncate); a restart of pid {pid} (sh) closes it too\n    \
+             Docker: docker restart NAME\n    \
+             Kubernetes: kubectl rollout restart deployment NAME\n\
+         error: {point} is full: no space is left\n"
+    );
+    assert!(ran.status == Some(1) && ran.stdout.contains(&finding), "{}", ran.story());
 }
 
 /// Docker creates and mounts an empty directory if the path does not exist on the host.

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use super::World;
+use super::{LISTENING, WITH_ETH0, World};
 use crate::support::command::{porthole, until};
 use crate::support::network::{bound, in_own_network};
 use crate::support::processes::Sleeper;
@@ -55,11 +55,57 @@ fn expected_ports_must_be_reachable() {
     }
     // One address for health checks, one for everything else.
     let both = row("0A00000A") + row("0100007F").lines().nth(1).unwrap();
-    world.file("1/net/tcp", both).prints(&expect, 0, "in order: pid 1 (server): nothing stands out");
+    world.file("1/net/tcp", both).prints(&expect, 0, "in order: pid 1 (server), listening on no TCP port");
     for wrong in ["0", "65536", "x", ""] {
         let why = format!("doctor: --expect-port: expected a port from 1 to 65535, got '{wrong}'");
         porthole(["doctor", "--expect-port", wrong]).refused(&why);
     }
+}
+
+/// Whoever listens on loopback only cannot be reached by other containers, whether that was asked
+/// or not.
+#[test]
+fn a_service_on_loopback_only_is_a_warning_where_there_is_a_network() {
+    let world = World::new();
+    let quiet = |world: &World| {
+        let ran = world.run(&[]);
+        assert!(!ran.stdout.contains("is bound to"), "{}", ran.story());
+    };
+    let table = |address: &str| LISTENING.replace("00000000:1F90", &format!("{address}:1F90"));
+    world.file("root/etc/resolv.conf", "nameserver 10.0.0.10\n").file("1/net/tcp", table("0100007F"));
+    world.holds_the_listener();
+    // Nobody else can reach a container without a network.
+    quiet(&world);
+    world.file("1/net/dev", WITH_ETH0).prints(
+        &[],
+        0,
+        "warning: TCP port 8080 is bound to loopback addresses only: it is unreachable from outside the container\n    \
+             seen: @/1/net/tcp: LISTEN 127.0.0.1:8080\n    \
+             Application: listen on 0.0.0.0:8080, or on [::]:8080 for IPv6 too: set its address option or variable, such as HOST=0.0.0.0\n    \
+             Docker: check it where it listens: porthole tcp 127.0.0.1:8080\n\
+         pid 1 (server): 1 warning",
+    );
+    // A tunnel that the kernel creates by itself leads nowhere.
+    world.file("1/net/dev", super::ONLY_LO.to_owned() + " tunl0: 0 0\n");
+    quiet(&world);
+    world.file("1/net/dev", WITH_ETH0);
+    // A port for administrators, and a proxy in the same pod, are meant to be that way.
+    let other =
+        "1: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 101 1 0 100 0\n";
+    world.file("1/net/tcp", table("0100007F") + other);
+    quiet(&world);
+    // Of another process: Docker's name server, for example.
+    world.file("1/net/tcp", table("0B00007F").replace(" 100 1 ", " 102 1 "));
+    quiet(&world);
+    world.file("1/net/tcp", "  sl  local_address\n");
+    world.file("1/net/tcp6", table("00000000000000000000000001000000"));
+    let ran = world.run(&[]);
+    let start = "warning: TCP port 8080 is bound to ::1 only: it is unreachable from 127.0.0.1 and from outside the container\n";
+    assert!(ran.stdout.starts_with(start), "{}", ran.story());
+    // What was asked is an error, and is said once.
+    let ran = world.run(&["--expect-port", "8080"]);
+    let start = start.replace("warning", "error");
+    assert!(ran.stdout.starts_with(&start) && ran.stdout.ends_with(": 1 error\n"), "{}", ran.story());
 }
 
 #[test]

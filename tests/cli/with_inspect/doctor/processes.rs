@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{STATUS, World};
+use super::{IN_ORDER, STATUS, World};
 use crate::support::command::{binary, output, porthole, until};
 use crate::support::processes::{Made, Sleeper};
 use crate::support::skip::{is_root, skip};
@@ -46,7 +46,7 @@ fn a_first_process_that_sigterm_does_not_end_is_a_warning() {
         ran.story()
     );
     // A blocked signal may be received in another way, which proc does not show.
-    let in_order = "in order: pid 1 (server): nothing stands out";
+    let in_order = IN_ORDER;
     world.file("1/status", signals("0", "0", "4000")).prints(&[], 0, in_order);
     world.file("1/status", signals("0", "0", "0")).file("1/wchan", "do_sigtimedwait.isra.0").prints(
         &[],
@@ -212,7 +212,7 @@ fn shells_are_recognized_by_their_command_lines() {
         world.file("1/status", STATUS).prints(
             &[],
             0,
-            &format!("in order: pid 1 ({}): nothing stands out", String::from_utf8_lossy(name)),
+            &IN_ORDER.replace("server", &String::from_utf8_lossy(name)),
         );
     }
 }
@@ -247,7 +247,7 @@ fn a_blocked_sigterm_that_nothing_receives_is_a_warning() {
     let world = World::new();
     let status = |blocked: &str| format!("{STATUS}State:\tS (sleeping)\n").replace("SigBlk:\t0", blocked);
     let all = status("SigBlk:\t0000000000004000");
-    let in_order = "in order: pid 1 (server): nothing stands out";
+    let in_order = IN_ORDER;
     let finding = "warning: pid 1 (server) blocks SIGTERM and never waits for it, so it is killed when the grace period ends\n    \
              seen: @/1/status: SigBlk: 0000000000004000 has SIGTERM, in every thread\n    \
              seen: @/1/fd: no signalfd(2) for it\n    \
@@ -323,7 +323,7 @@ fn a_process_that_has_ended_is_the_only_finding() {
 fn a_process_without_its_first_thread_is_not_a_zombie() {
     let world = World::new();
     world.proc.process(5, &Made { name: b"job", state: 'Z', threads: 3, ..Made::default() }, b"");
-    world.prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.prints(&[], 0, IN_ORDER);
 }
 
 /// In a container of its own, porthole is PID 1, and findings about itself are of no interest.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::World;
+use super::{IN_ORDER, World};
 use crate::support::command::{copy_program, for_other_users, output, porthole};
 use crate::support::elsewhere::Elsewhere;
 use crate::support::processes::Sleeper;
@@ -23,7 +23,10 @@ fn unreadable_files_are_reported_and_the_other_checks_run() {
     let ran = world.run(&[]);
     assert_eq!(
         (ran.status, ran.stdout.as_str()),
-        (Some(0), "in order: pid 1 (server): nothing stands out; some checks could not be made\n")
+        (
+            Some(0),
+            "in order: pid 1 (server): nothing stands out; some checks could not be made; not asked: which port is expected (--expect-port)\n"
+        )
     );
     // An expectation that cannot be checked is not met.
     let unchecked = format!(
@@ -161,7 +164,7 @@ fn processes_with_a_malformed_stat_are_reported() {
         let ran = world.run(&[]);
         assert!(ran.status == Some(0) && ran.stderr == line, "{}", ran.story());
         assert!(
-            ran.stdout.ends_with("nothing stands out; some checks could not be made\n"),
+            ran.stdout.ends_with("listening on no TCP port; some checks could not be made; not asked: which port is expected (--expect-port)\n"),
             "{}",
             ran.story()
         );
@@ -195,7 +198,7 @@ fn root_without_a_capability_is_not_advised_to_be_root() {
 #[test]
 fn missing_lines_of_status_prove_nothing() {
     let world = World::new();
-    world.file("1/status", "Name:\tserver\n").prints(&[], 0, "in order: pid 1 (server): nothing stands out");
+    world.file("1/status", "Name:\tserver\n").prints(&[], 0, IN_ORDER);
     let path = world.proc.path();
     // A process without ids is not taken for root, which may read everything.
     let ran = world.file("root/x", "").run(&["--expect-file", "/x"]);
