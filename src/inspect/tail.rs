@@ -2,7 +2,7 @@
 
 use super::{Command, Habits, Properties};
 use crate::args::refused;
-use crate::view::content::{COUNT, Content, OPTIONS, Part, lines};
+use crate::view::content::{COUNT, Content, OPTIONS, end};
 
 pub(super) const COMMAND: Command = Command {
     name: "tail",
@@ -13,13 +13,13 @@ pub(super) const COMMAND: Command = Command {
         &[refused("follow", "porthole commands always end: run it again to see what was added").short('f')],
     ],
     plan: |given| {
-        let lines = lines(given)?;
-        Ok(Box::new(Content::given(given, Part::Last(lines))?))
+        let part = end(given)?;
+        Ok(Box::new(Content::given(given, part)?))
     },
     examples: r"porthole tail -n 50 /var/log/app.log
 porthole tail -p 7 /var/log/app.log",
     properties: Properties {
-        habits: Habits { number_is_lines: true, ..Habits::NONE },
+        habits: Habits { number_is: Some('n'), ..Habits::NONE },
         ..Properties::WATCHED
     },
 };

@@ -3,6 +3,7 @@
 
 mod fifos;
 mod grep;
+mod grep_options;
 mod large;
 mod shown;
 
