@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
                         self.printer.leave_out(file);
                     } else if self.printer.prints_matches() && memchr(0, part).is_none() && !file.is_binary {
                         self.found = true;
-                        used = self.printer.matches(part, used, file).max(used);
+                        used = self.printer.part(part, used, file).max(used);
                         skips_rest = false;
                         buffer.copy_within(used..filled, 0);
                         filled -= used;

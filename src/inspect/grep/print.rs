@@ -32,6 +32,14 @@ impl<'a> Position<'a> {
     }
 }
 
+/// Which line a text is of.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    number: u64,
+    /// Whether it is printed because of another line.
+    is_context: bool,
+}
+
 /// Prints lines.
 pub(super) struct Printer<'a> {
     grep: &'a Grep,
@@ -174,7 +182,7 @@ impl<'a> Printer<'a> {
             };
         }
         if !is_binary {
-            return self.item(line, file, file.line, false);
+            return self.item(line, file, Line { number: file.line, is_context: false });
         }
         let entries = vec![("path", Fact::Bytes(file.path.to_vec())), ("binary", Fact::Bool(true))];
         self.answer.item("matches", &Fact::Object(entries));
@@ -197,40 +205,44 @@ impl<'a> Printer<'a> {
 
     /// Prints a line as context.
     fn context(&mut self, line: &[u8], file: &Position<'_>, number: u64) {
-        if self.grep.only_matches {
-            return;
+        let at = Line { number, is_context: true };
+        if !self.grep.only_matches {
+            self.text(line, file, at);
+        } else if self.grep.inverted {
+            // With -v, the lines that match are the context.
+            self.matches(line, line.len(), file, at);
         }
-        if self.answer.is_json() {
-            return self.item(line, file, number, true);
-        }
-        self.prefix(file, Some(number), "-");
-        self.answer.text(line);
-        self.answer.content(b"\n");
     }
 
     /// Prints a selected line, or the matches in it.
     fn selected(&mut self, line: &[u8], file: &Position<'_>) {
-        if self.matches.is_none() {
-            self.text(line, file);
+        let at = Line { number: file.line, is_context: false };
+        if !self.grep.only_matches {
+            self.text(line, file, at);
         } else if !self.grep.inverted {
-            self.matches(line, line.len(), file);
+            self.matches(line, line.len(), file, at);
         }
     }
 
-    /// Whether the matches in a line are printed, not the line.
+    /// Whether the matches in a selected line are printed, not the line.
     pub(super) fn prints_matches(&self) -> bool {
         self.matches.is_some() && !self.grep.inverted
     }
 
-    /// Prints the matches in a line that begin before this offset. Returns where the last one ends.
-    pub(super) fn matches(&mut self, line: &[u8], limit: usize, file: &Position<'_>) -> usize {
+    /// Prints the matches in a part of a selected line that begin before this offset. Returns where
+    /// the last one ends.
+    pub(super) fn part(&mut self, part: &[u8], limit: usize, file: &Position<'_>) -> usize {
+        self.matches(part, limit, file, Line { number: file.line, is_context: false })
+    }
+
+    fn matches(&mut self, line: &[u8], limit: usize, file: &Position<'_>, at: Line) -> usize {
         let mut end = 0;
         // It is put back below.
         if let Some(mut matches) = self.matches.take() {
             matches.each(line, &mut |found| {
                 if found.start < limit {
                     end = found.end;
-                    self.text(line.get(found).unwrap_or_default(), file);
+                    self.text(line.get(found).unwrap_or_default(), file, at);
                 }
             });
             self.matches = Some(matches);
@@ -238,23 +250,23 @@ impl<'a> Printer<'a> {
         end
     }
 
-    /// Prints a selected line or a match.
-    fn text(&mut self, text: &[u8], file: &Position<'_>) {
+    /// Prints a line or a match.
+    fn text(&mut self, text: &[u8], file: &Position<'_>, at: Line) {
         if self.answer.is_json() {
-            return self.item(text, file, file.line, false);
+            return self.item(text, file, at);
         }
-        self.prefix(file, Some(file.line), ":");
+        self.prefix(file, Some(at.number), if at.is_context { "-" } else { ":" });
         self.answer.text(text);
         self.answer.content(b"\n");
     }
 
-    fn item(&mut self, text: &[u8], file: &Position<'_>, number: u64, is_context: bool) {
+    fn item(&mut self, text: &[u8], file: &Position<'_>, at: Line) {
         let mut entries = vec![
             ("path", Fact::Bytes(file.path.to_vec())),
-            ("line", Fact::Count(number)),
+            ("line", Fact::Count(at.number)),
             ("text", Fact::Bytes(text.to_vec())),
         ];
-        if is_context {
+        if at.is_context {
             entries.push(("context", Fact::Bool(true)));
         }
         self.answer.item("matches", &Fact::Object(entries));
