@@ -99,13 +99,18 @@ pub fn open<'a>(root: &Root, path: &'a Path, special: Option<bool>) -> Result<In
     if is_stdin(path) {
         return Input::stdin(path);
     }
-    let (file, meta) = root.open(path, special.unwrap_or_default()).map_err(|mut error| {
+    let (file, meta) = open_file(root, path, special)?;
+    Ok(Input::new(file, &meta, path))
+}
+
+/// The same for a file that is read in another way.
+pub fn open_file(root: &Root, path: &Path, special: Option<bool>) -> Result<(File, Meta), Error> {
+    root.open(path, special.unwrap_or_default()).map_err(|mut error| {
         if let Cause::Special { has_option, .. } = &mut error.cause {
             *has_option = special.is_some();
         }
         error
-    })?;
-    Ok(Input::new(file, &meta, path))
+    })
 }
 
 impl<'a> Input<'a> {

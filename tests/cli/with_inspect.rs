@@ -16,6 +16,7 @@ mod ps;
 mod report;
 mod ss;
 mod stat;
+mod tail;
 
 // Commands that copy something out.
 mod install;
