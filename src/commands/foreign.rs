@@ -42,15 +42,16 @@ const COMMANDS: &[Row] = &[
 /// Programs that show something.
 #[cfg(feature = "inspect")]
 const INSPECTIONS: &[Row] = &[
-    (&["netstat", "fuser"], Use("ss")),
+    (&["netstat"], Use("ss, or ip route for netstat -r")),
+    (&["fuser"], Use("ss")),
     (&["top", "htop", "pstree", "w"], Use("ps")),
     (&["free", "vmstat", "ulimit", "nproc"], Use("limits")),
     (&["uptime"], Use("cat /proc/uptime /proc/loadavg")),
     (&["uname"], Use("cat /proc/version")),
     (&["hostname"], Use("cat /proc/sys/kernel/hostname")),
-    (&["ip", "ifconfig"], Use("cat /proc/net/fib_trie (addresses) or /proc/net/dev")),
-    (&["route"], Use("cat /proc/net/route")),
-    (&["arp"], Use("cat /proc/net/arp")),
+    (&["ifconfig"], Use("ip addr")),
+    (&["route"], Use("ip route")),
+    (&["arp"], Use("ip neigh")),
     (&["mount", "findmnt"], Use("mounts")),
     (&["lsblk"], Use("df")),
     (&["du", "tree", "which", "whereis", "locate"], Use("find PATH")),
@@ -73,7 +74,7 @@ const INSPECTIONS: &[Row] = &[
 /// The most common ones, so that `top` is not taken for `tcp`.
 #[cfg(not(feature = "inspect"))]
 const INSPECTIONS: &[Row] = &[(
-    &["netstat", "top", "free", "mount", "ip", "du", "vi"],
+    &["netstat", "ifconfig", "top", "free", "mount", "du", "vi"],
     Say("the full build of porthole has commands that look inside"),
 )];
 

@@ -67,11 +67,7 @@ impl<'a> MatchSearch<'a> {
 }
 
 impl Automata<'_> {
-    fn next(
-        &mut self,
-        text: &[u8],
-        from: usize,
-    ) -> Result<Option<Range<usize>>, regex_automata::MatchError> {
+    fn next(&mut self, text: &[u8], from: usize) -> Result<Option<Range<usize>>, regex_automata::MatchError> {
         let [ends, starts, longest] = &mut self.caches;
         let input = Input::new(text).range(from..);
         let Some(end) = self.ends.dfa.try_search_fwd(ends, &input)? else { return Ok(None) };
@@ -79,7 +75,8 @@ impl Automata<'_> {
         let start = self.others.starts.try_search_rev(starts, &before)?;
         let start = start.map_or(from, |start| start.offset());
         let after = Input::new(text).range(start..).anchored(Anchored::Yes);
-        let end = self.others.longest.try_search_fwd(longest, &after)?.map_or(end.offset(), |end| end.offset());
+        let end =
+            self.others.longest.try_search_fwd(longest, &after)?.map_or(end.offset(), |end| end.offset());
         Ok(Some(start..end))
     }
 }

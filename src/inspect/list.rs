@@ -23,6 +23,7 @@ macro_rules! inspections {
                 mounts,
                 access,
                 ss,
+                ip,
                 lsof,
                 id,
                 limits,

@@ -86,7 +86,8 @@ pub fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
 pub fn end(given: &mut Given<'_>) -> Result<Part, UsageError> {
     let part = given.parsed("lines", EXPECTED_OF_TAIL, |text| {
         let number = |text| units::number(text, u64::MAX).ok_or(EXPECTED_OF_TAIL);
-        text.strip_prefix('+').map_or_else(|| number(text).map(Part::Last), |text| number(text).map(Part::From))
+        text.strip_prefix('+')
+            .map_or_else(|| number(text).map(Part::Last), |text| number(text).map(Part::From))
     })?;
     Ok(if given.has("bytes") { Part::Last(u64::MAX) } else { part.unwrap_or(Part::Last(LINES)) })
 }
@@ -247,8 +248,7 @@ impl Content {
 
 /// Prints the heading of one of several files.
 pub fn heading(path: &Path, is_first: &mut bool, answer: &mut Answer) {
-    let name: &[u8] =
-        if input::is_stdin(path) { b"standard input" } else { path.as_os_str().as_bytes() };
+    let name: &[u8] = if input::is_stdin(path) { b"standard input" } else { path.as_os_str().as_bytes() };
     let space = if std::mem::take(is_first) { "" } else { "\n" };
     answer.content(format!("{space}==> {} <==\n", escape(name)).as_bytes());
 }

@@ -138,8 +138,7 @@ impl Run<'_> {
         match self.content.part {
             Part::Last(lines) => {
                 let file = &open.file;
-                let start =
-                    last_lines(size, max, lines, &mut |piece, from| file.read_exact_at(piece, from));
+                let start = last_lines(size, max, lines, &mut |piece, from| file.read_exact_at(piece, from));
                 // If it shrinks meanwhile, it is printed from its start.
                 let (start, is_cut) = start.unwrap_or_default();
                 open.at = start;
@@ -272,9 +271,7 @@ impl Open {
                 self.at = self.at.saturating_add(count as u64);
                 Ok(count)
             }
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 Ok(0)
             }
             Err(error) => Err(error.into()),

@@ -92,7 +92,11 @@ impl Followed {
     #[track_caller]
     fn prints(&self, expected: &[&str]) {
         for &line in expected {
-            assert_eq!(self.lines.as_ref().unwrap().recv_timeout(TIMEOUT).as_deref(), Ok(line), "{expected:?}");
+            assert_eq!(
+                self.lines.as_ref().unwrap().recv_timeout(TIMEOUT).as_deref(),
+                Ok(line),
+                "{expected:?}"
+            );
         }
     }
 
@@ -266,7 +270,11 @@ fn without_inotify_the_file_is_looked_at_every_second() {
     let mut tail = Followed::new();
     tail.append("log", "1\n");
     let mut command = Command::new("/usr/bin/python3");
-    if command.args(["-c", NO_INOTIFY, &binary()]).arg("--version").output().is_ok_and(|ran| !ran.status.success())
+    if command
+        .args(["-c", NO_INOTIFY, &binary()])
+        .arg("--version")
+        .output()
+        .is_ok_and(|ran| !ran.status.success())
     {
         return skip("python3 cannot set a seccomp filter here");
     }
@@ -306,8 +314,7 @@ fn what_cannot_be_followed() {
     porthole(["tail", "-f", folder]).refused(&format!("tail: {folder}: is a directory"));
     let why = "is a character device, which is not read unless --special is given";
     porthole(["tail", "-f", "/dev/zero"]).refused(&format!("tail: /dev/zero: {why}"));
-    porthole(["tail", "-f", "-"])
-        .refused("tail: --follow: stdin has no name by which it could be followed");
+    porthole(["tail", "-f", "-"]).refused("tail: --follow: stdin has no name by which it could be followed");
     porthole(["tail", "-f", "--json", "/x"])
         .refused("tail: --follow: cannot be used together with --json: the document would not end");
 }

@@ -43,8 +43,26 @@ impl Random {
 /// Texts without special characters, and expressions.
 const TEXTS: &[&str] = &["a", "b", "ab", "B", "abc", " ", "x", "a1", "-a", "a b", "zz"];
 const EXPRESSIONS: &[&str] = &[
-    "a", "a|ab", "ab|abc", "a+", "[ab]+", "^a", "b$", "^a.*b$", "a.", "x x|x", "(a|b)(b|c)", "b|B|_", "ab?c?",
-    "[^a]", "a{2}", "b[^b]*b", "a*b", "(x |a)+", "^ab|c$", "^$",
+    "a",
+    "a|ab",
+    "ab|abc",
+    "a+",
+    "[ab]+",
+    "^a",
+    "b$",
+    "^a.*b$",
+    "a.",
+    "x x|x",
+    "(a|b)(b|c)",
+    "b|B|_",
+    "ab?c?",
+    "[^a]",
+    "a{2}",
+    "b[^b]*b",
+    "a*b",
+    "(x |a)+",
+    "^ab|c$",
+    "^$",
 ];
 
 #[test]

@@ -36,10 +36,7 @@ fn a_pipe_is_read_under_its_usual_name() {
         ("tail -n 1 -", "3\n".to_owned()),
         ("tail -n +2 -", "2 needle\n3\n".to_owned()),
         ("tail -c 4 -", "e\n3\n".to_owned()),
-        (
-            "head -n 1 FILE -",
-            format!("==> {file} <==\nof the file\n\n==> standard input <==\n1\n"),
-        ),
+        ("head -n 1 FILE -", format!("==> {file} <==\nof the file\n\n==> standard input <==\n1\n")),
         ("grep needle -", "2 needle\n".to_owned()),
         ("grep -Hn needle -", "(standard input):2:2 needle\n".to_owned()),
         ("grep -c needle - FILE", format!("(standard input):1\n{file}:0\n")),
@@ -50,7 +47,8 @@ fn a_pipe_is_read_under_its_usual_name() {
             "00000004  6e 65 65 64 6c 65                                 |needle|\n0000000a\n".to_owned(),
         ),
     ] {
-        let words: Vec<&str> = words.split(' ').map(|word| if word == "FILE" { &file } else { word }).collect();
+        let words: Vec<&str> =
+            words.split(' ').map(|word| if word == "FILE" { &file } else { word }).collect();
         assert_eq!(piped(&words, content), (expected, String::new(), Some(0)), "{words:?}");
     }
     let (out, err, status) = piped(&["sha256sum", "-"], b"x");
