@@ -92,21 +92,18 @@ impl Inspect for Ip {
         })?;
         self.retain(&mut network);
         if let Some(why) = lacks {
-            let what = self.lacks();
-            answer.warn(&match (why, process) {
+            let why = match (why, process) {
                 (Lacks::Namespace(error), Some(process)) => {
-                    let error = if error.is_denied() {
-                        "entering it needs the capability SYS_ADMIN".to_owned()
-                    } else {
-                        error.reason().into_owned()
-                    };
-                    format!(
-                        "?: pid {} has another network namespace, and {what} cannot be read there: {error}",
-                        process.pid
-                    )
+                    target.explain(error, process, "ns/net").to_string()
                 }
-                _ => format!("?: {what} cannot be read: the kernel does not answer by rtnetlink(7)"),
-            });
+                (Lacks::Entry(error), Some(process)) if error.is_denied() => format!(
+                    "pid {} has another network namespace: to enter it takes the capability SYS_ADMIN",
+                    process.pid
+                ),
+                (Lacks::Namespace(error) | Lacks::Entry(error), _) => error.to_string(),
+                (Lacks::Netlink, _) => "the kernel does not answer by rtnetlink(7)".to_owned(),
+            };
+            answer.warn(&format!("?: {} cannot be read: {why}", self.lacks()));
         }
         if answer.is_json() {
             let list = |part| match part {
@@ -140,7 +137,7 @@ impl Inspect for Ip {
 }
 
 impl Ip {
-    /// Leaves out what is not of the families that are listed.
+    /// Leaves out what is not of the families that are listed. Routes of the main table come first.
     fn retain(&self, network: &mut Network) {
         let is_listed = |ip: &IpAddr| if ip.is_ipv4() { self.ipv4 } else { self.ipv6 };
         for interface in &mut network.interfaces {
@@ -148,6 +145,7 @@ impl Ip {
         }
         network.routes.retain(|route| is_listed(&route.destination));
         network.neighbours.retain(|neighbour| is_listed(&neighbour.ip));
+        network.routes.sort_by_key(|route| (route.destination.is_ipv6(), route.table != MAIN_TABLE));
     }
 
     /// What the tables do not tell.
@@ -155,7 +153,7 @@ impl Ip {
         let what = self.parts.iter().map(|part| match part {
             Part::Interfaces => "state, MTU and MAC address of interfaces",
             Part::Routes => "the preferred source of routes and other routing tables",
-            Part::Neighbours => "neighbours of IPv6 and the state of those known",
+            Part::Neighbours => "IPv6 neighbours and the state of others",
         });
         what.collect::<Vec<_>>().join(", ")
     }

@@ -103,8 +103,10 @@ pub struct Network {
 pub enum Lacks {
     /// The kernel does not answer by rtnetlink.
     Netlink,
-    /// The network namespace of the process may not be entered.
+    /// The network namespace of the process cannot be opened.
     Namespace(Error),
+    /// It may not be entered.
+    Entry(Error),
 }
 
 impl Network {
@@ -137,8 +139,8 @@ fn socket_in(process: &Handle) -> Result<OwnedFd, Lacks> {
     let theirs = process.descriptor("ns/net", OFlag::O_RDONLY).map_err(Lacks::Namespace)?;
     let ours =
         std::fs::File::open("/proc/thread-self/ns/net").map_err(|error| Lacks::Namespace(error.into()))?;
-    setns(theirs, CloneFlags::CLONE_NEWNET).map_err(|errno| Lacks::Namespace(errno.into()))?;
+    setns(theirs, CloneFlags::CLONE_NEWNET).map_err(|errno| Lacks::Entry(errno.into()))?;
     let socket = netlink::open(SockProtocol::NetlinkRoute);
-    setns(ours, CloneFlags::CLONE_NEWNET).map_err(|errno| Lacks::Namespace(errno.into()))?;
+    setns(ours, CloneFlags::CLONE_NEWNET).map_err(|errno| Lacks::Entry(errno.into()))?;
     socket.ok_or(Lacks::Netlink)
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod env;
 mod find;
 mod id;
+mod ip;
 mod limits;
 mod ls;
 mod lsof;

@@ -19,6 +19,7 @@ const REJECT: u32 = 0x200;
 const NOT_LISTED: u32 = 0x8000_0000 | 0x0010_0000 | 0x0100_0000;
 // Types of routes: rtnetlink.h.
 const UNICAST: u8 = 1;
+const BLACKHOLE: u8 = 6;
 const UNREACHABLE: u8 = 7;
 // States of neighbours: neighbour.h.
 const INCOMPLETE: u16 = 0x01;
@@ -83,12 +84,16 @@ fn routes(table: &[u8], network: &mut Network) {
         };
         let ip = |field| Some(Ipv4Addr::from(hex(field)?.to_ne_bytes()));
         let flags = hex(flags)?;
-        let is_rejected = flags & REJECT != 0;
         Some(Route {
-            kind: if is_rejected { UNREACHABLE } else { UNICAST },
+            kind: match (flags & REJECT != 0, name) {
+                (true, _) => UNREACHABLE,
+                (false, b"*") => BLACKHOLE,
+                (false, _) => UNICAST,
+            },
             destination: ip(destination)?.into(),
             prefix: u8::try_from(hex(mask)?.count_ones()).ok()?,
-            gateway: if flags & GATEWAY != 0 { Some(ip(gateway)?.into()) } else { None },
+            // A router of IPv6 is 0.0.0.0 here.
+            gateway: ip(gateway).filter(|ip| flags & GATEWAY != 0 && !ip.is_unspecified()).map(IpAddr::V4),
             interface: (name != b"*").then(|| name.to_vec()),
             metric: text(metric)?.parse().ok()?,
             source: None,
@@ -183,14 +188,18 @@ fn ipv6_routes(table: &[u8], network: &mut Network) {
         if flags & NOT_LISTED != 0 || destination.is_multicast() {
             return None;
         }
-        let is_rejected = flags & REJECT != 0;
+        let (is_rejected, metric) = (flags & REJECT != 0, hex(metric)?);
+        // The kernel's own entry for what has no route.
+        if is_rejected && metric == u32::MAX {
+            return None;
+        }
         Some(Route {
             kind: if is_rejected { UNREACHABLE } else { UNICAST },
             destination: destination.into(),
             prefix: u8::try_from(hex(prefix)?).ok()?,
             gateway: if flags & GATEWAY != 0 { Some(ipv6(gateway)?.into()) } else { None },
             interface: Some(name.to_vec()),
-            metric: hex(metric)?,
+            metric,
             source: None,
             table: MAIN_TABLE,
         })
