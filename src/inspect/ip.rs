@@ -1,15 +1,18 @@
 //! `ip`: the interfaces and their addresses, the routes and the neighbours of a network namespace.
 //! ip(8), rtnetlink(7).
 
+mod columns;
+mod words;
+
 use std::net::IpAddr;
 
+use self::columns::{AddressRow, NEIGHBOURS, ROUTES, fact};
 use super::{Command, Habits, Inspect, Properties, Target};
 use crate::args::{Given, UsageError, flag, operand};
 use crate::error::Error;
 use crate::outcome::Fact;
-use crate::procfs::network::{Address, Interface, Lacks, MAIN_TABLE, Neighbour, Network, Route};
+use crate::procfs::network::{Lacks, MAIN_TABLE, Network};
 use crate::report::{Answer, Column, cells, object, table};
-use crate::table::{Cell, Mark};
 
 pub(super) const COMMAND: Command = Command {
     name: "ip",
@@ -107,9 +110,7 @@ impl Inspect for Ip {
         }
         if answer.is_json() {
             let list = |part| match part {
-                Part::Interfaces => {
-                    ("interfaces", Fact::List(network.interfaces.iter().map(Interface::fact).collect()))
-                }
+                Part::Interfaces => ("interfaces", Fact::List(network.interfaces.iter().map(fact).collect())),
                 Part::Routes => ("routes", objects(ROUTES, &network.routes)),
                 Part::Neighbours => ("neighbours", objects(NEIGHBOURS, &network.neighbours)),
             };
@@ -122,7 +123,7 @@ impl Inspect for Ip {
             }
             match part {
                 Part::Interfaces => {
-                    let rows = network.interfaces.iter().flat_map(rows).collect::<Vec<_>>();
+                    let rows = network.interfaces.iter().flat_map(AddressRow::of).collect::<Vec<_>>();
                     show(AddressRow::COLUMNS, false, &rows, answer);
                 }
                 Part::Routes => {
@@ -169,280 +170,4 @@ fn show<R>(columns: &[Column<R>], with_extra: bool, rows: &[R], answer: &mut Ans
         table.row(cells(columns, with_extra, row));
     }
     answer.table(&table);
-}
-
-/// An interface, or one more address of it.
-struct AddressRow<'a> {
-    interface: &'a Interface,
-    address: Option<&'a Address>,
-    is_first: bool,
-}
-
-/// The rows of an interface: one for each address, or one without.
-fn rows(interface: &Interface) -> Vec<AddressRow<'_>> {
-    let row = |address, is_first| AddressRow { interface, address, is_first };
-    let more = interface.addresses.iter().skip(1).map(|address| row(Some(address), false));
-    [row(interface.addresses.first(), true)].into_iter().chain(more).collect()
-}
-
-type I<'a> = Column<AddressRow<'a>>;
-
-impl<'a> AddressRow<'a> {
-    const COLUMNS: &'a [Column<AddressRow<'a>>] = &[
-        I::shown("INTERFACE", |row| row.first(|interface| named(&interface.name))),
-        I::shown("STATE", |row| {
-            row.first(|interface| {
-                let state = interface.state.map_or("?", state);
-                let is_down = matches!(state, "DOWN" | "LOWERLAYERDOWN");
-                Cell::from(state).marked(if is_down { Mark::Notable } else { Mark::None })
-            })
-        }),
-        I::shown("MTU", |row| {
-            row.first(|interface| interface.mtu.map_or_else(|| "?".into(), |mtu| mtu.to_string().into()))
-        })
-        .numbers(),
-        I::shown("MAC", |row| {
-            row.first(|interface| {
-                interface.mac.as_ref().map_or_else(|| "?".into(), |mac| or_dash(&hardware(mac)))
-            })
-        }),
-        I::shown("ADDRESS", |row| row.address.map_or_else(|| "-".into(), |address| address.shown().into())),
-        I::shown("SCOPE", |row| row.address.map_or("-", |address| scope(address.scope)).into()),
-    ];
-
-    /// The cell of an interface, which is blank beside its further addresses.
-    fn first(&self, cell: fn(&Interface) -> Cell) -> Cell {
-        if self.is_first { cell(self.interface) } else { "".into() }
-    }
-}
-
-/// The name of an interface; `?` if it is not known.
-fn named(name: &[u8]) -> Cell {
-    if name.is_empty() { "?".into() } else { name.into() }
-}
-
-fn or_dash(text: &str) -> Cell {
-    if text.is_empty() { "-".into() } else { text.into() }
-}
-
-fn known<T>(value: Option<T>, fact: impl Fn(T) -> Fact) -> Fact {
-    value.map_or(Fact::Null, fact)
-}
-
-impl Interface {
-    fn fact(&self) -> Fact {
-        let flags = self.flags.map(|flags| words(flags, &INTERFACE_FLAGS));
-        Fact::Object(vec![
-            ("name", if self.name.is_empty() { Fact::Null } else { self.name.clone().into() }),
-            ("index", known(self.index, |index| Fact::Count(index.into()))),
-            ("state", known(self.state, |number| Fact::Text(state(number).to_owned()))),
-            ("mtu", known(self.mtu, |mtu| Fact::Count(mtu.into()))),
-            (
-                "mac",
-                known(
-                    self.mac.as_ref(),
-                    |mac| {
-                        if mac.is_empty() { Fact::Null } else { Fact::Text(hardware(mac)) }
-                    },
-                ),
-            ),
-            ("flags", known(flags, |flags| flags)),
-            ("addresses", Fact::List(self.addresses.iter().map(Address::fact).collect())),
-        ])
-    }
-}
-
-impl Address {
-    /// `10.0.0.7/24`, with what keeps it from being used.
-    fn shown(&self) -> String {
-        let prefix = self.prefix.map_or_else(|| "?".to_owned(), |prefix| prefix.to_string());
-        let state = ADDRESS_FLAGS.iter().find(|(bit, _)| self.flags & bit != 0);
-        let state = state.map_or_else(String::new, |(_, word)| format!(" ({word})"));
-        format!("{}/{prefix}{state}", self.ip)
-    }
-
-    fn fact(&self) -> Fact {
-        Fact::Object(vec![
-            ("address", Fact::Text(self.ip.to_string())),
-            ("prefix", known(self.prefix, |prefix| Fact::Count(prefix.into()))),
-            ("scope", Fact::Text(scope(self.scope).to_owned())),
-            ("flags", words(self.flags, &ADDRESS_FLAGS)),
-        ])
-    }
-}
-
-type R<'a> = Column<Route>;
-
-const ROUTES: &[R<'_>] = &[
-    R::new("DESTINATION", Route::shown, "destination", |route| {
-        Some(Fact::Text(format!("{}/{}", route.destination, route.prefix)))
-    }),
-    R::json("type", |route| Some(Fact::Text(route_kind(route.kind).to_owned()))),
-    R::new(
-        "GATEWAY",
-        |route| or_dash(&route.gateway.map(|ip| ip.to_string()).unwrap_or_default()),
-        "gateway",
-        |route| Some(known(route.gateway, |ip| Fact::Text(ip.to_string()))),
-    ),
-    R::new(
-        "INTERFACE",
-        |route| route.interface.as_ref().map_or_else(|| "-".into(), |name| Cell::from(name.as_slice())),
-        "interface",
-        |route| Some(known(route.interface.clone(), Fact::Bytes)),
-    ),
-    R::new(
-        "METRIC",
-        |route| route.metric.to_string().into(),
-        "metric",
-        |route| Some(Fact::Count(route.metric.into())),
-    )
-    .numbers(),
-    R::new(
-        "SOURCE",
-        |route| or_dash(&route.source.map(|ip| ip.to_string()).unwrap_or_default()),
-        "source",
-        |route| Some(known(route.source, |ip| Fact::Text(ip.to_string()))),
-    ),
-    R::new(
-        "TABLE",
-        |route| if route.table == MAIN_TABLE { "main".into() } else { route.table.to_string().into() },
-        "table",
-        |route| Some(Fact::Count(route.table.into())),
-    )
-    .extra(),
-];
-
-impl Route {
-    /// `default`, `10.0.0.0/8`, `blackhole 10.9.0.0/16`
-    fn shown(&self) -> Cell {
-        let kind = match route_kind(self.kind) {
-            "unicast" => String::new(),
-            kind => format!("{kind} "),
-        };
-        let destination = match (self.prefix, self.destination) {
-            (0, IpAddr::V4(_)) => "default".to_owned(),
-            (0, IpAddr::V6(_)) => "default (IPv6)".to_owned(),
-            (prefix, ip) => format!("{ip}/{prefix}"),
-        };
-        Cell::from(kind + &destination)
-    }
-}
-
-const NEIGHBOURS: &[Column<Neighbour>] = &[
-    Column::new(
-        "ADDRESS",
-        |row: &Neighbour| row.ip.to_string().into(),
-        "address",
-        |row| Some(Fact::Text(row.ip.to_string())),
-    ),
-    Column::new(
-        "MAC",
-        |row: &Neighbour| or_dash(&hardware(&row.mac)),
-        "mac",
-        |row| Some(if row.mac.is_empty() { Fact::Null } else { Fact::Text(hardware(&row.mac)) }),
-    ),
-    Column::new(
-        "INTERFACE",
-        |row: &Neighbour| named(&row.interface),
-        "interface",
-        |row| Some(row.interface.clone().into()),
-    ),
-    Column::new(
-        "STATE",
-        |row: &Neighbour| {
-            let state = row.state.map_or("?", neighbour_state);
-            Cell::from(state).marked(if state == "FAILED" { Mark::Wrong } else { Mark::None })
-        },
-        "state",
-        |row| Some(known(row.state, |state| Fact::Text(neighbour_state(state).to_owned()))),
-    ),
-];
-
-/// A hardware address: six bytes as `02:42:ac:11:00:02`; that of a tunnel is an IP address.
-fn hardware(mac: &[u8]) -> String {
-    if let Some(ip) = mac.first_chunk::<4>().filter(|_| mac.len() == 4) {
-        return IpAddr::from(*ip).to_string();
-    }
-    if let Some(ip) = mac.first_chunk::<16>().filter(|_| mac.len() == 16) {
-        return IpAddr::from(*ip).to_string();
-    }
-    mac.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
-}
-
-/// Flags of interfaces that matter, as ip(8) prints them: netdevice(7).
-const INTERFACE_FLAGS: [(u32, &str); 9] = [
-    (0x8, "LOOPBACK"),
-    (0x2, "BROADCAST"),
-    (0x10, "POINTOPOINT"),
-    (0x1000, "MULTICAST"),
-    (0x80, "NOARP"),
-    (0x100, "PROMISC"),
-    (0x1, "UP"),
-    (0x1_0000, "LOWER_UP"),
-    (0x2_0000, "DORMANT"),
-];
-
-/// Flags of addresses that keep them from being used, or will: `IFA_F_…` in if_addr.h.
-const ADDRESS_FLAGS: [(u32, &str); 3] = [(0x08, "dadfailed"), (0x40, "tentative"), (0x20, "deprecated")];
-
-fn words(flags: u32, known: &[(u32, &str)]) -> Fact {
-    let set = known.iter().filter(|(bit, _)| flags & bit != 0);
-    Fact::List(set.map(|&(_, word)| Fact::Text(word.to_owned())).collect())
-}
-
-/// The operational state of an interface, as ip(8) prints it. Drivers without one, such as that of
-/// the loopback interface, leave it UNKNOWN.
-fn state(number: u8) -> &'static str {
-    match number {
-        1 => "NOTPRESENT",
-        2 => "DOWN",
-        3 => "LOWERLAYERDOWN",
-        4 => "TESTING",
-        5 => "DORMANT",
-        6 => "UP",
-        _ => "UNKNOWN",
-    }
-}
-
-/// Where an address is valid, as ip(8) prints it.
-fn scope(number: u8) -> &'static str {
-    match number {
-        0 => "global",
-        200 => "site",
-        253 => "link",
-        254 => "host",
-        255 => "nowhere",
-        _ => "other",
-    }
-}
-
-/// What a route does, as ip(8) prints it.
-fn route_kind(number: u8) -> &'static str {
-    match number {
-        1 => "unicast",
-        2 => "local",
-        3 => "broadcast",
-        4 => "anycast",
-        5 => "multicast",
-        6 => "blackhole",
-        7 => "unreachable",
-        8 => "prohibit",
-        9 => "throw",
-        10 => "nat",
-        _ => "other",
-    }
-}
-
-/// The state of a neighbour, as ip(8) prints it: `NUD_…` in neighbour.h.
-fn neighbour_state(state: u16) -> &'static str {
-    match state {
-        0x01 => "INCOMPLETE",
-        0x02 => "REACHABLE",
-        0x04 => "STALE",
-        0x08 => "DELAY",
-        0x10 => "PROBE",
-        0x20 => "FAILED",
-        0x80 => "PERMANENT",
-        _ => "OTHER",
-    }
 }

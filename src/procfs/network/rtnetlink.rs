@@ -48,12 +48,16 @@ const IPV6: u8 = 10;
 /// Reads everything by this socket; `None` if the kernel does not answer.
 pub(super) fn read(socket: &OwnedFd) -> Option<Network> {
     let mut buffer = vec![0; MAX_DATAGRAM_BYTES];
-    let mut ask = |request: &[[u8; 4]], visit: &mut dyn FnMut(&[u8])| {
-        dump(socket, request.as_flattened(), &mut buffer, visit)
-    };
+    gather(&mut |kind, family, visit| dump(socket, &request(kind, family), &mut buffer, visit))
+}
+
+/// Sends a request of this type for this family, and calls the function with each answer.
+type Ask<'a> = dyn FnMut(u16, u8, &mut dyn FnMut(&[u8])) -> Option<()> + 'a;
+
+fn gather(ask: &mut Ask<'_>) -> Option<Network> {
     let mut network = Network::default();
-    ask(&request::<8>(RTM_GETLINK, 0), &mut |message| network.interfaces.extend(interface(message)))?;
-    ask(&request::<6>(RTM_GETADDR, 0), &mut |message| {
+    ask(RTM_GETLINK, 0, &mut |message| network.interfaces.extend(interface(message)))?;
+    ask(RTM_GETADDR, 0, &mut |message| {
         if let Some((index, address)) = address(message)
             && let Some(interface) = network.interfaces.iter_mut().find(|known| known.index == Some(index))
         {
@@ -67,12 +71,12 @@ pub(super) fn read(socket: &OwnedFd) -> Option<Network> {
     for family in [IPV4, IPV6] {
         // A kernel without IPv6 answers with what it has of other families.
         let is_of_family = |message: &[u8]| message.first() == Some(&family);
-        ask(&request::<7>(RTM_GETROUTE, family), &mut |message| {
+        ask(RTM_GETROUTE, family, &mut |message| {
             if is_of_family(message) {
                 routes(message, &name, &mut |route| network.routes.push(route));
             }
         })?;
-        ask(&request::<7>(RTM_GETNEIGH, family), &mut |message| {
+        ask(RTM_GETNEIGH, family, &mut |message| {
             if is_of_family(message) {
                 network.neighbours.extend(neighbour(message, &name));
             }
@@ -82,15 +86,16 @@ pub(super) fn read(socket: &OwnedFd) -> Option<Network> {
 }
 
 /// The header and a message of which only the first byte, the family, is not 0.
-#[allow(clippy::cast_possible_truncation, reason = "at most 8 words")]
-fn request<const WORDS: usize>(kind: u16, family: u8) -> [[u8; 4]; WORDS] {
-    let mut request = [[0; 4]; WORDS];
-    for (word, value) in request.iter_mut().zip(header(kind, WORDS as u32 * 4)) {
-        *word = value;
-    }
-    if let Some(word) = request.get_mut(4) {
-        *word = [family, 0, 0, 0];
-    }
+fn request(kind: u16, family: u8) -> Vec<u8> {
+    // `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct ndmsg`.
+    let size = match kind {
+        RTM_GETLINK => 16,
+        RTM_GETADDR => 8,
+        _ => 12,
+    };
+    let mut request = header(kind, 16 + size).concat();
+    request.push(family);
+    request.resize(16 + size as usize, 0);
     request
 }
 
@@ -188,4 +193,111 @@ fn neighbour(message: &[u8], name: &dyn Fn(u32) -> Option<Vec<u8>>) -> Option<Ne
         interface: name(u32::from_ne_bytes([i0, i1, i2, i3])).unwrap_or_default(),
         state: Some(state),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::procfs::netlink::each_answer;
+
+    /// Recorded in a namespace with two veth interfaces, on a little-endian machine.
+    const ANSWERS: [(u16, u8, &[u8]); 6] = [
+        (RTM_GETLINK, 0, include_bytes!("../../../tests/fixtures/linux-6.18-rtnetlink-links")),
+        (RTM_GETADDR, 0, include_bytes!("../../../tests/fixtures/linux-6.18-rtnetlink-addresses")),
+        (RTM_GETROUTE, IPV4, include_bytes!("../../../tests/fixtures/linux-6.18-rtnetlink-routes")),
+        (RTM_GETROUTE, IPV6, include_bytes!("../../../tests/fixtures/linux-6.18-rtnetlink-routes6")),
+        (RTM_GETNEIGH, IPV4, include_bytes!("../../../tests/fixtures/linux-6.18-rtnetlink-neighbours")),
+        (RTM_GETNEIGH, IPV6, include_bytes!("../../../tests/fixtures/linux-6.18-rtnetlink-neighbours6")),
+    ];
+
+    /// What the answers contain after this change of one of them.
+    fn gathered(changed: usize, change: impl Fn(&mut Vec<u8>)) -> Option<Network> {
+        gather(&mut |kind, family, visit| {
+            let at = ANSWERS.iter().position(|(known, of, _)| (*known, *of) == (kind, family))?;
+            let mut answer = ANSWERS[at].2.to_vec();
+            if at == changed {
+                change(&mut answer);
+            }
+            each_answer(&answer, visit).map(|_| ())
+        })
+    }
+
+    #[test]
+    fn recorded_answers() {
+        if cfg!(target_endian = "big") {
+            return;
+        }
+        let network = gathered(9, |_| {}).unwrap();
+        let interfaces: Vec<_> =
+            network.interfaces.iter().map(|one| (one.index, one.name.as_slice(), one.mtu)).collect();
+        let expected =
+            [(Some(1), &b"lo"[..], Some(65536)), (Some(2), b"v1", Some(1500)), (Some(3), b"v0", Some(1400))];
+        assert_eq!(interfaces.iter().filter(|one| expected.contains(one)).count(), 3, "{interfaces:?}");
+        let v0 = network.interfaces.iter().find(|one| one.name == b"v0").unwrap();
+        assert_eq!((v0.state, v0.mac.as_deref()), (Some(6), Some(&[2, 0, 0, 0, 0, 1][..])));
+        let addresses: Vec<_> =
+            v0.addresses.iter().map(|one| (one.ip.to_string(), one.prefix, one.scope)).collect();
+        assert_eq!(
+            addresses,
+            [
+                ("10.1.2.3".to_owned(), Some(24), 0),
+                ("192.0.2.1".to_owned(), Some(32), 0),
+                ("fd00::7".to_owned(), Some(64), 0),
+            ]
+        );
+        let shown: Vec<String> = network
+            .routes
+            .iter()
+            .map(|one| {
+                let via = one.gateway.map_or_else(String::new, |ip| format!(" via {ip}"));
+                let interface = String::from_utf8(one.interface.clone().unwrap_or_default()).unwrap();
+                let Route { kind, destination, prefix, metric, table, .. } = one;
+                format!("{kind} {destination}/{prefix}{via} dev {interface} metric {metric} table {table}")
+            })
+            .collect();
+        for expected in [
+            "1 0.0.0.0/0 via 10.1.2.1 dev v0 metric 50 table 254",
+            "6 10.9.0.0/16 dev  metric 0 table 254",
+            "1 10.12.0.0/16 via 10.1.2.1 dev v0 metric 0 table 254",
+            "1 10.12.0.0/16 via 10.1.2.9 dev v0 metric 0 table 254",
+            "1 10.13.0.0/16 via fd00::1 dev v0 metric 0 table 254",
+            "1 10.14.0.0/16 dev v0 metric 0 table 777",
+            "1 fd00::/64 dev v0 metric 256 table 254",
+        ] {
+            assert!(shown.iter().any(|one| one == expected), "{expected} {shown:#?}");
+        }
+        assert!(network.routes.iter().all(|route| route.table != LOCAL_TABLE));
+        let neighbours: Vec<_> = network
+            .neighbours
+            .iter()
+            .map(|one| (one.ip.to_string(), one.mac.last().copied(), one.state))
+            .collect();
+        assert_eq!(
+            neighbours,
+            [("10.1.2.1".to_owned(), Some(9), Some(0x80)), ("fd00::1".to_owned(), Some(10), Some(4))]
+        );
+    }
+
+    /// Whatever the bytes are, reading them ends.
+    #[test]
+    fn malformed_answers_are_read_to_their_end() {
+        for changed in 0..ANSWERS.len() {
+            let length = ANSWERS[changed].2.len();
+            for at in 0..length {
+                let _ = gathered(changed, |answer| answer.truncate(at));
+                for byte in [0, 1, 0xff] {
+                    let _ = gathered(changed, |answer| answer[at] = byte);
+                }
+            }
+        }
+        let name = |_| None;
+        for hops in [&[0; 8][..], &[1, 0, 0, 0, 0, 0, 0, 0, 9], &[0xff; 24], &[0; 7]] {
+            let length = u16::try_from(hops.len() + 4).unwrap().to_ne_bytes();
+            let head = [IPV4, 8, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0];
+            let multipath = [&head[..], &length, &RTA_MULTIPATH.to_ne_bytes(), hops].concat();
+            let mut count = 0;
+            routes(&multipath, &name, &mut |_| count += 1);
+            assert!(count <= 3);
+        }
+    }
 }
