@@ -131,7 +131,7 @@ impl Content {
         let cut = matches!(shown, Ok(true));
         if cut && self.says {
             let max = show_size(self.max);
-            let is_end = matches!(self.part, Part::Last(_)) && (input.is_regular || input.is_stdin);
+            let is_end = matches!(self.part, Part::Last(_)) && (input.is_regular() || input.is_stdin());
             let what = if is_end { format!("cut to the last {max}") } else { format!("cut after {max}") };
             answer.info(&format!("{}: {what} (--max)", input.path.shown()));
         }
@@ -179,7 +179,7 @@ impl Content {
             }
             let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
             out.add(bytes.get(..taken).unwrap_or_default());
-            if !input.is_regular {
+            if !input.is_regular() {
                 // The next byte may be long in coming.
                 out.answer.flush();
             }
@@ -225,7 +225,7 @@ impl Content {
                 break;
             }
             // Anything but a regular file may never end. The end of stdin is waited for.
-            let room = if input.is_regular || input.is_stdin { usize::MAX } else { max - end.len() - 1 };
+            let room = if input.is_regular() || input.is_stdin() { usize::MAX } else { max - end.len() - 1 };
             end.extend(piece.iter().take(count.min(room)));
             if room < count {
                 endless = true;

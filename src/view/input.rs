@@ -46,6 +46,16 @@ pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Regular,
+    Fifo,
+    Device,
+    /// Stdin is read from where it is, whatever it is.
+    Stdin,
+}
+
 /// A file that is being read.
 #[derive(Debug)]
 pub struct Input<'a> {
@@ -55,14 +65,9 @@ pub struct Input<'a> {
     pub file: File,
     /// Its size when it was opened; 0 for files without a size and for files of proc.
     pub size: u64,
-    /// Whether it is a regular file, and not stdin.
-    pub is_regular: bool,
-    /// Whether it is stdin, which is read from where it is, whatever it is.
-    pub is_stdin: bool,
     /// Its device and inode.
     pub identity: (u64, u64),
-    /// Whether it is a FIFO.
-    is_fifo: bool,
+    kind: Kind,
     /// Whether parts of it may be holes.
     sparse: bool,
     read: u64,
@@ -116,8 +121,12 @@ pub fn open_file(root: &Root, path: &Path, special: Option<bool>) -> Result<(Fil
 impl<'a> Input<'a> {
     /// Wraps an open file.
     pub fn new(file: File, meta: &Meta, path: &'a Path) -> Self {
-        let kind = FileType::of_mode(meta.st_mode);
-        let (is_regular, is_fifo) = (kind.is_regular(), kind == FileType::Fifo);
+        let kind = match FileType::of_mode(meta.st_mode) {
+            FileType::Regular => Kind::Regular,
+            FileType::Fifo => Kind::Fifo,
+            _ => Kind::Device,
+        };
+        let is_regular = kind == Kind::Regular;
         let mut size = if is_regular { u64::try_from(meta.st_size).unwrap_or_default() } else { 0 };
         // /proc/kcore claims to be as large as the whole address space.
         if size > 0 && meta.st_blocks == 0 && is_of_proc(&file) {
@@ -127,8 +136,7 @@ impl<'a> Input<'a> {
         let blocks = u64::try_from(meta.st_blocks).unwrap_or_default();
         let sparse = blocks.saturating_mul(512) < size;
         let identity = (meta.st_dev, meta.st_ino);
-        let is_stdin = false;
-        Input { path, file, size, is_regular, is_stdin, identity, is_fifo, sparse, read: 0, limit }
+        Input { path, file, size, identity, kind, sparse, read: 0, limit }
     }
 
     /// Reads stdin under this name.
@@ -139,19 +147,27 @@ impl<'a> Input<'a> {
             path,
             file,
             size: 0,
-            is_regular: false,
-            is_stdin: true,
             identity: (meta.st_dev, meta.st_ino),
-            is_fifo: false,
+            kind: Kind::Stdin,
             sparse: false,
             read: 0,
             limit: u64::MAX,
         })
     }
 
+    /// Whether it is a regular file, and not stdin.
+    pub fn is_regular(&self) -> bool {
+        self.kind == Kind::Regular
+    }
+
+    /// Whether it is stdin.
+    pub fn is_stdin(&self) -> bool {
+        self.kind == Kind::Stdin
+    }
+
     /// Begins to read at this offset. Of stdin, which may be a pipe, so many bytes are skipped.
     pub fn start_at(&mut self, offset: u64) -> Result<(), Error> {
-        if !self.is_stdin {
+        if !self.is_stdin() {
             self.file.seek(SeekFrom::Start(offset))?;
             self.started_at(offset);
             return Ok(());
@@ -177,7 +193,7 @@ impl<'a> Input<'a> {
     /// Whether as many bytes were read as the file had when it was opened. No size tells that of a
     /// file of proc.
     pub fn is_read_to_size(&self) -> bool {
-        self.is_regular && self.size > 0 && self.read == self.size
+        self.is_regular() && self.size > 0 && self.read == self.size
     }
 
     /// Reads the next bytes; 0 at the end.
@@ -185,14 +201,14 @@ impl<'a> Input<'a> {
         let mut deadline = None;
         // A FIFO that nobody has opened for writing yet reads as if it were at its end: pipe(7),
         // fifo(7).
-        let mut waits = self.is_fifo;
+        let mut waits = self.kind == Kind::Fifo;
         loop {
             if waits {
                 let none = |_| format!("no data within {}", show_duration(READ_TIMEOUT));
                 let deadline = deadline.get_or_insert_with(|| Deadline::after(READ_TIMEOUT));
                 deadline.wait(self.file.as_fd(), PollFlags::POLLIN).map_err(none)?;
             }
-            WAITING.store(self.is_stdin, Ordering::Relaxed);
+            WAITING.store(self.is_stdin(), Ordering::Relaxed);
             let result = self.file.read(piece);
             WAITING.store(false, Ordering::Relaxed);
             match result {
@@ -208,8 +224,8 @@ impl<'a> Input<'a> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The kernel's log has no more for now.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.is_regular => return Ok(0),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.is_stdin => self.wait()?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.is_regular() => return Ok(0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.is_stdin() => self.wait()?,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
                 Err(error) => return Err(error.into()),
             }

@@ -47,6 +47,7 @@ fn from_inside_as_nonroot_with_a_read_only_root() {
         ("mounts", &["/tmp", "/proc"]),
         ("df /tmp", &["1.0M", "/tmp"]),
         ("ss", &["0.0.0.0:8080", "service"]),
+        ("ip addr", &["lo", "127.0.0.1/8"]),
         ("lsof -p 1", &["/service"]),
         ("id", &["65532"]),
         ("limits", &["64M", "50"]),

@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
                 if self.block(block, file) {
                     return Ok(());
                 }
-                if input.is_stdin {
+                if input.is_stdin() {
                     // The next line may be long in coming.
                     self.printer.answer.flush();
                 }

@@ -27,7 +27,7 @@ impl<'a> Position<'a> {
     /// The start of a file.
     pub(super) fn new(input: &Input<'a>) -> Self {
         let path = input.path.as_os_str().as_bytes();
-        let name = if input.is_stdin { b"(standard input)" } else { path };
+        let name = if input.is_stdin() { b"(standard input)" } else { path };
         Position { path, name, line: 1, count: 0, is_binary: false }
     }
 }
@@ -194,10 +194,9 @@ impl<'a> Printer<'a> {
             self.answer.content(b"--\n");
         }
         let held = std::mem::take(&mut self.held);
-        let mut number = file.line.saturating_sub(self.held_lines);
-        for line in held.split_inclusive(|&byte| byte == b'\n') {
+        let first = file.line.saturating_sub(self.held_lines);
+        for (number, line) in (first..).zip(held.split_inclusive(|&byte| byte == b'\n')) {
             self.context(line.strip_suffix(b"\n").unwrap_or(line), file, number);
-            number += 1;
         }
         self.held = held;
         self.drop_held();

@@ -281,9 +281,8 @@ mod tests {
     /// Whatever the bytes are, reading them ends.
     #[test]
     fn malformed_answers_are_read_to_their_end() {
-        for changed in 0..ANSWERS.len() {
-            let length = ANSWERS[changed].2.len();
-            for at in 0..length {
+        for (changed, (_, _, answer)) in ANSWERS.iter().enumerate() {
+            for at in 0..answer.len() {
                 let _ = gathered(changed, |answer| answer.truncate(at));
                 for byte in [0, 1, 0xff] {
                     let _ = gathered(changed, |answer| answer[at] = byte);

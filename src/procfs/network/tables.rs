@@ -54,7 +54,7 @@ fn lines(table: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The fields of a line; all that are read are ASCII but for the names of interfaces.
 fn fields(line: &[u8]) -> Vec<&[u8]> {
-    line.split(|byte| byte.is_ascii_whitespace()).filter(|field| !field.is_empty()).collect()
+    line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty()).collect()
 }
 
 fn text(field: &[u8]) -> Option<&str> {

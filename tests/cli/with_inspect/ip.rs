@@ -59,7 +59,8 @@ fn ours(words: &[&str]) -> Value {
 
 /// The values under these keys of each object, as text.
 fn values(list: &[Value], keys: &[&str]) -> BTreeSet<String> {
-    list.iter().map(|item| keys.iter().map(|key| format!("{} ", item[key])).collect()).collect()
+    let text = |item: &Value| keys.iter().map(|key| format!("{} ", item[key])).collect::<Vec<_>>().concat();
+    list.iter().map(text).collect()
 }
 
 /// A route of ip(8) in our words, once for each gateway.
