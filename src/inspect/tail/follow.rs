@@ -1,8 +1,9 @@
 //! Follows files by their names: prints what is added, and goes on with a new file of the same name
 //! when a log is rotated. tail(1), `-F`.
 //!
-//! The old file is read to its end before the new one. It stays open until there is a new one, so
-//! that its inode is not used again for that.
+//! The old file is read to its end before the new one. It stays open until the new one has a
+//! content, because a service goes on writing to it until it is told to open its log again, and so
+//! that its inode is not used for the new one.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -159,12 +160,15 @@ impl Run<'_> {
         if std::mem::take(&mut file.is_due) && file.open.is_some() {
             self.head(file.path, number);
         }
+        let mut has_failed = false;
         if let Some(open) = &mut file.open {
-            let path = file.path;
-            match self.added(open, path, number) {
+            match self.added(open, file.path, number) {
                 Ok(true) => return true,
                 Ok(false) => {}
-                Err(error) => self.report(file, error),
+                Err(error) => {
+                    has_failed = true;
+                    self.report(file, error);
+                }
             }
         }
         let meta = match named {
@@ -179,7 +183,10 @@ impl Run<'_> {
         let size = u64::try_from(meta.st_size).unwrap_or_default();
         let is_stale = same.is_some_and(|open| open.is_regular && size > size_of(&open.file));
         if same.is_some() && !is_stale {
-            file.error = None;
+            file.error = file.error.take().filter(|_| has_failed);
+            return false;
+        }
+        if file.open.is_some() && size == 0 && FileType::of_mode(meta.st_mode).is_regular() {
             return false;
         }
         let mut next = match self.open(file.path) {
