@@ -6,7 +6,7 @@ mod notices;
 use self::follow::Follow;
 use super::{Command, Habits, Inspect, Properties};
 use crate::args::{Given, UsageError, flag};
-use crate::view::content::{COUNT, Content, OPTIONS, end};
+use crate::view::content::{COUNT_OF_TAIL, Content, OPTIONS, end};
 use crate::view::input::is_stdin;
 
 pub(super) const COMMAND: Command = Command {
@@ -14,8 +14,8 @@ pub(super) const COMMAND: Command = Command {
     summary: "print the last lines of files",
     options: &[
         OPTIONS,
-        COUNT,
-        &[flag("follow", "go on printing what is added, also to a new file of that name (as -F)").short('f')],
+        COUNT_OF_TAIL,
+        &[flag("follow", "keep printing what is added, through log rotation too (also -F)").short('f')],
     ],
     plan,
     examples: r"porthole tail -n 50 /var/log/app.log

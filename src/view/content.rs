@@ -35,10 +35,18 @@ pub const OPTIONS: &[Opt] = &[
     flag("special", "read FIFOs and devices too, which may block or have side effects"),
 ];
 
-/// The options of head and tail for the amount.
-pub const COUNT: &[Opt] = &[
-    option("lines", "LINES", "print this many lines of each file (10)").short('n'),
-    option("bytes", "SIZE", "print this many bytes of each file instead of lines").short('c'),
+/// The option of head and tail for an amount of bytes.
+const BYTES: Opt = option("bytes", "SIZE", "print this many bytes of each file instead of lines").short('c');
+
+/// The options of head for the amount.
+pub const COUNT: &[Opt] =
+    &[option("lines", "LINES", "print this many lines of each file (10)").short('n'), BYTES];
+
+/// The options of tail for the amount.
+pub const COUNT_OF_TAIL: &[Opt] = &[
+    option("lines", "LINES", "print this many lines of each file (10), or with +N all from line N on")
+        .short('n'),
+    BYTES,
 ];
 
 /// The part of a file that is printed.
