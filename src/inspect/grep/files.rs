@@ -247,6 +247,9 @@ impl<'a> Run<'a> {
 
     /// Passes these lines, which are not selected.
     fn between(&mut self, lines: &[u8], file: &mut Position<'_>) {
+        if lines.is_empty() {
+            return;
+        }
         let rest = self.printer.pass(lines, file);
         if self.grep.line_numbers || self.printer.answer.is_json() {
             file.line += memchr_iter(b'\n', rest).count() as u64;

@@ -254,7 +254,9 @@ impl<'a> Printer<'a> {
         if self.answer.is_json() {
             return self.item(text, file, at);
         }
-        self.prefix(file, Some(at.number), if at.is_context { "-" } else { ":" });
+        if self.names || self.grep.line_numbers {
+            self.prefix(file, Some(at.number), if at.is_context { "-" } else { ":" });
+        }
         self.answer.text(text);
         self.answer.content(b"\n");
     }
