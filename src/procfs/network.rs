@@ -11,6 +11,7 @@ use std::os::fd::OwnedFd;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::SockProtocol;
+use nix::sys::stat::stat;
 
 use super::handle::Handle;
 use super::netlink;
@@ -120,7 +121,7 @@ impl Network {
                 .map(|network| (network, None))
                 .ok_or(("net/dev", Error::from("no answer by rtnetlink(7)")));
         };
-        let socket = if process.is_in_our_network() {
+        let socket = if process.is_in_our_network() || has_our_tables(process) {
             netlink::open(SockProtocol::NetlinkRoute).ok_or(Lacks::Netlink)
         } else {
             socket_in(process)
@@ -131,6 +132,13 @@ impl Network {
             Err(why) => Ok((tables::read(process)?, Some(why))),
         }
     }
+}
+
+/// Whether its tables are ours: those of each network namespace have inodes of their own
+/// (proc_register in the kernel's fs/proc/generic.c), which anyone may look at.
+fn has_our_tables(process: &Handle) -> bool {
+    let ours = stat("/proc/self/net/dev").map(|meta| (meta.st_dev, meta.st_ino));
+    ours.is_ok_and(|ours| process.meta("net/dev").is_ok_and(|meta| (meta.st_dev, meta.st_ino) == ours))
 }
 
 /// Opens a socket in the network namespace of a process: a socket stays in the one in which it was

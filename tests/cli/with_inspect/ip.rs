@@ -1,11 +1,12 @@
 //! `porthole ip`, compared with iproute2 in a network namespace of the test's own.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::command::{Ran, binary, output, porthole};
+use crate::support::command::{Ran, binary, for_other_users, output, porthole};
 use crate::support::elsewhere::Proc;
 use crate::support::network::{NO_NETLINK, in_own_network};
 use crate::support::skip::{is_root, skip};
@@ -216,6 +217,23 @@ fn the_network_namespace_of_another_process() {
     assert!(ran.stderr.ends_with(&why), "{}", ran.story());
     drop(done);
     inside.join().unwrap();
+}
+
+/// Whether a process of another user is in the same namespace needs no privilege to be known.
+#[test]
+fn a_process_of_another_user_in_the_same_namespace() {
+    let Some(folder) = for_other_users() else { return };
+    let copy = folder.join("porthole");
+    in_own_network(move || {
+        set_up();
+        let child = Waiting(Command::new("sleep").arg("900").stdin(Stdio::null()).spawn().unwrap());
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(&copy);
+        let ran = output(command.args(["ip", "--json", "-p", &child.0.id().to_string()]));
+        assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
+        assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), ours(&[]));
+    });
+    fs::remove_dir_all(folder).unwrap();
 }
 
 /// Asserts that the tables tell as much of a namespace as they can.
