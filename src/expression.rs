@@ -17,6 +17,8 @@ mod lines;
 #[cfg(feature = "inspect")]
 mod literal;
 #[cfg(feature = "inspect")]
+mod longest;
+#[cfg(feature = "inspect")]
 mod nfa;
 #[cfg(test)]
 #[cfg(feature = "inspect")]
@@ -30,6 +32,8 @@ use crate::bytes::find;
 
 #[cfg(feature = "inspect")]
 pub use self::lines::{LineExpression, LineSearch, Lines};
+#[cfg(feature = "inspect")]
+pub use self::longest::MatchSearch;
 
 /// The size limit of a compiled expression, in bytes: some 2000 states. The time to match is at
 /// most proportional to this and to the length of the text.

@@ -17,6 +17,7 @@ use crate::threads::{fill, wait_while};
 use crate::view::application::Application;
 use crate::view::control_groups::avoid_threads_at_pids_limit;
 use crate::view::filesystems::listed;
+use crate::view::input::is_waiting_for_stdin;
 use crate::view::mounts::read;
 use crate::view::target::{Choice, Target};
 
@@ -161,8 +162,9 @@ fn while_it_progresses<T: Send + 'static>(work: Box<dyn Fn() -> T + Send + Sync>
         let left = PAUSE.saturating_sub(since.elapsed());
         if left.is_zero() {
             let now = progress(thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
-            // A slow reader of the output may take as long as it likes.
-            let is_still = !now.is_empty() && now == last && !is_writing();
+            // A slow reader of the output, or writer to stdin, may take as long as it likes.
+            let waits = is_writing() || is_waiting_for_stdin();
+            let is_still = !now.is_empty() && now == last && !waits;
             still = if is_still { still + 1 } else { 0 };
             (last, since) = (now, Instant::now());
             return (still < STILL_LIMIT).then_some(PAUSE);

@@ -45,7 +45,8 @@ const COMMANDS: &[Row] = &[
 /// Programs that show something.
 #[cfg(feature = "inspect")]
 const INSPECTIONS: &[Row] = &[
-    (&["netstat", "fuser"], Use("ss")),
+    (&["netstat"], Use("ss, or ip route for netstat -r")),
+    (&["fuser"], Use("ss")),
     (&["htop", "atop"], Use("top")),
     (&["pstree"], Use("ps --tree")),
     (&["w"], Use("ps")),
@@ -53,9 +54,9 @@ const INSPECTIONS: &[Row] = &[
     (&["uptime"], Use("cat /proc/uptime /proc/loadavg")),
     (&["uname"], Use("cat /proc/version")),
     (&["hostname"], Use("cat /proc/sys/kernel/hostname")),
-    (&["ip", "ifconfig"], Use("cat /proc/net/fib_trie (addresses) or /proc/net/dev")),
-    (&["route"], Use("cat /proc/net/route")),
-    (&["arp"], Use("cat /proc/net/arp")),
+    (&["ifconfig"], Use("ip addr")),
+    (&["route"], Use("ip route")),
+    (&["arp"], Use("ip neigh")),
     (&["mount", "findmnt"], Use("mounts")),
     (&["lsblk"], Use("df")),
     (&["ncdu"], Use("du PATH")),
@@ -79,7 +80,7 @@ const INSPECTIONS: &[Row] = &[
 /// The most common ones, so that `htop` is not taken for `http`.
 #[cfg(not(feature = "inspect"))]
 const INSPECTIONS: &[Row] = &[(
-    &["netstat", "htop", "free", "mount", "ip", "vi"],
+    &["netstat", "ifconfig", "htop", "free", "mount", "vi"],
     Say("the full build of porthole has commands that look inside"),
 )];
 

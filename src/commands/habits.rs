@@ -9,7 +9,7 @@ use crate::args::{Opt, takes_next, with_letter};
 use crate::inspect::Habits;
 
 /// Returns the words without those that change nothing, with synonyms replaced, and with `-n5` for
-/// the `-5` of head(1) and tail(1).
+/// the `-5` of head(1) and tail(1) and `-C5` for that of grep(1).
 pub(super) fn without_habits(habits: &Habits, options: &[&Opt], words: &[OsString]) -> Vec<OsString> {
     let mut out = Vec::new();
     let mut rest = words.iter();
@@ -55,8 +55,8 @@ fn push_cluster(
     next: &[u8],
     kept: &mut Vec<u8>,
 ) -> Option<&'static str> {
-    if habits.number_is_lines && cluster.iter().all(u8::is_ascii_digit) {
-        kept.push(b'n');
+    if let Some(letter) = habits.number_is.filter(|_| cluster.iter().all(u8::is_ascii_digit)) {
+        kept.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
         kept.extend_from_slice(cluster);
         return None;
     }
@@ -126,6 +126,7 @@ mod tests {
             ("ss -p x", "x"),
             ("head -5 x", "-n5 x"),
             ("tail -20", "-n20"),
+            ("grep -2 x", "-C2 x"),
             ("tail -n -5", "-n -5"),
             ("tail -5x", "-5x"),
             ("ls -5", "-5"),

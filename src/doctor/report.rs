@@ -43,6 +43,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("id", &["id"]),
     ("files", &["cat", "--max", "16k", "/etc/resolv.conf", "/etc/hosts", "/etc/os-release"]),
     ("ss", &["ss", "-a", "-x", "-t", "-u"]),
+    ("ip", &["ip"]),
     ("env", &["env"]),
     ("df", &["df"]),
     ("mounts", &["mounts"]),

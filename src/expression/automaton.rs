@@ -37,6 +37,27 @@ impl LineAutomaton {
     }
 }
 
+/// The automata that find where a match in a line starts, if it is known where it ends, and where
+/// the longest match that starts there ends.
+#[derive(Debug)]
+pub(super) struct MatchAutomata {
+    /// It reads backwards.
+    pub(super) starts: DFA,
+    pub(super) longest: DFA,
+}
+
+impl MatchAutomata {
+    /// Compiles an expression. `None` if it is not covered.
+    pub(super) fn new(pattern: &str, any_case: bool) -> Option<Self> {
+        let ast = parse(pattern)?;
+        let dfa = |reverse| {
+            let Built { nfa, .. } = build(&ast, Mode { any_case, lines: true, reverse })?;
+            Builder::new().configure(config().match_kind(MatchKind::All)).build_from_nfa(nfa).ok()
+        };
+        Some(MatchAutomata { starts: dfa(true)?, longest: dfa(false)? })
+    }
+}
+
 /// Whether `accept` accepts one of the matches in a text. `None` if the expression is not covered.
 pub(super) fn any_match(pattern: &str, text: &str, accept: &dyn Fn(Range<usize>) -> bool) -> Option<bool> {
     let ast = parse(pattern)?;

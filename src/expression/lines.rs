@@ -7,6 +7,7 @@ use regex_lite::Regex;
 
 use super::automaton::LineAutomaton;
 use super::lanes::{self, Seen};
+use super::longest::MatchSearch;
 use super::{Unusable, compile};
 
 /// How many bytes after a match are searched in order, and no lines at once.
@@ -55,6 +56,7 @@ impl<'a> Lines<'a> {
 #[derive(Debug)]
 pub struct LineExpression {
     lite: Regex,
+    any_case: bool,
     /// The same as an automaton, if that covers it.
     pub(super) automaton: Option<LineAutomaton>,
 }
@@ -63,7 +65,7 @@ impl LineExpression {
     /// Compiles an expression. With `any_case` the case of ASCII letters is ignored.
     pub fn new(pattern: &str, any_case: bool) -> Result<Self, Unusable> {
         let lite = compile(pattern, any_case)?;
-        Ok(LineExpression { automaton: LineAutomaton::new(pattern, any_case), lite })
+        Ok(LineExpression { automaton: LineAutomaton::new(pattern, any_case), any_case, lite })
     }
 
     /// Texts of which every match contains one, in the case of the expression; empty if there are
@@ -76,6 +78,11 @@ impl LineExpression {
     pub fn search(&self) -> LineSearch<'_> {
         let cache = self.automaton.as_ref().map(|automaton| automaton.dfa.create_cache());
         LineSearch { expression: self, cache, reach: 0 }
+    }
+
+    /// Begins a search for the matches in lines.
+    pub fn matches(&self) -> MatchSearch<'_> {
+        MatchSearch::new(&self.lite, self.automaton.as_ref(), self.any_case)
     }
 }
 

@@ -13,8 +13,5 @@ pub(super) const COMMAND: Command = Command {
     },
     examples: r"porthole head -n 3 /etc/passwd
 porthole head -p 7 /app/start.sh",
-    properties: Properties {
-        habits: Habits { number_is_lines: true, ..Habits::NONE },
-        ..Properties::WATCHED
-    },
+    properties: Properties { habits: Habits { number_is: Some('n'), ..Habits::NONE }, ..Properties::WATCHED },
 };

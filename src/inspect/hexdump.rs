@@ -1,6 +1,5 @@
 //! `hexdump PATH`: the bytes of a file in hexadecimal and ASCII, as with `hexdump -C`. hexdump(1).
 
-use std::io::{Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
@@ -28,7 +27,7 @@ pub(super) const COMMAND: Command = Command {
     name: "hexdump",
     summary: "print the bytes of a file in hexadecimal and ASCII",
     options: &[&[
-        operand("PATH", "the file"),
+        operand("PATH", "the file; - is stdin"),
         option("max", "SIZE", "print at most this much (64k)").short('n'),
         option("skip", "SIZE", "start at this offset").short('s'),
         flag("special", "read FIFOs and devices too, which may block or have side effects"),
@@ -67,9 +66,7 @@ impl Inspect for Dump {
         fits_json(self.max, answer)?;
         input::each(&root, &self.path, Some(self.special), answer, &mut |input, answer| {
             if self.skip > 0 {
-                let there = SeekFrom::Start(self.skip);
-                input.file.seek(there).map_err(|error| format!("--skip: {}", Error::from(error)))?;
-                input.started_at(self.skip);
+                input.start_at(self.skip).map_err(|error| format!("--skip: {error}"))?;
             }
             if self.dump(input, answer)? && self.reports_cut {
                 let max = show_size(self.max);

@@ -25,6 +25,7 @@ macro_rules! inspections {
                 mounts,
                 access,
                 ss,
+                ip,
                 lsof,
                 id,
                 limits,

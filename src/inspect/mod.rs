@@ -120,8 +120,8 @@ pub struct Habits {
     pub letter_synonyms: &'static [(u8, &'static str)],
     /// A letter that changes nothing here, unless a process ID or `self` follows: then it is an option.
     pub before_pid: Option<u8>,
-    /// Whether `-5` is `-n5`.
-    pub number_is_lines: bool,
+    /// The letter that a number lacks: with `n`, `-5` is `-n5`.
+    pub number_is: Option<char>,
 }
 
 impl Habits {
@@ -132,7 +132,7 @@ impl Habits {
         synonyms: &[],
         letter_synonyms: &[],
         before_pid: None,
-        number_is_lines: false,
+        number_is: None,
     };
 }
 

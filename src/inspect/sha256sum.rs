@@ -17,7 +17,7 @@ use crate::view::input::{self, CHUNK_BYTES, Input};
 pub(super) const COMMAND: Command = Command {
     name: "sha256sum",
     summary: "print the SHA-256 of files",
-    options: &[&[operands("PATH", "the files")]],
+    options: &[&[operands("PATH", "the files; - is stdin")]],
     plan: |given| Ok(Box::new(Sums { paths: given.paths("PATH") })),
     examples: r"porthole sha256sum /app/server
 porthole sha256sum -p 7 /etc/app/config.yaml",

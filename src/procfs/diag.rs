@@ -9,11 +9,11 @@
 //! table.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+use nix::sys::socket::{AddressFamily, SockProtocol};
 
 use super::net::{Listener, Protocol, UNCONNECTED, UnixSocket};
+use super::netlink::{self, attribute, header};
 
 /// The maximum size of a datagram from the kernel, in bytes: `NLMSG_GOODSIZE` in its netlink.h.
 const MAX_DATAGRAM_BYTES: usize = 8 << 10;
@@ -26,8 +26,6 @@ const TCPDIAG_GETSOCK: u16 = 18;
 /// tcp_states.h. Linux 6.7 has one more state, of sockets that are only bound.
 #[cfg(feature = "inspect")]
 const STATES: u32 = 0x1ffe;
-/// The end of the list: `NLMSG_DONE` in netlink.h.
-const NLMSG_DONE: u16 = 3;
 /// The inode and device of the file: `UNIX_DIAG_VFS` in unix_diag.h.
 const UNIX_DIAG_VFS: u16 = 1;
 /// `INET_DIAG_SKV6ONLY` in inet_diag.h.
@@ -42,12 +40,6 @@ const UNIX_DIAG_RQLEN: u16 = 4;
 
 /// The request for all Unix sockets with `UDIAG_SHOW_VFS`.
 const UNIX_REQUEST: [[u8; 4]; 10] = unix_request(2);
-
-/// `struct nlmsghdr` with `NLM_F_REQUEST` and `NLM_F_DUMP`, for a message of this type and length.
-const fn header(kind: u16, length: u32) -> [[u8; 4]; 4] {
-    let ([t0, t1], [f0, f1]) = (kind.to_ne_bytes(), 0x301_u16.to_ne_bytes());
-    [length.to_ne_bytes(), [t0, t1, f0, f1], [0; 4], [0; 4]]
-}
 
 /// The header and a `struct unix_diag_req` for every state, with what to show.
 const fn unix_request(show: u32) -> [[u8; 4]; 10] {
@@ -231,57 +223,10 @@ fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
     Some(Backlog { inode, waiting, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: None })
 }
 
-/// Returns the value of the first attribute of this type, `struct rtattr`: rtnetlink(7).
-fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
-    loop {
-        let (&[l0, l1, t0, t1], _) = rest.split_first_chunk::<4>()?;
-        let length = usize::from(u16::from_ne_bytes([l0, l1]));
-        if u16::from_ne_bytes([t0, t1]) == wanted {
-            return rest.get(4..length);
-        }
-        rest = rest.get(length.max(4).next_multiple_of(4)..)?;
-    }
-}
-
 /// Sends a request and calls `visit` with each answer; `None` on an error.
 fn dump(request: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
-    let netlink = SockProtocol::NetlinkSockDiag;
-    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, netlink).ok()?;
-    send(socket.as_raw_fd(), request, MsgFlags::empty()).ok()?;
-    let mut buffer = [0; MAX_DATAGRAM_BYTES];
-    // The kernel has queued the first part of the answer when send returns, and queues the next
-    // while one is received. So there is nothing to wait for.
-    while !each_answer(receive(&socket, &mut buffer)?, visit)? {}
-    Some(())
-}
-
-fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    let count = recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT).ok()?;
-    buffer.get(..count).filter(|buffer| !buffer.is_empty())
-}
-
-/// Calls `visit` with each answer in one datagram. Returns whether it was the last datagram; `None`
-/// on an error.
-fn each_answer(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
-    let mut rest = datagram;
-    while let Some((&[l0, l1, l2, l3, t0, t1, ..], _)) = rest.split_first_chunk::<16>() {
-        let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
-        let message = rest.get(16..length)?;
-        match u16::from_ne_bytes([t0, t1]) {
-            SOCK_DIAG_BY_FAMILY => visit(message),
-            #[cfg(feature = "inspect")]
-            TCPDIAG_GETSOCK => visit(message),
-            // A negative errno(3) tells why the list is incomplete, such as a kernel without the
-            // TCP diag module.
-            NLMSG_DONE => {
-                let failed = message.first_chunk::<4>().is_some_and(|code| i32::from_ne_bytes(*code) < 0);
-                return (!failed).then_some(true);
-            }
-            _ => return None,
-        }
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    Some(false)
+    let socket = netlink::open(SockProtocol::NetlinkSockDiag)?;
+    netlink::dump(&socket, request, &mut [0; MAX_DATAGRAM_BYTES], visit)
 }
 
 /// Parses a `struct unix_diag_msg` and its attributes, if the socket is bound to this file.
@@ -299,6 +244,8 @@ fn socket_of(message: &[u8], file: &[u8]) -> Option<UnixSocket> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::procfs::netlink::each_answer;
+    use std::os::fd::AsRawFd as _;
     use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::net::UnixListener;
 
@@ -319,7 +266,9 @@ mod tests {
 
     #[test]
     fn listeners_and_their_backlogs() {
-        use nix::sys::socket::{Backlog as ListenBacklog, SockaddrIn6, bind, listen};
+        use nix::sys::socket::{
+            Backlog as ListenBacklog, SockFlag, SockType, SockaddrIn6, bind, listen, socket,
+        };
         use std::net::{Ipv6Addr, SocketAddrV6, TcpListener};
         use std::os::fd::AsFd as _;
 

@@ -22,6 +22,9 @@ pub mod maps;
 #[cfg(feature = "inspect")]
 pub mod mountinfo;
 pub mod net;
+mod netlink;
+#[cfg(feature = "inspect")]
+pub mod network;
 #[cfg(feature = "inspect")]
 pub mod owners;
 pub mod process;

@@ -79,16 +79,11 @@ impl Application {
         }
     }
 
-    /// Whether it is in another network namespace than porthole. If that cannot be read, the
-    /// addresses tell.
+    /// Whether it is in another network namespace than porthole. Each has its own files of
+    /// proc_pid_net(5), which anyone may read.
     pub fn has_other_network(&self, own: &Handle) -> bool {
-        match (self.process.meta("ns/net"), own.meta("ns/net")) {
-            (Ok(theirs), Ok(ours)) => id(theirs) != id(ours),
-            _ => ["net/fib_trie", "net/if_inet6"].into_iter().any(|name| {
-                let read = |process: &Handle| process.read(name, MAX_PROC_FILE_BYTES).ok();
-                differ(read(&self.process), read(own))
-            }),
-        }
+        let file = |process: &Handle| process.meta("net/dev").map(id).ok();
+        differ(file(&self.process), file(own))
     }
 }
 
@@ -98,7 +93,7 @@ fn id(file: FileStat) -> (u64, u64) {
 }
 
 /// Whether both are known, and differ.
-fn differ(one: Option<Vec<u8>>, other: Option<Vec<u8>>) -> bool {
+fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one != other)
 }
 

@@ -1,10 +1,10 @@
 //! The content of files, whole or the first or last lines: what cat, head and tail print.
 
 use std::collections::VecDeque;
-use std::io::{self, Seek as _, SeekFrom};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use memchr::{memchr_iter, memrchr_iter};
 
@@ -25,18 +25,28 @@ const MAX: u64 = 1 << 20;
 const LINES: u64 = 10;
 /// What `--lines` expects.
 const EXPECTED: &str = "a number of lines";
+/// The same for tail.
+const EXPECTED_OF_TAIL: &str = "a number of lines, or +N for all from line N on";
 
 /// The options that all three commands have.
 pub const OPTIONS: &[Opt] = &[
-    operands("PATH", "the files"),
+    operands("PATH", "the files; - is stdin"),
     option("max", "SIZE", "print at most this much of each file (1M)"),
     flag("special", "read FIFOs and devices too, which may block or have side effects"),
 ];
 
-/// The options of head and tail for the amount.
-pub const COUNT: &[Opt] = &[
-    option("lines", "LINES", "print this many lines of each file (10)").short('n'),
-    option("bytes", "SIZE", "print this many bytes of each file instead of lines").short('c'),
+/// The option of head and tail for an amount of bytes.
+const BYTES: Opt = option("bytes", "SIZE", "print this many bytes of each file instead of lines").short('c');
+
+/// The options of head for the amount.
+pub const COUNT: &[Opt] =
+    &[option("lines", "LINES", "print this many lines of each file (10)").short('n'), BYTES];
+
+/// The options of tail for the amount.
+pub const COUNT_OF_TAIL: &[Opt] = &[
+    option("lines", "LINES", "print this many lines of each file (10), or with +N all from line N on")
+        .short('n'),
+    BYTES,
 ];
 
 /// The part of a file that is printed.
@@ -45,17 +55,21 @@ pub enum Part {
     All,
     First(u64),
     Last(u64),
+    /// From the line with this number on; 0 is the first one too.
+    From(u64),
 }
 
 /// Files, and the part of each that is printed.
 #[derive(Debug)]
 pub struct Content {
-    paths: Vec<PathBuf>,
-    max: u64,
+    pub paths: Vec<PathBuf>,
+    /// The most bytes that are printed of each.
+    pub max: u64,
     /// Whether a note reports that `max` cut a file.
-    says: bool,
-    special: bool,
-    part: Part,
+    pub says: bool,
+    /// Whether FIFOs and devices are read too.
+    pub special: bool,
+    pub part: Part,
 }
 
 /// Checks that a JSON document may hold this many bytes.
@@ -74,6 +88,16 @@ pub fn fits_json(max: u64, answer: &Answer) -> Result<(), Error> {
 pub fn lines(given: &mut Given<'_>) -> Result<u64, UsageError> {
     let lines = given.parsed("lines", EXPECTED, |text| units::number(text, u64::MAX).ok_or(EXPECTED))?;
     Ok(if given.has("bytes") { u64::MAX } else { lines.unwrap_or(LINES) })
+}
+
+/// The part that tail prints.
+pub fn end(given: &mut Given<'_>) -> Result<Part, UsageError> {
+    let part = given.parsed("lines", EXPECTED_OF_TAIL, |text| {
+        let number = |text| units::number(text, u64::MAX).ok_or(EXPECTED_OF_TAIL);
+        text.strip_prefix('+')
+            .map_or_else(|| number(text).map(Part::Last), |text| number(text).map(Part::From))
+    })?;
+    Ok(if given.has("bytes") { Part::Last(u64::MAX) } else { part.unwrap_or(Part::Last(LINES)) })
 }
 
 impl Content {
@@ -95,10 +119,7 @@ impl Content {
         let mut first = true;
         input::each(&root, &self.paths, Some(self.special), answer, &mut |input, answer| {
             if headings {
-                let name = escape(input.path.as_os_str().as_bytes());
-                let heading = format!("{}==> {name} <==\n", if first { "" } else { "\n" });
-                answer.content(heading.as_bytes());
-                first = false;
+                heading(input.path, &mut first, answer);
             }
             self.show(input, answer)
         });
@@ -106,22 +127,20 @@ impl Content {
     }
 
     fn show(&self, input: &mut Input<'_>, answer: &mut Answer) -> Result<(), Error> {
-        let mut out = Out { answer, whole: Vec::new(), held: Vec::new() };
+        let mut out = Out::new(answer);
         let shown = match self.part {
-            Part::All => self.forward(input, &mut out, None),
-            Part::First(lines) => self.forward(input, &mut out, Some(lines)),
+            Part::All => self.forward(input, &mut out, 0, None),
+            Part::First(lines) => self.forward(input, &mut out, 0, Some(lines)),
             Part::Last(lines) => self.last(input, &mut out, lines),
+            Part::From(line) => self.forward(input, &mut out, line.saturating_sub(1), None),
         };
-        let Out { answer, whole, held } = out;
-        answer.content(&held);
+        out.end();
+        let Out { answer, whole, .. } = out;
         let cut = matches!(shown, Ok(true));
         if cut && self.says {
             let max = show_size(self.max);
-            let what = if matches!(self.part, Part::Last(_)) && input.is_regular {
-                format!("cut to the last {max}")
-            } else {
-                format!("cut after {max}")
-            };
+            let is_end = matches!(self.part, Part::Last(_)) && (input.is_regular() || input.is_stdin());
+            let what = if is_end { format!("cut to the last {max}") } else { format!("cut after {max}") };
             answer.info(&format!("{}: {what} (--max)", input.path.shown()));
         }
         if answer.is_json() {
@@ -137,23 +156,26 @@ impl Content {
         shown.map(|_| ())
     }
 
-    /// Prints what follows, at most this many lines; returns whether `--max` cut it.
+    /// Prints what follows after this many lines, at most so many lines; returns whether `--max` cut
+    /// it.
     fn forward(
         &self,
         input: &mut Input<'_>,
         out: &mut Out<'_>,
+        mut skip: u64,
         mut lines: Option<u64>,
     ) -> Result<bool, Error> {
         let mut left = self.max;
         let mut piece = vec![0; CHUNK_BYTES];
         while lines != Some(0) && !out.answer.is_over() {
             // One byte more than may be printed tells whether there is more.
-            let room = usize::try_from(left).unwrap_or(CHUNK_BYTES).saturating_add(1).min(CHUNK_BYTES);
+            let wanted = if skip > 0 { u64::MAX } else { left };
+            let room = usize::try_from(wanted).unwrap_or(CHUNK_BYTES).saturating_add(1).min(CHUNK_BYTES);
             let count = input.read(piece.get_mut(..room).unwrap_or_default())?;
             if count == 0 {
                 break;
             }
-            let mut bytes = piece.get(..count).unwrap_or_default();
+            let mut bytes = without_lines(piece.get(..count).unwrap_or_default(), &mut skip);
             if let Some(lines) = &mut lines {
                 for end in memchr_iter(b'\n', bytes) {
                     *lines -= 1;
@@ -165,7 +187,7 @@ impl Content {
             }
             let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
             out.add(bytes.get(..taken).unwrap_or_default());
-            if !input.is_regular {
+            if !input.is_regular() {
                 // The next byte may be long in coming.
                 out.answer.flush();
             }
@@ -185,11 +207,10 @@ impl Content {
             });
             match found {
                 Ok((start, cut)) => {
-                    input.file.seek(SeekFrom::Start(start)).map_err(Error::from)?;
                     // Lines appended since then are not part of what was counted.
                     let part = Content { max: input.size - start, paths: Vec::new(), ..*self };
-                    input.started_at(start);
-                    part.forward(input, out, None)?;
+                    input.start_at(start)?;
+                    part.forward(input, out, 0, None)?;
                     return Ok(cut);
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => input.shrunk()?,
@@ -211,8 +232,8 @@ impl Content {
             if count == 0 {
                 break;
             }
-            // Anything but a regular file may never end.
-            let room = if input.is_regular { usize::MAX } else { max - end.len() - 1 };
+            // Anything but a regular file may never end. The end of stdin is waited for.
+            let room = if input.is_regular() || input.is_stdin() { usize::MAX } else { max - end.len() - 1 };
             end.extend(piece.iter().take(count.min(room)));
             if room < count {
                 endless = true;
@@ -233,8 +254,29 @@ impl Content {
     }
 }
 
+/// Prints the heading of one of several files.
+pub fn heading(path: &Path, is_first: &mut bool, answer: &mut Answer) {
+    let name: &[u8] = if input::is_stdin(path) { b"standard input" } else { path.as_os_str().as_bytes() };
+    let space = if std::mem::take(is_first) { "" } else { "\n" };
+    answer.content(format!("{space}==> {} <==\n", escape(name)).as_bytes());
+}
+
+/// Returns the bytes after this many lines, and subtracts those that were found.
+pub fn without_lines<'a>(bytes: &'a [u8], lines: &mut u64) -> &'a [u8] {
+    if *lines == 0 {
+        return bytes;
+    }
+    for end in memchr_iter(b'\n', bytes) {
+        *lines -= 1;
+        if *lines == 0 {
+            return bytes.get(end + 1..).unwrap_or_default();
+        }
+    }
+    &[]
+}
+
 /// Returns where the last lines of `size` bytes begin, and whether they were cut to `max` bytes.
-fn last_lines(
+pub fn last_lines(
     size: u64,
     max: u64,
     lines: u64,
@@ -270,15 +312,20 @@ fn last_lines(
 }
 
 /// The destination of the bytes: standard output, or the JSON document.
-struct Out<'a> {
-    answer: &'a mut Answer,
+pub struct Out<'a> {
+    pub answer: &'a mut Answer,
     whole: Vec<u8>,
     /// The first bytes of a character whose rest has not been read yet.
     held: Vec<u8>,
 }
 
-impl Out<'_> {
-    fn add(&mut self, bytes: &[u8]) {
+impl<'a> Out<'a> {
+    pub fn new(answer: &'a mut Answer) -> Self {
+        Out { answer, whole: Vec::new(), held: Vec::new() }
+    }
+
+    /// Prints the next bytes of a file.
+    pub fn add(&mut self, bytes: &[u8]) {
         if self.answer.is_json() {
             self.whole.extend_from_slice(bytes);
         } else if self.answer.is_terminal() {
@@ -289,6 +336,12 @@ impl Out<'_> {
         } else {
             self.answer.content(bytes);
         }
+    }
+
+    /// Prints what is held at the end of a file.
+    pub fn end(&mut self) {
+        self.answer.content(&self.held);
+        self.held.clear();
     }
 }
 

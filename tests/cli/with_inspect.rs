@@ -10,6 +10,7 @@ mod du;
 mod env;
 mod find;
 mod id;
+mod ip;
 mod limits;
 mod ls;
 mod lsof;
@@ -18,6 +19,7 @@ mod ps;
 mod report;
 mod ss;
 mod stat;
+mod tail;
 mod top;
 mod whose;
 

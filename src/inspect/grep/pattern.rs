@@ -1,8 +1,10 @@
 //! What to search for: a text, or a regular expression with texts that its matches contain.
 
+use std::ops::Range;
+
 use super::MAX_LINE;
 use super::text::Text;
-use crate::expression::{LineExpression, LineSearch, Lines};
+use crate::expression::{LineExpression, LineSearch, Lines, MatchSearch, Unusable};
 
 /// How many bytes two parts of a long line overlap in a search for an expression.
 const OVERLAP: usize = 4 << 10;
@@ -15,6 +17,17 @@ const TRIAL: usize = 64;
 /// How far apart, in bytes, these lines are on average if it pays.
 const MIN_DISTANCE: usize = 512;
 
+/// What a match has to be, besides the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bounds {
+    /// Nothing else.
+    None,
+    /// A whole word: no letter, digit or underscore is before or after it.
+    Word,
+    /// The whole line.
+    Line,
+}
+
 /// What to search for.
 #[derive(Debug)]
 pub(super) struct Pattern {
@@ -22,21 +35,32 @@ pub(super) struct Pattern {
     texts: Vec<Text>,
     /// The expression that it also has to match.
     expression: Option<LineExpression>,
+    /// The bounds of a text; those of an expression are part of it.
+    bounds: Bounds,
 }
 
 impl Pattern {
     /// Searches for this text. With `any_case` the case of ASCII letters is ignored.
-    pub(super) fn text(text: &[u8], any_case: bool) -> Self {
-        Pattern { texts: vec![Text::new(text, any_case)], expression: None }
+    pub(super) fn text(text: &[u8], any_case: bool, bounds: Bounds) -> Self {
+        Pattern { texts: vec![Text::new(text, any_case)], expression: None, bounds }
     }
 
-    /// Searches for this expression. `any_case` is whether it ignores the case of ASCII letters.
-    pub(super) fn expression(expression: LineExpression, any_case: bool) -> Self {
+    /// Searches for this expression. With `any_case` the case of ASCII letters is ignored.
+    pub(super) fn expression(pattern: &str, any_case: bool, bounds: Bounds) -> Result<Self, Unusable> {
+        let mut expression = LineExpression::new(pattern, any_case)?;
         let mut texts = Vec::new();
         if expression.literals().len() <= MAX_TEXTS {
             texts.extend(expression.literals().iter().map(|text| Text::new(text, any_case)));
         }
-        Pattern { texts, expression: Some(expression) }
+        match bounds {
+            Bounds::None => {}
+            Bounds::Word => {
+                let whole = format!(r"\b{{start-half}}(?:{pattern})\b{{end-half}}");
+                expression = LineExpression::new(&whole, any_case)?;
+            }
+            Bounds::Line => expression = LineExpression::new(&format!("^(?:{pattern})$"), any_case)?,
+        }
+        Ok(Pattern { texts, expression: Some(expression), bounds: Bounds::None })
     }
 
     /// Whether a hole in a file, which reads as NULs, cannot contain a match. An expression may
@@ -58,9 +82,16 @@ impl Pattern {
         Search {
             texts: &self.texts,
             expression: self.expression.as_ref().map(LineExpression::search),
+            bounds: self.bounds,
             candidates: 0,
             searched: 0,
         }
+    }
+
+    /// Begins a search for the matches in lines.
+    pub(super) fn matches(&self) -> Matches<'_> {
+        let expression = self.expression.as_ref().map(LineExpression::matches);
+        Matches { texts: &self.texts, expression, bounds: self.bounds }
     }
 }
 
@@ -69,6 +100,8 @@ pub(super) struct Search<'a> {
     /// The texts to look for first; none if that is not worth it.
     texts: &'a [Text],
     expression: Option<LineSearch<'a>>,
+    /// The bounds of a text.
+    bounds: Bounds,
     /// How many lines had one of the texts.
     candidates: usize,
     /// How many bytes were searched for them.
@@ -88,17 +121,70 @@ impl Search<'_> {
             };
             let before = lines.from;
             let (start, end) = lines.take(before + at);
-            let Some(expression) = &mut self.expression else { return Some((start, end)) };
+            let line = lines.bytes.get(start..end).unwrap_or_default();
+            let Some(expression) = &mut self.expression else {
+                if self.bounds == Bounds::None || next_in(self.texts, line, 0, self.bounds).is_some() {
+                    return Some((start, end));
+                }
+                continue;
+            };
             self.candidates += 1;
             self.searched = self.searched.saturating_add(end - before);
             if self.candidates >= TRIAL && self.searched / self.candidates < MIN_DISTANCE {
                 self.texts = &[];
             }
-            if expression.is_match(lines.bytes.get(start..end).unwrap_or_default()) {
+            if expression.is_match(line) {
                 return Some((start, end));
             }
         }
         None
+    }
+}
+
+/// A search for the matches in lines.
+pub(super) struct Matches<'a> {
+    texts: &'a [Text],
+    expression: Option<MatchSearch<'a>>,
+    bounds: Bounds,
+}
+
+impl Matches<'_> {
+    /// Calls `visit` with each match in a line that is not empty, from left to right. Of those that
+    /// begin at the same place it is the longest, as in POSIX.
+    pub(super) fn each(&mut self, line: &[u8], visit: &mut dyn FnMut(Range<usize>)) {
+        if let Some(expression) = &mut self.expression {
+            return expression.each(line, visit);
+        }
+        let mut from = 0;
+        while let Some(found) = next_in(self.texts, line, from, self.bounds).filter(|found| !found.is_empty())
+        {
+            from = found.end;
+            visit(found);
+        }
+    }
+}
+
+/// Finds the first of the texts with these bounds in a line, from an offset on.
+fn next_in(texts: &[Text], line: &[u8], mut from: usize, bounds: Bounds) -> Option<Range<usize>> {
+    let text = texts.first()?;
+    let is_word = |at: Option<usize>| {
+        at.and_then(|at| line.get(at)).is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    loop {
+        let start = from + text.find(line.get(from..)?)?;
+        let end = start + text.len();
+        let is_bounded = match bounds {
+            Bounds::None => true,
+            Bounds::Word => !is_word(start.checked_sub(1)) && !is_word(Some(end)),
+            Bounds::Line => start == 0 && end == line.len(),
+        };
+        if is_bounded {
+            return Some(start..end);
+        }
+        if bounds == Bounds::Line && text.len() != line.len() {
+            return None;
+        }
+        from = start + 1;
     }
 }
 

@@ -3,8 +3,10 @@
 
 mod fifos;
 mod grep;
+mod grep_options;
 mod large;
 mod shown;
+mod stdin;
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;

@@ -16,13 +16,14 @@ use crate::support::processes::{Made, Proc, Sleeper, printed};
 use crate::support::skip::{is_root, skip};
 
 /// The sections, and the commands that print the same.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("doctor", "doctor"),
     ("ps", "ps"),
     ("limits", "limits"),
     ("id", "id"),
     ("files", "cat --max 16k /etc/resolv.conf /etc/hosts /etc/os-release"),
     ("ss", "ss -a -x -t -u"),
+    ("ip", "ip"),
     ("env", "env"),
     ("df", "df"),
     ("mounts", "mounts"),
@@ -99,6 +100,10 @@ fn fabricated() -> Proc {
         );
         file("net/tcp", format!("  sl\n{row}").as_bytes());
         file("net/udp", b"  sl\n");
+        file("net/dev", b"Inter-|\n face |\n    lo: 1\n");
+        for table in ["net/route", "net/fib_trie", "net/arp"] {
+            file(table, b"titles\n");
+        }
         file("net/unix", b"Num\n0000000000000000: 00000002 00000000 00010000 0001 01 78 @a\n");
         let link = |name: &str, target: &str| {
             let path = Path::new(proc.path()).join(format!("{pid}/{name}"));

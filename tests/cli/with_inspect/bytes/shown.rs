@@ -23,12 +23,29 @@ fn output_is_that_of_coreutils() {
         for lines in ["0", "1", "2", "10", "29999", "30000", "99999999"] {
             assert_same("head", &["-n", lines, file], &["-n", lines, file]);
             assert_same("tail", &["-n", lines, file], &["-n", lines, file]);
+            let from = format!("+{lines}");
+            assert_same("tail", &["-n", &from, file], &["-n", &from, file]);
         }
     }
     let all: Vec<&str> = files.iter().map(String::as_str).collect();
     for name in ["cat", "head", "tail", "sha256sum"] {
         assert_same(name, &all, &all);
     }
+}
+
+#[test]
+fn tail_from_a_line_on() {
+    let place = Place::new();
+    let file = place.file("x", "1\n2\n3\n4\n");
+    porthole(["tail", "-n", "+3", &file]).healthy("3\n4");
+    porthole(["tail", "-n+5", &file]).run().is(0, "", "");
+    let note = format!("porthole: tail: {file}: cut after 4 bytes (--max)");
+    porthole(["tail", "-n", "+2", "--max", "4", &file]).run().is(0, "2\n3", &note);
+    let ran = porthole(["tail", "--json", "-n", "+4", &file]).run();
+    assert_eq!(ran.content(), json!({"files": [{"path": file, "content": "4\n", "cut": false}]}));
+    let expected = "expected a number of lines, or +N for all from line N on";
+    porthole(["tail", "-n", "+x", &file]).refused(&format!("tail: --lines: {expected}, got '+x'"));
+    porthole(["head", "-n", "+1", &file]).refused("head: --lines: expected a number of lines, got '+1'");
 }
 
 #[test]
