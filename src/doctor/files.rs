@@ -115,17 +115,14 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
     }
     let quoted = shell_quoted(folder);
     let (path, why) = failure(&found, folder);
-    let finding = match named {
-        Some((name, _)) => {
-            let what = format!("{name} names {folder} for temporary files, which is not writable");
-            Finding::new(Level::Warning, what).seen(case.path("environ"), format!("{name}={folder}"))
-        }
-        None => {
-            let what = "the root file system is read-only, and /tmp is not writable";
-            let runtime = runtime.unwrap_or_default();
-            Finding::new(Level::Hint, what)
-                .seen(case.path("exe"), format!("{runtime}, whose programs commonly need temporary files"))
-        }
+    let finding = if let Some((name, _)) = named {
+        let what = format!("{name} names {folder} for temporary files, which is not writable");
+        Finding::new(Level::Warning, what).seen(case.path("environ"), format!("{name}={folder}"))
+    } else {
+        let what = "the root file system is read-only, and /tmp is not writable";
+        let runtime = runtime.unwrap_or_default();
+        Finding::new(Level::Hint, what)
+            .seen(case.path("exe"), format!("{runtime}, whose programs commonly need temporary files"))
     };
     let finding = match mount {
         Some(mount) => finding
