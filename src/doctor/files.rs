@@ -77,15 +77,32 @@ impl Wanted {
 /// and Node.js.
 const TEMPORARY: [&str; 3] = ["TMPDIR", "TEMP", "TMP"];
 
-/// Adds a finding if the process cannot create temporary files where a variable says, or if the root
-/// file system is read-only and /tmp is not writable.
+/// Runtimes whose programs commonly create temporary files, if only for their own diagnostics.
+const RUNTIMES: [&str; 12] = [
+    "java", "python", "pypy", "node", "nodejs", "ruby", "php", "php-fpm", "perl", "dotnet", "deno",
+    "beam.smp",
+];
+
+/// Returns the runtime that executes the process, as its executable or else its name tells.
+fn runtime(case: &Case<'_>) -> Option<&'static str> {
+    let exe = case.handle.link("exe").unwrap_or_else(|_| case.process.name.clone());
+    let name = exe.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    // The version: `python3.11`.
+    let end = name.iter().rposition(|b| !b.is_ascii_digit() && *b != b'.').map_or(0, |last| last + 1);
+    let name = name.get(..end).unwrap_or_default();
+    RUNTIMES.into_iter().find(|runtime| runtime.as_bytes() == name)
+}
+
+/// Adds a finding if the process cannot create temporary files where a variable says, or if it is of
+/// a runtime that needs them, the root file system is read-only and /tmp is not writable.
 fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) {
     let environ = case.environ.clone().unwrap_or_default();
     let variables = Variables::parse(&environ);
     let named = TEMPORARY.iter().find_map(|name| Some((*name, variables.get(name)?)));
     let named = named.filter(|(_, path)| path.starts_with('/'));
     let mount = mounts.by_path(b"/").filter(|mount| mount.is_read_only());
-    if named.is_none() && mount.is_none() {
+    let runtime = runtime(case).filter(|_| mount.is_some());
+    if named.is_none() && runtime.is_none() {
         return;
     }
     let folder = named.map_or("/tmp", |(_, path)| path);
@@ -98,13 +115,14 @@ fn temporary(case: &mut Case<'_>, root: &Arc<Root>, who: &Who, mounts: &Mounts) 
     }
     let quoted = shell_quoted(folder);
     let (path, why) = failure(&found, folder);
-    let finding = match named {
-        Some((name, _)) => {
-            let what = format!("{name} names {folder} for temporary files, which is not writable");
-            Finding::new(Level::Warning, what).seen(case.path("environ"), format!("{name}={folder}"))
-        }
-        // Not every application needs such files.
-        None => Finding::new(Level::Hint, "the root file system is read-only, and /tmp is not writable"),
+    let finding = if let Some((name, _)) = named {
+        let what = format!("{name} names {folder} for temporary files, which is not writable");
+        Finding::new(Level::Warning, what).seen(case.path("environ"), format!("{name}={folder}"))
+    } else {
+        let what = "the root file system is read-only, and /tmp is not writable";
+        let runtime = runtime.unwrap_or_default();
+        Finding::new(Level::Hint, what)
+            .seen(case.path("exe"), format!("{runtime}, whose programs commonly need temporary files"))
     };
     let finding = match mount {
         Some(mount) => finding

@@ -107,7 +107,7 @@ const COMMAND: Command = Command {
         option_list("expect-writable", "PATH", "the process can write to this file or directory; repeatable"),
         option_list("expect-env", "NAME", "this variable is set and not empty; repeatable"),
         #[cfg(feature = "remote")]
-        flag("remote", "query the name servers of /etc/resolv.conf"),
+        flag("remote", "query all name servers of /etc/resolv.conf, not only those on loopback"),
     ]],
     plan,
     examples: r"porthole doctor

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::choice::{ancestors, stat_of};
 use super::finding::{Finding, Level};
 use super::{Case, PROC_FILE_LIMIT, Request};
 use crate::procfs::all::{Look, Seen};
@@ -65,10 +66,18 @@ impl Halt {
 fn halted(case: &Case<'_>, all: &[Seen]) -> Vec<Halt> {
     let mut family = case.family.clone();
     family.sort_unstable();
+    // An init that is stopped passes on no signal.
+    let above = ancestors(case.handle.pid, &|pid| stat_of(case.all, pid).map(|stat| stat.ppid));
     let mut found = Vec::new();
     for Seen { pid, stat, .. } in all {
         let Ok(stat) = stat else { continue };
-        if !matches!(stat.state, b'T' | b't' | b'D') || family.binary_search(pid).is_err() {
+        let is_stopped = matches!(stat.state, b'T' | b't');
+        let is_of_family = || family.binary_search(pid).is_ok();
+        let is_halted = match stat.state {
+            b'D' => is_of_family(),
+            _ => is_stopped && (is_of_family() || above.contains(pid)),
+        };
+        if !is_halted {
             continue;
         }
         let switches = (stat.state == b'D').then(|| entry(case, *pid, b"voluntary_ctxt_switches:")).flatten();
@@ -110,7 +119,7 @@ fn stopped(case: &Case<'_>, halt: &Halt) -> Finding {
     }
     let what = format!("{} is stopped: it does not run until it receives SIGCONT", halt.shown());
     let finding = Finding::new(level, what).seen(path(case, pid, "stat"), state);
-    let finding = if is_examined && case.is_init() {
+    let finding = if pid == 1 || is_examined && case.is_init() {
         finding.docker("docker kill --signal CONT NAME")
     } else {
         finding.docker(format!("docker run --rm --pid container:NAME busybox kill -CONT {pid}"))

@@ -27,6 +27,19 @@ use crate::view::walk::{Event, Walk};
 const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 /// Mounts of the system, which only root writes to.
 const OF_SYSTEM: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/var/run", "/boot"];
+/// Where the runtimes of a host keep what they mount for others.
+const OF_RUNTIMES: [&str; 10] = [
+    "/var/lib/docker",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/kubelet",
+    "/run/docker",
+    "/run/containerd",
+    "/run/netns",
+    "/run/user",
+    "/run/snapd",
+    "/snap",
+];
 /// The most mounts that are looked at.
 const MAX_MOUNTS: usize = 64;
 /// The most files of a mount that counts as small.
@@ -89,15 +102,15 @@ struct Area {
     path: Vec<u8>,
     /// Whether it is there to be written to, if it is a directory.
     is_writable: bool,
-    /// Whether it is there for writing even if it contains files.
-    is_volume: bool,
+    /// Whether it is there for writing even if it contains files; `None` if that cannot be told.
+    is_volume: Option<bool>,
     /// Whether all of it is read, however large.
     is_secret: bool,
 }
 
 impl Area {
     fn secrets(path: &str) -> Self {
-        Area { path: path.as_bytes().to_vec(), is_writable: false, is_volume: false, is_secret: true }
+        Area { path: path.as_bytes().to_vec(), is_writable: false, is_volume: None, is_secret: true }
     }
 
     /// Returns the mount, if it is one for this container.
@@ -106,14 +119,24 @@ impl Area {
         if mount.point == b"/" || SECRETS.iter().any(is_below) {
             return None;
         }
+        // The root of another container, as a host sees it.
+        let is_image = mount.kind.ends_with(b"overlay") || mount.kind.ends_with(b"overlayfs");
+        if is_image || OF_RUNTIMES.iter().any(is_below) {
+            return None;
+        }
         let is_writable = !mount.is_read_only();
         if is_writable && OF_SYSTEM.iter().any(is_below) {
             return None;
         }
-        // Docker and Podman: `…/volumes/NAME/_data`; Kubernetes: `…/volumes/kubernetes.io~…`, or the
-        // root of a disk of its own.
-        let is_volume = find(&mount.root, b"/volumes/").is_some()
-            || mount.root == b"/" && mount.kind != b"overlay" && mount.source.starts_with(b"/dev/");
+        // Docker and Podman: `…/volumes/NAME/_data`; Kubernetes: `…/volumes/kubernetes.io~…`. A whole
+        // disk may be a claim of a pod, or one of the host with files to read.
+        let is_volume = if find(&mount.root, b"/volumes/").is_some() {
+            Some(true)
+        } else if mount.root == b"/" && mount.source.starts_with(b"/dev/") {
+            None
+        } else {
+            Some(false)
+        };
         Some(Area { path: mount.point.clone(), is_writable, is_volume, is_secret: false })
     }
 }
@@ -127,6 +150,7 @@ struct View {
 
 /// A path to which the process has no access.
 struct Trouble {
+    level: Level,
     path: Vec<u8>,
     wanted: &'static [u32],
     found: Examined,
@@ -141,7 +165,7 @@ impl View {
         let place = Path::new(OsStr::from_bytes(path));
         let found = examine(&self.target, &self.root, place, &self.who, wanted);
         let is_denied = found.allowed == Some(false) && denial(&found).is_some();
-        is_denied.then(|| Trouble { path: path.to_vec(), wanted, found, more: 0 })
+        is_denied.then(|| Trouble { level: Level::Warning, path: path.to_vec(), wanted, found, more: 0 })
     }
 
     /// Returns the first path of the area to which the process lacks access.
@@ -161,8 +185,14 @@ impl View {
             return Ok(None);
         }
         if area.is_writable {
-            let is_for_it = area.is_volume || self.is_empty(area);
-            return Ok(self.denied(&area.path, &[WRITE, EXEC]).filter(|_| is_for_it));
+            let level = match area.is_volume {
+                Some(true) => Level::Warning,
+                _ if self.is_empty(area) => Level::Warning,
+                None => Level::Hint,
+                Some(false) => return Ok(None),
+            };
+            let trouble = self.denied(&area.path, &[WRITE, EXEC]);
+            return Ok(trouble.map(|trouble| Trouble { level, ..trouble }));
         }
         if let Some(trouble) = self.denied(&area.path, &[READ, EXEC]) {
             return Ok(Some(trouble));
@@ -237,7 +267,7 @@ impl Trouble {
             let s = if self.more == 1 { "" } else { "s" };
             what = format!("{what}, nor {} more file{s} of this mount", self.more);
         }
-        let finding = Finding::new(Level::Warning, what);
+        let finding = Finding::new(self.level, what);
         let Some((place, why)) = denial(&self.found) else { return finding };
         let finding = finding.seen(&place, why);
         let last = self.found.rows.last();
@@ -245,11 +275,16 @@ impl Trouble {
             Some((row, by)) if row.link.is_none() => {
                 let finding = with_grant(finding, &case.who, row, by, &shell_quoted(&place), self.wanted);
                 let (uid, gid) = (row.meta.st_uid, row.meta.st_gid);
+                if !self.wanted.contains(&WRITE) {
+                    return finding;
+                }
+                let quoted = shell_quoted(&name);
+                let finding = finding.docker(format!("if it only reads there: --volume SOURCE:{quoted}:ro"));
                 // To be root is no advice.
-                if self.wanted.contains(&WRITE) && uid != 0 {
-                    finding.docker(format!("or run as its owner: --user {uid}:{gid}"))
-                } else {
+                if uid == 0 {
                     finding
+                } else {
+                    finding.docker(format!("or run as its owner: --user {uid}:{gid}"))
                 }
             }
             _ => finding,
@@ -268,7 +303,11 @@ mod tests {
         let areas = |text: &str| -> Vec<String> {
             let mounts = Mounts::parse(text.as_bytes());
             let shown = |area: Area| {
-                let marks = [(area.is_writable, " rw"), (area.is_volume, " volume")];
+                let marks = [
+                    (area.is_writable, " rw"),
+                    (area.is_volume == Some(true), " volume"),
+                    (area.is_volume.is_none(), " disk"),
+                ];
                 let marks = marks.into_iter().filter(|(holds, _)| *holds).map(|(_, mark)| mark);
                 decode(&area.path) + &marks.collect::<String>()
             };
@@ -284,9 +323,11 @@ mod tests {
                  6 1 0:9 / /run rw - tmpfs tmpfs rw\n\
                  7 1 0:10 / /run/secrets/kubernetes.io/serviceaccount ro - tmpfs tmpfs ro\n\
                  8 1 0:11 / /dev/shm rw - tmpfs shm rw\n\
-                 9 1 0:12 / /cache rw - tmpfs tmpfs rw\n"
+                 9 1 0:12 / /cache rw - tmpfs tmpfs rw\n\
+                 10 1 0:13 / /srv/engine/merged rw - fuse.fuse-overlayfs fuse-overlayfs rw\n\
+                 11 1 0:14 / /var/lib/kubelet/pods/x/volumes/secret ro - tmpfs tmpfs ro\n"
             ),
-            ["/etc/app", "/data rw", "/var/lib/x rw volume", "/pvc rw volume", "/cache rw"]
+            ["/etc/app", "/data rw", "/var/lib/x rw volume", "/pvc rw disk", "/cache rw"]
         );
     }
 }

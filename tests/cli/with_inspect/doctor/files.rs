@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{IN_ORDER, STATUS, World};
 use crate::support::command::porthole;
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
-use crate::support::processes::Sleeper;
+use crate::support::processes::{Made, Sleeper};
 use crate::support::server::folder;
 use crate::support::skip::{is_root, skip, skip_by_design};
 
@@ -61,11 +61,17 @@ fn a_read_only_root_without_a_writable_tmp_is_a_hint() {
         "lowerdir=/var/lib/docker/overlay2/l/A:/var/lib/docker/overlay2/l/B,upperdir=/u,workdir=/w,index=off";
     let mounts = mounts.replace("/ / rw - overlay o rw", &format!("/ / ro,relatime - overlay o rw,{layers}"));
     world.file("1/mountinfo", mounts);
+    // Not every program needs temporary files.
+    world.prints(&[], 0, IN_ORDER);
+    world.proc.process(1, &Made { name: b"node_exporter", ppid: 0, ..Made::default() }, b"node_exporter\0");
+    assert!(!world.run(&[]).stdout.contains("/tmp"));
+    world.proc.process(1, &Made { name: b"python3.11", ppid: 0, ..Made::default() }, b"python3\0");
     // As created here, only its owner may write to it.
     let ran = world.run(&[]);
     let start = "hint: the root file system is read-only, and /tmp is not writable\n    seen: ";
     assert!(ran.stdout.starts_with(start), "{}", ran.story());
     for line in [
+        "/1/exe: python, whose programs commonly need temporary files\n",
         "/mountinfo: / ro,relatime,index=off\n",
         "    seen: /tmp: owner ",
         "    Docker: --tmpfs /tmp\n",
@@ -84,7 +90,7 @@ fn a_read_only_root_without_a_writable_tmp_is_a_hint() {
     assert!(ran.stdout.contains("    seen: /tmp: no such file or directory\n"), "{}", ran.story());
     fs::create_dir(&tmp).unwrap();
     fs::set_permissions(tmp, fs::Permissions::from_mode(0o1777)).unwrap();
-    world.prints(&[], 0, IN_ORDER);
+    world.prints(&[], 0, &IN_ORDER.replace("server", "python3.11"));
 }
 
 /// An application that is told where to create temporary files will.

@@ -48,6 +48,22 @@ fn stopped_children_are_warnings_and_other_processes_do_not_matter() {
     }
 }
 
+/// `docker kill` reaches the init, which then passes on no signal.
+#[test]
+fn a_stopped_init_is_a_warning() {
+    let world = World::new();
+    world.proc.process(1, &Made { name: b"docker-init", ppid: 0, state: 'T', ..Made::default() }, b"init\0");
+    world.proc.process(7, &Made { name: b"server", ..Made::default() }, b"/server\0");
+    let ran = world.run(&[]);
+    for line in [
+        "warning: pid 1 (docker-init) is stopped: ",
+        "    Docker: docker kill --signal CONT NAME\n",
+        "\npid 7 (server): 1 warning\n",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}{}", ran.story());
+    }
+}
+
 /// One that is only busy with a disk wakes up in between.
 #[test]
 fn a_process_in_lasting_uninterruptible_sleep_is_a_warning() {

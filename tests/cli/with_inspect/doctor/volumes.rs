@@ -99,13 +99,14 @@ fn a_volume_that_cannot_be_written_is_a_warning() {
         ("rw", "/named", "/var/lib/docker/volumes/n/_data"),
         ("rw", "/html", "/home/me/html"),
         ("rw", "/run", "/"),
+        ("rw", "/media", "/"),
         ("ro", "/static", "/srv/static"),
     ]);
-    for folder in ["data/lost+found", "named", "html", "run", "static"] {
+    for folder in ["data/lost+found", "named", "html", "run", "static", "media"] {
         fs::create_dir_all(format!("{}/root/{folder}", world.proc.path())).unwrap();
     }
-    world.file("root/named/base", "x").file("root/html/index.html", "x");
-    for folder in ["data", "named", "html", "run", "static"] {
+    world.file("root/named/base", "x").file("root/html/index.html", "x").file("root/media/film", "x");
+    for folder in ["data", "named", "html", "run", "static", "media"] {
         mode(&world, folder, 0o755);
     }
     let owner = owner(&world);
@@ -119,13 +120,18 @@ fn a_volume_that_cannot_be_written_is_a_warning() {
             "warning: pid 1 (server) cannot write to {point}, which is mounted for writing\n    \
                  seen: {point}: owner {owner} mode 0755 does not let others write\n    \
                  Kubernetes: securityContext.fsGroup: 65532 (of the pod)\n    \
-                 Docker: docker run --rm --volumes-from NAME busybox chown 65532:65532 {point}; in an image: COPY --chown=65532:65532\n{run_as}"
+                 Docker: docker run --rm --volumes-from NAME busybox chown 65532:65532 {point}; in an image: COPY --chown=65532:65532\n    \
+                 Docker: if it only reads there: --volume SOURCE:{point}:ro\n{run_as}"
         )
     };
-    let expected = [finding("/data"), finding("/named"), "pid 1 (server): 2 warnings".to_owned()].concat();
+    // A disk with files may be there to be read.
+    let disk = finding("/media").replace("warning: ", "hint: ");
+    let counts = "pid 1 (server): 2 warnings, 1 hint".to_owned();
+    let expected = [finding("/data"), finding("/named"), disk, counts].concat();
     world.prints(&[], 0, &expected);
     mode(&world, "data", 0o1777);
     mode(&world, "named", 0o777);
+    mode(&world, "media", 0o777);
     world.prints(&[], 0, IN_ORDER);
 }
 
