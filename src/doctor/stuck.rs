@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::choice::{ancestors, stat_of};
 use super::finding::{Finding, Level};
 use super::{Case, PROC_FILE_LIMIT, Request};
+use crate::procfs::all::{ancestors, stat_of};
 use crate::procfs::all::{Look, Seen};
 use crate::procfs::cgroup::count;
 use crate::procfs::handle::Handle;

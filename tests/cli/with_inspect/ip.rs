@@ -55,7 +55,7 @@ fn theirs(words: &str) -> Vec<Value> {
 fn ours(words: &[&str]) -> Value {
     let ran = porthole([&["ip", "--json"], words].concat()).run();
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
-    serde_json::from_str(&ran.stdout).unwrap()
+    ran.content()
 }
 
 /// The values under these keys of each object, as text.
@@ -233,7 +233,7 @@ fn a_process_of_another_user_in_the_same_namespace() {
         command.args(["--reuid=65532", "--regid=65532", "--clear-groups"]).arg(&copy);
         let ran = output(command.args(["ip", "--json", "-p", &child.0.id().to_string()]));
         assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{}", ran.story());
-        assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), ours(&[]));
+        assert_eq!(ran.content(), ours(&[]));
     });
     fs::remove_dir_all(folder).unwrap();
 }

@@ -1,6 +1,6 @@
 //! The options of `grep` and their combinations, compared with GNU grep.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Place, assert_same, printed};
 use crate::support::command::{binary, porthole};
