@@ -189,6 +189,7 @@ fn report_halt(inspection: &Inspection) -> Conclusion {
     let mut answer = inspection.answer();
     let whole = Deadline::after(SEARCH_LIMIT);
     let looked = inspection.target().and_then(|target| {
+        answer.set_subject(target.subject());
         let (mounts, root) = (read(&target, &mut answer)?, Arc::new(target.root()?));
         listed(&target, Some(&root), &mounts, whole, &mut |error| {
             silent.extend(error.is_unanswered().then(|| error.to_string()));

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Place, assert_same, printed};
 use crate::support::command::{binary, porthole};
@@ -86,7 +86,7 @@ fn porthole_finds_the_lines_that_grep_finds() {
     assert_eq!(ran, (b"caf\\xe9 Needle\n".to_vec(), true));
     let json = porthole(["grep", "--json", "aïve|café|Needle", "-E", &files[8], &files[3]]).run();
     assert_eq!(
-        serde_json::from_str::<Value>(&json.stdout).unwrap(),
+        json.content(),
         json!({"matches": [{"path": files[8], "line": 1, "text": {"bytes": "Y2Fm6SBOZWVkbGU="}}]})
     );
 }

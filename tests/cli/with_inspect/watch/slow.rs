@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::command::{binary, output, porthole};
 use crate::support::elsewhere::{DEAD_AND_ALIVE, Elsewhere};
@@ -34,8 +34,7 @@ fn commands_without_progress_time_out() {
                 let error = format!("porthole: {}: {why}\n", words[0]);
                 assert_eq!((ran.status, &ran.stderr), (Some(1), &error), "{}", ran.story());
                 if words.contains(&"--json") {
-                    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-                    assert_eq!(document, json!({"errors": [why]}));
+                    assert_eq!(ran.content(), json!({"errors": [why]}), "{}", ran.story());
                 }
             });
         }
