@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use super::{PATIENT, SERVICE, SHELL, has_shell};
+use super::{PATIENT, SERVICE, SHELL, assert_in_page, has_shell};
 use crate::engine::{self, Container, Folder, Image, Volume, docker, docker_ok};
 use crate::flows::{Diagnosis, advice, has_init, image, until};
 
@@ -38,6 +38,7 @@ fn a_volume_that_is_not_writable() {
     let diagnosis = Diagnosis::of(&container, &[]);
     let text = "(service) cannot write to /data, which is mounted for writing";
     let seen = ["/data: owner 0:0 mode 0755 does not let others write"];
+    assert_in_page(text);
     let change = advice(diagnosis.assert_finding("warning", text, &seen), "Docker");
     run_with_busybox(change, &container.0, &image());
     Diagnosis::of(&container, &[]).assert_in_order();
@@ -65,6 +66,7 @@ fn a_crash_loop() {
     let diagnosis = doctor();
     let text = "pid 1 (porthole) cannot write to /data, which is mounted for writing";
     let seen = ["/data: owner 0:0 mode 0755 does not let others write"];
+    assert_in_page(text);
     let change = advice(diagnosis.assert_finding("warning", text, &seen), "Docker");
     run_with_busybox(change, &container.0, &image);
     doctor().assert_in_order();
@@ -88,6 +90,7 @@ fn a_stopped_process() {
     // The first process, which the engine can continue.
     docker_ok(&["kill", "--signal", "STOP", &container.0]);
     let diagnosis = diagnosed(&container, &stopped(1), true);
+    assert_in_page(&stopped(1));
     let finding = diagnosis.assert_finding("error", &stopped(1), &["/proc/1/stat: state T"]);
     let change = advice(finding, "Docker").replace("NAME", &container.0);
     docker_ok(&change.split(' ').skip(1).collect::<Vec<_>>());
@@ -122,6 +125,7 @@ fn a_missing_variable() {
     let expect = ["--expect-env", "DATABASE_URL"];
     let diagnosis = Diagnosis::of(&container, &expect);
     let text = "the variable DATABASE_URL of pid";
+    assert_in_page(text);
     let change = advice(diagnosis.assert_finding("error", text, &["no DATABASE_URL"]), "Docker");
     let change = change.split(", or ").next().unwrap().replace("VALUE", "postgres://db/app");
     let set: Vec<&str> = change.split(' ').collect();
@@ -168,7 +172,9 @@ fn an_expired_certificate() {
     let check = || container.exec(&["/porthole", "tls", "localhost:8443", "--ca-file", "/tls/cert.pem"]);
     let (status, stdout, _) = check();
     assert_eq!(status, Some(1));
-    assert!(stdout.contains("the certificate expired on"), "{stdout}");
+    let expired = "unhealthy: tls localhost:8443: the certificate expired on ";
+    assert!(stdout.starts_with(expired), "{stdout}");
+    assert_in_page(expired.trim_end());
     let text = Diagnosis::of(&container, &[]).json["findings"].to_string();
     assert!(!text.contains("certificate"), "{text}");
     // A new certificate; the server reads it when it starts.
@@ -177,4 +183,24 @@ fn an_expired_certificate() {
     container.until_listening(8443);
     let (status, stdout, stderr) = check();
     assert_eq!(status, Some(0), "{stdout}{stderr}");
+}
+
+/// `docker run --health-cmd` is always in the shell form.
+#[test]
+fn a_health_check_that_needs_a_shell() {
+    if !engine::is_there() || !has_init() {
+        return;
+    }
+    let check = ["--health-interval", "1s", "--health-retries", "1"];
+    let command = ["--health-cmd", "/porthole http :8080/healthz"];
+    let container = Container::run(&image(), &[SERVICE, &check, &command].concat());
+    container.until_health("unhealthy");
+    let missing = r#"exec: "/bin/sh": stat /bin/sh: no such file or directory"#;
+    let (_, said) = container.last_health();
+    assert!(said.contains(missing), "{said}");
+    assert_in_page(missing);
+    let exec = r#"HEALTHCHECK CMD ["/porthole", "http", ":8080/healthz"]"#;
+    assert_in_page(exec);
+    let image = Image::from_scratch(&format!("{exec}\nENTRYPOINT [\"/service\"]"));
+    Container::run(&image, &[SERVICE, &check].concat()).until_health("healthy");
 }
