@@ -82,7 +82,8 @@ macro_rules! scenarios {
                 if !engine::is_there() || !has_init() $(|| !$required)? {
                     return;
                 }
-                let scenario = Scenario { $($field: $value,)* ..COMMON };
+                let mut scenario = COMMON;
+                $(scenario.$field = $value;)*
                 scenario.run(&image());
             }
         )*
