@@ -178,13 +178,19 @@ scenarios! {
         started: |container| assert_eq!(container.until_logged(), "ready"),
     }
 
-    /// Although it is, `docker exec` can start one more process.
+    /// `docker exec` is refused too at times: what starts the process is in the group for a moment, and
+    /// has threads.
     the_pids_limit_is_reached => {
         program: PATIENT,
         broken: (&["--pids-limit", "10"], &["threads", "12"]),
         cause: ("error", "times; the limit is 10"),
         advice: ("Docker", "--pids-limit 20"),
         mended: (&["--pids-limit", "20"], &["threads", "12"]),
+        examined: |container| {
+            let of = format!("container:{}", container.0);
+            let beside = ["--pid", &of, "--network", &of, "--read-only", "--entrypoint", "/porthole"];
+            Diagnosis::from(engine::once(&image(), &beside, &["doctor", "--json"]))
+        },
     }
 
     a_shell_as_pid_1 if has_shell() => {

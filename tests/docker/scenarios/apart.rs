@@ -31,16 +31,16 @@ fn a_volume_that_is_not_writable() {
     if !engine::is_there() || !has_init() || !has_shell() {
         return;
     }
-    let volume = Volume::new();
+    let (image, volume) = (image(), Volume::new());
     let mount = format!("{}:/data", volume.0);
-    let container = Container::run(&image(), &[SERVICE, &["--volume", &mount]].concat());
+    let container = Container::run(&image, &[SERVICE, &["--volume", &mount]].concat());
     container.until_listening(8080);
     let diagnosis = Diagnosis::of(&container, &[]);
     let text = "(service) cannot write to /data, which is mounted for writing";
     let seen = ["/data: owner 0:0 mode 0755 does not let others write"];
     assert_in_page(text);
     let change = advice(diagnosis.assert_finding("warning", text, &seen), "Docker");
-    run_with_busybox(change, &container.0, &image());
+    run_with_busybox(change, &container.0, &image);
     Diagnosis::of(&container, &[]).assert_in_order();
 }
 
@@ -80,7 +80,8 @@ fn a_stopped_process() {
     if !engine::is_there() || !has_init() || !has_shell() {
         return;
     }
-    let container = Container::run(&image(), &[]);
+    let image = image();
+    let container = Container::run(&image, &[]);
     container.until_listening(8080);
     let stopped =
         |pid: u32| format!("pid {pid} (service) is stopped: it does not run until it receives SIGCONT");
@@ -97,15 +98,15 @@ fn a_stopped_process() {
     diagnosed(&container, &stopped(1), false);
 
     // Its child, which another container has to continue.
-    let container = Container::run(&image(), SERVICE);
+    let container = Container::run(&image, SERVICE);
     container.until_listening(8080);
     let shared = format!("container:{}", container.0);
     let pid = u32::try_from(Diagnosis::of(&container, &[]).json["pid"].as_u64().unwrap()).unwrap();
     let change = format!("docker run --rm --pid {shared} busybox kill -STOP {pid}");
-    run_with_busybox(&change, &container.0, &image());
+    run_with_busybox(&change, &container.0, &image);
     let diagnosis = diagnosed(&container, &stopped(pid), true);
     let finding = diagnosis.assert_finding("error", &stopped(pid), &[": state T"]);
-    run_with_busybox(advice(finding, "Docker"), &container.0, &image());
+    run_with_busybox(advice(finding, "Docker"), &container.0, &image);
     diagnosed(&container, &stopped(pid), false).assert_in_order();
 }
 
@@ -159,7 +160,7 @@ fn an_expired_certificate() {
     if !engine::is_there() || !has_init() {
         return;
     }
-    let folder = Folder::new("tls");
+    let (image, folder) = (image(), Folder::new("tls"));
     certify(&folder, "-1");
     // OpenSSL and the libraries of this machine.
     let mount = format!("{}:/tls:ro", folder.0.display());
@@ -167,7 +168,7 @@ fn an_expired_certificate() {
     let options = ["--init", "--volume", &mount, "--entrypoint", "/usr/bin/openssl"];
     let server = "s_server -accept 8443 -cert /tls/cert.pem -key /tls/key.pem -www -quiet";
     let words: Vec<&str> = server.split(' ').collect();
-    let container = Container::run_words(&image(), &[&options[..], &libraries].concat(), &words);
+    let container = Container::run_words(&image, &[&options[..], &libraries].concat(), &words);
     container.until_listening(8443);
     let check = || container.exec(&["/porthole", "tls", "localhost:8443", "--ca-file", "/tls/cert.pem"]);
     let (status, stdout, _) = check();
@@ -191,9 +192,10 @@ fn a_health_check_that_needs_a_shell() {
     if !engine::is_there() || !has_init() {
         return;
     }
+    let image = image();
     let check = ["--health-interval", "1s", "--health-retries", "1"];
     let command = ["--health-cmd", "/porthole http :8080/healthz"];
-    let container = Container::run(&image(), &[SERVICE, &check, &command].concat());
+    let container = Container::run(&image, &[SERVICE, &check, &command].concat());
     container.until_health("unhealthy");
     let missing = r#"exec: "/bin/sh": stat /bin/sh: no such file or directory"#;
     let (_, said) = container.last_health();
@@ -201,6 +203,6 @@ fn a_health_check_that_needs_a_shell() {
     assert_in_page(missing);
     let exec = r#"HEALTHCHECK CMD ["/porthole", "http", ":8080/healthz"]"#;
     assert_in_page(exec);
-    let image = Image::from_scratch(&format!("{exec}\nENTRYPOINT [\"/service\"]"));
-    Container::run(&image, &[SERVICE, &check].concat()).until_health("healthy");
+    let other = Image::from_scratch(&format!("{exec}\nENTRYPOINT [\"/service\"]"));
+    Container::run(&other, &[SERVICE, &check].concat()).until_health("healthy");
 }
