@@ -160,7 +160,13 @@ for what in "$@"; do
             ;;
         shellcheck) need "shellcheck" shellcheck shellcheck ;;
         # Not fatal: the tests report what they skip without an engine.
-        engine) need "a container engine" docker docker.io || true ;;
+        engine)
+            need "a container engine" docker docker.io || true
+            # What its tests put into containers, or do to them from outside.
+            need "a static shell" busybox busybox-static || true
+            need "ip" ip iproute2 || true
+            need "openssl" openssl openssl || true
+            ;;
         servers)
             need_servers
             need_python_servers

@@ -47,7 +47,7 @@ fn only_porthole(case: &mut Case<'_>) {
         Finding::new(Level::Hint, what)
             .seen(case.target.proc.shown(), case.process.shown())
             .kubernetes("kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod")
-            .docker("--pid container:NAME, or docker exec NAME /porthole doctor"),
+            .docker("--pid container:NAME, or docker exec NAME /porthole doctor; if it does not stay up: --volumes-from NAME"),
     );
 }
 

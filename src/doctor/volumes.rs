@@ -50,7 +50,10 @@ const MAX_DEPTH: usize = 4;
 pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     let Some(root) = case.root.clone() else { return case.skipped.push("mounted secrets and volumes") };
     let Some(mounts) = case.mounts.clone() else { return };
-    if case.is_fallback || !case.status.known.has_credentials() {
+    // A container with porthole as PID 1 was started to look at the volumes that it was given: those
+    // of an application that does not stay up.
+    let is_of_others = case.is_fallback && !case.is_init();
+    if is_of_others || !case.status.known.has_credentials() {
         return;
     }
     let may_block = may_block(&mounts);

@@ -19,17 +19,17 @@ use crate::skip::skip;
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// With these options, and those that all these tests use, `doctor` finds nothing.
-const IN_ORDER: [&str; 3] = ["--init", "--tmpfs", "/tmp"];
+pub(crate) const IN_ORDER: [&str; 3] = ["--init", "--tmpfs", "/tmp"];
 
 /// The entry point of an image.
-const SERVICE: &str = "ENTRYPOINT [\"/service\"]";
+pub(crate) const SERVICE: &str = "ENTRYPOINT [\"/service\"]";
 /// Runs a program with typical faults in the same image; its arguments follow the image's name.
-const PATIENT: [&str; 2] = ["--entrypoint", "/patient"];
+pub(crate) const PATIENT: [&str; 2] = ["--entrypoint", "/patient"];
 
 /// Returns the image of the service with all our programs. Tests that run at the same time share
 /// it.
 #[track_caller]
-fn image() -> Arc<Image> {
+pub(crate) fn image() -> Arc<Image> {
     static SHARED: Mutex<Weak<Image>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     shared.upgrade().unwrap_or_else(|| {
@@ -40,7 +40,7 @@ fn image() -> Arc<Image> {
 }
 
 /// Returns whether the engine has an init; if not, reports the test as skipped.
-fn has_init() -> bool {
+pub(crate) fn has_init() -> bool {
     static LACKS: LazyLock<bool> = LazyLock::new(|| {
         let options = ["--init", "--network", "none", "--entrypoint", "/porthole"];
         let (_, _, stderr) = engine::once(&image(), &options, &["--version"]);
@@ -53,38 +53,38 @@ fn has_init() -> bool {
 }
 
 /// The output of `porthole doctor --json`.
-struct Diagnosis {
-    status: Option<i32>,
-    json: Value,
-    stderr: String,
+pub(crate) struct Diagnosis {
+    pub(crate) status: Option<i32>,
+    pub(crate) json: Value,
+    pub(crate) stderr: String,
 }
 
 impl Diagnosis {
     /// Runs `doctor` in a container.
     #[track_caller]
-    fn of(container: &Container, words: &[&str]) -> Diagnosis {
+    pub(crate) fn of(container: &Container, words: &[&str]) -> Diagnosis {
         Diagnosis::from(container.exec(&[&["/porthole", "doctor", "--json"], words].concat()))
     }
 
     #[track_caller]
-    fn from((status, stdout, stderr): (Option<i32>, String, String)) -> Diagnosis {
+    pub(crate) fn from((status, stdout, stderr): (Option<i32>, String, String)) -> Diagnosis {
         let json = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
         Diagnosis { status, json, stderr }
     }
 
-    fn findings(&self) -> &[Value] {
+    pub(crate) fn findings(&self) -> &[Value] {
         self.json["findings"].as_array().unwrap()
     }
 
     /// Returns the finding with this text, if there is one.
-    fn find(&self, text: &str) -> Option<&Value> {
+    pub(crate) fn find(&self, text: &str) -> Option<&Value> {
         self.findings().iter().find(|finding| finding["finding"].as_str().unwrap().contains(text))
     }
 
     /// Asserts that there is a finding with this text and level and with this evidence, each item
     /// of which contains its part of `seen` when written as `SOURCE: SAYS`. Returns the finding.
     #[track_caller]
-    fn assert_finding(&self, level: &str, text: &str, seen: &[&str]) -> &Value {
+    pub(crate) fn assert_finding(&self, level: &str, text: &str, seen: &[&str]) -> &Value {
         let finding = self.find(text).unwrap_or_else(|| panic!("{text:?} is not in {}", self.json));
         assert_eq!(finding["level"], level, "{finding}");
         let sources: Vec<String> = finding["seen"]
@@ -102,7 +102,7 @@ impl Diagnosis {
 
     /// Asserts that there are neither errors nor warnings; hints depend on the engine.
     #[track_caller]
-    fn assert_in_order(&self) {
+    pub(crate) fn assert_in_order(&self) {
         assert!(self.findings().iter().all(|finding| finding["level"] == "hint"), "{}", self.json);
         assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""), "{}", self.json);
     }
@@ -110,21 +110,24 @@ impl Diagnosis {
 
 /// Returns the change that a finding suggests for this place.
 #[track_caller]
-fn advice<'a>(finding: &'a Value, place: &str) -> &'a str {
+pub(crate) fn advice<'a>(finding: &'a Value, place: &str) -> &'a str {
     let changes = finding["change"].as_array().unwrap();
     let change = changes.iter().find(|change| change["where"] == place);
     change.unwrap_or_else(|| panic!("no change for {place} in {finding}"))["what"].as_str().unwrap()
 }
 
 /// Returns the options at the beginning of a suggested change, as arguments.
-fn options(advice: &str) -> Vec<&str> {
+pub(crate) fn options(advice: &str) -> Vec<&str> {
     let end = [" (", ", ", " for "].iter().filter_map(|end| advice.find(end)).min();
     advice[..end.unwrap_or(advice.len())].split(' ').collect()
 }
 
 /// Repeats the diagnosis until the condition holds.
 #[track_caller]
-fn until(mut diagnose: impl FnMut() -> Diagnosis, holds: impl Fn(&Diagnosis) -> bool) -> Diagnosis {
+pub(crate) fn until(
+    mut diagnose: impl FnMut() -> Diagnosis,
+    holds: impl Fn(&Diagnosis) -> bool,
+) -> Diagnosis {
     let start = Instant::now();
     loop {
         let diagnosis = diagnose();

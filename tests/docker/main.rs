@@ -27,3 +27,4 @@ mod health;
 mod image;
 mod inspect;
 mod kubernetes;
+mod scenarios;

@@ -7,6 +7,7 @@ use super::{
     Diagnosis, IN_ORDER, PATIENT, advice, assert_finding_in_readme, has_init, image, options, until,
 };
 use crate::engine::{self, Container, docker_ok};
+use crate::scenarios::assert_in_page;
 
 #[test]
 fn a_child_that_is_killed_for_lack_of_memory() {
@@ -29,6 +30,7 @@ fn a_child_that_is_killed_for_lack_of_memory() {
     let seen = [": oom_kill 1", ": 33554432"];
     let text = "the kernel killed a process for lack of memory: the limit is 32M";
     let finding = diagnosis.assert_finding("error", text, &seen);
+    assert_in_page(text);
     let files = finding["seen"].as_array().unwrap().iter().map(|seen| seen["source"].as_str().unwrap());
     for (file, names) in
         files.zip([["memory.oom_control", "memory.events"], ["memory.limit_in_bytes", "memory.max"]])
@@ -69,6 +71,7 @@ fn a_first_process_that_neither_ends_on_sigterm_nor_waits() {
     let zombies = "3 zombies, which pid 1 (patient) does not wait for";
     let state = "(patient), state Z";
     let finding = diagnosis.assert_finding("warning", zombies, &[state; 3]);
+    assert_in_page(zombies);
     assert!(advice(finding, "Docker").starts_with("--init "));
     let sigterm = "pid 1 (patient) has no handler for SIGTERM";
     let seen = ["/proc/1/status: SigCgt: 0000000000000000 and SigIgn: "];

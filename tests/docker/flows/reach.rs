@@ -8,6 +8,7 @@ use super::{
     Diagnosis, IN_ORDER, PATIENT, advice, assert_finding_in_readme, assert_in_readme, has_init, image, until,
 };
 use crate::engine::{self, Container, Folder};
+use crate::scenarios::assert_in_page;
 use crate::skip::{has_ipv6, is_root, skip};
 
 #[test]
@@ -61,9 +62,14 @@ fn a_secret_that_only_root_can_read() {
     let mount = format!("{}:/run/secrets/db:ro", secret.display());
     let container = Container::run(&image, &[&IN_ORDER[..], &["-v", &mount]].concat());
     container.until_listening(8080);
+    // It is found without being asked for, and is an error if it is expected.
+    let seen = ["/run/secrets/db: owner 0:0 mode 0400 does not let others read"];
+    let plain = Diagnosis::of(&container, &[]);
+    let text = "(service) cannot read /run/secrets/db";
+    plain.assert_finding("warning", text, &seen);
+    assert_in_page(text);
     let expect = ["--expect-file", "/run/secrets/db"];
     let diagnosis = Diagnosis::of(&container, &expect);
-    let seen = ["/run/secrets/db: owner 0:0 mode 0400 does not let others read"];
     let finding = diagnosis.assert_finding("error", "(service) cannot read /run/secrets/db", &seen);
     assert_eq!(diagnosis.status, Some(1));
     let stdout = container.exec(&["/porthole", "doctor", "--expect-file", "/run/secrets/db"]).1;
@@ -73,6 +79,7 @@ fn a_secret_that_only_root_can_read() {
     let (uid, gid) = owner.split_once(':').unwrap();
     chown(&secret, uid.parse().ok(), gid.parse().ok()).unwrap();
     Diagnosis::of(&container, &expect).assert_in_order();
+    Diagnosis::of(&container, &[]).assert_in_order();
 }
 
 #[test]
@@ -97,6 +104,7 @@ fn a_full_accept_queue() {
     let full = "the accept queue of 0.0.0.0:8080 is full: 3 connections wait, new ones are dropped";
     let seen = ["/net/tcp: 0.0.0.0:8080 LISTEN, accept queue 3", "sock_diag(7): backlog 2"];
     let finding = diagnosis.assert_finding("error", full, &seen);
+    assert_in_page(full);
     assert!(advice(finding, "Application").starts_with("find out why it does not accept"));
     assert_eq!((diagnosis.findings().len(), diagnosis.status), (1, Some(1)), "{}", diagnosis.json);
     let stdout = container.exec(&["/porthole", "doctor"]).1;

@@ -337,7 +337,7 @@ fn porthole_does_not_examine_itself_unless_named() {
     let finding = "hint: only porthole itself is visible: the application is in another pid namespace\n    \
          seen: /proc: pid 1 (porthole)\n    \
          Kubernetes: kubectl debug --target=CONTAINER (targetContainerName), or shareProcessNamespace: true of the pod\n    \
-         Docker: --pid container:NAME, or docker exec NAME /porthole doctor\n";
+         Docker: --pid container:NAME, or docker exec NAME /porthole doctor; if it does not stay up: --volumes-from NAME\n";
     assert!(ran.status == Some(0) && ran.stdout.contains(finding), "{}", ran.story());
     for about_itself in ["SIGTERM", "runs as root", "may gain privileges", "may make any system call"] {
         assert!(!ran.stdout.contains(about_itself), "{}", ran.story());
