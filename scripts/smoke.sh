@@ -20,7 +20,7 @@ left_out=(readme:: stable:: memory_stays_small fifty_checks_use_little_memory ch
     a_link_with_the_name_of a_status_without_a_uid_line_is_an_error files_guarded_by_ptrace_are_not_judged
     root_keeps_only_the_capabilities_in_its_bounding_set an_ipv6_only_wildcard_is_not_reached
     an_answer_that_expands a_listener_is_reached_at_its_own_addresses an_ipv6_wildcard_that_may_accept_ipv4 a_server_that_never_reads
-    files_on_a_file_system files_on_an_unresponsive the_kernel_log_requires_a_capability large_bodies without_file_descriptors lacks_file_descriptors a_server_that_stalls)
+    files_on_a_file_system files_on_an_unresponsive the_kernel_log_requires_a_capability large_bodies without_file_descriptors lacks_file_descriptors a_server_that_stalls unreadable_namespaces_are_reported habitual_options)
 left_out=("${left_out[@]/#/--skip=}")
 
 for name in "${flavours[@]}"; do

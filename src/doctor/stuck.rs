@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::finding::{Finding, Level};
 use super::{Case, PROC_FILE_LIMIT, Request};
-use crate::procfs::all::{ancestors, stat_of};
 use crate::procfs::all::{Look, Seen};
+use crate::procfs::all::{ancestors, stat_of};
 use crate::procfs::cgroup::count;
 use crate::procfs::handle::Handle;
 use crate::text::{Shown as _, decode};
