@@ -15,6 +15,9 @@ pub const INITS: [&str; 5] = ["tini", "docker-init", "podman-init", "dumb-init",
 /// The program that holds the namespaces of a pod.
 const PAUSE: &[u8] = b"pause";
 
+/// How much of a mount table is compared, in bytes: some of its first mounts.
+const FIRST_MOUNTS_BYTES: usize = 4096;
+
 /// A process that may be the application: when it started, its pid, and its name.
 type Candidate<'a> = (u64, u32, &'a Vec<u8>);
 
@@ -133,7 +136,8 @@ pub fn is_named(name: &[u8], programs: &[&str]) -> bool {
     programs.iter().any(|program| program.as_bytes() == name)
 }
 
-/// Returns the mount table of a process. Two processes with equal tables see the same mounts.
+/// Returns the beginning of the mount table of a process. Each mount has a number of its own, so two
+/// processes whose tables begin alike see the same mounts.
 pub fn mounts_of(process: &Handle) -> Option<Vec<u8>> {
-    process.read("mountinfo", MAX_PROC_FILE_BYTES).ok().filter(|text| !text.is_empty())
+    process.read("mountinfo", FIRST_MOUNTS_BYTES).ok().filter(|text| !text.is_empty())
 }
