@@ -11,6 +11,8 @@ mod columns;
 mod kept;
 #[cfg(feature = "inspect")]
 mod output;
+#[cfg(feature = "inspect")]
+mod wrap;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;

@@ -221,8 +221,8 @@ fn narrow(layouts: &mut [Layout], mut excess: usize) {
         if excess == 0 {
             return;
         }
-        layout.room = layout.width.saturating_sub(excess);
-        let width = layout.width.min(layout.room.max(NARROWEST));
+        layout.room = layout.width.saturating_sub(excess).max(NARROWEST);
+        let width = layout.width.min(layout.room);
         excess -= layout.width - width;
         layout.width = width;
     }
@@ -239,7 +239,7 @@ fn line<'a>(
         let (mut cell, mut length) = (cell, length);
         let cut;
         if length > layout.room {
-            cut = shorten(cell, layout.room.max(NARROWEST));
+            cut = shorten(cell, layout.room);
             (cell, length) = (&cut, cut.chars().count());
         }
         let padding = layout.width.saturating_sub(length);

@@ -80,7 +80,7 @@ impl<'a> Line<'a> {
             |row| Some(row.0.mount.point.clone().into()),
         )
         .right()
-        .cut(0),
+        .cut(1),
         C::new(
             "TYPE",
             |row| row.0.mount.kind.as_slice().into(),
@@ -93,7 +93,8 @@ impl<'a> Line<'a> {
             "source",
             |row| Some(mask_mount(&row.0.mount.source).into()),
         )
-        .left(),
+        .left()
+        .cut(0),
         C::new(
             "SIZE",
             |row| size(&row.0, |space| space.size),

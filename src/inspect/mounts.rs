@@ -97,7 +97,8 @@ impl<'a> Row<'a> {
             |row| row.mount.point.as_slice().into(),
             "mount_point",
             |row| Some(row.mount.point.clone().into()),
-        ),
+        )
+        .cut(2),
         C::new(
             "TYPE",
             |row| row.mount.kind.as_slice().into(),
@@ -109,7 +110,8 @@ impl<'a> Row<'a> {
             |row| source(row.mount).into(),
             "source",
             |row| Some(mask_mount(&row.mount.source).into()),
-        ),
+        )
+        .cut(1),
         C::json("root", |row| Some(row.mount.root.clone().into())),
         C::json("device", |row| Some(row.mount.device.clone().into())),
         C::json("read_only", |row| Some(row.mount.is_read_only().into())),

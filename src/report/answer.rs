@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::Kept;
 use super::output::Output;
+use super::wrap::wrapped;
 use crate::deadline::Deadline;
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact};
@@ -199,9 +200,22 @@ impl Answer {
         self.write(b"\n");
     }
 
-    /// Writes one line of message text (see [`crate::text`]), escaped.
+    /// Writes one line of message text (see [`crate::text`]), escaped; on a terminal as many as it
+    /// takes, broken between words.
     pub fn sentence(&mut self, text: &str) {
-        self.line(&encode(text));
+        self.paragraph(0, text);
+    }
+
+    /// Writes message text, of which the first line follows so many characters.
+    fn paragraph(&mut self, begun: usize, text: &str) {
+        let text = escape(&encode(text));
+        let width = if self.terminal { terminal_width() } else { None };
+        let text = match width {
+            Some(width) => wrapped(&text, begun, width),
+            None => text,
+        };
+        self.write(text.as_bytes());
+        self.write(b"\n");
     }
 
     /// Writes lines of a file within an answer, always escaped: the pipe that `docker exec` reads
@@ -219,7 +233,7 @@ impl Answer {
     pub fn marked(&mut self, word: &str, mark: Mark, rest: &str) {
         let (begin, end) = mark.codes(self.colour);
         self.write([begin, word, end].concat().as_bytes());
-        self.sentence(rest);
+        self.paragraph(word.chars().count(), rest);
     }
 
     /// Writes the content of a file: the bytes as they are, or escaped lines if stdout is a
@@ -267,13 +281,13 @@ impl Answer {
     /// Draws tables on the terminal in place of what was drawn before: the lines that it has room
     /// for, and no wider.
     pub fn draw(&mut self, tables: &[Table]) {
-        let (columns, rows) = terminal_size().unwrap_or_default();
+        let (columns, (_, rows)) = (terminal_width(), terminal_size().unwrap_or_default());
         let colour = self.colour;
         // Home, then "erase in line" after each line and "erase in page" after the last (ECMA-48).
         let mut text = "\x1b[H".to_owned();
         let mut count = 0;
         for table in tables {
-            table.lines(Some(columns).filter(|&columns| columns > 0), colour, &mut |line| {
+            table.lines(columns, colour, &mut |line| {
                 if rows == 0 || count < rows {
                     text.push_str(if count > 0 { "\n" } else { "" });
                     text.push_str(line.trim_end_matches('\n'));

@@ -3,10 +3,14 @@
 
 use nix::libc;
 
-/// Returns the number of columns of the terminal on stdout; `None` if stdout is not a terminal or
-/// the terminal does not report its width.
+/// The columns of a terminal that does not report its width: `docker exec -it` often starts a
+/// command before it sets the size.
+const DEFAULT_COLUMNS: usize = 100;
+
+/// Returns the number of columns of the terminal on stdout; `None` if stdout is not a terminal.
 pub fn terminal_width() -> Option<usize> {
-    terminal_size().map(|(columns, _)| columns).filter(|&columns| columns > 0)
+    let (columns, _) = terminal_size()?;
+    Some(if columns == 0 { DEFAULT_COLUMNS } else { columns })
 }
 
 /// Returns the numbers of columns and rows of the terminal on stdout, each 0 if the terminal does

@@ -129,7 +129,8 @@ impl Root {
             return Err(special_file("the kernel's log (each message goes to only one reader)"));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-        let file = self.at(path, flags)?;
+        // By the descriptor: meanwhile the path may lead to something else.
+        let file = reopen(&handle, flags).or_else(|_| self.at(path, flags))?;
         let meta = fstat(&file)?;
         refuse(meta.st_mode, special)?;
         Ok((File::from(file), meta))
@@ -146,6 +147,13 @@ impl Root {
     pub fn handle(&self, path: &Path) -> Result<OwnedFd, Error> {
         self.at(path, OFlag::O_PATH)
     }
+}
+
+/// Opens what this descriptor refers to: proc_pid_fd(5). Without a proc, or with one that denies
+/// this, only the path remains.
+fn reopen(handle: &OwnedFd, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let held = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+    openat(AT_FDCWD, &held, flags | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 fn refuse(mode: u32, special: bool) -> Result<(), Error> {

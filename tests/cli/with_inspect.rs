@@ -20,6 +20,7 @@ mod report;
 mod ss;
 mod stat;
 mod tail;
+mod terminal;
 mod top;
 mod whose;
 

@@ -157,3 +157,20 @@ fn an_absolute_link_is_resolved_below_the_root_of_the_process() {
     assert!(Path::new("/etc/passwd").exists());
     porthole(["cat", "-p", &pid, "/etc/passwd"]).refused("cat: /etc/passwd: no such file or directory");
 }
+
+/// Between the look at a file and its opening, the path may come to lead to a FIFO.
+#[test]
+fn a_file_is_opened_by_the_descriptor_that_was_looked_at() {
+    let place = Place::new();
+    let (file, log) = (place.file("file", "x\n"), place.path("log"));
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", &log, "-e", "trace=openat,openat2", &binary(), "cat", &file]);
+    if Command::new("strace").arg("-V").output().is_err() {
+        return skip("strace is not installed");
+    }
+    output(&mut strace).is(0, "x", "");
+    let calls = fs::read_to_string(log).unwrap();
+    let of_path: Vec<&str> = calls.lines().filter(|line| line.contains(&format!("{file:?}"))).collect();
+    assert!(!of_path.is_empty() && of_path.iter().all(|line| line.contains("O_PATH")), "{calls}");
+    assert!(calls.contains("\"/proc/self/fd/"), "{calls}");
+}
