@@ -34,7 +34,8 @@ fn findings_break_between_words() {
             line.chars().count() <= columns || words(line).len() == 1 || line.starts_with("porthole: ")
         };
         assert!(ran.stdout.lines().all(is_broken), "{columns}\n{}", ran.story());
-        for line in whole.stdout.lines() {
+        // What else is found may differ from one run to the next.
+        for line in whole.stdout.lines().filter(|line| line.contains("/none/of/this/name")) {
             let text = words(&ran.stdout).join(" ");
             assert!(text.contains(&words(line).join(" ")), "{line}\n{}", ran.story());
         }
