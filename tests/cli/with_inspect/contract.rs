@@ -29,6 +29,24 @@ fn each_command_has_a_section() {
 }
 
 #[test]
+fn the_examples_conform() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md")).unwrap();
+    let (mut section, mut examples) = ("", BTreeSet::new());
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            section = heading.split(',').next().unwrap().trim_matches('`');
+        } else if let Some(document) = line.strip_prefix("    {") {
+            let document = serde_json::from_str(&format!("{{{document}")).unwrap();
+            conforms(&section.to_lowercase(), &document).unwrap_or_else(|wrong| panic!("{section}: {wrong}"));
+            examples.insert(section.to_lowercase());
+        }
+    }
+    // A report consists of the documents of other commands.
+    let missing: Vec<_> = page().keys().filter(|name| !examples.contains(*name)).collect();
+    assert_eq!(missing, ["head", "install", "report", "tail"]);
+}
+
+#[test]
 fn keys_that_are_not_optional_are_printed() {
     let place = Place::new();
     let file = place.file("file", "needle\n");
