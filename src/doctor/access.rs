@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::finding::Finding;
+use super::finding::{Finding, shell_quoted};
 use super::{Case, Root};
 use crate::error::Error;
+use crate::procfs::mountinfo::Mounts;
 use crate::text::decode;
 use crate::view::permission::{Class, EXEC, Examined, READ, Row as Component, WRITE, Who, examine};
 use crate::view::resolve::DeadEnd;
@@ -51,7 +52,9 @@ pub fn with_grant(
     by: Class,
     path: &str,
     wanted: &[u32],
+    mounts: Option<&Mounts>,
 ) -> Finding {
+    let mount = mounts.and_then(|mounts| mounts.by_path(&row.path));
     let (uid, gid, is_end) = (who.uid, who.gid, row.is_end);
     let bits = if is_end { wanted.iter().fold(0, |bits, bit| bits | bit) } else { EXEC };
     let letter: String = [(READ, 'r'), (WRITE, 'w'), (EXEC, 'x')]
@@ -84,9 +87,18 @@ pub fn with_grant(
             .docker(format!("{chmod}, or chown {uid}:{gid}{own}; {in_image}"));
     }
     if bits & WRITE != 0 {
-        return finding.kubernetes(format!("securityContext.fsGroup: {gid} (of the pod)")).docker(format!(
-            "docker run --rm --volumes-from NAME busybox chown {uid}:{gid} {path}{own}; {in_image}"
-        ));
+        let of_pod = format!("securityContext.fsGroup: {gid} (of the pod)");
+        return match mount {
+            // No volume: the image has it.
+            Some(mount) if mount.point == b"/" => finding.docker(in_image),
+            Some(mount) if mount.kind == b"tmpfs" => {
+                let point = shell_quoted(&decode(&mount.point));
+                finding.kubernetes(of_pod).docker(format!("--tmpfs {point}:mode=1777"))
+            }
+            _ => finding.kubernetes(of_pod).docker(format!(
+                "docker run --rm --volumes-from NAME busybox chown {uid}:{gid} {path}{own}; {in_image}"
+            )),
+        };
     }
     let finding = finding.kubernetes(format!(
         "securityContext.fsGroup: {gid} (of the pod), and defaultMode: 0440 of the volume"

@@ -102,7 +102,8 @@ pub(super) fn diagnose(case: &mut Case<'_>, request: &Request) {
     let variables = Variables::parse(&text);
     for (name, port) in variables.ports(!case.listening.is_empty()) {
         if !open.contains(&port) && !request.ports.contains(&port) {
-            let finding = unheard(case, name, port);
+            let is_whole = variables.get(name).is_some_and(|value| parse_port(value) == Some(port));
+            let finding = unheard(case, name, port, is_whole);
             case.add(finding);
         }
     }
@@ -163,8 +164,9 @@ fn missing(case: &Case<'_>, variables: &Variables<'_>, name: &OsStr) -> Option<F
     )
 }
 
-/// Returns the finding for a variable that names a port on which nothing listens.
-fn unheard(case: &Case<'_>, name: &str, port: u16) -> Finding {
+/// Returns the finding for a variable that names a port on which nothing listens. `is_whole` is
+/// whether its value is only that port, not an address or a URL.
+fn unheard(case: &Case<'_>, name: &str, port: u16, is_whole: bool) -> Finding {
     let what = format!("{name} names port {port}, but nothing listens on it");
     let listens = if case.listening.is_empty() {
         format!("{} listens on no TCP port", case.process.shown())
@@ -180,13 +182,19 @@ fn unheard(case: &Case<'_>, name: &str, port: u16) -> Finding {
             "listen on port {port}: its log may say why it does not; a process that serves nothing needs no {name}"
         ));
     };
+    let (docker, kubernetes) = if is_whole {
+        (format!("--env {name}={actual}"), format!("env: [{{name: {name}, value: \"{actual}\"}}]"))
+    } else {
+        let value = format!("{actual} in place of {port} in the value of {name}");
+        (format!("--env with {value}"), format!("env: {value}"))
+    };
     finding
         .application(format!(
             "read {name}, or set the option that it reads instead, so that it listens on port {port}"
         ))
-        .docker(format!("if {actual} is right: --env {name}={actual}, and --publish HOST_PORT:{actual}"))
+        .docker(format!("if {actual} is right: {docker}, and --publish HOST_PORT:{actual}"))
         .kubernetes(format!(
-            "if {actual} is right: env: [{{name: {name}, value: \"{actual}\"}}], and {actual} as containerPort, as targetPort of the Service, and as port of the probes"
+            "if {actual} is right: {kubernetes}, and {actual} as containerPort, as targetPort of the Service, and as port of the probes"
         ))
 }
 

@@ -26,6 +26,11 @@ fn a_variable_that_names_a_port_without_a_listener_is_a_warning() {
              Kubernetes: if 8080 is right: env: [{name: PORT, value: \"8080\"}], and 8080 as containerPort, as targetPort of the Service, and as port of the probes\n\
          pid 1 (server): 1 warning",
     );
+    // Of an address or a URL only the port is to be changed.
+    let ran = world.file("1/environ", "ASPNETCORE_URLS=http://+:5000\0").run(&[]);
+    let change = "    Docker: if 8080 is right: --env with 8080 in place of 5000 in the value of ASPNETCORE_URLS, and --publish HOST_PORT:8080\n";
+    assert!(ran.stdout.contains(change), "{}", ran.story());
+    world.file("1/environ", "PATH=/bin\0PORT=9090\0");
     // If the port is expected, it is an error, and is said once.
     let ran = world.run(&["--expect-port", "9090"]);
     assert!(ran.stdout.ends_with("pid 1 (server): 1 error\n"), "{}", ran.story());

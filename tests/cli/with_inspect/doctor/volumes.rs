@@ -135,6 +135,20 @@ fn a_volume_that_cannot_be_written_is_a_warning() {
     world.prints(&[], 0, IN_ORDER);
 }
 
+/// Each start makes a new one.
+#[test]
+fn a_tmpfs_that_cannot_be_written_gets_a_mode() {
+    let world = World::new();
+    let path = format!("{}/1/mountinfo", world.proc.path());
+    let table = fs::read_to_string(&path).unwrap() + "40 1 0:41 / /cache rw - tmpfs tmpfs rw\n";
+    fs::write(path, table).unwrap();
+    fs::create_dir(format!("{}/root/cache", world.proc.path())).unwrap();
+    mode(&world, "cache", 0o755);
+    let ran = world.run(&["--expect-writable", "/cache"]);
+    assert!(ran.stdout.contains("    Docker: --tmpfs /cache:mode=1777\n"), "{}", ran.story());
+    assert!(!ran.stdout.contains("--volumes-from"), "{}", ran.story());
+}
+
 #[test]
 fn expected_paths_that_cannot_be_written_are_errors() {
     let world = World::new();
@@ -151,10 +165,10 @@ fn expected_paths_that_cannot_be_written_are_errors() {
         format!(
             "error: pid 1 (server) cannot write to {path}\n    \
                  seen: {path}: owner {owner} mode {mode} does not let others write\n    \
-                 Kubernetes: securityContext.fsGroup: 65532 (of the pod)\n    \
-                 Docker: docker run --rm --volumes-from NAME busybox chown 65532:65532 {path}; in an image: COPY --chown=65532:65532\n"
+                 Docker: in an image: COPY --chown=65532:65532\n"
         )
     };
+    // They are in the image, where no volume can be given to another user.
     let expected = [finding("/data", "0755"), finding("/state.json", "0644")].concat();
     world.prints(&both, 1, &(expected + "pid 1 (server): 2 errors"));
     // Who may write to a directory but not search it can create no file there.
