@@ -15,6 +15,11 @@ pub fn ranges(process: &Handle, name: &str) -> Vec<[u64; 3]> {
     text.split(|&b| b == b'\n').filter_map(row).collect()
 }
 
+/// Whether the process is in a user namespace that has no map yet: every id is shown as nobody.
+pub fn is_unmapped(process: &Handle) -> bool {
+    process.read("uid_map", MAX_MAP_BYTES).is_ok_and(|text| text.is_empty())
+}
+
 /// Whether a map is not the identity map of all ids, which the initial user namespace has.
 pub fn is_mapped(map: &[[u64; 3]]) -> bool {
     !map.is_empty() && map != [[0, 0, u64::from(u32::MAX)]]

@@ -36,9 +36,14 @@ pub struct Usage {
 }
 
 impl Container {
-    /// Finds the control groups of the target. What cannot be read is added to `unread`.
+    /// Finds the control groups of the target, or of the application if no process is named. What
+    /// cannot be read is added to `unread`.
     pub fn of(target: &Target, unread: &mut Vec<Error>) -> Self {
-        Container(Groups::of(target).map_err(|why| push(unread, why)).ok())
+        let groups = match &target.process {
+            Some(_) => Groups::of(target),
+            None => Groups::of(&Target::application(&target.proc)),
+        };
+        Container(groups.map_err(|why| push(unread, why)).ok())
     }
 
     /// Reads the resources, and how much CPU time was used until now.

@@ -1,7 +1,7 @@
 //! The user who requests access: ids, groups and capabilities. credentials(7), user_namespaces(7)
 
 use crate::procfs::handle::Handle;
-use crate::procfs::id_map::{is_mapped, ranges};
+use crate::procfs::id_map::{is_mapped, is_unmapped, ranges};
 use crate::procfs::status::Status;
 use crate::view::root::Meta;
 use crate::view::target::Target;
@@ -52,11 +52,12 @@ impl Who {
     pub fn mapped(mut self, target: &Target, process: &Handle) -> Self {
         let maps = |process: &Handle| ["uid_map", "gid_map"].map(|name| ranges(process, name));
         let theirs = maps(process);
+        self.hides = is_unmapped(process) || target.ourselves().is_ok_and(|ours| is_unmapped(&ours));
         if is_mapped(&theirs[0]) {
             // If we are in the same namespace, its ids are the ones we see, and an id without a
             // mapping is shown as nobody.
             let ours = target.ourselves().ok().map(|ours| maps(&ours));
-            self.hides = ours.as_ref().is_some_and(|ours| is_mapped(&ours[0]));
+            self.hides |= ours.as_ref().is_some_and(|ours| is_mapped(&ours[0]));
             let is_ours = ours.is_some_and(|ours| ours == theirs);
             self.mapped = Some(theirs.map(|map| {
                 let range =

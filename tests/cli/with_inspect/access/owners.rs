@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{by_kernel, by_porthole, place};
 use crate::support::command::{binary, for_other_users, output, porthole};
+use crate::support::place::Place;
 use crate::support::processes::Proc;
 use crate::support::skip::skip;
 
@@ -163,4 +164,19 @@ fn owners_hidden_by_a_user_namespace_are_unknown() {
     ];
     assert_eq!(printed, expected.concat());
     fs::remove_dir_all(programs).unwrap();
+}
+
+/// A user namespace without a map shows every id as nobody, so nothing can be told from them.
+#[test]
+fn a_user_namespace_without_a_map_hides_all_owners() {
+    let place = Place::new();
+    let path = place.file("file", "");
+    place.mode("file", 0o600);
+    let mut command = Command::new("unshare");
+    let ran = output(command.arg("--user").arg(binary()).args(["access", &path, "-p", "self"]));
+    if ran.stderr.starts_with("unshare: ") {
+        return skip("cannot create a user namespace here");
+    }
+    assert_eq!(ran.status, Some(1), "{}", ran.story());
+    assert!(!ran.stdout.contains("yes:") && ran.stderr.contains("cannot tell whether "), "{}", ran.story());
 }
