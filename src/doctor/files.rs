@@ -229,7 +229,9 @@ fn denied(case: &Case<'_>, who: &Who, name: &str, wanted: Wanted, bits: &[u32], 
             who.gid,
             shell_quoted(&denied)
         )),
-        Some((row, Some(by))) => with_grant(finding, who, row, by, &shell_quoted(&denied), bits, case.mounts.as_deref()),
+        Some((row, Some(by))) => {
+            with_grant(finding, who, row, by, &shell_quoted(&denied), bits, case.mounts.as_deref())
+        }
         _ if !has_end && !is_folder => leads_elsewhere(finding),
         // Nothing else than the mount denies this to everyone.
         Some((row, None)) if wanted == Wanted::Write && row.outcome.is_err() => finding

@@ -276,7 +276,15 @@ impl Trouble {
         let last = self.found.rows.last();
         match last.and_then(|row| Some((row, row.by?))) {
             Some((row, by)) if row.link.is_none() => {
-                let finding = with_grant(finding, &case.who, row, by, &shell_quoted(&place), self.wanted, case.mounts.as_deref());
+                let finding = with_grant(
+                    finding,
+                    &case.who,
+                    row,
+                    by,
+                    &shell_quoted(&place),
+                    self.wanted,
+                    case.mounts.as_deref(),
+                );
                 let (uid, gid) = (row.meta.st_uid, row.meta.st_gid);
                 if !self.wanted.contains(&WRITE) {
                     return finding;
