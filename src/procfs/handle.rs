@@ -96,6 +96,12 @@ impl Handle {
         }
     }
 
+    /// Returns what identifies the network namespace that it is in, for anyone: the tables of each have
+    /// inodes of their own (proc_register in the kernel's fs/proc/generic.c). proc_pid_net(5)
+    pub fn network(&self) -> Option<(u64, u64)> {
+        self.meta("net/dev").ok().map(|tables| (tables.st_dev, tables.st_ino))
+    }
+
     /// Returns the user that its directory belongs to.
     pub fn owner(&self) -> Option<u32> {
         fstat(&self.folder).ok().map(|folder| folder.st_uid)

@@ -134,11 +134,10 @@ impl Network {
     }
 }
 
-/// Whether its tables are ours: those of each network namespace have inodes of their own
-/// (proc_register in the kernel's fs/proc/generic.c), which anyone may look at.
+/// Whether its tables are ours.
 fn has_our_tables(process: &Handle) -> bool {
-    let ours = stat("/proc/self/net/dev").map(|meta| (meta.st_dev, meta.st_ino));
-    ours.is_ok_and(|ours| process.meta("net/dev").is_ok_and(|meta| (meta.st_dev, meta.st_ino) == ours))
+    let ours = stat("/proc/self/net/dev").map(|tables| (tables.st_dev, tables.st_ino));
+    ours.is_ok_and(|ours| process.network() == Some(ours))
 }
 
 /// Opens a socket in the network namespace of a process: a socket stays in the one in which it was

@@ -82,11 +82,9 @@ impl Application {
         }
     }
 
-    /// Whether it is in another network namespace than porthole. Each has its own files of
-    /// proc_pid_net(5), which anyone may read.
+    /// Whether it is in another network namespace than porthole.
     pub fn has_other_network(&self, own: &Handle) -> bool {
-        let file = |process: &Handle| process.meta("net/dev").map(id).ok();
-        differ(file(&self.process), file(own))
+        differ(self.process.network(), own.network())
     }
 }
 
