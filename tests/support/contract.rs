@@ -13,7 +13,7 @@ const CHECKS: &str = "checks";
 /// The document of wrong usage, whatever the command is.
 const USAGE: &str = "wrong usage";
 /// The members that the sections of a report have besides those of their commands.
-const IN_REPORT: [(&str, &str); 1] = [("cut", "boolean, optional")];
+const IN_REPORT: &[&str] = &["cut"];
 
 /// The keys of one kind of document, by their paths: `processes[].pid`. Each has its types.
 type Keys = BTreeMap<String, String>;
@@ -83,12 +83,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn object(&mut self, path: &str, value: &Value, more: &[(&str, &str)]) -> Result<(), String> {
+    fn object(&mut self, path: &str, value: &Value, more: &[&str]) -> Result<(), String> {
         let object = value.as_object().ok_or_else(|| format!("{path}: {value}, not an object"))?;
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
         for (key, member) in object {
             let path = format!("{prefix}{key}");
-            if more.iter().any(|(name, _)| name == key) {
+            if more.contains(&key.as_str()) {
                 continue;
             }
             let types = self.keys.get(&path).ok_or_else(|| format!("the key {path}"))?.clone();
@@ -150,7 +150,7 @@ impl Walk {
 fn section(path: &str, command: &str, value: &Value) -> Result<(), String> {
     let keys = page().get(command).ok_or_else(|| format!("a section about {command}"))?;
     let mut walk = Walk { keys, seen: BTreeSet::new() };
-    let done = walk.object("", value, &IN_REPORT);
+    let done = walk.object("", value, IN_REPORT);
     // What was cut may lack any key.
     let is_partial =
         value.get("cut").is_some() || value["errors"].as_array().is_some_and(|all| !all.is_empty());
