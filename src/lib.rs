@@ -67,9 +67,11 @@ pub fn run() -> Conclusion {
     sys::explain_aborts();
     match commands::parse(std::env::args_os().collect(), &expand::System) {
         Ok(Action::Check(plan)) => {
+            let log = check::open_log(&plan);
+            sys::sandbox::arm();
             let outcome = check::run(&plan);
             report::run(&outcome, plan.options.style, &plan.secrets);
-            if let Some(why) = check::log(&outcome, &plan)
+            if let Some(why) = log.and_then(|log| check::log(&outcome, &plan, log))
                 && plan.options.style.verbose
             {
                 report::error(&why);

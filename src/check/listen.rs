@@ -26,6 +26,7 @@ use crate::procfs;
 use crate::procfs::diag::sockets_of;
 use crate::procfs::net::{DATAGRAM, Protocol, SEQPACKET, UnixSocket, is_named, unix_sockets, unix_table};
 use crate::procfs::process::{Process, socket_owner};
+use crate::sys::sandbox;
 use crate::text::list;
 
 /// What is expected as PORT.
@@ -99,6 +100,7 @@ impl Check for Listen {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
+        sandbox::seal();
         let proc = Path::new(procfs::ROOT);
         match self {
             Listen::Port(protocol, number, address) => {

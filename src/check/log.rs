@@ -7,10 +7,11 @@
 //! Invariant: this never waits, and never changes a verdict. Only a pipe, a file or a terminal is
 //! opened, for appending.
 
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
@@ -34,15 +35,47 @@ const TTY: u64 = 4;
 const CONSOLE: u64 = 5;
 const PTS: u64 = 136;
 
-/// Appends this line to the log of the container. The error says why it could not.
-pub(super) fn append(proc: &Path, line: &str) -> Result<(), Error> {
-    let process = logger(proc)?;
-    let path = proc.join(process.pid.to_string()).join("fd/2");
-    let about = |error: Error| Error::from(format!("the standard error of {}: {error}", process.shown()));
-    let line = line.as_bytes().to_vec();
+/// The log of a container, open for appending.
+#[derive(Debug)]
+pub struct Log {
+    file: Arc<File>,
+    /// The process whose standard error it is, for messages.
+    of: String,
+}
+
+impl Log {
+    /// Opens the log of this container. The error says why there is none. Checks can no longer open
+    /// a file for writing once they are connected: sys/sandbox.rs.
+    pub(super) fn open(proc: &Path) -> Result<Self, Error> {
+        let process = logger(proc)?;
+        let path = proc.join(process.pid.to_string()).join("fd/2");
+        let of = process.shown();
+        match in_time(move || open(&path)) {
+            Ok(file) => Ok(Log { file: Arc::new(file), of }),
+            Err(error) => Err(about(&of, &error)),
+        }
+    }
+
+    /// Appends this line. The error says why it could not.
+    pub(super) fn append(&self, line: &str) -> Result<(), Error> {
+        let (file, line) = (Arc::clone(&self.file), line.as_bytes().to_vec());
+        // One write: lines of others do not come between (pipe(7), PIPE_BUF).
+        let written = in_time(move || Ok((&*file).write_all(&line)?));
+        written.map_err(|error| about(&self.of, &error))
+    }
+}
+
+/// Returns what this returns, or an error if its file system does not answer.
+fn in_time<T: Send + 'static>(
+    work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
+) -> Result<T, Error> {
     let deadline = Deadline::after(LIMIT);
-    let work = move || write(&path, &line);
-    bounded(deadline, Box::new(work)).unwrap_or_else(|Passed| Err(unanswered(deadline))).map_err(about)
+    bounded(deadline, Box::new(work)).unwrap_or_else(|Passed| Err(unanswered(deadline)))
+}
+
+/// Says whose log an error is about.
+fn about(process: &str, error: &Error) -> Error {
+    format!("the standard error of {process}: {error}").into()
 }
 
 /// Returns the process whose standard error is the log: the first one, or the first one of this
@@ -66,17 +99,15 @@ fn logger(proc: &Path) -> Result<Process, Error> {
     }
 }
 
-/// Appends the line to what this is, if that is a pipe, a file or a terminal.
-fn write(path: &Path, line: &[u8]) -> Result<(), Error> {
+/// Opens what this is, if that is a pipe, a file or a terminal.
+fn open(path: &Path) -> Result<File, Error> {
     let found = fs::metadata(path)?;
     if !is_log(&found) {
         let kind = FileType::of_mode(found.mode()).described();
         return Err(format!("is {kind}, not a pipe, a file or a terminal").into());
     }
     let flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    let mut log = OpenOptions::new().append(true).custom_flags(flags).open(path)?;
-    // One write: lines of others do not come between (pipe(7), PIPE_BUF).
-    Ok(log.write_all(line)?)
+    Ok(OpenOptions::new().append(true).custom_flags(flags).open(path)?)
 }
 
 fn is_log(found: &Metadata) -> bool {

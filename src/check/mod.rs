@@ -21,8 +21,10 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::log::Log;
 use crate::args::{Foreign, Given, Opt, UsageError};
 use crate::deadline::{Deadline, Passed};
+use crate::error::Error;
 use crate::net::local::Reach;
 use crate::net::socket::WireError;
 use crate::net::target::Endpoint;
@@ -195,16 +197,20 @@ pub fn run(plan: &Plan) -> RunOutcome {
     outcome
 }
 
-/// Writes an unhealthy verdict to the log of the container, if that is wanted. Returns why it could
-/// not be written.
-pub fn log(outcome: &RunOutcome, plan: &Plan) -> Option<String> {
-    // The variable is looked at only where it matters: most checks are healthy.
+/// Opens the log of the container, if an unhealthy verdict is to be written there.
+pub fn open_log(plan: &Plan) -> Option<Result<Log, Error>> {
     let is_on = |text: OsString| !text.is_empty() && text != "0";
-    if outcome.is_healthy() || !(plan.options.log || std::env::var_os(LOG_VARIABLE).is_some_and(is_on)) {
+    let is_wanted = plan.options.log || std::env::var_os(LOG_VARIABLE).is_some_and(is_on);
+    is_wanted.then(|| Log::open(std::path::Path::new(crate::procfs::ROOT)))
+}
+
+/// Writes an unhealthy verdict to the log of the container. Returns why it could not be written.
+pub fn log(outcome: &RunOutcome, plan: &Plan, log: Result<Log, Error>) -> Option<String> {
+    if outcome.is_healthy() {
         return None;
     }
     let line = crate::report::log_line(outcome, &plan.secrets);
-    let written = log::append(std::path::Path::new(crate::procfs::ROOT), &line);
+    let written = log.and_then(|log| log.append(&line));
     written.err().map(|error| format!("--log: cannot write to the log: {error}"))
 }
 

@@ -23,6 +23,7 @@ use crate::procfs::process::{
     Process, has_arguments, hiding_option, is_hidden, own_pid, parent, parse_pid, pids, process, state_words,
     thread_group,
 };
+use crate::sys::sandbox;
 use crate::text::{Shown as _, decode, list, quoted};
 use crate::units::number;
 
@@ -167,6 +168,7 @@ impl Check for Arc<Processes> {
     }
 
     fn run(&self, attempt: &Attempt) -> Finding {
+        sandbox::seal();
         let (processes, deadline) = (Arc::clone(self), attempt.deadline);
         // This may block: a command line is in the memory of its process, which may be mapped from
         // a file.

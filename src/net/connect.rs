@@ -27,7 +27,7 @@ use crate::deadline::{Deadline, Passed};
 use crate::error::{describe, is_lack};
 use crate::files::unreadable;
 use crate::outcome::{Fact, Finding, Reached, Verdict};
-use crate::sys::status_cached;
+use crate::sys::{sandbox, status_cached};
 use crate::threads::wait_for;
 
 /// How long an attempt runs before the next address is tried as well: RFC 8305, section 5.
@@ -269,6 +269,7 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
         SocketPath::File(path) => UnixAddr::new(path)?,
         SocketPath::Abstract(name) => UnixAddr::new_abstract(name)?,
     };
+    sandbox::seal();
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     let left = deadline.remaining().map_err(|_| Errno::EAGAIN)?;
     let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);

@@ -14,6 +14,7 @@ use nix::sys::socket::{
 
 use crate::deadline::Deadline;
 use crate::error::is_lack;
+use crate::sys::sandbox;
 
 /// What is reported if a server closes the connection or resets it.
 pub const CLOSED: &str = "the server closed the connection";
@@ -182,6 +183,7 @@ impl Socket {
 pub fn begin(target: SocketAddr, kind: SockType) -> Result<OwnedFd, Errno> {
     let family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    sandbox::seal();
     let socket = socket(family, kind, flags, None)?;
     match connect(socket.as_raw_fd(), &SockaddrStorage::from(target)) {
         Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),

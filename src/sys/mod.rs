@@ -15,6 +15,7 @@ mod pages;
 mod random;
 #[cfg(feature = "inspect")]
 mod read_link;
+pub mod sandbox;
 #[cfg(feature = "inspect")]
 mod started_as;
 mod statx;

@@ -37,6 +37,7 @@ mod local;
 mod log;
 mod polite;
 mod refused;
+mod sandbox;
 mod secrets;
 mod sentence;
 mod stable;
