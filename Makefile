@@ -14,7 +14,7 @@ help:
 	@echo 'make image      build the images porthole:latest, :probe and :probe-tls, for COPY --from'
 	@echo 'make check      run rustfmt, clippy, shellcheck, cargo-deny, and the oldest supported Rust'
 	@echo 'make bench      measure what checks and inspections cost, compared with other programs'
-	@echo 'make fuzz       run each fuzz target for 60 seconds, or FUZZ_SECONDS'
+	@echo 'make fuzz       run each fuzz target for 60 seconds, or SECONDS=5'
 	@echo 'make miri       run the tests of the allocator in Miri, if it is installed'
 	@echo 'make clean      remove everything that was built'
 
@@ -55,7 +55,7 @@ bench: static
 
 fuzz:
 	@scripts/need.sh cc fuzz
-	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
+	@scripts/fuzz.sh $(or $(SECONDS),60)
 
 miri:
 	@scripts/miri.sh

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets: scripts/fuzz.sh [SECONDS [TARGET...]], each for SECONDS (default 60).
-# The corpus is kept in fuzz/corpus. An input that breaks a target is written to fuzz/artifacts, and
-# the command that reproduces it is printed.
+#
+# Each target first runs all inputs of fuzz/seeds: real ones, and those that once broke it. What it
+# finds further is kept in fuzz/corpus. An input that breaks a target is written to fuzz/artifacts,
+# and the command that reproduces it is printed. The other targets run all the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/target/tools/bin
@@ -15,12 +17,22 @@ fi
 
 # Coverage instrumentation needs unstable compiler options; with RUSTC_BOOTSTRAP a stable compiler
 # accepts them. AddressSanitizer is not used: the code under test has no unsafe block, and without
-# it far more inputs are tried.
+# it far more inputs are tried. Overflows and failed assertions end a target: fuzz/Cargo.toml.
 export RUSTC_BOOTSTRAP=1 PATH=$tools:$PATH
+cargo fuzz build --sanitizer none
+failed=()
 for target in "$@"; do
-    mkdir -p "fuzz/corpus/$target"
+    echo "== $target, $seconds s"
+    mkdir -p "fuzz/corpus/$target" "fuzz/seeds/$target" "fuzz/artifacts/$target"
     words=()
     [ ! -e "fuzz/$target.dict" ] || words=(-dict="fuzz/$target.dict")
-    cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-        "${words[@]}" -timeout=5 -rss_limit_mb=256 -max_total_time="$seconds" -print_final_stats=1
+    binary=$(echo fuzz/target/*/release/"$target")
+    "$binary" "fuzz/corpus/$target" "fuzz/seeds/$target" -artifact_prefix="fuzz/artifacts/$target/" \
+        "${words[@]}" -timeout=10 -rss_limit_mb=512 -max_len=8192 -max_total_time="$seconds" -verbosity=0 \
+        -print_final_stats=1 2>&1 | grep -v '^stat::\(new_units\|slowest\)' || failed+=("$target")
 done
+echo "fuzz: $(($# - ${#failed[@]})) passed, ${#failed[@]} failed"
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "fuzz: failed: ${failed[*]}; to reproduce one, run fuzz/target/*/release/TARGET fuzz/artifacts/TARGET/FILE" >&2
+    exit 1
+fi

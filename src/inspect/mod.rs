@@ -21,8 +21,8 @@ use crate::view::target::Target;
 /// Declares the modules of the commands that are in this room, and lists each [`Command`].
 macro_rules! commands {
     (inspection { $($shows:ident,)* } diagnosis $diagnosis:tt copying { $($copies:ident,)* }) => {
-        $(mod $shows;)*
-        $(mod $copies;)*
+        $(pub mod $shows;)*
+        $(pub mod $copies;)*
         /// What shows something, in the order in which help lists it.
         pub const SHOWING: &[Command] = &[$($shows::COMMAND,)*];
         /// What copies something in or out.

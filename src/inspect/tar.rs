@@ -9,9 +9,9 @@
 //! success, and shows stderr only if there is no archive.
 
 mod archive;
-mod header;
+pub mod header;
 mod links;
-mod names;
+pub mod names;
 mod options;
 mod source;
 mod sparse;

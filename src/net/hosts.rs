@@ -96,7 +96,7 @@ fn is_localhost(name: &str) -> bool {
 }
 
 /// Returns the addresses of a name in hosts(5); invalid lines are skipped.
-fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
+pub fn lookup(hosts: &[u8], name: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
     for line in hosts.split(|&b| b == b'\n') {
         let line = line.split(|&b| b == b'#').next().unwrap_or_default();

@@ -22,7 +22,7 @@ pub mod maps;
 #[cfg(feature = "inspect")]
 pub mod mountinfo;
 pub mod net;
-mod netlink;
+pub mod netlink;
 #[cfg(feature = "inspect")]
 pub mod network;
 #[cfg(feature = "inspect")]

@@ -135,7 +135,7 @@ pub fn is_named(rest: &[u8], name: &[u8]) -> bool {
 }
 
 /// Returns the rows of `tcp`, `tcp6`, `udp` or `udp6` in this state.
-fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
+pub fn parse_inet(table: &[u8], state: u64) -> Vec<Listener> {
     let mut listeners = Vec::new();
     for row in inet_rows(table).filter(|row| row.state == state) {
         let Row { address, waiting, uid, inode, .. } = row;

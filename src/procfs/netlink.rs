@@ -19,7 +19,7 @@ pub(super) const fn header(kind: u16, length: u32) -> [[u8; 4]; 4] {
 }
 
 /// Returns the value of the first attribute of this type, `struct rtattr`: rtnetlink(7).
-pub(super) fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
+pub fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
         let (&[l0, l1, t0, t1], _) = rest.split_first_chunk::<4>()?;
         let length = usize::from(u16::from_ne_bytes([l0, l1]));
@@ -57,7 +57,7 @@ fn receive<'a>(socket: &OwnedFd, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
 
 /// Calls `visit` with each answer in one datagram. Returns whether it was the last datagram; `None`
 /// on an error.
-pub(super) fn each_answer(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
+pub fn each_answer(datagram: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<bool> {
     let mut rest = datagram;
     while let Some((&[l0, l1, l2, l3, t0, t1, ..], _)) = rest.split_first_chunk::<16>() {
         let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;

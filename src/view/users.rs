@@ -134,7 +134,7 @@ fn or_number(name: Option<&[u8]>, id: u32) -> Vec<u8> {
 }
 
 /// Parses lines of the form `name:password:id:…`.
-fn parse(text: &[u8]) -> Vec<(u32, Vec<u8>)> {
+pub fn parse(text: &[u8]) -> Vec<(u32, Vec<u8>)> {
     let line = |line: &[u8]| {
         let mut fields = line.split(|&b| b == b':');
         let name = fields.next().filter(|name| !name.is_empty())?.to_vec();

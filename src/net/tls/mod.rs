@@ -3,7 +3,7 @@
 //! Invariant: rustls' types end in this room. Plain data goes in; a [`Session`] under a wire, or a
 //! reason in words, comes out.
 
-mod algorithms;
+pub mod algorithms;
 pub mod certificate;
 mod files;
 mod provider;

@@ -1,0 +1,109 @@
+//! A peer that answers with bytes of the fuzzer's choice, and checks that connect to it the way they
+//! connect to any server: from the command line to the verdict.
+
+use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use porthole::check;
+use porthole::commands::{self, Action};
+use porthole::deadline::Deadline;
+use porthole::error::Error;
+use porthole::expand::Values;
+use porthole::report::log_line;
+
+/// A secret of the command line. A peer that sends it back must not have it printed.
+pub const SECRET: &[u8] = b"Zq7hunter2Kx9";
+
+/// The longest that a check may take. The peer never keeps it waiting.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// A verdict, without what differs from run to run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub is_healthy: bool,
+    pub words: String,
+}
+
+/// Variables, of which one is a secret. There are no files.
+struct Known;
+
+impl Values for Known {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        (name == "API_TOKEN").then(|| String::from_utf8_lossy(SECRET).into_owned().into())
+    }
+
+    fn file(&self, _: &Path, _: Deadline) -> Result<Vec<u8>, Error> {
+        Err("no such file".into())
+    }
+}
+
+struct Peer {
+    port: u16,
+    /// What each connection is sent.
+    pieces: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+/// Runs the check in these words, in which `@` is the address of a peer that sends these pieces, one
+/// after the other, and then no more.
+pub fn check(words: &[&str], pieces: &[&[u8]]) -> Verdict {
+    static PEER: OnceLock<Peer> = OnceLock::new();
+    let peer = PEER.get_or_init(start);
+    let target = format!("127.0.0.1:{}", peer.port);
+    let argv = std::iter::once("porthole").chain(words.iter().copied());
+    let argv = argv.map(|word| word.replace('@', &target).into()).collect();
+    let plan = match commands::parse(argv, &Known) {
+        Ok(Action::Check(plan)) => plan,
+        _ => panic!("{words:?} is a check"),
+    };
+    *peer.pieces.lock().unwrap() = pieces.iter().map(|piece| piece.to_vec()).collect();
+    let start = Instant::now();
+    let outcome = check::run(&plan);
+    let line = log_line(&outcome, &plan.secrets);
+    assert!(start.elapsed() < LIMIT, "{line} took {:?}", start.elapsed());
+    is_printable(&line);
+    // Any other check does not know that it is one.
+    if words.iter().any(|word| word.contains("API_TOKEN")) {
+        assert!(!line.contains("Zq7hunter2"), "a secret is shown: {line}");
+    }
+    Verdict { is_healthy: outcome.is_healthy(), words: line.replace(&target, "@") }
+}
+
+/// Asserts that this can be printed to a terminal and is one line.
+pub fn is_printable(line: &str) {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    let is_bidi =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    assert!(!line.chars().any(|c| c.is_control() || is_bidi(c)), "{line:?} has a forbidden character");
+}
+
+fn start() -> Peer {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pieces = Arc::new(Mutex::new(Vec::new()));
+    let current = Arc::clone(&pieces);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let pieces: Vec<Vec<u8>> = current.lock().unwrap().clone();
+            answer(&stream, &pieces);
+        }
+    });
+    Peer { port, pieces }
+}
+
+/// Sends the pieces, and reads until the other end closes.
+fn answer(mut stream: &TcpStream, pieces: &[Vec<u8>]) {
+    let _ = stream.set_nodelay(true);
+    for piece in pieces {
+        if stream.write_all(piece).is_err() {
+            return;
+        }
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    let mut rest = [0; 4096];
+    while stream.read(&mut rest).is_ok_and(|count| count > 0) {}
+}

@@ -1,0 +1,34 @@
+//! Text for people: no forbidden character gets through, limits are kept, and the escapes of different
+//! bytes differ.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use porthole::text::{
+    clip, decode, encode, escape, escape_exactly, escape_lines, escape_within, push_json_string,
+};
+
+fuzz_target!(|input: (u8, Vec<u8>, Vec<u8>)| {
+    let (limit, bytes, other) = input;
+    let shown = escape(&bytes);
+    is_plain(&shown);
+    assert!(bytes == other || escape_exactly(&bytes, usize::MAX) != escape_exactly(&other, usize::MAX));
+    let limit = usize::from(limit);
+    for text in [escape_within(&bytes, limit), escape_exactly(&bytes, limit)] {
+        is_plain(&text);
+    }
+    assert!(escape_within(&bytes, limit.max(8)).len() <= limit.max(8));
+    assert!(clip(&bytes).len() < 256);
+    is_plain(&escape_lines(&bytes, "  ").replace(['\n', '\t'], ""));
+    assert_eq!(&*encode(&decode(&bytes)), bytes, "decoding loses nothing");
+    let mut json = String::new();
+    push_json_string(&mut json, &decode(&bytes));
+    assert!(json.starts_with('"') && json.ends_with('"') && !json.contains('\n'));
+    let read: String = serde_json::from_str(&json).unwrap_or_else(|why| panic!("{json}: {why}"));
+    let _ = read;
+});
+
+fn is_plain(text: &str) {
+    let is_bidi =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    assert!(!text.chars().any(|c| c.is_control() || is_bidi(c)), "{text:?}");
+}
