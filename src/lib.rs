@@ -62,9 +62,17 @@ rooms! {
 use commands::Action;
 use outcome::Conclusion;
 
+/// Why a set-user-ID or set-group-ID program does nothing.
+const SET_ID: &str = "refusing to run as a set-user-ID or set-group-ID program: anyone could use it to read \
+    files as its owner; remove the bit with chmod ug-s";
+
 /// Runs the command in the arguments.
 pub fn run() -> Conclusion {
     sys::explain_aborts();
+    if sys::is_set_id() {
+        report::error(SET_ID);
+        return Conclusion::Bad;
+    }
     match commands::parse(std::env::args_os().collect(), &expand::System) {
         Ok(Action::Check(plan)) => {
             let log = check::open_log(&plan);

@@ -16,6 +16,7 @@ mod random;
 #[cfg(feature = "inspect")]
 mod read_link;
 pub mod sandbox;
+mod set_id;
 #[cfg(feature = "inspect")]
 mod started_as;
 mod statx;
@@ -34,6 +35,7 @@ pub use self::getdents::read_entries;
 pub use self::random::random_number;
 #[cfg(feature = "inspect")]
 pub use self::read_link::read_link;
+pub use self::set_id::is_set_id;
 #[cfg(feature = "inspect")]
 pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]

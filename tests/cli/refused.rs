@@ -2,17 +2,21 @@
 //! program exits with 0 or 1 and prints something; no signal kills it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::command::{Ran, binary, copy_program, has_feature, porthole};
+use crate::support::command::{Ran, binary, copy_program, for_other_users, has_feature, output, porthole};
 use crate::support::place::Place;
 use crate::support::server::{Server, Step, answer, response, send};
 use crate::support::skip::{is_root, skip, skip_by_design};
 
+/// A user and group without rights.
+const NOBODY: u32 = 65534;
 /// How long a program may take to start.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -129,6 +133,26 @@ fn a_refused_system_call_does_not_crash_porthole() {
             let inject = format!("inject=?{call}:error=EPERM");
             let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
             assert_exited(&porthole(command).under(&words).run());
+        }
+    }
+}
+
+/// A program of root that anybody may start would read any file for them.
+#[test]
+fn a_set_user_id_program_refuses_to_run() {
+    let Some(folder) = for_other_users() else { return };
+    let program = folder.join("porthole");
+    for (mode, runs) in [(0o755, true), (0o4755, false), (0o2755, false)] {
+        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = Command::new(&program);
+        command.args(["file", "/"]).uid(NOBODY).gid(NOBODY).current_dir("/");
+        let ran = output(&mut command);
+        if runs {
+            assert_eq!((ran.status, &*ran.stderr), (Some(0), ""), "{}", ran.story());
+        } else {
+            let why = "porthole: refusing to run as a set-user-ID or set-group-ID program: anyone could use \
+                it to read files as its owner; remove the bit with chmod ug-s";
+            ran.is(1, "", why);
         }
     }
 }
