@@ -23,6 +23,9 @@ LABEL org.opencontainers.image.title="porthole" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.documentation="${DOCUMENTATION}"
 COPY ${FOLDER}/${BINARY} /porthole
-# By number: there is no /etc/passwd, and Kubernetes' runAsNonRoot wants a number.
+# The kubelet takes only the user from the line below, and the group from this file: without it,
+# porthole would run as 65532:0 there, and could not look into an application of 65532:65532.
+COPY scripts/image.passwd /etc/passwd
+# By number, because runAsNonRoot of Kubernetes accepts no name.
 USER 65532:65532
 ENTRYPOINT ["/porthole"]

@@ -28,6 +28,9 @@ fn the_images_of_all_flavours_and_their_tags() {
         let printed = docker_ok(&["run", "--rm", "--network", "none", "--read-only", &image.0, "--version"]);
         assert!(printed.starts_with(&format!("porthole {version} (features: {features};")), "{printed}");
         assert_eq!(docker_ok(&["inspect", "-f", "{{.Config.User}}", &image.0]), "65532:65532");
+        // The kubelet takes the group from this file.
+        let passwd = ["file", "/etc/passwd", "--contains", "nonroot:x:65532:65532:"];
+        docker_ok(&[&["run", "--rm", "--network", "none", &image.0][..], &passwd].concat());
         let labels = docker_ok(&["inspect", "-f", "{{json .Config.Labels}}", &image.0]);
         let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();
         let label = |name: &str| &labels[format!("org.opencontainers.image.{name}")];
