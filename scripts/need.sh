@@ -162,6 +162,8 @@ for what in "$@"; do
         # Not fatal: the tests report what they skip without an engine.
         engine)
             need "a container engine" docker docker.io || true
+            # Debian installs it with docker.io; the tests start one of their own.
+            need "a container runtime" containerd containerd || true
             # What its tests put into containers, or do to them from outside.
             need "a static shell" busybox busybox-static || true
             need "ip" ip iproute2 || true

@@ -15,7 +15,7 @@ use crate::skip::skip;
 
 /// Returns the Python that has the schemas. If it is not installed, reports the test as skipped and
 /// returns `None`.
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     let python = project().join("target/kubernetes-venv/bin/python");
     if !python.exists() {
         skip("the Kubernetes schemas are not in target/; scripts/need.sh examples installs them");
@@ -52,7 +52,7 @@ fn assert_valid(python: &Path, resource: &Value) {
 /// Returns the pod that a file describes, and all its containers. Asserts that the resource is
 /// valid and hardened.
 #[track_caller]
-fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
+pub fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
     let resource = read(python, file);
     assert_valid(python, &resource);
     let template = &resource["spec"]["template"]["spec"];
@@ -68,7 +68,7 @@ fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
     (pod.clone(), containers)
 }
 
-const PROBES: [&str; 3] = ["startupProbe", "readinessProbe", "livenessProbe"];
+pub const PROBES: [&str; 3] = ["startupProbe", "readinessProbe", "livenessProbe"];
 
 /// Runs the three probes of a described container in a running one; returns their exit statuses.
 #[track_caller]

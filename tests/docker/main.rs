@@ -20,6 +20,7 @@ mod skip;
 mod times;
 
 mod compose;
+mod cri;
 mod ecs;
 mod examples;
 mod flows;
