@@ -164,6 +164,8 @@ for what in "$@"; do
             need "a container engine" docker docker.io || true
             # Debian installs it with docker.io; the tests start one of their own.
             need "a container runtime" containerd containerd || true
+            # A second engine, which builds and runs by itself. catatonit holds the namespaces of pods.
+            need "podman" podman podman conmon runc catatonit || true
             # What its tests put into containers, or do to them from outside.
             need "a static shell" busybox busybox-static || true
             need "ip" ip iproute2 || true

@@ -28,4 +28,5 @@ mod health;
 mod image;
 mod inspect;
 mod kubernetes;
+mod podman;
 mod scenarios;
