@@ -1,11 +1,11 @@
-//! Podman as a second engine, with its own storage: the HEALTHCHECK of an image, `--health-cmd`, and
-//! `podman kube play`. systemd would run the checks; here `podman healthcheck run` does.
+//! Podman as a second engine, with its own storage: the HEALTHCHECK of an image, `--health-cmd` (as
+//! in examples/podman), and `podman kube play`. systemd would run the checks; here `podman healthcheck run` does.
 
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::engine::{Folder, binary};
+use crate::engine::{Folder, binary, project};
 use crate::skip::{is_root, skip};
 
 /// The image's Dockerfile, as users write it.
@@ -120,7 +120,10 @@ fn the_oci_format_drops_the_healthcheck() {
 #[test]
 fn the_forms_of_health_cmd() {
     let Some(podman) = Podman::new("oci") else { return };
+    let unit = std::fs::read_to_string(project().join("examples/podman/shop.container")).unwrap();
+    let example = unit.lines().find_map(|line| line.strip_prefix("HealthCmd=")).unwrap();
     for (form, status) in [
+        (example, 0),
         (r#"["/porthole-probe", "http", ":8080/healthz"]"#, 0),
         ("CMD /porthole-probe http :8080/healthz", 0),
         ("/porthole-probe http :8080/healthz", 1),
