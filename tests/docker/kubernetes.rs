@@ -26,7 +26,7 @@ pub fn python() -> Option<PathBuf> {
 
 /// Reads a file of the example, and returns it as JSON.
 #[track_caller]
-fn read(python: &Path, file: &str) -> Value {
+pub fn read(python: &Path, file: &str) -> Value {
     let print = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
     let file = project().join("examples/kubernetes").join(file);
     let output = Command::new(python).args(["-c", print]).arg(file).output().unwrap();
