@@ -166,6 +166,7 @@ for what in "$@"; do
             need "a container runtime" containerd containerd || true
             # A second engine, which builds and runs by itself. catatonit holds the namespaces of pods.
             need "podman" podman podman conmon runc catatonit || true
+            need "newuidmap" newuidmap uidmap || true
             # What its tests put into containers, or do to them from outside.
             need "a static shell" busybox busybox-static || true
             need "ip" ip iproute2 || true
