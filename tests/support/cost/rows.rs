@@ -12,7 +12,7 @@ const FULL: &str = "porthole";
 /// The maximum size of each of them, in bytes.
 ///
 /// The probe's is to be 512 KiB and the full build's 1792 KiB, which they no longer hold with all
-/// checks and commands in them: ureq and clap are a third of the probe's code. README.md, "Builds".
+/// checks and commands in them: ureq and clap are a third of the probe's code. docs/build.md.
 pub const MAX_SIZES: [(&str, u64); 3] = [(PROBE, 560 << 10), (PROBE_TLS, 1280 << 10), (FULL, 1856 << 10)];
 
 /// What a process may cost at most, in KiB of memory, to be a check.
