@@ -1,7 +1,7 @@
 # On a Debian machine with rustup, as root, each target installs what it needs: see scripts/need.sh.
 # Two targets work with less: demo runs without a container engine, and test reports as skipped what
 # needs `scripts/need.sh servers examples`.
-.PHONY: help static image demo test check bench fuzz miri sbom arm64 reproduce clean
+.PHONY: help static image demo test check bench fuzz miri sbom arm64 vm reproduce clean
 
 help:
 	@echo 'make demo       build the static binary, and show it checking a service that breaks'
@@ -9,6 +9,7 @@ help:
 	@echo 'make static     build porthole-probe, porthole-probe-tls and porthole in target/static'
 	@echo '                (ARCH=aarch64: for arm64, in target/static/aarch64)'
 	@echo 'make arm64      build for arm64, and run part of the integration suite under qemu-user'
+	@echo 'make vm         boot real kernels in qemu (5.10, 6.12, arm64 with 16K pages), and test in them'
 	@echo 'make sbom       write the SBOMs (CycloneDX), licences and checksums of the static binaries'
 	@echo 'make reproduce  build the static binaries again in another directory, and compare the bytes'
 	@echo 'make image      build the images porthole:latest, :probe and :probe-tls, for COPY --from'
@@ -21,6 +22,10 @@ help:
 static:
 	@scripts/need.sh cc auditable $(if $(filter aarch64 arm64,$(ARCH)),arm64)
 	@scripts/static.sh probe probe-tls full
+
+vm:
+	@scripts/need.sh cc vm arm64
+	@scripts/vm.sh
 
 arm64:
 	@$(MAKE) --no-print-directory static ARCH=aarch64

@@ -177,6 +177,13 @@ for what in "$@"; do
             ;;
         examples) need_examples ;;
         arm64) need_arm64 ;;
+        # Kernels in virtual machines: scripts/vm.sh.
+        vm)
+            need "an emulator of PCs" qemu-system-x86_64 qemu-system-x86
+            need "an emulator of ARM machines" qemu-system-aarch64 qemu-system-arm
+            need "cpio" cpio cpio
+            need "xz" xz xz-utils
+            ;;
         # The tools that record the dependencies, in the binary and next to it.
         auditable) need_tool cargo-auditable 0.7.7 ;;
         cyclonedx) need_tool cargo-cyclonedx 0.5.9 ;;
@@ -185,7 +192,7 @@ for what in "$@"; do
             need_tool cargo-fuzz 0.13.2
             ;;
         *)
-            echo "need: expected cc, shellcheck, engine, servers, examples, arm64, auditable, cyclonedx or fuzz, got '$what'" >&2
+            echo "need: expected cc, shellcheck, engine, servers, examples, arm64, vm, auditable, cyclonedx or fuzz, got '$what'" >&2
             exit 1
             ;;
     esac

@@ -6,7 +6,7 @@ mod support;
 
 use libfuzzer_sys::fuzz_target;
 use porthole::net::http2::hpack::Decoder;
-use support::check;
+use support::check_cut;
 
 const CHECKS: &[&[&str]] = &[
     &["http", "@", "--http2"],
@@ -16,16 +16,13 @@ const CHECKS: &[&[&str]] = &[
     &["grpc", "@", "--service", "a"],
 ];
 
-fuzz_target!(|input: (u8, u8, Vec<u8>)| {
-    let (kind, cut, bytes) = input;
+fuzz_target!(|input: (u8, u16, u16, Vec<u8>)| {
+    let (kind, first, second, bytes) = input;
     if kind >= 0xc0 {
         let decode = || Decoder::new().decode(&bytes);
         assert_eq!(decode(), decode());
         return;
     }
     let words = CHECKS[usize::from(kind) % CHECKS.len()];
-    let whole = check(words, &[&bytes]);
-    let (front, rest) = bytes.split_at(usize::from(cut).min(bytes.len()));
-    let cut = check(words, &[front, rest]);
-    assert_eq!(whole.is_healthy, cut.is_healthy, "{whole:?} {cut:?}");
+    check_cut(words, &bytes, (first, second));
 });

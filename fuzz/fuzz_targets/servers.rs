@@ -5,7 +5,7 @@
 mod support;
 
 use libfuzzer_sys::fuzz_target;
-use support::check;
+use support::check_cut;
 
 const CHECKS: &[&[&str]] = &[
     &["redis", "@"],
@@ -24,11 +24,8 @@ const CHECKS: &[&[&str]] = &[
     &["tcp", "@", "--proxy-protocol", "2", "--expect", "x"],
 ];
 
-fuzz_target!(|input: (u8, u8, Vec<u8>)| {
-    let (kind, cut, bytes) = input;
+fuzz_target!(|input: (u8, u16, u16, Vec<u8>)| {
+    let (kind, first, second, bytes) = input;
     let words = CHECKS[usize::from(kind) % CHECKS.len()];
-    let whole = check(words, &[&bytes]);
-    let (front, rest) = bytes.split_at(usize::from(cut).min(bytes.len()));
-    let cut = check(words, &[front, rest]);
-    assert_eq!(whole.is_healthy, cut.is_healthy, "{words:?} {whole:?} {cut:?}");
+    check_cut(words, &bytes, (first, second));
 });

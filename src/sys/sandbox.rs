@@ -175,11 +175,12 @@ const FILTERED: &[Filtered] = &[
     Filtered { number: libc::SYS_mprotect, argument: 2, allowed: Allowed::Without(bits(libc::PROT_EXEC)) },
     // A thread, not a process.
     Filtered { number: libc::SYS_clone, argument: 0, allowed: Allowed::With(bits(libc::CLONE_THREAD)) },
-    // The size of a terminal, and whether reading waits: nothing that types into a terminal.
+    // The size of a terminal, whether something is one (glibc's isatty), and whether reading waits:
+    // nothing that types into a terminal.
     Filtered {
         number: libc::SYS_ioctl,
         argument: 1,
-        allowed: Allowed::OneOf(&[request(libc::TIOCGWINSZ), request(libc::FIONBIO)]),
+        allowed: Allowed::OneOf(&[request(libc::TIOCGWINSZ), request(libc::TCGETS), request(libc::FIONBIO)]),
     },
     // Whether there is a process, and no signal.
     Filtered { number: libc::SYS_kill, argument: 1, allowed: Allowed::OneOf(&[0]) },
@@ -424,6 +425,11 @@ mod tests {
             ("leave a namespace", (libc::SYS_unshare, [0; 4]), Killed),
             ("ask whether a process is there", (libc::SYS_kill, [1, 0, 0, 0]), Made),
             ("end a process", (libc::SYS_kill, [word(c_int::MAX), word(libc::SIGKILL), 0, 0]), Killed),
+            (
+                "ask whether it is a terminal",
+                (libc::SYS_ioctl, [0, request(libc::TCGETS).into(), 0, 0]),
+                Made,
+            ),
             ("type into a terminal", (libc::SYS_ioctl, [0, request(libc::TIOCSTI).into(), path, 0]), Killed),
             ("trace itself less", (libc::SYS_prctl, [word(libc::PR_SET_DUMPABLE), 1, 0, 0]), Killed),
             ("remove a file", (libc::SYS_unlinkat, [word(libc::AT_FDCWD), 0, 0, 0]), Missing),

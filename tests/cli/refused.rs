@@ -264,6 +264,34 @@ fn too_few_descriptors_do_not_crash_porthole() {
 
 /// No /proc, no /dev, nothing: std opens /dev/null in place of a closed standard stream.
 #[test]
+fn small_limits_do_not_crash_porthole() {
+    if !is_static() {
+        return;
+    }
+    let targets = Targets::new();
+    // A stack of less than 40 KiB ends the program when it starts: src/sys/fatal.rs.
+    for limit in ["--stack=131072", "--fsize=0", "--cpu=5", "--core=0", "--memlock=0", "--sigpending=0"] {
+        for command in targets.commands() {
+            assert_exited(&porthole(command).under(&["prlimit", limit]).run());
+        }
+        for command in targets.broken() {
+            let ran = porthole(command).under(&["prlimit", limit]).run();
+            assert_eq!(ran.status, Some(1), "{limit}: {}", ran.story());
+        }
+    }
+}
+
+/// execve(2) without any argument gives one that is empty, since Linux 5.18.
+#[test]
+fn a_program_without_a_name_is_porthole() {
+    let version = output(Command::new(binary()).arg0("").arg("--version"));
+    assert!(version.stdout.starts_with("porthole "), "{}", version.story());
+    let ran = output(Command::new(binary()).arg0(""));
+    assert_exited(&ran);
+    assert_eq!(ran.status, Some(1), "{}", ran.story());
+}
+
+#[test]
 fn an_empty_root_does_not_crash_porthole() {
     if !is_static() {
         return;
