@@ -300,8 +300,9 @@ fn nats_by_upgrade_or_at_once() {
     // TLS first, as with `handshake_first` of version 2.10.
     let Some((_haproxy, target)) = in_front_of(set, port_of(&target)) else { return };
     secured(set, "nats", &target, &found);
-    // Out of connections, which the server says in plain text after its greeting.
-    let Some((_daemon, target)) = nats(&(tls("") + "\nmax_connections: 1")) else { return };
+    // Out of connections, which the server says in plain text after its greeting. It waits for the TLS of
+    // the first client longer than a busy machine needs for the second.
+    let Some((_daemon, target)) = nats(&(tls("timeout: 60") + "\nmax_connections: 1")) else { return };
     let client = std::net::TcpStream::connect(&target).unwrap();
     client.peek(&mut [0]).unwrap();
     check(set, "nats", &target, &[])
