@@ -23,8 +23,9 @@ static:
 	@scripts/need.sh cc auditable $(if $(filter aarch64 arm64,$(ARCH)),arm64)
 	@scripts/static.sh probe probe-tls full
 
-vm:
-	@scripts/need.sh cc vm arm64
+vm: static
+	@$(MAKE) --no-print-directory static ARCH=aarch64
+	@scripts/need.sh vm
 	@scripts/vm.sh
 
 arm64:

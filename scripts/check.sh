@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 git ls-files -z '*.rs' | xargs -0 rustfmt --edition 2024 --check
 shellcheck scripts/*.sh .ci/run
 cargo clippy --quiet --locked --all-targets -- -D warnings
-cargo clippy --quiet --locked --test servers --test docker -- -D warnings
+cargo clippy --quiet --locked --test servers --test docker --test vm -- -D warnings
 for features in '' tls remote inspect; do
     cargo clippy --quiet --locked --no-default-features --features "$features" -- -D warnings
 done

@@ -177,12 +177,14 @@ for what in "$@"; do
             ;;
         examples) need_examples ;;
         arm64) need_arm64 ;;
-        # Kernels in virtual machines: scripts/vm.sh.
+        # Emulators of whole machines, and what packs the images that they boot: scripts/vm.sh.
         vm)
             need "an emulator of PCs" qemu-system-x86_64 qemu-system-x86
             need "an emulator of ARM machines" qemu-system-aarch64 qemu-system-arm
             need "cpio" cpio cpio
             need "xz" xz xz-utils
+            need "openssl" openssl openssl
+            need_arm64
             ;;
         # The tools that record the dependencies, in the binary and next to it.
         auditable) need_tool cargo-auditable 0.7.7 ;;

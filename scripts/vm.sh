@@ -1,148 +1,166 @@
 #!/usr/bin/env bash
-# Boots real kernels in qemu, without acceleration, and runs tests/vm in them:
+# Boots real kernels under qemu, without KVM, and tests the static binaries in them: tests/vm, and a
+# part of the integration suite. Prints a line for each boot, `NAME: N passed, N failed`, and fails
+# on any failure, a kernel panic, a guest that does not reach its end, and a time limit.
 #
-#   scripts/vm.sh [NAME...]      all of them by default: see `boots` below
+#   scripts/vm.sh [NAME]...     all boots by default
 #
-# The kernels are Debian's. apt fetches them, with a configuration of its own, into target/vm, where
-# they stay. The guest has no disk and no network device: busybox, the static binaries and the tests
-# are its initramfs, and it reports over the serial console.
+# Everything that it makes is below target/vm: kernels, the test programs, initramfs images, consoles.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-vm=$PWD/target/vm
 
-# NAME SUITE ARCHITECTURE PACKAGE CONTROL-GROUPS
+# NAME, the kernel's name, suite, architecture and package, the kind of boot (tests/vm/init.sh says
+# what it runs), and what else is on the kernel's command line.
 boots=(
-    "amd64-5.10 bullseye amd64 linux-image-amd64 v2"
-    "amd64-5.10-v1 bullseye amd64 linux-image-amd64 v1"
-    "amd64-6.1 bookworm amd64 linux-image-amd64 v2"
-    "amd64-6.12 trixie amd64 linux-image-amd64 v2"
-    "arm64-6.12-16k trixie arm64 linux-image-arm64-16k v2"
+    "arm64-6.12-16k arm64-6.12-16k trixie arm64 linux-image-arm64-16k plain"
+    "amd64-6.12 amd64-6.12 trixie amd64 linux-image-amd64 full"
+    "amd64-6.1 amd64-6.1 bookworm amd64 linux-image-amd64 plain"
+    "amd64-5.10 amd64-5.10 bullseye amd64 linux-image-amd64 plain"
+    "amd64-5.10-v1 amd64-5.10 bullseye amd64 linux-image-amd64 v1 ipv6.disable=1"
 )
-# Modules in the order in which they can be loaded.
-modules=(overlay inet_diag tcp_diag udp_diag unix_diag)
-# How long a guest may take. It takes a sixth of this on two idle cores.
-limit=300
+# No guest takes so long; one that hangs is ended after this many seconds.
+limit=${PORTHOLE_VM_LIMIT:-300}
+work=$PWD/target/vm
+mkdir -p "$work"/{initramfs,consoles}
 
-log() { printf '%s\n' "vm: $*" >&2; }
-
-# Fetches a kernel and busybox, and keeps what the guest needs: fetch SUITE ARCHITECTURE PACKAGE
-fetch() {
-    local suite=$1 architecture=$2 package=$3 kept=$vm/$1-$2-$3 apt=$vm/apt-$1-$2 mirror image file module
-    [ ! -e "$kept/done" ] || return 0
-    log "fetching $package of $suite ($architecture)"
-    # shellcheck disable=SC2016 # apt fills these in.
-    mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
-        awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
-    rm -rf "$kept" "$apt"
-    mkdir -p "$kept/unpacked" "$apt/lists/partial" "$apt/cache/archives/partial"
-    echo "deb $mirror $suite main" >"$apt/sources.list"
-    cat >"$apt/conf" <<EOF
-Dir::Etc::sourcelist "$apt/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::State::lists "$apt/lists";
-Dir::State::status "/dev/null";
-Dir::Cache "$apt/cache";
-APT::Architecture "$architecture";
-APT::Architectures { "$architecture"; };
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
-EOF
-    export APT_CONFIG=$apt/conf
-    apt-get update -qq
-    # The package without a version depends on the one with it.
-    image=$(apt-cache depends "$package" | sed -n 's/^ *Depends: \(linux-image-[^ :]*\).*/\1/p' | head -n 1)
-    (cd "$kept" && apt-get download -qq "$image" busybox-static)
-    unset APT_CONFIG
-    for file in "$kept"/*.deb; do dpkg -x "$file" "$kept/unpacked"; done
-    mkdir "$kept/modules"
-    cp "$kept"/unpacked/boot/vmlinuz-* "$kept/vmlinuz"
-    find "$kept/unpacked" -path '*bin/busybox' -exec cp {} "$kept/busybox" \;
-    for module in "${modules[@]}"; do
-        file=$(find "$kept/unpacked" -name "$module.ko*" | head -n 1)
-        case $file in
-            *.xz) xz -dc "$file" >"$kept/modules/$module.ko" ;;
-            *.ko) cp "$file" "$kept/modules/" ;;
-            *) log "$image has no module $module" && return 1 ;;
-        esac
+# Builds the test programs for one architecture into target/vm/tests/ARCHITECTURE.
+build_tests() {
+    local arch=$1 target=$1-unknown-linux-musl name path
+    rustc --print target-libdir --target "$target" | xargs -I{} find {} -name 'libstd-*.rlib' 2>/dev/null | grep -q . ||
+        rustup target add "$target" >&2
+    local cc=CC_${target//-/_}
+    if [ "$arch" != "$(uname -m)" ]; then
+        export "$cc=$arch-linux-gnu-gcc" "CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_LINKER=rust-lld"
+    elif command -v musl-gcc >/dev/null; then
+        export "$cc=musl-gcc"
+    fi
+    mkdir -p "$work/tests/$arch"
+    # Without debug information, which is most of the size of a test program.
+    export CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0
+    local options=(--quiet --locked --target "$target" --target-dir "$work/build" --message-format json)
+    cargo test --no-run --test vm --test cli "${options[@]}" >"$work/build.json"
+    cargo build --example patient "${options[@]}" >>"$work/build.json"
+    for name in vm cli patient; do
+        path=$(sed -n 's/.*"name":"'$name'".*"executable":"\([^"]*\)".*/\1/p' "$work/build.json" | tail -n 1)
+        install -m 0755 "$path" "$work/tests/$arch/$name"
     done
-    rm -rf "$kept/unpacked" "$kept"/*.deb "$apt"
-    touch "$kept/done"
 }
 
-# Prints the directory of this architecture's static binaries.
-binaries() {
-    if [ "$1" = "$(dpkg --print-architecture)" ]; then echo target/static; else echo "target/static/${1/arm64/aarch64}"; fi
-}
-
-# Makes the guest's first file system: initramfs NAME KEPT ARCHITECTURE
-initramfs() {
-    local root=$vm/root-$1 kept=$2 from
-    from=$(binaries "$3")
+# Packs what a guest has into target/vm/initramfs/KERNEL.
+pack() {
+    local kernel=$1 arch=$2 static=$3 root=$work/initramfs/$1.root name module
     rm -rf "$root"
-    mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc,run,modules,suite}
-    cp "$kept/busybox" "$root/bin/"
-    cp "$kept"/modules/*.ko "$root/modules/"
-    cp "$from"/{porthole,porthole-probe,porthole-probe-tls,service} "$root/bin/"
-    install -m 0755 tests/vm/init "$root/init"
-    cp tests/vm/*.sh "$root/suite/"
-    (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$vm/$1.cpio.gz"
+    mkdir -p "$root"/{bin,modules,tests} "$root/checkout$PWD/docs"
+    install -m 0755 "$work/kernels/$kernel/busybox" "$root/bin/busybox"
+    for name in porthole porthole-probe porthole-probe-tls; do
+        install -m 0755 "$static/$name" "$root/bin/$name"
+    done
+    install -m 0755 "$work/tests/$arch"/* "$root/tests/"
+    mv "$root/tests/patient" "$root/bin/"
+    install -m 0755 tests/vm/init.sh "$root/init"
+    cp -r "$work/certificates" "$root/"
+    # The tests hold each JSON document to it.
+    cp docs/json.md "$root/checkout$PWD/docs/"
+    while read -r module; do cp "$work/kernels/$kernel/$module.ko" "$root/modules/"; done <"$work/kernels/$kernel/modules"
+    cp "$work/kernels/$kernel/modules" "$root/modules/list"
+    (cd "$root" && find . -print0 | cpio --null --create --format newc --owner 0:0 --quiet | gzip -1) >"$work/initramfs/$kernel"
     rm -rf "$root"
 }
 
-# Boots a guest, and prints its result: boot NAME SUITE ARCHITECTURE PACKAGE CONTROL-GROUPS
+# Makes a certificate for localhost, which is valid for 30 days.
+certificate() {
+    mkdir -p "$work/certificates"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+        -addext 'subjectAltName = DNS:localhost' -addext 'basicConstraints = critical, CA:FALSE' \
+        -keyout "$work/certificates/localhost.key" -out "$work/certificates/localhost.pem" 2>/dev/null
+}
+
+# Boots a kernel, with its console in target/vm/consoles/NAME.
 boot() {
-    local name=$1 kept=$vm/$2-$3-$4 console=$vm/$1.log machine status=0
-    initramfs "$name" "$kept" "$3"
-    case $3 in
-        amd64) machine=(qemu-system-x86_64 -cpu max -append "console=ttyS0 quiet panic=-1 groups=$5") ;;
-        # Without an implementation-defined algorithm, pointer authentication takes most of the time.
-        arm64) machine=(qemu-system-aarch64 -M virt -cpu "max,pauth-impdef=on" -append "console=ttyAMA0 quiet panic=-1 groups=$5") ;;
+    local name=$1 kernel=$2 architecture=$4 kind=$6 console=$work/consoles/$1
+    shift 6
+    local qemu=() serial=ttyS0
+    case $architecture in
+        amd64) qemu=(qemu-system-x86_64 -cpu max) ;;
+        arm64)
+            # Emulating pointer authentication exactly takes most of the time of a boot.
+            # shellcheck disable=SC2054 # one word of qemu's
+            qemu=(qemu-system-aarch64 -machine virt -cpu max,pauth-impdef=on)
+            serial=ttyAMA0
+            ;;
     esac
-    timeout "$limit" "${machine[@]}" -accel "tcg,thread=multi" -smp 2 -m 768 -nic none -nographic -no-reboot \
-        -kernel "$kept/vmlinuz" -initrd "$vm/$name.cpio.gz" </dev/null >"$console" 2>&1 || status=$?
-    tr -d '\r' <"$console" >"$console.new" && mv "$console.new" "$console"
-    grep -aE '^(FAILED|[| ] )' "$console" | sed "s/^/$name: /" || true
-    # The line is the guest's last; without it the kernel or the suite ended before.
-    if ! grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$console" >"$vm/$name.result"; then
-        log "$name: the guest did not finish (qemu: $status); the end of its console:"
-        tail -n 30 "$console" >&2
-        return 1
-    fi
-    echo "$name: $(cat "$vm/$name.result")"
-    grep -q ' passed, 0 failed$' "$vm/$name.result"
+    timeout --kill-after 5 "$limit" "${qemu[@]}" -accel tcg -smp 1 -m 1024 -display none -monitor none -nic none -no-reboot \
+        -serial "file:$console" -kernel "$work/kernels/$kernel/vmlinuz" -initrd "$work/initramfs/$kernel" \
+        -append "console=$serial loglevel=1 panic=-1 porthole.vm=$kind $*" </dev/null >"$console.qemu" 2>&1
 }
 
-scripts/need.sh vm
-[ $# -gt 0 ] || set -- "${boots[@]%% *}"
-wanted=" $* "
+# Judges a console: prints the line of the boot, and what failed.
+judge() {
+    local name=$1 status=$2 console=$work/consoles/$1 why=
+    tr -d '\r' <"$console" >"$console.text" || true
+    awk -v name="$name" '
+        /^test result: / {
+            for (at = 2; at <= NF; at++) {
+                if ($at ~ /^passed;/) passed += $(at - 1)
+                if ($at ~ /^failed;/) failed += $(at - 1)
+            }
+        }
+        END { printf "%s: %d passed, %d failed\n", name, passed, failed }' "$console.text"
+    if [ "$status" = 124 ] || [ "$status" = 137 ]; then why="was ended after $limit s"
+    elif [ "$status" != 0 ]; then why="qemu ended with status $status: $(tail -n 1 "$console.qemu")"
+    elif grep -q 'Kernel panic' "$console.text"; then why="the kernel panicked"
+    elif ! grep -q '^guest: end' "$console.text"; then why="the guest did not reach its end"
+    elif ! grep -q '^test result: ' "$console.text"; then why="the guest ran no test"
+    elif ! grep -qx 'guest: end 0' "$console.text"; then why="tests failed"
+    fi
+    [ -n "$why" ] || return 0
+    echo "vm: $name: $why; the console is $console.text"
+    if [ "$why" = "tests failed" ]; then
+        awk '/^failures:$/ { shown = 1 } /^test result: / { shown = 0 } shown' "$console.text" | head -n 200
+    else
+        tail -n 40 "$console.text"
+    fi
+    return 1
+}
+
 selected=()
-for entry in "${boots[@]}"; do
-    [[ $wanted != *" ${entry%% *} "* ]] || selected+=("$entry")
+for line in "${boots[@]}"; do
+    if [ $# = 0 ] || [[ " $* " == *" ${line%% *} "* ]]; then selected+=("$line"); fi
 done
-[ ${#selected[@]} -gt 0 ] || { log "expected one of: ${boots[*]%% *}"; exit 1; }
+[ ${#selected[@]} -gt 0 ] || { echo "vm: expected names of boots: ${boots[*]%% *}" >&2; exit 1; }
 
-for entry in "${selected[@]}"; do
-    read -r name suite architecture package _ <<<"$entry"
-    fetch "$suite" "$architecture" "$package"
-    from=$(binaries "$architecture")
-    if [ ! -e "$from/service" ] || [ ! -e "$from/porthole" ]; then
-        ARCH=$architecture scripts/static.sh probe probe-tls full service
+certificate
+declare -A made=()
+for line in "${selected[@]}"; do
+    read -r _ kernel suite architecture package _ <<<"$line"
+    [ -z "${made[$kernel]:-}" ] || continue
+    made[$kernel]=1
+    scripts/vm-fetch.sh "$kernel" "$suite" "$architecture" "$package"
+    arch=x86_64
+    [ "$architecture" = amd64 ] || arch=aarch64
+    static=target/static
+    [ "$arch" = "$(uname -m)" ] || static+=/$arch
+    if [ -z "${made[$arch]:-}" ]; then
+        made[$arch]=1
+        build_tests $arch
     fi
+    pack "$kernel" $arch $static
 done
 
-# Two at a time.
+# Two guests at a time, the longest ones first: each has one processor.
 failed=0
-pids=()
-for entry in "${selected[@]}"; do
-    # shellcheck disable=SC2086 # The fields of an entry are words.
-    boot $entry &
-    pids+=($!)
-    if [ ${#pids[@]} -ge 2 ]; then
-        wait "${pids[0]}" || failed=$((failed + 1))
-        pids=("${pids[@]:1}")
-    fi
+declare -A running=()
+finish() {
+    local pid status=0
+    wait -n -p pid || status=$?
+    judge "${running[$pid]}" "$status" || failed=1
+    unset "running[$pid]"
+}
+for line in "${selected[@]}"; do
+    [ ${#running[@]} -lt 2 ] || finish
+    # shellcheck disable=SC2086 # the fields of the line
+    boot $line &
+    running[$!]=${line%% *}
 done
-for pid in "${pids[@]}"; do wait "$pid" || failed=$((failed + 1)); done
-[ $failed = 0 ] || { log "$failed of ${#selected[@]} kernels failed; their consoles are target/vm/*.log"; exit 1; }
+while [ ${#running[@]} -gt 0 ]; do finish; done
+exit $failed

@@ -11,6 +11,13 @@
 
 #[path = "support/cost/mod.rs"]
 mod cost;
+#[path = "artifact/hostile/mod.rs"]
+mod hostile;
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "not every test binary needs all of it")]
+mod server;
 #[path = "support/skip.rs"]
 mod skip;
 

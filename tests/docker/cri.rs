@@ -109,6 +109,11 @@ fn service() -> Image {
     Image::of(&["service", "porthole"], "ENTRYPOINT [\"/service\"]")
 }
 
+/// What holds the namespaces of a pod: it waits, and opens no port of this machine.
+fn pause() -> Image {
+    Image::of(&["porthole"], r#"ENTRYPOINT ["/porthole", "tcp", ":1", "--wait", "30m", "--every", "1m"]"#)
+}
+
 /// Returns a port that is free now: the pods share the network of this machine.
 fn free_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
@@ -126,7 +131,7 @@ fn the_probes_of_a_deployment() {
     }
     let (mut spec, _) = pod(&python, "deployment.yaml");
     let Some(app) = build("static", &[]) else { return };
-    let Some(runtime) = Containerd::start(&[&app]) else { return };
+    let Some(runtime) = Containerd::start(&[&pause(), &app]) else { return };
     let port = free_port();
     let container = &mut spec["containers"][0];
     container["image"] = json!(app.0);
@@ -177,7 +182,7 @@ fn the_group_of_a_debug_container() {
     let debug = images.iter().find(|image| image.0.ends_with(":latest")).unwrap();
     // The same without the file.
     let bare = Image::of(&["porthole"], "ENTRYPOINT [\"/porthole\"]");
-    let Some(runtime) = Containerd::start(&[&app, debug, &bare]) else { return };
+    let Some(runtime) = Containerd::start(&[&pause(), &app, debug, &bare]) else { return };
     for (ids, image, custom, group, may_look) in [
         // An application of 65532:65532, by the pod's securityContext.
         (json!({"runAsUser": 65532, "runAsGroup": 65532}), debug, json!({}), "65532", true),
