@@ -237,3 +237,16 @@ fn the_architecture_lists_every_room() {
         assert!(table.iter().any(is_listed), "{room} is not in the table of docs/architecture.md");
     }
 }
+
+#[test]
+fn the_release_has_every_file_that_the_image_copies() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [image, release] = ["Dockerfile", ".github/workflows/release.yml"]
+        .map(|path| fs::read_to_string(root.join(path)).unwrap());
+    // It builds the image in a directory of its own, which has the binaries.
+    let copied = image.lines().filter_map(|line| line.strip_prefix("COPY ")?.split(' ').next());
+    for source in copied.filter(|source| !source.contains('$')) {
+        let copy = format!("{source} context/{source}");
+        assert!(release.contains(&copy), "the release does not copy {source}, which Dockerfile needs");
+    }
+}
