@@ -1,6 +1,14 @@
 //! The manual: README.md, docs/, and the other pages for people. Every relative link leads
 //! somewhere, README stays short, every page can be reached, and docs/doctor.md has every finding.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
