@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what checks and inspections cost, compared with what users would run instead: see
 # benches/check/. Fails if a bound does not hold. The tables are also left in
-# target/bench/results.md, as they stand in README.md.
+# target/bench/results.md, as they stand in docs/comparison.md.
 #
 #   PORTHOLE_BENCH_ONLY=PART   only checks or inspections; or those of files, processes, mounts or sockets
 #   PORTHOLE_BENCH_RUNS=2000   runs of each program (default: 300 of checks, at most 15 of inspections)

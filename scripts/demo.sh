@@ -98,4 +98,4 @@ in_empty_root() {
 }
 
 if [ "$PORTHOLE_DEMO" != root ] && docker version >/dev/null 2>&1; then in_container; else in_empty_root; fi
-step "Done. README.md lists every option; make test runs all tests."
+step "Done. docs/checks.md lists every option; make test runs all tests."

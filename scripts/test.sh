@@ -54,7 +54,7 @@ not_run() {
 
 has_static=yes
 step "build of the static binaries" scripts/static.sh || has_static=
-step "unit tests and the floor plan" cargo test --locked --no-fail-fast --lib --test house -- --include-ignored || true
+step "unit tests, the floor plan and the manual" cargo test --locked --no-fail-fast --lib --test house --test manual -- --include-ignored || true
 step "unit tests of the small build" cargo test --locked --no-fail-fast --no-default-features --lib -- --include-ignored || true
 step "integration suite on the host's build" scripts/suite.sh host --test cli || true
 if [ -n "$has_static" ]; then

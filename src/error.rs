@@ -161,9 +161,16 @@ impl From<String> for Error {
 }
 
 /// Whether this process or machine lacks what the call needs, whatever it was to do: file
-/// descriptors or memory. open(2), socket(2).
+/// descriptors, memory, or the call itself, which the kernel does not have or a seccomp filter
+/// refuses. open(2), socket(2).
 pub fn is_lack(errno: Errno) -> bool {
-    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS)
+    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS | Errno::ENOSYS)
+}
+
+/// Whether a call on a connection that fails with this error did not even reach the network: this
+/// process lacks something, or may not make the call. It tells nothing about the peer.
+pub fn is_unmade(errno: Errno) -> bool {
+    is_lack(errno) || matches!(errno, Errno::EACCES | Errno::EPERM)
 }
 
 /// Returns the operating system's reason in lower case, without its number: `connection refused`.
@@ -203,7 +210,8 @@ mod tests {
             assert!(Error::from(errno).is_absent(), "{errno}");
         }
         assert!(!Error::from(Errno::ELOOP).is_absent());
-        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::EIO] {
+        let lacks = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::ENOSYS];
+        for errno in lacks.into_iter().chain([Errno::EIO]) {
             assert!(Error::from(errno).is_uninformative(), "{errno}");
         }
         assert!(!absent.is_uninformative() && Error::from(Cause::Unanswered(None)).is_uninformative());

@@ -66,11 +66,19 @@ use outcome::Conclusion;
 const SET_ID: &str = "refusing to run as a set-user-ID or set-group-ID program: anyone could use it to read \
     files as its owner; remove the bit with chmod ug-s";
 
+/// Why a program whose file has capabilities does nothing.
+const FILE_CAPABILITIES: &str = "refusing to run with file capabilities: anyone could use them through it; remove \
+    them with setcap -r, and give capabilities to the container instead";
+
 /// Runs the command in the arguments.
 pub fn run() -> Conclusion {
     sys::explain_aborts();
     if sys::is_set_id() {
         report::error(SET_ID);
+        return Conclusion::Bad;
+    }
+    if sys::has_file_capabilities() {
+        report::error(FILE_CAPABILITIES);
         return Conclusion::Bad;
     }
     match commands::parse(std::env::args_os().collect(), &expand::System) {

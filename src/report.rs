@@ -15,7 +15,10 @@ mod output;
 mod wrap;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::describe;
 use crate::outcome::{Conclusion, Fact, Finding, Outcome, RunOutcome, Verdict};
@@ -27,6 +30,10 @@ use crate::units::show_duration;
 const MAX_LINE: usize = 480;
 /// How the line of a check begins that could not be made.
 const REFUSED: &str = "porthole";
+/// How long a verdict waits for a reader to make room in a pipe, in milliseconds.
+const READER_TIME: u16 = 1000;
+/// How many bytes have room in a pipe that is ready: PIPE_BUF of pipe(7).
+const AT_ONCE: usize = 4096;
 /// The most bytes of that line that the target may take, so that there is always room for the
 /// reason.
 const MAX_TARGET: usize = 200;
@@ -328,14 +335,25 @@ fn to_stdout(bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
+    if !has_room(io::stdout().as_fd(), bytes) {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush())
 }
 
 fn to_stderr(bytes: &[u8]) {
-    if !bytes.is_empty() {
+    if !bytes.is_empty() && has_room(io::stderr().as_fd(), bytes) {
         let _ = io::stderr().write_all(bytes);
     }
+}
+
+/// Returns whether these few bytes can be written, perhaps after waiting: a check ends in time, even
+/// if its stdout is a full pipe that nobody reads. More bytes than a line or two wait for their
+/// reader, as those of any program do.
+fn has_room(stream: BorrowedFd<'_>, bytes: &[u8]) -> bool {
+    let mut entry = [PollFd::new(stream, PollFlags::POLLOUT)];
+    bytes.len() > AT_ONCE || poll(&mut entry, PollTimeout::from(READER_TIME)) != Ok(0)
 }
 
 #[cfg(test)]

@@ -11,6 +11,13 @@
 
 #[path = "support/cost/mod.rs"]
 mod cost;
+#[path = "artifact/hostile/mod.rs"]
+mod hostile;
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "not every test binary needs all of it")]
+mod server;
 #[path = "support/skip.rs"]
 mod skip;
 
@@ -77,6 +84,22 @@ fn have_prebuilt_std() -> bool {
         skip_by_design("binaries with the prebuilt standard library are larger and slower");
     }
     is_prebuilt
+}
+
+#[test]
+fn the_readme_shows_their_sizes() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    for (path, _) in binaries() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap();
+        let (number, unit) = row.split('|').nth(2).unwrap().trim().split_once(' ').unwrap();
+        let shown = number.parse::<f64>().unwrap() * if unit == "KiB" { 1024.0 } else { 1_048_576.0 };
+        let size = f64::from(u32::try_from(path.metadata().unwrap().len()).unwrap());
+        assert!(
+            (shown / size - 1.0).abs() < 0.03,
+            "README.md has {number} {unit} for the {size} bytes of {name}"
+        );
+    }
 }
 
 #[test]

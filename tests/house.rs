@@ -224,16 +224,29 @@ fn files_are_not_too_long() {
 }
 
 #[test]
-fn the_readme_lists_every_room() {
+fn the_architecture_lists_every_room() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let table: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    let page = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let table: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
     for room in FLOORS.iter().copied().flatten() {
         let names = [format!("`{room}.rs`"), format!("`{room}/`")];
         let is_listed = |line: &&str| {
             let first = line.split('|').nth(1).unwrap_or_default();
             names.iter().any(|name| first.contains(name.as_str()))
         };
-        assert!(table.iter().any(is_listed), "{room} is not in README's table of rooms");
+        assert!(table.iter().any(is_listed), "{room} is not in the table of docs/architecture.md");
+    }
+}
+
+#[test]
+fn the_release_has_every_file_that_the_image_copies() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [image, release] = ["Dockerfile", ".github/workflows/release.yml"]
+        .map(|path| fs::read_to_string(root.join(path)).unwrap());
+    // It builds the image in a directory of its own, which has the binaries.
+    let copied = image.lines().filter_map(|line| line.strip_prefix("COPY ")?.split(' ').next());
+    for source in copied.filter(|source| !source.contains('$')) {
+        let copy = format!("{source} context/{source}");
+        assert!(release.contains(&copy), "the release does not copy {source}, which Dockerfile needs");
     }
 }

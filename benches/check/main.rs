@@ -2,8 +2,8 @@
 //!
 //! A run here is a whole process, not a function: the engine starts one for every check, every few
 //! seconds, in every container. `scripts/bench.sh` builds and installs what is needed and runs
-//! this. The results are printed to stdout, as they stand in README; progress, and the bounds that
-//! do not hold, to stderr.
+//! this. The results are printed to stdout, as they stand in docs/comparison.md; progress, and the
+//! bounds that do not hold, to stderr.
 //!
 //! The harness can also hold sockets for another one: see [`inspections::hold_sockets`].
 
@@ -121,7 +121,7 @@ fn bench() -> Result<bool> {
     Ok(exceeded.is_empty())
 }
 
-/// Breaks a paragraph into lines as long as those of README.
+/// Breaks a paragraph into lines as long as those of the manual.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 125;
     let (mut lines, mut length) = (String::new(), 0);

@@ -116,6 +116,7 @@ pub(super) fn over(
     if finding.verdict == Verdict::Healthy {
         finding.found.push_str(&connection.shown);
     }
+    finding.is_undecided |= connection.wire.is_prevented();
     let decided = connection.wire.settle();
     finding.phases =
         phases(start, &[("resolve", connection.resolved), ("connect", connected), (phase, decided)]);

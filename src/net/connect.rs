@@ -24,7 +24,7 @@ use super::socket::{Stream, WireError, begin, finish};
 use super::target::{Endpoint, Host, HostPort, SocketPath};
 use super::wire::Wire;
 use crate::deadline::{Deadline, Passed};
-use crate::error::{describe, is_lack};
+use crate::error::{describe, is_unmade};
 use crate::files::unreadable;
 use crate::outcome::{Fact, Finding, Reached, Verdict};
 use crate::sys::{sandbox, status_cached};
@@ -197,12 +197,6 @@ fn race(targets: &[SocketAddr], deadline: Deadline) -> Result<(TcpStream, Socket
     }
 }
 
-/// Whether a connection that fails with this error was not even tried: this process lacks something,
-/// or may not connect.
-fn is_unmade(errno: Errno) -> bool {
-    is_lack(errno) || matches!(errno, Errno::EACCES | Errno::EPERM)
-}
-
 /// Returns how far a target was reached whose addresses failed with these errors.
 fn reached(errors: impl IntoIterator<Item = Errno>) -> Reached {
     let is_refused = errors.into_iter().all(|errno| errno == Errno::ECONNREFUSED);
@@ -278,7 +272,7 @@ fn unix_stream(path: &SocketPath, deadline: Deadline) -> Result<UnixStream, Errn
     setsockopt(&socket, SendTimeout, &TimeVal::new(seconds, micros))?;
     connect(socket.as_raw_fd(), &address)?;
     let stream = UnixStream::from(socket);
-    stream.set_nonblocking(true).map_err(|_| Errno::EINVAL)?;
+    stream.set_nonblocking(true).map_err(|_| Errno::last())?;
     Ok(stream)
 }
 

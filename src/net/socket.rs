@@ -13,7 +13,7 @@ use nix::sys::socket::{
 };
 
 use crate::deadline::Deadline;
-use crate::error::is_lack;
+use crate::error::{is_lack, is_unmade};
 use crate::sys::sandbox;
 
 /// What is reported if a server closes the connection or resets it.
@@ -106,9 +106,17 @@ pub struct Socket {
     pub stream: Stream,
     /// The deadline that reads and writes keep.
     pub deadline: Deadline,
+    /// Why this process may not read or write, if a call has failed for a reason that is not the
+    /// peer's: [`is_unmade`].
+    prevented: Option<Errno>,
 }
 
 impl Socket {
+    /// A socket on which nothing was read or written.
+    pub fn new(stream: Stream, deadline: Deadline) -> Self {
+        Socket { stream, deadline, prevented: None }
+    }
+
     /// Returns the deadline that reads and writes keep.
     pub fn deadline(&self) -> Deadline {
         self.deadline
@@ -119,8 +127,17 @@ impl Socket {
         self.deadline = deadline;
     }
 
-    /// Waits for bytes and reads them; 0 at the end of the stream.
+    /// Returns whether a call failed for a reason that is not the peer's.
+    pub fn is_prevented(&self) -> bool {
+        self.prevented.is_some()
+    }
+
+    /// Waits for bytes and reads them; 0 at the end of the stream. If nothing could be written, there
+    /// will be no reply to wait for.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, WireError> {
+        if let Some(errno) = self.prevented {
+            return Err(WireError::Failed(errno.into()));
+        }
         self.wait(PollFlags::POLLIN)?;
         self.read_there(buffer)
     }
@@ -136,7 +153,7 @@ impl Socket {
             match result {
                 Ok(count) => return Ok(count),
                 Err(e) if is_transient(&e) => self.wait(PollFlags::POLLIN)?,
-                Err(e) => return Err(WireError::Failed(e)),
+                Err(e) => return Err(self.failed(e)),
             }
         }
     }
@@ -147,10 +164,17 @@ impl Socket {
             match self.write(bytes) {
                 Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
                 Err(e) if is_transient(&e) => self.wait(PollFlags::POLLOUT)?,
-                Err(e) => return Err(WireError::Failed(e)),
+                Err(e) => return Err(self.failed(e)),
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn failed(&mut self, error: io::Error) -> WireError {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        self.prevented = self.prevented.or(errno.filter(|&errno| is_unmade(errno)));
+        WireError::Failed(error)
     }
 
     /// Writes what can be written without waiting; for a last message that may be lost.

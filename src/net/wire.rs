@@ -54,7 +54,7 @@ impl Wire {
     /// A wire over a connected, non-blocking stream.
     pub fn new(stream: Stream, deadline: Deadline) -> Self {
         Wire {
-            socket: Socket { stream, deadline },
+            socket: Socket::new(stream, deadline),
             #[cfg(feature = "tls")]
             session: None,
             #[cfg(feature = "tls")]
@@ -103,6 +103,12 @@ impl Wire {
     /// Returns the deadline that reads and writes keep.
     pub fn deadline(&self) -> Deadline {
         self.socket.deadline()
+    }
+
+    /// Returns whether this process could not read or write, so that nothing is known about the
+    /// peer: `not` must not take that for its failure.
+    pub fn is_prevented(&self) -> bool {
+        self.socket.is_prevented()
     }
 
     /// Returns how many bytes were received from the peer.

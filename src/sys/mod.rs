@@ -35,7 +35,7 @@ pub use self::getdents::read_entries;
 pub use self::random::random_number;
 #[cfg(feature = "inspect")]
 pub use self::read_link::read_link;
-pub use self::set_id::is_set_id;
+pub use self::set_id::{has_file_capabilities, is_set_id};
 #[cfg(feature = "inspect")]
 pub use self::started_as::started_as;
 #[cfg(feature = "inspect")]

@@ -1,12 +1,16 @@
 //! What the system refuses: memory, descriptors, single system calls. Whatever it refuses, the
 //! program exits with 0 or 1 and prints something; no signal kills it.
 
+use std::ffi::CString;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -191,6 +195,55 @@ fn a_set_user_id_program_refuses_to_run() {
     }
 }
 
+/// Sets file capabilities, which are permitted and effective: the extended attribute of
+/// capabilities(7), `struct vfs_cap_data` of linux/capability.h. Returns whether the file system has
+/// them.
+#[allow(unsafe_code, reason = "nix has no setxattr")]
+fn give_capabilities(program: &Path, capabilities: u32) -> bool {
+    const REVISION_2: u32 = 0x0200_0000;
+    const EFFECTIVE: u32 = 1;
+    let words = [REVISION_2 | EFFECTIVE, capabilities, 0, 0, 0];
+    let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let path = CString::new(program.as_os_str().as_bytes()).unwrap();
+    let name = c"security.capability";
+    // SAFETY: the kernel reads the strings, and as many bytes of the value as it has.
+    unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) == 0 }
+}
+
+/// The same is true of a program that may read any file.
+#[test]
+fn a_program_with_file_capabilities_refuses_to_run() {
+    const DAC_READ_SEARCH: u32 = 1 << 2;
+    let Some(folder) = for_other_users() else { return };
+    let program = folder.join("porthole");
+    let run = |user| {
+        let mut command = Command::new(&program);
+        output(command.args(["file", "/"]).uid(user).gid(user).current_dir("/"))
+    };
+    if !give_capabilities(&program, DAC_READ_SEARCH) {
+        return skip("the file system has no file capabilities");
+    }
+    let why = "porthole: refusing to run with file capabilities: anyone could use them through it; remove them with \
+        setcap -r, and give capabilities to the container instead";
+    run(NOBODY).is(1, "", why);
+    // They give root nothing that it does not have, and no_new_privs disables them.
+    assert_eq!(run(0).status, Some(0));
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]);
+    // The first program still has root's capabilities: setpriv(1) keeps them.
+    command.args(["sh", "-c", r#"exec "$@""#, "sh"]);
+    let ran = output(command.arg(&program).args(["file", "/"]).current_dir("/"));
+    assert_eq!((ran.status, &*ran.stderr), (Some(0), ""), "{}", ran.story());
+    // Ambient capabilities are the container's.
+    let ambient = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
+    copy_program(binary(), folder.join("plain"));
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).args(ambient);
+    let ran = output(command.arg(folder.join("plain")).args(["file", "/"]).current_dir("/"));
+    assert_eq!((ran.status, &*ran.stderr), (Some(0), ""), "{}", ran.story());
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 /// std itself aborts silently if it cannot start.
 #[test]
 fn a_start_that_fails_in_std_is_reported() {
@@ -262,7 +315,6 @@ fn too_few_descriptors_do_not_crash_porthole() {
     }
 }
 
-/// No /proc, no /dev, nothing: std opens /dev/null in place of a closed standard stream.
 #[test]
 fn small_limits_do_not_crash_porthole() {
     if !is_static() {
@@ -291,6 +343,7 @@ fn a_program_without_a_name_is_porthole() {
     assert_eq!(ran.status, Some(1), "{}", ran.story());
 }
 
+/// No /proc, no /dev, nothing: std opens /dev/null in place of a closed standard stream.
 #[test]
 fn an_empty_root_does_not_crash_porthole() {
     if !is_static() {

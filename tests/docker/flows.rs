@@ -1,5 +1,5 @@
-//! The README's section "When something is wrong": `doctor` names the cause, the test makes the
-//! change that it suggests, and that fixes the problem.
+//! What the manual shows of `doctor` and of copying in and out: `doctor` names the cause, the test
+//! makes the change that it suggests, and that fixes the problem.
 
 mod carried;
 mod inside;
@@ -138,10 +138,10 @@ pub(crate) fn until(
     }
 }
 
-/// Asserts that the README shows this text, except for pids, files of control groups, options of
+/// Asserts that a page of the manual shows this text, except for pids, files of control groups, options of
 /// the root mount and sizes.
 #[track_caller]
-fn assert_in_readme(text: &str) {
+fn assert_in_manual(text: &str) {
     static VARYING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
         [
             (r"pid \d+", "pid <N>"),
@@ -157,16 +157,20 @@ fn assert_in_readme(text: &str) {
             pattern.replace_all(&text, *constant).into_owned()
         })
     };
-    let readme = std::fs::read_to_string(engine::project().join("README.md")).unwrap();
-    assert!(constant(&readme).contains(&constant(text)), "README.md does not show this:\n{text}");
+    let pages = ["doctor", "inspect", "troubleshooting"].map(|name| {
+        let path = engine::project().join("docs").join(name).with_extension("md");
+        constant(&std::fs::read_to_string(path).unwrap())
+    });
+    let is_shown = pages.iter().any(|page| page.contains(&constant(text)));
+    assert!(is_shown, "the manual does not show this:\n{text}");
 }
 
-/// Asserts that the README shows the finding with this text as it is printed; the rest of the
+/// Asserts that the manual shows the finding with this text as it is printed; the rest of the
 /// output is not compared.
 #[track_caller]
-fn assert_finding_in_readme(printed: &str, text: &str) {
+fn assert_finding_in_manual(printed: &str, text: &str) {
     let mut lines = printed.lines().skip_while(|line| !line.contains(text));
     let first = lines.next().unwrap_or_else(|| panic!("{text:?} is not in {printed}"));
     let rest = lines.take_while(|line| line.starts_with("    "));
-    assert_in_readme(&std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n"));
+    assert_in_manual(&std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n"));
 }

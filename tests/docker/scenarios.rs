@@ -3,7 +3,7 @@
 //!
 //! Those in the table are data: how the container is started, broken and as suggested. Those in
 //! `apart` need more than other options, or are beyond plain `doctor`, which the test asserts. Three
-//! more are flows of the README: a worker that is killed for lack of memory, zombies
+//! more are flows of the manual: a worker that is killed for lack of memory, zombies
 //! (flows/limits.rs), and a full accept queue (flows/reach.rs). docs/troubleshooting.md lists all.
 
 mod apart;

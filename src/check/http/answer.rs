@@ -208,6 +208,7 @@ impl Answer {
     /// `location` is the target of a redirect, parsed and shown as a URL, because the field itself
     /// may contain user info.
     pub(super) fn describe(mut self, mut finding: Finding, location: Option<String>) -> Finding {
+        finding.is_undecided |= self.exchange.state().wire.is_prevented();
         let left = self.leave(LEAVE_TIME);
         finding.decided = self.decided.or(Some(left));
         finding.reached = Reached::Connected;

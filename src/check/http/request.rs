@@ -115,6 +115,7 @@ impl Request {
         let mut ends = vec![("resolve", connection.resolved), ("connect", Instant::now())];
         let secure = secure.filter(|_| url.tls).map(|secure| (secure, &url.place.host));
         let facts = Layers { proxy: self.proxy, secure }.begin(&mut connection).map_err(|mut finding| {
+            finding.is_undecided |= connection.wire.is_prevented();
             finding.decided = Some(connection.wire.settle());
             finding.reached = Reached::Connected;
             finding
@@ -139,6 +140,7 @@ impl Request {
             Err(error) => {
                 let mut finding = failure(&error, &exchange, url.is_websocket).ours();
                 finding.facts.extend(facts);
+                finding.is_undecided |= exchange.state().wire.is_prevented();
                 let decided = Some(exchange.leave(LEAVE_TIME));
                 Err(Box::new(Finding { phases, decided, reached: Reached::Connected, ..finding }))
             }

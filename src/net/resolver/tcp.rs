@@ -55,7 +55,7 @@ fn receive(
     let socket = begin(server.0, SockType::Stream).map_err(failed)?;
     deadline.wait(socket.as_fd(), PollFlags::POLLOUT).map_err(|Passed| WireError::TimedOut)?;
     let stream = finish(socket, server.0).map_err(failed)?;
-    let mut socket = Socket { stream: Stream::Tcp(stream), deadline };
+    let mut socket = Socket::new(Stream::Tcp(stream), deadline);
     let message = question.message();
     let length = u16::try_from(message.len()).unwrap_or_default().to_be_bytes();
     socket.write_all(&[&length, &message[..]].concat())?;

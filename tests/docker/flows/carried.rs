@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
-use super::{SERVICE, assert_in_readme};
+use super::{SERVICE, assert_in_manual};
 use crate::engine::{self, Container, Folder, Image, Volume};
 
 #[test]
@@ -32,7 +32,7 @@ fn installed_by_an_init_container() {
     let (status, stdout, stderr) = install("0:0");
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(stdout.starts_with("installed /shared/porthole (") && stdout.ends_with("M)\n"), "{stdout}");
-    assert_in_readme(&stdout);
+    assert_in_manual(&stdout);
     let container = Container::run(&application, &["-v", &format!("{mount}:ro")]);
     container.until_health("healthy");
     let (status, verdict) = container.last_health();
@@ -59,7 +59,7 @@ fn files_copied_by_kubectl_cp() {
     // by itself would be replaced by its target.
     for line in ["COPY links /usr/bin", "COPY porthole /usr/bin/tar"] {
         let image = Image::from_scratch(&format!("{line}\n{SERVICE}"));
-        assert_in_readme(&line.replace("COPY porthole", "COPY target/static/porthole"));
+        assert_in_manual(&line.replace("COPY porthole", "COPY target/static/porthole"));
         let container = Container::run(&image, &["-v", &format!("{}:/data:ro", source.display())]);
         let mut sender = Command::new("docker")
             .args(["exec", &container.0, "tar", "cf", "-", "/data/app"])

@@ -1,7 +1,7 @@
 //! Inspection by `docker exec`, and from a second container.
 
 use super::{
-    Diagnosis, IN_ORDER, advice, assert_finding_in_readme, assert_in_readme, has_init, image, options,
+    Diagnosis, IN_ORDER, advice, assert_finding_in_manual, assert_in_manual, has_init, image, options,
 };
 use crate::engine::{self, Container};
 
@@ -31,7 +31,7 @@ fn a_container_without_a_shell() {
     diagnosis.assert_in_order();
     assert_eq!(diagnosis.json["process"], "service");
     if diagnosis.findings().is_empty() {
-        assert_in_readme(&stdout);
+        assert_in_manual(&stdout);
     }
 }
 
@@ -71,7 +71,7 @@ fn from_a_second_container() {
         json(&options(same_user)).assert_in_order();
     }
     let (_, stdout, _) = doctor(&["--user", "65532:0"], &[]);
-    assert_finding_in_readme(&stdout, "cannot read environ");
+    assert_finding_in_manual(&stdout, "cannot read environ");
     let diagnosis = json(&["--user", "0:0"]);
     let change =
         advice(diagnosis.find("cannot read environ").unwrap(), "Docker").split(", or ").nth(1).unwrap();

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Diagnosis, IN_ORDER, PATIENT, advice, assert_finding_in_readme, has_init, image, options, until,
+    Diagnosis, IN_ORDER, PATIENT, advice, assert_finding_in_manual, has_init, image, options, until,
 };
 use crate::engine::{self, Container, docker_ok};
 use crate::scenarios::assert_in_page;
@@ -41,7 +41,7 @@ fn a_child_that_is_killed_for_lack_of_memory() {
         );
     }
     assert_eq!(diagnosis.status, Some(1));
-    assert_finding_in_readme(&container.exec(&["/porthole", "doctor"]).1, text);
+    assert_finding_in_manual(&container.exec(&["/porthole", "doctor"]).1, text);
     let [option, limit] = options(advice(finding, "Docker"))[..] else { panic!("{finding}") };
     assert_eq!(option, "--memory");
     let (container, end) = run(limit);
@@ -78,8 +78,8 @@ fn a_first_process_that_neither_ends_on_sigterm_nor_waits() {
     let finding = diagnosis.assert_finding("warning", sigterm, &seen);
     assert_eq!((diagnosis.findings().len(), diagnosis.status), (2, Some(0)), "{}", diagnosis.json);
     let stdout = container.exec(&["/porthole", "doctor"]).1;
-    assert_finding_in_readme(&stdout, sigterm);
-    assert_finding_in_readme(&stdout, zombies);
+    assert_finding_in_manual(&stdout, sigterm);
+    assert_finding_in_manual(&stdout, zombies);
     // It is killed when the grace period ends.
     let (code, took) = stop(&container, "1");
     assert!(code == "137" && took >= Duration::from_secs(1), "{code} {took:?}");

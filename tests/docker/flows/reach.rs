@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use super::{
-    Diagnosis, IN_ORDER, PATIENT, advice, assert_finding_in_readme, assert_in_readme, has_init, image, until,
+    Diagnosis, IN_ORDER, PATIENT, advice, assert_finding_in_manual, assert_in_manual, has_init, image, until,
 };
 use crate::engine::{self, Container, Folder};
 use crate::scenarios::assert_in_page;
@@ -29,14 +29,14 @@ fn a_service_on_the_ipv6_loopback_only() {
     let check = |container: &Container, url: &str| container.exec(&["/porthole", "http", url]);
     let (status, stdout, _) = check(&container, "http://127.0.0.1:8080/healthz");
     assert_eq!(status, Some(1));
-    assert_in_readme(&stdout);
+    assert_in_manual(&stdout);
     let expect = ["--expect-port", "8080"];
     let diagnosis = Diagnosis::of(&container, &expect);
     let text =
         "TCP port 8080 is bound to ::1 only: it is unreachable from 127.0.0.1 and from outside the container";
     let finding = diagnosis.assert_finding("error", text, &["/net/tcp6: LISTEN [::1]:8080"]);
     assert_eq!(diagnosis.status, Some(1));
-    assert_finding_in_readme(&container.exec(&["/porthole", "doctor", "--expect-port", "8080"]).1, text);
+    assert_finding_in_manual(&container.exec(&["/porthole", "doctor", "--expect-port", "8080"]).1, text);
     // Either check the address where it listens, or let it listen on another address.
     let place = advice(finding, "Docker").split("porthole tcp ").nth(1).unwrap();
     assert_eq!(container.exec(&["/porthole", "tcp", place]).0, Some(0));
@@ -73,7 +73,7 @@ fn a_secret_that_only_root_can_read() {
     let finding = diagnosis.assert_finding("error", "(service) cannot read /run/secrets/db", &seen);
     assert_eq!(diagnosis.status, Some(1));
     let stdout = container.exec(&["/porthole", "doctor", "--expect-file", "/run/secrets/db"]).1;
-    assert_finding_in_readme(&stdout, "cannot read");
+    assert_finding_in_manual(&stdout, "cannot read");
     let change = advice(finding, "Docker");
     let owner = change.strip_prefix("chown ").and_then(|rest| rest.split(' ').next()).unwrap();
     let (uid, gid) = owner.split_once(':').unwrap();
@@ -108,12 +108,12 @@ fn a_full_accept_queue() {
     assert!(advice(finding, "Application").starts_with("find out why it does not accept"));
     assert_eq!((diagnosis.findings().len(), diagnosis.status), (1, Some(1)), "{}", diagnosis.json);
     let stdout = container.exec(&["/porthole", "doctor"]).1;
-    assert_finding_in_readme(&stdout, full);
+    assert_finding_in_manual(&stdout, full);
     // A further connection times out, and --explain says why.
     let (status, stdout, _) =
         container.exec(&["/porthole", "tcp", "127.0.0.1:8080", "-t", "200ms", "--explain"]);
     assert_eq!(status, Some(1));
-    assert_in_readme(stdout.lines().nth(1).unwrap());
+    assert_in_manual(stdout.lines().nth(1).unwrap());
     // A service that accepts.
     let container = Container::run(&image, &short);
     container.until_listening(8080);

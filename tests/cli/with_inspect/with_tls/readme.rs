@@ -1,13 +1,15 @@
-//! The README: each block marked as runnable prints what it shows.
+//! The manual, README.md and docs/: each block marked as runnable prints what it shows, and so does
+//! the picture of README.
 //!
 //! A block that begins with "```console runnable" is run line by line in a network namespace of its
-//! own. A few servers listen on the ports that the README mentions, and the working directory has
+//! own. A few servers listen on the ports that the manual mentions, and the working directory has
 //! the files that it mentions.
 
 use std::fs;
 use std::io::{Read, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -45,6 +47,14 @@ fn blocks(text: &str) -> Vec<Vec<Step>> {
     blocks
 }
 
+/// The text of all pages that may have such blocks.
+fn manual() -> String {
+    let pages = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let pages = pages.chain([PathBuf::from("README.md")]);
+    pages.map(|page| fs::read_to_string(page).unwrap()).collect()
+}
+
 /// Removes values that differ from run to run, and empty lines at the end.
 fn comparable(text: &str) -> String {
     static MILLISECONDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"_ms": [0-9.]+"#).unwrap());
@@ -71,8 +81,7 @@ fn runnable_blocks_print_what_they_show() {
     if !has_ipv6() {
         return;
     }
-    let text = fs::read_to_string("README.md").unwrap();
-    let blocks = blocks(&text);
+    let blocks = blocks(&manual());
     assert!(blocks.len() >= MIN_BLOCKS, "{} runnable blocks", blocks.len());
     in_own_network(move || {
         serve(8080, b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 17\r\n\r\ndb: no connection");
@@ -94,6 +103,28 @@ fn runnable_blocks_print_what_they_show() {
             let found = String::from_utf8(output.stdout).unwrap();
             assert_eq!(comparable(&found), comparable(printed), "$ {command}");
         }
+        fs::remove_dir_all(place).unwrap();
+    });
+}
+
+#[test]
+fn the_picture_shows_a_real_run() {
+    static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d+(\.\d+)?").unwrap());
+    if !has_ipv6() {
+        return;
+    }
+    in_own_network(|| {
+        let place = folder();
+        let (service, picture) = (place.join("service"), place.join("terminal.svg"));
+        let mut compiler = Command::new("rustc");
+        compiler.args(["--edition", "2024", "examples/service/main.rs", "-o"]);
+        assert!(compiler.arg(&service).status().unwrap().success());
+        let mut script = Command::new("scripts/picture.sh");
+        let output = script.args([binary().as_ref(), service.as_path(), &picture]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let [fresh, committed] = [picture, PathBuf::from("docs/terminal.svg")]
+            .map(|path| NUMBER.replace_all(&fs::read_to_string(path).unwrap(), "<N>").into_owned());
+        assert_eq!(fresh, committed, "scripts/picture.sh makes another picture");
         fs::remove_dir_all(place).unwrap();
     });
 }
