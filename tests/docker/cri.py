@@ -9,6 +9,7 @@ beside the socket. Only the messages and fields that this needs are written down
 numbers.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -134,7 +135,8 @@ class Pod:
         metadata = encode([(1, self.name), (2, self.name), (3, "default")])
         security = encode([(1, self.namespaces()), (6, privileged)])
         logs = os.path.join(self.folder, self.name)
-        return encode([(1, metadata), (3, logs), (8, encode([(2, security)]))])
+        linux = encode([(1, "/" + self.name), (2, security)])
+        return encode([(1, metadata), (3, logs), (8, linux)])
 
     def namespaces(self, target=None):
         if target:
@@ -234,6 +236,12 @@ class Pod:
     def remove(self):
         self.runtime.call("StopPodSandbox", [(1, self.sandbox)])
         self.runtime.call("RemovePodSandbox", [(1, self.sandbox)])
+        # The control group of a pod is the kubelet's: with version 1, one a controller.
+        root = "/sys/fs/cgroup"
+        for hierarchy in ["", *os.listdir(root)]:
+            group = os.path.join(root, hierarchy, self.name)
+            with contextlib.suppress(OSError):
+                os.rmdir(group)
 
 
 def main():
