@@ -81,8 +81,15 @@ pub fn read_in_time(path: &Path, limit: u64, deadline: Deadline) -> Result<Vec<u
         Err(_) => {}
     }
     let path = path.to_owned();
-    let work = move || read_regular(&path, limit);
-    bounded(deadline, Box::new(work)).unwrap_or_else(|Passed| Err(unanswered(deadline)))
+    answer_in_time(deadline, Box::new(move || read_regular(&path, limit)))
+}
+
+/// Does this with a file in a thread. The error is [`unanswered`] if the deadline passes first.
+pub fn answer_in_time<T: Send + 'static>(
+    deadline: Deadline,
+    work: Box<dyn Fn() -> Result<T, Error> + Send + Sync>,
+) -> Result<T, Error> {
+    bounded(deadline, work).unwrap_or_else(|Passed| Err(unanswered(deadline)))
 }
 
 /// Strips the newline at the end, and a carriage return before it.

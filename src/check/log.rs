@@ -17,14 +17,13 @@ use std::time::Duration;
 use nix::libc::{O_CLOEXEC, O_NOCTTY, O_NONBLOCK};
 use nix::sys::stat::major;
 
-use crate::deadline::{Deadline, Passed};
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::file_type::FileType;
-use crate::files::unanswered;
+use crate::files::answer_in_time;
 use crate::procfs::process::{Process, own_pid, pids, process};
-use crate::threads::bounded;
 
-/// How long a file system may take to open the log.
+/// How long a file system may take to open the log, and again to take a line.
 const LIMIT: Duration = Duration::from_millis(100);
 /// The name of the process that holds a pod's namespaces:
 /// <https://github.com/kubernetes/kubernetes/tree/master/build/pause>.
@@ -50,7 +49,7 @@ impl Log {
         let process = logger(proc)?;
         let path = proc.join(process.pid.to_string()).join("fd/2");
         let of = process.shown();
-        match in_time(move || open(&path)) {
+        match answer_in_time(Deadline::after(LIMIT), Box::new(move || open(&path))) {
             Ok(file) => Ok(Log { file: Arc::new(file), of }),
             Err(error) => Err(about(&of, &error)),
         }
@@ -60,17 +59,9 @@ impl Log {
     pub(super) fn append(&self, line: &str) -> Result<(), Error> {
         let (file, line) = (Arc::clone(&self.file), line.as_bytes().to_vec());
         // One write: lines of others do not come between (pipe(7), PIPE_BUF).
-        let written = in_time(move || Ok((&*file).write_all(&line)?));
-        written.map_err(|error| about(&self.of, &error))
+        let work = move || Ok((&*file).write_all(&line)?);
+        answer_in_time(Deadline::after(LIMIT), Box::new(work)).map_err(|error| about(&self.of, &error))
     }
-}
-
-/// Returns what this returns, or an error if its file system does not answer.
-fn in_time<T: Send + 'static>(
-    work: impl Fn() -> Result<T, Error> + Send + Sync + 'static,
-) -> Result<T, Error> {
-    let deadline = Deadline::after(LIMIT);
-    bounded(deadline, Box::new(work)).unwrap_or_else(|Passed| Err(unanswered(deadline)))
 }
 
 /// Says whose log an error is about.

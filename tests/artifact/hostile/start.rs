@@ -4,7 +4,7 @@
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::{fs, io, ptr};
 
 use nix::libc;
@@ -186,6 +186,15 @@ fn a_tracer_that_goes_away() {
 }
 
 /// Each stop interrupts the system call that waits, which must not shorten or prolong the timeout.
+/// Stops and continues the process many times. It exists until it is waited for.
+fn storm(child: &Child) {
+    let pid = Pid::from_raw(child.id().cast_signed());
+    for _ in 0..500 {
+        kill(pid, Signal::SIGSTOP).unwrap();
+        kill(pid, Signal::SIGCONT).unwrap();
+    }
+}
+
 #[test]
 fn a_storm_of_stops_changes_no_verdict() {
     let targets = Targets::new();
@@ -199,12 +208,7 @@ fn a_storm_of_stops_changes_no_verdict() {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();
-            let pid = Pid::from_raw(child.id().cast_signed());
-            for _ in 0..500 {
-                // It exists until it is waited for.
-                kill(pid, Signal::SIGSTOP).unwrap();
-                kill(pid, Signal::SIGCONT).unwrap();
-            }
+            storm(&child);
             let status = super::launcher::ended(&mut child);
             let code = i32::from(expected != Expected::Healthy);
             assert_eq!(status.code(), Some(code), "{words:?}: {}", read(child.stdout.take().unwrap()));
@@ -219,11 +223,7 @@ fn a_storm_of_stops_breaks_no_inspection() {
         let mut command = Command::new(&program);
         command.args(&words).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        let pid = Pid::from_raw(child.id().cast_signed());
-        for _ in 0..500 {
-            kill(pid, Signal::SIGSTOP).unwrap();
-            kill(pid, Signal::SIGCONT).unwrap();
-        }
+        storm(&child);
         let status = super::launcher::ended(&mut child);
         assert!(matches!(status.code(), Some(0 | 1)), "{words:?}: {status}");
     }
