@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 # Each file on its own, because cargo fmt does not see modules that a macro declares.
 git ls-files -z '*.rs' | xargs -0 rustfmt --edition 2024 --check
-shellcheck scripts/*.sh .ci/run
+shellcheck scripts/*.sh tests/vm/init.sh .ci/run
 cargo clippy --quiet --locked --all-targets -- -D warnings
 cargo clippy --quiet --locked --test servers --test docker --test vm -- -D warnings
 for features in '' tls remote inspect; do

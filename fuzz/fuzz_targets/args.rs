@@ -79,11 +79,12 @@ const WORDS: &[&str] = &[
     "--help=all",
 ];
 
-struct None;
+/// No variables, and no files.
+struct Nothing;
 
-impl Values for None {
+impl Values for Nothing {
     fn variable(&self, _: &str) -> Option<OsString> {
-        Option::None
+        None
     }
 
     fn file(&self, _: &Path, _: Deadline) -> Result<Vec<u8>, Error> {
@@ -94,23 +95,13 @@ impl Values for None {
 fuzz_target!(|words: Vec<(u8, Vec<u8>)>| {
     let word = |(kind, bytes): (u8, Vec<u8>)| match WORDS.get(usize::from(kind)) {
         Some(word) if bytes.is_empty() => OsString::from(word),
-        Some(word) => [word.as_bytes(), &bytes].concat().into_os_string(),
-        Option::None => OsString::from_vec(bytes),
+        Some(word) => OsString::from_vec([word.as_bytes(), &bytes].concat()),
+        None => OsString::from_vec(bytes),
     };
     let mut argv = vec![OsString::from("porthole")];
     argv.extend(words.into_iter().map(word));
-    if let Err(error) = parse(argv.clone(), &None) {
+    if let Err(error) = parse(argv.clone(), &Nothing) {
         let message = error.to_string();
         assert!(message.len() > 5 && message.len() < 4096, "{argv:?}: {message:?}");
     }
 });
-
-trait IntoOsString {
-    fn into_os_string(self) -> OsString;
-}
-
-impl IntoOsString for Vec<u8> {
-    fn into_os_string(self) -> OsString {
-        OsString::from_vec(self)
-    }
-}

@@ -43,15 +43,12 @@ fuzz_target!(|input: (u64, String)| {
         let shown = String::from_utf8_lossy(&expanded.shown).into_owned();
         assert!(text.contains(SECRET) || !shown.contains(SECRET), "{text:?} is shown as {shown:?}");
     }
-    let quoted = text.replace("${", "$${").replace("$$${", "$ $${");
-    let plain = text.replace("$${", "$ ${");
-    if plain == text && quoted == text.replace("${", "$${") {
+    if !text.contains("$${") {
+        let quoted = text.replace("${", "$${");
         let expanded = expand(quoted.as_bytes(), &Known, deadline, &mut secrets, false);
         assert_eq!(expanded.map(|e| e.value).ok().as_deref(), Some(text.as_bytes()), "{quoted:?}");
     }
-    let sane = Duration::from_nanos(number);
-    let shown = units::show_duration(sane);
-    assert!(!shown.is_empty());
+    assert!(!units::show_duration(Duration::from_nanos(number)).is_empty());
     if let Ok(duration) = units::duration(&text) {
         assert!(!duration.is_zero());
         assert!(!units::show_duration(duration).is_empty());

@@ -47,7 +47,7 @@ fuzz_target!(|input: (u8, Vec<u8>)| {
             for member in cgroup::parse(&bytes) {
                 assert!(cgroup::upwards(&member.path).count() <= member.path.len() + 1);
             }
-            for _ in [cgroup::limit(&bytes), cgroup::amount(&bytes), cgroup::cpu_max(&bytes)] {}
+            drop((cgroup::limit(&bytes), cgroup::amount(&bytes), cgroup::cpu_max(&bytes)));
             cgroup::entry(&bytes, "oom_kill");
         }
         6 => drop((maps::deleted(&bytes).len(), rlimits::parse(&bytes))),

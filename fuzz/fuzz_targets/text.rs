@@ -2,33 +2,28 @@
 //! bytes differ.
 #![no_main]
 
+mod support;
+
 use libfuzzer_sys::fuzz_target;
 use porthole::text::{
     clip, decode, encode, escape, escape_exactly, escape_lines, escape_within, push_json_string,
 };
+use support::is_printable;
 
 fuzz_target!(|input: (u8, Vec<u8>, Vec<u8>)| {
     let (limit, bytes, other) = input;
-    let shown = escape(&bytes);
-    is_plain(&shown);
+    is_printable(&escape(&bytes));
     assert!(bytes == other || escape_exactly(&bytes, usize::MAX) != escape_exactly(&other, usize::MAX));
     let limit = usize::from(limit);
     for text in [escape_within(&bytes, limit), escape_exactly(&bytes, limit)] {
-        is_plain(&text);
+        is_printable(&text);
     }
     assert!(escape_within(&bytes, limit.max(8)).len() <= limit.max(8));
     assert!(clip(&bytes).len() < 256);
-    is_plain(&escape_lines(&bytes, "  ").replace(['\n', '\t'], ""));
+    is_printable(&escape_lines(&bytes, "  ").replace(['\n', '\t'], ""));
     assert_eq!(&*encode(&decode(&bytes)), bytes, "decoding loses nothing");
     let mut json = String::new();
     push_json_string(&mut json, &decode(&bytes));
     assert!(json.starts_with('"') && json.ends_with('"') && !json.contains('\n'));
-    let read: String = serde_json::from_str(&json).unwrap_or_else(|why| panic!("{json}: {why}"));
-    let _ = read;
+    serde_json::from_str::<String>(&json).unwrap_or_else(|why| panic!("{json}: {why}"));
 });
-
-fn is_plain(text: &str) {
-    let is_bidi =
-        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    assert!(!text.chars().any(|c| c.is_control() || is_bidi(c)), "{text:?}");
-}
