@@ -1,6 +1,6 @@
 //! NATS: ready; asking for a password, a key or TLS; out of connections; shutting down.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
 use nix::sys::signal::Signal;
@@ -28,6 +28,19 @@ pub fn nats(configuration: &str) -> Option<(Daemon, String)> {
     let mut daemon = Daemon::start(folder, &program, ["-c", file.to_str().unwrap()], unprivileged);
     daemon.until_listening(port);
     Some((daemon, format!("127.0.0.1:{port}")))
+}
+
+/// Connects a client that the server counts. The greeting is sent before the client is counted, and
+/// the answer to a PING after it.
+fn counted_client(address: &str) -> BufReader<TcpStream> {
+    let mut client = BufReader::new(TcpStream::connect(address).unwrap());
+    client.get_mut().write_all(b"CONNECT {}\r\nPING\r\n").unwrap();
+    let mut line = String::new();
+    while line != "PONG\r\n" {
+        line.clear();
+        assert_ne!(client.read_line(&mut line).unwrap(), 0, "the server closed the connection of a client");
+    }
+    client
 }
 
 /// Returns the version of the server.
@@ -89,8 +102,7 @@ fn a_server_that_asks_for_a_password_is_up() {
 #[test]
 fn a_server_without_a_free_connection_is_not_ready() {
     let Some((_daemon, address)) = nats("max_connections: 1") else { return };
-    let mut client = BufReader::new(TcpStream::connect(&address).unwrap());
-    client.read_line(&mut String::new()).unwrap();
+    let client = counted_client(&address);
     porthole(["nats", &address])
         .unhealthy(&format!("unhealthy: nats {address}: maximum connections exceeded"));
     drop(client);
@@ -98,9 +110,8 @@ fn a_server_without_a_free_connection_is_not_ready() {
     let Some((mut daemon, address)) = nats("lame_duck_grace_period: 1s\nlame_duck_duration: 30s") else {
         return;
     };
-    // Without a client that it knows, the server ends at once.
-    let mut client = BufReader::new(TcpStream::connect(&address).unwrap());
-    client.read_line(&mut String::new()).unwrap();
+    // Without a client the server would end at once.
+    let client = counted_client(&address);
     daemon.signal(Signal::SIGUSR2);
     daemon.until("it is in lame duck mode", || {
         !porthole(["nats", &address]).run().stdout.starts_with("healthy")
