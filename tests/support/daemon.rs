@@ -134,9 +134,16 @@ impl Daemon {
         folder
     }
 
-    /// Sends the server this signal.
+    /// Sends the server this signal, and not timeout(1), which most signals would end. Its own
+    /// children get it only if it is SIGKILL.
     pub fn signal(&self, signal: Signal) {
-        let _ = kill(Pid::from_raw(-self.child.id().cast_signed()), signal);
+        let timeout = self.child.id();
+        if signal == Signal::SIGKILL {
+            let _ = kill(Pid::from_raw(-timeout.cast_signed()), signal);
+            return;
+        }
+        let children = fs::read_to_string(format!("/proc/{timeout}/task/{timeout}/children")).unwrap();
+        kill(Pid::from_raw(children.trim().parse().unwrap()), signal).unwrap();
     }
 
     /// Returns what it has printed.
