@@ -4,7 +4,11 @@
 //! This module is compiled only for tests. They compare the files with what is rendered here, and
 //! with [`WRITE`] in the environment (`scripts/manual-page.sh`) they write them.
 
+mod defaults;
+mod docs;
+mod examples;
 mod roff;
+mod tables;
 
 use std::fmt::Write as _;
 use std::fs;
