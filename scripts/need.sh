@@ -30,7 +30,7 @@ need_package() {
 }
 
 # The real servers that the checks are tested against, the programs that inspections are compared
-# with, and what the tests measure with, as PROGRAM:PACKAGE.
+# with, what the tests measure with, and what renders the man page, as PROGRAM:PACKAGE.
 servers=(
     nginx:nginx-light
     redis-server:redis-server
@@ -64,6 +64,9 @@ servers=(
     etcd:etcd-server
     php-fpm8.2:php8.2-fpm
     uwsgi-core:uwsgi-core
+    man:man-db
+    groff:groff-base
+    mandoc:mandoc
 )
 
 # Installs the servers without starting them: running the tests must not start services on this

@@ -1,5 +1,7 @@
 //! The manual: README.md, docs/, and the other pages for people. Every relative link leads
-//! somewhere, README stays short, every page can be reached, and docs/doctor.md has every finding.
+//! somewhere, README stays short, every page can be reached, docs/doctor.md has every finding, and
+//! the man page renders without a warning. What the manual says of commands and options is compared
+//! with their definitions in src/commands/manual.rs.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,12 +11,18 @@
     reason = "tests may panic"
 )]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
+use skip::skip;
 
 /// The most bytes that README.md may have: it is read in a few minutes.
 const MAX_README_BYTES: usize = 10_240;
@@ -229,6 +237,32 @@ fn the_manual_lists_every_finding_of_doctor() {
     }
     assert!(count >= MIN_FINDINGS, "only {count} findings were found");
     assert!(missing.is_empty(), "docs/doctor.md does not have these: {missing:#?}");
+}
+
+/// man(1) and groff(1), as users have it, and mandoc(1), which Alpine and the BSDs have.
+#[test]
+fn the_man_page_renders_without_a_warning() {
+    for command in ["man --warnings -E UTF-8 -l -Tutf8", "groff -man -ww -z", "mandoc -Tlint -W warning"] {
+        let mut words = command.split(' ');
+        let program = words.next().unwrap();
+        let mut run = Command::new(program);
+        run.args(words).arg("docs/porthole.1").current_dir(root()).env("LC_ALL", "C.UTF-8");
+        let output = match run.output() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                skip(&format!("{program} is not installed"));
+                continue;
+            }
+            output => output.unwrap(),
+        };
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(
+            output.status.success() && stderr.is_empty(),
+            "{command}: {}\n{stdout}{stderr}",
+            output.status
+        );
+        // mandoc prints its warnings on stdout.
+        assert_eq!(stdout.is_empty(), program != "man", "{command}: {stdout}");
+    }
 }
 
 #[test]

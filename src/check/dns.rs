@@ -43,7 +43,7 @@ const FORBIDDEN: &str = if cfg!(feature = "remote") {
 
 pub(super) const KIND: Kind = Kind {
     name: "dns",
-    summary: "a name resolves, or a name server answers",
+    summary: "a name resolves, or a name server answers as expected",
     options: &[&[
         operand("NAME", if cfg!(feature = "remote") { SEARCHED } else { "the name" }),
         option("server", "ADDR[:PORT]", "ask this server for the name as it is (those of resolv.conf)"),

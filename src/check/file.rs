@@ -34,7 +34,7 @@ const AHEAD: Duration = Duration::from_secs(1);
 
 pub(super) const KIND: Kind = Kind {
     name: "file",
-    summary: "a file exists, is recent, has this content",
+    summary: "a file exists, is recent, has this content; or does not exist",
     options: &[&[
         operand("PATH", "the file; symbolic links are followed"),
         option("max-age", "DUR", "modified at most this long ago, such as 30s, 26h, 7d or 1d4h"),

@@ -11,7 +11,7 @@ use crate::outcome::Finding;
 
 pub(super) const KIND: Kind = Kind {
     name: "tls",
-    summary: "a certificate is valid, and for how long",
+    summary: "a certificate is valid, and for long enough",
     options: &[
         &[operand("TARGET", "host:port, :port or port; no host means localhost")],
         secure::OPTIONS,

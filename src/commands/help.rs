@@ -92,7 +92,7 @@ fn commands() -> String {
 }
 
 /// The placeholders of a command's operands, each followed by a space.
-fn operands_of(options: &[&[Opt]]) -> String {
+pub(super) fn operands_of(options: &[&[Opt]]) -> String {
     let mut out = String::new();
     for operand in options.iter().copied().flatten().filter(|option| option.is_operand()) {
         out.push_str(&operand.placeholder());
@@ -103,18 +103,24 @@ fn operands_of(options: &[&[Opt]]) -> String {
 
 fn list(options: &[Opt]) -> String {
     let mut out = String::new();
-    for option in options.iter().filter(|option| !option.is_refused() && !option.is_elsewhere()) {
-        entry(&mut out, &syntax(option), option.help);
+    for option in listed(options) {
+        let indent = if option.is_operand() || option.short.is_some() { "" } else { "    " };
+        entry(&mut out, &format!("{indent}{}", syntax(option)), option.help);
     }
     out
 }
 
+/// The operands and options that help lists.
+pub(super) fn listed(options: &[Opt]) -> impl Iterator<Item = &Opt> {
+    options.iter().filter(|option| !option.is_refused() && !option.is_elsewhere())
+}
+
 /// An option as a list shows it: `-t, --timeout DUR`.
-fn syntax(option: &Opt) -> String {
+pub(super) fn syntax(option: &Opt) -> String {
     if option.is_operand() {
         return option.placeholder();
     }
-    let mut out = option.short.map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
+    let mut out = option.short.map_or_else(String::new, |short| format!("-{short}, "));
     for part in ["--", option.name, if option.value.is_empty() { "" } else { " " }, option.value] {
         out.push_str(part);
     }

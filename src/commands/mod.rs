@@ -15,6 +15,9 @@ mod help;
 mod inspection;
 #[cfg(feature = "inspect")]
 mod letters;
+#[cfg(all(feature = "tls", feature = "remote", feature = "inspect"))]
+#[cfg(test)]
+mod manual;
 mod nearest;
 mod page;
 mod parse;
