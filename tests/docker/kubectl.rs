@@ -200,14 +200,50 @@ fn the_commands_of_the_manual() {
     }
 }
 
+/// A build without inspections says how to run them beside its container.
+#[test]
+fn the_commands_that_porthole_prints() {
+    let Some(probe) = built("porthole-probe") else { return };
+    let Some(cluster) = Cluster::with_examples(nothing()) else { return };
+    let output =
+        Command::new(probe).arg("doctor").env("KUBERNETES_SERVICE_HOST", "10.0.0.1").output().unwrap();
+    let hint = String::from_utf8(output.stderr).unwrap();
+    let (_, commands) = hint.split_once("run it beside this container: ").unwrap();
+    let (debug, rest) = commands.split_once("; then ").unwrap();
+    let (logs, _) = rest.split_once(", the name").unwrap();
+    // In place of the name of this machine, which in a pod is that of the pod.
+    let fill_in = |command: &str| {
+        let mut words: Vec<&str> = command.split(' ').collect();
+        words[2] = "shop";
+        words.join(" ").replace("CONTAINER", "app")
+    };
+    cluster.succeeds(&fill_in(debug));
+    let containers = cluster.debug_containers();
+    let [container] = &containers[..] else { panic!("{containers:#?}") };
+    assert_eq!(
+        (&container["command"], &container["targetContainerName"]),
+        (&json!(["/porthole", "doctor"]), &json!("app"))
+    );
+    let name = container["name"].as_str().unwrap();
+    let printed = cluster.succeeds(&fill_in(logs).replace("NAME", name));
+    assert_eq!(printed, format!("what {name} printed\n"));
+}
+
+/// Returns the path of a static binary. If it is missing, reports the test as skipped and returns
+/// `None`.
+fn built(name: &str) -> Option<PathBuf> {
+    let binary = engine::binary(name);
+    if !binary.exists() {
+        skip("no static binaries; make test builds them");
+        return None;
+    }
+    Some(binary)
+}
+
 /// porthole is the `tar` of the container.
 #[test]
 fn files_are_copied_out_of_a_container() {
-    let porthole = engine::binary("porthole");
-    if !porthole.exists() {
-        skip("no static binaries; make test builds them");
-        return;
-    }
+    let Some(porthole) = built("porthole") else { return };
     let Some(cluster) = Cluster::with_examples(&porthole) else { return };
     let (source, destination) = (cluster.folder.0.join("source"), cluster.folder.0.join("destination"));
     fs::create_dir_all(source.join("app")).unwrap();
