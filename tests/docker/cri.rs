@@ -348,17 +348,22 @@ fn a_pod_that_shares_its_process_namespace() {
         {"name": "porthole", "image": porthole.0, "args": ["process", "none", "--wait", "30m"]},
     ]});
     let own = |words: &[&str]| step("porthole", words, 30);
+    // A debug container without a target.
+    let beside = |words: &[&str]| json!({"debug": {"image": porthole.0, "args": words}, "target": null});
     let results = runtime.run(
         &spec,
         &[
             own(&["/porthole", "process", "service", "--min", "1", "--max", "1", "--wait", "20s"]),
             own(&["/porthole", "lsof"]),
+            beside(&["lsof"]),
         ],
     );
     assert_verdicts(&results[..1], &[0]);
     // PID 1 is the one that holds the namespaces.
-    let open = results[1]["output"].as_str().unwrap();
-    let of_service = |line: &&str| line.contains(" service ") && line.contains("(LISTEN)");
-    let socket = open.lines().find(of_service).unwrap_or_else(|| panic!("{open}"));
-    assert_ne!(socket.split_whitespace().next(), Some("1"), "{open}");
+    for result in &results[1..] {
+        let open = result["output"].as_str().unwrap();
+        let of_service = |line: &&str| line.contains(" service ") && line.contains("(LISTEN)");
+        let socket = open.lines().find(of_service).unwrap_or_else(|| panic!("{open}"));
+        assert_ne!(socket.split_whitespace().next(), Some("1"), "{open}");
+    }
 }
