@@ -16,15 +16,17 @@ const MAX_NAME_BYTES: u64 = 64;
 const ID_DIGITS: usize = 12;
 
 /// Returns the line that runs this command of the full build beside this container, with what is
-/// known of it filled in.
+/// known of it filled in, and where its answer is to be read.
 pub fn debug_container(command: &str) -> String {
     let (name, _) = read_start(Path::new(HOSTNAME), MAX_NAME_BYTES).unwrap_or_default();
     let name = String::from_utf8_lossy(name.trim_ascii()).into_owned();
     // The kubelet sets it in every container.
     if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
         let pod = if name.is_empty() { "POD" } else { &name };
+        // Not with -it: a command that ends at once may be gone before kubectl is attached to it.
         return format!(
-            "kubectl debug -it {pod} --image=porthole --target=CONTAINER --profile=general -- /porthole {command}"
+            "kubectl debug {pod} --image=porthole --target=CONTAINER --profile=general -- /porthole {command}; \
+             then kubectl logs {pod} --container=NAME, the name that kubectl debug shows"
         );
     }
     let is_id = name.len() == ID_DIGITS && name.bytes().all(|digit| digit.is_ascii_hexdigit());

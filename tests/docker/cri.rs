@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{self, Folder, Image, docker_ok, project, unique};
 use crate::examples::build;
-use crate::kubernetes::{PROBES, pod, python, read};
+use crate::kubernetes::{CUSTOM, PROBES, merged, pod, profiles, python, read};
 use crate::skip::skip;
 
 /// How long containerd may take to start.
@@ -206,6 +206,9 @@ fn the_timeout_of_a_probe() {
     assert!(output(3).contains("timeout 1s exceeded"), "{}", output(3));
     // A missing program is neither an exit status nor a timeout.
     assert_eq!(results[4]["error"], "UNKNOWN", "{}", results[4]);
+    let missing =
+        r#"unable to start container process: exec: "/gone": stat /gone: no such file or directory"#;
+    assert!(output(4).contains(missing), "{}", output(4));
     assert_eq!(results[5]["status"], 1, "{}", results[5]);
 }
 
@@ -285,15 +288,14 @@ fn the_group_of_a_debug_container() {
     }
 }
 
-/// The table of the README, for each profile of kubectl: pkg/cmd/debug/profiles.go.
+/// The table of the README.
 #[test]
 fn what_a_debug_container_can_see() {
     let Some(python) = python() else { return };
     if !engine::is_there() {
         return;
     }
-    let custom =
-        ["debug-user.yaml", "debug-root.yaml"].map(|file| read(&python, file)["securityContext"].clone());
+    let custom = CUSTOM.map(|file| read(&python, file)["securityContext"].clone());
     let porthole = Image::build(&["."]);
     let app = service();
     let Some(runtime) = Containerd::start(&[&pause(), &app, &porthole]) else { return };
@@ -302,17 +304,7 @@ fn what_a_debug_container_can_see() {
                "securityContext": {"runAsUser": id, "runAsGroup": id}})
     };
     let spec = json!({"containers": [application("same", 65532), application("other", 1000)]});
-    let profiles = [
-        ("general", json!({"capabilities": {"add": ["SYS_PTRACE"]}})),
-        ("baseline", json!({})),
-        (
-            "restricted",
-            json!({"runAsNonRoot": true, "capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": false,
-                   "seccompProfile": {"type": "RuntimeDefault"}}),
-        ),
-        ("netadmin", json!({"capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}})),
-        ("sysadmin", json!({"privileged": true})),
-    ];
+    let profiles = profiles();
     let mut steps = Vec::new();
     for (_, profile) in &profiles {
         // What is given with --custom takes precedence.
@@ -340,13 +332,6 @@ fn what_a_debug_container_can_see() {
     }
 }
 
-/// Returns an object with the members of another, which take precedence.
-fn merged(object: &Value, other: &Value) -> Value {
-    let mut all = object.as_object().unwrap().clone();
-    all.extend(other.as_object().unwrap().clone());
-    Value::Object(all)
-}
-
 /// With shareProcessNamespace every container of the pod sees all processes, and reads those of its
 /// own user and group.
 #[test]
@@ -363,17 +348,22 @@ fn a_pod_that_shares_its_process_namespace() {
         {"name": "porthole", "image": porthole.0, "args": ["process", "none", "--wait", "30m"]},
     ]});
     let own = |words: &[&str]| step("porthole", words, 30);
+    // A debug container without a target.
+    let beside = |words: &[&str]| json!({"debug": {"image": porthole.0, "args": words}, "target": null});
     let results = runtime.run(
         &spec,
         &[
             own(&["/porthole", "process", "service", "--min", "1", "--max", "1", "--wait", "20s"]),
             own(&["/porthole", "lsof"]),
+            beside(&["lsof"]),
         ],
     );
     assert_verdicts(&results[..1], &[0]);
     // PID 1 is the one that holds the namespaces.
-    let open = results[1]["output"].as_str().unwrap();
-    let of_service = |line: &&str| line.contains(" service ") && line.contains("(LISTEN)");
-    let socket = open.lines().find(of_service).unwrap_or_else(|| panic!("{open}"));
-    assert_ne!(socket.split_whitespace().next(), Some("1"), "{open}");
+    for result in &results[1..] {
+        let open = result["output"].as_str().unwrap();
+        let of_service = |line: &&str| line.contains(" service ") && line.contains("(LISTEN)");
+        let socket = open.lines().find(of_service).unwrap_or_else(|| panic!("{open}"));
+        assert_ne!(socket.split_whitespace().next(), Some("1"), "{open}");
+    }
 }

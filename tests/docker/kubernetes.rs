@@ -99,6 +99,32 @@ fn assert_timeouts_in_order(described: &Value) {
     }
 }
 
+/// What `--custom` is given: fields of a container.
+pub const CUSTOM: [&str; 2] = ["debug-user.yaml", "debug-root.yaml"];
+
+/// The profiles of `kubectl debug`, the default first, and the securityContext that each gives a
+/// debug container: kubectl.rs asks kubectl.
+pub fn profiles() -> [(&'static str, Value); 5] {
+    [
+        ("general", json!({"capabilities": {"add": ["SYS_PTRACE"]}})),
+        ("baseline", json!({})),
+        (
+            "restricted",
+            json!({"runAsNonRoot": true, "capabilities": {"drop": ["ALL"]}, "allowPrivilegeEscalation": false,
+                   "seccompProfile": {"type": "RuntimeDefault"}}),
+        ),
+        ("netadmin", json!({"capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}})),
+        ("sysadmin", json!({"privileged": true})),
+    ]
+}
+
+/// Returns an object with the members of another, which take precedence.
+pub fn merged(object: &Value, other: &Value) -> Value {
+    let mut all = object.as_object().unwrap().clone();
+    all.extend(other.as_object().unwrap().clone());
+    Value::Object(all)
+}
+
 /// Returns a pod with a debug container as kubectl creates it, with these custom fields.
 fn debugger(custom: &Value) -> Value {
     let mut container = custom.clone();
@@ -176,12 +202,12 @@ fn install(init: &Value, shared: &Path) {
     assert_eq!(installed.permissions().mode() & 0o7777, 0o755);
 }
 
-// The options are Docker's equivalent of what each profile adds: kubectl 1.37,
-// pkg/cmd/debug/profiles.go. A custom profile is applied last, so its user takes precedence.
+// The options are Docker's equivalent of what each profile adds. A custom profile is applied last, so
+// its user takes precedence.
 #[test]
 fn what_a_debug_container_can_see() {
     let Some(python) = python() else { return };
-    let custom = ["debug-user.yaml", "debug-root.yaml"].map(|file| read(&python, file));
+    let custom = CUSTOM.map(|file| read(&python, file));
     let [user, root] = custom.each_ref().map(|custom| {
         assert_valid(&python, &debugger(custom));
         let ids = ["runAsUser", "runAsGroup"].map(|key| custom["securityContext"][key].as_u64().unwrap());

@@ -27,6 +27,7 @@ mod flows;
 mod health;
 mod image;
 mod inspect;
+mod kubectl;
 mod kubernetes;
 mod podman;
 mod scenarios;

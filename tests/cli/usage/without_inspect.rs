@@ -35,9 +35,14 @@ fn what_looks_at_a_container_can_be_run_beside_it() {
             .refused(&format!("{option} {missing}; or see porthole doctor: {}", docker("doctor")));
     }
     let ran = porthole(["doctor"]).env("KUBERNETES_SERVICE_HOST", "10.0.0.1").run();
-    assert!(ran.stderr.contains(": kubectl debug -it "), "{}", ran.story());
-    assert!(
-        ran.stderr.ends_with(" --image=porthole --target=CONTAINER --profile=general -- /porthole doctor\n"),
+    let (_, line) = ran.stderr.split_once("; run it beside this container: kubectl debug ").unwrap();
+    let (pod, rest) = line.split_once(' ').unwrap();
+    assert_eq!(
+        rest,
+        format!(
+            "--image=porthole --target=CONTAINER --profile=general -- /porthole doctor; \
+             then kubectl logs {pod} --container=NAME, the name that kubectl debug shows\n"
+        ),
         "{}",
         ran.story()
     );
