@@ -1,6 +1,7 @@
 //! The sandbox of the checks: a seccomp filter, seccomp(2), which the process installs for all of its
-//! threads before it opens a first connection, or looks at other processes. From then on, a fault in
-//! the code that reads an answer is of little use to whoever sent the answer.
+//! threads before it opens a first connection, reads a file that it checks, or looks at other
+//! processes. From then on, a fault in the code that reads an answer is of little use to whoever sent
+//! the answer.
 //!
 //! - Calls that checks make are allowed. Files can be opened, but not for writing; sockets are TCP,
 //!   UDP, Unix, or for sock_diag(7); memory is never executable; `clone` makes threads only. Anything
@@ -11,8 +12,8 @@
 //!   them, because a filter cannot see whether it opens for writing. So is sendmsg(2), which can pass
 //!   an open file to another process.
 //!
-//! What a check needs beyond that, it does before, such as opening the log. The check `file` makes no
-//! connection and is not sealed: it opens by openat2.
+//! What a check needs beyond that, it does before, such as opening the log. The check `file` is not
+//! sealed if it only looks at the file, because it does that by openat2.
 //!
 //! The filter is a constant, so that it costs two system calls and hardly any instructions. Where
 //! the kernel has no seccomp, or an engine's own filter refuses it, there is no sandbox, and checks
@@ -340,7 +341,7 @@ mod tests {
         let thread = |flags: c_int| (libc::SYS_clone, [word(flags), 0, 0, 0]);
         let nobody = word(c_int::MAX);
         let abort = word(libc::SIGABRT);
-        let limit = word(libc::RLIMIT_NOFILE.cast_signed());
+        let limit = c_long::from(libc::RLIMIT_NOFILE);
         let cases = [
             ("read a file", open(libc::O_RDONLY | libc::O_CLOEXEC), Made),
             ("read a directory", open(libc::O_DIRECTORY), Made),
