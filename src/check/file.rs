@@ -20,7 +20,7 @@ use crate::file_type::FileType;
 use crate::files::{open_regular, unanswered, unreadable};
 use crate::net::target::Endpoint;
 use crate::outcome::{Fact, Finding, Verdict};
-use crate::sys::{Status, status_cached};
+use crate::sys::{Status, sandbox, status_cached};
 use crate::text::{Shown as _, quoted};
 use crate::units::{self, instant, show_age, show_size};
 
@@ -103,6 +103,10 @@ impl Check for Arc<File> {
             if finding.verdict == Verdict::Healthy {
                 return finding;
             }
+        }
+        // Looking at a file needs no sandbox, which would forbid to ask only the kernel's cache.
+        if self.contains.is_some() {
+            sandbox::seal();
         }
         let (file, deadline) = (Arc::clone(self), attempt.deadline);
         in_time(deadline, AT_FILE, Box::new(move || file.ask(deadline)))

@@ -32,7 +32,7 @@ pub fn attribute(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
 
 /// Opens a socket of this protocol, in the network namespace of this thread.
 pub(super) fn open(protocol: SockProtocol) -> Option<OwnedFd> {
-    socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).ok()
+    socket(AddressFamily::Netlink, SockType::Datagram, SockFlag::SOCK_CLOEXEC, protocol).ok()
 }
 
 /// Sends a request and calls `visit` with each answer; `None` on an error. The buffer is for one

@@ -130,24 +130,48 @@ pub fn ended(child: &mut Child) -> ExitStatus {
     child.wait().unwrap()
 }
 
-/// Makes a system call fail with this error in this process and the programs that it executes:
+/// Makes system calls fail with this error in this process and the programs that it executes:
 /// seccomp(2).
+pub fn refuse(calls: [c_long; 2], errno: i32) -> io::Result<()> {
+    let [one, other] = calls.map(|call| u32::try_from(call).unwrap_or(u32::MAX));
+    install(&mut [
+        line(LOAD, 0, 0, NUMBER),
+        line(JUMP, 1, 0, one),
+        line(JUMP, 0, 1, other),
+        line(END, 0, 0, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()),
+        line(END, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ])
+}
+
+/// Makes seccomp(2) fail as in a kernel before 4.17, which does not know the flag that a filter
+/// needs no mitigation.
+pub fn be_an_old_kernel() -> io::Result<()> {
+    install(&mut [
+        line(LOAD, 0, 0, NUMBER),
+        line(JUMP, 0, 3, u32::try_from(libc::SYS_seccomp).unwrap_or(u32::MAX)),
+        line(LOAD, 0, 0, SECOND_ARGUMENT),
+        line(JUMP_IF_ANY, 0, 1, u32::try_from(libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW).unwrap_or(u32::MAX)),
+        line(END, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EINVAL.cast_unsigned()),
+        line(END, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ])
+}
+
+/// The instructions of linux/filter.h.
+const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+const JUMP: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+const JUMP_IF_ANY: u32 = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
+const END: u32 = libc::BPF_RET | libc::BPF_K;
+/// Where struct seccomp_data has the number of the call, and the low half of its second argument.
+const NUMBER: u32 = 0;
+const SECOND_ARGUMENT: u32 = 24;
+
+fn line(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
+    sock_filter { code: u16::try_from(code).unwrap_or(0), jt, jf, k }
+}
+
 #[allow(unsafe_code, reason = "nix has no seccomp")]
-pub fn refuse(call: c_long, errno: i32) -> io::Result<()> {
-    // The instructions of linux/filter.h, and where struct seccomp_data has the number.
-    let [load, jump, end] = [
-        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
-        libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-        libc::BPF_RET | libc::BPF_K,
-    ];
-    let line = |code: u32, jt, jf, k| sock_filter { code: u16::try_from(code).unwrap_or(0), jt, jf, k };
-    let mut code = [
-        line(load, 0, 0, 0),
-        line(jump, 0, 1, u32::try_from(call).unwrap_or(u32::MAX)),
-        line(end, 0, 0, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()),
-        line(end, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = sock_fprog { len: 4, filter: code.as_mut_ptr() };
+fn install(code: &mut [sock_filter]) -> io::Result<()> {
+    let program = sock_fprog { len: u16::try_from(code.len()).unwrap_or(0), filter: code.as_mut_ptr() };
     // SAFETY: the kernel copies the filter.
     let refused = unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0

@@ -5,9 +5,11 @@
 //! descriptors, an empty root, set-user-ID programs.
 
 mod launcher;
+mod sealed;
 mod seccomp;
 mod start;
 mod streams;
+mod trace;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -96,6 +98,30 @@ impl Targets {
         cases.extend(negated(&cases));
         cases
     }
+}
+
+/// Returns checks that differ in their system calls, of what is in order and of what is not: of this
+/// server, of this file of lines, and of a port on which something listens.
+fn typical_checks(http: &Server, text: &str, port: u16) -> Vec<Case> {
+    let (http, closed) = (http.address(), closed_port());
+    let healthy = [
+        format!("http http://{http}/"),
+        format!("tcp {http}"),
+        format!("file {text} --contains line"),
+        "process --pid 1".to_owned(),
+        format!("listen {port}"),
+    ];
+    let broken = [
+        format!("http http://{http}/ --status 500"),
+        format!("tcp 127.0.0.1:{closed}"),
+        format!("file {text} --contains nothing"),
+        "process no-such-process".to_owned(),
+        format!("listen {closed}"),
+    ];
+    let mut cases: Vec<Case> = healthy.iter().map(|line| (words(line), Expected::Healthy)).collect();
+    cases.extend(broken.iter().map(|line| (words(line), Expected::Broken)));
+    cases.extend(negated(&cases));
+    cases
 }
 
 /// Returns checks with TLS, of this server.

@@ -4,20 +4,18 @@
 //! Which calls a command makes is found by tracing it, so that no call is missing here.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::libc::{self, c_long};
-use nix::sys::ptrace::{self, Options};
-use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 
-use super::launcher::{Expected, launch, prepared, refuse};
-use super::{Case, THREADS, Targets, each, full, inspections, programs, tls_checks};
+use super::launcher::{Expected, launch, refuse};
+use super::trace::traced;
+use super::{Case, THREADS, Targets, each, full, inspections, programs, tls_checks, typical_checks};
 use crate::cost;
 use crate::place::Place;
+use crate::server::{Server, answer, response};
 use crate::skip::skip;
 
 /// Returns whether there is no program without this call, whatever porthole does.
@@ -43,87 +41,42 @@ fn is_vital(call: c_long, errno: i32) -> bool {
     call == libc::SYS_mprotect && errno == libc::ENOSYS
 }
 
-/// Returns the numbers of the calls that all threads of a program make; `None` if this process may
-/// not trace others.
-fn calls(program: &Path, words: &[String]) -> Option<BTreeSet<c_long>> {
-    let mut command = Command::new(program);
-    command.args(words).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    prepared(&mut command, || Ok(ptrace::traceme()?));
-    let Ok(child) = command.spawn() else { return None };
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
-    let mut calls = BTreeSet::new();
-    // It stops at the exec.
-    waitpid(pid, None).unwrap();
-    let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
-    ptrace::setoptions(pid, options).unwrap();
-    let mut stopped = (pid, None);
-    loop {
-        match ptrace::syscall(stopped.0, stopped.1) {
-            // A thread that another one ended meanwhile.
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(errno) => panic!("ptrace: {errno}"),
-        }
-        // Not the children of other threads of this process.
-        let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
-        stopped = loop {
-            match waitpid(None, Some(flags)).unwrap() {
-                WaitStatus::Exited(ended, _) | WaitStatus::Signaled(ended, ..) if ended == pid => {
-                    return Some(calls);
-                }
-                WaitStatus::PtraceSyscall(stopped) => {
-                    calls.extend(number(stopped));
-                    break (stopped, None);
-                }
-                // A new thread starts with a stop.
-                WaitStatus::PtraceEvent(stopped, ..) | WaitStatus::Stopped(stopped, Signal::SIGSTOP) => {
-                    break (stopped, None);
-                }
-                WaitStatus::Stopped(stopped, signal) => break (stopped, Some(signal)),
-                _ => {}
-            }
-        };
-    }
-}
+/// A command, two calls that it makes, which may be the same, and the error with which they fail.
+type Refusal = (Vec<String>, Expected, [c_long; 2], i32);
 
-/// Returns the number of the call that a thread enters.
-#[allow(unsafe_code, reason = "the information is a union")]
-fn number(thread: Pid) -> Option<c_long> {
-    let info = ptrace::syscall_info(thread).ok()?;
-    // SAFETY: the kernel says which member of the union it has written. ptrace(2)
-    (info.op == libc::PTRACE_SYSCALL_INFO_ENTRY).then(|| unsafe { info.u.entry.nr }.cast_signed())
-}
-
-/// A command, a call that it makes, and the error with which that fails.
-type Refusal = (Vec<String>, Expected, c_long, i32);
-
-/// Returns each command with each call that it makes, and both errors; `None` if this process may
-/// not trace others.
-fn refusals(program: &Path, cases: Vec<Case>) -> Option<Vec<Refusal>> {
+/// Returns each command with each call that it makes, or with each pair of them, and both errors;
+/// `None` if this process may not trace others.
+fn refusals(program: &Path, cases: Vec<Case>, in_pairs: bool) -> Option<Vec<Refusal>> {
     let mut refusals = Vec::new();
     for (words, expected) in cases {
-        for call in calls(program, &words)? {
-            for errno in [libc::EPERM, libc::ENOSYS].into_iter().filter(|&errno| !is_vital(call, errno)) {
-                refusals.push((words.clone(), expected, call, errno));
+        let calls: BTreeSet<c_long> = traced(program, &words)?.iter().map(|call| call.number).collect();
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            let calls: Vec<c_long> = calls.iter().copied().filter(|&call| !is_vital(call, errno)).collect();
+            for (at, &one) in calls.iter().enumerate() {
+                let others = if in_pairs { &calls[at + 1..] } else { &calls[at..=at] };
+                refusals.extend(others.iter().map(|&other| (words.clone(), expected, [one, other], errno)));
             }
         }
     }
     Some(refusals)
 }
 
-fn judge(program: &Path, (words, expected, call, errno): &Refusal) -> Result<(), String> {
-    let (call, errno) = (*call, *errno);
-    let end = launch(program, words, move || refuse(call, errno));
+fn judge(program: &Path, (words, expected, calls, errno): &Refusal) -> Result<(), String> {
+    let (calls, errno) = (*calls, *errno);
+    let end = launch(program, words, move || refuse(calls, errno));
     // Without write(2) nothing can be said.
-    let result = if call == libc::SYS_write { end.exited(*expected) } else { end.judged(*expected) };
-    result.map_err(|problem| format!("call {call} fails with {}: {problem}", Errno::from_raw(errno)))
+    let is_mute = calls.contains(&libc::SYS_write);
+    let result = if is_mute { end.exited(*expected) } else { end.judged(*expected) };
+    result.map_err(|problem| format!("calls {calls:?} fail with {}: {problem}", Errno::from_raw(errno)))
 }
 
-/// Refuses each call to each command.
-fn refuse_each(program: &Path, cases: Vec<Case>, threads: usize) {
-    let Some(refusals) = refusals(program, cases) else {
+/// Refuses each call to each command, or each pair of calls.
+fn refuse_each(program: &Path, cases: Vec<Case>, in_pairs: bool, threads: usize) {
+    let Some(refusals) = refusals(program, cases, in_pairs) else {
         return skip("ptrace(2) is not permitted");
     };
-    assert!(refusals.iter().any(|refusal| refusal.2 == libc::SYS_read), "no call is seen");
+    let is_read = |refusal: &Refusal| refusal.2.contains(&libc::SYS_read);
+    assert!(refusals.iter().any(is_read), "no call is seen");
     each(threads, &refusals, |refusal| judge(program, refusal));
 }
 
@@ -131,22 +84,33 @@ fn refuse_each(program: &Path, cases: Vec<Case>, threads: usize) {
 fn any_system_call_of_a_check_may_be_refused() {
     let targets = Targets::new();
     let Some(program) = programs().into_iter().next() else { return };
-    refuse_each(&program, targets.checks(), THREADS);
+    refuse_each(&program, targets.checks(), false, THREADS);
+}
+
+#[test]
+fn any_two_system_calls_of_a_check_may_be_refused() {
+    let Some(program) = programs().into_iter().next() else { return };
+    let (http, place) = (Server::new(answer(response("200 OK", "ready"))), Place::new());
+    let text = place.file("text", "a line\n".repeat(1000));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    refuse_each(&program, typical_checks(&http, &text, port), true, THREADS);
 }
 
 #[test]
 fn any_system_call_of_a_check_with_tls_may_be_refused() {
-    let Some(program) = full() else { return };
-    let server = cost::server::Server::start().unwrap();
-    let Some(cases) = tls_checks(&server) else {
-        return skip("openssl, which creates the certificate, is not installed");
-    };
-    // The server serves one connection after the other.
-    refuse_each(&program, cases, 1);
+    for program in programs().into_iter().filter(|program| !program.ends_with("porthole-probe")) {
+        let server = cost::server::Server::start().unwrap();
+        let Some(cases) = tls_checks(&server) else {
+            return skip("openssl, which creates the certificate, is not installed");
+        };
+        // The server serves one connection after the other.
+        refuse_each(&program, cases, false, 1);
+    }
 }
 
 #[test]
 fn any_system_call_of_an_inspection_may_be_refused() {
     let Some(program) = full() else { return };
-    refuse_each(&program, inspections(&Place::new()), THREADS);
+    refuse_each(&program, inspections(&Place::new()), false, THREADS);
 }
