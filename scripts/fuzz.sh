@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets: scripts/fuzz.sh [SECONDS [TARGET...]], each for SECONDS (default 60).
 #
-# Each target first runs all inputs of fuzz/seeds: real ones, and those that once broke it. What it
+# Each target first runs all inputs of fuzz/seeds: real ones, and those that once broke it. They are read
+# as they are because targets take &[u8]: a Vec<u8> would be made of every second byte. What a target
 # finds further is kept in fuzz/corpus. An input that breaks a target is written to fuzz/artifacts,
 # and the command that reproduces it is printed. The other targets run all the same.
 set -euo pipefail

@@ -71,10 +71,12 @@ fn decimal(text: &str, unit: u64) -> Option<u64> {
         return None;
     }
     let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    // Nine digits times an hour in nanoseconds overflow, so a fraction of an hour is computed in
-    // microseconds.
-    let (unit, factor) = if unit > 1_000_000_000 { (unit / 1_000, 1_000) } else { (unit, 1) };
-    value.checked_add(digits(fraction)?.checked_mul(unit)? / scale * factor)
+    let fraction = digits(fraction)?;
+    // Nine digits times an hour in nanoseconds overflow, and times a day in microseconds: these are
+    // computed in larger steps.
+    let in_steps = |step: u64| Some(fraction.checked_mul(unit / step)? / scale * step);
+    let part = [1, 1_000, 1_000_000].into_iter().filter(|&step| step <= unit).find_map(in_steps);
+    value.checked_add(part?)
 }
 
 /// Parses a number of ASCII digits only: `str::parse` would accept a sign too.
@@ -317,6 +319,12 @@ mod tests {
             ("1d4h", 100_800),
         ] {
             assert_eq!(long_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        // Nine digits, the most that are accepted, of a day too.
+        for (text, micros) in
+            [("0.999999999d", 86_399_999_000), ("0.999999999h", 3_599_999_996), ("0.000000001h", 3)]
+        {
+            assert_eq!(long_duration(text), Ok(Duration::from_micros(micros)), "{text}");
         }
         for text in ["", "0", "0d", "d", "2h1d", "-1d", "99999999d", "x"] {
             assert_eq!(long_duration(text), Err(LONG_DURATION), "{text}");

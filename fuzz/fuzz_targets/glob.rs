@@ -14,9 +14,9 @@ unsafe extern "C" {
 /// open to interpretation.
 const ALPHABET: &[&str] = &["*", "?", "a", "b", "c", ".", "/", "[ab]", "[!a]", "[a-c]", "\\*", "\\?", "\\a"];
 
-fuzz_target!(|input: (Vec<u8>, Vec<u8>)| {
+fuzz_target!(|input: (&[u8], &[u8])| {
     let (pattern, name) = input;
-    fits(&pattern, &name);
+    fits(pattern, name);
     let pattern: String =
         pattern.iter().take(40).map(|&b| ALPHABET[usize::from(b) % ALPHABET.len()]).collect();
     let name: String = name.iter().take(40).map(|&b| char::from(b"abc./*?"[usize::from(b) % 7])).collect();

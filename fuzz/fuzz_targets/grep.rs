@@ -12,11 +12,11 @@ const PARTS: &[&str] = &[
     "\\d", "é", "\\w",
 ];
 
-fuzz_target!(|input: (Vec<u8>, Vec<u8>, bool)| {
+fuzz_target!(|input: (&[u8], &[u8], bool)| {
     let (pattern, text, is_long) = input;
     let needle = &pattern[..pattern.len().min(6)];
     let naive = text.windows(needle.len().max(1)).position(|part| part == needle);
-    assert_eq!(find(&text, needle), if needle.is_empty() { Some(0) } else { naive });
+    assert_eq!(find(text, needle), if needle.is_empty() { Some(0) } else { naive });
 
     let pattern: String = pattern.iter().take(12).map(|&b| PARTS[usize::from(b) % PARTS.len()]).collect();
     let letters = ['a', 'b', 'c', 'x', '\n', '1', 'é', ' '];

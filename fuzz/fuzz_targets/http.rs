@@ -1,12 +1,13 @@
 //! The answer of an HTTP/1 server to `porthole http`. The verdict is the same however the answer is
 //! cut into pieces; what is printed is one line without control characters or the secret of the
-//! request; an answer that is shorter than its Content-Length is never healthy.
+//! request. If the body has to be read to its end, an answer that is shorter than its Content-Length, or
+//! without its last chunk, is never healthy; nor is a WebSocket without the hash of its key.
 #![no_main]
 
 mod support;
 
 use libfuzzer_sys::fuzz_target;
-use support::check_cut;
+use support::{Choices, check, check_cut};
 
 /// The checks, of which the first byte of the input chooses one.
 const CHECKS: &[&[&str]] = &[
@@ -24,24 +25,30 @@ const CHECKS: &[&[&str]] = &[
     &["not", "http", "@"],
 ];
 
-fuzz_target!(|input: (u8, u16, u16, Vec<u8>)| {
+fuzz_target!(|input: (u8, u16, u16, &[u8])| {
     let (kind, first, second, bytes) = input;
+    if kind >= 0xc0 {
+        return is_framed(usize::from(first), kind & 1 == 1, bytes);
+    }
     let words = CHECKS[usize::from(kind) % CHECKS.len()];
     // The fuzzer cannot guess the secret.
     let mut answer = Vec::new();
-    for byte in bytes {
+    for &byte in bytes {
         if byte == 0xff { answer.extend_from_slice(support::SECRET) } else { answer.push(byte) }
     }
     let whole = check_cut(words, &answer, (first, second));
     if words.len() == 4 && words[2] == "--contains" && whole.is_healthy {
         assert!(answer.windows(2).any(|pair| pair == b"ok"), "{whole:?}");
     }
-    if words.len() == 2 && words[0] == "http" {
+    if words[1] == "ws://@/" {
+        assert!(!whole.is_healthy, "{whole:?}");
+    } else if words.contains(&"--matches") || words.contains(&"--field") {
         is_whole(&answer, whole.is_healthy);
     }
 });
 
-/// A healthy answer to GET with a single Content-Length has a body of that length.
+/// If the whole body has to be read, a healthy answer with a single Content-Length has one of that
+/// length.
 fn is_whole(answer: &[u8], is_healthy: bool) {
     let Some(end) = answer.windows(4).position(|part| part == b"\r\n\r\n") else { return };
     let Ok(head) = std::str::from_utf8(&answer[..end]) else { return };
@@ -53,4 +60,39 @@ fn is_whole(answer: &[u8], is_healthy: bool) {
     if let Ok(length @ 0..=60_000) = length.parse::<usize>() {
         assert!(!is_healthy || answer.len() - end - 4 >= length, "an incomplete body is healthy: {head}");
     }
+}
+
+/// A body of these bytes, with its length before it or in chunks, is healthy; if it is cut here, it is
+/// not.
+fn is_framed(cut: usize, is_chunked: bool, bytes: &[u8]) {
+    let (choices, body) = bytes.split_at(bytes.len().min(32));
+    let answer = if is_chunked { chunked(body, &mut Choices(choices)) } else { with_length(body) };
+    let words = &["http", "@", "--matches", "^"];
+    let whole = check(words, &[&answer]);
+    assert!(whole.is_healthy, "{whole:?}");
+    let cut = check(words, &[&answer[..cut % answer.len()]]);
+    assert!(!cut.is_healthy, "{cut:?}");
+}
+
+fn with_length(body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// RFC 9112, section 7.1.
+fn chunked(body: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
+    let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let mut rest = body;
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(choices.up_to(rest.len() - 1) + 1);
+        rest = behind;
+        let extension = ["", ";a", ";a=\"b\""][choices.up_to(2)];
+        answer.extend_from_slice(format!("{:x}{extension}\r\n", piece.len()).as_bytes());
+        answer.extend_from_slice(piece);
+        answer.extend_from_slice(b"\r\n");
+    }
+    answer.extend_from_slice(
+        ["0\r\n\r\n", "0\r\nX-Sum: 1\r\n\r\n", "000;x\r\n\r\n"][choices.up_to(2)].as_bytes(),
+    );
+    answer
 }

@@ -24,8 +24,8 @@ const CHECKS: &[&[&str]] = &[
     &["tcp", "@", "--proxy-protocol", "2", "--expect", "x"],
 ];
 
-fuzz_target!(|input: (u8, u16, u16, Vec<u8>)| {
+fuzz_target!(|input: (u8, u16, u16, &[u8])| {
     let (kind, first, second, bytes) = input;
     let words = CHECKS[usize::from(kind) % CHECKS.len()];
-    check_cut(words, &bytes, (first, second));
+    check_cut(words, bytes, (first, second));
 });

@@ -5,15 +5,15 @@ use libfuzzer_sys::fuzz_target;
 use porthole::inspect::tar::header::Member;
 use porthole::inspect::tar::names::{leading, trimmed};
 
-fuzz_target!(|input: (Vec<u8>, Vec<u8>, u32, u64, i64, u16)| {
+fuzz_target!(|input: (&[u8], &[u8], u32, u64, i64, u16)| {
     let (name, link, ids, size, modified, mode) = input;
     // The crate adds the size to its place in the archive.
     let size = size >> 2;
-    trimmed(&name);
-    assert!(leading(&name) <= name.len());
+    trimmed(name);
+    assert!(leading(name) <= name.len());
     // A name has no NUL, and is not empty. The crate ends an extended header at a newline in a name.
-    let name: Vec<u8> = name.into_iter().filter(|&b| b != 0 && b != b'\n').take(600).collect();
-    let link: Vec<u8> = link.into_iter().filter(|&b| b != 0 && b != b'\n').take(600).collect();
+    let name: Vec<u8> = name.iter().copied().filter(|&b| b != 0 && b != b'\n').take(600).collect();
+    let link: Vec<u8> = link.iter().copied().filter(|&b| b != 0 && b != b'\n').take(600).collect();
     if name.is_empty() || name.ends_with(b"/") {
         return;
     }

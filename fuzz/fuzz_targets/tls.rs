@@ -18,21 +18,21 @@ const CHECKS: &[&[&str]] = &[
     &["postgres", "@", "--tls", "--insecure"],
 ];
 
-fuzz_target!(|input: (u8, Vec<u8>)| {
+fuzz_target!(|input: (u8, &[u8])| {
     let (kind, bytes) = input;
     if kind < 0x80 {
-        if let Some(certificate) = Certificate::parse(&bytes) {
+        if let Some(certificate) = Certificate::parse(bytes) {
             certificate.days_left(0);
             certificate.days_left(i64::from(u32::MAX));
             for name in certificate.names.iter().chain([&certificate.subject, &certificate.issuer]) {
                 is_printable(&escape(name.as_bytes()));
             }
         }
-        for text in [fault(&bytes, &[], &[], &[]), key_fault(&bytes, &[])].into_iter().flatten() {
+        for text in [fault(bytes, &[], &[], &[]), key_fault(bytes, &[])].into_iter().flatten() {
             is_printable(&escape(text.as_bytes()));
         }
         return;
     }
-    let verdict = check(CHECKS[usize::from(kind) % CHECKS.len()], &[&bytes]);
+    let verdict = check(CHECKS[usize::from(kind) % CHECKS.len()], &[bytes]);
     assert!(!verdict.is_healthy, "{verdict:?}");
 });

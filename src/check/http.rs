@@ -5,7 +5,7 @@ mod body;
 mod data;
 mod expected;
 mod foreign;
-mod json;
+pub mod json;
 mod request;
 mod show;
 mod websocket;
@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use self::body::Assertion;
 use self::expected::Expected;
-pub(super) use self::json::value_at;
 use self::request::{Changes, Request};
 use self::show::Show;
 use self::websocket::SWITCHING;

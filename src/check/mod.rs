@@ -42,7 +42,7 @@ const EXPLAINING: Duration = Duration::from_millis(500);
 /// that requires a Cargo feature names it.
 macro_rules! checks {
     ($($name:ident $(if $feature:literal)?,)*) => {
-        $($(#[cfg(feature = $feature)])? mod $name;)*
+        $($(#[cfg(feature = $feature)])? pub mod $name;)*
         /// All checks, in the order in which help lists them.
         pub const KINDS: &[Kind] = &[$($(#[cfg(feature = $feature)])? $name::KIND,)*];
         /// The names of the checks that only other builds have.

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::Kind;
 use super::foreign::SERVER;
-use super::http::value_at;
+use super::http::json::value_at;
 use super::server::{self, Failure, NO_TLS, Protocol, Talk, TlsStart};
 use crate::outcome::{Fact, Finding};
 use crate::text::clip;

@@ -1,7 +1,7 @@
 //! `ip`: the interfaces and their addresses, the routes and the neighbours of a network namespace.
 //! ip(8), rtnetlink(7).
 
-mod columns;
+pub mod columns;
 mod words;
 
 use std::net::IpAddr;

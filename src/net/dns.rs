@@ -193,8 +193,9 @@ impl Question<'_> {
             return Err("a reply with another ID");
         }
         let mut reader = Reader::new(message, HEADER);
-        // A server that did not understand the question may leave it out.
-        if questions > 0 || code == NOERROR {
+        // A server that did not understand the question may leave it out, but not one that says
+        // whether the name exists.
+        if questions > 0 || code == NOERROR || code == NXDOMAIN {
             let name = reader.name().ok_or(MALFORMED)?;
             let kind = reader.number(4).ok_or(MALFORMED)?;
             if questions != 1 || name != *self.name || kind != self.kind.in_class() {
@@ -383,7 +384,11 @@ mod tests {
         // FORMERR with only the header.
         let header = b"\x12\x34\x80\x01\0\0\0\0\0\0\0\0";
         assert_eq!(code(asked.reply(header)), 1);
-        assert_eq!(asked.reply(b"\x12\x34\x80\x00\0\0\0\0\0\0\0\0"), Err(MALFORMED));
+        // A header alone does not tell which name has no records, or does not exist.
+        for code in [NOERROR, NXDOMAIN] {
+            let header = [0x12, 0x34, 0x80, u8::try_from(code).unwrap(), 0, 0, 0, 0, 0, 0, 0, 0];
+            assert_eq!(asked.reply(&header), Err(MALFORMED), "{code}");
+        }
         assert_eq!(code_words(9, false, ""), "error code 9");
     }
 

@@ -115,7 +115,7 @@ pub struct InetSocket {
 }
 
 /// Parses a `struct inet_diag_msg`. Also returns its attributes.
-fn inet_socket_of(message: &[u8]) -> Option<(InetSocket, &[u8])> {
+pub fn inet_socket_of(message: &[u8]) -> Option<(InetSocket, &[u8])> {
     let (head, attributes) = message.split_first_chunk::<72>()?;
     let bytes = |at: usize| head.get(at..)?.first_chunk::<4>().copied();
     let number = |at: usize| Some(u32::from_ne_bytes(bytes(at)?));
@@ -138,7 +138,7 @@ fn inet_socket_of(message: &[u8]) -> Option<(InetSocket, &[u8])> {
 }
 
 /// Parses a `struct inet_diag_msg` and its attributes, if the socket is in this state.
-fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
+pub fn listener_of(message: &[u8], state: u8) -> Option<Listener> {
     let (socket, attributes) = inet_socket_of(message).filter(|(socket, _)| socket.state == state)?;
     Some(Listener {
         address: socket.local,
@@ -214,7 +214,7 @@ pub fn unix_backlogs() -> Vec<Backlog> {
 
 /// Parses a `struct unix_diag_msg`, if the socket listens.
 #[cfg(feature = "inspect")]
-fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
+pub fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
     let (&[_, _, LISTEN, _, i0, i1, i2, i3, ..], rest) = message.split_first_chunk::<16>()? else {
         return None;
     };
@@ -230,7 +230,7 @@ fn dump(request: &[u8], visit: &mut dyn FnMut(&[u8])) -> Option<()> {
 }
 
 /// Parses a `struct unix_diag_msg` and its attributes, if the socket is bound to this file.
-fn socket_of(message: &[u8], file: &[u8]) -> Option<UnixSocket> {
+pub fn socket_of(message: &[u8], file: &[u8]) -> Option<UnixSocket> {
     let (&[_, kind, state, _, i0, i1, i2, i3, ..], attributes) = message.split_first_chunk::<16>()?;
     (attribute(attributes, UNIX_DIAG_VFS)? == file).then(|| UnixSocket {
         listens: state == LISTEN,

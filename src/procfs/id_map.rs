@@ -5,9 +5,13 @@ use super::handle::Handle;
 /// How much of such a file is read, in bytes. The kernel accepts at most a page.
 const MAX_MAP_BYTES: usize = 64 << 10;
 
-/// Reads the rows of one map: the start of a range inside and outside, and its length.
+/// Reads the rows of one map.
 pub fn ranges(process: &Handle, name: &str) -> Vec<[u64; 3]> {
-    let text = process.read(name, MAX_MAP_BYTES).unwrap_or_default();
+    parse(&process.read(name, MAX_MAP_BYTES).unwrap_or_default())
+}
+
+/// Parses the rows of a map: the start of a range inside and outside, and its length.
+pub fn parse(text: &[u8]) -> Vec<[u64; 3]> {
     let row = |line: &[u8]| {
         let mut numbers = std::str::from_utf8(line).ok()?.split_ascii_whitespace().map(str::parse);
         Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])

@@ -2,7 +2,7 @@
 //! it, or from the tables in a process's `net` directory, which need no privilege. Those lack the
 //! state, MTU and MAC address of interfaces, and the neighbours of IPv6.
 
-mod rtnetlink;
+pub mod rtnetlink;
 mod tables;
 
 use std::net::IpAddr;

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "not every target checks")]
 
+pub mod frames;
+
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,6 +17,7 @@ use porthole::commands::{self, Action};
 use porthole::deadline::Deadline;
 use porthole::error::Error;
 use porthole::expand::Values;
+use porthole::net::sha1::sha1;
 use porthole::report::log_line;
 
 /// A secret of the command line. A peer that sends it back must not have it printed.
@@ -44,15 +47,48 @@ impl Values for Known {
     }
 }
 
+/// What a peer sends.
+#[derive(Clone, Default)]
+struct Script {
+    pieces: Vec<Vec<u8>>,
+    /// Whether it reads the request first, and [`ACCEPT`] stands for the hash of its key.
+    opens_websocket: bool,
+}
+
 struct Peer {
     port: u16,
     /// What each connection is sent.
-    pieces: Arc<Mutex<Vec<Vec<u8>>>>,
+    script: Arc<Mutex<Script>>,
+}
+
+/// In the answer to a WebSocket's opening: what the key of the request requires. The fuzzer could
+/// not know it.
+pub const ACCEPT: u8 = 0xff;
+
+/// Numbers that the fuzzer chooses.
+pub struct Choices<'a>(pub &'a [u8]);
+
+impl Choices<'_> {
+    /// Returns a number up to `most`; 0 once there are no more choices.
+    pub fn up_to(&mut self, most: usize) -> usize {
+        let Some((&first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        usize::from(first) % (most + 1)
+    }
 }
 
 /// Runs the check in these words, in which `@` is the address of a peer that sends these pieces, one
 /// after the other, and then no more.
 pub fn check(words: &[&str], pieces: &[&[u8]]) -> Verdict {
+    run(words, pieces, false)
+}
+
+/// The same for a peer that reads the opening of a WebSocket before it sends this answer.
+pub fn check_websocket(words: &[&str], answer: &[u8]) -> Verdict {
+    run(words, &[answer], true)
+}
+
+fn run(words: &[&str], pieces: &[&[u8]], opens_websocket: bool) -> Verdict {
     static PEER: OnceLock<Peer> = OnceLock::new();
     let peer = PEER.get_or_init(start);
     let target = format!("127.0.0.1:{}", peer.port);
@@ -62,7 +98,8 @@ pub fn check(words: &[&str], pieces: &[&[u8]]) -> Verdict {
         Ok(Action::Check(plan)) => plan,
         _ => panic!("{words:?} is a check"),
     };
-    *peer.pieces.lock().unwrap() = pieces.iter().map(|piece| piece.to_vec()).collect();
+    let pieces = pieces.iter().map(|piece| piece.to_vec()).collect();
+    *peer.script.lock().unwrap() = Script { pieces, opens_websocket };
     let start = Instant::now();
     let outcome = check::run(&plan);
     let line = log_line(&outcome, &plan.secrets);
@@ -94,30 +131,66 @@ pub fn is_printable(line: &str) {
     assert!(!line.chars().any(|c| c.is_control() || is_hidden(c)), "{line:?} has a forbidden character");
 }
 
+/// Encodes these bytes. RFC 4648, section 4.
+pub fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let number = group.iter().fold(0_u32, |number, &byte| number << 8 | u32::from(byte))
+            << (8 * (3 - group.len()));
+        for at in 0..4 {
+            let letter = LETTERS[(number >> (18 - 6 * at) & 63) as usize];
+            text.push(if at > group.len() { '=' } else { char::from(letter) });
+        }
+    }
+    text
+}
+
 fn start() -> Peer {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let pieces = Arc::new(Mutex::new(Vec::new()));
-    let current = Arc::clone(&pieces);
+    let script = Arc::new(Mutex::new(Script::default()));
+    let current = Arc::clone(&script);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let pieces: Vec<Vec<u8>> = current.lock().unwrap().clone();
-            answer(&stream, &pieces);
+            let script = current.lock().unwrap().clone();
+            answer(&stream, script);
         }
     });
-    Peer { port, pieces }
+    Peer { port, script }
 }
 
 /// Sends the pieces, and reads until the other end closes.
-fn answer(mut stream: &TcpStream, pieces: &[Vec<u8>]) {
+fn answer(mut stream: &TcpStream, Script { mut pieces, opens_websocket }: Script) {
     let _ = stream.set_nodelay(true);
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    if opens_websocket {
+        let accept = accept_of(stream);
+        for piece in &mut pieces {
+            let filled = piece.split(|&byte| byte == ACCEPT).collect::<Vec<_>>().join(accept.as_bytes());
+            *piece = filled;
+        }
+    }
     for piece in pieces {
-        if stream.write_all(piece).is_err() {
+        if stream.write_all(&piece).is_err() {
             return;
         }
     }
     let _ = stream.shutdown(Shutdown::Write);
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
     let mut rest = [0; 4096];
     while stream.read(&mut rest).is_ok_and(|count| count > 0) {}
+}
+
+/// Reads the opening of a WebSocket. Returns the hash of its key: RFC 6455, section 4.2.2.
+fn accept_of(mut stream: &TcpStream) -> String {
+    let (mut request, mut piece) = (Vec::new(), [0; 4096]);
+    while !request.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut piece) {
+            Ok(count @ 1..) => request.extend_from_slice(&piece[..count]),
+            _ => break,
+        }
+    }
+    let request = String::from_utf8_lossy(&request);
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or_default();
+    base64(sha1(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes()).as_flattened())
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::units;
 
 /// Returns the value at this JSON Pointer, as it is written.
-pub(in crate::check) fn value_at<'a>(document: &'a RawValue, pointer: &str) -> Option<&'a str> {
+pub fn value_at<'a>(document: &'a RawValue, pointer: &str) -> Option<&'a str> {
     let mut value = document.get();
     for token in pointer.split('/').skip(1) {
         value = member(value, &unescaped(token))?;
@@ -18,7 +18,7 @@ pub(in crate::check) fn value_at<'a>(document: &'a RawValue, pointer: &str) -> O
 }
 
 /// Whether the value is `text`: a string is compared decoded, anything else as it is written.
-pub(super) fn is_equal(value: &str, text: &str) -> bool {
+pub fn is_equal(value: &str, text: &str) -> bool {
     is_string(value, text).unwrap_or(value == text)
 }
 

@@ -11,7 +11,7 @@ use crate::report::Column;
 use crate::table::{Cell, Mark};
 
 /// An interface, or one more address of it.
-pub(super) struct AddressRow<'a> {
+pub struct AddressRow<'a> {
     interface: &'a Interface,
     address: Option<&'a Address>,
     is_first: bool,
@@ -20,7 +20,7 @@ pub(super) struct AddressRow<'a> {
 type I<'a> = Column<AddressRow<'a>>;
 
 impl<'a> AddressRow<'a> {
-    pub(super) const COLUMNS: &'a [Column<AddressRow<'a>>] = &[
+    pub const COLUMNS: &'a [Column<AddressRow<'a>>] = &[
         I::shown("INTERFACE", |row| row.first(|interface| named(&interface.name))),
         I::shown("STATE", |row| {
             row.first(|interface| {
@@ -43,7 +43,7 @@ impl<'a> AddressRow<'a> {
     ];
 
     /// The rows of an interface: one for each address, or one without.
-    pub(super) fn of(interface: &'a Interface) -> Vec<Self> {
+    pub fn of(interface: &'a Interface) -> Vec<Self> {
         let row = |address, is_first| AddressRow { interface, address, is_first };
         let more = interface.addresses.iter().skip(1).map(|address| row(Some(address), false));
         [row(interface.addresses.first(), true)].into_iter().chain(more).collect()
@@ -69,7 +69,7 @@ fn known<T>(value: Option<T>, fact: impl Fn(T) -> Fact) -> Fact {
 }
 
 /// An interface as a JSON object.
-pub(super) fn fact(interface: &Interface) -> Fact {
+pub fn fact(interface: &Interface) -> Fact {
     let flags = interface.flags.map(|flags| words(flags, &INTERFACE_FLAGS));
     Fact::Object(vec![
         ("name", if interface.name.is_empty() { Fact::Null } else { interface.name.clone().into() }),
@@ -107,7 +107,7 @@ fn address_fact(address: &Address) -> Fact {
 type R = Column<Route>;
 type N = Column<Neighbour>;
 
-pub(super) const ROUTES: &[R] = &[
+pub const ROUTES: &[R] = &[
     R::new("DESTINATION", destination, "destination", |route| {
         Some(Fact::Text(format!("{}/{}", route.destination, route.prefix)))
     }),
@@ -160,7 +160,7 @@ fn destination(route: &Route) -> Cell {
     Cell::from(kind + &destination)
 }
 
-pub(super) const NEIGHBOURS: &[N] = &[
+pub const NEIGHBOURS: &[N] = &[
     N::new("ADDRESS", |row| row.ip.to_string().into(), "address", |row| Some(Fact::Text(row.ip.to_string()))),
     N::new(
         "MAC",

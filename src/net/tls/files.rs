@@ -167,7 +167,8 @@ pub fn certificates(path: &Path, deadline: Deadline) -> Result<Vec<CertificateDe
     parse(&read_in_time(path, FILE_LIMIT, deadline)?).map_err(Error::from)
 }
 
-fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
+/// Returns the certificates in this PEM text, at least one.
+pub fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     let mut found = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(text) {
         found.push(certificate.map_err(|_| "a certificate in it is not PEM")?);
@@ -218,16 +219,17 @@ fn private_key(
     deadline: Deadline,
     provider: &CryptoProvider,
 ) -> Result<Arc<dyn SigningKey>, Error> {
-    let text = read_in_time(key, FILE_LIMIT, deadline)?;
-    if find(&text, b"ENCRYPTED").is_some() {
+    parse_key(&read_in_time(key, FILE_LIMIT, deadline)?, provider).map_err(Error::from)
+}
+
+/// Returns the private key in this PEM text.
+pub fn parse_key(text: &[u8], provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, &'static str> {
+    if find(text, b"ENCRYPTED").is_some() {
         return Err("the private key is encrypted, and a check cannot ask for its passphrase; \
-                    openssl pkey -in KEY -out PLAIN decrypts it"
-            .into());
+                    openssl pkey -in KEY -out PLAIN decrypts it");
     }
-    let der = PrivateKeyDer::from_pem_slice(&text)
+    let der = PrivateKeyDer::from_pem_slice(text)
         .map_err(|_| "contains no private key; expected PEM, -----BEGIN PRIVATE KEY-----")?;
     let loaded = provider.key_provider.load_private_key(der);
-    loaded.map_err(|_| {
-        "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519".into()
-    })
+    loaded.map_err(|_| "unsupported private key; expected RSA of at least 2048 bits, P-256, P-384 or Ed25519")
 }

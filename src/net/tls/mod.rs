@@ -5,8 +5,8 @@
 
 pub mod algorithms;
 pub mod certificate;
-mod files;
-mod provider;
+pub mod files;
+pub mod provider;
 mod session;
 mod verify;
 mod words;

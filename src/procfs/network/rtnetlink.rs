@@ -52,9 +52,10 @@ pub(super) fn read(socket: &OwnedFd) -> Option<Network> {
 }
 
 /// Sends a request of this type for this family, and calls the function with each answer.
-type Ask<'a> = dyn FnMut(u16, u8, &mut dyn FnMut(&[u8])) -> Option<()> + 'a;
+pub type Ask<'a> = dyn FnMut(u16, u8, &mut dyn FnMut(&[u8])) -> Option<()> + 'a;
 
-fn gather(ask: &mut Ask<'_>) -> Option<Network> {
+/// Puts all requests, and returns what the answers contain; `None` if one is not answered.
+pub fn gather(ask: &mut Ask<'_>) -> Option<Network> {
     let mut network = Network::default();
     ask(RTM_GETLINK, 0, &mut |message| network.interfaces.extend(interface(message)))?;
     ask(RTM_GETADDR, 0, &mut |message| {

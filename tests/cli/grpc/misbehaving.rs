@@ -29,6 +29,21 @@ fn tls_option() -> &'static str {
 }
 
 #[test]
+fn a_response_that_ends_anywhere_before_its_end_is_unhealthy() {
+    let whole = answer(SERVING);
+    for end in 0..whole.len() {
+        let script = vec![send(settings()), Step::Until(b"Health/Check"), send(&whole[..end])];
+        let (_server, ran) = check(script, &[]);
+        assert!(
+            ran.status == Some(1) && ran.stdout.contains("the server closed the connection"),
+            "{end}: {}",
+            ran.story()
+        );
+    }
+    healthy(after_request(whole), &[], "SERVING");
+}
+
+#[test]
 fn a_response_that_is_not_http2_is_reported() {
     for (bytes, reason) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "the port speaks HTTP/1, not HTTP/2"),
