@@ -93,6 +93,14 @@ impl Example {
         docker_ok(&["kill", "--signal", signal, &self.container.0]);
     }
 
+    /// Stops the container. Asserts that it ends with this status, before the engine kills it.
+    #[track_caller]
+    fn until_stopped(&self, status: u8) {
+        docker_ok(&["stop", "--time", "60", &self.container.0]);
+        let ended = docker_ok(&["inspect", "-f", "{{.State.ExitCode}}", &self.container.0]);
+        assert_eq!(ended, status.to_string());
+    }
+
     /// Waits until the container is unhealthy with exactly this reason. Asserts that the example's
     /// README shows it.
     #[track_caller]
@@ -181,6 +189,31 @@ fn static_on_distroless() {
     );
     example.post(":8080/heal");
     example.container.until_health("healthy");
+}
+
+// Go 1.19 from Debian 12 instead of 1.27.
+#[test]
+fn go_on_distroless() {
+    let Some(image) = build("go", &[]) else { return };
+    let example = run("go", image, &[]);
+    example.post(":8080/break");
+    example.until_unhealthy(
+        "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
+    );
+    example.until_stopped(0);
+}
+
+// This machine's Rust, which cross-compiles for musl, instead of Alpine's.
+#[test]
+fn rust_on_distroless() {
+    let Some(image) = build("rust", &[]) else { return };
+    let example = run("rust", image, &["--init"]);
+    example.post(":8080/break");
+    example.until_unhealthy(
+        "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
+    );
+    // 128 and SIGTERM.
+    example.until_stopped(143);
 }
 
 // Node.js 18 from Debian 12 instead of 24.
