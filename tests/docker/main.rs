@@ -30,3 +30,4 @@ mod inspect;
 mod kubernetes;
 mod podman;
 mod scenarios;
+mod swarm;
