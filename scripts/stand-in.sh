@@ -50,11 +50,11 @@ fetch() {
         exit 1
     }
     for package in "$folder"/packages/*.deb; do
-        # Only jlink reads jmods, which is a quarter of a JDK; and Go's own tests, tools and compiled
-        # packages are four fifths of a Go.
+        # Only jlink reads jmods, which is a quarter of a JDK; the sources and tests of Go itself are
+        # half of a Go.
         dpkg-deb --fsys-tarfile "$package" | tar -x -C "$root" --keep-directory-symlink --no-same-owner \
             --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale --exclude='*/jmods' \
-            --exclude='./usr/share/go-*/test' --exclude='./usr/share/go-*/src/cmd' --exclude='./usr/lib/go-*/pkg/linux_*' \
+            --exclude='./usr/share/go-*/test' --exclude='./usr/share/go-*/src/cmd' --exclude='./usr/lib/go-*/pkg/linux_*/cmd' \
             --exclude='./usr/lib/go-*/pkg/tool/*/[bdfnoptv]*'
         rm "$package"
     done
