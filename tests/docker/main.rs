@@ -28,6 +28,8 @@ mod health;
 mod image;
 mod inspect;
 mod kubernetes;
+mod own_engine;
 mod podman;
 mod scenarios;
 mod swarm;
+mod testcontainers;
