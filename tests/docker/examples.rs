@@ -131,6 +131,7 @@ fn every_example_is_tested_and_listed_in_the_readme() {
         include_str!("ecs.rs"),
         include_str!("examples.rs"),
         include_str!("health.rs"),
+        include_str!("helm.rs"),
         include_str!("kubernetes.rs"),
         include_str!("podman.rs"),
         include_str!("swarm.rs"),

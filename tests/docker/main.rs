@@ -25,6 +25,7 @@ mod ecs;
 mod examples;
 mod flows;
 mod health;
+mod helm;
 mod image;
 mod inspect;
 mod kubernetes;
