@@ -130,6 +130,7 @@ fn every_example_is_tested_and_listed_in_the_readme() {
         include_str!("compose.rs"),
         include_str!("ecs.rs"),
         include_str!("examples.rs"),
+        include_str!("github_actions.rs"),
         include_str!("health.rs"),
         include_str!("helm.rs"),
         include_str!("kubernetes.rs"),

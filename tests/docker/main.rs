@@ -24,6 +24,7 @@ mod cri;
 mod ecs;
 mod examples;
 mod flows;
+mod github_actions;
 mod health;
 mod helm;
 mod image;
