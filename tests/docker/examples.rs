@@ -207,6 +207,49 @@ fn go_on_distroless() {
     example.until_stopped(0);
 }
 
+// Neither Devbox nor Nix: Go 1.19 from Debian 12 runs the script.
+#[test]
+fn devbox_builds_a_binary_for_distroless() {
+    let text = std::fs::read_to_string(folder("devbox").join("devbox.json")).unwrap();
+    let devbox: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // The keys are those of Devbox's schema, .schema/devbox.schema.json in its repository.
+    for (value, known) in [
+        (&devbox, &["$schema", "name", "description", "packages", "env", "shell", "include"][..]),
+        (&devbox["shell"], &["init_hook", "scripts"]),
+    ] {
+        let unknown = value.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()));
+        assert_eq!(unknown, None);
+    }
+    assert!(devbox["packages"][0].as_str().unwrap().starts_with("go@"));
+    let dockerfile = std::fs::read_to_string(folder("go").join("Dockerfile")).unwrap();
+    let go = dockerfile.lines().find_map(|line| line.strip_prefix("FROM golang:")).unwrap();
+    let go = format!("golang:{}", go.strip_suffix(" AS build").unwrap());
+    if !engine::is_there() || !shared::stand_in(&go) {
+        return;
+    }
+    let context = Folder::new("devbox");
+    for file in std::fs::read_dir(folder("devbox")).unwrap().flatten() {
+        std::fs::copy(file.path(), context.0.join(file.file_name())).unwrap();
+    }
+    let volume = format!("{}:/src", context.0.display());
+    let options =
+        ["run", "--rm", "--network", "none", "-v", &volume, "-w", "/src", "-e", "GOCACHE=/tmp/cache"];
+    let mut words: Vec<String> = options.map(str::to_owned).into();
+    for (name, value) in devbox["env"].as_object().unwrap() {
+        words.extend(["-e".to_owned(), format!("{name}={}", value.as_str().unwrap())]);
+    }
+    let build = devbox["shell"]["scripts"]["build"].as_str().unwrap();
+    words.push(go);
+    words.extend(build.split(' ').map(str::to_owned));
+    docker_ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let Some(image) = build_in(&context.0, "devbox", &[]) else { return };
+    let example = run("devbox", image, &[]);
+    example.post(":8080/break");
+    example.until_unhealthy(
+        "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
+    );
+}
+
 // This machine's Rust, which cross-compiles for musl, instead of Alpine's.
 #[test]
 fn rust_on_distroless() {
