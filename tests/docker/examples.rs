@@ -139,7 +139,8 @@ fn every_example_is_tested_and_listed_in_the_readme() {
         include_str!("testcontainers.rs"),
     ]
     .concat();
-    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let [readme, table] = ["README.md", "examples/README.md"]
+        .map(|file| std::fs::read_to_string(project().join(file)).unwrap());
     for example in std::fs::read_dir(project().join("examples")).unwrap().flatten() {
         if !example.file_type().unwrap().is_dir() {
             continue;
@@ -149,6 +150,7 @@ fn every_example_is_tested_and_listed_in_the_readme() {
             tests.contains(&format!("\"{name}\"")) || tests.contains(&format!("examples/{name}/")),
             "{name}"
         );
+        assert!(table.contains(&format!("[{name}]({name}/)")), "{name} is not in examples/README.md");
         // The service is only for the demo and the tests.
         assert!(
             name == "service" || readme.contains(&format!("](examples/{name}/)")),
