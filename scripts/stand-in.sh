@@ -50,9 +50,12 @@ fetch() {
         exit 1
     }
     for package in "$folder"/packages/*.deb; do
-        # Only jlink reads jmods, which is a quarter of a JDK.
+        # Only jlink reads jmods, which is a quarter of a JDK; the sources and tests of Go itself are
+        # half of a Go.
         dpkg-deb --fsys-tarfile "$package" | tar -x -C "$root" --keep-directory-symlink --no-same-owner \
-            --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale --exclude='*/jmods'
+            --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale --exclude='*/jmods' \
+            --exclude='./usr/share/go-*/test' --exclude='./usr/share/go-*/src/cmd' --exclude='./usr/lib/go-*/pkg/linux_*/cmd' \
+            --exclude='./usr/lib/go-*/pkg/tool/*/[bdfnoptv]*'
         rm "$package"
     done
 }
@@ -135,6 +138,29 @@ case $image in
     gcc:*)
         unpack gcc libc6-dev
         accounts
+        ;;
+    # This Debian's Go (1.19 in Debian 12); the real one has its own in /usr/local, on a complete
+    # Debian.
+    golang:*)
+        unpack golang-go
+        accounts
+        change 'ENV PATH=/usr/lib/go/bin:/usr/bin:/bin'
+        ;;
+    # This machine's Rust with its library for musl, which it links itself, on this Debian's glibc;
+    # the real one is a Rust for musl, with gcc, on Alpine.
+    rust:*-alpine*)
+        unpack libc6 libgcc-s1 zlib1g
+        accounts
+        musl=$(uname -m)-unknown-linux-musl
+        sysroot=$(rustc --print sysroot)
+        mkdir -p "$root/usr/local/bin" "$root/usr/local/lib/rustlib"
+        cp "$sysroot"/bin/{cargo,rustc} "$root/usr/local/bin/"
+        cp -P "$sysroot"/lib/*.so* "$root/usr/local/lib/"
+        cp -r "$sysroot/lib/rustlib/$musl" "$root/usr/local/lib/rustlib/"
+        install -D "$sysroot/lib/rustlib/${musl%musl}gnu/bin/rust-lld" "$root/usr/local/bin/rust-lld"
+        variable=${musl^^}
+        change "ENV CARGO_BUILD_TARGET=$musl CARGO_TARGET_${variable//-/_}_LINKER=rust-lld"
+        change 'ENV PATH=/usr/local/bin:/usr/bin:/bin'
         ;;
     # This Debian's nginx, with glibc; the real one is built from Wolfi packages. Paths and user are
     # the same.

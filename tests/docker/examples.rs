@@ -93,6 +93,14 @@ impl Example {
         docker_ok(&["kill", "--signal", signal, &self.container.0]);
     }
 
+    /// Stops the container. Asserts that it ends with this status, before the engine kills it.
+    #[track_caller]
+    fn until_stopped(&self, status: u8) {
+        docker_ok(&["stop", "--time", "60", &self.container.0]);
+        let ended = docker_ok(&["inspect", "-f", "{{.State.ExitCode}}", &self.container.0]);
+        assert_eq!(ended, status.to_string());
+    }
+
     /// Waits until the container is unhealthy with exactly this reason. Asserts that the example's
     /// README shows it.
     #[track_caller]
@@ -122,12 +130,17 @@ fn every_example_is_tested_and_listed_in_the_readme() {
         include_str!("compose.rs"),
         include_str!("ecs.rs"),
         include_str!("examples.rs"),
+        include_str!("github_actions.rs"),
         include_str!("health.rs"),
+        include_str!("helm.rs"),
         include_str!("kubernetes.rs"),
         include_str!("podman.rs"),
+        include_str!("swarm.rs"),
+        include_str!("testcontainers.rs"),
     ]
     .concat();
-    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let [readme, table] = ["README.md", "examples/README.md"]
+        .map(|file| std::fs::read_to_string(project().join(file)).unwrap());
     for example in std::fs::read_dir(project().join("examples")).unwrap().flatten() {
         if !example.file_type().unwrap().is_dir() {
             continue;
@@ -137,6 +150,7 @@ fn every_example_is_tested_and_listed_in_the_readme() {
             tests.contains(&format!("\"{name}\"")) || tests.contains(&format!("examples/{name}/")),
             "{name}"
         );
+        assert!(table.contains(&format!("[{name}]({name}/)")), "{name} is not in examples/README.md");
         // The service is only for the demo and the tests.
         assert!(
             name == "service" || readme.contains(&format!("](examples/{name}/)")),
@@ -181,6 +195,74 @@ fn static_on_distroless() {
     );
     example.post(":8080/heal");
     example.container.until_health("healthy");
+}
+
+// Go 1.19 from Debian 12 instead of 1.27.
+#[test]
+fn go_on_distroless() {
+    let Some(image) = build("go", &[]) else { return };
+    let example = run("go", image, &[]);
+    example.post(":8080/break");
+    example.until_unhealthy(
+        "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
+    );
+    example.until_stopped(0);
+}
+
+// Neither Devbox nor Nix: Go 1.19 from Debian 12 runs the script.
+#[test]
+fn devbox_builds_a_binary_for_distroless() {
+    let text = std::fs::read_to_string(folder("devbox").join("devbox.json")).unwrap();
+    let devbox: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // The keys are those of Devbox's schema, .schema/devbox.schema.json in its repository.
+    for (value, known) in [
+        (&devbox, &["$schema", "name", "description", "packages", "env", "shell", "include"][..]),
+        (&devbox["shell"], &["init_hook", "scripts"]),
+    ] {
+        let unknown = value.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()));
+        assert_eq!(unknown, None);
+    }
+    assert!(devbox["packages"][0].as_str().unwrap().starts_with("go@"));
+    let dockerfile = std::fs::read_to_string(folder("go").join("Dockerfile")).unwrap();
+    let go = dockerfile.lines().find_map(|line| line.strip_prefix("FROM golang:")).unwrap();
+    let go = format!("golang:{}", go.strip_suffix(" AS build").unwrap());
+    if !engine::is_there() || !shared::stand_in(&go) {
+        return;
+    }
+    let context = Folder::new("devbox");
+    for file in std::fs::read_dir(folder("devbox")).unwrap().flatten() {
+        std::fs::copy(file.path(), context.0.join(file.file_name())).unwrap();
+    }
+    let volume = format!("{}:/src", context.0.display());
+    let options =
+        ["run", "--rm", "--network", "none", "-v", &volume, "-w", "/src", "-e", "GOCACHE=/tmp/cache"];
+    let mut words: Vec<String> = options.map(str::to_owned).into();
+    for (name, value) in devbox["env"].as_object().unwrap() {
+        words.extend(["-e".to_owned(), format!("{name}={}", value.as_str().unwrap())]);
+    }
+    let build = devbox["shell"]["scripts"]["build"].as_str().unwrap();
+    words.push(go);
+    words.extend(build.split(' ').map(str::to_owned));
+    docker_ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let Some(image) = build_in(&context.0, "devbox", &[]) else { return };
+    let example = run("devbox", image, &[]);
+    example.post(":8080/break");
+    example.until_unhealthy(
+        "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
+    );
+}
+
+// This machine's Rust, which cross-compiles for musl, instead of Alpine's.
+#[test]
+fn rust_on_distroless() {
+    let Some(image) = build("rust", &[]) else { return };
+    let example = run("rust", image, &["--init"]);
+    example.post(":8080/break");
+    example.until_unhealthy(
+        "http http://localhost:8080/healthz: 503 Service Unavailable, expected 200-399; body: db: no connection",
+    );
+    // 128 and SIGTERM.
+    example.until_stopped(143);
 }
 
 // Node.js 18 from Debian 12 instead of 24.

@@ -2,9 +2,10 @@
 //! the kubelet would run it; and a debug container sees what each profile of kubectl allows, tested
 //! in a container with what the profile adds. No cluster is used.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -27,10 +28,24 @@ pub fn python() -> Option<PathBuf> {
 /// Reads a file of the example, and returns it as JSON.
 #[track_caller]
 pub fn read(python: &Path, file: &str) -> Value {
-    let print = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
-    let file = project().join("examples/kubernetes").join(file);
-    let output = Command::new(python).args(["-c", print]).arg(file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    read_yaml(python, &format!("examples/kubernetes/{file}"))
+}
+
+/// Reads a YAML file of this project, and returns it as JSON.
+#[track_caller]
+pub fn read_yaml(python: &Path, file: &str) -> Value {
+    parse_yaml(python, &std::fs::read(project().join(file)).unwrap())
+}
+
+/// Returns a YAML document as JSON.
+#[track_caller]
+pub fn parse_yaml(python: &Path, document: &[u8]) -> Value {
+    let print = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))";
+    let mut command = Command::new(python);
+    let mut child = command.args(["-c", print]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(document).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(document));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -53,17 +68,22 @@ fn assert_valid(python: &Path, resource: &Value) {
 /// valid and hardened.
 #[track_caller]
 pub fn pod(python: &Path, file: &str) -> (Value, Vec<Value>) {
-    let resource = read(python, file);
-    assert_valid(python, &resource);
+    pod_of(python, &read(python, file))
+}
+
+/// The same for a resource.
+#[track_caller]
+pub fn pod_of(python: &Path, resource: &Value) -> (Value, Vec<Value>) {
+    assert_valid(python, resource);
     let template = &resource["spec"]["template"]["spec"];
     let pod = if template.is_null() { &resource["spec"] } else { template };
     let ids = json!({"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}});
-    assert_eq!(pod["securityContext"], ids, "{file}");
+    assert_eq!(pod["securityContext"], ids);
     let containers = ["initContainers", "containers"].map(|kind| pod[kind].as_array().cloned());
     let containers: Vec<Value> = containers.into_iter().flatten().flatten().collect();
     for container in &containers {
         let hardened = json!({"readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-        assert_eq!(container["securityContext"], hardened, "{file}: {}", container["name"]);
+        assert_eq!(container["securityContext"], hardened, "{}", container["name"]);
     }
     (pod.clone(), containers)
 }
@@ -72,7 +92,7 @@ pub const PROBES: [&str; 3] = ["startupProbe", "readinessProbe", "livenessProbe"
 
 /// Runs the three probes of a described container in a running one; returns their exit statuses.
 #[track_caller]
-fn probe(container: &Container, described: &Value) -> [Option<i32>; 3] {
+pub fn probe(container: &Container, described: &Value) -> [Option<i32>; 3] {
     PROBES.map(|probe| {
         let words = described[probe]["exec"]["command"].as_array().unwrap();
         let words: Vec<&str> = words.iter().map(|word| word.as_str().unwrap()).collect();
@@ -85,7 +105,7 @@ fn probe(container: &Container, described: &Value) -> [Option<i32>; 3] {
 
 /// Asserts that porthole times out before the kubelet does, and that probes do not overlap.
 #[track_caller]
-fn assert_timeouts_in_order(described: &Value) {
+pub fn assert_timeouts_in_order(described: &Value) {
     for probe in PROBES {
         let probe = &described[probe];
         let words = probe["exec"]["command"].as_array().unwrap();
@@ -188,7 +208,7 @@ fn the_probes_of_a_pod_that_porthole_is_installed_into() {
 
 /// Runs the init container on the volume, with the image of the full build.
 #[track_caller]
-fn install(init: &Value, shared: &Path) {
+pub fn install(init: &Value, shared: &Path) {
     let porthole = shared::porthole("porthole");
     let words: Vec<&str> =
         init["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();

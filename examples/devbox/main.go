@@ -3,10 +3,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"log"
 	"net/http"
 	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
+	"time"
 )
 
 func main() {
@@ -21,7 +26,7 @@ func main() {
 	set := func(value bool) http.HandlerFunc {
 		return func(answer http.ResponseWriter, request *http.Request) {
 			if request.Method != http.MethodPost {
-				http.Error(answer, "POST it", http.StatusMethodNotAllowed)
+				http.Error(answer, "use POST", http.StatusMethodNotAllowed)
 				return
 			}
 			broken.Store(value)
@@ -30,9 +35,25 @@ func main() {
 	}
 	http.HandleFunc("/break", set(true))
 	http.HandleFunc("/heal", set(false))
+
 	port := os.Getenv("PORT")
 	if port == "" {
 		port = "8080"
 	}
-	log.Fatal(http.ListenAndServe(":"+port, nil))
+	server := &http.Server{Addr: ":" + port, ReadHeaderTimeout: 5 * time.Second}
+	stopped, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	finished := make(chan struct{})
+	go func() {
+		<-stopped.Done()
+		limited, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		server.Shutdown(limited)
+		close(finished)
+	}()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatal(err)
+	}
+	// Requests that have begun are answered.
+	<-finished
 }
