@@ -326,23 +326,28 @@ mod tests {
         c_long::from(flags)
     }
 
+    /// What is tried, the call and its arguments, and what has to become of it.
+    type Case<'a> = (&'a str, (c_long, [c_long; 4]), End);
+
+    #[track_caller]
+    fn assert_ends(cases: &[Case<'_>]) {
+        for (what, (call, arguments), expected) in cases {
+            assert_eq!(end_of(*call, *arguments), *expected, "{what}");
+        }
+    }
+
     #[test]
-    fn only_what_checks_do_is_allowed() {
+    fn only_files_and_sockets_of_checks_are_allowed() {
         use End::{Killed, Made, Missing};
         let path = c"/dev/null".as_ptr() as c_long;
         let open = |flags: c_int| (libc::SYS_openat, [word(libc::AT_FDCWD), path, word(flags), 0o600]);
-        let socket = |family: c_int| (libc::SYS_socket, [word(family), word(libc::SOCK_DGRAM), 0, 0]);
-        let map = |protection: c_int| (libc::SYS_mprotect, [0, 4096, word(protection), 0]);
         let typed = |family: c_int, kind: c_int, protocol: c_int| {
             (libc::SYS_socket, [word(family), word(kind), word(protocol), 0])
         };
+        let socket = |family: c_int| typed(family, libc::SOCK_DGRAM, 0);
         let control = |command: c_int, value: c_int| (libc::SYS_fcntl, [-1, word(command), word(value), 0]);
         let option = |level: c_int, name: c_int| (libc::SYS_setsockopt, [-1, word(level), word(name), 0]);
-        let thread = |flags: c_int| (libc::SYS_clone, [word(flags), 0, 0, 0]);
-        let nobody = word(c_int::MAX);
-        let abort = word(libc::SIGABRT);
-        let limit = c_long::from(libc::RLIMIT_NOFILE);
-        let cases = [
+        assert_ends(&[
             ("read a file", open(libc::O_RDONLY | libc::O_CLOEXEC), Made),
             ("read a directory", open(libc::O_DIRECTORY), Made),
             ("write a file", open(libc::O_WRONLY), Killed),
@@ -381,6 +386,20 @@ mod tests {
             ("let a socket send signals", control(libc::F_SETOWN, 1), Killed),
             ("choose which signal", control(10, libc::SIGKILL), Killed),
             ("write to a log elsewhere than at its end", control(libc::F_SETFL, 0), Killed),
+            ("remove a file", (libc::SYS_unlinkat, [word(libc::AT_FDCWD), 0, 0, 0]), Missing),
+            ("wait for connections", (libc::SYS_listen, [-1, 1, 0, 0]), Missing),
+        ]);
+    }
+
+    #[test]
+    fn only_what_checks_do_to_processes_is_allowed() {
+        use End::{Killed, Made, Missing};
+        let path = c"/dev/null".as_ptr() as c_long;
+        let map = |protection: c_int| (libc::SYS_mprotect, [0, 4096, word(protection), 0]);
+        let thread = |flags: c_int| (libc::SYS_clone, [word(flags), 0, 0, 0]);
+        let (nobody, abort) = (word(c_int::MAX), word(libc::SIGABRT));
+        let limit = c_long::from(libc::RLIMIT_NOFILE);
+        assert_ends(&[
             ("its own limits", (libc::SYS_prlimit64, [0, limit, 0, 0]), Made),
             ("limit a process", (libc::SYS_prlimit64, [1, limit, path, 0]), Killed),
             ("limit it from a round address", (libc::SYS_prlimit64, [1, limit, 1 << 32, 0]), Killed),
@@ -411,13 +430,8 @@ mod tests {
             ),
             ("type into a terminal", (libc::SYS_ioctl, [0, request(libc::TIOCSTI).into(), path, 0]), Killed),
             ("trace itself less", (libc::SYS_prctl, [word(libc::PR_SET_DUMPABLE), 1, 0, 0]), Killed),
-            ("remove a file", (libc::SYS_unlinkat, [word(libc::AT_FDCWD), 0, 0, 0]), Missing),
-            ("wait for connections", (libc::SYS_listen, [-1, 1, 0, 0]), Missing),
             ("a call of the future", (5000, [0; 4]), Missing),
-        ];
-        for (what, (call, arguments), expected) in cases {
-            assert_eq!(end_of(call, arguments), expected, "{what}");
-        }
+        ]);
     }
 
     /// The numbers of 32-bit programs mean other calls: 11 is execve(2), not munmap(2).
