@@ -157,6 +157,8 @@ case $image in
         cp "$sysroot"/bin/{cargo,rustc} "$root/usr/local/bin/"
         cp -P "$sysroot"/lib/*.so* "$root/usr/local/lib/"
         cp -r "$sysroot/lib/rustlib/$musl" "$root/usr/local/lib/rustlib/"
+        # Only sanitizers need these, a third of the library.
+        rm -f "$root/usr/local/lib/rustlib/$musl"/lib/librustc-*_rt.*
         install -D "$sysroot/lib/rustlib/${musl%musl}gnu/bin/rust-lld" "$root/usr/local/bin/rust-lld"
         variable=${musl^^}
         change "ENV CARGO_BUILD_TARGET=$musl CARGO_TARGET_${variable//-/_}_LINKER=rust-lld"
