@@ -53,7 +53,7 @@ test:
 	@scripts/test.sh
 
 check:
-	@scripts/need.sh cc shellcheck
+	@scripts/need.sh cc shellcheck workflows
 	@scripts/check.sh
 
 bench: static
