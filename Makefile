@@ -1,7 +1,7 @@
 # On a Debian machine with rustup, as root, each target installs what it needs: see scripts/need.sh.
 # Two targets work with less: demo runs without a container engine, and test reports as skipped what
 # needs `scripts/need.sh servers examples`.
-.PHONY: help static image demo test check bench fuzz miri sbom arm64 vm reproduce clean
+.PHONY: help static image demo test check bench fuzz miri sbom scan release arm64 vm reproduce clean
 
 help:
 	@echo 'make demo       build the static binary, and show it checking a service that breaks'
@@ -11,9 +11,11 @@ help:
 	@echo 'make arm64      build for arm64, and run part of the integration suite under qemu-user'
 	@echo 'make vm         boot real kernels in qemu (5.10, 6.12, arm64 with 16K pages), and test in them'
 	@echo 'make sbom       write the SBOMs (CycloneDX), licences and checksums of the static binaries'
+	@echo 'make scan       run a scanner, syft, on the static binaries and the images'
+	@echo 'make release    rehearse a release: version, tag, files, notes; nothing leaves the machine'
 	@echo 'make reproduce  build the static binaries again in another directory, and compare the bytes'
 	@echo 'make image      build the images porthole:latest, :probe and :probe-tls, for COPY --from'
-	@echo 'make check      run rustfmt, clippy, shellcheck, cargo-deny, and the oldest supported Rust'
+	@echo 'make check      run rustfmt, clippy, shellcheck, cargo-deny, the oldest supported Rust, and read .github'
 	@echo 'make bench      measure what checks and inspections cost, compared with other programs'
 	@echo 'make fuzz       run each fuzz target for 60 seconds, or SECONDS=5'
 	@echo 'make miri       run the tests of the allocator in Miri, if it is installed'
@@ -36,6 +38,14 @@ sbom: static
 	@scripts/need.sh cyclonedx
 	@scripts/sbom.sh
 
+scan: sbom
+	@scripts/need.sh scanner engine
+	@scripts/scan.sh
+
+release:
+	@scripts/need.sh cc auditable cyclonedx arm64 release
+	@scripts/release.sh $(VERSION)
+
 reproduce: static
 	@scripts/reproduce.sh
 
@@ -53,7 +63,7 @@ test:
 	@scripts/test.sh
 
 check:
-	@scripts/need.sh cc shellcheck
+	@scripts/need.sh cc shellcheck workflows
 	@scripts/check.sh
 
 bench: static

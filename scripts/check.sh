@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Runs every check that does not run the program: the format; the scripts; lints with all features,
-# with none and with each one alone; a build with the oldest Rust that Cargo.toml names; and the
-# dependencies' licences, sources and duplicates. Advisories need the RustSec database: an existing
-# copy is used, and ADVISORIES=fetch downloads one.
+# Runs every check that does not run the program: the format; the scripts; the workflows and forms in
+# .github; lints with all features, with none and with each one alone; a build with the oldest Rust
+# that Cargo.toml names; and the dependencies' licences, sources and duplicates. Advisories need the
+# RustSec database: an existing copy is used, and ADVISORIES=fetch downloads one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Each file on its own, because cargo fmt does not see modules that a macro declares.
 git ls-files -z '*.rs' | xargs -0 rustfmt --edition 2024 --check
 shellcheck scripts/*.sh tests/vm/init.sh .ci/run
+scripts/workflows.sh
 cargo clippy --quiet --locked --all-targets -- -D warnings
 cargo clippy --quiet --locked --test servers --test docker --test vm -- -D warnings
 for features in '' tls remote inspect; do
@@ -47,4 +48,4 @@ elif compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-db*/*" >/dev/null; then
 else
     echo "check: advisories were not checked: no copy of the RustSec database here (ADVISORIES=fetch downloads one)"
 fi
-echo "check: format, scripts, lints, licences, sources and duplicates passed"
+echo "check: format, scripts, workflows, lints, licences, sources and duplicates passed"

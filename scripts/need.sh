@@ -220,12 +220,24 @@ for what in "$@"; do
         # The tools that record the dependencies, in the binary and next to it.
         auditable) need_tool cargo-auditable 0.7.7 ;;
         cyclonedx) need_tool cargo-cyclonedx 0.5.9 ;;
+        # What reads the files of .github: scripts/check.sh.
+        workflows) venv workflows-venv "the workflows' checks" .github/requirements.txt ;;
+        # What lists the packages in the binaries and images: scripts/scan.sh.
+        scanner)
+            need "jq" jq jq
+            venv scanner-venv "the scanner" scripts/requirements.txt
+            ;;
+        # What packs and checks the files of a release.
+        release)
+            need "jq" jq jq
+            need "readelf" readelf binutils
+            ;;
         fuzz)
             need "a C++ compiler for libFuzzer" c++ g++
             need_tool cargo-fuzz 0.13.2
             ;;
         *)
-            echo "need: expected cc, shellcheck, engine, servers, examples, arm64, vm, auditable, cyclonedx or fuzz, got '$what'" >&2
+            echo "need: expected cc, shellcheck, engine, servers, examples, arm64, vm, auditable, cyclonedx, workflows, scanner, release or fuzz, got '$what'" >&2
             exit 1
             ;;
     esac
