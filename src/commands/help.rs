@@ -104,8 +104,7 @@ pub(super) fn operands_of(options: &[&[Opt]]) -> String {
 fn list(options: &[Opt]) -> String {
     let mut out = String::new();
     for option in listed(options) {
-        let indent = if option.is_operand() || option.short.is_some() { "" } else { "    " };
-        entry(&mut out, &format!("{indent}{}", syntax(option)), option.help);
+        entry(&mut out, &syntax(option), option.help);
     }
     out
 }
@@ -115,12 +114,12 @@ pub(super) fn listed(options: &[Opt]) -> impl Iterator<Item = &Opt> {
     options.iter().filter(|option| !option.is_refused() && !option.is_elsewhere())
 }
 
-/// An option as a list shows it: `-t, --timeout DUR`.
+/// An option as a list shows it: `-t, --timeout DUR`, with blanks for a short form that it lacks.
 pub(super) fn syntax(option: &Opt) -> String {
     if option.is_operand() {
         return option.placeholder();
     }
-    let mut out = option.short.map_or_else(String::new, |short| format!("-{short}, "));
+    let mut out = option.short.map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
     for part in ["--", option.name, if option.value.is_empty() { "" } else { " " }, option.value] {
         out.push_str(part);
     }

@@ -84,7 +84,7 @@ fn options(pages: &[Page]) -> String {
     };
     let row = |(option, names): (&Opt, Vec<String>)| {
         let of = if one { String::new() } else { format!(" {} |", names.join(", ")) };
-        format!("| {} |{of} {} |\n", code(&help::syntax(option)), prose(option.help))
+        format!("| {} |{of} {} |\n", code(help::syntax(option).trim_start()), prose(option.help))
     };
     head.to_owned() + &rows.into_iter().map(row).collect::<String>()
 }
