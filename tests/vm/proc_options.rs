@@ -147,7 +147,7 @@ fn a_user_namespace_hides_the_accounts_outside() {
     std::os::unix::fs::chown(&path, Some(1234), Some(1234)).unwrap();
     let path = path.to_str().unwrap();
     let other = Running::start(Command::new("/bin/sleep").arg("1000").uid(1234).gid(1234));
-    let (other, own) = (other.pid().to_string(), std::process::id().to_string());
+    let own = std::process::id();
     let run = |arguments: &[&str]| {
         let words = ["unshare", "-U", "-r", "/bin/porthole"];
         output(Command::new("/bin/busybox").args(words).args(arguments).env_clear())
@@ -164,12 +164,12 @@ fn a_user_namespace_hides_the_accounts_outside() {
     let entries = json(&["ls", "-l", path]);
     assert_eq!(of(&entries["entries"][0], "path"), (json!(path), json!(65534), json!("nobody")));
     let processes = json(&["ps"]);
-    let row = |pid: &str| {
+    let row = |pid: u32| {
         let list = processes["processes"].as_array().unwrap();
-        list.iter().find(|row| row["pid"].to_string() == pid).unwrap_or_else(|| panic!("{processes}"))
+        list.iter().find(|row| row["pid"] == pid).unwrap_or_else(|| panic!("{processes}"))
     };
-    assert_eq!(of(row(&other), "process"), (json!("sleep"), json!(65534), json!("nobody")));
-    assert_eq!(of(row(&own), "process"), (json!("vm"), json!(0), json!("root")));
+    assert_eq!(of(row(other.pid()), "process"), (json!("sleep"), json!(65534), json!("nobody")));
+    assert_eq!(of(row(own), "process"), (json!("vm"), json!(0), json!("root")));
     run(&["http", "http://127.0.0.1:1/"]).is(
         1,
         "unhealthy: http http://127.0.0.1:1/: connection refused (127.0.0.1)",
@@ -179,12 +179,12 @@ fn a_user_namespace_hides_the_accounts_outside() {
     let why = format!(
         "cannot read environ, exe, cwd, root, ns/mnt of pid {own} (vm): although porthole has CAP_SYS_PTRACE"
     );
-    let ran = run(&["doctor", "-p", &own]);
+    let ran = run(&["doctor", "-p", &own.to_string()]);
     assert!(ran.stdout.replace("\n  ", " ").contains(&why), "{}", ran.story());
     let barrier =
         format!("/proc/{own}/uid_map: 0 0 4294967295, porthole's is 0 0 1: it is in another user namespace");
     assert!(ran.stdout.contains(&barrier), "{}", ran.story());
-    let ran = run(&["env", "-p", &own]);
+    let ran = run(&["env", "-p", &own.to_string()]);
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{}", ran.story());
     assert!(
         ran.stderr.starts_with(&format!("porthole: env: /proc/{own}/environ: permission denied")),
