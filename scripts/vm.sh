@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Boots real kernels under qemu, without KVM, and tests the static binaries in them: tests/vm, and a
-# part of the integration suite. Prints a line for each boot, `NAME: N passed, N failed`, and fails
-# on any failure, a kernel panic, a guest that does not reach its end, and a time limit.
+# Boots real kernels under qemu, without KVM, and tests the static binaries in them: tests/vm, and in
+# one of the boots a part of the integration suite, with real servers of this machine's. Prints a
+# line for each boot, `NAME: N passed, N failed, in N s`, and fails on any failure, a kernel panic, a
+# guest that does not reach its end, and a time limit.
 #
 #   scripts/vm.sh [NAME]...     all boots by default
 #
@@ -20,6 +21,10 @@ boots=(
 )
 # No guest takes so long; one that hangs is ended after this many seconds.
 limit=${PORTHOLE_VM_LIMIT:-300}
+# For the full suite, from this machine: real servers, and timeout(1), whose options busybox lacks. If
+# a server is not installed, or this is no amd64, its tests are skipped, or fail if
+# PORTHOLE_SKIP_NOTHING is set.
+programs=(redis-server memcached mosquitto nats-server kcat timeout)
 work=$PWD/target/vm
 mkdir -p "$work"/{initramfs,consoles}
 
@@ -38,17 +43,35 @@ build_tests() {
     # Without debug information, which is most of the size of a test program.
     export CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0
     local options=(--quiet --locked --target "$target" --target-dir "$work/build" --message-format json)
-    cargo test --no-run --test vm --test cli "${options[@]}" >"$work/build.json"
+    local tests=(--test vm) names=(vm patient)
+    # For the boot with the full suite.
+    if [ "$arch" = x86_64 ]; then
+        tests+=(--test cli --test servers)
+        names+=(cli servers)
+    fi
+    cargo test --no-run "${tests[@]}" "${options[@]}" >"$work/build.json"
     cargo build --example patient "${options[@]}" >>"$work/build.json"
-    for name in vm cli patient; do
-        path=$(sed -n 's/.*"name":"'$name'".*"executable":"\([^"]*\)".*/\1/p' "$work/build.json" | tail -n 1)
+    for name in "${names[@]}"; do
+        path=$(sed -n 's/.*"name":"'"$name"'".*"executable":"\([^"]*\)".*/\1/p' "$work/build.json" | tail -n 1)
         install -m 0755 "$path" "$work/tests/$arch/$name"
     done
 }
 
+# Copies a program of this machine's, if it is installed, with the libraries that it is linked with.
+copy_program() {
+    local root=$1 path library
+    [ "$(uname -m)" = x86_64 ] || return 0
+    path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$2") || return 0
+    install -m 0755 "$path" "$root/bin/$2"
+    # In a guest /usr is the root directory.
+    while read -r library; do
+        install -D -m 0755 "$library" "$root/${library#/usr/}"
+    done < <(ldd "$path" 2>/dev/null | grep -o '/[^ ]*')
+}
+
 # Packs what a guest has into target/vm/initramfs/KERNEL.
 pack() {
-    local kernel=$1 arch=$2 static=$3 root=$work/initramfs/$1.root name module
+    local kernel=$1 arch=$2 static=$3 kind=$4 root=$work/initramfs/$1.root name module
     rm -rf "$root"
     mkdir -p "$root"/{bin,modules,tests} "$root/checkout$PWD/docs"
     install -m 0755 "$work/kernels/$kernel/busybox" "$root/bin/busybox"
@@ -57,6 +80,11 @@ pack() {
     done
     install -m 0755 "$work/tests/$arch"/* "$root/tests/"
     mv "$root/tests/patient" "$root/bin/"
+    if [ "$kind" = full ]; then
+        for name in "${programs[@]}"; do copy_program "$root" "$name"; done
+    else
+        rm -f "$root/tests/cli" "$root/tests/servers"
+    fi
     install -m 0755 tests/vm/init.sh "$root/init"
     cp -r "$work/certificates" "$root/"
     # The tests hold each JSON document to it.
@@ -79,6 +107,7 @@ certificate() {
 boot() {
     local name=$1 kernel=$2 architecture=$4 kind=$6 console=$work/consoles/$1
     shift 6
+    [ -z "${PORTHOLE_SKIP_NOTHING:-}" ] || set -- "$@" porthole.skip_nothing
     local qemu=() serial=ttyS0
     case $architecture in
         amd64) qemu=(qemu-system-x86_64 -cpu max) ;;
@@ -105,7 +134,8 @@ judge() {
                 if ($at ~ /^failed;/) failed += $(at - 1)
             }
         }
-        END { printf "%s: %d passed, %d failed\n", name, passed, failed }' "$console.text"
+        END { printf "%s: %d passed, %d failed", name, passed, failed }' "$console.text"
+    echo ", in $((SECONDS - ${started[$name]})) s"
     if [ "$status" = 124 ] || [ "$status" = 137 ]; then why="was ended after $limit s"
     elif [ "$status" != 0 ]; then why="qemu ended with status $status: $(tail -n 1 "$console.qemu")"
     elif grep -q 'Kernel panic' "$console.text"; then why="the kernel panicked"
@@ -132,7 +162,7 @@ done
 certificate
 declare -A made=()
 for line in "${selected[@]}"; do
-    read -r _ kernel suite architecture package _ <<<"$line"
+    read -r _ kernel suite architecture package kind _ <<<"$line"
     [ -z "${made[$kernel]:-}" ] || continue
     made[$kernel]=1
     scripts/vm-fetch.sh "$kernel" "$suite" "$architecture" "$package"
@@ -144,12 +174,12 @@ for line in "${selected[@]}"; do
         made[$arch]=1
         build_tests $arch
     fi
-    pack "$kernel" $arch $static
+    pack "$kernel" $arch $static "$kind"
 done
 
 # Two guests at a time, the longest ones first: each has one processor.
 failed=0
-declare -A running=()
+declare -A running=() started=()
 finish() {
     local pid status=0
     wait -n -p pid || status=$?
@@ -161,6 +191,7 @@ for line in "${selected[@]}"; do
     # shellcheck disable=SC2086 # the fields of the line
     boot $line &
     running[$!]=${line%% *}
+    started[${line%% *}]=$SECONDS
 done
 while [ ${#running[@]} -gt 0 ]; do finish; done
 exit $failed

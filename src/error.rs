@@ -36,6 +36,8 @@ pub enum Cause {
     Denied(String),
     /// The file system does not answer, or did not answer within this time.
     Unanswered(Option<Duration>),
+    /// This time limit passed before it was its turn.
+    TimedOut(Duration),
     /// A kind of file that is read only on request.
     Special {
         /// What it is: `a FIFO`.
@@ -80,7 +82,7 @@ impl Error {
     /// is broken, or this process or machine lacks something.
     pub fn is_uninformative(&self) -> bool {
         match self.cause {
-            Cause::Unanswered(_) => true,
+            Cause::Unanswered(_) | Cause::TimedOut(_) => true,
             Cause::System(errno) => errno == Errno::EIO || is_lack(errno),
             _ => false,
         }
@@ -105,6 +107,9 @@ impl Error {
             Cause::Unanswered(None) => "the file system does not answer".into(),
             Cause::Unanswered(Some(limit)) => {
                 ["the file system does not answer within ", &show_duration(*limit)].concat().into()
+            }
+            Cause::TimedOut(limit) => {
+                ["timed out after ", &show_duration(*limit), " before it was read"].concat().into()
             }
             Cause::Special { what, has_option } => {
                 let unless = if *has_option { " unless --special is given" } else { "" };

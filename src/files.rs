@@ -84,12 +84,17 @@ pub fn read_in_time(path: &Path, limit: u64, deadline: Deadline) -> Result<Vec<u
     answer_in_time(deadline, Box::new(move || read_regular(&path, limit)))
 }
 
-/// Does this with a file in a thread. The error is [`unanswered`] if the deadline passes first.
+/// Does this with a file in a thread. The error is [`unanswered`] if the deadline passes first. If
+/// most of the time had passed before, as when many files are read by one deadline on a slow
+/// machine, the file system is not to blame.
 pub fn answer_in_time<T: Send + 'static>(
     deadline: Deadline,
     work: Box<dyn Fn() -> Result<T, Error> + Send + Sync>,
 ) -> Result<T, Error> {
-    bounded(deadline, work).unwrap_or_else(|Passed| Err(unanswered(deadline)))
+    let is_late = deadline.remaining().unwrap_or_default() < deadline.limit() / 2;
+    bounded(deadline, work).unwrap_or_else(|Passed| {
+        Err(if is_late { Cause::TimedOut(deadline.limit()).into() } else { unanswered(deadline) })
+    })
 }
 
 /// Strips the newline at the end, and a carriage return before it.
@@ -100,6 +105,8 @@ pub fn without_newline(bytes: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     #[test]
     fn regular_files_within_the_limit() {
@@ -110,6 +117,30 @@ mod tests {
         assert_eq!(read_start(Path::new("Cargo.toml"), 9).unwrap(), (b"[package]".to_vec(), true));
         let error = read_regular(Path::new("Cargo.toml"), 512).unwrap_err();
         assert_eq!(error.to_string(), "larger than 512 bytes");
+    }
+
+    #[test]
+    fn a_file_system_is_blamed_for_its_own_time_only() {
+        let limit = Duration::from_millis(200);
+        let silent = Arc::new(Mutex::new(()));
+        for (is_late, words) in [
+            (false, "the file system does not answer within 200 ms"),
+            (true, "timed out after 200 ms before it was read"),
+        ] {
+            let until_read = silent.lock().unwrap();
+            let deadline = Deadline::after(limit);
+            while is_late && deadline.remaining().is_ok_and(|left| left >= limit / 2) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let file = Arc::clone(&silent);
+            let work = Box::new(move || {
+                drop(file.lock());
+                Ok(())
+            });
+            let error = answer_in_time(deadline, work).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.is_uninformative()), (words, true));
+            drop(until_read);
+        }
     }
 
     #[test]

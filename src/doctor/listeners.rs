@@ -50,6 +50,7 @@ type Listeners = Vec<(SocketAddr, Socket)>;
 fn listeners(case: &Case<'_>) -> Result<(Listeners, String), Error> {
     let wanted = Wanted { tcp: true, udp: false, unix: false };
     let sockets = Sockets::read(case.handle, wanted, false)
+        .and_then(Sockets::whole)
         .map_err(|(name, error)| case.target.explain(error, case.handle, name))?;
     let listeners = sockets.list.into_iter().filter_map(|socket| Some((socket.local.inet()?, socket)));
     let listeners = listeners.collect();
@@ -289,7 +290,13 @@ struct Queue {
 /// Returns the TCP listeners that connections wait on, and the Unix listeners known to be full. A
 /// client of a Unix socket waits for a place in the queue, and some services work that way by
 /// design.
-fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, backlogs: &[Backlog]) -> Vec<Queue> {
+fn waiting(
+    case: &Case<'_>,
+    tcp: Listeners,
+    unix: Vec<Socket>,
+    table: &str,
+    backlogs: &[Backlog],
+) -> Vec<Queue> {
     let mut queues = Vec::new();
     for (address, socket) in tcp {
         if socket.receive > 0 {
@@ -301,9 +308,7 @@ fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, backlogs: &[Backlog]) -
             });
         }
     }
-    let wanted = Wanted { tcp: false, udp: false, unix: true };
-    // Not every system has Unix sockets.
-    for socket in Sockets::read(case.handle, wanted, false).unwrap_or_default().list {
+    for socket in unix {
         if socket.counted && backlog_of(backlogs, &socket).is_some_and(|most| is_full(socket.receive, most)) {
             queues.push(Queue {
                 name: decode(socket.local.name()),
@@ -316,6 +321,18 @@ fn waiting(case: &Case<'_>, tcp: Listeners, table: &str, backlogs: &[Backlog]) -
     queues
 }
 
+/// Reads the Unix sockets. Not every system has any.
+fn unix(case: &Case<'_>) -> Result<Vec<Socket>, Error> {
+    let wanted = Wanted { tcp: false, udp: false, unix: true };
+    match Sockets::read(case.handle, wanted, false) {
+        Ok(sockets) => Ok(sockets.list),
+        Err((name, error)) => {
+            let error = case.target.explain(error, case.handle, name);
+            if error.is_absent() { Ok(Vec::new()) } else { Err(error) }
+        }
+    }
+}
+
 /// Returns the backlog of a socket, if the kernel reports it. One connection more than that may
 /// wait.
 fn backlog_of(backlogs: &[Backlog], socket: &Socket) -> Option<u64> {
@@ -324,7 +341,11 @@ fn backlog_of(backlogs: &[Backlog], socket: &Socket) -> Option<u64> {
 
 /// Adds findings for listeners whose connections are not accepted.
 fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, backlogs: &[Backlog]) {
-    let earlier = waiting(case, listeners, table, backlogs);
+    let unix = unix(case).unwrap_or_else(|error| {
+        case.unread.push(error);
+        Vec::new()
+    });
+    let earlier = waiting(case, listeners, unix, table, backlogs);
     let mut earlier: Vec<u64> = earlier.into_iter().map(|queue| queue.socket.inode).collect();
     if earlier.is_empty() {
         return;
@@ -333,7 +354,7 @@ fn queues(case: &mut Case<'_>, listeners: Listeners, table: &str, backlogs: &[Ba
     case.wait();
     // A connection that waits only for a moment is normal.
     let Ok((later, _)) = self::listeners(case) else { return };
-    let mut lasting = waiting(case, later, table, backlogs);
+    let mut lasting = waiting(case, later, self::unix(case).unwrap_or_default(), table, backlogs);
     lasting.retain(|queue| earlier.binary_search(&queue.socket.inode).is_ok());
     let more = lasting.len().saturating_sub(MAX_NAMED);
     for queue in lasting.into_iter().take(MAX_NAMED) {

@@ -122,9 +122,16 @@ pub(super) fn read(process: &Handle) -> Option<Vec<u8>> {
 /// UDP; `None` if that is not known.
 fn open_ports(case: &Case<'_>) -> Option<Vec<u16>> {
     let wanted = |tcp, udp| Wanted { tcp, udp, unix: false };
-    let tcp = Sockets::read(case.handle, wanted(true, false), false).ok()?;
-    // Not every system shows the table of UDP.
-    let udp = Sockets::read(case.handle, wanted(false, true), false).unwrap_or_default();
+    let read = |wanted| Sockets::read(case.handle, wanted, false).and_then(Sockets::whole);
+    let tcp = read(wanted(true, false)).ok()?;
+    let udp = match read(wanted(false, true)) {
+        Ok(udp) => udp,
+        // Not every system shows the table of UDP.
+        Err((name, error)) if case.target.explain(error.clone(), case.handle, name).is_absent() => {
+            Sockets::default()
+        }
+        Err(_) => return None,
+    };
     Some(tcp.list.iter().chain(&udp.list).map(|socket| socket.port).collect())
 }
 

@@ -139,6 +139,10 @@ impl List<'_> {
                 target.proc.join(pid.to_string()).join("map_files").shown()
             ));
         }
+        if let Some((process, unread)) = &self.spaces.unread {
+            let why = target.explain_all(unread, process);
+            self.answer.warn(&format!("the addresses of sockets are missing: {why}"));
+        }
         if self.deleted && !self.answer.is_json() && !self.held.is_empty() {
             self.held.sort_unstable();
             self.held.dedup();

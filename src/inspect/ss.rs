@@ -78,6 +78,9 @@ impl Inspect for Ss {
         };
         let sockets = Sockets::read(process, self.wanted, self.all)
             .map_err(|(name, error)| target.explain(error, process, name))?;
+        if !sockets.unread.is_empty() {
+            answer.error(target.explain_all(&sockets.unread, process) + "; sockets are missing");
+        }
         for name in &sockets.cut {
             answer.error(format!(
                 "{}: too large to be read to its end; sockets are missing",

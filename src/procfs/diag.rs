@@ -30,6 +30,9 @@ const STATES: u32 = 0x1ffe;
 const UNIX_DIAG_VFS: u16 = 1;
 /// `INET_DIAG_SKV6ONLY` in inet_diag.h.
 const INET_DIAG_SKV6ONLY: u16 = 11;
+/// `IPPROTO_TCP` and `IPPROTO_UDP`: in.h.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
 /// `TCP_LISTEN` in tcp_states.h, which Unix sockets share.
 const LISTEN: u8 = 10;
 
@@ -47,11 +50,12 @@ const fn unix_request(show: u32) -> [[u8; 4]; 10] {
     [length, kind, number, port, [1, 0, 0, 0], [0xff; 4], [0; 4], show.to_ne_bytes(), [0; 4], [0; 4]]
 }
 
-/// The header and a `struct inet_diag_req_v2` for this family, protocol (`IPPROTO_…`) and state.
+/// The header and a `struct inet_diag_req_v2` for this family, protocol (`IPPROTO_…`) and these
+/// states, a bit for each.
 #[allow(clippy::cast_possible_truncation, reason = "a field of one byte; there are some 50 families")]
-const fn inet_request(family: AddressFamily, protocol: u8, state: u8) -> [[u8; 4]; 18] {
+const fn inet_request(family: AddressFamily, protocol: u8, states: u32) -> [[u8; 4]; 18] {
     let mut request = [[0; 4]; 18];
-    let ([length, kind, ..], states) = (header(SOCK_DIAG_BY_FAMILY, 72), (1_u32 << state).to_ne_bytes());
+    let ([length, kind, ..], states) = (header(SOCK_DIAG_BY_FAMILY, 72), states.to_ne_bytes());
     [request[0], request[1], request[4], request[5]] = [length, kind, [family as u8, protocol, 0, 0], states];
     request
 }
@@ -83,14 +87,11 @@ pub fn sockets_of((device, inode): (u64, u64)) -> Option<Vec<UnixSocket>> {
 /// anyone; `None` if the kernel does not answer.
 pub fn listeners(protocol: Protocol) -> Option<Vec<Listener>> {
     let (number, state) = match protocol {
-        Protocol::Tcp => (6, LISTEN),
-        Protocol::Udp => (17, UNCONNECTED),
+        Protocol::Tcp => (TCP, LISTEN),
+        Protocol::Udp => (UDP, UNCONNECTED),
     };
     let mut found = Vec::new();
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let request = inet_request(family, number, state);
-        dump(request.as_flattened(), &mut |message| found.extend(listener_of(message, state)))?;
-    }
+    dump_inet(number, 1 << state, &mut |message| found.extend(listener_of(message, state)))?;
     Some(found)
 }
 
@@ -164,10 +165,19 @@ pub fn tcp_sockets(all: bool, visit: &mut dyn FnMut(InetSocket)) -> Option<()> {
         // One request for both families, as each walks over all buckets of the connection table.
         return dump(tcp_request().as_flattened(), visit);
     }
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        dump(inet_request(family, 6, LISTEN).as_flattened(), visit)?;
-    }
-    Some(())
+    dump_inet(TCP, 1 << LISTEN, visit)
+}
+
+/// Calls `visit` with the UDP sockets of this network namespace, in every state or only those
+/// without a peer; `None` if the kernel does not answer.
+#[cfg(feature = "inspect")]
+pub fn udp_sockets(all: bool, visit: &mut dyn FnMut(InetSocket)) -> Option<()> {
+    let states = if all { STATES } else { 1 << UNCONNECTED };
+    dump_inet(UDP, states, &mut |message| {
+        if let Some((socket, _)) = inet_socket_of(message) {
+            visit(socket);
+        }
+    })
 }
 
 /// The backlog of a listener, TCP or Unix.
@@ -221,6 +231,14 @@ pub fn unix_backlog_of(message: &[u8]) -> Option<Backlog> {
     let (waiting, most) = attribute(rest, UNIX_DIAG_RQLEN)?.split_first_chunk::<4>()?;
     let (inode, waiting) = (u32::from_ne_bytes([i0, i1, i2, i3]).into(), u32::from_ne_bytes(*waiting).into());
     Some(Backlog { inode, waiting, most: u32::from_ne_bytes(*most.first_chunk()?), only_ipv6: None })
+}
+
+/// Calls `visit` with the sockets of both families in these states; `None` on an error.
+fn dump_inet(protocol: u8, states: u32, visit: &mut dyn FnMut(&[u8])) -> Option<()> {
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        dump(inet_request(family, protocol, states).as_flattened(), visit)?;
+    }
+    Some(())
 }
 
 /// Sends a request and calls `visit` with each answer; `None` on an error.

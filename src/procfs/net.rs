@@ -7,6 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use super::process::explain_absence;
 use crate::error::Error;
 use crate::files::{read_regular, read_start};
 
@@ -113,7 +114,7 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error
         // table of a busy proxy may be cut.
         Ok((_, true)) if protocol == Protocol::Udp => Err(Error::from("too large").at(&proc.join(name))),
         Ok((table, _)) => Ok(table),
-        Err(error) => Err(error.at(&proc.join(name))),
+        Err(error) => Err(explain_absence(proc, error).at(&proc.join(name))),
     };
     let mut listeners = parse_inet(&read(v4)?, state);
     if !matches!(proc.join(v6).try_exists(), Ok(false)) {
@@ -125,7 +126,7 @@ pub fn listeners(proc: &Path, protocol: Protocol) -> Result<Vec<Listener>, Error
 /// Reads the table of the Unix sockets of this network namespace, for [`unix_sockets`].
 pub fn unix_table(proc: &Path) -> Result<Vec<u8>, Error> {
     let path = proc.join("self/net/unix");
-    read_regular(&path, MAX_TABLE_BYTES).map_err(|error| error.at(&path))
+    read_regular(&path, MAX_TABLE_BYTES).map_err(|error| explain_absence(proc, error).at(&path))
 }
 
 /// Whether the rest of the table begins with exactly this name. Names are raw and may contain

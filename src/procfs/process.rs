@@ -14,9 +14,9 @@ use nix::unistd::Pid;
 use crate::bytes::find;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::files::{read_regular, read_start};
-use crate::text::decode;
+use crate::text::{Shown as _, decode};
 
 /// How much of a small file is read, in bytes.
 const MAX_SMALL_FILE_BYTES: u64 = 4096;
@@ -158,18 +158,42 @@ pub fn is_hidden(pid: u32) -> bool {
 /// `hidepid=invisible`; `None` if this proc has no such option or we see all processes regardless.
 /// proc(5)
 pub fn hiding_option(proc: &Path) -> Option<String> {
-    let own = |name: &str, limit| Some(read_start(&proc.join("self").join(name), limit).ok()?.0);
-    let options = hidepid_options(&own("mountinfo", MAX_MOUNTINFO_BYTES)?, proc.as_os_str().as_bytes())?;
+    let options = mount_options(proc)?;
     let option = |name: &str| options.split(',').find(|option| option.starts_with(name));
     let hidepid = option("hidepid=")?;
-    let status = own("status", MAX_SMALL_FILE_BYTES).unwrap_or_default();
+    let status = own_file(proc, "status", MAX_SMALL_FILE_BYTES).unwrap_or_default();
     let gid = option("gid=").and_then(|gid| gid.strip_prefix("gid=")).unwrap_or("0");
     (!sees_all(&status, gid)).then(|| hidepid.to_owned())
 }
 
+/// Explains why a table of the network in this proc does not exist. Mounted with `subset=pid`, proc
+/// shows the tables in the directory of each process, but Linux 5.10 opens none of them: proc(5),
+/// `proc_reg_open` in the kernel's fs/proc/inode.c.
+pub fn explain_absence(proc: &Path, error: Error) -> Error {
+    let options = if error.is_absent() { mount_options(proc) } else { None };
+    match options.as_ref().and_then(|options| options.split(',').find(|option| option.starts_with("subset=")))
+    {
+        Some(option) => {
+            let why = format!("{}: {} is mounted with {option}", error.reason(), proc.shown());
+            Error { cause: Cause::Other(why.into()), path: error.path }
+        }
+        None => error,
+    }
+}
+
+/// Returns the options of this proc.
+fn mount_options(proc: &Path) -> Option<String> {
+    options_of(&own_file(proc, "mountinfo", MAX_MOUNTINFO_BYTES)?, proc.as_os_str().as_bytes())
+}
+
+/// Reads a file of our own process.
+fn own_file(proc: &Path, name: &str, limit: u64) -> Option<Vec<u8>> {
+    Some(read_start(&proc.join("self").join(name), limit).ok()?.0)
+}
+
 /// Returns the options of the proc file system mounted here; of several, the last.
 /// proc_pid_mountinfo(5)
-fn hidepid_options(mountinfo: &[u8], proc: &[u8]) -> Option<String> {
+fn options_of(mountinfo: &[u8], proc: &[u8]) -> Option<String> {
     let line =
         mountinfo.split(|&b| b == b'\n').rfind(|line| line.split(|&b| b == b' ').nth(4) == Some(proc))?;
     let rest = line.get(find(line, b" - proc ")? + b" - proc ".len()..)?;
@@ -334,10 +358,10 @@ mod tests {
     fn hidepid_and_who_sees_all_processes() {
         let mounts = b"22 21 0:20 / / rw - ext4 /dev/root rw\n23 22 0:21 / /proc rw,nosuid - proc proc rw,gid=30,hidepid=2\n\
             24 22 0:22 / /proc/x rw - proc proc rw\n25 22 0:22 / /tmp rw - tmpfs proc rw,hidepid=1\n\n";
-        assert_eq!(hidepid_options(mounts, b"/proc").as_deref(), Some("rw,gid=30,hidepid=2"));
-        assert_eq!(hidepid_options(mounts, b"/proc/x").as_deref(), Some("rw"));
+        assert_eq!(options_of(mounts, b"/proc").as_deref(), Some("rw,gid=30,hidepid=2"));
+        assert_eq!(options_of(mounts, b"/proc/x").as_deref(), Some("rw"));
         for at in ["/tmp", "/", "/none", ""] {
-            assert_eq!(hidepid_options(mounts, at.as_bytes()), None, "{at}");
+            assert_eq!(options_of(mounts, at.as_bytes()), None, "{at}");
         }
         let status = |gid: &str, groups: &str, caps: &str| {
             format!("Gid:\t7\t7\t7\t{gid}\nGroups:\t{groups} \nCapPrm:\t0000000000080000\nCapEff:\t{caps}\n")

@@ -1,6 +1,6 @@
 //! The sockets of a network namespace, in every state, from the tables in a process's `net`
-//! directory; TCP sockets of our own network namespace from sock_diag(7). proc_net(5),
-//! proc_pid_net(5)
+//! directory; TCP sockets of our own network namespace from sock_diag(7), and UDP sockets too if
+//! their tables cannot be read. proc_net(5), proc_pid_net(5)
 //!
 //! No privilege is needed to read them, whichever user the process runs as.
 
@@ -97,50 +97,81 @@ pub struct Sockets {
     pub cut: Vec<&'static str>,
     /// The tables with malformed lines, and how many.
     pub odd: Vec<(&'static str, usize)>,
+    /// The tables that could not be read, and the reasons.
+    pub unread: Vec<(&'static str, Error)>,
 }
 
 impl Sockets {
     /// Reads the sockets of the network namespace of this process: those that listen or receive
-    /// from anyone or, with `all`, those in every state. The error names the table and the reason.
+    /// from anyone or, with `all`, those in every state. If not one table can be read, the error
+    /// names the first and the reason.
     pub fn read(process: &Handle, wanted: Wanted, all: bool) -> Result<Self, (&'static str, Error)> {
-        let mut sockets = Sockets::default();
-        let asked =
-            if wanted.tcp && process.is_in_our_network() { ask(all, &mut sockets.list) } else { None };
-        sockets.cut.extend(asked.filter(|&is_cut| is_cut).map(|_| "net/tcp"));
-        let reads_tcp = wanted.tcp && asked.is_none();
-        for (is_wanted, protocol, name, may_lack) in [
-            (reads_tcp, Protocol::Tcp, "net/tcp", false),
-            // A kernel without IPv6 lacks its table.
-            (reads_tcp, Protocol::Tcp, "net/tcp6", true),
-            (wanted.udp, Protocol::Udp, "net/udp", false),
-            (wanted.udp, Protocol::Udp, "net/udp6", true),
-        ] {
-            if !is_wanted {
-                continue;
-            }
-            let table = match sockets.table(process, name) {
-                Err(error) if error.is_gone() && may_lack && process.read("stat", 1).is_ok() => continue,
-                table => table.map_err(|error| (name, error))?,
-            };
-            let odd = inet(&table, protocol, all, &mut sockets.list);
-            sockets.odd.extend((odd > 0).then_some((name, odd)));
+        let (mut sockets, mut is_any) = (Sockets::default(), false);
+        if wanted.tcp {
+            is_any |= sockets.ask(process, Protocol::Tcp, "net/tcp", all)
+                || sockets.inet(process, Protocol::Tcp, ["net/tcp", "net/tcp6"], all);
         }
-        if wanted.unix {
-            let table = sockets.table(process, "net/unix").map_err(|error| ("net/unix", error))?;
+        if wanted.udp {
+            is_any |= sockets.inet(process, Protocol::Udp, ["net/udp", "net/udp6"], all)
+                || sockets.ask(process, Protocol::Udp, "net/udp", all);
+        }
+        if wanted.unix
+            && let Some(table) = sockets.table(process, "net/unix")
+        {
             let odd = unix(&table, all, &mut sockets.list);
             sockets.odd.extend((odd > 0).then_some(("net/unix", odd)));
+            is_any = true;
         }
-        Ok(sockets)
+        match sockets.unread.first() {
+            Some(first) if !is_any => Err(first.clone()),
+            _ => Ok(sockets),
+        }
     }
 
-    fn table(&mut self, process: &Handle, name: &'static str) -> Result<Vec<u8>, Error> {
-        let mut table = process.read(name, MAX_TABLE_BYTES)?;
+    /// Asks the kernel for the sockets of a protocol, instead of the tables, the first of which has
+    /// this name. It answers only for our own network namespace. Returns whether it does.
+    fn ask(&mut self, process: &Handle, protocol: Protocol, name: &'static str, all: bool) -> bool {
+        let asked = if process.is_in_our_network() { ask(protocol, all, &mut self.list) } else { None };
+        let Some(is_cut) = asked else { return false };
+        self.unread.retain(|(unread, _)| !unread.starts_with(name));
+        self.cut.extend(is_cut.then_some(name));
+        true
+    }
+
+    /// Returns the sockets if no table is missing.
+    pub fn whole(self) -> Result<Self, (&'static str, Error)> {
+        self.unread.first().cloned().map_or(Ok(self), Err)
+    }
+
+    /// Reads both tables of a protocol. Returns whether any can be read.
+    fn inet(&mut self, process: &Handle, protocol: Protocol, [v4, v6]: [&'static str; 2], all: bool) -> bool {
+        let is_read = |sockets: &mut Self, name| {
+            let Some(table) = sockets.table(process, name) else { return false };
+            let odd = inet(&table, protocol, all, &mut sockets.list);
+            sockets.odd.extend((odd > 0).then_some((name, odd)));
+            true
+        };
+        let (has_v4, has_v6) = (is_read(self, v4), is_read(self, v6));
+        if has_v4
+            && !has_v6
+            && self.unread.last().is_some_and(|(_, error)| error.is_gone())
+            && process.read("stat", 1).is_ok()
+        {
+            // A kernel without IPv6 lacks its table.
+            self.unread.pop();
+        }
+        has_v4 || has_v6
+    }
+
+    fn table(&mut self, process: &Handle, name: &'static str) -> Option<Vec<u8>> {
+        let read = process.read(name, MAX_TABLE_BYTES);
+        let mut table = read.map_err(|error| self.unread.push((name, error))).ok()?;
         if table.len() == MAX_TABLE_BYTES {
             self.cut.push(name);
             // Half a row may look like a whole one.
             table.truncate(table.iter().rposition(|&b| b == b'\n').unwrap_or_default());
         }
-        Ok(table)
+        Some(table)
     }
 }
 

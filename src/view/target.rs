@@ -11,7 +11,7 @@ use crate::error::{Cause, Error};
 use crate::files::read_start;
 use crate::procfs::handle::{Fate, Handle, MAX_PROC_FILE_BYTES, is_proc};
 use crate::procfs::listing::Listing;
-use crate::procfs::process::{Process, hiding_option, own_pid};
+use crate::procfs::process::{Process, explain_absence, hiding_option, own_pid};
 use crate::procfs::status::Status;
 use crate::report::Subject;
 use crate::text::Shown as _;
@@ -168,9 +168,28 @@ impl Target {
             Fate::Kernel(process) => {
                 format!("{} is a kernel thread, which has no {name}", process.shown()).into()
             }
-            Fate::Lives if error.is_gone() => Error::from(Errno::ENOENT).at(&path),
+            Fate::Lives if error.is_gone() => {
+                let absent = Error::from(Errno::ENOENT);
+                let is_table = self.is_of_kernel() && name.starts_with("net/");
+                if is_table { explain_absence(&self.proc, absent) } else { absent }.at(&path)
+            }
             Fate::Lives => error.at(&path),
         }
+    }
+
+    /// Says which files of a process are not available and why, those with the same reason together.
+    pub fn explain_all(&self, unread: &[(&'static str, Error)], process: &Handle) -> String {
+        let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+        for (name, error) in unread {
+            let error = self.explain(error.clone(), process, name);
+            let (reason, path) = (error.reason().into_owned(), process.path(name).shown());
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, paths)) => paths.push(path),
+                None => reasons.push((reason, vec![path])),
+            }
+        }
+        let groups = reasons.into_iter().map(|(reason, paths)| [paths.join(", "), reason].join(": "));
+        groups.collect::<Vec<_>>().join("; ")
     }
 
     fn denied(&self, error: Error, pid: u32, path: &Path) -> Error {

@@ -14,14 +14,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::support::command::{Ran, output};
 use crate::support::server::{Server, answer, folder, response, send};
 
-const BINARIES: [&str; 3] = ["porthole", "porthole-probe-tls", "porthole-probe"];
+/// The static binaries.
+pub const BINARIES: [&str; 3] = ["porthole", "porthole-probe-tls", "porthole-probe"];
 
 /// A certificate for localhost, made by scripts/vm.sh when it packed this guest.
 pub const CERTIFICATE: &str = "/certificates/localhost.pem";
 
 /// Runs one of the static binaries.
 #[track_caller]
-fn run(binary: &str, arguments: &[&str]) -> Ran {
+pub fn run(binary: &str, arguments: &[&str]) -> Ran {
     output(Command::new(format!("/bin/{binary}")).args(arguments).env_clear().stdin(Stdio::null()))
 }
 

@@ -26,18 +26,22 @@ printf '127.0.0.1 localhost\n::1 localhost\n' >/etc/hosts
 read -r line </proc/cmdline
 kind=${line##*porthole.vm=}
 kind=${kind%% *}
+skip_nothing=
+case $line in *porthole.skip_nothing*) skip_nothing=PORTHOLE_SKIP_NOTHING=1 ;; esac
 status=0
 run() {
     echo "guest: $*"
     "$@" || status=1
 }
 
-# Part of the integration suite: what needs no more than a network and files of its own. Tests that
-# limit memory or become another user need programs that busybox lacks: prlimit(1), setpriv(1). In two
-# others porthole prepares megabytes within half a second, for which emulation is too slow.
+# Part of the integration suite: what needs no more than a network and files of its own, and real
+# servers. Tests that limit memory or become another user need programs that busybox lacks:
+# prlimit(1), setpriv(1). In two others porthole prepares megabytes within half a second, for which
+# emulation is too slow.
 suite() {
     run /tests/cli http:: tcp:: unix:: grpc:: tls:: --skip memory_stays_small --skip a_denied_permission --skip readme:: \
         --skip tcp::dialogue::a_server_that_stalls --skip grpc::misbehaving::a_server_that_never_reads
+    run env $skip_nothing /tests/servers redis::ready memcached::ready mqtt::ready nats::ready kafka::ready
 }
 case $kind in
     v1) mkdir -p /sys/fs/cgroup ;;

@@ -26,6 +26,7 @@ mod filesystems;
 mod loopback;
 mod proc_options;
 mod processes;
+mod servers;
 
 // Before and after the modules for sock_diag(7) are loaded.
 mod with_diag;

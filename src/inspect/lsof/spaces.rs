@@ -1,5 +1,6 @@
 //! The sockets of the network namespaces of the listed processes.
 
+use crate::error::Error;
 use crate::procfs::handle::Handle;
 use crate::procfs::sockets::{Socket, Sockets, Wanted};
 
@@ -15,7 +16,13 @@ pub struct Spaces {
     list: Vec<(Id, Vec<Socket>)>,
     /// The process that was asked for last, and its namespace.
     last: Option<(u32, Id)>,
+    /// The tables that could not be read of the first namespace that lacks some, and the process
+    /// in it.
+    pub unread: Option<(Handle, Unread)>,
 }
+
+/// Tables that could not be read, and the reasons.
+type Unread = Vec<(&'static str, Error)>;
 
 impl Spaces {
     /// Returns a socket as the tables of the process's network namespace describe it.
@@ -26,7 +33,14 @@ impl Spaces {
                 self.list.remove(0);
             }
             let wanted = Wanted { tcp: true, udp: true, unix: true };
-            let mut sockets = Sockets::read(process, wanted, true).unwrap_or_default().list;
+            let (mut sockets, unread) = match Sockets::read(process, wanted, true) {
+                Ok(sockets) => (sockets.list, sockets.unread),
+                Err(first) => (Vec::new(), vec![first]),
+            };
+            // Of a process that has ended in between nothing can be read.
+            if !unread.is_empty() && process.read("stat", 1).is_ok() {
+                self.unread.get_or_insert_with(|| (process.clone(), unread));
+            }
             sockets.sort_by_key(|socket| socket.inode);
             self.list.push((id, sockets));
         }

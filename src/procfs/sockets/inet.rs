@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 
 use super::{Address, Protocol, Socket, State};
-use crate::procfs::diag::{InetSocket, tcp_sockets};
+use crate::procfs::diag::{InetSocket, tcp_sockets, udp_sockets};
 use crate::procfs::net::{LISTEN, UNCONNECTED, hex, inet_rows, parse_address};
 
-/// The most TCP sockets that are listed, if the kernel is asked.
+/// The most sockets of a protocol that are listed, if the kernel is asked.
 const MAX_SOCKETS: usize = 1 << 15;
 
 /// Parses the sockets in `tcp`, `tcp6`, `udp` or `udp6`. Returns the number of malformed lines.
@@ -37,15 +37,16 @@ pub(super) fn inet(table: &[u8], protocol: Protocol, all: bool, sockets: &mut Ve
     lines - rows + usize::from(!table.trim_ascii_start().starts_with(b"sl "))
 }
 
-/// Asks the kernel for the TCP sockets of our own network namespace. If there are few, that takes a
-/// tenth of the time: for a table, the kernel walks over the buckets for connections several times.
-/// Returns whether there are more than are listed. `None` if the kernel does not answer, or not with
-/// all that the tables contain.
-pub(super) fn ask(all: bool, sockets: &mut Vec<Socket>) -> Option<bool> {
+/// Asks the kernel for the sockets of a protocol in our own network namespace. If there are few TCP
+/// sockets, that takes a tenth of the time: for a table, the kernel walks over the buckets for
+/// connections several times. Returns whether there are more than are listed. `None` if the kernel
+/// does not answer, or not with all that the tables contain.
+pub(super) fn ask(protocol: Protocol, all: bool, sockets: &mut Vec<Socket>) -> Option<bool> {
     let (before, mut is_cut, mut lacks_user) = (sockets.len(), false, false);
-    let answered = tcp_sockets(all, &mut |found| {
+    let list = if protocol == Protocol::Tcp { tcp_sockets } else { udp_sockets };
+    let answered = list(all, &mut |found| {
         is_cut |= sockets.len() - before == MAX_SOCKETS;
-        let socket = tcp(&found);
+        let socket = socket_of(protocol, &found);
         // To the tables such a request belongs to the user of the listener.
         lacks_user |= socket.state == State::SynReceived && found.inode == 0;
         if !is_cut {
@@ -59,10 +60,10 @@ pub(super) fn ask(all: bool, sockets: &mut Vec<Socket>) -> Option<bool> {
     Some(is_cut)
 }
 
-fn tcp(found: &InetSocket) -> Socket {
+fn socket_of(protocol: Protocol, found: &InetSocket) -> Socket {
     let state = State::of_number(found.state.into());
     Socket {
-        protocol: Protocol::Tcp,
+        protocol,
         kind: "",
         state,
         local: Address::Inet(found.local),
@@ -86,7 +87,7 @@ fn peer(address: SocketAddr) -> Address {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
 
     #[test]
     fn the_kernel_answers_what_is_in_the_tables() {
@@ -108,7 +109,7 @@ mod tests {
         for (all, count) in [(false, 2), (true, 10)] {
             let (mut asked, mut read) = (Vec::new(), Vec::new());
             // Not every kernel answers.
-            if ask(all, &mut asked).is_none() {
+            if ask(Protocol::Tcp, all, &mut asked).is_none() {
                 return;
             }
             for name in ["tcp", "tcp6"] {
@@ -120,5 +121,39 @@ mod tests {
             assert!(asked.len() >= count, "{asked:?}");
         }
         drop((waiting, accepted, more));
+    }
+
+    #[test]
+    fn the_kernel_answers_what_is_in_the_tables_of_udp() {
+        let bound = ["127.0.0.1:0", "[::1]:0"].map(|address| UdpSocket::bind(address).unwrap());
+        let addresses = bound.each_ref().map(|socket| socket.local_addr().unwrap());
+        let connected = addresses.map(|address| {
+            let socket = UdpSocket::bind(SocketAddr::new(address.ip(), 0)).unwrap();
+            socket.connect(address).unwrap();
+            socket.send(b"waits").unwrap();
+            socket
+        });
+        for (all, count) in [(false, 2), (true, 4)] {
+            let (mut asked, mut read) = (Vec::new(), Vec::new());
+            // Not every kernel answers.
+            if ask(Protocol::Udp, all, &mut asked).is_none() {
+                return;
+            }
+            for name in ["udp", "udp6"] {
+                let table = std::fs::read(format!("/proc/thread-self/net/{name}")).unwrap();
+                assert_eq!(inet(&table, Protocol::Udp, all, &mut read), 0);
+            }
+            // Other tests have sockets too.
+            for sockets in [&mut asked, &mut read] {
+                let is_ours =
+                    |address: &Address| address.inet().is_some_and(|known| addresses.contains(&known));
+                sockets.retain(|socket| is_ours(&socket.local) || is_ours(&socket.peer));
+                sockets.sort_by_key(|socket| socket.inode);
+            }
+            assert_eq!(asked, read);
+            assert_eq!(asked.len(), count, "{asked:?}");
+            assert_eq!(asked.iter().filter(|socket| socket.receive > 0).count(), 2, "{asked:?}");
+        }
+        drop((bound, connected));
     }
 }

@@ -86,6 +86,22 @@ fn an_unknown_user_is_not_taken_for_root() {
     assert_eq!((&json["files"][0]["uid"], &json["errors"]), (&Value::Null, &json!([error])));
 }
 
+/// A socket without an address is not one that has none.
+#[test]
+fn missing_tables_of_sockets_are_mentioned() {
+    let tree = ProcTree::new(4);
+    tree.process(7, "app", &[(3, "socket:[101]")]);
+    let words = ["lsof", "-p", "7", "--proc", tree.path()];
+    let why =
+        format!("the addresses of sockets are missing: {}/7/net/tcp: no such file or directory", tree.path());
+    porthole(words).run().is(
+        0,
+        "PID  PROCESS  USER  FD  TYPE  SIZE  NAME\n  7  app      0     3   sock     -  socket:[101]",
+        &format!("porthole: lsof: {why}"),
+    );
+    assert_eq!(porthole([&words[..], &["--json"]].concat()).run().content()["errors"], json!([why]));
+}
+
 #[test]
 fn files_of_every_type_are_listed() {
     let tree = ProcTree::new(4);

@@ -73,6 +73,36 @@ fn listeners_are_listed_with_queues_and_owners() {
     }
 }
 
+/// What can be read is listed, and the tables that are missing are named once.
+#[test]
+fn without_some_tables_the_other_sockets_are_listed() {
+    let tree = fabricated();
+    let path = tree.path();
+    for name in ["udp", "unix"] {
+        fs::remove_file(tree.0.join("1/net").join(name)).unwrap();
+    }
+    let why = format!(
+        "{path}/1/net/udp, {path}/1/net/udp6, {path}/1/net/unix: no such file or directory; sockets are missing"
+    );
+    porthole(["ss", "-t", "-u", "-x", "--proc", path]).run().is(
+        1,
+        "PROTO  STATE   QUEUE      LOCAL           USER   PROCESS\n\
+         tcp    LISTEN  4 FULL     0.0.0.0:80      99999  20 (w), 21 (w), 22 (w), 23 (w), 24 (w), 25 (w), 26 (w), 27 (w) and 2 more\n\
+         tcp    LISTEN  3 waiting  127.0.0.1:8080  root   1 (init), 7 (ngi\\nnx)",
+        &format!("porthole: ss: {why}"),
+    );
+    let ran = porthole(["ss", "-t", "-u", "-x", "--json", "--proc", path]).run();
+    let json = ran.content();
+    assert_eq!((ran.status, json["sockets"].as_array().unwrap().len()), (Some(1), 2), "{}", ran.story());
+    assert_eq!(json["errors"], json!([why]));
+    for (option, name) in [("-u", "udp"), ("-x", "unix")] {
+        let why = format!("{path}/1/net/{name}: no such file or directory");
+        porthole(["ss", option, "--proc", path]).run().is(1, "", &format!("porthole: ss: {why}"));
+        let json = porthole(["ss", option, "--json", "--proc", path]).run().content();
+        assert_eq!(json, json!({"sockets": [], "errors": [why]}));
+    }
+}
+
 #[test]
 fn all_states_are_listed_with_peers_and_unix_names() {
     let tree = fabricated();
