@@ -24,6 +24,7 @@ mod cri;
 mod ecs;
 mod examples;
 mod flows;
+mod from_source;
 mod health;
 mod image;
 mod inspect;
