@@ -54,12 +54,12 @@ image: static
 	@scripts/image.sh
 
 demo:
-	@scripts/need.sh cc
+	@scripts/need.sh cc auditable
 	@scripts/static.sh probe full service
 	@scripts/demo.sh
 
 test:
-	@scripts/need.sh cc engine
+	@scripts/need.sh cc auditable engine
 	@scripts/test.sh
 
 check:

@@ -4,6 +4,7 @@
 # PORTHOLE_DEMO=root selects the latter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/builder.sh
 
 # engine.sh runs this script again, with an engine if one is available.
 if [ -z "${PORTHOLE_DEMO:-}" ]; then
@@ -60,7 +61,7 @@ in_container() {
     name=porthole-demo-$$
     trap 'docker rm -f "$name" >/dev/null 2>&1 || true; docker rmi -f "$name" >/dev/null 2>&1 || true' EXIT
     step "An image FROM scratch: the service, porthole, and nothing else (examples/service/Dockerfile)"
-    run 0 env DOCKER_BUILDKIT=0 docker build -q -f examples/service/Dockerfile -t "$name" .
+    run 0 docker build -q -f examples/service/Dockerfile -t "$name" .
     run 0 docker run -d --name "$name" --network none --read-only --cap-drop ALL --security-opt no-new-privileges "$name"
     inside=(docker exec "$name")
     until_true 30 "${inside[@]}" /porthole tcp ":$port"

@@ -11,14 +11,13 @@
 # that points to them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/builder.sh
 . scripts/flavours.sh
 
 name=${1:-porthole}
 options=("${@:2}")
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-# Nothing here needs BuildKit, and not every engine has it.
-export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0}
 
 # The URL of the sources, if others can reach it; without a token in front of the host.
 source=$({ git remote get-url origin 2>/dev/null || true; } | sed -n 's|^\(https\?://\)\([^/@]*@\)\?|\1|p')

@@ -164,18 +164,27 @@ need_examples() {
     cp examples/grpc/requirements.txt target/wheels/
 }
 
+# A C compiler for this processor, if it is another than this machine's: need_cross ARCH
+need_cross() {
+    case ${1:-$(uname -m)}-$(uname -m) in
+        x86_64-x86_64 | amd64-x86_64 | aarch64-aarch64 | arm64-aarch64) ;;
+        aarch64-* | arm64-*) need "a C compiler for arm64" aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+        x86_64-* | amd64-*) need "a C compiler for x86-64" x86_64-linux-gnu-gcc gcc-x86-64-linux-gnu libc6-dev-amd64-cross ;;
+        *) echo "need: ARCH: expected x86_64 or aarch64, got '$1'" >&2; return 1 ;;
+    esac
+}
+
 # The compiler and the emulator for arm64.
 need_arm64() {
-    need "a C compiler for arm64" aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    need_cross aarch64
     need "an emulator for arm64" qemu-aarch64-static qemu-user-static
 }
 
-# Installs a program from crates.io below target/tools: need_tool NAME VERSION
+# Installs a program from crates.io below target/tools, or PORTHOLE_TOOLS: need_tool NAME VERSION
 need_tool() {
-    local tools
-    tools=$(cd "$(dirname "$0")/.." && pwd)/target/tools
+    local tools=${PORTHOLE_TOOLS:-$PWD/target/tools}
     if [ -x "$tools/bin/$1" ] && grep -q "\"$1 $2 " "$tools/.crates.toml" 2>/dev/null; then return; fi
-    echo "need: building $1 $2 into target/tools" >&2
+    echo "need: building $1 $2 into $tools" >&2
     cargo install --quiet --locked --root "$tools" --version "=$2" "$1"
 }
 
@@ -208,6 +217,8 @@ for what in "$@"; do
             ;;
         examples) need_examples ;;
         arm64) need_arm64 ;;
+        # For the processor in the variable ARCH.
+        cross) need_cross "${ARCH:-}" ;;
         # Emulators of whole machines, and what packs the images that they boot: scripts/vm.sh.
         vm)
             need "an emulator of PCs" qemu-system-x86_64 qemu-system-x86
@@ -237,7 +248,7 @@ for what in "$@"; do
             need_tool cargo-fuzz 0.13.2
             ;;
         *)
-            echo "need: expected cc, shellcheck, engine, servers, examples, arm64, vm, auditable, cyclonedx, workflows, scanner, release or fuzz, got '$what'" >&2
+            echo "need: expected cc, shellcheck, engine, servers, examples, arm64, cross, vm, auditable, cyclonedx, workflows, scanner, release or fuzz, got '$what'" >&2
             exit 1
             ;;
     esac

@@ -90,6 +90,29 @@ distroless() {
     change 'WORKDIR /home/nonroot'
 }
 
+# This machine's toolchain, crates and tools from crates.io, without what the images lack too, such
+# as its documentation.
+rust() {
+    local rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo} tools=/usr/local/porthole-tools toolchain
+    "$(dirname "$0")/need.sh" auditable
+    toolchain=$(rustc --print sysroot && command -v rustup >/dev/null) || {
+        echo "stand-in: $image: cannot be created here: rustup has no toolchain" >&2
+        exit 1
+    }
+    mkdir -p "$root$toolchain" "$root$cargo"/{bin,registry} "$root$tools/bin"
+    printf 'version = "12"\ndefault_toolchain = "%s"\nprofile = "minimal"\n' "$(basename "$toolchain")" \
+        >"$root$rustup/settings.toml"
+    tar -C "$toolchain" --exclude='lib/rustlib/*-musl/lib/*.rlib' -cf - bin/cargo bin/rustc lib | tar -C "$root$toolchain" -xf -
+    cp "$cargo/bin/rustup" "$root$cargo/bin/"
+    ln -s rustup "$root$cargo/bin/cargo"
+    ln -s rustup "$root$cargo/bin/rustc"
+    cp -r "$cargo/registry/cache" "$cargo/registry/index" "$root$cargo/registry/"
+    cp "$(dirname "$0")/../target/tools/.crates.toml" "$root$tools/"
+    cp "$(dirname "$0")/../target/tools/bin/cargo-auditable" "$root$tools/bin/"
+    change "ENV RUSTUP_HOME=$rustup CARGO_HOME=$cargo CARGO_NET_OFFLINE=true PORTHOLE_TOOLS=$tools"
+    change "ENV PATH=$cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+}
+
 case $image in
     gcr.io/distroless/static-debian*:nonroot)
         distroless
@@ -163,6 +186,19 @@ case $image in
         variable=${musl^^}
         change "ENV CARGO_BUILD_TARGET=$musl CARGO_TARGET_${variable//-/_}_LINKER=rust-lld"
         change 'ENV PATH=/usr/local/bin:/usr/bin:/bin'
+        ;;
+    # GCC and musl of this Debian; the toolchain of this machine's rustup, whatever its version. It
+    # has the path that it has here, because the bytes of a program depend on that. Nothing in it
+    # needs the network: cargo is offline, and the musl targets that this machine has are there,
+    # without their prebuilt libraries, which only a build without the library's sources uses.
+    rust:*-slim-*)
+        unpack '?essential' usr-is-merged apt ca-certificates gcc libc6-dev musl-tools
+        # What the packages' scripts would create.
+        cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
+        cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"
+        certificates
+        ln -s gcc "$root/usr/bin/cc"
+        rust
         ;;
     # This Debian's nginx, with glibc; the real one is built from Wolfi packages. Paths and user are
     # the same.

@@ -41,8 +41,7 @@ impl Project {
         let file = "examples/compose/compose.yaml";
         command.args(&self.command[1..]).args(["-p", &self.name, "-f", file, "-f"]);
         command.arg(self.folder.0.join(OVERRIDE)).args(words);
-        command.env("DOCKER_BUILDKIT", "0").current_dir(project());
-        command.output().unwrap()
+        command.current_dir(project()).output().unwrap()
     }
 
     /// Runs Compose, asserts that it succeeds, and returns what it printed.

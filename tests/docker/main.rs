@@ -25,6 +25,7 @@ mod ecs;
 mod examples;
 mod flows;
 mod github_actions;
+mod from_source;
 mod health;
 mod helm;
 mod image;

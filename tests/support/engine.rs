@@ -41,8 +41,7 @@ pub fn binary(name: &str) -> PathBuf {
 
 /// Runs docker with these arguments.
 pub fn docker(arguments: &[&str]) -> Output {
-    let output =
-        Command::new("docker").args(arguments).env("DOCKER_BUILDKIT", "0").current_dir(project()).output();
+    let output = Command::new("docker").args(arguments).current_dir(project()).output();
     output.unwrap_or_else(|error| Output {
         status: std::os::unix::process::ExitStatusExt::from_raw(127 << 8),
         stdout: Vec::new(),
@@ -129,7 +128,8 @@ impl Image {
     }
 }
 
-/// Returns the layers that a build has printed.
+/// Returns the layers that a build has printed. BuildKit prints none, and leaves none without a
+/// name.
 fn layers(log: &str) -> Vec<String> {
     log.lines().filter_map(|line| line.strip_prefix(" ---> ")).map(str::to_owned).collect()
 }
