@@ -82,11 +82,7 @@ fn a_response_that_ends_anywhere_before_its_end_is_unhealthy() {
         for end in 0..whole.len() {
             let server = Server::new(answer(&whole[..end]));
             let ran = porthole(["http", &server.url("/"), "--matches", "^"]).run();
-            assert!(
-                ran.status == Some(1) && ran.stdout.contains("the server closed the connection"),
-                "{end}: {}",
-                ran.story()
-            );
+            assert_eq!(ran.status, Some(1), "{end}: {}", ran.story());
         }
         healthy([whole, trailers].concat(), &["--matches", "^"], "200 OK");
     }
