@@ -66,21 +66,25 @@ fn is_whole(answer: &[u8], is_healthy: bool) {
 /// not.
 fn is_framed(cut: usize, is_chunked: bool, bytes: &[u8]) {
     let (choices, body) = bytes.split_at(bytes.len().min(32));
-    let answer = if is_chunked { chunked(body, &mut Choices(choices)) } else { with_length(body) };
+    let (answer, end) = if is_chunked { chunked(body, &mut Choices(choices)) } else { with_length(body) };
     let words = &["http", "@", "--matches", "^"];
     let whole = check(words, &[&answer]);
     assert!(whole.is_healthy, "{whole:?}");
-    let cut = check(words, &[&answer[..cut % answer.len()]]);
+    let cut = check(words, &[&answer[..cut % end]]);
     assert!(!cut.is_healthy, "{cut:?}");
 }
 
-fn with_length(body: &[u8]) -> Vec<u8> {
+/// Returns an answer, and where its body is complete.
+fn with_length(body: &[u8]) -> (Vec<u8>, usize) {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-    [head.as_bytes(), body].concat()
+    let answer = [head.as_bytes(), body].concat();
+    let end = answer.len();
+    (answer, end)
 }
 
-/// RFC 9112, section 7.1.
-fn chunked(body: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
+/// RFC 9112, section 7.1. Section 8: with the chunk of length 0 the body is complete, before the
+/// trailers.
+fn chunked(body: &[u8], choices: &mut Choices<'_>) -> (Vec<u8>, usize) {
     let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let mut rest = body;
     while !rest.is_empty() {
@@ -91,8 +95,8 @@ fn chunked(body: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
         answer.extend_from_slice(piece);
         answer.extend_from_slice(b"\r\n");
     }
-    answer.extend_from_slice(
-        ["0\r\n\r\n", "0\r\nX-Sum: 1\r\n\r\n", "000;x\r\n\r\n"][choices.up_to(2)].as_bytes(),
-    );
-    answer
+    answer.extend_from_slice([&b"0\r\n"[..], b"000;x\r\n"][choices.up_to(1)]);
+    let end = answer.len();
+    answer.extend_from_slice([&b"\r\n"[..], b"X-Sum: 1\r\n\r\n"][choices.up_to(1)]);
+    (answer, end)
 }

@@ -25,7 +25,7 @@ fuzz_target!(|input: (u8, u16, u16, &[u8])| {
         let (name, value) = bytes.split_at(usize::from(first).min(bytes.len()));
         let mut block = Vec::new();
         push_field(&mut block, name, value);
-        let field = (name.to_ascii_lowercase(), value.to_vec());
+        let field = (name.to_vec(), value.to_vec());
         assert_eq!(Decoder::new().decode(&block), Some((vec![field], true)));
         return;
     }

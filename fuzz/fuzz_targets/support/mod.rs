@@ -98,18 +98,32 @@ fn run(words: &[&str], pieces: &[&[u8]], opens_websocket: bool) -> Verdict {
         Ok(Action::Check(plan)) => plan,
         _ => panic!("{words:?} is a check"),
     };
-    let pieces = pieces.iter().map(|piece| piece.to_vec()).collect();
-    *peer.script.lock().unwrap() = Script { pieces, opens_websocket };
+    let script = Script { pieces: pieces.iter().map(|piece| piece.to_vec()).collect(), opens_websocket };
+    *peer.script.lock().unwrap() = script;
     let start = Instant::now();
     let outcome = check::run(&plan);
     let line = log_line(&outcome, &plan.secrets);
     assert!(start.elapsed() < LIMIT, "{line} took {:?}", start.elapsed());
     is_printable(&line);
-    // Any other check does not know that it is one.
-    if words.iter().any(|word| word.contains("API_TOKEN")) {
+    // Any other check does not know that it is one. The fuzzer learns a part of the secret from
+    // comparisons; that alone is none.
+    let is_learnt = find(&without_secret(&pieces.concat()), b"Zq7hunter2");
+    if words.iter().any(|word| word.contains("API_TOKEN")) && !is_learnt {
         assert!(!line.contains("Zq7hunter2"), "a secret is shown: {line}");
     }
     Verdict { is_healthy: outcome.is_healthy(), words: line.replace(&target, "@") }
+}
+
+fn find(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+fn without_secret(text: &[u8]) -> Vec<u8> {
+    let mut rest = text.to_vec();
+    while let Some(at) = rest.windows(SECRET.len()).position(|window| window == SECRET) {
+        rest.splice(at..at + SECRET.len(), *b"|");
+    }
+    rest
 }
 
 /// Runs the check with the answer in one piece, and cut into three at these places: the verdict is the
