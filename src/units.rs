@@ -321,9 +321,11 @@ mod tests {
             assert_eq!(long_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         // Nine digits, the most that are accepted, of a day too.
-        for (text, nanos) in
-            [("0.999999999d", 86_399_999_000_000), ("0.999999999h", 3_599_999_996_000), ("0.000000001h", 3_600)]
-        {
+        for (text, nanos) in [
+            ("0.999999999d", 86_399_999_000_000),
+            ("0.999999999h", 3_599_999_996_000),
+            ("0.000000001h", 3_600),
+        ] {
             assert_eq!(long_duration(text), Ok(Duration::from_nanos(nanos)), "{text}");
         }
         for text in ["", "0", "0d", "d", "2h1d", "-1d", "99999999d", "x"] {
