@@ -63,7 +63,7 @@ for entry in x86_64:X86-64 aarch64:AArch64; do
     if [ ! -e "$folder/LICENSES.txt" ]; then install -m 0644 "$from/LICENSES.txt" "$folder/"; fi
     cmp "$from/LICENSES.txt" "$folder/LICENSES.txt" || fail "the binaries for $arch have other licences"
 done
-[ ! -e docs/porthole.1 ] || install -m 0644 docs/porthole.1 "$folder/"
+install -m 0644 docs/porthole.1 "$folder/"
 (cd "$folder" && sha256sum -- * >SHA256SUMS && sha256sum --check --quiet --strict SHA256SUMS)
 echo "pack: $folder has $(find "$folder" -type f | wc -l) files of porthole $version: $((2 * ${#flavours[@]})) binaries," \
-    "as many SBOMs, licences and checksums$([ ! -e "$folder/porthole.1" ] || echo ', the man page')"
+    "as many SBOMs, licences and checksums, the man page"
