@@ -90,8 +90,9 @@ distroless() {
 # This machine's toolchain, crates and tools from crates.io, without what the images lack too, such
 # as its documentation.
 rust() {
-    local rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo} tools=/usr/local/porthole-tools toolchain
+    local rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo} tools toolchain
     "$(dirname "$0")/need.sh" auditable
+    tools=$(cd "$(dirname "$0")/../target/tools" && pwd -P)
     toolchain=$(rustc --print sysroot && command -v rustup >/dev/null) || {
         echo "stand-in: $image: cannot be created here: rustup has no toolchain" >&2
         exit 1
@@ -104,8 +105,8 @@ rust() {
     ln -s rustup "$root$cargo/bin/cargo"
     ln -s rustup "$root$cargo/bin/rustc"
     cp -r "$cargo/registry/cache" "$cargo/registry/index" "$root$cargo/registry/"
-    cp "$(dirname "$0")/../target/tools/.crates.toml" "$root$tools/"
-    cp "$(dirname "$0")/../target/tools/bin/cargo-auditable" "$root$tools/bin/"
+    cp "$tools/.crates.toml" "$root$tools/"
+    cp "$tools/bin/cargo-auditable" "$root$tools/bin/"
     change "ENV RUSTUP_HOME=$rustup CARGO_HOME=$cargo CARGO_NET_OFFLINE=true PORTHOLE_TOOLS=$tools"
     change "ENV PATH=$cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 }
@@ -160,7 +161,8 @@ case $image in
         accounts
         ;;
     # GCC and musl of this Debian; the toolchain of this machine's rustup, whatever its version. It
-    # has the path that it has here, because the bytes of a program depend on that. Nothing in it
+    # and cargo-auditable have the paths that they have here, because the bytes of a program depend
+    # on the path of the compiler's wrapper. Nothing in it
     # needs the network: cargo is offline, and the musl targets that this machine has are there,
     # without their prebuilt libraries, which only a build without the library's sources uses.
     rust:*-slim-*)
