@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Sets the version: scripts/bump.sh VERSION [DATE]
 #
-# It writes VERSION to Cargo.toml, both lock files and the head of the man page, and DATE (default:
-# today, UTC) to the latter and to the heading of the version's section in CHANGELOG.md. If there is no such section, the one of unreleased
+# It writes VERSION to Cargo.toml, both lock files, Dockerfile.build and the head of the man page, and
+# DATE (default: today, UTC) to the latter and to the heading of the version's section in
+# CHANGELOG.md. If there is no such section, the one of unreleased
 # changes becomes it. It commits nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,6 +29,7 @@ done
 
 sed -i "1s/ 1 [0-9-]* / 1 $date /" docs/porthole.1 src/commands/manual/porthole.1.in
 sed -i "1s/\"porthole [^\"]*\"/\"porthole $version\"/" docs/porthole.1
+sed -i "s/^ARG VERSION=.*/ARG VERSION=$version/" Dockerfile.build
 
 heading="## [$version] - $date"
 if grep -qF "## [$version]" CHANGELOG.md; then

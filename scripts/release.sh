@@ -34,7 +34,7 @@ export PORTHOLE_TOOLS=${PORTHOLE_TOOLS:-$here/target/tools}
 sed -i 's/^## Unreleased$/&\n\n- A change./' CHANGELOG.md
 scripts/bump.sh 99.9.9-rehearsal 2099-12-31 >/dev/null
 changed=$(git diff --name-only | paste -sd ' ')
-[ "$changed" = "CHANGELOG.md Cargo.lock Cargo.toml docs/porthole.1 fuzz/Cargo.lock src/commands/manual/porthole.1.in" ] || fail "bump.sh changed $changed"
+[ "$changed" = "CHANGELOG.md Cargo.lock Cargo.toml Dockerfile.build docs/porthole.1 fuzz/Cargo.lock src/commands/manual/porthole.1.in" ] || fail "bump.sh changed $changed"
 [ "$(git diff --numstat -- . ':!CHANGELOG.md' | cut -f 1,2 | sort -u)" = $'1\t1' ] ||
     fail "bump.sh changed more than a line of a file"
 git reset --quiet --hard
