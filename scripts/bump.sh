@@ -3,8 +3,8 @@
 #
 # It writes VERSION to Cargo.toml, both lock files, Dockerfile.build and the head of the man page, and
 # DATE (default: today, UTC) to the latter and to the heading of the version's section in
-# CHANGELOG.md. If there is no such section, the one of unreleased
-# changes becomes it. It commits nothing.
+# CHANGELOG.md. If there is no such section, the one of unreleased changes becomes it. It commits
+# nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
