@@ -21,7 +21,7 @@ fn row(command: &str, pid: u32) -> serde_json::Value {
     list["processes"].as_array().unwrap().iter().find(|row| row["pid"] == pid).unwrap().clone()
 }
 
-/// The resident set as /proc/PID/stat counts it, in pages. Of a process that sleeps it stays.
+/// The resident set as /proc/PID/stat counts it, in pages.
 fn stat_pages(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.split(' ').nth(23).unwrap().parse().unwrap()
@@ -40,8 +40,11 @@ fn page_size() -> u64 {
 fn memory_is_counted_in_bytes_whatever_the_size_of_a_page() {
     let process = Running::until_ready(&mut patient(["threads", "2", "allocate", "1"]));
     for command in ["ps", "top"] {
+        // It stays once all of its threads sleep.
+        wait_for("the resident set of /proc/PID/stat, in bytes", || {
+            row(command, process.pid())["rss"] == stat_pages(process.pid()) * page_size()
+        });
         let row = row(command, process.pid());
-        assert_eq!(row["rss"], stat_pages(process.pid()) * page_size(), "{command}: {row}");
         let (shown, exact) = (row["rss"].as_u64().unwrap(), status_kib(process.pid(), "VmRSS:") * 1024);
         assert!(shown.abs_diff(exact) <= 2 << 20 && shown > 0, "{command}: {shown}, VmRSS {exact}");
     }
