@@ -21,10 +21,10 @@ fn row(command: &str, pid: u32) -> serde_json::Value {
     list["processes"].as_array().unwrap().iter().find(|row| row["pid"] == pid).unwrap().clone()
 }
 
-/// The resident set as /proc/PID/stat counts it, in pages.
-fn stat_pages(pid: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.split(' ').nth(23).unwrap().parse().unwrap()
+/// The resident set in pages, as /proc/PID/statm has it.
+fn resident_pages(pid: u32) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
+    statm.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// The size of a page in bytes. proc_pid_smaps(5)
@@ -34,15 +34,15 @@ fn page_size() -> u64 {
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// /proc/PID/stat counts pages, whose size is 4 KiB on amd64, and 4, 16 or 64 KiB on arm64. Since
-/// Linux 6.2 it may differ from the exact count by a batch for each processor.
+/// /proc/PID/statm counts pages, whose size is 4 KiB on amd64, and 4, 16 or 64 KiB on arm64. VmRSS
+/// may differ by a batch for each processor since Linux 6.2, and so may /proc/PID/stat.
 #[test]
 fn memory_is_counted_in_bytes_whatever_the_size_of_a_page() {
     let process = Running::until_ready(&mut patient(["threads", "2", "allocate", "1"]));
     for command in ["ps", "top"] {
         // It stays once all of its threads sleep.
-        wait_for("the resident set of /proc/PID/stat, in bytes", || {
-            row(command, process.pid())["rss"] == stat_pages(process.pid()) * page_size()
+        wait_for("the resident set of /proc/PID/statm, in bytes", || {
+            row(command, process.pid())["rss"] == resident_pages(process.pid()) * page_size()
         });
         let row = row(command, process.pid());
         let (shown, exact) = (row["rss"].as_u64().unwrap(), status_kib(process.pid(), "VmRSS:") * 1024);
