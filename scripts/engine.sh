@@ -9,7 +9,8 @@ if docker version >/dev/null 2>&1; then exec "$@"; fi
 if [ "$(id -u)" != 0 ] || ! command -v dockerd >/dev/null; then exec "$@"; fi
 
 folder=$(mktemp -d /tmp/porthole-engine-XXXXXX)
-# The machine's own configuration is for its own engine, and dockerd rejects what both it and these options set.
+# The machine's own configuration is for its own engine, and dockerd rejects what both it and these
+# options set.
 echo '{}' >"$folder/daemon.json"
 dockerd --config-file "$folder/daemon.json" --iptables=false --bridge=none --data-root "$folder/data" \
     --exec-root "$folder/exec" --pidfile "$folder/pid" --host "unix://$folder/socket" >"$folder/log" 2>&1 &
