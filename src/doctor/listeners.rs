@@ -8,7 +8,7 @@ use super::{Case, Request};
 use crate::error::Error;
 use crate::procfs::diag::{Backlog, backlogs, is_full};
 use crate::procfs::owners::Owners;
-use crate::procfs::sockets::{Socket, Sockets, Wanted};
+use crate::procfs::sockets::{Socket, Wanted};
 use crate::text::decode;
 
 /// The most listeners that are named.
@@ -49,11 +49,8 @@ type Listeners = Vec<(SocketAddr, Socket)>;
 /// Reads the listening TCP sockets, and returns them with the path of the table that lists them.
 fn listeners(case: &Case<'_>) -> Result<(Listeners, String), Error> {
     let wanted = Wanted { tcp: true, udp: false, unix: false };
-    let sockets = Sockets::read(case.handle, wanted, false)
-        .and_then(Sockets::whole)
-        .map_err(|(name, error)| case.target.explain(error, case.handle, name))?;
-    let listeners = sockets.list.into_iter().filter_map(|socket| Some((socket.local.inet()?, socket)));
-    let listeners = listeners.collect();
+    let sockets = case.sockets(wanted)?.into_iter();
+    let listeners = sockets.filter_map(|socket| Some((socket.local.inet()?, socket))).collect();
     Ok((listeners, case.path("net/tcp")))
 }
 
@@ -321,16 +318,9 @@ fn waiting(
     queues
 }
 
-/// Reads the Unix sockets. Not every system has any.
+/// Reads the Unix sockets.
 fn unix(case: &Case<'_>) -> Result<Vec<Socket>, Error> {
-    let wanted = Wanted { tcp: false, udp: false, unix: true };
-    match Sockets::read(case.handle, wanted, false) {
-        Ok(sockets) => Ok(sockets.list),
-        Err((name, error)) => {
-            let error = case.target.explain(error, case.handle, name);
-            if error.is_absent() { Ok(Vec::new()) } else { Err(error) }
-        }
-    }
+    case.sockets_if_any(Wanted { tcp: false, udp: false, unix: true })
 }
 
 /// Returns the backlog of a socket, if the kernel reports it. One connection more than that may

@@ -33,6 +33,7 @@ use crate::procfs::handle::{Fate, Handle, MAX_PROC_FILE_BYTES};
 use crate::procfs::listing::Listing;
 use crate::procfs::mountinfo::Mounts;
 use crate::procfs::process::{MALFORMED, Process};
+use crate::procfs::sockets::{Socket, Sockets, Wanted};
 use crate::procfs::status::Status;
 use crate::report::Answer;
 use crate::text::Shown as _;
@@ -216,6 +217,19 @@ impl Case<'_> {
     /// Returns the path of one of the process's files in proc, as evidence.
     fn path(&self, name: &str) -> String {
         self.handle.path(name).shown()
+    }
+
+    /// Returns the sockets of its network namespace that listen or receive from anyone. It is an
+    /// error if a table is missing.
+    fn sockets(&self, wanted: Wanted) -> Result<Vec<Socket>, Error> {
+        let sockets = Sockets::read(self.handle, wanted, false).and_then(Sockets::whole);
+        let sockets = sockets.map_err(|(name, error)| self.target.explain(error, self.handle, name))?;
+        Ok(sockets.list)
+    }
+
+    /// The same for a kind of socket that not every system has.
+    fn sockets_if_any(&self, wanted: Wanted) -> Result<Vec<Socket>, Error> {
+        self.sockets(wanted).or_else(|error| if error.is_absent() { Ok(Vec::new()) } else { Err(error) })
     }
 
     /// Whether it is PID 1 of its pid namespace, which the kernel treats specially.

@@ -10,7 +10,7 @@ use super::{Case, Request};
 use crate::net::target::parse_port;
 use crate::procfs::handle::MAX_PROC_FILE_BYTES;
 use crate::procfs::handle::{Fate, Handle};
-use crate::procfs::sockets::{Sockets, Wanted};
+use crate::procfs::sockets::Wanted;
 use crate::text::decode;
 
 /// The most addresses that are named.
@@ -122,17 +122,9 @@ pub(super) fn read(process: &Handle) -> Option<Vec<u8>> {
 /// UDP; `None` if that is not known.
 fn open_ports(case: &Case<'_>) -> Option<Vec<u16>> {
     let wanted = |tcp, udp| Wanted { tcp, udp, unix: false };
-    let read = |wanted| Sockets::read(case.handle, wanted, false).and_then(Sockets::whole);
-    let tcp = read(wanted(true, false)).ok()?;
-    let udp = match read(wanted(false, true)) {
-        Ok(udp) => udp,
-        // Not every system shows the table of UDP.
-        Err((name, error)) if case.target.explain(error.clone(), case.handle, name).is_absent() => {
-            Sockets::default()
-        }
-        Err(_) => return None,
-    };
-    Some(tcp.list.iter().chain(&udp.list).map(|socket| socket.port).collect())
+    let tcp = case.sockets(wanted(true, false)).ok()?;
+    let udp = case.sockets_if_any(wanted(false, true)).ok()?;
+    Some(tcp.iter().chain(&udp).map(|socket| socket.port).collect())
 }
 
 /// Returns the finding that it is not known whether this variable is set.
